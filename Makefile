@@ -1,0 +1,77 @@
+# Two commands are enough on a fresh clone: `make run` and `make test`. Each makes .venv, installs the
+# locked wheels and goes; the stamps in .venv make the second time instant.
+#
+# PORT, CAMBIST_HOME and the like reach the engine through the environment: `make run PORT=3001`.
+# They have no default here, so that a cambist.toml is not overruled by one (the engine's is 3000).
+
+PYTHON ?= python3
+V      := .venv
+PY     := $(V)/bin/python
+PIP    := $(PY) -m pip --disable-pip-version-check --quiet
+WHEELS := install --require-hashes --only-binary :all:
+UV     ?= uv
+LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
+          --no-emit-index-url --no-header --no-annotate
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check fix bench storm model docs lock clean
+
+help: ## show these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 9
+
+run: $(V)/.run ## start the engine: paper mode, port 3000 (PORT=3001 for another)
+	@exec $(V)/bin/cambist serve
+
+demo: $(V)/.run ## start it, send five orders at once and watch their lives
+	@exec $(V)/bin/cambist demo
+
+test: check ## check, then the whole suite
+	@$(PY) -m pytest -q
+
+check: $(V)/.test ## format, lint, import contracts, types, walls
+	@$(V)/bin/ruff format --check --quiet
+	@$(V)/bin/ruff check --quiet
+	@$(V)/bin/lint-imports
+	@$(V)/bin/mypy
+	@$(PY) -m pytest -q tests/walls
+
+fix: $(V)/.test ## repair what ruff can repair
+	@$(V)/bin/ruff check --fix
+	@$(V)/bin/ruff format
+
+bench: $(V)/.run ## measure
+	@$(PY) -m bench
+
+storm: $(V)/.test ## real processes under load and kills (ROUNDS=, MINUTES=)
+	@$(PY) -m tests.acceptance.storm $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES))
+
+model: $(V)/.run ## walk every interleaving of the attempt protocol
+	@$(PY) -m tests.model.attempts
+
+docs: $(V)/.test ## print the pages that come from the code
+	@$(PY) -m scripts.print_docs
+
+lock: ## resolve the dependencies anew (needs uv)
+	@mkdir -p requirements
+	$(LOCK) pyproject.toml --group build -o requirements/run.txt
+	$(LOCK) -c requirements/run.txt --group dev -o requirements/test.txt
+
+clean: ## remove .venv and caches; orders in .cambist stay
+	rm -rf $(V) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# `--clear` repairs an install that was interrupted: the stamp is touched last.
+# The editable install is a call of its own, since a path cannot carry a hash.
+$(V)/.run: requirements/run.txt pyproject.toml Makefile
+	@command -v $(PYTHON) >/dev/null || { echo 'cambist needs Python 3.11 or newer, and $(PYTHON) was not found.' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "cambist needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". If you have a newer one, name it: make PYTHON=python3.12 $(firstword $(MAKECMDGOALS))")'
+	@$(PYTHON) -m venv --clear $(V) || { echo 'Python came without venv. On Debian: apt-get install python3-venv' >&2; exit 1; }
+	@echo 'Installing the locked wheels into $(V) ...'
+	@$(PIP) $(WHEELS) -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(V)/.test: $(V)/.run requirements/test.txt
+	@echo 'Installing the locked test wheels into $(V) ...'
+	@$(PIP) $(WHEELS) -r requirements/test.txt
+	@touch $@
