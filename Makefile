@@ -31,7 +31,7 @@ test: check ## check, then the whole suite
 check: $(V)/.test ## format, lint, import contracts, types, walls
 	@$(V)/bin/ruff format --check --quiet
 	@$(V)/bin/ruff check --quiet
-	@$(V)/bin/lint-imports
+	@$(V)/bin/lint-imports --no-logo
 	@$(V)/bin/mypy
 	@$(PY) -m pytest -q tests/walls
 

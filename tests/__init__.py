@@ -1,0 +1,1 @@
+"""Hold the engine to its promises."""

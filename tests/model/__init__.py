@@ -1,0 +1,1 @@
+"""Walk the money protocol through every interleaving."""
