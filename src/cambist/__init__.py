@@ -1,0 +1,1 @@
+"""Executes orders on Solana exchanges: never loses one, never executes one twice."""

@@ -1,0 +1,207 @@
+"""Lists everything that can go wrong as data: whose fault it is, and what may be done next.
+
+    Blame   who has to act            Remedy     what the engine may do now
+    USER    asked the impossible      RETRY      nothing happened; the same again later
+    VENUE   a pool said no            REQUOTE    nothing happened; the quote went stale
+    CHAIN   the network is in trouble ASK_CHAIN  unknown; only the chain can say
+    HOUSE   our own bug or disk       GIVE_UP    final
+
+A fault is a value wherever it is only told; `Refused` carries one to the edge.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import msgspec
+
+
+class Blame(StrEnum):
+    """Whose fault it is: for people and alarms."""
+
+    USER = "user"
+    VENUE = "venue"
+    CHAIN = "chain"
+    HOUSE = "house"
+
+
+class Remedy(StrEnum):
+    """What is permitted next: for `decide`."""
+
+    RETRY = "retry"
+    REQUOTE = "requote"
+    ASK_CHAIN = "ask_chain"
+    GIVE_UP = "give_up"
+
+
+class Code(StrEnum):
+    """The stable name of each fault, as clients see it."""
+
+    MALFORMED_JSON = "malformed_json"
+    NOT_AN_OBJECT = "not_an_object"
+    TOO_DEEP = "too_deep"
+    DUPLICATE_FIELD = "duplicate_field"
+    MISSING_FIELD = "missing_field"
+    UNKNOWN_FIELD = "unknown_field"
+    WRONG_TYPE = "wrong_type"
+    INVALID_VALUE = "invalid_value"
+    INVALID_AMOUNT = "invalid_amount"
+    NOT_POSITIVE = "not_positive"
+    INVALID_ADDRESS = "invalid_address"
+    INVALID_TOKEN = "invalid_token"
+    INVALID_SLIPPAGE = "invalid_slippage"
+    INVALID_KEY = "invalid_key"
+    INVALID_QUERY = "invalid_query"
+    NOT_FOUND = "not_found"
+    ORDER_NOT_FOUND = "order_not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    REQUEST_TIMEOUT = "request_timeout"
+    LENGTH_REQUIRED = "length_required"
+    BODY_TOO_LARGE = "body_too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    BAD_REQUEST = "bad_request"
+    HOST_NOT_ALLOWED = "host_not_allowed"
+    ORIGIN_NOT_ALLOWED = "origin_not_allowed"
+    CONFLICTING_FIELDS = "conflicting_fields"
+    SAME_TOKEN = "same_token"
+    TOO_MANY_DIGITS = "too_many_digits"
+    AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
+    SLIPPAGE_OVER_CAP = "slippage_over_cap"
+    DEADLINE_PASSED = "deadline_passed"
+    UNKNOWN_TOKEN = "unknown_token"
+    NOT_YET_SUPPORTED = "not_yet_supported"
+    KEY_REUSED = "idempotency_key_reused"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+    BACKLOG_FULL = "backlog_full"
+    SHUTTING_DOWN = "shutting_down"
+    STORE_UNAVAILABLE = "store_unavailable"
+    INTERNAL = "internal"
+    QUOTES_UNAVAILABLE = "quotes_unavailable"
+    QUOTE_TIMED_OUT = "quote_timed_out"
+    VENUE_UNREACHABLE = "venue_unreachable"
+    NO_ROUTE = "no_route"
+    POOL_REFUSED = "pool_refused"
+    SLIPPAGE_EXCEEDED = "slippage_exceeded"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    RPC_UNREACHABLE = "rpc_unreachable"
+    SEND_UNCERTAIN = "send_uncertain"
+    NETWORK_CONGESTED = "network_congested"
+    BLOCKHASH_EXPIRED = "blockhash_expired"
+    TRANSACTION_REFUSED = "transaction_refused"
+    ATTEMPT_LAPSED = "attempt_lapsed"
+    TURN_FAILED = "turn_failed"
+
+
+class Entry(NamedTuple):
+    """What the catalogue says of one code. `status` is the HTTP status of a refused request."""
+
+    blame: Blame
+    remedy: Remedy
+    status: int
+    sentence: str
+
+
+_USER, _VENUE, _CHAIN, _HOUSE = Blame.USER, Blame.VENUE, Blame.CHAIN, Blame.HOUSE
+_RETRY, _REQUOTE, _ASK, _END = Remedy.RETRY, Remedy.REQUOTE, Remedy.ASK_CHAIN, Remedy.GIVE_UP
+
+CATALOGUE: Final[dict[Code, Entry]] = {
+    Code.MALFORMED_JSON: Entry(_USER, _END, 400, "The body is not valid JSON."),
+    Code.NOT_AN_OBJECT: Entry(_USER, _END, 400, "The body must be a JSON object."),
+    Code.TOO_DEEP: Entry(_USER, _END, 400, "The body is nested too deeply."),
+    Code.DUPLICATE_FIELD: Entry(_USER, _END, 400, "A field stands in the body twice."),
+    Code.MISSING_FIELD: Entry(_USER, _END, 400, "A required field is missing."),
+    Code.UNKNOWN_FIELD: Entry(_USER, _END, 400, "The body has a field no order has."),
+    Code.WRONG_TYPE: Entry(_USER, _END, 400, "A field has the wrong JSON type."),
+    Code.INVALID_VALUE: Entry(_USER, _END, 400, "A field has a value that is not allowed."),
+    Code.INVALID_AMOUNT: Entry(_USER, _END, 400, "An amount is not a plain decimal number."),
+    Code.NOT_POSITIVE: Entry(_USER, _END, 400, "An amount must be greater than zero."),
+    Code.INVALID_ADDRESS: Entry(_USER, _END, 400, "An address is not base58 of 32 bytes."),
+    Code.INVALID_TOKEN: Entry(_USER, _END, 400, "A token is neither a symbol nor a mint."),
+    Code.INVALID_SLIPPAGE: Entry(_USER, _END, 400, "A slippage is outside its unit's range."),
+    Code.INVALID_KEY: Entry(_USER, _END, 400, "An idempotency key is malformed."),
+    Code.INVALID_QUERY: Entry(_USER, _END, 400, "A query parameter has a value not allowed."),
+    Code.BAD_REQUEST: Entry(_USER, _END, 400, "The request is not well-formed HTTP."),
+    Code.HOST_NOT_ALLOWED: Entry(_USER, _END, 403, "The Host header names another server."),
+    Code.ORIGIN_NOT_ALLOWED: Entry(_USER, _END, 403, "Pages of this origin may not call."),
+    Code.NOT_FOUND: Entry(_USER, _END, 404, "There is nothing at this path."),
+    Code.ORDER_NOT_FOUND: Entry(_USER, _END, 404, "Order not found"),
+    Code.METHOD_NOT_ALLOWED: Entry(_USER, _END, 405, "This path does not take this method."),
+    Code.REQUEST_TIMEOUT: Entry(_USER, _END, 408, "The request came too slowly."),
+    Code.LENGTH_REQUIRED: Entry(_USER, _END, 411, "An upgrade needs a Content-Length."),
+    Code.BODY_TOO_LARGE: Entry(_USER, _END, 413, "The body is too large."),
+    Code.UNSUPPORTED_MEDIA_TYPE: Entry(_USER, _END, 415, "Send application/json."),
+    Code.CONFLICTING_FIELDS: Entry(_USER, _END, 422, "Two fields contradict each other."),
+    Code.SAME_TOKEN: Entry(_USER, _END, 422, "The tokens given and taken are the same."),
+    Code.TOO_MANY_DIGITS: Entry(_USER, _END, 422, "An amount has more digits than its token."),
+    Code.AMOUNT_OUT_OF_RANGE: Entry(_USER, _END, 422, "An amount is more than 2**64 - 1 units."),
+    Code.SLIPPAGE_OVER_CAP: Entry(_USER, _END, 422, "The slippage is above the ceiling."),
+    Code.DEADLINE_PASSED: Entry(_USER, _END, 422, "The order's time is already over."),
+    Code.UNKNOWN_TOKEN: Entry(_USER, _END, 422, "The token is not known here."),
+    Code.NOT_YET_SUPPORTED: Entry(_USER, _END, 422, "This is not supported yet."),
+    Code.KEY_REUSED: Entry(_USER, _END, 422, "The idempotency key belongs to another order."),
+    Code.HEADERS_TOO_LARGE: Entry(_USER, _END, 431, "The request's head is too large."),
+    Code.TOO_MANY_CONNECTIONS: Entry(_USER, _RETRY, 429, "Too many connections from here."),
+    Code.BACKLOG_FULL: Entry(_HOUSE, _RETRY, 503, "Too many orders are open; try again soon."),
+    Code.SHUTTING_DOWN: Entry(_HOUSE, _RETRY, 503, "The engine is shutting down."),
+    Code.STORE_UNAVAILABLE: Entry(_HOUSE, _RETRY, 503, "Orders cannot be stored at the moment."),
+    Code.INTERNAL: Entry(_HOUSE, _END, 500, "The engine made a mistake."),
+    Code.QUOTES_UNAVAILABLE: Entry(_VENUE, _RETRY, 503, "No venue answered with a quote."),
+    Code.QUOTE_TIMED_OUT: Entry(_VENUE, _RETRY, 503, "The venue did not answer in time."),
+    Code.VENUE_UNREACHABLE: Entry(_VENUE, _RETRY, 503, "The venue could not be asked."),
+    Code.NO_ROUTE: Entry(_VENUE, _END, 422, "No pool can trade this amount of this pair."),
+    Code.POOL_REFUSED: Entry(_VENUE, _END, 422, "The pool cannot trade this amount."),
+    Code.SLIPPAGE_EXCEEDED: Entry(
+        _VENUE, _REQUOTE, 422, "The price moved beyond the tolerance before the order landed."
+    ),
+    Code.INSUFFICIENT_FUNDS: Entry(_USER, _END, 422, "The wallet does not hold enough."),
+    Code.RPC_UNREACHABLE: Entry(_CHAIN, _RETRY, 503, "The chain could not be asked."),
+    Code.SEND_UNCERTAIN: Entry(_CHAIN, _ASK, 503, "Sending gave no clear answer."),
+    Code.NETWORK_CONGESTED: Entry(_CHAIN, _RETRY, 503, "The network dropped the transaction."),
+    Code.BLOCKHASH_EXPIRED: Entry(_CHAIN, _REQUOTE, 503, "The blockhash was too old."),
+    Code.TRANSACTION_REFUSED: Entry(_HOUSE, _END, 500, "The chain cannot read the transaction."),
+    Code.ATTEMPT_LAPSED: Entry(
+        _CHAIN, _REQUOTE, 503, "The transaction did not land while it was valid."
+    ),
+    Code.TURN_FAILED: Entry(_HOUSE, _END, 500, "The engine failed three times on this order."),
+}
+
+
+class Fault(msgspec.Struct, frozen=True, gc=False):
+    """One thing that went wrong: its code, and a sentence with the facts of this case.
+
+    `field` names the offending field of a request, as the client spelled it.
+    """
+
+    code: Code
+    message: str
+    field: str | None = None
+
+    @property
+    def blame(self) -> Blame:
+        """Whose fault it is."""
+        return CATALOGUE[self.code].blame
+
+    @property
+    def remedy(self) -> Remedy:
+        """What may be done next."""
+        return CATALOGUE[self.code].remedy
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of a request refused for this."""
+        return CATALOGUE[self.code].status
+
+
+def fault(code: Code, message: str = "", field: str | None = None) -> Fault:
+    """Return a fault; without a message it says the catalogue's sentence."""
+    return Fault(code, message or CATALOGUE[code].sentence, field)
+
+
+class Refused(Exception):  # noqa: N818 -- it is an answer, not an error of ours
+    """A request that is not carried out, with every reason found."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("; ".join(one.message for one in faults))
+        self.faults = faults

@@ -1,0 +1,1 @@
+"""Says what an order is, and every way it may change."""

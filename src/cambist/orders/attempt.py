@@ -1,0 +1,84 @@
+"""Describes one signed transaction, what became of it, and what the chain's witnesses say."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from cambist.faults import Fault
+from cambist.values.amount import Raw
+from cambist.values.ids import Signature
+from cambist.values.moment import Height, Millis, Moment, Slot
+
+AttemptState = Literal["in_flight", "landed", "reverted", "lapsed"]
+Commitment = Literal["processed", "confirmed", "finalized"]
+
+
+class Attempt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One signed transaction of an order.
+
+    `transaction` is the exact bytes that may be sent, again and again; an order folded from its
+    journal alone carries none. `sighted_slot` is set for ever once any witness showed the
+    signature.
+    """
+
+    number: int
+    signature: Signature
+    blockhash: str
+    last_valid_height: Height
+    built_slot: Slot
+    state: AttemptState = "in_flight"
+    sent_at: Moment | None = None
+    sighted_slot: Slot | None = None
+    transaction: bytes = b""
+
+
+class Fill(msgspec.Struct, frozen=True, gc=False):
+    """What a landed transaction really moved, in raw units; the fee in lamports."""
+
+    signature: Signature
+    amount_in: Raw
+    amount_out: Raw
+    fee_lamports: Raw
+    slot: Slot
+
+
+class Sighting(msgspec.Struct, frozen=True, gc=False):
+    """A signature seen on chain: how firmly, in which slot, and the error it ended with."""
+
+    commitment: Commitment
+    slot: Slot
+    fault: Fault | None = None
+
+
+class Witness(msgspec.Struct, frozen=True, gc=False):
+    """One endpoint's answer about one signature, its height asked before its status.
+
+    `slot` and `height` are the finalized ones of a single call; `context_slot` is where the
+    status was read; `first_slot` is the oldest slot whose history the endpoint serves.
+    """
+
+    endpoint: str
+    slot: Slot
+    height: Height
+    context_slot: Slot
+    first_slot: Slot
+    blockhash_valid: bool
+    sighting: Sighting | None = None
+
+
+class ChainRules(msgspec.Struct, frozen=True, gc=False):
+    """The chain's own numbers, on which waiting and the proof of death rest.
+
+    `window` is how many blocks a blockhash stays good, `margin` how many more a lone witness
+    must see go by, `witnesses` how many must agree.
+    """
+
+    slot_ms: Millis
+    window: int
+    finality: int
+    margin: int
+    witnesses: int
+    status_history: int = 280
+    height_slack: int = 64

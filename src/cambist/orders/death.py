@@ -1,0 +1,41 @@
+"""Judges whether a signed transaction can never land any more.
+
+Death is the only licence to sign again, so each counted witness must give all of this, its
+height asked before its status on the same endpoint:
+
+D1  its finalized height is past the last valid one (by `margin` more, when it is alone)
+D2  that height is plausible: it did not advance by more blocks than slots went by
+D3  its status was read at or past the slot of that height
+D4  it still serves the history of the slot the transaction was built at
+D5  no witness shows the signature now; if one ever did, every witness must agree, later
+D6  it calls the blockhash invalid at finalized
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cambist.orders.attempt import Attempt, ChainRules, Witness
+
+
+def proof_of_death(
+    attempt: Attempt, witnesses: Sequence[Witness], rules: ChainRules
+) -> tuple[Witness, ...] | None:
+    """Return the witnesses that prove the attempt dead, or None while it may still land."""
+    if any(one.sighting is not None for one in witnesses):
+        return None
+    counted = {one.endpoint: one for one in witnesses if _counts(attempt, one, rules)}
+    needed = rules.witnesses if attempt.sighted_slot is not None else min(rules.witnesses, 2)
+    return tuple(counted.values()) if len(counted) >= needed else None
+
+
+def _counts(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
+    built_height = attempt.last_valid_height - rules.window
+    margin = rules.margin if rules.witnesses == 1 else 0
+    past = one.height > attempt.last_valid_height + margin
+    plausible = one.height - built_height <= one.slot - attempt.built_slot + rules.height_slack
+    coupled = one.context_slot >= one.slot
+    recent = one.context_slot - attempt.built_slot <= rules.status_history
+    covered = recent or one.first_slot <= attempt.built_slot
+    later = attempt.sighted_slot is None or one.slot > attempt.sighted_slot
+    return past and plausible and coupled and covered and later and not one.blockhash_valid

@@ -1,0 +1,165 @@
+"""Decides what just became true of an order, from the outcome of the step it needed.
+
+Pure: the same order, outcome, instant and policy give the same change. What the change says is
+committed in one transaction before anything else is done for the order.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import assert_never
+
+import msgspec
+
+from cambist.faults import Code, Fault, fault
+from cambist.orders import event as fact
+from cambist.orders.attempt import Attempt, ChainRules, Sighting
+from cambist.orders.death import proof_of_death
+from cambist.orders.lifecycle import setback
+from cambist.orders.order import Order, Status
+from cambist.orders.retry import Backoff, may_retry
+from cambist.orders.steps import (
+    Begun,
+    Built,
+    Faulted,
+    Handed,
+    Outcome,
+    RouteFound,
+    Testimony,
+    Withdrawn,
+    is_unwanted,
+)
+from cambist.values.moment import Moment, after
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What the engine was told about waiting: the chain's rules and the backoff."""
+
+    rules: ChainRules
+    backoff: Backoff = Backoff()
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What just became true: facts for the journal and the rows they imply.
+
+    `signed` is the attempt to record with its bytes; `wake_at` when the order next deserves a
+    look. No facts means nothing is to be written.
+    """
+
+    facts: tuple[fact.Fact, ...]
+    wake_at: Moment | None
+    signed: Attempt | None = None
+
+
+def decide(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
+    """Return the change that an outcome makes to an order."""
+    if isinstance(outcome, Testimony):
+        return _hear(order, outcome, now, policy)
+    if isinstance(outcome, Handed):
+        return Change((fact.Sent(outcome.fault),), now)
+    if is_unwanted(order, now):
+        return Change((_ending(order),), None)
+    match outcome:
+        case Begun():
+            return Change((fact.Started(),), now)
+        case RouteFound(route):
+            return Change((fact.Routed(route),), now)
+        case Built(attempt):
+            return Change((_signed(attempt),), now, attempt)
+        case Withdrawn():
+            return Change((), order.wake_at)
+        case Faulted(why):
+            return _set_back(order, (), why, now, policy)
+        case _:
+            assert_never(outcome)
+
+
+def give_up(order: Order, why: Fault) -> Change:
+    """Return the change that parks an order as failed; nothing may be in flight."""
+    return Change((fact.Failed(why, (*order.setbacks, setback(order, why))),), None)
+
+
+def _signed(attempt: Attempt) -> fact.Signed:
+    return fact.Signed(
+        attempt.number,
+        attempt.signature,
+        attempt.blockhash,
+        attempt.last_valid_height,
+        attempt.built_slot,
+        sha256(attempt.transaction).hexdigest(),
+    )
+
+
+def _ending(order: Order) -> fact.Fact:
+    return fact.Cancelled() if order.cancel_requested_at is not None else fact.Expired()
+
+
+def _hear(order: Order, heard: Testimony, now: Moment, policy: Policy) -> Change:
+    """Judge the attempt by what the witnesses say; silence and doubt change nothing."""
+    attempt = order.attempt
+    if attempt is None or (order.is_closed and order.is_final):
+        return Change((), order.wake_at)
+    sighting = _firmest(heard)
+    if order.status is Status.CONFIRMED:
+        return _hear_after_landing(attempt, heard, sighting, now, policy)
+    if order.in_flight is None:
+        return Change((), order.wake_at)
+    if sighting is None:
+        evidence = proof_of_death(attempt, heard.witnesses, policy.rules)
+        if evidence is None:
+            return Change((), now)
+        lapsed = fact.Lapsed(evidence)
+        return _set_back(order, (lapsed,), fault(Code.ATTEMPT_LAPSED), now, policy)
+    return _hear_sighting(order, heard, sighting, now, policy)
+
+
+def _hear_sighting(
+    order: Order, heard: Testimony, sighting: Sighting, now: Moment, policy: Policy
+) -> Change:
+    final = sighting.commitment == "finalized"
+    if sighting.fault is not None and final:
+        reverted = fact.Reverted(sighting.fault, sighting.slot)
+        return _set_back(order, (reverted,), sighting.fault, now, policy)
+    if sighting.fault is None and heard.fill is not None and sighting.commitment != "processed":
+        landed = fact.Landed(heard.fill)
+        if final:
+            return Change((landed, fact.Finalized(sighting.slot)), None)
+        return Change((landed,), now)
+    attempt = order.attempt
+    if attempt is not None and attempt.sighted_slot is None:
+        return Change((fact.Seen(sighting.slot),), now)
+    return Change((), now)
+
+
+def _hear_after_landing(
+    attempt: Attempt, heard: Testimony, sighting: Sighting | None, now: Moment, policy: Policy
+) -> Change:
+    if sighting is not None:
+        if sighting.commitment != "finalized":
+            return Change((), now)
+        if sighting.fault is None:
+            return Change((fact.Finalized(sighting.slot),), None)
+        return Change((fact.RolledBack(heard.witnesses),), None)
+    evidence = proof_of_death(attempt, heard.witnesses, policy.rules)
+    return Change((), now) if evidence is None else Change((fact.RolledBack(evidence),), None)
+
+
+def _firmest(heard: Testimony) -> Sighting | None:
+    """Return the firmest sighting of all witnesses."""
+    ranks = {"processed": 0, "confirmed": 1, "finalized": 2}
+    seen = [one.sighting for one in heard.witnesses if one.sighting is not None]
+    return max(seen, key=lambda one: ranks[one.commitment], default=None)
+
+
+def _set_back(
+    order: Order, before: tuple[fact.Fact, ...], why: Fault, now: Moment, policy: Policy
+) -> Change:
+    """End the try: withdraw if unwanted, else try again or give up."""
+    if is_unwanted(order, now):
+        return Change((*before, _ending(order)), None)
+    if may_retry(order, why):
+        wake_at = after(now, policy.backoff.after(order.tries))
+        again = fact.RetryScheduled(why, order.tries + 1, wake_at)
+        return Change((*before, again), wake_at)
+    end = fact.Failed(why, (*order.setbacks, setback(order, why)))
+    return Change((*before, end), None)

@@ -1,0 +1,40 @@
+"""Holds what the user asked for; written once, never changed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from cambist.orders.terms import Terms
+from cambist.values.amount import Raw
+from cambist.values.ids import Address, Principal
+from cambist.values.route import Mode
+from cambist.values.token import Pair, Token
+
+Kind = Literal["market"]
+Quoted = Literal["pair", "buy", "sell"]
+
+
+class Intent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One wish: give one token for another, at these terms.
+
+    `amount` is raw units of the token given (exact_in) or taken (exact_out). `quoted` keeps how
+    the user named the pair, since buyers and sellers of a symbol read prices per symbol.
+    """
+
+    kind: Kind
+    principal: Principal
+    pair: Pair
+    mode: Mode
+    amount: Raw
+    terms: Terms
+    quoted: Quoted = "pair"
+    client_order_id: str | None = None
+    wallet: Address | None = None
+    user_id: str | None = None
+
+    @property
+    def sized_token(self) -> Token:
+        """The token the amount counts."""
+        return self.pair.token_in if self.mode == "exact_in" else self.pair.token_out

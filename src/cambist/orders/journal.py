@@ -1,0 +1,116 @@
+"""Appends facts to an order's journal, numbered and chained by hash, and folds a journal back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Final, cast
+
+import msgspec
+from msgspec.structs import replace
+
+from cambist.orders import event as fact
+from cambist.orders.lifecycle import begin, evolve
+from cambist.orders.order import GENESIS, Order
+from cambist.values import codec
+from cambist.values.ids import OrderId
+from cambist.values.moment import Moment
+
+_FACT: Final = codec.decoder(cast("type[fact.Fact]", fact.AnyFact))
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One line of an order's journal: `seq` runs 1, 2, 3 without gap.
+
+    `payload` is the fact as JSON; `hash` is SHA-256 over the previous entry's hash and this
+    entry's order id, seq, instant and payload.
+    """
+
+    order_id: OrderId
+    seq: int
+    at: Moment
+    kind: str
+    payload: bytes
+    hash: bytes
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A fact on its way to listeners: its journal line, and the order as it stood then."""
+
+    order: Order
+    fact: fact.Fact
+    entry: Entry
+
+
+class BrokenJournal(ValueError):
+    """A journal whose numbers, hashes or facts do not follow from one another."""
+
+
+def entry_hash(previous: bytes, order_id: str, seq: int, at: int, payload: bytes) -> bytes:
+    """Return the hash that chains an entry to the one before it."""
+    head = b"%b%b\n%d\n%d\n" % (previous, order_id.encode(), seq, at)
+    return sha256(head + payload).digest()
+
+
+def open_journal(order_id: OrderId, intent_fact: fact.Accepted, at: Moment) -> Told:
+    """Return a new order with the first line of its journal."""
+    return _write(begin(order_id, intent_fact, at), intent_fact, at)
+
+
+def append(order: Order, facts: Iterable[fact.Fact], at: Moment) -> tuple[Told, ...]:
+    """Return the lines that these facts add, each with the order after it.
+
+    No line is older than the one before it, whatever the clock says. Raises IllegalFact.
+    """
+    told: list[Told] = []
+    for one in facts:
+        when = max(at, order.last_at)
+        line = _write(evolve(order, one, when), one, when)
+        told.append(line)
+        order = line.order
+    return tuple(told)
+
+
+def _write(order: Order, one: fact.Fact, at: Moment) -> Told:
+    seq, payload = order.last_seq + 1, codec.encode(one)
+    digest = entry_hash(order.head_hash, order.id, seq, at, payload)
+    grown = replace(order, last_seq=seq, last_at=at, head_hash=digest)
+    return Told(grown, one, Entry(order.id, seq, at, one.kind, payload, digest))
+
+
+def read_fact(payload: bytes) -> fact.Fact:
+    """Read a fact that the journal holds. Raises msgspec.DecodeError on anything else."""
+    return _FACT.decode(payload)
+
+
+def retell(entries: Sequence[Entry]) -> tuple[Told, ...]:
+    """Fold a whole journal, checking numbers and hashes: each line with the order after it.
+
+    Raises BrokenJournal where the chain breaks, IllegalFact where the table is broken.
+    """
+    told: list[Told] = []
+    order: Order | None = None
+    for entry in entries:
+        before = GENESIS if order is None else order.head_hash
+        expected = 1 if order is None else order.last_seq + 1
+        if entry.seq != expected:
+            msg = f"entry {entry.seq} stands where {expected} belongs"
+            raise BrokenJournal(msg)
+        if entry.hash != entry_hash(before, entry.order_id, entry.seq, entry.at, entry.payload):
+            msg = f"entry {entry.seq} does not have the hash it should"
+            raise BrokenJournal(msg)
+        one = read_fact(entry.payload)
+        order = _next(order, entry, one)
+        told.append(Told(order, one, entry))
+    return tuple(told)
+
+
+def _next(order: Order | None, entry: Entry, one: fact.Fact) -> Order:
+    if order is None:
+        if not isinstance(one, fact.Accepted):
+            msg = f"a journal begins with accepted, not {one.kind}"
+            raise BrokenJournal(msg)
+        grown = begin(entry.order_id, one, entry.at)
+    else:
+        grown = evolve(order, one, entry.at)
+    return replace(grown, last_seq=entry.seq, last_at=entry.at, head_hash=entry.hash)

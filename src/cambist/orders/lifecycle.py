@@ -1,0 +1,210 @@
+"""Holds the table of every transition, and folds one fact into an order.
+
+Two rules:
+1. All that moves an order's status stands in `TABLE`. A pair that is not there is illegal,
+   raises `IllegalFact`, and changes nothing.
+2. Nothing leaves `submitted` by any door but `landed` while its attempt may still land.
+
+The picture in the docs is drawn from `TABLE` by `diagram`, so it cannot drift from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from msgspec.structs import replace
+
+from cambist.faults import Fault
+from cambist.orders import event as fact
+from cambist.orders.attempt import Attempt
+from cambist.orders.order import Order, Status
+from cambist.values.ids import OrderId
+from cambist.values.moment import Moment
+
+PENDING, ROUTING, BUILDING = Status.PENDING, Status.ROUTING, Status.BUILDING
+SUBMITTED, CONFIRMED, FAILED = Status.SUBMITTED, Status.CONFIRMED, Status.FAILED
+CANCELLED, EXPIRED = Status.CANCELLED, Status.EXPIRED
+
+START: Final = "accepted"
+
+TABLE: Final[dict[Status, dict[str, Status]]] = {
+    PENDING: {
+        "started": ROUTING,
+        "cancelled": CANCELLED,
+        "expired": EXPIRED,
+    },
+    ROUTING: {
+        "routed": BUILDING,
+        "retry_scheduled": ROUTING,
+        "cancelled": CANCELLED,
+        "expired": EXPIRED,
+        "failed": FAILED,
+    },
+    BUILDING: {
+        "signed": SUBMITTED,
+        "retry_scheduled": ROUTING,
+        "cancelled": CANCELLED,
+        "expired": EXPIRED,
+        "failed": FAILED,
+    },
+    SUBMITTED: {
+        "landed": CONFIRMED,
+        "retry_scheduled": ROUTING,
+        "cancelled": CANCELLED,
+        "expired": EXPIRED,
+        "failed": FAILED,
+    },
+    CONFIRMED: {},
+    FAILED: {},
+    CANCELLED: {},
+    EXPIRED: {},
+}
+
+NOTES: Final[dict[Status, frozenset[str]]] = {
+    PENDING: frozenset(("amended", "cancel_requested")),
+    ROUTING: frozenset(("amended", "cancel_requested")),
+    BUILDING: frozenset(("amended", "cancel_requested")),
+    SUBMITTED: frozenset(("amended", "cancel_requested", "sent", "seen", "reverted", "lapsed")),
+    CONFIRMED: frozenset(("finalized", "rolled_back")),
+    FAILED: frozenset(),
+    CANCELLED: frozenset(),
+    EXPIRED: frozenset(),
+}
+"""Facts that are noted in the journal and move no status."""
+
+_NEEDS_ATTEMPT: Final = frozenset(("landed", "sent", "seen", "reverted", "lapsed"))
+_NEEDS_NONE: Final = frozenset(("retry_scheduled", "cancelled", "expired", "failed"))
+
+
+class IllegalFact(RuntimeError):
+    """The table has no such transition from where the order stands."""
+
+    def __init__(self, status: str, kind: str) -> None:
+        super().__init__(f"an order that is {status} cannot be {kind}")
+
+
+def begin(order_id: OrderId, accepted: fact.Accepted, at: Moment) -> Order:
+    """Return the order that an `accepted` fact begins."""
+    intent = accepted.intent
+    return Order(order_id, intent, intent.terms, PENDING, created_at=at, wake_at=at)
+
+
+def evolve(order: Order, one: fact.Fact, at: Moment) -> Order:
+    """Return the order after one more fact.
+
+    Raises IllegalFact when the table does not allow it, or when it would leave `submitted`
+    while the attempt may still land.
+    """
+    kind = one.kind
+    status = TABLE[order.status].get(kind)
+    if status is None:
+        if kind not in NOTES[order.status]:
+            raise IllegalFact(order.status, kind)
+        status = order.status
+    flying = order.in_flight is not None
+    if (flying and kind in _NEEDS_NONE) or (not flying and kind in _NEEDS_ATTEMPT):
+        raise IllegalFact(f"{order.status}, attempt {'in flight' if flying else 'at rest'},", kind)
+    return _FOLD[type(one)](order, one, status, at)
+
+
+def _move(order: Order, _one: fact.Fact, status: Status, _at: Moment) -> Order:
+    return replace(order, status=status)
+
+
+def _amended(order: Order, one: fact.Amended, status: Status, _at: Moment) -> Order:
+    return replace(order, status=status, terms=one.terms)
+
+
+def _cancel_requested(order: Order, _one: fact.Fact, status: Status, at: Moment) -> Order:
+    first = order.cancel_requested_at
+    return replace(order, status=status, cancel_requested_at=at if first is None else first)
+
+
+def _routed(order: Order, one: fact.Routed, status: Status, _at: Moment) -> Order:
+    return replace(order, status=status, route=one.route)
+
+
+def _signed(order: Order, one: fact.Signed, status: Status, _at: Moment) -> Order:
+    attempt = Attempt(one.attempt, one.signature, one.blockhash, one.last_valid_height, one.slot)
+    return replace(order, status=status, attempt=attempt, attempts_made=one.attempt)
+
+
+def _sent(order: Order, _one: fact.Sent, status: Status, at: Moment) -> Order:
+    return _with_attempt(order, status, sent_at=at)
+
+
+def _seen(order: Order, one: fact.Seen, status: Status, _at: Moment) -> Order:
+    return _with_attempt(order, status, sighted_slot=one.slot)
+
+
+def _landed(order: Order, one: fact.Landed, status: Status, _at: Moment) -> Order:
+    return replace(_with_attempt(order, status, state="landed"), fill=one.fill, fault=None)
+
+
+def _reverted(order: Order, one: fact.Reverted, status: Status, _at: Moment) -> Order:
+    return replace(_with_attempt(order, status, state="reverted"), fault=one.fault)
+
+
+def _lapsed(order: Order, _one: fact.Lapsed, status: Status, _at: Moment) -> Order:
+    return _with_attempt(order, status, state="lapsed")
+
+
+def _with_attempt(order: Order, status: Status, **changes: Any) -> Order:
+    return replace(order, status=status, attempt=replace(cast("Attempt", order.attempt), **changes))
+
+
+def _retried(order: Order, one: fact.RetryScheduled, status: Status, _at: Moment) -> Order:
+    return replace(
+        order,
+        status=status,
+        fault=one.fault,
+        tries=one.attempt,
+        setbacks=(*order.setbacks, setback(order, one.fault)),
+        route=None,
+        attempt=None,
+    )
+
+
+def _failed(order: Order, one: fact.Failed, status: Status, _at: Moment) -> Order:
+    return replace(order, status=status, fault=one.fault, setbacks=one.setbacks)
+
+
+def _finalized(order: Order, _one: fact.Fact, status: Status, _at: Moment) -> Order:
+    return replace(order, status=status, is_final=True)
+
+
+def setback(order: Order, why: Fault) -> fact.Setback:
+    """Return the record of the try that is ending now."""
+    tried = order.attempt
+    return fact.Setback(order.tries, why, tried.signature if tried is not None else None)
+
+
+_Fold = Callable[[Order, Any, Status, Moment], Order]
+_FOLD: Final[dict[type[fact.Fact], _Fold]] = {
+    fact.Amended: _amended,
+    fact.CancelRequested: _cancel_requested,
+    fact.Started: _move,
+    fact.Routed: _routed,
+    fact.Signed: _signed,
+    fact.Sent: _sent,
+    fact.Seen: _seen,
+    fact.Landed: _landed,
+    fact.Reverted: _reverted,
+    fact.Lapsed: _lapsed,
+    fact.RetryScheduled: _retried,
+    fact.Cancelled: _move,
+    fact.Expired: _move,
+    fact.Failed: _failed,
+    fact.Finalized: _finalized,
+    fact.RolledBack: _finalized,
+}
+
+
+def diagram() -> str:
+    """Draw the table as a Mermaid state diagram."""
+    lines = ["stateDiagram-v2", f"    [*] --> {PENDING} : {START}"]
+    for status, moves in TABLE.items():
+        lines += [f"    {status} --> {target} : {kind}" for kind, target in moves.items()]
+    lines += [f"    {status} --> [*]" for status, moves in TABLE.items() if not moves]
+    return "\n".join(lines) + "\n"

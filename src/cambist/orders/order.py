@@ -1,0 +1,76 @@
+"""Describes an order: the intent, and where it stands."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from cambist.faults import Fault
+from cambist.orders.attempt import Attempt, Fill
+from cambist.orders.event import Setback
+from cambist.orders.intent import Intent
+from cambist.orders.terms import Terms
+from cambist.values.ids import OrderId
+from cambist.values.moment import Moment
+from cambist.values.route import Route
+
+
+class Status(StrEnum):
+    """Where an order stands, in the words clients see."""
+
+    PENDING = "pending"
+    ROUTING = "routing"
+    BUILDING = "building"
+    SUBMITTED = "submitted"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+CLOSED: Final = frozenset((Status.CONFIRMED, Status.FAILED, Status.CANCELLED, Status.EXPIRED))
+GENESIS: Final = b"\0" * 32
+
+
+class Order(msgspec.Struct, frozen=True):
+    """An order as its journal tells it, with the row's own counters.
+
+    `version` is the compare-and-set counter and may jump; `last_seq`, `last_at` and `head_hash`
+    are the journal's end. `lease_owner` and `lease_epoch` say whose turn it is. `tries` counts
+    from 1. `wake_at` is when the order next deserves a look, None when nothing is left to do.
+    """
+
+    id: OrderId
+    intent: Intent
+    terms: Terms
+    status: Status
+    created_at: Moment
+    version: int = 0
+    lease_owner: str | None = None
+    lease_epoch: int = 0
+    last_seq: int = 0
+    last_at: Moment = Moment(0)
+    head_hash: bytes = GENESIS
+    wake_at: Moment | None = None
+    tries: int = 1
+    attempts_made: int = 0
+    route: Route | None = None
+    attempt: Attempt | None = None
+    fill: Fill | None = None
+    fault: Fault | None = None
+    setbacks: tuple[Setback, ...] = ()
+    cancel_requested_at: Moment | None = None
+    is_final: bool = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the order has reached one of its four ends."""
+        return self.status in CLOSED
+
+    @property
+    def in_flight(self) -> Attempt | None:
+        """The attempt that may still land, if there is one."""
+        attempt = self.attempt
+        return attempt if attempt is not None and attempt.state == "in_flight" else None

@@ -1,0 +1,125 @@
+"""Says what an order needs next, and what doing it may bring back."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from cambist.faults import Fault
+from cambist.orders.attempt import Attempt, Fill, Witness
+from cambist.orders.order import Order, Status
+from cambist.values.moment import Moment
+from cambist.values.route import Route
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One thing to do. A consequential step happens only after the commit that records it."""
+
+    consequential: ClassVar[bool] = False
+
+
+class Begin(Step, frozen=True):
+    """Take the order up."""
+
+
+class FindRoute(Step, frozen=True):
+    """Ask every venue and choose."""
+
+
+class Build(Step, frozen=True):
+    """Turn the route into a signed transaction, kept in memory."""
+
+    route: Route
+
+
+class Send(Step, frozen=True):
+    """Hand the recorded bytes to the network."""
+
+    consequential: ClassVar[bool] = True
+    attempt: Attempt
+
+
+class Ask(Step, frozen=True):
+    """Learn from the chain what became of the attempt."""
+
+    attempt: Attempt
+
+
+class Withdraw(Step, frozen=True):
+    """End an order whose user wants it no more, or whose time is over."""
+
+
+class Rest(Step, frozen=True):
+    """Nothing to do until an instant, or for ever."""
+
+    until: Moment | None
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """The order was taken up."""
+
+
+class RouteFound(msgspec.Struct, frozen=True):
+    """A route was chosen."""
+
+    route: Route
+
+
+class Built(msgspec.Struct, frozen=True):
+    """A transaction was signed, in memory only."""
+
+    attempt: Attempt
+
+
+class Handed(msgspec.Struct, frozen=True):
+    """The bytes were given to the network, with a fault if its answer was unclear."""
+
+    fault: Fault | None = None
+
+
+class Testimony(msgspec.Struct, frozen=True):
+    """What the chain's witnesses say of the attempt, and the fill if it landed."""
+
+    witnesses: tuple[Witness, ...]
+    fill: Fill | None = None
+
+
+class Withdrawn(msgspec.Struct, frozen=True):
+    """The order may end."""
+
+
+class Faulted(msgspec.Struct, frozen=True):
+    """The step could not be done."""
+
+    fault: Fault
+
+
+Outcome = Begun | RouteFound | Built | Handed | Testimony | Withdrawn | Faulted
+
+
+def next_step(order: Order, now: Moment) -> Step:
+    """Return the one thing the order needs now."""
+    attempt = order.attempt
+    if order.status is Status.CONFIRMED and not order.is_final and attempt is not None:
+        return Ask(attempt)
+    if order.is_closed:
+        return Rest(None)
+    flying = order.in_flight
+    if flying is not None:
+        return Ask(flying) if flying.sent_at is not None else Send(flying)
+    if is_unwanted(order, now):
+        return Withdraw()
+    if order.wake_at is not None and now < order.wake_at:
+        return Rest(order.wake_at)
+    if order.status is Status.PENDING:
+        return Begin()
+    if order.status is Status.BUILDING and order.route is not None:
+        return Build(order.route)
+    return FindRoute()
+
+
+def is_unwanted(order: Order, now: Moment) -> bool:
+    """Whether the user asked for a cancel, or the deadline passed."""
+    deadline = order.terms.deadline
+    return order.cancel_requested_at is not None or (deadline is not None and now >= deadline)

@@ -1,0 +1,1 @@
+"""States what the engine needs of the world, as protocols and nothing more."""

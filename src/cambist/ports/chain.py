@@ -1,0 +1,64 @@
+"""States what the engine needs of a chain: build, send, and learn what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from cambist.faults import Fault
+from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
+from cambist.values.ids import Address, OrderId, Signature
+from cambist.values.moment import Height, Slot
+from cambist.values.route import Route
+
+
+class Blockhash(msgspec.Struct, frozen=True, gc=False):
+    """A recent blockhash, the last height it is good for, and the slot it was read at."""
+
+    text: str
+    last_valid_height: Height
+    slot: Slot
+
+
+class Swap(msgspec.Struct, frozen=True):
+    """What a transaction is to do: a route for a wallet, on behalf of one attempt.
+
+    `draw` names the order and try, so that a pretend chain may draw its mishaps repeatably.
+    """
+
+    order_id: OrderId
+    attempt: int
+    wallet: Address
+    route: Route
+    draw: str
+
+
+class Chain(Protocol):
+    """The network. Every method that asks may raise PortDown."""
+
+    @property
+    def rules(self) -> ChainRules:
+        """The chain's own numbers."""
+
+    async def blockhash(self) -> Blockhash:
+        """Return a recent blockhash."""
+
+    def compose(self, swap: Swap, blockhash: Blockhash) -> bytes:
+        """Return the message to sign."""
+
+    async def simulate(self, message: bytes) -> Fault | None:
+        """Return what the chain would refuse the message for now, or None."""
+
+    async def send(self, transaction: bytes) -> None:
+        """Hand bytes to the network, once. Sending them again is harmless.
+
+        Whatever it raises, the transaction may have been taken.
+        """
+
+    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
+        """Return what every endpoint says of each attempt, in the order given, in one call."""
+
+    async def receipt(self, signature: Signature) -> Fill | None:
+        """Return what a landed transaction moved, or None when it is not known yet."""

@@ -1,0 +1,20 @@
+"""States what the engine needs of time."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from cambist.values.moment import Moment
+
+
+class Clock(Protocol):
+    """What time it is, and waiting for a later one."""
+
+    def now(self) -> Moment:
+        """Return the wall clock's instant; it may step."""
+
+    def elapsed(self) -> int:
+        """Return milliseconds since some fixed start; never goes back."""
+
+    async def sleep(self, milliseconds: int) -> None:
+        """Wait."""

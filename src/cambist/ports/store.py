@@ -1,0 +1,107 @@
+"""States what the engine needs of the truth: orders, their journals and their attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from cambist.orders.decide import Change
+from cambist.orders.journal import Entry, Told
+from cambist.orders.order import Order, Status
+from cambist.values.ids import OrderId, Principal
+from cambist.values.moment import Moment
+
+News = Callable[[Sequence[Told]], None]
+"""Called on the event loop once for each durable batch, with what became true in it."""
+
+
+class Keyed(msgspec.Struct, frozen=True, gc=False):
+    """What an idempotency key remembers: its order, the request's fingerprint, the reply."""
+
+    order_id: OrderId
+    fingerprint: bytes
+    reply: bytes
+
+
+class Birth(msgspec.Struct, frozen=True):
+    """A new order: its first journal line, and under which key it was asked for."""
+
+    told: Told
+    key: str | None = None
+    fingerprint: bytes = b""
+    reply: bytes = b""
+
+
+class OrderQuery(msgspec.Struct, frozen=True):
+    """Which orders to list, newest first. `before` is the id to go on after."""
+
+    principal: Principal
+    limit: int
+    offset: int = 0
+    before: OrderId | None = None
+    statuses: tuple[Status, ...] = ()
+    wallet: str | None = None
+    token: str | None = None
+    since: Moment | None = None
+
+
+class Census(msgspec.Struct, frozen=True):
+    """How many orders of a principal stand where."""
+
+    by_status: dict[Status, int]
+    delayed: int
+
+
+class Store(Protocol):
+    """The truth. Every method that writes returns when the write is durable, or raises.
+
+    All may raise PortDown: then nothing is known, and the same call may be made again.
+    """
+
+    async def add(self, birth: Birth) -> None:
+        """Write a new order. Raises KeyTaken, or PortFull when the intake lane has no room."""
+
+    async def keyed(self, principal: Principal, key: str) -> Keyed | None:
+        """Return what a key remembers."""
+
+    async def get(self, order_id: OrderId) -> Order | None:
+        """Return an order as it stands, without claiming it."""
+
+    async def find(self, query: OrderQuery) -> tuple[Order, ...]:
+        """Return orders newest first."""
+
+    async def census(self, principal: Principal, now: Moment) -> Census:
+        """Count orders by status; `delayed` are those whose wake-up lies after `now`."""
+
+    async def backlog(self) -> int:
+        """Return how many orders are open and do not rest."""
+
+    async def claim(self, order_id: OrderId) -> Order | None:
+        """Take the right to move an order; None when it has nothing to do or is not to be had."""
+
+    async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
+        """Take the orders whose wake-up is due, oldest first."""
+
+    async def commit(self, order: Order, change: Change, now: Moment) -> Order:
+        """Write a change of a claimed order: row, journal, attempt and fill in one transaction.
+
+        Returns the order after it. Raises StaleClaim when the order is not at this version or
+        this lease any more, and IllegalFact when the lifecycle does not allow the change.
+        """
+
+    async def renew(self, orders: Sequence[Order]) -> None:
+        """Keep the claims of orders that rest in flight; never raises their version."""
+
+    async def release(self, order: Order) -> None:
+        """Give up the right to move an order until its `wake_at`."""
+
+    async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
+        """Note that the user wants the order no more; None when there is no such order.
+
+        Takes no lease and changes no status; on a closed order it writes nothing.
+        """
+
+    async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
+        """Return journal entries with a seq greater than `after_seq`, in order."""

@@ -1,0 +1,36 @@
+"""States what the engine needs of a doorbell: who deserves a look, and when."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from cambist.orders.order import Order
+from cambist.orders.steps import Testimony
+from cambist.values.ids import OrderId
+from cambist.values.moment import Moment
+
+
+class Bell(msgspec.Struct, frozen=True):
+    """A ring for one order; `note` may carry what a worker would have had to ask for.
+
+    `claimed` is the order itself where the ringer already holds the right to move it.
+    """
+
+    order_id: OrderId
+    note: Testimony | None = None
+    claimed: Order | None = None
+
+
+class Wakeups(Protocol):
+    """The doorbell. It makes a look come sooner, and may lose a ring: the poll still comes."""
+
+    def ring(self, bell: Bell) -> None:
+        """Ask for a look at an order now."""
+
+    def ring_at(self, order_id: OrderId, at: Moment) -> None:
+        """Ask for a look at an order at an instant."""
+
+    async def next(self) -> Bell:
+        """Wait for the next ring."""

@@ -1,0 +1,1 @@
+"""Names the smallest nouns: ids, amounts, prices, tokens, instants and routes."""

@@ -1,0 +1,47 @@
+"""Writes bytes as base58 and reads them back, in the Bitcoin alphabet that Solana uses."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cambist.values.ids import Address
+
+ALPHABET: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+ADDRESS_BYTES: Final = 32
+_ADDRESS_TEXT_MAX: Final = 44
+_DIGIT: Final = {letter: value for value, letter in enumerate(ALPHABET)}
+_CHUNK_DIGITS: Final = 10
+_CHUNK: Final = 58**_CHUNK_DIGITS
+
+
+def encode(data: bytes) -> str:
+    """Write bytes as base58; each leading zero byte becomes a `1`."""
+    number = int.from_bytes(data, "big")
+    digits: list[str] = []
+    while number:
+        number, chunk = divmod(number, _CHUNK)
+        for _ in range(_CHUNK_DIGITS):
+            chunk, digit = divmod(chunk, 58)
+            digits.append(ALPHABET[digit])
+    zeros = len(data) - len(data.lstrip(b"\0"))
+    return "1" * zeros + "".join(reversed(digits)).lstrip("1")
+
+
+def decode(text: str) -> bytes | None:
+    """Read base58 text; None when a character is not of the alphabet."""
+    number = 0
+    for letter in text:
+        digit = _DIGIT.get(letter)
+        if digit is None:
+            return None
+        number = number * 58 + digit
+    zeros = len(text) - len(text.lstrip("1"))
+    return b"\0" * zeros + number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def read_address(text: str) -> Address | None:
+    """Return the text as an address, or None unless it is base58 of exactly 32 bytes."""
+    if len(text) > _ADDRESS_TEXT_MAX:
+        return None
+    data = decode(text)
+    return Address(text) if data is not None and len(data) == ADDRESS_BYTES else None

@@ -1,0 +1,64 @@
+"""Describes a path through pools and what it would pay."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from cambist.values.amount import Bps, Raw
+from cambist.values.ids import Address
+from cambist.values.moment import Slot
+
+Mode = Literal["exact_in", "exact_out"]
+
+
+class Quote(msgspec.Struct, frozen=True, gc=False):
+    """What one pool would do with the order's amount, fees and impact already inside.
+
+    `fee` is in raw units of the token given. `impact_hundredths` is the price impact in
+    hundredths of a basis point.
+    """
+
+    venue: str
+    pool: Address
+    amount_in: Raw
+    amount_out: Raw
+    fee: Raw
+    fee_bps: Bps
+    impact_hundredths: int
+    slot: Slot
+
+
+class Absent(msgspec.Struct, frozen=True, gc=False):
+    """A venue that gave no quote, and the code and sentence of why."""
+
+    venue: str
+    code: str
+    reason: str
+
+
+class Leg(msgspec.Struct, frozen=True, gc=False):
+    """One swap in one pool."""
+
+    venue: str
+    pool: Address
+    mint_in: Address
+    mint_out: Address
+
+
+class Route(msgspec.Struct, frozen=True, gc=False):
+    """The chosen path and its bounds.
+
+    `bound` is fixed here and written into the transaction: for an exact-in order the least
+    amount out, for an exact-out order the greatest amount in (raw units).
+    """
+
+    mode: Mode
+    legs: tuple[Leg, ...]
+    amount_in: Raw
+    amount_out: Raw
+    bound: Raw
+    reason: str
+    quotes: tuple[Quote, ...]
+    absent: tuple[Absent, ...] = ()

@@ -1,0 +1,45 @@
+"""Names tokens and pairs, and lists the mints everyone knows."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from cambist.values.ids import Address
+
+SYMBOL: Final = re.compile(r"[A-Z0-9]{1,16}", re.ASCII)
+
+
+class Token(msgspec.Struct, frozen=True, gc=False):
+    """One kind of money: its symbol, its mint, and how many decimals a whole one has."""
+
+    symbol: str
+    mint: Address
+    decimals: int
+    synthetic: bool = False
+
+
+class Pair(msgspec.Struct, frozen=True, gc=False):
+    """The token given and the token taken."""
+
+    token_in: Token
+    token_out: Token
+
+
+SOL: Final = Token("SOL", Address("So11111111111111111111111111111111111111112"), 9)
+USDC: Final = Token("USDC", Address("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"), 6)
+USDT: Final = Token("USDT", Address("Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB"), 6)
+RAY: Final = Token("RAY", Address("4k3Dyjzvzp8eMZWUXbBCjEvwSkkk59S5iCNLY3QrkX6R"), 6)
+JUP: Final = Token("JUP", Address("JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN"), 6)
+BONK: Final = Token("BONK", Address("DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263"), 5)
+ETH: Final = Token("ETH", Address("7vfCXTUXx5WJV5JADk17DUJ4ksgau7utNKj4b963voxs"), 8)
+
+KNOWN: Final = (SOL, USDC, USDT, RAY, JUP, BONK, ETH)
+
+
+def read_symbol(text: str) -> str | None:
+    """Return the symbol in capitals, or None when no token can be called that."""
+    symbol = text.upper()
+    return symbol if text.isascii() and SYMBOL.fullmatch(symbol) else None

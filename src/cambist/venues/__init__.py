@@ -1,0 +1,1 @@
+"""Knows each kind of pool: its state in, numbers out."""
