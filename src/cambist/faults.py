@@ -199,7 +199,7 @@ def fault(code: Code, message: str = "", field: str | None = None) -> Fault:
     return Fault(code, message or CATALOGUE[code].sentence, field)
 
 
-class Refused(Exception):  # noqa: N818 -- it is an answer, not an error of ours
+class Refused(Exception):
     """A request that is not carried out, with every reason found."""
 
     def __init__(self, *faults: Fault) -> None:
