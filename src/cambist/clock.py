@@ -1,0 +1,79 @@
+"""Tells the time and draws chance: the one file that may ask the machine for either."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import secrets
+import time
+from typing import Final
+
+from cambist.values.ids import ENTROPY_BITS
+from cambist.values.moment import Moment
+
+_SETTLE_ROUNDS: Final = 50
+
+
+def entropy() -> int:
+    """Return the random bits of one order id."""
+    return secrets.randbits(ENTROPY_BITS)
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> Moment:
+        """Return the wall clock's instant; it may step."""
+        return Moment(time.time_ns() // 1_000_000)  # noqa: TID251 -- the one door to time
+
+    def elapsed(self) -> int:
+        """Return milliseconds since some fixed start; never goes back."""
+        return time.monotonic_ns() // 1_000_000  # noqa: TID251 -- the one door to time
+
+    async def sleep(self, milliseconds: int) -> None:
+        """Wait."""
+        await asyncio.sleep(milliseconds / 1_000)  # noqa: TID251 -- the one door to time
+
+
+class ManualClock:
+    """A clock that stands still until it is pushed."""
+
+    def __init__(self, start: int = 1_700_000_000_000) -> None:
+        self._start = start
+        self._passed = 0
+        self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._count = 0
+
+    def now(self) -> Moment:
+        """Return the instant it was pushed to."""
+        return Moment(self._start + self._passed)
+
+    def elapsed(self) -> int:
+        """Return how far it was pushed, in milliseconds."""
+        return self._passed
+
+    async def sleep(self, milliseconds: int) -> None:
+        """Wait until it is pushed that far."""
+        wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._count += 1
+        due = self._passed + max(milliseconds, 0)
+        heapq.heappush(self._sleepers, (due, self._count, wake))
+        await wake
+
+    async def push(self, milliseconds: int) -> None:
+        """Go forward, waking every sleeper in the order of its instant."""
+        goal = self._passed + milliseconds
+        await self.settle()
+        while self._sleepers and self._sleepers[0][0] <= goal:
+            due, _, wake = heapq.heappop(self._sleepers)
+            self._passed = max(self._passed, due)
+            if not wake.done():
+                wake.set_result(None)
+                await self.settle()
+        self._passed = goal
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let every task that can run without time passing run a while."""
+        for _ in range(_SETTLE_ROUNDS):
+            await asyncio.sleep(0)  # noqa: TID251 -- yields without waiting

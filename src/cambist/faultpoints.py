@@ -1,0 +1,82 @@
+"""Breaks the process on purpose at a named durable step, when told to by CAMBIST_FAULT.
+
+`CAMBIST_FAULT=point:count[:kill|stop|raise]` acts when the point is passed for the count-th
+time: SIGKILL (the default), SIGSTOP, or an exception. When it is not set, a point costs one
+look-up.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Final, Literal, NamedTuple, cast
+
+POINTS: Final[dict[str, str]] = {
+    "intake.before_commit": "an order was checked, and is not stored yet",
+    "intake.after_commit": "an order is stored, and its sender was not answered yet",
+    "store.before_commit": "a batch was written, and is not durable yet",
+    "store.after_commit": "a batch is durable, and nobody was told yet",
+    "worker.claimed": "a worker took an order, and did nothing yet",
+    "worker.routed": "a route was chosen, and is not recorded yet",
+    "worker.signed": "a transaction was signed, and is not recorded yet",
+    "worker.before_send": "an attempt is recorded, and was not sent yet",
+    "worker.after_send": "an attempt was sent, and that is not recorded yet",
+    "worker.heard": "the chain told an attempt's fate, and it is not recorded yet",
+    "relay.before_publish": "facts are durable, and listeners were not told yet",
+    "chain.before_commit": "the paper chain executed a slot, and it is not durable yet",
+    "chain.after_commit": "the paper chain's slot is durable, and nobody can see it yet",
+}
+
+Act = Literal["kill", "stop", "raise"]
+_ACTS: Final = ("kill", "stop", "raise")
+
+
+class FaultInjected(RuntimeError):
+    """The exception of a fault point told to raise."""
+
+
+class _Plan(NamedTuple):
+    point: str
+    count: int
+    act: Act
+
+
+class _Fuse:
+    """Counts passes of the planned point."""
+
+    def __init__(self) -> None:
+        self.plan: _Plan | None = None
+        self.passed = 0
+
+    def burn(self, plan: _Plan) -> None:
+        self.passed += 1
+        if self.passed != plan.count:
+            return
+        if plan.act == "raise":
+            raise FaultInjected(plan.point)
+        os.kill(os.getpid(), signal.SIGKILL if plan.act == "kill" else signal.SIGSTOP)
+
+
+_fuse = _Fuse()
+
+
+def faultpoint(name: str) -> None:
+    """Pass a named durable step; breaks here when the plan says so."""
+    plan = _fuse.plan
+    if plan is not None and plan.point == name:
+        _fuse.burn(plan)
+
+
+def arm(text: str | None) -> None:
+    """Read a plan, or disarm with None. Raises ValueError when it names no point or act."""
+    _fuse.passed = 0
+    _fuse.plan = None
+    if not text:
+        return
+    point, _, rest = text.partition(":")
+    count, _, act = rest.partition(":")
+    act = act or "kill"
+    if point not in POINTS or not count.isdecimal() or act not in _ACTS:
+        msg = f"CAMBIST_FAULT is point:count[:kill|stop|raise], with a point of {', '.join(POINTS)}"
+        raise ValueError(msg)
+    _fuse.plan = _Plan(point, int(count), cast("Act", act))
