@@ -37,7 +37,7 @@ class FaultInjected(RuntimeError):
 
 class _Plan(NamedTuple):
     point: str
-    count: int
+    nth: int
     act: Act
 
 
@@ -50,7 +50,7 @@ class _Fuse:
 
     def burn(self, plan: _Plan) -> None:
         self.passed += 1
-        if self.passed != plan.count:
+        if self.passed != plan.nth:
             return
         if plan.act == "raise":
             raise FaultInjected(plan.point)

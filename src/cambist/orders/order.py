@@ -74,3 +74,13 @@ class Order(msgspec.Struct, frozen=True):
         """The attempt that may still land, if there is one."""
         attempt = self.attempt
         return attempt if attempt is not None and attempt.state == "in_flight" else None
+
+    @property
+    def rests_with_chain(self) -> bool:
+        """Whether only the chain can say what comes next: sent, or landed and not yet final."""
+        attempt = self.attempt
+        if attempt is None:
+            return False
+        if self.status is Status.CONFIRMED:
+            return not self.is_final
+        return attempt.state == "in_flight" and attempt.sent_at is not None

@@ -60,6 +60,9 @@ class Store(Protocol):
     All may raise PortDown: then nothing is known, and the same call may be made again.
     """
 
+    async def ping(self) -> None:
+        """Return when the store answers."""
+
     async def add(self, birth: Birth) -> None:
         """Write a new order. Raises KeyTaken, or PortFull when the intake lane has no room."""
 

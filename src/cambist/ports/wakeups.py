@@ -6,21 +6,16 @@ from typing import Protocol
 
 import msgspec
 
-from cambist.orders.order import Order
 from cambist.orders.steps import Testimony
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 
 
 class Bell(msgspec.Struct, frozen=True):
-    """A ring for one order; `note` may carry what a worker would have had to ask for.
-
-    `claimed` is the order itself where the ringer already holds the right to move it.
-    """
+    """A ring for one order; `note` may carry what a worker would have had to ask for."""
 
     order_id: OrderId
     note: Testimony | None = None
-    claimed: Order | None = None
 
 
 class Wakeups(Protocol):
@@ -34,3 +29,6 @@ class Wakeups(Protocol):
 
     async def next(self) -> Bell:
         """Wait for the next ring."""
+
+    async def run(self) -> None:
+        """Ring what is due, until cancelled."""

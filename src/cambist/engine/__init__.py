@@ -1,0 +1,1 @@
+"""Moves orders: step, perform, decide, commit."""

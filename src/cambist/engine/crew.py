@@ -1,0 +1,191 @@
+"""Runs turns: so many at once, one at a time for each order, woken by bells, alarms and a sweep."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final
+
+import msgspec
+import structlog
+
+from cambist.engine.means import Means
+from cambist.engine.perform.track import Tracker
+from cambist.engine.worker import Worker
+from cambist.faults import Code, fault
+from cambist.orders.order import Order, Status
+from cambist.orders.steps import Testimony
+from cambist.ports.failures import PortDown, PortFull, StaleClaim
+from cambist.values.ids import OrderId
+from cambist.values.moment import after
+
+TURNS_AT_ONCE: Final = 10
+SWEEP_EVERY_MS: Final = 1_000
+SWEPT_AT_ONCE_MAX: Final = 256
+RENEW_EVERY_MS: Final = 5_000
+STORE_AWAY_MS: Final = 500
+BAD_TURN_WAIT_MS: Final = 1_000
+BAD_TURNS_MAX: Final = 3
+
+log = structlog.get_logger("cambist.crew")
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One order's turn; `order` where it is claimed already."""
+
+    order_id: OrderId
+    order: Order | None = None
+    note: Testimony | None = None
+
+
+class Crew:
+    """The workers of one process."""
+
+    def __init__(self, means: Means, worker: Worker, tracker: Tracker) -> None:
+        self._store = means.store
+        self._wakeups = means.wakeups
+        self._clock = means.clock
+        self._worker = worker
+        self._tracker = tracker
+        self._waiting: deque[Turn] = deque()
+        self._work = asyncio.Semaphore(0)
+        self._busy: set[OrderId] = set()
+        self._again: dict[OrderId, Turn] = {}
+        self._bad_turns: dict[OrderId, int] = {}
+        self._performing = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._draining = False
+
+    async def run(self, turns_at_once: int = TURNS_AT_ONCE) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            tasks.create_task(self._sweep())
+            tasks.create_task(self._renew())
+            for _ in range(turns_at_once):
+                tasks.create_task(self._work_on())
+
+    async def drain(self) -> None:
+        """Begin no more turns, and wait for those being performed."""
+        self._draining = True
+        await self._idle.wait()
+
+    async def _listen(self) -> None:
+        while True:
+            bell = await self._wakeups.next()
+            self._offer(Turn(bell.order_id, note=bell.note))
+
+    async def _sweep(self) -> None:
+        """Claim what is due: the safety net under every lost bell, and the start after a crash."""
+        while True:
+            if len(self._waiting) < SWEPT_AT_ONCE_MAX:
+                try:
+                    due = await self._store.claim_due(self._clock.now(), SWEPT_AT_ONCE_MAX)
+                except PortDown as down:
+                    log.warning("store_away", error=str(down))
+                    due = ()
+                for order in due:
+                    self._offer(Turn(order.id, order))
+                if len(due) == SWEPT_AT_ONCE_MAX:
+                    await self._clock.sleep(0)
+                    continue
+            await self._clock.sleep(SWEEP_EVERY_MS)
+
+    async def _renew(self) -> None:
+        while True:
+            await self._clock.sleep(RENEW_EVERY_MS)
+            try:
+                await self._store.renew(self._tracker.orders)
+            except PortDown as down:
+                log.warning("store_away", error=str(down))
+
+    def _offer(self, turn: Turn) -> None:
+        """Queue a turn; an order that has one already gets another after it."""
+        if turn.order_id in self._busy:
+            missed = self._again.get(turn.order_id, turn)
+            self._again[turn.order_id] = Turn(
+                turn.order_id, turn.order or missed.order, turn.note or missed.note
+            )
+            return
+        self._busy.add(turn.order_id)
+        self._waiting.append(turn)
+        self._work.release()
+
+    async def _work_on(self) -> None:
+        while True:
+            await self._work.acquire()
+            if self._draining:
+                return
+            turn = self._waiting.popleft()
+            self._performing += 1
+            self._idle.clear()
+            try:
+                await self._perform(turn)
+            finally:
+                self._performing -= 1
+                if not self._performing:
+                    self._idle.set()
+                self._busy.discard(turn.order_id)
+                again = self._again.pop(turn.order_id, None)
+                if again is not None:
+                    self._offer(again)
+
+    async def _perform(self, turn: Turn) -> None:
+        """Give one order its turn; whatever goes wrong, the order is not lost."""
+        try:
+            order = turn.order or self._tracker.take(turn.order_id)
+            order = order or await self._store.claim(turn.order_id)
+        except PortDown:
+            self._ring_later(turn.order_id, STORE_AWAY_MS)
+            return
+        if order is None:
+            return
+        try:
+            rested = await self._worker.advance(order, turn.note)
+        except (PortDown, PortFull) as down:
+            log.warning("store_away", order_id=order.id, error=str(down))
+            await self._store.release(order)
+            self._ring_later(order.id, STORE_AWAY_MS)
+            return
+        except Exception as error:  # noqa: BLE001 -- a defect must not lose the order
+            await self._after_bad_turn(order, error)
+            return
+        self._bad_turns.pop(order.id, None)
+        await self._after_turn(order, rested)
+
+    async def _after_turn(self, order: Order, rested: Order | None) -> None:
+        if rested is not None and order.id in self._tracker:
+            return
+        await self._store.release(order)
+        if rested is not None and rested.wake_at is not None:
+            self._wakeups.ring_at(rested.id, rested.wake_at)
+
+    async def _after_bad_turn(self, order: Order, error: Exception) -> None:
+        """Try again after a defect of ours, and park the order once that has not helped.
+
+        Never while an attempt may be in flight: then only the chain ends an order.
+        """
+        bad = self._bad_turns[order.id] = self._bad_turns.get(order.id, 0) + 1
+        log.error("turn_failed", order_id=order.id, turns=bad, exc_info=error)
+        await self._store.release(order)
+        if bad < BAD_TURNS_MAX:
+            self._ring_later(order.id, BAD_TURN_WAIT_MS << bad)
+            return
+        try:
+            fresh = await self._store.claim(order.id)
+            if fresh is not None and fresh.in_flight is None and fresh.status is not Status.PENDING:
+                why = fault(
+                    Code.TURN_FAILED, f"The engine failed {bad} times: {type(error).__name__}."
+                )
+                await self._worker.park(fresh, why)
+                self._bad_turns.pop(order.id, None)
+                await self._store.release(fresh)
+                return
+        except (PortDown, StaleClaim):
+            log.warning("park_failed", order_id=order.id)
+        await self._store.release(order)
+        self._ring_later(order.id, BAD_TURN_WAIT_MS << BAD_TURNS_MAX)
+
+    def _ring_later(self, order_id: OrderId, wait_ms: int) -> None:
+        self._wakeups.ring_at(order_id, after(self._clock.now(), wait_ms))

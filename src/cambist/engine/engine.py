@@ -1,0 +1,126 @@
+"""Is the engine as its users see it: run, submit, cancel, read and follow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from typing import Final, Literal
+
+import msgspec
+
+from cambist.engine.crew import TURNS_AT_ONCE, Crew
+from cambist.engine.follow import HEARTBEAT_MS, follow, history
+from cambist.engine.intake import BACKLOG_MAX, CancelAnswer, Intake, Taken, Wish
+from cambist.engine.means import Means
+from cambist.engine.perform.track import Tracker
+from cambist.engine.worker import Worker
+from cambist.orders.decide import Policy
+from cambist.orders.journal import Told
+from cambist.orders.order import Order
+from cambist.orders.retry import Backoff
+from cambist.ports.failures import PortDown
+from cambist.ports.market import Market
+from cambist.ports.store import Census, OrderQuery
+from cambist.values.ids import OrderId, Principal
+
+DRAIN_MS: Final = 10_000
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a user may set: turns at once, open orders at most, and the waits of retries."""
+
+    turns_at_once: int = TURNS_AT_ONCE
+    backlog_max: int = BACKLOG_MAX
+    backoff: Backoff = Backoff()
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Which parts answer."""
+
+    store: Literal["ok", "down"]
+    chain: Literal["ok", "down"]
+    draining: bool
+
+
+class Engine:
+    """One process's engine."""
+
+    def __init__(self, means: Means, limits: Limits = Limits()) -> None:  # noqa: B008 -- frozen
+        policy = Policy(means.world.chain.rules, limits.backoff)
+        self.clock = means.clock
+        self._means = means
+        self._limits = limits
+        self._tracker = Tracker(means.world.chain, means.wakeups, means.clock, policy)
+        worker = Worker(means, self._tracker, policy)
+        self._crew = Crew(means, worker, self._tracker)
+        self._intake = Intake(means, limits.backlog_max)
+
+    @property
+    def market(self) -> Market:
+        """Tokens and venues, for those who read requests."""
+        return self._means.world.market
+
+    async def run(self) -> None:
+        """Move orders until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._means.wakeups.run())
+            tasks.create_task(self._tracker.run())
+            tasks.create_task(self._crew.run(self._limits.turns_at_once))
+
+    async def drain(self) -> None:
+        """Take no more orders and finish the turns being performed; what is open stays stored."""
+        self._intake.draining = True
+        try:
+            async with asyncio.timeout(DRAIN_MS / 1_000):
+                await self._crew.drain()
+        except TimeoutError:
+            return
+
+    async def submit(self, wish: Wish) -> Taken:
+        """Store an order and answer. Raises Refused."""
+        return await self._intake.submit(wish)
+
+    async def cancel(
+        self, order_id: OrderId, principal: Principal
+    ) -> tuple[CancelAnswer, Order] | None:
+        """Note that an order is unwanted; None when the principal has none such."""
+        return await self._intake.cancel(order_id, principal)
+
+    async def get(self, order_id: OrderId, principal: Principal) -> Order | None:
+        """Return a principal's order, or None, also when it is someone else's. Raises PortDown."""
+        order = await self._means.store.get(order_id)
+        return order if order is not None and order.intent.principal == principal else None
+
+    async def find(self, query: OrderQuery) -> tuple[Order, ...]:
+        """Return a principal's orders, newest first. Raises PortDown."""
+        return await self._means.store.find(query)
+
+    async def census(self, principal: Principal) -> Census:
+        """Count a principal's orders by status. Raises PortDown."""
+        return await self._means.store.census(principal, self.clock.now())
+
+    async def history(self, order_id: OrderId, after_seq: int = 0) -> tuple[Told, ...]:
+        """Return an order's journal after `after_seq`. Raises PortDown."""
+        return await history(self._means.store, order_id, after_seq)
+
+    def follow(
+        self, order_id: OrderId, after_seq: int = 0, beat_ms: int = HEARTBEAT_MS
+    ) -> AsyncIterator[tuple[Told, ...]]:
+        """Yield an order's journal lines as they become durable; empty tuples as heartbeats."""
+        return follow(self._means.store, self._means.bus, order_id, after_seq, beat_ms)
+
+    async def health(self) -> Health:
+        """Ask the store and the chain whether they answer."""
+        return Health(
+            await _answers(self._means.store.ping()),
+            await _answers(self._means.world.chain.blockhash()),
+            self._intake.draining,
+        )
+
+
+async def _answers(question: Awaitable[object]) -> Literal["ok", "down"]:
+    try:
+        await question
+    except PortDown:
+        return "down"
+    return "ok"

@@ -1,0 +1,65 @@
+"""Follows one order for a listener: its history, then what happens, exactly once and in order."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from cambist.orders.journal import Entry, Told, retell
+from cambist.ports.bus import Bus
+from cambist.ports.store import Store
+from cambist.values.ids import OrderId
+
+HEARTBEAT_MS: Final = 15_000
+JOURNAL_PAGE: Final = 500
+
+
+async def history(store: Store, order_id: OrderId, after_seq: int = 0) -> tuple[Told, ...]:
+    """Return an order's journal after `after_seq`, each line with the order as it stood then.
+
+    Raises PortDown, and BrokenJournal when the journal is not what was written.
+    """
+    entries: list[Entry] = []
+    while page := await store.journal(order_id, len(entries), JOURNAL_PAGE):
+        entries += page
+        if len(page) < JOURNAL_PAGE:
+            break
+    return tuple(told for told in retell(entries) if told.entry.seq > after_seq)
+
+
+async def follow(
+    store: Store, bus: Bus, order_id: OrderId, after_seq: int = 0, beat_ms: int = HEARTBEAT_MS
+) -> AsyncIterator[tuple[Told, ...]]:
+    """Yield an order's journal lines after `after_seq` as they become durable.
+
+    Yields an empty tuple when nothing happened for `beat_ms`. Ends once nothing more can come.
+    What a slow listener or a cut lost is read again from the journal. Raises PortDown.
+    """
+    listener = bus.listen(order_id)
+    seen = after_seq
+    try:
+        past = await history(store, order_id, seen)
+        ended = await _ended(store, order_id) if not past else _is_last(past[-1])
+        if past:
+            seen = past[-1].entry.seq
+            yield past
+        while not ended:
+            came = await listener.next(beat_ms)
+            fresh = tuple(one for one in came or () if one.entry.seq > seen)
+            if listener.lagged or (fresh and fresh[0].entry.seq != seen + 1):
+                listener.resume()
+                fresh = await history(store, order_id, seen)
+            if fresh:
+                seen, ended = fresh[-1].entry.seq, _is_last(fresh[-1])
+            yield fresh
+    finally:
+        listener.close()
+
+
+async def _ended(store: Store, order_id: OrderId) -> bool:
+    order = await store.get(order_id)
+    return order is None or (order.is_closed and not order.rests_with_chain)
+
+
+def _is_last(told: Told) -> bool:
+    return told.order.is_closed and not told.order.rests_with_chain

@@ -1,0 +1,155 @@
+"""Takes orders in: admits, stores, rings, and notes wishes to cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Literal
+
+import msgspec
+
+from cambist.engine.means import Means
+from cambist.faultpoints import faultpoint
+from cambist.faults import Code, Refused, fault
+from cambist.orders.event import Accepted
+from cambist.orders.intent import Intent
+from cambist.orders.journal import open_journal
+from cambist.orders.order import Order, Status
+from cambist.ports.failures import KeyTaken, PortDown, PortFull
+from cambist.ports.store import Birth, Keyed
+from cambist.ports.wakeups import Bell
+from cambist.values import ids
+from cambist.values.ids import OrderId, Principal
+
+BACKLOG_MAX: Final = 20_000
+CANCEL_WAIT_MS: Final = 1_000
+
+CancelAnswer = Literal["cancelled", "cancel_pending", "too_late"]
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """An order as a client asks for it.
+
+    `key` makes asking again harmless; `fingerprint` tells whether it is the same request;
+    `reply` renders the answer, which is stored and repeated to the byte for the same key.
+    """
+
+    intent: Intent
+    reply: Callable[[Order], bytes]
+    key: str | None = None
+    fingerprint: bytes = b""
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """The engine's word that an order is stored."""
+
+    order_id: OrderId
+    reply: bytes
+    replayed: bool
+
+
+class Intake:
+    """The one way in. Inserts orders and leaves notes; never moves an order."""
+
+    def __init__(self, means: Means, backlog_max: int = BACKLOG_MAX) -> None:
+        self._store = means.store
+        self._wakeups = means.wakeups
+        self._bus = means.bus
+        self._clock = means.clock
+        self._entropy = means.entropy
+        self._entering = 0
+        self._backlog_max = backlog_max
+        self.draining = False
+
+    async def submit(self, wish: Wish) -> Taken:
+        """Store an order and answer; the answer is true whatever is killed afterwards.
+
+        Raises Refused: then nothing was stored, save for STORE_UNAVAILABLE, where only the same
+        key can tell.
+        """
+        known = await self._admit(wish)
+        if known is not None:
+            return self._replay(wish, known)
+        now = self._clock.now()
+        told = open_journal(ids.order_id(now, self._entropy()), Accepted(wish.intent), now)
+        reply = wish.reply(told.order)
+        faultpoint("intake.before_commit")
+        self._entering += 1
+        try:
+            await self._store.add(Birth(told, wish.key, wish.fingerprint, reply))
+        except KeyTaken as taken:
+            return self._replay(wish, taken.existing)
+        except PortFull:
+            raise Refused(fault(Code.BACKLOG_FULL)) from None
+        except PortDown as down:
+            raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
+        finally:
+            self._entering -= 1
+        faultpoint("intake.after_commit")
+        self._wakeups.ring(Bell(told.order.id))
+        return Taken(told.order.id, reply, replayed=False)
+
+    async def _admit(self, wish: Wish) -> Keyed | None:
+        """Refuse what there is no room for; return the order that is here already."""
+        code: Code | None = None
+        if self.draining:
+            code = Code.SHUTTING_DOWN
+        elif await self._store.backlog() + self._entering >= self._backlog_max:
+            code = Code.BACKLOG_FULL
+        if code is None:
+            return None
+        if wish.key is not None:
+            try:
+                known = await self._store.keyed(wish.intent.principal, wish.key)
+            except PortDown as down:
+                raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
+            if known is not None:
+                return known
+        raise Refused(fault(code))
+
+    def _replay(self, wish: Wish, known: Keyed) -> Taken:
+        if known.fingerprint != wish.fingerprint:
+            raise Refused(
+                fault(
+                    Code.KEY_REUSED,
+                    f"This key belongs to order {known.order_id}, which asked for something else.",
+                    "clientOrderId",
+                )
+            )
+        return Taken(known.order_id, known.reply, replayed=True)
+
+    async def cancel(
+        self, order_id: OrderId, principal: Principal
+    ) -> tuple[CancelAnswer, Order] | None:
+        """Note that an order is unwanted, and wait a moment to see who won.
+
+        None when the principal has no such order. Raises Refused when the store is down.
+        """
+        try:
+            order = await self._store.get(order_id)
+            if order is None or order.intent.principal != principal:
+                return None
+            return await self._cancel(order)
+        except PortDown as down:
+            raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
+
+    async def _cancel(self, order: Order) -> tuple[CancelAnswer, Order]:
+        listener = self._bus.listen(order.id)
+        try:
+            noted = await self._store.note_cancel(order.id, self._clock.now()) or order
+            if not noted.is_closed:
+                self._wakeups.ring(Bell(order.id))
+                until = self._clock.elapsed() + CANCEL_WAIT_MS
+                while (left := until - self._clock.elapsed()) > 0 and not noted.is_closed:
+                    await listener.next(left)
+                    noted = await self._store.get(order.id) or noted
+                    if noted.in_flight is not None:
+                        break
+        finally:
+            listener.close()
+        return _cancel_answer(noted), noted
+
+
+def _cancel_answer(order: Order) -> CancelAnswer:
+    if order.status is Status.CANCELLED:
+        return "cancelled"
+    return "too_late" if order.is_closed else "cancel_pending"

@@ -1,0 +1,77 @@
+"""Asks every venue at once, quotes its pools, and chooses the route."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from cambist.faults import Code, Fault
+from cambist.orders.order import Order
+from cambist.orders.steps import Faulted, RouteFound
+from cambist.ports.failures import PortDown
+from cambist.ports.market import Market
+from cambist.routing.choose import choose
+from cambist.values.moment import Millis
+from cambist.values.route import Absent, Quote
+from cambist.venues.pool import Pool
+
+QUOTE_TIMEOUT_MS: Final = Millis(1_000)
+
+_Answer = Sequence[Pool] | Absent
+
+
+async def find_route(
+    market: Market, order: Order, timeout_ms: Millis = QUOTE_TIMEOUT_MS
+) -> RouteFound | Faulted:
+    """Return the best route of all venues that answer in time, or the fault that all had."""
+    answers = await _survey(market, order, timeout_ms)
+    quotes: list[Quote] = []
+    absent: list[Absent] = []
+    intent = order.intent
+    for venue, answer in answers.items():
+        if isinstance(answer, Absent):
+            absent.append(answer)
+            continue
+        for pool in answer:
+            found = pool.quote(intent.pair.token_in.mint, intent.mode, intent.amount)
+            if isinstance(found, Fault):
+                absent.append(Absent(venue, found.code, found.message))
+            else:
+                quotes.append(found)
+    route = choose(intent, order.terms, quotes, absent)
+    return Faulted(route) if isinstance(route, Fault) else RouteFound(route)
+
+
+async def _survey(market: Market, order: Order, timeout_ms: Millis) -> dict[str, _Answer]:
+    """Ask the venues whose pools are not at hand, all at the same time."""
+    pair, answers = order.intent.pair, dict[str, _Answer]()
+    waiting: dict[str, asyncio.Task[_Answer]] = {}
+    for venue in market.venues:
+        at_hand = market.at_hand(venue, pair)
+        if at_hand is not None:
+            answers[venue] = at_hand
+    if len(answers) == len(market.venues):
+        return answers
+    async with asyncio.TaskGroup() as asking:
+        for venue in market.venues:
+            if venue not in answers:
+                waiting[venue] = asking.create_task(_ask(market, venue, order, timeout_ms))
+    answers.update((venue, task.result()) for venue, task in waiting.items())
+    return answers
+
+
+async def _ask(market: Market, venue: str, order: Order, timeout_ms: Millis) -> _Answer:
+    try:
+        async with asyncio.timeout(timeout_ms / 1_000):
+            return await market.pools(venue, order.intent.pair, draw_key(order))
+    except TimeoutError:
+        late = f"it did not answer within {timeout_ms} ms"
+        return Absent(venue, Code.QUOTE_TIMED_OUT, late)
+    except PortDown as down:
+        return Absent(venue, Code.VENUE_UNREACHABLE, str(down))
+
+
+def draw_key(order: Order) -> str:
+    """Return what a pretend world draws this try's mishaps from: the same for the same order."""
+    return f"{order.intent.client_order_id or order.id}/{order.tries}"

@@ -1,0 +1,138 @@
+"""Follows every attempt in flight: asks the chain about all in one call, resends, and rings.
+
+Moves no order. When the witnesses say something that would change one, it rings for it, with
+what they said as the note. Sending the same bytes again is harmless, so that happens here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from cambist.faults import Code, fault
+from cambist.orders.attempt import Attempt, Witness
+from cambist.orders.decide import Policy, decide
+from cambist.orders.order import Order, Status
+from cambist.orders.steps import Handed, Testimony
+from cambist.ports.chain import Chain
+from cambist.ports.clock import Clock
+from cambist.ports.failures import PortDown
+from cambist.ports.wakeups import Bell, Wakeups
+from cambist.values.ids import OrderId
+
+ASK_EVERY_MS_MAX: Final = 400
+RESEND_EVERY_MS: Final = 2_000
+ASKED_AT_ONCE_MAX: Final = 256
+AWAY_RETRY_MS: Final = 250
+
+log = structlog.get_logger("cambist.track")
+
+
+class _Flight:
+    """One attempt that is followed, and when it next wants asking and sending."""
+
+    __slots__ = ("ask_at", "order", "resend_at")
+
+    def __init__(self, order: Order, ask_at: int, resend_at: int) -> None:
+        self.order = order
+        self.ask_at = ask_at
+        self.resend_at = resend_at
+
+
+class Tracker:
+    """Holds the claimed orders that rest with the chain."""
+
+    def __init__(self, chain: Chain, wakeups: Wakeups, clock: Clock, policy: Policy) -> None:
+        self._chain = chain
+        self._wakeups = wakeups
+        self._clock = clock
+        self._policy = policy
+        self._flights: dict[OrderId, _Flight] = {}
+        self._ask_every_ms = min(policy.rules.slot_ms, ASK_EVERY_MS_MAX)
+
+    def __contains__(self, order_id: OrderId) -> bool:
+        return order_id in self._flights
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """The orders that rest with the chain."""
+        return tuple(flight.order for flight in self._flights.values())
+
+    def watch(self, order: Order) -> None:
+        """Follow an order's attempt until `take`."""
+        now, attempt = self._clock.elapsed(), order.attempt
+        ask_at, resend_at = now, now
+        if order.status is Status.CONFIRMED:
+            ask_at += self._policy.rules.slot_ms * self._policy.rules.finality
+        elif attempt is not None and attempt.sent_at is not None:
+            sent_ago = max(self._clock.now() - attempt.sent_at, 0)
+            resend_at += max(RESEND_EVERY_MS - sent_ago, 0)
+        self._flights[order.id] = _Flight(order, ask_at, resend_at)
+
+    def take(self, order_id: OrderId) -> Order | None:
+        """Return a followed order to its worker, and follow it no more."""
+        flight = self._flights.pop(order_id, None)
+        return None if flight is None else flight.order
+
+    async def send(self, attempt: Attempt) -> Handed:
+        """Hand the recorded bytes to the network; any trouble means only the chain can say."""
+        try:
+            await self._chain.send(attempt.transaction)
+        except PortDown as down:
+            return Handed(fault(Code.SEND_UNCERTAIN, str(down)))
+        return Handed()
+
+    async def run(self) -> None:
+        """Ask, resend and ring, for ever."""
+        while True:
+            try:
+                await self._round()
+            except PortDown as down:
+                # Silence proves nothing: everything stays in flight until the chain answers.
+                log.warning("chain_away", error=str(down), in_flight=len(self._flights))
+                await self._clock.sleep(AWAY_RETRY_MS)
+            await self._clock.sleep(self._ask_every_ms)
+
+    async def _round(self) -> None:
+        now = self._clock.elapsed()
+        due = [flight for flight in self._flights.values() if flight.ask_at <= now]
+        for start in range(0, len(due), ASKED_AT_ONCE_MAX):
+            await self._ask(due[start : start + ASKED_AT_ONCE_MAX])
+
+    async def _ask(self, flights: Sequence[_Flight]) -> None:
+        attempts = [flight.order.attempt for flight in flights]
+        asked = [attempt for attempt in attempts if attempt is not None]
+        answers = await self._chain.ask(asked)
+        for flight, witnesses in zip(flights, answers, strict=True):
+            await self._hear(flight, witnesses)
+
+    async def _hear(self, flight: _Flight, witnesses: tuple[Witness, ...]) -> None:
+        order = flight.order
+        if self._flights.get(order.id) is not flight:
+            return
+        heard = Testimony(witnesses)
+        if _may_have_landed(witnesses) and order.status is Status.SUBMITTED:
+            signature = order.attempt.signature if order.attempt is not None else None
+            fill = None if signature is None else await self._chain.receipt(signature)
+            heard = Testimony(witnesses, fill)
+        now = self._clock.now()
+        if decide(order, heard, now, self._policy).facts:
+            flight.ask_at = self._clock.elapsed() + ASK_EVERY_MS_MAX
+            self._wakeups.ring(Bell(order.id, heard))
+        elif order.in_flight is not None and flight.resend_at <= self._clock.elapsed():
+            flight.resend_at = self._clock.elapsed() + RESEND_EVERY_MS
+            await self.send(order.in_flight)
+
+
+def _may_have_landed(witnesses: Sequence[Witness]) -> bool:
+    return any(
+        one.sighting is not None
+        and one.sighting.fault is None
+        and one.sighting.commitment != "processed"
+        for one in witnesses
+    )

@@ -1,0 +1,71 @@
+"""Tells the world what became durable: listeners, the log and the counters, in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from cambist import metrics
+from cambist.faultpoints import faultpoint
+from cambist.orders import event as fact
+from cambist.orders.journal import Told
+from cambist.ports.bus import Bus
+from cambist.values.amount import write_amount
+
+log = structlog.get_logger("cambist.orders")
+
+_ENDS: Final = frozenset(("landed", "failed", "cancelled", "expired"))
+
+
+class Relay:
+    """Called once for each durable batch, on the event loop."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    def __call__(self, news: Sequence[Told]) -> None:
+        """Publish a batch, then log and count it from the facts themselves."""
+        faultpoint("relay.before_publish")
+        self._bus.publish(news)
+        for told in news:
+            metrics.count_fact(told)
+            if isinstance(told.fact, fact.Routed):
+                _log_route(told, told.fact)
+            elif told.entry.kind in _ENDS or isinstance(told.fact, fact.RetryScheduled):
+                _log_turning_point(told)
+            elif isinstance(told.fact, fact.RolledBack):
+                log.error("rolled_back", order_id=told.order.id)
+
+
+def _log_route(told: Told, routed: fact.Routed) -> None:
+    """Write the routing decision as one line: what was quoted, what was chosen and why."""
+    route, pair = routed.route, told.order.intent.pair
+    exact_in = route.mode == "exact_in"
+    decimals = pair.token_out.decimals if exact_in else pair.token_in.decimals
+    log.info(
+        "routed",
+        order_id=told.order.id,
+        chosen=route.legs[0].venue,
+        reason=route.reason,
+        quotes={
+            one.venue: write_amount(one.amount_out if exact_in else one.amount_in, decimals)
+            for one in route.quotes
+        },
+        absent=[one.venue for one in route.absent],
+        attempt=told.order.tries,
+    )
+
+
+def _log_turning_point(told: Told) -> None:
+    order = told.order
+    why = order.fault
+    log.info(
+        told.entry.kind,
+        order_id=order.id,
+        status=order.status.value,
+        attempt=order.tries,
+        code=None if why is None else why.code.value,
+        signature=None if order.attempt is None else order.attempt.signature,
+    )

@@ -1,0 +1,52 @@
+"""Names every counter and histogram, and counts facts as they become durable."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from cambist.orders import event as fact
+from cambist.orders.journal import Told
+
+REGISTRY: Final = CollectorRegistry()
+
+FACTS: Final = Counter(
+    "cambist_facts", "Facts that became durable, by kind.", ["kind"], registry=REGISTRY
+)
+FAILED: Final = Counter(
+    "cambist_orders_failed", "Orders that failed, by whose fault.", ["blame"], registry=REGISTRY
+)
+LANDED_AFTER: Final = Histogram(
+    "cambist_accepted_to_landed_seconds",
+    "Time from acceptance to landing.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
+    registry=REGISTRY,
+)
+IN_FLIGHT: Final = Gauge(
+    "cambist_attempts_in_flight", "Attempts that may still land.", registry=REGISTRY
+)
+OLDEST_IN_FLIGHT: Final = Gauge(
+    "cambist_oldest_attempt_in_flight_seconds", "Age of the oldest of them.", registry=REGISTRY
+)
+OPEN: Final = Gauge("cambist_orders_open", "Orders that can still move.", registry=REGISTRY)
+LOOP_LAG: Final = Gauge(
+    "cambist_loop_lag_seconds", "How late the event loop ran its last tick.", registry=REGISTRY
+)
+
+_by_kind: Final = {
+    cls.__struct_config__.tag: FACTS.labels(kind=cls.__struct_config__.tag)
+    for cls in fact.Fact.__subclasses__()
+}
+
+
+def count_fact(told: Told) -> None:
+    """Count one durable fact."""
+    _by_kind[told.entry.kind].inc()
+    match told.fact:
+        case fact.Landed():
+            LANDED_AFTER.observe((told.entry.at - told.order.created_at) / 1_000)
+        case fact.Failed(why):
+            FAILED.labels(blame=why.blame.value).inc()
+        case _:
+            return

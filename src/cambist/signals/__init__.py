@@ -1,0 +1,1 @@
+"""Rings the doorbell and carries the news."""

@@ -1,0 +1,136 @@
+-- The engine's own tables. People read the views `orders` and `order_events` below.
+-- Amounts are raw units as text: 64 unsigned bits do not fit SQLite's signed INTEGER.
+
+CREATE TABLE engine_orders (
+    id           TEXT PRIMARY KEY,
+    principal    TEXT NOT NULL,
+    client_key   TEXT,
+    fingerprint  BLOB,
+    reply        BLOB,
+    status       TEXT NOT NULL,
+    version      INTEGER NOT NULL,
+    lease_owner  TEXT,
+    lease_epoch  INTEGER NOT NULL,
+    wake_at      INTEGER,
+    last_seq     INTEGER NOT NULL,
+    last_at      INTEGER NOT NULL,
+    head_hash    BLOB NOT NULL,
+    created_at   INTEGER NOT NULL,
+    intent       TEXT NOT NULL,
+    terms        TEXT NOT NULL,
+    route        TEXT,
+    state        TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX engine_orders_key ON engine_orders (principal, client_key)
+    WHERE client_key IS NOT NULL;
+CREATE INDEX engine_orders_due ON engine_orders (wake_at) WHERE wake_at IS NOT NULL;
+
+CREATE TABLE journal (
+    n         INTEGER PRIMARY KEY,
+    order_id  TEXT NOT NULL,
+    seq       INTEGER NOT NULL,
+    at        INTEGER NOT NULL,
+    kind      TEXT NOT NULL,
+    payload   TEXT NOT NULL,
+    hash      BLOB NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX journal_order ON journal (order_id, seq);
+
+CREATE TABLE attempts (
+    order_id           TEXT NOT NULL,
+    number             INTEGER NOT NULL,
+    signature          TEXT NOT NULL,
+    state              TEXT NOT NULL CHECK (state IN ('in_flight', 'landed', 'reverted', 'lapsed')),
+    blockhash          TEXT NOT NULL,
+    last_valid_height  INTEGER NOT NULL,
+    built_slot         INTEGER NOT NULL,
+    transaction_bytes  BLOB NOT NULL,
+    evidence           TEXT,
+    PRIMARY KEY (order_id, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX attempts_signature ON attempts (signature);
+
+-- The last lock on the door: an order has at most one attempt that may land or has landed.
+CREATE UNIQUE INDEX attempts_alive ON attempts (order_id) WHERE state IN ('in_flight', 'landed');
+
+CREATE TABLE fills (
+    order_id      TEXT NOT NULL,
+    signature     TEXT PRIMARY KEY,
+    amount_in     TEXT NOT NULL,
+    amount_out    TEXT NOT NULL,
+    fee_lamports  TEXT NOT NULL,
+    slot          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX fills_order ON fills (order_id);
+
+CREATE VIEW raw_orders AS
+SELECT
+    o.*,
+    json_extract(intent, '$.pair.token_in.symbol')    AS in_symbol,
+    json_extract(intent, '$.pair.token_out.symbol')   AS out_symbol,
+    json_extract(intent, '$.pair.token_in.decimals')  AS in_decimals,
+    json_extract(intent, '$.pair.token_out.decimals') AS out_decimals,
+    json_extract(intent, '$.mode')                    AS mode,
+    coalesce(json_extract(state, '$.fill.amount_in'), json_extract(route, '$.amount_in'),
+             CASE json_extract(intent, '$.mode') WHEN 'exact_in' THEN json_extract(intent, '$.amount') END)  AS in_raw,
+    coalesce(json_extract(state, '$.fill.amount_out'), json_extract(route, '$.amount_out'),
+             CASE json_extract(intent, '$.mode') WHEN 'exact_out' THEN json_extract(intent, '$.amount') END) AS out_raw,
+    CASE json_extract(intent, '$.mode') WHEN 'exact_in' THEN json_extract(route, '$.bound')
+                             ELSE json_extract(intent, '$.amount') END                            AS min_raw
+FROM engine_orders AS o;
+
+-- Whole tokens from raw units, exactly: pad with zeros, put the point, drop what trails.
+CREATE VIEW whole_orders AS
+SELECT
+    *,
+    replace(printf('%*s', in_decimals + 1, in_raw), ' ', '0')   AS in_digits,
+    replace(printf('%*s', out_decimals + 1, out_raw), ' ', '0') AS out_digits,
+    replace(printf('%*s', out_decimals + 1, min_raw), ' ', '0') AS min_digits
+FROM raw_orders;
+
+CREATE VIEW orders AS
+SELECT
+    id,
+    id                                              AS order_id,
+    json_extract(intent, '$.user_id')                          AS user_id,
+    json_extract(intent, '$.wallet')                           AS wallet_address,
+    json_extract(intent, '$.kind')                             AS type,
+    json_extract(intent, '$.kind')                             AS order_type,
+    in_symbol                                       AS token_in,
+    out_symbol                                      AS token_out,
+    CASE WHEN in_raw IS NOT NULL THEN
+        rtrim(rtrim(substr(in_digits, 1, length(in_digits) - in_decimals) || '.'
+                    || substr(in_digits, length(in_digits) - in_decimals + 1), '0'), '.')
+    END                                             AS amount_in,
+    CASE WHEN out_raw IS NOT NULL THEN
+        rtrim(rtrim(substr(out_digits, 1, length(out_digits) - out_decimals) || '.'
+                    || substr(out_digits, length(out_digits) - out_decimals + 1), '0'), '.')
+    END                                             AS amount_out,
+    CASE WHEN min_raw IS NOT NULL THEN
+        rtrim(rtrim(substr(min_digits, 1, length(min_digits) - out_decimals) || '.'
+                    || substr(min_digits, length(min_digits) - out_decimals + 1), '0'), '.')
+    END                                             AS min_amount_out,
+    json_extract(route, '$.legs[0].venue')                     AS chosen_dex,
+    route                                           AS route_meta,
+    (json_extract(state, '$.tries')) - 1                       AS retries,
+    json_extract(terms, '$.tries_max')                         AS max_retries,
+    status,
+    json_extract(state, '$.attempt.signature')                 AS tx_hash,
+    json_extract(state, '$.fault.message')                     AS error_message,
+    strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', last_at / 1000.0, 'unixepoch')    AS updated_at
+FROM whole_orders;
+
+CREATE VIEW order_events AS
+SELECT
+    order_id || '/' || seq AS id,
+    order_id,
+    seq,
+    kind                   AS event,
+    payload                AS meta,
+    strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch') AS created_at
+FROM journal;

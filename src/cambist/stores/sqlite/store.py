@@ -1,0 +1,260 @@
+"""Is the Store of one process: every order it may move is its own, so claims write nothing.
+
+The process holds the lock on its home, so at boot no lease but its own can be alive. A claim is
+a mark in memory, and rides with the first commit of its turn. Orders that move are kept in
+memory as last committed, so that a turn begins without a read.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from cambist.orders.decide import Change
+from cambist.orders.journal import Entry, Told, append
+from cambist.orders.order import Order, Status
+from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
+from cambist.ports.store import Birth, Census, Keyed, News, OrderQuery
+from cambist.stores import records
+from cambist.stores.sqlite.readers import Readers
+from cambist.stores.sqlite.writes import SQL, Add, BatchWriter, Cancel, Move, Write, Written, load
+from cambist.stores.writer import Writer
+from cambist.values.ids import OrderId, Principal
+from cambist.values.moment import Moment
+
+WARM_ORDERS_MAX: Final = 20_000
+LEASED: Final = Moment(2**53 - 1)
+"""The wake-up of an order that rests in flight: the lock on the home never runs out by itself."""
+_OPEN: Final = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
+
+
+class SqliteStore:
+    """The embedded store. `owner` is written on the orders it moves, for people to see."""
+
+    def __init__(self, path: Path, news: News, *, owner: str, inline: bool = False) -> None:
+        self._news = news
+        self._owner = owner
+        self._batches = BatchWriter(path)
+        self._writer: Writer[Write, Written] = Writer(
+            self._batches.apply, self._done, inline=inline
+        )
+        self._readers = Readers(path, inline=inline)
+        self._warm: dict[OrderId, Order] = {}
+        self._claimed: set[OrderId] = set()
+        self._counts: dict[tuple[Principal, Status], int] = {}
+        self._miscounted = False
+
+    async def open(self) -> None:
+        """Count what is there and begin to write."""
+        self._batches.void_leases(LEASED)
+        await self._recount()
+        self._writer.start()
+
+    async def _recount(self) -> None:
+        rows = await self._readers.run(_census)
+        self._counts = {(Principal(who), Status(status)): count for who, status, count in rows}
+        self._miscounted = False
+
+    async def close(self) -> None:
+        """Write what waits, then close the file."""
+        await self._writer.stop()
+        self._readers.close()
+        self._batches.close()
+
+    async def ping(self) -> None:
+        """Return when the file can be read and the last batch was written."""
+        self._batches.check()
+        await self._readers.run(_ping)
+
+    # ------------------------------------------------------------------------------ writes
+
+    async def add(self, birth: Birth) -> None:
+        """Write a new order."""
+        await self._writer.lanes.take_in(Add(birth))
+
+    async def commit(self, order: Order, change: Change, now: Moment) -> Order:
+        """Write a change of a claimed order."""
+        told = append(order, change.facts, now)
+        after = told[-1].order if told else order
+        after = replace(
+            after,
+            version=order.version + 1,
+            lease_owner=self._owner,
+            wake_at=_wake_at(order.wake_at, after, change, now),
+        )
+        if change.signed is not None:
+            after = _with_bytes(after, change.signed.transaction)
+        told = (*told[:-1], replace(told[-1], order=after)) if told else ()
+        await self._writer.lanes.settle(Move(order, after, told, change))
+        return after
+
+    async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
+        """Note that the user wants the order no more."""
+        await self._writer.lanes.settle(Cancel(order_id, now))
+        return await self.get(order_id)
+
+    def _done(self, batch: Sequence[Write], results: Sequence[Written | BaseException]) -> None:
+        """Keep what became true at hand, then tell it."""
+        news: list[Told] = []
+        for write, result in zip(batch, results, strict=True):
+            if isinstance(result, BaseException):
+                self._forget(write, result)
+            elif isinstance(write, Move):
+                self._keep(write.after, write.before.status)
+                news += result
+            elif result:
+                order = result[-1].order
+                self._keep(order, None if isinstance(write, Add) else order.status)
+                news += result
+        if news:
+            self._news(news)
+
+    def _keep(self, order: Order, before: Status | None) -> None:
+        principal = order.intent.principal
+        if before is not order.status:
+            if before is not None:
+                self._counts[principal, before] -= 1
+            key = (principal, order.status)
+            self._counts[key] = self._counts.get(key, 0) + 1
+        if order.wake_at is None:
+            self._warm.pop(order.id, None)
+        elif order.id in self._warm or len(self._warm) < WARM_ORDERS_MAX:
+            self._warm[order.id] = order
+
+    def _forget(self, write: Write, error: BaseException) -> None:
+        """Drop what memory says of an order whose write failed: the file knows better."""
+        if isinstance(error, KeyTaken):
+            return
+        self._miscounted = self._miscounted or isinstance(error, PortDown)
+        if isinstance(write, Move):
+            self._warm.pop(write.before.id, None)
+        elif isinstance(write, Cancel):
+            self._warm.pop(write.order_id, None)
+        if isinstance(error, StaleClaim) and error.fresh is not None:
+            self._warm[error.fresh.id] = error.fresh
+
+    # ------------------------------------------------------------------------------ claims
+
+    async def claim(self, order_id: OrderId) -> Order | None:
+        """Take the right to move an order."""
+        if order_id in self._claimed:
+            return None
+        self._claimed.add(order_id)
+        order = self._warm.get(order_id)
+        if order is None:
+            try:
+                order = await self._readers.run(load, order_id)
+            except PortDown:
+                self._claimed.discard(order_id)
+                raise
+        if order is None or order.wake_at is None:
+            self._claimed.discard(order_id)
+            return None
+        return replace(order, lease_epoch=order.lease_epoch + 1)
+
+    async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
+        """Take the orders whose wake-up is due, oldest first."""
+        rows = await self._readers.run(_due, (now, limit))
+        taken = []
+        for order in rows:
+            if order.id in self._claimed:
+                continue
+            self._claimed.add(order.id)
+            current = self._warm.get(order.id, order)
+            taken.append(replace(current, lease_epoch=current.lease_epoch + 1))
+        return tuple(taken)
+
+    async def renew(self, orders: Sequence[Order]) -> None:
+        """Do nothing: the lock on the home is the lease."""
+
+    async def release(self, order: Order) -> None:
+        """Give up the right to move an order."""
+        self._claimed.discard(order.id)
+
+    # ------------------------------------------------------------------------------ reads
+
+    async def keyed(self, principal: Principal, key: str) -> Keyed | None:
+        """Return what a key remembers."""
+        return await self._readers.run(_keyed, (principal, key))
+
+    async def get(self, order_id: OrderId) -> Order | None:
+        """Return an order as it stands."""
+        return self._warm.get(order_id) or await self._readers.run(load, order_id)
+
+    async def find(self, query: OrderQuery) -> tuple[Order, ...]:
+        """Return orders newest first."""
+        return await self._readers.run(_page, query)
+
+    async def census(self, principal: Principal, now: Moment) -> Census:
+        """Count orders by status."""
+        if self._miscounted:
+            await self._recount()
+        counts = {status: self._counts.get((principal, status), 0) for status in Status}
+        return Census(counts, await self._readers.run(_delayed, (now, principal)))
+
+    async def backlog(self) -> int:
+        """Return how many orders are open."""
+        return sum(count for (_, status), count in self._counts.items() if status in _OPEN)
+
+    async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
+        """Return journal entries in order."""
+        return await self._readers.run(_entries, (order_id, after_seq, limit))
+
+
+def _wake_at(standing: Moment | None, after: Order, change: Change, now: Moment) -> Moment | None:
+    """Return the row's wake-up: the lease's end for an order that rests with the chain.
+
+    An instant that is past already is kept as it stands: moving it would only churn the index.
+    """
+    if change.wake_at is None:
+        return None
+    if after.rests_with_chain:
+        return LEASED
+    due = standing is not None and standing <= now and change.wake_at <= now
+    return standing if due else change.wake_at
+
+
+def _with_bytes(order: Order, transaction: bytes) -> Order:
+    attempt = order.attempt
+    return (
+        order
+        if attempt is None
+        else replace(order, attempt=replace(attempt, transaction=transaction))
+    )
+
+
+def _ping(db: sqlite3.Connection, _: None = None) -> None:
+    db.execute("SELECT 1 FROM engine_orders LIMIT 1").fetchone()
+
+
+def _census(db: sqlite3.Connection, _: None = None) -> list[tuple[str, str, int]]:
+    return db.execute(SQL["census"]).fetchall()
+
+
+def _delayed(db: sqlite3.Connection, key: tuple[Moment, Principal]) -> int:
+    return int(db.execute(SQL["delayed"], key).fetchone()[0])
+
+
+def _due(db: sqlite3.Connection, key: tuple[Moment, int]) -> tuple[Order, ...]:
+    return tuple(records.read_order(row) for row in db.execute(SQL["orders_due"], key))
+
+
+def _keyed(db: sqlite3.Connection, key: tuple[str, str]) -> Keyed | None:
+    row = db.execute(SQL["keyed"], key).fetchone()
+    return None if row is None else Keyed(*row)
+
+
+def _entries(db: sqlite3.Connection, key: tuple[str, int, int]) -> tuple[Entry, ...]:
+    return tuple(records.read_entry(row) for row in db.execute(SQL["entries"], key))
+
+
+def _page(db: sqlite3.Connection, query: OrderQuery) -> tuple[Order, ...]:
+    statuses = msgspec.json.encode(query.statuses).decode() if query.statuses else None
+    where = (query.principal, query.before, statuses, query.wallet, query.token, query.since)
+    rows = db.execute(SQL["orders_page"], (*where, query.limit, query.offset))
+    return tuple(records.read_order(row) for row in rows)

@@ -1,0 +1,204 @@
+"""Applies a batch of writes to the SQLite file in one durable transaction.
+
+A savepoint around each item lets a bad one fail alone. What fails the disk or the COMMIT fails
+the whole batch: the connection is closed and opened afresh, and each sender is told that the
+outcome is unknown.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, assert_never
+
+import msgspec
+from msgspec.structs import replace
+
+from cambist.faultpoints import faultpoint
+from cambist.orders import event as fact
+from cambist.orders.decide import Change
+from cambist.orders.journal import Told, append
+from cambist.orders.order import Order
+from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
+from cambist.ports.store import Birth, Keyed
+from cambist.stores import records
+from cambist.stores.migrate import migrate_sqlite
+from cambist.stores.sql import queries
+from cambist.stores.sqlite.connection import connect
+from cambist.values import codec
+from cambist.values.ids import OrderId
+from cambist.values.moment import Moment
+
+SQL: Final = queries("sqlite")
+
+
+class Add(msgspec.Struct, frozen=True):
+    """A new order."""
+
+    birth: Birth
+
+
+class Move(msgspec.Struct, frozen=True):
+    """A change of a claimed order, its journal lines already written out."""
+
+    before: Order
+    after: Order
+    told: tuple[Told, ...]
+    change: Change
+
+
+class Cancel(msgspec.Struct, frozen=True):
+    """A user's wish to end an order."""
+
+    order_id: OrderId
+    now: Moment
+
+
+Write = Add | Move | Cancel
+Written = tuple[Told, ...]
+
+
+class BatchWriter:
+    """The one connection that writes."""
+
+    def __init__(
+        self, path: Path, open_now: Callable[[Path], sqlite3.Connection] = connect
+    ) -> None:
+        self._path = path
+        self._open = open_now
+        self._connection: sqlite3.Connection | None = open_now(path)
+        migrate_sqlite(self._connection)
+
+    def close(self) -> None:
+        """Close the file, folding the write-ahead log into it."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def check(self) -> None:
+        """Raise PortDown when the last batch failed and none was written since."""
+        if self._connection is None:
+            raise PortDown("the last write failed")
+
+    def void_leases(self, leased: Moment) -> None:
+        """Make due what an earlier process held in flight; it held this home's lock alone."""
+        if self._connection is not None:
+            self._connection.execute(SQL["void_leases"], (leased,))
+
+    def apply(self, batch: Sequence[Write]) -> list[Written | BaseException]:
+        """Write a batch; each result is what became true, or why its item was refused."""
+        try:
+            if self._connection is None:
+                self._connection = self._open(self._path)
+            return self._commit(self._connection, batch)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, every sender must be told
+            self._reopen()
+            return [PortDown(f"the store failed: {error}") for _ in batch]
+
+    def _reopen(self) -> None:
+        """Let go of a connection that failed; the next batch opens another."""
+        broken, self._connection = self._connection, None
+        if broken is not None:
+            try:
+                broken.close()
+            except sqlite3.Error:
+                return
+
+    def _commit(
+        self, db: sqlite3.Connection, batch: Sequence[Write]
+    ) -> list[Written | BaseException]:
+        db.execute("BEGIN IMMEDIATE")
+        results = [self._item(db, write) for write in batch]
+        faultpoint("store.before_commit")
+        db.execute("COMMIT")
+        faultpoint("store.after_commit")
+        return results
+
+    def _item(self, db: sqlite3.Connection, write: Write) -> Written | BaseException:
+        db.execute("SAVEPOINT item")
+        try:
+            written = _write(db, write)
+        except (sqlite3.IntegrityError, StaleClaim, KeyTaken, records.CorruptRow) as error:
+            db.execute("ROLLBACK TO item")
+            db.execute("RELEASE item")
+            return _explain(db, write, error)
+        db.execute("RELEASE item")
+        return written
+
+
+def _write(db: sqlite3.Connection, write: Write) -> Written:
+    match write:
+        case Add(birth):
+            db.execute(SQL["add_order"], records.birth_row(birth))
+            db.execute(SQL["add_entry"], records.entry_row(birth.told.entry))
+            return (birth.told,)
+        case Move():
+            return _move(db, write)
+        case Cancel():
+            return _cancel(db, write)
+        case _:
+            assert_never(write)
+
+
+def _move(db: sqlite3.Connection, write: Move) -> Written:
+    before, after = write.before, write.after
+    if db.execute(SQL["move_order"], records.move_row(after, before.version)).rowcount != 1:
+        raise StaleClaim(load(db, after.id))
+    if after.route is not before.route or after.terms is not before.terms:
+        db.execute(SQL["reroute_order"], records.reroute_row(after))
+    for line in write.told:
+        db.execute(SQL["add_entry"], records.entry_row(line.entry))
+        _imply(db, line, before)
+    if write.change.signed is not None:
+        db.execute(SQL["add_attempt"], records.attempt_row(after.id, write.change.signed))
+    return write.told
+
+
+def _imply(db: sqlite3.Connection, line: Told, before: Order) -> None:
+    """Write the rows of attempts and fills that a fact implies."""
+    attempt = before.attempt
+    if attempt is None:
+        return
+    match line.fact:
+        case fact.Landed(fill):
+            db.execute(SQL["close_attempt"], ("landed", None, before.id, attempt.number))
+            db.execute(SQL["add_fill"], records.fill_row(before.id, fill))
+        case fact.Reverted():
+            db.execute(SQL["close_attempt"], ("reverted", None, before.id, attempt.number))
+        case fact.Lapsed(evidence):
+            proof = codec.encode(evidence).decode()
+            db.execute(SQL["close_attempt"], ("lapsed", proof, before.id, attempt.number))
+        case _:
+            return
+
+
+def _cancel(db: sqlite3.Connection, write: Cancel) -> Written:
+    order = load(db, write.order_id)
+    if order is None or order.is_closed or order.cancel_requested_at is not None:
+        return ()
+    told = append(order, (fact.CancelRequested(),), write.now)
+    after = replace(
+        told[-1].order,
+        version=order.version + 1,
+        wake_at=order.wake_at if order.in_flight is not None else write.now,
+    )
+    db.execute(SQL["move_order"], records.move_row(after, order.version))
+    for line in told:
+        db.execute(SQL["add_entry"], records.entry_row(line.entry))
+    return (*told[:-1], replace(told[-1], order=after))
+
+
+def _explain(db: sqlite3.Connection, write: Write, error: BaseException) -> BaseException:
+    """Say what a refused item ran into, in the port's own words."""
+    if isinstance(write, Add) and isinstance(error, sqlite3.IntegrityError):
+        principal = write.birth.told.order.intent.principal
+        row = db.execute(SQL["keyed"], (principal, write.birth.key)).fetchone()
+        return PortDown(str(error)) if row is None else KeyTaken(Keyed(*row))
+    return error
+
+
+def load(db: sqlite3.Connection, order_id: OrderId) -> Order | None:
+    """Read an order as it stands. Raises CorruptRow."""
+    row = db.execute(SQL["order_by_id"], (order_id,)).fetchone()
+    return None if row is None else records.read_order(row)
