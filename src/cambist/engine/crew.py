@@ -11,6 +11,7 @@ import structlog
 
 from cambist.engine.means import Means
 from cambist.engine.perform.track import Tracker
+from cambist.engine.shaper import Shaper
 from cambist.engine.worker import Worker
 from cambist.faults import Code, fault
 from cambist.orders.order import Order, Status
@@ -41,12 +42,15 @@ class Turn(msgspec.Struct, frozen=True):
 class Crew:
     """The workers of one process."""
 
-    def __init__(self, means: Means, worker: Worker, tracker: Tracker) -> None:
+    def __init__(
+        self, means: Means, worker: Worker, tracker: Tracker, orders_per_minute: int = 0
+    ) -> None:
         self._store = means.store
         self._wakeups = means.wakeups
         self._clock = means.clock
         self._worker = worker
         self._tracker = tracker
+        self._shaper = Shaper(orders_per_minute)
         self._waiting: deque[Turn] = deque()
         self._work = asyncio.Semaphore(0)
         self._busy: set[OrderId] = set()
@@ -140,6 +144,11 @@ class Crew:
             self._ring_later(turn.order_id, STORE_AWAY_MS)
             return
         if order is None:
+            return
+        wait_ms = self._shaper.wait_ms(order, self._clock.elapsed())
+        if wait_ms:
+            await self._store.release(order)
+            self._ring_later(order.id, wait_ms)
             return
         try:
             rested = await self._worker.advance(order, turn.note)

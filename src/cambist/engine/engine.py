@@ -27,10 +27,11 @@ DRAIN_MS: Final = 10_000
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a user may set: turns at once, open orders at most, and the waits of retries."""
+    """What a user may set: turns at once, open orders, orders begun a minute (0: any), waits."""
 
     turns_at_once: int = TURNS_AT_ONCE
     backlog_max: int = BACKLOG_MAX
+    orders_per_minute: int = 0
     backoff: Backoff = Backoff()
 
 
@@ -52,7 +53,7 @@ class Engine:
         self._limits = limits
         self._tracker = Tracker(means.world.chain, means.wakeups, means.clock, policy)
         worker = Worker(means, self._tracker, policy)
-        self._crew = Crew(means, worker, self._tracker)
+        self._crew = Crew(means, worker, self._tracker, limits.orders_per_minute)
         self._intake = Intake(means, limits.backlog_max)
 
     @property

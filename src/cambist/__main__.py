@@ -1,0 +1,5 @@
+"""Opens the command line for `python -m cambist`."""
+
+from cambist.cli.main import app
+
+app()

@@ -1,0 +1,134 @@
+"""Wires ports to their implementations: the one place where both are known."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+from cambist import faultpoints, metrics
+from cambist.clock import SystemClock, entropy
+from cambist.config import Settings
+from cambist.engine.engine import Engine, Limits
+from cambist.engine.means import Means
+from cambist.engine.means import World as Ports
+from cambist.engine.relay import Relay
+from cambist.orders.retry import Backoff
+from cambist.paper.chain import PaperChain
+from cambist.paper.market import PaperMarket
+from cambist.paper.mishaps import PROFILES
+from cambist.paper.signer import PaperSigner
+from cambist.paper.world import World
+from cambist.signals.memory import MemoryBus, MemoryWakeups
+from cambist.stores.sqlite.store import SqliteStore
+from cambist.values.moment import Millis
+
+STORE_FILE: Final = "cambist.db"
+CHAIN_FILE: Final = "paper-chain.db"
+CHAIN_SOCKET: Final = "paper-chain.sock"
+LOCK_FILE: Final = "cambist.lock"
+SWITCH_INTERVAL_S: Final = 0.0005
+"""How long the interpreter lets one thread run: the writer's word must not wait for the loop."""
+LAG_EVERY_MS: Final = 500
+
+
+class HomeInUse(RuntimeError):
+    """Another process works in this home."""
+
+
+@contextmanager
+def held(home: Path, name: str = LOCK_FILE) -> Iterator[None]:
+    """Hold the lock on a home: who has it is alone with its files. Raises HomeInUse."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / name).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            msg = f"{home} is in use by another cambist; stop it, or set CAMBIST_HOME"
+            raise HomeInUse(msg) from None
+        yield
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
+    """Run an engine for as long as the context lasts; on the way out it drains, and closes.
+
+    Raises HomeInUse, and what opening the files raises.
+    """
+    home, clock, bus = Path(settings.home), SystemClock(), MemoryBus()
+    faultpoints.arm(settings.fault)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    with held(home):
+        owner = f"{socket.gethostname()}/{os.getpid()}"
+        store = SqliteStore(home / STORE_FILE, Relay(bus), owner=owner)
+        await store.open()
+        try:
+            async with _ports(settings, home, clock) as ports:
+                means = Means(store, MemoryWakeups(clock), bus, ports, clock, entropy)
+                engine = Engine(means, _limits(settings))
+                async with _running(engine, clock):
+                    yield engine
+        finally:
+            await store.close()
+
+
+@asynccontextmanager
+async def _running(engine: Engine, clock: SystemClock) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(engine.run()), tasks.create_task(_watch_lag(clock))]
+        try:
+            yield
+        finally:
+            await engine.drain()
+            for task in running:
+                task.cancel()
+
+
+@asynccontextmanager
+async def _ports(settings: Settings, home: Path, clock: SystemClock) -> AsyncIterator[Ports]:
+    """Open the market, the chain and the signer of the mode."""
+    async with paper_world(settings, home, clock) as world:
+        signer = PaperSigner(settings.paper_seed)
+        yield Ports(PaperMarket(world, clock), PaperChain(world), signer)
+
+
+@asynccontextmanager
+async def paper_world(
+    settings: Settings, home: Path, clock: SystemClock
+) -> AsyncIterator[World]:
+    """Run the paper world on its own file for as long as the context lasts."""
+    profile = PROFILES[settings.paper_profile]
+    world = World(clock, home / CHAIN_FILE, settings.paper_seed, profile)
+    world.open()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            landing = tasks.create_task(world.run())
+            try:
+                yield world
+            finally:
+                landing.cancel()
+    finally:
+        world.close()
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        turns_at_once=settings.worker_concurrency,
+        backlog_max=settings.backlog_max,
+        orders_per_minute=settings.orders_per_minute,
+        backoff=Backoff(Millis(settings.backoff_first_ms)),
+    )
+
+
+async def _watch_lag(clock: SystemClock) -> None:
+    """Measure how late the event loop is."""
+    while True:
+        due = clock.elapsed() + LAG_EVERY_MS
+        await clock.sleep(LAG_EVERY_MS)
+        metrics.LOOP_LAG.set(max(clock.elapsed() - due, 0) / 1_000)

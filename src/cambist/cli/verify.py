@@ -1,0 +1,34 @@
+"""Checks a home's journals: numbers, hashes, and that each folds to the row beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from cambist.cli.exits import BAD_SETTINGS, FAILED, leave
+from cambist.stores.sqlite.audit import audit
+
+STORE_FILE: Final = "cambist.db"
+BREAKS_SHOWN_MAX: Final = 20
+
+
+def verify(
+    home: Annotated[
+        Path, typer.Option(envvar="CAMBIST_HOME", help="The folder that holds the state.")
+    ] = Path(".cambist"),
+) -> None:
+    """Recompute every order's journal and compare it with its row; exit 1 at any difference."""
+    path = home / STORE_FILE
+    if not path.exists():
+        leave(BAD_SETTINGS, f"there is no {path}; name another folder with --home")
+    report = audit(path)
+    console = Console(highlight=False)
+    for broken in report.breaks[:BREAKS_SHOWN_MAX]:
+        console.print(f"{broken.order_id}: {broken.reason}", markup=False, soft_wrap=True)
+    verdict = "all as written" if not report.breaks else f"{len(report.breaks)} broken"
+    console.print(f"{report.orders} orders, {report.entries} journal entries: {verdict}")
+    if report.breaks:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,166 @@
+"""Reads the settings once: defaults, then the file, then the environment; unknown keys refused."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+PREFIX: Final = "CAMBIST_"
+FILE: Final = "cambist.toml"
+NOT_YET: Final = ("DATABASE_URL", "REDIS_URL", "POSTGRES_HOST", "REDIS_HOST")
+SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
+    "port": ("PORT",),
+    "worker_concurrency": ("WORKER_CONCURRENCY", "MAX_CONCURRENT_ORDERS"),
+    "max_retries": ("MAX_RETRIES", "MAX_RETRY_ATTEMPTS"),
+    "orders_per_minute": ("ORDERS_PER_MINUTE",),
+}
+"""Environment names of older clients, honoured where our own is not set."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything a user may set. Durations are milliseconds."""
+
+    mode: Annotated[Literal["paper"], Meta(description="What is traded: only `paper` so far.")] = (
+        "paper"
+    )
+    home: Annotated[str, Meta(description="The folder that holds all state.")] = ".cambist"
+    host: Annotated[str, Meta(description="The address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535, description="The port; 0 takes a free one.")] = 3000
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="More names the Host header may have, besides the loopback ones."),
+    ] = ()
+    allowed_origins: Annotated[
+        tuple[str, ...], Meta(description="Web origins whose pages may call.")
+    ] = ()
+    worker_concurrency: Annotated[
+        int, Meta(ge=1, le=1_000, description="Turns performed at once.")
+    ] = 10
+    max_retries: Annotated[
+        int, Meta(ge=1, le=10, description="Tries an order has in all, the first one included.")
+    ] = 3
+    backoff_first_ms: Annotated[
+        int, Meta(ge=0, le=60_000, description="The wait before the second try; it then doubles.")
+    ] = 1_000
+    orders_per_minute: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="Orders begun a minute; the rest wait. 0 is off.")
+    ] = 0
+    backlog_max: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Open orders past which new ones are refused.")
+    ] = 20_000
+    slippage_bps: Annotated[
+        int, Meta(ge=1, le=5_000, description="The tolerance of an order that names none.")
+    ] = 50
+    slippage_max_bps: Annotated[
+        int, Meta(ge=1, le=5_000, description="The greatest tolerance an order may name.")
+    ] = 5_000
+    slippage_unit: Annotated[
+        Literal["percent", "fraction"], Meta(description="How a bare `slippage` is read.")
+    ] = "percent"
+    streams_max: Annotated[
+        int, Meta(ge=1, le=100_000, description="Open streams past which more are refused.")
+    ] = 12_000
+    connections_max: Annotated[
+        int, Meta(ge=1, le=100_000, description="Open connections past which more are refused.")
+    ] = 14_000
+    paper_profile: Annotated[
+        Literal["realistic", "instant"],
+        Meta(description="`realistic` has delays and mishaps, `instant` has none."),
+    ] = "realistic"
+    paper_seed: Annotated[
+        int, Meta(ge=0, le=2**63 - 1, description="What the paper world's chance is drawn from.")
+    ] = 1
+    paper_chain: Annotated[
+        Literal["inside", "socket"],
+        Meta(description="Whether the paper chain runs inside, or as `cambist paper-chain`."),
+    ] = "inside"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="The least that is logged.")
+    ] = "info"
+    log_format: Annotated[
+        Literal["auto", "json", "text"],
+        Meta(description="`auto` writes text to a terminal and JSON elsewhere."),
+    ] = "auto"
+    fault: Annotated[
+        str | None, Meta(description="Break on purpose: `point:count[:kill|stop|raise]`.")
+    ] = None
+
+
+class BadSettings(ValueError):
+    """Settings that cannot be used; the message names the setting and never its file's text."""
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """The settings, and what is odd about where they came from."""
+
+    settings: Settings
+    warnings: tuple[str, ...] = ()
+
+
+def load(environment: Mapping[str, str], folder: Path, given: Mapping[str, object]) -> Loaded:
+    """Return the settings: file, then environment, then what was `given` on the command line.
+
+    Raises BadSettings.
+    """
+    for name in NOT_YET:
+        if environment.get(name):
+            msg = f"{name} is set, but this version keeps orders in SQLite only: unset it to start"
+            raise BadSettings(msg)
+    chosen, warnings = _from_environment(environment)
+    values = {**_from_file(environment, folder), **chosen, **given}
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadSettings(_plain(str(error))) from None
+    return Loaded(settings, warnings)
+
+
+def _plain(message: str) -> str:
+    """Name the setting the way a user wrote it."""
+    reason, _, where = message.partition(" - at `$.")
+    name = where.rstrip("`")
+    return f"{name} ({PREFIX}{name.upper()}): {reason}" if name else message
+
+
+def _from_file(environment: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    named = environment.get(f"{PREFIX}CONFIG")
+    path = Path(named) if named else folder / FILE
+    if not named and not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path.name} cannot be read ({type(error).__name__})"
+        raise BadSettings(msg) from None
+    except tomllib.TOMLDecodeError:
+        msg = f"{path.name} is not valid TOML"
+        raise BadSettings(msg) from None
+
+
+def _from_environment(
+    environment: Mapping[str, str],
+) -> tuple[dict[str, object], tuple[str, ...]]:
+    known = set(Settings.__struct_fields__)
+    chosen: dict[str, object] = {}
+    warnings: list[str] = []
+    for name, value in environment.items():
+        if not name.startswith(PREFIX) or name == f"{PREFIX}CONFIG":
+            continue
+        key = name.removeprefix(PREFIX).lower()
+        if key not in known:
+            msg = f"{name} is no setting of cambist; `cambist serve --help` lists them"
+            raise BadSettings(msg)
+        chosen[key] = tuple(value.split(",")) if key.startswith("allowed_") else value
+    for key, names in SYNONYMS.items():
+        for name in names:
+            value = environment.get(name, "")
+            if value and key not in chosen:
+                chosen[key] = value
+            elif value and chosen[key] != value:
+                warnings.append(f"{name}={value} is not used: {key} is {chosen[key]} already")
+    return chosen, tuple(warnings)
