@@ -1,0 +1,1 @@
+"""Computes what pools pay, in integers, to the last unit."""

@@ -1,0 +1,58 @@
+"""Computes swaps on a curve of constant product, with the fee taken from what is given.
+
+    x · y = k        amount_out = y · net / (x + net),   net = amount_in - fee
+
+Every rounding goes against the trader: the fee is rounded up, what is paid out is rounded down,
+and what is asked for is rounded up. So k never falls, and no order of swaps takes more out of a
+pool than one swap would. (The same arithmetic as `CurveCalculator` in Raydium's CPMM program.)
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from cambist.values.amount import mul_div_ceil, mul_div_floor
+
+PPM_ONE: Final = 1_000_000
+"""A fee of the whole, in parts per million."""
+
+
+class Swapped(NamedTuple):
+    """One swap in raw units: what is given (fee inside), what is paid out, and the fee."""
+
+    amount_in: int
+    amount_out: int
+    fee: int
+
+
+class PoolTooSmall(ValueError):
+    """The pool does not hold what is asked of it."""
+
+
+def amount_out(reserve_in: int, reserve_out: int, amount_in: int, fee_ppm: int) -> Swapped:
+    """Return the swap of exactly `amount_in` raw units; `amount_out` may be 0 for dust."""
+    fee = mul_div_ceil(amount_in, fee_ppm, PPM_ONE)
+    net = amount_in - fee
+    return Swapped(amount_in, mul_div_floor(reserve_out, net, reserve_in + net), fee)
+
+
+def amount_in(reserve_in: int, reserve_out: int, amount_out: int, fee_ppm: int) -> Swapped:
+    """Return the swap that pays exactly `amount_out` raw units, for the least that buys it.
+
+    Raises PoolTooSmall when the pool holds no more than that.
+    """
+    if amount_out >= reserve_out:
+        msg = "a pool cannot pay out all it holds"
+        raise PoolTooSmall(msg)
+    net = mul_div_ceil(reserve_in, amount_out, reserve_out - amount_out)
+    given = mul_div_ceil(net, PPM_ONE, PPM_ONE - fee_ppm)
+    return Swapped(given, amount_out, given - net)
+
+
+def impact_hundredths(reserve_in: int, swap: Swapped) -> int:
+    """Return how far the swap's own price is below the pool's, fee apart.
+
+    In hundredths of a basis point (1,000,000 is the whole), rounded down: net / (x + net).
+    """
+    net = swap.amount_in - swap.fee
+    return mul_div_floor(net, PPM_ONE, reserve_in + net)

@@ -1,0 +1,50 @@
+"""Offers the paper world as a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cambist.faults import Fault
+from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
+from cambist.paper import message as paper
+from cambist.paper.world import World
+from cambist.ports.chain import Blockhash, Swap
+from cambist.values.ids import Signature
+
+
+class PaperChain:
+    """The chain of a world in this process. Every method that asks may raise PortDown."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._rules = world.profile.rules
+
+    @property
+    def rules(self) -> ChainRules:
+        """The chain's own numbers."""
+        return self._rules
+
+    async def blockhash(self) -> Blockhash:
+        """Return a recent blockhash."""
+        return await self._world.blockhash()
+
+    def compose(self, swap: Swap, blockhash: Blockhash) -> bytes:
+        """Return the message to sign."""
+        return paper.compose(swap, blockhash)
+
+    async def simulate(self, message: bytes) -> Fault | None:
+        """Return what the chain would refuse the message for now, or None."""
+        return self._world.simulate(message)
+
+    async def send(self, transaction: bytes) -> None:
+        """Hand bytes to the network, once; sending them again is harmless."""
+        self._world.send(transaction)
+
+    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
+        """Return what the one witness says of each attempt."""
+        questions = [(one.signature, one.blockhash) for one in attempts]
+        return tuple([(one,) for one in await self._world.witnesses(questions)])
+
+    async def receipt(self, signature: Signature) -> Fill | None:
+        """Return what a landed transaction moved, or None when none landed."""
+        return self._world.receipt(signature)

@@ -1,0 +1,242 @@
+"""Keeps the paper chain's truth in an SQLite file, one durable commit for each slot.
+
+The table `executions` is what judges the engine: a signature stands in it at most once, and an
+order that stands in it twice without an error was executed twice.
+
+    executions(signature, order_id, attempt, slot, error, sentence, wallet, mint_in, mint_out,
+               amount_in, amount_out, fee_lamports)
+    balances(account, mint, raw)   pools(venue, mint_a, mint_b, …)   meta(key, value)
+
+`error` is null for a swap that happened; amounts are raw units as text, since they need 64
+unsigned bits, and zero where nothing moved. Balances are double entry: with the reserves of the
+pools and the accounts `endowment`, `arbitrage` and `fees`, every mint sums to nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from cambist.faultpoints import faultpoint
+from cambist.faults import Code, Fault
+from cambist.paper.pools import FEES_PPM, PoolKey, pool_address
+from cambist.values.ids import Address, OrderId, Signature
+from cambist.values.moment import Height, Slot
+from cambist.venues.constant_product import ConstantProductPool
+
+BUSY_TIMEOUT_MS: Final = 5_000
+FIRST_HEIGHT: Final = Height(1_000)
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS executions (
+    signature TEXT PRIMARY KEY NOT NULL, order_id TEXT NOT NULL, attempt INTEGER NOT NULL,
+    slot INTEGER NOT NULL, error TEXT, sentence TEXT, wallet TEXT NOT NULL,
+    mint_in TEXT NOT NULL, mint_out TEXT NOT NULL, amount_in TEXT NOT NULL,
+    amount_out TEXT NOT NULL, fee_lamports TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS balances (
+    account TEXT NOT NULL, mint TEXT NOT NULL, raw TEXT NOT NULL, PRIMARY KEY (account, mint)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pools (
+    venue TEXT NOT NULL, mint_a TEXT NOT NULL, mint_b TEXT NOT NULL, address TEXT NOT NULL,
+    reserve_a TEXT NOT NULL, reserve_b TEXT NOT NULL, slot INTEGER NOT NULL,
+    PRIMARY KEY (venue, mint_a, mint_b)
+) WITHOUT ROWID;
+"""
+_SET_META: Final = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
+_RAISE_MARK: Final = "UPDATE meta SET value = MAX(CAST(value AS INTEGER), ?) WHERE key = 'mark'"
+_ADD_EXECUTION: Final = "INSERT INTO executions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SET_BALANCE: Final = "INSERT OR REPLACE INTO balances VALUES (?, ?, ?)"
+_SET_POOL: Final = "INSERT OR REPLACE INTO pools VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+class Holding(NamedTuple):
+    """Whose balance of which mint."""
+
+    account: str
+    mint: Address
+
+
+class Execution(msgspec.Struct, frozen=True, gc=False):
+    """A transaction that was executed, for ever. Amounts are raw units; a fault moved nothing."""
+
+    signature: Signature
+    order_id: OrderId
+    attempt: int
+    slot: Slot
+    fault: Fault | None
+    wallet: Address
+    mint_in: Address
+    mint_out: Address
+    amount_in: int
+    amount_out: int
+    fee_lamports: int
+
+
+class Block(msgspec.Struct, frozen=True):
+    """What one commit makes durable: a slot's executions, new balances and reserves, the mark."""
+
+    mark: Height
+    executions: tuple[Execution, ...] = ()
+    balances: dict[Holding, int] = {}
+    pools: dict[PoolKey, ConstantProductPool] = {}
+
+
+class LedgerLost(RuntimeError):
+    """Another process opened the ledger after us, or it is of another world."""
+
+
+class Ledger:
+    """The file. Reads are for the loop's thread, `write` for one writer at a time."""
+
+    def __init__(self, path: Path, seed: int) -> None:
+        self._out = self._connect(str(path))
+        self._out.execute("PRAGMA journal_mode = WAL")
+        self._out.execute("PRAGMA synchronous = FULL")
+        self._out.executescript(_SCHEMA)
+        self._generation = self._take(seed)
+        self._in = self._connect(str(path))
+        self._in.execute("PRAGMA query_only = 1")
+
+    @staticmethod
+    def _connect(path: str) -> sqlite3.Connection:
+        link = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        link.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        return link
+
+    def _take(self, seed: int) -> str:
+        """Make this process the only one that may write; whoever wrote before fails from now on."""
+        self._out.execute("BEGIN IMMEDIATE")
+        meta = dict(self._out.execute("SELECT key, value FROM meta"))
+        if meta.setdefault("seed", str(seed)) != str(seed):
+            self._out.execute("ROLLBACK")
+            msg = f"the ledger is of the world of seed {meta['seed']}, not of seed {seed}"
+            raise LedgerLost(msg)
+        meta.setdefault("mark", str(FIRST_HEIGHT))
+        meta["generation"] = str(int(meta.get("generation", "0")) + 1)
+        self._out.executemany(_SET_META, meta.items())
+        self._out.execute("COMMIT")
+        return meta["generation"]
+
+    def mark(self) -> Height:
+        """Return the height up to which heights may have been told."""
+        return Height(int(_one(self._in, "SELECT value FROM meta WHERE key = 'mark'")))
+
+    def balance(self, holding: Holding) -> int | None:
+        """Return a balance in raw units; None when the account never held the mint."""
+        sql = "SELECT raw FROM balances WHERE account = ? AND mint = ?"
+        row = self._in.execute(sql, holding).fetchone()
+        return None if row is None else int(row[0])
+
+    def pool(self, key: PoolKey) -> ConstantProductPool | None:
+        """Return a pool as its last swap left it; None when nobody traded in it."""
+        sql = (
+            "SELECT reserve_a, reserve_b, slot FROM pools WHERE (venue, mint_a, mint_b) = (?, ?, ?)"
+        )
+        row = self._in.execute(sql, key).fetchone()
+        if row is None:
+            return None
+        a, b, slot = int(row[0]), int(row[1]), Slot(row[2])
+        return ConstantProductPool(
+            key.venue, pool_address(key), key.mint_a, key.mint_b, a, b, FEES_PPM[key.venue], slot
+        )
+
+    def execution(self, signature: Signature) -> Execution | None:
+        """Return what became of a signature."""
+        sql = "SELECT * FROM executions WHERE signature = ?"
+        row = self._in.execute(sql, (signature,)).fetchone()
+        return None if row is None else _execution(row)
+
+    def latest(self, limit: int) -> list[Execution]:
+        """Return the last executions, oldest first."""
+        sql = "SELECT * FROM executions ORDER BY rowid DESC LIMIT ?"
+        return [_execution(row) for row in self._in.execute(sql, (limit,))][::-1]
+
+    def write(self, block: Block) -> None:
+        """Make a block durable; nothing of it stands when this raises."""
+        self._out.execute("BEGIN IMMEDIATE")
+        try:
+            self._put(block)
+            if block.executions:
+                faultpoint("chain.before_commit")
+            self._out.execute("COMMIT")
+        except BaseException:
+            if self._out.in_transaction:
+                self._out.execute("ROLLBACK")
+            raise
+        if block.executions:
+            faultpoint("chain.after_commit")
+
+    def _put(self, block: Block) -> None:
+        owner = _one(self._out, "SELECT value FROM meta WHERE key = 'generation'")
+        if owner != self._generation:
+            msg = "another process opened the ledger"
+            raise LedgerLost(msg)
+        self._out.execute(_RAISE_MARK, (block.mark,))
+        self._out.executemany(_ADD_EXECUTION, map(_row, block.executions))
+        self._out.executemany(
+            _SET_BALANCE, ((*holding, str(raw)) for holding, raw in block.balances.items())
+        )
+        self._out.executemany(
+            _SET_POOL,
+            (
+                (*key, pool.address, str(pool.reserve_a), str(pool.reserve_b), pool.slot)
+                for key, pool in block.pools.items()
+            ),
+        )
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._in.close()
+        self._out.close()
+
+
+def executions(path: Path) -> list[Execution]:
+    """Return every execution of a ledger in the order it happened, without touching the file."""
+    link = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        return [_execution(row) for row in link.execute("SELECT * FROM executions ORDER BY rowid")]
+    finally:
+        link.close()
+
+
+def sums(path: Path) -> dict[Address, int]:
+    """Return each mint's sum over every account and pool, in raw units: nothing, if all is well."""
+    link = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    total: dict[Address, int] = {}
+    try:
+        rows = link.execute(
+            "SELECT mint, raw FROM balances UNION ALL SELECT mint_a, reserve_a FROM pools"
+            " UNION ALL SELECT mint_b, reserve_b FROM pools"
+        )
+        for mint, raw in rows:
+            total[mint] = total.get(mint, 0) + int(raw)
+    finally:
+        link.close()
+    return total
+
+
+def _one(link: sqlite3.Connection, sql: str) -> str:
+    ((value,),) = link.execute(sql)
+    return str(value)
+
+
+def _row(one: Execution) -> tuple[Any, ...]:
+    why = one.fault
+    error, sentence = (None, None) if why is None else (why.code.value, why.message)
+    return (
+        one.signature, one.order_id, one.attempt, one.slot, error, sentence, one.wallet,
+        one.mint_in, one.mint_out, str(one.amount_in), str(one.amount_out), str(one.fee_lamports),
+    )  # fmt: skip
+
+
+def _execution(row: tuple[Any, ...]) -> Execution:
+    signature, order_id, attempt, slot, error, sentence, wallet, mint_in, mint_out = row[:9]
+    why = None if error is None else Fault(Code(error), sentence)
+    moved_in, moved_out, fee = map(int, row[9:])
+    return Execution(
+        signature, order_id, attempt, slot, why, wallet, mint_in, mint_out, moved_in, moved_out, fee
+    )

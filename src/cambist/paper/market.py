@@ -1,0 +1,49 @@
+"""Offers the paper world as a market."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cambist.paper import tokens
+from cambist.paper.mishaps import delay_ms, strikes
+from cambist.paper.pools import VENUES
+from cambist.paper.world import World
+from cambist.ports.clock import Clock
+from cambist.ports.failures import PortDown
+from cambist.values.token import Pair, Token
+from cambist.venues.pool import Pool
+
+
+class PaperMarket:
+    """The market of a world in this process."""
+
+    def __init__(self, world: World, clock: Clock) -> None:
+        self._world = world
+        self._clock = clock
+
+    @property
+    def venues(self) -> tuple[str, ...]:
+        """The venues that may be asked, by name."""
+        return VENUES
+
+    def token(self, name: str) -> Token | None:
+        """Return the token of a symbol or a mint; unlisted ones are synthetic."""
+        return tokens.token(name)
+
+    def at_hand(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
+        """Return a venue's pools, where the profile has quotes at hand and the slot may be told."""
+        if self._world.profile.quote_ms is not None or not self._world.is_told:
+            return None
+        return self._world.pools(venue, pair)
+
+    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+        """Ask a venue for its pools of a pair. Raises PortDown."""
+        world, key = self._world, f"{venue}\n{asker}"
+        span = world.profile.quote_ms
+        if span is not None:
+            await self._clock.sleep(delay_ms(world.seed, "quote_delay", key, span))
+        if strikes(world.seed, "quote_error", key, world.profile.quote_error_ppm):
+            msg = f"{venue} gave no answer"
+            raise PortDown(msg)
+        await world.tell()
+        return world.pools(venue, pair)

@@ -1,0 +1,92 @@
+"""Holds transactions that were sent and have not landed; a restart forgets them."""
+
+from __future__ import annotations
+
+import heapq
+from typing import Final, NamedTuple
+
+from cambist.paper.message import Message
+from cambist.values.ids import Signature
+from cambist.values.moment import Height, Slot
+
+PENDING_MAX: Final = 50_000
+SENDS_REMEMBERED_MAX: Final = 50_000
+PHANTOMS_MAX: Final = 1_000
+
+
+class Pending(NamedTuple):
+    """A transaction on its way: the slot it lands at, its place in line, the key of its luck."""
+
+    slot: Slot
+    place: int
+    signature: Signature
+    message: Message
+    last_valid_height: Height
+    luck: str
+
+
+class Mempool:
+    """Transactions by the slot they land at, then by arrival."""
+
+    def __init__(self) -> None:
+        self._line: list[Pending] = []
+        self._known: set[Signature] = set()
+        self._arrived = 0
+        self._sends: dict[Signature, int] = {}
+        self._phantoms: dict[Signature, tuple[Slot, Slot]] = {}
+
+    def __contains__(self, signature: Signature) -> bool:
+        return signature in self._known
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more can be taken."""
+        return len(self._known) >= PENDING_MAX
+
+    @property
+    def first_slot(self) -> Slot | None:
+        """The slot of the next landing; None when nothing is on its way."""
+        return self._line[0].slot if self._line else None
+
+    def luck(self, signature: Signature, message: Message) -> str:
+        """Return the key of this send's luck: its order's draw, and how often it was sent."""
+        count = self._sends.pop(signature, 0)
+        self._sends[signature] = count + 1
+        if len(self._sends) > SENDS_REMEMBERED_MAX:
+            del self._sends[next(iter(self._sends))]
+        return f"{message.draw}\n{count}"
+
+    def next_place(self) -> int:
+        """Return the place of the next transaction in line."""
+        self._arrived += 1
+        return self._arrived
+
+    def add(self, one: Pending) -> None:
+        """Put a transaction in line."""
+        self._known.add(one.signature)
+        heapq.heappush(self._line, one)
+
+    def take(self, slot: Slot, limit: int) -> list[Pending]:
+        """Return those that land at this slot, in order; they stay known until `settle`."""
+        taken: list[Pending] = []
+        while self._line and self._line[0].slot <= slot and len(taken) < limit:
+            taken.append(heapq.heappop(self._line))
+        return taken
+
+    def settle(self, taken: list[Pending]) -> None:
+        """Forget transactions whose fate is durable."""
+        for one in taken:
+            self._known.discard(one.signature)
+
+    def haunt(self, signature: Signature, seen: Slot, until: Slot) -> None:
+        """Show a signature on a fork until a slot; then the fork is forgotten."""
+        self._phantoms[signature] = (seen, until)
+        if len(self._phantoms) > PHANTOMS_MAX:
+            del self._phantoms[next(iter(self._phantoms))]
+
+    def phantom(self, signature: Signature, slot: Slot) -> Slot | None:
+        """Return the slot at which a signature shows on a fork just now."""
+        if not self._phantoms:
+            return None
+        seen, until = self._phantoms.get(signature, (slot, slot))
+        return seen if slot < until else None

@@ -1,0 +1,121 @@
+"""Writes a swap as the message of a paper transaction, signs it, and reads it back.
+
+A transaction is 64 signature bytes followed by the message. Paper has no keys: whoever holds the
+message can sign for its wallet, and everyone can check that message and signature belong together.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import blake2b, sha512
+from typing import Final
+
+import msgspec
+
+from cambist.ports.chain import Blockhash, Swap
+from cambist.values.base58 import decode, encode
+from cambist.values.ids import Address, OrderId, Signature
+from cambist.values.moment import Height
+from cambist.values.route import Mode
+
+FEE_LAMPORTS: Final = 5_000
+SIGNATURE_BYTES: Final = 64
+HEIGHT_BYTES: Final = 8
+TEXTS_REMEMBERED_MAX: Final = 8_192
+_KEY_ID: Final = b"cambist paper key\n"
+_HASH_BYTES: Final = 32 - HEIGHT_BYTES
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """What a paper transaction does. Amounts are raw units, the fee lamports.
+
+    For exact_in `bound` is the least amount out, for exact_out the greatest amount in. `draw` is
+    the key of its luck.
+    """
+
+    order_id: OrderId
+    attempt: int
+    wallet: Address
+    venue: str
+    pool: Address
+    mint_in: Address
+    mint_out: Address
+    mode: Mode
+    amount_in: int
+    amount_out: int
+    bound: int
+    blockhash: str
+    draw: str
+    fee_lamports: int = FEE_LAMPORTS
+
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(Message)
+
+
+def compose(swap: Swap, blockhash: Blockhash) -> bytes:
+    """Return the message of a swap. Raises ValueError for a route of more than one leg."""
+    (leg,) = swap.route.legs
+    route = swap.route
+    return _encoder.encode(
+        Message(
+            swap.order_id,
+            swap.attempt,
+            swap.wallet,
+            leg.venue,
+            leg.pool,
+            leg.mint_in,
+            leg.mint_out,
+            route.mode,
+            int(route.amount_in),
+            int(route.amount_out),
+            int(route.bound),
+            blockhash.text,
+            swap.draw,
+        )
+    )
+
+
+def read(message: bytes) -> Message | None:
+    """Return what a message says; None when it is none."""
+    try:
+        return _decoder.decode(message)
+    except msgspec.DecodeError:
+        return None
+
+
+def sign(message: bytes) -> bytes:
+    """Return the 64 signature bytes of a message, always the same."""
+    return sha512(_KEY_ID + message).digest()
+
+
+def take_apart(transaction: bytes) -> tuple[Signature, bytes] | None:
+    """Return a transaction's signature and message; None when they do not belong together."""
+    signature, message = transaction[:SIGNATURE_BYTES], transaction[SIGNATURE_BYTES:]
+    return (signature_text(signature), message) if sign(message) == signature else None
+
+
+@lru_cache(maxsize=TEXTS_REMEMBERED_MAX)
+def signature_text(signature: bytes) -> Signature:
+    """Return signature bytes in base58; signer and chain ask in turn, so it is remembered."""
+    return Signature(encode(signature))
+
+
+@lru_cache(maxsize=TEXTS_REMEMBERED_MAX)
+def blockhash_text(seed: int, height: Height) -> str:
+    """Return the blockhash of a height: 24 bytes of hash, then the height itself."""
+    return encode(_blockhash(seed, height))
+
+
+@lru_cache(maxsize=TEXTS_REMEMBERED_MAX)
+def height_of(seed: int, blockhash: str) -> Height | None:
+    """Return the height a blockhash was made at; None when this chain never made it."""
+    data = decode(blockhash) or b""
+    height = Height(int.from_bytes(data[_HASH_BYTES:], "big"))
+    known = len(data) == _HASH_BYTES + HEIGHT_BYTES and data == _blockhash(seed, height)
+    return height if known else None
+
+
+def _blockhash(seed: int, height: Height) -> bytes:
+    digest = blake2b(f"{seed}\nblockhash\n{height}".encode(), digest_size=_HASH_BYTES).digest()
+    return digest + height.to_bytes(HEIGHT_BYTES, "big")

@@ -1,0 +1,1 @@
+"""Turns quotes into a route, and says why."""
