@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from cambist.faults import Code, Fault
 from cambist.orders.order import Order
 from cambist.orders.steps import Faulted, RouteFound
@@ -28,7 +30,8 @@ async def find_route(
     answers = await _survey(market, order, timeout_ms)
     quotes: list[Quote] = []
     absent: list[Absent] = []
-    intent = order.intent
+    # An amended order trades on its terms as they stand now.
+    intent = replace(order.intent, terms=order.terms)
     for venue, answer in answers.items():
         if isinstance(answer, Absent):
             absent.append(answer)
@@ -39,7 +42,7 @@ async def find_route(
                 absent.append(Absent(venue, found.code, found.message))
             else:
                 quotes.append(found)
-    route = choose(intent, order.terms, quotes, absent)
+    route = choose(intent, quotes, absent)
     return Faulted(route) if isinstance(route, Fault) else RouteFound(route)
 
 
