@@ -33,6 +33,7 @@ STORE_FILE: Final = "cambist.db"
 CHAIN_FILE: Final = "paper-chain.db"
 CHAIN_SOCKET: Final = "paper-chain.sock"
 LOCK_FILE: Final = "cambist.lock"
+CHAIN_LOCK: Final = "paper-chain.lock"
 SWITCH_INTERVAL_S: Final = 0.0005
 """How long the interpreter lets one thread run: the writer's word must not wait for the loop."""
 LAG_EVERY_MS: Final = 500
@@ -99,9 +100,7 @@ async def _ports(settings: Settings, home: Path, clock: SystemClock) -> AsyncIte
 
 
 @asynccontextmanager
-async def paper_world(
-    settings: Settings, home: Path, clock: SystemClock
-) -> AsyncIterator[World]:
+async def paper_world(settings: Settings, home: Path, clock: SystemClock) -> AsyncIterator[World]:
     """Run the paper world on its own file for as long as the context lasts."""
     profile = PROFILES[settings.paper_profile]
     world = World(clock, home / CHAIN_FILE, settings.paper_seed, profile)

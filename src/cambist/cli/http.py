@@ -14,9 +14,7 @@ from cambist.cli.exits import FAILED, UNREACHABLE, USAGE, leave
 TIMEOUT_S: Final = 10
 STREAM_TRIES_MAX: Final = 5
 
-Url = Annotated[
-    str, typer.Option("--url", envvar="CAMBIST_URL", help="Where the engine listens.")
-]
+Url = Annotated[str, typer.Option("--url", envvar="CAMBIST_URL", help="Where the engine listens.")]
 DEFAULT_URL: Final = "http://127.0.0.1:3000"
 
 
@@ -25,9 +23,7 @@ def connect(url: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
 
 
-async def call(
-    client: httpx.AsyncClient, method: str, path: str, **more: Any
-) -> dict[str, Any]:
+async def call(client: httpx.AsyncClient, method: str, path: str, **more: Any) -> dict[str, Any]:
     """Return the engine's answer; a refusal or no answer ends the command."""
     try:
         reply = await client.request(method, path, **more)

@@ -108,8 +108,8 @@ async def _serve(settings: Settings) -> None:
 
 async def _paper_chain(settings: Settings) -> None:
     clock, home = SystemClock(), Path(settings.home)
-    with house.held(home, "paper-chain.lock"):
-        async with house.paper_world(settings, home, clock) as world:
-            async with serve_chain(world, home / house.CHAIN_SOCKET):
-                errors.print(f"cambist: the paper chain listens on {home / house.CHAIN_SOCKET}")
-                await until_told()
+    path = home / house.CHAIN_SOCKET
+    with house.held(home, house.CHAIN_LOCK):
+        async with house.paper_world(settings, home, clock) as world, serve_chain(world, path):
+            errors.print(f"cambist: the paper chain listens on {path}")
+            await until_told()

@@ -122,7 +122,7 @@ def _cancel_requested(order: Order, _one: fact.Fact, status: Status, at: Moment)
 
 
 def _routed(order: Order, one: fact.Routed, status: Status, _at: Moment) -> Order:
-    return replace(order, status=status, route=one.route)
+    return replace(order, status=status, route=one.route, route_seq=order.last_seq + 1)
 
 
 def _signed(order: Order, one: fact.Signed, status: Status, _at: Moment) -> Order:
@@ -162,6 +162,7 @@ def _retried(order: Order, one: fact.RetryScheduled, status: Status, _at: Moment
         tries=one.attempt,
         setbacks=(*order.setbacks, setback(order, one.fault)),
         route=None,
+        route_seq=None,
         attempt=None,
     )
 

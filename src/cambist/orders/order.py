@@ -38,8 +38,9 @@ class Order(msgspec.Struct, frozen=True):
     """An order as its journal tells it, with the row's own counters.
 
     `version` is the compare-and-set counter and may jump; `last_seq`, `last_at` and `head_hash`
-    are the journal's end. `lease_owner` and `lease_epoch` say whose turn it is. `tries` counts
-    from 1. `wake_at` is when the order next deserves a look, None when nothing is left to do.
+    are the journal's end; `route_seq` is the line that tells the route. `lease_owner` and
+    `lease_epoch` say whose turn it is. `tries` counts from 1. `wake_at` is when the order next
+    deserves a look, None when nothing is left to do.
     """
 
     id: OrderId
@@ -57,6 +58,7 @@ class Order(msgspec.Struct, frozen=True):
     tries: int = 1
     attempts_made: int = 0
     route: Route | None = None
+    route_seq: int | None = None
     attempt: Attempt | None = None
     fill: Fill | None = None
     fault: Fault | None = None

@@ -5,40 +5,36 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
-from msgspec.structs import replace
 
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, Fill
-from cambist.orders.event import Setback
-from cambist.orders.intent import Intent
-from cambist.orders.journal import Entry
+from cambist.orders.event import Accepted, Routed, Setback
+from cambist.orders.journal import Entry, read_fact
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import Terms
 from cambist.ports.store import Birth
 from cambist.values import codec
-from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
-from cambist.values.route import Route
+from cambist.values.amount import Raw
+from cambist.values.ids import OrderId, Signature
+from cambist.values.moment import Height, Moment, Slot
 
 Row = tuple[Any, ...]
 
 
 class State(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The small changing part of an order, kept as one JSON column."""
+    """The small part of an order that no other table tells, kept as one JSON column."""
 
     tries: int
     attempts_made: int = 0
-    attempt: Attempt | None = None
-    fill: Fill | None = None
+    terms: Terms | None = None
+    sent_at: Moment | None = None
+    sighted_slot: Slot | None = None
     fault: Fault | None = None
     setbacks: tuple[Setback, ...] = ()
     cancel_requested_at: Moment | None = None
     is_final: bool = False
 
 
-_INTENT: Final = codec.decoder(Intent)
-_TERMS: Final = codec.decoder(Terms)
-_ROUTE: Final = codec.decoder(Route)
 _STATE: Final = codec.decoder(State)
 
 
@@ -46,25 +42,20 @@ class CorruptRow(ValueError):
     """A row that no order can have; it is neither guessed at nor moved."""
 
 
-def _text(value: object) -> str:
-    return codec.encode(value).decode()
-
-
 def _state(order: Order) -> str:
     attempt = order.attempt
-    return _text(
-        State(
-            order.tries,
-            order.attempts_made,
-            # The bytes have their own column, in attempts.
-            replace(attempt, transaction=b"") if attempt is not None else None,
-            order.fill,
-            order.fault,
-            order.setbacks,
-            order.cancel_requested_at,
-            order.is_final,
-        )
+    state = State(
+        order.tries,
+        order.attempts_made,
+        None if order.terms == order.intent.terms else order.terms,
+        None if attempt is None else attempt.sent_at,
+        None if attempt is None else attempt.sighted_slot,
+        order.fault,
+        order.setbacks,
+        order.cancel_requested_at,
+        order.is_final,
     )
+    return codec.encode(state).decode()
 
 
 def birth_row(birth: Birth) -> Row:
@@ -86,9 +77,6 @@ def birth_row(birth: Birth) -> Row:
         order.last_at,
         order.head_hash,
         order.created_at,
-        _text(order.intent),
-        _text(order.terms),
-        None if order.route is None else _text(order.route),
         _state(order),
     )
 
@@ -104,16 +92,12 @@ def move_row(order: Order, version_before: int) -> Row:
         order.last_seq,
         order.last_at,
         order.head_hash,
+        order.route_seq,
+        None if order.attempt is None else order.attempt.number,
         _state(order),
         order.id,
         version_before,
     )
-
-
-def reroute_row(order: Order) -> Row:
-    """Return the parameters of `reroute_order`."""
-    route = None if order.route is None else _text(order.route)
-    return (_text(order.terms), route, order.id)
 
 
 def entry_row(entry: Entry) -> Row:
@@ -138,28 +122,22 @@ def attempt_row(order_id: OrderId, attempt: Attempt) -> Row:
 def fill_row(order_id: OrderId, fill: Fill) -> Row:
     """Return the parameters of `add_fill`."""
     amounts = (str(int(fill.amount_in)), str(int(fill.amount_out)), str(int(fill.fee_lamports)))
-    return (order_id, fill.signature, *amounts, fill.slot)
+    return (fill.signature, order_id, *amounts, fill.slot)
 
 
 def read_order(row: Row) -> Order:
     """Return the order of a row. Raises CorruptRow when it is not one."""
     try:
-        state, intent, terms = (
-            _STATE.decode(row[13]),
-            _INTENT.decode(row[10]),
-            _TERMS.decode(row[11]),
-        )
-        route = None if row[12] is None else _ROUTE.decode(row[12])
-        status = Status(row[1])
+        state, status = _STATE.decode(row[10]), Status(row[1])
+        born, routed = read_fact(row[12]), None if row[13] is None else read_fact(row[13])
     except (msgspec.DecodeError, ValueError) as error:
         raise CorruptRow(f"order {row[0]}: {error}") from error
-    attempt = state.attempt
-    if attempt is not None and row[14] is not None:
-        attempt = replace(attempt, transaction=row[14])
+    if not isinstance(born, Accepted) or not isinstance(routed, Routed | None):
+        raise CorruptRow(f"order {row[0]}: its journal does not begin as it should")
     return Order(
         OrderId(row[0]),
-        intent,
-        terms,
+        born.intent,
+        state.terms or born.intent.terms,
         status,
         created_at=Moment(row[9]),
         version=row[2],
@@ -171,14 +149,38 @@ def read_order(row: Row) -> Order:
         wake_at=None if row[5] is None else Moment(row[5]),
         tries=state.tries,
         attempts_made=state.attempts_made,
-        route=route,
-        attempt=attempt,
-        fill=state.fill,
+        route=None if routed is None else routed.route,
+        route_seq=row[11],
+        attempt=_read_attempt(row, state),
+        fill=_read_fill(row),
         fault=state.fault,
         setbacks=state.setbacks,
         cancel_requested_at=state.cancel_requested_at,
         is_final=state.is_final,
     )
+
+
+def _read_attempt(row: Row, state: State) -> Attempt | None:
+    if row[14] is None:
+        return None
+    return Attempt(
+        row[14],
+        Signature(row[15]),
+        row[16],
+        Height(row[17]),
+        Slot(row[18]),
+        row[19],
+        state.sent_at,
+        state.sighted_slot,
+        row[20],
+    )
+
+
+def _read_fill(row: Row) -> Fill | None:
+    if row[21] is None:
+        return None
+    amount_in, amount_out, fee = (Raw(text) for text in row[21:24])
+    return Fill(Signature(row[15]), amount_in, amount_out, fee, Slot(row[24]))
 
 
 def read_entry(row: Row) -> Entry:

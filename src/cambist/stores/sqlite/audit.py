@@ -21,8 +21,9 @@ from cambist.values.ids import OrderId
 
 _NO_LIMIT: Final = -1
 _FOLDED: Final = (
-    "status", "terms", "tries", "attempts_made", "route", "attempt", "fill", "fault", "setbacks",
-    "cancel_requested_at", "is_final", "last_seq", "last_at", "head_hash", "intent", "created_at",
+    "intent", "created_at", "status", "terms", "tries", "attempts_made", "route", "route_seq",
+    "attempt", "fill", "fault", "setbacks", "cancel_requested_at", "is_final", "last_seq",
+    "last_at", "head_hash",
 )  # fmt: skip
 
 

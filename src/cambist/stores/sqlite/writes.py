@@ -145,8 +145,6 @@ def _move(db: sqlite3.Connection, write: Move) -> Written:
     before, after = write.before, write.after
     if db.execute(SQL["move_order"], records.move_row(after, before.version)).rowcount != 1:
         raise StaleClaim(load(db, after.id))
-    if after.route is not before.route or after.terms is not before.terms:
-        db.execute(SQL["reroute_order"], records.reroute_row(after))
     for line in write.told:
         db.execute(SQL["add_entry"], records.entry_row(line.entry))
         _imply(db, line, before)

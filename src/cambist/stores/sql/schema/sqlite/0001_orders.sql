@@ -1,27 +1,30 @@
 -- The engine's own tables. People read the views `orders` and `order_events` below.
--- Amounts are raw units as text: 64 unsigned bits do not fit SQLite's signed INTEGER.
+--
+-- A row of engine_orders holds only what changes; what the journal tells already (the intent,
+-- the route) is not kept twice. Amounts are raw units as text: 64 unsigned bits do not fit
+-- SQLite's signed INTEGER.
 
 CREATE TABLE engine_orders (
-    id           TEXT PRIMARY KEY,
-    principal    TEXT NOT NULL,
-    client_key   TEXT,
-    fingerprint  BLOB,
-    reply        BLOB,
-    status       TEXT NOT NULL,
-    version      INTEGER NOT NULL,
-    lease_owner  TEXT,
-    lease_epoch  INTEGER NOT NULL,
-    wake_at      INTEGER,
-    last_seq     INTEGER NOT NULL,
-    last_at      INTEGER NOT NULL,
-    head_hash    BLOB NOT NULL,
-    created_at   INTEGER NOT NULL,
-    intent       TEXT NOT NULL,
-    terms        TEXT NOT NULL,
-    route        TEXT,
-    state        TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+    id            TEXT NOT NULL,
+    principal     TEXT NOT NULL,
+    client_key    TEXT,
+    fingerprint   BLOB,
+    reply         BLOB,
+    status        TEXT NOT NULL,
+    version       INTEGER NOT NULL,
+    lease_owner   TEXT,
+    lease_epoch   INTEGER NOT NULL,
+    wake_at       INTEGER,
+    last_seq      INTEGER NOT NULL,
+    last_at       INTEGER NOT NULL,
+    head_hash     BLOB NOT NULL,
+    created_at    INTEGER NOT NULL,
+    route_seq     INTEGER,
+    attempt       INTEGER,
+    state         TEXT NOT NULL
+) STRICT;
 
+CREATE UNIQUE INDEX engine_orders_id ON engine_orders (id);
 CREATE UNIQUE INDEX engine_orders_key ON engine_orders (principal, client_key)
     WHERE client_key IS NOT NULL;
 CREATE INDEX engine_orders_due ON engine_orders (wake_at) WHERE wake_at IS NOT NULL;
@@ -47,41 +50,51 @@ CREATE TABLE attempts (
     last_valid_height  INTEGER NOT NULL,
     built_slot         INTEGER NOT NULL,
     transaction_bytes  BLOB NOT NULL,
-    evidence           TEXT,
-    PRIMARY KEY (order_id, number)
-) STRICT, WITHOUT ROWID;
+    evidence           TEXT
+) STRICT;
 
+CREATE UNIQUE INDEX attempts_order ON attempts (order_id, number);
 CREATE UNIQUE INDEX attempts_signature ON attempts (signature);
 
 -- The last lock on the door: an order has at most one attempt that may land or has landed.
 CREATE UNIQUE INDEX attempts_alive ON attempts (order_id) WHERE state IN ('in_flight', 'landed');
 
 CREATE TABLE fills (
-    order_id      TEXT NOT NULL,
     signature     TEXT PRIMARY KEY,
+    order_id      TEXT NOT NULL,
     amount_in     TEXT NOT NULL,
     amount_out    TEXT NOT NULL,
     fee_lamports  TEXT NOT NULL,
     slot          INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX fills_order ON fills (order_id);
-
 CREATE VIEW raw_orders AS
 SELECT
     o.*,
-    json_extract(intent, '$.pair.token_in.symbol')    AS in_symbol,
-    json_extract(intent, '$.pair.token_out.symbol')   AS out_symbol,
-    json_extract(intent, '$.pair.token_in.decimals')  AS in_decimals,
-    json_extract(intent, '$.pair.token_out.decimals') AS out_decimals,
-    json_extract(intent, '$.mode')                    AS mode,
-    coalesce(json_extract(state, '$.fill.amount_in'), json_extract(route, '$.amount_in'),
-             CASE json_extract(intent, '$.mode') WHEN 'exact_in' THEN json_extract(intent, '$.amount') END)  AS in_raw,
-    coalesce(json_extract(state, '$.fill.amount_out'), json_extract(route, '$.amount_out'),
-             CASE json_extract(intent, '$.mode') WHEN 'exact_out' THEN json_extract(intent, '$.amount') END) AS out_raw,
-    CASE json_extract(intent, '$.mode') WHEN 'exact_in' THEN json_extract(route, '$.bound')
-                             ELSE json_extract(intent, '$.amount') END                            AS min_raw
-FROM engine_orders AS o;
+    a.signature,
+    f.amount_in                                               AS fill_in,
+    f.amount_out                                              AS fill_out,
+    json_extract(b.payload, '$.intent')                       AS intent,
+    json_extract(b.payload, '$.intent.mode')                  AS mode,
+    json_extract(b.payload, '$.intent.amount')                AS amount,
+    json_extract(b.payload, '$.intent.pair.token_in.decimals')  AS in_decimals,
+    json_extract(b.payload, '$.intent.pair.token_out.decimals') AS out_decimals,
+    json_extract(r.payload, '$.route')                        AS route
+FROM engine_orders AS o
+JOIN journal AS b ON b.order_id = o.id AND b.seq = 1
+LEFT JOIN journal AS r ON r.order_id = o.id AND r.seq = o.route_seq
+LEFT JOIN attempts AS a ON a.order_id = o.id AND a.number = o.attempt
+LEFT JOIN fills AS f ON f.signature = a.signature;
+
+CREATE VIEW sized_orders AS
+SELECT
+    *,
+    coalesce(fill_in, json_extract(route, '$.amount_in'),
+             CASE mode WHEN 'exact_in' THEN amount END)   AS in_raw,
+    coalesce(fill_out, json_extract(route, '$.amount_out'),
+             CASE mode WHEN 'exact_out' THEN amount END)  AS out_raw,
+    CASE mode WHEN 'exact_in' THEN json_extract(route, '$.bound') ELSE amount END AS min_raw
+FROM raw_orders;
 
 -- Whole tokens from raw units, exactly: pad with zeros, put the point, drop what trails.
 CREATE VIEW whole_orders AS
@@ -90,18 +103,18 @@ SELECT
     replace(printf('%*s', in_decimals + 1, in_raw), ' ', '0')   AS in_digits,
     replace(printf('%*s', out_decimals + 1, out_raw), ' ', '0') AS out_digits,
     replace(printf('%*s', out_decimals + 1, min_raw), ' ', '0') AS min_digits
-FROM raw_orders;
+FROM sized_orders;
 
 CREATE VIEW orders AS
 SELECT
     id,
     id                                              AS order_id,
-    json_extract(intent, '$.user_id')                          AS user_id,
-    json_extract(intent, '$.wallet')                           AS wallet_address,
-    json_extract(intent, '$.kind')                             AS type,
-    json_extract(intent, '$.kind')                             AS order_type,
-    in_symbol                                       AS token_in,
-    out_symbol                                      AS token_out,
+    json_extract(intent, '$.user_id')               AS user_id,
+    json_extract(intent, '$.wallet')                AS wallet_address,
+    json_extract(intent, '$.kind')                  AS type,
+    json_extract(intent, '$.kind')                  AS order_type,
+    json_extract(intent, '$.pair.token_in.symbol')  AS token_in,
+    json_extract(intent, '$.pair.token_out.symbol') AS token_out,
     CASE WHEN in_raw IS NOT NULL THEN
         rtrim(rtrim(substr(in_digits, 1, length(in_digits) - in_decimals) || '.'
                     || substr(in_digits, length(in_digits) - in_decimals + 1), '0'), '.')
@@ -114,13 +127,14 @@ SELECT
         rtrim(rtrim(substr(min_digits, 1, length(min_digits) - out_decimals) || '.'
                     || substr(min_digits, length(min_digits) - out_decimals + 1), '0'), '.')
     END                                             AS min_amount_out,
-    json_extract(route, '$.legs[0].venue')                     AS chosen_dex,
+    json_extract(route, '$.legs[0].venue')          AS chosen_dex,
     route                                           AS route_meta,
-    (json_extract(state, '$.tries')) - 1                       AS retries,
-    json_extract(terms, '$.tries_max')                         AS max_retries,
+    json_extract(state, '$.tries') - 1              AS retries,
+    coalesce(json_extract(state, '$.terms.tries_max'),
+             json_extract(intent, '$.terms.tries_max'), 3) AS max_retries,
     status,
-    json_extract(state, '$.attempt.signature')                 AS tx_hash,
-    json_extract(state, '$.fault.message')                     AS error_message,
+    signature                                       AS tx_hash,
+    json_extract(state, '$.fault.message')          AS error_message,
     strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', last_at / 1000.0, 'unixepoch')    AS updated_at
 FROM whole_orders;
