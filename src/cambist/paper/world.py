@@ -70,8 +70,9 @@ class World:
         self._executing: Slot | None = None
         self._executed = Slot(0)
         self._is_up = False
+        self._lost: Exception | None = None
         self._woken = asyncio.Event()
-        self._settled = asyncio.Condition()
+        self._settled = asyncio.Event()
         self._marking = asyncio.Lock()
 
     def open(self) -> None:
@@ -91,32 +92,43 @@ class World:
         self._ledger.close()
 
     async def run(self) -> None:
-        """Land transactions at their slots, for ever; does nothing while none is on its way."""
+        """Land transactions at their slots, for ever; does nothing while none is on its way.
+
+        Raises what made a commit fail: the world cannot go on without its file.
+        """
         try:
-            while True:
-                due = self._mempool.first_slot
+            while self._lost is None:
+                due = self._next_slot()
                 if due is None:
                     self._woken.clear()
                     await self._woken.wait()
                     continue
                 height = self._heights.now()
-                due = max(due, Slot(self._executed + 1))
                 if due > height:
                     soonest = min(due, height + self._landing_slots_min)
                     await self._clock.sleep(self._heights.ms_until(Slot(soonest)))
                     continue
                 await self._execute(Slot(height))
+            raise self._lost
         finally:
             self._is_up = False
 
     async def caught_up(self) -> None:
         """Wait until everything that was to land by now has landed, durably."""
-        async with self._settled:
-            await self._settled.wait_for(self._is_idle)
+        while not self._is_idle():
+            self._settled.clear()
+            await self._settled.wait()
 
     def _is_idle(self) -> bool:
-        due = self._mempool.first_slot
+        if not self._is_up:
+            return True
+        due = self._next_slot()
         return self._executing is None and (due is None or due > self._heights.now())
+
+    def _next_slot(self) -> Slot | None:
+        """Return the slot to execute next: no slot is executed twice."""
+        due = self._mempool.first_slot
+        return None if due is None else Slot(max(due, self._executed + 1))
 
     async def tell(self) -> Height:
         """Return the height, never to go back behind it. Raises PortDown."""
@@ -125,8 +137,15 @@ class World:
             async with self._marking:
                 height = self._heights.now()
                 if height > self._mark:
-                    await self._commit(Block(Height(height + HEIGHT_RESERVE_SLOTS)))
+                    await self._raise_mark(Height(height + HEIGHT_RESERVE_SLOTS))
         return min(self._heights.now(), self._mark)
+
+    async def _raise_mark(self, mark: Height) -> None:
+        try:
+            await self._commit(Block(mark))
+        except Exception as lost:
+            msg = "the paper chain lost its file"
+            raise PortDown(msg) from lost
 
     async def blockhash(self) -> Blockhash:
         """Return the newest blockhash."""
@@ -256,8 +275,7 @@ class World:
             self._landed.add(executions)
         self._mempool.settle(taken)
         self._executing = None
-        async with self._settled:
-            self._settled.notify_all()
+        self._settled.set()
 
     def _land(self, one: Pending, slot: Slot) -> Execution | None:
         if slot > one.last_valid_height:
@@ -275,7 +293,9 @@ class World:
             else:
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(self._writer, self._ledger.write, block)
-        except Exception:
-            self._is_up = False
+        except Exception as lost:
+            self._is_up, self._lost = False, lost
+            self._woken.set()
+            self._settled.set()
             raise
         self._mark = Height(max(self._mark, block.mark))
