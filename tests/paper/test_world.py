@@ -248,6 +248,18 @@ async def test_a_ledger_of_another_seed_is_refused(tmp_path: Path):
         World(ManualClock(), tmp_path / "chain.db", SEED + 1, inline=True).open()
 
 
+async def test_a_process_that_never_closed_its_file_has_kept_what_it_told(network: InProcess):
+    attempt = await sign(network, "one")
+    await network.chain.send(attempt.transaction)
+    await network.pass_slots(1)
+    told, fill = await ask(network, attempt), await network.chain.receipt(attempt.signature)
+    async with running(network.clock, network.path) as second:
+        after = await second.witnesses([(attempt.signature, attempt.blockhash)])
+        assert second.receipt(attempt.signature) == fill
+        assert after[0].sighting is not None
+        assert after[0].height >= told[0].height
+
+
 async def test_who_opened_a_ledger_first_may_write_no_more_once_another_did(network: InProcess):
     async with running(network.clock, network.path) as second:
         await network.pass_slots(1)
