@@ -119,7 +119,7 @@ class Ledger:
         meta["generation"] = str(int(meta.get("generation", "0")) + 1)
         self._out.executemany(_SET_META, meta.items())
         self._out.execute("COMMIT")
-        return meta["generation"]
+        return str(meta["generation"])
 
     def mark(self) -> Height:
         """Return the height up to which heights may have been told."""
