@@ -25,9 +25,12 @@ from cambist.paper.market import PaperMarket
 from cambist.paper.mishaps import PROFILES
 from cambist.paper.signer import PaperSigner
 from cambist.paper.world import World
+from cambist.server.settings import EdgeLimits, ServerSettings
 from cambist.signals.memory import MemoryBus, MemoryWakeups
 from cambist.stores.sqlite.store import SqliteStore
+from cambist.values.amount import Bps
 from cambist.values.moment import Millis
+from cambist.wire import intents
 
 STORE_FILE: Final = "cambist.db"
 CHAIN_FILE: Final = "paper-chain.db"
@@ -122,6 +125,22 @@ def _limits(settings: Settings) -> Limits:
         backlog_max=settings.backlog_max,
         orders_per_minute=settings.orders_per_minute,
         backoff=Backoff(Millis(settings.backoff_first_ms)),
+    )
+
+
+def server_settings(settings: Settings) -> ServerSettings:
+    """Return what the server needs to know of the settings."""
+    return ServerSettings(
+        edge=EdgeLimits(connections_max=settings.connections_max),
+        limits=intents.Limits(
+            slippage_default_bps=Bps(settings.slippage_bps),
+            slippage_max_bps=Bps(settings.slippage_max_bps),
+            tries_max=settings.max_retries,
+        ),
+        bare_slippage=settings.slippage_unit,
+        allowed_hosts=settings.allowed_hosts,
+        allowed_origins=settings.allowed_origins,
+        streams_max=settings.streams_max,
     )
 
 

@@ -50,7 +50,9 @@ def demo(
 
 async def _demo(settings: Settings) -> None:
     async with house.open_engine(settings) as engine:
-        serving = Serving(build(engine, settings), settings)
+        serving = Serving(
+            build(engine, house.server_settings(settings)), settings.host, settings.port
+        )
         async with serving.listening() as port:
             url = f"http://127.0.0.1:{port}"
             console.print(f"The engine listens on {url}; five orders go in at once.\n")

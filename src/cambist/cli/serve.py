@@ -90,7 +90,8 @@ async def until_told() -> None:
 
 async def _serve(settings: Settings) -> None:
     async with house.open_engine(settings) as engine:
-        serving = Serving(build(engine, settings), settings)
+        api = build(engine, house.server_settings(settings))
+        serving = Serving(api, settings.host, settings.port)
         async with serving.listening() as port:
             errors.print(
                 _EXAMPLE.format(
