@@ -38,7 +38,7 @@ def judge(home: Path, accepted: dict[str, str]) -> Verdict:
         if key is not None and count > 1:
             broken.append(f"the key {key} made {count} orders")
     done = executions(home / "paper-chain.db")
-    moved = Counter(one.order_id for one in done if one.error is None)
+    moved = Counter(one.order_id for one in done if one.fault is None)
     by_signature = {one.signature: one for one in done}
     broken += [
         f"sent without a record: {one.signature}" for one in done if one.signature not in signed

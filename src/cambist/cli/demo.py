@@ -20,8 +20,8 @@ ORDERS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("sell 10 SOL for USDC", {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 10}),
     ("buy 5 AAPL", {"symbol": "AAPL", "side": "buy", "quantity": 5}),
     ("sell 250 RAY for USDC", {"tokenIn": "RAY", "tokenOut": "USDC", "amountIn": "250"}),
-    ("1000 USDC into JUP", {"tokenIn": "USDC", "tokenOut": "JUP", "amountIn": 1000}),
-    ("5000000 BONK for SOL", {"tokenIn": "BONK", "tokenOut": "SOL", "amountIn": "5000000"}),
+    ("sell 1000 USDC for JUP", {"tokenIn": "USDC", "tokenOut": "JUP", "amountIn": 1000}),
+    ("sell 900000 BONK for SOL", {"tokenIn": "BONK", "tokenOut": "SOL", "amountIn": "900000"}),
 )
 
 
