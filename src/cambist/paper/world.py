@@ -37,7 +37,7 @@ from cambist.venues.pool import Pool
 HEIGHT_RESERVE_SLOTS: Final = 8
 """How far ahead of the told height the mark is set, so that few questions cost a commit."""
 
-BLOCK_SWAPS_MAX: Final = 64
+BLOCK_SWAPS_MAX: Final = 100
 """How many transactions fit a slot, so that no slot holds the event loop for long."""
 
 PHANTOM_SLOTS: Final = 3
@@ -240,9 +240,10 @@ class World:
     def pools(self, venue: str, pair: Pair) -> tuple[Pool, ...]:
         """Return a venue's pools of a pair as they stand."""
         self._check()
-        if venue not in FEES_PPM:
+        given, taken = pair.token_in.mint, pair.token_out.mint
+        if venue not in FEES_PPM or given == taken:
             return ()
-        key = pool_key(venue, pair.token_in.mint, pair.token_out.mint)
+        key = pool_key(venue, given, taken)
         return (self._runtime.pools.seen(key, Slot(self._heights.now())),)
 
     @property
