@@ -170,6 +170,13 @@ class ChainContract:
         await network.pass_slots(3)
         assert seen(await ask(network, late)) == [None]
 
+    async def test_a_transaction_cannot_land_past_its_last_valid_height(self, network: Network):
+        attempt = await sign(network, "one")
+        await network.pass_slots(network.chain.rules.window)
+        await network.chain.send(attempt.transaction)
+        await network.pass_slots(2)
+        assert seen(await ask(network, attempt)) == [None]
+
     async def test_no_height_is_ever_taken_back(self, network: Network):
         attempt, before = await sign(network, "one"), []
         for _ in range(4):

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from cambist import faultpoints
 from cambist.clock import ManualClock
-from cambist.paper.ledger import Block, Ledger, LedgerLost, executions
+from cambist.paper.ledger import Block, Ledger, LedgerLost, WrongSeed, executions
 from cambist.paper.mishaps import INSTANT
 from cambist.paper.world import HEIGHT_RESERVE_SLOTS, World
 from cambist.ports.failures import PortDown
@@ -83,7 +83,7 @@ async def test_a_commit_on_its_own_thread_is_seen_when_it_is_durable(tmp_path: P
 async def test_a_ledger_of_another_seed_is_refused(tmp_path: Path):
     async with running(ManualClock(), tmp_path / "chain.db"):
         pass
-    with pytest.raises(LedgerLost):
+    with pytest.raises(WrongSeed, match="of the world of seed 7"):
         World(ManualClock(), tmp_path / "chain.db", SEED + 1, inline=True).open()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import TaskGroup
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,6 @@ from cambist.paper.mishaps import INSTANT, REALISTIC, Profile
 from cambist.paper.remote import RECONNECT_MS, RemoteChain, RemoteMarket, RemoteWorld
 from cambist.paper.serve import serve
 from cambist.paper.signer import PaperSigner
-from cambist.paper.world import World
 from cambist.ports.failures import PortDown
 from cambist.values.token import SOL, USDC, Pair
 from tests.contracts.chain import ChainContract, ask, find_route, seen, sign
@@ -25,17 +24,9 @@ PAIR = Pair(SOL, USDC)
 
 
 @asynccontextmanager
-async def _served(world: World, clock: ManualClock, path: Path) -> AsyncIterator[None]:
+async def _until_left(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     async with TaskGroup() as group:
-        task = group.create_task(serve(world, clock, path))
-        yield
-        task.cancel()
-
-
-@asynccontextmanager
-async def _reaching(client: RemoteWorld) -> AsyncIterator[None]:
-    async with TaskGroup() as group:
-        task = group.create_task(client.run())
+        task = group.create_task(work)
         yield
         task.cancel()
 
@@ -55,7 +46,7 @@ class OverSocket:
         self._client_stack, self._stack = AsyncExitStack(), AsyncExitStack()
 
     async def start(self) -> None:
-        await self._client_stack.enter_async_context(_reaching(self._remote))
+        await self._client_stack.enter_async_context(_until_left(self._remote.run()))
         await self.rise()
 
     async def stop(self) -> None:
@@ -65,7 +56,8 @@ class OverSocket:
     async def rise(self) -> None:
         path = self.home / "paper-chain.db"
         world = await self._stack.enter_async_context(running(self.clock, path, self.profile))
-        await self._stack.enter_async_context(_served(world, self.clock, self.home / "s"))
+        serving = _until_left(serve(world, self.clock, self.home / "s"))
+        await self._stack.enter_async_context(serving)
         while not self._remote.is_up:
             await self._client_clock.push(RECONNECT_MS)
 

@@ -46,9 +46,11 @@ async def serve(world: World, clock: Clock, path: Path) -> None:
             group.create_task(desk.attend(reader, writer))
 
         server = await asyncio.start_unix_server(welcome, path, limit=LINE_BYTES_MAX)
-        path.chmod(SOCKET_MODE)  # noqa: ASYNC240 -- a chmod waits for nothing
-        async with server:
-            await server.serve_forever()
+        try:
+            path.chmod(SOCKET_MODE)  # noqa: ASYNC240 -- a chmod waits for nothing
+            await asyncio.Event().wait()  # for ever: until cancelled
+        finally:
+            server.close()
 
 
 class _Desk:

@@ -75,7 +75,7 @@ class World:
         self._marking = asyncio.Lock()
 
     def open(self) -> None:
-        """Open the file and go on from where it stopped. Raises LedgerLost and OSError."""
+        """Open the file and go on from where it stopped. Raises WrongSeed and sqlite3.Error."""
         ledger = Ledger(self._path, self.seed)
         self._commits = Commits(ledger, self._lose, inline=self._inline)
         self._heights = Heights(self._clock, self._rules, self._commits.mark)
