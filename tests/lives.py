@@ -12,7 +12,7 @@ from cambist.orders.intent import Intent
 from cambist.orders.journal import Told, append, open_journal
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import Terms
-from cambist.ports.store import Birth
+from cambist.ports.store import Birth, OrderQuery
 from cambist.values.amount import Bps, Raw
 from cambist.values.ids import LOCAL, Address, Principal, Signature, order_id
 from cambist.values.moment import Height, Millis, Moment, Slot
@@ -98,6 +98,11 @@ def birth(number: int = 0, key: str | None = None, at: int = START, **changes: o
 def other(name: str) -> Principal:
     """Name someone else."""
     return Principal(name)
+
+
+def newest(limit: int, **where: object) -> OrderQuery:
+    """Ask for the newest orders."""
+    return OrderQuery(**({"principal": LOCAL, "limit": limit} | where))  # type: ignore[arg-type]
 
 
 def path(status: Status, one: Attempt | None = None) -> tuple[fact.Fact, ...]:
