@@ -41,6 +41,13 @@ class ServiceInfo(msgspec.Struct, frozen=True):
     endpoints: tuple[str, ...]
 
 
+class Alive(msgspec.Struct, frozen=True):
+    """The process answers."""
+
+    status: str
+    timestamp: str
+
+
 class About:
     """Answers for the service."""
 
@@ -72,7 +79,7 @@ class About:
     async def live(self, _request: Request) -> Answer:
         """Say that the process answers, whatever else does not."""
         now = write_moment(self._engine.clock.now())
-        return Answer(200, msgspec.json.encode({"status": "ok", "timestamp": now}))
+        return Answer(200, msgspec.json.encode(Alive("ok", now)))
 
     async def metrics(self, _request: Request) -> Answer:
         """Print the counters as Prometheus reads them."""
