@@ -173,7 +173,7 @@ def _imply(db: sqlite3.Connection, line: Told, before: Order) -> None:
             db.execute(SQL["add_fill"], records.fill_row(before.id, fill))
         case fact.Reverted():
             db.execute(SQL["close_attempt"], ("reverted", None, before.id, attempt.number))
-        case fact.Lapsed(evidence):
+        case fact.Lapsed(_, evidence):
             proof = codec.encode(evidence).decode()
             db.execute(SQL["close_attempt"], ("lapsed", proof, before.id, attempt.number))
         case _:
