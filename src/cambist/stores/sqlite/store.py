@@ -275,7 +275,7 @@ def _read_or_report(row: records.Row) -> Order | None:
     try:
         return records.read_order(row)
     except records.CorruptRow as error:
-        log.error("corrupt_row", order_id=row[0], error=str(error))
+        log.critical("corrupt_row", order_id=row[0], error=str(error))
         return None
 
 
