@@ -57,8 +57,18 @@ class Cancel(msgspec.Struct, frozen=True):
     now: Moment
 
 
-Write = Add | Move | Cancel
-Written = tuple[Told, ...]
+class Count(msgspec.Struct, frozen=True):
+    """The question how many orders stand where, asked between two writes."""
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """Its answer: principal, status and number."""
+
+    rows: tuple[tuple[str, str, int], ...]
+
+
+Write = Add | Move | Cancel | Count
+Written = tuple[Told, ...] | Counted
 _OWN_FAULTS: Final = (
     # A number or a text that no column holds is its item's fault, not the disk's.
     sqlite3.IntegrityError,
@@ -155,6 +165,8 @@ def _write(db: sqlite3.Connection, write: Write) -> Written:
             return _move(db, write)
         case Cancel():
             return _cancel(db, write)
+        case Count():
+            return Counted(tuple(db.execute(SQL["census"])))
         case _:
             assert_never(write)
 
