@@ -30,9 +30,7 @@ ACKNOWLEDGED_BEFORE_THE_KILL = 200
 WAITING = 30
 BREAKS = [
     ("BEGIN", False),
-    ("SAVEPOINT", False),
     ("INSERT INTO journal", False),
-    ("RELEASE", False),
     ("COMMIT", False),
     ("COMMIT", True),
 ]
