@@ -74,6 +74,7 @@ class Code(StrEnum):
     KEY_REUSED = "idempotency_key_reused"
     HEADERS_TOO_LARGE = "headers_too_large"
     TOO_MANY_CONNECTIONS = "too_many_connections"
+    TOO_BUSY = "too_busy"
     BACKLOG_FULL = "backlog_full"
     SHUTTING_DOWN = "shutting_down"
     STORE_UNAVAILABLE = "store_unavailable"
@@ -143,6 +144,7 @@ CATALOGUE: Final[dict[Code, Entry]] = {
     Code.KEY_REUSED: Entry(_USER, _END, 422, "The idempotency key belongs to another order."),
     Code.HEADERS_TOO_LARGE: Entry(_USER, _END, 431, "The request's head is too large."),
     Code.TOO_MANY_CONNECTIONS: Entry(_USER, _RETRY, 429, "Too many connections from here."),
+    Code.TOO_BUSY: Entry(_HOUSE, _RETRY, 503, "Too many requests at once; try again soon."),
     Code.BACKLOG_FULL: Entry(_HOUSE, _RETRY, 503, "Too many orders are open; try again soon."),
     Code.SHUTTING_DOWN: Entry(_HOUSE, _RETRY, 503, "The engine is shutting down."),
     Code.STORE_UNAVAILABLE: Entry(_HOUSE, _RETRY, 503, "Orders cannot be stored at the moment."),

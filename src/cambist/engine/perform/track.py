@@ -112,14 +112,13 @@ class Tracker:
             await self._hear(flight, witnesses)
 
     async def _hear(self, flight: _Flight, witnesses: tuple[Witness, ...]) -> None:
-        order = flight.order
-        if self._flights.get(order.id) is not flight:
+        order, attempt = flight.order, flight.order.attempt
+        if attempt is None or self._flights.get(order.id) is not flight:
             return
-        heard = Testimony(witnesses)
+        fill = None
         if _may_have_landed(witnesses) and order.status is Status.SUBMITTED:
-            signature = order.attempt.signature if order.attempt is not None else None
-            fill = None if signature is None else await self._chain.receipt(signature)
-            heard = Testimony(witnesses, fill)
+            fill = await self._chain.receipt(attempt.signature)
+        heard = Testimony(attempt.signature, witnesses, fill)
         now = self._clock.now()
         if decide(order, heard, now, self._policy).facts:
             flight.ask_at = self._clock.elapsed() + ASK_EVERY_MS_MAX

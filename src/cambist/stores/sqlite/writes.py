@@ -1,8 +1,9 @@
 """Applies a batch of writes to the SQLite file in one durable transaction.
 
-A savepoint around each item lets a bad one fail alone. What fails the disk or the COMMIT fails
-the whole batch: the connection is closed and opened afresh, and each sender is told that the
-outcome is unknown.
+A batch is written straight; if an item is refused, all is undone and written again with a
+savepoint around each, so that the bad one fails alone and good batches pay for none. What fails
+the disk or the COMMIT fails the whole batch: the connection is closed and opened afresh, and
+each sender is told that the outcome is unknown.
 """
 
 from __future__ import annotations
@@ -128,22 +129,30 @@ class BatchWriter:
         self, db: sqlite3.Connection, batch: Sequence[Write]
     ) -> list[Written | BaseException]:
         db.execute("BEGIN IMMEDIATE")
-        results = [self._item(db, write) for write in batch]
+        results: list[Written | BaseException]
+        try:
+            results = [_write(db, write) for write in batch]
+        except _OWN_FAULTS:
+            db.execute("ROLLBACK")
+            db.execute("BEGIN IMMEDIATE")
+            results = [_alone(db, write) for write in batch]
         faultpoint("store.before_commit")
         db.execute("COMMIT")
         faultpoint("store.after_commit")
         return results
 
-    def _item(self, db: sqlite3.Connection, write: Write) -> Written | BaseException:
-        db.execute("SAVEPOINT item")
-        try:
-            written = _write(db, write)
-        except _OWN_FAULTS as error:
-            db.execute("ROLLBACK TO item")
-            db.execute("RELEASE item")
-            return _explain(db, write, error)
+
+def _alone(db: sqlite3.Connection, write: Write) -> Written | BaseException:
+    """Write one item so that, if it is a bad one, it fails alone."""
+    db.execute("SAVEPOINT item")
+    try:
+        written = _write(db, write)
+    except _OWN_FAULTS as error:
+        db.execute("ROLLBACK TO item")
         db.execute("RELEASE item")
-        return written
+        return _explain(db, write, error)
+    db.execute("RELEASE item")
+    return written
 
 
 def _write(db: sqlite3.Connection, write: Write) -> Written:
@@ -185,7 +194,7 @@ def _imply(db: sqlite3.Connection, line: Told, before: Order) -> None:
             db.execute(SQL["add_fill"], records.fill_row(before.id, fill))
         case fact.Reverted():
             db.execute(SQL["close_attempt"], ("reverted", None, before.id, attempt.number))
-        case fact.Lapsed(evidence):
+        case fact.Lapsed(_, evidence):
             proof = codec.encode(evidence).decode()
             db.execute(SQL["close_attempt"], ("lapsed", proof, before.id, attempt.number))
         case _:

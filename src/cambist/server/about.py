@@ -1,0 +1,95 @@
+"""Answers questions about the service itself: what it is, how it is, what it counts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+
+from cambist.engine.engine import Engine, Health
+from cambist.metrics import REGISTRY
+from cambist.server.answers import Answer
+from cambist.server.seats import Seats
+from cambist.wire.moments import write_moment
+from cambist.wire.replies import HealthView, write_health
+
+ENDPOINTS: Final = (
+    "POST /api/orders/execute",
+    "POST /api/orders",
+    "GET /api/orders",
+    "GET /api/orders/{orderId}",
+    "GET /api/orders/{orderId}/events",
+    "DELETE /api/orders/{orderId}",
+    "POST /api/orders/{orderId}/cancel",
+    "WebSocket /api/orders/execute?orderId=",
+    "GET /health",
+    "GET /health/live",
+    "GET /health/ready",
+    "GET /metrics",
+    "GET /openapi.json",
+)
+
+
+class ServiceInfo(msgspec.Struct, frozen=True):
+    """What this service is."""
+
+    name: str
+    description: str
+    status: str
+    endpoints: tuple[str, ...]
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """The process answers."""
+
+    status: str
+    timestamp: str
+
+
+class About:
+    """Answers for the service."""
+
+    def __init__(self, engine: Engine, seats: Seats) -> None:
+        self._engine = engine
+        self._seats = seats
+
+    async def info(self, _request: Request) -> Answer:
+        """Say what this is."""
+        info = ServiceInfo(
+            "cambist",
+            "An order execution engine for Solana DEX trading",
+            "draining" if self._seats.draining else "running",
+            ENDPOINTS,
+        )
+        return Answer(200, msgspec.json.encode(info))
+
+    async def health(self, _request: Request) -> Answer:
+        """Say which parts answer; 503 only when orders cannot be stored."""
+        health = await self._engine.health()
+        return self._answer(health, 503 if health.store == "down" else 200)
+
+    async def ready(self, _request: Request) -> Answer:
+        """Say whether to send requests here."""
+        health = await self._engine.health()
+        is_ready = health.store == "ok" and not health.draining and not self._seats.draining
+        return self._answer(health, 200 if is_ready else 503)
+
+    async def live(self, _request: Request) -> Answer:
+        """Say that the process answers, whatever else does not."""
+        now = write_moment(self._engine.clock.now())
+        return Answer(200, msgspec.json.encode(Alive("ok", now)))
+
+    async def metrics(self, _request: Request) -> Answer:
+        """Print the counters as Prometheus reads them."""
+        return Answer(200, generate_latest(REGISTRY), CONTENT_TYPE_LATEST.encode())
+
+    def _answer(self, health: Health, status: int) -> Answer:
+        if health.store == "down":
+            word = "down"
+        else:
+            word = "ok" if health.chain == "ok" and not health.draining else "degraded"
+        now = write_moment(self._engine.clock.now())
+        view = HealthView(word, now, database=health.store, chain=health.chain)
+        return Answer(status, write_health(view))

@@ -1,0 +1,79 @@
+"""Sends whole answers: a status, a few headers and bytes that are ready."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from starlette.types import Receive, Send
+
+from cambist.faults import Fault
+from cambist.wire.problems import MEDIA_TYPE, lead, write_problem
+
+JSON: Final = b"application/json"
+Header = tuple[bytes, bytes]
+CLOSE: Final[Header] = (b"connection", b"close")
+RETRY_AFTER: Final = b"retry-after"
+_CUT_BODIES: Final = frozenset((408, 413))
+_BUSY: Final = frozenset((429, 503))
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was read."""
+
+
+class Answer(NamedTuple):
+    """A whole answer."""
+
+    status: int
+    body: bytes
+    media_type: bytes = JSON
+    headers: tuple[Header, ...] = ()
+
+
+def refusal(faults: tuple[Fault, ...], retry_after_seconds: int = 1) -> Answer:
+    """Return the answer to a request that is refused."""
+    status = lead(faults).status
+    headers: tuple[Header, ...] = ()
+    if status in _BUSY:
+        headers = ((RETRY_AFTER, b"%d" % retry_after_seconds),)
+    elif status in _CUT_BODIES:
+        headers = (CLOSE,)
+    return Answer(status, write_problem(faults), MEDIA_TYPE, headers)
+
+
+async def send_answer(send: Send, answer: Answer) -> None:
+    """Send an answer to an HTTP request."""
+    await send({"type": "http.response.start", "status": answer.status, "headers": _heads(answer)})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def deny(send: Send, answer: Answer) -> None:
+    """Send an answer to a request for a WebSocket, in place of one."""
+    kind = "websocket.http.response"
+    await send({"type": f"{kind}.start", "status": answer.status, "headers": _heads(answer)})
+    await send({"type": f"{kind}.body", "body": answer.body})
+
+
+def _heads(answer: Answer) -> list[Header]:
+    return [
+        (b"content-type", answer.media_type),
+        (b"content-length", b"%d" % len(answer.body)),
+        *answer.headers,
+    ]
+
+
+async def read_body(receive: Receive, bytes_max: int) -> bytes | None:
+    """Return the whole body, or None as soon as it is too large. Raises ClientGone."""
+    event = await receive()
+    if event["type"] == "http.request" and not event.get("more_body", False):
+        whole: bytes = event.get("body", b"")
+        return whole if len(whole) <= bytes_max else None
+    body = bytearray()
+    while event["type"] == "http.request":
+        body += event.get("body", b"")
+        if len(body) > bytes_max:
+            return None
+        if not event.get("more_body", False):
+            return bytes(body)
+        event = await receive()
+    raise ClientGone

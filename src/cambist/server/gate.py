@@ -1,0 +1,86 @@
+"""Lets requests in: for this host, from these origins, so many at once.
+
+A page of another site can make a browser on this machine call a loopback server, and can make
+its own name point here. The first shows in Origin, the second in Host; both are checked on
+every request, sockets included.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cambist.faults import Code, Fault, Refused, fault
+from cambist.ports.failures import PortDown
+from cambist.server.answers import Answer, ClientGone, deny, refusal, send_answer
+from cambist.server.seats import Seats
+from cambist.server.settings import LOOPBACK_HOSTS, ServerSettings
+
+_ANY: Final = "*"
+log = structlog.get_logger(__name__)
+
+
+class Gate:
+    """The outermost layer: checks who calls, and turns what is raised into an answer."""
+
+    def __init__(self, inner: ASGIApp, settings: ServerSettings, seats: Seats) -> None:
+        self._inner = inner
+        self._seats = seats
+        self._retry_after = settings.retry_after_seconds
+        hosts = (*LOOPBACK_HOSTS, *settings.allowed_hosts)
+        self._hosts = frozenset(host.lower().encode() for host in hosts)
+        self._any_host = _ANY in settings.allowed_hosts
+        self._origins = frozenset(one.lower().encode() for one in settings.allowed_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request or serve one socket."""
+        is_http = scope["type"] == "http"
+        answer = send_answer if is_http else deny
+        seats = self._seats
+        wrong = self._wrong(scope["headers"])
+        if wrong is None and is_http and seats.requests >= seats.requests_max:
+            wrong = fault(Code.TOO_BUSY)
+        if wrong is not None:
+            await answer(send, refusal((wrong,), self._retry_after))
+            return
+        seats.requests += is_http
+        try:
+            await self._inner(scope, receive, send)
+        except ClientGone:
+            return
+        except Exception as error:  # noqa: BLE001 -- the last door: nobody else would answer
+            await answer(send, self._answer_error(error, scope))
+        finally:
+            seats.requests -= is_http
+
+    def _answer_error(self, error: Exception, scope: Scope) -> Answer:
+        """Return the answer to a request that raised; a bug's own words stay in the log."""
+        match error:
+            case Refused():
+                faults = error.faults
+            case PortDown():
+                faults = (fault(Code.STORE_UNAVAILABLE),)
+            case _:
+                log.error("request_failed", path=scope["path"], exc_info=error)
+                faults = (fault(Code.INTERNAL),)
+        return refusal(faults, self._retry_after)
+
+    def _wrong(self, headers: list[tuple[bytes, bytes]]) -> Fault | None:
+        """Return what is wrong with where a request was sent, or where it came from."""
+        fields = dict(headers)
+        host = fields.get(b"host")
+        if not host:
+            return fault(Code.BAD_REQUEST, "A request needs a Host header.")
+        name, colon, port = host.lower().rpartition(b":")
+        if not colon or not port.isdigit():
+            name = host.lower()
+        if name not in self._hosts and not self._any_host:
+            return fault(Code.HOST_NOT_ALLOWED)
+        origin = fields.get(b"origin")
+        if origin is None:
+            return None
+        origin = origin.lower()
+        own = origin.partition(b"://")[2] == host.lower()
+        return None if own or origin in self._origins else fault(Code.ORIGIN_NOT_ALLOWED)

@@ -1,0 +1,110 @@
+"""Reads query strings: which orders to list, and from where to stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from starlette.datastructures import QueryParams
+
+from cambist.faults import Code, Refused, fault
+from cambist.orders.order import Status
+from cambist.ports.store import OrderQuery
+from cambist.values.base58 import read_address
+from cambist.values.ids import LOCAL, OrderId, read_order_id
+from cambist.values.moment import Moment
+from cambist.wire.fields import Unfit, read_token
+from cambist.wire.moments import read_moment
+
+LIMIT_DEFAULT: Final = 50
+LIMIT_MAX: Final = 500
+OFFSET_MAX: Final = 1_000_000
+SEQ_MAX: Final = 2**31 - 1
+_DIGITS_MAX: Final = 10
+_NO: Final = ("", "0", "false", "no")
+
+
+def read_query(params: QueryParams) -> OrderQuery:
+    """Return what a list asks for. Raises Refused."""
+    return OrderQuery(
+        principal=LOCAL,
+        limit=_limit(params.get("limit")),
+        offset=read_count("offset", params.get("offset", "0"), OFFSET_MAX),
+        before=_cursor(params.get("cursor")),
+        statuses=_statuses(params.getlist("status")),
+        wallet=_wallet(params.get("wallet")),
+        token=_token(params.get("token")),
+        since=_since(params.get("since")),
+    )
+
+
+def read_count(name: str, text: str, most: int) -> int:
+    """Return a count that a query names. Raises Refused when it is not 0 to `most`."""
+    plain = text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX
+    if not plain or int(text) > most:
+        raise _refused(name, f"{name} is a whole number from 0 to {most}.")
+    return int(text)
+
+
+def _refused(name: str, message: str) -> Refused:
+    return Refused(fault(Code.INVALID_QUERY, message, name))
+
+
+def _limit(text: str | None) -> int:
+    limit = LIMIT_DEFAULT if text is None else read_count("limit", text, LIMIT_MAX)
+    if not limit:
+        raise _refused("limit", f"limit is a whole number from 1 to {LIMIT_MAX}.")
+    return limit
+
+
+def _cursor(text: str | None) -> OrderId | None:
+    cursor = read_order_id(text) if text is not None else None
+    if text is not None and cursor is None:
+        raise _refused("cursor", "cursor is the nextCursor of an earlier answer.")
+    return cursor
+
+
+def _statuses(texts: list[str]) -> tuple[Status, ...]:
+    words = [word.lower() for text in texts for word in text.split(",")]
+    try:
+        return tuple(dict.fromkeys(Status(word) for word in words))
+    except ValueError:
+        raise _refused("status", f"status is one of {', '.join(Status)}.") from None
+
+
+def _wallet(text: str | None) -> str | None:
+    if text is not None and read_address(text) is None:
+        raise _refused("wallet", "wallet is base58 of 32 bytes.")
+    return text
+
+
+def _token(text: str | None) -> str | None:
+    try:
+        return read_token(text) if text is not None else None
+    except Unfit as unfit:
+        raise _refused("token", unfit.message) from None
+
+
+def _since(text: str | None) -> Moment | None:
+    since = read_moment(text.replace(" ", "+")) if text is not None else None
+    if text is not None and since is None:
+        raise _refused("since", "since is RFC 3339, as in 2030-01-31T12:00:00Z.")
+    return since
+
+
+class Want(NamedTuple):
+    """From where a stream begins (exclusive), and whether it tells the notes too."""
+
+    after_seq: int
+    notes: bool
+
+
+def read_want(params: Mapping[str, str], last_event_id: str | None, *, notes: bool) -> Want:
+    """Return what a stream asks for; a resumed stream always carries the notes.
+
+    Raises Refused when the place to resume from is not a number.
+    """
+    from_seq = params.get("fromSeq", last_event_id)
+    if from_seq is not None:
+        return Want(read_count("fromSeq", from_seq, SEQ_MAX), notes=True)
+    return Want(0, notes or params.get("notes", "") not in _NO)

@@ -1,0 +1,112 @@
+"""Describes the body of an order: the fields that may stand in it now, each with its form."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cambist.wire.fields import CLIENT_ORDER_ID_MAX
+from cambist.wire.vocabulary import FIELDS, LATER_FIELDS
+
+Json = dict[str, Any]
+
+_DECIMAL: Final = r"^(0|[1-9][0-9]{0,19})(\.[0-9]{1,18})?$"
+_MINT: Final = "[1-9A-HJ-NP-Za-km-z]{32,44}"
+_TOKEN: Final = f"([A-Za-z0-9]{{1,16}}|{_MINT})"
+
+
+def _amount(description: str, example: Any) -> Json:
+    return {
+        "description": description,
+        "anyOf": [
+            {"type": "string", "pattern": _DECIMAL},
+            {"type": "number", "exclusiveMinimum": 0},
+        ],
+        "examples": [example],
+    }
+
+
+def _raw(description: str) -> Json:
+    return {
+        "description": description,
+        "anyOf": [
+            {"type": "string", "pattern": "^[0-9]{1,20}$"},
+            {"type": "integer", "minimum": 1, "maximum": 2**64 - 1},
+        ],
+        "examples": ["1500000000"],
+    }
+
+
+def _words(*words: str) -> Json:
+    return {"enum": list(words), "description": "In any case."}
+
+
+def _text(pattern: str, description: str, example: str) -> Json:
+    return {
+        "type": "string",
+        "pattern": pattern,
+        "description": description,
+        "examples": [example],
+    }
+
+
+_BY_THING: Final[dict[str, Json]] = {
+    "kind": _words("market"),
+    "token_in": _text(f"^{_TOKEN}$", "The token given: a symbol or a mint.", "SOL"),
+    "token_out": _text(f"^{_TOKEN}$", "The token taken: a symbol or a mint.", "USDC"),
+    "symbol": _text(
+        f"^{_TOKEN}(/{_TOKEN})?$", "The base token, against USDC or as base/quote.", "SOL/USDC"
+    ),
+    "side": _words("buy", "sell"),
+    "size": _amount("Whole tokens given, or of `symbol` where a side is named.", 1.5),
+    "size_in": _amount("Whole tokens given, exactly.", "1.5"),
+    "size_out": _amount("Whole tokens taken, exactly.", "150"),
+    "raw": _raw("As `amount`, in base units."),
+    "raw_in": _raw("As `amountIn`, in base units."),
+    "raw_out": _raw("As `amountOut`, in base units."),
+    "slippage": _amount("The tolerance in percent.", 0.5),
+    "slippageTolerance": _amount("The tolerance as a fraction.", "0.005"),
+    "slippageBps": {
+        "description": "The tolerance in basis points.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 10_000,
+        "examples": [50],
+    },
+    "slippageUnit": _words("percent", "fraction", "bps"),
+    "wallet": _text(
+        f"^{_MINT}$", "The wallet to trade for.", "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM"
+    ),
+    "user_id": {"type": "string", "format": "uuid"},
+    "client_order_id": _text(
+        f"^[!-~]([ -~]{{0,{CLIENT_ORDER_ID_MAX - 2}}}[!-~])?$",
+        "The client's own name for the order, and its idempotency key.",
+        "my-order-1",
+    ),
+    "time_in_force": _words("GTC", "GTD"),
+    "deadline": {
+        "type": "string",
+        "format": "date-time",
+        "description": "Past this the order is not signed any more.",
+        "examples": ["2030-01-31T12:00:00Z"],
+    },
+    "urgency": _words("normal"),
+}
+
+
+def order_schema() -> Json:
+    """Return the schema of an order body."""
+    later = ", ".join(sorted(LATER_FIELDS))
+    return {
+        "type": "object",
+        "description": (
+            "A pair (tokenIn, tokenOut) or a symbol with its side, and one size. Two names of one "
+            f"thing must agree. Not supported yet, and refused by name: {later}."
+        ),
+        "properties": {name: _BY_THING[field.thing] for name, field in FIELDS.items()},
+        "additionalProperties": False,
+        "anyOf": [{"required": ["tokenIn", "tokenOut"]}, {"required": ["symbol", "side"]}],
+        "examples": [
+            {"tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "1.5", "slippageBps": 50},
+            {"symbol": "SOL", "side": "buy", "quantity": 2},
+        ],
+    }

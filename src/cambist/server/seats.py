@@ -1,0 +1,108 @@
+"""Counts requests and streams, and ends the streams when the server drains."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+from cambist.faults import Code, Refused, fault
+
+CLOSE_DONE: Final = 1000
+CLOSE_RESTART: Final = 1012
+
+
+class Seats:
+    """Counts requests and streams apart: a stream stays for long and costs little."""
+
+    def __init__(self, requests_max: int, streams_max: int) -> None:
+        self.requests = 0
+        self.streams = 0
+        self.requests_max = requests_max
+        self.streams_max = streams_max
+        self.draining = False
+        self._lives: set[Life] = set()
+
+    @contextlib.contextmanager
+    def stream(self) -> Iterator[Life]:
+        """Take a stream's seat, and give the request's back while it lasts.
+
+        Raises Refused when there is none. A socket has no request's seat: see `socket`.
+        """
+        with self.socket() as life:
+            self.requests -= 1
+            try:
+                yield life
+            finally:
+                self.requests += 1
+
+    @contextlib.contextmanager
+    def socket(self) -> Iterator[Life]:
+        """Take a stream's seat. Raises Refused when there is none."""
+        if self.draining:
+            raise Refused(fault(Code.SHUTTING_DOWN))
+        if self.streams >= self.streams_max:
+            raise Refused(fault(Code.TOO_BUSY, "Too many streams are open."))
+        life = Life()
+        self.streams += 1
+        self._lives.add(life)
+        try:
+            yield life
+        finally:
+            self._lives.discard(life)
+            self.streams -= 1
+
+    def drain(self) -> None:
+        """Take no more streams, and end those that are open."""
+        self.draining = True
+        for life in tuple(self._lives):
+            life.end(CLOSE_RESTART)
+
+
+class Life:
+    """How long a stream may go on, and with which code it is closed.
+
+    `is_cut` says that the other side is gone: then there is nobody to close it for.
+    """
+
+    def __init__(self) -> None:
+        self.close_code = CLOSE_DONE
+        self.is_cut = False
+        self._over = False
+        self._timeout: asyncio.Timeout | None = None
+
+    @contextlib.asynccontextmanager
+    async def lasts(self) -> AsyncIterator[None]:
+        """Run the body until the life is ended."""
+        self._timeout = asyncio.timeout(0 if self._over else None)
+        try:
+            async with self._timeout:
+                yield
+        except TimeoutError:
+            if not self._timeout.expired():
+                raise
+
+    def end(self, close_code: int = CLOSE_DONE) -> None:
+        """End the stream now."""
+        self.close_code = close_code
+        self._over = True
+        if self._timeout is not None:
+            self._reschedule(0)
+
+    def end_after(self, milliseconds: int) -> None:
+        """End the stream a while from now, unless it ends by itself before."""
+        if self._timeout is not None and not self._over:
+            self._reschedule(milliseconds)
+
+    def cut(self) -> None:
+        """End the stream because the other side is gone."""
+        self.is_cut = True
+        self.end()
+
+    def _reschedule(self, milliseconds: int) -> None:
+        timeout = self._timeout
+        if timeout is not None and not timeout.expired():
+            at = asyncio.get_running_loop().time() + milliseconds / 1_000
+            with contextlib.suppress(RuntimeError):  # the body is over already
+                timeout.reschedule(at)

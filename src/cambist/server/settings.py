@@ -1,0 +1,51 @@
+"""Holds what an operator may set of the server, with defaults that are safe on loopback."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from cambist.wire.intents import Limits
+from cambist.wire.slippage import SlippageUnit
+
+LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
+
+
+class EdgeLimits(msgspec.Struct, frozen=True):
+    """What one connection may send, how slowly, and how many there may be.
+
+    `address_connections_max` is per peer address; None counts none, for a loopback server
+    without keys, where every client has the same address.
+    """
+
+    head_bytes_max: int = 16 * 1024
+    headers_max: int = 64
+    target_bytes_max: int = 4 * 1024
+    body_bytes_max: int = 64 * 1024
+    head_ms: int = 10_000
+    body_ms: int = 10_000
+    idle_ms: int = 30_000
+    stall_ms: int = 30_000
+    linger_ms: int = 1_000
+    sweep_ms: int = 250
+    connections_max: int = 14_000
+    address_connections_max: int | None = None
+
+
+class ServerSettings(msgspec.Struct, frozen=True):
+    """The server's settings. `allowed_hosts` and `allowed_origins` add to loopback's own."""
+
+    edge: EdgeLimits = EdgeLimits()
+    limits: Limits = Limits()
+    bare_slippage: SlippageUnit = "percent"
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    requests_max: int = 256
+    streams_max: int = 12_000
+    beat_ms: int = 15_000
+    notes_after_end_ms: int = 30_000
+    frames_in_max: int = 10
+    frame_bytes_max: int = 4 * 1024
+    drain_ms: int = 10_000
+    retry_after_seconds: int = 1

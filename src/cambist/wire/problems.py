@@ -1,0 +1,59 @@
+"""Writes faults as problem documents (RFC 9457) that old clients understand too."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from cambist.faults import CATALOGUE, Fault
+
+MEDIA_TYPE: Final = b"application/problem+json"
+FAULTS_PAGE: Final = "/docs/faults"
+
+
+class Detail(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One of the faults of a request."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+class Problem(msgspec.Struct, frozen=True, rename="camel"):
+    """A refusal: what a machine may act on, and what a person may read.
+
+    `field`, `code` and `detail` are those of the first of `errors`.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: tuple[Detail, ...]
+    error: str
+    success: bool = False
+    field: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def lead(faults: tuple[Fault, ...]) -> Fault:
+    """Return the fault that gives the answer its status: what is malformed comes first."""
+    return min(faults, key=lambda one: one.status)
+
+
+def write_problem(faults: tuple[Fault, ...]) -> bytes:
+    """Return the problem document of one or more faults."""
+    ordered = sorted(faults, key=lambda one: one.status)
+    first = ordered[0]
+    problem = Problem(
+        type=f"{FAULTS_PAGE}#{first.code}",
+        title=CATALOGUE[first.code].sentence,
+        status=first.status,
+        detail=first.message,
+        code=first.code,
+        errors=tuple(Detail(one.code, one.message, one.field) for one in ordered),
+        error=first.message,
+        field=first.field if first.field is not None else msgspec.UNSET,
+    )
+    return msgspec.json.encode(problem)

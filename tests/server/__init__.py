@@ -1,0 +1,1 @@
+"""Holds the server to its promises, over real sockets where it matters."""

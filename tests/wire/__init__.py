@@ -1,0 +1,1 @@
+"""Holds the words and shapes of the API to their promises."""
