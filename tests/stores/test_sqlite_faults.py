@@ -110,6 +110,28 @@ async def test_a_move_whose_outcome_is_unknown_may_be_made_again(
     assert kinds == ["accepted", "started", "routed", "signed", "sent"]
 
 
+@pytest.mark.parametrize("fails_at", ["ROLLBACK", "SAVEPOINT", "ROLLBACK TO", "RELEASE"])
+async def test_a_disk_that_breaks_while_a_bad_item_is_set_apart_keeps_nothing(
+    shelf: Shelf, disk: Disk, fails_at: str
+) -> None:
+    old = await shelf.claimed()
+    moved = await shelf.commit(old, fact.Started())
+    births = [shelf.birth() for _ in range(10)]
+    disk.breaks(fails_at)
+    results = await at_once(
+        *(shelf.store.add(birth) for birth in births[:5]),
+        shelf.commit(old, fact.Started()),
+        *(shelf.store.add(birth) for birth in births[5:]),
+    )
+    assert all(got is None or isinstance(got, PortDown | StaleClaim) for got in results)
+    assert any(isinstance(got, PortDown) for got in results)
+    for birth, got in zip(births, [*results[:5], *results[6:]], strict=True):
+        assert (await shelf.store.get(birth.told.order.id) is None) == isinstance(got, PortDown)
+    assert same(await shelf.store.get(old.id), moved)
+    await counts_are_right(shelf)
+    await shelf.add()
+
+
 async def test_a_full_disk_refuses_and_recovers(shelf: Shelf, disk: Disk) -> None:
     kept = await shelf.add()
     disk.full = True
