@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cambist import faultpoints, metrics
-from cambist.clock import SystemClock, entropy
+from cambist.clock import Entropy, SystemClock
 from cambist.config import Settings
 from cambist.engine.engine import Engine, Limits
 from cambist.engine.means import Means
@@ -83,7 +83,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
         await store.open()
         try:
             async with _ports(settings, home, clock) as ports:
-                means = Means(store, MemoryWakeups(clock), bus, ports, clock, entropy)
+                means = Means(store, MemoryWakeups(clock), bus, ports, clock, Entropy())
                 engine = Engine(means, _limits(settings))
                 async with _running(engine, clock):
                     yield engine

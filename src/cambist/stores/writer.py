@@ -50,7 +50,9 @@ class Writer(Generic[T, R]):
 
     def _wake(self) -> None:
         if not self._inline:
-            self._bell.set()
+            # A bell that rings still will be answered by a look at the lanes.
+            if not self._bell.is_set():
+                self._bell.set()
         elif not self._scheduled and self._loop is not None:
             self._scheduled = True
             self._loop.call_soon(self._drain)
