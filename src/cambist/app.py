@@ -7,10 +7,10 @@ import fcntl
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cambist import faultpoints, metrics
 from cambist.clock import SystemClock, entropy
@@ -23,20 +23,25 @@ from cambist.orders.retry import Backoff
 from cambist.paper.chain import PaperChain
 from cambist.paper.market import PaperMarket
 from cambist.paper.mishaps import PROFILES
+from cambist.paper.remote import RemoteChain, RemoteMarket, RemoteWorld
+from cambist.paper.serve import serve
 from cambist.paper.signer import PaperSigner
 from cambist.paper.world import World
+from cambist.server.app import build
+from cambist.server.serve import Serving
 from cambist.server.settings import EdgeLimits, ServerSettings
 from cambist.signals.memory import MemoryBus, MemoryWakeups
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.amount import Bps
 from cambist.values.moment import Millis
-from cambist.wire import intents
+from cambist.wire.intents import Limits as RequestLimits
 
 STORE_FILE: Final = "cambist.db"
 CHAIN_FILE: Final = "paper-chain.db"
 CHAIN_SOCKET: Final = "paper-chain.sock"
 LOCK_FILE: Final = "cambist.lock"
 CHAIN_LOCK: Final = "paper-chain.lock"
+LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
 SWITCH_INTERVAL_S: Final = 0.0005
 """How long the interpreter lets one thread run: the writer's word must not wait for the loop."""
 LAG_EVERY_MS: Final = 500
@@ -44,6 +49,10 @@ LAG_EVERY_MS: Final = 500
 
 class HomeInUse(RuntimeError):
     """Another process works in this home."""
+
+
+class UnsafeBind(ValueError):
+    """An address that strangers could reach."""
 
 
 @contextmanager
@@ -97,8 +106,14 @@ async def _running(engine: Engine, clock: SystemClock) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _ports(settings: Settings, home: Path, clock: SystemClock) -> AsyncIterator[Ports]:
     """Open the market, the chain and the signer of the mode."""
+    signer = PaperSigner(settings.paper_seed)
+    if settings.paper_chain == "socket":
+        away = RemoteWorld(clock, home / CHAIN_SOCKET)
+        rules = PROFILES[settings.paper_profile].rules
+        async with _beside(away.run()):
+            yield Ports(RemoteMarket(away), RemoteChain(away, rules), signer)
+        return
     async with paper_world(settings, home, clock) as world:
-        signer = PaperSigner(settings.paper_seed)
         yield Ports(PaperMarket(world, clock), PaperChain(world), signer)
 
 
@@ -109,14 +124,53 @@ async def paper_world(settings: Settings, home: Path, clock: SystemClock) -> Asy
     world = World(clock, home / CHAIN_FILE, settings.paper_seed, profile)
     world.open()
     try:
-        async with asyncio.TaskGroup() as tasks:
-            landing = tasks.create_task(world.run())
-            try:
-                yield world
-            finally:
-                landing.cancel()
+        async with _beside(world.run()):
+            yield world
     finally:
         world.close()
+
+
+@asynccontextmanager
+async def open_paper_chain(settings: Settings) -> AsyncIterator[Path]:
+    """Run the paper world for other processes, on the socket yielded. Raises HomeInUse."""
+    home, clock = Path(settings.home), SystemClock()
+    faultpoints.arm(settings.fault)
+    path = home / CHAIN_SOCKET
+    with held(home, CHAIN_LOCK):
+        async with paper_world(settings, home, clock) as world, _beside(serve(world, clock, path)):
+            yield path
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a coroutine beside the context; when it fails, the context fails with it."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(work)
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+def serving(engine: Engine, settings: Settings) -> Serving:
+    """Return the server of an engine. Raises UnsafeBind."""
+    if settings.host not in LOOPBACK:
+        msg = (
+            f"host {settings.host} can be reached from other machines, and this version has no "
+            "keys to tell who asks: listen on 127.0.0.1 behind a proxy that does"
+        )
+        raise UnsafeBind(msg)
+    asked = ServerSettings(
+        edge=EdgeLimits(connections_max=settings.connections_max),
+        limits=RequestLimits(
+            Bps(settings.slippage_bps), Bps(settings.slippage_max_bps), settings.max_retries
+        ),
+        bare_slippage=settings.slippage_unit,
+        allowed_hosts=settings.allowed_hosts,
+        allowed_origins=settings.allowed_origins,
+        streams_max=settings.streams_max,
+    )
+    return Serving(build(engine, asked), settings.host, settings.port)
 
 
 def _limits(settings: Settings) -> Limits:
@@ -125,22 +179,6 @@ def _limits(settings: Settings) -> Limits:
         backlog_max=settings.backlog_max,
         orders_per_minute=settings.orders_per_minute,
         backoff=Backoff(Millis(settings.backoff_first_ms)),
-    )
-
-
-def server_settings(settings: Settings) -> ServerSettings:
-    """Return what the server needs to know of the settings."""
-    return ServerSettings(
-        edge=EdgeLimits(connections_max=settings.connections_max),
-        limits=intents.Limits(
-            slippage_default_bps=Bps(settings.slippage_bps),
-            slippage_max_bps=Bps(settings.slippage_max_bps),
-            tries_max=settings.max_retries,
-        ),
-        bare_slippage=settings.slippage_unit,
-        allowed_hosts=settings.allowed_hosts,
-        allowed_origins=settings.allowed_origins,
-        streams_max=settings.streams_max,
     )
 
 

@@ -15,15 +15,13 @@ from cambist.cli.live import Board, Life, outcome
 from cambist.cli.orders import console, seconds_between
 from cambist.cli.serve import run, settle
 from cambist.config import Settings
-from cambist.server.app import build
-from cambist.server.serve import Serving
 
 ORDERS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("sell 10 SOL for USDC", {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 10}),
     ("buy 5 AAPL", {"symbol": "AAPL", "side": "buy", "quantity": 5}),
     ("sell 250 RAY for USDC", {"tokenIn": "RAY", "tokenOut": "USDC", "amountIn": "250"}),
-    ("1000 USDC into JUP", {"tokenIn": "USDC", "tokenOut": "JUP", "amountIn": 1000}),
-    ("5000000 BONK for SOL", {"tokenIn": "BONK", "tokenOut": "SOL", "amountIn": "5000000"}),
+    ("sell 1000 USDC for JUP", {"tokenIn": "USDC", "tokenOut": "JUP", "amountIn": 1000}),
+    ("sell 900000 BONK for SOL", {"tokenIn": "BONK", "tokenOut": "SOL", "amountIn": "900000"}),
 )
 
 
@@ -49,15 +47,13 @@ def demo(
 
 
 async def _demo(settings: Settings) -> None:
-    async with house.open_engine(settings) as engine:
-        serving = Serving(
-            build(engine, house.server_settings(settings)), settings.host, settings.port
-        )
-        async with serving.listening() as port:
-            url = f"http://127.0.0.1:{port}"
-            console.print(f"The engine listens on {url}; five orders go in at once.\n")
-            async with connect(url) as client:
-                lives = await _trade(client)
+    async with (
+        house.open_engine(settings) as engine,
+        house.serving(engine, settings).listening() as port,
+        connect(f"http://127.0.0.1:{port}") as client,
+    ):
+        console.print(f"The engine listens on port {port}; five orders go in at once.\n")
+        lives = await _trade(client)
     took = {one.order_id: seconds_between(one.first_at, one.closed_at) for one in lives}
     console.print()
     outcome(console, lives, took)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -23,6 +24,8 @@ COLOURS: Final = {
 }
 CLOSED: Final = frozenset(("confirmed", "failed", "cancelled", "expired"))
 _ID_SHOWN: Final = 8
+_PRICE_SHOWN: Final = 10
+WIDTH_WITHOUT_SCREEN: Final = 140
 
 Message = dict[str, Any]
 
@@ -126,9 +129,14 @@ def remark(message: Message) -> str:
             return ""
 
 
+def _brief(price: object) -> str:
+    """Write a price with at most ten characters; the receipt has them all."""
+    return "-" if price is None else str(price)[:_PRICE_SHOWN].rstrip(".")
+
+
 def outcome(console: Console, lives: Iterable[Life], seconds: dict[str, str]) -> None:
     """Print how each order ended: venue, amounts, price, slippage and time."""
-    table = Table(title="Outcome", title_justify="left")
+    table = Table(title="Outcome", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("order", "wish", "status", "venue", "in", "out", "price", "slippage", "time"):
         right = name in {"in", "out", "price", "slippage", "time"}
         table.add_column(name, justify="right" if right else "left", no_wrap=name != "wish")
@@ -142,8 +150,14 @@ def outcome(console: Console, lives: Iterable[Life], seconds: dict[str, str]) ->
             str(told.get("selectedDex") or "-"),
             str(told.get("amountIn") or "-"),
             str(told.get("amountOut") or "-"),
-            str(told.get("executedPrice") or "-"),
+            _brief(told.get("executedPrice")),
             "-" if slippage is None else f"{slippage} %",
             seconds.get(life.order_id, "-"),
         )
     console.print(table)
+
+
+def console_out() -> Console:
+    """Return the console of standard output; without a screen, lines are not squeezed."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH_WITHOUT_SCREEN)

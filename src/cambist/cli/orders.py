@@ -9,19 +9,18 @@ from typing import Annotated, Any, Final
 
 import httpx
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from cambist.cli.exits import DONE, FAILED, USAGE, leave
 from cambist.cli.http import DEFAULT_URL, Url, call, connect, events
-from cambist.cli.live import CLOSED, Board, Life
+from cambist.cli.live import CLOSED, Board, Life, console_out
 
 SIDES: Final = frozenset(("buy", "sell"))
 WORDS: Final = 3
 LISTED_MAX: Final = 500
 
 OrderId = Annotated[str, typer.Argument(help="The order's id, as `order` printed it.")]
-console = Console(highlight=False)
+console = console_out()
 
 
 def order(

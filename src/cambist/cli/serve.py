@@ -15,11 +15,8 @@ import uvloop
 from cambist import app as house
 from cambist import logs
 from cambist.cli.exits import BAD_SETTINGS, IN_USE, errors, leave
-from cambist.clock import SystemClock
 from cambist.config import BadSettings, Settings, load
-from cambist.paper.serve import serve_chain
-from cambist.server.app import build
-from cambist.server.serve import PortInUse, Serving
+from cambist.server.serve import PortInUse
 
 _EXAMPLE: Final = """\
 Listening on http://{host}:{port}  (paper market, profile {profile}; state in {home})
@@ -89,28 +86,18 @@ async def until_told() -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    async with house.open_engine(settings) as engine:
-        api = build(engine, house.server_settings(settings))
-        serving = Serving(api, settings.host, settings.port)
-        async with serving.listening() as port:
-            errors.print(
-                _EXAMPLE.format(
-                    host=settings.host,
-                    port=port,
-                    profile=settings.paper_profile,
-                    home=settings.home,
-                ),
-                markup=False,
-                soft_wrap=True,
-            )
-            await until_told()
-            errors.print("cambist: stopping; open orders are kept and go on at the next start")
+    async with (
+        house.open_engine(settings) as engine,
+        house.serving(engine, settings).listening() as port,
+    ):
+        place = {"host": settings.host, "port": port, "home": settings.home}
+        told = _EXAMPLE.format(profile=settings.paper_profile, **place)
+        errors.print(told, markup=False, soft_wrap=True)
+        await until_told()
+        errors.print("cambist: stopping; open orders are kept and go on at the next start")
 
 
 async def _paper_chain(settings: Settings) -> None:
-    clock, home = SystemClock(), Path(settings.home)
-    path = home / house.CHAIN_SOCKET
-    with house.held(home, house.CHAIN_LOCK):
-        async with house.paper_world(settings, home, clock) as world, serve_chain(world, path):
-            errors.print(f"cambist: the paper chain listens on {path}")
-            await until_told()
+    async with house.open_paper_chain(settings) as path:
+        errors.print(f"cambist: the paper chain listens on {path}", markup=False, soft_wrap=True)
+        await until_told()

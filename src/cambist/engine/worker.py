@@ -81,7 +81,7 @@ class Worker:
             case Begin():
                 return Begun()
             case FindRoute():
-                found = await find_route(self._world.market, order)
+                found = await find_route(self._world.market, self._clock, order)
                 faultpoint("worker.routed")
                 return found
             case Build(route):

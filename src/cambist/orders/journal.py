@@ -100,6 +100,9 @@ def retell(entries: Sequence[Entry]) -> tuple[Told, ...]:
             msg = f"entry {entry.seq} does not have the hash it should"
             raise BrokenJournal(msg)
         one = read_fact(entry.payload)
+        if entry.kind != one.kind:
+            msg = f"entry {entry.seq} is called {entry.kind} and tells {one.kind}"
+            raise BrokenJournal(msg)
         order = _next(order, entry, one)
         told.append(Told(order, one, entry))
     return tuple(told)

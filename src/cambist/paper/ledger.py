@@ -86,7 +86,11 @@ class Block(msgspec.Struct, frozen=True):
 
 
 class LedgerLost(RuntimeError):
-    """Another process opened the ledger after us, or it is of another world."""
+    """Another process opened the ledger after us."""
+
+
+class WrongSeed(ValueError):
+    """The ledger is of the world of another seed; its prices and blockhashes are not ours."""
 
 
 class Ledger:
@@ -114,12 +118,12 @@ class Ledger:
         if meta.setdefault("seed", str(seed)) != str(seed):
             self._out.execute("ROLLBACK")
             msg = f"the ledger is of the world of seed {meta['seed']}, not of seed {seed}"
-            raise LedgerLost(msg)
+            raise WrongSeed(msg)
         meta.setdefault("mark", str(FIRST_HEIGHT))
         meta["generation"] = str(int(meta.get("generation", "0")) + 1)
         self._out.executemany(_SET_META, meta.items())
         self._out.execute("COMMIT")
-        return meta["generation"]
+        return str(meta["generation"])
 
     def mark(self) -> Height:
         """Return the height up to which heights may have been told."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import blake2b, sha512
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -23,6 +23,7 @@ SIGNATURE_BYTES: Final = 64
 HEIGHT_BYTES: Final = 8
 TEXTS_REMEMBERED_MAX: Final = 8_192
 _KEY_ID: Final = b"cambist paper key\n"
+_Positive = Annotated[int, msgspec.Meta(ge=1)]
 _HASH_BYTES: Final = 32 - HEIGHT_BYTES
 
 
@@ -41,12 +42,12 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     mint_in: Address
     mint_out: Address
     mode: Mode
-    amount_in: int
-    amount_out: int
-    bound: int
+    amount_in: _Positive
+    amount_out: _Positive
+    bound: _Positive
     blockhash: str
     draw: str
-    fee_lamports: int = FEE_LAMPORTS
+    fee_lamports: _Positive = FEE_LAMPORTS
 
 
 _encoder: Final = msgspec.json.Encoder()

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from cambist.faults import Code, Fault, fault
 from cambist.orders.attempt import Fill, Sighting, Witness
 from cambist.paper import message as paper
+from cambist.paper.commits import Commits
 from cambist.paper.heights import Heights
 from cambist.paper.landed import Landed
 from cambist.paper.ledger import Block, Execution, Ledger
@@ -37,7 +37,7 @@ from cambist.venues.pool import Pool
 HEIGHT_RESERVE_SLOTS: Final = 8
 """How far ahead of the told height the mark is set, so that few questions cost a commit."""
 
-BLOCK_SWAPS_MAX: Final = 64
+BLOCK_SWAPS_MAX: Final = 100
 """How many transactions fit a slot, so that no slot holds the event loop for long."""
 
 PHANTOM_SLOTS: Final = 3
@@ -63,7 +63,7 @@ class World:
         self._path = path
         self.seed = seed
         self.profile = profile
-        self._writer = None if inline else ThreadPoolExecutor(1, "paper-chain")
+        self._inline = inline
         self._rules = profile.rules
         self._landing_slots_min = max(profile.landing_ms.low_ms // profile.slot_ms, 1)
         self._mempool = Mempool()
@@ -71,62 +71,84 @@ class World:
         self._executed = Slot(0)
         self._is_up = False
         self._woken = asyncio.Event()
-        self._settled = asyncio.Condition()
+        self._settled = asyncio.Event()
         self._marking = asyncio.Lock()
 
     def open(self) -> None:
-        """Open the file and go on from where it stopped. Raises LedgerLost and OSError."""
-        self._ledger = Ledger(self._path, self.seed)
-        self._mark = self._ledger.mark()
-        self._heights = Heights(self._clock, self._rules, self._mark)
-        self._runtime = Runtime(self._ledger, self.seed, self.profile)
-        self._landed = Landed(self._ledger)
+        """Open the file and go on from where it stopped. Raises WrongSeed and sqlite3.Error."""
+        ledger = Ledger(self._path, self.seed)
+        self._commits = Commits(ledger, self._lose, inline=self._inline)
+        self._heights = Heights(self._clock, self._rules, self._commits.mark)
+        self._runtime = Runtime(ledger, self.seed, self.profile)
+        self._landed = Landed(ledger)
         self._is_up = True
 
     def close(self) -> None:
         """Let the file go; what was not durable is lost, as in a crash."""
         self._is_up = False
-        if self._writer is not None:
-            self._writer.shutdown()
-        self._ledger.close()
+        self._commits.close()
+
+    def _lose(self) -> None:
+        """Wake whoever waits, so that a world without its file is noticed."""
+        self._is_up = False
+        self._woken.set()
+        self._settled.set()
 
     async def run(self) -> None:
-        """Land transactions at their slots, for ever; does nothing while none is on its way."""
+        """Land transactions at their slots, for ever; does nothing while none is on its way.
+
+        Raises what made a commit fail: the world cannot go on without its file.
+        """
         try:
-            while True:
-                due = self._mempool.first_slot
+            while self._commits.lost is None:
+                due = self._next_slot()
                 if due is None:
                     self._woken.clear()
                     await self._woken.wait()
                     continue
                 height = self._heights.now()
-                due = max(due, Slot(self._executed + 1))
                 if due > height:
                     soonest = min(due, height + self._landing_slots_min)
                     await self._clock.sleep(self._heights.ms_until(Slot(soonest)))
                     continue
                 await self._execute(Slot(height))
+            raise self._commits.lost
         finally:
             self._is_up = False
 
     async def caught_up(self) -> None:
         """Wait until everything that was to land by now has landed, durably."""
-        async with self._settled:
-            await self._settled.wait_for(self._is_idle)
+        while not self._is_idle():
+            self._settled.clear()
+            await self._settled.wait()
 
     def _is_idle(self) -> bool:
-        due = self._mempool.first_slot
+        if not self._is_up:
+            return True
+        due = self._next_slot()
         return self._executing is None and (due is None or due > self._heights.now())
+
+    def _next_slot(self) -> Slot | None:
+        """Return the slot to execute next: no slot is executed twice."""
+        due = self._mempool.first_slot
+        return None if due is None else Slot(max(due, self._executed + 1))
 
     async def tell(self) -> Height:
         """Return the height, never to go back behind it. Raises PortDown."""
         self._check()
-        if self._heights.now() > self._mark:
+        if self._heights.now() > self._commits.mark:
             async with self._marking:
                 height = self._heights.now()
-                if height > self._mark:
-                    await self._commit(Block(Height(height + HEIGHT_RESERVE_SLOTS)))
-        return min(self._heights.now(), self._mark)
+                if height > self._commits.mark:
+                    await self._raise_mark(Height(height + HEIGHT_RESERVE_SLOTS))
+        return min(self._heights.now(), self._commits.mark)
+
+    async def _raise_mark(self, mark: Height) -> None:
+        try:
+            await self._commits.commit(Block(mark))
+        except Exception as lost:
+            msg = "the paper chain lost its file"
+            raise PortDown(msg) from lost
 
     async def blockhash(self) -> Blockhash:
         """Return the newest blockhash."""
@@ -218,15 +240,16 @@ class World:
     def pools(self, venue: str, pair: Pair) -> tuple[Pool, ...]:
         """Return a venue's pools of a pair as they stand."""
         self._check()
-        if venue not in FEES_PPM:
+        given, taken = pair.token_in.mint, pair.token_out.mint
+        if venue not in FEES_PPM or given == taken:
             return ()
-        key = pool_key(venue, pair.token_in.mint, pair.token_out.mint)
+        key = pool_key(venue, given, taken)
         return (self._runtime.pools.seen(key, Slot(self._heights.now())),)
 
     @property
     def is_told(self) -> bool:
         """Whether the height of this moment may be told without a commit."""
-        return self._is_up and self._heights.now() <= self._mark
+        return self._is_up and self._heights.now() <= self._commits.mark
 
     def balance(self, wallet: Address, mint: Address) -> int:
         """Return a wallet's balance in raw units."""
@@ -250,14 +273,13 @@ class World:
         taken = self._mempool.take(slot, BLOCK_SWAPS_MAX)
         executions = tuple(done for one in taken if (done := self._land(one, slot)) is not None)
         if executions:
-            mark = Height(max(self._mark, slot + HEIGHT_RESERVE_SLOTS))
-            await self._commit(self._runtime.block(mark, executions))
+            mark = Height(slot + HEIGHT_RESERVE_SLOTS)
+            await self._commits.commit(self._runtime.block(mark, executions))
             self._runtime.publish()
             self._landed.add(executions)
         self._mempool.settle(taken)
         self._executing = None
-        async with self._settled:
-            self._settled.notify_all()
+        self._settled.set()
 
     def _land(self, one: Pending, slot: Slot) -> Execution | None:
         if slot > one.last_valid_height:
@@ -266,16 +288,3 @@ class World:
             self._mempool.haunt(one.signature, slot, Slot(slot + PHANTOM_SLOTS))
             return None
         return self._runtime.execute(one.message, one.signature, slot)
-
-    async def _commit(self, block: Block) -> None:
-        """Make a block durable; a world that cannot is down for good."""
-        try:
-            if self._writer is None:
-                self._ledger.write(block)
-            else:
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._writer, self._ledger.write, block)
-        except Exception:
-            self._is_up = False
-            raise
-        self._mark = Height(max(self._mark, block.mark))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import re
+from typing import Final, TypeVar
 
 import msgspec
 
-from cambist.values.amount import Raw
+from cambist.values.amount import RAW_MAX, Raw
 
 T = TypeVar("T")
+_RAW: Final = re.compile(r"0|[1-9][0-9]{0,19}", re.ASCII)
 
 
 def _write_amount(value: object) -> str:
@@ -19,10 +21,13 @@ def _write_amount(value: object) -> str:
 
 
 def _read_amount(kind: type, value: object) -> object:
-    if kind is Raw and isinstance(value, str):
-        return Raw(value)
-    msg = f"{kind.__name__} has no JSON form"
-    raise NotImplementedError(msg)
+    if kind is Raw and isinstance(value, str) and _RAW.fullmatch(value):
+        raw = Raw(value)
+        if raw <= RAW_MAX:
+            return raw
+    # Of all exceptions only ValueError and TypeError leave msgspec as a DecodeError.
+    msg = f"this is no {kind.__name__}"
+    raise ValueError(msg)
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_write_amount)

@@ -28,7 +28,8 @@ class Price(msgspec.Struct, frozen=True, gc=False):
         places = SIGNIFICANT_DIGITS - len(str(whole))
         if not whole and self.numerator:
             gap = len(str(self.denominator)) - len(str(self.numerator))
-            places = SIGNIFICANT_DIGITS + gap
+            # The first digit that is not zero stands at `gap`, or one place after it.
+            places = SIGNIFICANT_DIGITS + gap - (self.numerator * 10**gap >= self.denominator)
         places = min(max(places, 0), _FRACTION_MAX)
         return write_amount(self.numerator * 10**places // self.denominator, places)
 

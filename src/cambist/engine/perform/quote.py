@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from cambist.faults import Code, Fault
 from cambist.orders.order import Order
 from cambist.orders.steps import Faulted, RouteFound
+from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown
 from cambist.ports.market import Market
 from cambist.routing.choose import choose
@@ -24,10 +25,10 @@ _Answer = Sequence[Pool] | Absent
 
 
 async def find_route(
-    market: Market, order: Order, timeout_ms: Millis = QUOTE_TIMEOUT_MS
+    market: Market, clock: Clock, order: Order, timeout_ms: Millis = QUOTE_TIMEOUT_MS
 ) -> RouteFound | Faulted:
     """Return the best route of all venues that answer in time, or the fault that all had."""
-    answers = await _survey(market, order, timeout_ms)
+    answers = await _survey(market, clock, order, timeout_ms)
     quotes: list[Quote] = []
     absent: list[Absent] = []
     # An amended order trades on its terms as they stand now.
@@ -46,31 +47,34 @@ async def find_route(
     return Faulted(route) if isinstance(route, Fault) else RouteFound(route)
 
 
-async def _survey(market: Market, order: Order, timeout_ms: Millis) -> dict[str, _Answer]:
+async def _survey(
+    market: Market, clock: Clock, order: Order, timeout_ms: Millis
+) -> dict[str, _Answer]:
     """Ask the venues whose pools are not at hand, all at the same time."""
     pair, answers = order.intent.pair, dict[str, _Answer]()
-    waiting: dict[str, asyncio.Task[_Answer]] = {}
     for venue in market.venues:
         at_hand = market.at_hand(venue, pair)
         if at_hand is not None:
             answers[venue] = at_hand
-    if len(answers) == len(market.venues):
+    asked = [venue for venue in market.venues if venue not in answers]
+    if not asked:
         return answers
     async with asyncio.TaskGroup() as asking:
-        for venue in market.venues:
-            if venue not in answers:
-                waiting[venue] = asking.create_task(_ask(market, venue, order, timeout_ms))
-    answers.update((venue, task.result()) for venue, task in waiting.items())
+        tasks = {venue: asking.create_task(_ask(market, venue, order)) for venue in asked}
+        bell = asking.create_task(clock.sleep(timeout_ms))
+        bell.add_done_callback(lambda _: [task.cancel() for task in tasks.values()])
+        await asyncio.wait(tasks.values())
+        bell.cancel()
+    late = f"it did not answer within {timeout_ms} ms"
+    for venue, task in tasks.items():
+        in_time = not task.cancelled()
+        answers[venue] = task.result() if in_time else Absent(venue, Code.QUOTE_TIMED_OUT, late)
     return answers
 
 
-async def _ask(market: Market, venue: str, order: Order, timeout_ms: Millis) -> _Answer:
+async def _ask(market: Market, venue: str, order: Order) -> _Answer:
     try:
-        async with asyncio.timeout(timeout_ms / 1_000):
-            return await market.pools(venue, order.intent.pair, draw_key(order))
-    except TimeoutError:
-        late = f"it did not answer within {timeout_ms} ms"
-        return Absent(venue, Code.QUOTE_TIMED_OUT, late)
+        return await market.pools(venue, order.intent.pair, draw_key(order))
     except PortDown as down:
         return Absent(venue, Code.VENUE_UNREACHABLE, str(down))
 

@@ -55,7 +55,7 @@ LEFT JOIN attempts AS a ON a.order_id = o.id AND a.number = o.attempt
 LEFT JOIN fills AS f ON f.signature = a.signature
 WHERE o.wake_at <= ?
 ORDER BY o.wake_at
-LIMIT ?
+LIMIT ? OFFSET ?
 
 -- name: orders_page
 SELECT o.id, o.status, o.version, o.lease_owner, o.lease_epoch, o.wake_at, o.last_seq, o.last_at,

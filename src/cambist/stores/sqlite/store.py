@@ -159,14 +159,20 @@ class SqliteStore:
 
     async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
         """Take the orders whose wake-up is due, oldest first."""
-        rows = await self._readers.run(_due, (now, limit))
-        taken = []
-        for order in rows:
-            if order.id in self._claimed:
-                continue
-            self._claimed.add(order.id)
-            current = self._warm.get(order.id, order)
-            taken.append(replace(current, lease_epoch=current.lease_epoch + 1))
+        taken: list[Order] = []
+        passed = 0
+        while len(taken) < limit:
+            # Due orders that are being moved stand first, so one page may hold none to take.
+            rows = await self._readers.run(_due, (now, limit, passed))
+            for order in rows:
+                if order.id in self._claimed or len(taken) == limit:
+                    continue
+                self._claimed.add(order.id)
+                current = self._warm.get(order.id, order)
+                taken.append(replace(current, lease_epoch=current.lease_epoch + 1))
+            passed += len(rows)
+            if len(rows) < limit:
+                break
         return tuple(taken)
 
     async def renew(self, orders: Sequence[Order]) -> None:
@@ -240,7 +246,7 @@ def _delayed(db: sqlite3.Connection, key: tuple[Moment, Principal]) -> int:
     return int(db.execute(SQL["delayed"], key).fetchone()[0])
 
 
-def _due(db: sqlite3.Connection, key: tuple[Moment, int]) -> tuple[Order, ...]:
+def _due(db: sqlite3.Connection, key: tuple[Moment, int, int]) -> tuple[Order, ...]:
     return tuple(records.read_order(row) for row in db.execute(SQL["orders_due"], key))
 
 

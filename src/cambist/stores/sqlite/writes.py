@@ -19,6 +19,7 @@ from cambist.faultpoints import faultpoint
 from cambist.orders import event as fact
 from cambist.orders.decide import Change
 from cambist.orders.journal import Told, append
+from cambist.orders.lifecycle import IllegalFact
 from cambist.orders.order import Order
 from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
 from cambist.ports.store import Birth, Keyed
@@ -57,6 +58,14 @@ class Cancel(msgspec.Struct, frozen=True):
 
 Write = Add | Move | Cancel
 Written = tuple[Told, ...]
+_OWN_FAULTS: Final = (
+    # A number or a text that no column holds is its item's fault, not the disk's.
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    OverflowError,
+    ValueError,
+    StaleClaim,
+)
 
 
 class BatchWriter:
@@ -119,7 +128,7 @@ class BatchWriter:
         db.execute("SAVEPOINT item")
         try:
             written = _write(db, write)
-        except (sqlite3.IntegrityError, StaleClaim, KeyTaken, records.CorruptRow) as error:
+        except _OWN_FAULTS as error:
             db.execute("ROLLBACK TO item")
             db.execute("RELEASE item")
             return _explain(db, write, error)
@@ -193,6 +202,8 @@ def _explain(db: sqlite3.Connection, write: Write, error: BaseException) -> Base
         principal = write.birth.told.order.intent.principal
         row = db.execute(SQL["keyed"], (principal, write.birth.key)).fetchone()
         return PortDown(str(error)) if row is None else KeyTaken(Keyed(*row))
+    if isinstance(write, Move) and isinstance(error, sqlite3.IntegrityError):
+        return IllegalFact(write.before.status, f"written so: {error}")
     return error
 
 

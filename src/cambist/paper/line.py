@@ -1,0 +1,71 @@
+"""Shapes what goes over the socket of a paper world that is a process of its own.
+
+One JSON object on each line: requests with an id, and replies with the same id in any order.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from cambist.values.ids import Signature
+from cambist.values.token import Pair
+
+LINE_BYTES_MAX: Final = 8 * 1024 * 1024
+PENDING_MAX: Final = 10_000
+"""How many requests of one connection may wait for their reply."""
+
+
+class AskPools(msgspec.Struct, frozen=True, tag="pools", tag_field="method"):
+    """Which pools a venue has."""
+
+    venue: str
+    pair: Pair
+    asker: str
+
+
+class AskBlockhash(msgspec.Struct, frozen=True, tag="blockhash", tag_field="method"):
+    """The newest blockhash."""
+
+
+class AskSimulate(msgspec.Struct, frozen=True, tag="simulate", tag_field="method"):
+    """What would become of a message."""
+
+    message: bytes
+
+
+class AskSend(msgspec.Struct, frozen=True, tag="send", tag_field="method"):
+    """Take a transaction."""
+
+    transaction: bytes
+
+
+class AskWitnesses(msgspec.Struct, frozen=True, tag="ask", tag_field="method"):
+    """What became of signatures, each with its blockhash."""
+
+    questions: tuple[tuple[Signature, str], ...]
+
+
+class AskReceipt(msgspec.Struct, frozen=True, tag="receipt", tag_field="method"):
+    """What a transaction moved."""
+
+    signature: Signature
+
+
+Question = AskPools | AskBlockhash | AskSimulate | AskSend | AskWitnesses | AskReceipt
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A question with the id its reply will carry."""
+
+    id: int
+    params: Question
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The answer as JSON; `down` says why there is none."""
+
+    id: int
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    down: str | None = None

@@ -1,0 +1,182 @@
+"""Reaches a paper world in another process, and comes back to it when it was away."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Future, StreamReader, StreamWriter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, TypeVar, cast
+
+import msgspec
+
+from cambist.faults import Fault
+from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
+from cambist.paper import message as paper
+from cambist.paper import tokens
+from cambist.paper.line import (
+    LINE_BYTES_MAX,
+    PENDING_MAX,
+    AskBlockhash,
+    AskPools,
+    AskReceipt,
+    AskSend,
+    AskSimulate,
+    AskWitnesses,
+    Question,
+    Reply,
+    Request,
+)
+from cambist.paper.pools import VENUES
+from cambist.ports.chain import Blockhash, Swap
+from cambist.ports.clock import Clock
+from cambist.ports.failures import PortDown
+from cambist.values import codec
+from cambist.values.ids import Signature
+from cambist.values.moment import Millis
+from cambist.values.token import Pair, Token
+from cambist.venues.constant_product import ConstantProductPool
+from cambist.venues.pool import Pool
+
+RECONNECT_MS: Final = Millis(50)
+
+T = TypeVar("T")
+
+_read_reply: Final = codec.decoder(Reply).decode
+_pools: Final = codec.decoder(tuple[ConstantProductPool, ...])
+_blockhash: Final = codec.decoder(Blockhash)
+_fault: Final = codec.decoder(cast("type[Fault | None]", Fault | None))
+_nothing: Final = codec.decoder(type(None))
+_witnesses: Final = codec.decoder(tuple[Witness, ...])
+_fill: Final = codec.decoder(cast("type[Fill | None]", Fill | None))
+
+
+class RemoteWorld:
+    """One connection to the world's socket, shared by market and chain; `run` keeps it up."""
+
+    def __init__(self, clock: Clock, path: Path) -> None:
+        self._clock = clock
+        self._path = path
+        self._writer: StreamWriter | None = None
+        self._pending: dict[int, Future[Reply]] = {}
+        self._asked = 0
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the world can be asked just now."""
+        return self._writer is not None
+
+    async def run(self) -> None:
+        """Keep connected, for ever."""
+        while True:
+            try:
+                reader, writer = await asyncio.open_unix_connection(
+                    self._path, limit=LINE_BYTES_MAX
+                )
+            except OSError:
+                await self._clock.sleep(RECONNECT_MS)
+                continue
+            try:
+                self._writer = writer
+                await self._listen(reader)
+            finally:
+                self._drop(writer)
+
+    async def _listen(self, reader: StreamReader) -> None:
+        try:
+            while line := await reader.readline():
+                reply = _read_reply(line)
+                waiting = self._pending.pop(reply.id, None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(reply)
+        except (OSError, ValueError, msgspec.DecodeError):
+            return
+
+    def _drop(self, writer: StreamWriter) -> None:
+        """Tell everyone who waits that no answer will come."""
+        self._writer = None
+        writer.close()
+        for waiting in self._pending.values():
+            if not waiting.done():
+                waiting.set_exception(PortDown("the paper chain went away before it answered"))
+        self._pending = {}
+
+    async def put(self, question: Question, decoder: msgspec.json.Decoder[T]) -> T:
+        """Return the answer to a question. Raises PortDown; then it may have been heard or not."""
+        if self._writer is None or len(self._pending) >= PENDING_MAX:
+            msg = "the paper chain cannot be asked"
+            raise PortDown(msg)
+        self._asked += 1
+        number = self._asked
+        waiting: Future[Reply] = asyncio.get_running_loop().create_future()
+        self._pending[number] = waiting
+        try:
+            self._writer.write(codec.encode(Request(number, question)) + b"\n")
+            reply = await waiting
+        finally:
+            self._pending.pop(number, None)
+        if reply.down is not None:
+            raise PortDown(reply.down)
+        return decoder.decode(reply.result)
+
+
+class RemoteMarket:
+    """The market of a world in another process."""
+
+    def __init__(self, world: RemoteWorld) -> None:
+        self._world = world
+
+    @property
+    def venues(self) -> tuple[str, ...]:
+        """The venues that may be asked, by name."""
+        return VENUES
+
+    def token(self, name: str) -> Token | None:
+        """Return the token of a symbol or a mint; unlisted ones are synthetic."""
+        return tokens.token(name)
+
+    def at_hand(self, venue: str, pair: Pair) -> Sequence[Pool] | None:  # noqa: ARG002 -- the port's
+        """Return None: another process must be asked."""
+        return None
+
+    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+        """Ask a venue for its pools of a pair. Raises PortDown."""
+        return await self._world.put(AskPools(venue, pair, asker), _pools)
+
+
+class RemoteChain:
+    """The chain of a world in another process. Every method that asks may raise PortDown."""
+
+    def __init__(self, world: RemoteWorld, rules: ChainRules) -> None:
+        self._world = world
+        self._rules = rules
+
+    @property
+    def rules(self) -> ChainRules:
+        """The chain's own numbers."""
+        return self._rules
+
+    async def blockhash(self) -> Blockhash:
+        """Return a recent blockhash."""
+        return await self._world.put(AskBlockhash(), _blockhash)
+
+    def compose(self, swap: Swap, blockhash: Blockhash) -> bytes:
+        """Return the message to sign."""
+        return paper.compose(swap, blockhash)
+
+    async def simulate(self, message: bytes) -> Fault | None:
+        """Return what the chain would refuse the message for now, or None."""
+        return await self._world.put(AskSimulate(message), _fault)
+
+    async def send(self, transaction: bytes) -> None:
+        """Hand bytes to the network, once; sending them again is harmless."""
+        await self._world.put(AskSend(transaction), _nothing)
+
+    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
+        """Return what the one witness says of each attempt."""
+        questions = tuple((one.signature, one.blockhash) for one in attempts)
+        return tuple((one,) for one in await self._world.put(AskWitnesses(questions), _witnesses))
+
+    async def receipt(self, signature: Signature) -> Fill | None:
+        """Return what a landed transaction moved, or None when none landed."""
+        return await self._world.put(AskReceipt(signature), _fill)

@@ -1,0 +1,105 @@
+"""Offers a paper world to other processes over a Unix socket."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import StreamReader, StreamWriter, TaskGroup
+from pathlib import Path
+from typing import Final, assert_never
+
+import msgspec
+
+from cambist.paper.chain import PaperChain
+from cambist.paper.line import (
+    LINE_BYTES_MAX,
+    PENDING_MAX,
+    AskBlockhash,
+    AskPools,
+    AskReceipt,
+    AskSend,
+    AskSimulate,
+    AskWitnesses,
+    Question,
+    Reply,
+    Request,
+)
+from cambist.paper.market import PaperMarket
+from cambist.paper.world import World
+from cambist.ports.clock import Clock
+from cambist.ports.failures import PortDown
+from cambist.values import codec
+
+SOCKET_MODE: Final = 0o600
+
+_read_request: Final = codec.decoder(Request).decode
+
+
+async def serve(world: World, clock: Clock, path: Path) -> None:
+    """Answer on a socket at `path` until cancelled; the world must be open and running.
+
+    A socket that a dead process left behind is replaced. Only its owner may connect.
+    """
+    desk = _Desk(world, clock)
+    async with TaskGroup() as group:
+
+        def welcome(reader: StreamReader, writer: StreamWriter) -> None:
+            group.create_task(desk.attend(reader, writer))
+
+        server = await asyncio.start_unix_server(welcome, path, limit=LINE_BYTES_MAX)
+        try:
+            path.chmod(SOCKET_MODE)  # noqa: ASYNC240 -- a chmod waits for nothing
+            await asyncio.Event().wait()  # for ever: until cancelled
+        finally:
+            server.close()
+
+
+class _Desk:
+    """Answers every connection."""
+
+    def __init__(self, world: World, clock: Clock) -> None:
+        self._world = world
+        self._market = PaperMarket(world, clock)
+        self._chain = PaperChain(world)
+
+    async def attend(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Answer a connection until it ends, or until it says what nobody understands."""
+        room = asyncio.Semaphore(PENDING_MAX)
+        try:
+            async with TaskGroup() as group:
+                while line := await reader.readline():
+                    request = _read_request(line)
+                    await room.acquire()
+                    group.create_task(self._reply(request, writer, room))
+        except* (ConnectionError, ValueError, msgspec.DecodeError):
+            pass
+        finally:
+            writer.close()
+
+    async def _reply(self, request: Request, writer: StreamWriter, room: asyncio.Semaphore) -> None:
+        try:
+            answer = await self._answer(request.params)
+            reply = Reply(request.id, msgspec.Raw(codec.encode(answer)))
+        except PortDown as down:
+            reply = Reply(request.id, down=str(down))
+        finally:
+            room.release()
+        if not writer.is_closing():
+            writer.write(codec.encode(reply) + b"\n")
+
+    async def _answer(self, question: Question) -> object:
+        match question:
+            case AskPools(venue, pair, asker):
+                return await self._market.pools(venue, pair, asker)
+            case AskBlockhash():
+                return await self._chain.blockhash()
+            case AskSimulate(message):
+                return await self._chain.simulate(message)
+            case AskSend(transaction):
+                await self._chain.send(transaction)
+                return None
+            case AskWitnesses(questions):
+                return await self._world.witnesses(questions)
+            case AskReceipt(signature):
+                return await self._chain.receipt(signature)
+            case _:
+                assert_never(question)

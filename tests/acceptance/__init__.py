@@ -1,0 +1,1 @@
+"""Proves the promise with real processes: started, killed, started again, and judged."""

@@ -1,0 +1,70 @@
+"""Judges a home after a storm, by the paper chain's own file and the store's journals."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from cambist.paper.ledger import executions
+from cambist.stores.sqlite.audit import audit
+
+
+class Verdict(NamedTuple):
+    """What became of the orders. A promise is broken when `broken` is not empty."""
+
+    orders: int
+    confirmed: int
+    failed: int
+    attempts: int
+    executed: int
+    lost: int
+    twice: int
+    broken: tuple[str, ...]
+
+
+def judge(home: Path, accepted: dict[str, str]) -> Verdict:
+    """Return the verdict on every order; `accepted` maps each key to the id its sender was told."""
+    broken: list[str] = []
+    with sqlite3.connect(f"file:{home / 'cambist.db'}?mode=ro", uri=True) as db:
+        rows = db.execute("SELECT id, client_key, status FROM engine_orders").fetchall()
+        landed = dict(db.execute("SELECT order_id, signature FROM fills").fetchall())
+        signed = {row[0] for row in db.execute("SELECT signature FROM attempts")}
+    stored = {order_id: (key, status) for order_id, key, status in rows}
+    lost = [order_id for order_id in accepted.values() if order_id not in stored]
+    broken += [f"lost: {order_id} was accepted and is not stored" for order_id in lost]
+    for key, count in Counter(key for key, _ in stored.values()).items():
+        if key is not None and count > 1:
+            broken.append(f"the key {key} made {count} orders")
+    done = executions(home / "paper-chain.db")
+    moved = Counter(one.order_id for one in done if one.fault is None)
+    by_signature = {one.signature: one for one in done}
+    broken += [
+        f"sent without a record: {one.signature}" for one in done if one.signature not in signed
+    ]
+    for order_id, (_, status) in stored.items():
+        times = moved.get(order_id, 0)
+        if times > 1:
+            broken.append(f"twice: {order_id} was executed {times} times")
+        if status == "confirmed" and (
+            times != 1 or by_signature[landed[order_id]].order_id != order_id
+        ):
+            broken.append(f"untrue: {order_id} is confirmed and was executed {times} times")
+        if status in ("failed", "cancelled", "expired") and times:
+            broken.append(f"untrue: {order_id} is {status} and was executed")
+        if status not in ("confirmed", "failed", "cancelled", "expired"):
+            broken.append(f"open: {order_id} is still {status}")
+    report = audit(home / "cambist.db")
+    broken += [f"journal: {one.order_id}: {one.reason}" for one in report.breaks]
+    statuses = Counter(status for _, status in stored.values())
+    return Verdict(
+        len(stored),
+        statuses["confirmed"],
+        statuses["failed"],
+        len(done),
+        sum(moved.values()),
+        len(lost),
+        sum(times > 1 for times in moved.values()),
+        tuple(broken),
+    )

@@ -1,0 +1,11 @@
+"""Sets how properties are explored: the same way each time when the suite judges a commit."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("search", parent=settings.get_profile("suite"), derandomize=False)
+settings.load_profile("search" if os.environ.get("SEARCH") else "suite")

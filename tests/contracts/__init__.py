@@ -1,0 +1,1 @@
+"""State once what every implementation of a port must do."""

@@ -1,0 +1,12 @@
+"""States all that any implementation of the Store port must do.
+
+A store's own test module subclasses `StoreContract`, gives it a fixture `shelf`, and inherits
+every test.
+"""
+
+from tests.contracts.store_reads import Claiming, Finding, Lasting
+from tests.contracts.store_writes import Adding, Moving, Telling
+
+
+class StoreContract(Adding, Moving, Telling, Claiming, Lasting, Finding):
+    """Everything a store promises."""

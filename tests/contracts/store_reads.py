@@ -1,0 +1,224 @@
+"""States who may move an order, when it is due, and what every store finds and counts."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from cambist.orders import event as fact
+from cambist.orders.order import Order, Status
+from cambist.ports.failures import StaleClaim
+from cambist.values.ids import LOCAL, Address
+from cambist.values.moment import Moment
+from cambist.values.token import BONK, RAY, SOL, USDC, Pair
+from tests import lives
+from tests.contracts.shelf import Shelf, at_once, same
+
+NOW = lives.START
+LATER = Moment(NOW + 60_000)
+WALLET = Address("4k3Dyjzvzp8eMZWUXbBCjEvwSkkk59S5iCNLY3QrkX6R")
+OPEN = {Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED}
+
+
+class Claiming:
+    """An order has one mover at a time, and comes up when it is due."""
+
+    async def test_an_order_is_claimed_by_one(self, shelf: Shelf) -> None:
+        order = await shelf.add()
+        got = await at_once(*(shelf.store.claim(order.id) for _ in range(20)))
+        assert len([one for one in got if one is not None]) == 1
+
+    async def test_a_released_order_may_be_claimed_again(self, shelf: Shelf) -> None:
+        order = await shelf.claimed()
+        assert await shelf.store.claim(order.id) is None
+        await shelf.store.release(order)
+        assert same(await shelf.store.claim(order.id), order)
+
+    @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED, Status.EXPIRED])
+    async def test_an_order_with_nothing_to_do_is_not_to_be_had(
+        self, shelf: Shelf, status: Status
+    ) -> None:
+        order = await shelf.claimed(status)
+        await shelf.store.release(order)
+        assert await shelf.store.claim(order.id) is None
+        assert await shelf.store.claim_due(LATER, 10) == ()
+
+    async def test_a_landed_order_is_claimed_until_it_is_final(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.CONFIRMED)
+        await shelf.store.release(order)
+        held = await shelf.store.claim(order.id)
+        assert held is not None
+        final = await shelf.commit(held, fact.Finalized(9))
+        await shelf.store.release(final)
+        assert await shelf.store.claim(order.id) is None
+
+    async def test_who_lost_the_claim_can_write_no_more(self, shelf: Shelf) -> None:
+        old = await shelf.claimed()
+        await shelf.store.release(old)
+        new = await shelf.store.claim(old.id)
+        assert new is not None
+        await shelf.commit(new, fact.Started())
+        with pytest.raises(StaleClaim):
+            await shelf.commit(old, fact.Started())
+
+    async def test_the_oldest_wake_up_comes_first(self, shelf: Shelf) -> None:
+        orders = [await shelf.add(at=NOW - age) for age in (3, 9, 1, 7, 5)]
+        oldest_first = sorted(orders, key=lambda one: one.created_at)
+        due = await shelf.store.claim_due(NOW, 10)
+        assert [one.id for one in due] == [one.id for one in oldest_first]
+
+    async def test_a_limit_hands_out_what_is_due_bit_by_bit(self, shelf: Shelf) -> None:
+        orders = [await shelf.add(at=NOW - age) for age in range(5)]
+        taken = [await shelf.store.claim_due(NOW, 2) for _ in range(4)]
+        assert [len(some) for some in taken] == [2, 2, 1, 0]
+        assert {one.id for some in taken for one in some} == {one.id for one in orders}
+
+    async def test_those_who_ask_at_once_share_what_is_due(self, shelf: Shelf) -> None:
+        orders = [await shelf.add() for _ in range(30)]
+        shares = await at_once(*(shelf.store.claim_due(NOW, 10) for _ in range(5)))
+        handed = [one.id for share in shares for one in share]
+        assert len(handed) == len(set(handed))
+        rest = await shelf.store.claim_due(NOW, 30)
+        assert sorted([*handed, *(one.id for one in rest)]) == sorted(one.id for one in orders)
+
+    async def test_what_is_not_due_is_not_handed_out(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.ROUTING)
+        again = fact.RetryScheduled(lives.PASSING, 2, LATER)
+        order = await shelf.commit(order, again, wake_at=LATER)
+        await shelf.store.release(order)
+        assert await shelf.store.claim_due(Moment(LATER - 1), 10) == ()
+        (due,) = await shelf.store.claim_due(LATER, 10)
+        assert same(due, order)
+
+    async def test_what_is_released_comes_up_again(self, shelf: Shelf) -> None:
+        await shelf.add()
+        (order,) = await shelf.store.claim_due(NOW, 10)
+        assert await shelf.store.claim_due(NOW, 10) == ()
+        await shelf.store.release(order)
+        (again,) = await shelf.store.claim_due(NOW, 10)
+        assert same(again, order)
+
+    async def test_a_wish_to_cancel_wakes_a_resting_order(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.ROUTING)
+        again = fact.RetryScheduled(lives.PASSING, 2, LATER)
+        await shelf.store.release(await shelf.commit(order, again, wake_at=LATER))
+        await shelf.store.note_cancel(order.id, NOW)
+        (due,) = await shelf.store.claim_due(NOW, 10)
+        assert due.cancel_requested_at == NOW
+
+    async def test_an_order_that_rests_with_the_chain_is_not_swept_up(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.SUBMITTED)
+        await shelf.store.renew((order,))
+        assert await shelf.store.claim_due(LATER, 10) == ()
+        kept = await shelf.store.get(order.id)
+        assert kept is not None
+        assert kept.version == order.version, "renewing a claim raises no version"
+
+
+class Lasting:
+    """Whoever opens the store next finds all that was promised."""
+
+    async def test_an_order_in_flight_is_due_after_reopening(self, shelf: Shelf) -> None:
+        flying = await shelf.claimed(Status.SUBMITTED)
+        landed = await shelf.claimed(Status.CONFIRMED)
+        await shelf.claimed(Status.FAILED)
+        await shelf.reopen()
+        due = await shelf.store.claim_due(NOW, 10)
+        assert {one.id for one in due} == {flying.id, landed.id}
+        kept = next(one for one in due if one.id == flying.id)
+        assert kept.in_flight == replace(lives.attempt(1, flying.id), sent_at=NOW)
+
+    async def test_claims_die_with_their_process(self, shelf: Shelf) -> None:
+        orders = [await shelf.claimed(status) for status in OPEN]
+        await shelf.reopen()
+        assert len(await shelf.store.claim_due(NOW, 10)) == len(orders)
+
+    async def test_a_wake_up_to_come_is_still_to_come(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.ROUTING)
+        again = fact.RetryScheduled(lives.PASSING, 2, LATER)
+        await shelf.commit(order, again, wake_at=LATER)
+        await shelf.reopen()
+        assert await shelf.store.claim_due(Moment(LATER - 1), 10) == ()
+        assert len(await shelf.store.claim_due(LATER, 10)) == 1
+
+    async def test_keys_and_counts_are_there_again(self, shelf: Shelf) -> None:
+        for status in Status:
+            await shelf.claimed(status)
+        keyed = await shelf.add("key")
+        before = await shelf.store.census(LOCAL, NOW), await shelf.store.backlog()
+        await shelf.reopen()
+        assert (await shelf.store.census(LOCAL, NOW), await shelf.store.backlog()) == before
+        kept = await shelf.store.keyed(LOCAL, "key")
+        assert kept is not None
+        assert kept.order_id == keyed.id
+
+
+class Finding:
+    """Lists and counts say what is so."""
+
+    async def test_orders_are_counted_where_they_stand(self, shelf: Shelf) -> None:
+        for number, status in enumerate(Status):
+            for _ in range(number + 1):
+                await shelf.claimed(status)
+        await shelf.add(principal=lives.other("ann"))
+        census = await shelf.store.census(LOCAL, NOW)
+        assert census.by_status == {status: n + 1 for n, status in enumerate(Status)}
+        assert await shelf.store.backlog() == sum(census.by_status[one] for one in OPEN) + 1
+
+    async def test_what_waits_for_its_retry_is_counted_as_delayed(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.ROUTING)
+        await shelf.claimed(Status.SUBMITTED)
+        await shelf.claimed(Status.CONFIRMED)
+        again = fact.RetryScheduled(lives.PASSING, 2, LATER)
+        await shelf.commit(order, again, wake_at=LATER)
+        assert (await shelf.store.census(LOCAL, NOW)).delayed == 1
+        assert (await shelf.store.census(LOCAL, LATER)).delayed == 0
+
+    async def test_the_newest_order_is_listed_first_page_by_page(self, shelf: Shelf) -> None:
+        orders = [await shelf.add(at=NOW + n) for n in range(7)]
+        newest = [one.id for one in reversed(orders)]
+        store = shelf.store
+        assert [one.id for one in await store.find(lives.newest(3))] == newest[:3]
+        assert [one.id for one in await store.find(lives.newest(3, offset=3))] == newest[3:6]
+        after = await store.find(lives.newest(3, before=newest[2]))
+        assert [one.id for one in after] == newest[3:6]
+        assert await store.find(lives.newest(3, offset=7)) == ()
+        assert await store.find(lives.newest(0)) == ()
+
+    @pytest.mark.parametrize(
+        ("where", "wanted"),
+        [
+            ({}, {0, 1, 2, 3}),
+            ({"statuses": (Status.PENDING,)}, {0, 1, 2}),
+            ({"statuses": (Status.FAILED, Status.EXPIRED)}, {3}),
+            ({"statuses": (Status.ROUTING,)}, set()),
+            ({"wallet": WALLET}, {1}),
+            ({"token": "RAY"}, {1, 2}),
+            ({"token": RAY.mint}, {1, 2}),
+            ({"token": "SOL"}, {0, 1, 3}),
+            ({"token": "NONE"}, set()),
+            ({"since": Moment(NOW + 2)}, {2, 3}),
+            ({"principal": "ann"}, {4}),
+            ({"token": "RAY", "since": Moment(NOW + 2), "statuses": (Status.PENDING,)}, {2}),
+        ],
+    )
+    async def test_orders_are_found_by(
+        self, shelf: Shelf, where: dict[str, object], wanted: set[int]
+    ) -> None:
+        orders: list[Order] = [
+            await shelf.add(at=NOW),
+            await shelf.add(at=NOW + 1, wallet=WALLET, pair=Pair(SOL, RAY)),
+            await shelf.add(at=NOW + 2, pair=Pair(RAY, BONK)),
+            await shelf.claimed(Status.FAILED, at=NOW + 3, pair=Pair(USDC, SOL)),
+            await shelf.add(at=NOW + 4, principal=lives.other("ann")),
+        ]
+        found = await shelf.store.find(lives.newest(10, **where))
+        assert {one.id for one in found} == {orders[n].id for n in wanted}
+
+    async def test_a_journal_is_read_from_any_line_on(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.CONFIRMED)
+        whole = await shelf.journal(order)
+        for after in range(len(whole) + 1):
+            for limit in (1, 2, 100):
+                part = await shelf.store.journal(order.id, after, limit)
+                assert part == whole[after : after + limit]

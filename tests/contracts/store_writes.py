@@ -1,0 +1,267 @@
+"""States what every store does with what it is told to write."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from cambist.orders import event as fact
+from cambist.orders.attempt import Fill
+from cambist.orders.decide import Change
+from cambist.orders.intent import Intent
+from cambist.orders.journal import open_journal, retell
+from cambist.orders.lifecycle import IllegalFact
+from cambist.orders.order import Status
+from cambist.ports.failures import KeyTaken, StaleClaim
+from cambist.ports.store import Birth, Keyed
+from cambist.values.amount import RAW_MAX
+from cambist.values.ids import LOCAL, order_id
+from cambist.values.moment import Height
+from tests import lives
+from tests.contracts.shelf import Shelf, at_once, bare, change, folded, same
+from tests.strategies import intents
+
+NEIGHBOURS = 50
+
+
+class Adding:
+    """What is added is there, once."""
+
+    async def test_what_was_added_is_what_is_read(self, shelf: Shelf) -> None:
+        birth = shelf.birth()
+        await shelf.store.add(birth)
+        assert await shelf.store.get(birth.told.order.id) == birth.told.order
+        assert await shelf.journal(birth.told.order) == (birth.told.entry,)
+
+    @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(wishes=st.lists(intents, min_size=1, max_size=20))
+    async def test_any_wish_survives_the_store_unchanged(
+        self, shelf: Shelf, wishes: list[Intent]
+    ) -> None:
+        for wish in wishes:
+            fresh = shelf.birth().told.order
+            told = open_journal(fresh.id, fact.Accepted(wish), lives.START)
+            await shelf.store.add(Birth(told))
+            assert await shelf.store.get(fresh.id) == told.order
+            assert (await shelf.store.find(lives.newest(1)))[0] == told.order
+
+    async def test_what_was_never_added_is_not_there(self, shelf: Shelf) -> None:
+        nobody = order_id(lives.START, 2**70)
+        assert await shelf.store.get(nobody) is None
+        assert await shelf.store.claim(nobody) is None
+        assert await shelf.store.journal(nobody, 0, 10) == ()
+        assert await shelf.store.note_cancel(nobody, lives.START) is None
+        assert await shelf.store.keyed(LOCAL, "nothing") is None
+
+    async def test_a_key_remembers_the_request_and_its_reply(self, shelf: Shelf) -> None:
+        birth = shelf.birth("key")
+        await shelf.store.add(birth)
+        kept = Keyed(birth.told.order.id, birth.fingerprint, birth.reply)
+        assert await shelf.store.keyed(LOCAL, "key") == kept
+        assert await shelf.store.keyed(lives.other("ann"), "key") is None
+
+    async def test_a_key_is_taken_once(self, shelf: Shelf) -> None:
+        first, second = shelf.birth("key"), shelf.birth("key")
+        await shelf.store.add(first)
+        with pytest.raises(KeyTaken) as taken:
+            await shelf.store.add(second)
+        kept = Keyed(first.told.order.id, first.fingerprint, first.reply)
+        assert taken.value.existing == kept
+        assert await shelf.store.get(second.told.order.id) is None
+        assert await shelf.journal(second.told.order) == ()
+        assert [one.order.id for one in shelf.told] == [first.told.order.id]
+
+    async def test_a_key_belongs_to_its_principal(self, shelf: Shelf) -> None:
+        mine = await shelf.add("key")
+        yours = await shelf.add("key", principal=lives.other("ann"))
+        assert await shelf.store.get(mine.id)
+        assert await shelf.store.get(yours.id)
+
+    async def test_orders_without_a_key_never_collide(self, shelf: Shelf) -> None:
+        assert await at_once(*(shelf.add() for _ in range(20)))
+        assert len(await shelf.store.find(lives.newest(30))) == 20
+
+    async def test_many_askers_with_one_key_make_one_order(self, shelf: Shelf) -> None:
+        births = [shelf.birth("key") for _ in range(20)]
+        results = await at_once(*(shelf.store.add(birth) for birth in births))
+        won = [birth for birth, got in zip(births, results, strict=True) if got is None]
+        assert len(won) == 1
+        lost = [got for got in results if got is not None]
+        assert all(isinstance(got, KeyTaken) for got in lost)
+        assert {got.existing.order_id for got in lost} == {won[0].told.order.id}
+        assert len(await shelf.store.find(lives.newest(30))) == 1
+
+
+class Moving:
+    """A change is written whole, by whom the order belongs to, or not at all."""
+
+    @pytest.mark.parametrize("status", Status)
+    async def test_an_order_stands_where_its_facts_brought_it(
+        self, shelf: Shelf, status: Status
+    ) -> None:
+        order = await shelf.claimed(status)
+        assert order.status is status
+        assert same(await shelf.store.get(order.id), order)
+        await shelf.store.release(order)
+        await shelf.reopen()
+        assert same(await shelf.store.get(order.id), order)
+        assert bare(retell(await shelf.journal(order))[-1].order) == folded(order)
+
+    async def test_every_commit_raises_the_version(self, shelf: Shelf) -> None:
+        order = await shelf.claimed()
+        after = await shelf.commit(order, fact.Started())
+        assert after.version > order.version
+
+    async def test_a_stale_version_is_refused_with_the_order_as_it_is(self, shelf: Shelf) -> None:
+        order = await shelf.claimed()
+        moved = await shelf.commit(order, fact.Started())
+        with pytest.raises(StaleClaim) as stale:
+            await shelf.commit(order, fact.Started())
+        assert same(stale.value.fresh, moved)
+        assert len(await shelf.journal(order)) == 2
+        again = await shelf.commit(stale.value.fresh, fact.Routed(lives.route()))  # type: ignore[arg-type]
+        assert again.status is Status.BUILDING
+
+    async def test_a_cancel_noted_in_between_makes_the_commit_stale(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.BUILDING)
+        noted = await shelf.store.note_cancel(order.id, lives.START)
+        assert noted is not None
+        assert noted.version > order.version
+        tried = lives.attempt(1, order.id)
+        with pytest.raises(StaleClaim) as stale:
+            await shelf.commit(order, lives.signed(tried), tried)
+        fresh = stale.value.fresh
+        assert fresh is not None
+        assert fresh.cancel_requested_at == lives.START
+        assert fresh.attempt is None
+        ended = await shelf.commit(fresh, fact.Cancelled())
+        assert ended.status is Status.CANCELLED
+
+    async def test_a_cancel_is_noted_once_and_not_on_a_closed_order(self, shelf: Shelf) -> None:
+        order = await shelf.add()
+        first = await shelf.store.note_cancel(order.id, lives.START)
+        second = await shelf.store.note_cancel(order.id, lives.START)
+        assert first == second
+        closed = await shelf.claimed(Status.FAILED)
+        assert same(await shelf.store.note_cancel(closed.id, lives.START), closed)
+        assert [one.fact.kind for one in shelf.told].count("cancel_requested") == 1
+
+    async def test_what_the_table_forbids_writes_nothing(self, shelf: Shelf) -> None:
+        order = await shelf.claimed()
+        with pytest.raises(IllegalFact):
+            await shelf.commit(order, fact.Landed(lives.fill(lives.attempt())))
+        assert same(await shelf.store.get(order.id), order)
+        assert len(await shelf.journal(order)) == 1
+
+    async def test_the_index_refuses_a_second_live_attempt(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.SUBMITTED)
+        forged = Change((fact.Seen(2_010),), lives.START, lives.attempt(2, order.id))
+        with pytest.raises(IllegalFact):
+            await shelf.store.commit(order, forged, lives.START)
+        assert same(await shelf.store.get(order.id), order)
+        assert (await shelf.journal(order))[-1].kind == "sent"
+
+    async def test_a_second_attempt_needs_the_first_one_dead(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.SUBMITTED)
+        order = await shelf.commit(order, fact.Lapsed((lives.witness(),)))
+        order = await shelf.commit(order, fact.RetryScheduled(lives.PASSING, 2, lives.START))
+        order = await shelf.commit(order, fact.Routed(lives.route()))
+        second = lives.attempt(2, order.id)
+        order = await shelf.commit(order, lives.signed(second), second)
+        assert order.attempt == second
+
+    async def test_a_landed_attempt_is_the_last(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.CONFIRMED)
+        forged = Change((fact.Finalized(9),), None, lives.attempt(2, order.id))
+        with pytest.raises(IllegalFact):
+            await shelf.store.commit(order, forged, lives.START)
+        assert (await shelf.journal(order))[-1].kind == "landed"
+
+    async def test_one_bad_item_fails_alone(self, shelf: Shelf) -> None:
+        held = [await shelf.claimed(Status.BUILDING) for _ in range(NEIGHBOURS + 2)]
+        doubled = await shelf.claimed(Status.SUBMITTED)
+        await shelf.store.note_cancel(held[20].id, lives.START)
+        tried = [lives.attempt(1, order.id) for order in held]
+        # No column holds such a height: a number no witness of a real chain could give.
+        tried[40] = replace(tried[40], last_valid_height=Height(2**64 - 1))
+        results = await at_once(
+            *(
+                shelf.commit(order, lives.signed(one), one)
+                for order, one in zip(held, tried, strict=True)
+            ),
+            shelf.store.commit(
+                doubled, Change((), lives.START, lives.attempt(2, doubled.id)), lives.START
+            ),
+        )
+        bad = {n: got for n, got in enumerate(results) if isinstance(got, BaseException)}
+        assert set(bad) == {20, 40, NEIGHBOURS + 2}
+        assert isinstance(bad[20], StaleClaim)
+        for number, order in enumerate(held):
+            lines = await shelf.journal(order)
+            assert (lines[-1].kind == "signed") == (number not in bad)
+        await shelf.store.ping()
+
+    async def test_the_bytes_of_a_transaction_survive(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.BUILDING)
+        tried = replace(lives.attempt(1, order.id), transaction=bytes(range(256)) * 4)
+        await shelf.commit(order, lives.signed(tried), tried)
+        await shelf.reopen()
+        kept = await shelf.store.claim(order.id)
+        assert kept is not None
+        assert kept.attempt == tried
+
+    async def test_the_greatest_amounts_survive(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.BUILDING, amount=RAW_MAX)
+        tried = lives.attempt(1, order.id)
+        most = Fill(tried.signature, RAW_MAX, RAW_MAX, RAW_MAX, 2_010)
+        for one in (lives.signed(tried), fact.Sent(), fact.Landed(most)):
+            order = await shelf.commit(order, one, tried)
+        await shelf.reopen()
+        kept = await shelf.store.get(order.id)
+        assert kept is not None
+        assert kept.fill == most
+        assert kept.intent.amount == RAW_MAX
+
+
+class Telling:
+    """News is what is durable: all of it, in order, and nothing else."""
+
+    async def test_every_committed_fact_is_told_once_in_order(self, shelf: Shelf) -> None:
+        orders = await at_once(*(shelf.claimed(status) for status in Status for _ in range(3)))
+        for order in orders:
+            mine = [one for one in shelf.told if one.order.id == order.id]
+            assert tuple(one.entry for one in mine) == await shelf.journal(order)
+            assert [one.order.last_seq for one in mine] == [one.entry.seq for one in mine]
+            assert bare(mine[-1].order) == bare(order)
+        assert len(shelf.told) == sum(order.last_seq for order in orders)
+
+    async def test_nothing_refused_is_told(self, shelf: Shelf) -> None:
+        order = await shelf.claimed()
+        await shelf.commit(order, fact.Started())
+        before = list(shelf.told)
+        stale = await at_once(*(shelf.commit(order, fact.Started()) for _ in range(5)))
+        assert all(isinstance(got, StaleClaim) for got in stale)
+        assert shelf.told == before
+
+    async def test_a_change_without_facts_tells_nothing(self, shelf: Shelf) -> None:
+        order = await shelf.claimed()
+        before = list(shelf.told)
+        await shelf.store.commit(order, Change((), lives.START), lives.START)
+        assert shelf.told == before
+
+    async def test_who_hears_the_news_can_read_it(self, shelf: Shelf) -> None:
+        order = await shelf.claimed()
+        for one in lives.path(Status.CONFIRMED, lives.attempt(1, order.id)):
+            order = await shelf.commit(order, one, lives.attempt(1, order.id))
+            heard = shelf.told[-1]
+            assert (await shelf.journal(order))[-1] == heard.entry
+
+    async def test_several_facts_of_one_change_are_told_together(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.SUBMITTED)
+        both = (fact.Landed(lives.fill(lives.attempt(1, order.id))), fact.Finalized(9))
+        after = await shelf.store.commit(order, Change(both, None), lives.START)
+        assert [one.fact for one in shelf.told[-2:]] == list(both)
+        assert after.is_final
+        assert change(both[1]).wake_at is None

@@ -1,0 +1,1 @@
+"""Hold the curves to what no trader may take from a pool."""

@@ -1,0 +1,1 @@
+"""Proves what the engine does, on the paper world, with a clock that is pushed by hand."""

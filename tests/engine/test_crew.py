@@ -1,0 +1,109 @@
+"""Proves how turns are given: so many at once, none lost by a stop, few tasks for many orders."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from cambist.engine.engine import Limits
+from cambist.orders.order import Status
+from cambist.orders.retry import Backoff
+from cambist.paper.market import PaperMarket
+from cambist.paper.mishaps import INSTANT
+from cambist.values.moment import Millis
+from cambist.values.token import Pair
+from cambist.venues.pool import Pool
+from tests.engine.rig import CALM, rig, sell
+
+
+class CountingMarket(PaperMarket):
+    """A market that remembers how many orders asked it at the same time."""
+
+    asking = 0
+    most = 0
+
+    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+        kind = type(self)
+        kind.asking += venue == "raydium"
+        kind.most = max(kind.most, kind.asking)
+        try:
+            return await super().pools(venue, pair, asker)
+        finally:
+            kind.asking -= venue == "raydium"
+
+
+class BrokenMarket(PaperMarket):
+    """A market with a defect."""
+
+    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+        raise ZeroDivisionError(venue)
+
+
+async def test_no_more_turns_are_performed_at_once_than_was_said(tmp_path: Path) -> None:
+    CountingMarket.most = 0
+    async with rig(tmp_path, market=CountingMarket) as r:
+        ids = [await r.send(sell()) for _ in range(35)]
+        for order_id in ids:
+            assert (await r.until_closed(order_id)).status is Status.CONFIRMED
+    assert CountingMarket.most == 10
+
+
+async def test_orders_in_flight_cost_no_tasks(tmp_path: Path) -> None:
+    profile = replace(CALM, quote_ms=None)
+    async with rig(tmp_path, profile) as r:
+        await r.push(100)
+        before = len(asyncio.all_tasks())
+        ids = [await r.send(sell()) for _ in range(300)]
+        await r.push(1_000)
+        standing = [(await r.order(order_id)).status for order_id in ids]
+        assert standing.count(Status.SUBMITTED) == 300
+        assert len(asyncio.all_tasks()) == before
+
+
+async def test_a_stop_at_any_moment_loses_no_order(tmp_path: Path) -> None:
+    for moment_ms in (0, 50, 150, 250, 500, 2_500, 3_500):
+        path = tmp_path / str(moment_ms)
+        path.mkdir()
+        async with rig(path) as r:
+            ids = [await r.send(sell()) for _ in range(5)]
+            await r.push(moment_ms)
+        async with rig(path) as r:
+            for order_id in ids:
+                order = await r.until_closed(order_id)
+                assert order.status is Status.CONFIRMED
+                kinds = await r.kinds(order_id)
+                assert kinds.count("landed") == 1
+
+
+async def test_an_order_the_engine_cannot_get_on_with_is_parked_as_our_fault(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path, market=BrokenMarket) as r:
+        order = await r.until_closed(await r.send(sell()))
+    assert order.status is Status.FAILED
+    assert order.fault is not None
+    assert order.fault.blame == "house"
+
+
+async def test_orders_past_the_rate_wait_and_none_is_lost(tmp_path: Path) -> None:
+    limits = Limits(orders_per_minute=60)
+    async with rig(tmp_path, replace(INSTANT, slot_ms=Millis(50)), limits) as r:
+        ids = [await r.send(sell()) for _ in range(4)]
+        for order_id in ids:
+            await r.until_closed(order_id)
+        started = [(await r.times(order_id, "started"))[0] for order_id in ids]
+    assert all(0 <= one - 1_000 * n <= 100 for n, one in enumerate(started))
+
+
+async def test_backoff_is_what_was_set(tmp_path: Path) -> None:
+    limits = Limits(backoff=Backoff(Millis(10_000)))
+    profile = replace(CALM, reverted_ppm=1_000_000)
+    async with rig(tmp_path, profile, limits) as r:
+        order_id = await r.send(sell())
+        await r.until_closed(order_id)
+        told = await r.engine.history(order_id)
+    waits = [one.fact.wake_at - one.entry.at for one in told if one.entry.kind == "retry_scheduled"]
+    assert waits == [10_000, 20_000]

@@ -1,0 +1,1 @@
+"""Prove what an order is and how it may change."""

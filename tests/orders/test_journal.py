@@ -1,0 +1,188 @@
+"""Prove that a journal is gapless, chained, never goes back in time, and tells the order again."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from cambist.orders import event as fact
+from cambist.orders.journal import (
+    BrokenJournal,
+    Entry,
+    Told,
+    append,
+    entry_hash,
+    open_journal,
+    read_fact,
+    retell,
+)
+from cambist.orders.lifecycle import IllegalFact
+from cambist.orders.order import GENESIS, Status
+from cambist.values.moment import Moment
+from tests import lives
+from tests.strategies import intents, moments, order_ids
+
+LONG = (
+    *lives.path(Status.SUBMITTED),
+    fact.Seen(2_010),
+    fact.CancelRequested(),
+    fact.Lapsed((lives.witness(),)),
+    fact.RetryScheduled(lives.PASSING, 2, lives.START),
+    fact.Routed(lives.route()),
+    lives.signed(lives.attempt(2)),
+    fact.Sent(lives.PASSING),
+    fact.Landed(lives.fill(lives.attempt(2))),
+    fact.Finalized(2_500),
+)
+
+
+def life(*facts: fact.Fact, at: int = lives.START) -> tuple[Told, ...]:
+    first = lives.born(at=at)
+    return (first, *append(first.order, facts, Moment(at)))
+
+
+def entries() -> list[Entry]:
+    return [one.entry for one in life(*LONG)]
+
+
+HEAD = life(*LONG)[-1].order.head_hash
+
+
+def detected(lines: list[Entry], head: bytes = HEAD) -> bool:
+    """Whether a reader notices, who knows the head that stands in the order's row."""
+    try:
+        told = retell(lines)
+    except (BrokenJournal, IllegalFact, msgspec.DecodeError):
+        return True
+    return not told or told[-1].order.head_hash != head
+
+
+def test_lines_are_numbered_without_a_gap() -> None:
+    assert [one.seq for one in entries()] == list(range(1, len(LONG) + 2))
+
+
+@given(moments, st.lists(moments, min_size=1, max_size=len(LONG)))
+def test_time_never_goes_back_whatever_the_clock_says(first: int, later: list[int]) -> None:
+    told = [open_journal(lives.born().order.id, fact.Accepted(lives.intent()), Moment(first))]
+    for one, at in zip(LONG, later, strict=False):
+        told += append(told[-1].order, (one,), Moment(at))
+    times = [line.entry.at for line in told]
+    assert times == sorted(times)
+    assert [line.order.last_at for line in told] == times
+
+
+def test_each_hash_covers_the_one_before_it_and_its_own_line() -> None:
+    previous = GENESIS
+    for line in entries():
+        text = f"{line.order_id}\n{line.seq}\n{line.at}\n".encode()
+        assert line.hash == sha256(previous + text + line.payload).digest()
+        previous = line.hash
+    assert previous == HEAD
+
+
+def test_a_whole_journal_is_not_suspected() -> None:
+    assert not detected(entries())
+
+
+def test_what_is_told_again_equals_what_was() -> None:
+    told = life(*LONG)
+    assert retell([one.entry for one in told]) == told
+
+
+@given(intents, moments, order_ids)
+def test_any_order_is_told_again_as_it_was(intent: object, at: int, order_id: str) -> None:
+    told = open_journal(order_id, fact.Accepted(intent), Moment(at))  # type: ignore[arg-type]
+    assert retell([told.entry]) == (told,)
+
+
+def tampered(lines: list[Entry], dice: Random) -> list[Entry]:
+    """Change one field of one line."""
+    where = dice.randrange(len(lines))
+    line = lines[where]
+    name = dice.choice(["order_id", "seq", "at", "kind", "payload", "hash"])
+    old = getattr(line, name)
+    if isinstance(old, int):
+        new: object = old + dice.choice([-1, 1, 1_000])
+    elif isinstance(old, str):
+        new = dice.choice([old + "x", old[:-1], old.upper(), "cancelled"])
+    else:
+        spot = dice.randrange(len(old))
+        flipped = bytes([old[spot] ^ 1 << dice.randrange(8)])
+        new = old[:spot] + flipped + old[spot + 1 :]
+    return [*lines[:where], replace(line, **{name: new}), *lines[where + 1 :]]
+
+
+def dropped(lines: list[Entry], dice: Random) -> list[Entry]:
+    where = dice.randrange(len(lines))
+    return lines[:where] + lines[where + 1 :]
+
+
+def swapped(lines: list[Entry], dice: Random) -> list[Entry]:
+    one, two = dice.sample(range(len(lines)), 2)
+    lines[one], lines[two] = lines[two], lines[one]
+    return lines
+
+
+def inserted(lines: list[Entry], dice: Random) -> list[Entry]:
+    where = dice.randrange(len(lines) + 1)
+    return [*lines[:where], dice.choice(lines), *lines[where:]]
+
+
+def cut(lines: list[Entry], dice: Random) -> list[Entry]:
+    return lines[: dice.randrange(len(lines))]
+
+
+@pytest.mark.parametrize("spoil", [tampered, dropped, swapped, inserted, cut])
+def test_a_thousand_forgeries_are_all_detected(spoil: object) -> None:
+    lines = entries()
+    for seed in range(1_000):
+        forged = spoil(list(lines), Random(seed))  # type: ignore[operator]
+        assert forged == lines or detected(forged), seed
+
+
+def test_a_kind_that_is_not_its_payloads_is_detected() -> None:
+    lines = entries()
+    lines[1] = replace(lines[1], kind="cancelled")
+    with pytest.raises(BrokenJournal, match="entry 2"):
+        retell(lines)
+
+
+def test_a_payload_rewritten_with_its_own_hash_breaks_the_next_line() -> None:
+    lines = entries()
+    old = lines[3]
+    payload = old.payload.replace(b"Sig1", b"Sig9")
+    digest = entry_hash(lines[2].hash, old.order_id, old.seq, old.at, payload)
+    lines[3] = replace(old, payload=payload, hash=digest)
+    with pytest.raises(BrokenJournal, match="entry 5"):
+        retell(lines)
+
+
+def test_a_journal_begins_with_accepted() -> None:
+    payload = b'{"kind":"started"}'
+    digest = entry_hash(GENESIS, "id", 1, 5, payload)
+    line = Entry("id", 1, 5, "started", payload, digest)  # type: ignore[arg-type]
+    with pytest.raises(BrokenJournal, match="begins with accepted"):
+        retell([line])
+
+
+def test_a_second_acceptance_is_illegal() -> None:
+    order = lives.born().order
+    with pytest.raises(IllegalFact):
+        append(order, (fact.Accepted(lives.intent()),), lives.START)
+
+
+def test_an_illegal_fact_adds_no_line_not_even_the_legal_ones_before_it() -> None:
+    order = lives.born().order
+    with pytest.raises(IllegalFact):
+        append(order, (fact.Started(), fact.Started()), lives.START)
+    assert order.last_seq == 1
+
+
+def test_every_line_can_be_read_without_its_neighbours() -> None:
+    assert [read_fact(line.payload).kind for line in entries()] == [line.kind for line in entries()]

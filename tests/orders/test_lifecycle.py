@@ -1,0 +1,212 @@
+"""Prove the table: each move it has, none it has not, and no way out past a live attempt."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cambist.orders import event as fact
+from cambist.orders.journal import append, retell
+from cambist.orders.lifecycle import NOTES, TABLE, IllegalFact, diagram, evolve
+from cambist.orders.order import CLOSED, Order, Status
+from tests import lives
+from tests.strategies import FACTS, facts
+
+# Written out once more, so that whoever changes the table has to say so twice.
+MOVES = [
+    ("pending", "started", "routing"),
+    ("pending", "cancelled", "cancelled"),
+    ("pending", "expired", "expired"),
+    ("routing", "routed", "building"),
+    ("routing", "retry_scheduled", "routing"),
+    ("routing", "cancelled", "cancelled"),
+    ("routing", "expired", "expired"),
+    ("routing", "failed", "failed"),
+    ("building", "signed", "submitted"),
+    ("building", "retry_scheduled", "routing"),
+    ("building", "cancelled", "cancelled"),
+    ("building", "expired", "expired"),
+    ("building", "failed", "failed"),
+    ("submitted", "landed", "confirmed"),
+    ("submitted", "retry_scheduled", "routing"),
+    ("submitted", "cancelled", "cancelled"),
+    ("submitted", "expired", "expired"),
+    ("submitted", "failed", "failed"),
+]
+NOTED = {
+    "pending": {"amended", "cancel_requested"},
+    "routing": {"amended", "cancel_requested"},
+    "building": {"amended", "cancel_requested"},
+    "submitted": {"amended", "cancel_requested", "sent", "seen", "reverted", "lapsed"},
+    "confirmed": {"finalized", "rolled_back"},
+    "failed": set[str](),
+    "cancelled": set[str](),
+    "expired": set[str](),
+}
+LEAVES_SUBMITTED_AT_REST = {"retry_scheduled", "cancelled", "expired", "failed"}
+NEEDS_AN_ATTEMPT = {"landed", "sent", "seen", "reverted", "lapsed"}
+BY_NAME = {kind.__struct_config__.tag: drawn for kind, drawn in FACTS.items()}
+SPENT = fact.Lapsed((lives.witness(),))
+
+
+def at(status: str, kind: str) -> Order:
+    """Bring an order where the table would look this kind up; an attempt only where it must be."""
+    if status == "submitted" and kind in LEAVES_SUBMITTED_AT_REST:
+        return lives.standing(Status.SUBMITTED, SPENT)
+    return lives.standing(Status(status))
+
+
+def test_the_table_is_the_one_written_down() -> None:
+    table = {
+        (status.value, kind, to.value) for status, row in TABLE.items() for kind, to in row.items()
+    }
+    assert table == set(MOVES)
+    assert {status.value: set(kinds) for status, kinds in NOTES.items()} == NOTED
+
+
+def test_every_status_has_its_row() -> None:
+    assert set(TABLE) == set(NOTES) == set(Status)
+    assert {status for status, row in TABLE.items() if not row} == CLOSED
+
+
+@pytest.mark.parametrize(("status", "kind", "to"), MOVES)
+@settings(max_examples=10)
+@given(data=st.data())
+def test_the_move_is_made(data: st.DataObject, status: str, kind: str, to: str) -> None:
+    order = at(status, kind)
+    assert evolve(order, data.draw(BY_NAME[kind]), lives.START).status == to
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(status, kind) for status, kinds in NOTED.items() for kind in kinds]
+)
+@settings(max_examples=10)
+@given(data=st.data())
+def test_a_note_moves_no_status(data: st.DataObject, status: str, kind: str) -> None:
+    order = at(status, kind)
+    assert evolve(order, data.draw(BY_NAME[kind]), lives.START).status == status
+
+
+ILLEGAL = [
+    (status.value, kind)
+    for status in Status
+    for kind in BY_NAME
+    if (status.value, kind) not in {(where, what) for where, what, _ in MOVES}
+    and kind not in NOTED[status.value]
+]
+
+
+@pytest.mark.parametrize(("status", "kind"), ILLEGAL)
+@settings(max_examples=10)
+@given(data=st.data())
+def test_any_other_fact_is_illegal_and_changes_nothing(
+    data: st.DataObject, status: str, kind: str
+) -> None:
+    order = lives.standing(Status(status))
+    before = repr(order)
+    with pytest.raises(IllegalFact, match=kind):
+        append(order, (data.draw(BY_NAME[kind]),), lives.START)
+    assert repr(order) == before
+
+
+def test_the_pairs_not_in_the_table_are_all_tried() -> None:
+    legal = len(MOVES) + sum(map(len, NOTED.values()))
+    assert len(ILLEGAL) == len(Status) * len(BY_NAME) - legal
+
+
+@pytest.mark.parametrize("kind", sorted(LEAVES_SUBMITTED_AT_REST))
+@settings(max_examples=10)
+@given(data=st.data())
+def test_nothing_leaves_submitted_while_the_attempt_may_land(
+    data: st.DataObject, kind: str
+) -> None:
+    order = lives.standing(Status.SUBMITTED)
+    with pytest.raises(IllegalFact, match="in flight"):
+        evolve(order, data.draw(BY_NAME[kind]), lives.START)
+
+
+@pytest.mark.parametrize("kind", sorted(NEEDS_AN_ATTEMPT))
+@pytest.mark.parametrize("end", [SPENT, fact.Reverted(lives.STALE_PRICE, 5)])
+@settings(max_examples=10)
+@given(data=st.data())
+def test_nothing_is_told_of_an_attempt_that_is_spent(
+    data: st.DataObject, kind: str, end: fact.Fact
+) -> None:
+    order = lives.standing(Status.SUBMITTED, end)
+    with pytest.raises(IllegalFact, match="at rest"):
+        evolve(order, data.draw(BY_NAME[kind]), lives.START)
+
+
+@given(st.lists(facts, max_size=12))
+def test_no_sequence_of_facts_ends_an_order_twice_or_frees_a_live_attempt(
+    tried: list[fact.Fact],
+) -> None:
+    order, ends, signatures = lives.born().order, 0, 0
+    for one in tried:
+        try:
+            after = evolve(order, one, lives.START)
+        except IllegalFact:
+            continue
+        if order.in_flight is not None and after.status is not Status.SUBMITTED:
+            assert after.status is Status.CONFIRMED
+        signatures += isinstance(one, fact.Signed)
+        ends += after.is_closed and not order.is_closed
+        assert not (order.is_closed and not after.is_closed)
+        order = after
+    assert ends <= 1
+    assert order.attempts_made == 0 or signatures
+
+
+def test_the_fold_keeps_what_each_fact_says() -> None:
+    tried = lives.attempt()
+    order = lives.standing(Status.SUBMITTED, fact.Seen(77))
+    assert order.route == lives.route()
+    assert order.route_seq == 3
+    assert order.attempts_made == 1
+    assert order.attempt is not None
+    assert (order.attempt.signature, order.attempt.sighted_slot) == (tried.signature, 77)
+    assert order.attempt.sent_at == lives.START
+    landed = lives.standing(Status.CONFIRMED)
+    assert landed.fill == lives.fill(tried)
+    assert not landed.is_final
+    assert landed.rests_with_chain
+    final = lives.standing(Status.CONFIRMED, fact.Finalized(9))
+    assert final.is_final
+    assert not final.rests_with_chain
+
+
+def test_a_retry_forgets_the_route_and_keeps_the_setback() -> None:
+    again = fact.RetryScheduled(lives.PASSING, 2, lives.START)
+    order = lives.standing(Status.SUBMITTED, SPENT, again)
+    assert (order.route, order.route_seq, order.attempt) == (None, None, None)
+    assert (order.tries, order.attempts_made) == (2, 1)
+    assert order.setbacks == (fact.Setback(1, lives.PASSING, lives.attempt().signature),)
+    assert order.fault == lives.PASSING
+
+
+def test_an_amendment_changes_the_terms_and_never_the_intent() -> None:
+    terms = lives.Terms(slippage_bps=lives.Bps(7))
+    order = lives.standing(Status.ROUTING, fact.Amended(terms))
+    assert order.terms == terms
+    assert order.intent.terms == lives.Terms()
+
+
+def test_the_first_wish_to_cancel_is_the_one_that_counts() -> None:
+    order = lives.born().order
+    first = evolve(order, fact.CancelRequested(), lives.START)
+    second = evolve(first, fact.CancelRequested(), lives.Moment(lives.START + 5))
+    assert second.cancel_requested_at == lives.START
+
+
+def test_the_picture_has_every_arrow_of_the_table() -> None:
+    lines = set(map(str.strip, diagram().splitlines()))
+    assert {f"{one} --> {to} : {kind}" for one, kind, to in MOVES} <= lines
+    assert {f"{end} --> [*]" for end in CLOSED} <= lines
+    assert "[*] --> pending : accepted" in lines
+
+
+def test_a_life_told_again_is_the_life_that_was() -> None:
+    told = lives.born()
+    lines = (told, *append(told.order, lives.path(Status.CONFIRMED), lives.START))
+    assert retell([line.entry for line in lines]) == lines

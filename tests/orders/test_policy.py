@@ -1,0 +1,127 @@
+"""Prove by random walks that deciding never breaks the table, and ends an order at most once."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from cambist.faults import Code, fault
+from cambist.orders import event as fact
+from cambist.orders import steps
+from cambist.orders.attempt import Sighting, Witness
+from cambist.orders.decide import Policy, decide
+from cambist.orders.journal import append, retell
+from cambist.orders.order import Order, Status
+from cambist.orders.steps import (
+    Ask,
+    Begin,
+    Begun,
+    Build,
+    Built,
+    Faulted,
+    FindRoute,
+    Handed,
+    Outcome,
+    Rest,
+    RouteFound,
+    Send,
+    Withdraw,
+    Withdrawn,
+    next_step,
+)
+from cambist.values.moment import Moment
+from tests import lives
+
+faults = st.sampled_from([*Code]).map(fault)
+policies = st.sampled_from([Policy(lives.RULES), Policy(lives.PAIR_RULES)])
+sightings = st.builds(
+    Sighting,
+    st.sampled_from(["processed", "confirmed", "finalized"]),
+    st.integers(2_000, 2_400),
+    st.none() | faults,
+)
+witnesses = st.builds(
+    Witness,
+    st.sampled_from(["one", "two"]),
+    st.sampled_from([2_005, 2_400, 2_900]),
+    st.sampled_from([1_005, 1_151, 1_301]),
+    st.sampled_from([2_005, 2_400, 2_900]),
+    st.just(0),
+    st.booleans(),
+    st.none() | st.none() | sightings,
+)
+dead = st.just((lives.witness("one"), lives.witness("two")))
+testimonies = dead | st.lists(witnesses, max_size=3).map(tuple)
+
+
+def outcome(order: Order, now: Moment, draw: st.DataObject) -> Outcome:
+    """Draw what the world may answer to the step the order needs."""
+    step = next_step(order, now)
+    trouble = draw.draw(st.none() | faults)
+    if isinstance(step, FindRoute | Build) and trouble is not None:
+        return Faulted(trouble)
+    match step:
+        case Begin():
+            return Begun()
+        case FindRoute():
+            return RouteFound(lives.route())
+        case Build():
+            return Built(lives.attempt(order.attempts_made + 1, order.id))
+        case Send(attempt):
+            assert attempt is order.in_flight, "only what the order records is ever sent"
+            return Handed(trouble)
+        case Ask(attempt):
+            landed = draw.draw(st.none() | st.just(lives.fill(attempt)))
+            return steps.Testimony(draw.draw(testimonies), landed)
+        case Withdraw():
+            return Withdrawn()
+        case _:
+            assert isinstance(step, Rest)
+            return steps.Testimony(draw.draw(testimonies))
+
+
+@settings(max_examples=300)
+@given(st.data(), policies, st.none() | st.integers(0, 60_000))
+def test_no_life_breaks_the_table(
+    draw: st.DataObject, policy: Policy, deadline: int | None
+) -> None:
+    terms = lives.Terms(
+        deadline=None if deadline is None else Moment(lives.START + deadline),
+        tries_max=draw.draw(st.integers(1, 4)),
+    )
+    told = [lives.born(terms=terms)]
+    order, now, ends = told[0].order, lives.START, 0
+    for _ in range(draw.draw(st.integers(1, 30))):
+        now = Moment(now + draw.draw(st.sampled_from([0, 10, 1_000, 30_000])))
+        if draw.draw(st.integers(0, 9)) == 0 and not order.is_closed:
+            lines = append(order, (fact.CancelRequested(),), now)
+        else:
+            change = decide(order, outcome(order, now, draw), now, policy)
+            lines = append(order, change.facts, now)
+            assert (change.signed is not None) == any(
+                isinstance(one, fact.Signed) for one in change.facts
+            )
+            if lines:
+                order = replace(lines[-1].order, wake_at=change.wake_at)
+                lines = (*lines[:-1], replace(lines[-1], order=order))
+        for line in lines:
+            ends += line.fact.kind in ("landed", "failed", "cancelled", "expired")
+            live = [one for one in (line.order.attempt,) if one and one.state == "in_flight"]
+            assert len(live) <= 1
+            assert not live or line.order.status is Status.SUBMITTED
+        told += lines
+        order = lines[-1].order if lines else order
+        assert ends == order.is_closed
+        assert order.tries <= terms.tries_max
+    again = retell([line.entry for line in told])[-1].order
+    assert replace(again, wake_at=order.wake_at) == order
+
+
+@given(st.data(), st.sampled_from(Status))
+def test_the_same_question_has_the_same_answer(draw: st.DataObject, status: Status) -> None:
+    order = lives.standing(status)
+    answer = outcome(order, lives.START, draw)
+    assert decide(order, answer, lives.START, lives.POLICY) == decide(
+        order, answer, lives.START, lives.POLICY
+    )

@@ -1,0 +1,96 @@
+"""Prove what an order needs next, and that sending needs a record."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from cambist.orders import event as fact
+from cambist.orders.order import Order, Status
+from cambist.orders.steps import (
+    Ask,
+    Begin,
+    Build,
+    FindRoute,
+    Rest,
+    Send,
+    Step,
+    Withdraw,
+    next_step,
+)
+from cambist.orders.terms import Terms
+from cambist.values.amount import Raw
+from cambist.values.moment import Moment
+from tests import lives
+from tests.lives import START, standing
+
+UNSENT = (fact.Started(), fact.Routed(lives.route()), lives.signed(lives.attempt()))
+NOW = Moment(START + 1)
+LATE = Terms(deadline=NOW)
+
+
+def test_the_consequential_steps_are_exactly_one() -> None:
+    assert {kind for kind in Step.__subclasses__() if kind.consequential} == {Send}
+
+
+@pytest.mark.parametrize(
+    ("order", "step"),
+    [
+        (standing(Status.PENDING), Begin()),
+        (standing(Status.ROUTING), FindRoute()),
+        (standing(Status.BUILDING), Build(lives.route())),
+        (standing(Status.FAILED), Rest(None)),
+        (standing(Status.CANCELLED), Rest(None)),
+        (standing(Status.EXPIRED), Rest(None)),
+        (standing(Status.CONFIRMED, fact.Finalized(1)), Rest(None)),
+        (standing(Status.PENDING, fact.CancelRequested()), Withdraw()),
+        (standing(Status.ROUTING, terms=LATE), Withdraw()),
+        (standing(Status.SUBMITTED, fact.Lapsed(()), fact.CancelRequested()), Withdraw()),
+    ],
+)
+def test_an_order_needs(order: Order, step: Step) -> None:
+    assert next_step(order, NOW) == step
+
+
+def test_a_recorded_attempt_is_sent_and_a_sent_one_is_asked_about() -> None:
+    unsent = standing(Status.PENDING, *UNSENT)
+    assert unsent.attempt is not None
+    assert next_step(unsent, NOW) == Send(unsent.attempt)
+    assert isinstance(next_step(standing(Status.SUBMITTED), NOW), Ask)
+
+
+def test_a_landed_order_is_asked_about_until_it_is_final() -> None:
+    assert isinstance(next_step(standing(Status.CONFIRMED), NOW), Ask)
+
+
+@pytest.mark.parametrize("facts", [UNSENT, lives.path(Status.SUBMITTED)])
+def test_nothing_in_flight_is_withdrawn(facts: tuple[fact.Fact, ...]) -> None:
+    order = standing(Status.PENDING, *facts, fact.CancelRequested(), terms=LATE)
+    assert isinstance(next_step(order, NOW), Send | Ask)
+
+
+def test_a_retry_rests_until_its_instant() -> None:
+    again = replace(standing(Status.ROUTING), wake_at=Moment(NOW + 1))
+    assert next_step(again, NOW) == Rest(Moment(NOW + 1))
+    assert next_step(again, Moment(NOW + 1)) == FindRoute()
+    unwanted = replace(again, cancel_requested_at=NOW)
+    assert next_step(unwanted, NOW) == Withdraw()
+
+
+@given(st.integers(0, 9_999), st.integers(1, 2**64 - 1), st.integers(1, 2**64 - 1))
+def test_a_bound_is_never_looser_than_the_tolerance(bps: int, given_: int, taken: int) -> None:
+    terms = Terms(slippage_bps=lives.Bps(bps))
+    least = terms.bound("exact_in", Raw(given_), Raw(taken))
+    most = terms.bound("exact_out", Raw(given_), Raw(taken))
+    assert 0 <= least - Fraction(taken * (10_000 - bps), 10_000) < 1
+    assert 0 <= Fraction(given_ * (10_000 + bps), 10_000) - most < 1
+
+
+def test_the_amount_counts_the_side_that_is_exact() -> None:
+    exact_in, exact_out = lives.intent(), lives.intent(mode="exact_out")
+    assert exact_in.sized_token == lives.SOL
+    assert exact_out.sized_token == lives.USDC

@@ -1,0 +1,170 @@
+"""Hold the world to its file: durable before it is seen, whole or not at all, never back."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from cambist import faultpoints
+from cambist.clock import ManualClock
+from cambist.paper.ledger import Block, Ledger, LedgerLost, WrongSeed, executions
+from cambist.paper.mishaps import INSTANT
+from cambist.paper.world import HEIGHT_RESERVE_SLOTS, World
+from cambist.ports.failures import PortDown
+from cambist.values.moment import Height
+from cambist.values.token import SOL, USDC, Pair
+from tests.contracts.chain import ask, seen, sign
+from tests.paper.worlds import SEED, InProcess, running
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 400), st.booleans()), min_size=1, max_size=12))
+def test_heights_never_go_back_and_never_jump_by_downtime(moves: list[tuple[int, bool]]):
+    async def told(path: Path) -> list[tuple[int, int]]:
+        clock, heights, passed = ManualClock(), [], 0
+        for slots, downtime in moves:
+            if downtime:
+                await clock.push(slots * INSTANT.slot_ms)
+                continue
+            async with running(clock, path) as world:
+                heights.append((await world.tell(), passed))
+                await clock.push(slots * INSTANT.slot_ms)
+                passed += slots
+                heights.append((await world.tell(), passed))
+        return heights
+
+    with TemporaryDirectory() as home:
+        heights = asyncio.run(told(Path(home) / "chain.db"))
+    assert heights == sorted(heights)
+    for height, passed in heights:
+        assert height - heights[0][0] <= passed + HEIGHT_RESERVE_SLOTS * (len(moves) + 1)
+
+
+@pytest.mark.parametrize(("point", "executed"), [("before", False), ("after", True)])
+async def test_a_crash_around_a_commit_keeps_all_of_the_slot_or_nothing(
+    network: InProcess, point: str, executed: bool
+):
+    attempts = [await sign(network, f"order {n}") for n in range(3)]
+    for attempt in attempts:
+        await network.chain.send(attempt.transaction)
+    faultpoints.arm(f"chain.{point}_commit:1:raise")
+    await network.pass_slots(1)
+    faultpoints.arm(None)
+    assert isinstance(network.crashes.pop(), faultpoints.FaultInjected)
+    with pytest.raises(PortDown):
+        await network.chain.ask(attempts)
+    await network.restart()
+    assert (None not in seen(await ask(network, *attempts))) is executed
+    for attempt in attempts:
+        await network.chain.send(attempt.transaction)
+    await network.pass_slots(2)
+    assert None not in seen(await ask(network, *attempts))
+    assert len(executions(network.path)) == 3
+
+
+async def test_a_commit_on_its_own_thread_is_seen_when_it_is_durable(tmp_path: Path):
+    network = InProcess(tmp_path / "chain.db", inline=False)
+    await network.start()
+    attempt = await sign(network, "one")
+    await network.chain.send(attempt.transaction)
+    await network.pass_slots(1)
+    await network.world.caught_up()
+    assert seen(await ask(network, attempt)) == ["confirmed"]
+    await network.stop()
+    assert len(executions(network.path)) == 1
+
+
+async def test_a_ledger_of_another_seed_is_refused(tmp_path: Path):
+    async with running(ManualClock(), tmp_path / "chain.db"):
+        pass
+    with pytest.raises(WrongSeed, match="of the world of seed 7"):
+        World(ManualClock(), tmp_path / "chain.db", SEED + 1, inline=True).open()
+
+
+async def test_a_process_that_never_closed_its_file_has_kept_what_it_told(network: InProcess):
+    attempt = await sign(network, "one")
+    await network.chain.send(attempt.transaction)
+    await network.pass_slots(1)
+    told, fill = await ask(network, attempt), await network.chain.receipt(attempt.signature)
+    async with running(network.clock, network.path) as second:
+        after = await second.witnesses([(attempt.signature, attempt.blockhash)])
+        assert second.receipt(attempt.signature) == fill
+        assert after[0].sighting is not None
+        assert after[0].height >= told[0].height
+
+
+async def test_who_opened_a_ledger_first_may_write_no_more_once_another_did(network: InProcess):
+    async with running(network.clock, network.path) as second:
+        await network.pass_slots(1)
+        await second.tell()
+        with pytest.raises(PortDown):
+            await network.world.tell()
+        await network.clock.settle()
+        assert isinstance(network.crashes.pop(), LedgerLost)
+
+
+async def test_an_execution_too_old_to_be_remembered_is_read_from_the_ledger(
+    network: InProcess, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("cambist.paper.landed.EXECUTIONS_IN_MEMORY_MAX", 2)
+    attempts = []
+    for number in range(6):
+        attempts.append(await sign(network, f"order {number}"))
+        await network.chain.send(attempts[-1].transaction)
+        await network.pass_slots(1)
+    await network.pass_slots(9)
+    for _ in range(2):
+        assert set(seen(await ask(network, *attempts))) == {"finalized"}
+        for attempt in attempts:
+            await network.chain.send(attempt.transaction)
+        await network.pass_slots(2)
+        await network.restart()
+    assert len(executions(network.path)) == 6
+
+
+async def test_nobody_sees_a_slot_before_it_is_durable(
+    network: InProcess, monkeypatch: pytest.MonkeyPatch
+):
+    pair, wallet = Pair(SOL, USDC), network.signer.address
+    gate, commits = asyncio.Event(), network.world._commits
+    commit = commits.commit
+
+    async def commit_slowly(block: Block) -> None:
+        if block.executions:
+            await gate.wait()
+        await commit(block)
+
+    attempt = await sign(network, "one")
+    await network.chain.send(attempt.transaction)
+    monkeypatch.setattr(commits, "commit", commit_slowly)
+    venues = network.market.venues
+    before = [await network.market.pools(venue, pair, "tester") for venue in venues]
+    held = network.world.balance(wallet, USDC.mint)
+    await network.pass_slots(30)
+    witness = (await ask(network, attempt))[0]
+    assert witness.sighting is None
+    assert await network.chain.receipt(attempt.signature) is None
+    assert network.world.balance(wallet, USDC.mint) == held
+    for venue, pools in zip(venues, before, strict=True):
+        (pool,) = await network.market.pools(venue, pair, "tester")
+        assert replace(pool, slot=0) == replace(pools[0], slot=0)
+    gate.set()
+    await network.world.caught_up()
+    sighting = (await ask(network, attempt))[0].sighting
+    assert sighting is not None
+    assert sighting.slot > witness.height, "nothing lands at or below a height told as final"
+    assert network.world.balance(wallet, USDC.mint) > held
+
+
+def test_the_mark_never_falls(tmp_path: Path):
+    ledger = Ledger(tmp_path / "chain.db", SEED)
+    for mark in (5_000, 4_000, 12_000, 11_999):
+        ledger.write(Block(Height(mark)))
+    assert ledger.mark() == 12_000
+    ledger.close()

@@ -1,0 +1,1 @@
+"""Hold the choice of a route to the best price and a plain reason."""

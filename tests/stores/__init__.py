@@ -1,0 +1,1 @@
+"""Prove that what is written is kept."""

@@ -1,0 +1,126 @@
+"""Draw any value, fact and order of the house, for properties."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from cambist.faults import Code, Fault
+from cambist.orders import event as fact
+from cambist.orders.attempt import Attempt, Fill, Sighting, Witness
+from cambist.orders.intent import Intent
+from cambist.orders.terms import Terms
+from cambist.values import base58
+from cambist.values.amount import RAW_MAX, Raw
+from cambist.values.ids import LOCAL, Address, Signature, order_id
+from cambist.values.route import Absent, Leg, Quote, Route
+from cambist.values.token import Pair, Token
+
+BIG = 2**53 - 1
+
+raws = st.integers(1, RAW_MAX).map(Raw)
+some_raws = st.one_of(st.sampled_from([1, 2**53, 2**63 - 1, 2**63, RAW_MAX]).map(Raw), raws)
+bps = st.integers(0, 10_000)
+moments = st.integers(0, BIG)
+slots = st.integers(0, BIG)
+heights = st.integers(0, BIG)
+decimals = st.integers(0, 18)
+words = st.text(st.characters(codec="utf-8"), max_size=40)
+symbols = st.from_regex(r"[A-Z0-9]{1,16}", fullmatch=True)
+addresses = st.binary(min_size=32, max_size=32).map(base58.encode).map(Address)
+signatures = st.binary(min_size=64, max_size=64).map(base58.encode).map(Signature)
+order_ids = st.builds(order_id, st.integers(0, 2**48 - 1), st.integers(0, 2**74 - 1))
+
+faults = st.builds(Fault, st.sampled_from(Code), words, st.none() | words)
+tokens = st.builds(Token, symbols, addresses, decimals, st.booleans())
+pairs = st.builds(Pair, tokens, tokens)
+terms = st.builds(Terms, st.integers(1, 5_000), st.integers(1, 10), st.none() | moments)
+modes = st.sampled_from(["exact_in", "exact_out"])
+intents = st.builds(
+    Intent,
+    kind=st.just("market"),
+    principal=st.just(LOCAL),
+    pair=pairs,
+    mode=modes,
+    amount=some_raws,
+    terms=terms,
+    quoted=st.sampled_from(["pair", "buy", "sell"]),
+    client_order_id=st.none() | words,
+    wallet=st.none() | addresses,
+    user_id=st.none() | words,
+)
+quotes = st.builds(
+    Quote, words, addresses, some_raws, some_raws, some_raws, bps, st.integers(0, BIG), slots
+)
+legs = st.builds(Leg, words, addresses, addresses, addresses)
+absents = st.builds(Absent, words, words, words)
+
+
+def few(of: st.SearchStrategy) -> st.SearchStrategy:
+    """Draw tuples of at most three."""
+    return st.lists(of, max_size=3).map(tuple)
+
+
+routes = st.builds(
+    Route,
+    mode=modes,
+    legs=st.lists(legs, min_size=1, max_size=2).map(tuple),
+    amount_in=some_raws,
+    amount_out=some_raws,
+    bound=some_raws,
+    reason=words,
+    quotes=few(quotes),
+    absent=few(absents),
+)
+fills = st.builds(Fill, signatures, some_raws, some_raws, some_raws, slots)
+sightings = st.builds(
+    Sighting, st.sampled_from(["processed", "confirmed", "finalized"]), slots, st.none() | faults
+)
+witnesses = st.builds(
+    Witness,
+    words,
+    slots,
+    heights,
+    slots,
+    slots,
+    st.booleans(),
+    st.none() | sightings,
+)
+attempts = st.builds(
+    Attempt,
+    number=st.integers(1, 10),
+    signature=signatures,
+    blockhash=addresses,
+    last_valid_height=heights,
+    built_slot=slots,
+    transaction=st.binary(min_size=1, max_size=1_232),
+)
+setbacks = st.builds(fact.Setback, st.integers(1, 10), faults, st.none() | signatures)
+
+FACTS: dict[type[fact.Fact], st.SearchStrategy] = {
+    fact.Accepted: st.builds(fact.Accepted, intents),
+    fact.Amended: st.builds(fact.Amended, terms),
+    fact.CancelRequested: st.builds(fact.CancelRequested),
+    fact.Started: st.builds(fact.Started),
+    fact.Routed: st.builds(fact.Routed, routes),
+    fact.Signed: st.builds(
+        fact.Signed,
+        st.integers(1, 10),
+        signatures,
+        addresses,
+        heights,
+        slots,
+        st.binary(min_size=32, max_size=32).map(bytes.hex),
+    ),
+    fact.Sent: st.builds(fact.Sent, st.none() | faults),
+    fact.Seen: st.builds(fact.Seen, slots),
+    fact.Landed: st.builds(fact.Landed, fills),
+    fact.Reverted: st.builds(fact.Reverted, faults, slots),
+    fact.Lapsed: st.builds(fact.Lapsed, few(witnesses)),
+    fact.RetryScheduled: st.builds(fact.RetryScheduled, faults, st.integers(2, 10), moments),
+    fact.Cancelled: st.builds(fact.Cancelled),
+    fact.Expired: st.builds(fact.Expired),
+    fact.Failed: st.builds(fact.Failed, faults, few(setbacks)),
+    fact.Finalized: st.builds(fact.Finalized, slots),
+    fact.RolledBack: st.builds(fact.RolledBack, few(witnesses)),
+}
+facts = st.one_of(*FACTS.values())

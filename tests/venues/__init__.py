@@ -1,0 +1,1 @@
+"""Hold the pools to their quotes."""
