@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import httpx
 from msgspec.structs import replace
 
-from cambist.app import open_engine, server_settings
+from cambist.app import open_engine
 from cambist.config import Settings
 from cambist.engine.engine import Engine
 from cambist.server.app import App, build
@@ -17,7 +17,7 @@ from cambist.server.serve import Serving
 from cambist.server.settings import ServerSettings
 
 ORDER = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}
-DEFAULTS = server_settings(Settings())
+DEFAULTS = ServerSettings()
 WAIT_S = 20
 
 
