@@ -198,6 +198,23 @@ async def test_an_upgrade_in_chunks_keeps_its_body(tmp_path: Path) -> None:
         assert (await line.answer())[0] == 202
 
 
+async def test_a_client_that_waits_to_be_told_to_go_on_is_told(tmp_path: Path) -> None:
+    sent = post(b"Expect: 100-continue")
+    async with on_a_port(tmp_path) as (_, port), wire(port) as line, asyncio.timeout(WAIT_S):
+        await line.say(sent[: -len(BODY)])
+        assert await line.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        await line.say(BODY)
+        assert (await line.answer())[0] == 202
+
+
+async def test_an_answer_without_a_body_leaves_at_once(tmp_path: Path) -> None:
+    head = get().replace(b"GET", b"HEAD")
+    async with on_a_port(tmp_path) as (_, port), wire(port) as line, asyncio.timeout(WAIT_S):
+        for _ in range(2):
+            await line.say(head)
+            assert (await line.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+
+
 async def test_requests_sent_together_are_answered_in_order(tmp_path: Path) -> None:
     async with on_a_port(tmp_path) as (_, port), wire(port) as line:
         await line.say(post() + get(b"/nowhere") + post(b"Connection: Upgrade", b"Upgrade: h2c"))
