@@ -71,7 +71,9 @@ routes = st.builds(
     quotes=few(quotes),
     absent=few(absents),
 )
-fills = st.builds(Fill, signatures, some_raws, some_raws, some_raws, slots)
+flown = st.just(Signature("Sig1"))
+"""The signature of the first attempt of `tests.lives`: the one whose fate may be told."""
+fills = st.builds(Fill, flown, some_raws, some_raws, some_raws, slots)
 sightings = st.builds(
     Sighting, st.sampled_from(["processed", "confirmed", "finalized"]), slots, st.none() | faults
 )
@@ -105,7 +107,7 @@ FACTS: dict[type[fact.Fact], st.SearchStrategy] = {
     fact.Signed: st.builds(
         fact.Signed,
         st.integers(1, 10),
-        signatures,
+        flown | signatures,
         addresses,
         heights,
         slots,
@@ -114,8 +116,8 @@ FACTS: dict[type[fact.Fact], st.SearchStrategy] = {
     fact.Sent: st.builds(fact.Sent, st.none() | faults),
     fact.Seen: st.builds(fact.Seen, slots),
     fact.Landed: st.builds(fact.Landed, fills),
-    fact.Reverted: st.builds(fact.Reverted, faults, slots),
-    fact.Lapsed: st.builds(fact.Lapsed, few(witnesses)),
+    fact.Reverted: st.builds(fact.Reverted, flown, faults, slots),
+    fact.Lapsed: st.builds(fact.Lapsed, flown, few(witnesses)),
     fact.RetryScheduled: st.builds(fact.RetryScheduled, faults, st.integers(2, 10), moments),
     fact.Cancelled: st.builds(fact.Cancelled),
     fact.Expired: st.builds(fact.Expired),

@@ -57,6 +57,9 @@ class Storm:
             while self.kills < rounds and time.monotonic() < until:
                 await self._round()
             self._over = True
+            self._engine.kill()
+            await asyncio.to_thread(self._engine.start)
+            self.load.url = self._engine.url
             await self.load.settle_unsure(http)
             if not await self.load.until_closed(http, SETTLE_S_MAX):
                 raise TimeoutError("orders are still open")

@@ -165,7 +165,7 @@ class Moving:
 
     async def test_a_second_attempt_needs_the_first_one_dead(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
-        order = await shelf.commit(order, fact.Lapsed((lives.witness(),)))
+        order = await shelf.commit(order, fact.Lapsed(order.attempt.signature, (lives.witness(),)))
         order = await shelf.commit(order, fact.RetryScheduled(lives.PASSING, 2, lives.START))
         order = await shelf.commit(order, fact.Routed(lives.route()))
         second = lives.attempt(2, order.id)

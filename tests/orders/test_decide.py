@@ -20,6 +20,7 @@ from cambist.orders.steps import (
     RouteFound,
     Withdrawn,
 )
+from cambist.values.ids import Signature
 from cambist.values.moment import Millis, Moment
 from tests import lives
 from tests.lives import POLICY, START, standing, witness
@@ -27,6 +28,7 @@ from tests.lives import POLICY, START, standing, witness
 NOW = Moment(START + 60_000)
 UNSENT = (fact.Started(), fact.Routed(lives.route()), lives.signed(lives.attempt()))
 ASKED = fact.CancelRequested()
+SIGNATURE = lives.attempt().signature
 PAST = lives.Terms(deadline=NOW)
 BEFORE_SIGNING = [
     (Status.PENDING, Begun()),
@@ -49,7 +51,7 @@ def kinds(change: Change) -> list[str]:
 
 
 def heard(*witnesses: object, fill: object = None) -> steps.Testimony:
-    return steps.Testimony(witnesses, fill)  # type: ignore[arg-type]
+    return steps.Testimony(SIGNATURE, witnesses, fill)  # type: ignore[arg-type]
 
 
 def test_begun_is_started() -> None:
@@ -216,7 +218,7 @@ def test_a_revert_frees_the_order_at_finalized_only(why: Fault, then: str) -> No
         assert not told(order, heard(lives.seen(commitment, why))).facts
     change = told(order, heard(lives.seen("finalized", why)))
     assert kinds(change) == ["reverted", then]
-    assert change.facts[0] == fact.Reverted(why, 2_010)
+    assert change.facts[0] == fact.Reverted(SIGNATURE, why, 2_010)
 
 
 def test_the_firmest_of_the_witnesses_is_heard() -> None:
@@ -228,7 +230,7 @@ def test_a_lapse_keeps_its_evidence_and_uses_a_try_up() -> None:
     change = told(standing(Status.SUBMITTED), heard(witness()))
     at = Moment(NOW + 1_000)
     again = fact.RetryScheduled(fault(Code.ATTEMPT_LAPSED), 2, at)
-    assert change == Change((fact.Lapsed((witness(),)), again), at)
+    assert change == Change((fact.Lapsed(SIGNATURE, (witness(),)), again), at)
     last = replace(standing(Status.SUBMITTED), tries=3)
     assert kinds(told(last, heard(witness()))) == ["lapsed", "failed"]
 
@@ -263,9 +265,22 @@ def test_a_landing_that_is_gone_raises_the_alarm() -> None:
         standing(Status.CANCELLED),
         standing(Status.EXPIRED),
         standing(Status.CONFIRMED, fact.Finalized(3)),
-        standing(Status.SUBMITTED, fact.Lapsed((witness(),))),
+        standing(Status.SUBMITTED, fact.Lapsed(SIGNATURE, (witness(),))),
     ],
     ids=lambda order: order.status.value,
 )
 def test_a_testimony_about_no_live_attempt_changes_nothing(order: Order, said: object) -> None:
     assert not told(order, heard(said, fill=lives.fill(lives.attempt()))).facts
+
+
+@pytest.mark.parametrize(
+    "said",
+    [witness(), lives.seen("finalized"), lives.seen("finalized", lives.PASSING)],
+    ids=["dead", "landed", "reverted"],
+)
+def test_what_is_said_of_an_earlier_attempt_moves_nothing(said: object) -> None:
+    earlier = Signature("the one before")
+    fill = replace(lives.fill(lives.attempt()), signature=earlier)
+    note = steps.Testimony(earlier, (said,), fill)  # type: ignore[arg-type]
+    assert told(standing(Status.SUBMITTED), note) == Change((), standing(Status.SUBMITTED).wake_at)
+    assert not told(standing(Status.CONFIRMED), note).facts

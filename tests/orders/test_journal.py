@@ -32,7 +32,7 @@ LONG = (
     *lives.path(Status.SUBMITTED),
     fact.Seen(2_010),
     fact.CancelRequested(),
-    fact.Lapsed((lives.witness(),)),
+    fact.Lapsed(lives.attempt().signature, (lives.witness(),)),
     fact.RetryScheduled(lives.PASSING, 2, lives.START),
     fact.Routed(lives.route()),
     lives.signed(lives.attempt(2)),

@@ -47,7 +47,8 @@ NOTED = {
 LEAVES_SUBMITTED_AT_REST = {"retry_scheduled", "cancelled", "expired", "failed"}
 NEEDS_AN_ATTEMPT = {"landed", "sent", "seen", "reverted", "lapsed"}
 BY_NAME = {kind.__struct_config__.tag: drawn for kind, drawn in FACTS.items()}
-SPENT = fact.Lapsed((lives.witness(),))
+SPENT = fact.Lapsed(lives.attempt().signature, (lives.witness(),))
+REVERTED = fact.Reverted(lives.attempt().signature, lives.STALE_PRICE, 5)
 
 
 def at(status: str, kind: str) -> Order:
@@ -127,7 +128,7 @@ def test_nothing_leaves_submitted_while_the_attempt_may_land(
 
 
 @pytest.mark.parametrize("kind", sorted(NEEDS_AN_ATTEMPT))
-@pytest.mark.parametrize("end", [SPENT, fact.Reverted(lives.STALE_PRICE, 5)])
+@pytest.mark.parametrize("end", [SPENT, REVERTED])
 @settings(max_examples=10)
 @given(data=st.data())
 def test_nothing_is_told_of_an_attempt_that_is_spent(
@@ -210,3 +211,15 @@ def test_a_life_told_again_is_the_life_that_was() -> None:
     told = lives.born()
     lines = (told, *append(told.order, lives.path(Status.CONFIRMED), lives.START))
     assert retell([line.entry for line in lines]) == lines
+
+
+def test_no_fate_is_told_of_a_transaction_that_is_not_the_one_in_flight() -> None:
+    order = lives.standing(Status.SUBMITTED)
+    other = lives.attempt(2).signature
+    for one in (
+        fact.Landed(lives.fill(lives.attempt(2))),
+        fact.Reverted(other, lives.STALE_PRICE, 5),
+        fact.Lapsed(other, (lives.witness(),)),
+    ):
+        with pytest.raises(IllegalFact, match="another transaction"):
+            evolve(order, one, lives.START)

@@ -73,12 +73,12 @@ def outcome(order: Order, now: Moment, draw: st.DataObject) -> Outcome:
             return Handed(trouble)
         case Ask(attempt):
             landed = draw.draw(st.none() | st.just(lives.fill(attempt)))
-            return steps.Testimony(draw.draw(testimonies), landed)
+            return steps.Testimony(attempt.signature, draw.draw(testimonies), landed)
         case Withdraw():
             return Withdrawn()
         case _:
             assert isinstance(step, Rest)
-            return steps.Testimony(draw.draw(testimonies))
+            return steps.Testimony(lives.attempt().signature, draw.draw(testimonies))
 
 
 @settings(max_examples=300)

@@ -49,7 +49,12 @@ def test_the_consequential_steps_are_exactly_one() -> None:
         (standing(Status.CONFIRMED, fact.Finalized(1)), Rest(None)),
         (standing(Status.PENDING, fact.CancelRequested()), Withdraw()),
         (standing(Status.ROUTING, terms=LATE), Withdraw()),
-        (standing(Status.SUBMITTED, fact.Lapsed(()), fact.CancelRequested()), Withdraw()),
+        (
+            standing(
+                Status.SUBMITTED, fact.Lapsed(lives.attempt().signature, ()), fact.CancelRequested()
+            ),
+            Withdraw(),
+        ),
     ],
 )
 def test_an_order_needs(order: Order, step: Step) -> None:

@@ -97,7 +97,7 @@ def _ending(order: Order) -> fact.Fact:
 def _hear(order: Order, heard: Testimony, now: Moment, policy: Policy) -> Change:
     """Judge the attempt by what the witnesses say; silence and doubt change nothing."""
     attempt = order.attempt
-    if attempt is None or (order.is_closed and order.is_final):
+    if attempt is None or attempt.signature != heard.signature or order.is_final:
         return Change((), order.wake_at)
     sighting = _firmest(heard)
     if order.status is Status.CONFIRMED:
@@ -108,7 +108,7 @@ def _hear(order: Order, heard: Testimony, now: Moment, policy: Policy) -> Change
         evidence = proof_of_death(attempt, heard.witnesses, policy.rules)
         if evidence is None:
             return Change((), now)
-        lapsed = fact.Lapsed(evidence)
+        lapsed = fact.Lapsed(attempt.signature, evidence)
         return _set_back(order, (lapsed,), fault(Code.ATTEMPT_LAPSED), now, policy)
     return _hear_sighting(order, heard, sighting, now, policy)
 
@@ -118,7 +118,7 @@ def _hear_sighting(
 ) -> Change:
     final = sighting.commitment == "finalized"
     if sighting.fault is not None and final:
-        reverted = fact.Reverted(sighting.fault, sighting.slot)
+        reverted = fact.Reverted(heard.signature, sighting.fault, sighting.slot)
         return _set_back(order, (reverted,), sighting.fault, now, policy)
     if sighting.fault is None and heard.fill is not None and sighting.commitment != "processed":
         landed = fact.Landed(heard.fill)

@@ -90,6 +90,7 @@ class Landed(Fact, frozen=True, tag="landed"):
 class Reverted(Fact, frozen=True, tag="reverted"):
     """The transaction executed with an error, finally: no tokens moved, it can never land."""
 
+    signature: Signature
     fault: Fault
     slot: Slot
 
@@ -97,6 +98,7 @@ class Reverted(Fact, frozen=True, tag="reverted"):
 class Lapsed(Fact, frozen=True, tag="lapsed"):
     """The transaction can never land any more; the witnesses that prove it are kept."""
 
+    signature: Signature
     evidence: tuple[Witness, ...]
 
 

@@ -105,7 +105,17 @@ def evolve(order: Order, one: fact.Fact, at: Moment) -> Order:
     flying = order.in_flight is not None
     if (flying and kind in _NEEDS_NONE) or (not flying and kind in _NEEDS_ATTEMPT):
         raise IllegalFact(f"{order.status}, attempt {'in flight' if flying else 'at rest'},", kind)
+    if isinstance(one, fact.Landed | fact.Reverted | fact.Lapsed) and not _is_of(
+        one, order.attempt
+    ):
+        raise IllegalFact(f"{order.status} by another transaction", kind)
     return _FOLD[type(one)](order, one, status, at)
+
+
+def _is_of(one: fact.Landed | fact.Reverted | fact.Lapsed, attempt: Attempt | None) -> bool:
+    """Whether the fate of a transaction is told of the one that is in flight."""
+    told = one.fill.signature if isinstance(one, fact.Landed) else one.signature
+    return attempt is not None and attempt.signature == told
 
 
 def _move(order: Order, _one: fact.Fact, status: Status, _at: Moment) -> Order:

@@ -9,6 +9,7 @@ import msgspec
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, Fill, Witness
 from cambist.orders.order import Order, Status
+from cambist.values.ids import Signature
 from cambist.values.moment import Moment
 from cambist.values.route import Route
 
@@ -79,8 +80,12 @@ class Handed(msgspec.Struct, frozen=True):
 
 
 class Testimony(msgspec.Struct, frozen=True):
-    """What the chain's witnesses say of the attempt, and the fill if it landed."""
+    """What the chain's witnesses say of one attempt, and the fill if it landed.
 
+    It names the attempt's signature: said of an earlier attempt, it proves nothing of this one.
+    """
+
+    signature: Signature
     witnesses: tuple[Witness, ...]
     fill: Fill | None = None
 

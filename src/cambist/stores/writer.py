@@ -70,5 +70,8 @@ class Writer(Generic[T, R]):
                     self._loop.call_soon_threadsafe(self._report, batch, results)
 
     def _report(self, batch: Sequence[Waiting[T, R]], results: Results[R]) -> None:
-        self._done([waiting.item for waiting in batch], results)
-        answer(batch, results)
+        try:
+            self._done([waiting.item for waiting in batch], results)
+        finally:
+            # Whatever a listener did, the batch is durable and its senders must be told.
+            answer(batch, results)

@@ -10,21 +10,25 @@ ALPHABET: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 ADDRESS_BYTES: Final = 32
 _ADDRESS_TEXT_MAX: Final = 44
 _DIGIT: Final = {letter: value for value, letter in enumerate(ALPHABET)}
-_CHUNK_DIGITS: Final = 10
-_CHUNK: Final = 58**_CHUNK_DIGITS
+_PAIR: Final = 58**2
+_CHUNK_PAIRS: Final = 5
+_CHUNK: Final = _PAIR**_CHUNK_PAIRS
+_PAIRS: Final = [high + low for high in ALPHABET for low in ALPHABET]
 
 
 def encode(data: bytes) -> str:
     """Write bytes as base58; each leading zero byte becomes a `1`."""
     number = int.from_bytes(data, "big")
-    digits: list[str] = []
+    pairs: list[str] = []
     while number:
+        # One division of the long number for ten digits; the short rest is cheap to split.
         number, chunk = divmod(number, _CHUNK)
-        for _ in range(_CHUNK_DIGITS):
-            chunk, digit = divmod(chunk, 58)
-            digits.append(ALPHABET[digit])
+        for _ in range(_CHUNK_PAIRS):
+            chunk, pair = divmod(chunk, _PAIR)
+            pairs.append(_PAIRS[pair])
     zeros = len(data) - len(data.lstrip(b"\0"))
-    return "1" * zeros + "".join(reversed(digits)).lstrip("1")
+    pairs.reverse()
+    return "1" * zeros + "".join(pairs).lstrip("1")
 
 
 def decode(text: str) -> bytes | None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
+import structlog
 from msgspec.structs import replace
 
 from cambist.orders.decide import Change
@@ -21,11 +23,24 @@ from cambist.orders.order import Order, Status
 from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
 from cambist.ports.store import Birth, Census, Keyed, News, OrderQuery
 from cambist.stores import records
+from cambist.stores.sqlite.many import SQL
 from cambist.stores.sqlite.readers import Readers
-from cambist.stores.sqlite.writes import SQL, Add, BatchWriter, Cancel, Move, Write, Written, load
+from cambist.stores.sqlite.writes import (
+    Add,
+    BatchWriter,
+    Cancel,
+    Count,
+    Counted,
+    Move,
+    Write,
+    Written,
+    load,
+)
 from cambist.stores.writer import Writer
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
+
+log = structlog.get_logger("cambist.store")
 
 WARM_ORDERS_MAX: Final = 20_000
 LEASED: Final = Moment(2**53 - 1)
@@ -52,13 +67,12 @@ class SqliteStore:
     async def open(self) -> None:
         """Count what is there and begin to write."""
         self._batches.void_leases(LEASED)
-        await self._recount()
         self._writer.start()
+        await self._recount()
 
     async def _recount(self) -> None:
-        rows = await self._readers.run(_census)
-        self._counts = {(Principal(who), Status(status)): count for who, status, count in rows}
-        self._miscounted = False
+        """Count anew, in the writer's own order: no write is counted twice, and none left out."""
+        await self._writer.lanes.settle(Count())
 
     async def close(self) -> None:
         """Write what waits, then close the file."""
@@ -104,6 +118,8 @@ class SqliteStore:
         for write, result in zip(batch, results, strict=True):
             if isinstance(result, BaseException):
                 self._forget(write, result)
+            elif isinstance(result, Counted):
+                self._keep_counts(result)
             elif isinstance(write, Move):
                 self._keep(write.after, write.before.status)
                 news += result
@@ -113,6 +129,10 @@ class SqliteStore:
                 news += result
         if news:
             self._news(news)
+
+    def _keep_counts(self, counted: Counted) -> None:
+        self._counts = {(Principal(who), Status(name)): many for who, name, many in counted.rows}
+        self._miscounted = False
 
     def _keep(self, order: Order, before: Status | None) -> None:
         principal = order.intent.principal
@@ -135,8 +155,9 @@ class SqliteStore:
             self._warm.pop(write.before.id, None)
         elif isinstance(write, Cancel):
             self._warm.pop(write.order_id, None)
-        if isinstance(error, StaleClaim) and error.fresh is not None:
-            self._warm[error.fresh.id] = error.fresh
+        fresh = error.fresh if isinstance(error, StaleClaim) else None
+        if fresh is not None and fresh.wake_at is not None:
+            self._warm[fresh.id] = fresh
 
     # ------------------------------------------------------------------------------ claims
 
@@ -165,7 +186,7 @@ class SqliteStore:
             # Due orders that are being moved stand first, so one page may hold none to take.
             rows = await self._readers.run(_due, (now, limit, passed))
             for order in rows:
-                if order.id in self._claimed or len(taken) == limit:
+                if order is None or order.id in self._claimed or len(taken) == limit:
                     continue
                 self._claimed.add(order.id)
                 current = self._warm.get(order.id, order)
@@ -204,7 +225,10 @@ class SqliteStore:
         return Census(counts, await self._readers.run(_delayed, (now, principal)))
 
     async def backlog(self) -> int:
-        """Return how many orders are open."""
+        """Return how many orders are open, as far as is known while the store is down."""
+        if self._miscounted:
+            with suppress(PortDown):
+                await self._recount()
         return sum(count for (_, status), count in self._counts.items() if status in _OPEN)
 
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
@@ -238,16 +262,21 @@ def _ping(db: sqlite3.Connection, _: None = None) -> None:
     db.execute("SELECT 1 FROM engine_orders LIMIT 1").fetchone()
 
 
-def _census(db: sqlite3.Connection, _: None = None) -> list[tuple[str, str, int]]:
-    return db.execute(SQL["census"]).fetchall()
-
-
 def _delayed(db: sqlite3.Connection, key: tuple[Moment, Principal]) -> int:
     return int(db.execute(SQL["delayed"], key).fetchone()[0])
 
 
-def _due(db: sqlite3.Connection, key: tuple[Moment, int, int]) -> tuple[Order, ...]:
-    return tuple(records.read_order(row) for row in db.execute(SQL["orders_due"], key))
+def _due(db: sqlite3.Connection, key: tuple[Moment, int, int]) -> tuple[Order | None, ...]:
+    return tuple(_read_or_report(row) for row in db.execute(SQL["orders_due"], key))
+
+
+def _read_or_report(row: records.Row) -> Order | None:
+    """Read a row; one that no order can have must not hold all others up."""
+    try:
+        return records.read_order(row)
+    except records.CorruptRow as error:
+        log.critical("corrupt_row", order_id=row[0], error=str(error))
+        return None
 
 
 def _keyed(db: sqlite3.Connection, key: tuple[str, str]) -> Keyed | None:

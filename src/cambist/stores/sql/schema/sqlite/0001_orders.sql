@@ -77,6 +77,7 @@ SELECT
     json_extract(b.payload, '$.intent')                       AS intent,
     json_extract(b.payload, '$.intent.mode')                  AS mode,
     json_extract(b.payload, '$.intent.amount')                AS amount,
+    coalesce(json_extract(b.payload, '$.intent.quoted'), 'pair') AS quoted,
     json_extract(b.payload, '$.intent.pair.token_in.decimals')  AS in_decimals,
     json_extract(b.payload, '$.intent.pair.token_out.decimals') AS out_decimals,
     json_extract(r.payload, '$.route')                        AS route
@@ -93,7 +94,8 @@ SELECT
              CASE mode WHEN 'exact_in' THEN amount END)   AS in_raw,
     coalesce(fill_out, json_extract(route, '$.amount_out'),
              CASE mode WHEN 'exact_out' THEN amount END)  AS out_raw,
-    CASE mode WHEN 'exact_in' THEN json_extract(route, '$.bound') ELSE amount END AS min_raw
+    CASE mode WHEN 'exact_in' THEN json_extract(route, '$.bound') ELSE amount END AS min_raw,
+    CASE mode WHEN 'exact_in' THEN in_decimals ELSE out_decimals END               AS decimals
 FROM raw_orders;
 
 -- Whole tokens from raw units, exactly: pad with zeros, put the point, drop what trails.
@@ -102,8 +104,27 @@ SELECT
     *,
     replace(printf('%*s', in_decimals + 1, in_raw), ' ', '0')   AS in_digits,
     replace(printf('%*s', out_decimals + 1, out_raw), ' ', '0') AS out_digits,
-    replace(printf('%*s', out_decimals + 1, min_raw), ' ', '0') AS min_digits
+    replace(printf('%*s', out_decimals + 1, min_raw), ' ', '0') AS min_digits,
+    replace(printf('%*s', decimals + 1, amount), ' ', '0')      AS digits
 FROM sized_orders;
+
+-- Prices are for reading, so they may be floats: no engine of ours reads them back. They are
+-- tokens out per token in, or turned round for a buyer of a symbol, who reads price per symbol.
+CREATE VIEW quoted_orders AS
+SELECT
+    o.*,
+    (SELECT max(CAST(json_extract(q.value, '$.amount_out') AS REAL)
+                / json_extract(q.value, '$.amount_in')) * scale
+     FROM json_each(o.route, '$.quotes') AS q
+     WHERE json_extract(q.value, '$.venue') = 'raydium')  AS raydium_rate,
+    (SELECT max(CAST(json_extract(q.value, '$.amount_out') AS REAL)
+                / json_extract(q.value, '$.amount_in')) * scale
+     FROM json_each(o.route, '$.quotes') AS q
+     WHERE json_extract(q.value, '$.venue') = 'meteora')  AS meteora_rate,
+    CAST(fill_out AS REAL) / fill_in * scale              AS fill_rate,
+    coalesce(json_extract(state, '$.terms.slippage_bps'),
+             json_extract(intent, '$.terms.slippage_bps'), 50) / 100.0 AS slippage
+FROM (SELECT *, CAST('1e' || (in_decimals - out_decimals) AS REAL) AS scale FROM whole_orders) AS o;
 
 CREATE VIEW orders AS
 SELECT
@@ -127,17 +148,30 @@ SELECT
         rtrim(rtrim(substr(min_digits, 1, length(min_digits) - out_decimals) || '.'
                     || substr(min_digits, length(min_digits) - out_decimals + 1), '0'), '.')
     END                                             AS min_amount_out,
+    rtrim(rtrim(substr(digits, 1, length(digits) - decimals) || '.'
+                || substr(digits, length(digits) - decimals + 1), '0'), '.') AS amount,
     json_extract(route, '$.legs[0].venue')          AS chosen_dex,
     route                                           AS route_meta,
+    json_object('dex', json_extract(route, '$.legs[0].venue'),
+                'price', CASE quoted WHEN 'buy' THEN 1 / fill_rate ELSE fill_rate END,
+                'txHash', signature, 'slippage', slippage) AS metadata,
+    CASE quoted WHEN 'buy' THEN 1 / raydium_rate ELSE raydium_rate END AS raydium_price,
+    CASE quoted WHEN 'buy' THEN 1 / meteora_rate ELSE meteora_rate END AS meteora_price,
+    CASE quoted WHEN 'buy' THEN 1 / fill_rate ELSE fill_rate END       AS executed_price,
+    slippage,
     json_extract(state, '$.tries') - 1              AS retries,
+    json_extract(state, '$.tries') - 1              AS retry_count,
     coalesce(json_extract(state, '$.terms.tries_max'),
              json_extract(intent, '$.terms.tries_max'), 3) AS max_retries,
     status,
     signature                                       AS tx_hash,
+    json_extract(state, '$.fault.message')          AS error,
     json_extract(state, '$.fault.message')          AS error_message,
     strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at,
-    strftime('%Y-%m-%dT%H:%M:%fZ', last_at / 1000.0, 'unixepoch')    AS updated_at
-FROM whole_orders;
+    strftime('%Y-%m-%dT%H:%M:%fZ', last_at / 1000.0, 'unixepoch')    AS updated_at,
+    (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', l.at / 1000.0, 'unixepoch')
+     FROM journal AS l WHERE l.order_id = id AND l.kind = 'landed')  AS confirmed_at
+FROM quoted_orders;
 
 CREATE VIEW order_events AS
 SELECT

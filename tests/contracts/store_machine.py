@@ -1,0 +1,181 @@
+"""Walk a store and a model of it side by side, rule by rule, and compare all they can tell."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from msgspec.structs import replace
+
+from cambist.orders import event as fact
+from cambist.orders.journal import retell
+from cambist.orders.order import Order, Status
+from cambist.ports.failures import KeyTaken, StaleClaim
+from cambist.values.ids import LOCAL, OrderId
+from cambist.values.moment import Moment
+from tests import lives
+from tests.contracts.shelf import Opening, Shelf, at_once, change, folded
+
+NOW = lives.START
+OPEN = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
+
+
+def next_facts(order: Order) -> list[fact.Fact]:
+    """List what may become true of an order now."""
+    tried = order.in_flight
+    again = fact.RetryScheduled(lives.PASSING, order.tries + 1, NOW)
+    if order.status is Status.PENDING:
+        return [fact.Started(), fact.Expired()]
+    if order.status is Status.ROUTING:
+        return [fact.Routed(lives.route()), again, fact.Failed(lives.LASTING)]
+    if order.status is Status.BUILDING:
+        fresh = lives.attempt(order.attempts_made + 1, order.id)
+        return [lives.signed(fresh), again, fact.Cancelled()]
+    if order.status is Status.CONFIRMED:
+        return [] if order.is_final else [fact.Finalized(2_100)]
+    if order.status is not Status.SUBMITTED:
+        return []
+    if tried is None:
+        return [again, fact.Failed(lives.LASTING)]
+    return [
+        fact.Sent(),
+        fact.Seen(2_010),
+        fact.Landed(lives.fill(tried)),
+        fact.Lapsed((lives.witness(),)),
+    ]
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """The model is a dict of orders as last committed, and a set of claims."""
+
+    orders = Bundle("orders")
+
+    def open_at(self) -> Opening:
+        """Return how to open an empty store; a subclass says."""
+        raise NotImplementedError
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.model: dict[OrderId, Order] = {}
+        self.keys: dict[str, OrderId] = {}
+        self.claims: dict[OrderId, Order] = {}
+        self.shelf = Shelf(self.open_at())
+        self.run(self.shelf.__aenter__())
+
+    def run(self, waiting: Any) -> Any:
+        return self.runner.run(waiting)
+
+    def teardown(self) -> None:
+        self.run(self.shelf.__aexit__())
+        self.runner.close()
+
+    @rule(target=orders, key=st.none() | st.sampled_from("abc"))
+    def add(self, key: str | None) -> OrderId:
+        birth = self.shelf.birth(key)
+        (refusal,) = self.run(at_once(self.shelf.store.add(birth)))
+        if key is not None and key in self.keys:
+            assert isinstance(refusal, KeyTaken)
+            assert refusal.existing.order_id == self.keys[key]
+            return self.keys[key]
+        assert refusal is None
+        order = birth.told.order
+        self.model[order.id] = order
+        if key is not None:
+            self.keys[key] = order.id
+        return order.id
+
+    @rule(order_id=orders)
+    def claim(self, order_id: OrderId) -> None:
+        got = self.run(self.shelf.store.claim(order_id))
+        known = self.model[order_id]
+        if order_id in self.claims or known.wake_at is None:
+            assert got is None
+        else:
+            assert got is not None
+            self.agree(got, known)
+            self.claims[order_id] = got
+
+    @rule(limit=st.integers(1, 3))
+    def claim_due(self, limit: int) -> None:
+        due = {one.id for one in self.model.values() if one.wake_at is not None}
+        free = due - self.claims.keys()
+        got = self.run(self.shelf.store.claim_due(Moment(NOW + 1), limit))
+        assert len(got) <= limit
+        for one in got:
+            assert one.id in free
+            self.agree(one, self.model[one.id])
+            self.claims[one.id] = one
+        resting = {one for one in free if self.model[one].rests_with_chain}
+        assert len(got) >= min(limit, len(free - resting))
+
+    @rule(order_id=orders, data=st.data())
+    def commit(self, order_id: OrderId, data: st.DataObject) -> None:
+        held = self.claims.get(order_id)
+        choices = [] if held is None else next_facts(held)
+        if held is None or not choices:
+            return
+        one = data.draw(st.sampled_from(choices))
+        tried = lives.attempt(held.attempts_made + 1, order_id)
+        known = self.model[order_id]
+        writing = self.shelf.store.commit(held, change(one, tried), NOW)
+        (after,) = self.run(at_once(writing))
+        if held.version != known.version:
+            assert isinstance(after, StaleClaim)
+            assert after.fresh is not None
+            self.agree(after.fresh, known)
+            self.claims[order_id] = after.fresh
+        else:
+            self.model[order_id] = self.claims[order_id] = after
+
+    @rule(order_id=orders)
+    def release(self, order_id: OrderId) -> None:
+        held = self.claims.pop(order_id, None)
+        if held is not None:
+            self.run(self.shelf.store.release(held))
+
+    @rule(order_id=orders)
+    def note_cancel(self, order_id: OrderId) -> None:
+        known = self.model[order_id]
+        noted = self.run(self.shelf.store.note_cancel(order_id, NOW))
+        if known.is_closed or known.cancel_requested_at is not None:
+            self.agree(noted, known)
+        else:
+            assert noted.cancel_requested_at == NOW
+            assert noted.version > known.version
+        self.model[order_id] = noted
+
+    @rule()
+    def reopen(self) -> None:
+        self.run(self.shelf.reopen())
+        self.claims.clear()
+        for order_id in self.model:
+            kept = self.run(self.shelf.store.get(order_id))
+            self.agree(kept, self.model[order_id])
+            self.model[order_id] = kept
+
+    @rule(order_id=orders)
+    def read(self, order_id: OrderId) -> None:
+        known = self.model[order_id]
+        self.agree(self.run(self.shelf.store.get(order_id)), known)
+        journal = self.run(self.shelf.journal(known))
+        again = retell(journal)[-1].order
+        assert folded(again) == folded(known)
+        told = [one.entry for one in self.shelf.told if one.order.id == order_id]
+        assert tuple(told) == journal
+
+    @invariant()
+    def counts_agree(self) -> None:
+        census = self.run(self.shelf.store.census(LOCAL, NOW))
+        standing = [one.status for one in self.model.values()]
+        assert census.by_status == {status: standing.count(status) for status in Status}
+        backlog = self.run(self.shelf.store.backlog())
+        assert backlog == sum(status in OPEN for status in standing)
+
+    def agree(self, one: Order, two: Order) -> None:
+        """Compare everything but whose turn it is and when the next one is."""
+        seat = {"lease_owner": None, "lease_epoch": 0, "wake_at": None}
+        assert replace(one, **seat) == replace(two, **seat)
+        assert (one.wake_at is None) == (two.wake_at is None)

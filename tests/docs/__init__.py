@@ -1,0 +1,1 @@
+"""Prove that the documentation says what is so."""

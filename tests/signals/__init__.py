@@ -1,0 +1,1 @@
+"""Prove the doorbell and the news."""

@@ -1,0 +1,34 @@
+"""Adds orders as fast as it can and prints each id once it was acknowledged, until killed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from cambist.clock import entropy
+from cambist.stores.sqlite.store import SqliteStore
+from tests import lives
+
+ASKERS = 16
+
+
+async def add_for_ever(store: SqliteStore) -> None:
+    """Add orders one after the other."""
+    while True:
+        birth = lives.birth(entropy())
+        await store.add(birth)
+        print(birth.told.order.id, flush=True)
+
+
+async def main(path: Path) -> None:
+    """Let several askers add at once."""
+    store = SqliteStore(path, lambda _: None, owner="adder")
+    await store.open()
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(ASKERS):
+            tasks.create_task(add_for_ever(store))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
