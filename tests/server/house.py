@@ -1,7 +1,7 @@
 """Runs the whole house on a paper world without delays, in process or on a real port."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import httpx
 from msgspec.structs import replace
 
-from cambist.app import open_engine, server_settings
+from cambist.app import open_engine
 from cambist.config import Settings
 from cambist.engine.engine import Engine
 from cambist.server.app import App, build
@@ -17,7 +17,7 @@ from cambist.server.serve import Serving
 from cambist.server.settings import ServerSettings
 
 ORDER = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}
-DEFAULTS = server_settings(Settings())
+DEFAULTS = ServerSettings()
 WAIT_S = 20
 
 
@@ -100,3 +100,10 @@ async def until_closed(client: httpx.AsyncClient, order_id: str) -> dict[str, An
             async for _ in told.aiter_lines():
                 pass
         return (await client.get(f"/api/orders/{order_id}")).json()
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait for what the loop is about to do by itself."""
+    async with asyncio.timeout(WAIT_S):
+        while not is_so():  # noqa: ASYNC110 -- there is no event to wait for
+            await asyncio.sleep(0.001)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from cambist.faults import Code, Refused, fault
 from cambist.ports.failures import PortDown
+from cambist.values.moment import Moment
 from tests.server.house import DEFAULTS, ORDER, in_process, on_a_port, until_closed
 
 MISSING = "01890000-0000-7000-8000-000000000000"
@@ -53,6 +54,21 @@ async def test_one_key_is_one_order_even_when_asked_at_once(tmp_path: Path) -> N
         answers = [task.result() for task in asked]
         assert sorted(one.status_code for one in answers) == [200] * 19 + [202]
         assert len({one.content for one in answers}) == 1
+
+
+async def test_a_repeat_keeps_its_answer_when_its_time_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {**ORDER, "expiresAt": "2090-01-01T00:00:00Z", "clientOrderId": "mine"}
+    async with in_process(tmp_path) as rooms:
+        first = await rooms.client.post("/api/orders", json=body)
+        monkeypatch.setattr(rooms.engine.clock, "now", lambda: Moment(4_000_000_000_000))
+        again = await rooms.client.post("/api/orders", json=body)
+        assert (again.status_code, again.content) == (200, first.content)
+        keyless = {name: value for name, value in body.items() if name != "clientOrderId"}
+        for late in ({**body, "clientOrderId": "new"}, keyless):
+            refused = await rooms.client.post("/api/orders", json=late)
+            assert (refused.status_code, refused.json()["code"]) == (422, "deadline_passed")
 
 
 async def test_a_key_is_not_for_another_order(tmp_path: Path) -> None:

@@ -10,7 +10,16 @@ from msgspec.structs import replace
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.server.house import DEFAULTS, ORDER, WAIT_S, Rooms, in_process, on_a_port, until_closed
+from tests.server.house import (
+    DEFAULTS,
+    ORDER,
+    WAIT_S,
+    Rooms,
+    in_process,
+    on_a_port,
+    until,
+    until_closed,
+)
 
 SSE = {"accept": "text/event-stream"}
 MOVES = ["pending", "routing", "building", "submitted", "confirmed"]
@@ -195,15 +204,13 @@ async def test_a_client_that_leaves_frees_its_seat(
         async with connect(url(port, f"?orderId={order_id}")):
             pass
         await stuck.closed.wait()
-        while rooms.app.seats.streams:
-            await asyncio.sleep(0)
+        await until(lambda: not rooms.app.seats.streams)
         events = f"/api/orders/{order_id}/events"
         stuck.closed.clear()
         async with rooms.client.stream("GET", events, headers=SSE):
             assert (rooms.app.seats.streams, rooms.app.seats.requests) == (1, 0)
         await stuck.closed.wait()
-        while rooms.app.seats.streams:
-            await asyncio.sleep(0)
+        await until(lambda: not rooms.app.seats.streams)
 
 
 async def test_a_broken_journal_closes_the_stream_and_nothing_else(

@@ -89,10 +89,13 @@ class Intake:
         return Taken(told.order.id, reply, replayed=False)
 
     async def _admit(self, wish: Wish) -> Keyed | None:
-        """Refuse what there is no room for; return the order that is here already."""
+        """Refuse what there is no room or time for; return the order that is here already."""
         code: Code | None = None
+        deadline = wish.intent.terms.deadline
         if self.draining:
             code = Code.SHUTTING_DOWN
+        elif deadline is not None and deadline <= self._clock.now():
+            code = Code.DEADLINE_PASSED
         elif await self._store.backlog() + self._entering >= self._backlog_max:
             code = Code.BACKLOG_FULL
         if code is None:

@@ -222,9 +222,7 @@ class EdgeHttp(HttpToolsProtocol):
         socket.guest, self._guest = self._guest, None
         socket.connection_made(self.transport)
         self.transport.set_protocol(socket)
-        socket.data_received(upgrade_head(head))
-        if rest and not self.transport.is_closing():
-            socket.data_received(rest)  # stock uvicorn drops the frames that came early
+        socket.begin(upgrade_head(head), rest)  # stock uvicorn drops frames that come along
 
     # ----------------------------------------------------------------------------- refusing
 

@@ -10,6 +10,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from cambist.server.census import NEVER, Guest
 
 CLOSE_STALLED: Final = 4008
+EARLY_BYTES_MAX: Final = 64 * 1024
 
 
 class EdgeSocket(WebSocketsSansIOProtocol):
@@ -18,6 +19,24 @@ class EdgeSocket(WebSocketsSansIOProtocol):
     guest: Guest | None = None
     deadline: float = NEVER
     _stalled_bytes = 0
+    _is_opening = False
+    _early = b""
+
+    def begin(self, head: bytes, rest: bytes) -> None:
+        """Read the opening request, and what came along with it."""
+        self.data_received(head)
+        self._is_opening = True
+        if rest:
+            self.data_received(rest)
+
+    def data_received(self, data: bytes) -> None:
+        """Read frames; those that come before the answer to the opening request wait for it."""
+        if not self._is_opening or self.transport.is_closing():
+            super().data_received(data)
+            return
+        self._early += data
+        if len(self._early) > EARLY_BYTES_MAX:
+            self.transport.abort()
 
     def pause_writing(self) -> None:
         """Note that the reader does not keep up."""
@@ -56,6 +75,11 @@ class EdgeSocket(WebSocketsSansIOProtocol):
     async def send(self, message: ASGISendEvent) -> None:
         """Send what the application says."""
         await super().send(message)
+        if self._is_opening and self.handshake_complete:
+            self._is_opening = False
+            early, self._early = self._early, b""
+            if early:
+                self.data_received(early)
         if message["type"] == "websocket.http.response.body":
             self.handshake_complete = True  # a refusal completes it too; stock uvicorn complains
 

@@ -57,18 +57,18 @@ class Serving:
         On the way out nothing new is taken, streams are ended, and requests are finished.
         Raises PortInUse, and OSError for an address that is not this machine's.
         """
-        listener = self._listen()
         server = _Uvicorn(self._configure())
-        async with asyncio.TaskGroup() as tasks:
-            sweeping = tasks.create_task(self._house.sweep(self._app.clock))
-            serving = tasks.create_task(server.serve(sockets=[listener]))
-            serving.add_done_callback(lambda _: sweeping.cancel())
-            await server.ready.wait()
-            try:
-                yield listener.getsockname()[1]
-            finally:
-                self._app.drain()
-                server.should_exit = True
+        with self._listen() as listener:
+            async with asyncio.TaskGroup() as tasks:
+                sweeping = tasks.create_task(self._house.sweep(self._app.clock))
+                serving = tasks.create_task(server.serve(sockets=[listener]))
+                serving.add_done_callback(lambda _: sweeping.cancel())
+                await server.ready.wait()
+                try:
+                    yield listener.getsockname()[1]
+                finally:
+                    self._app.drain()
+                    server.should_exit = True
 
     def _listen(self) -> socket.socket:
         host, port = self._address
