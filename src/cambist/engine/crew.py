@@ -51,7 +51,10 @@ class Crew:
         self._worker = worker
         self._tracker = tracker
         self._shaper = Shaper(orders_per_minute)
-        self._waiting: deque[Turn] = deque()
+        # Orders that are under way go before orders not begun: else a crowd at the door
+        # would hold up those whose transaction has landed.
+        self._under_way: deque[Turn] = deque()
+        self._not_begun: deque[Turn] = deque()
         self._work = asyncio.Semaphore(0)
         self._busy: set[OrderId] = set()
         self._again: dict[OrderId, Turn] = {}
@@ -83,7 +86,7 @@ class Crew:
     async def _sweep(self) -> None:
         """Claim what is due: the safety net under every lost bell, and the start after a crash."""
         while True:
-            if len(self._waiting) < SWEPT_AT_ONCE_MAX:
+            if len(self._under_way) + len(self._not_begun) < SWEPT_AT_ONCE_MAX:
                 try:
                     due = await self._store.claim_due(self._clock.now(), SWEPT_AT_ONCE_MAX)
                 except PortDown as down:
@@ -113,7 +116,8 @@ class Crew:
             )
             return
         self._busy.add(turn.order_id)
-        self._waiting.append(turn)
+        under_way = turn.note is not None or turn.order_id in self._tracker
+        (self._under_way if under_way else self._not_begun).append(turn)
         self._work.release()
 
     async def _work_on(self) -> None:
@@ -121,7 +125,7 @@ class Crew:
             await self._work.acquire()
             if self._draining:
                 return
-            turn = self._waiting.popleft()
+            turn = (self._under_way or self._not_begun).popleft()
             self._performing += 1
             self._idle.clear()
             try:

@@ -59,7 +59,7 @@ def _state(order: Order) -> str:
 
 
 def birth_row(birth: Birth) -> Row:
-    """Return the parameters of `add_order`."""
+    """Return the row of `add_orders`."""
     order = birth.told.order
     keyed = birth.key is not None
     return (
@@ -82,8 +82,10 @@ def birth_row(birth: Birth) -> Row:
 
 
 def move_row(order: Order, version_before: int) -> Row:
-    """Return the parameters of `move_order`."""
+    """Return the row of `move_orders`."""
     return (
+        order.id,
+        version_before,
         order.status.value,
         order.version,
         order.lease_owner,
@@ -95,23 +97,22 @@ def move_row(order: Order, version_before: int) -> Row:
         order.route_seq,
         None if order.attempt is None else order.attempt.number,
         _state(order),
-        order.id,
-        version_before,
     )
 
 
 def entry_row(entry: Entry) -> Row:
-    """Return the parameters of `add_entry`."""
+    """Return the row of `add_entries`."""
     payload = entry.payload.decode()
     return (entry.order_id, entry.seq, entry.at, entry.kind, payload, entry.hash)
 
 
 def attempt_row(order_id: OrderId, attempt: Attempt) -> Row:
-    """Return the parameters of `add_attempt`."""
+    """Return the row of `add_attempts`."""
     return (
         order_id,
         attempt.number,
         attempt.signature,
+        attempt.state,
         attempt.blockhash,
         attempt.last_valid_height,
         attempt.built_slot,
@@ -120,7 +121,7 @@ def attempt_row(order_id: OrderId, attempt: Attempt) -> Row:
 
 
 def fill_row(order_id: OrderId, fill: Fill) -> Row:
-    """Return the parameters of `add_fill`."""
+    """Return the row of `add_fills`."""
     amounts = (str(int(fill.amount_in)), str(int(fill.amount_out)), str(int(fill.fee_lamports)))
     return (fill.signature, order_id, *amounts, fill.slot)
 

@@ -115,23 +115,36 @@ class Tracker:
         order, attempt = flight.order, flight.order.attempt
         if attempt is None or self._flights.get(order.id) is not flight:
             return
+        if _is_silent(attempt, witnesses):
+            await self._resend(flight, attempt)
+            return
         fill = None
-        if _may_have_landed(witnesses) and order.status is Status.SUBMITTED:
+        if order.status is Status.SUBMITTED and _may_have_landed(witnesses):
             fill = await self._chain.receipt(attempt.signature)
         heard = Testimony(attempt.signature, witnesses, fill)
-        now = self._clock.now()
-        if decide(order, heard, now, self._policy).facts:
+        if decide(order, heard, self._clock.now(), self._policy).facts:
             flight.ask_at = self._clock.elapsed() + ASK_EVERY_MS_MAX
             self._wakeups.ring(Bell(order.id, heard))
-        elif order.in_flight is not None and flight.resend_at <= self._clock.elapsed():
-            flight.resend_at = self._clock.elapsed() + RESEND_EVERY_MS
-            await self.send(order.in_flight)
+
+    async def _resend(self, flight: _Flight, attempt: Attempt) -> None:
+        """Hand the same bytes over again, now and then, while they may still land."""
+        now = self._clock.elapsed()
+        if flight.order.in_flight is not None and flight.resend_at <= now:
+            flight.resend_at = now + RESEND_EVERY_MS
+            await self.send(attempt)
+
+
+def _is_silent(attempt: Attempt, witnesses: Sequence[Witness]) -> bool:
+    """Whether nobody saw the transaction yet and nobody calls it too old."""
+    for one in witnesses:
+        if one.sighting is not None or one.height > attempt.last_valid_height:
+            return False
+    return True
 
 
 def _may_have_landed(witnesses: Sequence[Witness]) -> bool:
-    return any(
-        one.sighting is not None
-        and one.sighting.fault is None
-        and one.sighting.commitment != "processed"
-        for one in witnesses
-    )
+    for one in witnesses:
+        seen = one.sighting
+        if seen is not None and seen.fault is None and seen.commitment != "processed":
+            return True
+    return False

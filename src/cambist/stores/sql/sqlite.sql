@@ -1,35 +1,39 @@
--- Named queries of the embedded store. Parameters are positional, in the order written.
+-- Named queries of the embedded store. Parameters are positional, in the order written; a query
+-- with {rows} is run over many rows at once.
 
--- name: add_order
+-- name: add_orders
 INSERT INTO engine_orders (
     id, principal, client_key, fingerprint, reply, status, version, lease_owner, lease_epoch,
-    wake_at, last_seq, last_at, head_hash, created_at, route_seq, attempt, state
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?)
+    wake_at, last_seq, last_at, head_hash, created_at, state
+) VALUES {rows}
 
--- name: move_order
+-- name: move_orders
 UPDATE engine_orders
-SET status = ?, version = ?, lease_owner = ?, lease_epoch = ?, wake_at = ?, last_seq = ?,
-    last_at = ?, head_hash = ?, route_seq = ?, attempt = ?, state = ?
-WHERE id = ? AND version = ?
+SET status = m.column3, version = m.column4, lease_owner = m.column5, lease_epoch = m.column6,
+    wake_at = m.column7, last_seq = m.column8, last_at = m.column9, head_hash = m.column10,
+    route_seq = m.column11, attempt = m.column12, state = m.column13
+FROM (VALUES {rows}) AS m
+WHERE engine_orders.id = m.column1 AND engine_orders.version = m.column2
 
 -- name: void_leases
 UPDATE engine_orders SET wake_at = last_at WHERE wake_at = ?
 
--- name: add_entry
-INSERT INTO journal (order_id, seq, at, kind, payload, hash) VALUES (?, ?, ?, ?, ?, ?)
+-- name: add_entries
+INSERT INTO journal (order_id, seq, at, kind, payload, hash) VALUES {rows}
 
--- name: add_attempt
+-- name: add_attempts
 INSERT INTO attempts (
     order_id, number, signature, state, blockhash, last_valid_height, built_slot,
     transaction_bytes
-) VALUES (?, ?, ?, 'in_flight', ?, ?, ?, ?)
+) VALUES {rows}
 
--- name: close_attempt
-UPDATE attempts SET state = ?, evidence = ? WHERE order_id = ? AND number = ?
+-- name: close_attempts
+UPDATE attempts SET state = c.column3, evidence = c.column4
+FROM (VALUES {rows}) AS c
+WHERE attempts.order_id = c.column1 AND attempts.number = c.column2
 
--- name: add_fill
-INSERT INTO fills (signature, order_id, amount_in, amount_out, fee_lamports, slot)
-VALUES (?, ?, ?, ?, ?, ?)
+-- name: add_fills
+INSERT INTO fills (signature, order_id, amount_in, amount_out, fee_lamports, slot) VALUES {rows}
 
 -- name: order_by_id
 SELECT o.id, o.status, o.version, o.lease_owner, o.lease_epoch, o.wake_at, o.last_seq, o.last_at,

@@ -16,7 +16,8 @@ from cambist.orders.lifecycle import IllegalFact
 from cambist.orders.order import Order
 from cambist.stores import records
 from cambist.stores.sqlite.connection import connect
-from cambist.stores.sqlite.writes import SQL, load
+from cambist.stores.sqlite.many import SQL
+from cambist.stores.sqlite.writes import load
 from cambist.values.ids import OrderId
 
 _NO_LIMIT: Final = -1

@@ -23,9 +23,9 @@ from cambist.orders.order import Order, Status
 from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
 from cambist.ports.store import Birth, Census, Keyed, News, OrderQuery
 from cambist.stores import records
+from cambist.stores.sqlite.many import SQL
 from cambist.stores.sqlite.readers import Readers
 from cambist.stores.sqlite.writes import (
-    SQL,
     Add,
     BatchWriter,
     Cancel,

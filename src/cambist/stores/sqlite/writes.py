@@ -26,13 +26,11 @@ from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
 from cambist.ports.store import Birth, Keyed
 from cambist.stores import records
 from cambist.stores.migrate import migrate_sqlite
-from cambist.stores.sql import queries
 from cambist.stores.sqlite.connection import connect
-from cambist.values import codec
+from cambist.stores.sqlite.many import SQL
+from cambist.stores.sqlite.sheet import Sheet, StaleRows
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
-
-SQL: Final = queries("sqlite")
 
 
 class Add(msgspec.Struct, frozen=True):
@@ -76,6 +74,7 @@ _OWN_FAULTS: Final = (
     OverflowError,
     ValueError,
     StaleClaim,
+    StaleRows,
 )
 
 
@@ -131,7 +130,7 @@ class BatchWriter:
         db.execute("BEGIN IMMEDIATE")
         results: list[Written | BaseException]
         try:
-            results = [_write(db, write) for write in batch]
+            results = [*_together(db, batch)]
         except _OWN_FAULTS:
             db.execute("ROLLBACK")
             db.execute("BEGIN IMMEDIATE")
@@ -140,6 +139,25 @@ class BatchWriter:
         db.execute("COMMIT")
         faultpoint("store.after_commit")
         return results
+
+
+def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
+    """Write a whole batch table by table, where its items do not build on one another."""
+    sheet, written = Sheet(), list[Written]()
+    for write in batch:
+        match write:
+            case Add(birth):
+                sheet.bear(birth)
+                written.append((birth.told,))
+            case Move(before, after, told, change):
+                sheet.move(before, after, told, change)
+                written.append(told)
+            case Cancel() | Count():
+                return [_write(db, one) for one in batch]
+            case _:
+                assert_never(write)
+    sheet.write(db)
+    return written
 
 
 def _alone(db: sqlite3.Connection, write: Write) -> Written | BaseException:
@@ -156,13 +174,19 @@ def _alone(db: sqlite3.Connection, write: Write) -> Written | BaseException:
 
 
 def _write(db: sqlite3.Connection, write: Write) -> Written:
+    sheet = Sheet()
     match write:
         case Add(birth):
-            db.execute(SQL["add_order"], records.birth_row(birth))
-            db.execute(SQL["add_entry"], records.entry_row(birth.told.entry))
+            sheet.bear(birth)
+            sheet.write(db)
             return (birth.told,)
-        case Move():
-            return _move(db, write)
+        case Move(before, after, told, change):
+            sheet.move(before, after, told, change)
+            try:
+                sheet.write(db)
+            except StaleRows:
+                raise StaleClaim(load(db, after.id)) from None
+            return told
         case Cancel():
             return _cancel(db, write)
         case Count():
@@ -171,49 +195,16 @@ def _write(db: sqlite3.Connection, write: Write) -> Written:
             assert_never(write)
 
 
-def _move(db: sqlite3.Connection, write: Move) -> Written:
-    before, after = write.before, write.after
-    if db.execute(SQL["move_order"], records.move_row(after, before.version)).rowcount != 1:
-        raise StaleClaim(load(db, after.id))
-    for line in write.told:
-        db.execute(SQL["add_entry"], records.entry_row(line.entry))
-        _imply(db, line, before)
-    if write.change.signed is not None:
-        db.execute(SQL["add_attempt"], records.attempt_row(after.id, write.change.signed))
-    return write.told
-
-
-def _imply(db: sqlite3.Connection, line: Told, before: Order) -> None:
-    """Write the rows of attempts and fills that a fact implies."""
-    attempt = before.attempt
-    if attempt is None:
-        return
-    match line.fact:
-        case fact.Landed(fill):
-            db.execute(SQL["close_attempt"], ("landed", None, before.id, attempt.number))
-            db.execute(SQL["add_fill"], records.fill_row(before.id, fill))
-        case fact.Reverted():
-            db.execute(SQL["close_attempt"], ("reverted", None, before.id, attempt.number))
-        case fact.Lapsed(_, evidence):
-            proof = codec.encode(evidence).decode()
-            db.execute(SQL["close_attempt"], ("lapsed", proof, before.id, attempt.number))
-        case _:
-            return
-
-
 def _cancel(db: sqlite3.Connection, write: Cancel) -> Written:
     order = load(db, write.order_id)
     if order is None or order.is_closed or order.cancel_requested_at is not None:
         return ()
     told = append(order, (fact.CancelRequested(),), write.now)
-    after = replace(
-        told[-1].order,
-        version=order.version + 1,
-        wake_at=order.wake_at if order.in_flight is not None else write.now,
-    )
-    db.execute(SQL["move_order"], records.move_row(after, order.version))
-    for line in told:
-        db.execute(SQL["add_entry"], records.entry_row(line.entry))
+    wake_at = order.wake_at if order.in_flight is not None else write.now
+    after = replace(told[-1].order, version=order.version + 1, wake_at=wake_at)
+    sheet = Sheet()
+    sheet.move(order, after, told, Change((), wake_at))
+    sheet.write(db)
     return (*told[:-1], replace(told[-1], order=after))
 
 
