@@ -24,6 +24,7 @@ from tests.contracts.shelf import Shelf, at_once, bare, change, folded, same
 from tests.strategies import intents
 
 NEIGHBOURS = 50
+CROWD = 150
 
 
 class Adding:
@@ -123,6 +124,24 @@ class Moving:
         assert len(await shelf.journal(order)) == 2
         again = await shelf.commit(stale.value.fresh, fact.Routed(lives.route()))  # type: ignore[arg-type]
         assert again.status is Status.BUILDING
+
+    async def test_of_those_who_commit_at_once_one_wins(self, shelf: Shelf) -> None:
+        order = await shelf.claimed()
+        results = await at_once(*(shelf.commit(order, fact.Started()) for _ in range(10)))
+        assert sum(isinstance(got, StaleClaim) for got in results) == 9
+        assert len(await shelf.journal(order)) == 2
+
+    async def test_a_crowd_is_written_as_one_by_one(self, shelf: Shelf) -> None:
+        held = await at_once(*(shelf.claimed() for _ in range(CROWD)))
+        for status in (Status.ROUTING, Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED):
+            tried = [lives.attempt(1, order.id) for order in held]
+            facts = [lives.path(status, one)[held[0].last_seq - 1] for one in tried]
+            todo = zip(held, facts, tried, strict=True)
+            held = await at_once(*(shelf.commit(*one) for one in todo))
+            if status is Status.SUBMITTED:
+                held = await at_once(*(shelf.commit(order, fact.Sent()) for order in held))
+        for order in held:
+            assert bare(retell(await shelf.journal(order))[-1].order) == folded(order)
 
     async def test_a_cancel_noted_in_between_makes_the_commit_stale(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.BUILDING)

@@ -158,6 +158,9 @@ async def test_a_listener_that_overflowed_loses_nothing(tmp_path: Path) -> None:
         seen = [one.entry.seq for one in await anext(lines)]
         for _ in range(SUBSCRIPTION_FACTS_MAX + 10):
             await stage.write(fact.CancelRequested())
+        seen += [one.entry.seq for one in await anext(lines)]
+        (listener,) = stage.bus._listeners[stage.order.id]
+        assert not listener.lagged, "it listens again, and does not go on reading the journal"
         await stage.write(fact.Cancelled())
         async for told in lines:
             seen += [one.entry.seq for one in told]

@@ -223,3 +223,15 @@ def test_no_fate_is_told_of_a_transaction_that_is_not_the_one_in_flight() -> Non
     ):
         with pytest.raises(IllegalFact, match="another transaction"):
             evolve(order, one, lives.START)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_only_what_was_sent_or_is_not_yet_final_rests_with_the_chain(status: Status) -> None:
+    order = lives.standing(status)
+    assert order.rests_with_chain == (status in (Status.SUBMITTED, Status.CONFIRMED))
+
+
+def test_what_was_not_sent_yet_does_not_rest_with_the_chain() -> None:
+    order = lives.standing(Status.BUILDING, lives.signed(lives.attempt()))
+    assert order.in_flight is not None
+    assert not order.rests_with_chain

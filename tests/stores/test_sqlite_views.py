@@ -19,6 +19,7 @@ from cambist.orders.journal import append, open_journal
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import SLIPPAGE_DEFAULT_BPS, TRIES_DEFAULT
 from cambist.ports.store import Birth
+from cambist.stores.sqlite.many import _statement
 from cambist.stores.sqlite.writes import SQL, Add, BatchWriter, Move
 from cambist.values.amount import RAW_MAX, Raw, write_amount
 from cambist.values.ids import order_id
@@ -200,8 +201,6 @@ def test_an_instant_reads_to_the_millisecond(at: int) -> None:
         ("keyed", "engine_orders_key"),
         ("entries", "journal_order"),
         ("order_by_id", "engine_orders_id"),
-        ("move_order", "engine_orders_id"),
-        ("close_attempt", "attempts_order"),
         ("void_leases", "engine_orders_due"),
     ],
 )
@@ -211,3 +210,14 @@ def test_a_lookup_uses_its_index_and_scans_nothing(query: str, index: str) -> No
     steps = [row[3] for row in plan]
     assert any(index in step for step in steps), steps
     assert not any(step.startswith("SCAN") or "TEMP B-TREE" in step for step in steps), steps
+
+
+@pytest.mark.parametrize(
+    ("query", "columns", "index"),
+    [("move_orders", 13, "engine_orders_id"), ("close_attempts", 4, "attempts_order")],
+)
+def test_a_crowd_of_moves_looks_each_order_up(query: str, columns: int, index: str) -> None:
+    sql = _statement(query, 2, columns)
+    plan = Book().db.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?")).fetchall()
+    steps = [row[3] for row in plan]
+    assert any(step.startswith("SEARCH") and index in step for step in steps), steps
