@@ -21,7 +21,7 @@ from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, Told, append
 from cambist.orders.order import Order, Status
 from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
-from cambist.ports.store import Birth, Census, Keyed, News, OrderQuery
+from cambist.ports.store import Birth, Census, Commit, Keyed, News, OrderQuery
 from cambist.stores import records
 from cambist.stores.sqlite.many import SQL
 from cambist.stores.sqlite.readers import Readers
@@ -32,6 +32,7 @@ from cambist.stores.sqlite.writes import (
     Count,
     Counted,
     Move,
+    Probe,
     Write,
     Written,
     load,
@@ -82,7 +83,8 @@ class SqliteStore:
 
     async def ping(self) -> None:
         """Return when the file can be read and the last batch was written."""
-        self._batches.check()
+        if self._batches.failed:
+            await self._writer.lanes.settle(Probe())
         await self._readers.run(_ping)
 
     # ------------------------------------------------------------------------------ writes
@@ -93,6 +95,12 @@ class SqliteStore:
 
     async def commit(self, order: Order, change: Change, now: Moment) -> Order:
         """Write a change of a claimed order."""
+        begun = self.begin(order, change, now)
+        await begun.durable
+        return begun.order
+
+    def begin(self, order: Order, change: Change, now: Moment) -> Commit:
+        """Begin to write a change of a claimed order."""
         told = append(order, change.facts, now)
         after = told[-1].order if told else order
         after = replace(
@@ -104,8 +112,7 @@ class SqliteStore:
         if change.signed is not None:
             after = _with_bytes(after, change.signed.transaction)
         told = (*told[:-1], replace(told[-1], order=after)) if told else ()
-        await self._writer.lanes.settle(Move(order, after, told, change))
-        return after
+        return Commit(after, self._writer.lanes.settle(Move(order, after, told, change)))
 
     async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
         """Note that the user wants the order no more."""
