@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from bench.client import SWAPS
-from cambist.clock import ManualClock, entropy
+from cambist.clock import Entropy, ManualClock
 from cambist.engine.perform.build import build
 from cambist.engine.perform.quote import find_route
 from cambist.orders.decide import Change, Policy, decide
@@ -33,6 +33,8 @@ from cambist.stores.sqlite.writes import Move
 from cambist.values.ids import LOCAL, order_id
 from cambist.wire.body import read_order
 from cambist.wire.intents import Caller, Limits, to_intent
+
+entropy = Entropy()
 
 T = TypeVar("T")
 SEED: Final = 1

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from bench.client import SWAPS
 from bench.lives import LIMITS, SEED, Bench, Life, finish, standing
-from cambist.clock import entropy
+from cambist.clock import Entropy
 from cambist.engine.relay import Relay
 from cambist.orders.event import Accepted
 from cambist.orders.journal import open_journal
@@ -32,6 +32,8 @@ from cambist.wire.body import read_order
 from cambist.wire.intents import Caller, to_intent
 from cambist.wire.messages import message
 from cambist.wire.replies import receipt_writer
+
+entropy = Entropy()
 
 BATCH: Final = 64
 """How many orders a stage is given at once; where there is a commit, they share it."""
