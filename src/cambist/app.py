@@ -42,7 +42,7 @@ CHAIN_SOCKET: Final = "paper-chain.sock"
 LOCK_FILE: Final = "cambist.lock"
 CHAIN_LOCK: Final = "paper-chain.lock"
 LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
-SWITCH_INTERVAL_S: Final = 0.0002
+SWITCH_INTERVAL_S: Final = 0.002
 """How long the interpreter lets one thread run: the writer's word must not wait for the loop."""
 LAG_EVERY_MS: Final = 500
 
