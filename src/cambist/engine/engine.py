@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from cambist import metrics
 from cambist.engine.crew import Crew
 from cambist.engine.follow import HEARTBEAT_MS, follow, history
 from cambist.engine.intake import BACKLOG_MAX, CancelAnswer, Intake, Taken, Wish
@@ -109,6 +110,17 @@ class Engine:
     ) -> AsyncIterator[tuple[Told, ...]]:
         """Yield an order's journal lines as they become durable; empty tuples as heartbeats."""
         return follow(self._means.store, self._means.bus, order_id, after_seq, beat_ms)
+
+    async def measure(self) -> None:
+        """Set the gauges: what is open, what is in flight, and for how long. Raises PortDown."""
+        sent = [
+            one.attempt.sent_at for one in self._tracker.orders if one.in_flight and one.attempt
+        ]
+        oldest = min((at for at in sent if at is not None), default=None)
+        metrics.IN_FLIGHT.set(len(sent))
+        age_ms = 0 if oldest is None else max(self.clock.now() - oldest, 0)
+        metrics.OLDEST_IN_FLIGHT.set(age_ms / 1_000)
+        metrics.OPEN.set(await self._means.store.backlog())
 
     async def health(self) -> Health:
         """Ask the store and the chain whether they answer."""
