@@ -17,7 +17,7 @@ from cambist.paper.mishaps import INSTANT
 from cambist.values.moment import Millis
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool
-from tests.engine.rig import CALM, rig, sell
+from tests.engine.rig import CALM, HangingMarket, rig, sell
 
 
 class CountingMarket(PaperMarket):
@@ -122,3 +122,18 @@ async def test_the_gauges_tell_what_is_open_and_for_how_long_it_flew(tmp_path: P
         await r.push(6_000)
         await r.engine.measure()
         assert metrics.OPEN._value.get() == metrics.IN_FLIGHT._value.get() == 0
+
+
+async def test_no_crowd_and_no_hanging_venue_holds_up_what_has_landed(tmp_path: Path) -> None:
+    class Market(HangingMarket):
+        hanging: tuple[str, ...] = ()
+
+    async with rig(tmp_path, market=Market) as r:
+        first = await r.send(sell())
+        await r.push(600)
+        Market.hanging = ("raydium", "meteora")
+        for _ in range(400):
+            await r.send(sell())
+        assert (await r.order(first)).status is Status.SUBMITTED
+        await r.push(2_800)
+        assert (await r.order(first)).status is Status.CONFIRMED

@@ -20,9 +20,12 @@ from cambist.ports.failures import PortDown, PortFull, StaleClaim
 from cambist.values.ids import OrderId
 from cambist.values.moment import after
 
-TURNS_AT_ONCE: Final = 64
-"""Turns under way at once. Far fewer are performed at once; the others wait for the disk, and
-share its writes."""
+ADVANCED_AT_ONCE: Final = 64
+"""Turns at once that take an order towards the chain. Far fewer are performed at once; the
+others wait for a hand, or for the disk, and share its writes."""
+SETTLED_AT_ONCE: Final = 64
+"""Turns at once that record what the chain said. They have workers of their own, so that no
+crowd at the door, and no venue that hangs, holds up those whose transaction has landed."""
 SWEEP_EVERY_MS: Final = 1_000
 SWEPT_AT_ONCE_MAX: Final = 256
 RENEW_EVERY_MS: Final = 5_000
@@ -41,6 +44,27 @@ class Turn(msgspec.Struct, frozen=True):
     note: Testimony | None = None
 
 
+class _Lane:
+    """Turns that wait for a worker, first come first served."""
+
+    def __init__(self) -> None:
+        self._turns: deque[Turn] = deque()
+        self._come = asyncio.Semaphore(0)
+
+    def __len__(self) -> int:
+        return len(self._turns)
+
+    def put(self, turn: Turn) -> None:
+        """Add a turn."""
+        self._turns.append(turn)
+        self._come.release()
+
+    async def take(self) -> Turn:
+        """Wait for a turn."""
+        await self._come.acquire()
+        return self._turns.popleft()
+
+
 class Crew:
     """The workers of one process."""
 
@@ -53,11 +77,7 @@ class Crew:
         self._worker = worker
         self._tracker = tracker
         self._shaper = Shaper(orders_per_minute)
-        # Orders that are under way go before orders not begun: else a crowd at the door
-        # would hold up those whose transaction has landed.
-        self._under_way: deque[Turn] = deque()
-        self._not_begun: deque[Turn] = deque()
-        self._work = asyncio.Semaphore(0)
+        self._to_advance, self._to_settle = _Lane(), _Lane()
         self._busy: set[OrderId] = set()
         self._again: dict[OrderId, Turn] = {}
         self._bad_turns: dict[OrderId, int] = {}
@@ -72,8 +92,12 @@ class Crew:
             tasks.create_task(self._listen())
             tasks.create_task(self._sweep())
             tasks.create_task(self._renew())
-            for _ in range(TURNS_AT_ONCE):
-                tasks.create_task(self._work_on())
+            for lane, workers in (
+                (self._to_advance, ADVANCED_AT_ONCE),
+                (self._to_settle, SETTLED_AT_ONCE),
+            ):
+                for _ in range(workers):
+                    tasks.create_task(self._work_on(lane))
 
     async def drain(self) -> None:
         """Begin no more turns, and wait for those being performed."""
@@ -88,7 +112,7 @@ class Crew:
     async def _sweep(self) -> None:
         """Claim what is due: the safety net under every lost bell, and the start after a crash."""
         while True:
-            if len(self._under_way) + len(self._not_begun) < SWEPT_AT_ONCE_MAX:
+            if len(self._to_advance) < SWEPT_AT_ONCE_MAX:
                 try:
                     due = await self._store.claim_due(self._clock.now(), SWEPT_AT_ONCE_MAX)
                 except PortDown as down:
@@ -118,16 +142,14 @@ class Crew:
             )
             return
         self._busy.add(turn.order_id)
-        under_way = turn.note is not None or turn.order_id in self._tracker
-        (self._under_way if under_way else self._not_begun).append(turn)
-        self._work.release()
+        heard = turn.note is not None or turn.order_id in self._tracker
+        (self._to_settle if heard else self._to_advance).put(turn)
 
-    async def _work_on(self) -> None:
+    async def _work_on(self, lane: _Lane) -> None:
         while True:
-            await self._work.acquire()
+            turn = await lane.take()
             if self._draining:
                 return
-            turn = (self._under_way or self._not_begun).popleft()
             self._performing += 1
             self._idle.clear()
             try:
