@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ class Verdict(NamedTuple):
     orders: int
     confirmed: int
     failed: int
+    cancelled: int
     attempts: int
     executed: int
     lost: int
@@ -24,8 +26,12 @@ class Verdict(NamedTuple):
     broken: tuple[str, ...]
 
 
-def judge(home: Path, accepted: dict[str, str]) -> Verdict:
-    """Return the verdict on every order; `accepted` maps each key to the id its sender was told."""
+def judge(home: Path, accepted: dict[str, str], cancelled: Collection[str] = ()) -> Verdict:
+    """Return the verdict on every order.
+
+    `accepted` maps each key to the id its sender was told; `cancelled` are the orders whose
+    senders were told that they are cancelled.
+    """
     broken: list[str] = []
     with sqlite3.connect(f"file:{home / 'cambist.db'}?mode=ro", uri=True) as db:
         rows = db.execute("SELECT id, client_key, status FROM engine_orders").fetchall()
@@ -55,6 +61,11 @@ def judge(home: Path, accepted: dict[str, str]) -> Verdict:
             broken.append(f"untrue: {order_id} is {status} and was executed")
         if status not in ("confirmed", "failed", "cancelled", "expired"):
             broken.append(f"open: {order_id} is still {status}")
+    broken += [
+        f"untrue: {order_id} was called cancelled and is {stored[order_id][1]}"
+        for order_id in cancelled
+        if stored[order_id][1] != "cancelled"
+    ]
     report = audit(home / "cambist.db")
     broken += [f"journal: {one.order_id}: {one.reason}" for one in report.breaks]
     statuses = Counter(status for _, status in stored.values())
@@ -62,6 +73,7 @@ def judge(home: Path, accepted: dict[str, str]) -> Verdict:
         len(stored),
         statuses["confirmed"],
         statuses["failed"],
+        statuses["cancelled"],
         len(done),
         sum(moved.values()),
         len(lost),

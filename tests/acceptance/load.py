@@ -30,6 +30,7 @@ class Load:
         self.accepted: dict[str, str] = {}
         self.unsure: dict[str, dict[str, Any]] = {}
         self.streams: dict[str, list[bytes]] = {}
+        self.cancelled: set[str] = set()
         self.cuts = 0
 
     async def send(self, client: httpx.AsyncClient) -> str | None:
@@ -56,6 +57,15 @@ class Load:
         """Ask again, with the same key, for every order whose fate is not known."""
         for key, body in list(self.unsure.items()):
             await self._send(client, key, body)
+
+    async def cancel(self, client: httpx.AsyncClient, order_id: str) -> None:
+        """Ask for a cancel; what became of it is for the order's own end to tell."""
+        try:
+            reply = await client.delete(f"{self.url}/api/orders/{order_id}")
+        except httpx.TransportError:
+            return
+        if reply.status_code == 200:
+            self.cancelled.add(order_id)
 
     async def follow(self, client: httpx.AsyncClient, order_id: str) -> None:
         """Read an order's stream to its end, resuming after each cut from the last seq seen."""

@@ -31,6 +31,8 @@ SEND_PAUSE_S = 0.05
 SETTLE_S_MAX = 180
 CHAIN_KILL_SHARE = 0.1
 FAULT_SHARE = 0.5
+CANCEL_SHARE = 0.15
+CANCEL_WITHIN_S = 0.6
 ENGINE_POINTS = sorted(point for point in POINTS if not point.startswith("chain."))
 
 
@@ -95,7 +97,13 @@ class Storm:
                 order_id = await self.load.send(http)
                 if order_id is not None and len(self.load.streams) < FOLLOWED_MAX:
                     following.create_task(self.load.follow(http, order_id))
+                if order_id is not None and self._dice.random() < CANCEL_SHARE:
+                    following.create_task(self._cancel(http, order_id))
                 await asyncio.sleep(SEND_PAUSE_S)
+
+    async def _cancel(self, http: httpx.AsyncClient, order_id: str) -> None:
+        await asyncio.sleep(self._dice.uniform(0, CANCEL_WITHIN_S))
+        await self.load.cancel(http, order_id)
 
     def end(self) -> None:
         """Leave no process behind."""
@@ -119,7 +127,7 @@ def main() -> int:
     until = time.monotonic() + (asked.minutes * 60 if asked.minutes else 10**9)
     dice = random.Random(asked.seed)
     kills = chain_kills = cuts = 0
-    total = Verdict(0, 0, 0, 0, 0, 0, 0, ())
+    total = Verdict(0, 0, 0, 0, 0, 0, 0, 0, ())
     number = 0
     while kills < rounds and time.monotonic() < until:
         number += 1
@@ -128,7 +136,7 @@ def main() -> int:
         storm = Storm(home, dice, profile)
         try:
             asyncio.run(storm.run(min(ROUNDS_PER_HOME, rounds - kills), until))
-            verdict = judge(home, storm.load.accepted)
+            verdict = judge(home, storm.load.accepted, storm.load.cancelled)
         finally:
             storm.end()
         kills, chain_kills = kills + storm.kills, chain_kills + storm.chain_kills
@@ -136,8 +144,9 @@ def main() -> int:
         total = Verdict(*(a + b for a, b in zip(total, verdict, strict=True)))
         print(
             f"home {number} ({profile}): {storm.kills} kills of the engine, {storm.chain_kills} of "
-            f"the chain; {verdict.orders} orders, {verdict.confirmed} confirmed, {verdict.failed} "
-            f"failed, {verdict.twice} twice; {kills} kills so far",
+            f"the chain; {verdict.orders} orders, {verdict.confirmed} confirmed, "
+            f"{verdict.failed} failed, {verdict.cancelled} cancelled, {verdict.twice} twice; "
+            f"{kills} kills so far",
             flush=True,
         )
         if verdict.broken:
@@ -148,7 +157,7 @@ def main() -> int:
     print(
         f"{kills} kills of the engine and {chain_kills} of the chain, {cuts} streams cut and "
         f"resumed; {total.orders} orders, {total.lost} lost, {total.confirmed} confirmed, "
-        f"{total.failed} failed, {total.executed} executed once, {total.twice} twice "
+        f"{total.failed} failed, {total.cancelled} cancelled, {total.executed} executed once, {total.twice} twice "
         f"(seed {asked.seed})"
     )
     return 0

@@ -102,15 +102,17 @@ async def rig(
     profile: Profile = CALM,
     limits: Limits = Limits(),
     market: type[PaperMarket] = PaperMarket,
+    *,
+    kinds: tuple[type[SqliteStore], type[PaperChain]] = (SqliteStore, PaperChain),
 ) -> AsyncIterator[Rig]:
     """Run an engine on the files in a folder; leaving it is a stop without a drain."""
     clock, bus = ManualClock(), MemoryBus()
     world = World(clock, path / "paper-chain.db", SEED, profile, inline=True)
     world.open()
-    store = SqliteStore(path / "cambist.db", Relay(bus), owner="rig", inline=True)
+    store = kinds[0](path / "cambist.db", Relay(bus), owner="rig", inline=True)
     await store.open()
     numbers = itertools.count(1)
-    ports = Ports(market(world, clock), PaperChain(world), PaperSigner(SEED))
+    ports = Ports(market(world, clock), kinds[1](world), PaperSigner(SEED))
     means = Means(store, MemoryWakeups(clock), bus, ports, clock, lambda: next(numbers))
     engine = Engine(means, limits)
     try:

@@ -214,7 +214,7 @@ def test_a_lookup_uses_its_index_and_scans_nothing(query: str, index: str) -> No
 
 @pytest.mark.parametrize(
     ("query", "columns", "index"),
-    [("move_orders", 13, "engine_orders_id"), ("close_attempts", 4, "attempts_order")],
+    [("move_orders", 14, "engine_orders_id"), ("close_attempts", 4, "attempts_order")],
 )
 def test_a_crowd_of_moves_looks_each_order_up(query: str, columns: int, index: str) -> None:
     sql = _statement(query, 2, columns)

@@ -19,9 +19,12 @@ from cambist.values.ids import OrderId, Signature
 from cambist.values.moment import Height, Moment, Slot
 
 Row = tuple[Any, ...]
-MOVED_FROM: Final = 1
-MOVED_TO: Final = 3
-"""Where a row of `move_orders` holds the version it expects, and the one it leaves."""
+Mark = tuple[int, bytes]
+"""Where an order stands: its version and its journal's last hash.
+
+The number alone is not enough. A change may be built on one that is still on its way; if another
+hand moves the order in between, the numbers fit and the hashes do not.
+"""
 
 
 class State(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -86,11 +89,16 @@ def birth_row(birth: Birth) -> Row:
     )
 
 
-def move_row(order: Order, version_before: int) -> Row:
+def mark(order: Order) -> Mark:
+    """Return where an order stands."""
+    return (order.version, order.head_hash)
+
+
+def move_row(order: Order, before: Mark) -> Row:
     """Return the row of `move_orders`."""
     return (
         order.id,
-        version_before,
+        *before,
         order.status.value,
         order.version,
         order.lease_owner,

@@ -9,11 +9,12 @@ INSERT INTO engine_orders (
 
 -- name: move_orders
 UPDATE engine_orders
-SET status = m.column3, version = m.column4, lease_owner = m.column5, lease_epoch = m.column6,
-    wake_at = m.column7, last_seq = m.column8, last_at = m.column9, head_hash = m.column10,
-    route_seq = m.column11, attempt = m.column12, state = m.column13
+SET status = m.column4, version = m.column5, lease_owner = m.column6, lease_epoch = m.column7,
+    wake_at = m.column8, last_seq = m.column9, last_at = m.column10, head_hash = m.column11,
+    route_seq = m.column12, attempt = m.column13, state = m.column14
 FROM (VALUES {rows}) AS m
-WHERE engine_orders.id = m.column1 AND engine_orders.version = m.column2
+WHERE engine_orders.id = m.column1
+  AND engine_orders.version = m.column2 AND engine_orders.head_hash = m.column3
 
 -- name: void_leases
 UPDATE engine_orders SET wake_at = last_at WHERE wake_at = ?

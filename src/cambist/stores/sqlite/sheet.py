@@ -10,7 +10,7 @@ from cambist.orders.journal import Told
 from cambist.orders.order import Order
 from cambist.ports.store import Birth
 from cambist.stores import records
-from cambist.stores.records import Row
+from cambist.stores.records import Mark, Row
 from cambist.stores.sqlite.many import write_many
 from cambist.values import codec
 from cambist.values.ids import OrderId
@@ -25,7 +25,7 @@ class Sheet:
 
     def __init__(self) -> None:
         self._births: list[Row] = []
-        self._moves: dict[OrderId, Row] = {}
+        self._moves: dict[OrderId, tuple[Mark, Order]] = {}
         self._entries: list[Row] = []
         self._attempts: list[Row] = []
         self._closings: list[Row] = []
@@ -38,11 +38,10 @@ class Sheet:
 
     def move(self, before: Order, after: Order, told: tuple[Told, ...], change: Change) -> None:
         """Add a change of an order."""
-        was = self._moves.get(before.id)
-        if was is not None and was[records.MOVED_TO] != before.version:
+        since, until = self._moves.get(before.id, (records.mark(before), before))
+        if records.mark(until) != records.mark(before):
             raise StaleRows
-        since = before.version if was is None else was[records.MOVED_FROM]
-        self._moves[before.id] = records.move_row(after, since)
+        self._moves[before.id] = (since, after)
         for line in told:
             self._entries.append(records.entry_row(line.entry))
             self._imply(line, before)
@@ -68,7 +67,8 @@ class Sheet:
 
     def write(self, db: sqlite3.Connection) -> None:
         """Write every row. Raises StaleRows, and sqlite3.IntegrityError where an index refuses."""
-        if write_many(db, "move_orders", [*self._moves.values()]) != len(self._moves):
+        moves = [records.move_row(after, since) for since, after in self._moves.values()]
+        if write_many(db, "move_orders", moves) != len(moves):
             raise StaleRows
         write_many(db, "add_orders", self._births)
         write_many(db, "add_entries", self._entries)
