@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from cambist import metrics
 from cambist.engine.crew import TURNS_AT_ONCE, Crew
 from cambist.engine.follow import HEARTBEAT_MS, follow, history
 from cambist.engine.intake import BACKLOG_MAX, CancelAnswer, Intake, Taken, Wish
@@ -109,6 +110,14 @@ class Engine:
     ) -> AsyncIterator[tuple[Told, ...]]:
         """Yield an order's journal lines as they become durable; empty tuples as heartbeats."""
         return follow(self._means.store, self._means.bus, order_id, after_seq, beat_ms)
+
+    async def measure(self) -> None:
+        """Tell the gauges how things stand. Raises PortDown."""
+        sent = [order.last_at for order in self._tracker.orders if order.in_flight is not None]
+        metrics.IN_FLIGHT.set(len(sent))
+        oldest_ms = max(self.clock.now() - min(sent), 0) if sent else 0
+        metrics.OLDEST_IN_FLIGHT.set(oldest_ms / 1_000)
+        metrics.OPEN.set(await self._means.store.backlog())
 
     async def health(self) -> Health:
         """Ask the store and the chain whether they answer."""
