@@ -42,7 +42,7 @@ CHAIN_SOCKET: Final = "paper-chain.sock"
 LOCK_FILE: Final = "cambist.lock"
 CHAIN_LOCK: Final = "paper-chain.lock"
 LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
-SWITCH_INTERVAL_S: Final = 0.0005
+SWITCH_INTERVAL_S: Final = 0.0002
 """How long the interpreter lets one thread run: the writer's word must not wait for the loop."""
 LAG_EVERY_MS: Final = 500
 
@@ -175,7 +175,7 @@ def serving(engine: Engine, settings: Settings) -> Serving:
 
 def _limits(settings: Settings) -> Limits:
     return Limits(
-        turns_at_once=settings.worker_concurrency,
+        hands=settings.worker_concurrency,
         backlog_max=settings.backlog_max,
         orders_per_minute=settings.orders_per_minute,
         backoff=Backoff(Millis(settings.backoff_first_ms)),

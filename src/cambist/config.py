@@ -42,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         tuple[str, ...], Meta(description="Web origins whose pages may call.")
     ] = ()
     worker_concurrency: Annotated[
-        int, Meta(ge=1, le=1_000, description="Turns performed at once.")
+        int, Meta(ge=1, le=1_000, description="Orders performed at once: quoted, built or sent.")
     ] = 10
     max_retries: Annotated[
         int, Meta(ge=1, le=10, description="Tries an order has in all, the first one included.")

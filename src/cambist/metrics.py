@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter as Tally
+from collections.abc import Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -40,9 +42,14 @@ _by_kind: Final = {
 }
 
 
-def count_fact(told: Told) -> None:
-    """Count one durable fact."""
-    _by_kind[told.entry.kind].inc()
+def count_facts(news: Sequence[Told]) -> None:
+    """Count a batch of durable facts."""
+    for kind, number in Tally(told.entry.kind for told in news).items():
+        _by_kind[kind].inc(number)
+
+
+def count_end(told: Told) -> None:
+    """Count how an order came out."""
     match told.fact:
         case fact.Landed():
             LANDED_AFTER.observe((told.entry.at - told.order.created_at) / 1_000)

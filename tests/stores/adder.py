@@ -6,9 +6,11 @@ import asyncio
 import sys
 from pathlib import Path
 
-from cambist.clock import entropy
+from cambist.clock import Entropy
 from cambist.stores.sqlite.store import SqliteStore
 from tests import lives
+
+entropy = Entropy()
 
 ASKERS = 16
 

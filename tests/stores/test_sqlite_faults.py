@@ -149,11 +149,12 @@ async def test_a_disk_still_broken_is_told_and_asked_again(shelf: Shelf, disk: D
         disk.breaks("COMMIT")
         with pytest.raises(PortDown):
             await shelf.add()
+        disk.breaks("COMMIT")
         with pytest.raises(PortDown):
             await shelf.store.ping()
-    await shelf.add()
     await shelf.store.ping()
-    assert disk.opened == 4
+    await shelf.add()
+    assert disk.opened == 7
 
 
 async def test_counts_stay_right_while_orders_pour_in(shelf: Shelf, disk: Disk) -> None:

@@ -20,7 +20,9 @@ from cambist.ports.failures import PortDown, PortFull, StaleClaim
 from cambist.values.ids import OrderId
 from cambist.values.moment import after
 
-TURNS_AT_ONCE: Final = 10
+TURNS_AT_ONCE: Final = 64
+"""Turns under way at once. Far fewer are performed at once; the others wait for the disk, and
+share its writes."""
 SWEEP_EVERY_MS: Final = 1_000
 SWEPT_AT_ONCE_MAX: Final = 256
 RENEW_EVERY_MS: Final = 5_000
@@ -64,13 +66,13 @@ class Crew:
         self._idle.set()
         self._draining = False
 
-    async def run(self, turns_at_once: int = TURNS_AT_ONCE) -> None:
+    async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
             tasks.create_task(self._sweep())
             tasks.create_task(self._renew())
-            for _ in range(turns_at_once):
+            for _ in range(TURNS_AT_ONCE):
                 tasks.create_task(self._work_on())
 
     async def drain(self) -> None:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from cambist import metrics
-from cambist.engine.crew import TURNS_AT_ONCE, Crew
+from cambist.engine.crew import Crew
 from cambist.engine.follow import HEARTBEAT_MS, follow, history
 from cambist.engine.intake import BACKLOG_MAX, CancelAnswer, Intake, Taken, Wish
 from cambist.engine.means import Means
@@ -25,12 +25,13 @@ from cambist.ports.store import Census, OrderQuery
 from cambist.values.ids import OrderId, Principal
 
 DRAIN_MS: Final = 10_000
+HANDS: Final = 10
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a user may set: turns at once, open orders, orders begun a minute (0: any), waits."""
+    """What a user may set: steps performed at once, open orders, orders begun a minute, waits."""
 
-    turns_at_once: int = TURNS_AT_ONCE
+    hands: int = HANDS
     backlog_max: int = BACKLOG_MAX
     orders_per_minute: int = 0
     backoff: Backoff = Backoff()
@@ -51,9 +52,8 @@ class Engine:
         policy = Policy(means.world.chain.rules, limits.backoff)
         self.clock = means.clock
         self._means = means
-        self._limits = limits
         self._tracker = Tracker(means.world.chain, means.wakeups, means.clock, policy)
-        worker = Worker(means, self._tracker, policy)
+        worker = Worker(means, self._tracker, policy, limits.hands)
         self._crew = Crew(means, worker, self._tracker, limits.orders_per_minute)
         self._intake = Intake(means, limits.backlog_max)
 
@@ -67,7 +67,7 @@ class Engine:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._means.wakeups.run())
             tasks.create_task(self._tracker.run())
-            tasks.create_task(self._crew.run(self._limits.turns_at_once))
+            tasks.create_task(self._crew.run())
 
     async def drain(self) -> None:
         """Take no more orders and finish the turns being performed; what is open stays stored."""

@@ -39,10 +39,15 @@ async def follow(
     seen = after_seq
     try:
         past = await history(store, order_id, seen)
-        ended = await _ended(store, order_id) if not past else _is_last(past[-1])
         if past:
-            seen = past[-1].entry.seq
+            seen, ended = past[-1].entry.seq, _is_last(past[-1])
             yield past
+        else:
+            # Whoever asks for what comes after a line that is not written yet has seen no more
+            # than what is.
+            order = await store.get(order_id)
+            seen = seen if order is None else min(seen, order.last_seq)
+            ended = order is None or (order.is_closed and not order.rests_with_chain)
         while not ended:
             came = await listener.next(beat_ms)
             fresh = tuple(one for one in came or () if one.entry.seq > seen)
@@ -54,11 +59,6 @@ async def follow(
             yield fresh
     finally:
         listener.close()
-
-
-async def _ended(store: Store, order_id: OrderId) -> bool:
-    order = await store.get(order_id)
-    return order is None or (order.is_closed and not order.rests_with_chain)
 
 
 def _is_last(told: Told) -> bool:

@@ -66,7 +66,10 @@ class Intake:
         Raises Refused: then nothing was stored, save for STORE_UNAVAILABLE, where only the same
         key can tell.
         """
-        known = await self._admit(wish)
+        try:
+            known = await self._admit(wish)
+        except PortDown as down:
+            raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
         if known is not None:
             return self._replay(wish, known)
         now = self._clock.now()
@@ -101,10 +104,7 @@ class Intake:
         if code is None:
             return None
         if wish.key is not None:
-            try:
-                known = await self._store.keyed(wish.intent.principal, wish.key)
-            except PortDown as down:
-                raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
+            known = await self._store.keyed(wish.intent.principal, wish.key)
             if known is not None:
                 return known
         raise Refused(fault(code))

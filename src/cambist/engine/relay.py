@@ -29,11 +29,15 @@ class Relay:
         """Publish a batch, then log and count it from the facts themselves."""
         faultpoint("relay.before_publish")
         self._bus.publish(news)
+        metrics.count_facts(news)
         for told in news:
-            metrics.count_fact(told)
+            kind = told.entry.kind
             if isinstance(told.fact, fact.Routed):
                 _log_route(told, told.fact)
-            elif told.entry.kind in _ENDS or isinstance(told.fact, fact.RetryScheduled):
+            elif kind in _ENDS:
+                metrics.count_end(told)
+                _log_turning_point(told)
+            elif kind == "retry_scheduled":
                 _log_turning_point(told)
             elif isinstance(told.fact, fact.RolledBack):
                 log.error("rolled_back", order_id=told.order.id)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+from typing import Any, Final
 
 from cambist.engine.means import Means
 from cambist.engine.perform.build import build
@@ -10,7 +11,7 @@ from cambist.engine.perform.quote import find_route
 from cambist.engine.perform.track import Tracker
 from cambist.faultpoints import faultpoint
 from cambist.faults import Fault
-from cambist.orders.decide import Policy, decide, give_up
+from cambist.orders.decide import Change, Policy, decide, give_up
 from cambist.orders.order import Order
 from cambist.orders.steps import (
     Ask,
@@ -28,6 +29,8 @@ from cambist.orders.steps import (
     next_step,
 )
 from cambist.ports.failures import StaleClaim
+from cambist.ports.store import Store
+from cambist.values.moment import Moment
 
 STEPS_PER_TURN_MAX: Final = 64
 
@@ -36,10 +39,60 @@ class OutOfSteps(RuntimeError):
     """An order that would not come to rest: a defect of ours."""
 
 
-class Worker:
-    """Moves orders. No other code does."""
+class _Turn:
+    """An order on its way through a turn, and the changes of it that are not durable yet."""
 
-    def __init__(self, means: Means, tracker: Tracker, policy: Policy) -> None:
+    def __init__(self, store: Store, order: Order) -> None:
+        self._store = store
+        self._writing: list[asyncio.Future[Any]] = []
+        self.order = order
+        self.is_lost = False
+
+    def begin(self, change: Change, now: Moment) -> None:
+        """Begin to write what became true, and go on from the order as it will be."""
+        if change.facts:
+            begun = self._store.begin(self.order, change, now)
+            self._writing.append(begun.durable)
+            self.order = begun.order
+
+    async def written(self) -> bool:
+        """Wait until all is durable; False when the order moved under us.
+
+        Then it stands as it does now, or is someone else's and lost to us. Raises PortDown.
+        """
+        while self._writing:
+            try:
+                await self._writing[0]
+            except StaleClaim as stale:
+                # What was built on the stale change is stale with it.
+                self.let_go()
+                self.is_lost = stale.fresh is None
+                self.order = stale.fresh or self.order
+                return False
+            del self._writing[0]
+        return True
+
+    def let_go(self) -> None:
+        """Wait for nothing more; what is on its way is still written or refused."""
+        for future in self._writing:
+            future.add_done_callback(_no_matter)
+        self._writing.clear()
+
+
+def _no_matter(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+class Worker:
+    """Moves orders. No other code does.
+
+    So many steps are performed at once as it has hands; a turn that waits for the disk holds
+    none.
+    """
+
+    def __init__(self, means: Means, tracker: Tracker, policy: Policy, hands: int) -> None:
+        self._hands = asyncio.Semaphore(hands)
         self._store = means.store
         self._world = means.world
         self._clock = means.clock
@@ -53,33 +106,50 @@ class Worker:
         PortDown from the store: then the row says where the order stands.
         """
         faultpoint("worker.claimed")
-        current: Order | None = order
+        turn = _Turn(self._store, order)
+        try:
+            return await self._go(turn, note)
+        finally:
+            turn.let_go()
+
+    async def _go(self, turn: _Turn, note: Testimony | None) -> Order | None:
         for _ in range(STEPS_PER_TURN_MAX):
-            if current is None:
-                return None
-            step = next_step(current, self._clock.now())
-            if isinstance(step, Rest):
-                return current
-            if isinstance(step, Ask):
-                if note is None:
-                    self._tracker.watch(current)
-                    return current
+            step = next_step(turn.order, self._clock.now())
+            asks = isinstance(step, Ask)
+            rests = isinstance(step, Rest) or (asks and note is None)
+            if (step.consequential or rests) and not await turn.written():
+                if turn.is_lost:
+                    return None
+                continue
+            if rests:
+                if asks:
+                    self._tracker.watch(turn.order)
+                return turn.order
+            if asks and note is not None:
                 outcome: Outcome = note
                 note = None
                 faultpoint("worker.heard")
             else:
-                outcome = await self._perform(step, current)
-            current = await self._commit(current, outcome)
-        raise OutOfSteps(order.id)
+                outcome = await self._by_hand(step, turn.order)
+            now = self._clock.now()
+            turn.begin(decide(turn.order, outcome, now, self._policy), now)
+        raise OutOfSteps(turn.order.id)
 
     async def park(self, order: Order, why: Fault) -> None:
         """End an order the engine cannot get on with; never one with an attempt in flight."""
         await self._store.commit(order, give_up(order, why), self._clock.now())
 
+    async def _by_hand(self, step: Step, order: Order) -> Outcome:
+        """Do what the order needs; what takes the world's time takes one of the few hands."""
+        if isinstance(step, Begin):
+            return Begun()
+        if isinstance(step, Withdraw):
+            return Withdrawn()
+        async with self._hands:
+            return await self._perform(step, order)
+
     async def _perform(self, step: Step, order: Order) -> Outcome:
         match step:
-            case Begin():
-                return Begun()
             case FindRoute():
                 found = await find_route(self._world.market, self._clock, order)
                 faultpoint("worker.routed")
@@ -93,18 +163,5 @@ class Worker:
                 handed = await self._tracker.send(attempt)
                 faultpoint("worker.after_send")
                 return handed
-            case Withdraw():
-                return Withdrawn()
             case _:
                 raise TypeError(step)
-
-    async def _commit(self, order: Order, outcome: Outcome) -> Order | None:
-        """Write what became true; on a stale claim go on from the order as it is now."""
-        now = self._clock.now()
-        change = decide(order, outcome, now, self._policy)
-        if not change.facts:
-            return order
-        try:
-            return await self._store.commit(order, change, now)
-        except StaleClaim as stale:
-            return stale.fresh

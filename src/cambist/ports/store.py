@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -54,6 +55,17 @@ class Census(msgspec.Struct, frozen=True):
     delayed: int
 
 
+class Commit(msgspec.Struct, frozen=True):
+    """A change on its way to the disk: the order as it will be, and the word that it is.
+
+    What comes next may be prepared from `order` at once; nothing with a consequence may be done
+    before `durable`. It raises what `Store.commit` raises.
+    """
+
+    order: Order
+    durable: asyncio.Future[Any]
+
+
 class Store(Protocol):
     """The truth. Every method that writes returns when the write is durable, or raises.
 
@@ -86,6 +98,12 @@ class Store(Protocol):
 
     async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
         """Take the orders whose wake-up is due, oldest first."""
+
+    def begin(self, order: Order, change: Change, now: Moment) -> Commit:
+        """Begin to write a change of a claimed order; changes begun in turn are made in turn.
+
+        Raises IllegalFact when the lifecycle does not allow the change, and PortFull.
+        """
 
     async def commit(self, order: Order, change: Change, now: Moment) -> Order:
         """Write a change of a claimed order: row, journal, attempt and fill in one transaction.

@@ -19,6 +19,9 @@ from cambist.values.ids import OrderId, Signature
 from cambist.values.moment import Height, Moment, Slot
 
 Row = tuple[Any, ...]
+MOVED_FROM: Final = 1
+MOVED_TO: Final = 3
+"""Where a row of `move_orders` holds the version it expects, and the one it leaves."""
 
 
 class State(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -123,7 +126,7 @@ def attempt_row(order_id: OrderId, attempt: Attempt) -> Row:
 def fill_row(order_id: OrderId, fill: Fill) -> Row:
     """Return the row of `add_fills`."""
     amounts = (str(int(fill.amount_in)), str(int(fill.amount_out)), str(int(fill.fee_lamports)))
-    return (fill.signature, order_id, *amounts, fill.slot)
+    return (order_id, fill.signature, *amounts, fill.slot)
 
 
 def read_order(row: Row) -> Order:
@@ -180,7 +183,10 @@ def _read_attempt(row: Row, state: State) -> Attempt | None:
 def _read_fill(row: Row) -> Fill | None:
     if row[21] is None:
         return None
-    amount_in, amount_out, fee = (Raw(text) for text in row[21:24])
+    try:
+        amount_in, amount_out, fee = (Raw(text) for text in row[21:24])
+    except ValueError as error:
+        raise CorruptRow(f"order {row[0]}: {error}") from error
     return Fill(Signature(row[15]), amount_in, amount_out, fee, Slot(row[24]))
 
 

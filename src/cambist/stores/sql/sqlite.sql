@@ -33,7 +33,7 @@ FROM (VALUES {rows}) AS c
 WHERE attempts.order_id = c.column1 AND attempts.number = c.column2
 
 -- name: add_fills
-INSERT INTO fills (signature, order_id, amount_in, amount_out, fee_lamports, slot) VALUES {rows}
+INSERT INTO fills (order_id, signature, amount_in, amount_out, fee_lamports, slot) VALUES {rows}
 
 -- name: order_by_id
 SELECT o.id, o.status, o.version, o.lease_owner, o.lease_epoch, o.wake_at, o.last_seq, o.last_at,
@@ -44,7 +44,7 @@ FROM engine_orders AS o
 JOIN journal AS b ON b.order_id = o.id AND b.seq = 1
 LEFT JOIN journal AS r ON r.order_id = o.id AND r.seq = o.route_seq
 LEFT JOIN attempts AS a ON a.order_id = o.id AND a.number = o.attempt
-LEFT JOIN fills AS f ON f.signature = a.signature
+LEFT JOIN fills AS f ON f.order_id = o.id AND f.signature = a.signature
 WHERE o.id = ?
 
 -- name: orders_due
@@ -56,7 +56,7 @@ FROM engine_orders AS o
 JOIN journal AS b ON b.order_id = o.id AND b.seq = 1
 LEFT JOIN journal AS r ON r.order_id = o.id AND r.seq = o.route_seq
 LEFT JOIN attempts AS a ON a.order_id = o.id AND a.number = o.attempt
-LEFT JOIN fills AS f ON f.signature = a.signature
+LEFT JOIN fills AS f ON f.order_id = o.id AND f.signature = a.signature
 WHERE o.wake_at <= ?
 ORDER BY o.wake_at
 LIMIT ? OFFSET ?
@@ -70,7 +70,7 @@ FROM engine_orders AS o
 JOIN journal AS b ON b.order_id = o.id AND b.seq = 1
 LEFT JOIN journal AS r ON r.order_id = o.id AND r.seq = o.route_seq
 LEFT JOIN attempts AS a ON a.order_id = o.id AND a.number = o.attempt
-LEFT JOIN fills AS f ON f.signature = a.signature
+LEFT JOIN fills AS f ON f.order_id = o.id AND f.signature = a.signature
 WHERE o.principal = ?1
   AND (?2 IS NULL OR o.id < ?2)
   AND (?3 IS NULL OR o.status IN (SELECT value FROM json_each(?3)))

@@ -13,6 +13,7 @@ from cambist.stores import records
 from cambist.stores.records import Row
 from cambist.stores.sqlite.many import write_many
 from cambist.values import codec
+from cambist.values.ids import OrderId
 
 
 class StaleRows(Exception):
@@ -20,11 +21,11 @@ class StaleRows(Exception):
 
 
 class Sheet:
-    """Rows to write together. An order moves at most once on a sheet."""
+    """Rows to write together; an order's changes in turn become one move."""
 
     def __init__(self) -> None:
         self._births: list[Row] = []
-        self._moves: list[Row] = []
+        self._moves: dict[OrderId, Row] = {}
         self._entries: list[Row] = []
         self._attempts: list[Row] = []
         self._closings: list[Row] = []
@@ -37,7 +38,11 @@ class Sheet:
 
     def move(self, before: Order, after: Order, told: tuple[Told, ...], change: Change) -> None:
         """Add a change of an order."""
-        self._moves.append(records.move_row(after, before.version))
+        was = self._moves.get(before.id)
+        if was is not None and was[records.MOVED_TO] != before.version:
+            raise StaleRows
+        since = before.version if was is None else was[records.MOVED_FROM]
+        self._moves[before.id] = records.move_row(after, since)
         for line in told:
             self._entries.append(records.entry_row(line.entry))
             self._imply(line, before)
@@ -63,7 +68,7 @@ class Sheet:
 
     def write(self, db: sqlite3.Connection) -> None:
         """Write every row. Raises StaleRows, and sqlite3.IntegrityError where an index refuses."""
-        if write_many(db, "move_orders", self._moves) != len(self._moves):
+        if write_many(db, "move_orders", [*self._moves.values()]) != len(self._moves):
             raise StaleRows
         write_many(db, "add_orders", self._births)
         write_many(db, "add_entries", self._entries)

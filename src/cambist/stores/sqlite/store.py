@@ -7,13 +7,11 @@ memory as last committed, so that a turn begins without a read.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import structlog
 from msgspec.structs import replace
 
@@ -21,9 +19,8 @@ from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, Told, append
 from cambist.orders.order import Order, Status
 from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
-from cambist.ports.store import Birth, Census, Keyed, News, OrderQuery
-from cambist.stores import records
-from cambist.stores.sqlite.many import SQL
+from cambist.ports.store import Birth, Census, Commit, Keyed, News, OrderQuery
+from cambist.stores.sqlite import reads
 from cambist.stores.sqlite.readers import Readers
 from cambist.stores.sqlite.writes import (
     Add,
@@ -32,6 +29,7 @@ from cambist.stores.sqlite.writes import (
     Count,
     Counted,
     Move,
+    Probe,
     Write,
     Written,
     load,
@@ -82,8 +80,9 @@ class SqliteStore:
 
     async def ping(self) -> None:
         """Return when the file can be read and the last batch was written."""
-        self._batches.check()
-        await self._readers.run(_ping)
+        if self._batches.failed:
+            await self._writer.lanes.settle(Probe())
+        await self._readers.run(reads.ping)
 
     # ------------------------------------------------------------------------------ writes
 
@@ -93,6 +92,12 @@ class SqliteStore:
 
     async def commit(self, order: Order, change: Change, now: Moment) -> Order:
         """Write a change of a claimed order."""
+        begun = self.begin(order, change, now)
+        await begun.durable
+        return begun.order
+
+    def begin(self, order: Order, change: Change, now: Moment) -> Commit:
+        """Begin to write a change of a claimed order."""
         told = append(order, change.facts, now)
         after = told[-1].order if told else order
         after = replace(
@@ -104,8 +109,7 @@ class SqliteStore:
         if change.signed is not None:
             after = _with_bytes(after, change.signed.transaction)
         told = (*told[:-1], replace(told[-1], order=after)) if told else ()
-        await self._writer.lanes.settle(Move(order, after, told, change))
-        return after
+        return Commit(after, self._writer.lanes.settle(Move(order, after, told, change)))
 
     async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
         """Note that the user wants the order no more."""
@@ -184,7 +188,7 @@ class SqliteStore:
         passed = 0
         while len(taken) < limit:
             # Due orders that are being moved stand first, so one page may hold none to take.
-            rows = await self._readers.run(_due, (now, limit, passed))
+            rows = await self._readers.run(reads.due, (now, limit, passed))
             for order in rows:
                 if order is None or order.id in self._claimed or len(taken) == limit:
                     continue
@@ -207,7 +211,7 @@ class SqliteStore:
 
     async def keyed(self, principal: Principal, key: str) -> Keyed | None:
         """Return what a key remembers."""
-        return await self._readers.run(_keyed, (principal, key))
+        return await self._readers.run(reads.keyed, (principal, key))
 
     async def get(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands."""
@@ -215,14 +219,14 @@ class SqliteStore:
 
     async def find(self, query: OrderQuery) -> tuple[Order, ...]:
         """Return orders newest first."""
-        return await self._readers.run(_page, query)
+        return await self._readers.run(reads.page, query)
 
     async def census(self, principal: Principal, now: Moment) -> Census:
         """Count orders by status."""
         if self._miscounted:
             await self._recount()
         counts = {status: self._counts.get((principal, status), 0) for status in Status}
-        return Census(counts, await self._readers.run(_delayed, (now, principal)))
+        return Census(counts, await self._readers.run(reads.delayed, (now, principal)))
 
     async def backlog(self) -> int:
         """Return how many orders are open, as far as is known while the store is down."""
@@ -233,7 +237,7 @@ class SqliteStore:
 
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Return journal entries in order."""
-        return await self._readers.run(_entries, (order_id, after_seq, limit))
+        return await self._readers.run(reads.entries, (order_id, after_seq, limit))
 
 
 def _wake_at(standing: Moment | None, after: Order, change: Change, now: Moment) -> Moment | None:
@@ -256,40 +260,3 @@ def _with_bytes(order: Order, transaction: bytes) -> Order:
         if attempt is None
         else replace(order, attempt=replace(attempt, transaction=transaction))
     )
-
-
-def _ping(db: sqlite3.Connection, _: None = None) -> None:
-    db.execute("SELECT 1 FROM engine_orders LIMIT 1").fetchone()
-
-
-def _delayed(db: sqlite3.Connection, key: tuple[Moment, Principal]) -> int:
-    return int(db.execute(SQL["delayed"], key).fetchone()[0])
-
-
-def _due(db: sqlite3.Connection, key: tuple[Moment, int, int]) -> tuple[Order | None, ...]:
-    return tuple(_read_or_report(row) for row in db.execute(SQL["orders_due"], key))
-
-
-def _read_or_report(row: records.Row) -> Order | None:
-    """Read a row; one that no order can have must not hold all others up."""
-    try:
-        return records.read_order(row)
-    except records.CorruptRow as error:
-        log.critical("corrupt_row", order_id=row[0], error=str(error))
-        return None
-
-
-def _keyed(db: sqlite3.Connection, key: tuple[str, str]) -> Keyed | None:
-    row = db.execute(SQL["keyed"], key).fetchone()
-    return None if row is None else Keyed(*row)
-
-
-def _entries(db: sqlite3.Connection, key: tuple[str, int, int]) -> tuple[Entry, ...]:
-    return tuple(records.read_entry(row) for row in db.execute(SQL["entries"], key))
-
-
-def _page(db: sqlite3.Connection, query: OrderQuery) -> tuple[Order, ...]:
-    statuses = msgspec.json.encode(query.statuses).decode() if query.statuses else None
-    where = (query.principal, query.before, statuses, query.wallet, query.token, query.since)
-    rows = db.execute(SQL["orders_page"], (*where, query.limit, query.offset))
-    return tuple(records.read_order(row) for row in rows)

@@ -55,6 +55,10 @@ class Cancel(msgspec.Struct, frozen=True):
     now: Moment
 
 
+class Probe(msgspec.Struct, frozen=True):
+    """The question whether the disk takes a write, asked by making one that changes nothing."""
+
+
 class Count(msgspec.Struct, frozen=True):
     """The question how many orders stand where, asked between two writes."""
 
@@ -65,7 +69,7 @@ class Counted(msgspec.Struct, frozen=True):
     rows: tuple[tuple[str, str, int], ...]
 
 
-Write = Add | Move | Cancel | Count
+Write = Add | Move | Cancel | Probe | Count
 Written = tuple[Told, ...] | Counted
 _OWN_FAULTS: Final = (
     # A number or a text that no column holds is its item's fault, not the disk's.
@@ -86,6 +90,7 @@ class BatchWriter:
     ) -> None:
         self._path = path
         self._open = open_now
+        self._failed = False
         self._connection: sqlite3.Connection | None = open_now(path)
         migrate_sqlite(self._connection)
 
@@ -95,10 +100,10 @@ class BatchWriter:
             self._connection.close()
             self._connection = None
 
-    def check(self) -> None:
-        """Raise PortDown when the last batch failed and none was written since."""
-        if self._connection is None:
-            raise PortDown("the last write failed")
+    @property
+    def failed(self) -> bool:
+        """Whether the last batch failed."""
+        return self._failed
 
     def void_leases(self, leased: Moment) -> None:
         """Make due what an earlier process held in flight; it held this home's lock alone."""
@@ -110,10 +115,13 @@ class BatchWriter:
         try:
             if self._connection is None:
                 self._connection = self._open(self._path)
-            return self._commit(self._connection, batch)
+            results = self._commit(self._connection, batch)
         except Exception as error:  # noqa: BLE001 -- whatever it is, every sender must be told
+            self._failed = True
             self._reopen()
             return [PortDown(f"the store failed: {error}") for _ in batch]
+        self._failed = False
+        return results
 
     def _reopen(self) -> None:
         """Let go of a connection that failed; the next batch opens another."""
@@ -152,7 +160,7 @@ def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
             case Move(before, after, told, change):
                 sheet.move(before, after, told, change)
                 written.append(told)
-            case Cancel() | Count():
+            case Cancel() | Probe() | Count():
                 return [_write(db, one) for one in batch]
             case _:
                 assert_never(write)
@@ -189,6 +197,10 @@ def _write(db: sqlite3.Connection, write: Write) -> Written:
             return told
         case Cancel():
             return _cancel(db, write)
+        case Probe():
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            db.execute(f"PRAGMA user_version = {version:d}")
+            return ()
         case Count():
             return Counted(tuple(db.execute(SQL["census"])))
         case _:

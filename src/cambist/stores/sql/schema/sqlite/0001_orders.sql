@@ -60,12 +60,13 @@ CREATE UNIQUE INDEX attempts_signature ON attempts (signature);
 CREATE UNIQUE INDEX attempts_alive ON attempts (order_id) WHERE state IN ('in_flight', 'landed');
 
 CREATE TABLE fills (
-    signature     TEXT PRIMARY KEY,
     order_id      TEXT NOT NULL,
+    signature     TEXT NOT NULL,
     amount_in     TEXT NOT NULL,
     amount_out    TEXT NOT NULL,
     fee_lamports  TEXT NOT NULL,
-    slot          INTEGER NOT NULL
+    slot          INTEGER NOT NULL,
+    PRIMARY KEY (order_id, signature)
 ) STRICT, WITHOUT ROWID;
 
 CREATE VIEW raw_orders AS
@@ -85,7 +86,7 @@ FROM engine_orders AS o
 JOIN journal AS b ON b.order_id = o.id AND b.seq = 1
 LEFT JOIN journal AS r ON r.order_id = o.id AND r.seq = o.route_seq
 LEFT JOIN attempts AS a ON a.order_id = o.id AND a.number = o.attempt
-LEFT JOIN fills AS f ON f.signature = a.signature;
+LEFT JOIN fills AS f ON f.order_id = o.id AND f.signature = a.signature;
 
 CREATE VIEW sized_orders AS
 SELECT

@@ -1,0 +1,1 @@
+"""Measures a real server from outside, and the stages of one order from inside."""

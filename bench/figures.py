@@ -1,0 +1,95 @@
+"""Reduces readings to medians and spreads, and writes them as one Markdown table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Final, NamedTuple
+
+OPEN: Final = "<!-- bench -->"
+CLOSE: Final = "<!-- /bench -->"
+_WHOLE_FROM: Final = 100
+_TENTHS_FROM: Final = 10
+
+
+class CannotMeasure(RuntimeError):
+    """A measure that could not be made here; the table says why in place of a number."""
+
+
+class Reading(NamedTuple):
+    """One figure of one repetition. `value` is None when it could not be made: then `why`."""
+
+    label: str
+    value: float | None
+    why: str = ""
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    label: str
+    text: str
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return the smallest value that at least `percent` of all do not exceed (nearest rank).
+
+    Raises CannotMeasure when there are no values.
+    """
+    if not values:
+        raise CannotMeasure("there was nothing to count")
+    rank = max(math.ceil(len(values) * percent / 100), 1)
+    return sorted(values)[rank - 1]
+
+
+def write_number(value: float) -> str:
+    """Write a number with about three digits, and thousands apart."""
+    if value == int(value) or abs(value) >= _WHOLE_FROM:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= _TENTHS_FROM else f"{value:.2f}"
+
+
+def rows(readings: Iterable[Reading]) -> list[Row]:
+    """Gather the repetitions of each figure: its median, and the least and greatest."""
+    kept: dict[str, list[Reading]] = {}
+    for one in readings:
+        kept.setdefault(one.label, []).append(one)
+    return [Row(label, _spread(same)) for label, same in kept.items()]
+
+
+def _spread(same: Sequence[Reading]) -> str:
+    values = [one.value for one in same if one.value is not None]
+    whys = "; ".join(dict.fromkeys(one.why for one in same if one.value is None))
+    if not values:
+        return f"not measured: {whys}"
+    text = write_number(median(values))
+    if len(values) > 1:
+        text += f" ({write_number(min(values))} - {write_number(max(values))})"
+    if len(values) < len(same):
+        text += f"; {len(same) - len(values)} of {len(same)} not measured: {whys}"
+    return text
+
+
+def table(heading: str, lines: Iterable[Row]) -> str:
+    """Write the heading and the rows as Markdown."""
+    body = [f"| {label} | {text.replace('|', '/')} |" for label, text in lines]
+    return "\n".join((heading, "", "| measure | median (min - max) |", "|---|---|", *body, ""))
+
+
+def put(page: Path, text: str) -> None:
+    """Write the text between the page's markers; a page without markers becomes the text.
+
+    Raises ValueError when a marker has lost its other half.
+    """
+    old = page.read_text("utf-8") if page.exists() else ""
+    if OPEN not in old and CLOSE not in old:
+        page.write_text(text, "utf-8")
+        return
+    before, opened, rest = old.partition(OPEN)
+    _, closed, behind = rest.partition(CLOSE)
+    if not opened or not closed:
+        msg = f"{page.name} needs {OPEN} and then {CLOSE}"
+        raise ValueError(msg)
+    page.write_text(f"{before}{OPEN}\n{text}{CLOSE}{behind}", "utf-8")

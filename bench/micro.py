@@ -1,0 +1,83 @@
+"""Says where an order's microseconds go, stage by stage: `python -m bench.micro`.
+
+With `--profile` or `--threads` the whole engine runs in this process instead, without HTTP.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from bench.figures import CannotMeasure, write_number
+from bench.inside import Spent, run
+from bench.stages import TIMES, Timing, time_all
+from cambist import logs
+from cambist.engine.crew import TURNS_AT_ONCE
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Read the options, measure, and print."""
+    given = _options().parse_args(words)
+    inside = given.profile or given.threads
+    with (
+        tempfile.TemporaryDirectory(prefix="cambist-bench-", dir=given.folder) as home,
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        logs.set_up("info", "json", nowhere)
+        try:
+            if inside:
+                spent = runner.run(
+                    run(Path(home), given.orders, given.turns, profiled=given.profile)
+                )
+                print(write_spent(spent, threads=given.threads))
+            else:
+                print(write_stages(runner.run(time_all(Path(home), given.times))))
+        except CannotMeasure as error:
+            print(f"not measured: {error}")
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.micro", description=__doc__)
+    parser.add_argument("--profile", action="store_true", help="print the costliest functions")
+    parser.add_argument("--threads", action="store_true", help="print what each thread used")
+    parser.add_argument("--orders", type=int, default=2_000, help="orders to run (%(default)s)")
+    parser.add_argument(
+        "--turns", type=int, default=TURNS_AT_ONCE, help="turns at once (%(default)s)"
+    )
+    parser.add_argument("--times", type=int, default=TIMES, help="repetitions (%(default)s)")
+    parser.add_argument("--folder", type=Path, help="make the temporary home here")
+    return parser
+
+
+def write_stages(timings: Sequence[Timing]) -> str:
+    """Write the stages as Markdown, with what they come to for one order."""
+    lines = ["| stage | us each | times an order | us an order |", "|---|---|---|---|"]
+    for name, per_order, us in timings:
+        cost = write_number(us * per_order)
+        lines.append(f"| {name} | {write_number(us)} | {per_order} | {cost} |")
+    total = write_number(sum(one.us * one.per_order for one in timings))
+    return "\n".join((*lines, f"| all of these | | | {total} |"))
+
+
+def write_spent(spent: Spent, *, threads: bool) -> str:
+    """Write what a run inside cost."""
+    rate, each = write_number(spent.orders / spent.seconds), spent.cpu_us / spent.orders
+    lines = [
+        f"{spent.orders} orders, {rate} a second until final, {write_number(each)} us of CPU each"
+    ]
+    if threads:
+        lines += ["", "| thread | CPU us an order |", "|---|---|"]
+        costs = sorted(spent.by_thread.items(), key=lambda one: -one[1])
+        lines += [f"| {name} | {write_number(us / spent.orders)} |" for name, us in costs]
+    return "\n".join((*lines, spent.profile)) if spent.profile else "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

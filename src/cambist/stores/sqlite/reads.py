@@ -1,0 +1,61 @@
+"""Answers the store's questions from the file, one query each."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+import structlog
+
+from cambist.orders.journal import Entry
+from cambist.orders.order import Order
+from cambist.ports.store import Keyed, OrderQuery
+from cambist.stores import records
+from cambist.stores.sqlite.many import SQL
+from cambist.values.ids import Principal
+from cambist.values.moment import Moment
+
+log = structlog.get_logger("cambist.store")
+
+
+def ping(db: sqlite3.Connection, _: None = None) -> None:
+    """Read anything, to see that the file can be read."""
+    db.execute("SELECT 1 FROM engine_orders LIMIT 1").fetchone()
+
+
+def delayed(db: sqlite3.Connection, key: tuple[Moment, Principal]) -> int:
+    """Count a principal's orders whose wake-up lies after an instant."""
+    return int(db.execute(SQL["delayed"], key).fetchone()[0])
+
+
+def due(db: sqlite3.Connection, key: tuple[Moment, int, int]) -> tuple[Order | None, ...]:
+    """Return a page of the orders that are due; None stands for a row no order can have."""
+    return tuple(_read_or_report(row) for row in db.execute(SQL["orders_due"], key))
+
+
+def _read_or_report(row: records.Row) -> Order | None:
+    """Read a row; one that no order can have must not hold all others up."""
+    try:
+        return records.read_order(row)
+    except records.CorruptRow as error:
+        log.critical("corrupt_row", order_id=row[0], error=str(error))
+        return None
+
+
+def keyed(db: sqlite3.Connection, key: tuple[str, str]) -> Keyed | None:
+    """Return what a key remembers."""
+    row = db.execute(SQL["keyed"], key).fetchone()
+    return None if row is None else Keyed(*row)
+
+
+def entries(db: sqlite3.Connection, key: tuple[str, int, int]) -> tuple[Entry, ...]:
+    """Return journal lines in order."""
+    return tuple(records.read_entry(row) for row in db.execute(SQL["entries"], key))
+
+
+def page(db: sqlite3.Connection, query: OrderQuery) -> tuple[Order, ...]:
+    """Return orders newest first."""
+    statuses = msgspec.json.encode(query.statuses).decode() if query.statuses else None
+    where = (query.principal, query.before, statuses, query.wallet, query.token, query.since)
+    rows = db.execute(SQL["orders_page"], (*where, query.limit, query.offset))
+    return tuple(records.read_order(row) for row in rows)

@@ -1,0 +1,1 @@
+"""Holds the bench to its word: what it counts, how it reduces it, and that it runs."""
