@@ -123,7 +123,7 @@ def faultpoints() -> str:
             "it passes the point for the count-th time: SIGKILL (the default), SIGSTOP or an",
             "exception.",
         ],
-        ["```sh", "CAMBIST_FAULT=worker.before_send:3 cambist serve", "```"],
+        ["```text", "CAMBIST_FAULT=worker.before_send:3 cambist serve", "```"],
         table(("Point", "The moment"), [(f"`{name}`", when) for name, when in POINTS.items()]),
     )
 
