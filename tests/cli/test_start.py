@@ -107,7 +107,18 @@ def test_the_help_lists_every_setting(cambist: Cambist) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["serve", "paper-chain", "demo", "order", "show", "list", "watch", "cancel", "verify"],
+    [
+        "serve",
+        "paper-chain",
+        "demo",
+        "order",
+        "show",
+        "list",
+        "watch",
+        "cancel",
+        "balances",
+        "verify",
+    ],
 )
 def test_every_command_says_what_it_is_for(cambist: Cambist, command: str) -> None:
     assert cambist(command, "--help").exit_code == 0

@@ -56,7 +56,7 @@ def tamper(home: Path, sql: str) -> None:
 def test_an_untouched_home_is_all_as_written(cambist: Cambist, home: Path) -> None:
     done = cambist("verify", "--home", str(home))
     assert done.exit_code == 0
-    assert done.stdout.startswith("1 orders, ")
+    assert done.stdout.startswith("1 order, ")
     assert done.stdout.endswith(" journal entries: all as written\n")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cambist.cli import demo, orders, serve, verify
+from cambist.cli import balances, demo, orders, serve, verify
 from cambist.server.openapi import API_VERSION
 
 app = typer.Typer(
@@ -44,4 +44,5 @@ app.command()(orders.show)
 app.command("list")(orders.list_orders)
 app.command()(orders.watch)
 app.command()(orders.cancel)
+app.command()(balances.balances)
 app.command()(verify.verify)

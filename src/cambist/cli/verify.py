@@ -16,11 +16,10 @@ STORE_FILE: Final = "cambist.db"
 BREAKS_SHOWN_MAX: Final = 20
 
 
-def verify(
-    home: Annotated[
-        Path, typer.Option(envvar="CAMBIST_HOME", help="The folder that holds the state.")
-    ] = Path(".cambist"),
-) -> None:
+Home = Annotated[Path, typer.Option(envvar="CAMBIST_HOME", help="The folder that holds the state.")]
+
+
+def verify(home: Home = Path(".cambist")) -> None:
     """Check every order's journal against its row; exits 1 at any difference."""
     path = home / STORE_FILE
     if not path.exists():
@@ -33,6 +32,7 @@ def verify(
     for broken in report.breaks[:BREAKS_SHOWN_MAX]:
         console.print(f"{broken.order_id}: {broken.reason}", markup=False, soft_wrap=True)
     verdict = "all as written" if not report.breaks else f"{len(report.breaks)} broken"
-    console.print(f"{report.orders} orders, {report.entries} journal entries: {verdict}")
+    orders = f"{report.orders} order" + ("" if report.orders == 1 else "s")
+    console.print(f"{orders}, {report.entries} journal entries: {verdict}")
     if report.breaks:
         raise typer.Exit(FAILED)
