@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from cambist.paper.remote import RemoteChain, RemoteMarket, RemoteWorld
 from cambist.paper.serve import serve
 from cambist.paper.signer import PaperSigner
 from cambist.paper.world import World
+from cambist.ports.failures import PortDown
 from cambist.server.app import build
 from cambist.server.serve import Serving
 from cambist.server.settings import EdgeLimits, ServerSettings
@@ -42,9 +43,9 @@ CHAIN_SOCKET: Final = "paper-chain.sock"
 LOCK_FILE: Final = "cambist.lock"
 CHAIN_LOCK: Final = "paper-chain.lock"
 LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
-SWITCH_INTERVAL_S: Final = 0.0002
+SWITCH_INTERVAL_S: Final = 0.002
 """How long the interpreter lets one thread run: the writer's word must not wait for the loop."""
-LAG_EVERY_MS: Final = 500
+MEASURE_EVERY_MS: Final = 500
 
 
 class HomeInUse(RuntimeError):
@@ -58,7 +59,7 @@ class UnsafeBind(ValueError):
 @contextmanager
 def held(home: Path, name: str = LOCK_FILE) -> Iterator[None]:
     """Hold the lock on a home: who has it is alone with its files. Raises HomeInUse."""
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (home / name).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,7 +95,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
 @asynccontextmanager
 async def _running(engine: Engine, clock: SystemClock) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(engine.run()), tasks.create_task(_watch_lag(clock))]
+        running = [tasks.create_task(engine.run()), tasks.create_task(_measure(engine, clock))]
         try:
             yield
         finally:
@@ -182,9 +183,11 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-async def _watch_lag(clock: SystemClock) -> None:
-    """Measure how late the event loop is."""
+async def _measure(engine: Engine, clock: SystemClock) -> None:
+    """Set the gauges now and then, and see how late the event loop is."""
     while True:
-        due = clock.elapsed() + LAG_EVERY_MS
-        await clock.sleep(LAG_EVERY_MS)
+        due = clock.elapsed() + MEASURE_EVERY_MS
+        await clock.sleep(MEASURE_EVERY_MS)
         metrics.LOOP_LAG.set(max(clock.elapsed() - due, 0) / 1_000)
+        with suppress(PortDown):
+            await engine.measure()

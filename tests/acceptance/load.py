@@ -13,7 +13,7 @@ BODIES: tuple[dict[str, Any], ...] = (
     {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "0.5"},
     {"symbol": "AAPL", "side": "buy", "quantity": 2},
     {"tokenIn": "USDC", "tokenOut": "JUP", "amountIn": 25},
-    {"tokenIn": "BONK", "tokenOut": "SOL", "amountIn": "70000", "slippageBps": 300},
+    {"tokenIn": "BONK", "tokenOut": "SOL", "amountIn": "700", "slippageBps": 300},
     {"symbol": "TSLA", "side": "sell", "quantity": "1.25"},
 )
 PAUSE_S = 0.02

@@ -60,6 +60,11 @@ class Process:
         raise TimeoutError(path.read_text()[-2000:])
 
     @property
+    def exit_code(self) -> int | None:
+        """How the process ended; minus the signal's number when one ended it."""
+        return None if self._process is None else self._process.poll()
+
+    @property
     def is_running(self) -> bool:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from cambist import metrics
 from cambist.engine.engine import Limits
 from cambist.orders.order import Status
 from cambist.orders.retry import Backoff
@@ -107,3 +108,17 @@ async def test_backoff_is_what_was_set(tmp_path: Path) -> None:
         told = await r.engine.history(order_id)
     waits = [one.fact.wake_at - one.entry.at for one in told if one.entry.kind == "retry_scheduled"]
     assert waits == [10_000, 20_000]
+
+
+async def test_the_gauges_tell_what_is_open_and_for_how_long_it_flew(tmp_path: Path) -> None:
+    async with rig(tmp_path) as r:
+        for _ in range(3):
+            await r.send(sell())
+        await r.push(1_250)
+        await r.engine.measure()
+        assert metrics.OPEN._value.get() == 3
+        assert metrics.IN_FLIGHT._value.get() == 3
+        assert 0.9 < metrics.OLDEST_IN_FLIGHT._value.get() <= 1.25
+        await r.push(6_000)
+        await r.engine.measure()
+        assert metrics.OPEN._value.get() == metrics.IN_FLIGHT._value.get() == 0

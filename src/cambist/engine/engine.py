@@ -112,11 +112,14 @@ class Engine:
         return follow(self._means.store, self._means.bus, order_id, after_seq, beat_ms)
 
     async def measure(self) -> None:
-        """Tell the gauges how things stand. Raises PortDown."""
-        sent = [order.last_at for order in self._tracker.orders if order.in_flight is not None]
+        """Set the gauges: what is open, what is in flight, and for how long. Raises PortDown."""
+        sent = [
+            one.attempt.sent_at for one in self._tracker.orders if one.in_flight and one.attempt
+        ]
+        oldest = min((at for at in sent if at is not None), default=None)
         metrics.IN_FLIGHT.set(len(sent))
-        oldest_ms = max(self.clock.now() - min(sent), 0) if sent else 0
-        metrics.OLDEST_IN_FLIGHT.set(oldest_ms / 1_000)
+        age_ms = 0 if oldest is None else max(self.clock.now() - oldest, 0)
+        metrics.OLDEST_IN_FLIGHT.set(age_ms / 1_000)
         metrics.OPEN.set(await self._means.store.backlog())
 
     async def health(self) -> Health:

@@ -109,7 +109,9 @@ def evolve(order: Order, one: fact.Fact, at: Moment) -> Order:
         one, order.attempt
     ):
         raise IllegalFact(f"{order.status} by another transaction", kind)
-    return _FOLD[type(one)](order, one, status, at)
+    grown = _FOLD[type(one)](order, one, status, at)
+    ends = grown.is_closed and not order.is_closed
+    return replace(grown, closed_at=at) if ends else grown
 
 
 def _is_of(one: fact.Landed | fact.Reverted | fact.Lapsed, attempt: Attempt | None) -> bool:

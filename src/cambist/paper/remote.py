@@ -39,6 +39,8 @@ from cambist.venues.constant_product import ConstantProductPool
 from cambist.venues.pool import Pool
 
 RECONNECT_MS: Final = Millis(50)
+ANSWER_MS_MAX: Final = Millis(5_000)
+"""How long a frozen world may hold up who asks it: a turn that waits holds one of few hands."""
 
 T = TypeVar("T")
 
@@ -112,7 +114,11 @@ class RemoteWorld:
         self._pending[number] = waiting
         try:
             self._writer.write(codec.encode(Request(number, question)) + b"\n")
-            reply = await waiting
+            async with asyncio.timeout(ANSWER_MS_MAX / 1_000):
+                reply = await waiting
+        except TimeoutError:
+            msg = f"the paper chain did not answer within {ANSWER_MS_MAX} ms"
+            raise PortDown(msg) from None
         finally:
             self._pending.pop(number, None)
         if reply.down is not None:

@@ -84,7 +84,6 @@ class About:
 
     async def metrics(self, _request: Request) -> Answer:
         """Print the counters as Prometheus reads them."""
-        await self._engine.measure()
         return Answer(200, generate_latest(REGISTRY), CONTENT_TYPE_LATEST.encode())
 
     def _answer(self, health: Health, status: int) -> Answer:

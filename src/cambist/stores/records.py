@@ -35,6 +35,7 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     fault: Fault | None = None
     setbacks: tuple[Setback, ...] = ()
     cancel_requested_at: Moment | None = None
+    closed_at: Moment | None = None
     is_final: bool = False
 
 
@@ -56,6 +57,7 @@ def _state(order: Order) -> str:
         order.fault,
         order.setbacks,
         order.cancel_requested_at,
+        order.closed_at,
         order.is_final,
     )
     return codec.encode(state).decode()
@@ -160,6 +162,7 @@ def read_order(row: Row) -> Order:
         fault=state.fault,
         setbacks=state.setbacks,
         cancel_requested_at=state.cancel_requested_at,
+        closed_at=state.closed_at,
         is_final=state.is_final,
     )
 

@@ -49,13 +49,14 @@ class Writer(Generic[T, R]):
             await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
 
     def _wake(self) -> None:
-        if not self._inline:
-            # A bell that rings still will be answered by a look at the lanes.
-            if not self._bell.is_set():
-                self._bell.set()
-        elif not self._scheduled and self._loop is not None:
+        """Look at the lanes at the end of this pass of the loop: what it adds goes together."""
+        if not self._scheduled and self._loop is not None:
             self._scheduled = True
-            self._loop.call_soon(self._drain)
+            self._loop.call_soon(self._drain if self._inline else self._ring)
+
+    def _ring(self) -> None:
+        self._scheduled = False
+        self._bell.set()
 
     def _drain(self) -> None:
         self._scheduled = False

@@ -98,6 +98,8 @@ class OrderView(Standing, frozen=True, kw_only=True, rename="camel", omit_defaul
     is_final: bool | msgspec.UnsetType = msgspec.UNSET
     created_at: str
     updated_at: str
+    confirmed_at: str | None = None
+    closed_at: str | None = None
     expires_at: str | None = None
     cancel_requested_at: str | None = None
 
@@ -132,6 +134,8 @@ def view(order: Order) -> OrderView:
         is_final=order.is_final,
         created_at=write_moment(order.created_at),
         updated_at=write_moment(order.last_at),
+        confirmed_at=_moment(order.closed_at if order.fill is not None else None),
+        closed_at=_moment(order.closed_at),
         expires_at=_moment(order.terms.deadline),
         cancel_requested_at=_moment(order.cancel_requested_at),
     )

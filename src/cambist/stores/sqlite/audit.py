@@ -23,8 +23,8 @@ from cambist.values.ids import OrderId
 _NO_LIMIT: Final = -1
 _FOLDED: Final = (
     "intent", "created_at", "status", "terms", "tries", "attempts_made", "route", "route_seq",
-    "attempt", "fill", "fault", "setbacks", "cancel_requested_at", "is_final", "last_seq",
-    "last_at", "head_hash",
+    "attempt", "fill", "fault", "setbacks", "cancel_requested_at", "closed_at", "is_final",
+    "last_seq", "last_at", "head_hash",
 )  # fmt: skip
 
 

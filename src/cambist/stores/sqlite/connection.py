@@ -9,9 +9,10 @@ from typing import Final
 SQLITE_MIN: Final = (3, 37, 0)
 BUSY_TIMEOUT_MS: Final = 5_000
 CACHE_KIB: Final = 32_768
-CHECKPOINT_PAGES: Final = 1_000
+CHECKPOINT_PAGES: Final = 4_000
+"""The write-ahead log is folded into the file once it holds so many pages (16 MB)."""
+
 STATEMENTS_CACHED_MAX: Final = 128
-"""The write-ahead log is folded into the file once it holds so many pages (4 MB)."""
 
 
 class OldSqlite(RuntimeError):
