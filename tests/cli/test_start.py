@@ -168,3 +168,14 @@ def test_the_way_to_run_it_again_is_what_was_typed(monkeypatch: pytest.MonkeyPat
     ):
         monkeypatch.setattr(sys, "argv", [argv])
         assert program() == typed
+
+
+def test_a_file_that_is_no_store_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / ".cambist" / "cambist.db"
+    path.parent.mkdir()
+    path.write_text("a diary, say, that has its own use\n" * 10, "utf-8")
+    before = path.read_bytes()
+    ended = run(tmp_path, "serve", "--port", "0")
+    assert ended.returncode == 78
+    assert "is no store of cambist" in said_once(ended)
+    assert path.read_bytes() == before

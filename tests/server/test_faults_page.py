@@ -27,10 +27,3 @@ async def test_every_code_has_its_place_and_the_page_loads_nothing(tmp_path: Pat
                 f'<h2 id="{code}">{code}</h2>\n<p>{escape(CATALOGUE[code].sentence)}</p>'
                 in told.text
             )
-
-
-async def test_the_gauges_tell_how_things_stand_when_asked(tmp_path: Path) -> None:
-    async with in_process(tmp_path) as rooms:
-        told = (await rooms.client.get("/metrics")).text
-        assert "cambist_orders_open 0.0" in told
-        assert "cambist_attempts_in_flight 0.0" in told
