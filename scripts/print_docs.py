@@ -7,37 +7,34 @@ is stale. A page is a function without arguments, entered in `PAGES` under its f
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
+import msgspec
+from msgspec import NODEFAULT, Meta
+from prometheus_client import Counter, Gauge, Histogram
+
+from cambist import metrics as counted
+from cambist.config import NOT_YET, PREFIX, SYNONYMS, Settings, literals
 from cambist.faultpoints import POINTS
-from cambist.faults import CATALOGUE, Blame, Code, Remedy
+from cambist.faults import CATALOGUE, Code
 from cambist.orders.event import Fact
 from cambist.orders.lifecycle import NOTES, START, TABLE, diagram
+from cambist.server.faults_page import BLAMED, REMEDIES
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 NOTICE: Final = "<!-- Printed from the code by `make docs`; changes here are lost. -->"
-
-BLAMED: Final = {
-    Blame.USER: "the one who asked",
-    Blame.VENUE: "the venue",
-    Blame.CHAIN: "the chain",
-    Blame.HOUSE: "the engine",
-}
-REMEDIES: Final = {
-    Remedy.RETRY: "nothing happened; the engine tries again later",
-    Remedy.REQUOTE: "nothing happened; the engine tries again with a fresh quote",
-    Remedy.ASK_CHAIN: "unknown; only the chain can say what happened",
-    Remedy.GIVE_UP: "final; the same again would end the same way",
-}
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     """Draw a table."""
     lines = [head, ["---"] * len(head), *rows]
-    return ["| " + " | ".join(map(str, line)) + " |" for line in lines]
+    return [
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
+    ]
 
 
 def page(title: str, *blocks: Sequence[str]) -> str:
@@ -126,15 +123,135 @@ def faultpoints() -> str:
             "it passes the point for the count-th time: SIGKILL (the default), SIGSTOP or an",
             "exception.",
         ],
-        ["```sh", "CAMBIST_FAULT=worker.before_send:3 cambist serve", "```"],
+        ["```text", "CAMBIST_FAULT=worker.before_send:3 cambist serve", "```"],
         table(("Point", "The moment"), [(f"`{name}`", when) for name, when in POINTS.items()]),
     )
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One setting, as a person reads it."""
+
+    name: str
+    default: str
+    takes: str
+    meaning: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name the environment may have for it."""
+        return (PREFIX + self.name.upper(), *SYNONYMS.get(self.name, ()))
+
+
+def settings_of_the_house() -> list[Setting]:
+    """List the settings in the order they are written down."""
+    hints = get_type_hints(Settings, include_extras=True)
+    return [
+        Setting(one.name, default_of(one.default), *told(one.name, hints[one.name]))
+        for one in msgspec.structs.fields(Settings)
+    ]
+
+
+def default_of(value: object) -> str:
+    """Write a default the way the environment would have it."""
+    return "" if value in (None, (), NODEFAULT) else str(value)
+
+
+def told(name: str, hint: Any) -> tuple[str, str]:
+    """Return what a setting takes, and what it means."""
+    kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    meta = next((one for one in notes if isinstance(one, Meta)), Meta())
+    words = literals(name)
+    if words:
+        takes = " or ".join(f"`{word}`" for word in words)
+    elif meta.le is not None:
+        takes = f"{meta.ge} to {meta.le}"
+    else:
+        takes = "names, with commas between" if kind == tuple[str, ...] else "text"
+    return takes, meta.description or ""
+
+
+def settings() -> str:
+    """Print the settings."""
+    return page(
+        "Settings",
+        [
+            "An option on the command line beats the environment, the environment beats the file,",
+            "the file beats the default. The file is `cambist.toml` in the folder the engine is",
+            "started in, or the one `CAMBIST_CONFIG` names; its keys are the names in the first",
+            "column. A `CAMBIST_` name that is not here stops the start, and so does a value out",
+            "of range (exit code 78). An empty value in the environment is no value.",
+        ],
+        table(
+            ("Setting", "Environment", "Default", "Takes", "Meaning"),
+            (
+                (
+                    f"`{one.name}`",
+                    ", ".join(f"`{name}`" for name in one.names),
+                    f"`{one.default}`" if one.default else "",
+                    one.takes,
+                    one.meaning,
+                )
+                for one in settings_of_the_house()
+            ),
+        ),
+        [
+            "A name without `CAMBIST_` is read where ours is not set; when both are set and",
+            "differ, the engine says so and takes ours. `CAMBIST_URL` is for the client commands.",
+        ],
+        [
+            ", ".join(f"`{name}`" for name in NOT_YET) + " stop the start: this version keeps",
+            "orders in SQLite only, and does not ignore a wish to keep them elsewhere.",
+        ],
+    )
+
+
+def env_example() -> str:
+    """Print a file of environment settings, each commented out at its default."""
+    lines = [
+        "# Printed from the code by `make docs`. Every setting at its default; docs/settings.md",
+        "# has the limits. Nothing reads this file by itself:",
+        "#   cp .env.example .env; set -a; . ./.env; set +a; make run",
+        "# There is no secret among them: the paper market needs none.",
+    ]
+    for one in settings_of_the_house():
+        lines += ["", f"# {one.meaning}", f"#{one.names[0]}={one.default}"]
+    return "\n".join(lines) + "\n"
+
+
+def metrics() -> str:
+    """Print what `GET /metrics` counts."""
+    found = [one for one in vars(counted).values() if isinstance(one, Counter | Gauge | Histogram)]
+    return page(
+        "Metrics",
+        ["`GET /metrics` prints these in the text format of Prometheus."],
+        table(
+            ("Name", "Kind", "Labels", "Meaning"),
+            (
+                (f"`{exposed(told)}`", told.type, labels(metric), told.documentation)
+                for metric in found
+                for told in metric.describe()
+            ),
+        ),
+    )
+
+
+def exposed(told: Any) -> str:
+    """Return the name a scrape shows."""
+    return f"{told.name}_total" if told.type == "counter" else str(told.name)
+
+
+def labels(metric: Counter | Gauge | Histogram) -> str:
+    """Name the labels."""
+    return ", ".join(f"`{name}`" for name in metric._labelnames)  # noqa: SLF001 -- told nowhere else
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "lifecycle.md": lifecycle,
     "faults.md": faults,
     "faultpoints.md": faultpoints,
+    "settings.md": settings,
+    "metrics.md": metrics,
+    "../.env.example": env_example,
 }
 
 
@@ -147,6 +264,11 @@ def stale(docs: Path = DOCS) -> list[str]:
     ]
 
 
+def place(name: str) -> str:
+    """Return where a page is, seen from the root."""
+    return os.path.normpath(f"docs/{name}")
+
+
 def main(args: Sequence[str]) -> int:
     """Write the pages, or check them; return the exit code."""
     if args not in ([], ["--check"]):
@@ -155,12 +277,12 @@ def main(args: Sequence[str]) -> int:
     names = stale()
     if args:
         for name in names:
-            print(f"docs/{name} is not what the code says: run `make docs`", file=sys.stderr)
+            print(f"{place(name)} is not what the code says: run `make docs`", file=sys.stderr)
         return 1 if names else 0
     DOCS.mkdir(exist_ok=True)
     for name in names:
         (DOCS / name).write_text(PAGES[name](), "utf-8")
-        print(f"docs/{name}")
+        print(place(name))
     return 0
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 PREFIX: Final = "CAMBIST_"
 FILE: Final = "cambist.toml"
+NOT_SETTINGS: Final = ("CAMBIST_CONFIG", "CAMBIST_URL")
+"""Names of ours that no engine is set with: where the file is, and where clients look for one."""
 NOT_YET: Final = ("DATABASE_URL", "REDIS_URL", "POSTGRES_HOST", "REDIS_HOST")
 SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "port": ("PORT",),
@@ -121,10 +124,27 @@ def load(environment: Mapping[str, str], folder: Path, given: Mapping[str, objec
 
 
 def _plain(message: str) -> str:
-    """Name the setting the way a user wrote it."""
+    """Name the setting both ways a user may have written it, and never the value."""
     reason, _, where = message.partition(" - at `$.")
-    name = where.rstrip("`")
-    return f"{name} ({PREFIX}{name.upper()}): {reason}" if name else message
+    name = where.partition("[")[0].rstrip("`")
+    if not name:
+        return message
+    words = literals(name)
+    if words and reason.startswith("Invalid enum value"):
+        reason = f"it takes {' or '.join(words)}"
+    return f"{name} ({PREFIX}{name.upper()}): {reason}"
+
+
+def literals(name: str) -> tuple[str, ...]:
+    """Return the words a setting may be, where it is one of a few."""
+    hint = get_type_hints(Settings)[name]
+    return get_args(hint) if get_origin(hint) is Literal else ()
+
+
+def _unknown(name: str, written: str) -> BadSettings:
+    near = get_close_matches(name, Settings.__struct_fields__, n=1)
+    hint = f"did you mean {near[0]}?" if near else "`cambist serve --help` lists them"
+    return BadSettings(f"{written} is no setting of cambist; {hint}")
 
 
 def _from_file(environment: Mapping[str, str], folder: Path) -> dict[str, Any]:
@@ -133,13 +153,17 @@ def _from_file(environment: Mapping[str, str], folder: Path) -> dict[str, Any]:
     if not named and not path.exists():
         return {}
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        found = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{path.name} cannot be read ({type(error).__name__})"
         raise BadSettings(msg) from None
     except tomllib.TOMLDecodeError:
         msg = f"{path.name} is not valid TOML"
         raise BadSettings(msg) from None
+    for key in found:
+        if key not in Settings.__struct_fields__:
+            raise _unknown(key, f"{key} in {path.name}")
+    return found
 
 
 def _from_environment(
@@ -149,13 +173,14 @@ def _from_environment(
     chosen: dict[str, object] = {}
     warnings: list[str] = []
     for name, value in environment.items():
-        if not name.startswith(PREFIX) or name == f"{PREFIX}CONFIG":
+        if not name.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
         key = name.removeprefix(PREFIX).lower()
         if key not in known:
-            msg = f"{name} is no setting of cambist; `cambist serve --help` lists them"
-            raise BadSettings(msg)
-        chosen[key] = tuple(value.split(",")) if key.startswith("allowed_") else value
+            raise _unknown(key, name)
+        # An empty value is how a Compose file or an env file says that nothing is set.
+        if value:
+            chosen[key] = _listed(value) if key.startswith("allowed_") else value
     for key, names in SYNONYMS.items():
         for name in names:
             value = environment.get(name, "")
@@ -164,3 +189,7 @@ def _from_environment(
             elif value and chosen[key] != value:
                 warnings.append(f"{name}={value} is not used: {key} is {chosen[key]} already")
     return chosen, tuple(warnings)
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())

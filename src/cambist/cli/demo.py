@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from contextlib import aclosing
 from typing import Annotated, Any, Final
 
 import httpx
@@ -31,7 +32,7 @@ def demo(
     ] = "realistic",
     seed: Annotated[int, typer.Option(min=0, help="What the paper world is drawn from.")] = 1,
 ) -> None:
-    """Start an engine on a free port, send five market orders at once, and show their lives."""
+    """Start an engine of its own, send it five market orders at once, and show their lives."""
     with tempfile.TemporaryDirectory(prefix="cambist-demo-") as home:
         settings = settle(
             {
@@ -40,6 +41,7 @@ def demo(
                 "port": 0,
                 "paper_profile": profile,
                 "paper_seed": seed,
+                "paper_chain": "inside",
                 "log_level": "warning",
             }
         )
@@ -76,8 +78,9 @@ async def _live(
     taken = await call(client, "POST", "/api/orders/execute", json=keyed)
     life = Life(taken["orderId"], title)
     board.add(life)
-    async for message in events(client, life.order_id):
-        board.hear(life.order_id, message)
-        if life.is_closed:
-            break
+    async with aclosing(events(client, life.order_id)) as messages:
+        async for message in messages:
+            board.hear(life.order_id, message)
+            if life.is_closed:
+                break
     return life

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Annotated, Any, Final, NoReturn
 
 import httpx
 import msgspec
 import typer
 
-from cambist.cli.exits import FAILED, UNREACHABLE, USAGE, leave
+from cambist.cli.exits import FAILED, UNREACHABLE, USAGE, leave, program
 
 TIMEOUT_S: Final = 10
+TOO_MANY_REQUESTS: Final = 429
 STREAM_TRIES_MAX: Final = 5
 
 Url = Annotated[str, typer.Option("--url", envvar="CAMBIST_URL", help="Where the engine listens.")]
@@ -20,19 +22,36 @@ DEFAULT_URL: Final = "http://127.0.0.1:3000"
 
 def connect(url: str) -> httpx.AsyncClient:
     """Return a client of one engine; proxies of the environment are not for it."""
-    return httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+    try:
+        client = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+    except httpx.InvalidURL:
+        leave(USAGE, f"{url} is not a URL")
+    if client.base_url.scheme not in ("http", "https") or not client.base_url.host:
+        leave(USAGE, f"{url} is not the URL of an engine, as in {DEFAULT_URL}")
+    return client
 
 
 async def call(client: httpx.AsyncClient, method: str, path: str, **more: Any) -> dict[str, Any]:
     """Return the engine's answer; a refusal or no answer ends the command."""
-    try:
-        reply = await client.request(method, path, **more)
-    except httpx.TransportError as error:
-        unreachable(client, error)
+    reply = await ask(client, method, path, **more)
     body = read(reply.content)
     if reply.is_error:
-        leave(USAGE if reply.is_client_error else FAILED, refusal(body, reply.status_code))
+        refuse(body, reply.status_code)
     return body
+
+
+async def ask(client: httpx.AsyncClient, method: str, path: str, **more: Any) -> httpx.Response:
+    """Return the engine's answer, whatever it is; no answer ends the command."""
+    try:
+        return await client.request(method, path, **more)
+    except httpx.TransportError as error:
+        unreachable(client, error)
+
+
+def refuse(body: Mapping[str, Any], status: int) -> NoReturn:
+    """End the command with what a problem document says."""
+    asked_wrongly = status < httpx.codes.INTERNAL_SERVER_ERROR and status != TOO_MANY_REQUESTS
+    leave(USAGE if asked_wrongly else FAILED, refusal(body, status))
 
 
 def unreachable(client: httpx.AsyncClient, error: Exception) -> NoReturn:
@@ -40,7 +59,7 @@ def unreachable(client: httpx.AsyncClient, error: Exception) -> NoReturn:
     leave(
         UNREACHABLE,
         f"no engine answers at {client.base_url} ({type(error).__name__}); "
-        "start one with `cambist serve`, or name another with --url",
+        f"start one with `{program()} serve`, or name another with --url or CAMBIST_URL",
     )
 
 
@@ -55,21 +74,25 @@ def read(data: bytes) -> dict[str, Any]:
 def refusal(body: Mapping[str, Any], status: int) -> str:
     """Say what a problem document says, in a line for each fault."""
     faults = body.get("errors") or []
-    lines = [f"{one.get('field') or 'request'}: {one.get('message')}" for one in faults]
+    lines = [
+        f"{one['field']}: {one.get('message')}" if one.get("field") else str(one.get("message"))
+        for one in faults
+    ]
     return "; ".join(lines) or str(body.get("detail") or f"the engine answered {status}")
 
 
 async def events(
     client: httpx.AsyncClient, order_id: str, after_seq: int = 0
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncGenerator[dict[str, Any], None]:
     """Yield an order's messages until its stream ends; a cut is resumed where it was cut."""
     tries = 0
     while tries < STREAM_TRIES_MAX:
         tries += 1
         try:
-            async for message in _stream(client, order_id, after_seq):
-                after_seq, tries = message["seq"], 0
-                yield message
+            async with aclosing(_stream(client, order_id, after_seq)) as messages:
+                async for message in messages:
+                    after_seq, tries = message["seq"], 0
+                    yield message
         except httpx.TransportError as error:
             if tries == STREAM_TRIES_MAX:
                 unreachable(client, error)
@@ -79,12 +102,12 @@ async def events(
 
 async def _stream(
     client: httpx.AsyncClient, order_id: str, after_seq: int
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncGenerator[dict[str, Any], None]:
     headers = {"accept": "text/event-stream", "last-event-id": str(after_seq)}
     path = f"/api/orders/{order_id}/events"
     async with client.stream("GET", path, headers=headers, timeout=None) as reply:
         if reply.is_error:
-            leave(USAGE, refusal(read(await reply.aread()), reply.status_code))
+            refuse(read(await reply.aread()), reply.status_code)
         async for line in reply.aiter_lines():
             if line.startswith("data:"):
                 yield read(line.removeprefix("data:").strip().encode())

@@ -93,7 +93,7 @@ class Board:
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for name in ("order", "wish", "path", ""):
+        for name in ("order", "asked", "path", ""):
             table.add_column(name, no_wrap=name != "", header_style="bold")
         for life in self._lives.values():
             table.add_row(_short(life.order_id), life.title, _path(life.path), remark(life.newest))
@@ -137,9 +137,9 @@ def _brief(price: object) -> str:
 def outcome(console: Console, lives: Iterable[Life], seconds: dict[str, str]) -> None:
     """Print how each order ended: venue, amounts, price, slippage and time."""
     table = Table(title="Outcome", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("order", "wish", "status", "venue", "in", "out", "price", "slippage", "time"):
+    for name in ("order", "asked", "status", "venue", "in", "out", "price", "slippage", "time"):
         right = name in {"in", "out", "price", "slippage", "time"}
-        table.add_column(name, justify="right" if right else "left", no_wrap=name != "wish")
+        table.add_column(name, justify="right" if right else "left", no_wrap=name != "asked")
     for life in lives:
         told = life.newest
         slippage = told.get("slippage")

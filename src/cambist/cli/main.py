@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from cambist.cli import demo, orders, serve, verify
+from cambist.cli import balances, demo, orders, serve, verify
+from cambist.server.openapi import API_VERSION
 
 app = typer.Typer(
     name="cambist",
@@ -13,7 +16,27 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-app.command()(serve.serve)
+
+
+def _tell_version(wanted: bool) -> None:  # noqa: FBT001 -- typer calls it with the option's value
+    if wanted:
+        typer.echo(f"cambist {API_VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Say the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command(epilog=serve.EPILOG)(serve.serve)
 app.command("paper-chain")(serve.paper_chain)
 app.command()(demo.demo)
 app.command()(orders.order)
@@ -21,4 +44,5 @@ app.command()(orders.show)
 app.command("list")(orders.list_orders)
 app.command()(orders.watch)
 app.command()(orders.cancel)
+app.command()(balances.balances)
 app.command()(verify.verify)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -11,13 +12,21 @@ import httpx
 import typer
 from rich.table import Table
 
-from cambist.cli.exits import DONE, FAILED, USAGE, leave
-from cambist.cli.http import DEFAULT_URL, Url, call, connect, events
+from cambist.cli.exits import DONE, FAILED, INTERRUPTED, USAGE, leave
+from cambist.cli.http import DEFAULT_URL, Url, ask, call, connect, events, read, refuse
 from cambist.cli.live import CLOSED, Board, Life, console_out
 
 SIDES: Final = frozenset(("buy", "sell"))
 WORDS: Final = 3
 LISTED_MAX: Final = 500
+CONFLICT: Final = 409
+ALIASES: Final = frozenset(
+    (
+        "id", "orderType", "attempts", "dex", "chosen", "rQuote", "mQuote", "txSignature",
+        "price", "errorMessage", "lastError", "lastCode", "slippageBps",
+    )
+)  # fmt: skip
+"""Names that repeat another one, for clients that know only them."""
 
 OrderId = Annotated[str, typer.Argument(help="The order's id, as `order` printed it.")]
 console = console_out()
@@ -78,7 +87,7 @@ async def _show(url: str, order_id: str) -> int:
         told = await call(client, "GET", f"/api/orders/{order_id}/events")
     facts = Table(box=None, show_header=False, pad_edge=False)
     for name, value in found.items():
-        if value not in (None, [], {}) and not isinstance(value, dict | list):
+        if name not in ALIASES and value is not None and not isinstance(value, dict | list):
             facts.add_row(name, str(value))
     console.print(facts)
     lines = Table(box=None, pad_edge=False, header_style="bold")
@@ -131,7 +140,7 @@ def watch(
     from_seq: Annotated[int, typer.Option(min=0, help="Go on after this line.")] = 0,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Watch an order live until it is closed; exit 0 when it is confirmed, 1 otherwise."""
+    """Watch an order until it is closed; exits 0 when it is confirmed, 1 otherwise."""
     run(_watch_alone(url, order_id, from_seq))
 
 
@@ -146,23 +155,29 @@ async def _watch(client: httpx.AsyncClient, order_id: str, title: str, from_seq:
     life = Life(order_id, title)
     with Board(console) as board:
         board.add(life)
-        async for message in events(client, order_id, from_seq):
-            board.hear(order_id, message)
-            if message["status"] in CLOSED:
-                break
-    return DONE if life.newest.get("status") == "confirmed" else FAILED
+        async with aclosing(events(client, order_id, from_seq)) as messages:
+            async for message in messages:
+                board.hear(order_id, message)
+                if message["status"] in CLOSED:
+                    break
+    # Past the end of a closed order's journal there is nothing to hear.
+    told = life.newest or await call(client, "GET", f"/api/orders/{order_id}")
+    return DONE if told.get("status") == "confirmed" else FAILED
 
 
 def cancel(order_id: OrderId, url: Url = DEFAULT_URL) -> None:
-    """Ask for a cancel: cancelled, pending (a transaction may still land), or too late."""
+    """Ask to end an order: cancelled, cancel_pending (it may still land) or too_late."""
     run(_cancel(url, order_id))
 
 
 async def _cancel(url: str, order_id: str) -> int:
     async with connect(url) as client:
-        reply = await client.delete(f"/api/orders/{order_id}")
-        answer = reply.json()
-    console.print(f"{answer.get('cancel') or answer.get('detail')}", markup=False)
+        reply = await ask(client, "DELETE", f"/api/orders/{order_id}")
+        answer = read(reply.content)
+    if reply.is_error and reply.status_code != CONFLICT:
+        refuse(answer, reply.status_code)
+    said = answer.get("error") or f"The order is {answer.get('status')}."
+    console.print(f"{answer.get('cancel')}: {said}", markup=False, soft_wrap=True)
     return DONE if reply.is_success else FAILED
 
 
@@ -175,7 +190,10 @@ def seconds_between(first: str, last: str) -> str:
 
 
 def run(main: Coroutine[Any, Any, int]) -> None:
-    """Run a command and end with its exit code."""
-    code = asyncio.run(main)
+    """Run a command and end with its exit code; Ctrl-C ends it quietly, and no order with it."""
+    try:
+        code = asyncio.run(main)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
     if code:
         raise typer.Exit(code)

@@ -7,23 +7,31 @@ import os
 import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 import uvloop
 
 from cambist import app as house
 from cambist import logs
-from cambist.cli.exits import BAD_SETTINGS, IN_USE, errors, leave
+from cambist.cli.exits import BAD_SETTINGS, IN_USE, INTERRUPTED, errors, leave, program, sole
+from cambist.cli.http import DEFAULT_URL
 from cambist.config import BadSettings, Settings, load
 from cambist.server.serve import PortInUse
+from cambist.stores.migrate import NewerDatabase
+from cambist.stores.sqlite.connection import OldSqlite
 
 _EXAMPLE: Final = """\
 Listening on http://{host}:{port}  (paper market, profile {profile}; state in {home})
 Send an order:
   curl -X POST {host}:{port}/api/orders/execute -H 'content-type: application/json' \\
     -d '{{"tokenIn":"SOL","tokenOut":"USDC","amount":10}}'
-Watch it:  cambist watch ORDER_ID       Stop: Ctrl-C"""
+Watch it:  {watch}      Stop: Ctrl-C"""
+EPILOG: Final = (
+    "Every setting may stand in the environment as CAMBIST_NAME or in cambist.toml: "
+    + ", ".join(Settings.__struct_fields__)
+    + ". An option here beats the environment, and the environment beats the file."
+)
 
 
 def serve(
@@ -65,10 +73,25 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(main())
-    except (house.HomeInUse, PortInUse) as error:
-        leave(IN_USE, str(error))
-    except (ValueError, OSError) as error:
-        leave(BAD_SETTINGS, str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
+        _explain(error)
+
+
+def _explain(error: Exception) -> NoReturn:
+    """End the command with a sentence, where one says it all."""
+    match sole(error):
+        case house.HomeInUse() | PortInUse() as taken:
+            leave(IN_USE, str(taken))
+        case OSError(filename=str(name), strerror=str(reason)):
+            leave(BAD_SETTINGS, f"{name}: {reason}")
+        case ValueError() | OSError() | NewerDatabase() | OldSqlite() as unfit:
+            leave(BAD_SETTINGS, str(unfit))
+        case typer.Exit() as end:
+            raise end
+        case _:
+            raise error
 
 
 async def until_told() -> None:
@@ -77,7 +100,7 @@ async def until_told() -> None:
 
     def hear() -> None:
         if told.is_set():
-            os._exit(130)
+            os._exit(INTERRUPTED)
         told.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -91,10 +114,16 @@ async def _serve(settings: Settings) -> None:
         house.serving(engine, settings).listening() as port,
     ):
         place = {"host": settings.host, "port": port, "home": settings.home}
-        told = _EXAMPLE.format(profile=settings.paper_profile, **place)
+        told = _EXAMPLE.format(profile=settings.paper_profile, watch=_watch(port), **place)
         errors.print(told, markup=False, soft_wrap=True)
         await until_told()
         errors.print("cambist: stopping; open orders are kept and go on at the next start")
+
+
+def _watch(port: int) -> str:
+    """Return the command that watches an order of the engine on this port."""
+    url = f"http://127.0.0.1:{port}"
+    return f"{program()} watch ORDER_ID" + ("" if url == DEFAULT_URL else f" --url {url}")
 
 
 async def _paper_chain(settings: Settings) -> None:

@@ -10,25 +10,29 @@ from rich.console import Console
 
 from cambist.cli.exits import BAD_SETTINGS, FAILED, leave
 from cambist.stores.sqlite.audit import audit
+from cambist.stores.sqlite.connection import NotAStore
 
 STORE_FILE: Final = "cambist.db"
 BREAKS_SHOWN_MAX: Final = 20
 
 
-def verify(
-    home: Annotated[
-        Path, typer.Option(envvar="CAMBIST_HOME", help="The folder that holds the state.")
-    ] = Path(".cambist"),
-) -> None:
-    """Recompute every order's journal and compare it with its row; exit 1 at any difference."""
+Home = Annotated[Path, typer.Option(envvar="CAMBIST_HOME", help="The folder that holds the state.")]
+
+
+def verify(home: Home = Path(".cambist")) -> None:
+    """Check every order's journal against its row; exits 1 at any difference."""
     path = home / STORE_FILE
     if not path.exists():
-        leave(BAD_SETTINGS, f"there is no {path}; name another folder with --home")
-    report = audit(path)
+        leave(BAD_SETTINGS, f"{path} is not there; name another folder with --home")
+    try:
+        report = audit(path)
+    except NotAStore as error:
+        leave(BAD_SETTINGS, str(error))
     console = Console(highlight=False)
     for broken in report.breaks[:BREAKS_SHOWN_MAX]:
         console.print(f"{broken.order_id}: {broken.reason}", markup=False, soft_wrap=True)
     verdict = "all as written" if not report.breaks else f"{len(report.breaks)} broken"
-    console.print(f"{report.orders} orders, {report.entries} journal entries: {verdict}")
+    orders = f"{report.orders} order" + ("" if report.orders == 1 else "s")
+    console.print(f"{orders}, {report.entries} journal entries: {verdict}")
     if report.breaks:
         raise typer.Exit(FAILED)

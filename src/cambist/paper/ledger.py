@@ -207,6 +207,17 @@ def executions(path: Path) -> list[Execution]:
         link.close()
 
 
+def balances(path: Path, account: str | None, limit: int) -> list[tuple[Holding, int]]:
+    """Return what accounts hold in raw units, or one account does, without touching the file."""
+    link = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    sql = "SELECT account, mint, raw FROM balances WHERE ?1 IS NULL OR account = ?1 LIMIT ?2"
+    try:
+        rows = link.execute(sql, (account, limit)).fetchall()
+    finally:
+        link.close()
+    return [(Holding(row[0], row[1]), int(row[2])) for row in rows]
+
+
 def sums(path: Path) -> dict[Address, int]:
     """Return each mint's sum over every account and pool, in raw units: nothing, if all is well."""
     link = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)

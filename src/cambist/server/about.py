@@ -29,6 +29,7 @@ ENDPOINTS: Final = (
     "GET /health/ready",
     "GET /metrics",
     "GET /openapi.json",
+    "GET /docs/faults",
 )
 
 

@@ -13,6 +13,7 @@ from cambist.faults import Code, Refused, fault
 from cambist.ports.clock import Clock
 from cambist.server.about import About
 from cambist.server.answers import Answer, refusal, send_answer
+from cambist.server.faults_page import show_faults
 from cambist.server.gate import Gate
 from cambist.server.openapi import document
 from cambist.server.orders import Orders, PlaceOrder
@@ -103,6 +104,7 @@ def _routes(engine: Engine, settings: ServerSettings, seats: Seats) -> list[Base
         route("/health/ready", GET=_plain(about.ready)),
         route("/metrics", GET=_plain(about.metrics)),
         route("/openapi.json", GET=_plain(describe)),
+        route("/docs/faults", GET=_plain(show_faults)),
         route("/", GET=_plain(about.info)),
     ]
 

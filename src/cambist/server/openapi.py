@@ -224,6 +224,12 @@ def _metrics() -> Json:
     return operation
 
 
+def _faults() -> Json:
+    operation = _get("readFaults", "service", "Read what each fault means", "HealthView")
+    operation["responses"]["200"]["content"] = {"text/html": {"schema": {"type": "string"}}}
+    return operation
+
+
 def _openapi() -> Json:
     operation = _get("readOpenapi", "service", "Read this document", "HealthView")
     operation["responses"]["200"]["content"] = {_JSON: {"schema": {"type": "object"}}}
@@ -248,5 +254,6 @@ def _paths() -> Json:
         },
         "/metrics": {"get": _metrics()},
         "/openapi.json": {"get": _openapi()},
+        "/docs/faults": {"get": _faults()},
         "/": {"get": _get("readService", "service", "Say what this service is", "ServiceInfo")},
     }

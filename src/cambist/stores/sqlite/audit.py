@@ -15,7 +15,7 @@ from cambist.orders.journal import BrokenJournal, Entry, Told, retell
 from cambist.orders.lifecycle import IllegalFact
 from cambist.orders.order import Order
 from cambist.stores import records
-from cambist.stores.sqlite.connection import connect
+from cambist.stores.sqlite.connection import NotAStore, connect
 from cambist.stores.sqlite.many import SQL
 from cambist.stores.sqlite.writes import load
 from cambist.values.ids import OrderId
@@ -44,9 +44,12 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def audit(path: Path) -> Report:
-    """Check every order of a store, reading only. Raises sqlite3.Error."""
+    """Check every order of a store, reading only. Raises NotAStore and sqlite3.Error."""
     db = connect(path, read_only=True)
     try:
+        if not db.execute("PRAGMA user_version").fetchone()[0]:
+            msg = f"{path} is no store of cambist"
+            raise NotAStore(msg)
         db.execute("BEGIN")
         breaks: list[Break] = []
         orders = entries = 0

@@ -10,16 +10,24 @@ SQLITE_MIN: Final = (3, 37, 0)
 BUSY_TIMEOUT_MS: Final = 5_000
 CACHE_KIB: Final = 32_768
 CHECKPOINT_PAGES: Final = 4_000
+"""The write-ahead log is folded into the file once it holds so many pages (16 MB)."""
+
 STATEMENTS_CACHED_MAX: Final = 128
-"""The write-ahead log is folded into the file once it holds so many pages (4 MB)."""
 
 
 class OldSqlite(RuntimeError):
     """The machine's SQLite lacks what the schema needs."""
 
 
+class NotAStore(ValueError):
+    """A file that is there, and is none of ours."""
+
+
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open the file. A writer is durable at each COMMIT (WAL, synchronous=FULL)."""
+    """Open the file. A writer is durable at each COMMIT (WAL, synchronous=FULL).
+
+    Raises OldSqlite, NotAStore and sqlite3.Error.
+    """
     if sqlite3.sqlite_version_info < SQLITE_MIN:
         msg = f"SQLite {sqlite3.sqlite_version} is too old; cambist needs 3.37 or newer"
         raise OldSqlite(msg)
@@ -30,6 +38,14 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         timeout=BUSY_TIMEOUT_MS / 1_000,
         cached_statements=STATEMENTS_CACHED_MAX,
     )
+    try:
+        connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+            raise
+        msg = f"{path} is no store of cambist"
+        raise NotAStore(msg) from None
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB:d}")
     connection.execute("PRAGMA temp_store = MEMORY")
     if read_only:

@@ -1,0 +1,134 @@
+"""Hold the settings to their order: option, environment, file, default; and nothing unknown."""
+
+from pathlib import Path
+
+import pytest
+
+from cambist.config import BadSettings, Settings, load
+
+SECRET = "hunter2-hunter2"
+
+
+def write(folder: Path, text: str, name: str = "cambist.toml") -> Path:
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_nothing_set_is_every_default(tmp_path: Path) -> None:
+    loaded = load({"PATH": "/bin", "HOME": "/"}, tmp_path, {})
+    assert (loaded.settings, loaded.warnings) == (Settings(), ())
+
+
+def test_an_option_beats_the_environment_beats_the_file_beats_the_default(tmp_path: Path) -> None:
+    write(tmp_path, 'port = 1\npaper_seed = 1\nlog_level = "error"\n')
+    env = {"CAMBIST_PORT": "2", "CAMBIST_PAPER_SEED": "2"}
+    settings = load(env, tmp_path, {"port": 3}).settings
+    assert (settings.port, settings.paper_seed, settings.log_level) == (3, 2, "error")
+    assert settings.host == Settings().host
+
+
+def test_another_file_may_be_named_and_must_then_be_there(tmp_path: Path) -> None:
+    path = write(tmp_path, "port = 7\n", "other.toml")
+    assert load({"CAMBIST_CONFIG": str(path)}, tmp_path, {}).settings.port == 7
+    with pytest.raises(BadSettings, match=r"none\.toml cannot be read"):
+        load({"CAMBIST_CONFIG": str(tmp_path / "none.toml")}, tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("PORT", "port"),
+        ("WORKER_CONCURRENCY", "worker_concurrency"),
+        ("MAX_CONCURRENT_ORDERS", "worker_concurrency"),
+        ("MAX_RETRIES", "max_retries"),
+        ("MAX_RETRY_ATTEMPTS", "max_retries"),
+        ("ORDERS_PER_MINUTE", "orders_per_minute"),
+    ],
+)
+def test_names_of_older_clients_are_read_and_ours_beat_them(
+    tmp_path: Path, name: str, key: str
+) -> None:
+    alone = load({name: "7"}, tmp_path, {})
+    assert (getattr(alone.settings, key), alone.warnings) == (7, ())
+    both = load({name: "7", f"CAMBIST_{key.upper()}": "5"}, tmp_path, {})
+    assert getattr(both.settings, key) == 5
+    assert both.warnings == (f"{name}=7 is not used: {key} is 5 already",)
+    alike = load({name: "5", f"CAMBIST_{key.upper()}": "5"}, tmp_path, {})
+    assert alike.warnings == ()
+
+
+def test_lists_are_split_at_commas_and_blanks_are_nothing(tmp_path: Path) -> None:
+    env = {"CAMBIST_ALLOWED_HOSTS": "engine, other,", "CAMBIST_ALLOWED_ORIGINS": " "}
+    settings = load(env, tmp_path, {}).settings
+    assert settings.allowed_hosts == ("engine", "other")
+    assert settings.allowed_origins == ()
+    write(tmp_path, 'allowed_hosts = ["a", "b"]\n')
+    assert load({}, tmp_path, {}).settings.allowed_hosts == ("a", "b")
+
+
+def test_an_empty_value_is_no_value(tmp_path: Path) -> None:
+    write(tmp_path, "port = 7\n")
+    assert load({"CAMBIST_PORT": "", "CAMBIST_HOME": ""}, tmp_path, {}).settings.port == 7
+
+
+def test_where_clients_look_is_no_setting_and_no_mistake(tmp_path: Path) -> None:
+    assert load({"CAMBIST_URL": "http://x"}, tmp_path, {}).settings == Settings()
+
+
+def test_an_unknown_name_stops_the_start_with_a_hint(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match=r"CAMBIST_PROT is no setting.*did you mean port\?"):
+        load({"CAMBIST_PROT": "1"}, tmp_path, {})
+    write(tmp_path, "worker_concurency = 1\n")
+    with pytest.raises(BadSettings, match=r"in cambist\.toml.*worker_concurrency"):
+        load({}, tmp_path, {})
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "POSTGRES_HOST", "REDIS_HOST"])
+def test_a_wish_for_another_store_is_not_ignored(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadSettings, match=f"{name} is set, but") as told:
+        load({name: f"postgres://me:{SECRET}@db/x"}, tmp_path, {})
+    assert SECRET not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("env", "sentence"),
+    [
+        ({"CAMBIST_PORT": SECRET}, "port (CAMBIST_PORT): Expected `int`, got `str`"),
+        ({"PORT": "65536"}, "port (CAMBIST_PORT): Expected `int` <= 65535"),
+        ({"CAMBIST_MODE": SECRET}, "mode (CAMBIST_MODE): it takes paper"),
+        (
+            {"CAMBIST_PAPER_PROFILE": SECRET},
+            "paper_profile (CAMBIST_PAPER_PROFILE): it takes realistic or instant",
+        ),
+    ],
+)
+def test_a_bad_value_is_named_by_its_setting_and_not_repeated(
+    tmp_path: Path, env: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(BadSettings) as told:
+        load(env, tmp_path, {})
+    assert str(told.value) == sentence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"port = {SECRET}\n",
+        f'port = "{SECRET}"\n',
+        f'log_level = "{SECRET}"\n',
+        f'allowed_hosts = [["{SECRET}"]]\n',
+        f"[port]\n{SECRET} = 1\n",
+    ],
+)
+def test_no_value_of_a_file_is_ever_told(tmp_path: Path, text: str) -> None:
+    write(tmp_path, text)
+    with pytest.raises(BadSettings) as told:
+        load({}, tmp_path, {})
+    assert SECRET not in str(told.value)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cambist.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(BadSettings, match="cannot be read"):
+        load({}, tmp_path, {})

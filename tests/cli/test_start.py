@@ -1,0 +1,181 @@
+"""Hold the commands that start an engine to one clear sentence when they cannot."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+
+from cambist.cli.exits import program, sole
+from cambist.config import Settings
+from tests.acceptance.process import Process, engine
+from tests.cli.conftest import Cambist
+
+SECRET = "hunter2-hunter2"
+WAIT_S = 30
+
+
+def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a process of its own, from a folder."""
+    passed = {k: v for k, v in os.environ.items() if not k.startswith("CAMBIST_")}
+    return subprocess.run(
+        [sys.executable, "-m", "cambist", *words],
+        cwd=folder,
+        env={**passed, "NO_COLOR": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+
+
+def said_once(ended: subprocess.CompletedProcess[str]) -> str:
+    """Return the one line a command said in place of a traceback."""
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("cambist: ")
+    return line
+
+
+def test_a_home_in_use_exits_75_and_is_named(house: Process, tmp_path: Path) -> None:
+    ended = run(tmp_path, "serve", "--port", "0", "--home", str(house.home))
+    assert ended.returncode == 75
+    assert f"{house.home} is in use" in said_once(ended)
+
+
+def test_a_port_in_use_exits_75_and_is_named(house: Process, tmp_path: Path) -> None:
+    port = house.url.rpartition(":")[2]
+    ended = run(tmp_path, "serve", PORT=port)
+    assert ended.returncode == 75
+    assert f"127.0.0.1:{port} is in use" in said_once(ended)
+
+
+def test_an_address_strangers_could_reach_exits_78(tmp_path: Path) -> None:
+    ended = run(tmp_path, "serve", "--host", "0.0.0.0", "--port", "0")  # noqa: S104
+    assert ended.returncode == 78
+    assert "can be reached from other machines" in said_once(ended)
+
+
+def test_a_world_of_another_seed_exits_78(house: Process, tmp_path: Path) -> None:
+    (tmp_path / ".cambist").mkdir()
+    chain = house.home / "paper-chain.db"
+    for suffix in ("", "-wal"):
+        copy = tmp_path / ".cambist" / f"paper-chain.db{suffix}"
+        copy.write_bytes((house.home / f"{chain.name}{suffix}").read_bytes())
+    ended = run(tmp_path, "serve", "--port", "0", CAMBIST_PAPER_SEED="2")
+    assert ended.returncode == 78
+    assert "seed 1, not of seed 2" in said_once(ended)
+
+
+def test_a_file_that_is_not_toml_exits_78_and_is_not_repeated(
+    cambist: Cambist, tmp_path: Path
+) -> None:
+    (tmp_path / "cambist.toml").write_text(f"port = = {SECRET}\n", "utf-8")
+    done = cambist("serve")
+    assert (done.exit_code, done.stderr) == (78, "cambist: cambist.toml is not valid TOML\n")
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"CAMBIST_PROT": "1"}, "CAMBIST_PROT is no setting of cambist; did you mean port?"),
+        ({"CAMBIST_XYZ": "1"}, "`cambist serve --help` lists them"),
+        ({"DATABASE_URL": f"postgres://{SECRET}@db"}, "DATABASE_URL is set, but this version"),
+        ({"CAMBIST_FAULT": "nowhere:1"}, "CAMBIST_FAULT is point:count"),
+        ({"CAMBIST_MODE": "live"}, "it takes paper"),
+    ],
+)
+def test_settings_nobody_can_use_exit_78_with_a_sentence(
+    cambist: Cambist, environment: dict[str, str], sentence: str
+) -> None:
+    for command in ("serve", "paper-chain", "demo"):
+        if command == "demo" and "CAMBIST_FAULT" in environment:
+            continue
+        done = cambist(command, **environment)
+        assert done.exit_code == 78
+        assert sentence in done.stderr
+        assert SECRET not in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_help_lists_every_setting(cambist: Cambist) -> None:
+    told = " ".join(cambist("serve", "--help").stdout.split())
+    assert all(name in told for name in Settings.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "serve",
+        "paper-chain",
+        "demo",
+        "order",
+        "show",
+        "list",
+        "watch",
+        "cancel",
+        "balances",
+        "verify",
+    ],
+)
+def test_every_command_says_what_it_is_for(cambist: Cambist, command: str) -> None:
+    assert cambist(command, "--help").exit_code == 0
+    assert command in cambist("--help").stdout
+
+
+def test_what_is_no_command_exits_2(cambist: Cambist) -> None:
+    assert cambist("bogus").exit_code == 2
+    assert cambist("serve", "--prot", "1").exit_code == 2
+
+
+def test_the_version_is_that_of_the_package(cambist: Cambist) -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    assert cambist("--version").stdout == f"cambist {project['project']['version']}\n"
+
+
+def test_an_engine_says_how_to_use_it_and_stops_at_one_word(tmp_path: Path) -> None:
+    running = engine(tmp_path, paper_profile="instant").start()
+    assert running.stop() == 0
+    told = (tmp_path / "serve.log").read_text("utf-8")
+    assert f"curl -X POST {running.url.removeprefix('http://')}/api/orders/execute" in told
+    assert f"python -m cambist watch ORDER_ID --url {running.url}" in told
+    assert "open orders are kept" in told
+
+
+def test_a_demo_ends_with_five_closed_orders(tmp_path: Path) -> None:
+    ended = run(tmp_path, "demo", "--profile", "instant", CAMBIST_PAPER_CHAIN="socket")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    rows = [row.split() for row in ended.stdout.partition("Outcome")[2].splitlines()]
+    closed = [row for row in rows if {"confirmed", "failed"} & set(row)]
+    assert len(closed) == 5
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_in_groups_is_the_error_it_holds() -> None:
+    error = typer.Exit(75)
+    assert sole(ExceptionGroup("", [ExceptionGroup("", [error])])) is error
+    assert sole(error) is error
+    two = ExceptionGroup("", [ValueError(), ValueError()])
+    assert sole(two) is two
+
+
+def test_the_way_to_run_it_again_is_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for argv, typed in (
+        ("src/cambist/__main__.py", "python -m cambist"),
+        (".venv/bin/cambist", ".venv/bin/cambist"),
+    ):
+        monkeypatch.setattr(sys, "argv", [argv])
+        assert program() == typed
+
+
+def test_a_file_that_is_no_store_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / ".cambist" / "cambist.db"
+    path.parent.mkdir()
+    path.write_text("a diary, say, that has its own use\n" * 10, "utf-8")
+    before = path.read_bytes()
+    ended = run(tmp_path, "serve", "--port", "0")
+    assert ended.returncode == 78
+    assert "is no store of cambist" in said_once(ended)
+    assert path.read_bytes() == before
