@@ -157,8 +157,8 @@ def main() -> int:
     print(
         f"{kills} kills of the engine and {chain_kills} of the chain, {cuts} streams cut and "
         f"resumed; {total.orders} orders, {total.lost} lost, {total.confirmed} confirmed, "
-        f"{total.failed} failed, {total.cancelled} cancelled, {total.executed} executed once, {total.twice} twice "
-        f"(seed {asked.seed})"
+        f"{total.failed} failed, {total.cancelled} cancelled, {total.executed} executed once, "
+        f"{total.twice} twice (seed {asked.seed})"
     )
     return 0
 
