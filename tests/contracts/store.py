@@ -5,8 +5,9 @@ every test.
 """
 
 from tests.contracts.store_reads import Claiming, Finding, Lasting
+from tests.contracts.store_turns import Turns
 from tests.contracts.store_writes import Adding, Moving, Telling
 
 
-class StoreContract(Adding, Moving, Telling, Claiming, Lasting, Finding):
+class StoreContract(Adding, Moving, Turns, Telling, Claiming, Lasting, Finding):
     """Everything a store promises."""

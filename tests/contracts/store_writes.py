@@ -158,40 +158,6 @@ class Moving:
         ended = await shelf.commit(fresh, fact.Cancelled())
         assert ended.status is Status.CANCELLED
 
-    async def test_what_is_built_on_a_stale_change_is_refused_though_its_number_fits(
-        self, shelf: Shelf
-    ) -> None:
-        order = await shelf.claimed(Status.PENDING)
-        begun = shelf.store.begin(order, change(fact.Started()), lives.START)
-        await begun.durable
-        ahead = await shelf.claimed(Status.PENDING)
-        await shelf.store.note_cancel(ahead.id, lives.START)
-        first = shelf.store.begin(ahead, change(fact.Started()), lives.START)
-        second = shelf.store.begin(first.order, change(fact.Routed(lives.route())), lives.START)
-        for one in (first, second):
-            with pytest.raises(StaleClaim):
-                await one.durable
-        found = await shelf.store.get(ahead.id)
-        assert found is not None
-        assert found.status is Status.PENDING
-        assert [line.kind for line in await shelf.journal(ahead)] == [
-            "accepted",
-            "cancel_requested",
-        ]
-
-    async def test_changes_begun_in_turn_are_made_in_turn(self, shelf: Shelf) -> None:
-        order = await shelf.claimed(Status.PENDING)
-        first = shelf.store.begin(order, change(fact.Started()), lives.START)
-        second = shelf.store.begin(first.order, change(fact.Routed(lives.route())), lives.START)
-        await second.durable
-        await first.durable
-        assert [line.kind for line in await shelf.journal(order)] == [
-            "accepted",
-            "started",
-            "routed",
-        ]
-        assert bare(await shelf.store.get(order.id) or order) == bare(second.order)
-
     async def test_a_cancel_is_noted_once_and_not_on_a_closed_order(self, shelf: Shelf) -> None:
         order = await shelf.add()
         first = await shelf.store.note_cancel(order.id, lives.START)

@@ -63,10 +63,16 @@ def unreachable(client: httpx.AsyncClient, error: Exception) -> NoReturn:
     )
 
 
+_read: Final = msgspec.json.Decoder(dict[str, Any], float_hook=str).decode
+
+
 def read(data: bytes) -> dict[str, Any]:
-    """Read a JSON object; anything else is an empty one."""
+    """Read a JSON object, its broken numbers as the digits they were written in.
+
+    Anything else is an empty one.
+    """
     try:
-        return msgspec.json.decode(data, type=dict[str, Any])
+        return _read(data)
     except msgspec.DecodeError:
         return {}
 

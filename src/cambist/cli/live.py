@@ -24,7 +24,7 @@ COLOURS: Final = {
 }
 CLOSED: Final = frozenset(("confirmed", "failed", "cancelled", "expired"))
 _ID_SHOWN: Final = 8
-_PRICE_SHOWN: Final = 10
+_DIGITS_SHOWN: Final = 8
 WIDTH_WITHOUT_SCREEN: Final = 140
 
 Message = dict[str, Any]
@@ -130,8 +130,14 @@ def remark(message: Message) -> str:
 
 
 def _brief(price: object) -> str:
-    """Write a price with at most ten characters; the receipt has them all."""
-    return "-" if price is None else str(price)[:_PRICE_SHOWN].rstrip(".")
+    """Write a price with eight digits that count; the order itself shows all of them."""
+    text = "-" if price is None else str(price)
+    counted = 0
+    for place, letter in enumerate(text):
+        counted += letter.isdigit() and (counted > 0 or letter != "0")
+        if counted >= _DIGITS_SHOWN and "." in text[: place + 1]:
+            return text[: place + 1].rstrip(".")
+    return text
 
 
 def outcome(console: Console, lives: Iterable[Life], seconds: dict[str, str]) -> None:
