@@ -31,6 +31,10 @@ Act = Literal["kill", "stop", "raise"]
 _ACTS: Final = ("kill", "stop", "raise")
 
 
+class BadPlan(ValueError):
+    """A plan that names no point, count or act."""
+
+
 class FaultInjected(RuntimeError):
     """The exception of a fault point told to raise."""
 
@@ -68,7 +72,7 @@ def faultpoint(name: str) -> None:
 
 
 def arm(text: str | None) -> None:
-    """Read a plan, or disarm with None. Raises ValueError when it names no point or act."""
+    """Read a plan, or disarm with None. Raises BadPlan."""
     _fuse.passed = 0
     _fuse.plan = None
     if not text:
@@ -78,5 +82,5 @@ def arm(text: str | None) -> None:
     act = act or "kill"
     if point not in POINTS or not count.isdecimal() or act not in _ACTS:
         msg = f"CAMBIST_FAULT is point:count[:kill|stop|raise], with a point of {', '.join(POINTS)}"
-        raise ValueError(msg)
+        raise BadPlan(msg)
     _fuse.plan = _Plan(point, int(count), cast("Act", act))

@@ -17,9 +17,11 @@ from cambist import logs
 from cambist.cli.exits import BAD_SETTINGS, IN_USE, INTERRUPTED, errors, leave, program, sole
 from cambist.cli.http import DEFAULT_URL
 from cambist.config import BadSettings, Settings, load
+from cambist.faultpoints import BadPlan
+from cambist.paper.ledger import WrongSeed
 from cambist.server.serve import PortInUse
 from cambist.stores.migrate import NewerDatabase
-from cambist.stores.sqlite.connection import OldSqlite
+from cambist.stores.sqlite.connection import NotAStore, OldSqlite
 
 _EXAMPLE: Final = """\
 Listening on http://{host}:{port}  (paper market, profile {profile}; state in {home})
@@ -86,7 +88,9 @@ def _explain(error: Exception) -> NoReturn:
             leave(IN_USE, str(taken))
         case OSError(filename=str(name), strerror=str(reason)):
             leave(BAD_SETTINGS, f"{name}: {reason}")
-        case ValueError() | OSError() | NewerDatabase() | OldSqlite() as unfit:
+        case house.UnsafeBind() | BadPlan() | WrongSeed() | NotAStore() as unfit:
+            leave(BAD_SETTINGS, str(unfit))
+        case OSError() | NewerDatabase() | OldSqlite() as unfit:
             leave(BAD_SETTINGS, str(unfit))
         case typer.Exit() as end:
             raise end
