@@ -37,51 +37,26 @@ WHERE attempts.order_id = c.column1 AND attempts.number = c.column2
 INSERT INTO fills (order_id, signature, amount_in, amount_out, fee_lamports, slot) VALUES {rows}
 
 -- name: order_by_id
-SELECT o.id, o.status, o.version, o.lease_owner, o.lease_epoch, o.wake_at, o.last_seq, o.last_at,
-       o.head_hash, o.created_at, o.state, o.route_seq, b.payload, r.payload,
-       a.number, a.signature, a.blockhash, a.last_valid_height, a.built_slot, a.state,
-       a.transaction_bytes, f.amount_in, f.amount_out, f.fee_lamports, f.slot
-FROM engine_orders AS o
-JOIN journal AS b ON b.order_id = o.id AND b.seq = 1
-LEFT JOIN journal AS r ON r.order_id = o.id AND r.seq = o.route_seq
-LEFT JOIN attempts AS a ON a.order_id = o.id AND a.number = o.attempt
-LEFT JOIN fills AS f ON f.order_id = o.id AND f.signature = a.signature
-WHERE o.id = ?
+SELECT * FROM loaded_orders WHERE id = ?
 
 -- name: orders_due
-SELECT o.id, o.status, o.version, o.lease_owner, o.lease_epoch, o.wake_at, o.last_seq, o.last_at,
-       o.head_hash, o.created_at, o.state, o.route_seq, b.payload, r.payload,
-       a.number, a.signature, a.blockhash, a.last_valid_height, a.built_slot, a.state,
-       a.transaction_bytes, f.amount_in, f.amount_out, f.fee_lamports, f.slot
-FROM engine_orders AS o
-JOIN journal AS b ON b.order_id = o.id AND b.seq = 1
-LEFT JOIN journal AS r ON r.order_id = o.id AND r.seq = o.route_seq
-LEFT JOIN attempts AS a ON a.order_id = o.id AND a.number = o.attempt
-LEFT JOIN fills AS f ON f.order_id = o.id AND f.signature = a.signature
-WHERE o.wake_at <= ?
-ORDER BY o.wake_at
+SELECT * FROM loaded_orders
+WHERE wake_at <= ?
+ORDER BY wake_at
 LIMIT ? OFFSET ?
 
 -- name: orders_page
-SELECT o.id, o.status, o.version, o.lease_owner, o.lease_epoch, o.wake_at, o.last_seq, o.last_at,
-       o.head_hash, o.created_at, o.state, o.route_seq, b.payload, r.payload,
-       a.number, a.signature, a.blockhash, a.last_valid_height, a.built_slot, a.state,
-       a.transaction_bytes, f.amount_in, f.amount_out, f.fee_lamports, f.slot
-FROM engine_orders AS o
-JOIN journal AS b ON b.order_id = o.id AND b.seq = 1
-LEFT JOIN journal AS r ON r.order_id = o.id AND r.seq = o.route_seq
-LEFT JOIN attempts AS a ON a.order_id = o.id AND a.number = o.attempt
-LEFT JOIN fills AS f ON f.order_id = o.id AND f.signature = a.signature
-WHERE o.principal = ?1
-  AND (?2 IS NULL OR o.id < ?2)
-  AND (?3 IS NULL OR o.status IN (SELECT value FROM json_each(?3)))
-  AND (?4 IS NULL OR json_extract(b.payload, '$.intent.wallet') = ?4)
-  AND (?5 IS NULL OR ?5 IN (json_extract(b.payload, '$.intent.pair.token_in.symbol'),
-                            json_extract(b.payload, '$.intent.pair.token_out.symbol'),
-                            json_extract(b.payload, '$.intent.pair.token_in.mint'),
-                            json_extract(b.payload, '$.intent.pair.token_out.mint')))
-  AND (?6 IS NULL OR o.created_at >= ?6)
-ORDER BY o.id DESC
+SELECT * FROM loaded_orders
+WHERE principal = ?1
+  AND (?2 IS NULL OR id < ?2)
+  AND (?3 IS NULL OR status IN (SELECT value FROM json_each(?3)))
+  AND (?4 IS NULL OR json_extract(born, '$.intent.wallet') = ?4)
+  AND (?5 IS NULL OR ?5 IN (json_extract(born, '$.intent.pair.token_in.symbol'),
+                            json_extract(born, '$.intent.pair.token_out.symbol'),
+                            json_extract(born, '$.intent.pair.token_in.mint'),
+                            json_extract(born, '$.intent.pair.token_out.mint')))
+  AND (?6 IS NULL OR created_at >= ?6)
+ORDER BY id DESC
 LIMIT ?7 OFFSET ?8
 
 -- name: keyed

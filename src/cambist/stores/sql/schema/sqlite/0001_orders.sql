@@ -69,6 +69,20 @@ CREATE TABLE fills (
     PRIMARY KEY (order_id, signature)
 ) STRICT, WITHOUT ROWID;
 
+-- All that an order is loaded from, in the order in which it is read.
+CREATE VIEW loaded_orders AS
+SELECT
+    o.id, o.status, o.version, o.lease_owner, o.lease_epoch, o.wake_at, o.last_seq, o.last_at,
+    o.head_hash, o.created_at, o.state, o.route_seq, b.payload AS born, r.payload AS routed,
+    a.number, a.signature, a.blockhash, a.last_valid_height, a.built_slot,
+    a.state AS attempt_state, a.transaction_bytes,
+    f.amount_in, f.amount_out, f.fee_lamports, f.slot, o.principal
+FROM engine_orders AS o
+JOIN journal AS b ON b.order_id = o.id AND b.seq = 1
+LEFT JOIN journal AS r ON r.order_id = o.id AND r.seq = o.route_seq
+LEFT JOIN attempts AS a ON a.order_id = o.id AND a.number = o.attempt
+LEFT JOIN fills AS f ON f.order_id = o.id AND f.signature = a.signature;
+
 CREATE VIEW raw_orders AS
 SELECT
     o.*,
