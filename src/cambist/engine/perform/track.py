@@ -6,6 +6,7 @@ what they said as the note. Sending the same bytes again is harmless, so that ha
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -50,6 +51,7 @@ class Tracker:
         self._clock = clock
         self._policy = policy
         self._flights: dict[OrderId, _Flight] = {}
+        self._came = asyncio.Event()
         self._ask_every_ms = min(policy.rules.slot_ms, ASK_EVERY_MS_MAX)
 
     def __contains__(self, order_id: OrderId) -> bool:
@@ -73,6 +75,7 @@ class Tracker:
             sent_ago = max(self._clock.now() - attempt.sent_at, 0)
             resend_at += max(RESEND_EVERY_MS - sent_ago, 0)
         self._flights[order.id] = _Flight(order, ask_at, resend_at)
+        self._came.set()
 
     def take(self, order_id: OrderId) -> Order | None:
         """Return a followed order to its worker, and follow it no more."""
@@ -88,8 +91,11 @@ class Tracker:
         return Handed()
 
     async def run(self) -> None:
-        """Ask, resend and ring, for ever."""
+        """Ask, resend and ring, for ever; while nothing is in flight, wait."""
         while True:
+            while not self._flights:
+                self._came.clear()
+                await self._came.wait()
             try:
                 await self._round()
             except PortDown as down:

@@ -12,7 +12,7 @@ CACHE_KIB: Final = 32_768
 CHECKPOINT_PAGES: Final = 4_000
 """The write-ahead log is folded into the file once it holds so many pages (16 MB)."""
 
-STATEMENTS_CACHED_MAX: Final = 128
+STATEMENTS_CACHED_MAX: Final = 512
 
 
 class OldSqlite(RuntimeError):
