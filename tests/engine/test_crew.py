@@ -14,6 +14,7 @@ from cambist.orders.order import Status
 from cambist.orders.retry import Backoff
 from cambist.paper.market import PaperMarket
 from cambist.paper.mishaps import INSTANT
+from cambist.values.ids import LOCAL
 from cambist.values.moment import Millis
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool
@@ -97,6 +98,18 @@ async def test_orders_past_the_rate_wait_and_none_is_lost(tmp_path: Path) -> Non
             await r.until_closed(order_id)
         started = [(await r.times(order_id, "started"))[0] for order_id in ids]
     assert all(0 <= one - 1_000 * n <= 100 for n, one in enumerate(started))
+
+
+async def test_a_cancel_does_not_wait_for_the_rate(tmp_path: Path) -> None:
+    async with rig(tmp_path, limits=Limits(orders_per_minute=1)) as r:
+        ids = [await r.send(sell()) for _ in range(3)]
+        await r.push(500)
+        async with asyncio.TaskGroup() as tasks:
+            asked = tasks.create_task(r.engine.cancel(ids[2], LOCAL))
+            await r.push(200)
+        answer = asked.result()
+    assert answer is not None
+    assert answer[0] == "cancelled"
 
 
 async def test_backoff_is_what_was_set(tmp_path: Path) -> None:

@@ -16,8 +16,14 @@ class Shaper:
         self._promised: dict[OrderId, int] = {}
 
     def wait_ms(self, order: Order, elapsed: int) -> int:
-        """Return how long a pending order must wait before it may begin; 0 when it may now."""
+        """Return how long a pending order must wait before it may begin; 0 when it may now.
+
+        An order that its user wants no more need not wait to be told so.
+        """
         if not self._gap_ms or order.status is not Status.PENDING:
+            return 0
+        if order.cancel_requested_at is not None:
+            self._promised.pop(order.id, None)
             return 0
         begin_at = self._promised.pop(order.id, None)
         if begin_at is None:
