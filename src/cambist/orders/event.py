@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import ClassVar, cast
 
 import msgspec
 
@@ -18,10 +18,7 @@ from cambist.values.route import Route
 class Fact(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
     """Something that became true; `kind` is its name in the table, the journal and the wire."""
 
-    @property
-    def kind(self) -> str:
-        """The fact's name."""
-        return cast("str", self.__struct_config__.tag)
+    kind: ClassVar[str]
 
 
 class Setback(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -156,3 +153,6 @@ AnyFact = (
     | Finalized
     | RolledBack
 )
+
+for _fact in Fact.__subclasses__():
+    _fact.kind = cast("str", _fact.__struct_config__.tag)
