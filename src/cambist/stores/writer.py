@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from cambist.stores.batch import Lanes, Results, Waiting, answer
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+LINGER_S: Final = 0.001
+"""How long a write waits for company: a flush costs about as much, and so does a change of
+threads, whether it serves one order or fifty."""
 
 Apply = Callable[[Sequence[T]], Results[R]]
 Done = Callable[[Sequence[T], Results[R]], None]
@@ -49,10 +53,14 @@ class Writer(Generic[T, R]):
             await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
 
     def _wake(self) -> None:
-        """Look at the lanes at the end of this pass of the loop: what it adds goes together."""
-        if not self._scheduled and self._loop is not None:
-            self._scheduled = True
-            self._loop.call_soon(self._drain if self._inline else self._ring)
+        """Look at the lanes a moment later: what comes until then goes together."""
+        if self._scheduled or self._loop is None:
+            return
+        self._scheduled = True
+        if self._inline:
+            self._loop.call_soon(self._drain)
+        else:
+            self._loop.call_later(LINGER_S, self._ring)
 
     def _ring(self) -> None:
         self._scheduled = False
