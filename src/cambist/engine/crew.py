@@ -20,10 +20,11 @@ from cambist.ports.failures import PortDown, PortFull, StaleClaim
 from cambist.values.ids import OrderId
 from cambist.values.moment import after
 
-ADVANCED_AT_ONCE: Final = 64
-"""Turns at once that take an order towards the chain. Far fewer are performed at once; the
-others wait for a hand, or for the disk, and share its writes."""
-SETTLED_AT_ONCE: Final = 64
+ADVANCED_AT_ONCE: Final = 24
+"""Turns at once that take an order towards the chain. Fewer are performed at once; the others
+wait for a hand, or for the disk, and share its writes. With many more, those who send orders
+would wait for their answer behind those already taken."""
+SETTLED_AT_ONCE: Final = 24
 """Turns at once that record what the chain said. They have workers of their own, so that no
 crowd at the door, and no venue that hangs, holds up those whose transaction has landed."""
 SWEEP_EVERY_MS: Final = 1_000
