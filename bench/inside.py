@@ -41,9 +41,9 @@ class Spent(NamedTuple):
     profile: str
 
 
-async def run(folder: Path, orders: int, turns: int, *, profiled: bool) -> Spent:
-    """Bring orders to their finality, so many turns at once; only the main thread is profiled."""
-    settings = Settings(home=str(folder), paper_profile=PROFILE, worker_concurrency=turns)
+async def run(folder: Path, orders: int, hands: int, *, profiled: bool) -> Spent:
+    """Bring orders to their finality, `hands` at once; only the main thread is profiled."""
+    settings = Settings(home=str(folder), paper_profile=PROFILE, worker_concurrency=hands)
     async with open_engine(settings) as engine:
         await _complete(engine, SENDERS)
         before, cpu, begin = cpu_us_by_thread(), time.process_time(), time.perf_counter()

@@ -18,7 +18,7 @@ from bench.figures import CannotMeasure, write_number
 from bench.inside import Spent, run
 from bench.stages import TIMES, Timing, time_all
 from cambist import logs
-from cambist.engine.crew import TURNS_AT_ONCE
+from cambist.engine.engine import HANDS
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -34,7 +34,7 @@ def main(words: Sequence[str] | None = None) -> None:
         try:
             if inside:
                 spent = runner.run(
-                    run(Path(home), given.orders, given.turns, profiled=given.profile)
+                    run(Path(home), given.orders, given.hands, profiled=given.profile)
                 )
                 print(write_spent(spent, threads=given.threads))
             else:
@@ -49,7 +49,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--threads", action="store_true", help="print what each thread used")
     parser.add_argument("--orders", type=int, default=2_000, help="orders to run (%(default)s)")
     parser.add_argument(
-        "--turns", type=int, default=TURNS_AT_ONCE, help="turns at once (%(default)s)"
+        "--hands", type=int, default=HANDS, help="orders performed at once (%(default)s)"
     )
     parser.add_argument("--times", type=int, default=TIMES, help="repetitions (%(default)s)")
     parser.add_argument("--folder", type=Path, help="make the temporary home here")

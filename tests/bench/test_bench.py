@@ -252,3 +252,10 @@ def test_the_stages_of_an_order_can_all_be_timed(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert all(line.startswith("|") for line in lines)
     assert lines[-1].startswith("| all of these")
+
+
+def test_the_stage_table_can_be_asked_for() -> None:
+    asked = subprocess.run(
+        [sys.executable, "-m", "bench.micro", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "--hands" in asked.stdout
