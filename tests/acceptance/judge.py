@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ def judge(home: Path, accepted: dict[str, str], cancelled: Collection[str] = ())
     senders were told that they are cancelled.
     """
     broken: list[str] = []
-    with sqlite3.connect(f"file:{home / 'cambist.db'}?mode=ro", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{home / 'cambist.db'}?mode=ro", uri=True)) as db:
         rows = db.execute("SELECT id, client_key, status FROM engine_orders").fetchall()
         landed = dict(db.execute("SELECT order_id, signature FROM fills").fetchall())
         signed = {row[0] for row in db.execute("SELECT signature FROM attempts")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ class Watched(PaperChain):
 
     async def send(self, transaction: bytes) -> None:
         """Look into the file as a stranger would."""
-        with sqlite3.connect(self.path / "cambist.db") as db:
+        with closing(sqlite3.connect(self.path / "cambist.db")) as db:
             sql = "SELECT count(*) FROM attempts WHERE transaction_bytes = ?"
             (count,) = db.execute(sql, (transaction,)).fetchone()
         type(self).recorded.append(count == 1)

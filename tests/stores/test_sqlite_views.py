@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -48,6 +49,9 @@ class Book:
         assert self.writer._connection is not None
         self.db = self.writer._connection
         self.db.row_factory = None
+
+    def __del__(self) -> None:
+        self.writer.close()
 
     def write(self, intent: Intent, *facts: fact.Fact, number: int = 0) -> Order:
         """Write an order and what became of it."""
@@ -186,11 +190,9 @@ def test_a_failure_reads_in_both_spellings() -> None:
 
 @given(st.integers(0, 4_102_444_800_000))
 def test_an_instant_reads_to_the_millisecond(at: int) -> None:
-    (text,) = (
-        sqlite3.connect(":memory:")
-        .execute("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', ? / 1000.0, 'unixepoch')", (at,))
-        .fetchone()
-    )
+    query = "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', ? / 1000.0, 'unixepoch')"
+    with closing(sqlite3.connect(":memory:")) as db:
+        (text,) = db.execute(query, (at,)).fetchone()
     assert text[-4:-1] == f"{at % 1_000:03d}"
 
 
