@@ -91,7 +91,8 @@ ID = order_id(lives.START, 0)
 
 def columns(view: str) -> set[str]:
     """List the columns of a view."""
-    return {row[1] for row in Book().db.execute(f"PRAGMA table_info({view})")}
+    book = Book()
+    return {row[1] for row in book.db.execute(f"PRAGMA table_info({view})")}
 
 
 @pytest.mark.parametrize("names", SEEDS_ORDERS.values(), ids=SEEDS_ORDERS)
@@ -208,7 +209,8 @@ def test_an_instant_reads_to_the_millisecond(at: int) -> None:
 )
 def test_a_lookup_uses_its_index_and_scans_nothing(query: str, index: str) -> None:
     sql = SQL[query]
-    plan = Book().db.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?")).fetchall()
+    book = Book()
+    plan = book.db.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?")).fetchall()
     steps = [row[3] for row in plan]
     assert any(index in step for step in steps), steps
     assert not any(step.startswith("SCAN") or "TEMP B-TREE" in step for step in steps), steps
@@ -220,6 +222,7 @@ def test_a_lookup_uses_its_index_and_scans_nothing(query: str, index: str) -> No
 )
 def test_a_crowd_of_moves_looks_each_order_up(query: str, columns: int, index: str) -> None:
     sql = _statement(query, 2, columns)
-    plan = Book().db.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?")).fetchall()
+    book = Book()
+    plan = book.db.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?")).fetchall()
     steps = [row[3] for row in plan]
     assert any(step.startswith("SEARCH") and index in step for step in steps), steps
