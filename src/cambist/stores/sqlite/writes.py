@@ -92,7 +92,11 @@ class BatchWriter:
         self._open = open_now
         self._failed = False
         self._connection: sqlite3.Connection | None = open_now(path)
-        migrate_sqlite(self._connection)
+        try:
+            migrate_sqlite(self._connection)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the file, folding the write-ahead log into it."""
