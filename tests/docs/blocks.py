@@ -12,6 +12,8 @@ import os
 import re
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +36,10 @@ SHIMS = {
     "sqlite3": 'exec "{python}" -c \'import sqlite3, sys\n'
     'for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(*row, sep="|")\' "$@"\n',
 }
+
+
+REST_TRIES_MAX = 200
+REST_PAUSE_S = 0.05
 
 
 class Block(NamedTuple):
@@ -111,6 +117,9 @@ class Reader:
         """Run a block, or compare it; return what is wrong."""
         match block.language:
             case "sh":
+                # A reader takes longer than an order does: what a page says of an order that
+                # was sent above is said of one that has closed.
+                self._until_at_rest()
                 self._said = self._run(["bash", "-euo", "pipefail", "-c", block.text])
             case "python":
                 self._said = self._run([sys.executable, "-c", block.text])
@@ -119,6 +128,15 @@ class Reader:
             case "json":
                 return unlike(json.loads(block.text), json.loads(self._said))
         return []
+
+    def _until_at_rest(self) -> None:
+        """Wait until no order is under way."""
+        for _ in range(REST_TRIES_MAX):
+            with urllib.request.urlopen(f"{self._url}/api/orders?limit=1") as reply:
+                page = json.load(reply)
+            if not page["waiting"] + page["active"] + page["delayed"]:
+                return
+            time.sleep(REST_PAUSE_S)
 
     def _try_console(self, text: str) -> list[str]:
         faults = []
