@@ -13,9 +13,10 @@ import re
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import httpx
 
 RUN_S_MAX = 30
 RUN = frozenset(("sh", "python", "console", "json"))
@@ -132,8 +133,7 @@ class Reader:
     def _until_at_rest(self) -> None:
         """Wait until no order is under way."""
         for _ in range(REST_TRIES_MAX):
-            with urllib.request.urlopen(f"{self._url}/api/orders?limit=1") as reply:
-                page = json.load(reply)
+            page = httpx.get(f"{self._url}/api/orders?limit=1", trust_env=False).json()
             if not page["waiting"] + page["active"] + page["delayed"]:
                 return
             time.sleep(REST_PAUSE_S)
