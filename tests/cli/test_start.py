@@ -112,6 +112,7 @@ def test_the_help_lists_every_setting(cambist: Cambist) -> None:
         "paper-chain",
         "demo",
         "order",
+        "quote",
         "show",
         "list",
         "watch",
