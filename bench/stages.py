@@ -213,9 +213,13 @@ def _sending(bench: Bench, lives: Sequence[Life], folder: Path) -> list[Stage]:
 def _news(lives: Sequence[Life]) -> list[Stage]:
     facts = [told for life in lives for told in life.told]
     relay, per_life = Relay(MemoryBus()), len(lives[0].told)
+    places = range(1, len(facts) + 1)
     return [
         Stage(
-            "relay a fact: publish, log, count", per_life, lambda: lambda: relay(facts), len(facts)
+            "relay a fact: publish, log, count",
+            per_life,
+            lambda: lambda: relay(facts, places),
+            len(facts),
         ),
         Stage(
             "write the message of a fact, for each listener",

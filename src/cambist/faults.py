@@ -53,6 +53,8 @@ class Code(StrEnum):
     INVALID_SLIPPAGE = "invalid_slippage"
     INVALID_KEY = "invalid_key"
     INVALID_QUERY = "invalid_query"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     ORDER_NOT_FOUND = "order_not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
@@ -74,6 +76,7 @@ class Code(StrEnum):
     KEY_REUSED = "idempotency_key_reused"
     HEADERS_TOO_LARGE = "headers_too_large"
     TOO_MANY_CONNECTIONS = "too_many_connections"
+    RATE_LIMITED = "rate_limited"
     TOO_BUSY = "too_busy"
     BACKLOG_FULL = "backlog_full"
     SHUTTING_DOWN = "shutting_down"
@@ -126,6 +129,8 @@ CATALOGUE: Final[dict[Code, Entry]] = {
     Code.BAD_REQUEST: Entry(_USER, _END, 400, "The request is not well-formed HTTP."),
     Code.HOST_NOT_ALLOWED: Entry(_USER, _END, 403, "The Host header names another server."),
     Code.ORIGIN_NOT_ALLOWED: Entry(_USER, _END, 403, "Pages of this origin may not call."),
+    Code.UNAUTHORIZED: Entry(_USER, _END, 401, "This needs an API key that is in force."),
+    Code.FORBIDDEN: Entry(_USER, _END, 403, "The API key may not do this."),
     Code.NOT_FOUND: Entry(_USER, _END, 404, "There is nothing at this path."),
     Code.ORDER_NOT_FOUND: Entry(_USER, _END, 404, "Order not found"),
     Code.METHOD_NOT_ALLOWED: Entry(_USER, _END, 405, "This path does not take this method."),
@@ -144,6 +149,7 @@ CATALOGUE: Final[dict[Code, Entry]] = {
     Code.KEY_REUSED: Entry(_USER, _END, 422, "The idempotency key belongs to another order."),
     Code.HEADERS_TOO_LARGE: Entry(_USER, _END, 431, "The request's head is too large."),
     Code.TOO_MANY_CONNECTIONS: Entry(_USER, _RETRY, 429, "Too many connections from here."),
+    Code.RATE_LIMITED: Entry(_USER, _RETRY, 429, "Too many requests; wait as `Retry-After` says."),
     Code.TOO_BUSY: Entry(_HOUSE, _RETRY, 503, "Too many requests at once; try again soon."),
     Code.BACKLOG_FULL: Entry(_HOUSE, _RETRY, 503, "Too many orders are open; try again soon."),
     Code.SHUTTING_DOWN: Entry(_HOUSE, _RETRY, 503, "The engine is shutting down."),

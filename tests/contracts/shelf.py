@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from itertools import count
 from typing import Any
@@ -32,15 +32,20 @@ class Shelf:
         self._opening = opening
         self._numbers = count(1)
         self.told: list[Told] = []
+        self.places: list[int] = []
         self.store: Store = None  # type: ignore[assignment]
 
     async def __aenter__(self) -> Shelf:
-        self._open = self._opening(self.told.extend)
+        self._open = self._opening(self._hear)
         self.store = await self._open.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._open.__aexit__(None, None, None)
+
+    def _hear(self, news: Sequence[Told], places: Sequence[int]) -> None:
+        self.told += news
+        self.places += places
 
     async def reopen(self) -> None:
         """Close and open: what a process finds that begins where another ended."""

@@ -4,10 +4,11 @@ A store's own test module subclasses `StoreContract`, gives it a fixture `shelf`
 every test.
 """
 
+from tests.contracts.store_feed import Feeding, Together
 from tests.contracts.store_reads import Claiming, Finding, Lasting
 from tests.contracts.store_turns import Turns
 from tests.contracts.store_writes import Adding, Moving, Telling
 
 
-class StoreContract(Adding, Moving, Turns, Telling, Claiming, Lasting, Finding):
+class StoreContract(Adding, Together, Moving, Turns, Telling, Feeding, Claiming, Lasting, Finding):
     """Everything a store promises."""

@@ -77,9 +77,9 @@ class Lossy(MemoryBus):
         super().__init__()
         self.deaf = False
 
-    def publish(self, news: Sequence[Told]) -> None:
+    def publish(self, news: Sequence[Told], places: Sequence[int]) -> None:
         if not self.deaf:
-            super().publish(news)
+            super().publish(news, places)
 
 
 @asynccontextmanager
@@ -95,7 +95,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
         stage = Stage(store, bus, held)
         yield stage
         await stage.cut()
-        assert bus._listeners == {}, "no follower leaves its subscription behind"
+        assert bus._of_orders._by_topic == {}, "no follower leaves its subscription behind"
     finally:
         await store.close()
 
@@ -159,7 +159,7 @@ async def test_a_listener_that_overflowed_loses_nothing(tmp_path: Path) -> None:
         for _ in range(SUBSCRIPTION_FACTS_MAX + 10):
             await stage.write(fact.CancelRequested())
         seen += [one.entry.seq for one in await anext(lines)]
-        (listener,) = stage.bus._listeners[stage.order.id]
+        (listener,) = stage.bus._of_orders._by_topic[stage.order.id]
         assert not listener.lagged, "it listens again, and does not go on reading the journal"
         await stage.write(fact.Cancelled())
         async for told in lines:

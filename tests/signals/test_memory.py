@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cambist.clock import ManualClock
 from cambist.orders import event as fact
 from cambist.orders.journal import Told, append
+from cambist.ports.bus import Placed
 from cambist.ports.wakeups import Bell
 from cambist.signals.memory import (
     ALARM_TICK_MS,
@@ -115,65 +116,71 @@ def news(number: int = 0, facts: int = 1, principal: str = LOCAL) -> list[Told]:
     return [told, *append(told.order, cancels, lives.START)]
 
 
+def publish(bus: MemoryBus, told: Sequence[Told], first: int = 1) -> list[Placed]:
+    """Tell news whose places begin at `first`."""
+    places = range(first, first + len(told))
+    bus.publish(told, places)
+    return [Placed(place, one) for place, one in zip(places, told, strict=True)]
+
+
 async def test_a_listener_hears_its_order_and_no_other() -> None:
     bus = MemoryBus()
     mine, yours = news(1, 3), news(2, 3)
     listener = bus.listen(mine[0].order.id)
-    bus.publish([one for pair in zip(mine, yours, strict=True) for one in pair])
+    publish(bus, [one for pair in zip(mine, yours, strict=True) for one in pair])
     assert await listener.next(0) == tuple(mine)
     assert await listener.next(0) is None
 
 
 async def test_a_principal_hears_all_its_orders_and_nobody_elses() -> None:
     bus = MemoryBus()
-    listener = bus.listen(LOCAL)
-    mine, more, yours = news(1), news(2), news(3, principal="ann")
-    bus.publish([*mine, *yours, *more])
-    assert await listener.next(0) == (*mine, *more)
+    listener = bus.listen_to_all(LOCAL)
+    told = publish(bus, [*news(1), *news(3, principal="ann"), *news(2)], first=5)
+    assert await listener.next(0) == (told[0], told[2])
+    assert [one.place for one in told] == [5, 6, 7]
 
 
 async def test_who_listens_later_hears_only_what_is_later() -> None:
     bus = MemoryBus()
     told = news(1, 2)
-    bus.publish(told[:1])
-    listener = bus.listen(LOCAL)
-    bus.publish(told[1:])
-    assert await listener.next(0) == (told[1],)
+    publish(bus, told[:1])
+    listener = bus.listen_to_all(LOCAL)
+    later = publish(bus, told[1:], first=2)
+    assert await listener.next(0) == tuple(later)
 
 
 async def test_a_listener_that_waits_is_woken() -> None:
     bus = MemoryBus()
-    listener = bus.listen(LOCAL)
+    listener = bus.listen_to_all(LOCAL)
     waiting = asyncio.create_task(listener.next(60_000))
     await asyncio.sleep(0)
-    told = news()
-    bus.publish(told)
+    told = publish(bus, news())
     assert await waiting == tuple(told)
 
 
 async def test_a_lagging_listener_is_told_and_hears_again_after_resuming() -> None:
     bus = MemoryBus()
     told = news(1, SUBSCRIPTION_FACTS_MAX + 3)
-    listener = bus.listen(LOCAL)
-    bus.publish(told[:SUBSCRIPTION_FACTS_MAX])
+    listener = bus.listen_to_all(LOCAL)
+    publish(bus, told[:SUBSCRIPTION_FACTS_MAX])
     assert not listener.lagged
-    bus.publish(told[SUBSCRIPTION_FACTS_MAX:-1])
+    publish(bus, told[SUBSCRIPTION_FACTS_MAX:-1])
     assert listener.lagged
     assert await listener.next(60_000) is None, "it is told at once"
     assert await listener.next(60_000) is None, "until it resumes"
     listener.resume()
     assert not listener.lagged
-    bus.publish(told[-1:])
-    assert await listener.next(0) == (told[-1],)
+    last = publish(bus, told[-1:])
+    assert await listener.next(0) == tuple(last)
 
 
 async def test_one_laggard_slows_nobody_else() -> None:
     bus = MemoryBus()
-    slow, quick = bus.listen(LOCAL), bus.listen(LOCAL)
-    heard: list[Told] = []
     told = news(1, 2 * SUBSCRIPTION_FACTS_MAX)
+    slow, quick = bus.listen(told[0].order.id), bus.listen(told[0].order.id)
+    heard: list[Told] = []
     for one in told:
-        bus.publish([one])
+        publish(bus, [one])
         heard += await quick.next(0) or ()
     assert heard == told
     assert slow.lagged
@@ -181,11 +188,12 @@ async def test_one_laggard_slows_nobody_else() -> None:
 
 async def test_closed_subscriptions_are_forgotten() -> None:
     bus = MemoryBus()
-    topics = [news(number)[0].order.id for number in range(50)] * 2 + [LOCAL]
-    listeners = [bus.listen(topic) for topic in topics]
-    assert len(bus._listeners) == 51
+    ids = [news(number)[0].order.id for number in range(50)] * 2
+    listeners = [*(bus.listen(one) for one in ids), bus.listen_to_all(LOCAL)]
+    assert len(bus._of_orders._by_topic) == 50
     for listener in listeners:
         listener.close()
         listener.close()
-    assert bus._listeners == {}
-    bus.publish(news())
+    assert not bus._of_orders
+    assert not bus._of_principals
+    publish(bus, news())

@@ -173,7 +173,7 @@ async def test_news_is_durable_before_it_is_told(tmp_path: Path) -> None:
     path = tmp_path / "orders.db"
     found: list[bool] = []
 
-    def look(news: list[Told]) -> None:
+    def look(news: list[Told], _: object) -> None:
         with closing(sqlite3.connect(path)) as stranger:
             rows = stranger.execute("SELECT order_id, seq FROM journal").fetchall()
         found.extend((one.entry.order_id, one.entry.seq) in rows for one in news)
@@ -186,7 +186,7 @@ async def test_news_is_durable_before_it_is_told(tmp_path: Path) -> None:
 
 
 async def test_news_that_breaks_leaves_no_sender_waiting(tmp_path: Path) -> None:
-    def broken(_: object) -> None:
+    def broken(*_: object) -> None:
         msg = "a listener of ours has a defect"
         raise RuntimeError(msg)
 

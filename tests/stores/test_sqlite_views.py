@@ -21,7 +21,7 @@ from cambist.orders.order import Order, Status
 from cambist.orders.terms import SLIPPAGE_DEFAULT_BPS, TRIES_DEFAULT
 from cambist.ports.store import Birth
 from cambist.stores.sqlite.many import _statement
-from cambist.stores.sqlite.writes import SQL, Add, BatchWriter, Move
+from cambist.stores.sqlite.writes import SQL, Add, BatchWriter, Facts, Move
 from cambist.values.amount import RAW_MAX, Raw, write_amount
 from cambist.values.ids import order_id
 from cambist.values.moment import Moment
@@ -58,7 +58,9 @@ class Book:
         told = open_journal(
             order_id(lives.START, number), fact.Accepted(intent), Moment(lives.START)
         )
-        assert self.writer.apply([Add(Birth(told))]) == [(told,)]
+        (written,) = self.writer.apply([Add(Birth(told))])
+        assert isinstance(written, Facts)
+        assert written.told == (told,)
         order = told.order
         for one in facts:
             lines = append(order, (one,), lives.START)
@@ -66,7 +68,8 @@ class Book:
             signed = isinstance(one, fact.Signed)
             change = Change((one,), None, lives.attempt(1, order.id) if signed else None)
             (result,) = self.writer.apply([Move(order, after, lines, change)])
-            assert result == lines
+            assert isinstance(result, Facts)
+            assert result.told == lines
             order = after
         return order
 

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Final, Literal
 
 import msgspec
 
 from cambist import metrics
 from cambist.engine.crew import Crew
+from cambist.engine.feed import Feed
 from cambist.engine.follow import HEARTBEAT_MS, follow, history
-from cambist.engine.intake import BACKLOG_MAX, CancelAnswer, Intake, Taken, Wish
+from cambist.engine.intake import BACKLOG_MAX, Answered, CancelAnswer, Intake, Taken, Wish
 from cambist.engine.means import Means
+from cambist.engine.perform.quote import quote_now
 from cambist.engine.perform.track import Tracker
 from cambist.engine.worker import Worker
+from cambist.faults import Fault
 from cambist.orders.decide import Policy
+from cambist.orders.intent import Intent
 from cambist.orders.journal import Told
 from cambist.orders.order import Order
 from cambist.orders.retry import Backoff
+from cambist.ports.bus import Placed
+from cambist.ports.chain import Costs
 from cambist.ports.failures import PortDown
 from cambist.ports.market import Market
 from cambist.ports.store import Census, OrderQuery
 from cambist.values.ids import OrderId, Principal
+from cambist.values.moment import Moment
+from cambist.values.route import Route
 
 DRAIN_MS: Final = 10_000
 HANDS: Final = 10
@@ -43,6 +51,14 @@ class Health(msgspec.Struct, frozen=True):
     store: Literal["ok", "down"]
     chain: Literal["ok", "down"]
     draining: bool
+
+
+class Quoted(msgspec.Struct, frozen=True):
+    """What an order would do now."""
+
+    route: Route
+    costs: Costs
+    at: Moment
 
 
 class Engine:
@@ -82,6 +98,17 @@ class Engine:
         """Store an order and answer. Raises Refused."""
         return await self._intake.submit(wish)
 
+    async def submit_all(self, wishes: Sequence[Wish]) -> tuple[Answered, ...]:
+        """Store several orders in one commit, and answer each. Raises Refused."""
+        return await self._intake.submit_all(wishes)
+
+    async def quote(self, intent: Intent) -> Quoted | Fault:
+        """Return the route an order would take now, and what it costs; stores nothing."""
+        found = await quote_now(self._means.world.market, self.clock, intent)
+        if isinstance(found, Fault):
+            return found
+        return Quoted(found, self._means.world.chain.costs(found), self.clock.now())
+
     async def cancel(
         self, order_id: OrderId, principal: Principal
     ) -> tuple[CancelAnswer, Order] | None:
@@ -110,6 +137,12 @@ class Engine:
     ) -> AsyncIterator[tuple[Told, ...]]:
         """Yield an order's journal lines as they become durable; empty tuples as heartbeats."""
         return follow(self._means.store, self._means.bus, order_id, after_seq, beat_ms)
+
+    def follow_all(
+        self, principal: Principal, after: int | None = None, beat_ms: int = HEARTBEAT_MS
+    ) -> AsyncIterator[tuple[Placed, ...]]:
+        """Yield the journal lines of all orders of a principal as they become durable."""
+        return Feed(self._means.store, self._means.bus, principal).follow(after, beat_ms)
 
     async def measure(self) -> None:
         """Set the gauges: what is open, what is in flight, and for how long. Raises PortDown."""

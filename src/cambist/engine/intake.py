@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 import msgspec
 
 from cambist.engine.means import Means
 from cambist.faultpoints import faultpoint
-from cambist.faults import Code, Refused, fault
+from cambist.faults import Code, Fault, Refused, fault
 from cambist.orders.event import Accepted
 from cambist.orders.intent import Intent
 from cambist.orders.journal import open_journal
@@ -47,6 +47,10 @@ class Taken(msgspec.Struct, frozen=True):
     replayed: bool
 
 
+Answered = Taken | Fault
+"""What became of one wish of several: it was taken, or why it was not."""
+
+
 class Intake:
     """The one way in. Inserts orders and leaves notes; never moves an order."""
 
@@ -71,16 +75,14 @@ class Intake:
         except PortDown as down:
             raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
         if known is not None:
-            return self._replay(wish, known)
-        now = self._clock.now()
-        told = open_journal(ids.order_id(now, self._entropy()), Accepted(wish.intent), now)
-        reply = wish.reply(told.order)
+            return _judged(wish, known)
+        birth = self._birth(wish)
         faultpoint("intake.before_commit")
         self._entering += 1
         try:
-            await self._store.add(Birth(told, wish.key, wish.fingerprint, reply))
+            await self._store.add(birth)
         except KeyTaken as taken:
-            return self._replay(wish, taken.existing)
+            return _judged(wish, taken.existing)
         except PortFull:
             raise Refused(fault(Code.BACKLOG_FULL)) from None
         except PortDown as down:
@@ -88,8 +90,49 @@ class Intake:
         finally:
             self._entering -= 1
         faultpoint("intake.after_commit")
-        self._wakeups.ring(Bell(told.order.id))
-        return Taken(told.order.id, reply, replayed=False)
+        self._wakeups.ring(Bell(birth.told.order.id))
+        return Taken(birth.told.order.id, birth.reply, replayed=False)
+
+    def _birth(self, wish: Wish) -> Birth:
+        now = self._clock.now()
+        told = open_journal(ids.order_id(now, self._entropy()), Accepted(wish.intent), now)
+        return Birth(told, wish.key, wish.fingerprint, wish.reply(told.order))
+
+    async def submit_all(self, wishes: Sequence[Wish]) -> tuple[Answered, ...]:
+        """Store several orders in one commit, and answer each.
+
+        There is room for all of them or for none. Raises Refused: then nothing was stored, save
+        for STORE_UNAVAILABLE, where only the same keys can tell.
+        """
+        births = [self._birth(wish) for wish in wishes]
+        self._entering += len(births)
+        try:
+            await self._make_room(len(births))
+            faultpoint("intake.before_commit")
+            taken = await self._store.add_all(births)
+        except PortFull:
+            raise Refused(fault(Code.BACKLOG_FULL)) from None
+        except PortDown as down:
+            raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
+        finally:
+            self._entering -= len(births)
+        faultpoint("intake.after_commit")
+        answers: list[Answered] = []
+        for wish, birth, known in zip(wishes, births, taken, strict=True):
+            if known is not None:
+                answers.append(_replay(wish, known))
+                continue
+            self._wakeups.ring(Bell(birth.told.order.id))
+            answers.append(Taken(birth.told.order.id, birth.reply, replayed=False))
+        return tuple(answers)
+
+    async def _make_room(self, many: int) -> None:
+        """Refuse when there is no room for so many; they count as entering already."""
+        if self.draining:
+            raise Refused(fault(Code.SHUTTING_DOWN))
+        if await self._store.backlog() + self._entering > self._backlog_max:
+            message = f"There is no room for {many} more orders; try again soon."
+            raise Refused(fault(Code.BACKLOG_FULL, message))
 
     async def _admit(self, wish: Wish) -> Keyed | None:
         """Refuse what there is no room or time for; return the order that is here already."""
@@ -108,17 +151,6 @@ class Intake:
             if known is not None:
                 return known
         raise Refused(fault(code))
-
-    def _replay(self, wish: Wish, known: Keyed) -> Taken:
-        if known.fingerprint != wish.fingerprint:
-            raise Refused(
-                fault(
-                    Code.KEY_REUSED,
-                    f"This key belongs to order {known.order_id}, which asked for something else.",
-                    "clientOrderId",
-                )
-            )
-        return Taken(known.order_id, known.reply, replayed=True)
 
     async def cancel(
         self, order_id: OrderId, principal: Principal
@@ -150,6 +182,20 @@ class Intake:
         finally:
             listener.close()
         return _cancel_answer(noted), noted
+
+
+def _replay(wish: Wish, known: Keyed) -> Answered:
+    if known.fingerprint == wish.fingerprint:
+        return Taken(known.order_id, known.reply, replayed=True)
+    message = f"This key belongs to order {known.order_id}, which asked for something else."
+    return fault(Code.KEY_REUSED, message, "clientOrderId")
+
+
+def _judged(wish: Wish, known: Keyed) -> Taken:
+    answer = _replay(wish, known)
+    if isinstance(answer, Fault):
+        raise Refused(answer)
+    return answer
 
 
 def _cancel_answer(order: Order) -> CancelAnswer:

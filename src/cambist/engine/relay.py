@@ -25,10 +25,10 @@ class Relay:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    def __call__(self, news: Sequence[Told]) -> None:
+    def __call__(self, news: Sequence[Told], places: Sequence[int]) -> None:
         """Publish a batch, then log and count it from the facts themselves."""
         faultpoint("relay.before_publish")
-        self._bus.publish(news)
+        self._bus.publish(news, places)
         metrics.count_facts(news)
         for told in news:
             kind = told.entry.kind

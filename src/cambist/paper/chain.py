@@ -8,8 +8,9 @@ from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
 from cambist.paper import message as paper
 from cambist.paper.world import World
-from cambist.ports.chain import Blockhash, Swap
+from cambist.ports.chain import Blockhash, Costs, Swap
 from cambist.values.ids import Signature
+from cambist.values.route import Route
 
 
 class PaperChain:
@@ -23,6 +24,10 @@ class PaperChain:
     def rules(self) -> ChainRules:
         """The chain's own numbers."""
         return self._rules
+
+    def costs(self, _route: Route, /) -> Costs:
+        """Return what one attempt costs: any route the same."""
+        return paper.costs()
 
     async def blockhash(self) -> Blockhash:
         """Return a recent blockhash."""

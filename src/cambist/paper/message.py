@@ -12,7 +12,8 @@ from typing import Annotated, Final
 
 import msgspec
 
-from cambist.ports.chain import Blockhash, Swap
+from cambist.ports.chain import Blockhash, Costs, Swap
+from cambist.values.amount import Raw
 from cambist.values.base58 import decode, encode
 from cambist.values.ids import Address, OrderId, Signature
 from cambist.values.moment import Height
@@ -25,6 +26,11 @@ TEXTS_REMEMBERED_MAX: Final = 8_192
 _KEY_ID: Final = b"cambist paper key\n"
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
 _HASH_BYTES: Final = 32 - HEIGHT_BYTES
+
+
+def costs() -> Costs:
+    """Return what any transaction costs here: the fee, no tip, and accounts that need no rent."""
+    return Costs(Raw(FEE_LAMPORTS), Raw(0), Raw(0))
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

@@ -28,12 +28,13 @@ from cambist.paper.line import (
     Request,
 )
 from cambist.paper.pools import VENUES
-from cambist.ports.chain import Blockhash, Swap
+from cambist.ports.chain import Blockhash, Costs, Swap
 from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown
 from cambist.values import codec
 from cambist.values.ids import Signature
 from cambist.values.moment import Millis
+from cambist.values.route import Route
 from cambist.values.token import Pair, Token
 from cambist.venues.constant_product import ConstantProductPool
 from cambist.venues.pool import Pool
@@ -161,6 +162,10 @@ class RemoteChain:
     def rules(self) -> ChainRules:
         """The chain's own numbers."""
         return self._rules
+
+    def costs(self, _route: Route, /) -> Costs:
+        """Return what one attempt costs: any route the same."""
+        return paper.costs()
 
     async def blockhash(self) -> Blockhash:
         """Return a recent blockhash."""

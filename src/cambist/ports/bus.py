@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from cambist.orders.journal import Told
 from cambist.values.ids import OrderId, Principal
 
+T_co = TypeVar("T_co", covariant=True)
 
-class Subscription(Protocol):
+
+class Placed(NamedTuple):
+    """A journal line, and its place among all lines of the store."""
+
+    place: int
+    told: Told
+
+
+class Subscription(Protocol[T_co]):
     """One listener's bounded buffer of news."""
 
-    async def next(self, timeout_ms: int) -> Sequence[Told] | None:
+    async def next(self, timeout_ms: int) -> Sequence[T_co] | None:
         """Return what came, in order; None when nothing came in time, or `lagged` was set."""
 
     @property
@@ -29,8 +38,11 @@ class Subscription(Protocol):
 class Bus(Protocol):
     """News of durable facts. It may lose some: the journal has them."""
 
-    def publish(self, news: Sequence[Told]) -> None:
+    def publish(self, news: Sequence[Told], places: Sequence[int]) -> None:
         """Tell what became true."""
 
-    def listen(self, topic: OrderId | Principal) -> Subscription:
-        """Listen to one order, or to all orders of a principal."""
+    def listen(self, order_id: OrderId) -> Subscription[Told]:
+        """Listen to one order."""
+
+    def listen_to_all(self, principal: Principal) -> Subscription[Placed]:
+        """Listen to all orders of a principal."""

@@ -9,6 +9,7 @@ import msgspec
 
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
+from cambist.values.amount import Raw
 from cambist.values.ids import Address, OrderId, Signature
 from cambist.values.moment import Height, Slot
 from cambist.values.route import Route
@@ -35,12 +36,26 @@ class Swap(msgspec.Struct, frozen=True):
     draw: str
 
 
+class Costs(msgspec.Struct, frozen=True, gc=False):
+    """What a transaction costs beside what it swaps, in lamports.
+
+    `rent` is what opening token accounts takes; it comes back when they are closed.
+    """
+
+    network_fee: Raw
+    tip: Raw
+    rent: Raw
+
+
 class Chain(Protocol):
     """The network. Every method that asks may raise PortDown."""
 
     @property
     def rules(self) -> ChainRules:
         """The chain's own numbers."""
+
+    def costs(self, route: Route, /) -> Costs:
+        """Return what one attempt of a route costs at most, whether or not it lands."""
 
     async def blockhash(self) -> Blockhash:
         """Return a recent blockhash."""

@@ -14,8 +14,10 @@ from cambist.orders.order import Order, Status
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
 
-News = Callable[[Sequence[Told]], None]
-"""Called on the event loop once for each durable batch, with what became true in it."""
+News = Callable[[Sequence[Told], Sequence[int]], None]
+"""Called on the event loop once for each durable batch, with what became true in it and the
+place of each line among all lines of the store: places only grow, from batch to batch too.
+"""
 
 
 class Keyed(msgspec.Struct, frozen=True, gc=False):
@@ -48,6 +50,14 @@ class OrderQuery(msgspec.Struct, frozen=True):
     since: Moment | None = None
 
 
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """Where one journal line stands among all lines of the store."""
+
+    place: int
+    order_id: OrderId
+    seq: int
+
+
 class Census(msgspec.Struct, frozen=True):
     """How many orders of a principal stand where."""
 
@@ -77,6 +87,13 @@ class Store(Protocol):
 
     async def add(self, birth: Birth) -> None:
         """Write a new order. Raises KeyTaken, or PortFull when the intake lane has no room."""
+
+    async def add_all(self, births: Sequence[Birth]) -> tuple[Keyed | None, ...]:
+        """Write new orders in one transaction: all of them, or none.
+
+        An order whose key is taken is not written again: its place in the answer holds what the
+        key remembers, and None stands for an order that is new. Raises PortFull.
+        """
 
     async def keyed(self, principal: Principal, key: str) -> Keyed | None:
         """Return what a key remembers."""
@@ -126,3 +143,9 @@ class Store(Protocol):
 
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Return journal entries with a seq greater than `after_seq`, in order."""
+
+    async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
+        """Return where the lines of a principal's orders stand, in order of their places."""
+
+    async def feed_end(self) -> int:
+        """Return the place of the newest line of all; 0 when there is none."""

@@ -12,9 +12,10 @@ from cambist.engine.intake import Wish
 from cambist.faults import Code, Refused, fault
 from cambist.orders.order import Order
 from cambist.server.answers import Answer, read_body, refusal, send_answer
+from cambist.server.passports import Passport, passport_of
 from cambist.server.queries import read_query
 from cambist.server.settings import ServerSettings
-from cambist.values.ids import LOCAL, read_order_id
+from cambist.values.ids import read_order_id
 from cambist.wire.body import Parsed, read_order
 from cambist.wire.fields import is_key
 from cambist.wire.intents import Caller, to_intent
@@ -45,15 +46,17 @@ class PlaceOrder:
             await send_answer(send, refusal((too_large,)))
             return
         key = headers.get(b"idempotency-key")
-        await send_answer(send, await self._place(body, key))
+        await send_answer(send, await self._place(body, key, passport_of(scope)))
 
-    async def _place(self, body: bytes, header_key: bytes | None) -> Answer:
+    async def _place(self, body: bytes, header_key: bytes | None, passport: Passport) -> Answer:
         settings, market = self._settings, self._engine.market
         parsed = read_order(body, settings.bare_slippage)
         key = _one_key(header_key, parsed)
         # With a key, the engine judges the deadline after it has looked the key up.
         now = self._engine.clock.now() if key is None else None
-        intent = to_intent(parsed, market.token, settings.limits, Caller(LOCAL, now, key))
+        intent = to_intent(
+            parsed, market.token, settings.limits, Caller(passport.principal, now, key)
+        )
         reply = receipt_writer(market.venues, parsed.warnings)
         fingerprint = parsed.request.fingerprint() if key is not None else b""
         taken = await self._engine.submit(Wish(intent, reply, key, fingerprint))
@@ -92,16 +95,18 @@ class Orders:
 
     async def list(self, request: Request) -> Answer:
         """Answer with a page of orders and the counts of all."""
-        query = read_query(request.query_params)
+        principal = passport_of(request.scope).principal
+        query = read_query(request.query_params, principal)
         rows = await self._engine.find(query)
-        census = await self._engine.census(LOCAL)
+        census = await self._engine.census(principal)
         page = Page(rows, query.limit, query.offset)
         return Answer(200, write_list(page, census.by_status, census.delayed))
 
     async def cancel(self, request: Request) -> Answer:
         """Ask the engine to end an order, and answer with what became of it."""
         order_id = read_order_id(request.path_params["order_id"])
-        answer = await self._engine.cancel(order_id, LOCAL) if order_id is not None else None
+        principal = passport_of(request.scope).principal
+        answer = await self._engine.cancel(order_id, principal) if order_id is not None else None
         if answer is None:
             raise Refused(fault(Code.ORDER_NOT_FOUND))
         word, order = answer
@@ -111,7 +116,8 @@ class Orders:
 async def find_order(engine: Engine, request: Request) -> Order:
     """Return the order a path names. Raises Refused when the caller has none such."""
     order_id = read_order_id(request.path_params["order_id"])
-    order = await engine.get(order_id, LOCAL) if order_id is not None else None
+    principal = passport_of(request.scope).principal
+    order = await engine.get(order_id, principal) if order_id is not None else None
     if order is None:
         raise Refused(fault(Code.ORDER_NOT_FOUND))
     return order

@@ -11,7 +11,7 @@ from cambist.faults import Code, Refused, fault
 from cambist.orders.order import Status
 from cambist.ports.store import OrderQuery
 from cambist.values.base58 import read_address
-from cambist.values.ids import LOCAL, OrderId, read_order_id
+from cambist.values.ids import OrderId, Principal, read_order_id
 from cambist.values.moment import Moment
 from cambist.wire.fields import Unfit, read_token
 from cambist.wire.moments import read_moment
@@ -24,10 +24,10 @@ _DIGITS_MAX: Final = 10
 _NO: Final = ("", "0", "false", "no")
 
 
-def read_query(params: QueryParams) -> OrderQuery:
+def read_query(params: QueryParams, principal: Principal) -> OrderQuery:
     """Return what a list asks for. Raises Refused."""
     return OrderQuery(
-        principal=LOCAL,
+        principal=principal,
         limit=_limit(params.get("limit")),
         offset=read_count("offset", params.get("offset", "0"), OFFSET_MAX),
         before=_cursor(params.get("cursor")),

@@ -12,11 +12,12 @@ from starlette.types import Receive, Scope, Send
 from cambist.engine.engine import Engine
 from cambist.faults import CATALOGUE, Code
 from cambist.ports.clock import Clock
+from cambist.server.passports import passport_of
 from cambist.server.queries import read_want
 from cambist.server.seats import Life, Seats
 from cambist.server.settings import ServerSettings
 from cambist.server.streams import Story, serve
-from cambist.values.ids import LOCAL, read_order_id
+from cambist.values.ids import read_order_id
 from cambist.values.moment import SECOND
 
 CLOSE_POLICY: Final = 1008
@@ -38,7 +39,9 @@ class OrderSocket:
         want = read_want(params, None, notes=False)
         name = params.get("orderId")
         order_id = read_order_id(name) if name is not None else None
-        order = await self._engine.get(order_id, LOCAL) if order_id is not None else None
+        order = None
+        if order_id is not None:
+            order = await self._engine.get(order_id, passport_of(scope).principal)
         with self._seats.socket() as life:
             await receive()
             await send({"type": "websocket.accept"})

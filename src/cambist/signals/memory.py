@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Generic, TypeVar
 
 from cambist.orders.journal import Told
+from cambist.ports.bus import Placed
 from cambist.ports.clock import Clock
 from cambist.ports.wakeups import Bell
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
+
+T = TypeVar("T")
 
 ALARM_TICK_MS: Final = 20
 """How late an alarm may be; also how soon a step of the clock is noticed."""
@@ -59,13 +62,12 @@ class MemoryWakeups:
                 await self._clock.sleep(min(self._alarms[0][0] - now, ALARM_TICK_MS))
 
 
-class MemorySubscription:
+class MemorySubscription(Generic[T]):
     """One listener's buffer; past its limit it is emptied and marked as lagged."""
 
-    def __init__(self, bus: MemoryBus, topic: str) -> None:
-        self._bus = bus
-        self._topic = topic
-        self._facts: deque[Told] = deque()
+    def __init__(self, leave: Callable[[MemorySubscription[T]], None]) -> None:
+        self._leave = leave
+        self._facts: deque[T] = deque()
         self._came = asyncio.Event()
         self._lagged = False
 
@@ -74,7 +76,7 @@ class MemorySubscription:
         """Whether something was lost since the last `resume`."""
         return self._lagged
 
-    def offer(self, told: Told) -> None:
+    def offer(self, told: T) -> None:
         """Put one fact in the buffer."""
         if not self._lagged:
             self._facts.append(told)
@@ -83,7 +85,7 @@ class MemorySubscription:
                 self._lagged = True
         self._came.set()
 
-    async def next(self, timeout_ms: int) -> Sequence[Told] | None:
+    async def next(self, timeout_ms: int) -> Sequence[T] | None:
         """Return what came, in order; None when nothing came in time, or something was lost."""
         if not self._facts and not self._lagged:
             self._came.clear()
@@ -105,35 +107,56 @@ class MemorySubscription:
 
     def close(self) -> None:
         """Stop listening."""
-        self._bus.leave(self._topic, self)
+        self._leave(self)
+
+
+class _Audience(Generic[T]):
+    """Those who listen, by what they listen to."""
+
+    def __init__(self) -> None:
+        self._by_topic: dict[str, set[MemorySubscription[T]]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_topic)
+
+    def of(self, topic: str) -> Iterable[MemorySubscription[T]]:
+        return self._by_topic.get(topic, ())
+
+    def join(self, topic: str) -> MemorySubscription[T]:
+        listeners = self._by_topic.setdefault(topic, set())
+
+        def leave(one: MemorySubscription[T]) -> None:
+            listeners.discard(one)
+            if not listeners and self._by_topic.get(topic) is listeners:
+                del self._by_topic[topic]
+
+        subscription = MemorySubscription(leave)
+        listeners.add(subscription)
+        return subscription
 
 
 class MemoryBus:
     """Hands each fact to those who listen to its order or its principal."""
 
     def __init__(self) -> None:
-        self._listeners: dict[str, set[MemorySubscription]] = {}
+        self._of_orders: _Audience[Told] = _Audience()
+        self._of_principals: _Audience[Placed] = _Audience()
 
-    def publish(self, news: Sequence[Told]) -> None:
+    def publish(self, news: Sequence[Told], places: Sequence[int]) -> None:
         """Tell what became true."""
-        if not self._listeners:
-            return
-        for told in news:
-            order = told.order
-            for topic in (order.id, order.intent.principal):
-                for listener in self._listeners.get(topic, ()):
+        if self._of_orders:
+            for told in news:
+                for listener in self._of_orders.of(told.order.id):
                     listener.offer(told)
+        if self._of_principals:
+            for told, place in zip(news, places, strict=True):
+                for one in self._of_principals.of(told.order.intent.principal):
+                    one.offer(Placed(place, told))
 
-    def listen(self, topic: OrderId | Principal) -> MemorySubscription:
-        """Listen to one order, or to all orders of a principal."""
-        subscription = MemorySubscription(self, topic)
-        self._listeners.setdefault(topic, set()).add(subscription)
-        return subscription
+    def listen(self, order_id: OrderId) -> MemorySubscription[Told]:
+        """Listen to one order."""
+        return self._of_orders.join(order_id)
 
-    def leave(self, topic: str, subscription: MemorySubscription) -> None:
-        """Forget a listener."""
-        listeners = self._listeners.get(topic)
-        if listeners is not None:
-            listeners.discard(subscription)
-            if not listeners:
-                del self._listeners[topic]
+    def listen_to_all(self, principal: Principal) -> MemorySubscription[Placed]:
+        """Listen to all orders of a principal."""
+        return self._of_principals.join(principal)

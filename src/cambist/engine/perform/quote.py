@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from cambist.faults import Code, Fault
+from cambist.orders.intent import Intent
 from cambist.orders.order import Order
 from cambist.orders.steps import Faulted, RouteFound
 from cambist.ports.clock import Clock
@@ -16,7 +17,7 @@ from cambist.ports.failures import PortDown
 from cambist.ports.market import Market
 from cambist.routing.choose import choose
 from cambist.values.moment import Millis
-from cambist.values.route import Absent, Quote
+from cambist.values.route import Absent, Quote, Route
 from cambist.venues.pool import Pool
 
 QUOTE_TIMEOUT_MS: Final = Millis(1_000)
@@ -28,11 +29,33 @@ async def find_route(
     market: Market, clock: Clock, order: Order, timeout_ms: Millis = QUOTE_TIMEOUT_MS
 ) -> RouteFound | Faulted:
     """Return the best route of all venues that answer in time, or the fault that all had."""
-    answers = await _survey(market, clock, order, timeout_ms)
-    quotes: list[Quote] = []
-    absent: list[Absent] = []
     # An amended order trades on its terms as they stand now.
     intent = replace(order.intent, terms=order.terms)
+    asking = _Asking(intent, draw_key(order), timeout_ms)
+    route = await _best(market, clock, asking)
+    return Faulted(route) if isinstance(route, Fault) else RouteFound(route)
+
+
+async def quote_now(
+    market: Market, clock: Clock, intent: Intent, timeout_ms: Millis = QUOTE_TIMEOUT_MS
+) -> Route | Fault:
+    """Return the route an order with this intent would take now, for no order at all."""
+    return await _best(market, clock, _Asking(intent, f"quote/{clock.now()}", timeout_ms))
+
+
+class _Asking(NamedTuple):
+    """What the venues are asked, under which name, and how long they may take."""
+
+    intent: Intent
+    asker: str
+    timeout_ms: Millis
+
+
+async def _best(market: Market, clock: Clock, asking: _Asking) -> Route | Fault:
+    answers = await _survey(market, clock, asking)
+    quotes: list[Quote] = []
+    absent: list[Absent] = []
+    intent = asking.intent
     for venue, answer in answers.items():
         if isinstance(answer, Absent):
             absent.append(answer)
@@ -43,15 +66,13 @@ async def find_route(
                 absent.append(Absent(venue, found.code, found.message))
             else:
                 quotes.append(found)
-    route = choose(intent, quotes, absent)
-    return Faulted(route) if isinstance(route, Fault) else RouteFound(route)
+    return choose(intent, quotes, absent)
 
 
-async def _survey(
-    market: Market, clock: Clock, order: Order, timeout_ms: Millis
-) -> dict[str, _Answer]:
+async def _survey(market: Market, clock: Clock, asking: _Asking) -> dict[str, _Answer]:
     """Ask the venues whose pools are not at hand, all at the same time."""
-    pair, answers = order.intent.pair, dict[str, _Answer]()
+    pair, answers = asking.intent.pair, dict[str, _Answer]()
+    timeout_ms = asking.timeout_ms
     for venue in market.venues:
         at_hand = market.at_hand(venue, pair)
         if at_hand is not None:
@@ -59,9 +80,9 @@ async def _survey(
     asked = [venue for venue in market.venues if venue not in answers]
     if not asked:
         return answers
-    async with asyncio.TaskGroup() as asking:
-        tasks = {venue: asking.create_task(_ask(market, venue, order)) for venue in asked}
-        bell = asking.create_task(clock.sleep(timeout_ms))
+    async with asyncio.TaskGroup() as group:
+        tasks = {venue: group.create_task(_ask(market, venue, asking)) for venue in asked}
+        bell = group.create_task(clock.sleep(timeout_ms))
         bell.add_done_callback(lambda _: [task.cancel() for task in tasks.values()])
         await asyncio.wait(tasks.values())
         bell.cancel()
@@ -72,9 +93,9 @@ async def _survey(
     return answers
 
 
-async def _ask(market: Market, venue: str, order: Order) -> _Answer:
+async def _ask(market: Market, venue: str, asking: _Asking) -> _Answer:
     try:
-        return await market.pools(venue, order.intent.pair, draw_key(order))
+        return await market.pools(venue, asking.intent.pair, asking.asker)
     except PortDown as down:
         return Absent(venue, Code.VENUE_UNREACHABLE, str(down))
 

@@ -74,3 +74,14 @@ SELECT order_id, seq, at, kind, payload, hash FROM journal
 WHERE order_id = ? AND seq > ?
 ORDER BY seq
 LIMIT ?
+
+-- name: feed
+SELECT j.n, j.order_id, j.seq
+FROM journal AS j
+JOIN engine_orders AS o ON o.id = j.order_id
+WHERE j.n > ? AND o.principal = ?
+ORDER BY j.n
+LIMIT ?
+
+-- name: feed_end
+SELECT coalesce(max(n), 0) FROM journal

@@ -9,7 +9,7 @@ import structlog
 
 from cambist.orders.journal import Entry
 from cambist.orders.order import Order
-from cambist.ports.store import Keyed, OrderQuery
+from cambist.ports.store import Keyed, Line, OrderQuery
 from cambist.stores import records
 from cambist.stores.sqlite.many import SQL
 from cambist.values.ids import Principal
@@ -51,6 +51,16 @@ def keyed(db: sqlite3.Connection, key: tuple[str, str]) -> Keyed | None:
 def entries(db: sqlite3.Connection, key: tuple[str, int, int]) -> tuple[Entry, ...]:
     """Return journal lines in order."""
     return tuple(records.read_entry(row) for row in db.execute(SQL["entries"], key))
+
+
+def feed(db: sqlite3.Connection, key: tuple[int, Principal, int]) -> tuple[Line, ...]:
+    """Return where the lines of a principal's orders stand."""
+    return tuple(Line(*row) for row in db.execute(SQL["feed"], key))
+
+
+def feed_end(db: sqlite3.Connection, _: None = None) -> int:
+    """Return the place of the newest line."""
+    return int(db.execute(SQL["feed_end"]).fetchone()[0])
 
 
 def page(db: sqlite3.Connection, query: OrderQuery) -> tuple[Order, ...]:

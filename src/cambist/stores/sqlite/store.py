@@ -19,15 +19,17 @@ from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, Told, append
 from cambist.orders.order import Order, Status
 from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
-from cambist.ports.store import Birth, Census, Commit, Keyed, News, OrderQuery
+from cambist.ports.store import Birth, Census, Commit, Keyed, Line, News, OrderQuery
 from cambist.stores.sqlite import reads
 from cambist.stores.sqlite.readers import Readers
 from cambist.stores.sqlite.writes import (
     Add,
+    AddAll,
     BatchWriter,
     Cancel,
     Count,
     Counted,
+    Facts,
     Move,
     Probe,
     Write,
@@ -90,6 +92,11 @@ class SqliteStore:
         """Write a new order."""
         await self._writer.lanes.take_in(Add(birth))
 
+    async def add_all(self, births: Sequence[Birth]) -> tuple[Keyed | None, ...]:
+        """Write new orders in one transaction."""
+        written = await self._writer.lanes.take_in(AddAll(tuple(births)))
+        return written.taken if isinstance(written, Facts) else ()
+
     async def commit(self, order: Order, change: Change, now: Moment) -> Order:
         """Write a change of a claimed order."""
         begun = self.begin(order, change, now)
@@ -119,20 +126,28 @@ class SqliteStore:
     def _done(self, batch: Sequence[Write], results: Sequence[Written | BaseException]) -> None:
         """Keep what became true at hand, then tell it."""
         news: list[Told] = []
+        first = 0
         for write, result in zip(batch, results, strict=True):
             if isinstance(result, BaseException):
                 self._forget(write, result)
             elif isinstance(result, Counted):
                 self._keep_counts(result)
-            elif isinstance(write, Move):
-                self._keep(write.after, write.before.status)
-                news += result
-            elif result:
-                order = result[-1].order
-                self._keep(order, None if isinstance(write, Add) else order.status)
-                news += result
+            elif result.told:
+                first = first or result.place
+                news += result.told
+                self._keep_all(write, result.told)
         if news:
-            self._news(news)
+            self._news(news, range(first, first + len(news)))
+
+    def _keep_all(self, write: Write, told: tuple[Told, ...]) -> None:
+        match write:
+            case Move(before, after):
+                self._keep(after, before.status)
+            case Add() | AddAll():
+                for one in told:
+                    self._keep(one.order, None)
+            case _:
+                self._keep(told[-1].order, told[-1].order.status)
 
     def _keep_counts(self, counted: Counted) -> None:
         self._counts = {(Principal(who), Status(name)): many for who, name, many in counted.rows}
@@ -238,6 +253,14 @@ class SqliteStore:
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Return journal entries in order."""
         return await self._readers.run(reads.entries, (order_id, after_seq, limit))
+
+    async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
+        """Return where the lines of a principal's orders stand."""
+        return await self._readers.run(reads.feed, (after, principal, limit))
+
+    async def feed_end(self) -> int:
+        """Return the place of the newest line of all."""
+        return await self._readers.run(reads.feed_end)
 
 
 def _wake_at(standing: Moment | None, after: Order, change: Change, now: Moment) -> Moment | None:

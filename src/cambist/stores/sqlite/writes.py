@@ -39,6 +39,12 @@ class Add(msgspec.Struct, frozen=True):
     birth: Birth
 
 
+class AddAll(msgspec.Struct, frozen=True):
+    """New orders that belong together: all durable at once."""
+
+    births: tuple[Birth, ...]
+
+
 class Move(msgspec.Struct, frozen=True):
     """A change of a claimed order, its journal lines already written out."""
 
@@ -69,8 +75,16 @@ class Counted(msgspec.Struct, frozen=True):
     rows: tuple[tuple[str, str, int], ...]
 
 
-Write = Add | Move | Cancel | Probe | Count
-Written = tuple[Told, ...] | Counted
+class Facts(msgspec.Struct, frozen=True, gc=False):
+    """Lines that became durable; `place` is the first one's, and the others follow."""
+
+    told: tuple[Told, ...]
+    place: int = 0
+    taken: tuple[Keyed | None, ...] = ()
+
+
+Write = Add | AddAll | Move | Cancel | Probe | Count
+Written = Facts | Counted
 _OWN_FAULTS: Final = (
     # A number or a text that no column holds is its item's fault, not the disk's.
     sqlite3.IntegrityError,
@@ -147,10 +161,27 @@ class BatchWriter:
             db.execute("ROLLBACK")
             db.execute("BEGIN IMMEDIATE")
             results = [_alone(db, write) for write in batch]
+        results = _place(db, results)
         faultpoint("store.before_commit")
         db.execute("COMMIT")
         faultpoint("store.after_commit")
         return results
+
+
+def _place(
+    db: sqlite3.Connection, results: list[Written | BaseException]
+) -> list[Written | BaseException]:
+    """Give the lines of a batch their places: they were written last, and in this order."""
+    lines = sum(len(one.told) for one in results if isinstance(one, Facts))
+    place = int(db.execute(SQL["feed_end"]).fetchone()[0]) - lines + 1
+    placed: list[Written | BaseException] = []
+    for one in results:
+        if isinstance(one, Facts):
+            placed.append(Facts(one.told, place, one.taken))
+            place += len(one.told)
+        else:
+            placed.append(one)
+    return placed
 
 
 def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
@@ -160,11 +191,11 @@ def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
         match write:
             case Add(birth):
                 sheet.bear(birth)
-                written.append((birth.told,))
+                written.append(Facts((birth.told,)))
             case Move(before, after, told, change):
                 sheet.move(before, after, told, change)
-                written.append(told)
-            case Cancel() | Probe() | Count():
+                written.append(Facts(told))
+            case AddAll() | Cancel() | Probe() | Count():
                 return [_write(db, one) for one in batch]
             case _:
                 assert_never(write)
@@ -191,45 +222,72 @@ def _write(db: sqlite3.Connection, write: Write) -> Written:
         case Add(birth):
             sheet.bear(birth)
             sheet.write(db)
-            return (birth.told,)
+            return Facts((birth.told,))
+        case AddAll(births):
+            return _add_all(db, births)
         case Move(before, after, told, change):
             sheet.move(before, after, told, change)
             try:
                 sheet.write(db)
             except StaleRows:
                 raise StaleClaim(load(db, after.id)) from None
-            return told
+            return Facts(told)
         case Cancel():
             return _cancel(db, write)
         case Probe():
             (version,) = db.execute("PRAGMA user_version").fetchone()
             db.execute(f"PRAGMA user_version = {version:d}")
-            return ()
+            return Facts(())
         case Count():
             return Counted(tuple(db.execute(SQL["census"])))
         case _:
             assert_never(write)
 
 
+def _add_all(db: sqlite3.Connection, births: Sequence[Birth]) -> Facts:
+    """Write the orders whose keys are free; of two with one key in here, the first is new."""
+    sheet, told, taken = Sheet(), list[Told](), list[Keyed | None]()
+    fresh: dict[str, Keyed] = {}
+    for birth in births:
+        known = _keyed(db, birth) or (fresh.get(birth.key) if birth.key is not None else None)
+        taken.append(known)
+        if known is not None:
+            continue
+        if birth.key is not None:
+            fresh[birth.key] = Keyed(birth.told.order.id, birth.fingerprint, birth.reply)
+        sheet.bear(birth)
+        told.append(birth.told)
+    sheet.write(db)
+    return Facts(tuple(told), taken=tuple(taken))
+
+
+def _keyed(db: sqlite3.Connection, birth: Birth) -> Keyed | None:
+    """Return what a birth's key remembers already."""
+    if birth.key is None:
+        return None
+    key = (birth.told.order.intent.principal, birth.key)
+    row = db.execute(SQL["keyed"], key).fetchone()
+    return None if row is None else Keyed(*row)
+
+
 def _cancel(db: sqlite3.Connection, write: Cancel) -> Written:
     order = load(db, write.order_id)
     if order is None or order.is_closed or order.cancel_requested_at is not None:
-        return ()
+        return Facts(())
     told = append(order, (fact.CancelRequested(),), write.now)
     wake_at = order.wake_at if order.in_flight is not None else write.now
     after = replace(told[-1].order, version=order.version + 1, wake_at=wake_at)
     sheet = Sheet()
     sheet.move(order, after, told, Change((), wake_at))
     sheet.write(db)
-    return (*told[:-1], replace(told[-1], order=after))
+    return Facts((*told[:-1], replace(told[-1], order=after)))
 
 
 def _explain(db: sqlite3.Connection, write: Write, error: BaseException) -> BaseException:
     """Say what a refused item ran into, in the port's own words."""
     if isinstance(write, Add) and isinstance(error, sqlite3.IntegrityError):
-        principal = write.birth.told.order.intent.principal
-        row = db.execute(SQL["keyed"], (principal, write.birth.key)).fetchone()
-        return PortDown(str(error)) if row is None else KeyTaken(Keyed(*row))
+        known = _keyed(db, write.birth)
+        return PortDown(str(error)) if known is None else KeyTaken(known)
     if isinstance(write, Move) and isinstance(error, sqlite3.IntegrityError):
         return IllegalFact(write.before.status, f"written so: {error}")
     return error

@@ -1,0 +1,64 @@
+"""Follows all orders of a principal: what happened since, then what happens, once and in order."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from cambist.engine.follow import HEARTBEAT_MS, history
+from cambist.orders.journal import Told
+from cambist.ports.bus import Bus, Placed
+from cambist.ports.store import Store
+from cambist.values.ids import OrderId, Principal
+
+FEED_PAGE: Final = 500
+
+
+class Feed:
+    """The lines of one principal's orders, from a place on."""
+
+    def __init__(self, store: Store, bus: Bus, principal: Principal) -> None:
+        self._store = store
+        self._bus = bus
+        self._principal = principal
+
+    async def follow(
+        self, after: int | None, beat_ms: int = HEARTBEAT_MS
+    ) -> AsyncIterator[tuple[Placed, ...]]:
+        """Yield lines as they become durable; from now on, or those after a place first.
+
+        Yields an empty tuple when nothing happened for `beat_ms`. Never ends by itself. What a
+        slow listener lost is read again from the journal. Raises PortDown.
+        """
+        listener = self._bus.listen_to_all(self._principal)
+        try:
+            end = await self._store.feed_end()
+            # A place that is not taken yet has been seen by nobody.
+            seen = end if after is None else min(after, end)
+            behind = after is not None
+            while True:
+                while behind:
+                    page = await self._page(seen)
+                    seen = page[-1].place if page else seen
+                    behind = len(page) == FEED_PAGE
+                    if page:
+                        yield page
+                came = await listener.next(beat_ms)
+                fresh = tuple(one for one in came or () if one.place > seen)
+                if listener.lagged:
+                    listener.resume()
+                    behind = True
+                    continue
+                seen = fresh[-1].place if fresh else seen
+                yield fresh
+        finally:
+            listener.close()
+
+    async def _page(self, after: int) -> tuple[Placed, ...]:
+        """Read the next lines; each order among them is told from its beginning, once."""
+        lines = await self._store.feed(self._principal, after, FEED_PAGE)
+        told: dict[OrderId, tuple[Told, ...]] = {}
+        for line in lines:
+            if line.order_id not in told:
+                told[line.order_id] = await history(self._store, line.order_id)
+        return tuple(Placed(one.place, told[one.order_id][one.seq - 1]) for one in lines)

@@ -1,0 +1,76 @@
+"""Sends a call on by its method, once whoever calls may do what lies behind that door."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple, Protocol
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cambist.faults import Code, fault
+from cambist.ports.keys import Scope as Right
+from cambist.server.answers import Answer, refusal, send_answer
+from cambist.server.passports import Passport, stamp
+
+Handler = Callable[[Request], Awaitable[Answer]]
+
+
+class Doorman(Protocol):
+    """Lets calls in."""
+
+    async def admit(self, call: Scope, right: Right | None) -> Passport:
+        """Return who calls. Raises Refused when they may not do this, or not now.
+
+        None stands for what everyone may do.
+        """
+
+
+class Door(NamedTuple):
+    """What lies behind a path and method, and what a caller needs to go through."""
+
+    right: Right | None
+    inside: ASGIApp
+
+
+class ByMethod:
+    """Sends a request on by its method, and refuses the methods a path does not take."""
+
+    def __init__(self, doorman: Doorman, doors: Mapping[str, Door]) -> None:
+        self._doorman = doorman
+        self._doors = dict(doors)
+        if "GET" in self._doors:
+            self._doors["HEAD"] = self._doors["GET"]
+        self._allow = (b"allow", ", ".join(sorted(self._doors)).encode())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        door = self._doors.get(scope["method"])
+        if door is None:
+            answer = refusal((fault(Code.METHOD_NOT_ALLOWED),))
+            await send_answer(send, answer._replace(headers=(self._allow,)))
+            return
+        stamp(scope, await self._doorman.admit(scope, door.right))
+        await door.inside(scope, receive, send)
+
+
+class SocketDoor:
+    """Lets a WebSocket in."""
+
+    def __init__(self, doorman: Doorman, door: Door) -> None:
+        self._doorman = doorman
+        self._door = door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket."""
+        stamp(scope, await self._doorman.admit(scope, self._door.right))
+        await self._door.inside(scope, receive, send)
+
+
+def plain(handler: Handler) -> ASGIApp:
+    """Return the application of a handler that answers whole."""
+
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        await send_answer(send, await handler(Request(scope, receive)))
+
+    return endpoint
