@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from cambist.faults import Code
 from cambist.orders.order import Status
+from cambist.ports.keys import Scope
 from cambist.server.openapi.parts import (
     JSON,
     Operation,
-    Scope,
     answer,
     head,
     header,

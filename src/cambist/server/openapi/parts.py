@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from cambist.faults import Code, Fault
+from cambist.ports.keys import Scope
 from cambist.server.openapi.refusals import refusals
 
 JSON: Final = "application/json"
@@ -19,25 +19,20 @@ RECORDED: Final[dict[str, Any]] = msgspec.json.decode(
 )
 """What a real engine answered, by name; `scripts/record_answers.py` writes it."""
 
+PUBLIC: Final = "public"
+
 Json = dict[str, Any]
 
 
-class Scope(StrEnum):
-    """What a key must be allowed to do for an operation; `public` asks for no key."""
-
-    PUBLIC = "public"
-    READ = "read"
-    TRADE = "trade"
-    CANCEL = "cancel"
-    ADMIN = "admin"
-
-
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation. `codes` are the refusals it may answer with besides those at the door."""
+    """One operation. `codes` are the refusals it may answer with besides those at the door.
+
+    `scope` is what a key must be allowed to do; None asks for no key.
+    """
 
     id: str
     tag: str
-    scope: Scope
+    scope: Scope | None
     summary: str
     description: str
     answers: Mapping[str, Json]
@@ -48,21 +43,20 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     def written(self) -> Json:
         """Return the operation as the document has it."""
-        is_public = self.scope is Scope.PUBLIC
         told: Json = {
             "operationId": self.id,
             "tags": [self.tag],
             "summary": self.summary,
             "description": self.description,
-            "x-scope": self.scope,
-            "security": [] if is_public else [{"key": [self.scope]}, {}],
+            "x-scope": self.scope or PUBLIC,
+            "security": [{"key": [self.scope]}, {}] if self.scope else [],
             **self.extra,
         }
         if self.parameters:
             told["parameters"] = list(self.parameters)
         if self.body is not None:
             told["requestBody"] = self.body
-        refused = refusals(self.codes, self.answers.keys(), keyed=not is_public)
+        refused = refusals(self.codes, self.answers.keys(), keyed=self.scope is not None)
         told["responses"] = _merged(self.answers, refused)
         return told
 

@@ -39,9 +39,7 @@ AT_THE_DOOR: Final = (
 )  # fmt: skip
 """What the connection and the gate refuse, whatever the operation."""
 
-FOR_KEYS: Final = tuple(
-    code for code in Code if code in ("unauthorized", "forbidden", "rate_limited")
-)
+FOR_KEYS: Final = (Code.UNAUTHORIZED, Code.FORBIDDEN, Code.RATE_LIMITED)
 """What an operation refuses that asks for a key."""
 
 CASES: Final[dict[Code, tuple[str, str | None]]] = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from cambist.ports.keys import Scope
 from cambist.server.openapi.parts import (
     JSON,
     Operation,
-    Scope,
     answer,
     example,
     recorded,
@@ -22,7 +22,7 @@ def _open(name: str, summary: str, description: str, answers: Json) -> Operation
     return Operation(
         id=name,
         tag=TAG,
-        scope=Scope.PUBLIC,
+        scope=None,
         summary=summary,
         description=description,
         answers=answers,

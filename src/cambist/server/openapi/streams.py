@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cambist.faults import Code, fault
+from cambist.ports.keys import Scope
 from cambist.server.openapi.orders import AN_ID, ORDER_ID
 from cambist.server.openapi.parts import (
     EVENT_STREAM,
     RECORDED,
     Operation,
-    Scope,
     answer,
     example,
     head,
