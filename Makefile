@@ -14,7 +14,7 @@ LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
           --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fix bench storm model docs lock clean
+.PHONY: help run demo test check fix ui bench storm model docs lock clean
 
 help: ## show these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 9
@@ -39,6 +39,9 @@ fix: $(V)/.test ## repair what ruff can repair
 	@$(V)/bin/ruff check --fix
 	@$(V)/bin/ruff format
 
+ui: $(V)/.ui ## look at the pages in a real browser (needs chromium)
+	@$(PY) -m pytest -q tests/ui
+
 bench: $(V)/.run ## measure
 	@$(PY) -m bench
 
@@ -53,8 +56,9 @@ docs: $(V)/.test ## print the pages that come from the code
 
 lock: ## resolve the dependencies anew (needs uv)
 	@mkdir -p requirements
-	$(LOCK) pyproject.toml --group build -o requirements/run.txt
+	$(LOCK) pyproject.toml --extra docs --group build -o requirements/run.txt
 	$(LOCK) -c requirements/run.txt --group dev -o requirements/test.txt
+	$(LOCK) -c requirements/run.txt -c requirements/test.txt --group ui -o requirements/ui.txt
 
 clean: ## remove .venv and caches; orders in .cambist stay
 	rm -rf $(V) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
@@ -74,4 +78,9 @@ $(V)/.run: requirements/run.txt pyproject.toml Makefile
 $(V)/.test: $(V)/.run requirements/test.txt
 	@echo 'Installing the locked test wheels into $(V) ...'
 	@$(PIP) $(WHEELS) -r requirements/test.txt
+	@touch $@
+
+$(V)/.ui: $(V)/.test requirements/ui.txt
+	@echo 'Installing the locked browser driver into $(V) ...'
+	@$(PIP) $(WHEELS) -r requirements/ui.txt
 	@touch $@

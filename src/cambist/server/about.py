@@ -29,7 +29,9 @@ ENDPOINTS: Final = (
     "GET /health/ready",
     "GET /metrics",
     "GET /openapi.json",
+    "GET /docs",
     "GET /docs/faults",
+    "GET /docs/ui/{name}",
 )
 
 

@@ -19,7 +19,8 @@ It takes orders, asks the venues, sends the better swap and streams every step. 
 order it accepted, and never executes one twice.
 
 **Amounts** go out as strings in whole tokens, prices and percents as numbers. **Refusals** are
-problem documents (RFC 9457): act on `code`, show `detail`; `/docs/faults` explains each code.
+problem documents (RFC 9457): act on `code`, show `detail`.
+[What each code means](docs/faults).
 
 **Scopes.** `x-scope` of an operation is what a key must be allowed to do: `read`, `trade`,
 `cancel` or `admin`; `public` asks for no key. An engine that listens on loopback only and trades
@@ -71,13 +72,21 @@ def document() -> bytes:
 
 def _paths() -> Json:
     one = "/api/orders/{orderId}"
+    again = "the same under another path"
     operations: dict[str, dict[str, Operation]] = {
         "/api/orders/execute": {
-            "post": orders.place("executeOrder"), "get": streams.order_socket(),
+            "post": orders.place("executeOrder", "Place an order"),
+            "get": streams.order_socket(),
         },
-        "/api/orders": {"post": orders.place("placeOrder"), "get": orders.list_all()},
-        one: {"get": orders.read(), "delete": orders.cancel("deleteOrder")},
-        f"{one}/cancel": {"post": orders.cancel("cancelOrder")},
+        "/api/orders": {
+            "post": orders.place("placeOrder", f"Place an order: {again}"),
+            "get": orders.list_all(),
+        },
+        one: {
+            "get": orders.read(),
+            "delete": orders.cancel("deleteOrder", "Ask to cancel an order"),
+        },
+        f"{one}/cancel": {"post": orders.cancel("cancelOrder", f"Ask to cancel an order: {again}")},
         f"{one}/events": {"get": streams.journal()},
         "/": {"get": service.info()},
         "/health": {"get": service.health()},
@@ -85,8 +94,10 @@ def _paths() -> Json:
         "/health/live": {"get": service.live()},
         "/metrics": {"get": service.metrics()},
         "/openapi.json": {"get": service.openapi()},
+        "/docs": {"get": service.docs()},
+        "/docs/ui/{name}": {"get": service.docs_part()},
         "/docs/faults": {"get": service.faults()},
-    }  # fmt: skip
+    }
     return {
         path: {method: one.written() for method, one in methods.items()}
         for path, methods in operations.items()

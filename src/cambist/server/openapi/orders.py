@@ -60,13 +60,13 @@ again with the same key.
 """
 
 
-def place(operation: str) -> Operation:
+def place(operation: str, summary: str) -> Operation:
     """Return the operation that takes an order; it has two paths."""
     return Operation(
         id=operation,
         tag=TAG,
         scope=Scope.TRADE,
-        summary="Place an order",
+        summary=summary,
         description=_PLACING,
         parameters=(_KEY,),
         body={
@@ -101,13 +101,13 @@ def place(operation: str) -> Operation:
     )  # fmt: skip
 
 
-def cancel(operation: str) -> Operation:
+def cancel(operation: str, summary: str) -> Operation:
     """Return the operation that cancels an order; it has two paths."""
     return Operation(
         id=operation,
         tag=TAG,
         scope=Scope.CANCEL,
-        summary="Ask to cancel an order",
+        summary=summary,
         description=(
             "An order that has no transaction in flight ends at once. One that has may still be "
             "executed: the chain decides, and the order ends as `cancelled` only when the "

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from cambist.faults import Code
 from cambist.ports.keys import Scope
+from cambist.server.docs_page import PARTS
 from cambist.server.openapi.parts import (
     JSON,
     Operation,
@@ -111,6 +113,43 @@ def openapi() -> Operation:
     }
     return _open(
         "readOpenapi", "Read this document", "OpenAPI 3.1, whole, in one file.", {"200": told}
+    )
+
+
+def docs() -> Operation:
+    """Return the operation that shows the API to people."""
+    told = text_answer("The page.", "text/html", "<!doctype html>\n")
+    return _open(
+        "readDocs",
+        "Read and try the API",
+        "Swagger UI, if the extra `cambist[docs]` is installed; without it, where else to look. "
+        "Nothing on the page comes from another server.",
+        {"200": told},
+    )
+
+
+def docs_part() -> Operation:
+    """Return the operation that answers with a file of that page."""
+    told = text_answer("The file.", "text/javascript", "SwaggerUIBundle({")
+    style = text_answer("The file.", "text/css", ".swagger-ui{")
+    told["content"] |= style["content"]
+    return Operation(
+        id="readDocsPart",
+        tag=TAG,
+        scope=None,
+        summary="Read a file of the page",
+        description="Its scripts and its style sheet.",
+        parameters=(
+            {
+                "name": "name",
+                "in": "path",
+                "required": True,
+                "description": "The file.",
+                "schema": {"enum": list(PARTS)},
+            },
+        ),
+        answers={"200": told},
+        codes=(Code.NOT_FOUND,),
     )
 
 
