@@ -10,11 +10,12 @@ PY     := $(V)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 WHEELS := install --require-hashes --only-binary :all:
 UV     ?= uv
+NEWMAN ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cambist/newman
 LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
           --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fix ui bench storm model docs lock clean
+.PHONY: help run demo test check fix ui postman newman bench storm model docs lock clean
 
 help: ## show these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 9
@@ -42,6 +43,11 @@ fix: $(V)/.test ## repair what ruff can repair
 ui: $(V)/.ui ## look at the pages in a real browser (needs chromium)
 	@$(PY) -m pytest -q tests/ui
 
+postman: $(V)/.test $(NEWMAN)/.installed ## run the Postman collection (needs node)
+	@$(PY) -m pytest -q tests/postman
+
+newman: $(NEWMAN)/.installed ## install what runs the collection, apart from the project
+
 bench: $(V)/.run ## measure
 	@$(PY) -m bench
 
@@ -53,6 +59,7 @@ model: $(V)/.run ## walk every interleaving of the attempt protocol
 
 docs: $(V)/.test ## print the pages that come from the code
 	@$(PY) -m scripts.print_docs
+	@$(PY) -m scripts.make_postman
 
 lock: ## resolve the dependencies anew (needs uv)
 	@mkdir -p requirements
@@ -83,4 +90,12 @@ $(V)/.test: $(V)/.run requirements/test.txt
 $(V)/.ui: $(V)/.test requirements/ui.txt
 	@echo 'Installing the locked browser driver into $(V) ...'
 	@$(PIP) $(WHEELS) -r requirements/ui.txt
+	@touch $@
+
+# Some 60 MB of node: kept in the user's cache, where every clone finds it.
+$(NEWMAN)/.installed: postman/package.json postman/package-lock.json
+	@command -v npm >/dev/null || { echo 'The collection is run by newman, which needs node and npm.' >&2; exit 1; }
+	@mkdir -p $(NEWMAN)
+	@cp postman/package.json postman/package-lock.json postman/.npmrc $(NEWMAN)
+	@npm --prefix $(NEWMAN) ci --silent --ignore-scripts
 	@touch $@
