@@ -113,6 +113,8 @@ FOLDERS: Final = (
                 statuses=(400,),
                 equals={"code": "invalid_query", "field": "limit"},
             ),
+            Step(name="Read the receipt", operation="readReceipt",
+                 equals={"orderId": "{{orderId}}"}),
             Step(name="Read the journal", operation="readEvents",
                  equals={"orderId": "{{orderId}}"}),
         ),
@@ -120,7 +122,8 @@ FOLDERS: Final = (
     Folder(
         "Streams",
         "Events of an order as they happen. For the WebSocket: New > WebSocket in Postman, with "
-        "`ws://` and the same address; this format of collections cannot hold one.",
+        "`ws://` and the same address; this format of collections cannot hold one. "
+        "`GET /api/events` streams all orders and never ends, so it is not among these.",
         (
             Step(
                 name="Server-sent events of an order",
@@ -137,11 +140,39 @@ FOLDERS: Final = (
             ),
             Step(
                 name="WebSocket of an order, asked for without an upgrade",
-                operation="followOrder",
+                operation="executeSocket",
                 query={"orderId": "{{orderId}}"},
                 statuses=(405,),
                 equals={"code": "method_not_allowed"},
             ),
+        ),
+    ),
+    Folder(
+        "Quotes",
+        "What an order would do now. Nothing is stored.",
+        (
+            Step(name="Ask what a sale would bring", operation="askQuote", body=ORDERS["pair"],
+                 equals={"success": True, "mode": "exact_in", "amountIn": "1.5"}),
+            Step(name="Ask what a purchase would cost", operation="askQuote",
+                 body=ORDERS["symbol_buy"],
+                 equals={"mode": "exact_out", "amountOut": "5", "side": "buy"}),
+            Step(name="Ask for more than there is", operation="askQuote", statuses=(422,),
+                 body={**PAIR, "amountIn": "900000000"}, equals={"code": "no_route"}),
+        ),
+    ),
+    Folder(
+        "Batch",
+        "Many orders in one commit, each answered in its place.",
+        (
+            Step(name="Two orders", operation="placeBatch",
+                 body={"orders": [ORDERS["pair"], ORDERS["symbol_buy"]]},
+                 equals={"results[0].status": 202, "results[1].status": 202}),
+            Step(name="One good, one bad", operation="placeBatch",
+                 body={"orders": [ORDERS["pair"], {"tokenIn": "SOL"}]},
+                 equals={"results[0].status": 202, "results[1].status": 400,
+                         "results[1].body.code": "missing_field"}),
+            Step(name="A batch of none", operation="placeBatch", body={"orders": []},
+                 statuses=(400,), equals={"code": "invalid_value", "field": "orders"}),
         ),
     ),
     Folder(
@@ -153,6 +184,8 @@ FOLDERS: Final = (
                  statuses=(200, 202, 409), equals={"orderId": "{{cancelId}}"}),
             Step(name="Cancel it by POST", operation="cancelOrder",
                  order="{{cancelId}}", statuses=(200, 202, 409)),
+            Step(name="Change it: not for market orders", operation="amendOrder",
+                 order="{{cancelId}}", statuses=(422,), equals={"code": "not_yet_supported"}),
             Step(name="Cancel what is not there", operation="deleteOrder",
                  order=AN_ID, statuses=(404,), equals={"code": "order_not_found"}),
         ),

@@ -26,6 +26,7 @@ from cambist.server.settings import ServerSettings
 
 ANSWERS: Final = Path(__file__).parents[1] / "src/cambist/server/openapi/answers.json"
 PAIR: Final = {"tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "1.5"}
+BUY: Final = {"symbol": "AAPL", "side": "buy", "quantity": 5}
 EVENTS: Final = {"accept": "text/event-stream"}
 SUBMITTED: Final = '"event":"submitted"'
 PAUSE_S: Final = 0.05
@@ -45,10 +46,15 @@ async def house(**settings: Any) -> AsyncIterator[httpx.AsyncClient]:
                     yield client
 
 
+async def ask(client: httpx.AsyncClient, path: str, body: Json) -> Json:
+    """Post a body; return the answer."""
+    answer: Json = (await client.post(path, json=body)).raise_for_status().json()
+    return answer
+
+
 async def place(client: httpx.AsyncClient, body: Json) -> Json:
     """Place an order; return its answer."""
-    answer: Json = (await client.post("/api/orders", json=body)).raise_for_status().json()
-    return answer
+    return await ask(client, "/api/orders", body)
 
 
 async def told(client: httpx.AsyncClient, order_id: str, until: str = "") -> None:
@@ -73,7 +79,7 @@ async def placed(client: httpx.AsyncClient) -> Json:
     confirmed = await closed(client, PAIR)
     order_id = confirmed["orderId"]
     failed = await closed(client, {**PAIR, "amountIn": "900000"})
-    bought = await closed(client, {"symbol": "AAPL", "side": "buy", "quantity": 5})
+    bought = await closed(client, BUY)
     keyed = {**PAIR, "clientOrderId": "my-order-1"}
     return {
         "accepted": await place(client, PAIR),
@@ -82,6 +88,10 @@ async def placed(client: httpx.AsyncClient) -> Json:
         "confirmed": confirmed,
         "bought": bought,
         "failed": failed,
+        "batch": await ask(client, "/api/orders/batch", {"orders": [PAIR, {"tokenIn": "SOL"}]}),
+        "quoted": await ask(client, "/api/quotes", PAIR),
+        "quoted_buy": await ask(client, "/api/quotes", BUY),
+        "receipt": (await client.get(f"/api/orders/{order_id}/receipt")).json(),
         "journal": (await client.get(f"/api/orders/{order_id}/events")).json(),
         "too_late": (await client.delete(f"/api/orders/{order_id}")).json(),
     }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.routing import BaseRoute, WebSocketRoute
 
-from cambist.faults import CATALOGUE, Blame, Code
+from cambist.faults import CATALOGUE, Blame, Code, Refused
 from cambist.ports.keys import Scope
 from cambist.server.about import ENDPOINTS
 from cambist.server.doorman import OpenDoor
@@ -23,8 +24,6 @@ from tests.server.house import in_process
 from tests.server.openapi.document import DOCUMENT, codes, examples, operations
 
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
-UNHEARD = frozenset((Code.NOT_FOUND, Code.METHOD_NOT_ALLOWED, Code.LENGTH_REQUIRED))
-"""Refusals of what is no operation of the document."""
 
 
 def test_the_document_is_valid_openapi() -> None:
@@ -100,7 +99,7 @@ def test_what_asks_for_no_key_tells_nothing_of_anybody() -> None:
 def test_every_refusal_of_a_request_stands_somewhere() -> None:
     told = {code for one in operations() for of in codes(one).values() for code in of}
     at_once = {code for code in Code if CATALOGUE[code].blame is Blame.USER}
-    assert at_once - told - UNHEARD - {Code.INSUFFICIENT_FUNDS} == set()
+    assert at_once - told - {Code.INSUFFICIENT_FUNDS} == set()
 
 
 def test_a_code_stands_under_its_own_status() -> None:
@@ -127,12 +126,30 @@ async def test_every_route_is_described_with_its_scope_and_nothing_else(tmp_path
 
 def _served(routes: list[BaseRoute]) -> Iterator[tuple[str, str, str]]:
     for route in routes:
+        path = _bare(route.path)
         if isinstance(route, WebSocketRoute):
-            yield "socket", _bare(route.path), route.app._door.right or PUBLIC
+            with suppress(Refused):  # a path that takes only a POST with an upgrade is told there
+                yield "socket", path, _right(route, b"orderId=x")
         else:
             for method, door in route.app._doors.items():
                 if method != "HEAD":
-                    yield method.lower(), _bare(route.path), door.right or PUBLIC
+                    yield method.lower(), path, door.right or PUBLIC
+
+
+def _right(route: WebSocketRoute, query: bytes) -> str:
+    """Return what a key must be allowed to do to open a socket with this query."""
+    return route.app._choose({"extensions": {}, "query_string": query}).right
+
+
+async def test_a_socket_says_what_it_takes_without_an_order(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as rooms:
+        app = rooms.app
+        routes = Routes(rooms.engine, app.settings, app.seats, OpenDoor()).all()
+        sockets = {one.path: one for one in routes if isinstance(one, WebSocketRoute)}
+    for one in operations():
+        if "x-websocket" in one.told:
+            told = one.told["x-websocket"]["scopeWithoutOrderId"]
+            assert told == _right(sockets[one.path], b""), one.path
 
 
 def _bare(path: str) -> str:

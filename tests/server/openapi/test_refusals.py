@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from cambist.faults import Code
 from cambist.server.openapi.refusals import examples
 from tests.server.house import DEFAULTS, in_process
-from tests.server.openapi.document import codes, operations
+from tests.server.openapi.document import codes, operations, resolved
 
 PAIR = {"tokenIn": "SOL", "tokenOut": "USDC"}
 ONE = {**PAIR, "amountIn": "1"}
@@ -51,11 +51,26 @@ ELSEWHERE: dict[Code, tuple[str, str, dict[str, str]]] = {
     Code.INVALID_KEY: ("POST", "/api/orders", {**JSON, "idempotency-key": " "}),
     Code.INVALID_QUERY: ("GET", "/api/orders?limit=many", {}),
 }
+BATCHES: dict[Code, tuple[Any, dict[str, str]]] = {
+    Code.MISSING_FIELD: ({}, {}),
+    Code.WRONG_TYPE: ({"orders": {}}, {}),
+    Code.INVALID_VALUE: ({"orders": []}, {}),
+    Code.UNKNOWN_FIELD: ({"orders": [ONE], "order": ONE}, {}),
+    Code.DUPLICATE_FIELD: (b'{"orders":[],"orders":[{}]}', {}),
+    Code.INVALID_KEY: ({"orders": [ONE]}, {"idempotency-key": "a"}),
+}
 HOST_TOLD = {Code.BAD_REQUEST}  # says which header is missing, beside what the edge says
 
 
 def shown(code: Code) -> Any:
     return examples()[code]["value"]
+
+
+def told(name: str, status: int) -> dict[str, Any]:
+    """Return the refusals an operation shows for a status, by code."""
+    one = next(one for one in operations() if one.name == name)
+    content = resolved(one.told["responses"][str(status)])["content"]["application/problem+json"]
+    return {code: resolved(part)["value"] for code, part in content["examples"].items()}
 
 
 @pytest.mark.parametrize("code", ORDERS)
@@ -80,6 +95,30 @@ async def test_the_example_is_what_another_bad_request_gets(code: Code, tmp_path
         assert real == shown(code)
 
 
+@pytest.mark.parametrize("code", BATCHES)
+async def test_the_example_is_what_a_bad_batch_gets(code: Code, tmp_path: Path) -> None:
+    body, headers = BATCHES[code]
+    content = body if isinstance(body, bytes) else json.dumps(body)
+    async with in_process(tmp_path) as rooms:
+        answer = await rooms.client.post(
+            "/api/orders/batch", content=content, headers={**JSON, **headers}
+        )
+    assert answer.json() == told("placeBatch", answer.status_code)[code]
+
+
+async def test_the_example_is_what_a_change_of_a_market_order_gets(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as rooms:
+        order_id = (await rooms.client.post("/api/orders", json=ONE)).json()["orderId"]
+        answer = await rooms.client.patch(f"/api/orders/{order_id}", json={"slippageBps": 1})
+    assert answer.json() == told("amendOrder", 422)[Code.NOT_YET_SUPPORTED]
+
+
+async def test_the_example_is_what_an_unknown_cursor_gets(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as rooms:
+        answer = await rooms.client.get("/api/events?cursor=x")
+    assert answer.json() == told("streamAllEvents", 400)[Code.INVALID_QUERY]
+
+
 async def test_the_example_is_what_a_used_key_gets(tmp_path: Path) -> None:
     async with in_process(tmp_path) as rooms:
         await rooms.client.post("/api/orders", json={**ONE, "clientOrderId": "a"})
@@ -101,16 +140,14 @@ async def test_the_example_is_what_a_busy_or_stopping_engine_says(tmp_path: Path
 
 
 async def test_a_stream_that_begins_nowhere_is_refused_as_described(tmp_path: Path) -> None:
-    described = next(one for one in operations() if one.name == "readEvents")
-    told = described.told["responses"]["400"]["content"]["application/problem+json"]["examples"]
     async with in_process(tmp_path) as rooms:
         order_id = (await rooms.client.post("/api/orders", json=ONE)).json()["orderId"]
         answer = await rooms.client.get(f"/api/orders/{order_id}/events?fromSeq=x")
-    assert answer.json() == told["invalid_query"]["value"]
+    assert answer.json() == told("readEvents", 400)[Code.INVALID_QUERY]
 
 
 def test_what_a_bad_order_gets_is_described_where_orders_are_placed() -> None:
-    placing = [one for one in operations() if one.told["x-scope"] == "trade"]
+    placing = [one for one in operations() if one.name in ("placeOrder", "executeOrder")]
     for one in placing:
         assert {code for of in codes(one).values() for code in of} >= set(ORDERS), one.name
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cambist.server.openapi import orders, service, streams
+from cambist.server.openapi import orders, placing, service, streams
 from cambist.server.openapi.parts import Operation
 from cambist.server.openapi.refusals import examples, responses
 from cambist.server.openapi.schemas import schemas
@@ -28,6 +28,7 @@ on paper runs without keys, and then asks nobody for one.
 """
 _TAGS: Final = {
     "orders": "Place orders, read them, end them.",
+    "quotes": "Ask what an order would do, and place none.",
     "streams": "Hear what becomes of orders, live, and from where the last connection broke.",
     "service": "What the service tells of itself.",
 }
@@ -75,19 +76,26 @@ def _paths() -> Json:
     again = "the same under another path"
     operations: dict[str, dict[str, Operation]] = {
         "/api/orders/execute": {
-            "post": orders.place("executeOrder", "Place an order"),
-            "get": streams.order_socket(),
+            "post": placing.place("executeOrder", "Place an order"),
+            "get": streams.execute_socket(),
         },
         "/api/orders": {
-            "post": orders.place("placeOrder", f"Place an order: {again}"),
+            "post": placing.place("placeOrder", f"Place an order: {again}"),
             "get": orders.list_all(),
         },
+        "/api/orders/batch": {"post": placing.batch()},
+        "/api/quotes": {"post": placing.quote()},
         one: {
             "get": orders.read(),
+            "patch": orders.amend(),
             "delete": orders.cancel("deleteOrder", "Ask to cancel an order"),
         },
         f"{one}/cancel": {"post": orders.cancel("cancelOrder", f"Ask to cancel an order: {again}")},
+        f"{one}/receipt": {"get": orders.receipt()},
         f"{one}/events": {"get": streams.journal()},
+        "/api/events": {"get": streams.all_events()},
+        "/ws": {"get": streams.ws_socket()},
+        "/ws/orders": {"get": streams.latest_socket()},
         "/": {"get": service.info()},
         "/health": {"get": service.health()},
         "/health/ready": {"get": service.ready()},

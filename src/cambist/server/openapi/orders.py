@@ -1,23 +1,18 @@
-"""Describes placing, reading, listing and cancelling orders."""
+"""Describes reading, listing, changing and cancelling orders."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from cambist.faults import Code
+from cambist.faults import Code, fault
 from cambist.orders.order import Status
 from cambist.ports.keys import Scope
 from cambist.server.openapi.parts import (
-    JSON,
     Operation,
     answer,
-    head,
-    header,
     query,
     recorded,
-    ref,
 )
-from cambist.server.openapi.requests import order_examples
 from cambist.server.queries import LIMIT_DEFAULT, LIMIT_MAX, OFFSET_MAX
 
 Json = dict[str, Any]
@@ -31,74 +26,6 @@ ORDER_ID: Final[Json] = {
     "description": "The order's id, as it was told when the order was taken.",
     "schema": {"type": "string", "format": "uuid"},
 }
-BODY: Final = (
-    Code.MALFORMED_JSON, Code.NOT_AN_OBJECT, Code.TOO_DEEP, Code.DUPLICATE_FIELD,
-    Code.MISSING_FIELD, Code.UNKNOWN_FIELD, Code.WRONG_TYPE, Code.INVALID_VALUE,
-    Code.INVALID_AMOUNT, Code.NOT_POSITIVE, Code.INVALID_ADDRESS, Code.INVALID_TOKEN,
-    Code.INVALID_SLIPPAGE, Code.INVALID_KEY, Code.UNSUPPORTED_MEDIA_TYPE,
-    Code.CONFLICTING_FIELDS, Code.SAME_TOKEN, Code.TOO_MANY_DIGITS, Code.AMOUNT_OUT_OF_RANGE,
-    Code.SLIPPAGE_OVER_CAP, Code.DEADLINE_PASSED, Code.UNKNOWN_TOKEN, Code.NOT_YET_SUPPORTED,
-)  # fmt: skip
-"""What the body of an order may be refused for."""
-
-_LOCATION: Final = header("Where the order is.", f"/api/orders/{AN_ID}")
-_KEY: Final = head(
-    "Idempotency-Key",
-    {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
-    "The same key with the same order is answered with the same bytes. One thing with "
-    "`clientOrderId` in the body: if both are there, they must be equal.",
-)
-_PLACING: Final = """\
-The order is on disk before this answers. It is executed once or not at all, whatever is killed.
-
-- **Who sells what**: a pair (`tokenIn`, `tokenOut`) or a `symbol` with its `side`.
-- **How much**: one size, in whole tokens or in base units. A number is read from its digits.
-- **How far from the quote**: `slippageBps`, `slippage` (percent) or `slippageTolerance` (fraction).
-
-After a timeout, a cut or `store_unavailable` nobody knows whether the order was taken: send it
-again with the same key.
-"""
-
-
-def place(operation: str, summary: str) -> Operation:
-    """Return the operation that takes an order; it has two paths."""
-    return Operation(
-        id=operation,
-        tag=TAG,
-        scope=Scope.TRADE,
-        summary=summary,
-        description=_PLACING,
-        parameters=(_KEY,),
-        body={
-            "required": True,
-            "description": "One order, at most 64 KiB.",
-            "content": {JSON: {"schema": ref("OrderRequest"), "examples": order_examples()}},
-        },
-        answers={
-            "200": answer(
-                "Taken before, under the same key: the bytes of the first answer.",
-                "Receipt",
-                recorded(accepted_with_key="The first answer, again"),
-                {
-                    "Location": _LOCATION,
-                    "Idempotency-Replayed": header("Always `true`.", "true", {"const": "true"}),
-                },
-            ),
-            "202": answer(
-                "Taken: it is stored, and will be executed.",
-                "Receipt",
-                recorded(
-                    accepted="A pair",
-                    accepted_with_key="With the client's own key",
-                    accepted_with_warning="A tolerance that looks like a slip of the unit",
-                ),
-                {"Location": _LOCATION},
-            ),
-        },
-        codes=(
-            *BODY, Code.KEY_REUSED, Code.BACKLOG_FULL, Code.SHUTTING_DOWN, Code.STORE_UNAVAILABLE,
-        ),
-    )  # fmt: skip
 
 
 def cancel(operation: str, summary: str) -> Operation:
@@ -195,4 +122,48 @@ def list_all() -> Operation:
             "200": answer("A page of orders.", "OrderList", recorded(listed="Two orders on a page"))
         },
         codes=(Code.INVALID_QUERY, Code.STORE_UNAVAILABLE),
+    )
+
+
+def amend() -> Operation:
+    """Return the operation that changes an order that rests."""
+    message = "A market order cannot be changed; cancel it and place another."
+    return Operation(
+        id="amendOrder",
+        tag=TAG,
+        scope=Scope.TRADE,
+        summary="Change an order that rests",
+        description=(
+            "No kind of order that rests is there yet, so every order is refused: a market order "
+            "is on its way already."
+        ),
+        parameters=(ORDER_ID,),
+        answers={},
+        codes=(
+            fault(Code.NOT_YET_SUPPORTED, message), Code.ORDER_NOT_FOUND, Code.STORE_UNAVAILABLE,
+        ),
+    )  # fmt: skip
+
+
+def receipt() -> Operation:
+    """Return the operation that proves what was done for an order."""
+    return Operation(
+        id="readReceipt",
+        tag=TAG,
+        scope=Scope.READ,
+        summary="Read an order's receipt",
+        description=(
+            "What was asked, every quote with its age, why the venue was chosen, each transaction "
+            "and its fate, what was paid beside what was quoted, and the chain of hashes over "
+            "the journal."
+        ),
+        parameters=(ORDER_ID,),
+        answers={
+            "200": answer(
+                "Everything the journal proves.",
+                "Receipt",
+                recorded(receipt="Of an order that was executed"),
+            )
+        },
+        codes=(Code.ORDER_NOT_FOUND, Code.STORE_UNAVAILABLE),
     )

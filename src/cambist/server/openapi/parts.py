@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -116,3 +116,13 @@ def query(name: str, schema: Json, description: str, **more: Any) -> Json:
 def head(name: str, schema: Json, description: str, **more: Any) -> Json:
     """Return a header of a request."""
     return {"name": name, "in": "header", "description": description, "schema": schema, **more}
+
+
+def as_events(messages: Iterable[Json], ids: Iterable[str] | None = None) -> str:
+    """Return recorded messages as they are streamed, with the data shortened."""
+    marks = ids or (str(one["seq"]) for one in messages)
+    return "".join(
+        f'id: {mark}\ndata: {{"orderId":"{one["orderId"]}","seq":{one["seq"]},'
+        f'"status":"{one["status"]}","event":"{one["event"]}", …}}\n\n'
+        for mark, one in zip(marks, messages, strict=False)
+    )

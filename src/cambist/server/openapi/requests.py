@@ -63,3 +63,13 @@ ORDERS: Final[dict[str, dict[str, Any]]] = {
 def order_examples() -> dict[str, Any]:
     """Return the examples with what each one shows."""
     return {name: {"summary": _SUMMARIES[name], "value": body} for name, body in ORDERS.items()}
+
+
+def batch_examples() -> dict[str, Any]:
+    """Return examples of many orders."""
+    good = [ORDERS["pair"], ORDERS["symbol_buy"]]
+    keyed = [{**one, "clientOrderId": f"rebalance-{n}"} for n, one in enumerate(good, 1)]
+    return {
+        "two": {"summary": "Two orders", "value": {"orders": good}},
+        "keyed": {"summary": "Each with its own key", "value": {"orders": keyed}},
+    }

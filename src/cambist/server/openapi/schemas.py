@@ -10,29 +10,68 @@ from cambist.faults import CATALOGUE
 from cambist.server.about import Alive, ServiceInfo
 from cambist.server.openapi.order_body import order_schema
 from cambist.server.openapi.words import INSTANTS, PROPERTIES, SPECIAL
-from cambist.wire.messages import Message
-from cambist.wire.problems import Problem
-from cambist.wire.replies import CancelReply, EventList, HealthView, OrderList, OrderView, Receipt
+from cambist.wire.batch import BATCH_ORDERS_MAX, BatchReply
+from cambist.wire.messages import Message, NestedMessage, Notice
+from cambist.wire.problems import Failure, Problem
+from cambist.wire.quotes import QuoteReply
+from cambist.wire.receipts import Receipt
+from cambist.wire.replies import (
+    Acceptance,
+    CancelReply,
+    EventList,
+    HealthView,
+    OrderList,
+    OrderView,
+)
 
 Json = dict[str, Any]
 
 ANSWERS: Final = (
-    Receipt, OrderView, OrderList, EventList, Message, CancelReply, HealthView, Alive,
-    ServiceInfo, Problem,
+    Acceptance, BatchReply, QuoteReply, OrderView, OrderList, EventList, Message, NestedMessage,
+    Notice, Receipt, CancelReply, HealthView, Alive, ServiceInfo, Problem, Failure,
 )  # fmt: skip
 
 
 def schemas() -> Json:
     """Return every schema by its name."""
     _, drawn = msgspec.json.schema_components(ANSWERS, ref_template="#/components/schemas/{name}")
-    drawn["EventList"]["properties"]["events"]["items"] = {"$ref": "#/components/schemas/Message"}
-    drawn["Problem"]["properties"]["code"] = {"enum": sorted(CATALOGUE)}
+    drawn["EventList"]["properties"]["events"]["items"] = _ref("Message")
+    drawn["ResultView"]["properties"]["body"] = {"anyOf": [_ref("Acceptance"), _ref("Problem")]}
+    for name in "Problem", "Failure":
+        drawn[name]["properties"]["code"] = {"enum": sorted(CATALOGUE)}
     for name, schema in drawn.items():
         schema["description"] = " ".join(schema.get("description", "").split())
         for field, one in schema.get("properties", {}).items():
             _describe(one, name, field)
     drawn["OrderRequest"] = order_schema()
+    drawn["BatchRequest"] = _batch_schema()
     return drawn
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _batch_schema() -> Json:
+    orders = {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": BATCH_ORDERS_MAX,
+        "items": {
+            "anyOf": [
+                _ref("OrderRequest"),
+                {"description": "What is no order is refused in its place, and nothing else is."},
+            ]
+        },
+        "description": "The orders; each is answered in its place.",
+    }
+    return {
+        "type": "object",
+        "description": "Many orders, each with a `clientOrderId` of its own, if any.",
+        "properties": {"orders": orders},
+        "required": ["orders"],
+        "additionalProperties": False,
+    }
 
 
 def _describe(one: Json, schema: str, field: str) -> None:
