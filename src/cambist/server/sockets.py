@@ -43,8 +43,9 @@ class OrderSocket:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
         params = QueryParams(scope["query_string"])
-        want = read_want(params, None, notes=False)
-        if "fromSeq" not in params:
+        last = dict(scope["headers"]).get(b"last-event-id")
+        want = read_want(params, None if last is None else last.decode("latin-1"), notes=False)
+        if "fromSeq" not in params and last is None:
             want = self._manner._replace(notes=want.notes)
         order = await self._find(params.get("orderId"), scope)
         with self._seats.socket() as life:
