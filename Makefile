@@ -16,10 +16,11 @@ LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
           --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fix ui postman newman bench storm model docs site lock clean
+.PHONY: help run demo test check fix ui postman newman bench bench-stream proofs storm model docs site \
+        lock clean
 
 help: ## show these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 9
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 run: $(V)/.run ## start the engine: paper mode, port 3000 (PORT=3001 for another)
 	@exec $(V)/bin/cambist serve
@@ -51,6 +52,12 @@ newman: $(NEWMAN)/.installed ## install what runs the collection, apart from the
 
 bench: $(V)/.run ## measure
 	@$(PY) -m bench
+
+bench-stream: $(V)/.run ## measure streams: fan-out, idle sockets, slow readers
+	@$(PY) -m bench.streams
+
+proofs: $(V)/.test ## what is too long for `make test`: stream storms, slowloris, 10,000 sockets
+	@$(PY) -m pytest -q -m proofs
 
 storm: $(V)/.test ## real processes under load and kills (ROUNDS=, MINUTES=)
 	@$(PY) -m tests.acceptance.storm $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES))

@@ -112,12 +112,14 @@ def test_the_help_lists_every_setting(cambist: Cambist) -> None:
         "paper-chain",
         "demo",
         "order",
+        "quote",
         "show",
         "list",
         "watch",
         "cancel",
         "balances",
         "verify",
+        "doctor",
     ],
 )
 def test_every_command_says_what_it_is_for(cambist: Cambist, command: str) -> None:

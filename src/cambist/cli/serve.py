@@ -15,7 +15,7 @@ import uvloop
 from cambist import app as house
 from cambist import logs
 from cambist.cli.exits import BAD_SETTINGS, IN_USE, INTERRUPTED, errors, leave, program, sole
-from cambist.cli.http import DEFAULT_URL
+from cambist.client import DEFAULT_URL
 from cambist.config import BadSettings, Settings, load
 from cambist.faultpoints import BadPlan
 from cambist.paper.ledger import WrongSeed
