@@ -42,7 +42,7 @@ fix: $(V)/.test ## repair what ruff can repair
 	@$(V)/bin/ruff check --fix
 	@$(V)/bin/ruff format
 
-ui: $(V)/.ui ## look at the pages in a real browser (needs chromium)
+ui: $(V)/.ui $(S)/.site ## look at the pages in a real browser (needs chromium)
 	@$(PY) -m pytest -q tests/ui
 
 postman: $(V)/.test $(NEWMAN)/.installed ## run the Postman collection (needs node)
