@@ -11,6 +11,7 @@ from cambist.server.about import Alive, ServiceInfo
 from cambist.server.openapi.order_body import order_schema
 from cambist.server.openapi.words import INSTANTS, PROPERTIES, SPECIAL
 from cambist.wire.batch import BATCH_ORDERS_MAX, BatchReply
+from cambist.wire.markets import PoolList, TokenList, VenueList
 from cambist.wire.messages import Message, NestedMessage, Notice
 from cambist.wire.problems import Failure, Problem
 from cambist.wire.quotes import QuoteReply
@@ -23,12 +24,14 @@ from cambist.wire.replies import (
     OrderList,
     OrderView,
 )
+from cambist.wire.reports import Report
 
 Json = dict[str, Any]
 
 ANSWERS: Final = (
     Acceptance, BatchReply, QuoteReply, OrderView, OrderList, EventList, Message, NestedMessage,
-    Notice, Receipt, CancelReply, HealthView, Alive, ServiceInfo, Problem, Failure,
+    Notice, Receipt, TokenList, VenueList, PoolList, Report, CancelReply, HealthView, Alive,
+    ServiceInfo, Problem, Failure,
 )  # fmt: skip
 
 
