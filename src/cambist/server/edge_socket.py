@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final, cast
 
 from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from cambist.server.census import NEVER, Guest
+from cambist.server.frames import FRAMES
 
 POSTED: Final = "cambist.posted"
 CLOSE_STALLED: Final = 4008
@@ -76,13 +78,18 @@ class EdgeSocket(WebSocketsSansIOProtocol):
 
     async def run_asgi(self) -> None:
         """Run the application, which finds what was posted among the scope's extensions."""
+        extensions = cast("dict[str, object]", self.scope["extensions"])
+        extensions[FRAMES] = {}
         if self.posted is not None:
-            extensions = cast("dict[str, object]", self.scope["extensions"])
             extensions[POSTED] = self.posted
         await super().run_asgi()
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send what the application says."""
+        frames = cast("dict[str, object]", message).get(FRAMES)
+        if isinstance(frames, bytes):
+            await self._send_frames(frames)
+            return
         await super().send(message)
         if self._is_opening and self.handshake_complete:
             self._is_opening = False
@@ -91,6 +98,13 @@ class EdgeSocket(WebSocketsSansIOProtocol):
                 self.data_received(early)
         if message["type"] == "websocket.http.response.body":
             self.handshake_complete = True  # a refusal completes it too; stock uvicorn complains
+
+    async def _send_frames(self, frames: bytes) -> None:
+        """Write frames as they are, once the reader has caught up."""
+        await self.writable.wait()
+        if self.disconnected or self.close_sent:
+            raise ClientDisconnected
+        self.transport.write(frames)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the connection's place back."""
