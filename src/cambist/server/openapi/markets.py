@@ -47,7 +47,7 @@ def pools() -> Operation:
             query("tokenOut", _TEXT, "The token taken: a symbol or a mint.", required=True),
         ),
         codes=(
-            Code.INVALID_QUERY,
+            fault(Code.INVALID_QUERY, "tokenIn is missing.", "tokenIn"),
             fault(Code.SAME_TOKEN, "", "tokenOut"),
             fault(Code.UNKNOWN_TOKEN, "The token NOPE is not known here.", "tokenIn"),
         ),
@@ -66,7 +66,10 @@ def report() -> Operation:
         parameters=(
             query("since", {**_TEXT, "format": "date-time"}, "Only orders made at or after this."),
         ),
-        codes=(Code.INVALID_QUERY, Code.STORE_UNAVAILABLE),
+        codes=(
+            fault(Code.INVALID_QUERY, "since is RFC 3339, as in 2030-01-31T12:00:00Z.", "since"),
+            Code.STORE_UNAVAILABLE,
+        ),
     )
 
 
