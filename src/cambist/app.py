@@ -32,6 +32,7 @@ from cambist.server.app import build
 from cambist.server.serve import Serving
 from cambist.server.settings import EdgeLimits, ServerSettings
 from cambist.signals.memory import MemoryBus, MemoryWakeups
+from cambist.stores.sqlite.keys import SqliteKeys
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.amount import Bps
 from cambist.values.moment import Millis
@@ -56,11 +57,16 @@ class UnsafeBind(ValueError):
     """An address that strangers could reach."""
 
 
+def _made(home: Path) -> Path:
+    """Return a home, made for its owner alone where it was missing."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return home
+
+
 @contextmanager
 def held(home: Path, name: str = LOCK_FILE) -> Iterator[None]:
     """Hold the lock on a home: who has it is alone with its files. Raises HomeInUse."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (home / name).open("a+") as lock:
+    with (_made(home) / name).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -90,6 +96,20 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
                     yield engine
         finally:
             await store.close()
+
+
+@asynccontextmanager
+async def open_keys(settings: Settings) -> AsyncIterator[SqliteKeys]:
+    """Open the API keys of a home, which another process may be using.
+
+    Raises what opening the file raises.
+    """
+    keys = SqliteKeys(_made(Path(settings.home)) / STORE_FILE)
+    try:
+        await keys.open()
+        yield keys
+    finally:
+        await keys.close()
 
 
 @asynccontextmanager

@@ -118,6 +118,7 @@ def test_the_help_lists_every_setting(cambist: Cambist) -> None:
         "cancel",
         "balances",
         "verify",
+        "keys",
     ],
 )
 def test_every_command_says_what_it_is_for(cambist: Cambist, command: str) -> None:

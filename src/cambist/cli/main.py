@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cambist.cli import balances, demo, orders, serve, verify
+from cambist.cli import balances, demo, keys, orders, serve, verify
 from cambist.server.openapi import API_VERSION
 
 app = typer.Typer(
@@ -46,3 +46,4 @@ app.command()(orders.watch)
 app.command()(orders.cancel)
 app.command()(balances.balances)
 app.command()(verify.verify)
+app.add_typer(keys.app, name="keys")

@@ -14,13 +14,24 @@ import uvloop
 
 from cambist import app as house
 from cambist import logs
-from cambist.cli.exits import BAD_SETTINGS, IN_USE, INTERRUPTED, errors, leave, program, sole
+from cambist.cli.exits import (
+    BAD_SETTINGS,
+    FAILED,
+    IN_USE,
+    INTERRUPTED,
+    errors,
+    leave,
+    program,
+    sole,
+)
 from cambist.cli.http import DEFAULT_URL
 from cambist.config import BadSettings, Settings, load
 from cambist.faultpoints import BadPlan
 from cambist.paper.ledger import WrongSeed
+from cambist.ports.failures import PortDown
 from cambist.server.serve import PortInUse
 from cambist.stores.migrate import NewerDatabase
+from cambist.stores.pepper import UnfitPepper
 from cambist.stores.sqlite.connection import NotAStore, OldSqlite
 
 _EXAMPLE: Final = """\
@@ -90,8 +101,10 @@ def _explain(error: Exception) -> NoReturn:
             leave(BAD_SETTINGS, f"{name}: {reason}")
         case house.UnsafeBind() | BadPlan() | WrongSeed() | NotAStore() as unfit:
             leave(BAD_SETTINGS, str(unfit))
-        case OSError() | NewerDatabase() | OldSqlite() as unfit:
+        case OSError() | NewerDatabase() | OldSqlite() | UnfitPepper() as unfit:
             leave(BAD_SETTINGS, str(unfit))
+        case PortDown() as down:
+            leave(FAILED, str(down))
         case typer.Exit() as end:
             raise end
         case _:
