@@ -23,7 +23,7 @@ from cambist.metrics import REGISTRY
 from cambist.values.ids import LOCAL
 from cambist.wire.body import read_order
 from cambist.wire.intents import Caller, Limits, to_intent
-from cambist.wire.replies import receipt_writer
+from cambist.wire.replies import acceptance_writer
 
 SENDERS: Final = 64
 LOOK_EVERY_S: Final = 0.01
@@ -76,7 +76,7 @@ async def _send(engine: Engine, numbers: Iterator[int]) -> None:
     for number in numbers:
         parsed = read_order(SWAPS[number % len(SWAPS)])
         intent = to_intent(parsed, market.token, limits, Caller(LOCAL, engine.clock.now()))
-        await engine.submit(Wish(intent, receipt_writer(market.venues, parsed.warnings)))
+        await engine.submit(Wish(intent, acceptance_writer(market.venues, parsed.warnings)))
 
 
 def _finals() -> float:

@@ -31,7 +31,7 @@ from cambist.values.route import Quote
 from cambist.wire.body import read_order
 from cambist.wire.intents import Caller, to_intent
 from cambist.wire.messages import message
-from cambist.wire.replies import receipt_writer
+from cambist.wire.replies import acceptance_writer
 
 entropy = Entropy()
 
@@ -113,7 +113,7 @@ def _intake(bench: Bench, lives: Sequence[Life]) -> list[Stage]:
             1,
             each(lambda i: open_journal(order_id(now, entropy()), Accepted(intents[i % 2]), now)),
         ),
-        Stage("write the reply", 1, each(lambda i: receipt_writer(venues, ())(orders[i]))),
+        Stage("write the reply", 1, each(lambda i: acceptance_writer(venues, ())(orders[i]))),
     ]
 
 

@@ -57,7 +57,7 @@ class Stage:
         lines = follow(self.store, self.bus, self.order.id, after, BEAT_MS)
         try:
             async for told in lines:
-                self.seen += [one.entry.seq for one in told]
+                self.seen += [one.entry.seq for one in told.lines]
                 await asyncio.sleep(0)
             self.ended = True
         finally:
@@ -155,15 +155,18 @@ async def test_every_line_is_seen_once_and_in_order_whatever_is_cut(script: list
 async def test_a_listener_that_overflowed_loses_nothing(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         lines = follow(stage.store, stage.bus, stage.order.id, 0, BEAT_MS)
-        seen = [one.entry.seq for one in await anext(lines)]
+        seen = [one.entry.seq for one in (await anext(lines)).lines]
         for _ in range(SUBSCRIPTION_FACTS_MAX + 10):
             await stage.write(fact.CancelRequested())
-        seen += [one.entry.seq for one in await anext(lines)]
+        caught_up = await anext(lines)
+        assert caught_up.lagged
+        seen += [one.entry.seq for one in caught_up.lines]
         (listener,) = stage.bus._of_orders._by_topic[stage.order.id]
         assert not listener.lagged, "it listens again, and does not go on reading the journal"
         await stage.write(fact.Cancelled())
         async for told in lines:
-            seen += [one.entry.seq for one in told]
+            assert not told.lagged
+            seen += [one.entry.seq for one in told.lines]
         assert seen == list(range(1, SUBSCRIPTION_FACTS_MAX + 13))
 
 
@@ -175,7 +178,7 @@ async def test_a_follower_of_a_finished_order_is_given_its_past_and_let_go(
         await stage.write(fact.Cancelled())
         for after, wanted in ((0, [1, 2, 3]), (2, [3]), (3, [])):
             lines = follow(stage.store, stage.bus, stage.order.id, after, BEAT_MS)
-            seen = [one.entry.seq async for told in lines for one in told]
+            seen = [one.entry.seq async for told in lines for one in told.lines]
             assert seen == wanted
 
 
@@ -188,8 +191,8 @@ async def test_a_follower_of_nothing_is_let_go(tmp_path: Path) -> None:
 async def test_silence_is_a_heartbeat(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         lines = follow(stage.store, stage.bus, stage.order.id, 1, beat_ms=0)
-        assert await anext(lines) == ()
-        assert await anext(lines) == ()
+        assert not (await anext(lines)).lines
+        assert not (await anext(lines)).lines
         await lines.aclose()  # type: ignore[attr-defined]
 
 

@@ -34,9 +34,14 @@ async def in_process(home: Path, settings: ServerSettings = DEFAULTS) -> AsyncIt
     """Run an engine, and its application without a socket."""
     async with open_engine(Settings(home=str(home), paper_profile="instant")) as engine:
         app = build(engine, settings)
-        transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        async with client_of(app) as client:
             yield Rooms(engine, app, client)
+
+
+def client_of(app: App) -> httpx.AsyncClient:
+    """Return a client of an application without a socket."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
 
 @asynccontextmanager

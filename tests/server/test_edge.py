@@ -169,7 +169,6 @@ async def _ask_anew(port: int) -> int:
     [
         (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABk"),
         (b"Connection: keep-alive, Upgrade", b"Upgrade: websocket"),
-        (b"Connection: Upgrade", b"Upgrade: websocket", SOCKET_KEY, SOCKET_VERSION),
         (b"Connection: Upgrade", b"Upgrade: TLS/1.0"),
     ],
 )  # fmt: skip

@@ -29,10 +29,12 @@ async def place(rooms: Rooms) -> str:
     return (await rooms.client.post("/api/orders", json=ORDER)).json()["orderId"]
 
 
-async def listen(port: int, query: str, **more: Any) -> tuple[list[dict[str, Any]], int | None]:
+async def listen(
+    port: int, query: str, *, path: str = "/api/orders/execute", **more: Any
+) -> tuple[list[dict[str, Any]], int | None]:
     """Return what a socket tells, and the code it closes with."""
     told: list[dict[str, Any]] = []
-    async with asyncio.timeout(WAIT_S), connect(url(port, query), **more) as socket:
+    async with asyncio.timeout(WAIT_S), connect(url(port, query, path), **more) as socket:
         try:
             while True:
                 told.append(json.loads(await socket.recv()))
@@ -40,8 +42,28 @@ async def listen(port: int, query: str, **more: Any) -> tuple[list[dict[str, Any
             return told, closed.rcvd.code if closed.rcvd else None
 
 
-def url(port: int, query: str) -> str:
-    return f"ws://127.0.0.1:{port}/api/orders/execute{query}"
+def url(port: int, query: str, path: str = "/api/orders/execute") -> str:
+    return f"ws://127.0.0.1:{port}{path}{query}"
+
+
+async def test_each_path_begins_in_its_own_way(tmp_path: Path) -> None:
+    async with on_a_port(tmp_path) as (rooms, port):
+        order_id = await place(rooms)
+        await until_closed(rooms.client, order_id)
+        plain, _ = await listen(port, f"?orderId={order_id}")
+        greeted, _ = await listen(port, f"?orderId={order_id}", path="/ws")
+        latest, code = await listen(port, f"?orderId={order_id}", path="/ws/orders")
+        assert (latest, code) == (plain[-1:], 1000)
+        notice = greeted[0]
+        assert (notice["event"], notice["status"]) == ("subscribed", "confirmed")
+        assert notice["message"] == f"Subscribed to order {order_id}"
+        assert "seq" not in notice
+        bare = [{k: v for k, v in one.items() if k != "data"} for one in greeted[1:]]
+        assert bare == plain
+        assert greeted[-1]["data"]["txHash"] == plain[-1]["txHash"]
+        for path in ("/ws", "/ws/orders"):
+            resumed, _ = await listen(port, f"?orderId={order_id}&fromSeq=2", path=path)
+            assert [one["seq"] for one in resumed] == list(range(3, 8))
 
 
 async def test_a_socket_tells_history_then_news_and_closes(tmp_path: Path) -> None:
@@ -110,14 +132,20 @@ async def test_a_quiet_stream_still_beats(tmp_path: Path) -> None:
     [
         ("?orderId=nope", "Order not found", 4404),
         ("?orderId=01890000-0000-7000-8000-000000000000", "Order not found", 4404),
-        ("", "orderId query parameter is required", 1008),
     ],
 )
 async def test_a_socket_for_no_order_says_why_it_closes(
     tmp_path: Path, query: str, error: str, code: int
 ) -> None:
     async with on_a_port(tmp_path) as (_, port):
-        assert await listen(port, query) == ([{"error": error}], code)
+        for path in ("/api/orders/execute", "/ws", "/ws/orders"):
+            assert await listen(port, query, path=path) == ([{"error": error}], code)
+
+
+async def test_a_path_that_tells_one_order_asks_which(tmp_path: Path) -> None:
+    async with on_a_port(tmp_path) as (_, port):
+        error = {"error": "orderId query parameter is required"}
+        assert await listen(port, "", path="/ws/orders") == ([error], 1008)
 
 
 @pytest.mark.parametrize("seq", ["x", "-1", "1.5", "99999999999", ""])

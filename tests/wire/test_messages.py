@@ -11,7 +11,7 @@ from cambist.orders.lifecycle import NOTES
 from cambist.orders.order import Status
 from cambist.wire.messages import MOVES, is_status_change, message
 from cambist.wire.problems import write_problem
-from cambist.wire.replies import Page, receipt_writer, summary, write_list, write_order
+from cambist.wire.replies import Page, acceptance_writer, summary, write_list, write_order
 from tests.wire.orders import BODY, ORDER_ID, SIGNATURE, failure, intent_of, life
 
 BUY = b'{"symbol":"SOL","side":"buy","quantity":"1.5"}'
@@ -110,7 +110,7 @@ def test_the_receipt_says_in_one_sentence_what_will_be_done(body: bytes, sentenc
 
 
 def test_the_receipt_names_the_order_and_its_streams() -> None:
-    receipt = json.loads(receipt_writer(("raydium",), ("mind",))(life()[0].order))
+    receipt = json.loads(acceptance_writer(("raydium",), ("mind",))(life()[0].order))
     assert receipt["success"] is True
     assert (receipt["orderId"], receipt["status"]) == (ORDER_ID, "pending")
     assert receipt["websocket"] == f"/api/orders/execute?orderId={ORDER_ID}"

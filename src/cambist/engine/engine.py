@@ -10,8 +10,8 @@ import msgspec
 
 from cambist import metrics
 from cambist.engine.crew import Crew
-from cambist.engine.feed import Feed
-from cambist.engine.follow import HEARTBEAT_MS, follow, history
+from cambist.engine.feed import Feed, HeardAll
+from cambist.engine.follow import HEARTBEAT_MS, Heard, follow, history
 from cambist.engine.intake import BACKLOG_MAX, Answered, CancelAnswer, Intake, Taken, Wish
 from cambist.engine.means import Means
 from cambist.engine.perform.quote import quote_now
@@ -23,11 +23,10 @@ from cambist.orders.intent import Intent
 from cambist.orders.journal import Told
 from cambist.orders.order import Order
 from cambist.orders.retry import Backoff
-from cambist.ports.bus import Placed
-from cambist.ports.chain import Costs
 from cambist.ports.failures import PortDown
 from cambist.ports.market import Market
 from cambist.ports.store import Census, OrderQuery
+from cambist.values.costs import Costs
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
 from cambist.values.route import Route
@@ -134,13 +133,13 @@ class Engine:
 
     def follow(
         self, order_id: OrderId, after_seq: int = 0, beat_ms: int = HEARTBEAT_MS
-    ) -> AsyncIterator[tuple[Told, ...]]:
-        """Yield an order's journal lines as they become durable; empty tuples as heartbeats."""
+    ) -> AsyncIterator[Heard]:
+        """Yield an order's journal lines as they become durable; none as heartbeats."""
         return follow(self._means.store, self._means.bus, order_id, after_seq, beat_ms)
 
     def follow_all(
         self, principal: Principal, after: int | None = None, beat_ms: int = HEARTBEAT_MS
-    ) -> AsyncIterator[tuple[Placed, ...]]:
+    ) -> AsyncIterator[HeardAll]:
         """Yield the journal lines of all orders of a principal as they become durable."""
         return Feed(self._means.store, self._means.bus, principal).follow(after, beat_ms)
 

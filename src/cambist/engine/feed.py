@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from cambist.engine.follow import HEARTBEAT_MS, history
 from cambist.orders.journal import Told
@@ -12,6 +12,13 @@ from cambist.ports.store import Store
 from cambist.values.ids import OrderId, Principal
 
 FEED_PAGE: Final = 500
+
+
+class HeardAll(NamedTuple):
+    """Lines in order; none is a heartbeat. `lagged` says that the listener was too slow."""
+
+    lines: tuple[Placed, ...]
+    lagged: bool = False
 
 
 class Feed:
@@ -24,10 +31,10 @@ class Feed:
 
     async def follow(
         self, after: int | None, beat_ms: int = HEARTBEAT_MS
-    ) -> AsyncIterator[tuple[Placed, ...]]:
+    ) -> AsyncIterator[HeardAll]:
         """Yield lines as they become durable; from now on, or those after a place first.
 
-        Yields an empty tuple when nothing happened for `beat_ms`. Never ends by itself. What a
+        Yields no lines when nothing happened for `beat_ms`. Never ends by itself. What a
         slow listener lost is read again from the journal. Raises PortDown.
         """
         listener = self._bus.listen_to_all(self._principal)
@@ -35,22 +42,23 @@ class Feed:
             end = await self._store.feed_end()
             # A place that is not taken yet has been seen by nobody.
             seen = end if after is None else min(after, end)
-            behind = after is not None
+            behind, lagged = after is not None, False
             while True:
                 while behind:
                     page = await self._page(seen)
                     seen = page[-1].place if page else seen
                     behind = len(page) == FEED_PAGE
-                    if page:
-                        yield page
+                    if page or lagged:
+                        yield HeardAll(page, lagged)
+                        lagged = False
                 came = await listener.next(beat_ms)
                 fresh = tuple(one for one in came or () if one.place > seen)
                 if listener.lagged:
                     listener.resume()
-                    behind = True
+                    behind = lagged = True
                     continue
                 seen = fresh[-1].place if fresh else seen
-                yield fresh
+                yield HeardAll(fresh)
         finally:
             listener.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from cambist.orders.journal import Entry, Told, retell
 from cambist.ports.bus import Bus
@@ -12,6 +12,13 @@ from cambist.values.ids import OrderId
 
 HEARTBEAT_MS: Final = 15_000
 JOURNAL_PAGE: Final = 500
+
+
+class Heard(NamedTuple):
+    """Lines in order; none is a heartbeat. `lagged` says that the listener was too slow."""
+
+    lines: tuple[Told, ...]
+    lagged: bool = False
 
 
 async def history(store: Store, order_id: OrderId, after_seq: int = 0) -> tuple[Told, ...]:
@@ -29,11 +36,11 @@ async def history(store: Store, order_id: OrderId, after_seq: int = 0) -> tuple[
 
 async def follow(
     store: Store, bus: Bus, order_id: OrderId, after_seq: int = 0, beat_ms: int = HEARTBEAT_MS
-) -> AsyncIterator[tuple[Told, ...]]:
+) -> AsyncIterator[Heard]:
     """Yield an order's journal lines after `after_seq` as they become durable.
 
-    Yields an empty tuple when nothing happened for `beat_ms`. Ends once nothing more can come.
-    What a slow listener or a cut lost is read again from the journal. Raises PortDown.
+    Yields no lines when nothing happened for `beat_ms`. Ends once nothing more can come. What a
+    slow listener or a cut lost is read again from the journal. Raises PortDown.
     """
     listener = bus.listen(order_id)
     seen = after_seq
@@ -41,7 +48,7 @@ async def follow(
         past = await history(store, order_id, seen)
         if past:
             seen, ended = past[-1].entry.seq, _is_last(past[-1])
-            yield past
+            yield Heard(past)
         else:
             # Whoever asks for what comes after a line that is not written yet has seen no more
             # than what is.
@@ -51,12 +58,13 @@ async def follow(
         while not ended:
             came = await listener.next(beat_ms)
             fresh = tuple(one for one in came or () if one.entry.seq > seen)
-            if listener.lagged or (fresh and fresh[0].entry.seq != seen + 1):
+            lagged = listener.lagged
+            if lagged or (fresh and fresh[0].entry.seq != seen + 1):
                 listener.resume()
                 fresh = await history(store, order_id, seen)
             if fresh:
                 seen, ended = fresh[-1].entry.seq, _is_last(fresh[-1])
-            yield fresh
+            yield Heard(fresh, lagged)
     finally:
         listener.close()
 

@@ -8,7 +8,8 @@ from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
 from cambist.paper import message as paper
 from cambist.paper.world import World
-from cambist.ports.chain import Blockhash, Costs, Swap
+from cambist.ports.chain import Blockhash, Swap
+from cambist.values.costs import Costs
 from cambist.values.ids import Signature
 from cambist.values.route import Route
 

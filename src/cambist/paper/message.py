@@ -12,9 +12,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from cambist.ports.chain import Blockhash, Costs, Swap
+from cambist.ports.chain import Blockhash, Swap
 from cambist.values.amount import Raw
 from cambist.values.base58 import decode, encode
+from cambist.values.costs import Costs
 from cambist.values.ids import Address, OrderId, Signature
 from cambist.values.moment import Height
 from cambist.values.route import Mode

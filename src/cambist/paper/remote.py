@@ -28,10 +28,11 @@ from cambist.paper.line import (
     Request,
 )
 from cambist.paper.pools import VENUES
-from cambist.ports.chain import Blockhash, Costs, Swap
+from cambist.ports.chain import Blockhash, Swap
 from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown
 from cambist.values import codec
+from cambist.values.costs import Costs
 from cambist.values.ids import Signature
 from cambist.values.moment import Millis
 from cambist.values.route import Route

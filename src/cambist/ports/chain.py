@@ -9,7 +9,7 @@ import msgspec
 
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
-from cambist.values.amount import Raw
+from cambist.values.costs import Costs
 from cambist.values.ids import Address, OrderId, Signature
 from cambist.values.moment import Height, Slot
 from cambist.values.route import Route
@@ -34,17 +34,6 @@ class Swap(msgspec.Struct, frozen=True):
     wallet: Address
     route: Route
     draw: str
-
-
-class Costs(msgspec.Struct, frozen=True, gc=False):
-    """What a transaction costs beside what it swaps, in lamports.
-
-    `rent` is what opening token accounts takes; it comes back when they are closed.
-    """
-
-    network_fee: Raw
-    tip: Raw
-    rent: Raw
 
 
 class Chain(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from starlette.types import Receive, Send
@@ -77,3 +78,16 @@ async def read_body(receive: Receive, bytes_max: int) -> bytes | None:
             return bytes(body)
         event = await receive()
     raise ClientGone
+
+
+def write_raw(answer: Answer) -> bytes:
+    """Return the bytes of an answer after which the connection closes."""
+    status = HTTPStatus(answer.status)
+    fields = [*_heads(answer), *((CLOSE,) if CLOSE not in answer.headers else ())]
+    lines = b"".join(b"%b: %b\r\n" % field for field in fields)
+    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (
+        status,
+        status.phrase.encode(),
+        lines,
+        answer.body,
+    )

@@ -54,17 +54,21 @@ class ByMethod:
         await door.inside(scope, receive, send)
 
 
-class SocketDoor:
-    """Lets a WebSocket in."""
+Choose = Callable[[Scope], Door]
 
-    def __init__(self, doorman: Doorman, door: Door) -> None:
+
+class SocketDoor:
+    """Lets a WebSocket in: `choose` says through which door, by what it asks for."""
+
+    def __init__(self, doorman: Doorman, choose: Choose) -> None:
         self._doorman = doorman
-        self._door = door
+        self._choose = choose
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
-        stamp(scope, await self._doorman.admit(scope, self._door.right))
-        await self._door.inside(scope, receive, send)
+        door = self._choose(scope)
+        stamp(scope, await self._doorman.admit(scope, door.right))
+        await door.inside(scope, receive, send)
 
 
 def plain(handler: Handler) -> ASGIApp:

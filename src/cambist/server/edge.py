@@ -7,14 +7,13 @@ it answers what it refuses with the same problem documents as the rest of the se
 Three rules:
 1. A refusal never takes the place of another request's answer: what was accepted is told first.
 2. After a refusal nothing more is read as a request; the connection closes.
-3. An upgrade is to WebSocket by GET, or it is not taken and the request is read as it stands.
+3. An upgrade is to WebSocket, or it is not taken and the request is read as it stands.
 """
 
 from __future__ import annotations
 
 import asyncio
 from enum import Enum
-from http import HTTPStatus
 from typing import Any, Final, cast
 
 import httptools
@@ -22,9 +21,10 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from cambist.faults import Code, fault
-from cambist.server.answers import CLOSE, refusal
+from cambist.server.answers import refusal, write_raw
 from cambist.server.census import NEVER, Guest, House
 from cambist.server.edge_socket import EdgeSocket
+from cambist.server.edge_upgrade import Posted
 from cambist.server.heads import Head, plain_head, upgrade_head
 
 LINGER_BYTES_MAX: Final = 256 * 1024
@@ -58,6 +58,7 @@ class EdgeHttp(HttpToolsProtocol):
         self._phase = Phase.IDLE
         self._running: RequestResponseCycle | None = None
         self._refused = False
+        self._posted: Posted | None = None
         self._head_bytes = 0
         self._body_bytes = 0
 
@@ -92,7 +93,9 @@ class EdgeHttp(HttpToolsProtocol):
         """Act on the deadline: cut a slow request, a stalled reader, or a silent connection."""
         if self._stall_deadline < self._deadline:
             self._end_stall()
-        elif self._refused or (self._phase is not Phase.BODY and not self._head_bytes):
+        elif self._refused or (
+            self._phase is not Phase.BODY and not self._head_bytes and self._posted is None
+        ):
             self._deadline = NEVER
             self.transport.close()
         else:
@@ -152,7 +155,7 @@ class EdgeHttp(HttpToolsProtocol):
         if self._refused:
             return
         self._body_bytes += len(body)
-        if self._body_bytes > self.limits.body_bytes_max:
+        if self._body_bytes > self.limits.body_max(self.url):
             self._refuse(Code.BODY_TOO_LARGE)
         else:
             super().on_body(body)
@@ -169,6 +172,9 @@ class EdgeHttp(HttpToolsProtocol):
         """Read what came."""
         if self._refused:
             self._discard(data)
+            return
+        if self._posted is not None:
+            self._collect(self._posted, data)
             return
         self._unset_keepalive_if_required()
         if self._phase is not Phase.BODY:
@@ -200,26 +206,46 @@ class EdgeHttp(HttpToolsProtocol):
 
     def _upgrade(self, rest: bytes) -> None:
         """Go over to WebSocket, or read the request as if it had asked for no upgrade."""
-        running = self._running
         head = Head(self.url, self.headers)
         method = self.parser.get_method()
         if method == b"CONNECT":
             self._refuse(Code.BAD_REQUEST)
+        elif Posted.is_asked(method, head):
+            self._take_posted(Posted(head), rest)
         elif not head.asks_for_websocket(method):
             self.parser = httptools.HttpRequestParser(self)
             self._phase = Phase.IDLE
             self.data_received(plain_head(method, head, self.scope["http_version"]) + rest)
-        elif head.has_body or (running is not None and not running.response_complete):
+        elif head.has_body or self._is_answering:
             self._refuse(Code.BAD_REQUEST)
         else:
             self._become_socket(head, rest)
 
-    def _become_socket(self, head: Head, rest: bytes) -> None:
+    @property
+    def _is_answering(self) -> bool:
+        return self._running is not None and not self._running.response_complete
+
+    def _take_posted(self, posted: Posted, rest: bytes) -> None:
+        wrong = Code.BAD_REQUEST if self._is_answering else posted.wrong()
+        if wrong is not None:
+            self._refuse(wrong)
+            return
+        self._posted = posted
+        self._set_deadline(self.limits.body_ms)
+        self._collect(posted, rest)
+
+    def _collect(self, posted: Posted, data: bytes) -> None:
+        rest = posted.feed(data)
+        if rest is not None:
+            self._become_socket(posted.head, rest, posted.body)
+
+    def _become_socket(self, head: Head, rest: bytes, posted: bytes | None = None) -> None:
         self._deadline = NEVER
         self.house.timed.discard(self)
         self.connections.discard(self)
         socket = EdgeSocket(self.config, self.server_state, self.app_state)
         socket.guest, self._guest = self._guest, None
+        socket.posted = posted
         socket.connection_made(self.transport)
         self.transport.set_protocol(socket)
         socket.begin(upgrade_head(head), rest)  # stock uvicorn drops frames that come along
@@ -245,7 +271,7 @@ class EdgeHttp(HttpToolsProtocol):
         if answered:
             self.transport.close()
             return
-        self.transport.write(_refusal(code))
+        self.transport.write(write_raw(refusal((fault(code),))))
         self._linger()
 
     def _linger(self) -> None:
@@ -263,21 +289,3 @@ class EdgeHttp(HttpToolsProtocol):
         is_owed = self._running is not None and not self._running.response_complete
         if self._body_bytes > LINGER_BYTES_MAX and not is_owed:
             self.transport.close()
-
-
-def _refusal(code: Code) -> bytes:
-    answer = refusal((fault(code),))
-    status = HTTPStatus(answer.status)
-    fields = [
-        (b"content-type", answer.media_type),
-        (b"content-length", b"%d" % len(answer.body)),
-        CLOSE,
-        *(header for header in answer.headers if header != CLOSE),
-    ]
-    lines = b"".join(b"%b: %b\r\n" % field for field in fields)
-    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (
-        status,
-        status.phrase.encode(),
-        lines,
-        answer.body,
-    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from cambist.server.census import NEVER, Guest
 
+POSTED: Final = "cambist.posted"
 CLOSE_STALLED: Final = 4008
 EARLY_BYTES_MAX: Final = 64 * 1024
 
@@ -17,6 +18,7 @@ class EdgeSocket(WebSocketsSansIOProtocol):
     """A WebSocket whose reader may not stall for long."""
 
     guest: Guest | None = None
+    posted: bytes | None = None
     deadline: float = NEVER
     _stalled_bytes = 0
     _is_opening = False
@@ -71,6 +73,13 @@ class EdgeSocket(WebSocketsSansIOProtocol):
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.close_sent = True
             self._watch()
+
+    async def run_asgi(self) -> None:
+        """Run the application, which finds what was posted among the scope's extensions."""
+        if self.posted is not None:
+            extensions = cast("dict[str, object]", self.scope["extensions"])
+            extensions[POSTED] = self.posted
+        await super().run_asgi()
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send what the application says."""

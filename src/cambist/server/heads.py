@@ -10,6 +10,7 @@ from cambist.server.settings import EdgeLimits
 _SINGLE: Final = frozenset(
     (b"host", b"authorization", b"idempotency-key", b"content-type", b"content-length")
 )
+_OF_A_BODY: Final = frozenset((b"content-length", b"expect"))
 _LENGTH_DIGITS_MAX: Final = 18
 _UPGRADE_WORDS: Final = frozenset((b"upgrade", b"http2-settings"))
 _LINE_EXTRA_BYTES: Final = 4
@@ -47,7 +48,7 @@ class Head:
             return Code.HEADERS_TOO_LARGE
         if b"content-length" in seen and b"transfer-encoding" in seen:
             return Code.BAD_REQUEST
-        return Code.BODY_TOO_LARGE if length > limits.body_bytes_max else None
+        return Code.BODY_TOO_LARGE if length > limits.body_max(self.target) else None
 
     @property
     def has_body(self) -> bool:
@@ -84,5 +85,5 @@ def plain_head(method: bytes, head: Head, http_version: str) -> bytes:
 def upgrade_head(head: Head) -> bytes:
     """Return the head of a WebSocket's opening request."""
     lines = [b"GET %b HTTP/1.1\r\n" % head.target]
-    lines += [b"%b: %b\r\n" % header for header in head.headers]
+    lines += [b"%b: %b\r\n" % header for header in head.headers if header[0] not in _OF_A_BODY]
     return b"".join((*lines, b"\r\n"))

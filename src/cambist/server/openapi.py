@@ -13,11 +13,18 @@ from cambist.server.queries import LIMIT_DEFAULT, LIMIT_MAX, OFFSET_MAX, SEQ_MAX
 from cambist.server.request_schema import order_schema
 from cambist.wire.messages import Message
 from cambist.wire.problems import Problem
-from cambist.wire.replies import CancelReply, EventList, HealthView, OrderList, OrderView, Receipt
+from cambist.wire.replies import (
+    Acceptance,
+    CancelReply,
+    EventList,
+    HealthView,
+    OrderList,
+    OrderView,
+)
 
 API_VERSION: Final = "0.1.0"
 _ANSWERS: Final = (
-    Receipt, OrderView, OrderList, EventList, Message, CancelReply, HealthView, Alive,
+    Acceptance, OrderView, OrderList, EventList, Message, CancelReply, HealthView, Alive,
     ServiceInfo, Problem,
 )  # fmt: skip
 _JSON: Final = "application/json"
@@ -120,10 +127,10 @@ def _place(operation: str) -> Json:
         "requestBody": {"required": True, "content": _content("OrderRequest")},
         "responses": {
             "200": _answer(
-                "Taken before, under the same key.", "Receipt", headers={**location, **replayed}
+                "Taken before, under the same key.", "Acceptance", headers={**location, **replayed}
             ),
             "202": _answer(
-                "Taken: it is stored, and will be executed.", "Receipt", headers=location
+                "Taken: it is stored, and will be executed.", "Acceptance", headers=location
             ),
             **_problems(413, 415, 422),
         },

@@ -13,6 +13,7 @@ from cambist.ports.store import OrderQuery
 from cambist.values.base58 import read_address
 from cambist.values.ids import OrderId, Principal, read_order_id
 from cambist.values.moment import Moment
+from cambist.wire.cursors import read_cursor
 from cambist.wire.fields import Unfit, read_token
 from cambist.wire.moments import read_moment
 
@@ -93,10 +94,17 @@ def _since(text: str | None) -> Moment | None:
 
 
 class Want(NamedTuple):
-    """From where a stream begins (exclusive), and whether it tells the notes too."""
+    """From where a stream begins (exclusive), whether it tells the notes too, and in which form.
 
-    after_seq: int
-    notes: bool
+    `greets` puts a notice before the first event, `nested` adds `data` to each, and
+    `latest_only` tells no more of the past than where the order stands.
+    """
+
+    after_seq: int = 0
+    notes: bool = False
+    greets: bool = False
+    nested: bool = False
+    latest_only: bool = False
 
 
 def read_want(params: Mapping[str, str], last_event_id: str | None, *, notes: bool) -> Want:
@@ -107,4 +115,24 @@ def read_want(params: Mapping[str, str], last_event_id: str | None, *, notes: bo
     from_seq = params.get("fromSeq", last_event_id)
     if from_seq is not None:
         return Want(read_count("fromSeq", from_seq, SEQ_MAX), notes=True)
-    return Want(0, notes or params.get("notes", "") not in _NO)
+    return Want(0, notes or wants_notes(params))
+
+
+def wants_notes(params: Mapping[str, str]) -> bool:
+    """Whether a client asks for the journal's notes beside the changes of status."""
+    return params.get("notes", "") not in _NO
+
+
+def read_after(params: Mapping[str, str], last_event_id: str | None) -> int | None:
+    """Return the place that a stream of all orders goes on after; None is from now on.
+
+    Raises Refused.
+    """
+    if "fromSeq" in params:
+        message = "fromSeq counts one order's events; all orders are resumed by cursor."
+        raise Refused(fault(Code.INVALID_QUERY, message, "fromSeq"))
+    text = params.get("cursor", last_event_id)
+    place = read_cursor(text) if text is not None else None
+    if text is not None and place is None:
+        raise _refused("cursor", "cursor is the id of an earlier event of this stream.")
+    return place

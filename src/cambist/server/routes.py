@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from typing import Final
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Scope as Call
 
 from cambist.engine.engine import Engine
+from cambist.faults import Code, Refused, fault
 from cambist.ports.keys import Scope
 from cambist.server.about import About
 from cambist.server.answers import Answer
 from cambist.server.doors import ByMethod, Door, Doorman, SocketDoor, plain
+from cambist.server.edge_socket import POSTED
 from cambist.server.faults_page import show_faults
 from cambist.server.openapi import document
-from cambist.server.orders import Orders, PlaceOrder
+from cambist.server.ordering import OrderingSocket, PostedSocket
+from cambist.server.orders import Orders
+from cambist.server.placing import AskQuote, PlaceBatch, PlaceOrder
+from cambist.server.queries import Want
 from cambist.server.seats import Seats
 from cambist.server.settings import ServerSettings
-from cambist.server.sockets import OrderSocket
-from cambist.server.streams import Events
+from cambist.server.sockets import AllOrdersSocket, OrderSocket
+from cambist.server.stories import Voice
+from cambist.server.streams import AllEvents, Events
+from cambist.server.taking import OrderTaker
 
 PUBLIC: Final = None
 READ, TRADE, CANCEL, ADMIN = Scope.READ, Scope.TRADE, Scope.CANCEL, Scope.ADMIN
@@ -34,29 +43,71 @@ class Routes:
         self._settings = settings
         self._seats = seats
         self._doorman = doorman
+        self._voice = Voice(engine, settings)
+        self._taker = OrderTaker(engine, settings)
 
     def all(self) -> list[BaseRoute]:
         """Return every route."""
-        return [*self._orders(), *self._service()]
+        return [*self._placing(), *self._orders(), *self._sockets(), *self._service()]
 
     def _at(self, path: str, **doors: Door) -> Route:
         return Route(path, ByMethod(self._doorman, doors))
 
-    def _socket(self, path: str, door: Door) -> WebSocketRoute:
-        return WebSocketRoute(path, SocketDoor(self._doorman, door))
-
-    def _orders(self) -> list[BaseRoute]:
-        engine, settings, seats = self._engine, self._settings, self._seats
-        place, orders = Door(TRADE, PlaceOrder(engine, settings)), Orders(engine)
-        cancel = Door(CANCEL, plain(orders.cancel))
-        one = "/api/orders/{order_id}"
+    def _placing(self) -> list[BaseRoute]:
+        engine, taker, settings = self._engine, self._taker, self._settings
+        place = Door(TRADE, PlaceOrder(taker, self._voice, self._seats))
+        orders = Orders(engine)
         return [
             self._at("/api/orders/execute", POST=place),
-            self._socket("/api/orders/execute", Door(READ, OrderSocket(engine, settings, seats))),
+            self._at("/api/orders/batch", POST=Door(TRADE, PlaceBatch(engine, taker, settings))),
             self._at("/api/orders", POST=place, GET=Door(READ, plain(orders.list))),
-            self._at(one, GET=Door(READ, plain(orders.read)), DELETE=cancel),
-            self._at(f"{one}/events", GET=Door(READ, Events(engine, settings, seats))),
+            self._at("/api/quotes", POST=Door(READ, AskQuote(engine, taker, settings))),
+        ]
+
+    def _orders(self) -> list[BaseRoute]:
+        orders, one = Orders(self._engine), "/api/orders/{order_id}"
+        cancel = Door(CANCEL, plain(orders.cancel))
+        amend = Door(TRADE, plain(orders.amend))
+        events = Door(READ, Events(self._voice, self._seats))
+        return [
+            self._at(one, GET=Door(READ, plain(orders.read)), DELETE=cancel, PATCH=amend),
+            self._at(f"{one}/events", GET=events),
+            self._at(f"{one}/receipt", GET=Door(READ, plain(orders.receipt))),
             self._at(f"{one}/cancel", POST=cancel),
+            self._at("/api/events", GET=Door(READ, AllEvents(self._voice, self._seats))),
+        ]
+
+    def _sockets(self) -> list[BaseRoute]:
+        voice, seats, taker = self._voice, self._seats, self._taker
+        history = Door(READ, OrderSocket(voice, seats, Want()))
+        greeted = Door(READ, OrderSocket(voice, seats, Want(greets=True, nested=True)))
+        latest = Door(READ, OrderSocket(voice, seats, Want(latest_only=True)))
+        posted = Door(TRADE, PostedSocket(voice, seats, taker))
+        ordering = Door(TRADE, OrderingSocket(voice, seats, taker))
+        everything = Door(READ, AllOrdersSocket(voice, seats))
+
+        def execute(call: Call) -> Door:
+            if POSTED in call["extensions"]:
+                return posted
+            return history if _names_an_order(call) else ordering
+
+        def firehose(call: Call) -> Door:
+            return greeted if _names_an_order(call) else everything
+
+        def post_only(call: Call) -> Door:
+            if POSTED in call["extensions"]:
+                return posted
+            raise Refused(fault(Code.NOT_FOUND))
+
+        choices = {
+            "/api/orders/execute": execute,
+            "/api/orders": post_only,
+            "/ws": firehose,
+            "/ws/orders": lambda _: latest,
+        }
+        return [
+            WebSocketRoute(path, SocketDoor(self._doorman, choose))
+            for path, choose in choices.items()
         ]
 
     def _service(self) -> list[BaseRoute]:
@@ -74,3 +125,7 @@ class Routes:
             self._at("/docs/faults", GET=Door(PUBLIC, plain(show_faults))),
             self._at("/", GET=Door(PUBLIC, plain(about.info))),
         ]
+
+
+def _names_an_order(call: Call) -> bool:
+    return "orderId" in QueryParams(call["query_string"])

@@ -9,6 +9,7 @@ import msgspec
 from cambist.wire.intents import Limits
 from cambist.wire.slippage import SlippageUnit
 
+BATCH_PATH: Final = b"/api/orders/batch"
 LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -23,6 +24,7 @@ class EdgeLimits(msgspec.Struct, frozen=True):
     headers_max: int = 64
     target_bytes_max: int = 4 * 1024
     body_bytes_max: int = 64 * 1024
+    batch_bytes_max: int = 256 * 1024
     head_ms: int = 10_000
     body_ms: int = 10_000
     idle_ms: int = 30_000
@@ -32,9 +34,18 @@ class EdgeLimits(msgspec.Struct, frozen=True):
     connections_max: int = 14_000
     address_connections_max: int | None = None
 
+    def body_max(self, target: bytes) -> int:
+        """Return how many bytes a body sent to this target may have."""
+        path = target.partition(b"?")[0]
+        return self.batch_bytes_max if path == BATCH_PATH else self.body_bytes_max
+
 
 class ServerSettings(msgspec.Struct, frozen=True):
-    """The server's settings. `allowed_hosts` and `allowed_origins` add to loopback's own."""
+    """The server's settings. `allowed_hosts` and `allowed_origins` add to loopback's own.
+
+    A socket may send `frames_in_max` messages a second, or `orders_in_max` where each is an
+    order; it follows at most `socket_orders_max` orders at a time.
+    """
 
     edge: EdgeLimits = EdgeLimits()
     limits: Limits = Limits()
@@ -46,6 +57,8 @@ class ServerSettings(msgspec.Struct, frozen=True):
     beat_ms: int = 15_000
     notes_after_end_ms: int = 30_000
     frames_in_max: int = 10
+    orders_in_max: int = 100
+    socket_orders_max: int = 200
     frame_bytes_max: int = 4 * 1024
     drain_ms: int = 10_000
     retry_after_seconds: int = 1

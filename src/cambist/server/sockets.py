@@ -1,62 +1,87 @@
-"""Tells what happens to one order over a WebSocket."""
+"""Serves WebSockets: one order, all orders, or orders placed over the socket itself."""
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Final
 
 import msgspec
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
-from cambist.engine.engine import Engine
 from cambist.faults import CATALOGUE, Code
+from cambist.orders.order import Order
 from cambist.ports.clock import Clock
 from cambist.server.passports import passport_of
-from cambist.server.queries import read_want
+from cambist.server.queries import Want, read_after, read_want, wants_notes
 from cambist.server.seats import Life, Seats
-from cambist.server.settings import ServerSettings
-from cambist.server.streams import Story, serve
+from cambist.server.stories import AllOrders, OneOrder, Story, Voice
+from cambist.server.streams import serve
 from cambist.values.ids import read_order_id
 from cambist.values.moment import SECOND
 
 CLOSE_POLICY: Final = 1008
 CLOSE_UNKNOWN: Final = 4404
 NO_ORDER_ID: Final = "orderId query parameter is required"
+SUBPROTOCOL: Final = "cambist.v1"
+Line = tuple[Receive, Send]
 
 
 class OrderSocket:
-    """One order's events as text messages; what the client sends is read and ignored."""
+    """One order's events as text messages; what the client sends is read and ignored.
 
-    def __init__(self, engine: Engine, settings: ServerSettings, seats: Seats) -> None:
-        self._engine = engine
-        self._settings = settings
+    `manner` is how the path it stands on tells a story that is not resumed. Without an order id
+    it is closed with a word why.
+    """
+
+    def __init__(self, voice: Voice, seats: Seats, manner: Want) -> None:
+        self._voice = voice
         self._seats = seats
+        self._manner = manner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
         params = QueryParams(scope["query_string"])
         want = read_want(params, None, notes=False)
-        name = params.get("orderId")
-        order_id = read_order_id(name) if name is not None else None
-        order = None
-        if order_id is not None:
-            order = await self._engine.get(order_id, passport_of(scope).principal)
+        if "fromSeq" not in params:
+            want = self._manner._replace(notes=want.notes)
+        order = await self._find(params.get("orderId"), scope)
         with self._seats.socket() as life:
-            await receive()
-            await send({"type": "websocket.accept"})
-            if name is None:
+            await accept(scope, (receive, send))
+            if "orderId" not in params:
                 await _dismiss(send, NO_ORDER_ID, CLOSE_POLICY)
             elif order is None:
                 sentence = CATALOGUE[Code.ORDER_NOT_FOUND].sentence
                 await _dismiss(send, sentence, CLOSE_UNKNOWN)
             else:
-                story = Story(self._engine, self._settings, order, want)
-                frames = _FrameLimit(self._engine.clock, self._settings.frames_in_max)
-                await _converse(story, life, frames, (receive, send))
+                story = OneOrder(self._voice, order, want)
+                await listen(story, life, FrameLimit.of(self._voice), (receive, send))
+
+    async def _find(self, name: str | None, scope: Scope) -> Order | None:
+        order_id = read_order_id(name) if name is not None else None
+        if order_id is None:
+            return None
+        return await self._voice.engine.get(order_id, passport_of(scope).principal)
 
 
-class _FrameLimit:
+class AllOrdersSocket:
+    """The events of all the caller's orders, from now on."""
+
+    def __init__(self, voice: Voice, seats: Seats) -> None:
+        self._voice = voice
+        self._seats = seats
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket."""
+        params = QueryParams(scope["query_string"])
+        after, notes = read_after(params, None), wants_notes(params)
+        story = AllOrders(self._voice, passport_of(scope).principal, after, notes=notes)
+        with self._seats.socket() as life:
+            await accept(scope, (receive, send))
+            await listen(story, life, FrameLimit.of(self._voice), (receive, send))
+
+
+class FrameLimit:
     """Counts what a client sends, second by second."""
 
     def __init__(self, clock: Clock, frames_max: int) -> None:
@@ -64,6 +89,11 @@ class _FrameLimit:
         self._frames_max = frames_max
         self._since = clock.elapsed()
         self._count = 0
+
+    @classmethod
+    def of(cls, voice: Voice) -> FrameLimit:
+        """Return the limit for a socket that has nothing to hear."""
+        return cls(voice.engine.clock, voice.settings.frames_in_max)
 
     def is_passed(self) -> bool:
         """Count one frame; whether it was one too many."""
@@ -74,16 +104,18 @@ class _FrameLimit:
         return self._count > self._frames_max
 
 
-async def _converse(
-    story: Story, life: Life, frames: _FrameLimit, line: tuple[Receive, Send]
-) -> None:
+async def accept(scope: Scope, line: Line) -> None:
+    """Open a socket, in our own subprotocol where the client asks for it."""
     receive, send = line
+    await receive()
+    asked = scope.get("subprotocols") or ()
+    chosen = SUBPROTOCOL if SUBPROTOCOL in asked else None
+    await send({"type": "websocket.accept", "subprotocol": chosen})
 
-    async def tell() -> None:
-        async with aclosing(story.lines(life)) as batches:
-            async for lines in batches:
-                for one in lines:
-                    await send({"type": "websocket.send", "text": one.data.decode()})
+
+async def listen(story: Story, life: Life, frames: FrameLimit, line: Line) -> None:
+    """Tell a story over a socket until it ends or the client goes."""
+    receive, send = line
 
     async def watch() -> None:
         while (await receive())["type"] != "websocket.disconnect":
@@ -92,9 +124,23 @@ async def _converse(
                 return
         life.cut()
 
-    await serve(tell(), watch(), life)
+    await serve(tell(story, life, send), watch(), life)
+    await part(life, send)
+
+
+async def part(life: Life, send: Send) -> None:
+    """Close a socket with the code its life ended with, unless the client left first."""
     if not life.is_cut:
-        await send({"type": "websocket.close", "code": life.close_code})
+        with suppress(OSError):
+            await send({"type": "websocket.close", "code": life.close_code})
+
+
+async def tell(story: Story, life: Life, send: Send) -> None:
+    """Send the lines of a story as text messages."""
+    async with aclosing(story.lines(life)) as batches:
+        async for lines in batches:
+            for one in lines:
+                await send({"type": "websocket.send", "text": one.text.decode()})
 
 
 async def _dismiss(send: Send, error: str, code: int) -> None:

@@ -1,80 +1,37 @@
-"""Tells what happens to one order: its history, then its news, over server-sent events."""
+"""Streams events over server-sent events: of one order, of all, or of one just placed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import Coroutine
 from contextlib import aclosing
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import structlog
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from cambist.engine.engine import Engine
-from cambist.orders.journal import Told
-from cambist.orders.order import Order
-from cambist.server.answers import Answer, send_answer
+from cambist.server.answers import Answer, Header, send_answer
 from cambist.server.orders import find_order
-from cambist.server.queries import Want, read_want
+from cambist.server.passports import passport_of
+from cambist.server.queries import read_after, read_want
 from cambist.server.seats import Life, Seats
-from cambist.server.settings import ServerSettings
-from cambist.wire.messages import is_status_change, message
+from cambist.server.stories import AllOrders, Line, OneOrder, Story, Voice
 from cambist.wire.replies import write_events
 
-EVENT_STREAM: Final = "text/event-stream"
+EVENT_STREAM: Final = b"text/event-stream"
 CLOSE_BROKEN: Final = 1011
 BEAT: Final = b": beat\n\n"
-_HEADERS: Final = [
-    (b"content-type", EVENT_STREAM.encode()),
+_HEADERS: Final[tuple[Header, ...]] = (
+    (b"content-type", EVENT_STREAM),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
-]
+)
 log = structlog.get_logger(__name__)
 
 
-class Line(NamedTuple):
-    """One event, ready to send."""
-
-    seq: int
-    data: bytes
-
-
-class Story:
-    """An order's events from where a listener wants them, until nothing more can come."""
-
-    def __init__(self, engine: Engine, settings: ServerSettings, order: Order, want: Want) -> None:
-        self._engine = engine
-        self._settings = settings
-        self._order = order
-        self._want = want
-
-    async def lines(self, life: Life) -> AsyncGenerator[tuple[Line, ...], None]:
-        """Yield events in order; an empty tuple is a heartbeat, or a note nobody asked for.
-
-        Without notes the story ends with the order. With notes it goes on until the engine
-        has nothing more to tell, or for as long as the settings grant.
-        """
-        want, patience = self._want, self._settings.notes_after_end_ms
-        if self._order.is_closed:
-            life.end_after(patience)
-        news = self._engine.follow(self._order.id, want.after_seq, self._settings.beat_ms)
-        async with aclosing(cast("AsyncGenerator[tuple[Told, ...], None]", news)) as batches:
-            async for batch in batches:
-                yield tuple(
-                    Line(one.entry.seq, message(one))
-                    for one in batch
-                    if want.notes or is_status_change(one)
-                )
-                if not batch or not batch[-1].order.is_closed:
-                    continue
-                if not want.notes:
-                    return
-                life.end_after(patience)
-
-
 async def serve(
-    tell: Coroutine[Any, Any, None], watch: Coroutine[Any, Any, None], life: Life
+    tell: Coroutine[Any, Any, Any], watch: Coroutine[Any, Any, None], life: Life
 ) -> None:
     """Run a stream until it is told, ended, or nobody listens any more."""
     async with asyncio.TaskGroup() as tasks:
@@ -91,39 +48,39 @@ async def serve(
             watcher.cancel()
 
 
-class Events:
-    """Answers with an order's journal: as JSON, or as a stream if the client accepts one."""
-
-    def __init__(self, engine: Engine, settings: ServerSettings, seats: Seats) -> None:
-        self._engine = engine
-        self._settings = settings
-        self._seats = seats
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one GET."""
-        request = Request(scope)
-        order = await find_order(self._engine, request)
-        last_event_id = request.headers.get("last-event-id")
-        want = read_want(request.query_params, last_event_id, notes=True)
-        streams = EVENT_STREAM in request.headers.get("accept", "").lower()
-        if streams and request.method == "GET":
-            with self._seats.stream() as life:
-                story = Story(self._engine, self._settings, order, want)
-                await _stream(story, life, receive, send)
-            return
-        told = await self._engine.history(order.id, want.after_seq)
-        body = write_events(order.id, [message(one) for one in told])
-        await send_answer(send, Answer(200, body))
+def wants_stream(headers: list[Header]) -> bool:
+    """Whether a client accepts server-sent events."""
+    return any(name == b"accept" and EVENT_STREAM in value.lower() for name, value in headers)
 
 
-async def _stream(story: Story, life: Life, receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+class Opening(NamedTuple):
+    """How a stream begins: its status, its headers, and what is said before the first event."""
+
+    status: int = 200
+    headers: tuple[Header, ...] = ()
+    first: bytes | None = None
+
+
+_PLAIN: Final = Opening()
+
+
+async def stream(
+    story: Story, life: Life, line: tuple[Receive, Send], opening: Opening = _PLAIN
+) -> None:
+    """Stream a story as server-sent events."""
+    receive, send = line
+    headers = [*_HEADERS, *opening.headers]
+    await send({"type": "http.response.start", "status": opening.status, "headers": headers})
+
+    async def put(body: bytes) -> None:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def tell() -> None:
+        if opening.first is not None:
+            await put(b"data: %b\n\n" % opening.first)
         async with aclosing(story.lines(life)) as batches:
             async for lines in batches:
-                body = b"".join([b"id: %d\ndata: %b\n\n" % one for one in lines]) or BEAT
-                await send({"type": "http.response.body", "body": body, "more_body": True})
+                await put(b"".join([_frame(one) for one in lines]) or BEAT)
 
     async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -132,3 +89,50 @@ async def _stream(story: Story, life: Life, receive: Receive, send: Send) -> Non
 
     await serve(tell(), watch(), life)
     await send({"type": "http.response.body", "body": b""})
+
+
+def _frame(line: Line) -> bytes:
+    if line.mark is None:
+        return b"data: %b\n\n" % line.text
+    return b"id: %b\ndata: %b\n\n" % (line.mark.encode(), line.text)
+
+
+class Events:
+    """Answers with an order's journal: as JSON, or as a stream if the client accepts one."""
+
+    def __init__(self, voice: Voice, seats: Seats) -> None:
+        self._voice = voice
+        self._seats = seats
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one GET."""
+        request, voice = Request(scope), self._voice
+        order = await find_order(voice.engine, request)
+        want = read_want(request.query_params, request.headers.get("last-event-id"), notes=True)
+        if wants_stream(scope["headers"]) and request.method == "GET":
+            with self._seats.stream() as life:
+                await stream(OneOrder(voice, order, want), life, (receive, send))
+            return
+        told = await voice.engine.history(order.id, want.after_seq)
+        body = write_events(order.id, [voice.say(one) for one in told])
+        await send_answer(send, Answer(200, body))
+
+
+class AllEvents:
+    """Streams the events of all the caller's orders, from a cursor on or from now."""
+
+    def __init__(self, voice: Voice, seats: Seats) -> None:
+        self._voice = voice
+        self._seats = seats
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one GET."""
+        request = Request(scope)
+        after = read_after(request.query_params, request.headers.get("last-event-id"))
+        principal = passport_of(scope).principal
+        if request.method == "HEAD":
+            await send_answer(send, Answer(200, b"", EVENT_STREAM))
+            return
+        with self._seats.stream() as life:
+            story = AllOrders(self._voice, principal, after, notes=True)
+            await stream(story, life, (receive, send))

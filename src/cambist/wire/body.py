@@ -144,7 +144,12 @@ def read_order(body: bytes, bare_slippage: SlippageUnit = "percent") -> Parsed:
 
     Raises Refused with every fault found, at most FAULTS_MAX.
     """
-    draft = _Draft(read_object(body))
+    return read_fields(read_object(body), bare_slippage)
+
+
+def read_fields(fields: Fields, bare_slippage: SlippageUnit = "percent") -> Parsed:
+    """Read an order that is a JSON object already. Raises Refused as `read_order` does."""
+    draft = _Draft(fields)
     pair = _read_pair(draft)
     size = _read_size(draft, pair)
     tolerance = _read_slippage(draft, bare_slippage)

@@ -13,7 +13,9 @@ import msgspec
 from cambist.orders.event import RetryScheduled
 from cambist.orders.journal import Told
 from cambist.orders.lifecycle import START, TABLE
-from cambist.wire.figures import Number, Standing, realised_slippage, standing
+from cambist.orders.order import Order, Status
+from cambist.values.moment import Moment
+from cambist.wire.figures import Amount, Number, Standing, realised_slippage, standing
 from cambist.wire.moments import write_moment
 
 MOVES: Final = frozenset((START, *(kind for moves in TABLE.values() for kind in moves)))
@@ -34,24 +36,88 @@ class Message(Standing, frozen=True, kw_only=True, rename="camel", omit_defaults
     next_attempt_at: str | None = None
 
 
+class Data(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What some clients look for one level deeper."""
+
+    selected_dex: str | None = None
+    raydium_price: Number | None = None
+    meteora_price: Number | None = None
+    tx_hash: str | None = None
+    executed_price: Number | None = None
+    amount_out: Amount | None = None
+    error: str | None = None
+    message: str | None = None
+
+
+class NestedMessage(Message, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A message whose figures stand in `data` too."""
+
+    data: Data
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What a stream says of itself: no line of any journal, so it has no `seq`.
+
+    `event` is `subscribed` at the beginning of some streams, and `lagged` where a reader was too
+    slow: then what it missed follows, read from the journal.
+    """
+
+    success: bool
+    message: str
+    event: str
+    order_id: str | None = None
+    status: Status | None = None
+    timestamp: str
+
+
+LAGGED: Final = "You read too slowly for a while; what you missed follows now."
+
+
+def subscribed(order: Order, at: Moment) -> bytes:
+    """Write the notice that an order's stream begins."""
+    return _encode(
+        Notice(
+            success=True,
+            message=f"Subscribed to order {order.id}",
+            event="subscribed",
+            order_id=order.id,
+            status=order.status,
+            timestamp=write_moment(at),
+        )
+    )
+
+
+def lagged(order: Order | None, at: Moment) -> bytes:
+    """Write the notice that the reader was too slow; a stream of all orders names none."""
+    return _encode(
+        Notice(
+            success=True,
+            message=LAGGED,
+            event="lagged",
+            order_id=None if order is None else order.id,
+            status=None if order is None else order.status,
+            timestamp=write_moment(at),
+        )
+    )
+
+
 def is_status_change(told: Told) -> bool:
     """Whether the line moves the order's status, or begins another try of it."""
     return told.entry.kind in MOVES
 
 
-def message(told: Told) -> bytes:
-    """Return the message of a journal line, as JSON."""
+def message(told: Told, *, nested: bool = False) -> bytes:
+    """Return the message of a journal line, as JSON; `nested` adds `data`."""
     order, entry = told.order, told.entry
     known = standing(order)
     if order.fill is not None and order.route is not None:
         known["slippage"] = realised_slippage(order.route, order.fill)
     if isinstance(told.fact, RetryScheduled):
         known["next_attempt_at"] = write_moment(told.fact.wake_at)
-    return _encode(
-        Message(
-            **known,
-            seq=entry.seq,
-            event=order.status if entry.kind in MOVES else entry.kind,
-            timestamp=write_moment(entry.at),
-        )
-    )
+    known["seq"] = entry.seq
+    known["event"] = order.status if entry.kind in MOVES else entry.kind
+    known["timestamp"] = write_moment(entry.at)
+    if not nested:
+        return _encode(Message(**known))
+    data = {name: known[name] for name in Data.__struct_fields__ if name in known}
+    return _encode(NestedMessage(**known, data=Data(**data, message=known.get("reason"))))

@@ -37,6 +37,18 @@ class Problem(msgspec.Struct, frozen=True, rename="camel"):
     field: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class Failure(msgspec.Struct, frozen=True, rename="camel"):
+    """A message on a socket that was no order: what clients of streams read as its end."""
+
+    error: str
+    code: str
+    errors: tuple[Detail, ...]
+    status: str = "failed"
+    event: str = "failed"
+    success: bool = False
+    field: str | msgspec.UnsetType = msgspec.UNSET
+
+
 def lead(faults: tuple[Fault, ...]) -> Fault:
     """Return the fault that gives the answer its status: what is malformed comes first."""
     return min(faults, key=lambda one: one.status)
@@ -52,8 +64,21 @@ def write_problem(faults: tuple[Fault, ...]) -> bytes:
         status=first.status,
         detail=first.message,
         code=first.code,
-        errors=tuple(Detail(one.code, one.message, one.field) for one in ordered),
+        errors=_details(ordered),
         error=first.message,
         field=first.field if first.field is not None else msgspec.UNSET,
     )
     return msgspec.json.encode(problem)
+
+
+def write_failure(faults: tuple[Fault, ...]) -> bytes:
+    """Return what a socket says to a message that is no order it takes."""
+    ordered = sorted(faults, key=lambda one: one.status)
+    first = ordered[0]
+    where = first.field if first.field is not None else msgspec.UNSET
+    failure = Failure(first.message, first.code, _details(ordered), field=where)
+    return msgspec.json.encode(failure)
+
+
+def _details(faults: list[Fault]) -> tuple[Detail, ...]:
+    return tuple(Detail(one.code, one.message, one.field) for one in faults)

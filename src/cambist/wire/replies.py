@@ -18,7 +18,7 @@ from cambist.wire.numbers import number
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class Acceptance(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """The answer to an order that was taken. A repeat under the same key gets the same bytes."""
 
     success: bool
@@ -34,12 +34,12 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     warnings: tuple[str, ...]
 
 
-def receipt_writer(venues: Sequence[str], warnings: tuple[str, ...]) -> Callable[[Order], bytes]:
+def acceptance_writer(venues: Sequence[str], warnings: tuple[str, ...]) -> Callable[[Order], bytes]:
     """Return what writes the answer for an order, once it has its id and instant."""
 
     def write(order: Order) -> bytes:
         return _encode(
-            Receipt(
+            Acceptance(
                 success=True,
                 order_id=order.id,
                 client_order_id=order.intent.client_order_id,

@@ -1,0 +1,66 @@
+"""Reads several orders from one body, and writes what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from cambist.faults import Code, Refused, fault
+from cambist.wire.text import Fields, read_object, shown
+
+BATCH_ORDERS_MAX: Final = 100
+_FIELD: Final = "orders"
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def read_batch(body: bytes) -> list[Fields | None]:
+    """Return the orders of `{"orders": [...]}`, and None for one that is no object.
+
+    Raises Refused when the body itself cannot be read.
+    """
+    fields = read_object(body)
+    faults = list(fields.faults)
+    faults += [
+        fault(Code.UNKNOWN_FIELD, f"A batch has no field {shown(name)}.", shown(name))
+        for name in fields
+        if name != _FIELD
+    ]
+    orders = fields.get(_FIELD)
+    if _FIELD not in fields:
+        faults.append(fault(Code.MISSING_FIELD, "orders is missing.", _FIELD))
+    elif not isinstance(orders, list):
+        faults.append(fault(Code.WRONG_TYPE, "orders is a list of orders.", _FIELD))
+    elif not 1 <= len(orders) <= BATCH_ORDERS_MAX:
+        message = f"A batch holds 1 to {BATCH_ORDERS_MAX} orders, not {len(orders)}."
+        faults.append(fault(Code.INVALID_VALUE, message, _FIELD))
+    if faults or not isinstance(orders, list):
+        raise Refused(*faults)
+    return [one if isinstance(one, Fields) else None for one in orders]
+
+
+class Result(NamedTuple):
+    """What became of one order: the status and body it would have been answered with alone."""
+
+    status: int
+    body: bytes
+
+
+class ResultView(msgspec.Struct, frozen=True):
+    """One answer of a batch."""
+
+    status: int
+    body: msgspec.Raw
+
+
+class BatchReply(msgspec.Struct, frozen=True):
+    """The answers of a batch, in the order of its orders."""
+
+    results: tuple[ResultView, ...]
+
+
+def write_batch(results: Sequence[Result]) -> bytes:
+    """Write the answers of a batch."""
+    views = tuple(ResultView(one.status, msgspec.Raw(one.body)) for one in results)
+    return _encode(BatchReply(views))

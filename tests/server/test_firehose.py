@@ -1,0 +1,141 @@
+"""Hold the stream of all orders to its promise: once, in order, resumed by cursor."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from cambist.engine import feed
+from cambist.signals import memory
+from tests.server.house import ORDER, WAIT_S, Rooms, on_a_port, until_closed
+
+SSE = {"accept": "text/event-stream"}
+ORDERS = 12
+
+
+class Frame(dict[str, Any]):
+    """One event, and the id it came with."""
+
+    cursor: str | None = None
+
+
+async def frames(answer: httpx.Response) -> AsyncIterator[Frame]:
+    cursor = None
+    async for line in answer.aiter_lines():
+        if line.startswith("id: "):
+            cursor = line.removeprefix("id: ")
+        elif line.startswith("data: "):
+            frame = Frame(json.loads(line.removeprefix("data: ")))
+            frame.cursor, cursor = cursor, None
+            yield frame
+
+
+@asynccontextmanager
+async def following(rooms: Rooms, cursor: str | None = None) -> AsyncIterator[AsyncIterator[Frame]]:
+    headers = SSE if cursor is None else {**SSE, "last-event-id": cursor}
+    async with rooms.client.stream("GET", "/api/events", headers=headers) as answer:
+        assert answer.status_code == 200
+        yield frames(answer)
+
+
+async def place_all(rooms: Rooms, number: int = ORDERS) -> list[str]:
+    answers = await asyncio.gather(
+        *(rooms.client.post("/api/orders", json=ORDER) for _ in range(number))
+    )
+    return [one.json()["orderId"] for one in answers]
+
+
+async def journals(rooms: Rooms, ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+    for one in ids:
+        await until_closed(rooms.client, one)
+    told = [await rooms.client.get(f"/api/orders/{one}/events") for one in ids]
+    return {one: answer.json()["events"] for one, answer in zip(ids, told, strict=True)}
+
+
+def by_order(told: list[Frame]) -> dict[str, list[Frame]]:
+    found: dict[str, list[Frame]] = {}
+    for one in told:
+        found.setdefault(one["orderId"], []).append(one)
+    return found
+
+
+async def hear(lines: AsyncIterator[Frame], count: int) -> list[Frame]:
+    return [await anext(lines) for _ in range(count)]
+
+
+async def test_every_event_of_every_order_is_told_once(tmp_path: Path) -> None:
+    async with on_a_port(tmp_path) as (rooms, _), asyncio.timeout(WAIT_S):
+        async with following(rooms) as lines:
+            ids = await place_all(rooms)
+            wanted = await journals(rooms, ids)
+            told = await hear(lines, sum(len(one) for one in wanted.values()))
+        assert by_order(told) == wanted
+
+
+async def test_a_cut_stream_goes_on_after_its_cursor(tmp_path: Path) -> None:
+    async with on_a_port(tmp_path) as (rooms, _), asyncio.timeout(WAIT_S):
+        async with following(rooms) as lines:
+            ids = await place_all(rooms)
+            wanted = await journals(rooms, ids)
+            whole = await hear(lines, sum(len(one) for one in wanted.values()))
+        for place in range(0, len(whole) - 1, 7):
+            async with following(rooms, whole[place].cursor) as lines:
+                assert await hear(lines, len(whole) - place - 1) == whole[place + 1 :]
+
+
+async def test_a_reader_that_lags_is_told_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "SUBSCRIPTION_FACTS_MAX", 2)
+    monkeypatch.setattr(feed, "FEED_PAGE", 5)
+    async with on_a_port(tmp_path) as (rooms, _), asyncio.timeout(WAIT_S):
+        async with following(rooms) as lines:
+            ids = await place_all(rooms)
+            wanted = await journals(rooms, ids)
+            told: list[Frame] = []
+            lags = 0
+            while len(told) < sum(len(one) for one in wanted.values()):
+                frame = await anext(lines)
+                if frame["event"] == "lagged":
+                    assert frame.cursor is None
+                    lags += 1
+                else:
+                    told.append(frame)
+        assert lags
+        assert by_order(told) == wanted
+
+
+async def test_a_socket_without_an_order_hears_all_orders(tmp_path: Path) -> None:
+    async with (
+        asyncio.timeout(WAIT_S),
+        on_a_port(tmp_path) as (rooms, port),
+        connect(f"ws://127.0.0.1:{port}/ws") as moves,
+        connect(f"ws://127.0.0.1:{port}/ws?notes=1") as notes,
+    ):
+        ids = await place_all(rooms)
+        wanted = await journals(rooms, ids)
+        statuses = {
+            one: [e for e in told if e["event"] == e["status"]] for one, told in wanted.items()
+        }
+        for socket, expected in (moves, statuses), (notes, wanted):
+            count = sum(len(one) for one in expected.values())
+            told = [Frame(json.loads(await socket.recv())) for _ in range(count)]
+            assert by_order(told) == expected
+
+
+@pytest.mark.parametrize("query", ["cursor=7", "cursor=", "cursor=c", "fromSeq=3", "cursor=czz"])
+async def test_a_cursor_of_nobodys_is_refused(tmp_path: Path, query: str) -> None:
+    async with on_a_port(tmp_path) as (rooms, port):
+        answer = await rooms.client.get(f"/api/events?{query}", headers=SSE)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_query")
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(f"ws://127.0.0.1:{port}/ws?{query}"):
+                pass
+        assert refused.value.response.status_code == 400
