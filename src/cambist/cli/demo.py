@@ -51,7 +51,7 @@ def demo(
 async def _demo(settings: Settings) -> None:
     async with (
         house.open_engine(settings) as engine,
-        house.serving(engine, settings).listening() as port,
+        house.serving(engine, settings) as (port, _),
         connect(f"http://127.0.0.1:{port}") as client,
     ):
         console.print(f"The engine listens on port {port}; five orders go in at once.\n")

@@ -27,6 +27,7 @@ ENDPOINTS: Final = (
     "DELETE /api/orders/{orderId}",
     "POST /api/orders/{orderId}/cancel",
     "GET /api/events",
+    "POST /api/stream-tickets",
     "WebSocket /api/orders/execute",
     "WebSocket /api/orders/execute?orderId=",
     "WebSocket /ws",

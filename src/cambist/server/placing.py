@@ -10,7 +10,7 @@ from cambist.engine.engine import Engine
 from cambist.engine.intake import Taken, Wish
 from cambist.faults import Code, Fault, Refused, fault
 from cambist.server.answers import Answer, Header, read_body, send_answer
-from cambist.server.passports import Passport, passport_of
+from cambist.server.passports import Passport, charge, passport_of
 from cambist.server.queries import Want
 from cambist.server.seats import Seats
 from cambist.server.settings import ServerSettings
@@ -41,7 +41,7 @@ class PlaceOrder:
         key = dict(scope["headers"]).get(b"idempotency-key")
         passport = passport_of(scope)
         if wants_stream(scope["headers"]):
-            with self._seats.stream() as life:
+            with self._seats.stream(passport) as life:
                 taken = await self._taker.take(body, key, passport)
                 order = await self._voice.engine.get(taken.order_id, passport.principal)
                 if order is None:
@@ -76,7 +76,9 @@ class PlaceBatch:
             message = "Orders of a batch have a clientOrderId each, and no key together."
             raise Refused(fault(Code.INVALID_KEY, message, "Idempotency-Key"))
         passport = passport_of(scope)
-        asked = [self._wish(one, passport) for one in read_batch(body)]
+        batch = read_batch(body)
+        await charge(passport, len(batch))
+        asked = [self._wish(one, passport) for one in batch]
         wishes = [one for one in asked if isinstance(one, Wish)]
         answers = iter(await self._engine.submit_all(wishes) if wishes else ())
         results = [_result(next(answers) if isinstance(one, Wish) else one) for one in asked]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -28,21 +28,30 @@ from cambist.server.sockets import AllOrdersSocket, OrderSocket
 from cambist.server.stories import Voice
 from cambist.server.streams import AllEvents, Events
 from cambist.server.taking import OrderTaker
+from cambist.server.tickets import Tickets
 
 PUBLIC: Final = None
 READ, TRADE, CANCEL, ADMIN = Scope.READ, Scope.TRADE, Scope.CANCEL, Scope.ADMIN
+
+
+class Entrance(NamedTuple):
+    """Who lets callers in, and the tickets that let them in again."""
+
+    doorman: Doorman
+    tickets: Tickets
 
 
 class Routes:
     """The paths of one engine's server."""
 
     def __init__(
-        self, engine: Engine, settings: ServerSettings, seats: Seats, doorman: Doorman
+        self, engine: Engine, settings: ServerSettings, seats: Seats, entrance: Entrance
     ) -> None:
         self._engine = engine
         self._settings = settings
         self._seats = seats
-        self._doorman = doorman
+        self._doorman = entrance.doorman
+        self._tickets = entrance.tickets
         self._voice = Voice(engine, settings)
         self._taker = OrderTaker(engine, settings)
 
@@ -74,6 +83,7 @@ class Routes:
             self._at(f"{one}/events", GET=events),
             self._at(f"{one}/receipt", GET=Door(READ, plain(orders.receipt))),
             self._at(f"{one}/cancel", POST=cancel),
+            self._at("/api/stream-tickets", POST=Door(READ, plain(self._tickets.issue))),
             self._at("/api/events", GET=Door(READ, AllEvents(self._voice, self._seats))),
         ]
 

@@ -10,6 +10,7 @@ from cambist.wire.intents import Limits
 from cambist.wire.slippage import SlippageUnit
 
 BATCH_PATH: Final = b"/api/orders/batch"
+STRANGERS_PER_MINUTE: Final = 600
 LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -40,6 +41,26 @@ class EdgeLimits(msgspec.Struct, frozen=True):
         return self.batch_bytes_max if path == BATCH_PATH else self.body_bytes_max
 
 
+class Rates(msgspec.Struct, frozen=True):
+    """How often callers may do something; 0 is no limit.
+
+    Strangers are calls without a key, counted by address: while there are no keys only if
+    `address_requests_per_minute` is set, and once there are always.
+    """
+
+    key_orders_per_minute: int = 100
+    key_requests_per_minute: int = 6_000
+    key_streams_per_minute: int = 600
+    address_requests_per_minute: int | None = None
+    auth_failures_per_minute: int = 10
+
+    @property
+    def strangers_per_minute(self) -> int:
+        """How often an address may call without a key where there are keys."""
+        own = self.address_requests_per_minute
+        return STRANGERS_PER_MINUTE if own is None else own
+
+
 class ServerSettings(msgspec.Struct, frozen=True):
     """The server's settings. `allowed_hosts` and `allowed_origins` add to loopback's own.
 
@@ -52,8 +73,12 @@ class ServerSettings(msgspec.Struct, frozen=True):
     bare_slippage: SlippageUnit = "percent"
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    rates: Rates = Rates()
     requests_max: int = 256
     streams_max: int = 12_000
+    key_streams_max: int = 20
+    recheck_ms: int = 10_000
     beat_ms: int = 15_000
     notes_after_end_ms: int = 30_000
     frames_in_max: int = 10

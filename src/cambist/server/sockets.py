@@ -46,7 +46,7 @@ class OrderSocket:
         if "fromSeq" not in params:
             want = self._manner._replace(notes=want.notes)
         order = await self._find(params.get("orderId"), scope)
-        with self._seats.socket() as life:
+        with self._seats.socket(passport_of(scope)) as life:
             await accept(scope, (receive, send))
             if "orderId" not in params:
                 await _dismiss(send, NO_ORDER_ID, CLOSE_POLICY)
@@ -76,7 +76,7 @@ class AllOrdersSocket:
         params = QueryParams(scope["query_string"])
         after, notes = read_after(params, None), wants_notes(params)
         story = AllOrders(self._voice, passport_of(scope).principal, after, notes=notes)
-        with self._seats.socket() as life:
+        with self._seats.socket(passport_of(scope)) as life:
             await accept(scope, (receive, send))
             await listen(story, life, FrameLimit.of(self._voice), (receive, send))
 

@@ -110,7 +110,7 @@ class Events:
         order = await find_order(voice.engine, request)
         want = read_want(request.query_params, request.headers.get("last-event-id"), notes=True)
         if wants_stream(scope["headers"]) and request.method == "GET":
-            with self._seats.stream() as life:
+            with self._seats.stream(passport_of(scope)) as life:
                 await stream(OneOrder(voice, order, want), life, (receive, send))
             return
         told = await voice.engine.history(order.id, want.after_seq)
@@ -133,6 +133,6 @@ class AllEvents:
         if request.method == "HEAD":
             await send_answer(send, Answer(200, b"", EVENT_STREAM))
             return
-        with self._seats.stream() as life:
+        with self._seats.stream(passport_of(scope)) as life:
             story = AllOrders(self._voice, principal, after, notes=True)
             await stream(story, life, (receive, send))

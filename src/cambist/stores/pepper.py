@@ -8,9 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import structlog
+
+from cambist.ports.failures import PortDown
 from cambist.values.api_key import PEPPER_BYTES
 
 FILE: Final = "pepper"
+log = structlog.get_logger("cambist.store")
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _OWNER_ONLY: Final = stat.S_IRUSR | stat.S_IWUSR
 
@@ -43,6 +47,24 @@ def read_pepper(home: Path) -> bytes:
         msg = f"{path} is not what cambist wrote there: put its copy back"
         raise UnfitPepper(msg)
     return pepper
+
+
+class Pepper:
+    """The pepper of a home, read when it is first asked for: a home has none before a key."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._held: bytes | None = None
+
+    def __call__(self) -> bytes:
+        """Return the pepper. Raises PortDown when there is none to be used."""
+        if self._held is None:
+            try:
+                self._held = read_pepper(self._home)
+            except (UnfitPepper, OSError) as error:
+                log.critical("pepper_unfit", error=str(error))
+                raise PortDown(str(error)) from error
+        return self._held
 
 
 def make_pepper(home: Path, draw: Callable[[int], bytes]) -> bytes:
