@@ -10,14 +10,15 @@ PY     := $(V)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 WHEELS := install --require-hashes --only-binary :all:
 UV     ?= uv
+NEWMAN ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cambist/newman
 LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
           --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fix bench storm model docs lock clean
+.PHONY: help run demo test check fix ui postman newman bench bench-stream proofs storm model docs lock clean
 
 help: ## show these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 9
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 run: $(V)/.run ## start the engine: paper mode, port 3000 (PORT=3001 for another)
 	@exec $(V)/bin/cambist serve
@@ -39,8 +40,22 @@ fix: $(V)/.test ## repair what ruff can repair
 	@$(V)/bin/ruff check --fix
 	@$(V)/bin/ruff format
 
+ui: $(V)/.ui ## look at the pages in a real browser (needs chromium)
+	@$(PY) -m pytest -q tests/ui
+
+postman: $(V)/.test $(NEWMAN)/.installed ## run the Postman collection (needs node)
+	@$(PY) -m pytest -q tests/postman
+
+newman: $(NEWMAN)/.installed ## install what runs the collection, apart from the project
+
 bench: $(V)/.run ## measure
 	@$(PY) -m bench
+
+bench-stream: $(V)/.run ## measure streams: fan-out, idle sockets, slow readers
+	@$(PY) -m bench.streams
+
+proofs: $(V)/.test ## what is too long for `make test`: stream storms, slowloris, 10,000 sockets
+	@$(PY) -m pytest -q -m proofs
 
 storm: $(V)/.test ## real processes under load and kills (ROUNDS=, MINUTES=)
 	@$(PY) -m tests.acceptance.storm $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES))
@@ -50,11 +65,13 @@ model: $(V)/.run ## walk every interleaving of the attempt protocol
 
 docs: $(V)/.test ## print the pages that come from the code
 	@$(PY) -m scripts.print_docs
+	@$(PY) -m scripts.make_postman
 
 lock: ## resolve the dependencies anew (needs uv)
 	@mkdir -p requirements
-	$(LOCK) pyproject.toml --group build -o requirements/run.txt
+	$(LOCK) pyproject.toml --extra docs --group build -o requirements/run.txt
 	$(LOCK) -c requirements/run.txt --group dev -o requirements/test.txt
+	$(LOCK) -c requirements/run.txt -c requirements/test.txt --group ui -o requirements/ui.txt
 
 clean: ## remove .venv and caches; orders in .cambist stay
 	rm -rf $(V) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
@@ -74,4 +91,17 @@ $(V)/.run: requirements/run.txt pyproject.toml Makefile
 $(V)/.test: $(V)/.run requirements/test.txt
 	@echo 'Installing the locked test wheels into $(V) ...'
 	@$(PIP) $(WHEELS) -r requirements/test.txt
+	@touch $@
+
+$(V)/.ui: $(V)/.test requirements/ui.txt
+	@echo 'Installing the locked browser driver into $(V) ...'
+	@$(PIP) $(WHEELS) -r requirements/ui.txt
+	@touch $@
+
+# Some 60 MB of node: kept in the user's cache, where every clone finds it.
+$(NEWMAN)/.installed: postman/package.json postman/package-lock.json
+	@command -v npm >/dev/null || { echo 'The collection is run by newman, which needs node and npm.' >&2; exit 1; }
+	@mkdir -p $(NEWMAN)
+	@cp postman/package.json postman/package-lock.json postman/.npmrc $(NEWMAN)
+	@npm --prefix $(NEWMAN) ci --silent --ignore-scripts
 	@touch $@

@@ -200,7 +200,8 @@ def settings() -> str:
         ),
         [
             "A name without `CAMBIST_` is read where ours is not set; when both are set and",
-            "differ, the engine says so and takes ours. `CAMBIST_URL` is for the client commands.",
+            "differ, the engine says so and takes ours. `CAMBIST_URL` and `CAMBIST_API_KEY` are",
+            "for the client commands, which take a key from nowhere else.",
         ],
         [
             ", ".join(f"`{name}`" for name in NOT_YET) + " stop the start: this version keeps",

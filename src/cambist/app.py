@@ -35,6 +35,7 @@ from cambist.server.settings import EdgeLimits, Rates, ServerSettings
 from cambist.signals.buckets import MemoryBuckets
 from cambist.signals.memory import MemoryBus, MemoryWakeups
 from cambist.stores.pepper import Pepper, read_pepper
+from cambist.stores.sqlite import checkup
 from cambist.stores.sqlite.keys import SqliteKeys
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.amount import Bps
@@ -56,6 +57,10 @@ _UNSAFE: Final = (
 SWITCH_INTERVAL_S: Final = 0.002
 """How long the interpreter lets one thread run: the writer's word must not wait for the loop."""
 MEASURE_EVERY_MS: Final = 500
+_PID_DIGITS_MAX: Final = 20
+
+StoreSick = checkup.Sick
+sqlite_version = checkup.sqlite_version
 
 
 class HomeInUse(RuntimeError):
@@ -81,7 +86,41 @@ def held(home: Path, name: str = LOCK_FILE) -> Iterator[None]:
         except OSError:
             msg = f"{home} is in use by another cambist; stop it, or set CAMBIST_HOME"
             raise HomeInUse(msg) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
         yield
+
+
+class Holder(NamedTuple):
+    """Whether somebody works in a home, and the process, where it says so."""
+
+    is_held: bool
+    pid: int | None = None
+
+
+def holder(home: Path) -> Holder:
+    """Tell who holds the lock on a home, without keeping anyone from it for long."""
+    try:
+        with (home / LOCK_FILE).open("r") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                told = lock.read(_PID_DIGITS_MAX).strip()
+                return Holder(is_held=True, pid=int(told) if told.isdecimal() else None)
+    except OSError:
+        return Holder(is_held=False)
+    return Holder(is_held=False)
+
+
+def look_at_store(home: Path) -> checkup.Checkup:
+    """Read what the store of a home is. Raises StoreSick."""
+    return checkup.look(home / STORE_FILE, SystemClock().elapsed)
+
+
+def time_a_write(home: Path) -> int:
+    """Return what a durable commit beside the store takes, in microseconds. Raises StoreSick."""
+    return checkup.write_us(home, SystemClock().elapsed)
 
 
 @asynccontextmanager

@@ -14,8 +14,8 @@ from msgspec import Meta
 
 PREFIX: Final = "CAMBIST_"
 FILE: Final = "cambist.toml"
-NOT_SETTINGS: Final = ("CAMBIST_CONFIG", "CAMBIST_URL")
-"""Names of ours that no engine is set with: where the file is, and where clients look for one."""
+NOT_SETTINGS: Final = ("CAMBIST_CONFIG", "CAMBIST_URL", "CAMBIST_API_KEY")
+"""Names of ours that no engine is set with: where the file is, and what clients go by."""
 NOT_YET: Final = ("DATABASE_URL", "REDIS_URL", "POSTGRES_HOST", "REDIS_HOST")
 LISTS: Final = ("allowed_hosts", "allowed_origins", "trusted_proxies")
 _ADDRESSED: Final = "Not counted on a loopback without keys unless set; else"

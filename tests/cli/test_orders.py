@@ -38,7 +38,7 @@ def test_one_key_is_one_order(cambist: Cambist) -> None:
 def test_a_refused_order_exits_2_and_names_the_field(cambist: Cambist) -> None:
     for words, field in (
         (("1", "SOL", "SOL"), "tokenOut: "),
-        (("nine", "SOL", "USDC"), "amount: "),
+        (("nine", "SOL", "USDC"), "amountIn: "),
         (("buy", "0", "AAPL"), "quantity: "),
         (("1", "SOL", "USDC", "--wallet", "me"), "walletAddress: "),
     ):

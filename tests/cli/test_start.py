@@ -112,6 +112,7 @@ def test_the_help_lists_every_setting(cambist: Cambist) -> None:
         "paper-chain",
         "demo",
         "order",
+        "quote",
         "show",
         "list",
         "watch",
@@ -119,6 +120,7 @@ def test_the_help_lists_every_setting(cambist: Cambist) -> None:
         "balances",
         "verify",
         "keys",
+        "doctor",
     ],
 )
 def test_every_command_says_what_it_is_for(cambist: Cambist, command: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -43,7 +44,22 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     thread.join(30)
 
 
-schema = schemathesis.openapi.from_dict(json.loads(document()))
+ENDLESS = {"text/event-stream"}
+
+
+def answered() -> dict[str, Any]:
+    """Return the document without its sockets, and without the stream that never ends."""
+    told = json.loads(document())
+    for methods in told["paths"].values():
+        get = methods.get("get", {})
+        is_endless = get.get("responses", {}).get("200", {}).get("content", {}).keys() == ENDLESS
+        if "x-websocket" in get or is_endless:
+            del methods["get"]
+    told["paths"] = {path: methods for path, methods in told["paths"].items() if methods}
+    return told
+
+
+schema = schemathesis.openapi.from_dict(answered())
 
 
 @schema.parametrize()

@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from contextlib import aclosing
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-import httpx
 import typer
+from msgspec.structs import replace
 
 from cambist import app as house
-from cambist.cli.http import call, connect, events
 from cambist.cli.live import Board, Life, outcome
-from cambist.cli.orders import console, seconds_between
+from cambist.cli.orders import console
+from cambist.cli.reach import explained
 from cambist.cli.serve import run, settle
+from cambist.client import Client, Draft, buy, swap
 from cambist.config import Settings
 
-ORDERS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
-    ("sell 10 SOL for USDC", {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 10}),
-    ("buy 5 AAPL", {"symbol": "AAPL", "side": "buy", "quantity": 5}),
-    ("sell 250 RAY for USDC", {"tokenIn": "RAY", "tokenOut": "USDC", "amountIn": "250"}),
-    ("sell 1000 USDC for JUP", {"tokenIn": "USDC", "tokenOut": "JUP", "amountIn": 1000}),
-    ("sell 900000 BONK for SOL", {"tokenIn": "BONK", "tokenOut": "SOL", "amountIn": "900000"}),
+ORDERS: Final[tuple[tuple[str, Draft], ...]] = (
+    ("sell 10 SOL for USDC", swap("SOL", "USDC", amount_in=10)),
+    ("buy 5 AAPL", buy("AAPL", 5)),
+    ("sell 250 RAY for USDC", swap("RAY", "USDC", amount_in=250)),
+    ("sell 1000 USDC for JUP", swap("USDC", "JUP", amount_in=1000)),
+    ("sell 900000 BONK for SOL", swap("BONK", "SOL", amount_in=900000)),
 )
 
 
@@ -52,35 +53,31 @@ async def _demo(settings: Settings) -> None:
     async with (
         house.open_engine(settings) as engine,
         house.serving(engine, settings) as (port, _),
-        connect(f"http://127.0.0.1:{port}") as client,
+        # The key in the environment is for another engine than this one.
+        Client(f"http://127.0.0.1:{port}") as cambist,
+        explained(),
     ):
         console.print(f"The engine listens on port {port}; five orders go in at once.\n")
-        lives = await _trade(client)
-    took = {one.order_id: seconds_between(one.first_at, one.closed_at) for one in lives}
+        lives = await _trade(cambist)
     console.print()
-    outcome(console, lives, took)
+    outcome(console, lives)
 
 
-async def _trade(client: httpx.AsyncClient) -> list[Life]:
+async def _trade(cambist: Client) -> list[Life]:
     with Board(console) as board:
         async with asyncio.TaskGroup() as trading:
             tasks = [
-                trading.create_task(_live(client, board, number, title, body))
-                for number, (title, body) in enumerate(ORDERS)
+                trading.create_task(_live(cambist, board, number)) for number in range(len(ORDERS))
             ]
     return [task.result() for task in tasks]
 
 
-async def _live(
-    client: httpx.AsyncClient, board: Board, number: int, title: str, body: dict[str, Any]
-) -> Life:
-    keyed = {**body, "clientOrderId": f"demo-{number + 1}"}
-    taken = await call(client, "POST", "/api/orders/execute", json=keyed)
-    life = Life(taken["orderId"], title)
+async def _live(cambist: Client, board: Board, number: int) -> Life:
+    title, draft = ORDERS[number]
+    placed = await cambist.place(replace(draft, client_order_id=f"demo-{number + 1}"))
+    life = Life(placed.order_id, title)
     board.add(life)
-    async with aclosing(events(client, life.order_id)) as messages:
-        async for message in messages:
-            board.hear(life.order_id, message)
-            if life.is_closed:
-                break
+    async with aclosing(cambist.follow(life.order_id)) as events:
+        async for event in events:
+            board.hear(event)
     return life

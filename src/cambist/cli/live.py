@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
+
+from cambist.client import Event
 
 REFRESH_PER_SECOND: Final = 8
 COLOURS: Final = {
@@ -22,12 +26,9 @@ COLOURS: Final = {
     "cancelled": "magenta",
     "expired": "magenta",
 }
-CLOSED: Final = frozenset(("confirmed", "failed", "cancelled", "expired"))
 _ID_SHOWN: Final = 8
 _DIGITS_SHOWN: Final = 8
 WIDTH_WITHOUT_SCREEN: Final = 140
-
-Message = dict[str, Any]
 
 
 class Life:
@@ -37,24 +38,25 @@ class Life:
         self.order_id = order_id
         self.title = title
         self.path: list[str] = []
-        self.newest: Message = {}
-        self.first_at: str = ""
-        self.closed_at: str = ""
+        self.newest: Event | None = None
+        self.first_at: datetime | None = None
+        self.closed_at: datetime | None = None
 
-    def hear(self, message: Message) -> None:
-        """Take in one message."""
-        status = str(message["status"])
-        self.first_at = self.first_at or str(message["timestamp"])
-        if message.get("event") == status:
-            self.path.append(status)
-            if status in CLOSED:
-                self.closed_at = str(message["timestamp"])
-        self.newest = message
+    def hear(self, event: Event) -> None:
+        """Take in one event."""
+        self.first_at = self.first_at or event.timestamp
+        if event.is_move:
+            self.path.append(event.status)
+            if event.is_closed:
+                self.closed_at = event.timestamp
+        self.newest = event
 
     @property
-    def is_closed(self) -> bool:
-        """Whether the order has ended."""
-        return bool(self.closed_at)
+    def took(self) -> str:
+        """The time from the first event to the last, as text."""
+        if self.first_at is None or self.closed_at is None:
+            return "-"
+        return f"{(self.closed_at - self.first_at).total_seconds():.2f} s"
 
 
 class Board:
@@ -83,13 +85,11 @@ class Board:
         """Show one more order."""
         self._lives[life.order_id] = life
 
-    def hear(self, order_id: str, message: Message) -> None:
-        """Take in one message of an order."""
-        life = self._lives[order_id]
-        life.hear(message)
+    def hear(self, event: Event) -> None:
+        """Take in one event of an order."""
+        self._lives[event.order_id].hear(event)
         if not self._console.is_terminal:
-            told = f"{message['timestamp']}  {_short(order_id)}  {message['event']:<16}"
-            self._console.print(f"{told} {remark(message)}".rstrip(), markup=False, soft_wrap=True)
+            self._console.print(line_of(event), markup=False, soft_wrap=True)
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -105,6 +105,22 @@ def _short(order_id: str) -> str:
     return order_id[-_ID_SHOWN:]
 
 
+def line_of(event: Event) -> str:
+    """Write an event as a line."""
+    told = f"{instant(event.timestamp)}  {_short(event.order_id)}  {event.event:<16}"
+    return f"{told} {remark(event)}".rstrip()
+
+
+def instant(at: datetime) -> str:
+    """Write an instant as the wire does."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def plain(amount: Decimal | None, unknown: str = "-") -> str:
+    """Write an amount in plain digits, never as an exponent."""
+    return unknown if amount is None else format(amount, "f")
+
+
 def _path(steps: Iterable[str]) -> Text:
     text = Text()
     for number, step in enumerate(steps):
@@ -114,24 +130,26 @@ def _path(steps: Iterable[str]) -> Text:
     return text
 
 
-def remark(message: Message) -> str:
-    """Say what is worth knowing of a message, in a few words."""
-    match message.get("event"):
-        case "routing" if message.get("lastError"):
-            return f"try {message.get('attempt')}: {message['lastError']}"
+def remark(event: Event | None) -> str:
+    """Say what is worth knowing of an event, in a few words."""
+    if event is None:
+        return ""
+    match event.event:
+        case "routing" if event.last_error:
+            return f"try {event.attempt}: {event.last_error}"
         case "building":
-            return str(message.get("reason") or message.get("selectedDex") or "")
+            return event.reason or event.selected_dex or ""
         case "confirmed":
-            return f"{message.get('amountIn')} → {message.get('amountOut')}"
+            return f"{plain(event.amount_in)} → {plain(event.amount_out)}"
         case "failed":
-            return str(message.get("error") or "")
+            return event.error or ""
         case _:
             return ""
 
 
-def _brief(price: object) -> str:
+def brief(price: Decimal | None) -> str:
     """Write a price with eight digits that count; the order itself shows all of them."""
-    text = "-" if price is None else str(price)
+    text = plain(price)
     counted = 0
     for place, letter in enumerate(text):
         counted += letter.isdigit() and (counted > 0 or letter != "0")
@@ -140,7 +158,7 @@ def _brief(price: object) -> str:
     return text
 
 
-def outcome(console: Console, lives: Iterable[Life], seconds: dict[str, str]) -> None:
+def outcome(console: Console, lives: Iterable[Life]) -> None:
     """Print how each order ended: venue, amounts, price, slippage and time."""
     table = Table(title="Outcome", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("order", "asked", "status", "venue", "in", "out", "price", "slippage", "time"):
@@ -148,17 +166,18 @@ def outcome(console: Console, lives: Iterable[Life], seconds: dict[str, str]) ->
         table.add_column(name, justify="right" if right else "left", no_wrap=name != "asked")
     for life in lives:
         told = life.newest
-        slippage = told.get("slippage")
+        if told is None:
+            continue
         table.add_row(
             _short(life.order_id),
             life.title,
-            Text(str(told.get("status", "")), style=COLOURS.get(str(told.get("status")), "")),
-            str(told.get("selectedDex") or "-"),
-            str(told.get("amountIn") or "-"),
-            str(told.get("amountOut") or "-"),
-            _brief(told.get("executedPrice")),
-            "-" if slippage is None else f"{slippage} %",
-            seconds.get(life.order_id, "-"),
+            Text(told.status, style=COLOURS.get(told.status, "")),
+            told.selected_dex or "-",
+            plain(told.amount_in),
+            plain(told.amount_out),
+            brief(told.executed_price),
+            "-" if told.slippage is None else f"{plain(told.slippage)} %",
+            life.took,
         )
     console.print(table)
 

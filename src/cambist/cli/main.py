@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cambist.cli import balances, demo, keys, orders, serve, verify
+from cambist.cli import balances, demo, doctor, keys, orders, quotes, serve, verify
 from cambist.server.openapi import API_VERSION
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ app.command(epilog=serve.EPILOG)(serve.serve)
 app.command("paper-chain")(serve.paper_chain)
 app.command()(demo.demo)
 app.command()(orders.order)
+app.command()(quotes.quote)
 app.command()(orders.show)
 app.command("list")(orders.list_orders)
 app.command()(orders.watch)
@@ -47,3 +48,4 @@ app.command()(orders.cancel)
 app.command()(balances.balances)
 app.command()(verify.verify)
 app.add_typer(keys.app, name="keys")
+app.command()(doctor.doctor)

@@ -1,4 +1,4 @@
-"""Places orders, shows them, lists them, watches them and cancels them, over HTTP."""
+"""Places orders, shows them, lists them, watches them and cancels them, at any engine."""
 
 from __future__ import annotations
 
@@ -6,74 +6,88 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import aclosing
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Final
 
-import httpx
+import msgspec
 import typer
 from rich.table import Table
 
+from cambist.cli.complete import order_ids, order_words, statuses
 from cambist.cli.exits import DONE, FAILED, INTERRUPTED, USAGE, leave
-from cambist.cli.http import DEFAULT_URL, Url, ask, call, connect, events, read, refuse
-from cambist.cli.live import CLOSED, Board, Life, console_out
+from cambist.cli.live import Board, Life, console_out, instant, plain
+from cambist.cli.reach import Url, reach
+from cambist.client import DEFAULT_URL, Client, Draft, Order, buy, sell, swap
+from cambist.client.drafts import Terms
 
-SIDES: Final = frozenset(("buy", "sell"))
+SIDES: Final = {"buy": buy, "sell": sell}
 WORDS: Final = 3
 LISTED_MAX: Final = 500
-CONFLICT: Final = 409
-ALIASES: Final = frozenset(
-    (
-        "id", "orderType", "attempts", "dex", "chosen", "rQuote", "mQuote", "txSignature",
-        "price", "errorMessage", "lastError", "lastCode", "slippageBps",
-    )
-)  # fmt: skip
-"""Names that repeat another one, for clients that know only them."""
 
-OrderId = Annotated[str, typer.Argument(help="The order's id, as `order` printed it.")]
+OrderId = Annotated[
+    str, typer.Argument(help="The order's id, as `order` printed it.", autocompletion=order_ids)
+]
+Words = Annotated[
+    list[str],
+    typer.Argument(
+        help="AMOUNT TOKEN_IN TOKEN_OUT, or buy|sell AMOUNT SYMBOL.", autocompletion=order_words
+    ),
+]
+SlippageBps = Annotated[
+    int | None, typer.Option(help="How far below the quote is still fine, in basis points.")
+]
+Wallet = Annotated[str | None, typer.Option(help="The wallet to trade for.")]
 console = console_out()
 
 
 def order(
-    words: Annotated[
-        list[str],
-        typer.Argument(help="AMOUNT TOKEN_IN TOKEN_OUT, or buy|sell AMOUNT SYMBOL."),
-    ],
-    slippage_bps: Annotated[
-        int | None, typer.Option(help="How far below the quote is still fine, in basis points.")
-    ] = None,
+    words: Words,
+    slippage_bps: SlippageBps = None,
     key: Annotated[
         str | None, typer.Option(help="Your own id: sending it again gives the same order.")
     ] = None,
-    wallet: Annotated[str | None, typer.Option(help="The wallet to trade for.")] = None,
+    wallet: Wallet = None,
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Watch it until it is closed.")
     ] = True,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Place a market order, and watch it until it is closed."""
-    body = _body(words)
-    more = {"slippageBps": slippage_bps, "clientOrderId": key, "walletAddress": wallet}
-    body.update({name: value for name, value in more.items() if value is not None})
-    run(_order(url, body, " ".join(words), follow=follow))
+    terms = terms_of(slippage_bps, wallet)
+    if key is not None:
+        terms["client_order_id"] = key
+    run(_order(url, read_words(words, terms), " ".join(words), follow=follow))
 
 
-def _body(words: list[str]) -> dict[str, Any]:
+def terms_of(slippage_bps: int | None, wallet: str | None) -> Terms:
+    """Return what was said besides the tokens and the amount."""
+    terms: Terms = {}
+    if slippage_bps is not None:
+        terms["slippage_bps"] = slippage_bps
+    if wallet is not None:
+        terms["wallet_address"] = wallet
+    return terms
+
+
+def read_words(words: list[str], terms: Terms) -> Draft:
+    """Return the order the words ask for; what is no order ends the command."""
     if len(words) != WORDS:
         leave(USAGE, "say AMOUNT TOKEN_IN TOKEN_OUT, or buy|sell AMOUNT SYMBOL")
     first, second, third = words
     if first.lower() in SIDES:
-        return {"symbol": third, "side": first.lower(), "quantity": second}
-    return {"tokenIn": second, "tokenOut": third, "amount": first}
+        return SIDES[first.lower()](third, second, **terms)
+    return swap(second, third, amount_in=first, **terms)
 
 
-async def _order(url: str, body: dict[str, Any], title: str, *, follow: bool) -> int:
-    async with connect(url) as client:
-        taken = await call(client, "POST", "/api/orders/execute", json=body)
-        console.print(f"{taken['orderId']}  {taken['summary']}", markup=False, soft_wrap=True)
-        for warning in taken.get("warnings") or ():
+async def _order(url: str, draft: Draft, title: str, *, follow: bool) -> int:
+    async with reach(url) as cambist:
+        placed = await cambist.place(draft)
+        console.print(f"{placed.order_id}  {placed.summary}", markup=False, soft_wrap=True)
+        for warning in placed.warnings:
             console.print(f"note: {warning}", markup=False, soft_wrap=True)
         if not follow:
             return DONE
-        return await _watch(client, taken["orderId"], title, 0)
+        return await _watch(cambist, placed.order_id, title, 0)
 
 
 def show(order_id: OrderId, url: Url = DEFAULT_URL) -> None:
@@ -82,28 +96,42 @@ def show(order_id: OrderId, url: Url = DEFAULT_URL) -> None:
 
 
 async def _show(url: str, order_id: str) -> int:
-    async with connect(url) as client:
-        found = await call(client, "GET", f"/api/orders/{order_id}")
-        told = await call(client, "GET", f"/api/orders/{order_id}/events")
+    async with reach(url) as cambist:
+        found = await cambist.get(order_id)
+        journal = await cambist.history(order_id)
     facts = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in found.items():
-        if name not in ALIASES and value is not None and not isinstance(value, dict | list):
-            facts.add_row(name, str(value))
+    for field in msgspec.structs.fields(found):
+        value = getattr(found, field.name)
+        if value not in (None, "") and not isinstance(value, tuple | msgspec.Struct):
+            facts.add_row(field.encode_name, _shown(value))
     console.print(facts)
     lines = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("seq", "at", "event", "status", ""):
         lines.add_column(name)
-    for one in told["events"]:
-        said = one.get("error") or one.get("lastError") or ""
-        lines.add_row(str(one["seq"]), one["timestamp"], one["event"], one["status"], str(said))
+    for one in journal:
+        said = one.error or one.last_error or ""
+        lines.add_row(str(one.seq), instant(one.timestamp), one.event, one.status, said)
     console.print()
     console.print(lines)
     return DONE
 
 
+def _shown(value: object) -> str:
+    match value:
+        case Decimal():
+            return plain(value)
+        case datetime():
+            return instant(value)
+        case _:
+            return str(value)
+
+
 def list_orders(
     limit: Annotated[int, typer.Option(min=1, max=LISTED_MAX, help="How many.")] = 20,
-    status: Annotated[str | None, typer.Option(help="Only orders that stand there.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(help="Only orders that stand there.", autocompletion=statuses),
+    ] = None,
     url: Url = DEFAULT_URL,
 ) -> None:
     """List orders, newest first."""
@@ -111,28 +139,34 @@ def list_orders(
 
 
 async def _list(url: str, limit: int, status: str | None) -> int:
-    query: dict[str, Any] = {"limit": limit}
-    if status is not None:
-        query["status"] = status
-    async with connect(url) as client:
-        page = await call(client, "GET", "/api/orders", params=query)
+    async with reach(url) as cambist:
+        asked = (
+            cambist.page(limit=limit)
+            if status is None
+            else cambist.page(limit=limit, status=status)
+        )
+        page = await asked
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("order", "status", "in", "out", "venue", "tries", "created"):
         table.add_column(name)
-    for one in page["orders"]:
-        table.add_row(
-            one["orderId"],
-            one["status"],
-            f"{one.get('amountIn') or '?'} {one['tokenIn']}",
-            f"{one.get('amountOut') or '?'} {one['tokenOut']}",
-            one.get("selectedDex") or "-",
-            str(one["retryCount"] + 1),
-            one["createdAt"],
-        )
+    for one in page.orders:
+        table.add_row(*_row(one))
     console.print(table)
     names = ("waiting", "active", "delayed", "completed", "failed", "cancelled", "total")
-    console.print("  ".join(f"{name} {page[name]}" for name in names))
+    console.print("  ".join(f"{name} {getattr(page, name)}" for name in names))
     return DONE
+
+
+def _row(one: Order) -> tuple[str, ...]:
+    return (
+        one.order_id,
+        one.status,
+        f"{plain(one.amount_in, '?')} {one.token_in}",
+        f"{plain(one.amount_out, '?')} {one.token_out}",
+        one.selected_dex or "-",
+        str(one.retry_count + 1),
+        instant(one.created_at),
+    )
 
 
 def watch(
@@ -145,24 +179,22 @@ def watch(
 
 
 async def _watch_alone(url: str, order_id: str, from_seq: int) -> int:
-    async with connect(url) as client:
-        found = await call(client, "GET", f"/api/orders/{order_id}")
-        title = f"{found['tokenIn']} → {found['tokenOut']}"
-        return await _watch(client, order_id, title, from_seq)
+    async with reach(url) as cambist:
+        found = await cambist.get(order_id)
+        title = f"{found.token_in} → {found.token_out}"
+        return await _watch(cambist, order_id, title, from_seq)
 
 
-async def _watch(client: httpx.AsyncClient, order_id: str, title: str, from_seq: int) -> int:
+async def _watch(cambist: Client, order_id: str, title: str, from_seq: int) -> int:
     life = Life(order_id, title)
     with Board(console) as board:
         board.add(life)
-        async with aclosing(events(client, order_id, from_seq)) as messages:
-            async for message in messages:
-                board.hear(order_id, message)
-                if message["status"] in CLOSED:
-                    break
+        async with aclosing(cambist.follow(order_id, from_seq)) as events:
+            async for event in events:
+                board.hear(event)
     # Past the end of a closed order's journal there is nothing to hear.
-    told = life.newest or await call(client, "GET", f"/api/orders/{order_id}")
-    return DONE if told.get("status") == "confirmed" else FAILED
+    told = life.newest or await cambist.get(order_id)
+    return DONE if told.status == "confirmed" else FAILED
 
 
 def cancel(order_id: OrderId, url: Url = DEFAULT_URL) -> None:
@@ -171,22 +203,11 @@ def cancel(order_id: OrderId, url: Url = DEFAULT_URL) -> None:
 
 
 async def _cancel(url: str, order_id: str) -> int:
-    async with connect(url) as client:
-        reply = await ask(client, "DELETE", f"/api/orders/{order_id}")
-        answer = read(reply.content)
-    if reply.is_error and reply.status_code != CONFLICT:
-        refuse(answer, reply.status_code)
-    said = answer.get("error") or f"The order is {answer.get('status')}."
-    console.print(f"{answer.get('cancel')}: {said}", markup=False, soft_wrap=True)
-    return DONE if reply.is_success else FAILED
-
-
-def seconds_between(first: str, last: str) -> str:
-    """Return the time between two timestamps of the wire, as text."""
-    if not first or not last:
-        return "-"
-    passed = datetime.fromisoformat(last) - datetime.fromisoformat(first)
-    return f"{passed.total_seconds():.2f} s"
+    async with reach(url) as cambist:
+        answer = await cambist.cancel(order_id)
+    said = answer.error or f"The order is {answer.status}."
+    console.print(f"{answer.cancel}: {said}", markup=False, soft_wrap=True)
+    return FAILED if answer.cancel == "too_late" else DONE
 
 
 def run(main: Coroutine[Any, Any, int]) -> None:

@@ -24,7 +24,7 @@ from cambist.cli.exits import (
     program,
     sole,
 )
-from cambist.cli.http import DEFAULT_URL
+from cambist.client import DEFAULT_URL
 from cambist.config import BadSettings, Settings, load
 from cambist.faultpoints import BadPlan
 from cambist.paper.ledger import WrongSeed

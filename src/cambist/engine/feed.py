@@ -34,14 +34,16 @@ class Feed:
     ) -> AsyncIterator[HeardAll]:
         """Yield lines as they become durable; from now on, or those after a place first.
 
-        Yields no lines when nothing happened for `beat_ms`. Never ends by itself. What a
-        slow listener lost is read again from the journal. Raises PortDown.
+        The first thing it yields holds no lines and says that it listens: whatever becomes
+        durable later will be heard. Yields no lines when nothing happened for `beat_ms`. Never
+        ends by itself. What a slow listener lost is read again from the journal. Raises PortDown.
         """
         listener = self._bus.listen_to_all(self._principal)
         try:
             end = await self._store.feed_end()
             # A place that is not taken yet has been seen by nobody.
             seen = end if after is None else min(after, end)
+            yield HeardAll(())
             behind, lagged = after is not None, False
             while True:
                 while behind:

@@ -24,6 +24,7 @@ ENDPOINTS: Final = (
     "GET /api/orders/{orderId}",
     "GET /api/orders/{orderId}/events",
     "GET /api/orders/{orderId}/receipt",
+    "PATCH /api/orders/{orderId}",
     "DELETE /api/orders/{orderId}",
     "POST /api/orders/{orderId}/cancel",
     "GET /api/events",
@@ -38,7 +39,9 @@ ENDPOINTS: Final = (
     "GET /health/ready",
     "GET /metrics",
     "GET /openapi.json",
+    "GET /docs",
     "GET /docs/faults",
+    "GET /docs/ui/{name}",
 )
 
 

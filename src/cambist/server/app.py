@@ -35,8 +35,8 @@ class App:
             OpenDoor() if locks is None else KeyDoor(engine.clock, locks, settings, tickets)
         )
         entrance = Entrance(self._doorman, tickets)
-        routes = Routes(engine, settings, self.seats, entrance).all()
-        router = Router(routes, redirect_slashes=False, default=_nowhere)
+        self.routes = Routes(engine, settings, self.seats, entrance).all()
+        router = Router(self.routes, redirect_slashes=False, default=_nowhere)
         self._gate = Gate(router, settings, self.seats)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -14,6 +14,7 @@ from cambist.faults import Code, Refused, fault
 from cambist.ports.keys import Scope
 from cambist.server.about import About
 from cambist.server.answers import Answer
+from cambist.server.docs_page import DocsPage
 from cambist.server.doors import ByMethod, Door, Doorman, SocketDoor, plain
 from cambist.server.edge_socket import POSTED
 from cambist.server.faults_page import show_faults
@@ -122,6 +123,7 @@ class Routes:
 
     def _service(self) -> list[BaseRoute]:
         about, openapi = About(self._engine, self._seats), Answer(200, document())
+        docs = DocsPage()
 
         async def describe(_request: Request) -> Answer:
             return openapi
@@ -132,6 +134,8 @@ class Routes:
             self._at("/health/ready", GET=Door(PUBLIC, plain(about.ready))),
             self._at("/metrics", GET=Door(ADMIN, plain(about.metrics))),
             self._at("/openapi.json", GET=Door(PUBLIC, plain(describe))),
+            self._at("/docs", GET=Door(PUBLIC, plain(docs.show))),
+            self._at("/docs/ui/{name}", GET=Door(PUBLIC, plain(docs.part))),
             self._at("/docs/faults", GET=Door(PUBLIC, plain(show_faults))),
             self._at("/", GET=Door(PUBLIC, plain(about.info))),
         ]

@@ -75,10 +75,12 @@ class AllOrdersSocket:
         """Serve one socket."""
         params = QueryParams(scope["query_string"])
         after, notes = read_after(params, None), wants_notes(params)
-        story = AllOrders(self._voice, passport_of(scope).principal, after, notes=notes)
+        principal = passport_of(scope).principal
+        listening = AllOrders.listening(self._voice, principal, after, notes=notes)
         with self._seats.socket(passport_of(scope)) as life:
-            await accept(scope, (receive, send))
-            await listen(story, life, FrameLimit.of(self._voice), (receive, send))
+            async with listening as story:
+                await accept(scope, (receive, send))
+                await listen(story, life, FrameLimit.of(self._voice), (receive, send))
 
 
 class FrameLimit:

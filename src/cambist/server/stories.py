@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from typing import Final, NamedTuple, Protocol, cast
 
 from cambist.engine.engine import Engine
@@ -106,24 +106,28 @@ class OneOrder:
 class AllOrders:
     """The events of all orders of a principal, from a place on or from now; it never ends."""
 
-    def __init__(
-        self, voice: Voice, principal: Principal, after: int | None, *, notes: bool
-    ) -> None:
+    def __init__(self, voice: Voice, news: AsyncIterator[HeardAll], *, notes: bool) -> None:
         self._voice = voice
-        self._principal = principal
-        self._after = after
+        self._news = news
         self._notes = notes
+
+    @classmethod
+    @asynccontextmanager
+    async def listening(
+        cls, voice: Voice, principal: Principal, after: int | None, *, notes: bool
+    ) -> AsyncIterator[AllOrders]:
+        """Listen before the client is told so: what it does next must not be missed."""
+        news = voice.engine.follow_all(principal, after, voice.settings.beat_ms)
+        async with aclosing(cast("AsyncGenerator[HeardAll, None]", news)) as opened:
+            await anext(opened)
+            yield cls(voice, opened, notes=notes)
 
     async def lines(self, _life: Life) -> AsyncGenerator[tuple[Line, ...], None]:
         """Yield events in the order in which they became durable."""
-        voice = self._voice
-        beat_ms = voice.settings.beat_ms
-        news = voice.engine.follow_all(self._principal, self._after, beat_ms)
-        async with aclosing(cast("AsyncGenerator[HeardAll, None]", news)) as batches:
-            async for heard in batches:
-                lines = tuple(
-                    Line(write_cursor(one.place), voice.say(one.told))
-                    for one in heard.lines
-                    if self._notes or messages.is_status_change(one.told)
-                )
-                yield (voice.lag(None), *lines) if heard.lagged else lines
+        async for heard in self._news:
+            lines = tuple(
+                Line(write_cursor(one.place), self._voice.say(one.told))
+                for one in heard.lines
+                if self._notes or messages.is_status_change(one.told)
+            )
+            yield (self._voice.lag(None), *lines) if heard.lagged else lines

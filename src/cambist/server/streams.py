@@ -133,6 +133,7 @@ class AllEvents:
         if request.method == "HEAD":
             await send_answer(send, Answer(200, b"", EVENT_STREAM))
             return
+        listening = AllOrders.listening(self._voice, principal, after, notes=True)
         with self._seats.stream(passport_of(scope)) as life:
-            story = AllOrders(self._voice, principal, after, notes=True)
-            await stream(story, life, (receive, send))
+            async with listening as story:
+                await stream(story, life, (receive, send))

@@ -22,7 +22,7 @@ PREFIX: Final = "ticket."
 _TICKET_BYTES: Final = 32
 
 
-class Issued(msgspec.Struct, frozen=True, rename="camel"):
+class Ticket(msgspec.Struct, frozen=True, rename="camel"):
     """A ticket, and until when it opens a socket."""
 
     ticket: str
@@ -58,7 +58,7 @@ class Tickets:
             raise Refused(fault(Code.TOO_BUSY, "Too many stream tickets are out; try again soon."))
         ticket = encode(self._draw(_TICKET_BYTES))
         self._out[ticket] = _Kept(passport_of(request.scope), clock.elapsed() + TICKET_MS)
-        issued = Issued(ticket, write_moment(after(clock.now(), TICKET_MS)))
+        issued = Ticket(ticket, write_moment(after(clock.now(), TICKET_MS)))
         return Answer(201, msgspec.json.encode(issued))
 
     def redeem(self, subprotocols: list[str]) -> Passport | None:

@@ -1,9 +1,10 @@
-"""Describes the body of an order: the fields that may stand in it now, each with its form."""
+"""Describes the body of an order: the fields that may stand in it, each with its form."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from cambist.server.openapi.requests import ORDERS
 from cambist.wire.fields import CLIENT_ORDER_ID_MAX
 from cambist.wire.vocabulary import FIELDS, LATER_FIELDS
 
@@ -36,8 +37,8 @@ def _raw(description: str) -> Json:
     }
 
 
-def _words(*words: str) -> Json:
-    return {"enum": list(words), "description": "In any case."}
+def _words(meaning: str, *words: str) -> Json:
+    return {"enum": list(words), "description": f"{meaning} In any case."}
 
 
 def _text(pattern: str, description: str, example: str) -> Json:
@@ -50,13 +51,13 @@ def _text(pattern: str, description: str, example: str) -> Json:
 
 
 _BY_THING: Final[dict[str, Json]] = {
-    "kind": _words("market"),
+    "kind": _words("The kind of the order; `market` by default.", "market"),
     "token_in": _text(f"^{_TOKEN}$", "The token given: a symbol or a mint.", "SOL"),
     "token_out": _text(f"^{_TOKEN}$", "The token taken: a symbol or a mint.", "USDC"),
     "symbol": _text(
         f"^{_TOKEN}(/{_TOKEN})?$", "The base token, against USDC or as base/quote.", "SOL/USDC"
     ),
-    "side": _words("buy", "sell"),
+    "side": _words("Whether `symbol` is bought or sold.", "buy", "sell"),
     "size": _amount("Whole tokens given, or of `symbol` where a side is named.", 1.5),
     "size_in": _amount("Whole tokens given, exactly.", "1.5"),
     "size_out": _amount("Whole tokens taken, exactly.", "150"),
@@ -72,24 +73,29 @@ _BY_THING: Final[dict[str, Json]] = {
         "maximum": 10_000,
         "examples": [50],
     },
-    "slippageUnit": _words("percent", "fraction", "bps"),
+    "slippageUnit": _words("Another unit for `slippage`.", "percent", "fraction", "bps"),
     "wallet": _text(
         f"^{_MINT}$", "The wallet to trade for.", "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM"
     ),
-    "user_id": {"type": "string", "format": "uuid"},
+    "user_id": {
+        "type": "string",
+        "format": "uuid",
+        "description": "The user's UUID, kept with the order.",
+        "examples": ["7f7b8a4e-4c1a-4b7e-9c39-0c0f3b7a5f10"],
+    },
     "client_order_id": _text(
         f"^[!-~]([ -~]{{0,{CLIENT_ORDER_ID_MAX - 2}}}[!-~])?$",
         "The client's own name for the order, and its idempotency key.",
         "my-order-1",
     ),
-    "time_in_force": _words("GTC", "GTD"),
+    "time_in_force": _words("`GTC` by default; `GTD` needs `expiresAt`.", "GTC", "GTD"),
     "deadline": {
         "type": "string",
         "format": "date-time",
         "description": "Past this the order is not signed any more.",
         "examples": ["2030-01-31T12:00:00Z"],
     },
-    "urgency": _words("normal"),
+    "urgency": _words("How fast it should land.", "normal"),
 }
 
 
@@ -105,8 +111,5 @@ def order_schema() -> Json:
         "properties": {name: _BY_THING[field.thing] for name, field in FIELDS.items()},
         "additionalProperties": False,
         "anyOf": [{"required": ["tokenIn", "tokenOut"]}, {"required": ["symbol", "side"]}],
-        "examples": [
-            {"tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "1.5", "slippageBps": 50},
-            {"symbol": "SOL", "side": "buy", "quantity": 2},
-        ],
+        "examples": list(ORDERS.values()),
     }

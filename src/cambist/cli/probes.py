@@ -1,0 +1,135 @@
+"""Knocks at other processes: Redis, the paper chain's socket, and the engine at a URL."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from cambist.cli.exits import program
+from cambist.cli.findings import Finding
+from cambist.cli.reach import KEY_NAME, refusal
+from cambist.client import CambistError, Client, Health, Patience, Refused, Unreachable
+from cambist.clock import SystemClock
+
+WAIT_S: Final = 2
+REDIS_PORT: Final = 6_379
+CLOCK_APART_MS_MAX: Final = 1_000
+ONCE: Final = Patience(tries_max=1, timeout_ms=5_000)
+_NEEDLESS: Final = "not configured, and not needed: one process does all by itself"
+_HEARD: Final = {
+    "PONG": "answers PING with PONG",
+    "NOAUTH": "answers, and wants a password",
+    "WRONGPASS": "answers, and knows another password",
+}
+_REFUSED: Final = "unset REDIS_URL and REDIS_HOST: this version refuses to start with them"
+
+
+def masked(url: str) -> str:
+    """Return an address without the password it may hold."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=host, query="", fragment="").geturl()
+
+
+async def redis() -> Finding:
+    """Ask Redis whether it is there, where one is named."""
+    url = os.environ.get("REDIS_URL", "")
+    if not url and os.environ.get("REDIS_HOST"):
+        url = f"redis://{os.environ['REDIS_HOST']}:{os.environ.get('REDIS_PORT') or REDIS_PORT}"
+    if not url:
+        return Finding("ok", "Redis", _NEEDLESS)
+    clock = SystemClock()
+    try:
+        shown, began = masked(url), clock.elapsed()
+        answer = await _ping(urlsplit(url))
+    except (OSError, ValueError, TimeoutError) as error:
+        told = f"REDIS_URL is set, and nobody answers there ({type(error).__name__})"
+        return Finding("sick", "Redis", told, todo=_REFUSED)
+    told = f"{shown} {_HEARD.get(answer, 'answers, and not as Redis does')}"
+    return Finding("sick", "Redis", told, "", f"{clock.elapsed() - began} ms", _REFUSED)
+
+
+async def _ping(parts: SplitResult) -> str:
+    async with asyncio.timeout(WAIT_S):
+        reader, writer = await asyncio.open_connection(
+            parts.hostname or "127.0.0.1",
+            parts.port or REDIS_PORT,
+            ssl=True if parts.scheme == "rediss" else None,
+        )
+        try:
+            answer = b"+OK"
+            if parts.password:
+                words = ["AUTH", *filter(None, (parts.username,)), parts.password]
+                writer.write(_command([unquote(word) for word in words]))
+                answer = await reader.readline()
+            if answer.startswith(b"+OK"):
+                writer.write(_command(["PING"]))
+                answer = await reader.readline()
+        finally:
+            writer.close()
+    return answer.decode(errors="replace").strip("+-\r\n").partition(" ")[0]
+
+
+def _command(words: list[str]) -> bytes:
+    parts = [f"${len(word.encode())}\r\n{word}\r\n" for word in words]
+    return f"*{len(words)}\r\n{''.join(parts)}".encode()
+
+
+async def paper_socket(path: Path) -> Finding:
+    """Knock at the paper chain that runs as a process of its own."""
+    clock = SystemClock()
+    began = clock.elapsed()
+    try:
+        async with asyncio.timeout(WAIT_S):
+            _, writer = await asyncio.open_unix_connection(path)
+    except (OSError, TimeoutError):
+        told = f"nobody answers at {path}"
+        return Finding("sick", "paper chain", told, todo=f"start it: `{program()} paper-chain`")
+    writer.close()
+    latency = f"{clock.elapsed() - began} ms"
+    return Finding("ok", "paper chain", f"answers at {path}", "", latency)
+
+
+async def engine(url: str) -> list[Finding]:
+    """Ask an engine for its health, its version and its time."""
+    clock = SystemClock()
+    try:
+        client = Client(url, os.environ.get(KEY_NAME) or None, patience=ONCE)
+    except ValueError as error:
+        return [Finding("sick", "server", str(error), todo="mend --url, or what stands in the key")]
+    async with client:
+        try:
+            version = await client.version()
+            began = clock.elapsed()
+            health = await client.health()
+            took_ms = clock.elapsed() - began
+        except Unreachable as nobody:
+            todo = f"start one: `{program()} serve`; or name another with --url"
+            return [Finding("sick", "server", str(nobody), todo=todo)]
+        except Refused as refused:
+            return [Finding("sick", "server", refusal(refused))]
+        except CambistError as stranger:
+            return [Finding("sick", "server", str(stranger), todo="name an engine with --url")]
+    apart_ms = int(health.timestamp.timestamp() * 1_000) - clock.now() + took_ms // 2
+    return [_health(url, health, version, took_ms), _apart(apart_ms)]
+
+
+def _health(url: str, health: Health, version: str, took_ms: int) -> Finding:
+    parts = f"database {health.database}, chain {health.chain}, redis {health.redis}"
+    told, latency = f"{url} is {health.status}: {parts}", f"{took_ms} ms"
+    if health.status == "ok":
+        return Finding("ok", "server", told, version, latency)
+    todo = "see its log: the chain does not answer, or it is stopping"
+    if health.status == "down":
+        todo = "see its log, and the disk of its home: orders cannot be stored"
+    return Finding("sick", "server", told, version, latency, todo)
+
+
+def _apart(apart_ms: int) -> Finding:
+    told = f"the server's is {abs(apart_ms)} ms {'ahead' if apart_ms > 0 else 'behind'}"
+    if abs(apart_ms) <= CLOCK_APART_MS_MAX:
+        return Finding("ok", "clock", told)
+    return Finding("note", "clock", told, todo="set both by NTP: deadlines are instants")

@@ -1,0 +1,94 @@
+"""Asks what an order would do, and prints every venue's answer, the choice and the worst case."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.table import Table
+
+from cambist.cli.exits import DONE
+from cambist.cli.live import brief, plain
+from cambist.cli.orders import (
+    SlippageBps,
+    Wallet,
+    Words,
+    console,
+    read_words,
+    run,
+    terms_of,
+)
+from cambist.cli.reach import Url, reach
+from cambist.client import DEFAULT_URL, Costs, Draft, Quote, VenueQuote
+from cambist.values.amount import write_amount, write_percent
+
+SOL_DECIMALS: Final = 9
+
+
+def quote(
+    words: Words,
+    slippage_bps: SlippageBps = None,
+    wallet: Wallet = None,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Ask what an order would do now, venue by venue; nothing is placed."""
+    run(_quote(url, read_words(words, terms_of(slippage_bps, wallet))))
+
+
+async def _quote(url: str, draft: Draft) -> int:
+    async with reach(url) as cambist:
+        told = await cambist.quote(draft)
+    _say(told.summary)
+    console.print(_venues(told))
+    _say(f"Choice: {told.selected_dex}. {told.reason}".rstrip())
+    _say(f"Worst case: {_worst(told)}")
+    if told.costs is not None:
+        _say(f"Costs: {_costs(told.costs)}")
+    for warning in told.warnings:
+        _say(f"note: {warning}")
+    return DONE
+
+
+def _say(sentence: str) -> None:
+    console.print(sentence, markup=False, soft_wrap=True)
+
+
+def _venues(told: Quote) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("venue", "in", "out", "price", "impact", "fee"):
+        table.add_column(name, justify="left" if name == "venue" else "right")
+    for one in told.quotes:
+        table.add_row(*_row(told, one))
+    for gone in told.absent:
+        table.add_row(gone.dex, "-", "-", "-", "-", gone.reason or gone.code)
+    return table
+
+
+def _row(told: Quote, one: VenueQuote) -> tuple[str, ...]:
+    return (
+        one.dex,
+        f"{plain(one.amount_in)} {told.token_in}",
+        f"{plain(one.amount_out)} {told.token_out}",
+        brief(one.price),
+        f"{plain(one.price_impact)} %",
+        f"{plain(one.fee)} {told.token_in}",
+    )
+
+
+def _worst(told: Quote) -> str:
+    tolerance = f"{write_percent(told.slippage_bps * 100)} %"
+    if told.max_amount_in is not None:
+        return f"at most {plain(told.max_amount_in)} {told.token_in} ({tolerance} above the quote)"
+    return f"at least {plain(told.min_amount_out)} {told.token_out} ({tolerance} below the quote)"
+
+
+def _costs(costs: Costs) -> str:
+    fee, tip, rent, total = (
+        write_amount(lamports, SOL_DECIMALS)
+        for lamports in (
+            costs.network_fee_lamports,
+            costs.tip_lamports,
+            costs.rent_lamports,
+            costs.total_lamports,
+        )
+    )
+    return f"{total} SOL in all: network fee {fee}, tip {tip}, rent {rent}"

@@ -1,0 +1,268 @@
+"""Places, watches and ends orders at one server: the door of the SDK."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from types import TracebackType
+from typing import Final, Self, TypedDict, Unpack
+from urllib.parse import quote as percent_encoded
+
+import httpx
+import msgspec
+from msgspec.structs import replace
+
+from cambist.client.calls import Calls, Clock, Patience, connect, read
+from cambist.client.drafts import Amount, Draft, Terms, buy, sell, swap
+from cambist.client.errors import OrderFailed, Refused, refusal
+from cambist.client.follow import Cuts, Over, Story, follow_all, hear_socket, hear_stream
+from cambist.client.replies import (
+    Cancel,
+    Event,
+    Health,
+    Order,
+    OrderPage,
+    Placed,
+    Quote,
+    Reply,
+    Ticket,
+)
+from cambist.clock import Entropy, SystemClock
+from cambist.values.ids import order_id as new_id
+
+DEFAULT_URL: Final = "http://127.0.0.1:3000"
+PAGE_ORDERS: Final = 100
+_TOO_LATE: Final = frozenset((409,))
+_DOWN: Final = frozenset((503,))
+
+
+class Filters(TypedDict, total=False):
+    """Which orders to list: `status` is words with commas between, `since` RFC 3339."""
+
+    status: str
+    wallet: str
+    token: str
+    since: str
+    cursor: str
+
+
+class _Journal(Reply, frozen=True, kw_only=True):
+    events: tuple[Event, ...]
+
+
+class _Info(msgspec.Struct, frozen=True):
+    version: str
+
+
+class _Described(msgspec.Struct, frozen=True):
+    info: _Info
+
+
+class _One(msgspec.Struct, frozen=True):
+    status: int
+    body: msgspec.Raw
+
+
+class _Results(msgspec.Struct, frozen=True):
+    results: tuple[_One, ...]
+
+
+class Client:
+    """A client of one server; every call raises the errors of `cambist.client.errors`.
+
+    The key goes to the server as a bearer token and is shown nowhere. Bound a call by
+    `asyncio.timeout`: what was cut off by it may be sent again with the same `client_order_id`.
+    Raises ValueError for what is no URL, and for a key that cannot be sent.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        api_key: str | None = None,
+        *,
+        patience: Patience = Patience(),  # noqa: B008 -- frozen
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._http = connect(url, api_key, patience, transport)
+        self._clock = clock if clock is not None else SystemClock()
+        self._calls = Calls(self._http, patience, self._clock)
+        self._entropy = Entropy()
+
+    def __repr__(self) -> str:
+        return f"Client({self.url!r})"
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._calls.url
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+    # -------------------------------------------------------------------------------- placing
+
+    async def buy(self, symbol: str, quantity: Amount, **more: Unpack[Terms]) -> Placed:
+        """Place an order that gets exactly so many of a token."""
+        return await self.place(buy(symbol, quantity, **more))
+
+    async def sell(self, symbol: str, quantity: Amount, **more: Unpack[Terms]) -> Placed:
+        """Place an order that gives exactly so many of a token."""
+        return await self.place(sell(symbol, quantity, **more))
+
+    async def swap(
+        self,
+        token_in: str,
+        token_out: str,
+        *,
+        amount_in: Amount | None = None,
+        amount_out: Amount | None = None,
+        **more: Unpack[Terms],
+    ) -> Placed:
+        """Place an order between two tokens, sized by one of its amounts."""
+        draft = swap(token_in, token_out, amount_in=amount_in, amount_out=amount_out, **more)
+        return await self.place(draft)
+
+    async def place(self, draft: Draft) -> Placed:
+        """Place an order, once, however often it has to be sent.
+
+        Without a `client_order_id` it is given one, so that a repeat is the same order.
+        """
+        body = msgspec.json.encode(self._keyed(draft))
+        return read((await self._calls.ask("POST", "/api/orders", body=body)).body, Placed)
+
+    async def batch(self, drafts: Sequence[Draft]) -> tuple[Placed | Refused, ...]:
+        """Place up to 100 orders at once; each is answered in its place, placed or refused."""
+        body = msgspec.json.encode({"orders": [self._keyed(one) for one in drafts]})
+        answer = await self._calls.ask("POST", "/api/orders/batch", body=body)
+        return tuple(self._judge(one) for one in read(answer.body, _Results).results)
+
+    def _judge(self, one: _One) -> Placed | Refused:
+        if one.status < httpx.codes.BAD_REQUEST:
+            return read(bytes(one.body), Placed)
+        return refusal(one.status, {}, bytes(one.body), self._clock.now())
+
+    def _keyed(self, draft: Draft) -> Draft:
+        if draft.client_order_id is not None:
+            return draft
+        return replace(draft, client_order_id=new_id(self._clock.now(), self._entropy()))
+
+    async def quote(self, draft: Draft) -> Quote:
+        """Ask what an order would do now; nothing is stored."""
+        body = msgspec.json.encode(draft)
+        return read((await self._calls.ask("POST", "/api/quotes", body=body)).body, Quote)
+
+    # -------------------------------------------------------------------------------- reading
+
+    async def get(self, order_id: str) -> Order:
+        """Return an order as it stands."""
+        return read((await self._calls.ask("GET", _path(order_id))).body, Order)
+
+    async def history(self, order_id: str, after_seq: int = 0) -> tuple[Event, ...]:
+        """Return the journal of an order so far, after a line."""
+        params = {"fromSeq": after_seq}
+        answer = await self._calls.ask("GET", f"{_path(order_id)}/events", params=params)
+        return read(answer.body, _Journal).events
+
+    async def page(self, *, limit: int = PAGE_ORDERS, **filters: Unpack[Filters]) -> OrderPage:
+        """Return one page of orders, newest first, and the counts of all."""
+        answer = await self._calls.ask("GET", "/api/orders", params={"limit": limit, **filters})
+        return read(answer.body, OrderPage)
+
+    async def list(
+        self, *, page_orders: int = PAGE_ORDERS, **filters: Unpack[Filters]
+    ) -> AsyncGenerator[Order, None]:
+        """Yield orders, newest first, page by page."""
+        while True:
+            page = await self.page(limit=page_orders, **filters)
+            for order in page.orders:
+                yield order
+            if page.next_cursor is None:
+                return
+            filters["cursor"] = page.next_cursor
+
+    async def cancel(self, order_id: str) -> Cancel:
+        """Ask to end an order, and return what became of it; too late is an answer, no error."""
+        answer = await self._calls.ask("DELETE", _path(order_id), also=_TOO_LATE)
+        return read(answer.body, Cancel)
+
+    # ------------------------------------------------------------------------------ following
+
+    async def follow(
+        self, order_id: str, after_seq: int = 0, *, to_finality: bool = False, over: Over = "sse"
+    ) -> AsyncGenerator[Event, None]:
+        """Yield an order's events, each once and without gap, until it is closed.
+
+        A cut, a silence or a stop of the server is resumed where it was. With `to_finality` the
+        story goes on until the chain cannot take the fill back.
+        """
+        path = f"{_path(order_id)}/events"
+        socket = f"/api/orders/execute?orderId={percent_encoded(order_id, safe='')}"
+
+        def open_at(seen: int) -> AsyncGenerator[Event | None, None]:
+            if over == "websocket":
+                return hear_socket(self._calls, f"{socket}&fromSeq={seen}")
+            return hear_stream(self._calls, path, str(seen))
+
+        story = Story(open_at, lambda: self.get(order_id), Cuts(self._calls), after_seq)
+        async with aclosing(story.events(to_finality=to_finality)) as events:
+            async for event in events:
+                yield event
+
+    async def follow_all(
+        self, cursor: str | None = None, *, over: Over = "sse"
+    ) -> AsyncGenerator[Event, None]:
+        """Yield the events of all orders as they happen, until the caller has enough.
+
+        Over `sse` a cut is resumed after the last event's `cursor`; a socket has none, and goes
+        on with what happens then.
+        """
+
+        def open_at(after: str | None) -> AsyncGenerator[Event | None, None]:
+            if over == "websocket":
+                return hear_socket(self._calls, "/ws")
+            return hear_stream(self._calls, "/api/events", after)
+
+        async with aclosing(follow_all(open_at, Cuts(self._calls), cursor)) as events:
+            async for event in events:
+                yield event
+
+    async def wait(self, order_id: str) -> Order:
+        """Return the order once it is confirmed. Raises OrderFailed when it ends otherwise."""
+        async with aclosing(self.follow(order_id)) as events:
+            async for _ in events:
+                pass
+        order = await self.get(order_id)
+        if order.status != "confirmed":
+            raise OrderFailed(order)
+        return order
+
+    # ----------------------------------------------------------------------------- the server
+
+    async def health(self) -> Health:
+        """Return which parts of the server answer; a server that is down says so, too."""
+        return read((await self._calls.ask("GET", "/health", also=_DOWN)).body, Health)
+
+    async def version(self) -> str:
+        """Return the version of the server."""
+        return read((await self._calls.ask("GET", "/openapi.json")).body, _Described).info.version
+
+    async def ticket(self) -> Ticket:
+        """Return a word that opens one stream where no key can be sent, as in a browser."""
+        return read((await self._calls.ask("POST", "/api/stream-tickets", body=b"{}")).body, Ticket)
+
+
+def _path(order_id: str) -> str:
+    return f"/api/orders/{percent_encoded(order_id, safe='')}"

@@ -1,0 +1,118 @@
+"""Shows the API to people: a page to read and try it, with nothing from any other server.
+
+The page is Swagger UI, whose files come with `offapi` (the extra `cambist[docs]`). Without it the
+page says so, and leads to the document and to the faults.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from starlette.requests import Request
+
+from cambist.faults import Code, Refused, fault
+from cambist.server.answers import Answer, Header
+
+CARRIER: Final = "offapi"
+_HTML: Final = b"text/html; charset=utf-8"
+_SCRIPT: Final = b"text/javascript; charset=utf-8"
+_STYLE: Final = b"text/css; charset=utf-8"
+# The pictures in the style sheet are data; everything else comes from here, as a file.
+_POLICY: Final[Header] = (
+    b"content-security-policy",
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+)
+_KEEP: Final[Header] = (b"cache-control", b"public, max-age=3600")
+
+_PAGE: Final = b"""\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>cambist: API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="docs/ui/swagger-ui.css">
+<div id="ui"></div>
+<noscript>This page needs JavaScript; <a href="openapi.json">the document</a> does not.</noscript>
+<script src="docs/ui/swagger-ui.js"></script>
+<script src="docs/ui/start.js"></script>
+</html>
+"""
+_START: Final = b"""\
+SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#ui",
+  deepLinking: true,
+  validatorUrl: null,
+  queryConfigEnabled: false,
+  persistAuthorization: false,
+  displayRequestDuration: true,
+  defaultModelsExpandDepth: 0,
+});
+"""
+_PLAIN: Final = b"""\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>cambist: API</title>
+<link rel="icon" href="data:,">
+<h1>API</h1>
+<p>The page to read and try the API is not installed:
+<code>pip install 'cambist[docs]'</code>, then start the engine anew.</p>
+<p>The same without it: <a href="openapi.json">openapi.json</a>, for any tool that reads
+OpenAPI 3.1, and <a href="docs/faults">what each fault means</a>.</p>
+</html>
+"""
+
+
+class _File(NamedTuple):
+    """A file of the page: its name in the package that carries it, and what it is."""
+
+    name: str
+    media_type: bytes
+
+
+_FILES: Final = {
+    "swagger-ui.js": _File("swagger_bundle.js", _SCRIPT),
+    "swagger-ui.css": _File("swagger_style.css", _STYLE),
+}
+START: Final = "start.js"
+PARTS: Final = (*_FILES, START)
+
+
+class DocsPage:
+    """Answers with the page and its files. `carrier` is the package that has them."""
+
+    def __init__(self, carrier: str = CARRIER) -> None:
+        self._folder = _folder(carrier)
+
+    async def show(self, _request: Request) -> Answer:
+        """Answer with the page."""
+        page = _PAGE if self._folder is not None else _PLAIN
+        return Answer(200, page, _HTML, (_POLICY,))
+
+    async def part(self, request: Request) -> Answer:
+        """Answer with a file of the page. Raises Refused when there is none of that name."""
+        name = request.path_params["name"]
+        file = _FILES.get(name)
+        if self._folder is None or (file is None and name != START):
+            raise Refused(fault(Code.NOT_FOUND))
+        if file is None:
+            return Answer(200, _START, _SCRIPT, (_POLICY, _KEEP))
+        # More than a megabyte, asked for by few: read each time, off the loop.
+        body = await asyncio.to_thread((self._folder / file.name).read_bytes)
+        return Answer(200, body, file.media_type, (_POLICY, _KEEP))
+
+
+def _folder(carrier: str) -> Path | None:
+    """Return where a package lies, without importing it; None unless it has every file."""
+    spec = find_spec(carrier)
+    places = spec.submodule_search_locations if spec is not None else None
+    folder = Path(next(iter(places))) if places else None
+    if folder is None or not all((folder / file.name).is_file() for file in _FILES.values()):
+        return None
+    return folder

@@ -1,0 +1,87 @@
+"""Draws the schemas of bodies and answers from the structs they are written with."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from cambist.faults import CATALOGUE
+from cambist.server.about import Alive, ServiceInfo
+from cambist.server.openapi.order_body import order_schema
+from cambist.server.openapi.words import INSTANTS, PROPERTIES, SPECIAL
+from cambist.server.tickets import Ticket
+from cambist.wire.batch import BATCH_ORDERS_MAX, BatchReply
+from cambist.wire.messages import Message, NestedMessage, Notice
+from cambist.wire.problems import Failure, Problem
+from cambist.wire.quotes import QuoteReply
+from cambist.wire.receipts import Receipt
+from cambist.wire.replies import (
+    Acceptance,
+    CancelReply,
+    EventList,
+    HealthView,
+    OrderList,
+    OrderView,
+)
+
+Json = dict[str, Any]
+
+ANSWERS: Final = (
+    Acceptance, BatchReply, QuoteReply, OrderView, OrderList, EventList, Message, NestedMessage,
+    Notice, Receipt, CancelReply, HealthView, Alive, ServiceInfo, Problem, Failure, Ticket,
+)  # fmt: skip
+
+
+def schemas() -> Json:
+    """Return every schema by its name."""
+    _, drawn = msgspec.json.schema_components(ANSWERS, ref_template="#/components/schemas/{name}")
+    drawn["EventList"]["properties"]["events"]["items"] = _ref("Message")
+    drawn["ResultView"]["properties"]["body"] = {"anyOf": [_ref("Acceptance"), _ref("Problem")]}
+    for name in "Problem", "Failure":
+        drawn[name]["properties"]["code"] = {"enum": sorted(CATALOGUE)}
+    for name, schema in drawn.items():
+        schema["description"] = " ".join(schema.get("description", "").split())
+        for field, one in schema.get("properties", {}).items():
+            _describe(one, name, field)
+    drawn["OrderRequest"] = order_schema()
+    drawn["BatchRequest"] = _batch_schema()
+    return drawn
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _batch_schema() -> Json:
+    orders = {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": BATCH_ORDERS_MAX,
+        "items": {
+            "anyOf": [
+                _ref("OrderRequest"),
+                {"description": "What is no order is refused in its place, and nothing else is."},
+            ]
+        },
+        "description": "The orders; each is answered in its place.",
+    }
+    return {
+        "type": "object",
+        "description": "Many orders, each with a `clientOrderId` of its own, if any.",
+        "properties": {"orders": orders},
+        "required": ["orders"],
+        "additionalProperties": False,
+    }
+
+
+def _describe(one: Json, schema: str, field: str) -> None:
+    said = SPECIAL.get((schema, field)) or PROPERTIES.get(field)
+    if said is not None:
+        one["description"] = said
+    if field in INSTANTS:
+        for form in (one, *one.get("anyOf", ())):
+            if form.get("type") == "string":
+                form["format"] = "date-time"
+    if one.get("default", 0) is None:
+        del one["default"]  # what is not known is left out, never null

@@ -1,0 +1,164 @@
+"""Describes what the service tells of itself: health, counters and its own documentation."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cambist.faults import Code
+from cambist.ports.keys import Scope
+from cambist.server.docs_page import PARTS
+from cambist.server.openapi.parts import (
+    JSON,
+    Operation,
+    answer,
+    example,
+    recorded,
+    text_answer,
+)
+
+TAG: Final = "service"
+Json = dict[str, Any]
+
+
+def _open(name: str, summary: str, description: str, answers: Json) -> Operation:
+    return Operation(
+        id=name,
+        tag=TAG,
+        scope=None,
+        summary=summary,
+        description=description,
+        answers=answers,
+    )
+
+
+def info() -> Operation:
+    """Return the operation that says what this is."""
+    told = answer("What this service is.", "ServiceInfo", recorded(service="While it runs"))
+    return _open(
+        "readService", "Say what this service is", "And what it answers to.", {"200": told}
+    )
+
+
+def health() -> Operation:
+    """Return the operation that says which parts answer."""
+    return _open(
+        "readHealth",
+        "Say which parts answer",
+        "`degraded` when the chain does not answer or the engine is draining; `down`, with 503, "
+        "only when orders cannot be stored.",
+        {
+            "200": answer(
+                "Orders can be taken, or at least read.",
+                "HealthView",
+                recorded(healthy="All parts answer", degraded="The chain does not answer"),
+            ),
+            "503": answer(
+                "Orders cannot be stored.", "HealthView", recorded(down="The store is down")
+            ),
+        },
+    )
+
+
+def ready() -> Operation:
+    """Return the operation that says whether to send requests here."""
+    return _open(
+        "readReadiness",
+        "Say whether to send requests here",
+        "For load balancers: 503 while the engine drains, or when orders cannot be stored.",
+        {
+            "200": answer("Send them.", "HealthView", recorded(healthy="All parts answer")),
+            "503": answer(
+                "Send them elsewhere.",
+                "HealthView",
+                recorded(draining="It stops", down="The store is down"),
+            ),
+        },
+    )
+
+
+def live() -> Operation:
+    """Return the operation that says that the process answers."""
+    told = answer("It answers.", "Alive", recorded(alive="Always the same, but for the instant"))
+    return _open(
+        "readLiveness",
+        "Say that the process answers",
+        "Whatever else does not: for supervisors that restart what hangs.",
+        {"200": told},
+    )
+
+
+def metrics() -> Operation:
+    """Return the operation that prints the counters."""
+    begins = "# HELP cambist_facts_total Facts that became durable, by kind.\n"
+    return Operation(
+        id="readMetrics",
+        tag=TAG,
+        scope=Scope.ADMIN,
+        summary="Read the counters",
+        description="In the text format of Prometheus.",
+        answers={"200": text_answer("The counters.", "text/plain", begins)},
+    )
+
+
+def openapi() -> Operation:
+    """Return the operation that answers with this document."""
+    told = {
+        "description": "This document.",
+        "content": {
+            JSON: {
+                "schema": {"type": "object", "description": "An OpenAPI 3.1 document."},
+                "examples": {"begins": example({"openapi": "3.1.0"}, "How it begins")},
+            }
+        },
+    }
+    return _open(
+        "readOpenapi", "Read this document", "OpenAPI 3.1, whole, in one file.", {"200": told}
+    )
+
+
+def docs() -> Operation:
+    """Return the operation that shows the API to people."""
+    told = text_answer("The page.", "text/html", "<!doctype html>\n")
+    return _open(
+        "readDocs",
+        "Read and try the API",
+        "Swagger UI, if the extra `cambist[docs]` is installed; without it, where else to look. "
+        "Nothing on the page comes from another server.",
+        {"200": told},
+    )
+
+
+def docs_part() -> Operation:
+    """Return the operation that answers with a file of that page."""
+    told = text_answer("The file.", "text/javascript", "SwaggerUIBundle({")
+    style = text_answer("The file.", "text/css", ".swagger-ui{")
+    told["content"] |= style["content"]
+    return Operation(
+        id="readDocsPart",
+        tag=TAG,
+        scope=None,
+        summary="Read a file of the page",
+        description="Its scripts and its style sheet.",
+        parameters=(
+            {
+                "name": "name",
+                "in": "path",
+                "required": True,
+                "description": "The file.",
+                "schema": {"enum": list(PARTS)},
+            },
+        ),
+        answers={"200": told},
+        codes=(Code.NOT_FOUND,),
+    )
+
+
+def faults() -> Operation:
+    """Return the operation that explains every code."""
+    told = text_answer("Every code, as an anchor.", "text/html", "<!doctype html>\n")
+    return _open(
+        "readFaults",
+        "Read what each fault means",
+        "`type` of a problem document leads here.",
+        {"200": told},
+    )

@@ -1,0 +1,84 @@
+"""Looks at a store without changing it, and measures how long its disk takes to keep a promise."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from cambist.stores.sql import migrations
+from cambist.stores.sqlite.connection import NotAStore, OldSqlite, connect
+
+READS: Final = 2_000
+WRITES: Final = 20
+JOURNAL_MODE: Final = "wal"
+_MICROSECONDS: Final = 1_000
+_ROW: Final = b"x" * 512
+
+
+class Sick(RuntimeError):
+    """What keeps a store from being used."""
+
+
+class Checkup(msgspec.Struct, frozen=True):
+    """What a look at a store showed. `schema` is its newest migration, `newest` ours."""
+
+    schema: int
+    newest: int
+    journal_mode: str
+    connected_at: str
+    read_us: int
+
+
+def sqlite_version() -> str:
+    """Return the version of the library."""
+    return sqlite3.sqlite_version
+
+
+def look(path: Path, elapsed: Callable[[], int]) -> Checkup:
+    """Read what a store is; `elapsed` counts milliseconds. Raises Sick."""
+    try:
+        with closing(connect(path, read_only=True)) as db:
+            (schema,) = db.execute("PRAGMA user_version").fetchone()
+            (mode,) = db.execute("PRAGMA journal_mode").fetchone()
+            (at,) = db.execute("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')").fetchone()
+            if not schema:
+                msg = f"{path} is no store of cambist"
+                raise Sick(msg)
+            began = elapsed()
+            for _ in range(READS):
+                db.execute("SELECT id FROM engine_orders ORDER BY id DESC LIMIT 1").fetchone()
+            read_us = (elapsed() - began) * _MICROSECONDS // READS
+    except (NotAStore, OldSqlite) as unfit:
+        raise Sick(str(unfit)) from None
+    except sqlite3.Error as error:
+        msg = f"{path} cannot be read: {error}"
+        raise Sick(msg) from None
+    return Checkup(schema, migrations("sqlite")[-1][0], mode, at, read_us)
+
+
+def write_us(folder: Path, elapsed: Callable[[], int]) -> int:
+    """Return what one durable commit takes on this disk, in microseconds, from some of them.
+
+    They go to a file of their own, which is gone afterwards. Raises Sick.
+    """
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="cambist-checkup-", dir=folder) as place,
+            closing(connect(Path(place) / "checkup.db")) as db,
+        ):
+            db.execute("CREATE TABLE promises (kept BLOB)")
+            began = elapsed()
+            for _ in range(WRITES):
+                db.execute("INSERT INTO promises VALUES (?)", (_ROW,))
+            return (elapsed() - began) * _MICROSECONDS // WRITES
+    except (OSError, sqlite3.Error) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
+        msg = f"nothing can be written in {folder}: {reason}"
+        raise Sick(msg) from None

@@ -1,0 +1,1 @@
+"""Prove that the Postman collection says what is so."""

@@ -1,0 +1,1 @@
+"""Hold the API's own description to what the server does."""

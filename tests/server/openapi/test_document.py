@@ -1,0 +1,177 @@
+"""Hold the document to its form: valid, whole, and described to the last property."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.routing import BaseRoute, WebSocketRoute
+
+from cambist.faults import CATALOGUE, Blame, Code, Refused
+from cambist.ports.keys import Scope
+from cambist.server.about import ENDPOINTS
+from cambist.server.openapi.order_body import order_schema
+from cambist.server.openapi.parts import PUBLIC, RECORDED
+from cambist.server.openapi.words import PROPERTIES, SPECIAL
+from cambist.wire.vocabulary import FIELDS
+from tests.server.house import in_process
+from tests.server.openapi.document import DOCUMENT, codes, examples, operations
+
+SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
+
+
+def test_the_document_is_valid_openapi() -> None:
+    validator = pytest.importorskip("openapi_spec_validator")
+    validator.validate(DOCUMENT)
+
+
+def test_every_example_holds_to_its_schema() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    checked = 0
+    for shown in examples():
+        whole = {**shown.schema, "components": DOCUMENT["components"]}
+        checker = jsonschema.Draft202012Validator(
+            whole, format_checker=jsonschema.FormatChecker(("uuid", "regex"))
+        )
+        faults = [fault.message for fault in checker.iter_errors(shown.value)]
+        assert faults == [], shown.where
+        checked += 1
+    assert checked > 100
+
+
+def test_the_schema_refuses_what_no_order_has() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    checker = jsonschema.Draft202012Validator(order_schema())
+    assert not checker.is_valid({"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1, "x": 1})
+    assert not checker.is_valid({"tokenIn": "SOL", "tokenOut": "USDC", "amount": 0})
+    assert not checker.is_valid({"tokenIn": "SOL", "amount": 1})
+
+
+def test_every_field_an_order_may_have_is_described() -> None:
+    assert set(SCHEMAS["OrderRequest"]["properties"]) == set(FIELDS)
+
+
+def test_no_property_is_without_a_description() -> None:
+    silent = [
+        f"{name}.{field}"
+        for name, schema in SCHEMAS.items()
+        for field, told in schema.get("properties", {}).items()
+        if not told.get("description")
+    ]
+    assert silent == []
+
+
+def test_nothing_is_described_that_is_not_there() -> None:
+    there = {
+        (name, field) for name, schema in SCHEMAS.items() for field in schema.get("properties", {})
+    }
+    assert PROPERTIES.keys() - {field for _, field in there} == set()
+    assert SPECIAL.keys() - there == set()
+
+
+def test_every_operation_says_what_it_does_and_what_a_key_must_be_allowed() -> None:
+    names = [one.name for one in operations()]
+    assert len(names) == len(set(names))
+    tags = {tag["name"] for tag in DOCUMENT["tags"]}
+    for one in operations():
+        assert one.told["summary"], one.name
+        assert one.told["description"], one.name
+        assert set(one.told["tags"]) <= tags, one.name
+        scope = one.told["x-scope"]
+        assert scope == PUBLIC or scope in set(Scope)
+        assert one.told["security"] == ([] if scope == PUBLIC else [{"key": [scope]}, {}])
+        for parameter in one.told.get("parameters", ()):
+            assert parameter["description"], one.name
+
+
+def test_what_asks_for_no_key_tells_nothing_of_anybody() -> None:
+    for one in operations():
+        about_all = one.path == "/" or one.path.startswith(("/health", "/openapi", "/docs"))
+        assert (one.told["x-scope"] == PUBLIC) == about_all, one.path
+
+
+def test_every_refusal_of_a_request_stands_somewhere() -> None:
+    told = {code for one in operations() for of in codes(one).values() for code in of}
+    at_once = {code for code in Code if CATALOGUE[code].blame is Blame.USER}
+    assert at_once - told - {Code.INSUFFICIENT_FUNDS} == set()
+
+
+def test_a_code_stands_under_its_own_status() -> None:
+    for one in operations():
+        for status, found in codes(one).items():
+            assert {str(CATALOGUE[Code(code)].status) for code in found} <= {status}, one.name
+
+
+async def test_every_route_is_described_with_its_scope_and_nothing_else(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as rooms:
+        served = set(_served(rooms.app.routes))
+    described = {
+        (
+            "socket" if "x-websocket" in one.told else one.method,
+            _bare(one.path),
+            one.told["x-scope"],
+        )
+        for one in operations()
+    }
+    assert described == served
+
+
+def _served(routes: list[BaseRoute]) -> Iterator[tuple[str, str, str]]:
+    for route in routes:
+        path = _bare(route.path)
+        if isinstance(route, WebSocketRoute):
+            with suppress(Refused):  # a path that takes only a POST with an upgrade is told there
+                yield "socket", path, _right(route, b"orderId=x")
+        else:
+            for method, door in route.app._doors.items():
+                if method != "HEAD":
+                    yield method.lower(), path, door.right or PUBLIC
+
+
+def _right(route: WebSocketRoute, query: bytes) -> str:
+    """Return what a key must be allowed to do to open a socket with this query."""
+    return route.app._choose({"extensions": {}, "query_string": query}).right
+
+
+async def test_a_socket_says_what_it_takes_without_an_order(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as rooms:
+        sockets = {one.path: one for one in rooms.app.routes if isinstance(one, WebSocketRoute)}
+    for one in operations():
+        if "x-websocket" in one.told:
+            told = one.told["x-websocket"]["scopeWithoutOrderId"]
+            assert told == _right(sockets[one.path], b""), one.path
+
+
+def _bare(path: str) -> str:
+    """Take the names out of a path's parameters."""
+    return "/".join("{}" if step.startswith("{") else step for step in path.split("/"))
+
+
+def test_the_service_names_every_operation() -> None:
+    named = {name.partition("?")[0] for name in ENDPOINTS}
+    for one in operations():
+        method = "WebSocket" if "x-websocket" in one.told else one.method.upper()
+        assert one.path == "/" or f"{method} {one.path}" in named, one.path
+
+
+async def test_a_recorded_answer_has_the_shape_of_a_real_one(tmp_path: Path) -> None:
+    body = {"tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "1.5"}
+    async with in_process(tmp_path) as rooms:
+        real = {
+            "accepted": (await rooms.client.post("/api/orders", json=body)).json(),
+            "healthy": (await rooms.client.get("/health")).json(),
+            "alive": (await rooms.client.get("/health/live")).json(),
+            "ticket": (await rooms.client.post("/api/stream-tickets")).json(),
+            "service": (await rooms.client.get("/")).json(),
+        }
+    for name, answer in real.items():
+        assert list(answer) == list(RECORDED[name]), name
+    assert real["service"] == RECORDED["service"], "run python -m scripts.record_answers"
+
+
+def test_the_document_is_the_same_each_time() -> None:
+    assert json.loads(json.dumps(DOCUMENT)) == DOCUMENT

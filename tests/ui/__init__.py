@@ -1,0 +1,1 @@
+"""Look at pages as people do: in a real browser."""
