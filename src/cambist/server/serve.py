@@ -91,6 +91,8 @@ class Serving:
             ws=EdgeSocket,
             ws_max_size=settings.frame_bytes_max,
             ws_per_message_deflate=False,
+            ws_ping_interval=settings.ping_ms / 1_000,
+            ws_ping_timeout=settings.pong_ms / 1_000,
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -17,6 +17,8 @@ LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 class EdgeLimits(msgspec.Struct, frozen=True):
     """What one connection may send, how slowly, and how many there may be.
 
+    A socket may send `frames_per_second_max` frames of any kind, pings and parts of messages
+    among them; what its messages may be is for the application to say.
     `address_connections_max` is per peer address; None counts none, for a loopback server
     without keys, where every client has the same address.
     """
@@ -32,6 +34,7 @@ class EdgeLimits(msgspec.Struct, frozen=True):
     stall_ms: int = 30_000
     linger_ms: int = 1_000
     sweep_ms: int = 250
+    frames_per_second_max: int = 200
     connections_max: int = 14_000
     address_connections_max: int | None = None
 
@@ -85,5 +88,7 @@ class ServerSettings(msgspec.Struct, frozen=True):
     orders_in_max: int = 100
     socket_orders_max: int = 200
     frame_bytes_max: int = 4 * 1024
+    ping_ms: int = 20_000
+    pong_ms: int = 20_000
     drain_ms: int = 10_000
     retry_after_seconds: int = 1
