@@ -14,6 +14,8 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import State
 
+from cambist.faults import Code, fault
+from cambist.server.answers import refusal, write_raw
 from cambist.server.census import NEVER, Guest
 from cambist.server.settings import EdgeLimits
 
@@ -21,6 +23,7 @@ POSTED: Final = "cambist.posted"
 CLOSE_POLICY: Final = 1008
 CLOSE_STALLED: Final = 4008
 EARLY_BYTES_MAX: Final = 64 * 1024
+LINE_BYTES_MAX: Final = 8 * 1024
 PIECE_BYTES: Final = 2 * 1024
 NO_LIMITS: Final = EdgeLimits()
 
@@ -39,8 +42,17 @@ class EdgeSocket(WebSocketsSansIOProtocol):
     _frames = 0
 
     def begin(self, head: bytes, rest: bytes) -> None:
-        """Read the opening request, and what came along with it."""
+        """Read the opening request, and what came along with it.
+
+        The library cannot read every head that HTTP allows, and then says nothing at all.
+        """
         self.data_received(head)
+        if not self.handshake_initiated:
+            too_large = max(map(len, head.split(b"\r\n"))) > LINE_BYTES_MAX
+            code = Code.HEADERS_TOO_LARGE if too_large else Code.BAD_REQUEST
+            self.transport.write(write_raw(refusal((fault(code),))))
+            self.transport.close()
+            return
         self._is_opening = True
         if rest:
             self.data_received(rest)
