@@ -29,7 +29,7 @@ from tests.server.keyed import locked_on_a_port
 
 MASK_BIT = 0x80
 CLOSE = 0x88
-FAST = with_edge(linger_ms=50)
+FAST = with_edge(linger_ms=200)
 OPENING = (
     b"Host: localhost", b"Connection: Upgrade", b"Upgrade: websocket",
     b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==",
@@ -104,11 +104,11 @@ HOSTILE: dict[str, tuple[bytes, int]] = {
     ),
     "1,000 messages at once": (text(b"{}") * 1_000, 1008),
     "eleven messages at once": (text(b"{}") * 11, 1008),
-    "100,000 pings at once": (frame(Opcode.PING) * 100_000, 1008),
-    "100,000 pings of 125 bytes": (frame(Opcode.PING, b"x" * 125) * 100_000, 1008),
-    "100,000 pongs nobody asked for": (frame(Opcode.PONG) * 100_000, 1008),
-    "a message of 100,000 empty parts": (
-        frame(Opcode.TEXT, fin=False) + frame(Opcode.CONT, fin=False) * 100_000, 1008,
+    "10,000 pings at once": (frame(Opcode.PING) * 10_000, 1008),
+    "1,000 pings of 125 bytes": (frame(Opcode.PING, b"x" * 125) * 1_000, 1008),
+    "10,000 pongs nobody asked for": (frame(Opcode.PONG) * 10_000, 1008),
+    "a message of 10,000 empty parts": (
+        frame(Opcode.TEXT, fin=False) + frame(Opcode.CONT, fin=False) * 10_000, 1008,
     ),
     "a frame that is not masked": (b"\x81\x02{}", 1002),
     "a frame said to be compressed": (frame(Opcode.TEXT, b"{}", bits=4), 1002),
