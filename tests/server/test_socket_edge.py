@@ -65,14 +65,16 @@ class Ended(NamedTuple):
 
 
 def read_frames(heard: bytes) -> Ended:
-    """Read the frames of a server: unmasked, and short or middling."""
+    """Read the whole frames of a server: unmasked, and short or middling."""
     said, code = [], None
-    while heard:
+    while len(heard) > 3:
         opcode, length, start = heard[0], heard[1], 2
         assert not length & MASK_BIT
         if length == 126:
             length, start = int.from_bytes(heard[2:4], "big"), 4
         data, heard = heard[start : start + length], heard[start + length :]
+        if len(data) < length:
+            break
         if opcode == CLOSE:
             code = int.from_bytes(data[:2], "big")
         elif opcode == 0x81:

@@ -29,7 +29,7 @@ class App:
     ) -> None:
         self.settings = settings
         self.clock: Clock = engine.clock
-        self.seats = Seats(settings.requests_max, settings.streams_max, settings.key_streams_max)
+        self.seats = Seats(settings)
         tickets = Tickets(engine.clock, draw_secret if locks is None else locks.draw)
         self._doorman: Doorman = (
             OpenDoor() if locks is None else KeyDoor(engine.clock, locks, settings, tickets)

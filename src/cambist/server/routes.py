@@ -64,14 +64,20 @@ class Routes:
         return Route(path, ByMethod(self._doorman, doors))
 
     def _placing(self) -> list[BaseRoute]:
-        engine, taker, settings = self._engine, self._taker, self._settings
+        engine, taker, edge = self._engine, self._taker, self._settings.edge
         place = Door(TRADE, PlaceOrder(taker, self._voice, self._seats))
         orders = Orders(engine)
         return [
             self._at("/api/orders/execute", POST=place),
-            self._at("/api/orders/batch", POST=Door(TRADE, PlaceBatch(engine, taker, settings))),
+            self._at(
+                "/api/orders/batch",
+                POST=Door(TRADE, PlaceBatch(engine, taker, self._seats, edge.batch_bytes_max)),
+            ),
             self._at("/api/orders", POST=place, GET=Door(READ, plain(orders.list))),
-            self._at("/api/quotes", POST=Door(READ, AskQuote(engine, taker, settings))),
+            self._at(
+                "/api/quotes",
+                POST=Door(READ, AskQuote(engine, taker, self._seats, edge.body_bytes_max)),
+            ),
         ]
 
     def _orders(self) -> list[BaseRoute]:

@@ -8,8 +8,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Final
 
+from starlette.types import Receive
+
 from cambist.faults import Code, Refused, fault
+from cambist.server.answers import read_body
 from cambist.server.passports import Passport
+from cambist.server.settings import ServerSettings
 from cambist.server.tolls import Limited
 
 CLOSE_DONE: Final = 1000
@@ -19,17 +23,41 @@ CROWD_RETRY_S: Final = 1
 
 
 class Seats:
-    """Counts requests and streams apart: a stream stays for long and costs little."""
+    """Counts requests and streams apart: a stream stays for long and costs little.
 
-    def __init__(self, requests_max: int, streams_max: int, key_streams_max: int) -> None:
+    So does a request whose body has not come yet.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
         self.requests = 0
+        self.bodies = 0
         self.streams = 0
-        self.requests_max = requests_max
-        self.streams_max = streams_max
-        self.key_streams_max = key_streams_max
+        self.requests_max = settings.requests_max
+        self.bodies_max = settings.bodies_max
+        self.streams_max = settings.streams_max
+        self.key_streams_max = settings.key_streams_max
         self.draining = False
         self._by_key: Counter[str] = Counter()
         self._lives: dict[Life, Passport] = {}
+
+    async def body(self, receive: Receive, bytes_max: int) -> bytes | None:
+        """Wait for a body on a seat of its own, so that slow senders keep nobody from theirs.
+
+        Return None as soon as it is too large. Raises Refused when too many are waited for, or
+        too many requests are there once it has come; and ClientGone.
+        """
+        if self.bodies >= self.bodies_max:
+            raise Refused(fault(Code.TOO_BUSY))
+        self.bodies += 1
+        self.requests -= 1
+        try:
+            come = await read_body(receive, bytes_max)
+        finally:
+            self.requests += 1
+            self.bodies -= 1
+        if self.requests > self.requests_max:
+            raise Refused(fault(Code.TOO_BUSY))
+        return come
 
     @contextlib.contextmanager
     def stream(self, passport: Passport) -> Iterator[Life]:

@@ -79,6 +79,7 @@ class ServerSettings(msgspec.Struct, frozen=True):
     trusted_proxies: tuple[str, ...] = ()
     rates: Rates = Rates()
     requests_max: int = 256
+    bodies_max: int = 4_000
     streams_max: int = 12_000
     key_streams_max: int = 20
     recheck_ms: int = 10_000
