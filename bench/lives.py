@@ -78,7 +78,7 @@ class Bench:
     def intent(self, number: int) -> Intent:
         """Read one of the two small orders as the server reads it."""
         parsed = read_order(SWAPS[number % len(SWAPS)])
-        return to_intent(parsed, self.market.token, LIMITS, Caller(LOCAL, self.clock.now()))
+        return to_intent(parsed, self.market.token, LIMITS, Caller(LOCAL, now=self.clock.now()))
 
     def born(self, number: int) -> Birth:
         """Open an order's journal."""

@@ -104,7 +104,7 @@ def _intake(bench: Bench, lives: Sequence[Life]) -> list[Stage]:
     parsed = [read_order(body) for body in SWAPS]
     intents = [bench.intent(number) for number in range(len(SWAPS))]
     orders, now = [life.birth.told.order for life in lives], bench.clock.now()
-    caller, venues, find = Caller(LOCAL, now), bench.market.venues, bench.market.token
+    caller, venues, find = Caller(LOCAL, now=now), bench.market.venues, bench.market.token
     return [
         Stage("parse the body", 1, each(lambda i: read_order(SWAPS[i % 2]))),
         Stage("body to intent", 1, each(lambda i: to_intent(parsed[i % 2], find, LIMITS, caller))),

@@ -127,6 +127,7 @@ async def about(client: httpx.AsyncClient) -> Json:
         "draining": {**healthy, "status": "degraded"},
         "down": {**healthy, "status": "down", "database": "down"},
         "alive": (await client.get("/health/live")).json(),
+        "ticket": (await client.post("/api/stream-tickets")).json(),
         "service": (await client.get("/")).json(),
     }
 

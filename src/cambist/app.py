@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cambist import faultpoints, metrics
-from cambist.clock import Entropy, SystemClock
+from cambist.clock import Entropy, SystemClock, draw_secret
 from cambist.config import Settings
 from cambist.engine.engine import Engine, Limits
 from cambist.engine.means import Means
@@ -29,10 +29,14 @@ from cambist.paper.signer import PaperSigner
 from cambist.paper.world import World
 from cambist.ports.failures import PortDown
 from cambist.server.app import build
+from cambist.server.doorman import Locks
 from cambist.server.serve import Serving
-from cambist.server.settings import EdgeLimits, ServerSettings
+from cambist.server.settings import EdgeLimits, Rates, ServerSettings
+from cambist.signals.buckets import MemoryBuckets
 from cambist.signals.memory import MemoryBus, MemoryWakeups
+from cambist.stores.pepper import Pepper, read_pepper
 from cambist.stores.sqlite import checkup
+from cambist.stores.sqlite.keys import SqliteKeys
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.amount import Bps
 from cambist.values.moment import Millis
@@ -44,6 +48,12 @@ CHAIN_SOCKET: Final = "paper-chain.sock"
 LOCK_FILE: Final = "cambist.lock"
 CHAIN_LOCK: Final = "paper-chain.lock"
 LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
+ANY_HOST: Final = frozenset(("0.0.0.0", "::", ""))  # noqa: S104 -- to know it, not to listen on it
+ADDRESS_CONNECTIONS_MAX: Final = 64
+_UNSAFE: Final = (
+    "host {host} can be reached from other machines, and there is no key to tell who asks: make "
+    "one with `cambist keys create`, or listen on 127.0.0.1"
+)
 SWITCH_INTERVAL_S: Final = 0.002
 """How long the interpreter lets one thread run: the writer's word must not wait for the loop."""
 MEASURE_EVERY_MS: Final = 500
@@ -61,11 +71,16 @@ class UnsafeBind(ValueError):
     """An address that strangers could reach."""
 
 
+def _made(home: Path) -> Path:
+    """Return a home, made for its owner alone where it was missing."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return home
+
+
 @contextmanager
 def held(home: Path, name: str = LOCK_FILE) -> Iterator[None]:
     """Hold the lock on a home: who has it is alone with its files. Raises HomeInUse."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (home / name).open("a+") as lock:
+    with (_made(home) / name).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -132,6 +147,20 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
 
 
 @asynccontextmanager
+async def open_keys(settings: Settings) -> AsyncIterator[SqliteKeys]:
+    """Open the API keys of a home, which another process may be using.
+
+    Raises what opening the file raises.
+    """
+    keys = SqliteKeys(_made(Path(settings.home)) / STORE_FILE)
+    try:
+        await keys.open()
+        yield keys
+    finally:
+        await keys.close()
+
+
+@asynccontextmanager
 async def _running(engine: Engine, clock: SystemClock) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(engine.run()), tasks.create_task(_measure(engine, clock))]
@@ -192,25 +221,62 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             task.cancel()
 
 
-def serving(engine: Engine, settings: Settings) -> Serving:
-    """Return the server of an engine. Raises UnsafeBind."""
-    if settings.host not in LOOPBACK:
-        msg = (
-            f"host {settings.host} can be reached from other machines, and this version has no "
-            "keys to tell who asks: listen on 127.0.0.1 behind a proxy that does"
-        )
-        raise UnsafeBind(msg)
-    asked = ServerSettings(
-        edge=EdgeLimits(connections_max=settings.connections_max),
+class Place(NamedTuple):
+    """Where a server listens, and whether it lets in only who has a key."""
+
+    port: int
+    has_keys: bool
+
+
+@asynccontextmanager
+async def serving(engine: Engine, settings: Settings) -> AsyncIterator[Place]:
+    """Serve an engine for as long as the context lasts.
+
+    Raises UnsafeBind, UnfitPepper, BadSettings, PortInUse and what opening the keys raises.
+    """
+    home, is_local = Path(settings.home), settings.host in LOOPBACK
+    async with open_keys(settings) as keys:
+        has_keys = await keys.exist()
+        if has_keys:
+            read_pepper(home)
+        elif not is_local:
+            raise UnsafeBind(_UNSAFE.format(host=settings.host))
+        locks = Locks(keys, Pepper(home), MemoryBuckets(engine.clock), draw_secret)
+        asked = _server_settings(settings, are_strangers=has_keys or not is_local)
+        served = Serving(build(engine, asked, locks), settings.host, settings.port)
+        async with served.listening() as port:
+            yield Place(port, has_keys)
+
+
+def _server_settings(settings: Settings, *, are_strangers: bool) -> ServerSettings:
+    """Return what the server is to hold to. Where only friends can come, none is counted."""
+    most = settings.address_connections_max
+    if most is None and are_strangers:
+        most = ADDRESS_CONNECTIONS_MAX
+    own = () if settings.host in ANY_HOST else (settings.host,)
+    return ServerSettings(
+        edge=EdgeLimits(
+            connections_max=settings.connections_max,
+            address_connections_max=most,
+        ),
         limits=RequestLimits(
             Bps(settings.slippage_bps), Bps(settings.slippage_max_bps), settings.max_retries
         ),
         bare_slippage=settings.slippage_unit,
-        allowed_hosts=settings.allowed_hosts,
+        allowed_hosts=(*own, *settings.allowed_hosts),
         allowed_origins=settings.allowed_origins,
+        trusted_proxies=settings.trusted_proxies,
+        rates=Rates(
+            settings.key_orders_per_minute,
+            settings.key_requests_per_minute,
+            settings.key_streams_per_minute,
+            settings.address_requests_per_minute,
+            settings.auth_failures_per_minute,
+        ),
+        requests_max=settings.requests_max,
         streams_max=settings.streams_max,
+        key_streams_max=settings.key_streams_max,
     )
-    return Serving(build(engine, asked), settings.host, settings.port)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cambist.cli import balances, demo, doctor, orders, quotes, serve, verify
+from cambist.cli import balances, demo, doctor, keys, orders, quotes, serve, verify
 from cambist.server.openapi import API_VERSION
 
 app = typer.Typer(
@@ -47,4 +47,5 @@ app.command()(orders.watch)
 app.command()(orders.cancel)
 app.command()(balances.balances)
 app.command()(verify.verify)
+app.add_typer(keys.app, name="keys")
 app.command()(doctor.doctor)

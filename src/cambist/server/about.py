@@ -32,6 +32,7 @@ ENDPOINTS: Final = (
     "GET /api/venues",
     "GET /api/pools",
     "GET /api/report",
+    "POST /api/stream-tickets",
     "WebSocket /api/orders/execute",
     "WebSocket /api/orders/execute?orderId=",
     "WebSocket /ws",

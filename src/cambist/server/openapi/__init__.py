@@ -99,6 +99,7 @@ def _paths() -> Json:
         "/api/venues": {"get": markets.venues()},
         "/api/pools": {"get": markets.pools()},
         "/api/report": {"get": markets.report()},
+        "/api/stream-tickets": {"post": streams.ticket()},
         "/ws": {"get": streams.ws_socket()},
         "/ws/orders": {"get": streams.latest_socket()},
         "/": {"get": service.info()},

@@ -10,6 +10,7 @@ from cambist.faults import CATALOGUE
 from cambist.server.about import Alive, ServiceInfo
 from cambist.server.openapi.order_body import order_schema
 from cambist.server.openapi.words import INSTANTS, PROPERTIES, SPECIAL
+from cambist.server.tickets import Ticket
 from cambist.wire.batch import BATCH_ORDERS_MAX, BatchReply
 from cambist.wire.markets import PoolList, TokenList, VenueList
 from cambist.wire.messages import Message, NestedMessage, Notice
@@ -31,7 +32,7 @@ Json = dict[str, Any]
 ANSWERS: Final = (
     Acceptance, BatchReply, QuoteReply, OrderView, OrderList, EventList, Message, NestedMessage,
     Notice, Receipt, TokenList, VenueList, PoolList, Report, CancelReply, HealthView, Alive,
-    ServiceInfo, Problem, Failure,
+    ServiceInfo, Problem, Failure, Ticket,
 )  # fmt: skip
 
 

@@ -85,3 +85,28 @@ LIMIT ?
 
 -- name: feed_end
 SELECT coalesce(max(n), 0) FROM journal
+
+-- name: any_key
+SELECT EXISTS (SELECT 1 FROM api_keys)
+
+-- name: key_by_id
+SELECT id, digest, principal, name, scopes, wallets, orders_per_minute, created_at, expires_at,
+    revoked_at, last_used_at
+FROM api_keys WHERE id = ?
+
+-- name: all_keys
+SELECT id, digest, principal, name, scopes, wallets, orders_per_minute, created_at, expires_at,
+    revoked_at, last_used_at
+FROM api_keys ORDER BY created_at, id
+
+-- name: add_key
+INSERT INTO api_keys (
+    id, digest, principal, name, scopes, wallets, orders_per_minute, created_at, expires_at,
+    revoked_at, last_used_at
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: revoke_key
+UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL
+
+-- name: note_key_use
+UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?
