@@ -65,6 +65,14 @@ class Census(msgspec.Struct, frozen=True):
     delayed: int
 
 
+class Halt(msgspec.Struct, frozen=True):
+    """A stop of all trading: by whom, when, and why."""
+
+    reason: str
+    by: str
+    at: Moment
+
+
 class Commit(msgspec.Struct, frozen=True):
     """A change on its way to the disk: the order as it will be, and the word that it is.
 
@@ -94,6 +102,19 @@ class Store(Protocol):
         An order whose key is taken is not written again: its place in the answer holds what the
         key remembers, and None stands for an order that is new. Raises PortFull.
         """
+
+    async def halt(self, halt: Halt) -> None:
+        """Stop trading: once this returns, no order is added and no attempt is recorded.
+
+        Whatever tries raises Halted, from the transaction it would have been written in. What is
+        in flight is still watched to its end. A second halt takes the place of the first.
+        """
+
+    async def resume(self, by: str, reason: str, now: Moment) -> None:
+        """Let trading go on; without a halt it changes nothing."""
+
+    async def halted(self) -> Halt | None:
+        """Return the halt in force."""
 
     async def keyed(self, principal: Principal, key: str) -> Keyed | None:
         """Return what a key remembers."""

@@ -85,3 +85,16 @@ LIMIT ?
 
 -- name: feed_end
 SELECT coalesce(max(n), 0) FROM journal
+
+-- name: halt_now
+INSERT INTO halt (one, reason, by, at) VALUES (1, ?, ?, ?)
+ON CONFLICT (one) DO UPDATE SET reason = excluded.reason, by = excluded.by, at = excluded.at
+
+-- name: resume_now
+DELETE FROM halt
+
+-- name: log_halt
+INSERT INTO halt_log (at, by, what, reason) VALUES (?, ?, ?, ?)
+
+-- name: halted
+SELECT reason, by, at FROM halt

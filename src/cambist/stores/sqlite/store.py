@@ -18,24 +18,24 @@ from msgspec.structs import replace
 from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, Told, append
 from cambist.orders.order import Order, Status
-from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
-from cambist.ports.store import Birth, Census, Commit, Keyed, Line, News, OrderQuery
-from cambist.stores.sqlite import reads
-from cambist.stores.sqlite.readers import Readers
-from cambist.stores.sqlite.writes import (
+from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim
+from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery
+from cambist.stores.sqlite import halts, reads
+from cambist.stores.sqlite.items import (
     Add,
     AddAll,
-    BatchWriter,
     Cancel,
     Count,
     Counted,
     Facts,
     Move,
     Probe,
+    Switch,
     Write,
     Written,
-    load,
 )
+from cambist.stores.sqlite.readers import Readers
+from cambist.stores.sqlite.writes import BatchWriter, load
 from cambist.stores.writer import Writer
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
@@ -123,6 +123,18 @@ class SqliteStore:
         await self._writer.lanes.settle(Cancel(order_id, now))
         return await self.get(order_id)
 
+    async def halt(self, halt: Halt) -> None:
+        """Stop trading."""
+        await self._writer.lanes.settle(Switch(halt, halt.by, halt.reason, halt.at))
+
+    async def resume(self, by: str, reason: str, now: Moment) -> None:
+        """Let trading go on."""
+        await self._writer.lanes.settle(Switch(None, by, reason, now))
+
+    async def halted(self) -> Halt | None:
+        """Return the halt in force."""
+        return await self._readers.run(halts.halted)
+
     def _done(self, batch: Sequence[Write], results: Sequence[Written | BaseException]) -> None:
         """Keep what became true at hand, then tell it."""
         news: list[Told] = []
@@ -167,7 +179,7 @@ class SqliteStore:
 
     def _forget(self, write: Write, error: BaseException) -> None:
         """Drop what memory says of an order whose write failed: the file knows better."""
-        if isinstance(error, KeyTaken):
+        if isinstance(error, KeyTaken | Halted):
             return
         self._miscounted = self._miscounted or isinstance(error, PortDown)
         if isinstance(write, Move):
