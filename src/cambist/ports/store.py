@@ -56,6 +56,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     place: int
     order_id: OrderId
     seq: int
+    principal: Principal
 
 
 class Census(msgspec.Struct, frozen=True):
@@ -167,6 +168,9 @@ class Store(Protocol):
 
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of a principal's orders stand, in order of their places."""
+
+    async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
+        """Return where the lines of everyone's orders stand, in order of their places."""
 
     async def feed_end(self) -> int:
         """Return the place of the newest line of all; 0 when there is none."""

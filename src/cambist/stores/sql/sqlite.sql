@@ -76,10 +76,18 @@ ORDER BY seq
 LIMIT ?
 
 -- name: feed
-SELECT j.n, j.order_id, j.seq
+SELECT j.n, j.order_id, j.seq, o.principal
 FROM journal AS j
 JOIN engine_orders AS o ON o.id = j.order_id
 WHERE j.n > ? AND o.principal = ?
+ORDER BY j.n
+LIMIT ?
+
+-- name: feed_all
+SELECT j.n, j.order_id, j.seq, o.principal
+FROM journal AS j
+JOIN engine_orders AS o ON o.id = j.order_id
+WHERE j.n > ?
 ORDER BY j.n
 LIMIT ?
 
