@@ -149,6 +149,9 @@ PROPERTIES: Final[dict[str, str]] = {
     "database": "The store: `ok` or `down`.",
     "chain": "The chain: `ok` or `down`.",
     "redis": "Redis: `not_configured` in this version.",
+    "halted": "Whether trading is stopped.",
+    "halt": "The stop of all trading in force.",
+    "by": "Who stopped it.",
     "name": "The service's name.",
     "description": "What it does.",
     "endpoints": "What it answers to.",
@@ -157,6 +160,8 @@ PROPERTIES: Final[dict[str, str]] = {
 SPECIAL: Final[dict[tuple[str, str], str]] = {
     ("TokenView", "symbol"): "The token's symbol.",
     ("TokenView", "synthetic"): "Whether the paper market invented it.",
+    ("Stop", "reason"): "Why.",
+    ("Stop", "since"): "Since when (RFC 3339).",
     ("Report", "orders"): "How many orders were counted.",
     ("ReportLine", "amountIn"): "Whole tokens given, together.",
     ("ReportLine", "amountOut"): "Whole tokens taken, together.",
