@@ -6,6 +6,7 @@
 
 PYTHON ?= python3
 V      := .venv
+S      := .venv-site
 PY     := $(V)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 WHEELS := install --require-hashes --only-binary :all:
@@ -15,7 +16,8 @@ LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
           --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fix ui postman newman bench bench-stream proofs storm model docs lock clean
+.PHONY: help run demo test check fix ui postman newman bench bench-stream proofs storm model docs site \
+        lock clean
 
 help: ## show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -40,7 +42,7 @@ fix: $(V)/.test ## repair what ruff can repair
 	@$(V)/bin/ruff check --fix
 	@$(V)/bin/ruff format
 
-ui: $(V)/.ui ## look at the pages in a real browser (needs chromium)
+ui: $(V)/.ui $(S)/.site ## look at the pages in a real browser (needs chromium)
 	@$(PY) -m pytest -q tests/ui
 
 postman: $(V)/.test $(NEWMAN)/.installed ## run the Postman collection (needs node)
@@ -67,14 +69,18 @@ docs: $(V)/.test ## print the pages that come from the code
 	@$(PY) -m scripts.print_docs
 	@$(PY) -m scripts.make_postman
 
+site: $(S)/.site ## build the pages as a site, into ./site
+	@$(S)/bin/zensical build --strict --clean
+
 lock: ## resolve the dependencies anew (needs uv)
 	@mkdir -p requirements
 	$(LOCK) pyproject.toml --extra docs --group build -o requirements/run.txt
 	$(LOCK) -c requirements/run.txt --group dev -o requirements/test.txt
 	$(LOCK) -c requirements/run.txt -c requirements/test.txt --group ui -o requirements/ui.txt
+	$(LOCK) --group site -o requirements/site.txt
 
 clean: ## remove .venv and caches; orders in .cambist stay
-	rm -rf $(V) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(V) $(S) site .cache dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # `--clear` repairs an install that was interrupted: the stamp is touched last.
@@ -96,6 +102,12 @@ $(V)/.test: $(V)/.run requirements/test.txt
 $(V)/.ui: $(V)/.test requirements/ui.txt
 	@echo 'Installing the locked browser driver into $(V) ...'
 	@$(PIP) $(WHEELS) -r requirements/ui.txt
+	@touch $@
+
+# Apart from the engine's own: what builds pages has no business beside it.
+$(S)/.site: requirements/site.txt
+	@$(PYTHON) -m venv --clear $(S)
+	@$(S)/bin/python -m pip --disable-pip-version-check --quiet $(WHEELS) -r requirements/site.txt
 	@touch $@
 
 # Some 60 MB of node: kept in the user's cache, where every clone finds it.

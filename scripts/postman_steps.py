@@ -191,6 +191,20 @@ FOLDERS: Final = (
         ),
     ),
     Folder(
+        "Market",
+        "What can be traded, and what trading brought.",
+        (
+            Step(name="The tokens", operation="listTokens", holds=('"symbol":"SOL"',)),
+            Step(name="The venues", operation="listVenues", holds=('"raydium"', '"meteora"')),
+            Step(name="The pools of a pair", operation="listPools",
+                 query={"tokenIn": "SOL", "tokenOut": "USDC"}, equals={"tokenIn": "SOL"}),
+            Step(name="The pools of half a pair", operation="listPools",
+                 query={"tokenOut": "USDC"}, statuses=(400,),
+                 equals={"code": "invalid_query", "field": "tokenIn"}),
+            Step(name="The report", operation="readReport", equals={"truncated": False}),
+        ),
+    ),
+    Folder(
         "Service",
         "What the service tells of itself.",
         (

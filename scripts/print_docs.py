@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
@@ -24,23 +24,10 @@ from cambist.faults import CATALOGUE, Code
 from cambist.orders.event import Fact
 from cambist.orders.lifecycle import NOTES, START, TABLE, diagram
 from cambist.server.faults_page import BLAMED, REMEDIES
+from scripts import print_api
+from scripts.layout import page, table
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
-NOTICE: Final = "<!-- Printed from the code by `make docs`; changes here are lost. -->"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Draw a table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return [
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
-    ]
-
-
-def page(title: str, *blocks: Sequence[str]) -> str:
-    """Lay out a page: its title, then blocks with a blank line between."""
-    parts = [NOTICE, f"# {title}", *("\n".join(block) for block in blocks)]
-    return "\n\n".join(parts) + "\n"
 
 
 def first_sentence(thing: object) -> str:
@@ -251,6 +238,7 @@ def labels(metric: Counter | Gauge | Histogram) -> str:
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "api.md": print_api.api,
     "lifecycle.md": lifecycle,
     "faults.md": faults,
     "faultpoints.md": faultpoints,

@@ -93,6 +93,10 @@ async def placed(client: httpx.AsyncClient) -> Json:
         "quoted_buy": await ask(client, "/api/quotes", BUY),
         "receipt": (await client.get(f"/api/orders/{order_id}/receipt")).json(),
         "journal": (await client.get(f"/api/orders/{order_id}/events")).json(),
+        "tokens": (await client.get("/api/tokens")).json(),
+        "venues": (await client.get("/api/venues")).json(),
+        "pools": (await client.get("/api/pools?tokenIn=SOL&tokenOut=USDC")).json(),
+        "report": (await client.get("/api/report")).json(),
         "too_late": (await client.delete(f"/api/orders/{order_id}")).json(),
     }
 

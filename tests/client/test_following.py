@@ -1,6 +1,8 @@
 """Prove that a follower hears every line once and in order, however often it is cut off."""
 
+import asyncio
 import json
+import logging
 import random
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -10,7 +12,15 @@ from typing import Any
 import httpx
 import pytest
 
-from cambist.client import Client, NotFound, OrderFailed, Patience, Unreachable, Unreadable
+from cambist.client import (
+    Client,
+    NotFound,
+    OrderFailed,
+    Patience,
+    Unauthorized,
+    Unreachable,
+    Unreadable,
+)
 from cambist.client.follow import Over
 from cambist.faults import Blame, Remedy
 from tests.client.mischief import HastyClock, Mischief, Stage, refuse, stage
@@ -79,12 +89,13 @@ async def test_a_silent_connection_is_given_up_and_resumed(tmp_path: Path) -> No
         assert there.proxy.connections == 3
 
 
-async def test_a_busy_server_is_followed_later(tmp_path: Path) -> None:
+@BOTH
+async def test_a_busy_server_is_followed_later(tmp_path: Path, over: Over) -> None:
     async with stage(tmp_path) as there:
         placed = await there.cambist.sell("SOL", 1)
         async with Client(there.cambist.url, clock=there.clock) as second:
             there.proxy.turn(*[refuse(503, "retry-after: 1")] * 3)
-            told = [one.seq async for one in second.follow(placed.order_id)]
+            told = [one.seq async for one in second.follow(placed.order_id, over=over)]
         assert told == [1, 2, 3, 4, 5, 6]
         assert len(there.clock.waits) == 3
 
@@ -95,6 +106,27 @@ async def test_nobody_follows_an_order_that_is_not_there(tmp_path: Path, over: O
         for order_id in (NOBODY, "nonsense", "a b&c"):
             with pytest.raises(NotFound, match="Order not found"):
                 await heard(there, order_id, over=over)
+
+
+async def test_a_socket_sends_the_key_and_logs_it_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    key = "cmb_0123456789abcdef"
+    heard: list[bytes] = []
+
+    async def refuse_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse_all, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with Client(f"http://127.0.0.1:{port}", key) as cambist:
+            for over in ("sse", "websocket"):
+                with pytest.raises(Unauthorized):
+                    await anext(cambist.follow(NOBODY, over=over))
+    assert len(heard) == 2
+    assert all(f"authorization: bearer {key}" in one.decode().lower() for one in heard)
+    assert key not in caplog.text
 
 
 @BOTH

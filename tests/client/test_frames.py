@@ -48,7 +48,14 @@ def test_what_a_cut_leaves_unfinished_never_comes_out(events: list[Frame | None]
 
 
 def test_an_event_of_several_lines_is_one() -> None:
-    assert list(Frames().feed(b"data: a\nevent: x\ndata:b\n\n\n")) == [Frame("", b"a\nb")]
+    assert list(Frames().feed(b"data: a\nevent: x\ndata:b\n\n\n")) == [Frame(None, b"a\nb")]
+
+
+def test_a_mark_without_an_event_is_kept_for_the_next_connection() -> None:
+    frames = Frames()
+    assert list(frames.feed(b"id: c7\n\n")) == [None]
+    assert frames.last_id == "c7"
+    assert list(frames.feed(b"data: x\n\n")) == [Frame("c7", b"x")]
 
 
 def test_an_endless_event_is_not_kept() -> None:

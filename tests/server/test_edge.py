@@ -283,7 +283,7 @@ async def test_a_server_that_stops_finishes_what_it_took(tmp_path: Path) -> None
         async with on_a_port(tmp_path) as (rooms, port):
             line = await lines.enter_async_context(wire(port))
             await line.say(post()[:-1])
-            await until(lambda: rooms.app.seats.requests == 1)
+            await until(lambda: rooms.app.seats.bodies == 1)
             finishing = asyncio.create_task(_finish_late(line, rooms.app))
         assert await finishing == 202
 

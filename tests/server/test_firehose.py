@@ -33,8 +33,10 @@ async def frames(answer: httpx.Response) -> AsyncIterator[Frame]:
             cursor = line.removeprefix("id: ")
         elif line.startswith("data: "):
             frame = Frame(json.loads(line.removeprefix("data: ")))
-            frame.cursor, cursor = cursor, None
+            frame.cursor = cursor
             yield frame
+        elif not line:
+            cursor = None
 
 
 @asynccontextmanager
@@ -75,6 +77,17 @@ async def test_every_event_of_every_order_is_told_once(tmp_path: Path) -> None:
         async with following(rooms) as lines:
             ids = await place_all(rooms)
             wanted = await journals(rooms, ids)
+            told = await hear(lines, sum(len(one) for one in wanted.values()))
+        assert by_order(told) == wanted
+
+
+async def test_a_cut_before_the_first_event_loses_none(tmp_path: Path) -> None:
+    async with on_a_port(tmp_path) as (rooms, _), asyncio.timeout(WAIT_S):
+        async with rooms.client.stream("GET", "/api/events", headers=SSE) as answer:
+            first = await anext(answer.aiter_lines())
+        ids = await place_all(rooms)
+        wanted = await journals(rooms, ids)
+        async with following(rooms, first.removeprefix("id: ")) as lines:
             told = await hear(lines, sum(len(one) for one in wanted.values()))
         assert by_order(told) == wanted
 

@@ -64,6 +64,11 @@ async def test_each_path_begins_in_its_own_way(tmp_path: Path) -> None:
         for path in ("/ws", "/ws/orders"):
             resumed, _ = await listen(port, f"?orderId={order_id}&fromSeq=2", path=path)
             assert [one["seq"] for one in resumed] == list(range(3, 8))
+            header = {"last-event-id": "4"}
+            resumed, _ = await listen(
+                port, f"?orderId={order_id}", path=path, additional_headers=header
+            )
+            assert [one["seq"] for one in resumed] == list(range(5, 8))
 
 
 async def test_a_socket_tells_history_then_news_and_closes(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from cambist.cli.orders import (
 )
 from cambist.cli.reach import Url, reach
 from cambist.client import DEFAULT_URL, Costs, Draft, Quote, VenueQuote
-from cambist.values.amount import write_amount, write_percent
+from cambist.values.amount import write_amount
 
 SOL_DECIMALS: Final = 9
 
@@ -40,7 +40,7 @@ async def _quote(url: str, draft: Draft) -> int:
     _say(told.summary)
     console.print(_venues(told))
     _say(f"Choice: {told.selected_dex}. {told.reason}".rstrip())
-    _say(f"Worst case: {_worst(told)}")
+    _say(told.worst_case)
     if told.costs is not None:
         _say(f"Costs: {_costs(told.costs)}")
     for warning in told.warnings:
@@ -72,13 +72,6 @@ def _row(told: Quote, one: VenueQuote) -> tuple[str, ...]:
         f"{plain(one.price_impact)} %",
         f"{plain(one.fee)} {told.token_in}",
     )
-
-
-def _worst(told: Quote) -> str:
-    tolerance = f"{write_percent(told.slippage_bps * 100)} %"
-    if told.max_amount_in is not None:
-        return f"at most {plain(told.max_amount_in)} {told.token_in} ({tolerance} above the quote)"
-    return f"at least {plain(told.min_amount_out)} {told.token_out} ({tolerance} below the quote)"
 
 
 def _costs(costs: Costs) -> str:

@@ -26,8 +26,11 @@ from cambist.clock import Entropy
 from cambist.values.moment import SECOND, Moment
 
 ANSWER_BYTES_MAX: Final = 32 * 1_024 * 1_024
-CONNECTIONS_MAX: Final = 10_000
-IDLE_CONNECTIONS_MAX: Final = 100
+CALLS_MAX: Final = 64
+"""Connections for calls: more of them wait for one, which is sooner than to search a long list."""
+
+STREAMS_MAX: Final = 10_000
+STREAMS_IDLE_MAX: Final = 8
 KEY_CHARACTERS_MAX: Final = 512
 _JSON: Final = {"content-type": "application/json"}
 PASSING: Final = (Unreachable, RateLimited, Unavailable)
@@ -69,15 +72,28 @@ class Answer(NamedTuple):
     body: bytes
 
 
+class Lines(NamedTuple):
+    """The connections to one server: a call never waits for a stream to end."""
+
+    calls: httpx.AsyncClient
+    streams: httpx.AsyncClient
+
+    async def aclose(self) -> None:
+        """Close all of them."""
+        await self.calls.aclose()
+        await self.streams.aclose()
+
+
 class Calls:
     """The way to one server."""
 
-    def __init__(self, http: httpx.AsyncClient, patience: Patience, clock: Clock) -> None:
-        self._http = http
+    def __init__(self, lines: Lines, patience: Patience, clock: Clock) -> None:
+        self._http = lines.calls
+        self._streams = lines.streams
         self._chance = Entropy()
         self.patience = patience
         self.clock = clock
-        self.url = str(http.base_url).rstrip("/")
+        self.url = str(self._http.base_url).rstrip("/")
 
     async def ask(
         self,
@@ -151,10 +167,10 @@ class Calls:
         """Yield an event stream's bytes as they come. Raises Refused, Unreachable, Unreadable."""
         timeout_s = self.patience.timeout_ms / SECOND
         silence_s = self.patience.silence_max_ms / SECOND
-        timeout = httpx.Timeout(timeout_s, read=silence_s)
+        timeout = httpx.Timeout(timeout_s, read=silence_s, pool=None)
         failed: CambistError | None = None
         try:
-            async with self._http.stream("GET", path, headers=headers, timeout=timeout) as reply:
+            async with self._streams.stream("GET", path, headers=headers, timeout=timeout) as reply:
                 if reply.is_success and _is_stream(reply):
                     async for chunk in reply.aiter_bytes():
                         yield chunk
@@ -198,7 +214,7 @@ def read(body: bytes, kind: type[_Thing]) -> _Thing:
 
 def connect(
     url: str, api_key: str | None, patience: Patience, transport: httpx.AsyncBaseTransport | None
-) -> httpx.AsyncClient:
+) -> Lines:
     """Return the connections to one server; proxies of the environment are not for it.
 
     Raises ValueError for what is no URL of a server, and for a key that cannot be sent.
@@ -211,15 +227,21 @@ def connect(
             msg = "the API key is not one: it has spaces, or letters no key has"
             raise ValueError(msg)
         headers["authorization"] = f"Bearer {api_key}"
-    return httpx.AsyncClient(
-        base_url=_address(url),
-        headers=headers,
-        timeout=patience.timeout_ms / SECOND,
-        limits=httpx.Limits(
-            max_connections=CONNECTIONS_MAX, max_keepalive_connections=IDLE_CONNECTIONS_MAX
-        ),
-        transport=transport,
-        trust_env=False,
+    address = _address(url)
+
+    def line(limits: httpx.Limits) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            base_url=address,
+            headers=headers,
+            timeout=httpx.Timeout(patience.timeout_ms / SECOND, pool=None),
+            limits=limits,
+            transport=transport,
+            trust_env=False,
+        )
+
+    return Lines(
+        line(httpx.Limits(max_connections=CALLS_MAX)),
+        line(httpx.Limits(max_connections=STREAMS_MAX, max_keepalive_connections=STREAMS_IDLE_MAX)),
     )
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from cambist.client.calls import Calls, Clock, Patience, connect, read
 from cambist.client.drafts import Amount, Draft, Terms, buy, sell, swap
 from cambist.client.errors import OrderFailed, Refused, refusal
-from cambist.client.follow import Cuts, Over, Story, follow_all, hear_socket, hear_stream
+from cambist.client.follow import Cuts, Mark, Over, Story, follow_all, hear_socket, hear_stream
 from cambist.client.replies import (
     Cancel,
     Event,
@@ -84,9 +84,9 @@ class Client:
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._http = connect(url, api_key, patience, transport)
+        self._lines = connect(url, api_key, patience, transport)
         self._clock = clock if clock is not None else SystemClock()
-        self._calls = Calls(self._http, patience, self._clock)
+        self._calls = Calls(self._lines, patience, self._clock)
         self._entropy = Entropy()
 
     def __repr__(self) -> str:
@@ -110,7 +110,7 @@ class Client:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._http.aclose()
+        await self._lines.aclose()
 
     # -------------------------------------------------------------------------------- placing
 
@@ -214,7 +214,7 @@ class Client:
         def open_at(seen: int) -> AsyncGenerator[Event | None, None]:
             if over == "websocket":
                 return hear_socket(self._calls, f"{socket}&fromSeq={seen}")
-            return hear_stream(self._calls, path, str(seen))
+            return hear_stream(self._calls, path, Mark(str(seen)))
 
         story = Story(open_at, lambda: self.get(order_id), Cuts(self._calls), after_seq)
         async with aclosing(story.events(to_finality=to_finality)) as events:
@@ -224,18 +224,19 @@ class Client:
     async def follow_all(
         self, cursor: str | None = None, *, over: Over = "sse"
     ) -> AsyncGenerator[Event, None]:
-        """Yield the events of all orders as they happen, until the caller has enough.
+        """Yield the events of all orders, from now or after a `cursor`, until it is enough.
 
-        Over `sse` a cut is resumed after the last event's `cursor`; a socket has none, and goes
-        on with what happens then.
+        Over `sse` a cut is resumed after the last event; a socket has no cursors, and goes on
+        with what happens then.
         """
+        mark = Mark(cursor)
 
-        def open_at(after: str | None) -> AsyncGenerator[Event | None, None]:
+        def open_again() -> AsyncGenerator[Event | None, None]:
             if over == "websocket":
-                return hear_socket(self._calls, "/ws")
-            return hear_stream(self._calls, "/api/events", after)
+                return hear_socket(self._calls, "/ws?notes=1")
+            return hear_stream(self._calls, "/api/events", mark)
 
-        async with aclosing(follow_all(open_at, Cuts(self._calls), cursor)) as events:
+        async with aclosing(follow_all(open_again, Cuts(self._calls))) as events:
             async for event in events:
                 yield event
 

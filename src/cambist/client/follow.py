@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from cambist.client.calls import PASSING, Calls, read
 from cambist.client.errors import CambistError, Unreachable, Unreadable
-from cambist.client.frames import Frames
+from cambist.client.frames import Frame, Frames
 from cambist.client.replies import Event, Order
-from cambist.client.sockets import listen
+from cambist.client.sockets import is_event, listen
 
 Over = Literal["sse", "websocket"]
 Heard = AsyncGenerator[Event | None, None]
@@ -95,37 +95,46 @@ class Story:
         return is_news
 
 
-async def follow_all(
-    open_at: Callable[[str | None], Heard], cuts: Cuts, cursor: str | None
-) -> AsyncGenerator[Event, None]:
+class Mark:
+    """The id of the last event a stream told, for the next connection to go on from."""
+
+    def __init__(self, last_id: str | None) -> None:
+        self.last_id = last_id
+
+
+async def follow_all(open_again: Callable[[], Heard], cuts: Cuts) -> AsyncGenerator[Event, None]:
     """Yield the events of all orders for ever, resumed where they were cut."""
     while True:
         failed: CambistError = cuts.ended()
         try:
-            async with aclosing(open_at(cursor)) as heard:
+            async with aclosing(open_again()) as heard:
                 async for event in heard:
                     cuts.forget()
                     if event is not None:
-                        cursor = event.cursor
                         yield event
         except (*PASSING, Unreadable) as error:
             failed = error
         await cuts.mend(failed)
 
 
-async def hear_stream(calls: Calls, path: str, last_id: str | None) -> Heard:
-    """Yield what server-sent events tell after the one with this id."""
+async def hear_stream(calls: Calls, path: str, mark: Mark) -> Heard:
+    """Yield what server-sent events tell after the mark, and move it along."""
     headers = {"accept": "text/event-stream", "cache-control": "no-store"}
-    if last_id is not None:
-        headers["last-event-id"] = last_id
+    if mark.last_id is not None:
+        headers["last-event-id"] = mark.last_id
     frames = Frames()
     async with aclosing(calls.stream(path, headers)) as chunks:
         async for chunk in chunks:
             for frame in frames.feed(chunk):
-                if frame is None:
-                    yield None
-                else:
-                    yield replace(read(frame.data, Event), cursor=frame.id or None)
+                mark.last_id = frames.last_id or mark.last_id
+                yield None if frame is None else _event(frame)
+
+
+def _event(frame: Frame) -> Event | None:
+    """Read an event; a notice of the stream about itself is only a sign of life."""
+    if not is_event(frame.data):
+        return None
+    return replace(read(frame.data, Event), cursor=frame.id)
 
 
 async def hear_socket(calls: Calls, path: str) -> Heard:

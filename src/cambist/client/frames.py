@@ -13,7 +13,7 @@ EVENT_BYTES_MAX: Final = 1_024 * 1_024
 class Frame(NamedTuple):
     """One whole event."""
 
-    id: str
+    id: str | None
     data: bytes
 
 
@@ -21,13 +21,16 @@ class Frames:
     """The reader of one stream."""
 
     def __init__(self) -> None:
+        self.last_id: str | None = None
         self._rest = b""
-        self._id = ""
+        self._is_marked = False
         self._data: list[bytes] = []
         self._held = 0
 
     def feed(self, chunk: bytes) -> Iterator[Frame | None]:
-        """Take in bytes as they came; yield the events they complete, and None for a heartbeat.
+        """Take in bytes as they came; yield the events they complete, and None for what is none.
+
+        A heartbeat is none, and a mark without an event, which moves `last_id` only.
 
         What a cut leaves unfinished never comes out. Raises Unreadable.
         """
@@ -51,9 +54,12 @@ class Frames:
         if name == b"data":
             self._data.append(value)
         elif name == b"id":
-            self._id = value.decode(errors="replace")
+            self.last_id, self._is_marked = value.decode(errors="replace"), True
 
-    def _end(self) -> Iterator[Frame]:
-        if self._data:
-            yield Frame(self._id, b"\n".join(self._data))
-        self._data, self._held = [], len(self._rest)
+    def _end(self) -> Iterator[Frame | None]:
+        data, is_marked = self._data, self._is_marked
+        self._data, self._is_marked, self._held = [], False, len(self._rest)
+        if data:
+            yield Frame(self.last_id, b"\n".join(data))
+        elif is_marked:
+            yield None

@@ -187,6 +187,7 @@ class Quote(Reply, frozen=True, kw_only=True):
     selected_dex: str
     reason: str = ""
     summary: str = ""
+    worst_case: str = ""
     quote: VenueQuote | None = None
     quotes: tuple[VenueQuote, ...] = ()
     absent: tuple[Absent, ...] = ()

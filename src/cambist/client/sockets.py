@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from typing import Final
 
@@ -17,6 +18,11 @@ from cambist.values.moment import SECOND
 CLOSE_NORMAL: Final = 1000
 CLOSE_POLICY: Final = 1008
 CLOSE_UNKNOWN: Final = 4404
+
+
+_QUIET: Final = logging.getLogger(__name__)
+# At the level of debugging the library would log the header that holds the key.
+_QUIET.setLevel(logging.INFO)
 
 
 class _Notice(msgspec.Struct, frozen=True):
@@ -49,6 +55,7 @@ async def listen(calls: Calls, path: str) -> AsyncGenerator[bytes, None]:
             max_size=EVENT_BYTES_MAX,
             compression=None,
             proxy=None,
+            logger=_QUIET,
         ) as socket:
             while True:
                 text = await socket.recv(decode=False)
@@ -66,6 +73,11 @@ async def listen(calls: Calls, path: str) -> AsyncGenerator[bytes, None]:
         failed = Unreachable(calls.url, type(error).__name__)
     if failed is not None:
         raise failed
+
+
+def is_event(text: bytes) -> bool:
+    """Whether a message is a line of a journal, and no notice of the stream about itself."""
+    return _notice(text).seq is not None
 
 
 def _notice(text: bytes) -> _Notice:

@@ -14,7 +14,7 @@ from cambist.engine.feed import Feed, HeardAll
 from cambist.engine.follow import HEARTBEAT_MS, Heard, follow, history
 from cambist.engine.intake import BACKLOG_MAX, Answered, CancelAnswer, Intake, Taken, Wish
 from cambist.engine.means import Means
-from cambist.engine.perform.quote import quote_now
+from cambist.engine.perform.quote import quote_now, survey
 from cambist.engine.perform.track import Tracker
 from cambist.engine.worker import Worker
 from cambist.faults import Fault
@@ -29,7 +29,9 @@ from cambist.ports.store import Census, OrderQuery
 from cambist.values.costs import Costs
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
-from cambist.values.route import Route
+from cambist.values.route import Absent, Route
+from cambist.values.token import Pair
+from cambist.venues.pool import Pool
 
 DRAIN_MS: Final = 10_000
 HANDS: Final = 10
@@ -107,6 +109,10 @@ class Engine:
         if isinstance(found, Fault):
             return found
         return Quoted(found, self._means.world.chain.costs(found), self.clock.now())
+
+    async def pools(self, pair: Pair) -> dict[str, Sequence[Pool] | Absent]:
+        """Return each venue's pools of a pair, or why it did not name them."""
+        return await survey(self._means.world.market, self.clock, pair)
 
     async def cancel(
         self, order_id: OrderId, principal: Principal

@@ -15,9 +15,13 @@ FEED_PAGE: Final = 500
 
 
 class HeardAll(NamedTuple):
-    """Lines in order; none is a heartbeat. `lagged` says that the listener was too slow."""
+    """Lines in order; none is a heartbeat. `lagged` says that the listener was too slow.
+
+    `seen` is the place up to which everything has been told.
+    """
 
     lines: tuple[Placed, ...]
+    seen: int
     lagged: bool = False
 
 
@@ -43,7 +47,7 @@ class Feed:
             end = await self._store.feed_end()
             # A place that is not taken yet has been seen by nobody.
             seen = end if after is None else min(after, end)
-            yield HeardAll(())
+            yield HeardAll((), seen)
             behind, lagged = after is not None, False
             while True:
                 while behind:
@@ -51,7 +55,7 @@ class Feed:
                     seen = page[-1].place if page else seen
                     behind = len(page) == FEED_PAGE
                     if page or lagged:
-                        yield HeardAll(page, lagged)
+                        yield HeardAll(page, seen, lagged)
                         lagged = False
                 came = await listener.next(beat_ms)
                 fresh = tuple(one for one in came or () if one.place > seen)
@@ -60,7 +64,7 @@ class Feed:
                     behind = lagged = True
                     continue
                 seen = fresh[-1].place if fresh else seen
-                yield HeardAll(fresh)
+                yield HeardAll(fresh, seen)
         finally:
             listener.close()
 

@@ -26,6 +26,11 @@ class PaperMarket:
         """The venues that may be asked, by name."""
         return VENUES
 
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """The tokens that are listed; any other is synthetic."""
+        return tokens.LISTED
+
     def token(self, name: str) -> Token | None:
         """Return the token of a symbol or a mint; unlisted ones are synthetic."""
         return tokens.token(name)

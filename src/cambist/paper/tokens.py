@@ -25,7 +25,8 @@ STOCKS: Final = tuple(
     Token(symbol, _mint(symbol), STOCK_DECIMALS, synthetic=True)
     for symbol in ("AAPL", "TSLA", "GOOG")
 )
-_LISTED: Final = {token.symbol: token for token in (*KNOWN, *STOCKS)}
+LISTED: Final = (*KNOWN, *STOCKS)
+_LISTED: Final = {token.symbol: token for token in LISTED}
 _BY_MINT: Final = {token.mint: token for token in _LISTED.values()}
 
 

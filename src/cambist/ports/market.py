@@ -16,6 +16,10 @@ class Market(Protocol):
     def venues(self) -> tuple[str, ...]:
         """The venues that may be asked, by name."""
 
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """The tokens that are listed; others may be known by their mint."""
+
     def token(self, name: str) -> Token | None:
         """Return the token of a symbol or a mint; None when it cannot be traded here."""
 

@@ -17,6 +17,7 @@ from websockets.protocol import State
 from cambist.faults import Code, fault
 from cambist.server.answers import refusal, write_raw
 from cambist.server.census import NEVER, Guest
+from cambist.server.frames import FRAMES
 from cambist.server.settings import EdgeLimits
 
 POSTED: Final = "cambist.posted"
@@ -143,8 +144,9 @@ class EdgeSocket(WebSocketsSansIOProtocol):
 
     async def run_asgi(self) -> None:
         """Run the application, which finds what was posted among the scope's extensions."""
+        extensions = cast("dict[str, object]", self.scope["extensions"])
+        extensions[FRAMES] = {}
         if self.posted is not None:
-            extensions = cast("dict[str, object]", self.scope["extensions"])
             extensions[POSTED] = self.posted
         await super().run_asgi()
 
@@ -152,6 +154,10 @@ class EdgeSocket(WebSocketsSansIOProtocol):
         """Send what the application says. Raises ClientDisconnected once the client is out."""
         if self._is_out:
             raise ClientDisconnected
+        frames = cast("dict[str, object]", message).get(FRAMES)
+        if isinstance(frames, bytes):
+            await self._send_frames(frames)
+            return
         await super().send(message)
         if self._is_opening and self.handshake_complete:
             self._is_opening = False
@@ -160,6 +166,13 @@ class EdgeSocket(WebSocketsSansIOProtocol):
                 self.data_received(early)
         if message["type"] == "websocket.http.response.body":
             self.handshake_complete = True  # a refusal completes it too; stock uvicorn complains
+
+    async def _send_frames(self, frames: bytes) -> None:
+        """Write frames as they are, once the reader has caught up."""
+        await self.writable.wait()
+        if self.disconnected or self.close_sent:
+            raise ClientDisconnected
+        self.transport.write(frames)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the connection's place back."""

@@ -38,10 +38,10 @@ class OrderingSocket:
         """Serve one socket."""
         settings = self._voice.settings
         with self._seats.socket(passport_of(scope)) as life:
-            await accept(scope, (receive, send))
+            await accept((scope, receive, send))
             frames = FrameLimit(self._voice.engine.clock, settings.orders_in_max)
             async with asyncio.TaskGroup() as followers:
-                talk = _Talk(self._voice, life, send, followers)
+                talk = _Talk(self._voice, life, (scope, send), followers)
                 hearing = self._hear(talk, passport_of(scope), frames, receive)
                 await serve(asyncio.Event().wait(), hearing, life)
                 talk.end()
@@ -75,10 +75,12 @@ class OrderingSocket:
 class _Talk:
     """One socket's side of the talk, and the orders it follows."""
 
-    def __init__(self, voice: Voice, life: Life, send: Send, followers: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, voice: Voice, life: Life, line: tuple[Scope, Send], followers: asyncio.TaskGroup
+    ) -> None:
         self.life = life
         self._voice = voice
-        self._send = send
+        self._scope, self._send = line
         self._followers = followers
         self._following: set[asyncio.Task[None]] = set()
 
@@ -109,7 +111,7 @@ class _Talk:
     async def _follow(self, story: OneOrder) -> None:
         try:
             # A life of its own: the end of one order is not the end of the socket.
-            await tell(story, Life(), self._send)
+            await tell(story, Life(), self._scope, self._send)
         except OSError:
             self.life.cut()
         except Exception:
@@ -138,6 +140,6 @@ class PostedSocket:
             order = await self._voice.engine.get(taken.order_id, passport.principal)
             if order is None:
                 raise Refused(fault(Code.ORDER_NOT_FOUND))
-            await accept(scope, (receive, send))
+            await accept((scope, receive, send))
             story = OneOrder(self._voice, order, _GREETED)
-            await listen(story, life, FrameLimit.of(self._voice), (receive, send))
+            await listen(story, life, FrameLimit.of(self._voice), (scope, receive, send))

@@ -47,7 +47,7 @@ class PlaceOrder:
                     raise Refused(fault(Code.ORDER_NOT_FOUND))
                 story = OneOrder(self._voice, order, _EVERYTHING)
                 headers = (*_where(taken), (b"x-order-id", taken.order_id.encode()))
-                opening = Opening(202, headers, taken.reply)
+                opening = Opening(202, headers, b"data: %b\n\n" % taken.reply)
                 await stream(story, life, (receive, send), opening)
             return
         taken = await self._taker.take(body, key, passport)

@@ -35,7 +35,7 @@ def read_query(params: QueryParams, principal: Principal) -> OrderQuery:
         statuses=_statuses(params.getlist("status")),
         wallet=_wallet(params.get("wallet")),
         token=_token(params.get("token")),
-        since=_since(params.get("since")),
+        since=read_since(params.get("since")),
     )
 
 
@@ -86,7 +86,8 @@ def _token(text: str | None) -> str | None:
         raise _refused("token", unfit.message) from None
 
 
-def _since(text: str | None) -> Moment | None:
+def read_since(text: str | None) -> Moment | None:
+    """Return the instant from which a query counts. Raises Refused."""
     since = read_moment(text.replace(" ", "+")) if text is not None else None
     if text is not None and since is None:
         raise _refused("since", "since is RFC 3339, as in 2030-01-31T12:00:00Z.")

@@ -18,6 +18,7 @@ from cambist.server.docs_page import DocsPage
 from cambist.server.doors import ByMethod, Door, Doorman, SocketDoor, plain
 from cambist.server.edge_socket import POSTED
 from cambist.server.faults_page import show_faults
+from cambist.server.markets import Markets
 from cambist.server.openapi import document
 from cambist.server.ordering import OrderingSocket, PostedSocket
 from cambist.server.orders import Orders
@@ -58,7 +59,8 @@ class Routes:
 
     def all(self) -> list[BaseRoute]:
         """Return every route."""
-        return [*self._placing(), *self._orders(), *self._sockets(), *self._service()]
+        http = (*self._placing(), *self._orders(), *self._markets())
+        return [*http, *self._sockets(), *self._service()]
 
     def _at(self, path: str, **doors: Door) -> Route:
         return Route(path, ByMethod(self._doorman, doors))
@@ -92,6 +94,15 @@ class Routes:
             self._at(f"{one}/cancel", POST=cancel),
             self._at("/api/stream-tickets", POST=Door(READ, plain(self._tickets.issue))),
             self._at("/api/events", GET=Door(READ, AllEvents(self._voice, self._seats))),
+        ]
+
+    def _markets(self) -> list[BaseRoute]:
+        markets = Markets(self._engine)
+        return [
+            self._at("/api/tokens", GET=Door(READ, plain(markets.tokens))),
+            self._at("/api/venues", GET=Door(READ, plain(markets.venues))),
+            self._at("/api/pools", GET=Door(READ, plain(markets.pools))),
+            self._at("/api/report", GET=Door(READ, plain(markets.report))),
         ]
 
     def _sockets(self) -> list[BaseRoute]:

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from cambist.faults import CATALOGUE, Code
 from cambist.orders.order import Order
 from cambist.ports.clock import Clock
+from cambist.server.frames import send_texts
 from cambist.server.passports import passport_of
 from cambist.server.queries import Want, read_after, read_want, wants_notes
 from cambist.server.seats import Life, Seats
@@ -24,7 +25,7 @@ CLOSE_POLICY: Final = 1008
 CLOSE_UNKNOWN: Final = 4404
 NO_ORDER_ID: Final = "orderId query parameter is required"
 SUBPROTOCOL: Final = "cambist.v1"
-Line = tuple[Receive, Send]
+Call = tuple[Scope, Receive, Send]
 
 
 class OrderSocket:
@@ -42,12 +43,13 @@ class OrderSocket:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
         params = QueryParams(scope["query_string"])
-        want = read_want(params, None, notes=False)
-        if "fromSeq" not in params:
+        last = dict(scope["headers"]).get(b"last-event-id")
+        want = read_want(params, None if last is None else last.decode("latin-1"), notes=False)
+        if "fromSeq" not in params and last is None:
             want = self._manner._replace(notes=want.notes)
         order = await self._find(params.get("orderId"), scope)
         with self._seats.socket(passport_of(scope)) as life:
-            await accept(scope, (receive, send))
+            await accept((scope, receive, send))
             if "orderId" not in params:
                 await _dismiss(send, NO_ORDER_ID, CLOSE_POLICY)
             elif order is None:
@@ -55,7 +57,7 @@ class OrderSocket:
                 await _dismiss(send, sentence, CLOSE_UNKNOWN)
             else:
                 story = OneOrder(self._voice, order, want)
-                await listen(story, life, FrameLimit.of(self._voice), (receive, send))
+                await listen(story, life, FrameLimit.of(self._voice), (scope, receive, send))
 
     async def _find(self, name: str | None, scope: Scope) -> Order | None:
         order_id = read_order_id(name) if name is not None else None
@@ -79,8 +81,8 @@ class AllOrdersSocket:
         listening = AllOrders.listening(self._voice, principal, after, notes=notes)
         with self._seats.socket(passport_of(scope)) as life:
             async with listening as story:
-                await accept(scope, (receive, send))
-                await listen(story, life, FrameLimit.of(self._voice), (receive, send))
+                await accept((scope, receive, send))
+                await listen(story, life, FrameLimit.of(self._voice), (scope, receive, send))
 
 
 class FrameLimit:
@@ -106,18 +108,18 @@ class FrameLimit:
         return self._count > self._frames_max
 
 
-async def accept(scope: Scope, line: Line) -> None:
+async def accept(call: Call) -> None:
     """Open a socket, in our own subprotocol where the client asks for it."""
-    receive, send = line
+    scope, receive, send = call
     await receive()
     asked = scope.get("subprotocols") or ()
     chosen = SUBPROTOCOL if SUBPROTOCOL in asked else None
     await send({"type": "websocket.accept", "subprotocol": chosen})
 
 
-async def listen(story: Story, life: Life, frames: FrameLimit, line: Line) -> None:
+async def listen(story: Story, life: Life, frames: FrameLimit, call: Call) -> None:
     """Tell a story over a socket until it ends or the client goes."""
-    receive, send = line
+    scope, receive, send = call
 
     async def watch() -> None:
         while (await receive())["type"] != "websocket.disconnect":
@@ -126,7 +128,7 @@ async def listen(story: Story, life: Life, frames: FrameLimit, line: Line) -> No
                 return
         life.cut()
 
-    await serve(tell(story, life, send), watch(), life)
+    await serve(tell(story, life, scope, send), watch(), life)
     await part(life, send)
 
 
@@ -137,12 +139,11 @@ async def part(life: Life, send: Send) -> None:
             await send({"type": "websocket.close", "code": life.close_code})
 
 
-async def tell(story: Story, life: Life, send: Send) -> None:
+async def tell(story: Story, life: Life, scope: Scope, send: Send) -> None:
     """Send the lines of a story as text messages."""
     async with aclosing(story.lines(life)) as batches:
         async for lines in batches:
-            for one in lines:
-                await send({"type": "websocket.send", "text": one.text.decode()})
+            await send_texts(scope, send, [one.text for one in lines])
 
 
 async def _dismiss(send: Send, error: str, code: int) -> None:

@@ -104,9 +104,15 @@ class OneOrder:
 
 
 class AllOrders:
-    """The events of all orders of a principal, from a place on or from now; it never ends."""
+    """The events of all orders of a principal, from a place on or from now; it never ends.
 
-    def __init__(self, voice: Voice, news: AsyncIterator[HeardAll], *, notes: bool) -> None:
+    `beginning` is the cursor it begins after: a cut before the first event is resumed there.
+    """
+
+    def __init__(
+        self, voice: Voice, news: AsyncIterator[HeardAll], begin: int, *, notes: bool
+    ) -> None:
+        self.beginning = write_cursor(begin)
         self._voice = voice
         self._news = news
         self._notes = notes
@@ -119,8 +125,8 @@ class AllOrders:
         """Listen before the client is told so: what it does next must not be missed."""
         news = voice.engine.follow_all(principal, after, voice.settings.beat_ms)
         async with aclosing(cast("AsyncGenerator[HeardAll, None]", news)) as opened:
-            await anext(opened)
-            yield cls(voice, opened, notes=notes)
+            first = await anext(opened)
+            yield cls(voice, opened, first.seen, notes=notes)
 
     async def lines(self, _life: Life) -> AsyncGenerator[tuple[Line, ...], None]:
         """Yield events in the order in which they became durable."""

@@ -54,11 +54,11 @@ def wants_stream(headers: list[Header]) -> bool:
 
 
 class Opening(NamedTuple):
-    """How a stream begins: its status, its headers, and what is said before the first event."""
+    """How a stream begins: its status, its headers, and what stands before the first event."""
 
     status: int = 200
     headers: tuple[Header, ...] = ()
-    first: bytes | None = None
+    first: bytes = b""
 
 
 _PLAIN: Final = Opening()
@@ -76,8 +76,8 @@ async def stream(
         await send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def tell() -> None:
-        if opening.first is not None:
-            await put(b"data: %b\n\n" % opening.first)
+        if opening.first:
+            await put(opening.first)
         async with aclosing(story.lines(life)) as batches:
             async for lines in batches:
                 await put(b"".join([_frame(one) for one in lines]) or BEAT)
@@ -136,4 +136,6 @@ class AllEvents:
         listening = AllOrders.listening(self._voice, principal, after, notes=True)
         with self._seats.stream(passport_of(scope)) as life:
             async with listening as story:
-                await stream(story, life, (receive, send))
+                # An id without data is no event: it only says where to go on after a cut.
+                first = b"id: %b\n\n" % story.beginning.encode()
+                await stream(story, life, (receive, send), Opening(first=first))

@@ -170,7 +170,9 @@ async def test_a_recorded_answer_has_the_shape_of_a_real_one(tmp_path: Path) -> 
         }
     for name, answer in real.items():
         assert list(answer) == list(RECORDED[name]), name
-    assert real["service"] == RECORDED["service"], "run python -m scripts.record_answers"
+    told = next(one.told for one in operations() if one.name == "readService")
+    shown = told["responses"]["200"]["content"]["application/json"]["examples"]["service"]
+    assert real["service"] == shown["value"]
 
 
 def test_the_document_is_the_same_each_time() -> None:

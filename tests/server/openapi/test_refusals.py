@@ -113,6 +113,22 @@ async def test_the_example_is_what_a_change_of_a_market_order_gets(tmp_path: Pat
     assert answer.json() == told("amendOrder", 422)[Code.NOT_YET_SUPPORTED]
 
 
+@pytest.mark.parametrize(
+    ("name", "query", "code"),
+    [
+        ("listPools", "pools?tokenOut=USDC", Code.INVALID_QUERY),
+        ("listPools", "pools?tokenIn=SOL&tokenOut=SOL", Code.SAME_TOKEN),
+        ("readReport", "report?since=yesterday", Code.INVALID_QUERY),
+    ],
+)
+async def test_the_example_is_what_a_bad_question_gets(
+    name: str, query: str, code: Code, tmp_path: Path
+) -> None:
+    async with in_process(tmp_path) as rooms:
+        answer = await rooms.client.get(f"/api/{query}")
+    assert answer.json() == told(name, answer.status_code)[code]
+
+
 async def test_the_example_is_what_an_unknown_cursor_gets(tmp_path: Path) -> None:
     async with in_process(tmp_path) as rooms:
         answer = await rooms.client.get("/api/events?cursor=x")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from cambist.ports.market import Market
 from cambist.routing.choose import choose
 from cambist.values.moment import Millis
 from cambist.values.route import Absent, Quote, Route
+from cambist.values.token import Pair
 from cambist.venues.pool import Pool
 
 QUOTE_TIMEOUT_MS: Final = Millis(1_000)
@@ -31,8 +32,8 @@ async def find_route(
     """Return the best route of all venues that answer in time, or the fault that all had."""
     # An amended order trades on its terms as they stand now.
     intent = replace(order.intent, terms=order.terms)
-    asking = _Asking(intent, draw_key(order), timeout_ms)
-    route = await _best(market, clock, asking)
+    answers = await _survey(market, clock, _Asking(intent.pair, draw_key(order), timeout_ms))
+    route = _best(intent, answers)
     return Faulted(route) if isinstance(route, Fault) else RouteFound(route)
 
 
@@ -40,22 +41,28 @@ async def quote_now(
     market: Market, clock: Clock, intent: Intent, timeout_ms: Millis = QUOTE_TIMEOUT_MS
 ) -> Route | Fault:
     """Return the route an order with this intent would take now, for no order at all."""
-    return await _best(market, clock, _Asking(intent, f"quote/{clock.now()}", timeout_ms))
+    asking = _Asking(intent.pair, f"quote/{clock.now()}", timeout_ms)
+    return _best(intent, await _survey(market, clock, asking))
+
+
+async def survey(
+    market: Market, clock: Clock, pair: Pair, timeout_ms: Millis = QUOTE_TIMEOUT_MS
+) -> dict[str, Sequence[Pool] | Absent]:
+    """Return each venue's pools of a pair, or why it did not name them."""
+    return await _survey(market, clock, _Asking(pair, f"survey/{clock.now()}", timeout_ms))
 
 
 class _Asking(NamedTuple):
     """What the venues are asked, under which name, and how long they may take."""
 
-    intent: Intent
+    pair: Pair
     asker: str
     timeout_ms: Millis
 
 
-async def _best(market: Market, clock: Clock, asking: _Asking) -> Route | Fault:
-    answers = await _survey(market, clock, asking)
+def _best(intent: Intent, answers: Mapping[str, _Answer]) -> Route | Fault:
     quotes: list[Quote] = []
     absent: list[Absent] = []
-    intent = asking.intent
     for venue, answer in answers.items():
         if isinstance(answer, Absent):
             absent.append(answer)
@@ -71,7 +78,7 @@ async def _best(market: Market, clock: Clock, asking: _Asking) -> Route | Fault:
 
 async def _survey(market: Market, clock: Clock, asking: _Asking) -> dict[str, _Answer]:
     """Ask the venues whose pools are not at hand, all at the same time."""
-    pair, answers = asking.intent.pair, dict[str, _Answer]()
+    pair, answers = asking.pair, dict[str, _Answer]()
     timeout_ms = asking.timeout_ms
     for venue in market.venues:
         at_hand = market.at_hand(venue, pair)
@@ -95,7 +102,7 @@ async def _survey(market: Market, clock: Clock, asking: _Asking) -> dict[str, _A
 
 async def _ask(market: Market, venue: str, asking: _Asking) -> _Answer:
     try:
-        return await market.pools(venue, asking.intent.pair, asking.asker)
+        return await market.pools(venue, asking.pair, asking.asker)
     except PortDown as down:
         return Absent(venue, Code.VENUE_UNREACHABLE, str(down))
 

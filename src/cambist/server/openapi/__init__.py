@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cambist.server.openapi import orders, placing, service, streams
+from cambist.server.openapi import markets, orders, placing, service, streams
 from cambist.server.openapi.parts import Operation
 from cambist.server.openapi.refusals import examples, responses
 from cambist.server.openapi.schemas import schemas
@@ -30,6 +30,7 @@ _TAGS: Final = {
     "orders": "Place orders, read them, end them.",
     "quotes": "Ask what an order would do, and place none.",
     "streams": "Hear what becomes of orders, live, and from where the last connection broke.",
+    "market": "What can be traded, and what trading brought.",
     "service": "What the service tells of itself.",
 }
 _KEYS: Final = {
@@ -95,6 +96,10 @@ def _paths() -> Json:
         f"{one}/events": {"get": streams.journal()},
         "/api/events": {"get": streams.all_events()},
         "/api/stream-tickets": {"post": streams.ticket()},
+        "/api/tokens": {"get": markets.tokens()},
+        "/api/venues": {"get": markets.venues()},
+        "/api/pools": {"get": markets.pools()},
+        "/api/report": {"get": markets.report()},
         "/ws": {"get": streams.ws_socket()},
         "/ws/orders": {"get": streams.latest_socket()},
         "/": {"get": service.info()},

@@ -83,7 +83,24 @@ _RETRY_AFTER: Final[Json] = {
         "example": 1,
     }
 }
-_WAITS: Final = frozenset((429, 503))
+_HEADERS: Final[dict[int, Json]] = {
+    401: {
+        "WWW-Authenticate": {
+            "description": "How a key is sent: as a bearer token.",
+            "schema": {"type": "string"},
+            "example": "Bearer",
+        }
+    },
+    405: {
+        "Allow": {
+            "description": "The methods the path takes.",
+            "schema": {"type": "string"},
+            "example": "POST",
+        }
+    },
+    429: _RETRY_AFTER,
+    503: _RETRY_AFTER,
+}
 
 
 def problem(one: Fault) -> Json:
@@ -132,8 +149,8 @@ def _response(status: int, told: Json) -> Json:
         "description": SENTENCES[status],
         "content": {PROBLEM_JSON: {"schema": schema, "examples": told}},
     }
-    if status in _WAITS:
-        response["headers"] = _RETRY_AFTER
+    if status in _HEADERS:
+        response["headers"] = _HEADERS[status]
     return response
 
 

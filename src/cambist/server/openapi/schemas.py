@@ -12,6 +12,7 @@ from cambist.server.openapi.order_body import order_schema
 from cambist.server.openapi.words import INSTANTS, PROPERTIES, SPECIAL
 from cambist.server.tickets import Ticket
 from cambist.wire.batch import BATCH_ORDERS_MAX, BatchReply
+from cambist.wire.markets import PoolList, TokenList, VenueList
 from cambist.wire.messages import Message, NestedMessage, Notice
 from cambist.wire.problems import Failure, Problem
 from cambist.wire.quotes import QuoteReply
@@ -24,12 +25,14 @@ from cambist.wire.replies import (
     OrderList,
     OrderView,
 )
+from cambist.wire.reports import Report
 
 Json = dict[str, Any]
 
 ANSWERS: Final = (
     Acceptance, BatchReply, QuoteReply, OrderView, OrderList, EventList, Message, NestedMessage,
-    Notice, Receipt, CancelReply, HealthView, Alive, ServiceInfo, Problem, Failure, Ticket,
+    Notice, Receipt, TokenList, VenueList, PoolList, Report, CancelReply, HealthView, Alive,
+    ServiceInfo, Problem, Failure, Ticket,
 )  # fmt: skip
 
 

@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from cambist.faults import Code
 from cambist.ports.keys import Scope
+from cambist.server.about import ENDPOINTS
 from cambist.server.docs_page import PARTS
 from cambist.server.openapi.parts import (
     JSON,
+    RECORDED,
     Operation,
     answer,
     example,
@@ -33,7 +35,10 @@ def _open(name: str, summary: str, description: str, answers: Json) -> Operation
 
 def info() -> Operation:
     """Return the operation that says what this is."""
-    told = answer("What this service is.", "ServiceInfo", recorded(service="While it runs"))
+    running = {**RECORDED["service"], "endpoints": ENDPOINTS}
+    told = answer(
+        "What this service is.", "ServiceInfo", {"service": example(running, "While it runs")}
+    )
     return _open(
         "readService", "Say what this service is", "And what it answers to.", {"200": told}
     )

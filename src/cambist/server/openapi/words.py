@@ -134,6 +134,17 @@ PROPERTIES: Final[dict[str, str]] = {
     "quotedAmountOut": "Whole tokens taken, by the quote.",
     "feeLamports": "What the network took.",
     "data": "The figures once more, one level deeper, for clients that look there.",
+    # the market
+    "tokens": "The tokens that are listed.",
+    "mint": "The token's mint.",
+    "decimals": "Digits after the point that a whole one has.",
+    "venues": "The venues, by name.",
+    "pools": "The pools, each with its quote for one whole token given.",
+    "since": "The instant it counts from (RFC 3339); null counts all.",
+    "truncated": "Whether there were more orders than it counts.",
+    "days": "One line for each day and pair, newest day first.",
+    "day": "The day (UTC).",
+    "fills": "How many orders were executed.",
     # the service
     "database": "The store: `ok` or `down`.",
     "chain": "The chain: `ok` or `down`.",
@@ -145,6 +156,13 @@ PROPERTIES: Final[dict[str, str]] = {
 
 SPECIAL: Final[dict[tuple[str, str], str]] = {
     ("Ticket", "expiresAt"): "Until when it opens a socket (RFC 3339).",
+    ("TokenView", "symbol"): "The token's symbol.",
+    ("TokenView", "synthetic"): "Whether the paper market invented it.",
+    ("Report", "orders"): "How many orders were counted.",
+    ("ReportLine", "amountIn"): "Whole tokens given, together.",
+    ("ReportLine", "amountOut"): "Whole tokens taken, together.",
+    ("ReportLine", "slippage"): "The mean of the fills' own, in percent; below 0: better.",
+    ("ReportLine", "attempts"): "How many transactions were signed.",
     ("Message", "slippage"): "The realised slippage in percent, from `confirmed` on.",
     ("Receipt", "attempts"): "Each signed transaction and its fate, oldest first.",
     ("AttemptRecord", "error"): "Why it reverted.",

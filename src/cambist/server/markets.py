@@ -1,0 +1,75 @@
+"""Answers what can be traded here, and what trading brought and cost."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+from starlette.requests import Request
+
+from cambist.engine.engine import Engine
+from cambist.faults import Code, Refused, fault
+from cambist.orders.order import Order, Status
+from cambist.ports.store import OrderQuery
+from cambist.server.answers import Answer
+from cambist.server.passports import passport_of
+from cambist.server.queries import read_since
+from cambist.values.token import Pair, Token
+from cambist.wire.fields import Unfit, read_token
+from cambist.wire.markets import write_pools, write_tokens, write_venues
+from cambist.wire.moments import write_moment
+from cambist.wire.reports import write_report
+
+REPORT_ORDERS_MAX: Final = 5_000
+_PAGE: Final = 500
+
+
+class Markets:
+    """Answers for the market."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def tokens(self, _request: Request) -> Answer:
+        """List the tokens."""
+        return Answer(200, write_tokens(self._engine.market.tokens))
+
+    async def venues(self, _request: Request) -> Answer:
+        """List the venues."""
+        return Answer(200, write_venues(self._engine.market.venues))
+
+    async def pools(self, request: Request) -> Answer:
+        """List the pools of a pair."""
+        pair = Pair(self._token(request, "tokenIn"), self._token(request, "tokenOut"))
+        if pair.token_in.mint == pair.token_out.mint:
+            raise Refused(fault(Code.SAME_TOKEN, "", "tokenOut"))
+        found = await self._engine.pools(pair)
+        return Answer(200, write_pools(pair, found, self._engine.clock.now()))
+
+    def _token(self, request: Request, name: str) -> Token:
+        text = request.query_params.get(name)
+        if text is None:
+            raise Refused(fault(Code.INVALID_QUERY, f"{name} is missing.", name))
+        try:
+            token = self._engine.market.token(read_token(text))
+        except Unfit as unfit:
+            raise Refused(fault(Code.INVALID_QUERY, unfit.message, name)) from None
+        if token is None:
+            raise Refused(fault(Code.UNKNOWN_TOKEN, f"The token {text} is not known here.", name))
+        return token
+
+    async def report(self, request: Request) -> Answer:
+        """Sum up the caller's fills."""
+        since = read_since(request.query_params.get("since"))
+        principal = passport_of(request.scope).principal
+        query = OrderQuery(principal, _PAGE, statuses=(Status.CONFIRMED,), since=since)
+        orders: list[Order] = []
+        while len(orders) < REPORT_ORDERS_MAX:
+            page = await self._engine.find(query)
+            orders += page
+            if len(page) < _PAGE:
+                break
+            query = replace(query, before=page[-1].id)
+        truncated = len(orders) >= REPORT_ORDERS_MAX
+        text = None if since is None else write_moment(since)
+        return Answer(200, write_report(orders, text, truncated=truncated))

@@ -1,0 +1,85 @@
+"""Describes what can be traded, and the report on what trading brought."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cambist.faults import Code, fault
+from cambist.ports.keys import Scope
+from cambist.server.markets import REPORT_ORDERS_MAX
+from cambist.server.openapi.parts import Operation, answer, query, recorded
+
+TAG: Final = "market"
+Json = dict[str, Any]
+_TEXT: Final[Json] = {"type": "string"}
+
+
+def tokens() -> Operation:
+    """Return the operation that lists tokens."""
+    return _read(
+        "listTokens",
+        "List the tokens",
+        "Those that are listed. On the paper market any other symbol or mint can be traded too.",
+        {"200": answer("The tokens.", "TokenList", recorded(tokens="The paper market's"))},
+    )
+
+
+def venues() -> Operation:
+    """Return the operation that lists venues."""
+    return _read(
+        "listVenues",
+        "List the venues",
+        "All of them are asked for every order.",
+        {"200": answer("The venues.", "VenueList", recorded(venues="The paper market's"))},
+    )
+
+
+def pools() -> Operation:
+    """Return the operation that lists the pools of a pair."""
+    told = answer("The pools, and what each pays.", "PoolList", recorded(pools="SOL for USDC"))
+    return _read(
+        "listPools",
+        "List the pools of a pair",
+        "Each with its quote for one whole token given. Quotes for other amounts: /api/quotes.",
+        {"200": told},
+        parameters=(
+            query("tokenIn", _TEXT, "The token given: a symbol or a mint.", required=True),
+            query("tokenOut", _TEXT, "The token taken: a symbol or a mint.", required=True),
+        ),
+        codes=(
+            fault(Code.INVALID_QUERY, "tokenIn is missing.", "tokenIn"),
+            fault(Code.SAME_TOKEN, "", "tokenOut"),
+            fault(Code.UNKNOWN_TOKEN, "The token NOPE is not known here.", "tokenIn"),
+        ),
+    )
+
+
+def report() -> Operation:
+    """Return the operation that sums up fills."""
+    told = answer("Fills, newest day first.", "Report", recorded(report="A day's trading"))
+    return _read(
+        "readReport",
+        "Sum up what trading brought and cost",
+        "The caller's confirmed orders by day (UTC) and pair: amounts beside what was quoted, "
+        f"slippage, network fees. It counts the newest {REPORT_ORDERS_MAX:,} orders.",
+        {"200": told},
+        parameters=(
+            query("since", {**_TEXT, "format": "date-time"}, "Only orders made at or after this."),
+        ),
+        codes=(
+            fault(Code.INVALID_QUERY, "since is RFC 3339, as in 2030-01-31T12:00:00Z.", "since"),
+            Code.STORE_UNAVAILABLE,
+        ),
+    )
+
+
+def _read(name: str, summary: str, description: str, answers: Json, **more: Any) -> Operation:
+    return Operation(
+        id=name,
+        tag=TAG,
+        scope=Scope.READ,
+        summary=summary,
+        description=description,
+        answers=answers,
+        **more,
+    )

@@ -1,0 +1,60 @@
+"""Ask what can be traded, and what trading brought."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.server.house import ORDER, in_process, until_closed
+
+
+async def test_listed_tokens_and_venues_can_be_traded(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (_, _, client):
+        tokens = (await client.get("/api/tokens")).json()["tokens"]
+        venues = (await client.get("/api/venues")).json()["venues"]
+        assert {"SOL", "USDC", "AAPL", "TSLA", "GOOG", "ETH"} <= {one["symbol"] for one in tokens}
+        for token in tokens:
+            if token["symbol"] != "USDC":
+                path = f"/api/pools?tokenIn={token['mint']}&tokenOut=USDC"
+                pools = (await client.get(path)).json()["pools"]
+                assert [one["dex"] for one in pools] == venues
+                assert all(one["amountIn"] == "1" and one["price"] > 0 for one in pools)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code", "field"),
+    [
+        ("", 400, "invalid_query", "tokenIn"),
+        ("tokenIn=SOL", 400, "invalid_query", "tokenOut"),
+        ("tokenIn=S*L&tokenOut=USDC", 400, "invalid_query", "tokenIn"),
+        ("tokenIn=SOL&tokenOut=WSOL", 422, "same_token", "tokenOut"),
+    ],
+)
+async def test_a_pair_that_is_none_is_refused(
+    tmp_path: Path, query: str, status: int, code: str, field: str
+) -> None:
+    async with in_process(tmp_path) as (_, _, client):
+        answer = await client.get(f"/api/pools?{query}")
+        told = answer.json()
+        assert (answer.status_code, told["code"], told["field"]) == (status, code, field)
+
+
+async def test_a_report_adds_up_to_the_orders_it_is_of(tmp_path: Path) -> None:
+    bodies = [ORDER, ORDER, {"symbol": "AAPL", "side": "buy", "quantity": 2}]
+    async with in_process(tmp_path) as (_, _, client):
+        assert (await client.get("/api/report")).json()["days"] == []
+        orders = []
+        for body in bodies:
+            taken = (await client.post("/api/orders", json=body)).json()
+            orders.append(await until_closed(client, taken["orderId"]))
+        report = (await client.get("/api/report")).json()
+        assert (report["orders"], report["truncated"]) == (3, False)
+        lines = {(one["tokenIn"], one["tokenOut"]): one for one in report["days"]}
+        sold = lines["SOL", "USDC"]
+        assert (sold["fills"], sold["amountIn"], sold["feeLamports"]) == (2, "2", "10000")
+        got = sum(Decimal(one["amountOut"]) for one in orders[:2])
+        assert Decimal(sold["amountOut"]) == got
+        assert lines["USDC", "AAPL"]["amountOut"] == "2"
+        later = await client.get("/api/report?since=2999-01-01T00:00:00Z")
+        assert later.json()["days"] == []
+        assert (await client.get("/api/report?since=soon")).status_code == 400
