@@ -13,6 +13,7 @@ import pytest
 
 from cambist.ports.failures import PortDown
 from cambist.stores.migrate import migrate_sqlite
+from cambist.stores.sql import migrations
 from cambist.stores.sqlite.connection import connect
 from cambist.stores.sqlite.keys import SqliteKeys
 from tests.contracts.keys import BORN, LATER, PLAIN, KeysContract, Opening
@@ -100,8 +101,7 @@ async def test_a_file_without_keys_table_is_told_apart_from_one_without_keys(pat
 
 def test_a_file_from_before_keys_gains_them(path: Path) -> None:
     with closing(connect(path)) as db:
-        migrate_sqlite(db)
-        db.execute("DROP TABLE api_keys")
+        db.executescript(migrations("sqlite")[0][1])
         db.execute("PRAGMA user_version = 1")
         migrate_sqlite(db)
         assert db.execute("SELECT count(*) FROM api_keys").fetchone() == (0,)

@@ -18,6 +18,7 @@ from cambist.server.docs_page import DocsPage
 from cambist.server.doors import ByMethod, Door, Doorman, SocketDoor, plain
 from cambist.server.edge_socket import POSTED
 from cambist.server.faults_page import show_faults
+from cambist.server.halting import Halting
 from cambist.server.markets import Markets
 from cambist.server.openapi import document
 from cambist.server.ordering import OrderingSocket, PostedSocket
@@ -145,7 +146,11 @@ class Routes:
         async def describe(_request: Request) -> Answer:
             return openapi
 
+        halt = Halting(self._engine, self._seats, self._settings, halts=True)
+        resume = Halting(self._engine, self._seats, self._settings, halts=False)
         return [
+            self._at("/api/halt", POST=Door(ADMIN, halt)),
+            self._at("/api/resume", POST=Door(ADMIN, resume)),
             self._at("/health", GET=Door(PUBLIC, plain(about.health))),
             self._at("/health/live", GET=Door(PUBLIC, plain(about.live))),
             self._at("/health/ready", GET=Door(PUBLIC, plain(about.ready))),

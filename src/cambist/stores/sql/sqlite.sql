@@ -76,10 +76,18 @@ ORDER BY seq
 LIMIT ?
 
 -- name: feed
-SELECT j.n, j.order_id, j.seq
+SELECT j.n, j.order_id, j.seq, o.principal
 FROM journal AS j
 JOIN engine_orders AS o ON o.id = j.order_id
 WHERE j.n > ? AND o.principal = ?
+ORDER BY j.n
+LIMIT ?
+
+-- name: feed_all
+SELECT j.n, j.order_id, j.seq, o.principal
+FROM journal AS j
+JOIN engine_orders AS o ON o.id = j.order_id
+WHERE j.n > ?
 ORDER BY j.n
 LIMIT ?
 
@@ -110,3 +118,16 @@ UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL
 
 -- name: note_key_use
 UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?
+
+-- name: halt_now
+INSERT INTO halt (one, reason, by, at) VALUES (1, ?, ?, ?)
+ON CONFLICT (one) DO UPDATE SET reason = excluded.reason, by = excluded.by, at = excluded.at
+
+-- name: resume_now
+DELETE FROM halt
+
+-- name: log_halt
+INSERT INTO halt_log (at, by, what, reason) VALUES (?, ?, ?, ?)
+
+-- name: halted
+SELECT reason, by, at FROM halt
