@@ -8,7 +8,6 @@ import random
 from pathlib import Path
 
 import httpx
-import pytest
 from websockets.asyncio.client import connect
 
 from cambist.values.ids import order_id
@@ -16,6 +15,8 @@ from tests.server.house import ORDER
 from tests.server.keyed import BORN, OTHER, Locked, locked, locked_on_a_port
 
 ORDERS = 40
+GUESSES = 10_000
+SOCKETS_OPENED = 500
 WAYS = (
     ("GET", ""), ("DELETE", ""), ("PATCH", ""), ("POST", "/cancel"), ("GET", "/receipt"),
     ("GET", "/events"), ("HEAD", ""),
@@ -35,23 +36,22 @@ def guesses(chance: random.Random, ids: list[str], many: int) -> list[str]:
     near = [one[:-1] + chance.choice("0123456789abcdef") for one in ids]
     bits = [chance.getrandbits(74) for _ in range(many // 4)]
     nobody = [str(order_id(BORN + index, one)) for index, one in enumerate(bits)]
-    odd = [one.upper() for one in ids] + [f"{one} " for one in ids] + ["x", "..", "%00", "0" * 36]
+    odd = [one.upper() for one in ids] + [f"{one} " for one in ids] + ["x", "%00", "0" * 36]
     return [chance.choice(chance.choice((ids, near, nobody, odd))) for _ in range(many)]
 
 
-@pytest.mark.parametrize("many", [2_000, pytest.param(10_000, marks=pytest.mark.proofs)])
-async def test_no_id_of_another_is_told_from_one_of_nobody(tmp_path: Path, many: int) -> None:
-    chance = random.Random(many)
+async def test_no_id_of_another_is_told_from_one_of_nobody(tmp_path: Path) -> None:
+    chance = random.Random(1)
     async with locked(tmp_path) as rooms:
         mine, theirs = await rooms.key(principal=OTHER), await rooms.key()
         ids = await placed(rooms, theirs)
         unknown = {way: await _ask(rooms, mine, way, str(order_id(BORN, 1))) for way in WAYS}
         assert {one.status_code for one in unknown.values()} == {404}
-        for name in guesses(chance, ids, many):
+        for name in guesses(chance, ids, GUESSES):
             way = chance.choice(WAYS)
             answer = await _ask(rooms, mine, way, name)
             assert answer.status_code == 404, (way, name)
-            if " " not in name and name not in ("..", "%00"):  # those name another path
+            if " " not in name and name != "%00":  # those are written another way
                 assert answer.content == unknown[way].content, (way, name)
                 assert answer.headers == unknown[way].headers
         kept = (await rooms.client.get("/api/orders", headers=theirs)).json()
@@ -66,14 +66,13 @@ async def _ask(
     return await rooms.client.request(method, f"/api/orders/{name}{rest}", headers={**key, **LIVE})
 
 
-@pytest.mark.parametrize("many", [100, pytest.param(1_000, marks=pytest.mark.proofs)])
-async def test_no_socket_tells_of_anothers_order(tmp_path: Path, many: int) -> None:
-    chance = random.Random(many)
+async def test_no_socket_tells_of_anothers_order(tmp_path: Path) -> None:
+    chance = random.Random(2)
     async with locked_on_a_port(tmp_path) as rooms:
         mine, theirs = await rooms.key(principal=OTHER), await rooms.key()
         ids = await placed(rooms, theirs)
         heard = set()
-        for _ in range(many):
+        for _ in range(SOCKETS_OPENED):
             path, name = chance.choice(SOCKETS), chance.choice(ids)
             name = chance.choice((name, str(order_id(BORN, chance.getrandbits(74)))))
             url = f"ws://127.0.0.1:{rooms.port}{path}?orderId={name}"
