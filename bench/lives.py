@@ -29,7 +29,7 @@ from cambist.paper.mishaps import INSTANT
 from cambist.paper.signer import PaperSigner
 from cambist.paper.world import World
 from cambist.ports.store import Birth
-from cambist.stores.sqlite.writes import Move
+from cambist.stores.writes import Move
 from cambist.values.ids import LOCAL, order_id
 from cambist.wire.body import read_order
 from cambist.wire.intents import Caller, Limits, to_intent

@@ -24,7 +24,8 @@ from cambist.paper.signer import wallet_of
 from cambist.ports.chain import Swap
 from cambist.routing.choose import choose
 from cambist.signals.memory import MemoryBus
-from cambist.stores.sqlite.writes import Add, BatchWriter, Write
+from cambist.stores.sqlite.writes import BatchWriter, Write
+from cambist.stores.writes import Add
 from cambist.values.ids import LOCAL, order_id
 from cambist.values.moment import Height, Slot
 from cambist.values.route import Quote

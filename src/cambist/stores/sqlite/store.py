@@ -23,20 +23,17 @@ from cambist.ports.store import Birth, Census, Commit, Keyed, Line, News, OrderQ
 from cambist.stores.sqlite import reads
 from cambist.stores.sqlite.readers import Readers
 from cambist.stores.sqlite.writes import (
-    Add,
-    AddAll,
     BatchWriter,
     Cancel,
     Count,
     Counted,
-    Facts,
-    Move,
     Probe,
     Write,
     Written,
     load,
 )
 from cambist.stores.writer import Writer
+from cambist.stores.writes import Add, AddAll, Facts, Move
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
 

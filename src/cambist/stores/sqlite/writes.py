@@ -26,32 +26,13 @@ from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
 from cambist.ports.store import Birth, Keyed
 from cambist.stores import records
 from cambist.stores.migrate import migrate_sqlite
+from cambist.stores.sheet import StaleRows
 from cambist.stores.sqlite.connection import connect
 from cambist.stores.sqlite.many import SQL
-from cambist.stores.sqlite.sheet import Sheet, StaleRows
+from cambist.stores.sqlite.sheet import SqliteSheet as Sheet
+from cambist.stores.writes import Add, AddAll, Facts, Move
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
-
-
-class Add(msgspec.Struct, frozen=True):
-    """A new order."""
-
-    birth: Birth
-
-
-class AddAll(msgspec.Struct, frozen=True):
-    """New orders that belong together: all durable at once."""
-
-    births: tuple[Birth, ...]
-
-
-class Move(msgspec.Struct, frozen=True):
-    """A change of a claimed order, its journal lines already written out."""
-
-    before: Order
-    after: Order
-    told: tuple[Told, ...]
-    change: Change
 
 
 class Cancel(msgspec.Struct, frozen=True):
@@ -73,14 +54,6 @@ class Counted(msgspec.Struct, frozen=True):
     """Its answer: principal, status and number."""
 
     rows: tuple[tuple[str, str, int], ...]
-
-
-class Facts(msgspec.Struct, frozen=True, gc=False):
-    """Lines that became durable; `place` is the first one's, and the others follow."""
-
-    told: tuple[Told, ...]
-    place: int = 0
-    taken: tuple[Keyed | None, ...] = ()
 
 
 Write = Add | AddAll | Move | Cancel | Probe | Count

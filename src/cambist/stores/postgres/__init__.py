@@ -1,0 +1,1 @@
+"""Keeps orders in a PostgreSQL database that any number of processes share."""
