@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
@@ -34,6 +33,5 @@ class TestPostgresMachine(PostgresMachine.TestCase):
     settings = settings(max_examples=15, stateful_step_count=25)
 
     @pytest.fixture(autouse=True)
-    def at_the_server(self, postgres_url: str) -> Iterator[None]:
+    def at_the_server(self, postgres_url: str) -> None:
         PostgresMachine.url = postgres_url
-        yield

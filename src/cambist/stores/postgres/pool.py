@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -128,13 +129,13 @@ class Pool:
         except asyncpg.PostgresError as error:
             if not is_unsure(error):
                 raise
-            connection.terminate()
+            _drop(connection)
             raise Unsure(str(error)) from error
         except BROKEN as error:
-            connection.terminate()
+            _drop(connection)
             raise Unsure(_told(error)) from error
         except BaseException:
-            connection.terminate()
+            _drop(connection)
             raise
         finally:
             await self._pool.release(connection, timeout=CLOSE_WITHIN_S)
@@ -145,6 +146,12 @@ class Pool:
             return await self.run(work)
         except (Unsure, asyncpg.PostgresError) as error:
             raise _away(error) from error
+
+
+def _drop(connection: Connection) -> None:
+    """Close a connection at once; one that broke is the pool's again already."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 def _told(error: BaseException) -> str:
