@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 
@@ -16,6 +17,8 @@ FILE: Final = "cambist.toml"
 NOT_SETTINGS: Final = ("CAMBIST_CONFIG", "CAMBIST_URL", "CAMBIST_API_KEY")
 """Names of ours that no engine is set with: where the file is, and what clients go by."""
 NOT_YET: Final = ("DATABASE_URL", "REDIS_URL", "POSTGRES_HOST", "REDIS_HOST")
+LISTS: Final = ("allowed_hosts", "allowed_origins", "trusted_proxies")
+_ADDRESSED: Final = "Not counted on a loopback without keys unless set; else"
 SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "port": ("PORT",),
     "worker_concurrency": ("WORKER_CONCURRENCY", "MAX_CONCURRENT_ORDERS"),
@@ -23,6 +26,9 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "orders_per_minute": ("ORDERS_PER_MINUTE",),
 }
 """Environment names of older clients, honoured where our own is not set."""
+
+
+Origin = Annotated[str, Meta(pattern=r"^https?://[^/*\s]+$")]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,8 +45,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Meta(description="More names the Host header may have, besides the loopback ones."),
     ] = ()
     allowed_origins: Annotated[
-        tuple[str, ...], Meta(description="Web origins whose pages may call.")
+        tuple[Origin, ...], Meta(description="Web origins whose pages may call, exactly.")
     ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="Addresses and networks whose X-Forwarded-For is believed."),
+    ] = ()
+    requests_max: Annotated[
+        int, Meta(ge=1, le=10_000, description="Requests answered at once; more are refused.")
+    ] = 256
     worker_concurrency: Annotated[
         int, Meta(ge=1, le=1_000, description="Orders performed at once: quoted, built or sent.")
     ] = 10
@@ -71,6 +84,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     connections_max: Annotated[
         int, Meta(ge=1, le=100_000, description="Open connections past which more are refused.")
     ] = 14_000
+    address_connections_max: Annotated[
+        Annotated[int, Meta(ge=1, le=100_000)] | None,
+        Meta(description=f"Connections of one address. {_ADDRESSED} 64."),
+    ] = None
+    address_requests_per_minute: Annotated[
+        Annotated[int, Meta(ge=0, le=1_000_000)] | None,
+        Meta(description=f"Calls without a key from one address a minute. {_ADDRESSED} 600."),
+    ] = None
+    auth_failures_per_minute: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="Bad keys from one address a minute. 0 is off.")
+    ] = 10
+    key_orders_per_minute: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="Orders placed with a key a minute. 0 is off.")
+    ] = 100
+    key_requests_per_minute: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="Requests with a key a minute. 0 is off.")
+    ] = 6_000
+    key_streams_per_minute: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="Streams opened with a key a minute. 0 is off.")
+    ] = 600
+    key_streams_max: Annotated[
+        int, Meta(ge=1, le=100_000, description="Streams a key may have open at once.")
+    ] = 20
     paper_profile: Annotated[
         Literal["realistic", "instant"],
         Meta(description="`realistic` has delays and mishaps, `instant` has none."),
@@ -120,7 +156,17 @@ def load(environment: Mapping[str, str], folder: Path, given: Mapping[str, objec
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise BadSettings(_plain(str(error))) from None
+    for one in settings.trusted_proxies:
+        _check_network(one)
     return Loaded(settings, warnings)
+
+
+def _check_network(text: str) -> None:
+    try:
+        ip_network(text)
+    except ValueError:
+        msg = "trusted_proxies (CAMBIST_TRUSTED_PROXIES): it takes addresses and networks"
+        raise BadSettings(msg) from None
 
 
 def _plain(message: str) -> str:
@@ -180,7 +226,7 @@ def _from_environment(
             raise _unknown(key, name)
         # An empty value is how a Compose file or an env file says that nothing is set.
         if value:
-            chosen[key] = _listed(value) if key.startswith("allowed_") else value
+            chosen[key] = _listed(value) if key in LISTS else value
     for key, names in SYNONYMS.items():
         for name in names:
             value = environment.get(name, "")

@@ -193,7 +193,7 @@ class Storm:
             if not recent:
                 await asyncio.sleep(RESTART_PAUSE_S)
                 continue
-            left -= max(await follower.follow(self._dice.choice(recent), left), 1)
+            left -= await follower.follow(self._dice.choice(recent), left)
 
     async def _compare(self, http: httpx.AsyncClient, everyone: Follower) -> None:
         """Compare each stream with the journal as it is read at the end."""

@@ -23,32 +23,53 @@ from tests.contracts.shelf import Opening
 from tests.servers.postgres import with_database
 
 LEASE_MS = 3_600_000
+STILL_NAME = "cambist_test_still"
 STILL = """
 CREATE TABLE still_clock (at bigint NOT NULL);
-INSERT INTO still_clock VALUES ({at});
+INSERT INTO still_clock VALUES (0);
 CREATE OR REPLACE FUNCTION engine_now() RETURNS bigint LANGUAGE sql VOLATILE AS
 'SELECT at FROM still_clock';
 """
+EMPTY = """
+DELETE FROM engine_orders; DELETE FROM journal; DELETE FROM attempts; DELETE FROM fills;
+DELETE FROM tallies; UPDATE feed_end SET n = 0, backlog = 0;
+UPDATE halt SET reason = NULL; UPDATE still_clock SET at = {at};
+"""
 _numbers = count(1)
+_made: set[str] = set()
 
 
 @asynccontextmanager
-async def database(url: str, *, still: bool = False) -> AsyncIterator[str]:
-    """Make an empty database, yield its URL, and drop it; `still` stops its clock at START."""
+async def database(url: str) -> AsyncIterator[str]:
+    """Make an empty database, yield its URL, and drop it."""
     name = f"cambist_test_{next(_numbers)}"
-    async with talk(url) as server:
-        await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        await server.execute(f"CREATE DATABASE {name}")
-    made = with_database(url, name)
-    if still:
-        await bring_up_to_date(made)
-        async with talk(made) as line:
-            await line.execute(STILL.format(at=lives.START))
+    await _make(url, name)
     try:
-        yield made
+        yield with_database(url, name)
     finally:
         async with talk(url) as server:
             await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@asynccontextmanager
+async def still_database(url: str) -> AsyncIterator[str]:
+    """Yield the URL of a database whose clock stands at START, made once and emptied each time."""
+    made = with_database(url, STILL_NAME)
+    if url not in _made:
+        await _make(url, STILL_NAME)
+        await bring_up_to_date(made)
+        async with talk(made) as line:
+            await line.execute(STILL)
+        _made.add(url)
+    async with talk(made) as line:
+        await line.execute(EMPTY.format(at=lives.START))
+    yield made
+
+
+async def _make(url: str, name: str) -> None:
+    async with talk(url) as server:
+        await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await server.execute(f"CREATE DATABASE {name}")
 
 
 @asynccontextmanager

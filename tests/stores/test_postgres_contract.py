@@ -8,14 +8,14 @@ import pytest
 
 from tests.contracts.shelf import Shelf
 from tests.contracts.store import StoreContract
-from tests.stores.postgres_shelves import database, postgres_at
+from tests.stores.postgres_shelves import postgres_at, still_database
 
 pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture(params=["alone", "in company"])
 async def shelf(request: pytest.FixtureRequest, postgres_url: str) -> AsyncIterator[Shelf]:
-    async with database(postgres_url, still=True) as url:
+    async with still_database(postgres_url) as url:
         if request.param == "alone":
             async with Shelf(postgres_at(url)) as opened:
                 yield opened

@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from tests.contracts.shelf import Opening
 from tests.contracts.store_machine import StoreMachine
-from tests.stores.postgres_shelves import database, postgres_at
+from tests.stores.postgres_shelves import postgres_at, still_database
 
 pytestmark = pytest.mark.postgres
 
@@ -20,7 +20,7 @@ class PostgresMachine(StoreMachine):
     url: ClassVar[str]
 
     def open_at(self) -> Opening:
-        self.database = database(self.url, still=True)
+        self.database = still_database(self.url)
         return postgres_at(self.run(self.database.__aenter__()))
 
     def teardown(self) -> None:

@@ -59,7 +59,8 @@ async def follow(
             came = await listener.next(beat_ms)
             fresh = tuple(one for one in came or () if one.entry.seq > seen)
             lagged = listener.lagged
-            if lagged or (fresh and fresh[0].entry.seq != seen + 1):
+            is_elsewhere = came is not None and not came
+            if lagged or is_elsewhere or (fresh and fresh[0].entry.seq != seen + 1):
                 listener.resume()
                 fresh = await history(store, order_id, seen)
             if fresh:

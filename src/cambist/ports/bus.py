@@ -22,7 +22,10 @@ class Subscription(Protocol[T_co]):
     """One listener's bounded buffer of news."""
 
     async def next(self, timeout_ms: int) -> Sequence[T_co] | None:
-        """Return what came, in order; None when nothing came in time, or `lagged` was set."""
+        """Return what came, in order; None when nothing came in time, or `lagged` was set.
+
+        An empty answer says that something happened elsewhere: read it in the journal.
+        """
 
     @property
     def lagged(self) -> bool:

@@ -110,7 +110,7 @@ class Events:
         order = await find_order(voice.engine, request)
         want = read_want(request.query_params, request.headers.get("last-event-id"), notes=True)
         if wants_stream(scope["headers"]) and request.method == "GET":
-            with self._seats.stream() as life:
+            with self._seats.stream(passport_of(scope)) as life:
                 await stream(OneOrder(voice, order, want), life, (receive, send))
             return
         told = await voice.engine.history(order.id, want.after_seq)
@@ -134,7 +134,7 @@ class AllEvents:
             await send_answer(send, Answer(200, b"", EVENT_STREAM))
             return
         listening = AllOrders.listening(self._voice, principal, after, notes=True)
-        with self._seats.stream() as life:
+        with self._seats.stream(passport_of(scope)) as life:
             async with listening as story:
                 # An id without data is no event: it only says where to go on after a cut.
                 first = b"id: %b\n\n" % story.beginning.encode()

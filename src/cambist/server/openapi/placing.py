@@ -82,8 +82,8 @@ def place(operation: str, summary: str) -> Operation:
         },
         answers=told,
         codes=(
-            *BODY, Code.LENGTH_REQUIRED, Code.KEY_REUSED, Code.BACKLOG_FULL, Code.SHUTTING_DOWN,
-            Code.STORE_UNAVAILABLE,
+            *BODY, Code.LENGTH_REQUIRED, Code.KEY_REUSED, Code.BACKLOG_FULL, Code.HALTED,
+            Code.SHUTTING_DOWN, Code.STORE_UNAVAILABLE,
         ),
     )  # fmt: skip
 
@@ -154,7 +154,7 @@ def batch() -> Operation:
             fault(Code.WRONG_TYPE, "orders is a list of orders.", orders),
             fault(Code.INVALID_VALUE, many, orders),
             fault(Code.INVALID_KEY, no_key, "Idempotency-Key"),
-            Code.UNSUPPORTED_MEDIA_TYPE, Code.BACKLOG_FULL, Code.SHUTTING_DOWN,
+            Code.UNSUPPORTED_MEDIA_TYPE, Code.BACKLOG_FULL, Code.HALTED, Code.SHUTTING_DOWN,
             Code.STORE_UNAVAILABLE,
         ),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
@@ -23,6 +24,7 @@ ANSWER_WITHIN_S: Final = 7.0
 """How long a query may take, as we see it: longer than the server lets it run, so that as a
 rule the server says no, and nothing is left unknown."""
 ACQUIRE_WITHIN_S: Final = 5.0
+REFUSE_FOR_S: Final = 0.1
 CLOSE_WITHIN_S: Final = 2.0
 IDLE_CONNECTION_S: Final = 300.0
 SERVER_MIN: Final = 130_000
@@ -65,6 +67,8 @@ class Pool:
         self._target = target
         self._most = most
         self._pool: Any = None
+        self._away: BaseException | None = None
+        self._away_until = 0.0
 
     async def open(self) -> None:
         """Open the first connection. Raises Unfit, and PortDown."""
@@ -120,10 +124,7 @@ class Pool:
         Raises PortDown when there is none: then nothing was sent. Raises Unsure when the answer
         did not come, and asyncpg.PostgresError when the server refused: nothing was done.
         """
-        try:
-            connection = await self._pool.acquire(timeout=ACQUIRE_WITHIN_S)
-        except (*BROKEN, asyncpg.PostgresError, Unfit) as error:
-            raise _away(error) from error
+        connection = await self._acquire()
         try:
             return await work(connection)
         except asyncpg.PostgresError as error:
@@ -139,6 +140,24 @@ class Pool:
             raise
         finally:
             await self._pool.release(connection, timeout=CLOSE_WITHIN_S)
+
+    async def _acquire(self) -> Connection:
+        """Take a connection.
+
+        After a failure all are refused for a while: a crowd that knocks at a server keeps it
+        from coming back.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._away is not None and now < self._away_until:
+            raise _away(self._away)
+        try:
+            connection = await self._pool.acquire(timeout=ACQUIRE_WITHIN_S)
+        except (*BROKEN, asyncpg.PostgresError, Unfit) as error:
+            self._away = error
+            self._away_until = asyncio.get_running_loop().time() + REFUSE_FOR_S
+            raise _away(error) from error
+        self._away = None
+        return connection
 
     async def read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Run statements that may be made again. Raises PortDown."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from cambist.orders.journal import Entry
 from cambist.orders.order import Order, Status
 from cambist.ports.failures import PortDown
-from cambist.ports.store import Census, Keyed, Line, OrderQuery
+from cambist.ports.store import Census, Halt, Keyed, Line, OrderQuery
 from cambist.stores import records
 from cambist.stores.postgres.pool import Pool
 from cambist.stores.postgres.round import KeyName, Part
@@ -114,7 +114,22 @@ async def entries(pool: Pool, order_id: OrderId, after_seq: int, limit: int) -> 
 async def feed(pool: Pool, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
     """Return where the lines of a principal's orders stand."""
     rows = await fetch(pool, "feed", after, principal, limit)
-    return tuple(Line(row[0], OrderId(row[1]), row[2]) for row in rows)
+    return _lines(rows)
+
+
+async def feed_all(pool: Pool, after: int, limit: int) -> tuple[Line, ...]:
+    """Return where the lines of everyone's orders stand."""
+    return _lines(await fetch(pool, "feed_all", after, limit))
+
+
+def _lines(rows: Iterable[Any]) -> tuple[Line, ...]:
+    return tuple(Line(row[0], OrderId(row[1]), row[2], Principal(row[3])) for row in rows)
+
+
+async def halted(pool: Pool) -> Halt | None:
+    """Return the halt in force."""
+    rows = await fetch(pool, "halted")
+    return Halt(*rows[0]) if rows else None
 
 
 def ahead(order: Order, by_ms: int) -> Order:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cambist.orders.journal import Told
-from cambist.orders.order import Order
 from cambist.ports.store import Birth
 from cambist.stores.postgres.sheet import PostgresSheet
 from cambist.stores.writes import Add, AddAll, Move
@@ -21,7 +20,6 @@ class Part(NamedTuple):
 
     order_id: OrderId
     told: tuple[Told, ...]
-    before: Order | None = None
     birth: Birth | None = None
 
 
@@ -38,7 +36,7 @@ class Round:
         if isinstance(write, Move):
             if not self.sheet.join(write):
                 return False
-            self.parts[index] = [Part(write.before.id, write.told, before=write.before)]
+            self.parts[index] = [Part(write.before.id, write.told)]
             return True
         births = births_of(write)
         keys = {name for birth in births if (name := key_name(birth)) is not None}
@@ -48,9 +46,14 @@ class Round:
         self.parts[index] = [self._bear(birth) for birth in first_of_each_key(births)]
         return True
 
+    def may_be_halted(self, index: int) -> bool:
+        """Whether a halt keeps an item out, for its own sake or one written with it."""
+        part = self.parts[index][0]
+        return part.birth is not None or part.order_id in self.sheet.trying
+
     def _bear(self, birth: Birth) -> Part:
         self.sheet.bear(birth)
-        return Part(birth.told.order.id, (birth.told,), birth=birth)
+        return Part(birth.told.order.id, (birth.told,), birth)
 
 
 def rounds(writes: Sequence[Write], indexes: Sequence[int]) -> list[Round]:

@@ -24,6 +24,8 @@ RETRY_EVERY_MS: Final = 50
 SENDERS_WAIT_MS: Final = 5_000
 """How long a sender waits while the outcome of its write is unknown. Then it is told so; the
 write is still sent again until it is known, since the order of the news hangs on it."""
+BEHIND_WAIT_MS: Final = 500
+"""How long others wait behind such a write; nothing of theirs was begun."""
 CLOSE_WITHIN_MS: Final = 10_000
 
 
@@ -89,10 +91,11 @@ class Runner:
         if self._unknown_since is None:
             self._unknown_since = now
             log.warning("commit_unknown", error=str(error), writes=len(self._batch))
+        waited = now - self._unknown_since
         down = PortDown(f"the database does not answer, and the outcome is unknown: {error}")
-        if now - self._unknown_since >= SENDERS_WAIT_MS:
+        if waited >= SENDERS_WAIT_MS:
             answer(self._batch, [down] * len(self._batch))
-        while behind := self.lanes.batch():
+        while waited >= BEHIND_WAIT_MS and (behind := self.lanes.batch()):
             answer(behind, [PortDown(f"the database failed: {error}")] * len(behind))
         if self._closing_since is not None and now - self._closing_since >= CLOSE_WITHIN_MS:
             raise down

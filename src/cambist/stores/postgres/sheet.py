@@ -62,6 +62,16 @@ class PostgresSheet(Sheet):
             columns += [list(one) for one in zip(*some, strict=True)] if some else [[]] * width
         return columns
 
+    def begins(self) -> list[bool]:
+        """Return which moves begin an attempt, in the order of the moves."""
+        trying = self.trying
+        return [order_id in trying for order_id in self.moves]
+
+    @property
+    def trying(self) -> set[OrderId]:
+        """The orders that begin an attempt."""
+        return {row[0] for row in self.attempts}
+
     def _move_row(self, since: Order, after: Order) -> Row:
         """Return a row of the moves: who is not the order's holder fences by its place alone."""
         row = records.move_row(after, records.mark(since))

@@ -20,7 +20,7 @@ from cambist.orders.journal import Entry, append
 from cambist.orders.order import Order
 from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown, StaleClaim
-from cambist.ports.store import Birth, Census, Commit, Keyed, Line, News, OrderQuery
+from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery
 from cambist.stores.postgres import reads
 from cambist.stores.postgres.migrate import migrate
 from cambist.stores.postgres.pool import Pool, Target
@@ -129,6 +129,18 @@ class PostgresStore:
         msg = f"order {order_id} moves too fast to be cancelled"
         raise PortDown(msg)
 
+    async def halt(self, halt: Halt) -> None:
+        """Stop trading."""
+        await reads.fetch(self._writers, "halt", halt.reason, halt.by, halt.at)
+
+    async def resume(self, by: str, reason: str, now: Moment) -> None:
+        """Let trading go on."""
+        await reads.fetch(self._writers, "resume", by, reason, now)
+
+    async def halted(self) -> Halt | None:
+        """Return the halt in force."""
+        return await reads.halted(self._readers)
+
     # ------------------------------------------------------------------------------ claims
 
     async def claim(self, order_id: OrderId) -> Order | None:
@@ -188,6 +200,10 @@ class PostgresStore:
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of a principal's orders stand."""
         return await reads.feed(self._readers, principal, after, limit)
+
+    async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
+        """Return where the lines of everyone's orders stand."""
+        return await reads.feed_all(self._readers, after, limit)
 
     async def feed_end(self) -> int:
         """Return the place of the newest line of all."""

@@ -1,7 +1,8 @@
 -- Named queries of the shared store. Rows go in as arrays, one for each column.
 
 -- Everything a batch implies, in one statement and so in one transaction: births, moves, and what
--- follows from those of them that won. A birth loses to one with its id or key, a move to any
+-- follows from those of them that won. Under a halt no birth wins, and no move that begins an
+-- attempt; the switch is locked against a move of it until our COMMIT. A birth loses to one with its id or key, a move to any
 -- other change of its order or its lease. Rows are locked in the order of their ids; the end of
 -- the feed is locked last, so that nobody who holds it waits for a row.
 -- name: write_batch
@@ -18,18 +19,23 @@ WITH b AS (
     SELECT * FROM unnest(
         $16::text[], $17::bigint[], $18::bytea[], $19::text[], $20::bigint[], $21::bigint[],
         $22::bigint[], $23::bigint[], $24::bigint[], $25::bytea[], $26::bigint[], $27::bigint[],
-        $28::text[], $29::text[]
+        $28::text[], $29::text[], $56::boolean[]
     ) AS m (
         id, was, was_hash, status, version, epoch, delay, last_seq, last_at, head_hash, route_seq,
-        attempt, state, was_status
+        attempt, state, was_status, begins
     )
 ), clock AS MATERIALIZED (
     SELECT engine_now() AS at
+), stop AS MATERIALIZED (
+    SELECT s.reason, s.by_whom, s.at
+    FROM (SELECT * FROM halt WHERE $55::boolean FOR SHARE) AS s
+    WHERE s.reason IS NOT NULL
 ), locked AS MATERIALIZED (
     SELECT o.id FROM engine_orders AS o
     JOIN m ON m.id = o.id
     WHERE o.version = m.was AND o.head_hash = m.was_hash
       AND (m.epoch IS NULL OR o.lease_epoch = m.epoch)
+      AND NOT (m.begins AND EXISTS (SELECT FROM stop))
     ORDER BY o.id
     FOR UPDATE OF o
 ), moved AS (
@@ -66,6 +72,7 @@ WITH b AS (
             ELSE least(b.wake_at, clock.at)
         END AS at
     ) AS due
+    WHERE NOT EXISTS (SELECT FROM stop)
     ORDER BY b.principal, b.client_key, b.id
     ON CONFLICT DO NOTHING
     RETURNING id, principal, status
@@ -137,7 +144,9 @@ WITH b AS (
     HAVING sum(d.step) <> 0
     ON CONFLICT (principal, status) DO UPDATE SET n = t.n + excluded.n
 )
-SELECT won.id, bump.place, bump.backlog FROM won LEFT JOIN bump ON true
+SELECT won.id, bump.place, bump.backlog, stop.reason, stop.by_whom, stop.at
+FROM (SELECT) AS always
+LEFT JOIN won ON true LEFT JOIN bump ON true LEFT JOIN stop ON true
 
 -- name: claim
 WITH free AS (
@@ -239,12 +248,20 @@ ORDER BY seq
 LIMIT $3
 
 -- name: feed
-SELECT j.n, j.order_id, j.seq
+SELECT j.n, j.order_id, j.seq, o.principal
 FROM journal AS j
 JOIN engine_orders AS o ON o.id = j.order_id
 WHERE j.n > $1 AND o.principal = $2
 ORDER BY j.n
 LIMIT $3
+
+-- name: feed_all
+SELECT j.n, j.order_id, j.seq, o.principal
+FROM journal AS j
+JOIN engine_orders AS o ON o.id = j.order_id
+WHERE j.n > $1
+ORDER BY j.n
+LIMIT $2
 
 -- name: feed_end
 SELECT n, backlog FROM feed_end
@@ -252,3 +269,42 @@ SELECT n, backlog FROM feed_end
 -- Whether a write can be made, asked by making one that changes nothing.
 -- name: probe
 UPDATE feed_end SET n = n
+
+-- name: halt
+WITH moved AS (UPDATE halt SET reason = $1, by_whom = $2, at = $3)
+INSERT INTO halt_log (at, by_whom, what, reason) VALUES ($3, $2, 'halt', $1)
+
+-- name: resume
+WITH moved AS (
+    UPDATE halt SET reason = NULL, by_whom = NULL, at = NULL WHERE reason IS NOT NULL RETURNING 1
+)
+INSERT INTO halt_log (at, by_whom, what, reason)
+SELECT $3::bigint, $1::text, 'resume', $2::text FROM moved
+
+-- name: halted
+SELECT reason, by_whom, at FROM halt WHERE reason IS NOT NULL
+
+-- name: any_key
+SELECT EXISTS (SELECT FROM api_keys)
+
+-- name: key_by_id
+SELECT id, digest, principal, name, scopes, wallets, orders_per_minute, created_at, expires_at,
+    revoked_at, last_used_at
+FROM api_keys WHERE id = $1
+
+-- name: all_keys
+SELECT id, digest, principal, name, scopes, wallets, orders_per_minute, created_at, expires_at,
+    revoked_at, last_used_at
+FROM api_keys ORDER BY created_at, id
+
+-- name: add_key
+INSERT INTO api_keys (
+    id, digest, principal, name, scopes, wallets, orders_per_minute, created_at, expires_at,
+    revoked_at, last_used_at
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+
+-- name: revoke_key
+UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL RETURNING id
+
+-- name: note_key_use
+UPDATE api_keys SET last_used_at = greatest(last_used_at, $1) WHERE id = $2

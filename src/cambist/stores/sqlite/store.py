@@ -16,32 +16,34 @@ import structlog
 from msgspec.structs import replace
 
 from cambist.orders.decide import Change
-from cambist.orders.journal import Entry, Told, append
+from cambist.orders.journal import Entry, Told
 from cambist.orders.order import Order, Status
-from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
-from cambist.ports.store import Birth, Census, Commit, Keyed, Line, News, OrderQuery
-from cambist.stores.sqlite import reads
-from cambist.stores.sqlite.readers import Readers
-from cambist.stores.sqlite.writes import (
-    BatchWriter,
+from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim
+from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery
+from cambist.stores.sqlite import halts, reads
+from cambist.stores.sqlite.items import (
+    Add,
+    AddAll,
     Cancel,
     Count,
     Counted,
+    Facts,
+    Move,
     Probe,
+    Switch,
     Write,
     Written,
-    load,
 )
+from cambist.stores.sqlite.moves import LEASED, write_out
+from cambist.stores.sqlite.readers import Readers
+from cambist.stores.sqlite.writes import BatchWriter, load
 from cambist.stores.writer import Writer
-from cambist.stores.writes import Add, AddAll, Facts, Move
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
 
 log = structlog.get_logger("cambist.store")
 
 WARM_ORDERS_MAX: Final = 20_000
-LEASED: Final = Moment(2**53 - 1)
-"""The wake-up of an order that rests in flight: the lock on the home never runs out by itself."""
 _OPEN: Final = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 
 
@@ -102,23 +104,25 @@ class SqliteStore:
 
     def begin(self, order: Order, change: Change, now: Moment) -> Commit:
         """Begin to write a change of a claimed order."""
-        told = append(order, change.facts, now)
-        after = told[-1].order if told else order
-        after = replace(
-            after,
-            version=order.version + 1,
-            lease_owner=self._owner,
-            wake_at=_wake_at(order.wake_at, after, change, now),
-        )
-        if change.signed is not None:
-            after = _with_bytes(after, change.signed.transaction)
-        told = (*told[:-1], replace(told[-1], order=after)) if told else ()
-        return Commit(after, self._writer.lanes.settle(Move(order, after, told, change)))
+        move = write_out(order, change, now, self._owner)
+        return Commit(move.after, self._writer.lanes.settle(move))
 
     async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
         """Note that the user wants the order no more."""
         await self._writer.lanes.settle(Cancel(order_id, now))
         return await self.get(order_id)
+
+    async def halt(self, halt: Halt) -> None:
+        """Stop trading."""
+        await self._writer.lanes.settle(Switch(halt, halt.by, halt.reason, halt.at))
+
+    async def resume(self, by: str, reason: str, now: Moment) -> None:
+        """Let trading go on."""
+        await self._writer.lanes.settle(Switch(None, by, reason, now))
+
+    async def halted(self) -> Halt | None:
+        """Return the halt in force."""
+        return await self._readers.run(halts.halted)
 
     def _done(self, batch: Sequence[Write], results: Sequence[Written | BaseException]) -> None:
         """Keep what became true at hand, then tell it."""
@@ -164,7 +168,7 @@ class SqliteStore:
 
     def _forget(self, write: Write, error: BaseException) -> None:
         """Drop what memory says of an order whose write failed: the file knows better."""
-        if isinstance(error, KeyTaken):
+        if isinstance(error, KeyTaken | Halted):
             return
         self._miscounted = self._miscounted or isinstance(error, PortDown)
         if isinstance(write, Move):
@@ -255,28 +259,10 @@ class SqliteStore:
         """Return where the lines of a principal's orders stand."""
         return await self._readers.run(reads.feed, (after, principal, limit))
 
+    async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
+        """Return where the lines of everyone's orders stand."""
+        return await self._readers.run(reads.feed_all, (after, limit))
+
     async def feed_end(self) -> int:
         """Return the place of the newest line of all."""
         return await self._readers.run(reads.feed_end)
-
-
-def _wake_at(standing: Moment | None, after: Order, change: Change, now: Moment) -> Moment | None:
-    """Return the row's wake-up: the lease's end for an order that rests with the chain.
-
-    An instant that is past already is kept as it stands: moving it would only churn the index.
-    """
-    if change.wake_at is None:
-        return None
-    if after.rests_with_chain:
-        return LEASED
-    due = standing is not None and standing <= now and change.wake_at <= now
-    return standing if due else change.wake_at
-
-
-def _with_bytes(order: Order, transaction: bytes) -> Order:
-    attempt = order.attempt
-    return (
-        order
-        if attempt is None
-        else replace(order, attempt=replace(attempt, transaction=transaction))
-    )

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, assert_never
 
-import msgspec
 from msgspec.structs import replace
 
 from cambist.faultpoints import faultpoint
@@ -22,42 +21,31 @@ from cambist.orders.decide import Change
 from cambist.orders.journal import Told, append
 from cambist.orders.lifecycle import IllegalFact
 from cambist.orders.order import Order
-from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
+from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim
 from cambist.ports.store import Birth, Keyed
 from cambist.stores import records
 from cambist.stores.migrate import migrate_sqlite
 from cambist.stores.sheet import StaleRows
+from cambist.stores.sqlite import halts
 from cambist.stores.sqlite.connection import connect
+from cambist.stores.sqlite.items import (
+    Add,
+    AddAll,
+    Cancel,
+    Count,
+    Counted,
+    Facts,
+    Move,
+    Probe,
+    Switch,
+    Write,
+    Written,
+)
 from cambist.stores.sqlite.many import SQL
 from cambist.stores.sqlite.sheet import SqliteSheet as Sheet
-from cambist.stores.writes import Add, AddAll, Facts, Move
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 
-
-class Cancel(msgspec.Struct, frozen=True):
-    """A user's wish to end an order."""
-
-    order_id: OrderId
-    now: Moment
-
-
-class Probe(msgspec.Struct, frozen=True):
-    """The question whether the disk takes a write, asked by making one that changes nothing."""
-
-
-class Count(msgspec.Struct, frozen=True):
-    """The question how many orders stand where, asked between two writes."""
-
-
-class Counted(msgspec.Struct, frozen=True):
-    """Its answer: principal, status and number."""
-
-    rows: tuple[tuple[str, str, int], ...]
-
-
-Write = Add | AddAll | Move | Cancel | Probe | Count
-Written = Facts | Counted
 _OWN_FAULTS: Final = (
     # A number or a text that no column holds is its item's fault, not the disk's.
     sqlite3.IntegrityError,
@@ -66,6 +54,7 @@ _OWN_FAULTS: Final = (
     ValueError,
     StaleClaim,
     StaleRows,
+    Halted,
 )
 
 
@@ -159,6 +148,8 @@ def _place(
 
 def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
     """Write a whole batch table by table, where its items do not build on one another."""
+    if any(_begins(write) for write in batch):
+        _refuse_when_halted(db)
     sheet, written = Sheet(), list[Written]()
     for write in batch:
         match write:
@@ -168,12 +159,29 @@ def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
             case Move(before, after, told, change):
                 sheet.move(before, after, told, change)
                 written.append(Facts(told))
-            case AddAll() | Cancel() | Probe() | Count():
+            case AddAll() | Cancel() | Switch() | Probe() | Count():
                 return [_write(db, one) for one in batch]
             case _:
                 assert_never(write)
     sheet.write(db)
     return written
+
+
+def _begins(write: Write) -> bool:
+    """Whether a write begins something that a halt forbids: an order, or an attempt of one."""
+    match write:
+        case Add() | AddAll():
+            return True
+        case Move():
+            return write.change.signed is not None
+        case _:
+            return False
+
+
+def _refuse_when_halted(db: sqlite3.Connection) -> None:
+    halt = halts.halted(db)
+    if halt is not None:
+        raise Halted(halt)
 
 
 def _alone(db: sqlite3.Connection, write: Write) -> Written | BaseException:
@@ -190,6 +198,8 @@ def _alone(db: sqlite3.Connection, write: Write) -> Written | BaseException:
 
 
 def _write(db: sqlite3.Connection, write: Write) -> Written:
+    if _begins(write):
+        _refuse_when_halted(db)
     sheet = Sheet()
     match write:
         case Add(birth):
@@ -207,6 +217,19 @@ def _write(db: sqlite3.Connection, write: Write) -> Written:
             return Facts(told)
         case Cancel():
             return _cancel(db, write)
+        case _:
+            return _write_apart(db, write)
+
+
+def _write_apart(db: sqlite3.Connection, write: Switch | Probe | Count) -> Written:
+    """Write what is no order's."""
+    match write:
+        case Switch(halt, by, reason, now):
+            if halt is None:
+                halts.resume(db, by, reason, now)
+            else:
+                halts.halt(db, halt)
+            return Facts(())
         case Probe():
             (version,) = db.execute("PRAGMA user_version").fetchone()
             db.execute(f"PRAGMA user_version = {version:d}")

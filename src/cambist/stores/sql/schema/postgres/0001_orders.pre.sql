@@ -95,6 +95,47 @@ CREATE TABLE tallies (
     PRIMARY KEY (principal, status)
 ) WITH (fillfactor = 10);
 
+-- The switch that stops all trading: one row, halted where it has a reason. Every statement that
+-- adds an order or records an attempt locks it against a move; and the log of who moved it.
+CREATE TABLE halt (
+    reason   text,
+    by_whom  text,
+    at       bigint
+) WITH (fillfactor = 10);
+
+INSERT INTO halt VALUES (NULL, NULL, NULL);
+
+CREATE TABLE halt_log (
+    n        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at       bigint NOT NULL,
+    by_whom  text NOT NULL,
+    what     text NOT NULL CHECK (what IN ('halt', 'resume')),
+    reason   text NOT NULL
+);
+
+-- API keys: what each may do, and the digest of its text; the text itself is kept nowhere.
+-- Scopes and wallets are words with blanks between. A key is never deleted: that one was ever
+-- made is what closes the door to callers without.
+CREATE TABLE api_keys (
+    id                 text COLLATE "C" PRIMARY KEY,
+    digest             bytea NOT NULL,
+    principal          text COLLATE "C" NOT NULL,
+    name               text NOT NULL,
+    scopes             text NOT NULL,
+    wallets            text NOT NULL,
+    orders_per_minute  bigint CHECK (orders_per_minute > 0),
+    created_at         bigint NOT NULL,
+    expires_at         bigint,
+    revoked_at         bigint,
+    last_used_at       bigint
+);
+
+CREATE FUNCTION keep_api_key() RETURNS trigger LANGUAGE plpgsql AS
+'BEGIN RAISE EXCEPTION ''a key is revoked, never deleted''; END';
+
+CREATE TRIGGER api_keys_stay BEFORE DELETE ON api_keys
+FOR EACH ROW EXECUTE FUNCTION keep_api_key();
+
 -- All that an order is loaded from, in the order in which it is read.
 CREATE VIEW loaded_orders AS
 SELECT

@@ -1,0 +1,49 @@
+"""Adds to what every store is asked to write what the embedded one is asked besides."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cambist.ports.store import Halt
+from cambist.stores.writes import Add, AddAll, Facts, Move
+from cambist.values.ids import OrderId
+from cambist.values.moment import Moment
+
+__all__ = [
+    "Add", "AddAll", "Cancel", "Count", "Counted", "Facts", "Move", "Probe", "Switch", "Write",
+    "Written",
+]  # fmt: skip
+
+
+class Cancel(msgspec.Struct, frozen=True):
+    """A user's wish to end an order."""
+
+    order_id: OrderId
+    now: Moment
+
+
+class Switch(msgspec.Struct, frozen=True):
+    """A move of the switch that stops all trading: to a halt, or away from it."""
+
+    halt: Halt | None
+    by: str
+    reason: str
+    now: Moment
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """The question whether the disk takes a write, asked by making one that changes nothing."""
+
+
+class Count(msgspec.Struct, frozen=True):
+    """The question how many orders stand where, asked between two writes."""
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """Its answer: principal, status and number."""
+
+    rows: tuple[tuple[str, str, int], ...]
+
+
+Write = Add | AddAll | Move | Cancel | Switch | Probe | Count
+Written = Facts | Counted
