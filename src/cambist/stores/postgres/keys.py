@@ -57,7 +57,7 @@ class PostgresKeys:
 
 @asynccontextmanager
 async def open_postgres_keys(target: Target) -> AsyncIterator[PostgresKeys]:
-    """Open the keys of a database. Raises Unfit, NewerDatabase and PortDown."""
+    """Open the keys of a database. Raises UnfitDatabase, NewerDatabase and PortDown."""
     pool = Pool(target, KEY_CONNECTIONS_MAX)
     try:
         await pool.open()

@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 
 from cambist.ports.failures import PortDown
+from cambist.stores.migrate import UnfitDatabase
 from cambist.stores.postgres.trouble import BROKEN, Unsure, is_unsure
 
 T = TypeVar("T")
@@ -34,10 +35,6 @@ SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',
        current_setting('server_version_num')::int, current_setting('fsync'),
        current_setting('synchronous_commit'), current_setting('full_page_writes')
 """
-
-
-class Unfit(RuntimeError):
-    """A server that must not be trusted with orders, and why."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -71,7 +68,7 @@ class Pool:
         self._away_until = 0.0
 
     async def open(self) -> None:
-        """Open the first connection. Raises Unfit, and PortDown."""
+        """Open the first connection. Raises UnfitDatabase, and PortDown."""
         self._pool = asyncpg.create_pool(
             self._target.dsn,
             min_size=0,
@@ -101,17 +98,17 @@ class Pool:
         row = await connection.fetchrow(_LOOK)
         if row[0] or row[1]:
             msg = "the database takes no writes (a replica, or read-only): name the primary"
-            raise Unfit(msg)
+            raise UnfitDatabase(msg)
         if row[2] < SERVER_MIN:
             msg = f"PostgreSQL {row[2] // 10_000} is too old; cambist needs 13 or newer"
-            raise Unfit(msg)
+            raise UnfitDatabase(msg)
         off = [name for name, value in zip(_LOSING, row[3:], strict=True) if value == "off"]
         if off and not self._target.may_lose:
             msg = (
                 f"the database runs with {', '.join(off)} off: it would forget orders it "
                 "acknowledged. Switch it on, or set CAMBIST_MAY_LOSE_ACKNOWLEDGED_ORDERS=true"
             )
-            raise Unfit(msg)
+            raise UnfitDatabase(msg)
 
     async def close(self) -> None:
         """Let every connection go."""
@@ -152,7 +149,7 @@ class Pool:
             raise _away(self._away)
         try:
             connection = await self._pool.acquire(timeout=ACQUIRE_WITHIN_S)
-        except (*BROKEN, asyncpg.PostgresError, Unfit) as error:
+        except (*BROKEN, asyncpg.PostgresError, UnfitDatabase) as error:
             self._away = error
             self._away_until = asyncio.get_running_loop().time() + REFUSE_FOR_S
             raise _away(error) from error

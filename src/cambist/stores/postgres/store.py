@@ -59,7 +59,7 @@ class PostgresStore:
     async def open(self, tasks: asyncio.TaskGroup) -> None:
         """Bring the database up to date and begin to write.
 
-        Raises Unfit, NewerDatabase and PortDown.
+        Raises UnfitDatabase, NewerDatabase and PortDown.
         """
         await self._writers.open()
         await migrate(self._writers)
