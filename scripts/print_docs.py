@@ -191,8 +191,12 @@ def settings() -> str:
             "for the client commands, which take a key from nowhere else.",
         ],
         [
-            ", ".join(f"`{name}`" for name in NOT_YET) + " stop the start: this version keeps",
-            "orders in SQLite only, and does not ignore a wish to keep them elsewhere.",
+            "`POSTGRES_HOST`, with `POSTGRES_PORT`, `POSTGRES_USER`, `POSTGRES_PASSWORD` and",
+            "`POSTGRES_DB`, says the same as `database_url` in parts.",
+        ],
+        [
+            ", ".join(f"`{name}`" for name in NOT_YET) + " stop the start: this version uses no",
+            "Redis, and does not ignore a wish to use it.",
         ],
     )
 

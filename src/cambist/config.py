@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
@@ -16,11 +18,13 @@ PREFIX: Final = "CAMBIST_"
 FILE: Final = "cambist.toml"
 NOT_SETTINGS: Final = ("CAMBIST_CONFIG", "CAMBIST_URL", "CAMBIST_API_KEY")
 """Names of ours that no engine is set with: where the file is, and what clients go by."""
-NOT_YET: Final = ("DATABASE_URL", "REDIS_URL", "POSTGRES_HOST", "REDIS_HOST")
+NOT_YET: Final = ("REDIS_URL", "REDIS_HOST")
+_DATABASE: Final = re.compile(r"postgres(ql)?(\+[a-z0-9]+)?://", re.ASCII)
 LISTS: Final = ("allowed_hosts", "allowed_origins", "trusted_proxies")
 _ADDRESSED: Final = "Not counted on a loopback without keys unless set; else"
 SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "port": ("PORT",),
+    "database_url": ("DATABASE_URL",),
     "worker_concurrency": ("WORKER_CONCURRENCY", "MAX_CONCURRENT_ORDERS"),
     "max_retries": ("MAX_RETRIES", "MAX_RETRY_ATTEMPTS"),
     "orders_per_minute": ("ORDERS_PER_MINUTE",),
@@ -38,6 +42,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         "paper"
     )
     home: Annotated[str, Meta(description="The folder that holds all state.")] = ".cambist"
+    database_url: Annotated[
+        str | None,
+        Meta(description="Keep orders in this PostgreSQL (`postgresql://...`), not in the home."),
+    ] = None
+    may_lose_acknowledged_orders: Annotated[
+        bool, Meta(description="Take a database that runs with fsync or the like switched off.")
+    ] = False
     host: Annotated[str, Meta(description="The address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535, description="The port; 0 takes a free one.")] = 3000
     allowed_hosts: Annotated[
@@ -148,7 +159,7 @@ def load(environment: Mapping[str, str], folder: Path, given: Mapping[str, objec
     """
     for name in NOT_YET:
         if environment.get(name):
-            msg = f"{name} is set, but this version keeps orders in SQLite only: unset it to start"
+            msg = f"{name} is set, but this version does not use Redis: unset it to start"
             raise BadSettings(msg)
     chosen, warnings = _from_environment(environment)
     values = {**_from_file(environment, folder), **chosen, **given}
@@ -156,6 +167,9 @@ def load(environment: Mapping[str, str], folder: Path, given: Mapping[str, objec
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise BadSettings(_plain(str(error))) from None
+    if settings.database_url is not None and not _DATABASE.match(settings.database_url):
+        msg = f"database_url ({PREFIX}DATABASE_URL): it takes postgresql://user@host:port/name"
+        raise BadSettings(msg)
     for one in settings.trusted_proxies:
         _check_network(one)
     return Loaded(settings, warnings)
@@ -217,7 +231,6 @@ def _from_environment(
 ) -> tuple[dict[str, object], tuple[str, ...]]:
     known = set(Settings.__struct_fields__)
     chosen: dict[str, object] = {}
-    warnings: list[str] = []
     for name, value in environment.items():
         if not name.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
@@ -227,14 +240,41 @@ def _from_environment(
         # An empty value is how a Compose file or an env file says that nothing is set.
         if value:
             chosen[key] = _listed(value) if key in LISTS else value
+    return chosen, _add_synonyms(chosen, environment)
+
+
+def _add_synonyms(chosen: dict[str, object], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Take what older clients call our settings, and return what of it is not used."""
+    warnings: list[str] = []
     for key, names in SYNONYMS.items():
         for name in names:
             value = environment.get(name, "")
             if value and key not in chosen:
                 chosen[key] = value
             elif value and chosen[key] != value:
-                warnings.append(f"{name}={value} is not used: {key} is {chosen[key]} already")
-    return chosen, tuple(warnings)
+                warnings.append(_unused(name, value, key, chosen[key]))
+    host = environment.get("POSTGRES_HOST")
+    if host and "database_url" not in chosen:
+        chosen["database_url"] = _database_url(host, environment)
+    elif host:
+        warnings.append("POSTGRES_HOST is not used: database_url is set already")
+    return tuple(warnings)
+
+
+def _unused(name: str, value: str, key: str, chosen: object) -> str:
+    """Say that a name is not used; an address may hold a password, so it is not shown."""
+    if key == "database_url":
+        return f"{name} is not used: {key} is set already"
+    return f"{name}={value} is not used: {key} is {chosen} already"
+
+
+def _database_url(host: str, environment: Mapping[str, str]) -> str:
+    """Put together what a Compose file says in parts."""
+    user = quote(environment.get("POSTGRES_USER") or "postgres", safe="")
+    password = quote(environment.get("POSTGRES_PASSWORD") or "", safe="")
+    name = quote(environment.get("POSTGRES_DB") or "", safe="") or user
+    port = environment.get("POSTGRES_PORT") or "5432"
+    return f"postgresql://{user}{password and f':{password}'}@{host}:{port}/{name}"
 
 
 def _listed(value: str) -> tuple[str, ...]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -12,8 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from cambist import faultpoints, metrics
-from cambist.app.homes import STORE_FILE, held
+from cambist.app.homes import held
 from cambist.app.paper import open_ports
+from cambist.app.stores import open_store
 from cambist.clock import Entropy, SystemClock
 from cambist.config import Settings
 from cambist.engine.engine import Engine, Limits
@@ -22,7 +21,6 @@ from cambist.engine.relay import Relay
 from cambist.orders.retry import Backoff
 from cambist.ports.failures import PortDown
 from cambist.signals.memory import MemoryBus, MemoryWakeups
-from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.moment import Millis
 
 SWITCH_INTERVAL_S: Final = 0.002
@@ -34,23 +32,20 @@ MEASURE_EVERY_MS: Final = 500
 async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
     """Run an engine for as long as the context lasts; on the way out it drains, and closes.
 
-    Raises HomeInUse, and what opening the files raises.
+    Raises HomeInUse, and what opening the store and the files raises.
     """
     home, clock, bus = Path(settings.home), SystemClock(), MemoryBus()
     faultpoints.arm(settings.fault)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with held(home):
-        owner = f"{socket.gethostname()}/{os.getpid()}"
-        store = SqliteStore(home / STORE_FILE, Relay(bus), owner=owner)
-        await store.open()
-        try:
-            async with open_ports(settings, home, clock) as ports:
-                means = Means(store, MemoryWakeups(clock), bus, ports, clock, Entropy())
-                engine = Engine(means, _limits(settings))
-                async with _running(engine, clock):
-                    yield engine
-        finally:
-            await store.close()
+        async with (
+            open_store(settings, Relay(bus), clock) as store,
+            open_ports(settings, home, clock) as ports,
+        ):
+            means = Means(store, MemoryWakeups(clock), bus, ports, clock, Entropy())
+            engine = Engine(means, _limits(settings))
+            async with _running(engine, clock):
+                yield engine
 
 
 @asynccontextmanager
