@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -16,14 +17,18 @@ PREFIX: Final = "CAMBIST_"
 FILE: Final = "cambist.toml"
 NOT_SETTINGS: Final = ("CAMBIST_CONFIG", "CAMBIST_URL", "CAMBIST_API_KEY")
 """Names of ours that no engine is set with: where the file is, and what clients go by."""
-NOT_YET: Final = ("DATABASE_URL", "REDIS_URL", "POSTGRES_HOST", "REDIS_HOST")
+NOT_YET: Final = ("DATABASE_URL", "POSTGRES_HOST")
 LISTS: Final = ("allowed_hosts", "allowed_origins", "trusted_proxies")
+SECRETS: Final = ("redis_url",)
+"""Settings that may hold a password, and are never printed."""
+REDIS_PORT: Final = "6379"
 _ADDRESSED: Final = "Not counted on a loopback without keys unless set; else"
 SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "port": ("PORT",),
     "worker_concurrency": ("WORKER_CONCURRENCY", "MAX_CONCURRENT_ORDERS"),
     "max_retries": ("MAX_RETRIES", "MAX_RETRY_ATTEMPTS"),
     "orders_per_minute": ("ORDERS_PER_MINUTE",),
+    "redis_url": ("REDIS_URL",),
 }
 """Environment names of older clients, honoured where our own is not set."""
 
@@ -107,6 +112,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     key_streams_max: Annotated[
         int, Meta(ge=1, le=100_000, description="Streams a key may have open at once.")
     ] = 20
+    redis_url: Annotated[
+        str | None,
+        Meta(description="The Redis that carries signals: redis://, rediss://, unix://."),
+    ] = None
+    api_processes: Annotated[
+        int,
+        Meta(ge=1, le=1_000, description="Processes that serve; alone, each allows its share."),
+    ] = 1
     paper_profile: Annotated[
         Literal["realistic", "instant"],
         Meta(description="`realistic` has delays and mishaps, `instant` has none."),
@@ -151,6 +164,8 @@ def load(environment: Mapping[str, str], folder: Path, given: Mapping[str, objec
             msg = f"{name} is set, but this version keeps orders in SQLite only: unset it to start"
             raise BadSettings(msg)
     chosen, warnings = _from_environment(environment)
+    if environment.get("REDIS_HOST"):
+        chosen.setdefault("redis_url", _redis_by_host(environment))
     values = {**_from_file(environment, folder), **chosen, **given}
     try:
         settings = msgspec.convert(values, Settings, strict=False)
@@ -158,6 +173,8 @@ def load(environment: Mapping[str, str], folder: Path, given: Mapping[str, objec
         raise BadSettings(_plain(str(error))) from None
     for one in settings.trusted_proxies:
         _check_network(one)
+    if settings.redis_url is not None:
+        _check_redis(settings.redis_url)
     return Loaded(settings, warnings)
 
 
@@ -167,6 +184,20 @@ def _check_network(text: str) -> None:
     except ValueError:
         msg = "trusted_proxies (CAMBIST_TRUSTED_PROXIES): it takes addresses and networks"
         raise BadSettings(msg) from None
+
+
+def _check_redis(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        is_fit = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_fit = False
+    else:
+        is_fit = bool(parts.path) if parts.scheme == "unix" else is_fit
+        is_fit = is_fit and parts.scheme in ("redis", "rediss", "unix")
+    if not is_fit:
+        msg = "redis_url (CAMBIST_REDIS_URL): it takes redis://host:port, rediss:// or unix:///path"
+        raise BadSettings(msg)
 
 
 def _plain(message: str) -> str:
@@ -232,9 +263,19 @@ def _from_environment(
             value = environment.get(name, "")
             if value and key not in chosen:
                 chosen[key] = value
+            elif value and key in SECRETS and chosen[key] != value:
+                warnings.append(f"{name} is not used: {key} is another already")
             elif value and chosen[key] != value:
                 warnings.append(f"{name}={value} is not used: {key} is {chosen[key]} already")
     return chosen, tuple(warnings)
+
+
+def _redis_by_host(environment: Mapping[str, str]) -> str:
+    host = environment["REDIS_HOST"]
+    host = f"[{host}]" if ":" in host else host
+    password = environment.get("REDIS_PASSWORD", "")
+    login = f":{quote(password, safe='')}@" if password else ""
+    return f"redis://{login}{host}:{environment.get('REDIS_PORT') or REDIS_PORT}/0"
 
 
 def _listed(value: str) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Carries signals over Redis, which may be gone at any time: it holds nothing that is needed."""
