@@ -68,7 +68,8 @@ class Signals(msgspec.Struct, frozen=True):
     journal: _Soon
     hub: Hub | None = None
     work: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
-    redis_lines: tuple[Line[Any], ...] = ()
+    lines: tuple[Line[Any], ...] = ()
+    has_redis: bool = False
 
     @asynccontextmanager
     async def beside(self, store: Places) -> AsyncIterator[None]:
@@ -85,9 +86,9 @@ class Signals(msgspec.Struct, frozen=True):
 
     def redis(self) -> RedisWord:
         """Tell how Redis is, for `/health`; it waits for nothing."""
-        if not self.redis_lines:
+        if not self.has_redis:
             return "not_configured"
-        return "ok" if all(line.is_up for line in self.redis_lines) else "down"
+        return "ok" if all(line.is_up for line in self.lines) else "down"
 
 
 def make_signals(settings: Settings, clock: Clock, part: Part) -> Signals:
@@ -111,7 +112,9 @@ def make_signals(settings: Settings, clock: Clock, part: Part) -> Signals:
     bus: Bus = MemoryBus() if hub is None else hub
     if settings.redis_url is None:
         notices = Notices(clock, str(part.notices), ends)
-        return Signals(bus, doorbell, limits, journal, listens, (notices.run,))
+        return Signals(
+            bus, doorbell, limits, journal, listens, work=(notices.run,), lines=(notices.line,)
+        )
     if find_spec("redis") is None:
         raise BadSettings(_NO_DRIVER)
     # Not before it is asked for: a base install has no driver.
@@ -120,5 +123,13 @@ def make_signals(settings: Settings, clock: Clock, part: Part) -> Signals:
     bearer = RedisBearer(clock, settings.redis_url, ends)
     if part.serves:
         limits = bearer.share_limits(limits)
-    work = tuple(line.run for line in bearer.lines)
-    return Signals(bearer.open_bus(bus), doorbell, limits, journal, listens, work, bearer.lines)
+    return Signals(
+        bearer.open_bus(bus),
+        doorbell,
+        limits,
+        journal,
+        listens,
+        work=tuple(line.run for line in bearer.lines),
+        lines=bearer.lines,
+        has_redis=True,
+    )

@@ -78,19 +78,25 @@ class Notices:
         except BROKEN as error:
             raise Unreachable(type(error).__name__) from error
         try:
+            await self._listen(line)
             yield line
         finally:
             with suppress(*BROKEN):
                 await line.close(timeout=CLOSE_WITHIN_MS / 1_000)
 
-    async def _talk(self, line: Any) -> None:
+    async def _listen(self, line: Any) -> None:
         try:
             if self._ring is not None:
                 await line.add_listener(NEWS_CHANNEL, self._hear_news)
-                # Nobody knows what was said while there was no connection.
-                self._news.set()
             if self._doorbell is not None:
                 await line.add_listener(BELLS_CHANNEL, self._hear_bells)
+        except BROKEN as error:
+            raise Unreachable(type(error).__name__) from error
+
+    async def _talk(self, line: Any) -> None:
+        # Nobody knows what was said while there was no connection.
+        self._news.set()
+        try:
             while True:
                 await self._outbox.wait(IDLE_MS)
                 parcel = self._outbox.take()

@@ -1,13 +1,18 @@
-"""Opens connections to a Redis, and is the one file that knows its driver."""
+"""Opens connections to a Redis, and is the one file that knows its driver.
+
+Of the driver the connections alone are used: what its clients add, a pool, retries and answers made
+into objects, would only stand between a line and its one connection.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
-from redis import asyncio as driver
+from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
@@ -36,39 +41,41 @@ class Refusal(Away):
 class Connection:
     """One connection. Commands on it are answered in turn."""
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
 
     async def ask(self, *command: Any, within_ms: int = ANSWER_WITHIN_MS) -> Reply:
         """Give a command and return its answer. Raises Away, and Refusal."""
+        return (await self.ask_all(command, within_ms=within_ms))[0]
+
+    async def ask_all(
+        self, *commands: tuple[Any, ...], within_ms: int = ANSWER_WITHIN_MS
+    ) -> list[Reply]:
+        """Give several commands at once, and return their answers. Raises Away, and Refusal."""
         try:
             async with asyncio.timeout(within_ms / 1_000):
-                return await self._client.execute_command(*command)
-        except ResponseError as error:
-            raise Refusal(error) from error
+                await self._raw.send_packed_command(self._raw.pack_commands(commands))
+                answers = [await self._answer() for _ in commands]
         except BROKEN as error:
             raise _away(error) from error
+        for one in answers:
+            if isinstance(one, ResponseError):
+                raise Refusal(one) from one
+        return answers
 
-    async def ask_all(self, *commands: tuple[Any, ...]) -> list[Reply]:
-        """Give several commands at once, and return their answers. Raises Away, and Refusal."""
-        pipe = self._client.pipeline(transaction=False)
-        for one in commands:
-            pipe.execute_command(*one)
+    async def _answer(self) -> Reply:
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_MS / 1_000):
-                return list(await pipe.execute())
+            return await self._raw.read_response()
         except ResponseError as error:
-            raise Refusal(error) from error
-        except BROKEN as error:
-            raise _away(error) from error
+            return error
 
 
 class Listener:
     """A connection that hears one channel."""
 
-    def __init__(self, heard: Any) -> None:
-        self._heard = heard
-        self._asked = False
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self._is_asked = False
 
     async def next(self, timeout_ms: int) -> bytes | None:
         """Return the next message, or None when none came in time. Raises Away.
@@ -76,76 +83,73 @@ class Listener:
         Who is silent is asked whether it is there, and has the same time again to answer.
         """
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_MS / 1_000 + timeout_ms / 1_000):
-                came = await self._heard.get_message(timeout=timeout_ms / 1_000)
-                if came is not None:
-                    self._asked = False
-                    return came["data"] if came["type"] == "message" else None
-                if timeout_ms == 0:
-                    return None
-                if self._asked:
+            came = await self._raw.read_response(
+                timeout=timeout_ms / 1_000, disconnect_on_error=False
+            )
+            if came is None and timeout_ms:
+                if self._is_asked:
                     msg = "it is silent"
                     raise Away(msg)
-                await self._heard.ping()
+                async with asyncio.timeout(ANSWER_WITHIN_MS / 1_000):
+                    await self._raw.send_command("PING")
+                self._is_asked = True
         except BROKEN as error:
             raise _away(error) from error
-        self._asked = True
-        return None
+        if came is None:
+            return None
+        self._is_asked = False
+        return bytes(came[2]) if came[0] == b"message" else None
 
 
 class Address:
     """Where a Redis is: a redis://, rediss:// or unix:// URL."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._pool = partial(
+            ConnectionPool.from_url,
+            url,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=None,
+            socket_connect_timeout=ANSWER_WITHIN_MS / 1_000,
+        )
 
     @asynccontextmanager
     async def dial(self) -> AsyncIterator[Connection]:
         """Open a connection that answers. Raises Away."""
-        async with self._client() as client:
-            connection = Connection(client)
+        async with self._open() as raw:
+            connection = Connection(raw)
             await connection.ask("PING")
             yield connection
 
     @asynccontextmanager
     async def listen(self, channel: str) -> AsyncIterator[Listener]:
         """Open a connection that hears a channel from now on. Raises Away."""
-        async with self._client() as client:
-            heard = client.pubsub()
-            try:
-                try:
-                    await heard.subscribe(channel)
-                    await heard.get_message(timeout=ANSWER_WITHIN_MS / 1_000)
-                except BROKEN as error:
-                    raise _away(error) from error
-                yield Listener(heard)
-            finally:
-                await _let_go(heard)
+        async with self._open() as raw:
+            await Connection(raw).ask("SUBSCRIBE", channel)
+            yield Listener(raw)
 
     @asynccontextmanager
-    async def _client(self) -> AsyncIterator[driver.Redis]:
+    async def _open(self) -> AsyncIterator[Any]:
         try:
-            client = driver.Redis.from_url(
-                self._url,
-                protocol=2,
-                max_connections=2,
-                retry=Retry(NoBackoff(), 0),
-                socket_connect_timeout=ANSWER_WITHIN_MS / 1_000,
-            )
-        except (RedisError, ValueError) as error:
+            pool: Any = self._pool()
+            raw = pool.make_connection()
+        except BROKEN as error:
             raise _away(error) from error
-        # Answers as they come: what a driver makes of them is another thing in each release.
-        client.response_callbacks.clear()
         try:
-            yield client
+            await _connect(raw)
+            yield raw
         finally:
-            await _let_go(client)
+            with suppress(*BROKEN):
+                async with asyncio.timeout(CLOSE_WITHIN_MS / 1_000):
+                    await raw.disconnect()
 
 
-async def _let_go(one: Any) -> None:
-    with suppress(*BROKEN):
-        async with asyncio.timeout(CLOSE_WITHIN_MS / 1_000):
-            await one.aclose()
+async def _connect(raw: Any) -> None:
+    try:
+        await raw.connect()
+    except BROKEN as error:
+        raise _away(error) from error
 
 
 def _away(error: BaseException) -> Away:
