@@ -8,23 +8,28 @@ from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
-from urllib.parse import quote, urlsplit
 
 import msgspec
 from msgspec import Meta
+
+from cambist.values.server_url import database_url, is_database_url, is_redis_url, redis_url
 
 PREFIX: Final = "CAMBIST_"
 FILE: Final = "cambist.toml"
 NOT_SETTINGS: Final = ("CAMBIST_CONFIG", "CAMBIST_URL", "CAMBIST_API_KEY")
 """Names of ours that no engine is set with: where the file is, and what clients go by."""
-NOT_YET: Final = ("DATABASE_URL", "POSTGRES_HOST")
 LISTS: Final = ("allowed_hosts", "allowed_origins", "trusted_proxies")
-SECRETS: Final = ("redis_url",)
+SECRETS: Final = ("database_url", "redis_url")
 """Settings that may hold a password, and are never printed."""
-REDIS_PORT: Final = "6379"
+IN_PARTS: Final = (
+    ("database_url", "POSTGRES_HOST", database_url),
+    ("redis_url", "REDIS_HOST", redis_url),
+)
+"""Addresses that a Compose file may say in parts, the host first."""
 _ADDRESSED: Final = "Not counted on a loopback without keys unless set; else"
 SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "port": ("PORT",),
+    "database_url": ("DATABASE_URL",),
     "worker_concurrency": ("WORKER_CONCURRENCY", "MAX_CONCURRENT_ORDERS"),
     "max_retries": ("MAX_RETRIES", "MAX_RETRY_ATTEMPTS"),
     "orders_per_minute": ("ORDERS_PER_MINUTE",),
@@ -43,6 +48,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         "paper"
     )
     home: Annotated[str, Meta(description="The folder that holds all state.")] = ".cambist"
+    database_url: Annotated[
+        str | None,
+        Meta(description="Keep orders in this PostgreSQL (`postgresql://...`), not in the home."),
+    ] = None
+    may_lose_acknowledged_orders: Annotated[
+        bool, Meta(description="Take a database that runs with fsync or the like switched off.")
+    ] = False
     host: Annotated[str, Meta(description="The address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535, description="The port; 0 takes a free one.")] = 3000
     allowed_hosts: Annotated[
@@ -159,22 +171,22 @@ def load(environment: Mapping[str, str], folder: Path, given: Mapping[str, objec
 
     Raises BadSettings.
     """
-    for name in NOT_YET:
-        if environment.get(name):
-            msg = f"{name} is set, but this version keeps orders in SQLite only: unset it to start"
-            raise BadSettings(msg)
     chosen, warnings = _from_environment(environment)
-    if environment.get("REDIS_HOST"):
-        chosen.setdefault("redis_url", _redis_by_host(environment))
     values = {**_from_file(environment, folder), **chosen, **given}
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise BadSettings(_plain(str(error))) from None
+    if settings.database_url is not None and not is_database_url(settings.database_url):
+        msg = f"database_url ({PREFIX}DATABASE_URL): it takes postgresql://user@host:port/name"
+        raise BadSettings(msg)
     for one in settings.trusted_proxies:
         _check_network(one)
-    if settings.redis_url is not None:
-        _check_redis(settings.redis_url)
+    if settings.redis_url is not None and not is_redis_url(settings.redis_url):
+        msg = (
+            f"redis_url ({PREFIX}REDIS_URL): it takes redis://host:port, rediss:// or unix:///path"
+        )
+        raise BadSettings(msg)
     return Loaded(settings, warnings)
 
 
@@ -184,20 +196,6 @@ def _check_network(text: str) -> None:
     except ValueError:
         msg = "trusted_proxies (CAMBIST_TRUSTED_PROXIES): it takes addresses and networks"
         raise BadSettings(msg) from None
-
-
-def _check_redis(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        is_fit = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_fit = False
-    else:
-        is_fit = bool(parts.path) if parts.scheme == "unix" else is_fit
-        is_fit = is_fit and parts.scheme in ("redis", "rediss", "unix")
-    if not is_fit:
-        msg = "redis_url (CAMBIST_REDIS_URL): it takes redis://host:port, rediss:// or unix:///path"
-        raise BadSettings(msg)
 
 
 def _plain(message: str) -> str:
@@ -248,7 +246,6 @@ def _from_environment(
 ) -> tuple[dict[str, object], tuple[str, ...]]:
     known = set(Settings.__struct_fields__)
     chosen: dict[str, object] = {}
-    warnings: list[str] = []
     for name, value in environment.items():
         if not name.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
@@ -258,24 +255,32 @@ def _from_environment(
         # An empty value is how a Compose file or an env file says that nothing is set.
         if value:
             chosen[key] = _listed(value) if key in LISTS else value
+    return chosen, _add_synonyms(chosen, environment)
+
+
+def _add_synonyms(chosen: dict[str, object], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Take what older clients call our settings, and return what of it is not used."""
+    warnings: list[str] = []
     for key, names in SYNONYMS.items():
         for name in names:
             value = environment.get(name, "")
             if value and key not in chosen:
                 chosen[key] = value
-            elif value and key in SECRETS and chosen[key] != value:
-                warnings.append(f"{name} is not used: {key} is another already")
             elif value and chosen[key] != value:
-                warnings.append(f"{name}={value} is not used: {key} is {chosen[key]} already")
-    return chosen, tuple(warnings)
+                warnings.append(_unused(name, value, key, chosen[key]))
+    for key, name, put_together in IN_PARTS:
+        if environment.get(name) and key not in chosen:
+            chosen[key] = put_together(environment)
+        elif environment.get(name):
+            warnings.append(f"{name} is not used: {key} is set already")
+    return tuple(warnings)
 
 
-def _redis_by_host(environment: Mapping[str, str]) -> str:
-    host = environment["REDIS_HOST"]
-    host = f"[{host}]" if ":" in host else host
-    password = environment.get("REDIS_PASSWORD", "")
-    login = f":{quote(password, safe='')}@" if password else ""
-    return f"redis://{login}{host}:{environment.get('REDIS_PORT') or REDIS_PORT}/0"
+def _unused(name: str, value: str, key: str, chosen: object) -> str:
+    """Say that a name is not used; an address may hold a password, so it is not shown."""
+    if key in SECRETS:
+        return f"{name} is not used: {key} is set already"
+    return f"{name}={value} is not used: {key} is {chosen} already"
 
 
 def _listed(value: str) -> tuple[str, ...]:

@@ -133,7 +133,7 @@ def test_few_open_files_are_told_with_what_they_carry(
     ("environment", "said"),
     [
         ({"CAMBIST_PROT": SECRET}, "CAMBIST_PROT is no setting of cambist; did you mean port?"),
-        ({"DATABASE_URL": f"postgres://me:{SECRET}@db"}, "DATABASE_URL is set, but this version"),
+        ({"REDIS_URL": f"postgres://me:{SECRET}@db"}, "REDIS_URL is set, but this version"),
         ({"CAMBIST_MODE": SECRET}, "mode (CAMBIST_MODE): it takes paper"),
     ],
 )

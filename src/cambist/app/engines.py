@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from cambist import faultpoints, metrics
-from cambist.app.homes import STORE_FILE, held
+from cambist.app.homes import held
 from cambist.app.paper import open_ports
+from cambist.app.signals import Part, make_signals
+from cambist.app.stores import open_store
 from cambist.clock import Entropy, SystemClock
 from cambist.config import Settings
 from cambist.engine.engine import Engine, Limits
@@ -21,8 +23,6 @@ from cambist.engine.means import Means
 from cambist.engine.relay import Relay
 from cambist.orders.retry import Backoff
 from cambist.ports.failures import PortDown
-from cambist.signals.memory import MemoryBus, MemoryWakeups
-from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.moment import Millis
 
 SWITCH_INTERVAL_S: Final = 0.002
@@ -34,23 +34,24 @@ MEASURE_EVERY_MS: Final = 500
 async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
     """Run an engine for as long as the context lasts; on the way out it drains, and closes.
 
-    Raises HomeInUse, and what opening the files raises.
+    Raises HomeInUse, and what opening the store and the files raises.
     """
-    home, clock, bus = Path(settings.home), SystemClock(), MemoryBus()
+    home, clock = Path(settings.home), SystemClock()
     faultpoints.arm(settings.fault)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with held(home):
         owner = f"{socket.gethostname()}/{os.getpid()}"
-        store = SqliteStore(home / STORE_FILE, Relay(bus), owner=owner)
-        await store.open()
-        try:
-            async with open_ports(settings, home, clock) as ports:
-                means = Means(store, MemoryWakeups(clock), bus, ports, clock, Entropy())
-                engine = Engine(means, _limits(settings))
-                async with _running(engine, clock):
-                    yield engine
-        finally:
-            await store.close()
+        signals = make_signals(settings, clock, Part(owner, notices=settings.database_url))
+        async with (
+            open_store(settings, Relay(signals.bus), clock) as store,
+            signals.beside(store),
+            open_ports(settings, home, clock) as ports,
+        ):
+            tells = signals.wakeups, signals.bus
+            means = Means(store, *tells, ports, clock, Entropy(), signals.redis)
+            engine = Engine(means, _limits(settings))
+            async with _running(engine, clock):
+                yield engine
 
 
 @asynccontextmanager

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
-from typing import Any, Final
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Literal
 
 import msgspec
 
@@ -24,10 +25,8 @@ from cambist.signals.hub import Hub, Places
 from cambist.signals.lines import Line
 from cambist.signals.memory import MemoryBus, MemoryWakeups
 from cambist.signals.outbox import Outbox
-from cambist.signals.postgres import Notices
 from cambist.signals.shares import Share
-
-_NO_DRIVER: Final = "redis_url is set, and the driver is missing: pip install 'cambist[redis]'"
+from cambist.values.server_url import bare_database_url
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -111,16 +110,11 @@ def make_signals(settings: Settings, clock: Clock, part: Part) -> Signals:
     listens = hub if part.serves else None
     bus: Bus = MemoryBus() if hub is None else hub
     if settings.redis_url is None:
-        notices = Notices(clock, str(part.notices), ends)
+        notices = _room("postgres").Notices(clock, bare_database_url(str(part.notices)), ends)
         return Signals(
             bus, doorbell, limits, journal, listens, work=(notices.run,), lines=(notices.line,)
         )
-    if find_spec("redis") is None:
-        raise BadSettings(_NO_DRIVER)
-    # Not before it is asked for: a base install has no driver.
-    from cambist.signals.redis.bearer import RedisBearer
-
-    bearer = RedisBearer(clock, settings.redis_url, ends)
+    bearer = _room("redis").RedisBearer(clock, settings.redis_url, ends)
     if part.serves:
         limits = bearer.share_limits(limits)
     return Signals(
@@ -133,3 +127,14 @@ def make_signals(settings: Settings, clock: Clock, part: Part) -> Signals:
         lines=bearer.lines,
         has_redis=True,
     )
+
+
+def _room(name: Literal["postgres", "redis"]) -> ModuleType:
+    """Return the room of a carrier; a base install lacks its driver. Raises BadSettings."""
+    try:
+        return import_module(f"cambist.signals.{name}")
+    except ModuleNotFoundError as missing:
+        if missing.name not in ("asyncpg", "redis"):
+            raise
+        msg = f"the driver of {name} is missing: pip install 'cambist[{name}]'"
+        raise BadSettings(msg) from None

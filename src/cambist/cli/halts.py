@@ -10,7 +10,7 @@ import typer
 from cambist import app as house
 from cambist.cli.exits import BAD_SETTINGS, USAGE, leave
 from cambist.cli.live import console_out
-from cambist.cli.serve import settle
+from cambist.cli.serve import explain, settle
 from cambist.wire.halts import REASON_LETTERS_MAX, is_reason
 
 Reason = Annotated[str, typer.Argument(help="Why, for those who ask later.")]
@@ -40,3 +40,5 @@ def _move(reason: str, home: str | None, *, halts: bool) -> None:
         house.move_switch(settings, getpass.getuser(), reason.strip(), halts=halts)
     except house.StoreSick as sick:
         leave(BAD_SETTINGS, str(sick))
+    except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
+        explain(error)

@@ -151,7 +151,7 @@ async def _create(settings: Settings, key: ApiKey, text: str) -> None:
 async def _list(settings: Settings) -> None:
     now = SystemClock().now()
     found: tuple[ApiKey, ...] = ()
-    if (Path(settings.home) / house.STORE_FILE).exists():
+    if settings.database_url or (Path(settings.home) / house.STORE_FILE).exists():
         async with house.open_keys(settings) as keys:
             found = await keys.list()
     if not found:

@@ -30,7 +30,7 @@ from cambist.faultpoints import BadPlan
 from cambist.paper.ledger import WrongSeed
 from cambist.ports.failures import PortDown
 from cambist.server.serve import PortInUse
-from cambist.stores.migrate import NewerDatabase
+from cambist.stores.migrate import NewerDatabase, UnfitDatabase
 from cambist.stores.pepper import UnfitPepper
 from cambist.stores.sqlite.connection import NotAStore, OldSqlite
 
@@ -92,10 +92,10 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
-        _explain(error)
+        explain(error)
 
 
-def _explain(error: Exception) -> NoReturn:
+def explain(error: Exception) -> NoReturn:
     """End the command with a sentence, where one says it all."""
     match sole(error):
         case house.HomeInUse() | PortInUse() as taken:
@@ -105,6 +105,8 @@ def _explain(error: Exception) -> NoReturn:
         case house.UnsafeBind() | BadPlan() | WrongSeed() | NotAStore() as unfit:
             leave(BAD_SETTINGS, str(unfit))
         case OSError() | NewerDatabase() | OldSqlite() | UnfitPepper() as unfit:
+            leave(BAD_SETTINGS, str(unfit))
+        case BadSettings() | UnfitDatabase() as unfit:
             leave(BAD_SETTINGS, str(unfit))
         case PortDown() as down:
             leave(FAILED, str(down))

@@ -7,6 +7,10 @@ import sqlite3
 from cambist.stores.sql import migrations
 
 
+class UnfitDatabase(RuntimeError):
+    """A database that must not be trusted with orders, and why."""
+
+
 class NewerDatabase(RuntimeError):
     """The database was written by a newer cambist."""
 

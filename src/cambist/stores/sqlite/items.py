@@ -1,36 +1,18 @@
-"""Lists what may be written to the store, and what becomes of it."""
+"""Adds to what every store is asked to write what the embedded one is asked besides."""
 
 from __future__ import annotations
 
 import msgspec
 
-from cambist.orders.decide import Change
-from cambist.orders.journal import Told
-from cambist.orders.order import Order
-from cambist.ports.store import Birth, Halt, Keyed
+from cambist.ports.store import Halt
+from cambist.stores.writes import Add, AddAll, Facts, Move
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 
-
-class Add(msgspec.Struct, frozen=True):
-    """A new order."""
-
-    birth: Birth
-
-
-class AddAll(msgspec.Struct, frozen=True):
-    """New orders that belong together: all durable at once."""
-
-    births: tuple[Birth, ...]
-
-
-class Move(msgspec.Struct, frozen=True):
-    """A change of a claimed order, its journal lines already written out."""
-
-    before: Order
-    after: Order
-    told: tuple[Told, ...]
-    change: Change
+__all__ = [
+    "Add", "AddAll", "Cancel", "Count", "Counted", "Facts", "Move", "Probe", "Switch", "Write",
+    "Written",
+]  # fmt: skip
 
 
 class Cancel(msgspec.Struct, frozen=True):
@@ -61,14 +43,6 @@ class Counted(msgspec.Struct, frozen=True):
     """Its answer: principal, status and number."""
 
     rows: tuple[tuple[str, str, int], ...]
-
-
-class Facts(msgspec.Struct, frozen=True, gc=False):
-    """Lines that became durable; `place` is the first one's, and the others follow."""
-
-    told: tuple[Told, ...]
-    place: int = 0
-    taken: tuple[Keyed | None, ...] = ()
 
 
 Write = Add | AddAll | Move | Cancel | Switch | Probe | Count

@@ -16,11 +16,11 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from cambist.ports.failures import PortDown
-from cambist.ports.keys import ApiKey, Scope
+from cambist.ports.keys import ApiKey
+from cambist.stores.key_rows import key_row, read_key
 from cambist.stores.migrate import migrate_sqlite
 from cambist.stores.sqlite.connection import connect
 from cambist.stores.sqlite.many import SQL
-from cambist.values.ids import Address, Principal
 from cambist.values.moment import Moment
 
 T = TypeVar("T")
@@ -66,11 +66,11 @@ class SqliteKeys:
     async def find(self, key_id: str) -> ApiKey | None:
         """Return a key."""
         rows = self._ask("key_by_id", key_id)
-        return _read(rows[0]) if rows else None
+        return read_key(rows[0]) if rows else None
 
     async def list(self) -> tuple[ApiKey, ...]:
         """Return all keys, oldest first."""
-        return tuple(_read(row) for row in self._ask("all_keys"))
+        return tuple(read_key(row) for row in self._ask("all_keys"))
 
     def _ask(self, name: str, *values: object) -> Sequence[tuple[Any, ...]]:
         try:
@@ -87,7 +87,7 @@ class SqliteKeys:
 
     async def add(self, key: ApiKey) -> None:
         """Store a new key."""
-        await self._write(lambda db: db.execute(SQL["add_key"], _row(key)))
+        await self._write(lambda db: db.execute(SQL["add_key"], key_row(key)))
 
     async def revoke(self, key_id: str, now: Moment) -> bool:
         """End a key's life now."""
@@ -120,41 +120,3 @@ def _tell_failure(done: Future[sqlite3.Cursor]) -> None:
     error = done.exception()
     if error is not None:
         log.warning("key_use_not_noted", error=str(error))
-
-
-def _row(key: ApiKey) -> tuple[object, ...]:
-    return (
-        key.id,
-        key.digest,
-        key.principal,
-        key.name,
-        " ".join(sorted(key.scopes)),
-        " ".join(key.wallets),
-        key.orders_per_minute,
-        key.created_at,
-        key.expires_at,
-        key.revoked_at,
-        key.last_used_at,
-    )
-
-
-def _read(row: tuple[Any, ...]) -> ApiKey:
-    """Read a row. Raises PortDown for one that no key can have."""
-    try:
-        scopes = frozenset(Scope(word) for word in row[4].split())
-    except ValueError as error:
-        msg = f"the key {row[0]} cannot be read: {error}"
-        raise PortDown(msg) from error
-    return ApiKey(
-        id=row[0],
-        digest=row[1],
-        principal=Principal(row[2]),
-        name=row[3],
-        scopes=scopes,
-        wallets=tuple(Address(word) for word in row[5].split()),
-        orders_per_minute=row[6],
-        created_at=row[7],
-        expires_at=row[8],
-        revoked_at=row[9],
-        last_used_at=row[10],
-    )

@@ -25,6 +25,7 @@ from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim
 from cambist.ports.store import Birth, Keyed
 from cambist.stores import records
 from cambist.stores.migrate import migrate_sqlite
+from cambist.stores.sheet import StaleRows
 from cambist.stores.sqlite import halts
 from cambist.stores.sqlite.connection import connect
 from cambist.stores.sqlite.items import (
@@ -41,7 +42,7 @@ from cambist.stores.sqlite.items import (
     Written,
 )
 from cambist.stores.sqlite.many import SQL
-from cambist.stores.sqlite.sheet import Sheet, StaleRows
+from cambist.stores.sqlite.sheet import SqliteSheet as Sheet
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 
