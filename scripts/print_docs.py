@@ -192,7 +192,8 @@ def settings() -> str:
         ],
         [
             "`POSTGRES_HOST`, with `POSTGRES_PORT`, `POSTGRES_USER`, `POSTGRES_PASSWORD` and",
-            "`POSTGRES_DB`, says the same as `database_url` in parts.",
+            "`POSTGRES_DB`, says the same as `database_url` in parts; `REDIS_HOST`, with",
+            "`REDIS_PORT` and `REDIS_PASSWORD`, the same as `redis_url`.",
         ],
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +30,7 @@ from tests import lives
 from tests.stores.postgres_shelves import database
 
 CLOSE_WITHIN_S = 60
+FOLLOWED = 100
 ALLOWANCE = Allowance(1_000_000, 1_000_000)
 SEED = 3
 
@@ -87,15 +88,27 @@ class Cluster:
         async with asyncio.TaskGroup() as tasks:
             for number in range(orders):
                 await asyncio.sleep(max(began + number / a_second - time.monotonic(), 0))
-                tasks.create_task(self._place())
+                is_followed = number % max(orders // FOLLOWED, 1) == 0
+                tasks.create_task(self._place(is_followed=is_followed))
 
-    async def _place(self) -> None:
+    async def _place(self, *, is_followed: bool) -> None:
         began = time.monotonic()
         await self.signals.limits.take("orders:one", 1, ALLOWANCE)
         self._figures.takes.append((time.monotonic() - began) * 1_000)
         taken = await self.api.submit(Wish(lives.intent(), lambda _: b"{}"))
         self._figures.answers.append((time.monotonic() - began) * 1_000)
         self.ids.append(taken.order_id)
+        if is_followed:
+            await self._follow(taken.order_id)
+
+    async def _follow(self, order_id: OrderId) -> None:
+        """Follow an order to its end, and note how late each of its events is heard."""
+        seqs: list[int] = []
+        async for heard in self.api.follow(order_id):
+            now = time.time() * 1_000
+            seqs += [told.entry.seq for told in heard.lines]
+            self._figures.heard.extend(now - told.entry.at for told in heard.lines)
+        assert seqs == list(range(1, len(seqs) + 1))
 
     async def hear(self, orders: int) -> None:
         """Listen to all orders until so many have ended for good."""
@@ -107,25 +120,12 @@ class Cluster:
                     assert place > last
                     last = place
                     self._lines.setdefault(told.order.id, []).append(told.entry.seq)
-                    self._figures.heard.append(now - told.entry.at)
                     if told.entry.kind == "landed":
                         self._figures.ends.append(told.entry.at - told.order.created_at)
                     if told.order.is_closed and not told.order.rests_with_chain:
                         self._ended[told.order.id] = now
                 if len(self._ended) >= orders:
                     return
-
-    async def follow_some(self, every: int) -> list[list[int]]:
-        """Follow each so many-th order from now on to its end, and return the numbers heard."""
-
-        async def one(order_id: OrderId) -> list[int]:
-            return [
-                told.entry.seq async for heard in self.api.follow(order_id) for told in heard.lines
-            ]
-
-        async with asyncio.TaskGroup() as tasks:
-            following = [tasks.create_task(one(order_id)) for order_id in self.ids[::every]]
-        return [task.result() for task in following]
 
     async def judge(self) -> Figures:
         """Hold what was heard to the journals: every line, once, in order."""
@@ -192,11 +192,9 @@ async def _tasks() -> AsyncIterator[list[asyncio.Task[None]]]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def run(town: Cluster, orders: int, a_second: int, followed: Sequence[int] = ()) -> Figures:
+async def run(town: Cluster, orders: int, a_second: int) -> Figures:
     """Place orders, hear of all of them to their ends, and judge what was heard."""
     async with asyncio.timeout(orders / a_second + CLOSE_WITHIN_S), asyncio.TaskGroup() as tasks:
         tasks.create_task(town.hear(orders))
         await town.place(orders, a_second)
-        for seqs in await town.follow_some(max(orders // 50, 1)):
-            assert seqs == list(range(1, len(seqs) + 1))
     return await town.judge()
