@@ -18,7 +18,7 @@ from msgspec import NODEFAULT, Meta
 from prometheus_client import Counter, Gauge, Histogram
 
 from cambist import metrics as counted
-from cambist.config import NOT_YET, PREFIX, SYNONYMS, Settings, literals
+from cambist.config import PREFIX, SYNONYMS, Settings, literals
 from cambist.faultpoints import POINTS
 from cambist.faults import CATALOGUE, Code
 from cambist.orders.event import Fact
@@ -192,11 +192,8 @@ def settings() -> str:
         ],
         [
             "`POSTGRES_HOST`, with `POSTGRES_PORT`, `POSTGRES_USER`, `POSTGRES_PASSWORD` and",
-            "`POSTGRES_DB`, says the same as `database_url` in parts.",
-        ],
-        [
-            ", ".join(f"`{name}`" for name in NOT_YET) + " stop the start: this version uses no",
-            "Redis, and does not ignore a wish to use it.",
+            "`POSTGRES_DB`, says the same as `database_url` in parts; `REDIS_HOST`, with",
+            "`REDIS_PORT` and `REDIS_PASSWORD`, the same as `redis_url`.",
         ],
     )
 

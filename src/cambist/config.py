@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
+
+from cambist.values.server_url import database_url, is_database_url, is_redis_url, redis_url
 
 PREFIX: Final = "CAMBIST_"
 FILE: Final = "cambist.toml"
 NOT_SETTINGS: Final = ("CAMBIST_CONFIG", "CAMBIST_URL", "CAMBIST_API_KEY")
 """Names of ours that no engine is set with: where the file is, and what clients go by."""
-NOT_YET: Final = ("REDIS_URL", "REDIS_HOST")
-_DATABASE: Final = re.compile(r"postgres(ql)?(\+[a-z0-9]+)?://", re.ASCII)
 LISTS: Final = ("allowed_hosts", "allowed_origins", "trusted_proxies")
+SECRETS: Final = ("database_url", "redis_url")
+"""Settings that may hold a password, and are never printed."""
+IN_PARTS: Final = (
+    ("database_url", "POSTGRES_HOST", database_url),
+    ("redis_url", "REDIS_HOST", redis_url),
+)
+"""Addresses that a Compose file may say in parts, the host first."""
 _ADDRESSED: Final = "Not counted on a loopback without keys unless set; else"
 SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "port": ("PORT",),
@@ -28,6 +33,7 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "worker_concurrency": ("WORKER_CONCURRENCY", "MAX_CONCURRENT_ORDERS"),
     "max_retries": ("MAX_RETRIES", "MAX_RETRY_ATTEMPTS"),
     "orders_per_minute": ("ORDERS_PER_MINUTE",),
+    "redis_url": ("REDIS_URL",),
 }
 """Environment names of older clients, honoured where our own is not set."""
 
@@ -118,6 +124,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     key_streams_max: Annotated[
         int, Meta(ge=1, le=100_000, description="Streams a key may have open at once.")
     ] = 20
+    redis_url: Annotated[
+        str | None,
+        Meta(description="The Redis that carries signals: redis://, rediss://, unix://."),
+    ] = None
+    api_processes: Annotated[
+        int,
+        Meta(ge=1, le=1_000, description="Processes that serve; alone, each allows its share."),
+    ] = 1
     paper_profile: Annotated[
         Literal["realistic", "instant"],
         Meta(description="`realistic` has delays and mishaps, `instant` has none."),
@@ -157,21 +171,22 @@ def load(environment: Mapping[str, str], folder: Path, given: Mapping[str, objec
 
     Raises BadSettings.
     """
-    for name in NOT_YET:
-        if environment.get(name):
-            msg = f"{name} is set, but this version does not use Redis: unset it to start"
-            raise BadSettings(msg)
     chosen, warnings = _from_environment(environment)
     values = {**_from_file(environment, folder), **chosen, **given}
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise BadSettings(_plain(str(error))) from None
-    if settings.database_url is not None and not _DATABASE.match(settings.database_url):
+    if settings.database_url is not None and not is_database_url(settings.database_url):
         msg = f"database_url ({PREFIX}DATABASE_URL): it takes postgresql://user@host:port/name"
         raise BadSettings(msg)
     for one in settings.trusted_proxies:
         _check_network(one)
+    if settings.redis_url is not None and not is_redis_url(settings.redis_url):
+        msg = (
+            f"redis_url ({PREFIX}REDIS_URL): it takes redis://host:port, rediss:// or unix:///path"
+        )
+        raise BadSettings(msg)
     return Loaded(settings, warnings)
 
 
@@ -253,28 +268,19 @@ def _add_synonyms(chosen: dict[str, object], environment: Mapping[str, str]) -> 
                 chosen[key] = value
             elif value and chosen[key] != value:
                 warnings.append(_unused(name, value, key, chosen[key]))
-    host = environment.get("POSTGRES_HOST")
-    if host and "database_url" not in chosen:
-        chosen["database_url"] = _database_url(host, environment)
-    elif host:
-        warnings.append("POSTGRES_HOST is not used: database_url is set already")
+    for key, name, put_together in IN_PARTS:
+        if environment.get(name) and key not in chosen:
+            chosen[key] = put_together(environment)
+        elif environment.get(name):
+            warnings.append(f"{name} is not used: {key} is set already")
     return tuple(warnings)
 
 
 def _unused(name: str, value: str, key: str, chosen: object) -> str:
     """Say that a name is not used; an address may hold a password, so it is not shown."""
-    if key == "database_url":
+    if key in SECRETS:
         return f"{name} is not used: {key} is set already"
     return f"{name}={value} is not used: {key} is {chosen} already"
-
-
-def _database_url(host: str, environment: Mapping[str, str]) -> str:
-    """Put together what a Compose file says in parts."""
-    user = quote(environment.get("POSTGRES_USER") or "postgres", safe="")
-    password = quote(environment.get("POSTGRES_PASSWORD") or "", safe="")
-    name = quote(environment.get("POSTGRES_DB") or "", safe="") or user
-    port = environment.get("POSTGRES_PORT") or "5432"
-    return f"postgresql://{user}{password and f':{password}'}@{host}:{port}/{name}"
 
 
 def _listed(value: str) -> tuple[str, ...]:

@@ -84,11 +84,38 @@ def test_an_unknown_name_stops_the_start_with_a_hint(tmp_path: Path) -> None:
         load({}, tmp_path, {})
 
 
-@pytest.mark.parametrize("name", ["REDIS_URL", "REDIS_HOST"])
-def test_a_wish_for_another_store_is_not_ignored(tmp_path: Path, name: str) -> None:
-    with pytest.raises(BadSettings, match=f"{name} is set, but") as told:
-        load({name: f"postgres://me:{SECRET}@db/x"}, tmp_path, {})
+@pytest.mark.parametrize(
+    ("env", "url"),
+    [
+        ({"REDIS_URL": "redis://r"}, "redis://r"),
+        ({"CAMBIST_REDIS_URL": "rediss://me:x@r:1/2"}, "rediss://me:x@r:1/2"),
+        ({"REDIS_URL": "unix:///run/redis.sock?db=1"}, "unix:///run/redis.sock?db=1"),
+        ({"REDIS_HOST": "r"}, "redis://r:6379/0"),
+        ({"REDIS_HOST": "::1", "REDIS_PORT": "7"}, "redis://[::1]:7/0"),
+        ({"REDIS_HOST": "r", "REDIS_PASSWORD": "a/b@c"}, "redis://:a%2Fb%40c@r:6379/0"),
+        ({"REDIS_URL": "redis://r", "REDIS_HOST": "other"}, "redis://r"),
+    ],
+)
+def test_a_redis_is_named_by_address_or_in_parts(
+    tmp_path: Path, env: dict[str, str], url: str
+) -> None:
+    assert load(env, tmp_path, {}).settings.redis_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"postgres://me:{SECRET}@r", f"redis://:{SECRET}@r:x", "redis://", "unix://x", "redis://r:0"],
+)
+def test_what_is_no_address_of_a_redis_is_not_ignored_nor_shown(tmp_path: Path, url: str) -> None:
+    with pytest.raises(BadSettings, match=r"^redis_url \(CAMBIST_REDIS_URL\): it takes") as told:
+        load({"REDIS_URL": url}, tmp_path, {})
     assert SECRET not in str(told.value)
+
+
+def test_of_two_redis_addresses_neither_is_shown(tmp_path: Path) -> None:
+    env = {"CAMBIST_REDIS_URL": f"redis://:{SECRET}@r", "REDIS_URL": f"redis://:{SECRET}@other"}
+    (warning,) = load(env, tmp_path, {}).warnings
+    assert SECRET not in warning
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -12,6 +14,7 @@ from typing import Final
 from cambist import faultpoints, metrics
 from cambist.app.homes import held
 from cambist.app.paper import open_ports
+from cambist.app.signals import Part, make_signals
 from cambist.app.stores import open_store
 from cambist.clock import Entropy, SystemClock
 from cambist.config import Settings
@@ -20,7 +23,6 @@ from cambist.engine.means import Means
 from cambist.engine.relay import Relay
 from cambist.orders.retry import Backoff
 from cambist.ports.failures import PortDown
-from cambist.signals.memory import MemoryBus, MemoryWakeups
 from cambist.values.moment import Millis
 
 SWITCH_INTERVAL_S: Final = 0.002
@@ -34,15 +36,19 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
 
     Raises HomeInUse, and what opening the store and the files raises.
     """
-    home, clock, bus = Path(settings.home), SystemClock(), MemoryBus()
+    home, clock = Path(settings.home), SystemClock()
     faultpoints.arm(settings.fault)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with held(home):
+        owner = f"{socket.gethostname()}/{os.getpid()}"
+        signals = make_signals(settings, clock, Part(owner, notices=settings.database_url))
         async with (
-            open_store(settings, Relay(bus), clock) as store,
+            open_store(settings, Relay(signals.bus), clock) as store,
+            signals.beside(store),
             open_ports(settings, home, clock) as ports,
         ):
-            means = Means(store, MemoryWakeups(clock), bus, ports, clock, Entropy())
+            tells = signals.wakeups, signals.bus
+            means = Means(store, *tells, ports, clock, Entropy(), signals.redis)
             engine = Engine(means, _limits(settings))
             async with _running(engine, clock):
                 yield engine

@@ -50,7 +50,7 @@ async def _examine(given: dict[str, object], url: str) -> list[Finding]:
     home = Path(settings.home)
     findings = [*_versions(), *findings, *_home(home), *_database(home)]
     findings.append(await _chain(settings, home))
-    findings.append(await redis())
+    findings.append(await redis(settings.redis_url))
     findings += await engine(url)
     findings.append(_open_files(settings))
     return findings

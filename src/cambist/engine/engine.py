@@ -15,7 +15,7 @@ from cambist.engine.crew import Crew
 from cambist.engine.feed import Feed, HeardAll
 from cambist.engine.follow import HEARTBEAT_MS, Heard, follow, history
 from cambist.engine.intake import BACKLOG_MAX, Answered, CancelAnswer, Intake, Taken, Wish
-from cambist.engine.means import Means
+from cambist.engine.means import Means, RedisWord
 from cambist.engine.perform.quote import quote_now, survey
 from cambist.engine.perform.track import Tracker
 from cambist.engine.worker import Worker
@@ -57,6 +57,7 @@ class Health(msgspec.Struct, frozen=True):
     chain: Literal["ok", "down"]
     draining: bool
     halt: Halt | None = None
+    redis: RedisWord = "not_configured"
 
 
 class Quoted(msgspec.Struct, frozen=True):
@@ -189,6 +190,7 @@ class Engine:
             await _answers(self._means.world.chain.blockhash()),
             self._intake.draining,
             halt,
+            self._means.redis(),
         )
 
 

@@ -110,7 +110,8 @@ class About:
         if health.store == "down":
             word = "down"
         else:
-            well = health.chain == "ok" and not health.draining and health.halt is None
+            answers = health.chain == "ok" and health.redis != "down"
+            well = answers and not health.draining and health.halt is None
             word = "ok" if well else "degraded"
         now = write_moment(self._engine.clock.now())
         halt = health.halt
@@ -119,7 +120,7 @@ class About:
             now,
             database=health.store,
             chain=health.chain,
-            redis="not_configured",
+            redis=health.redis,
             halt=None if halt is None else stop(halt.reason, halt.by, halt.at),
         )
         return Answer(status, write_health(view))

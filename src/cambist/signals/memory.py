@@ -32,6 +32,11 @@ class MemoryWakeups:
         self._bell = asyncio.Event()
         self._alarm_set = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """How many rings nobody has come for yet."""
+        return len(self._rung)
+
     def ring(self, bell: Bell) -> None:
         """Ask for a look at an order now."""
         self._rung.append(bell)
