@@ -158,7 +158,7 @@ WITH free AS (
 )
 UPDATE engine_orders AS o
 SET lease_owner = $2, lease_epoch = o.lease_epoch + 1, wake_at = engine_now() + $3::bigint
-FROM free WHERE o.id = free.id
+WHERE o.id = ANY (ARRAY(SELECT id FROM free))
 RETURNING o.id, o.lease_epoch
 
 -- Who waits for no lock can be part of no deadlock, so these are locked in the order of their turn.
@@ -172,7 +172,7 @@ WITH due AS (
 )
 UPDATE engine_orders AS o
 SET lease_owner = $2, lease_epoch = o.lease_epoch + 1, wake_at = engine_now() + $3::bigint
-FROM due WHERE o.id = due.id
+WHERE o.id = ANY (ARRAY(SELECT id FROM due))
 RETURNING o.id, o.lease_epoch
 
 -- name: renew
@@ -184,7 +184,7 @@ WITH held AS (
     FOR UPDATE OF o
 )
 UPDATE engine_orders AS o SET wake_at = engine_now() + $4::bigint
-FROM held WHERE o.id = held.id
+WHERE o.id = ANY (ARRAY(SELECT id FROM held))
 
 -- name: release
 WITH held AS (
@@ -195,7 +195,7 @@ WITH held AS (
     FOR UPDATE OF o
 )
 UPDATE engine_orders AS o SET lease_owner = NULL, wake_at = o.due_at
-FROM held WHERE o.id = held.id
+WHERE o.id = ANY (ARRAY(SELECT id FROM held))
 
 -- name: engine_now
 SELECT engine_now()
