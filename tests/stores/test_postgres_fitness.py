@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,12 +14,11 @@ from cambist.clock import SystemClock
 from cambist.ports.failures import PortDown
 from cambist.stores.migrate import UnfitDatabase
 from cambist.stores.postgres import Target, open_postgres
-from tests.servers.machine import nobody
 from tests.servers.postgres import Postgres
+from tests.servers.tls import Identity, TlsFront, make_identity
 from tests.stores.postgres_shelves import database, talk
 
 pytestmark = pytest.mark.postgres
-SPEAKS_TLS = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 
 
 @pytest.fixture
@@ -31,24 +30,6 @@ async def url(postgres_url: str) -> AsyncIterator[str]:
 def opened(url: str) -> Any:
     """Open a store that tells nobody."""
     return open_postgres(Target(url), lambda *_: None, SystemClock(), owner="me")
-
-
-def certify(server: Postgres, folder: Path) -> Path:
-    """Give a server a key and a certificate for `localhost`, and return the certificate."""
-    server.stop()
-    key, certificate = folder / "server.key", folder / "server.crt"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-         "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", str(key),
-         "-out", str(certificate)], check=True, capture_output=True,
-    )  # fmt: skip
-    for one in (key, certificate):
-        copy = server.data / one.name
-        shutil.copy(one, copy)
-        copy.chmod(0o600)
-        if who := nobody():
-            shutil.chown(copy, who["user"], who["group"])
-    return certificate
 
 
 @pytest.mark.parametrize("off", ["fsync", "full_page_writes", "synchronous_commit"])
@@ -83,28 +64,45 @@ async def test_nobody_there_is_told_without_the_password() -> None:
     assert "sesame" not in str(down.value)
 
 
-async def test_tls_is_spoken_and_checked(
-    breakable_postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="session")
+def identities(tmp_path_factory: pytest.TempPathFactory) -> list[Identity]:
+    """Two identities for one name."""
     if shutil.which("openssl") is None:
-        pytest.skip("no openssl to make a certificate with")
-    server = breakable_postgres
-    certificate = certify(server, tmp_path)
-    server.start(ssl="on")
-    named = server.url.replace("127.0.0.1", "localhost")
-    root = f"sslrootcert={certificate}"
-    for url in (f"{named}?sslmode=require", f"{named}?sslmode=verify-full&{root}"):
-        async with opened(url.replace("postgresql://", "postgres://")) as store:
-            found = await store._writers.read(
-                lambda line: line.fetchval(
-                    "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
-                )
+        pytest.skip("no openssl to make certificates with")
+    return [make_identity(tmp_path_factory.mktemp("tls"), "localhost") for _ in range(2)]
+
+
+async def test_tls_is_spoken_and_checked(url: str, identities: list[Identity]) -> None:
+    ours, strange = identities
+    port = urlsplit(url).port
+    assert port is not None
+    async with TlsFront(port, ours) as front:
+
+        def address(host: str, mode: str, root: Path | None = None) -> str:
+            parts = urlsplit(url)._replace(
+                scheme="postgres", netloc=f"postgres@{host}:{front.port}"
             )
-            assert found
-    # The certificate is of another name, or of nobody we know.
-    (tmp_path / "empty").mkdir()
-    for wrong in (f"{server.url}?sslmode=verify-full&{root}", f"{named}?sslmode=verify-full"):
-        monkeypatch.setenv("HOME", str(tmp_path / "empty"))
-        with pytest.raises(PortDown):
-            async with opened(wrong):
-                pass
+            trust = "" if root is None else f"&sslrootcert={root}"
+            return f"{parts.geturl()}?sslmode={mode}{trust}"
+
+        for good in (
+            address("127.0.0.1", "require"),
+            address("localhost", "verify-full", ours.certificate),
+        ):
+            before = front.shaken
+            async with opened(good) as store:
+                await store.ping()
+            assert front.shaken > before
+        for bad in (
+            address("127.0.0.1", "verify-full", ours.certificate),
+            address("localhost", "verify-full", strange.certificate),
+        ):
+            with pytest.raises(PortDown):
+                async with opened(bad):
+                    pass
+
+
+async def test_tls_that_is_asked_for_and_not_to_be_had_is_no_plain_text(url: str) -> None:
+    with pytest.raises(PortDown):
+        async with opened(f"{url}?sslmode=require"):
+            pass
