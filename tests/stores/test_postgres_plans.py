@@ -24,7 +24,8 @@ FROM (
     SELECT n, lpad(n::text, 36, '0') AS id, n % 100 = 0 AS due FROM generate_series(1, 10000) AS n
 ) AS o;
 INSERT INTO journal
-SELECT (n - 1) * 7 + seq, lpad(n::text, 36, '0'), seq, n, 'sent', '{"kind":"sent"}', sha256('x')
+SELECT (n - 1) * 7 + seq, lpad(n::text, 36, '0'), seq, n, 'sent', '{"kind":"sent"}', sha256('x'),
+       'user ' || n % 50
 FROM generate_series(1, 10000) AS n, generate_series(1, 7) AS seq;
 INSERT INTO attempts
 SELECT lpad(n::text, 36, '0'), 1, 's' || n, 'landed', 'h', 1, 1, '', NULL
@@ -47,8 +48,8 @@ WANTED = {
     "places": {"journal_order"},
     "delayed": {"engine_orders_due"},
     "entries": {"journal_order"},
-    "feed": {"journal_pkey", "engine_orders_id"},
-    "feed_all": {"journal_pkey", "engine_orders_id"},
+    "feed": {"journal_principal"},
+    "feed_all": {"journal_pkey"},
 }
 
 

@@ -21,7 +21,7 @@ from cambist.values.moment import Moment
 from tests import lives
 from tests.contracts.shelf import Shelf, at_once, change
 from tests.servers.proxy import Proxy, Way
-from tests.stores.postgres_shelves import database, postgres_at, still_database, talk
+from tests.stores.postgres_shelves import database, postgres_at, still_database, talk, through
 
 # A connection that is broken off while it is being made leaves a socket for the collector.
 pytestmark = [
@@ -154,8 +154,7 @@ async def test_an_exception_beside_a_commit_leaves_the_outcome_unknown(
 async def test_a_network_that_fails_is_told_in_time_and_leaves_nothing_stuck(
     url: str, trouble: str
 ) -> None:
-    port = int(url.partition("127.0.0.1:")[2].partition("/")[0])
-    async with Proxy(port) as proxy, opened(url.replace(str(port), str(proxy.port))) as store:
+    async with Proxy.before(url) as proxy, opened(through(url, proxy.port)) as store:
         await store.add(lives.birth(1))
         match trouble:
             case "refuse":
@@ -196,8 +195,7 @@ async def comes_back(store: Any) -> None:
 
 
 async def test_a_delayed_and_slow_network_is_only_slow(url: str) -> None:
-    port = int(url.partition("127.0.0.1:")[2].partition("/")[0])
-    async with Proxy(port) as proxy, opened(url.replace(str(port), str(proxy.port))) as store:
+    async with Proxy.before(url) as proxy, opened(through(url, proxy.port)) as store:
         await store.add(lives.birth(1))
         proxy.delay_s = 0.02
         await store.add(lives.birth(2))
