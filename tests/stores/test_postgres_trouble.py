@@ -223,6 +223,19 @@ async def test_a_lease_that_ran_out_is_taken_by_another_and_its_first_holder_wri
         assert (await theirs.commit(taken, change(fact.Started(), None, now), now)).version == 1
 
 
+async def test_a_release_that_cannot_be_written_is_made_good(url: str) -> None:
+    async with Proxy.before(url) as proxy, opened(through(url, proxy.port)) as store:
+        await store.add(lives.birth(1))
+        order = await store.claim(lives.birth(1).told.order.id)
+        await proxy.refuse()
+        await store.release(order)
+        await proxy.accept()
+        await comes_back(store)
+        again = await store.claim(order.id)
+        assert again is not None
+        assert again.lease_epoch == order.lease_epoch + 1
+
+
 async def test_renewing_keeps_what_waits_for_its_turn_too(url: str) -> None:
     async with opened(url, lease_ms=400) as mine, opened(url) as theirs:
         for number in (1, 2):
