@@ -116,8 +116,11 @@ def explain(error: Exception) -> NoReturn:
             raise error
 
 
-async def until_told() -> None:
-    """Return at the first SIGINT or SIGTERM; a second one ends the process at once."""
+def listen_for_the_end() -> asyncio.Event:
+    """Return what is set at the first SIGINT or SIGTERM; a second one ends the process at once.
+
+    To be called before anyone is told that the process is there: whoever is, may end it.
+    """
     loop, told = asyncio.get_running_loop(), asyncio.Event()
 
     def hear() -> None:
@@ -127,10 +130,11 @@ async def until_told() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, hear)
-    await told.wait()
+    return told
 
 
 async def _serve(settings: Settings) -> None:
+    told_to_end = listen_for_the_end()
     async with (
         house.open_engine(settings) as engine,
         house.serving(engine, settings) as (port, has_keys),
@@ -143,7 +147,7 @@ async def _serve(settings: Settings) -> None:
             errors.print(NO_KEYS, markup=False, soft_wrap=True)
         elif settings.host not in house.LOOPBACK:
             errors.print(NOT_ENCRYPTED, markup=False, soft_wrap=True)
-        await until_told()
+        await told_to_end.wait()
         errors.print("cambist: stopping; open orders are kept and go on at the next start")
 
 
@@ -154,6 +158,7 @@ def _watch(port: int) -> str:
 
 
 async def _paper_chain(settings: Settings) -> None:
+    told_to_end = listen_for_the_end()
     async with house.open_paper_chain(settings) as path:
         errors.print(f"cambist: the paper chain listens on {path}", markup=False, soft_wrap=True)
-        await until_told()
+        await told_to_end.wait()

@@ -82,7 +82,7 @@ class KeyDoor:
         if right not in passport.scopes:
             message = f"This needs a key with the scope `{right}`, which this one has not."
             raise Refused(fault(Code.FORBIDDEN, message))
-        is_stream = call["type"] == "websocket" or wants_stream(call["headers"])
+        is_stream = call["type"] == "websocket" or wants_stream(dict(call["headers"]))
         await self._tolls.enter(passport, opens_stream=is_stream)
         return passport
 

@@ -26,7 +26,9 @@ class Halting:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST."""
-        reason = read_reason(await json_body(self._seats, scope, receive, self._body_max))
+        reason = read_reason(
+            await json_body(self._seats, dict(scope["headers"]), receive, self._body_max)
+        )
         passport = passport_of(scope)
         by = passport.key_id if passport.key_id is not None else passport.principal
         if self._halts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.types import Receive, Scope, Send
@@ -36,10 +37,11 @@ class PlaceOrder:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST, or stream the order's events after it."""
-        body = await json_body(self._seats, scope, receive, self._body_max)
-        key = dict(scope["headers"]).get(b"idempotency-key")
+        fields = dict(scope["headers"])
+        body = await json_body(self._seats, fields, receive, self._body_max)
+        key = fields.get(b"idempotency-key")
         passport = passport_of(scope)
-        if wants_stream(scope["headers"]):
+        if wants_stream(fields):
             with self._seats.stream(passport) as life:
                 taken = await self._taker.take(body, key, passport)
                 order = await self._voice.engine.get(taken.order_id, passport.principal)
@@ -71,8 +73,9 @@ class PlaceBatch:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST."""
-        body = await json_body(self._seats, scope, receive, self._body_max)
-        if b"idempotency-key" in dict(scope["headers"]):
+        fields = dict(scope["headers"])
+        body = await json_body(self._seats, fields, receive, self._body_max)
+        if b"idempotency-key" in fields:
             message = "Orders of a batch have a clientOrderId each, and no key together."
             raise Refused(fault(Code.INVALID_KEY, message, "Idempotency-Key"))
         passport = passport_of(scope)
@@ -115,7 +118,7 @@ class AskQuote:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST."""
-        body = await json_body(self._seats, scope, receive, self._body_max)
+        body = await json_body(self._seats, dict(scope["headers"]), receive, self._body_max)
         intent, warnings = self._taker.intent(body, passport_of(scope))
         quoted = await self._engine.quote(intent)
         if isinstance(quoted, Fault):
@@ -125,9 +128,11 @@ class AskQuote:
         await send_answer(send, Answer(200, text))
 
 
-async def json_body(seats: Seats, scope: Scope, receive: Receive, bytes_max: int) -> bytes:
+async def json_body(
+    seats: Seats, fields: Mapping[bytes, bytes], receive: Receive, bytes_max: int
+) -> bytes:
     """Return the body of a request. Raises Refused unless it is JSON, and not too large."""
-    kind = dict(scope["headers"]).get(b"content-type", b"")
+    kind = fields.get(b"content-type", b"")
     if kind != b"application/json" and not _is_json(kind):
         raise Refused(fault(Code.UNSUPPORTED_MEDIA_TYPE))
     body = await seats.body(receive, bytes_max)

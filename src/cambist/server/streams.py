@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
@@ -48,9 +48,9 @@ async def serve(
             watcher.cancel()
 
 
-def wants_stream(headers: list[Header]) -> bool:
+def wants_stream(fields: Mapping[bytes, bytes]) -> bool:
     """Whether a client accepts server-sent events."""
-    return any(name == b"accept" and EVENT_STREAM in value.lower() for name, value in headers)
+    return EVENT_STREAM in fields.get(b"accept", b"").lower()
 
 
 class Opening(NamedTuple):
@@ -109,7 +109,7 @@ class Events:
         request, voice = Request(scope), self._voice
         order = await find_order(voice.engine, request)
         want = read_want(request.query_params, request.headers.get("last-event-id"), notes=True)
-        if wants_stream(scope["headers"]) and request.method == "GET":
+        if wants_stream(dict(scope["headers"])) and request.method == "GET":
             with self._seats.stream(passport_of(scope)) as life:
                 await stream(OneOrder(voice, order, want), life, (receive, send))
             return

@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
-from cambist.faults import Code, Fault, Refused, fault
+from cambist.faults import Code, Refused, fault
 from cambist.values.moment import Moment
 from cambist.wire.moments import write_moment
-from cambist.wire.text import Literal, read_object, shown
+from cambist.wire.text import Literal, only, read_object
 
 REASON_LETTERS_MAX: Final = 200
 _FIELD: Final = "reason"
@@ -18,16 +18,9 @@ _FIELD: Final = "reason"
 def read_reason(body: bytes) -> str:
     """Return the reason of `{"reason": "..."}`. Raises Refused."""
     fields = read_object(body)
-    faults: list[Fault] = list(fields.faults)
-    faults += [
-        fault(Code.UNKNOWN_FIELD, f"There is no field {shown(name)} here.", shown(name))
-        for name in fields
-        if name != _FIELD
-    ]
-    reason = fields.get(_FIELD)
-    if _FIELD not in fields:
-        faults.append(fault(Code.MISSING_FIELD, "reason is missing.", _FIELD))
-    elif not isinstance(reason, str) or isinstance(reason, Literal):
+    faults = only(fields, _FIELD)
+    reason = fields.get(_FIELD, "-")
+    if not isinstance(reason, str) or isinstance(reason, Literal):
         faults.append(fault(Code.WRONG_TYPE, "reason is a string.", _FIELD))
     elif not is_reason(reason):
         message = f"A reason has 1 to {REASON_LETTERS_MAX} letters."

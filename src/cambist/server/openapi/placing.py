@@ -150,7 +150,7 @@ def batch() -> Operation:
             Code.MALFORMED_JSON, Code.NOT_AN_OBJECT, Code.TOO_DEEP,
             fault(Code.DUPLICATE_FIELD, "", orders),
             fault(Code.MISSING_FIELD, "orders is missing.", orders),
-            fault(Code.UNKNOWN_FIELD, "A batch has no field order.", "order"),
+            fault(Code.UNKNOWN_FIELD, "There is no field order here, only orders.", "order"),
             fault(Code.WRONG_TYPE, "orders is a list of orders.", orders),
             fault(Code.INVALID_VALUE, many, orders),
             fault(Code.INVALID_KEY, no_key, "Idempotency-Key"),
