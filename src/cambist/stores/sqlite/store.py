@@ -18,14 +18,13 @@ from msgspec.structs import replace
 from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, Told, append
 from cambist.orders.order import Order, Status
+from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
 from cambist.ports.store import Birth, Census, Commit, Keyed, Line, News, OrderQuery
 from cambist.stores.sqlite import reads
-from cambist.stores.sqlite.readers import Readers
-from cambist.stores.sqlite.writes import (
+from cambist.stores.sqlite.items import (
     Add,
     AddAll,
-    BatchWriter,
     Cancel,
     Count,
     Counted,
@@ -34,17 +33,17 @@ from cambist.stores.sqlite.writes import (
     Probe,
     Write,
     Written,
-    load,
 )
+from cambist.stores.sqlite.readers import Readers
+from cambist.stores.sqlite.standing import LEASED, wake_up, with_bytes
+from cambist.stores.sqlite.writes import BatchWriter, load
 from cambist.stores.writer import Writer
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment
+from cambist.values.moment import Moment, after
 
 log = structlog.get_logger("cambist.store")
 
 WARM_ORDERS_MAX: Final = 20_000
-LEASED: Final = Moment(2**53 - 1)
-"""The wake-up of an order that rests in flight: the lock on the home never runs out by itself."""
 _OPEN: Final = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 
 
@@ -61,6 +60,7 @@ class SqliteStore:
         self._readers = Readers(path, inline=inline)
         self._warm: dict[OrderId, Order] = {}
         self._claimed: set[OrderId] = set()
+        self._adrift: dict[OrderId, None] = {}
         self._counts: dict[tuple[Principal, Status], int] = {}
         self._miscounted = False
 
@@ -111,10 +111,10 @@ class SqliteStore:
             after,
             version=order.version + 1,
             lease_owner=self._owner,
-            wake_at=_wake_at(order.wake_at, after, change, now),
+            wake_at=wake_up(order.wake_at, after, change, now),
         )
         if change.signed is not None:
-            after = _with_bytes(after, change.signed.transaction)
+            after = with_bytes(after, change.signed.transaction)
         told = (*told[:-1], replace(told[-1], order=after)) if told else ()
         return Commit(after, self._writer.lanes.settle(Move(order, after, told, change)))
 
@@ -130,7 +130,11 @@ class SqliteStore:
         for write, result in zip(batch, results, strict=True):
             if isinstance(result, BaseException):
                 self._forget(write, result)
-            elif isinstance(result, Counted):
+                continue
+            if result.untold is not None:
+                first = result.untold.place
+                news += result.untold.told
+            if isinstance(result, Counted):
                 self._keep_counts(result)
             elif result.told:
                 first = first or result.place
@@ -156,10 +160,12 @@ class SqliteStore:
     def _keep(self, order: Order, before: Status | None) -> None:
         principal = order.intent.principal
         if before is not order.status:
-            if before is not None:
-                self._counts[principal, before] -= 1
-            key = (principal, order.status)
-            self._counts[key] = self._counts.get(key, 0) + 1
+            # Where it stood may never have been counted: the commit that brought it there seemed
+            # to fail. Then all is counted anew soon.
+            for status, by in ((before, -1), (order.status, 1)):
+                if status is not None:
+                    key = (principal, status)
+                    self._counts[key] = self._counts.get(key, 0) + by
         if order.wake_at is None:
             self._warm.pop(order.id, None)
         elif order.id in self._warm or len(self._warm) < WARM_ORDERS_MAX:
@@ -172,6 +178,8 @@ class SqliteStore:
         self._miscounted = self._miscounted or isinstance(error, PortDown)
         if isinstance(write, Move):
             self._warm.pop(write.before.id, None)
+            if isinstance(error, PortDown):
+                self._adrift[write.before.id] = None
         elif isinstance(write, Cancel):
             self._warm.pop(write.order_id, None)
         fresh = error.fresh if isinstance(error, StaleClaim) else None
@@ -200,20 +208,48 @@ class SqliteStore:
     async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
         """Take the orders whose wake-up is due, oldest first."""
         taken: list[Order] = []
+        try:
+            await self._take_due(now, limit, taken)
+        except PortDown:
+            # Those that are taken already must not be lost with the answer.
+            if not taken:
+                raise
+        return tuple(taken)
+
+    async def _take_due(self, now: Moment, limit: int, taken: list[Order]) -> None:
         passed = 0
         while len(taken) < limit:
             # Due orders that are being moved stand first, so one page may hold none to take.
             rows = await self._readers.run(reads.due, (now, limit, passed))
-            for order in rows:
-                if order is None or order.id in self._claimed or len(taken) == limit:
-                    continue
-                self._claimed.add(order.id)
-                current = self._warm.get(order.id, order)
-                taken.append(replace(current, lease_epoch=current.lease_epoch + 1))
+            taken += self._take(rows, limit - len(taken))
             passed += len(rows)
             if len(rows) < limit:
                 break
-        return tuple(taken)
+        await self._take_adrift(limit, taken)
+        if len(taken) < limit:
+            # Further off than any wait: set before the clock stepped back.
+            key = (after(now, BACKOFF_MAX_MS), LEASED, limit)
+            taken += self._take(await self._readers.run(reads.ahead, key), limit - len(taken))
+
+    def _take(self, rows: Sequence[Order | None], most: int) -> list[Order]:
+        """Claim those of some orders that nobody moves."""
+        taken: list[Order] = []
+        for order in rows:
+            if order is None or order.id in self._claimed or len(taken) == most:
+                continue
+            self._claimed.add(order.id)
+            current = self._warm.get(order.id, order)
+            taken.append(replace(current, lease_epoch=current.lease_epoch + 1))
+        return taken
+
+    async def _take_adrift(self, limit: int, taken: list[Order]) -> None:
+        """Claim orders that nobody moves though their rows say that they rest in flight."""
+        for order_id in tuple(self._adrift):
+            if len(taken) < limit and order_id not in self._claimed:
+                order = self._warm.get(order_id) or await self._readers.run(load, order_id)
+                self._adrift.pop(order_id, None)
+                if order is not None and order.wake_at is not None:
+                    taken += self._take((order,), 1)
 
     async def renew(self, orders: Sequence[Order]) -> None:
         """Do nothing: the lock on the home is the lease."""
@@ -221,8 +257,9 @@ class SqliteStore:
     async def release(self, order: Order) -> None:
         """Give up the right to move an order."""
         self._claimed.discard(order.id)
-
-    # ------------------------------------------------------------------------------ reads
+        standing = self._warm.get(order.id)
+        if standing is not None and standing.wake_at == LEASED:
+            self._adrift[order.id] = None
 
     async def keyed(self, principal: Principal, key: str) -> Keyed | None:
         """Return what a key remembers."""
@@ -261,25 +298,3 @@ class SqliteStore:
     async def feed_end(self) -> int:
         """Return the place of the newest line of all."""
         return await self._readers.run(reads.feed_end)
-
-
-def _wake_at(standing: Moment | None, after: Order, change: Change, now: Moment) -> Moment | None:
-    """Return the row's wake-up: the lease's end for an order that rests with the chain.
-
-    An instant that is past already is kept as it stands: moving it would only churn the index.
-    """
-    if change.wake_at is None:
-        return None
-    if after.rests_with_chain:
-        return LEASED
-    due = standing is not None and standing <= now and change.wake_at <= now
-    return standing if due else change.wake_at
-
-
-def _with_bytes(order: Order, transaction: bytes) -> Order:
-    attempt = order.attempt
-    return (
-        order
-        if attempt is None
-        else replace(order, attempt=replace(attempt, transaction=transaction))
-    )

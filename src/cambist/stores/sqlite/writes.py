@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, assert_never
 
-import msgspec
 from msgspec.structs import replace
 
 from cambist.faultpoints import faultpoint
@@ -27,64 +26,25 @@ from cambist.ports.store import Birth, Keyed
 from cambist.stores import records
 from cambist.stores.migrate import migrate_sqlite
 from cambist.stores.sqlite.connection import connect
+from cambist.stores.sqlite.items import (
+    Add,
+    AddAll,
+    Cancel,
+    Count,
+    Counted,
+    Facts,
+    Move,
+    Probe,
+    Untold,
+    Write,
+    Written,
+)
 from cambist.stores.sqlite.many import SQL
 from cambist.stores.sqlite.sheet import Sheet, StaleRows
+from cambist.stores.sqlite.untold import untold_after
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 
-
-class Add(msgspec.Struct, frozen=True):
-    """A new order."""
-
-    birth: Birth
-
-
-class AddAll(msgspec.Struct, frozen=True):
-    """New orders that belong together: all durable at once."""
-
-    births: tuple[Birth, ...]
-
-
-class Move(msgspec.Struct, frozen=True):
-    """A change of a claimed order, its journal lines already written out."""
-
-    before: Order
-    after: Order
-    told: tuple[Told, ...]
-    change: Change
-
-
-class Cancel(msgspec.Struct, frozen=True):
-    """A user's wish to end an order."""
-
-    order_id: OrderId
-    now: Moment
-
-
-class Probe(msgspec.Struct, frozen=True):
-    """The question whether the disk takes a write, asked by making one that changes nothing."""
-
-
-class Count(msgspec.Struct, frozen=True):
-    """The question how many orders stand where, asked between two writes."""
-
-
-class Counted(msgspec.Struct, frozen=True):
-    """Its answer: principal, status and number."""
-
-    rows: tuple[tuple[str, str, int], ...]
-
-
-class Facts(msgspec.Struct, frozen=True, gc=False):
-    """Lines that became durable; `place` is the first one's, and the others follow."""
-
-    told: tuple[Told, ...]
-    place: int = 0
-    taken: tuple[Keyed | None, ...] = ()
-
-
-Write = Add | AddAll | Move | Cancel | Probe | Count
-Written = Facts | Counted
 _OWN_FAULTS: Final = (
     # A number or a text that no column holds is its item's fault, not the disk's.
     sqlite3.IntegrityError,
@@ -104,10 +64,11 @@ class BatchWriter:
     ) -> None:
         self._path = path
         self._open = open_now
-        self._failed = False
+        self._failed = self._unsure = False
         self._connection: sqlite3.Connection | None = open_now(path)
         try:
             migrate_sqlite(self._connection)
+            self._told_to = _end(self._connection)
         except BaseException:
             self.close()
             raise
@@ -135,7 +96,7 @@ class BatchWriter:
                 self._connection = self._open(self._path)
             results = self._commit(self._connection, batch)
         except Exception as error:  # noqa: BLE001 -- whatever it is, every sender must be told
-            self._failed = True
+            self._failed = self._unsure = True
             self._reopen()
             return [PortDown(f"the store failed: {error}") for _ in batch]
         self._failed = False
@@ -154,6 +115,7 @@ class BatchWriter:
         self, db: sqlite3.Connection, batch: Sequence[Write]
     ) -> list[Written | BaseException]:
         db.execute("BEGIN IMMEDIATE")
+        found = untold_after(db, self._told_to) if self._unsure else ()
         results: list[Written | BaseException]
         try:
             results = [*_together(db, batch)]
@@ -161,19 +123,33 @@ class BatchWriter:
             db.execute("ROLLBACK")
             db.execute("BEGIN IMMEDIATE")
             results = [_alone(db, write) for write in batch]
-        results = _place(db, results)
+        end = _end(db)
+        results = _place(results, end)
         faultpoint("store.before_commit")
         db.execute("COMMIT")
         faultpoint("store.after_commit")
+        return self._tell(results, found, end)
+
+    def _tell(
+        self, results: list[Written | BaseException], found: tuple[Told, ...], end: int
+    ) -> list[Written | BaseException]:
+        """Hand what a failed batch made durable after all to the first who is answered."""
+        for number, one in enumerate(results):
+            if not isinstance(one, BaseException):
+                if found:
+                    results[number] = replace(one, untold=Untold(found, self._told_to + 1))
+                self._unsure, self._told_to = False, end
+                break
         return results
 
 
-def _place(
-    db: sqlite3.Connection, results: list[Written | BaseException]
-) -> list[Written | BaseException]:
+def _end(db: sqlite3.Connection) -> int:
+    return int(db.execute(SQL["feed_end"]).fetchone()[0])
+
+
+def _place(results: list[Written | BaseException], end: int) -> list[Written | BaseException]:
     """Give the lines of a batch their places: they were written last, and in this order."""
-    lines = sum(len(one.told) for one in results if isinstance(one, Facts))
-    place = int(db.execute(SQL["feed_end"]).fetchone()[0]) - lines + 1
+    place = end - sum(len(one.told) for one in results if isinstance(one, Facts)) + 1
     placed: list[Written | BaseException] = []
     for one in results:
         if isinstance(one, Facts):
