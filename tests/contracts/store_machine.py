@@ -43,7 +43,7 @@ def next_facts(order: Order) -> list[fact.Fact]:
         fact.Sent(),
         fact.Seen(2_010),
         fact.Landed(lives.fill(tried)),
-        fact.Lapsed((lives.witness(),)),
+        fact.Lapsed(tried.signature, (lives.witness(),)),
     ]
 
 

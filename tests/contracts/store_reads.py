@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from cambist.orders import event as fact
 from cambist.orders.order import Order, Status
+from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.ports.failures import StaleClaim
 from cambist.values.ids import LOCAL, Address
 from cambist.values.moment import Moment
@@ -90,6 +91,19 @@ class Claiming:
         (due,) = await shelf.store.claim_due(LATER, 10)
         assert same(due, order)
 
+    async def test_a_wake_up_further_off_than_any_wait_is_due(self, shelf: Shelf) -> None:
+        """The clock has stepped back since; nobody should wait for it to catch up."""
+        new = await shelf.add(at=LATER)
+        again = fact.RetryScheduled(lives.PASSING, 2, LATER)
+        old = await shelf.commit(await shelf.claimed(Status.ROUTING), again, wake_at=LATER)
+        await shelf.store.release(old)
+        flying = await shelf.claimed(Status.SUBMITTED)
+        before = Moment(LATER - BACKOFF_MAX_MS)
+        assert await shelf.store.claim_due(before, 10) == ()
+        due = await shelf.store.claim_due(Moment(before - 1), 10)
+        assert {one.id for one in due} == {new.id, old.id}
+        assert flying.id not in {one.id for one in due}
+
     async def test_what_is_released_comes_up_again(self, shelf: Shelf) -> None:
         await shelf.add()
         (order,) = await shelf.store.claim_due(NOW, 10)
@@ -113,6 +127,16 @@ class Claiming:
         kept = await shelf.store.get(order.id)
         assert kept is not None
         assert kept.version == order.version, "renewing a claim raises no version"
+
+    async def test_an_order_that_rests_with_the_chain_comes_up_once_it_is_released(
+        self, shelf: Shelf
+    ) -> None:
+        for status in (Status.SUBMITTED, Status.CONFIRMED):
+            order = await shelf.claimed(status)
+            assert await shelf.store.claim_due(NOW, 10) == ()
+            await shelf.store.release(order)
+            (due,) = await shelf.store.claim_due(NOW, 10)
+            assert same(due, order)
 
 
 class Lasting:

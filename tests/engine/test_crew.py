@@ -10,10 +10,13 @@ from msgspec.structs import replace
 
 from cambist import metrics
 from cambist.engine.engine import Limits
-from cambist.orders.order import Status
+from cambist.orders.order import Order, Status
 from cambist.orders.retry import Backoff
+from cambist.paper.chain import PaperChain
 from cambist.paper.market import PaperMarket
 from cambist.paper.mishaps import INSTANT
+from cambist.ports.failures import PortDown
+from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import LOCAL
 from cambist.values.moment import Millis
 from cambist.values.token import Pair
@@ -42,6 +45,19 @@ class BrokenMarket(PaperMarket):
 
     async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
         raise ZeroDivisionError(venue)
+
+
+class Forgetful(SqliteStore):
+    """A store whose every other release finds nobody."""
+
+    releases = lost = 0
+
+    async def release(self, order: Order) -> None:
+        await super().release(order)
+        self.releases += 1
+        if self.releases % 2:
+            self.lost += 1
+            raise PortDown("the store is away")
 
 
 async def test_no_more_turns_are_performed_at_once_than_was_said(tmp_path: Path) -> None:
@@ -88,6 +104,16 @@ async def test_an_order_the_engine_cannot_get_on_with_is_parked_as_our_fault(
     assert order.status is Status.FAILED
     assert order.fault is not None
     assert order.fault.blame == "house"
+
+
+async def test_a_store_that_goes_away_at_the_end_of_a_turn_does_not_end_the_engine(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path, kinds=(Forgetful, PaperChain)) as r:
+        ids = [await r.send(sell()) for _ in range(3)]
+        for order_id in ids:
+            assert (await r.until_closed(order_id)).status is Status.CONFIRMED
+        assert r.store.lost > 0
 
 
 async def test_orders_past_the_rate_wait_and_none_is_lost(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from cambist.orders.journal import Told
 from cambist.orders.order import Order, Status
 from cambist.signals.memory import SUBSCRIPTION_FACTS_MAX, MemoryBus
 from cambist.stores.sqlite.store import SqliteStore
-from cambist.values.ids import order_id
+from cambist.values.ids import OrderId, order_id
 from tests import lives
 from tests.contracts.shelf import change
 
@@ -207,6 +207,40 @@ async def test_a_landed_order_is_followed_until_it_is_final(tmp_path: Path) -> N
         await stage.write(fact.Finalized(2_050))
         await stage.finish()
         assert stage.seen[-1] == len(LIFE) + 1
+
+
+async def test_an_order_that_ends_between_two_looks_is_told_to_its_end(tmp_path: Path) -> None:
+    async with staged(tmp_path) as stage:
+        looked, get = list[int](), stage.store.get
+
+        async def late(order: OrderId) -> Order | None:
+            if not looked:
+                await stage.write(fact.CancelRequested())
+                await stage.write(fact.Cancelled())
+            looked.append(1)
+            return await get(order)
+
+        stage.store.get = late  # type: ignore[method-assign]
+        lines = follow(stage.store, stage.bus, stage.order.id, 1, BEAT_MS)
+        assert [one.entry.seq async for told in lines for one in told.lines] == [2, 3]
+
+
+@pytest.mark.parametrize("came", [[2, 4], [3, 2, 4], [2, 2, 3, 4], [4, 3, 2], [3]])
+async def test_news_that_come_with_gaps_doubled_or_out_of_order_are_set_right(
+    tmp_path: Path, came: list[int]
+) -> None:
+    async with staged(tmp_path) as stage:
+        lines = follow(stage.store, stage.bus, stage.order.id, 0, BEAT_MS)
+        seen = [one.entry.seq for one in (await anext(lines)).lines]
+        stage.bus.deaf = True
+        for one in LIFE[:3]:
+            await stage.write(one)
+        stage.bus.deaf = False
+        told = await history(stage.store, stage.order.id)
+        stage.bus.publish([told[seq - 1] for seq in came], came)
+        seen += [one.entry.seq for one in (await anext(lines)).lines]
+        assert seen == [1, 2, 3, 4]
+        await lines.aclose()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("after", [0, 3, 9, 50])

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from cambist.orders import event as fact
 from cambist.orders.order import Order, Status
+from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.orders.steps import (
     Ask,
     Begin,
@@ -84,6 +85,13 @@ def test_a_retry_rests_until_its_instant() -> None:
     assert next_step(again, Moment(NOW + 1)) == FindRoute()
     unwanted = replace(again, cancel_requested_at=NOW)
     assert next_step(unwanted, NOW) == Withdraw()
+
+
+def test_a_clock_that_stepped_back_makes_no_order_wait_longer_than_a_retry() -> None:
+    far = replace(standing(Status.ROUTING), wake_at=Moment(NOW + BACKOFF_MAX_MS))
+    assert next_step(far, NOW) == Rest(far.wake_at)
+    assert next_step(far, Moment(NOW - 1)) == FindRoute()
+    assert next_step(far, Moment(NOW - 3_600_000)) == FindRoute()
 
 
 @given(st.integers(0, 9_999), st.integers(1, 2**64 - 1), st.integers(1, 2**64 - 1))

@@ -177,7 +177,7 @@ class Crew:
             return
         wait_ms = self._shaper.wait_ms(order, self._clock.elapsed())
         if wait_ms:
-            await self._store.release(order)
+            await self._let_go(order)
             self._ring_later(order.id, wait_ms)
             return
         try:
@@ -189,7 +189,7 @@ class Crew:
             return
         except (PortDown, PortFull) as down:
             log.warning("store_away", order_id=order.id, error=str(down))
-            await self._store.release(order)
+            await self._let_go(order)
             self._ring_later(order.id, STORE_AWAY_MS)
             return
         except Exception as error:  # noqa: BLE001 -- a defect must not lose the order
@@ -201,7 +201,7 @@ class Crew:
     async def _after_turn(self, order: Order, rested: Order | None) -> None:
         if rested is not None and order.id in self._tracker:
             return
-        await self._store.release(order)
+        await self._let_go(order)
         if rested is not None and rested.wake_at is not None:
             self._wakeups.ring_at(rested.id, rested.wake_at)
 
@@ -212,7 +212,7 @@ class Crew:
         """
         bad = self._bad_turns[order.id] = self._bad_turns.get(order.id, 0) + 1
         log.error("turn_failed", order_id=order.id, turns=bad, exc_info=error)
-        await self._store.release(order)
+        await self._let_go(order)
         if bad < BAD_TURNS_MAX:
             self._ring_later(order.id, BAD_TURN_WAIT_MS << bad)
             return
@@ -224,12 +224,19 @@ class Crew:
                 )
                 await self._worker.park(fresh, why)
                 self._bad_turns.pop(order.id, None)
-                await self._store.release(fresh)
+                await self._let_go(fresh)
                 return
         except (PortDown, StaleClaim):
             log.warning("park_failed", order_id=order.id)
-        await self._store.release(order)
+        await self._let_go(order)
         self._ring_later(order.id, BAD_TURN_WAIT_MS << BAD_TURNS_MAX)
+
+    async def _let_go(self, order: Order) -> None:
+        """Give up a claim. Where the store is away, the lease runs out by itself."""
+        try:
+            await self._store.release(order)
+        except PortDown as down:
+            log.warning("store_away", order_id=order.id, error=str(down))
 
     def _ring_later(self, order_id: OrderId, wait_ms: int) -> None:
         self._wakeups.ring_at(order_id, after(self._clock.now(), wait_ms))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final, NamedTuple
 
 from cambist.orders.journal import Entry, Told, retell
+from cambist.orders.order import Order
 from cambist.ports.bus import Bus
 from cambist.ports.store import Store
 from cambist.values.ids import OrderId
@@ -45,30 +46,39 @@ async def follow(
     listener = bus.listen(order_id)
     seen = after_seq
     try:
-        past = await history(store, order_id, seen)
-        if past:
-            seen, ended = past[-1].entry.seq, _is_last(past[-1])
-            yield Heard(past)
-        else:
+        past, ended = await history(store, order_id, seen), False
+        if not past:
             # Whoever asks for what comes after a line that is not written yet has seen no more
             # than what is.
             order = await store.get(order_id)
             seen = seen if order is None else min(seen, order.last_seq)
-            ended = order is None or (order.is_closed and not order.rests_with_chain)
+            if order is not None and order.last_seq > seen:
+                # It moved between the two looks.
+                past = await history(store, order_id, seen)
+            else:
+                ended = order is None or _is_over(order)
+        if past:
+            seen, ended = past[-1].entry.seq, _is_over(past[-1].order)
+            yield Heard(past)
         while not ended:
             came = await listener.next(beat_ms)
             fresh = tuple(one for one in came or () if one.entry.seq > seen)
             lagged = listener.lagged
             is_elsewhere = came is not None and not came
-            if lagged or is_elsewhere or (fresh and fresh[0].entry.seq != seen + 1):
+            if lagged or is_elsewhere or not _follows(fresh, seen):
                 listener.resume()
                 fresh = await history(store, order_id, seen)
             if fresh:
-                seen, ended = fresh[-1].entry.seq, _is_last(fresh[-1])
+                seen, ended = fresh[-1].entry.seq, _is_over(fresh[-1].order)
             yield Heard(fresh, lagged)
     finally:
         listener.close()
 
 
-def _is_last(told: Told) -> bool:
-    return told.order.is_closed and not told.order.rests_with_chain
+def _follows(lines: Sequence[Told], seen: int) -> bool:
+    """Whether lines are the very next ones: none is missing among them, and none is there twice."""
+    return all(one.entry.seq == seen + n for n, one in enumerate(lines, 1))
+
+
+def _is_over(order: Order) -> bool:
+    return order.is_closed and not order.rests_with_chain

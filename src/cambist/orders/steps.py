@@ -9,8 +9,9 @@ import msgspec
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, Fill, Witness
 from cambist.orders.order import Order, Status
+from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.values.ids import Signature
-from cambist.values.moment import Moment
+from cambist.values.moment import Moment, after
 from cambist.values.route import Route
 
 
@@ -115,7 +116,8 @@ def next_step(order: Order, now: Moment) -> Step:
         return Ask(flying) if flying.sent_at is not None else Send(flying)
     if is_unwanted(order, now):
         return Withdraw()
-    if order.wake_at is not None and now < order.wake_at:
+    if order.wake_at is not None and now < order.wake_at <= after(now, BACKOFF_MAX_MS):
+        # Further off than any wait, it was set before the clock stepped back: then it is due.
         return Rest(order.wake_at)
     if order.status is Status.PENDING:
         return Begin()

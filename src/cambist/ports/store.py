@@ -136,7 +136,11 @@ class Store(Protocol):
         """Take the right to move an order; None when it has nothing to do or is not to be had."""
 
     async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
-        """Take the orders whose wake-up is due, oldest first."""
+        """Take the orders whose wake-up is due, oldest first.
+
+        One that lies further ahead than any wait (`BACKOFF_MAX_MS`) was set before the clock
+        stepped back, and is due too.
+        """
 
     def begin(self, order: Order, change: Change, now: Moment) -> Commit:
         """Begin to write a change of a claimed order; changes begun in turn are made in turn.

@@ -127,7 +127,8 @@ class Audience(Generic[T]):
     """Those who listen, by what they listen to."""
 
     def __init__(self) -> None:
-        self._by_topic: dict[str, set[MemorySubscription[T]]] = {}
+        # Not sets: who joined first is told first, so that a run can be repeated exactly.
+        self._by_topic: dict[str, dict[MemorySubscription[T], None]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._by_topic)
@@ -138,15 +139,15 @@ class Audience(Generic[T]):
 
     def join(self, topic: str) -> MemorySubscription[T]:
         """Add a listener to a topic."""
-        listeners = self._by_topic.setdefault(topic, set())
+        listeners = self._by_topic.setdefault(topic, {})
 
         def leave(one: MemorySubscription[T]) -> None:
-            listeners.discard(one)
+            listeners.pop(one, None)
             if not listeners and self._by_topic.get(topic) is listeners:
                 del self._by_topic[topic]
 
         subscription = MemorySubscription(leave)
-        listeners.add(subscription)
+        listeners[subscription] = None
         return subscription
 
 

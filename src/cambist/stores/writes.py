@@ -37,9 +37,17 @@ class Wish(Move, frozen=True):
     """A change by somebody who holds no claim."""
 
 
+class Untold(msgspec.Struct, frozen=True, gc=False):
+    """Lines that an earlier batch made durable, though it failed; `place` is the first one's."""
+
+    told: tuple[Told, ...]
+    place: int
+
+
 class Facts(msgspec.Struct, frozen=True, gc=False):
     """Lines that became durable; `place` is the first one's, and the others follow."""
 
     told: tuple[Told, ...]
     place: int = 0
     taken: tuple[Keyed | None, ...] = ()
+    untold: Untold | None = None

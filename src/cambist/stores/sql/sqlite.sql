@@ -45,6 +45,12 @@ WHERE wake_at <= ?
 ORDER BY wake_at
 LIMIT ? OFFSET ?
 
+-- name: orders_ahead
+SELECT * FROM loaded_orders
+WHERE wake_at > ? AND wake_at < ?
+ORDER BY wake_at
+LIMIT ?
+
 -- name: orders_page
 SELECT * FROM loaded_orders
 WHERE principal = ?1
@@ -74,6 +80,9 @@ SELECT order_id, seq, at, kind, payload, hash FROM journal
 WHERE order_id = ? AND seq > ?
 ORDER BY seq
 LIMIT ?
+
+-- name: lines_after
+SELECT order_id, seq FROM journal WHERE n > ? ORDER BY n
 
 -- name: feed
 SELECT j.n, j.order_id, j.seq, o.principal

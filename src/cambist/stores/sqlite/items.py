@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from cambist.ports.store import Halt
-from cambist.stores.writes import Add, AddAll, Facts, Move
+from cambist.stores.writes import Add, AddAll, Facts, Move, Untold
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 
 __all__ = [
-    "Add", "AddAll", "Cancel", "Count", "Counted", "Facts", "Move", "Probe", "Switch", "Write",
-    "Written",
+    "Add", "AddAll", "Cancel", "Count", "Counted", "Facts", "Move", "Probe", "Switch", "Untold",
+    "Write", "Written",
 ]  # fmt: skip
 
 
@@ -43,6 +43,7 @@ class Counted(msgspec.Struct, frozen=True):
     """Its answer: principal, status and number."""
 
     rows: tuple[tuple[str, str, int], ...]
+    untold: Untold | None = None
 
 
 Write = Add | AddAll | Move | Cancel | Switch | Probe | Count

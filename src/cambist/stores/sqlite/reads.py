@@ -33,6 +33,11 @@ def due(db: sqlite3.Connection, key: tuple[Moment, int, int]) -> tuple[Order | N
     return tuple(_read_or_report(row) for row in db.execute(SQL["orders_due"], key))
 
 
+def ahead(db: sqlite3.Connection, key: tuple[Moment, Moment, int]) -> tuple[Order | None, ...]:
+    """Return orders whose wake-up lies between two instants, both left out."""
+    return tuple(_read_or_report(row) for row in db.execute(SQL["orders_ahead"], key))
+
+
 def _read_or_report(row: records.Row) -> Order | None:
     """Read a row; one that no order can have must not hold all others up."""
     try:

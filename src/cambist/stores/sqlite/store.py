@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, Told
 from cambist.orders.order import Order, Status
+from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim
 from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery
 from cambist.stores.sqlite import halts, reads
@@ -39,10 +40,9 @@ from cambist.stores.sqlite.readers import Readers
 from cambist.stores.sqlite.writes import BatchWriter, load
 from cambist.stores.writer import Writer
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment
+from cambist.values.moment import Moment, after
 
 log = structlog.get_logger("cambist.store")
-
 WARM_ORDERS_MAX: Final = 20_000
 _OPEN: Final = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 
@@ -60,6 +60,7 @@ class SqliteStore:
         self._readers = Readers(path, inline=inline)
         self._warm: dict[OrderId, Order] = {}
         self._claimed: set[OrderId] = set()
+        self._adrift: dict[OrderId, None] = {}
         self._counts: dict[tuple[Principal, Status], int] = {}
         self._miscounted = False
 
@@ -131,8 +132,13 @@ class SqliteStore:
         for write, result in zip(batch, results, strict=True):
             if isinstance(result, BaseException):
                 self._forget(write, result)
-            elif isinstance(result, Counted):
-                self._keep_counts(result)
+                continue
+            if result.untold is not None:
+                first = result.untold.place
+                news += result.untold.told
+            if isinstance(result, Counted):
+                counted = {(Principal(a), Status(b)): n for a, b, n in result.rows}
+                self._counts, self._miscounted = counted, False
             elif result.told:
                 first = first or result.place
                 news += result.told
@@ -150,17 +156,14 @@ class SqliteStore:
             case _:
                 self._keep(told[-1].order, told[-1].order.status)
 
-    def _keep_counts(self, counted: Counted) -> None:
-        self._counts = {(Principal(who), Status(name)): many for who, name, many in counted.rows}
-        self._miscounted = False
-
     def _keep(self, order: Order, before: Status | None) -> None:
         principal = order.intent.principal
         if before is not order.status:
-            if before is not None:
-                self._counts[principal, before] -= 1
-            key = (principal, order.status)
-            self._counts[key] = self._counts.get(key, 0) + 1
+            # Where it stood was never counted if that commit seemed to fail; it soon will be.
+            for status, by in ((before, -1), (order.status, 1)):
+                if status is not None:
+                    key = (principal, status)
+                    self._counts[key] = self._counts.get(key, 0) + by
         if order.wake_at is None:
             self._warm.pop(order.id, None)
         elif order.id in self._warm or len(self._warm) < WARM_ORDERS_MAX:
@@ -173,6 +176,8 @@ class SqliteStore:
         self._miscounted = self._miscounted or isinstance(error, PortDown)
         if isinstance(write, Move):
             self._warm.pop(write.before.id, None)
+            if isinstance(error, PortDown):
+                self._adrift[write.before.id] = None
         elif isinstance(write, Cancel):
             self._warm.pop(write.order_id, None)
         fresh = error.fresh if isinstance(error, StaleClaim) else None
@@ -201,20 +206,46 @@ class SqliteStore:
     async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
         """Take the orders whose wake-up is due, oldest first."""
         taken: list[Order] = []
+        try:
+            await self._take_due(now, limit, taken)
+        except PortDown:
+            if not taken:  # what is taken already must not be lost with the answer
+                raise
+        return tuple(taken)
+
+    async def _take_due(self, now: Moment, limit: int, taken: list[Order]) -> None:
         passed = 0
         while len(taken) < limit:
             # Due orders that are being moved stand first, so one page may hold none to take.
             rows = await self._readers.run(reads.due, (now, limit, passed))
-            for order in rows:
-                if order is None or order.id in self._claimed or len(taken) == limit:
-                    continue
-                self._claimed.add(order.id)
-                current = self._warm.get(order.id, order)
-                taken.append(replace(current, lease_epoch=current.lease_epoch + 1))
+            taken += self._take(rows, limit - len(taken))
             passed += len(rows)
             if len(rows) < limit:
                 break
-        return tuple(taken)
+        await self._take_adrift(limit, taken)
+        if len(taken) < limit:  # further off than any wait: set before the clock stepped back
+            key = (after(now, BACKOFF_MAX_MS), LEASED, limit)
+            taken += self._take(await self._readers.run(reads.ahead, key), limit - len(taken))
+
+    def _take(self, rows: Sequence[Order | None], most: int) -> list[Order]:
+        """Claim those of some orders that nobody moves."""
+        taken: list[Order] = []
+        for order in rows:
+            if order is None or order.id in self._claimed or len(taken) == most:
+                continue
+            self._claimed.add(order.id)
+            current = self._warm.get(order.id, order)
+            taken.append(replace(current, lease_epoch=current.lease_epoch + 1))
+        return taken
+
+    async def _take_adrift(self, limit: int, taken: list[Order]) -> None:
+        """Claim orders that nobody moves though their rows say that they rest in flight."""
+        for order_id in tuple(self._adrift):
+            if len(taken) < limit and order_id not in self._claimed:
+                order = self._warm.get(order_id) or await self._readers.run(load, order_id)
+                self._adrift.pop(order_id, None)
+                if order is not None and order.wake_at is not None:
+                    taken += self._take((order,), 1)
 
     async def renew(self, orders: Sequence[Order]) -> None:
         """Do nothing: the lock on the home is the lease."""
@@ -222,8 +253,9 @@ class SqliteStore:
     async def release(self, order: Order) -> None:
         """Give up the right to move an order."""
         self._claimed.discard(order.id)
-
-    # ------------------------------------------------------------------------------ reads
+        standing = self._warm.get(order.id)
+        if standing is not None and standing.wake_at == LEASED:
+            self._adrift[order.id] = None
 
     async def keyed(self, principal: Principal, key: str) -> Keyed | None:
         """Return what a key remembers."""

@@ -22,11 +22,11 @@ from cambist.orders.journal import Told, append
 from cambist.orders.lifecycle import IllegalFact
 from cambist.orders.order import Order
 from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim
-from cambist.ports.store import Birth, Keyed
 from cambist.stores import records
 from cambist.stores.migrate import migrate_sqlite
 from cambist.stores.sheet import StaleRows
 from cambist.stores.sqlite import halts
+from cambist.stores.sqlite.births import add_all, keyed
 from cambist.stores.sqlite.connection import connect
 from cambist.stores.sqlite.items import (
     Add,
@@ -38,11 +38,13 @@ from cambist.stores.sqlite.items import (
     Move,
     Probe,
     Switch,
+    Untold,
     Write,
     Written,
 )
 from cambist.stores.sqlite.many import SQL
 from cambist.stores.sqlite.sheet import SqliteSheet as Sheet
+from cambist.stores.sqlite.untold import untold_after
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 
@@ -66,10 +68,11 @@ class BatchWriter:
     ) -> None:
         self._path = path
         self._open = open_now
-        self._failed = False
+        self._failed = self._unsure = False
         self._connection: sqlite3.Connection | None = open_now(path)
         try:
             migrate_sqlite(self._connection)
+            self._told_to = _end(self._connection)
         except BaseException:
             self.close()
             raise
@@ -97,7 +100,7 @@ class BatchWriter:
                 self._connection = self._open(self._path)
             results = self._commit(self._connection, batch)
         except Exception as error:  # noqa: BLE001 -- whatever it is, every sender must be told
-            self._failed = True
+            self._failed = self._unsure = True
             self._reopen()
             return [PortDown(f"the store failed: {error}") for _ in batch]
         self._failed = False
@@ -116,6 +119,7 @@ class BatchWriter:
         self, db: sqlite3.Connection, batch: Sequence[Write]
     ) -> list[Written | BaseException]:
         db.execute("BEGIN IMMEDIATE")
+        found = untold_after(db, self._told_to) if self._unsure else ()
         results: list[Written | BaseException]
         try:
             results = [*_together(db, batch)]
@@ -123,19 +127,33 @@ class BatchWriter:
             db.execute("ROLLBACK")
             db.execute("BEGIN IMMEDIATE")
             results = [_alone(db, write) for write in batch]
-        results = _place(db, results)
+        end = _end(db)
+        results = _place(results, end)
         faultpoint("store.before_commit")
         db.execute("COMMIT")
         faultpoint("store.after_commit")
+        return self._tell(results, found, end)
+
+    def _tell(
+        self, results: list[Written | BaseException], found: tuple[Told, ...], end: int
+    ) -> list[Written | BaseException]:
+        """Hand what a failed batch made durable after all to the first who is answered."""
+        for number, one in enumerate(results):
+            if not isinstance(one, BaseException):
+                if found:
+                    results[number] = replace(one, untold=Untold(found, self._told_to + 1))
+                self._unsure, self._told_to = False, end
+                break
         return results
 
 
-def _place(
-    db: sqlite3.Connection, results: list[Written | BaseException]
-) -> list[Written | BaseException]:
+def _end(db: sqlite3.Connection) -> int:
+    return int(db.execute(SQL["feed_end"]).fetchone()[0])
+
+
+def _place(results: list[Written | BaseException], end: int) -> list[Written | BaseException]:
     """Give the lines of a batch their places: they were written last, and in this order."""
-    lines = sum(len(one.told) for one in results if isinstance(one, Facts))
-    place = int(db.execute(SQL["feed_end"]).fetchone()[0]) - lines + 1
+    place = end - sum(len(one.told) for one in results if isinstance(one, Facts)) + 1
     placed: list[Written | BaseException] = []
     for one in results:
         if isinstance(one, Facts):
@@ -207,7 +225,7 @@ def _write(db: sqlite3.Connection, write: Write) -> Written:
             sheet.write(db)
             return Facts((birth.told,))
         case AddAll(births):
-            return _add_all(db, births)
+            return add_all(db, births)
         case Move(before, after, told, change):
             sheet.move(before, after, told, change)
             try:
@@ -240,32 +258,6 @@ def _write_apart(db: sqlite3.Connection, write: Switch | Probe | Count) -> Writt
             assert_never(write)
 
 
-def _add_all(db: sqlite3.Connection, births: Sequence[Birth]) -> Facts:
-    """Write the orders whose keys are free; of two with one key in here, the first is new."""
-    sheet, told, taken = Sheet(), list[Told](), list[Keyed | None]()
-    fresh: dict[str, Keyed] = {}
-    for birth in births:
-        known = _keyed(db, birth) or (fresh.get(birth.key) if birth.key is not None else None)
-        taken.append(known)
-        if known is not None:
-            continue
-        if birth.key is not None:
-            fresh[birth.key] = Keyed(birth.told.order.id, birth.fingerprint, birth.reply)
-        sheet.bear(birth)
-        told.append(birth.told)
-    sheet.write(db)
-    return Facts(tuple(told), taken=tuple(taken))
-
-
-def _keyed(db: sqlite3.Connection, birth: Birth) -> Keyed | None:
-    """Return what a birth's key remembers already."""
-    if birth.key is None:
-        return None
-    key = (birth.told.order.intent.principal, birth.key)
-    row = db.execute(SQL["keyed"], key).fetchone()
-    return None if row is None else Keyed(*row)
-
-
 def _cancel(db: sqlite3.Connection, write: Cancel) -> Written:
     order = load(db, write.order_id)
     if order is None or order.is_closed or order.cancel_requested_at is not None:
@@ -282,7 +274,7 @@ def _cancel(db: sqlite3.Connection, write: Cancel) -> Written:
 def _explain(db: sqlite3.Connection, write: Write, error: BaseException) -> BaseException:
     """Say what a refused item ran into, in the port's own words."""
     if isinstance(write, Add) and isinstance(error, sqlite3.IntegrityError):
-        known = _keyed(db, write.birth)
+        known = keyed(db, write.birth)
         return PortDown(str(error)) if known is None else KeyTaken(known)
     if isinstance(write, Move) and isinstance(error, sqlite3.IntegrityError):
         return IllegalFact(write.before.status, f"written so: {error}")

@@ -1,0 +1,123 @@
+"""Offers the endpoints to one process as its Chain port, over a network that loses and stalls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from cambist.faults import Code, Fault, fault
+from cambist.orders.attempt import Attempt, ChainRules, Fill, Sighting, Witness
+from cambist.paper import message as paper
+from cambist.ports.chain import Blockhash, Swap
+from cambist.ports.failures import PortDown
+from cambist.values.costs import Costs
+from cambist.values.ids import Signature
+from cambist.values.moment import Height, Slot
+from cambist.values.route import Route
+from tests.simulation.endpoints import Endpoint
+from tests.simulation.ledger import Ledger, rules
+from tests.simulation.weather import Dice
+
+SLOW_MS: Final = (200, 4_000)
+
+
+class SimChain:
+    """What a client of several endpoints does: asks all, and tells what each one said."""
+
+    asks_status_first = False
+    reads_processed = False
+
+    def __init__(self, ledger: Ledger, endpoints: Sequence[Endpoint], dice: Dice) -> None:
+        self._ledger, self._endpoints, self._dice = ledger, endpoints, dice
+        self._rules = rules(len(endpoints))
+        self.is_cut_off: Callable[[], bool] = lambda: False
+        self.calls = 0
+
+    @property
+    def rules(self) -> ChainRules:
+        return self._rules
+
+    def costs(self, _route: Route, /) -> Costs:
+        return paper.costs()
+
+    async def _call(self) -> None:
+        """Go over the wire. Raises PortDown."""
+        self.calls += 1
+        dice = self._dice
+        slow = dice.hit("endpoint is slow")
+        await asyncio.sleep(dice.between(*(SLOW_MS if slow else (2, 60))) / 1_000)
+        if self.is_cut_off() or dice.hit("endpoint refuses"):
+            raise PortDown("429 Too Many Requests, or something that is not JSON")
+
+    def _any(self) -> Endpoint:
+        return self._endpoints[self._dice.chance.randrange(len(self._endpoints))]
+
+    async def blockhash(self) -> Blockhash:
+        await self._call()
+        return self._any().blockhash()
+
+    def compose(self, swap: Swap, blockhash: Blockhash) -> bytes:
+        return paper.compose(swap, blockhash)
+
+    async def simulate(self, message: bytes) -> Fault | None:
+        await self._call()
+        if not self._dice.hit("simulation refuses"):
+            return None
+        final = self._dice.chance.random() < 0.2
+        return fault(Code.INSUFFICIENT_FUNDS if final else Code.BLOCKHASH_EXPIRED)
+
+    async def send(self, transaction: bytes) -> None:
+        await self._call()
+        if not self._dice.hit("send is lost"):
+            self._ledger.receive(transaction)
+        if self._dice.hit("endpoint takes a send and times out"):
+            await self._call()
+            raise PortDown("no answer in time")
+
+    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
+        answers: list[list[Witness]] = [[] for _ in attempts]
+        async with asyncio.TaskGroup() as group:
+            for endpoint in self._endpoints:
+                group.create_task(self._ask(endpoint, attempts, answers))
+        if attempts and not any(answers):
+            raise PortDown("no endpoint answered")
+        return tuple(tuple(sorted(one, key=lambda said: said.endpoint)) for one in answers)
+
+    async def _ask(
+        self, endpoint: Endpoint, attempts: Sequence[Attempt], answers: list[list[Witness]]
+    ) -> None:
+        """Ask one endpoint for its height, then for the statuses, then for what is needed."""
+        try:
+            if self.asks_status_first:
+                _, seen = await self._statuses(endpoint, attempts)
+                slot, height = await self._epoch(endpoint)
+                context = slot
+            else:
+                slot, height = await self._epoch(endpoint)
+                context, seen = await self._statuses(endpoint, attempts)
+            first = endpoint.first_slot
+            for said, attempt, sighting in zip(answers, attempts, seen, strict=True):
+                valid = True
+                if sighting is None and height > attempt.last_valid_height:
+                    await self._call()
+                    valid = endpoint.is_valid(attempt.blockhash, slot)
+                said.append(
+                    Witness(endpoint.name, slot, height, context, first, valid, sighting)
+                )  # fmt: skip
+        except PortDown:
+            return
+
+    async def _epoch(self, endpoint: Endpoint) -> tuple[Slot, Height]:
+        await self._call()
+        return endpoint.epoch()
+
+    async def _statuses(
+        self, endpoint: Endpoint, attempts: Sequence[Attempt]
+    ) -> tuple[Slot, list[Sighting | None]]:
+        await self._call()
+        return endpoint.statuses([one.signature for one in attempts])
+
+    async def receipt(self, signature: Signature) -> Fill | None:
+        await self._call()
+        return self._any().receipt(signature, processed=self.reads_processed)

@@ -1,0 +1,243 @@
+"""Is a database server as the engine may count on it: rows, unique indexes, leases, one clock.
+
+A model of what a store for several processes promises through the port. Each transaction is
+atomic, by being one call; what may happen before, after and between is the business of
+`ModelStore`, which is a process's way to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from cambist.orders import event as fact
+from cambist.orders.journal import Entry, Told, append
+from cambist.orders.lifecycle import IllegalFact
+from cambist.orders.order import Order
+from cambist.orders.retry import BACKOFF_MAX_MS
+from cambist.ports.failures import KeyTaken, PortFailure, StaleClaim
+from cambist.ports.store import Birth, Keyed, Line
+from cambist.values.ids import OrderId, Principal, Signature
+from cambist.values.moment import Moment
+from tests.simulation.writes import Births, Cancel, Kept, Move, Write, Written, fate, rebased
+
+INTEGER_MAX: Final = 2**63 - 1
+ALIVE: Final = ("in_flight", "landed")
+
+
+class Database:
+    """The server. `on_commit` is told every write that became durable, and by whom."""
+
+    checks_claims = True
+    checks_hashes = True
+
+    def __init__(self, now: Callable[[], int], lease_ms: int) -> None:
+        self._now, self._lease_ms = now, lease_ms
+        self.rows: dict[OrderId, Order] = {}
+        self.leases: dict[OrderId, int] = {}
+        self.granted: dict[OrderId, tuple[str, int]] = {}
+        self.journals: dict[OrderId, list[Entry]] = {}
+        self.lines: list[Line] = []
+        self.attempts: dict[OrderId, dict[int, Kept]] = {}
+        self.signatures: set[Signature] = set()
+        self.keys: dict[tuple[Principal, str], Keyed] = {}
+        self.on_commit: Callable[[Write, Written, str], None] = lambda *_: None
+
+    # ------------------------------------------------------------------------------ writes
+
+    def apply(
+        self, batch: Sequence[Write], owner: str, *, again: bool = False
+    ) -> list[Written | Exception]:
+        """Write a batch in one transaction; a refused item fails alone.
+
+        `again` says that the same batch was sent before, and its answer was lost.
+        """
+        results: list[Written | Exception] = []
+        for write in batch:
+            known = self._known(write) if again else None
+            if known is not None:
+                results.append(known)
+                continue
+            try:
+                written = self._apply(write, owner)
+            except (PortFailure, IllegalFact) as error:
+                results.append(error)
+                continue
+            results.append(written)
+            if written.told:
+                self.on_commit(write, written, owner)
+        return results
+
+    def _known(self, write: Write) -> Written | None:
+        """Return what a write came to that was made already."""
+        match write:
+            case Move(before, after, told, _):
+                row = self.rows[before.id]
+                moved = after.head_hash != before.head_hash
+                ours = moved and row.head_hash == after.head_hash
+                return Written(told, self._place(told)) if ours else None
+            case Births(births, _):
+                told = tuple(one.told for one in births if one.told.order.id in self.rows)
+                if not told:
+                    return None
+                # They were born together: what is not here had its key taken.
+                keys = [self._taken(one) for one in births]
+                return Written(told, self._place(told), tuple(keys))
+            case _:
+                return None
+
+    def _taken(self, birth: Birth) -> Keyed | None:
+        order = birth.told.order
+        if birth.key is None or order.id in self.rows:
+            return None
+        return self.keys.get((order.intent.principal, birth.key))
+
+    def _place(self, told: Sequence[Told]) -> int:
+        first = told[0].entry
+        at = (first.order_id, first.seq)
+        return next(one.place for one in self.lines if (one.order_id, one.seq) == at)
+
+    def _apply(self, write: Write, owner: str) -> Written:
+        match write:
+            case Births():
+                return self._bear(write)
+            case Move():
+                return self._move(write, owner)
+            case Cancel():
+                return self._cancel(write)
+
+    def _bear(self, write: Births) -> Written:
+        told: list[Told] = []
+        taken: list[Keyed | None] = []
+        for birth in write.births:
+            order = birth.told.order
+            key = None if birth.key is None else (order.intent.principal, birth.key)
+            known = None if key is None else self.keys.get(key)
+            if known is not None and write.strict:
+                raise KeyTaken(known)
+            taken.append(known)
+            if known is not None:
+                continue
+            if key is not None:
+                self.keys[key] = Keyed(order.id, birth.fingerprint, birth.reply)
+            self.rows[order.id] = order
+            self.journals[order.id] = []
+            told.append(birth.told)
+        return self._tell(tuple(told), tuple(taken))
+
+    def _tell(self, told: tuple[Told, ...], taken: tuple[Keyed | None, ...] = ()) -> Written:
+        """Add lines to the journals; the index refuses a number that is there."""
+        place = len(self.lines) + 1
+        ends = {one.entry.order_id: len(self.journals[one.entry.order_id]) for one in told}
+        for one in told:
+            ends[one.entry.order_id] += 1
+            if one.entry.seq != ends[one.entry.order_id]:
+                raise IllegalFact("journal", f"numbered {one.entry.seq}")
+        for one in told:
+            self.journals[one.entry.order_id].append(one.entry)
+            line = Line(len(self.lines) + 1, one.entry.order_id, one.entry.seq)
+            self.lines.append(line)
+        return Written(told, place, taken)
+
+    def _move(self, write: Move, owner: str) -> Written:
+        row = self.rows[write.before.id]
+        before = write.before
+        fits = row.version == before.version
+        if self.checks_hashes:
+            fits = fits and row.head_hash == before.head_hash
+        mine = row.lease_owner == owner and row.lease_epoch == before.lease_epoch
+        if self.checks_claims and not (fits and mine):
+            raise StaleClaim(row if mine else None)
+        if not self.checks_claims:
+            write = rebased(write, row)
+        changed = self._attempts_after(write)
+        written = self._tell(write.told)
+        self.attempts[row.id] = changed
+        if write.change.signed is not None:
+            self.signatures.add(write.change.signed.signature)
+        self.rows[row.id] = write.after
+        return written
+
+    def _attempts_after(self, write: Move) -> dict[int, Kept]:
+        """Return the order's attempts as the change leaves them. The indexes refuse."""
+        kept = dict(self.attempts.get(write.before.id, {}))
+        for one in write.told:
+            state = fate(one.fact)
+            number = write.before.attempt.number if write.before.attempt is not None else 0
+            if state is not None and number in kept:
+                kept[number] = Kept(kept[number].attempt, state)
+        signed = write.change.signed
+        if signed is not None:
+            if signed.last_valid_height > INTEGER_MAX:
+                raise IllegalFact("a height", "no column holds")
+            alive = any(one.state in ALIVE for one in kept.values())
+            if alive or signed.number in kept or signed.signature in self.signatures:
+                raise IllegalFact(write.before.status, "signed again: an index refuses it")
+            kept[signed.number] = Kept(signed, "in_flight")
+        return kept
+
+    def _cancel(self, write: Cancel) -> Written:
+        order = self.rows.get(write.order_id)
+        if order is None or order.is_closed or order.cancel_requested_at is not None:
+            return Written((), 0)
+        told = append(order, (fact.CancelRequested(),), write.now)
+        wake_at = order.wake_at if order.in_flight is not None else write.now
+        after = replace(told[-1].order, version=order.version + 1, wake_at=wake_at)
+        written = self._tell((replace(told[-1], order=after),))
+        self.rows[order.id] = after
+        return written
+
+    # ------------------------------------------------------------------------------ leases
+
+    def _is_free(self, order_id: OrderId) -> bool:
+        """Whether nobody holds an order. A lease further off than one may be is a clock's step."""
+        now = self._now()
+        return not now < self.leases.get(order_id, 0) <= now + self._lease_ms
+
+    def claim(self, order_id: OrderId, owner: str) -> Order | None:
+        """Give an order to a process, if it needs one and nobody has it."""
+        row = self.rows.get(order_id)
+        if row is None or row.wake_at is None or not self._is_free(order_id):
+            return None
+        self.leases[order_id] = self._now() + self._lease_ms
+        row = replace(row, lease_owner=owner, lease_epoch=row.lease_epoch + 1)
+        self.rows[order_id] = row
+        self.granted[order_id] = (owner, row.lease_epoch)
+        return row
+
+    def claim_due(self, now: Moment, limit: int, owner: str) -> tuple[Order, ...]:
+        """Give a process what is due, oldest first, passing over what others hold."""
+        due = [
+            one
+            for one in self.rows.values()
+            if one.wake_at is not None
+            and (one.wake_at <= now or one.wake_at > now + BACKOFF_MAX_MS)
+            and self._is_free(one.id)
+        ]
+        due.sort(key=lambda one: (one.wake_at or 0, one.id))
+        claimed = (self.claim(one.id, owner) for one in due[:limit])
+        return tuple(one for one in claimed if one is not None)
+
+    def holds(self, order: Order, owner: str) -> bool:
+        """Whether a process holds the claim it was given, run out or not."""
+        row = self.rows[order.id]
+        return row.lease_owner == owner and row.lease_epoch == order.lease_epoch
+
+    def renew(self, orders: Sequence[Order], owner: str) -> None:
+        """Prolong claims that are still the process's own."""
+        for order in orders:
+            if self.holds(order, owner):
+                self.leases[order.id] = self._now() + self._lease_ms
+
+    def release(self, order: Order, owner: str) -> None:
+        """End a claim."""
+        if self.holds(order, owner):
+            self.leases.pop(order.id, None)
+
+    def release_all(self, owner: str) -> None:
+        """End the claims of a process that leaves in good order."""
+        for row in self.rows.values():
+            if row.lease_owner == owner:
+                self.leases.pop(row.id, None)

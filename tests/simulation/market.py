@@ -1,0 +1,52 @@
+"""Offers two pools whose prices wander, and venues that hang or do not answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from cambist.ports.failures import PortDown
+from cambist.values.ids import Address
+from cambist.values.moment import Slot
+from cambist.values.token import KNOWN, SOL, Pair, Token
+from cambist.venues.constant_product import ConstantProductPool
+from cambist.venues.pool import Pool
+from tests.simulation.weather import Dice
+
+VENUES: Final = {"raydium": 2_500, "meteora": 2_000}
+HANG_S: Final = (0.5, 3.0)
+
+
+class SimMarket:
+    """One pool of each pair at each venue."""
+
+    def __init__(self, dice: Dice) -> None:
+        self._dice = dice
+
+    @property
+    def venues(self) -> tuple[str, ...]:
+        return tuple(VENUES)
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        return KNOWN
+
+    def token(self, name: str) -> Token | None:
+        return next((one for one in KNOWN if name in (one.symbol, one.mint)), None)
+
+    def at_hand(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
+        return None
+
+    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+        hangs = self._dice.hit("venue hangs")
+        await asyncio.sleep(self._dice.between(*(HANG_S if hangs else (0.0, 0.05))))
+        if self._dice.hit("venue gives no answer"):
+            raise PortDown(f"{venue} gave no answer")
+        deep = 10**15 + self._dice.chance.randrange(10**12)
+        return (
+            ConstantProductPool(
+                venue, Address(f"{venue.capitalize()}{pair.token_out.symbol}"), SOL.mint,
+                pair.token_out.mint, deep, 150 * deep // 1_000, VENUES[venue], Slot(1),
+            ),
+        )  # fmt: skip

@@ -1,0 +1,240 @@
+"""Is one process's Store over the model database: its queue of writes, and a line that fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+
+from msgspec.structs import replace
+
+from cambist.orders.decide import Change
+from cambist.orders.journal import Entry, append
+from cambist.orders.order import Order, Status
+from cambist.ports.failures import PortDown
+from cambist.ports.store import Birth, Census, Commit, Keyed, Line, News, OrderQuery
+from cambist.values.ids import OrderId, Principal
+from cambist.values.moment import Moment
+from tests.simulation.database import Database
+from tests.simulation.writes import Births, Cancel, Move, Write, Written
+
+T = TypeVar("T")
+
+BATCH_MAX: Final = 8
+UNKNOWN_ASKED_MAX: Final = 4
+OPEN: Final = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
+
+
+class LostReply(Exception):
+    """The connection broke after the call was sent: it may have been carried out."""
+
+
+class Wire:
+    """The way to the server and back. This one never fails and takes no time."""
+
+    async def there(self) -> None:
+        """Carry a call. Raises PortDown when it certainly did not arrive."""
+
+    async def back(self) -> None:
+        """Carry an answer. Raises LostReply."""
+
+
+class _Queued(NamedTuple):
+    write: Write
+    done: asyncio.Future[Written]
+
+
+class ModelStore:
+    """The Store port over `Database`."""
+
+    def __init__(self, database: Database, news: News, *, owner: str, wire: Wire) -> None:
+        self._db, self._news, self._owner, self._wire = database, news, owner, wire
+        self._queue: deque[_Queued] = deque()
+        self._come = asyncio.Event()
+        self._pump: asyncio.Task[None] | None = None
+        self.calls = 0
+
+    async def open(self) -> None:
+        """Begin to write."""
+        self._pump = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """Give up every claim, and stop."""
+        if self._pump is not None:
+            self._pump.cancel()
+        self._db.release_all(self._owner)
+
+    async def _ask(self, work: Callable[[], T]) -> T:
+        self.calls += 1
+        await self._wire.there()
+        found = work()
+        try:
+            await self._wire.back()
+        except LostReply as lost:
+            raise PortDown("the connection broke") from lost
+        return found
+
+    # ------------------------------------------------------------------------------ writes
+
+    def _send(self, write: Write) -> asyncio.Future[Written]:
+        done: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Queued(write, done))
+        self._come.set()
+        return done
+
+    async def _run(self) -> None:
+        """Write what waits, in order and together, batch after batch."""
+        while True:
+            while not self._queue:
+                self._come.clear()
+                await self._come.wait()
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
+            results = await self._write([one.write for one in batch])
+            self._tell(results)
+            for one, result in zip(batch, results, strict=True):
+                if one.done.done():
+                    continue
+                if isinstance(result, Exception):
+                    one.done.set_exception(result)
+                else:
+                    one.done.set_result(result)
+
+    async def _write(self, writes: Sequence[Write]) -> Sequence[Written | Exception]:
+        """Write a batch; while it is unknown whether it was, write the same again."""
+        self.calls += 1
+        again = False
+        for _ in range(UNKNOWN_ASKED_MAX):
+            try:
+                await self._wire.there()
+                results = self._db.apply(writes, self._owner, again=again)
+                await self._wire.back()
+            except LostReply:
+                again = True
+                continue
+            except PortDown as down:
+                if again:
+                    continue
+                return [down for _ in writes]
+            return results
+        return [PortDown("whether it was written is unknown") for _ in writes]
+
+    def _tell(self, results: Sequence[Written | Exception]) -> None:
+        for one in results:
+            if isinstance(one, Written) and one.told:
+                self._news(one.told, range(one.place, one.place + len(one.told)))
+
+    async def add(self, birth: Birth) -> None:
+        await self._send(Births((birth,), strict=True))
+
+    async def add_all(self, births: Sequence[Birth]) -> tuple[Keyed | None, ...]:
+        return (await self._send(Births(tuple(births), strict=False))).taken
+
+    async def commit(self, order: Order, change: Change, now: Moment) -> Order:
+        begun = self.begin(order, change, now)
+        await begun.durable
+        return begun.order
+
+    def begin(self, order: Order, change: Change, now: Moment) -> Commit:
+        told = append(order, change.facts, now)
+        after = replace(
+            told[-1].order if told else order,
+            version=order.version + 1,
+            lease_owner=self._owner,
+            wake_at=change.wake_at,
+        )
+        if change.signed is not None and after.attempt is not None:
+            kept = replace(after.attempt, transaction=change.signed.transaction)
+            after = replace(after, attempt=kept)
+        told = (*told[:-1], replace(told[-1], order=after)) if told else ()
+        return Commit(after, self._send(Move(order, after, told, change)))
+
+    async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
+        await self._send(Cancel(order_id, now))
+        return await self.get(order_id)
+
+    # ------------------------------------------------------------------------------ claims
+
+    async def claim(self, order_id: OrderId) -> Order | None:
+        return await self._ask(lambda: self._db.claim(order_id, self._owner))
+
+    async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
+        return await self._ask(lambda: self._db.claim_due(now, limit, self._owner))
+
+    async def renew(self, orders: Sequence[Order]) -> None:
+        if orders:
+            await self._ask(lambda: self._db.renew(orders, self._owner))
+
+    async def release(self, order: Order) -> None:
+        await self._ask(lambda: self._db.release(order, self._owner))
+
+    # ------------------------------------------------------------------------------- reads
+
+    async def ping(self) -> None:
+        await self._ask(lambda: None)
+
+    async def keyed(self, principal: Principal, key: str) -> Keyed | None:
+        return await self._ask(lambda: self._db.keys.get((principal, key)))
+
+    async def get(self, order_id: OrderId) -> Order | None:
+        return await self._ask(lambda: self._db.rows.get(order_id))
+
+    async def find(self, query: OrderQuery) -> tuple[Order, ...]:
+        return await self._ask(lambda: _page(self._db.rows.values(), query))
+
+    async def census(self, principal: Principal, now: Moment) -> Census:
+        def count() -> Census:
+            mine = [one for one in self._db.rows.values() if one.intent.principal == principal]
+            standing = [one.status for one in mine]
+            late = [one for one in mine if one.wake_at is not None and one.wake_at > now]
+            resting = (Status.CONFIRMED, Status.SUBMITTED)
+            delayed = sum(one.status not in resting for one in late)
+            return Census({status: standing.count(status) for status in Status}, delayed)
+
+        return await self._ask(count)
+
+    async def backlog(self) -> int:
+        return await self._ask(lambda: sum(one.status in OPEN for one in self._db.rows.values()))
+
+    async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
+        def read() -> tuple[Entry, ...]:
+            return tuple(self._db.journals.get(order_id, ())[after_seq : after_seq + limit])
+
+        return await self._ask(read)
+
+    async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
+        def read() -> tuple[Line, ...]:
+            rows = self._db.rows
+            mine = (
+                one
+                for one in self._db.lines
+                if one.place > after and rows[one.order_id].intent.principal == principal
+            )
+            return tuple(mine)[:limit]
+
+        return await self._ask(read)
+
+    async def feed_end(self) -> int:
+        return await self._ask(lambda: self._db.lines[-1].place if self._db.lines else 0)
+
+
+def _page(rows: Any, query: OrderQuery) -> tuple[Order, ...]:
+    def fits(one: Order) -> bool:
+        pair = one.intent.pair
+        named = (
+            pair.token_in.symbol,
+            pair.token_out.symbol,
+            pair.token_in.mint,
+            pair.token_out.mint,
+        )
+        return (
+            one.intent.principal == query.principal
+            and (query.before is None or one.id < query.before)
+            and (not query.statuses or one.status in query.statuses)
+            and (query.wallet is None or one.intent.wallet == query.wallet)
+            and (query.token is None or query.token in named)
+            and (query.since is None or one.created_at >= query.since)
+        )
+
+    found = sorted((one for one in rows if fits(one)), key=lambda one: one.id, reverse=True)
+    return tuple(found[query.offset : query.offset + query.limit])

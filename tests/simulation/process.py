@@ -1,0 +1,191 @@
+"""Runs the real engine as one of several processes that can be killed, stopped and restarted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+from cambist.engine.engine import Engine, Limits
+from cambist.engine.means import Means
+from cambist.engine.means import World as Ports
+from cambist.engine.relay import Relay
+from cambist.orders.retry import Backoff
+from cambist.paper.signer import PaperSigner
+from cambist.ports.failures import PortDown
+from cambist.ports.store import Store
+from cambist.signals.memory import MemoryBus
+from cambist.stores.sqlite.store import SqliteStore
+from cambist.values.moment import Millis
+from tests.simulation.chain import SimChain
+from tests.simulation.clock import SimClock
+from tests.simulation.embedded import drop, open_sqlite
+from tests.simulation.loop import Body
+from tests.simulation.market import SimMarket
+from tests.simulation.model_store import ModelStore
+from tests.simulation.place import Place
+from tests.simulation.signals import SimBus, SimWakeups
+
+T = TypeVar("T")
+
+MEASURE_EVERY_MS: Final = 500
+SIGNER: Final = PaperSigner(1)
+FIRST_WAIT: Final = Backoff(Millis(300))
+
+
+class Killed(BaseException):
+    """The process dies here: no code of its own may take notice."""
+
+
+class Gone(Exception):
+    """The process one talks to is not there any more."""
+
+
+class Process:
+    """One process, from its start to its death; a restart is another one."""
+
+    def __init__(self, place: Place, name: str, clock: SimClock, generation: int) -> None:
+        self.place, self.name, self.clock = place, name, clock
+        self.body = Body(f"{name}.{generation}")
+        self.died: asyncio.Future[None] = place.loop.create_future()
+        self.engine: Engine | None = None
+        self.store: Store | None = None
+        self.is_stopped = False
+        self.on_end: Callable[[Process], None] = lambda _: None
+        self.chain = SimChain(place.ledger, place.endpoints, place.dice)
+        self.chain.is_cut_off = lambda: place.chain_down
+        self._wakeups = SimWakeups(clock, place.post, self.body)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it takes requests."""
+        return self.engine is not None and not self.died.done()
+
+    def start(self) -> None:
+        """Begin to run."""
+        self.place.diary.note(f"{self.body.name} starts")
+        task = self.place.loop.spawn(self._main(), self.body)
+        task.add_done_callback(self._ended)
+
+    async def _main(self) -> None:
+        place = self.place
+        bus = await self._open()
+        place.post.join(self.body, self._wakeups, bus if isinstance(bus, SimBus) else None)
+        ports = Ports(SimMarket(place.dice), self.chain, SIGNER)
+        assert self.store is not None
+        means = Means(self.store, self._wakeups, bus, ports, self.clock, place.entropy)
+        self.engine = Engine(means, Limits(place.hands, place.backlog_max, 0, FIRST_WAIT))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.engine.run())
+            tasks.create_task(self._measure(self.engine))
+
+    async def _open(self) -> MemoryBus:
+        """Open the store and the bus of this kind of run."""
+        place = self.place
+        if place.file is not None:
+            bus = MemoryBus()
+            self.store = await open_sqlite(place.file, Relay(bus), place.loop)
+            return bus
+        shared = SimBus(place.post, len(place.database.lines))
+        store = ModelStore(
+            place.database, Relay(shared), owner=self.body.name, wire=place.wire()
+        )  # fmt: skip
+        await store.open()
+        self.store = store
+        return shared
+
+    async def _measure(self, engine: Engine) -> None:
+        """Ask what the composition root asks now and then."""
+        while True:
+            await self.clock.sleep(MEASURE_EVERY_MS)
+            try:
+                await engine.measure()
+            except PortDown:
+                continue
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """See why the engine stopped: it has no reason but a death that was meant."""
+        error = None if task.cancelled() else task.exception()
+        if self.place.is_over or self.died.done() or _is_killed(error):
+            return
+        self.place.diary.blame("L1", f"the engine of {self.body.name} stopped: {_tell(error)}")
+        self.kill("after its own end")
+        self.on_end(self)
+
+    def holdings(self) -> str:
+        """Tell what it holds on to; nothing, once every order has ended."""
+        if not self.is_up or self.engine is None:
+            return ""
+        crew, held = self.engine._crew, []
+        held += [f"{len(crew._busy)} turns"] if crew._busy else []
+        held += [f"{len(crew._tracker)} flights"] if len(crew._tracker) else []
+        claimed = getattr(self.store, "_claimed", ())
+        held += [f"{len(claimed)} claims"] if claimed else []
+        return ", ".join(held)
+
+    # ------------------------------------------------------------------------------- fates
+
+    def kill(self, why: str) -> None:
+        """End it between two callbacks; what it held in memory is gone."""
+        if self.died.done():
+            return
+        self.place.diary.note(f"{self.body.name} is killed {why}")
+        self.body.runs, self.body.fuse = False, None
+        self.place.post.leave(self.body)
+        if isinstance(self.store, SqliteStore):
+            drop(self.store)
+        self.died.set_result(None)
+
+    def stop(self) -> None:
+        """Freeze it, as SIGSTOP does."""
+        if not self.died.done() and not self.is_stopped:
+            self.place.diary.note(f"{self.body.name} is stopped")
+            self.is_stopped, self.body.runs = True, False
+
+    def resume(self) -> None:
+        """Let it go on as if nothing had been."""
+        if not self.died.done() and self.is_stopped:
+            self.place.diary.note(f"{self.body.name} goes on")
+            self.is_stopped, self.body.runs = False, True
+            self.place.loop.ready.extend(self.body.parked)
+            self.body.parked.clear()
+
+    async def leave(self) -> None:
+        """Drain and close, as on SIGTERM."""
+        if self.engine is None or self.store is None:
+            return
+        self.place.diary.note(f"{self.body.name} drains")
+        try:
+            await self.call(self.engine.drain())
+            close = self.store.close()  # type: ignore[attr-defined]
+            await self.call(close)
+        except Gone:
+            return
+        self.kill("after draining")
+
+    async def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something in this process for one outside. Raises Gone when it dies first."""
+        if self.died.done():
+            work.close()
+            raise Gone(self.name)
+        task = self.place.loop.spawn(work, self.body)
+        try:
+            await asyncio.wait((task, self.died), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not task.done() or task.cancelled() or _is_killed(task.exception()):
+            raise Gone(self.name)
+        return task.result()
+
+
+def _is_killed(error: BaseException | None) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return any(_is_killed(one) for one in error.exceptions)
+    return isinstance(error, Killed)
+
+
+def _tell(error: BaseException | None) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return "it returned" if error is None else f"{type(error).__name__}: {error}"

@@ -1,0 +1,228 @@
+"""Plays the users: they submit, repeat themselves, change their minds, and remember every answer.
+
+What an answer promised is judged at once where it can be (I9), and at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from cambist.engine.intake import Taken, Wish
+from cambist.faults import Code, Fault, Refused
+from cambist.orders.intent import Intent
+from cambist.orders.order import Order, Status
+from cambist.orders.terms import Terms
+from cambist.values.amount import Raw
+from cambist.values.ids import LOCAL, OrderId, Principal
+from cambist.values.moment import Moment
+from cambist.values.token import SOL, USDC, Pair
+from tests.simulation.place import Place
+from tests.simulation.process import Gone, Process
+
+ANN: Final = Principal("ann")
+PATIENCE_S: Final = 20.0
+AGAIN_S: Final = (0.1, 2.0)
+TRIES_MAX: Final = 200
+LATER: Final = frozenset(
+    (Code.STORE_UNAVAILABLE, Code.BACKLOG_FULL, Code.SHUTTING_DOWN, Code.TOO_BUSY)
+)
+
+
+def answer(order: Order) -> bytes:
+    """Render a reply: not all of it is in the request, so only a stored one can be repeated."""
+    return f"{order.id} {order.status} {order.created_at} {order.last_at}".encode()
+
+
+class Asked:
+    """One wish of a user, and all that was said of it."""
+
+    def __init__(self, name: str, wish: Wish) -> None:
+        self.name, self.wish = name, wish
+        self.ids: set[OrderId] = set()
+        self.replies: set[bytes] = set()
+        self.was_cancelled = False
+        self.settled = asyncio.Event()
+
+    @property
+    def order_id(self) -> OrderId | None:
+        """The order, once the user knows of it."""
+        return next(iter(sorted(self.ids)), None)
+
+
+class User:
+    """One of those who send orders. `reach` names a process that seems to be there."""
+
+    def __init__(self, place: Place, reach: Callable[[], Process | None], seed: object) -> None:
+        self._place, self._reach = place, reach
+        self._chance = random.Random(f"{seed}:user")
+        self.asked: list[Asked] = []
+
+    # ------------------------------------------------------------------------------ wishes
+
+    def imagine(self, name: str) -> Asked:
+        """Make up an order."""
+        chance = self._chance
+        deadline = None
+        if chance.random() < 0.2:
+            now = 1_700_000_000_000 + self._place.loop.ms
+            deadline = Moment(now + chance.choice((500, 2_000, 8_000, 20_000)))
+        intent = Intent(
+            "market",
+            ANN if chance.random() < 0.2 else LOCAL,
+            Pair(SOL, USDC),
+            "exact_out" if chance.random() < 0.2 else "exact_in",
+            Raw(chance.randint(1, 9) * 10**9),
+            Terms(tries_max=chance.choice((1, 2, 3, 3, 4)), deadline=deadline),
+            user_id=name,
+        )
+        key = f"key of {name}" if chance.random() < 0.8 else None
+        asked = Asked(name, Wish(intent, answer, key, name.encode()))
+        self.asked.append(asked)
+        return asked
+
+    # ---------------------------------------------------------------------------- asking
+
+    async def submit(self, asked: Asked) -> None:
+        """Ask until there is an answer; without a key, ask once."""
+        for _ in range(TRIES_MAX):
+            said = await self._once(asked.wish)
+            if isinstance(said, Taken):
+                self._take(asked, said)
+                break
+            if isinstance(said, Fault) and said.code not in LATER:
+                self._place.diary.note(f"refused: {said.code}", asked.name)
+                break
+            if asked.wish.key is None and not _is_certain(said):
+                self._place.diary.note("got no answer, and dares not ask again", asked.name)
+                break
+            await self._pause(*AGAIN_S)
+        asked.settled.set()
+
+    async def _once(self, wish: Wish) -> Taken | Fault | None:
+        """Ask one process once; None when there is no answer, and nobody knows."""
+        process = self._reach()
+        if process is None or process.engine is None:
+            return Fault(Code.TOO_BUSY, "nobody is there")
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await process.call(process.engine.submit(wish))
+        except Refused as refused:
+            return refused.faults[0]
+        except (Gone, TimeoutError):
+            return None
+
+    def _take(self, asked: Asked, taken: Taken) -> None:
+        """Remember an answer, and hold it against all that was said and stored (I9)."""
+        diary = self._place.diary
+        diary.note(f"is told {'again ' if taken.replayed else ''}{taken.order_id[-6:]}", asked.name)
+        asked.ids.add(taken.order_id)
+        asked.replies.add(taken.reply)
+        life = self._place.judge.lives.get(taken.order_id)
+        if life is None:
+            diary.blame("I9", "an order was confirmed to its user and is not stored", asked.name)
+        elif life.order.intent != asked.wish.intent:
+            diary.blame("I9", "the order is not what its user asked for", asked.name)
+        if len(asked.ids) > 1 or len(asked.replies) > 1:
+            diary.blame("I9", "two answers to one key", asked.name)
+
+    async def submit_together(self, several: Sequence[Asked]) -> None:
+        """Ask for several orders in one request, again and again where all have keys."""
+        again = all(one.wish.key is not None for one in several)
+        for _ in range(TRIES_MAX):
+            process, said = self._reach(), None
+            if process is not None and process.engine is not None:
+                try:
+                    wishes = [one.wish for one in several]
+                    async with asyncio.timeout(PATIENCE_S):
+                        said = await process.call(process.engine.submit_all(wishes))
+                except (Gone, TimeoutError, Refused):
+                    said = None
+                if said is None and not again:
+                    break
+            if said is not None:
+                for one, got in zip(several, said, strict=True):
+                    if isinstance(got, Taken):
+                        self._take(one, got)
+                break
+            await self._pause(*AGAIN_S)
+        for one in several:
+            one.settled.set()
+
+    async def repeat(self, asked: Asked) -> None:
+        """Ask for the same again, or for something else under the same key."""
+        await self._pause(0, 6)
+        wish, other = asked.wish, self._chance.random() < 0.4
+        if wish.key is None:
+            return
+        if other:
+            intent = replace(wish.intent, amount=Raw(wish.intent.amount + 1))
+            wish = Wish(intent, answer, wish.key, b"another request")
+        known = bool(asked.ids)
+        said = await self._once(wish)
+        if isinstance(said, Taken) and other:
+            # Whoever comes first has the key: this may be the first to arrive.
+            if known or said.replayed:
+                self._place.diary.blame("I9", "a key answered another request", asked.name)
+            asked.wish = wish
+            self._take(asked, said)
+        elif isinstance(said, Taken):
+            self._take(asked, said)
+        elif said is not None and said.code is Code.KEY_REUSED and not other:
+            life = self._place.judge.lives.get(asked.order_id or OrderId(""))
+            if life is None or life.order.intent == wish.intent:
+                self._place.diary.blame("I9", "the same request was called another", asked.name)
+
+    async def cancel(self, asked: Asked) -> None:
+        """Change one's mind."""
+        await asked.settled.wait()
+        await self._pause(0, self._chance.choice((0.05, 1, 6)))
+        order_id, process = asked.order_id, self._reach()
+        if order_id is None or process is None or process.engine is None:
+            return
+        self._place.diary.note("asks for a cancel", asked.name)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                principal = asked.wish.intent.principal
+                said = await process.call(process.engine.cancel(order_id, principal))
+        except (Gone, TimeoutError, Refused):
+            return
+        self._judge_cancel(asked, order_id, "lost" if said is None else said[0])
+
+    def _judge_cancel(self, asked: Asked, order_id: OrderId, said: str) -> None:
+        """Hold an answer to a cancel against the order (P11)."""
+        diary = self._place.diary
+        diary.note(f"cancel: {said}", asked.name)
+        life = self._place.judge.lives.get(order_id)
+        status = None if life is None else life.order.status
+        asked.was_cancelled = asked.was_cancelled or said == "cancelled"
+        if said == "lost":
+            diary.blame("I9", "an order one was told of cannot be cancelled: not there", asked.name)
+        elif said == "cancelled" and status is not Status.CANCELLED:
+            diary.blame("I9", f"called cancelled, and it is {status}", asked.name)
+        elif said == "too_late" and life is not None and not life.order.is_closed:
+            diary.blame("I9", f"called closed, and it is {status}", asked.name)
+
+    async def _pause(self, low: float, high: float) -> None:
+        await asyncio.sleep(self._chance.uniform(low, high))
+
+    # --------------------------------------------------------------------------------- end
+
+    def close(self) -> None:
+        """Judge the end: every answer has its order, and no wish has two (I9)."""
+        diary, lives = self._place.diary, self._place.judge.lives
+        for asked in self.asked:
+            mine = [one for one in lives.values() if one.order.intent.user_id == asked.name]
+            if len(mine) > 1:
+                diary.blame("I9", "one wish became two orders", asked.name)
+            if any(name not in lives for name in asked.ids):
+                diary.blame("I9", "an order that was confirmed is lost", asked.name)
+
+
+def _is_certain(said: Fault | Taken | None) -> bool:
+    """Whether it is known that nothing was stored."""
+    return isinstance(said, Fault) and said.code is not Code.STORE_UNAVAILABLE

@@ -1,0 +1,84 @@
+"""Names the writes a model database takes, and the rows they imply."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from cambist.orders import event as fact
+from cambist.orders.attempt import Attempt, AttemptState
+from cambist.orders.decide import Change
+from cambist.orders.journal import Told, append
+from cambist.orders.order import Order
+from cambist.ports.store import Birth, Keyed
+from cambist.values.ids import OrderId
+from cambist.values.moment import Moment
+
+
+class Move(NamedTuple):
+    """A change of an order by the process that holds it."""
+
+    before: Order
+    after: Order
+    told: tuple[Told, ...]
+    change: Change
+
+
+class Births(NamedTuple):
+    """Orders that are born together."""
+
+    births: tuple[Birth, ...]
+    strict: bool
+
+
+class Cancel(NamedTuple):
+    """A user's wish to end an order."""
+
+    order_id: OrderId
+    now: Moment
+
+
+Write = Move | Births | Cancel
+
+
+class Written(NamedTuple):
+    """Lines that became durable; `place` is the first one's."""
+
+    told: tuple[Told, ...]
+    place: int
+    taken: tuple[Keyed | None, ...] = ()
+
+
+class Kept(NamedTuple):
+    """A row of `attempts`."""
+
+    attempt: Attempt
+    state: AttemptState
+
+
+def fate(one: fact.Fact) -> AttemptState | None:
+    """Return the state a fact leaves its attempt in."""
+    match one:
+        case fact.Landed():
+            return "landed"
+        case fact.Reverted():
+            return "reverted"
+        case fact.Lapsed():
+            return "lapsed"
+        case _:
+            return None
+
+
+def rebased(write: Move, row: Order) -> Move:
+    """Build a change on the row as it is, whoever may own it: what no fencing comes to."""
+    told = append(row, [one.fact for one in write.told], row.last_at)
+    after = told[-1].order if told else row
+    if after.attempt is not None and write.after.attempt is not None:
+        kept = replace(after.attempt, transaction=write.after.attempt.transaction)
+        after = replace(after, attempt=kept)
+    after = replace(
+        after, version=row.version + 1, wake_at=write.after.wake_at,
+        lease_owner=write.after.lease_owner, lease_epoch=write.before.lease_epoch,
+    )  # fmt: skip
+    return Move(row, after, told, write.change)

@@ -1,0 +1,208 @@
+"""Breaks the judgement of a transaction's fate, one rule at a time, as engines really do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from cambist.engine import worker
+from cambist.engine.perform import track
+from cambist.faults import Code, fault
+from cambist.orders import death
+from cambist.orders import decide as deciding
+from cambist.orders import event as fact
+from cambist.orders.attempt import Attempt, ChainRules, Witness
+from cambist.orders.decide import Change, Policy
+from cambist.orders.order import Order
+from cambist.orders.steps import Built, Handed, Outcome, Testimony
+from cambist.values.moment import Moment
+from tests.simulation.chain import SimChain
+from tests.simulation.ledger import SLOT_MS, WINDOW
+
+_decide = deciding.decide
+_counts = death._counts
+_proof = death.proof_of_death
+
+
+def swap(stack: ExitStack, room: Any, name: str, value: Any) -> None:
+    """Put something wrong in the place of something right, until the stack is left."""
+    kept = vars(room)[name]
+    stack.callback(setattr, room, name, kept)
+    setattr(room, name, value)
+
+
+def _decides(stack: ExitStack, wrong: Any, *, always: bool = False) -> None:
+    swap(stack, worker, "decide", wrong)
+    swap(stack, track, "decide", wrong)
+    if always:
+        swap(stack, track, "_is_silent", lambda *_: False)
+
+
+def _lapse(order: Order, now: Moment, policy: Policy) -> Change:
+    """Call the attempt in flight dead, with nothing to show for it."""
+    attempt = order.in_flight
+    assert attempt is not None
+    gone = fact.Lapsed(attempt.signature, ())
+    return deciding._set_back(order, (gone,), fault(Code.ATTEMPT_LAPSED), now, policy)
+
+
+def signs_again_when_a_send_fails(stack: ExitStack) -> None:
+    def wrong(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
+        if isinstance(outcome, Handed) and outcome.fault is not None:
+            return _lapse(order, now, policy)
+        return _decide(order, outcome, now, policy)
+
+    _decides(stack, wrong)
+
+
+def expires_by_the_wall_clock(stack: ExitStack) -> None:
+    def wrong(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
+        attempt = order.in_flight
+        silent = isinstance(outcome, Testimony) and not _seen(outcome)
+        sent_at = None if attempt is None else attempt.sent_at
+        if silent and sent_at is not None and now - sent_at > WINDOW * SLOT_MS:
+            return _lapse(order, now, policy)
+        return _decide(order, outcome, now, policy)
+
+    _decides(stack, wrong, always=True)
+
+
+def _seen(heard: Testimony) -> bool:
+    return any(one.sighting is not None for one in heard.witnesses)
+
+
+def believes_the_first_who_says_expired(stack: ExitStack) -> None:
+    def wrong(
+        attempt: Attempt, said: Sequence[Witness], _rules: ChainRules
+    ) -> tuple[Witness, ...] | None:
+        late = [one for one in said if one.height > attempt.last_valid_height]
+        return tuple(late[:1]) or None
+
+    swap(stack, deciding, "proof_of_death", wrong)
+
+
+def _needs_one(
+    attempt: Attempt, said: Sequence[Witness], rules: ChainRules
+) -> tuple[Witness, ...] | None:
+    if _seen(Testimony(attempt.signature, tuple(said))):
+        return None
+    return tuple(one for one in said if death._counts(attempt, one, rules)) or None
+
+
+def _uncoupled(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
+    late = max(one.context_slot, one.slot)
+    return _counts(attempt, replace(one, context_slot=late), rules)
+
+
+def takes_height_and_silence_from_different_machines(stack: ExitStack) -> None:
+    swap(stack, death, "_counts", _uncoupled)
+    swap(stack, deciding, "proof_of_death", _needs_one)
+
+
+def asks_two_and_couples_nothing(stack: ExitStack) -> None:
+    """What the pair is worth by itself: neither the slot of the silence nor the second clock."""
+
+    def wrong(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
+        return _uncoupled(attempt, replace(one, blockhash_valid=False), rules)
+
+    swap(stack, death, "_counts", wrong)
+
+
+def believes_one_where_one_may_lie(stack: ExitStack) -> None:
+    swap(stack, deciding, "proof_of_death", _needs_one)
+
+
+def reads_silence_before_the_height(stack: ExitStack) -> None:
+    swap(stack, SimChain, "asks_status_first", True)
+
+
+def forgets_the_second_clock(stack: ExitStack) -> None:
+    def wrong(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
+        return _counts(attempt, replace(one, blockhash_valid=False), rules)
+
+    swap(stack, death, "_counts", wrong)
+
+
+def takes_processed_for_settled(stack: ExitStack) -> None:
+    def firm(one: Witness) -> Witness:
+        seen = one.sighting
+        if seen is None or seen.commitment != "processed":
+            return one
+        return replace(one, sighting=replace(seen, commitment="confirmed"))
+
+    def wrong(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
+        if isinstance(outcome, Testimony):
+            outcome = replace(outcome, witnesses=tuple(firm(one) for one in outcome.witnesses))
+        return _decide(order, outcome, now, policy)
+
+    _decides(stack, wrong)
+    swap(stack, SimChain, "reads_processed", True)
+    swap(
+        stack, track, "_may_have_landed",
+        lambda said: any(one.sighting is not None and one.sighting.fault is None for one in said),
+    )  # fmt: skip
+
+
+def lets_a_cancel_win_over_an_attempt(stack: ExitStack) -> None:
+    def wrong(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
+        unwanted = order.cancel_requested_at is not None and order.in_flight is not None
+        if isinstance(outcome, Testimony) and unwanted and not _seen(outcome):
+            return _lapse(order, now, policy)
+        return _decide(order, outcome, now, policy)
+
+    _decides(stack, wrong, always=True)
+
+
+def takes_a_note_for_whatever_is_in_flight(stack: ExitStack) -> None:
+    def wrong(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
+        if isinstance(outcome, Testimony) and order.attempt is not None:
+            name = order.attempt.signature
+            fill = None if outcome.fill is None else replace(outcome.fill, signature=name)
+            outcome = Testimony(name, outcome.witnesses, fill)
+        return _decide(order, outcome, now, policy)
+
+    _decides(stack, wrong)
+
+
+def throws_unsent_bytes_away(stack: ExitStack) -> None:
+    real = worker.Worker._go
+
+    async def wrong(self: Any, turn: Any, note: Testimony | None) -> Order | None:
+        attempt, now = turn.order.in_flight, self._clock.now()
+        if attempt is not None and attempt.sent_at is None:
+            turn.begin(_lapse(turn.order, now, self._policy), now)
+        return await real(self, turn, note)
+
+    swap(stack, worker.Worker, "_go", wrong)
+
+
+def sends_before_it_records(stack: ExitStack) -> None:
+    real = worker.Worker._perform
+
+    async def wrong(self: Any, step: Any, order: Order) -> Outcome:
+        outcome = await real(self, step, order)
+        if isinstance(outcome, Built):
+            await self._tracker.send(outcome.attempt)
+        return outcome
+
+    swap(stack, worker.Worker, "_perform", wrong)
+
+
+ALL: Final = (
+    signs_again_when_a_send_fails,
+    expires_by_the_wall_clock,
+    believes_the_first_who_says_expired,
+    takes_height_and_silence_from_different_machines,
+    asks_two_and_couples_nothing,
+    believes_one_where_one_may_lie,
+    reads_silence_before_the_height,
+    forgets_the_second_clock,
+    takes_processed_for_settled,
+    lets_a_cancel_win_over_an_attempt,
+    takes_a_note_for_whatever_is_in_flight,
+    throws_unsent_bytes_away,
+    sends_before_it_records,
+)

@@ -1,0 +1,149 @@
+"""Breaks what is written and told, one promise at a time: transactions, keys, limits, streams."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from typing import Any, Final
+
+from cambist.engine import crew, feed, intake
+from cambist.engine.feed import HeardAll
+from cambist.faults import Code, Refused
+from cambist.orders import steps
+from cambist.orders.event import Accepted
+from cambist.orders.journal import open_journal
+from cambist.ports.store import Keyed, Line
+from cambist.stores.sqlite import sheet, store, writes
+from cambist.stores.sqlite.many import write_many
+from cambist.values.ids import Principal
+from cambist.values.moment import Moment
+from tests.simulation.database import Database
+from tests.simulation.model_store import ModelStore
+from tests.simulation.wrong_decisions import swap
+
+NEVER_MS: Final = 2**60
+UNSEEN_MS: Final = 700
+
+
+def lets_anybody_write(stack: ExitStack) -> None:
+    swap(stack, Database, "checks_claims", False)
+
+
+def compares_the_version_alone(stack: ExitStack) -> None:
+    swap(stack, Database, "checks_hashes", False)
+
+
+def writes_the_journal_in_a_second_transaction(stack: ExitStack) -> None:
+    real = sheet.Sheet.write
+
+    def wrong(self: Any, db: sqlite3.Connection) -> None:
+        entries, self._entries = self._entries, []
+        real(self, db)
+        db.execute("COMMIT")
+        db.execute("BEGIN IMMEDIATE")
+        write_many(db, "add_entries", entries)
+
+    swap(stack, sheet.Sheet, "write", wrong)
+
+
+def asks_again_under_a_new_id(stack: ExitStack) -> None:
+    real = intake.Intake.submit
+
+    async def wrong(self: Any, wish: intake.Wish) -> intake.Taken:
+        try:
+            return await real(self, wish)
+        except Refused as refused:
+            if refused.faults[0].code is not Code.STORE_UNAVAILABLE:
+                raise
+            return await real(self, wish)
+
+    swap(stack, intake.Intake, "submit", wrong)
+
+
+def counts_the_backlog_without_those_who_enter(stack: ExitStack) -> None:
+    blind = property(lambda _: 0, lambda *_: None)
+    intake.Intake._entering = blind  # type: ignore[assignment]
+    stack.callback(delattr, intake.Intake, "_entering")
+
+
+def renders_a_reply_anew(stack: ExitStack) -> None:
+    real = intake._replay
+
+    def wrong(wish: intake.Wish, known: Keyed) -> intake.Answered:
+        answered = real(wish, known)
+        if not isinstance(answered, intake.Taken):
+            return answered
+        told = open_journal(known.order_id, Accepted(wish.intent), Moment(1))
+        return intake.Taken(known.order_id, wish.reply(told.order), replayed=True)
+
+    swap(stack, intake, "_replay", wrong)
+
+
+def resumes_by_numbers_drawn_before_the_commit(stack: ExitStack) -> None:
+    """A number is drawn early, and its line is seen later than one with a greater number."""
+    seen: dict[tuple[int, int], int] = {}
+
+    def visible(self: Any, line: Line) -> bool:
+        now = self._wire._place.loop.ms
+        late = UNSEEN_MS if line.place % 3 == 0 else 0
+        return now >= seen.setdefault((id(self._db), line.place), now + late)
+
+    def lines(self: Any) -> list[Line]:
+        return [one for one in self._db.lines if visible(self, one)]
+
+    async def wrong(self: Any, who: Principal, after: int, limit: int) -> tuple[Line, ...]:
+        rows = self._db.rows
+        mine = (one for one in lines(self) if rows[one.order_id].intent.principal == who)
+        return await self._ask(lambda: tuple(one for one in mine if one.place > after)[:limit])
+
+    async def end(self: Any) -> int:
+        return await self._ask(lambda: max((one.place for one in lines(self)), default=0))
+
+    swap(stack, ModelStore, "feed", wrong)
+    swap(stack, ModelStore, "feed_end", end)
+
+
+def announces_a_feed_before_it_listens(stack: ExitStack) -> None:
+    real = feed.Feed.follow
+
+    async def wrong(
+        self: Any, after: int | None, beat_ms: int = feed.HEARTBEAT_MS
+    ) -> AsyncIterator[HeardAll]:
+        if after is None:
+            yield HeardAll((), await self._store.feed_end())
+        first = after is None
+        async for heard in real(self, after, beat_ms):
+            if not first:
+                yield heard
+            first = False
+
+    swap(stack, feed.Feed, "follow", wrong)
+
+
+def ends_when_a_claim_cannot_be_given_up(stack: ExitStack) -> None:
+    swap(stack, crew.Crew, "_let_go", lambda self, order: self._store.release(order))
+
+
+def waits_for_a_clock_that_stepped_back(stack: ExitStack) -> None:
+    swap(stack, steps, "BACKOFF_MAX_MS", NEVER_MS)
+    swap(stack, store, "BACKOFF_MAX_MS", NEVER_MS)
+
+
+def never_tells_what_a_failed_commit_wrote(stack: ExitStack) -> None:
+    swap(stack, writes, "untold_after", lambda *_: ())
+
+
+ALL: Final = (
+    lets_anybody_write,
+    compares_the_version_alone,
+    writes_the_journal_in_a_second_transaction,
+    asks_again_under_a_new_id,
+    counts_the_backlog_without_those_who_enter,
+    renders_a_reply_anew,
+    resumes_by_numbers_drawn_before_the_commit,
+    announces_a_feed_before_it_listens,
+    ends_when_a_claim_cannot_be_given_up,
+    waits_for_a_clock_that_stepped_back,
+    never_tells_what_a_failed_commit_wrote,
+)

@@ -1,0 +1,124 @@
+"""Prove what becomes of writes that were durable although the store said that it failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cambist.orders import event as fact
+from cambist.orders.order import Status
+from cambist.ports.failures import PortDown
+from cambist.stores.sqlite.store import SqliteStore
+from cambist.values.ids import LOCAL
+from tests import lives
+from tests.contracts.shelf import Shelf, change, same
+from tests.stores.shelves import sqlite_at
+from tests.stores.sickness import Disk
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+@pytest.fixture(params=["threaded", "inline"])
+async def shelf(request: pytest.FixtureRequest, tmp_path: Path, disk: Disk) -> Any:
+    opening = sqlite_at(tmp_path / "orders.db", inline=request.param == "inline")
+    async with Shelf(opening) as opened:
+        assert isinstance(opened.store, SqliteStore)
+        disk.under(opened.store)
+        yield opened
+
+
+async def everything_was_told(shelf: Shelf) -> None:
+    """Compare the news with the feed: each line once, in order, at its place."""
+    lines = await shelf.store.feed(LOCAL, 0, 10_000)
+    assert [one.place for one in lines] == shelf.places
+    told = [(one.order.id, one.entry.seq) for one in shelf.told]
+    assert [(one.order_id, one.seq) for one in lines] == told
+
+
+async def test_what_a_failed_commit_made_durable_is_told_before_what_comes_next(
+    shelf: Shelf, disk: Disk
+) -> None:
+    order = await shelf.claimed(Status.ROUTING)
+    disk.breaks("COMMIT", after=True)
+    with pytest.raises(PortDown):
+        await shelf.commit(order, fact.Routed(lives.route()))
+    assert shelf.told[-1].entry.kind == "started"
+    await shelf.add()
+    assert [one.entry.kind for one in shelf.told[-2:]] == ["routed", "accepted"]
+    await everything_was_told(shelf)
+
+
+async def test_it_is_told_though_nothing_else_is_written(shelf: Shelf, disk: Disk) -> None:
+    order = await shelf.claimed(Status.SUBMITTED)
+    disk.breaks("COMMIT", after=True)
+    with pytest.raises(PortDown):
+        await shelf.commit(order, fact.Seen(2_010))
+    await shelf.store.backlog()
+    assert shelf.told[-1].entry.kind == "seen"
+    await everything_was_told(shelf)
+
+
+async def test_several_failures_in_turn_leave_nothing_untold(shelf: Shelf, disk: Disk) -> None:
+    for after in (True, False, True, True):
+        disk.breaks("COMMIT", after=after)
+        with pytest.raises(PortDown):
+            await shelf.add()
+    await shelf.add()
+    assert len(shelf.told) == 4
+    await everything_was_told(shelf)
+
+
+async def test_a_change_built_on_one_that_seemed_to_fail_is_told_and_counted(
+    shelf: Shelf, disk: Disk
+) -> None:
+    order = await shelf.claimed()
+    disk.breaks("COMMIT", after=True)
+    first = shelf.store.begin(order, change(fact.Started()), lives.START)
+    with pytest.raises(PortDown):
+        await first.durable
+    second = shelf.store.begin(first.order, change(fact.Routed(lives.route())), lives.START)
+    await second.durable
+    assert [one.entry.kind for one in shelf.told] == ["accepted", "started", "routed"]
+    assert await shelf.store.backlog() == 1
+    census = await shelf.store.census(LOCAL, lives.START)
+    assert {status for status, many in census.by_status.items() if many} == {Status.BUILDING}
+    await everything_was_told(shelf)
+
+
+async def test_an_order_that_rests_in_flight_unknown_to_its_worker_comes_up_again(
+    shelf: Shelf, disk: Disk
+) -> None:
+    order = await shelf.claimed(Status.BUILDING)
+    tried = lives.attempt(1, order.id)
+    order = await shelf.commit(order, lives.signed(tried), tried)
+    disk.breaks("COMMIT", after=True)
+    with pytest.raises(PortDown):
+        await shelf.commit(order, fact.Sent())
+    await shelf.store.release(order)
+    (due,) = await shelf.store.claim_due(lives.START, 10)
+    assert same(due, await shelf.store.get(order.id))
+    assert due.rests_with_chain
+
+
+async def test_claims_are_not_lost_with_a_read_that_fails(shelf: Shelf) -> None:
+    orders = [await shelf.add() for _ in range(3)]
+    store: Any = shelf.store
+    real, reads = store._readers.run, []
+
+    async def breaking(*args: Any) -> Any:
+        reads.append(args)
+        if len(reads) == 2:
+            raise PortDown("the store cannot be read")
+        return await real(*args)
+
+    store._readers.run = breaking
+    due = await store.claim_due(lives.START, 10)
+    assert {one.id for one in due} == {one.id for one in orders}
+    for one in due:
+        await store.release(one)
+    assert len(await store.claim_due(lives.START, 10)) == 3
