@@ -147,6 +147,20 @@ def test_odd_settings_are_sick_and_their_values_not_shown(
     assert SECRET not in done.stdout + done.stderr
 
 
+@pytest.mark.postgres
+def test_a_shared_database_is_asked(cambist: Cambist, postgres_url: str) -> None:
+    done = cambist("doctor", DATABASE_URL=postgres_url)
+    assert states(done.stdout)["database"] == "ok"
+    assert "PostgreSQL answers" in done.stdout
+
+
+def test_a_shared_database_that_is_away_is_sick(cambist: Cambist) -> None:
+    done = cambist("doctor", DATABASE_URL=f"postgresql://me:{SECRET}@127.0.0.1:1/x")
+    assert done.exit_code == 1
+    assert states(done.stdout)["database"] == "sick"
+    assert SECRET not in done.stdout + done.stderr
+
+
 def test_settings_in_force_are_named_by_where_they_come_from(
     cambist: Cambist, tmp_path: Path
 ) -> None:

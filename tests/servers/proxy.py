@@ -12,8 +12,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 from typing import Final
+from urllib.parse import urlsplit
 
 CHUNK_BYTES: Final = 65_536
+POSTGRES_PORT: Final = 5_432
 SLICE_S: Final = 0.01
 
 
@@ -104,8 +106,8 @@ class Link:
 class Proxy:
     """A proxy to a port of this machine, on a port of its own that stays the same."""
 
-    def __init__(self, port: int) -> None:
-        self._to = port
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self._to = (host, port)
         self._links: set[Link] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
@@ -114,6 +116,12 @@ class Proxy:
         self.bytes_a_slice = 0
         self.cut_after_bytes: int | None = None
         self.choose: Chooser | None = None
+
+    @classmethod
+    def before(cls, url: str) -> Proxy:
+        """Return a proxy to the server of a URL."""
+        parts = urlsplit(url)
+        return cls(parts.port or POSTGRES_PORT, parts.hostname or "127.0.0.1")
 
     async def __aenter__(self) -> Proxy:
         await self.accept()
@@ -148,7 +156,7 @@ class Proxy:
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._to)
+            up_reader, up_writer = await asyncio.open_connection(*self._to)
         except OSError:
             writer.transport.abort()
             return

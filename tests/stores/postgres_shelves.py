@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -70,6 +71,13 @@ async def _make(url: str, name: str) -> None:
     async with talk(url) as server:
         await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await server.execute(f"CREATE DATABASE {name}")
+
+
+def through(url: str, port: int) -> str:
+    """Return the URL of a database behind something that listens on a port of this machine."""
+    parts = urlsplit(url)
+    who = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    return parts._replace(netloc=f"{who}127.0.0.1:{port}").geturl()
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from tests import lives
 from tests.servers.postgres import Postgres, with_database
 from tests.servers.proxy import Loss, Proxy
 from tests.stores.careful import Carer, Witness, judge
-from tests.stores.postgres_shelves import database, talk
+from tests.stores.postgres_shelves import database, talk, through
 
 # A connection that is broken off while it is being made leaves a socket for the collector.
 pytestmark = [
@@ -33,12 +33,6 @@ LEASE_MS = 1_000
 A_LINE = b'"kind":"'
 """Stands in every statement that writes lines of a journal, and in no other."""
 entropy = Entropy()
-
-
-def through(url: str, port: int) -> str:
-    """Return the URL of a database behind a proxy."""
-    host, _, rest = url.partition("127.0.0.1:")
-    return f"{host}127.0.0.1:{port}/{rest.partition('/')[2]}"
 
 
 async def two_stores(
@@ -101,8 +95,7 @@ async def dropped(postgres_url: str, orders: int) -> None:
         return broken[-1]
 
     async with database(postgres_url) as url, AsyncExitStack() as stack:
-        port = int(url.partition("127.0.0.1:")[2].partition("/")[0])
-        proxy = await stack.enter_async_context(Proxy(port))
+        proxy = await stack.enter_async_context(Proxy.before(url))
         stores, witnesses = await two_stores(stack, through(url, proxy.port), url)
         proxy.choose = choose
         carers = await live(stores, orders)

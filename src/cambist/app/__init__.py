@@ -15,6 +15,7 @@ from cambist.app.paper import open_paper_chain
 from cambist.app.servers import LOOPBACK, Place, UnsafeBind, serving
 from cambist.app.stores import (
     StoreSick,
+    look_at_database,
     look_at_store,
     move_switch,
     open_keys,
@@ -35,6 +36,7 @@ __all__ = [
     "UnsafeBind",
     "held",
     "holder",
+    "look_at_database",
     "look_at_store",
     "move_switch",
     "open_engine",

@@ -32,6 +32,16 @@ def look_at_store(home: Path) -> checkup.Checkup:
     return checkup.look(home / STORE_FILE, SystemClock().elapsed)
 
 
+async def look_at_database(settings: Settings) -> str:
+    """Return the version of the database that is named.
+
+    Raises BadSettings, UnfitDatabase and PortDown.
+    """
+    shared = _shared()
+    target = shared.Target(settings.database_url, settings.may_lose_acknowledged_orders)
+    return str(await shared.look(target))
+
+
 def time_a_write(home: Path) -> int:
     """Return what a durable commit beside the store takes, in microseconds. Raises StoreSick."""
     return checkup.write_us(home, SystemClock().elapsed)

@@ -54,6 +54,7 @@ class Seats:
         self._bell = asyncio.Event()
         self._lanes: Lanes[Ask, Order | None] = Lanes(self._bell.set)
         self._held: dict[OrderId, int] = {}
+        self._owed: dict[OrderId, int] = {}
         self.ahead_ms = 0
         """How far the database's clock is ahead of ours, as seen when we last asked."""
 
@@ -63,13 +64,23 @@ class Seats:
             await self._bell.wait()
             self._bell.clear()
             while batch := self._lanes.batch():
+                asked = [waiting.item for waiting in batch]
                 try:
-                    results = await self._apply([waiting.item for waiting in batch])
+                    results = await self._apply(asked)
                 except PortDown as down:
-                    answer(batch, [down] * len(batch))
+                    self._owe(asked)
+                    answer(batch, [down if isinstance(one, Claim) else None for one in asked])
                     continue
+                self._owed.clear()
                 answer(batch, results)
                 self._give_back(batch, results)
+
+    def _owe(self, asked: Sequence[Ask]) -> None:
+        """Remember the releases that could not be written: they go with the next ones.
+
+        Nobody waits for them: a lease that is not given back runs out.
+        """
+        self._owed |= {one.order_id: one.epoch for one in asked if isinstance(one, Release)}
 
     async def close(self) -> None:
         """Give all claims back, as far as the database can be reached, and take no more."""
@@ -93,7 +104,10 @@ class Seats:
         return await self._lanes.settle(Claim(order_id))
 
     async def release(self, order: Order) -> None:
-        """Give up the right to move an order; what was not ours, or is over, is not touched."""
+        """Give up the right to move an order; what was not ours, or is over, is not touched.
+
+        Raises nothing: what cannot be given back at the moment is given back later, or runs out.
+        """
         if self._held.get(order.id) == order.lease_epoch:
             del self._held[order.id]
             await self._lanes.settle(Release(order.id, order.lease_epoch))
@@ -139,7 +153,7 @@ class Seats:
         raise AssertionError
 
     async def _write(self, line: Any, asked: Sequence[Ask]) -> list[Order | None]:
-        over = {one.order_id: one.epoch for one in asked if isinstance(one, Release)}
+        over = self._owed | {one.order_id: one.epoch for one in asked if isinstance(one, Release)}
         wanted = list({one.order_id for one in asked if isinstance(one, Claim)})
         if over:
             await line.execute(SQL["release"], list(over), list(over.values()), self._owner)

@@ -56,14 +56,17 @@ class PostgresStore:
         self._counted_at: int | None = None
         self._backlog = 0
 
-    async def open(self, tasks: asyncio.TaskGroup) -> None:
-        """Bring the database up to date and begin to write.
+    async def open(self) -> None:
+        """Bring the database up to date.
 
         Raises UnfitDatabase, NewerDatabase and PortDown.
         """
         await self._writers.open()
         await migrate(self._writers)
         await self._readers.open()
+
+    def begin_to_write(self, tasks: asyncio.TaskGroup) -> None:
+        """Write from now on, until closed."""
         tasks.create_task(self._runner.run())
         tasks.create_task(self._seats.run())
 
@@ -233,8 +236,9 @@ async def open_postgres(
     """Open the store of a database; leaving closes it. Raises what `open` raises."""
     store = PostgresStore(target, news, clock, owner=owner, lease_ms=lease_ms)
     try:
+        await store.open()
         async with asyncio.TaskGroup() as tasks:
-            await store.open(tasks)
+            store.begin_to_write(tasks)
             try:
                 yield store
             finally:

@@ -81,7 +81,7 @@ WITH b AS (
     UNION ALL
     SELECT id, principal, NULL, status FROM born
 ), lines AS MATERIALIZED (
-    SELECT e.*, row_number() OVER (ORDER BY e.place) AS nth
+    SELECT e.*, won.principal, row_number() OVER (ORDER BY e.place) AS nth
     FROM unnest(
         $30::text[], $31::bigint[], $32::bigint[], $33::text[], $34::text[], $35::bytea[]
     ) WITH ORDINALITY AS e (order_id, seq, at, kind, payload, hash, place)
@@ -129,8 +129,8 @@ WITH b AS (
     WHERE sums.lines > 0 AND sums.written_before >= 0
     RETURNING f.n - sums.lines AS place, f.backlog
 ), told AS (
-    INSERT INTO journal (n, order_id, seq, at, kind, payload, hash)
-    SELECT bump.place + l.nth, l.order_id, l.seq, l.at, l.kind, l.payload, l.hash
+    INSERT INTO journal (n, order_id, seq, at, kind, payload, hash, principal)
+    SELECT bump.place + l.nth, l.order_id, l.seq, l.at, l.kind, l.payload, l.hash, l.principal
     FROM bump, lines AS l
 ), tallied AS (
     INSERT INTO tallies AS t (principal, status, n)
@@ -158,7 +158,7 @@ WITH free AS (
 )
 UPDATE engine_orders AS o
 SET lease_owner = $2, lease_epoch = o.lease_epoch + 1, wake_at = engine_now() + $3::bigint
-FROM free WHERE o.id = free.id
+WHERE o.id = ANY (ARRAY(SELECT id FROM free))
 RETURNING o.id, o.lease_epoch
 
 -- Who waits for no lock can be part of no deadlock, so these are locked in the order of their turn.
@@ -172,7 +172,7 @@ WITH due AS (
 )
 UPDATE engine_orders AS o
 SET lease_owner = $2, lease_epoch = o.lease_epoch + 1, wake_at = engine_now() + $3::bigint
-FROM due WHERE o.id = due.id
+WHERE o.id = ANY (ARRAY(SELECT id FROM due))
 RETURNING o.id, o.lease_epoch
 
 -- name: renew
@@ -184,7 +184,7 @@ WITH held AS (
     FOR UPDATE OF o
 )
 UPDATE engine_orders AS o SET wake_at = engine_now() + $4::bigint
-FROM held WHERE o.id = held.id
+WHERE o.id = ANY (ARRAY(SELECT id FROM held))
 
 -- name: release
 WITH held AS (
@@ -195,7 +195,7 @@ WITH held AS (
     FOR UPDATE OF o
 )
 UPDATE engine_orders AS o SET lease_owner = NULL, wake_at = o.due_at
-FROM held WHERE o.id = held.id
+WHERE o.id = ANY (ARRAY(SELECT id FROM held))
 
 -- name: engine_now
 SELECT engine_now()
@@ -248,19 +248,15 @@ ORDER BY seq
 LIMIT $3
 
 -- name: feed
-SELECT j.n, j.order_id, j.seq, o.principal
-FROM journal AS j
-JOIN engine_orders AS o ON o.id = j.order_id
-WHERE j.n > $1 AND o.principal = $2
-ORDER BY j.n
+SELECT n, order_id, seq, principal FROM journal
+WHERE principal = $2 AND n > $1
+ORDER BY n
 LIMIT $3
 
 -- name: feed_all
-SELECT j.n, j.order_id, j.seq, o.principal
-FROM journal AS j
-JOIN engine_orders AS o ON o.id = j.order_id
-WHERE j.n > $1
-ORDER BY j.n
+SELECT n, order_id, seq, principal FROM journal
+WHERE n > $1
+ORDER BY n
 LIMIT $2
 
 -- name: feed_end

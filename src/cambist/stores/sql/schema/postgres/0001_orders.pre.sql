@@ -45,10 +45,14 @@ CREATE TABLE journal (
     kind      text COLLATE "C" NOT NULL,
     payload   text NOT NULL,
     hash      bytea NOT NULL,
+    principal text COLLATE "C" NOT NULL,
     PRIMARY KEY (n)
 );
 
 CREATE UNIQUE INDEX journal_order ON journal (order_id, seq);
+
+-- Whoever trades little among many resumes without reading everybody's lines.
+CREATE UNIQUE INDEX journal_principal ON journal (principal, n);
 
 CREATE TABLE attempts (
     order_id           text COLLATE "C" NOT NULL,
