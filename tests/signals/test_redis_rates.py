@@ -21,7 +21,7 @@ from tests.signals.waiting import until
 pytestmark = pytest.mark.redis
 SLOW = Allowance(1, 10)
 """One a minute: nothing comes back while a test runs."""
-QUICK = Allowance(60_000, 5)
+QUICK = Allowance(6_000, 3)
 
 
 @asynccontextmanager
