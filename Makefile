@@ -16,7 +16,7 @@ LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
           --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fix ui postman newman bench bench-stream proofs storm model docs site \
+.PHONY: help run demo test check fix ui postman newman bench bench-stream proofs storm simulate model docs site \
         lock clean
 
 help: ## show these targets
@@ -56,11 +56,14 @@ bench: $(V)/.run ## measure
 bench-stream: $(V)/.run ## measure streams: fan-out, idle sockets, slow readers
 	@$(PY) -m bench.streams
 
-proofs: $(V)/.test ## what is too long for `make test`: stream storms, slowloris, 10,000 sockets
+proofs: $(V)/.test ## what is too long for `make test`: stream storms, mutants, 10,000 sockets
 	@$(PY) -m pytest -q -m proofs
 
 storm: $(V)/.test ## real processes under load and kills (ROUNDS=, MINUTES=)
 	@$(PY) -m tests.acceptance.storm $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES))
+
+simulate: $(V)/.test ## run the engine in a failing world, seed by seed (SEEDS=500 FROM=0 JOBS=2)
+	@$(PY) -m tests.simulation --seeds $(or $(SEEDS),500) --from $(or $(FROM),0) --jobs $(or $(JOBS),2)
 
 model: $(V)/.run ## walk every interleaving of the attempt protocol
 	@$(PY) -m tests.model.attempts

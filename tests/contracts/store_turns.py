@@ -47,3 +47,15 @@ class Turns:
             "routed",
         ]
         assert bare(await shelf.store.get(order.id) or order) == bare(second.order)
+
+    async def test_an_order_released_before_its_change_is_durable_comes_up_again(
+        self, shelf: Shelf
+    ) -> None:
+        order = await shelf.claimed(Status.BUILDING)
+        tried = lives.attempt(1, order.id)
+        order = await shelf.commit(order, lives.signed(tried), tried)
+        begun = shelf.store.begin(order, change(fact.Sent()), lives.START)
+        await shelf.store.release(order)
+        await begun.durable
+        (due,) = await shelf.store.claim_due(lives.START, 10)
+        assert bare(due) == bare(begun.order)

@@ -62,7 +62,10 @@ def many(first: int, seeds: int, jobs: int) -> Tally:
         last = first + seeds
         waiting = [pool.submit(some, at, min(CHUNK_SEEDS, last - at)) for at in starts]
         for done in as_completed(waiting):
-            total = add(total, done.result())
+            part = done.result()
+            total = add(total, part)
+            for bad in part.bad:
+                print(f"seed {bad.seed}: {bad.violations[0]}", flush=True)
             if time.monotonic() - told > TELL_EVERY_S:
                 told = time.monotonic()
                 rate = total.seeds / (told - began)

@@ -1,7 +1,8 @@
 """Answers for the chain as endpoints do: late, from one of several machines, or falsely.
 
-At most one of several endpoints is a liar. None ever invents a landing: that a transaction which
-is shown really landed is what the engine has to trust.
+Of several endpoints one at most is a liar, and always the same one: were another to begin while
+the first one's answer is still on its way, two would have lied in one round. None ever invents a
+landing: that a transaction which is shown really landed is what the engine has to trust.
 """
 
 from __future__ import annotations

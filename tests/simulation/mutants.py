@@ -31,17 +31,30 @@ class Kill(NamedTuple):
     violation: Violation
 
 
+HONEST: Final = frozenset(("asks_two_and_couples_nothing",))
+"""Mutants that must be caught although every endpoint tells the truth, only late."""
+
+
 def blind(one: Run) -> None:
     """Let nobody read the recorded evidence: a mutant must do harm that the chain shows."""
     one.place.judge.reads_evidence = False
 
 
+def honest(one: Run) -> None:
+    """Let no endpoint lie."""
+    blind(one)
+    one.nemesis.makes_liars = False
+    for endpoint in one.place.endpoints:
+        endpoint.lie = None
+
+
 def attack(name: str, folder: Path, first: int = 0, seeds: int = SEEDS_MAX) -> Kill | None:
     """Return the first seed at which a mutant breaks a promise, or None when it survives."""
+    tune = honest if name in HONEST else blind
     with ExitStack() as stack:
         MUTANTS[name](stack)
         for seed in range(first, first + seeds):
-            outcome = run(seed, folder, blind)
+            outcome = run(seed, folder, tune)
             if outcome.violations:
                 return Kill(seed, outcome.violations[0])
     return None

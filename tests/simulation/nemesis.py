@@ -48,6 +48,7 @@ class Nemesis:
         self._chance = random.Random(f"{seed}:nemesis")
         chance = self._chance
         self._strikes = chance.randint(0, chance.choice(STRIKES_MAX))
+        self.makes_liars = True
         storms = chance.random() < 0.5
         self.point_ppm = chance.choice((0, 5_000, 20_000, 60_000)) if storms else 0
         self.raise_ppm = chance.choice((0, 0, 10_000, 40_000)) if storms else 0
@@ -153,12 +154,12 @@ class Nemesis:
         place.loop.call_later(self._chance.uniform(0.5, 12.0), back)
 
     def _lie(self) -> None:
-        """Make one endpoint of several lie, or tell the truth again: one at most lies."""
-        endpoints = self._place.endpoints
-        for one in endpoints:
-            one.lie = None
-        if len(endpoints) > 1 and self._chance.random() < 0.8:
-            liar = self._chance.choice(list(endpoints))
+        """Make the liar among the endpoints lie otherwise, or tell the truth for a while."""
+        liar = self._place.liar
+        if liar is None or not self.makes_liars:
+            return
+        liar.lie = None
+        if self._chance.random() < 0.8:
             liar.lie = self._chance.choice(LIES)
             if liar.lie == "frozen":
                 liar.freeze()

@@ -30,6 +30,7 @@ class Place:
     diary: Diary
     ledger: Ledger
     endpoints: Sequence[Endpoint]
+    liar: Endpoint | None = None
     judge: Judge
     post: Post
     database: Database

@@ -110,13 +110,14 @@ class Run:
         for endpoint in place.endpoints:
             endpoint.lag_max = lag if themed or chance.random() < 0.8 else 0
             endpoint.has_straggler = endpoint.has_straggler or themed
+        if len(place.endpoints) > 1 and chance.random() < 0.8:
+            place.liar = chance.choice(place.endpoints)
         themed = place.dice.theme == "late and lied to"
-        if len(place.endpoints) > 1 and (themed or chance.random() < 0.5):
-            liar = chance.choice(place.endpoints)
-            liar.lie = "wrong last height" if themed else chance.choice(LIES)
-            if liar.lie == "frozen":
-                liar.freeze()
-            place.dice.struck[f"endpoint lies: {liar.lie}"] += 1
+        if place.liar is not None and (themed or chance.random() < 0.6):
+            place.liar.lie = "wrong last height" if themed else chance.choice(LIES)
+            if place.liar.lie == "frozen":
+                place.liar.freeze()
+            place.dice.struck[f"endpoint lies: {place.liar.lie}"] += 1
 
     def _most_open(self) -> int | None:
         """Return how many orders may be open (I8); None once a count could not be made."""

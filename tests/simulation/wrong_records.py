@@ -7,17 +7,20 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from typing import Any, Final
 
-from cambist.engine import crew, feed, intake
+from cambist.engine import crew, engine, feed, follow, intake
 from cambist.engine.feed import HeardAll
 from cambist.faults import Code, Refused
 from cambist.orders import steps
 from cambist.orders.event import Accepted
 from cambist.orders.journal import open_journal
-from cambist.ports.store import Keyed, Line
-from cambist.stores.sqlite import sheet, store, writes
+from cambist.ports.bus import Bus
+from cambist.ports.store import Keyed, Line, Store
+from cambist.stores.sqlite import sheet, writes
+from cambist.stores.sqlite import store as embedded
 from cambist.stores.sqlite.many import write_many
-from cambist.values.ids import Principal
+from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
+from tests.simulation import database
 from tests.simulation.database import Database
 from tests.simulation.model_store import ModelStore
 from tests.simulation.wrong_decisions import swap
@@ -121,13 +124,31 @@ def announces_a_feed_before_it_listens(stack: ExitStack) -> None:
     swap(stack, feed.Feed, "follow", wrong)
 
 
+def lets_a_follower_go_between_two_looks(stack: ExitStack) -> None:
+    """Take an order that ended since its journal was read for one of which all was told."""
+    real = follow.follow
+
+    async def wrong(
+        store: Store, bus: Bus, order_id: OrderId, after_seq: int = 0, beat_ms: int = 1
+    ) -> AsyncIterator[follow.Heard]:
+        if after_seq and not await follow.history(store, order_id, after_seq):
+            order = await store.get(order_id)
+            if order is None or follow._is_over(order):
+                return
+        async for heard in real(store, bus, order_id, after_seq, beat_ms):
+            yield heard
+
+    swap(stack, engine, "follow", wrong)
+
+
 def ends_when_a_claim_cannot_be_given_up(stack: ExitStack) -> None:
     swap(stack, crew.Crew, "_let_go", lambda self, order: self._store.release(order))
 
 
 def waits_for_a_clock_that_stepped_back(stack: ExitStack) -> None:
     swap(stack, steps, "BACKOFF_MAX_MS", NEVER_MS)
-    swap(stack, store, "BACKOFF_MAX_MS", NEVER_MS)
+    swap(stack, database, "BACKOFF_MAX_MS", NEVER_MS)
+    swap(stack, embedded, "BACKOFF_MAX_MS", NEVER_MS)
 
 
 def never_tells_what_a_failed_commit_wrote(stack: ExitStack) -> None:
@@ -143,6 +164,7 @@ ALL: Final = (
     renders_a_reply_anew,
     resumes_by_numbers_drawn_before_the_commit,
     announces_a_feed_before_it_listens,
+    lets_a_follower_go_between_two_looks,
     ends_when_a_claim_cannot_be_given_up,
     waits_for_a_clock_that_stepped_back,
     never_tells_what_a_failed_commit_wrote,

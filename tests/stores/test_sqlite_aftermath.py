@@ -103,6 +103,9 @@ async def test_an_order_that_rests_in_flight_unknown_to_its_worker_comes_up_agai
     (due,) = await shelf.store.claim_due(lives.START, 10)
     assert same(due, await shelf.store.get(order.id))
     assert due.rests_with_chain
+    for _ in range(3):
+        await shelf.store.release(due)
+        (due,) = await shelf.store.claim_due(lives.START, 10)
 
 
 async def test_claims_are_not_lost_with_a_read_that_fails(shelf: Shelf) -> None:

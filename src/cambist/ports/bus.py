@@ -29,7 +29,7 @@ class Subscription(Protocol[T_co]):
 
     @property
     def lagged(self) -> bool:
-        """Whether the buffer overflowed: what was lost must be read from the journal."""
+        """Whether something was lost, by an overflow or on the way: the journal has it."""
 
     def resume(self) -> None:
         """Listen again after a lag; call it before reading the journal."""
@@ -39,7 +39,12 @@ class Subscription(Protocol[T_co]):
 
 
 class Bus(Protocol):
-    """News of durable facts. It may lose some: the journal has them."""
+    """News of durable facts. It may lose some: the journal has them.
+
+    Who listens to one order may hear its lines doubled, out of order or with gaps, since their
+    numbers tell. Who listens to all of a principal's hears them in the order of their places. Both
+    are marked as lagged soon after something was lost that nothing later will show.
+    """
 
     def publish(self, news: Sequence[Told], places: Sequence[int]) -> None:
         """Tell what became true."""

@@ -22,6 +22,7 @@ from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim
 from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery
 from cambist.stores.sqlite import halts, reads
+from cambist.stores.sqlite.claims import Claims
 from cambist.stores.sqlite.items import (
     Add,
     AddAll,
@@ -59,8 +60,7 @@ class SqliteStore:
         )
         self._readers = Readers(path, inline=inline)
         self._warm: dict[OrderId, Order] = {}
-        self._claimed: set[OrderId] = set()
-        self._adrift: dict[OrderId, None] = {}
+        self._claimed = Claims()
         self._counts: dict[tuple[Principal, Status], int] = {}
         self._miscounted = False
 
@@ -159,7 +159,7 @@ class SqliteStore:
     def _keep(self, order: Order, before: Status | None) -> None:
         principal = order.intent.principal
         if before is not order.status:
-            # Where it stood was never counted if that commit seemed to fail; it soon will be.
+            # Where it stood was not counted if that commit seemed to fail: all is counted anew.
             for status, by in ((before, -1), (order.status, 1)):
                 if status is not None:
                     key = (principal, status)
@@ -168,6 +168,7 @@ class SqliteStore:
             self._warm.pop(order.id, None)
         elif order.id in self._warm or len(self._warm) < WARM_ORDERS_MAX:
             self._warm[order.id] = order
+        self._claimed.learn(order)
 
     def _forget(self, write: Write, error: BaseException) -> None:
         """Drop what memory says of an order whose write failed: the file knows better."""
@@ -177,12 +178,13 @@ class SqliteStore:
         if isinstance(write, Move):
             self._warm.pop(write.before.id, None)
             if isinstance(error, PortDown):
-                self._adrift[write.before.id] = None
+                self._claimed.doubt(write.before.id)
         elif isinstance(write, Cancel):
             self._warm.pop(write.order_id, None)
         fresh = error.fresh if isinstance(error, StaleClaim) else None
         if fresh is not None and fresh.wake_at is not None:
             self._warm[fresh.id] = fresh
+            self._claimed.learn(fresh)
 
     # ------------------------------------------------------------------------------ claims
 
@@ -190,17 +192,18 @@ class SqliteStore:
         """Take the right to move an order."""
         if order_id in self._claimed:
             return None
-        self._claimed.add(order_id)
+        self._claimed.hold(order_id)
         order = self._warm.get(order_id)
         if order is None:
             try:
                 order = await self._readers.run(load, order_id)
             except PortDown:
-                self._claimed.discard(order_id)
+                self._claimed.let_go(order_id)
                 raise
         if order is None or order.wake_at is None:
-            self._claimed.discard(order_id)
+            self._claimed.let_go(order_id)
             return None
+        self._claimed.hold(order_id, order)
         return replace(order, lease_epoch=order.lease_epoch + 1)
 
     async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
@@ -233,29 +236,24 @@ class SqliteStore:
         for order in rows:
             if order is None or order.id in self._claimed or len(taken) == most:
                 continue
-            self._claimed.add(order.id)
             current = self._warm.get(order.id, order)
+            self._claimed.hold(order.id, current)
             taken.append(replace(current, lease_epoch=current.lease_epoch + 1))
         return taken
 
     async def _take_adrift(self, limit: int, taken: list[Order]) -> None:
-        """Claim orders that nobody moves though their rows say that they rest in flight."""
-        for order_id in tuple(self._adrift):
-            if len(taken) < limit and order_id not in self._claimed:
-                order = self._warm.get(order_id) or await self._readers.run(load, order_id)
-                self._adrift.pop(order_id, None)
-                if order is not None and order.wake_at is not None:
-                    taken += self._take((order,), 1)
+        for order_id in self._claimed.adrift()[: limit - len(taken)]:
+            order = self._warm.get(order_id) or await self._readers.run(load, order_id)
+            self._claimed.looked_at(order_id)
+            if order is not None and order.wake_at is not None:
+                taken += self._take((order,), 1)
 
     async def renew(self, orders: Sequence[Order]) -> None:
         """Do nothing: the lock on the home is the lease."""
 
     async def release(self, order: Order) -> None:
         """Give up the right to move an order."""
-        self._claimed.discard(order.id)
-        standing = self._warm.get(order.id)
-        if standing is not None and standing.wake_at == LEASED:
-            self._adrift[order.id] = None
+        self._claimed.let_go(order.id)
 
     async def keyed(self, principal: Principal, key: str) -> Keyed | None:
         """Return what a key remembers."""
