@@ -77,7 +77,7 @@ site: $(S)/.site ## build the pages as a site, into ./site
 
 lock: ## resolve the dependencies anew (needs uv)
 	@mkdir -p requirements
-	$(LOCK) pyproject.toml --extra docs --group build -o requirements/run.txt
+	$(LOCK) pyproject.toml --extra docs --extra postgres --extra redis --group build -o requirements/run.txt
 	$(LOCK) -c requirements/run.txt --group dev -o requirements/test.txt
 	$(LOCK) -c requirements/run.txt -c requirements/test.txt --group ui -o requirements/ui.txt
 	$(LOCK) --group site -o requirements/site.txt

@@ -75,7 +75,7 @@ async def _send(engine: Engine, numbers: Iterator[int]) -> None:
     limits, market = Limits(), engine.market
     for number in numbers:
         parsed = read_order(SWAPS[number % len(SWAPS)])
-        intent = to_intent(parsed, market.token, limits, Caller(LOCAL, engine.clock.now()))
+        intent = to_intent(parsed, market.token, limits, Caller(LOCAL, now=engine.clock.now()))
         await engine.submit(Wish(intent, acceptance_writer(market.venues, parsed.warnings)))
 
 

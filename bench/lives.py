@@ -29,7 +29,7 @@ from cambist.paper.mishaps import INSTANT
 from cambist.paper.signer import PaperSigner
 from cambist.paper.world import World
 from cambist.ports.store import Birth
-from cambist.stores.sqlite.writes import Move
+from cambist.stores.sqlite.items import Move
 from cambist.values.ids import LOCAL, order_id
 from cambist.wire.body import read_order
 from cambist.wire.intents import Caller, Limits, to_intent
@@ -78,7 +78,7 @@ class Bench:
     def intent(self, number: int) -> Intent:
         """Read one of the two small orders as the server reads it."""
         parsed = read_order(SWAPS[number % len(SWAPS)])
-        return to_intent(parsed, self.market.token, LIMITS, Caller(LOCAL, self.clock.now()))
+        return to_intent(parsed, self.market.token, LIMITS, Caller(LOCAL, now=self.clock.now()))
 
     def born(self, number: int) -> Birth:
         """Open an order's journal."""

@@ -24,7 +24,8 @@ from cambist.paper.signer import wallet_of
 from cambist.ports.chain import Swap
 from cambist.routing.choose import choose
 from cambist.signals.memory import MemoryBus
-from cambist.stores.sqlite.writes import Add, BatchWriter, Write
+from cambist.stores.sqlite.items import Add, Write
+from cambist.stores.sqlite.writes import BatchWriter
 from cambist.values.ids import LOCAL, order_id
 from cambist.values.moment import Height, Slot
 from cambist.values.route import Quote
@@ -104,7 +105,7 @@ def _intake(bench: Bench, lives: Sequence[Life]) -> list[Stage]:
     parsed = [read_order(body) for body in SWAPS]
     intents = [bench.intent(number) for number in range(len(SWAPS))]
     orders, now = [life.birth.told.order for life in lives], bench.clock.now()
-    caller, venues, find = Caller(LOCAL, now), bench.market.venues, bench.market.token
+    caller, venues, find = Caller(LOCAL, now=now), bench.market.venues, bench.market.token
     return [
         Stage("parse the body", 1, each(lambda i: read_order(SWAPS[i % 2]))),
         Stage("body to intent", 1, each(lambda i: to_intent(parsed[i % 2], find, LIMITS, caller))),

@@ -18,7 +18,7 @@ from msgspec import NODEFAULT, Meta
 from prometheus_client import Counter, Gauge, Histogram
 
 from cambist import metrics as counted
-from cambist.config import NOT_YET, PREFIX, SYNONYMS, Settings, literals
+from cambist.config import PREFIX, SYNONYMS, Settings, literals
 from cambist.faultpoints import POINTS
 from cambist.faults import CATALOGUE, Code
 from cambist.orders.event import Fact
@@ -146,14 +146,18 @@ def default_of(value: object) -> str:
 def told(name: str, hint: Any) -> tuple[str, str]:
     """Return what a setting takes, and what it means."""
     kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-    meta = next((one for one in notes if isinstance(one, Meta)), Meta())
+    # Where nothing may be set, the range stands on what else it may be.
+    inner = [note for one in get_args(kind) for note in getattr(one, "__metadata__", ())]
+    metas = [one for one in (*notes, *inner) if isinstance(one, Meta)]
+    meta = metas[0] if metas else Meta()
+    ranged = next((one for one in metas if one.le is not None), None)
     words = literals(name)
     if words:
         takes = " or ".join(f"`{word}`" for word in words)
-    elif meta.le is not None:
-        takes = f"{meta.ge} to {meta.le}"
+    elif ranged is not None:
+        takes = f"{ranged.ge} to {ranged.le}"
     else:
-        takes = "names, with commas between" if kind == tuple[str, ...] else "text"
+        takes = "names, with commas between" if get_origin(kind) is tuple else "text"
     return takes, meta.description or ""
 
 
@@ -187,8 +191,9 @@ def settings() -> str:
             "for the client commands, which take a key from nowhere else.",
         ],
         [
-            ", ".join(f"`{name}`" for name in NOT_YET) + " stop the start: this version keeps",
-            "orders in SQLite only, and does not ignore a wish to keep them elsewhere.",
+            "`POSTGRES_HOST`, with `POSTGRES_PORT`, `POSTGRES_USER`, `POSTGRES_PASSWORD` and",
+            "`POSTGRES_DB`, says the same as `database_url` in parts; `REDIS_HOST`, with",
+            "`REDIS_PORT` and `REDIS_PASSWORD`, the same as `redis_url`.",
         ],
     )
 

@@ -126,7 +126,10 @@ async def about(client: httpx.AsyncClient) -> Json:
         "degraded": {**healthy, "status": "degraded", "chain": "down"},
         "draining": {**healthy, "status": "degraded"},
         "down": {**healthy, "status": "down", "database": "down"},
+        "halted": await ask(client, "/api/halt", {"reason": "The market is on fire."}),
+        "resumed": await ask(client, "/api/resume", {"reason": "It is out."}),
         "alive": (await client.get("/health/live")).json(),
+        "ticket": (await client.post("/api/stream-tickets")).json(),
         "service": (await client.get("/")).json(),
     }
 

@@ -1,8 +1,15 @@
-"""Sets how properties are explored: the same way each time when the suite judges a commit."""
+"""Sets how properties are explored, and hands out the real servers.
+
+Properties are explored the same way each time when the suite judges a commit.
+"""
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+from tests.servers.fixtures import breakable_postgres, breakable_valkey, postgres_url, redis_url
+
+__all__ = ["breakable_postgres", "breakable_valkey", "postgres_url", "redis_url"]
 
 settings.register_profile(
     "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

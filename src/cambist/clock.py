@@ -32,6 +32,11 @@ class Entropy:
         return drawn
 
 
+def draw_secret(size: int) -> bytes:
+    """Return so many bytes that nobody can guess."""
+    return secrets.token_bytes(size)  # noqa: TID251 -- the one door to chance
+
+
 class SystemClock:
     """The machine's clock."""
 

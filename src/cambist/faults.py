@@ -79,6 +79,7 @@ class Code(StrEnum):
     RATE_LIMITED = "rate_limited"
     TOO_BUSY = "too_busy"
     BACKLOG_FULL = "backlog_full"
+    HALTED = "halted"
     SHUTTING_DOWN = "shutting_down"
     STORE_UNAVAILABLE = "store_unavailable"
     INTERNAL = "internal"
@@ -152,6 +153,7 @@ CATALOGUE: Final[dict[Code, Entry]] = {
     Code.RATE_LIMITED: Entry(_USER, _RETRY, 429, "Too many requests; wait as `Retry-After` says."),
     Code.TOO_BUSY: Entry(_HOUSE, _RETRY, 503, "Too many requests at once; try again soon."),
     Code.BACKLOG_FULL: Entry(_HOUSE, _RETRY, 503, "Too many orders are open; try again soon."),
+    Code.HALTED: Entry(_HOUSE, _RETRY, 503, "Trading is halted by hand."),
     Code.SHUTTING_DOWN: Entry(_HOUSE, _RETRY, 503, "The engine is shutting down."),
     Code.STORE_UNAVAILABLE: Entry(_HOUSE, _RETRY, 503, "Orders cannot be stored at the moment."),
     Code.INTERNAL: Entry(_HOUSE, _END, 500, "The engine made a mistake."),

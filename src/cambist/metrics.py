@@ -35,6 +35,26 @@ OPEN: Final = Gauge("cambist_orders_open", "Orders that can still move.", regist
 LOOP_LAG: Final = Gauge(
     "cambist_loop_lag_seconds", "How late the event loop ran its last tick.", registry=REGISTRY
 )
+LINES_UP: Final = Gauge(
+    "cambist_signal_line_up",
+    "Whether a connection that carries signals is up, by what it carries.",
+    ["line"],
+    registry=REGISTRY,
+)
+SIGNALS_SENT: Final = Counter(
+    "cambist_signals_sent", "Signals sent to others, by kind.", ["kind"], registry=REGISTRY
+)
+SIGNALS_DROPPED: Final = Counter(
+    "cambist_signals_dropped",
+    "Signals given up, by kind: what they told comes later.",
+    ["kind"],
+    registry=REGISTRY,
+)
+RATES_ALONE: Final = Counter(
+    "cambist_rates_held_alone",
+    "Calls held to this process's share of a rate, since Redis did not answer.",
+    registry=REGISTRY,
+)
 
 _by_kind: Final = {
     cls.__struct_config__.tag: FACTS.labels(kind=cls.__struct_config__.tag)

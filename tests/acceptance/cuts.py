@@ -105,12 +105,7 @@ class Follower:
         """Listen once; return whether the stream came to its own end."""
         limit = self._dice.choice(CUT_BYTES) if cut else None
         budget = _Budget(hear, limit)
-        try:
-            ear = await listen(self._port, request, budget.hear)
-        except OSError:
-            await asyncio.sleep(RESTART_PAUSE_S)
-            return False
-        budget.ear = ear
+        ear = budget.ear = await self._connect(request, budget)
         seconds = self._dice.uniform(0, CUT_S_MAX) if cut else PATIENCE_S
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ear.closed.wait(), seconds)
@@ -119,6 +114,14 @@ class Follower:
             self._score.broken.append(f"status {ear.status} for {request[:80]!r}")
         self._score.cuts += not ear.is_whole
         return ear.is_whole
+
+    async def _connect(self, request: bytes, budget: _Budget) -> Ear:
+        """Connect as soon as there is a server again."""
+        while True:
+            try:
+                return await listen(self._port, request, budget.hear)
+            except OSError:
+                await asyncio.sleep(RESTART_PAUSE_S)
 
 
 class _Budget:
@@ -193,7 +196,7 @@ class Storm:
             if not recent:
                 await asyncio.sleep(RESTART_PAUSE_S)
                 continue
-            left -= max(await follower.follow(self._dice.choice(recent), left), 1)
+            left -= await follower.follow(self._dice.choice(recent), left)
 
     async def _compare(self, http: httpx.AsyncClient, everyone: Follower) -> None:
         """Compare each stream with the journal as it is read at the end."""

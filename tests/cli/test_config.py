@@ -84,10 +84,73 @@ def test_an_unknown_name_stops_the_start_with_a_hint(tmp_path: Path) -> None:
         load({}, tmp_path, {})
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "POSTGRES_HOST", "REDIS_HOST"])
-def test_a_wish_for_another_store_is_not_ignored(tmp_path: Path, name: str) -> None:
-    with pytest.raises(BadSettings, match=f"{name} is set, but") as told:
-        load({name: f"postgres://me:{SECRET}@db/x"}, tmp_path, {})
+@pytest.mark.parametrize(
+    ("env", "url"),
+    [
+        ({"REDIS_URL": "redis://r"}, "redis://r"),
+        ({"CAMBIST_REDIS_URL": "rediss://me:x@r:1/2"}, "rediss://me:x@r:1/2"),
+        ({"REDIS_URL": "unix:///run/redis.sock?db=1"}, "unix:///run/redis.sock?db=1"),
+        ({"REDIS_HOST": "r"}, "redis://r:6379/0"),
+        ({"REDIS_HOST": "::1", "REDIS_PORT": "7"}, "redis://[::1]:7/0"),
+        ({"REDIS_HOST": "r", "REDIS_PASSWORD": "a/b@c"}, "redis://:a%2Fb%40c@r:6379/0"),
+        ({"REDIS_URL": "redis://r", "REDIS_HOST": "other"}, "redis://r"),
+    ],
+)
+def test_a_redis_is_named_by_address_or_in_parts(
+    tmp_path: Path, env: dict[str, str], url: str
+) -> None:
+    assert load(env, tmp_path, {}).settings.redis_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"postgres://me:{SECRET}@r", f"redis://:{SECRET}@r:x", "redis://", "unix://x", "redis://r:0"],
+)
+def test_what_is_no_address_of_a_redis_is_not_ignored_nor_shown(tmp_path: Path, url: str) -> None:
+    with pytest.raises(BadSettings, match=r"^redis_url \(CAMBIST_REDIS_URL\): it takes") as told:
+        load({"REDIS_URL": url}, tmp_path, {})
+    assert SECRET not in str(told.value)
+
+
+def test_of_two_redis_addresses_neither_is_shown(tmp_path: Path) -> None:
+    env = {"CAMBIST_REDIS_URL": f"redis://:{SECRET}@r", "REDIS_URL": f"redis://:{SECRET}@other"}
+    (warning,) = load(env, tmp_path, {}).warnings
+    assert SECRET not in warning
+
+
+@pytest.mark.parametrize(
+    ("env", "url"),
+    [
+        ({"DATABASE_URL": "postgres://me@db/x"}, "postgres://me@db/x"),
+        ({"CAMBIST_DATABASE_URL": "postgresql+asyncpg://db/x"}, "postgresql+asyncpg://db/x"),
+        ({"POSTGRES_HOST": "db"}, "postgresql://postgres@db:5432/postgres"),
+        (
+            {"POSTGRES_HOST": "db", "POSTGRES_PORT": "6000", "POSTGRES_USER": "a:b",
+             "POSTGRES_PASSWORD": "p/@?", "POSTGRES_DB": "swaps"},
+            "postgresql://a%3Ab:p%2F%40%3F@db:6000/swaps",
+        ),
+        ({"POSTGRES_PASSWORD": "alone"}, None),
+    ],
+)  # fmt: skip
+def test_a_shared_database_is_named_whole_or_in_parts(
+    tmp_path: Path, env: dict[str, str], url: str | None
+) -> None:
+    assert load(env, tmp_path, {}).settings.database_url == url
+
+
+def test_a_database_that_is_not_used_is_told_without_its_password(tmp_path: Path) -> None:
+    ours = f"postgresql://me:{SECRET}@db/x"
+    env = {"CAMBIST_DATABASE_URL": ours, "DATABASE_URL": f"{ours}y", "POSTGRES_HOST": "db"}
+    loaded = load(env, tmp_path, {})
+    assert loaded.settings.database_url == ours
+    assert [one.split()[0] for one in loaded.warnings] == ["DATABASE_URL", "POSTGRES_HOST"]
+    assert SECRET not in str(loaded.warnings)
+
+
+@pytest.mark.parametrize("url", ["mysql://db/x", SECRET, "postgresql:/db"])
+def test_an_address_of_no_postgres_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(BadSettings, match=r"it takes postgresql://") as told:
+        load({"DATABASE_URL": url}, tmp_path, {})
     assert SECRET not in str(told.value)
 
 

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
+import httpx
 import pytest
 import typer
 
@@ -52,10 +54,57 @@ def test_a_port_in_use_exits_75_and_is_named(house: Process, tmp_path: Path) -> 
     assert f"127.0.0.1:{port} is in use" in said_once(ended)
 
 
-def test_an_address_strangers_could_reach_exits_78(tmp_path: Path) -> None:
-    ended = run(tmp_path, "serve", "--host", "0.0.0.0", "--port", "0")  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104
+def test_an_address_strangers_could_reach_exits_78_until_there_is_a_key(
+    tmp_path: Path, host: str
+) -> None:
+    ended = run(tmp_path, "serve", "--host", host, "--port", "0")
     assert ended.returncode == 78
-    assert "can be reached from other machines" in said_once(ended)
+    told = said_once(ended)
+    assert "can be reached from other machines" in told
+    assert "cambist keys create" in told
+
+
+def test_with_a_key_strangers_may_reach_it_and_the_wire_is_warned_of(tmp_path: Path) -> None:
+    home = tmp_path / ".cambist"
+    key = run(tmp_path, "keys", "create").stdout.strip()
+    running = engine(home, paper_profile="instant", host="0.0.0.0").start()  # noqa: S104
+    try:
+        assert "put a proxy that speaks TLS before it" in (home / "serve.log").read_text("utf-8")
+        url = f"http://127.0.0.1:{running.url.rpartition(':')[2]}/api/orders"
+        with httpx.Client(trust_env=False) as client:
+            assert client.get(url).status_code == 401
+            shown = {"authorization": f"Bearer {key}"}
+            assert client.get(url, headers=shown).status_code == 200
+    finally:
+        assert running.stop() == 0
+
+
+def test_a_running_engine_notices_its_first_key_and_a_revocation(tmp_path: Path) -> None:
+    home = tmp_path / ".cambist"
+    running = engine(home, paper_profile="instant").start()
+    try:
+        assert "everyone on this machine may trade" in (home / "serve.log").read_text("utf-8")
+        with httpx.Client(trust_env=False, base_url=running.url) as client:
+            assert client.get("/api/orders").status_code == 200
+            key = run(tmp_path, "keys", "create").stdout.strip()
+            shown = {"authorization": f"Bearer {key}"}
+            until = time.monotonic() + WAIT_S
+            while client.get("/api/orders").status_code != 401:
+                assert time.monotonic() < until
+            assert client.get("/api/orders", headers=shown).status_code == 200
+            assert run(tmp_path, "keys", "revoke", key).returncode == 0
+            assert client.get("/api/orders", headers=shown).status_code == 401
+    finally:
+        assert running.stop() == 0
+
+
+def test_a_pepper_others_can_read_stops_the_start(tmp_path: Path) -> None:
+    run(tmp_path, "keys", "create")
+    (tmp_path / ".cambist" / "pepper").chmod(0o644)
+    ended = run(tmp_path, "serve", "--port", "0")
+    assert ended.returncode == 78
+    assert "chmod 600" in said_once(ended)
 
 
 def test_a_world_of_another_seed_exits_78(house: Process, tmp_path: Path) -> None:
@@ -82,7 +131,7 @@ def test_a_file_that_is_not_toml_exits_78_and_is_not_repeated(
     [
         ({"CAMBIST_PROT": "1"}, "CAMBIST_PROT is no setting of cambist; did you mean port?"),
         ({"CAMBIST_XYZ": "1"}, "`cambist serve --help` lists them"),
-        ({"DATABASE_URL": f"postgres://{SECRET}@db"}, "DATABASE_URL is set, but this version"),
+        ({"REDIS_URL": f"postgres://{SECRET}@db"}, "redis_url (CAMBIST_REDIS_URL): it takes"),
         ({"CAMBIST_FAULT": "nowhere:1"}, "CAMBIST_FAULT is point:count"),
         ({"CAMBIST_MODE": "live"}, "it takes paper"),
     ],
@@ -119,6 +168,7 @@ def test_the_help_lists_every_setting(cambist: Cambist) -> None:
         "cancel",
         "balances",
         "verify",
+        "keys",
         "doctor",
     ],
 )

@@ -59,6 +59,20 @@ REFUSED = {
         413,
     ),
     "length and chunks": (post(b"Transfer-Encoding: chunked"), 400),
+    "a coding that is not chunked": (
+        b"POST /api/orders HTTP/1.1\r\n" + HOST + JSON + b"Transfer-Encoding: gzip\r\n\r\n{}",
+        400,
+    ),
+    "two codings": (
+        b"POST /api/orders HTTP/1.1\r\n" + HOST + JSON
+        + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        400,
+    ),
+    "chunked said twice": (
+        b"POST /api/orders HTTP/1.1\r\n" + HOST + JSON
+        + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n2\r\n{}\r\n0\r\n\r\n",
+        400,
+    ),
     "two lengths": (post(b"Content-Length: 5"), 400),
     "two equal lengths": (post(LENGTH.strip()), 400),
     "a length that is no number": (
@@ -269,7 +283,7 @@ async def test_a_server_that_stops_finishes_what_it_took(tmp_path: Path) -> None
         async with on_a_port(tmp_path) as (rooms, port):
             line = await lines.enter_async_context(wire(port))
             await line.say(post()[:-1])
-            await until(lambda: rooms.app.seats.requests == 1)
+            await until(lambda: rooms.app.seats.bodies == 1)
             finishing = asyncio.create_task(_finish_late(line, rooms.app))
         assert await finishing == 202
 

@@ -20,8 +20,9 @@ from cambist.orders.journal import append, open_journal
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import SLIPPAGE_DEFAULT_BPS, TRIES_DEFAULT
 from cambist.ports.store import Birth
+from cambist.stores.sqlite.items import Add, Facts, Move
 from cambist.stores.sqlite.many import _statement
-from cambist.stores.sqlite.writes import SQL, Add, BatchWriter, Facts, Move
+from cambist.stores.sqlite.writes import SQL, BatchWriter
 from cambist.values.amount import RAW_MAX, Raw, write_amount
 from cambist.values.ids import order_id
 from cambist.values.moment import Moment

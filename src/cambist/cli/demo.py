@@ -52,7 +52,7 @@ def demo(
 async def _demo(settings: Settings) -> None:
     async with (
         house.open_engine(settings) as engine,
-        house.serving(engine, settings).listening() as port,
+        house.serving(engine, settings) as (port, _),
         # The key in the environment is for another engine than this one.
         Client(f"http://127.0.0.1:{port}") as cambist,
         explained(),

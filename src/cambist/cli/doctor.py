@@ -21,8 +21,11 @@ from cambist.cli.live import console_out
 from cambist.cli.probes import engine, paper_socket, redis
 from cambist.cli.reach import Url
 from cambist.client import DEFAULT_URL
+from cambist.clock import SystemClock
 from cambist.config import FILE, NOT_SETTINGS, PREFIX, SYNONYMS, BadSettings, Settings, load
+from cambist.ports.failures import PortDown
 from cambist.server.openapi import API_VERSION
+from cambist.stores.migrate import UnfitDatabase
 
 DISK_FREE_BYTES_MIN: Final = 512 * 1_024 * 1_024
 WRITE_US_MAX: Final = 50_000
@@ -48,9 +51,10 @@ def doctor(
 async def _examine(given: dict[str, object], url: str) -> list[Finding]:
     settings, findings = _settings(given)
     home = Path(settings.home)
-    findings = [*_versions(), *findings, *_home(home), *_database(home)]
+    findings = [*_versions(), *findings, *_home(home)]
+    findings += [await _shared_database(settings)] if settings.database_url else _database(home)
     findings.append(await _chain(settings, home))
-    findings.append(await redis())
+    findings.append(await redis(settings.redis_url))
     findings += await engine(url)
     findings.append(_open_files(settings))
     return findings
@@ -110,6 +114,18 @@ def _home(home: Path) -> Iterator[Finding]:
         yield Finding("sick", "disk", told, todo="make room: without it no order is stored")
     else:
         yield Finding("ok", "disk", told)
+
+
+async def _shared_database(settings: Settings) -> Finding:
+    """Ask the PostgreSQL that is named whether it is there, and fit to be trusted."""
+    clock = SystemClock()
+    began = clock.elapsed()
+    try:
+        version = await house.look_at_database(settings)
+    except (BadSettings, PortDown, UnfitDatabase) as sick:
+        return Finding("sick", "database", str(sick), todo="mend it, or what DATABASE_URL says")
+    told = "PostgreSQL answers, and keeps what it acknowledges"
+    return Finding("ok", "database", told, version, f"{clock.elapsed() - began} ms")
 
 
 def _database(home: Path) -> Iterator[Finding]:

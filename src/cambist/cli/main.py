@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cambist.cli import balances, demo, doctor, orders, quotes, serve, verify
+from cambist.cli import balances, demo, doctor, halts, keys, orders, prove, quotes, serve, verify
 from cambist.server.openapi import API_VERSION
 
 app = typer.Typer(
@@ -45,6 +45,10 @@ app.command()(orders.show)
 app.command("list")(orders.list_orders)
 app.command()(orders.watch)
 app.command()(orders.cancel)
+app.command()(halts.halt)
+app.command()(halts.resume)
 app.command()(balances.balances)
 app.command()(verify.verify)
+app.command()(prove.prove)
+app.add_typer(keys.app, name="keys")
 app.command()(doctor.doctor)

@@ -24,7 +24,8 @@ _HEARD: Final = {
     "NOAUTH": "answers, and wants a password",
     "WRONGPASS": "answers, and knows another password",
 }
-_REFUSED: Final = "unset REDIS_URL and REDIS_HOST: this version refuses to start with them"
+_UNANSWERED: Final = "start it, or unset it: until then bells and news come up to a second later"
+_UNFIT: Final = "mend the address, or the password in it"
 
 
 def masked(url: str) -> str:
@@ -34,31 +35,27 @@ def masked(url: str) -> str:
     return parts._replace(netloc=host, query="", fragment="").geturl()
 
 
-async def redis() -> Finding:
+async def redis(url: str | None) -> Finding:
     """Ask Redis whether it is there, where one is named."""
-    url = os.environ.get("REDIS_URL", "")
-    if not url and os.environ.get("REDIS_HOST"):
-        url = f"redis://{os.environ['REDIS_HOST']}:{os.environ.get('REDIS_PORT') or REDIS_PORT}"
-    if not url:
+    if url is None:
         return Finding("ok", "Redis", _NEEDLESS)
-    clock = SystemClock()
+    clock, shown = SystemClock(), masked(url)
+    began = clock.elapsed()
     try:
-        shown, began = masked(url), clock.elapsed()
         answer = await _ping(urlsplit(url))
     except (OSError, ValueError, TimeoutError) as error:
-        told = f"REDIS_URL is set, and nobody answers there ({type(error).__name__})"
-        return Finding("sick", "Redis", told, todo=_REFUSED)
+        told = f"nobody answers at {shown} ({type(error).__name__})"
+        return Finding("sick", "Redis", told, todo=_UNANSWERED)
     told = f"{shown} {_HEARD.get(answer, 'answers, and not as Redis does')}"
-    return Finding("sick", "Redis", told, "", f"{clock.elapsed() - began} ms", _REFUSED)
+    latency = f"{clock.elapsed() - began} ms"
+    if answer == "PONG":
+        return Finding("ok", "Redis", told, "", latency)
+    return Finding("sick", "Redis", told, "", latency, _UNFIT)
 
 
 async def _ping(parts: SplitResult) -> str:
     async with asyncio.timeout(WAIT_S):
-        reader, writer = await asyncio.open_connection(
-            parts.hostname or "127.0.0.1",
-            parts.port or REDIS_PORT,
-            ssl=True if parts.scheme == "rediss" else None,
-        )
+        reader, writer = await _connect(parts)
         try:
             answer = b"+OK"
             if parts.password:
@@ -71,6 +68,16 @@ async def _ping(parts: SplitResult) -> str:
         finally:
             writer.close()
     return answer.decode(errors="replace").strip("+-\r\n").partition(" ")[0]
+
+
+async def _connect(parts: SplitResult) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if parts.scheme == "unix":
+        return await asyncio.open_unix_connection(parts.path)
+    return await asyncio.open_connection(
+        parts.hostname or "127.0.0.1",
+        parts.port or REDIS_PORT,
+        ssl=True if parts.scheme == "rediss" else None,
+    )
 
 
 def _command(words: list[str]) -> bytes:

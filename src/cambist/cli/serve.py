@@ -14,21 +14,35 @@ import uvloop
 
 from cambist import app as house
 from cambist import logs
-from cambist.cli.exits import BAD_SETTINGS, IN_USE, INTERRUPTED, errors, leave, program, sole
+from cambist.cli.exits import (
+    BAD_SETTINGS,
+    FAILED,
+    IN_USE,
+    INTERRUPTED,
+    errors,
+    leave,
+    program,
+    sole,
+)
 from cambist.client import DEFAULT_URL
 from cambist.config import BadSettings, Settings, load
 from cambist.faultpoints import BadPlan
 from cambist.paper.ledger import WrongSeed
+from cambist.ports.failures import PortDown
 from cambist.server.serve import PortInUse
-from cambist.stores.migrate import NewerDatabase
+from cambist.stores.migrate import NewerDatabase, UnfitDatabase
+from cambist.stores.pepper import UnfitPepper
 from cambist.stores.sqlite.connection import NotAStore, OldSqlite
 
 _EXAMPLE: Final = """\
 Listening on http://{host}:{port}  (paper market, profile {profile}; state in {home})
 Send an order:
-  curl -X POST {host}:{port}/api/orders/execute -H 'content-type: application/json' \\
+  curl -X POST {host}:{port}/api/orders/execute -H 'content-type: application/json' \\{key}
     -d '{{"tokenIn":"SOL","tokenOut":"USDC","amount":10}}'
 Watch it:  {watch}      Stop: Ctrl-C"""
+_KEY_LINE: Final = '\n    -H "authorization: Bearer $KEY" \\'
+NO_KEYS: Final = "No keys: everyone on this machine may trade. `cambist keys create` makes one."
+NOT_ENCRYPTED: Final = "Traffic is not encrypted here: put a proxy that speaks TLS before it."
 EPILOG: Final = (
     "Every setting may stand in the environment as CAMBIST_NAME or in cambist.toml: "
     + ", ".join(Settings.__struct_fields__)
@@ -78,10 +92,10 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
-        _explain(error)
+        explain(error)
 
 
-def _explain(error: Exception) -> NoReturn:
+def explain(error: Exception) -> NoReturn:
     """End the command with a sentence, where one says it all."""
     match sole(error):
         case house.HomeInUse() | PortInUse() as taken:
@@ -90,16 +104,23 @@ def _explain(error: Exception) -> NoReturn:
             leave(BAD_SETTINGS, f"{name}: {reason}")
         case house.UnsafeBind() | BadPlan() | WrongSeed() | NotAStore() as unfit:
             leave(BAD_SETTINGS, str(unfit))
-        case OSError() | NewerDatabase() | OldSqlite() as unfit:
+        case OSError() | NewerDatabase() | OldSqlite() | UnfitPepper() as unfit:
             leave(BAD_SETTINGS, str(unfit))
+        case BadSettings() | UnfitDatabase() as unfit:
+            leave(BAD_SETTINGS, str(unfit))
+        case PortDown() as down:
+            leave(FAILED, str(down))
         case typer.Exit() as end:
             raise end
         case _:
             raise error
 
 
-async def until_told() -> None:
-    """Return at the first SIGINT or SIGTERM; a second one ends the process at once."""
+def listen_for_the_end() -> asyncio.Event:
+    """Return what is set at the first SIGINT or SIGTERM; a second one ends the process at once.
+
+    To be called before anyone is told that the process is there: whoever is, may end it.
+    """
     loop, told = asyncio.get_running_loop(), asyncio.Event()
 
     def hear() -> None:
@@ -109,18 +130,24 @@ async def until_told() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, hear)
-    await told.wait()
+    return told
 
 
 async def _serve(settings: Settings) -> None:
+    told_to_end = listen_for_the_end()
     async with (
         house.open_engine(settings) as engine,
-        house.serving(engine, settings).listening() as port,
+        house.serving(engine, settings) as (port, has_keys),
     ):
         place = {"host": settings.host, "port": port, "home": settings.home}
+        place["key"] = _KEY_LINE if has_keys else ""
         told = _EXAMPLE.format(profile=settings.paper_profile, watch=_watch(port), **place)
         errors.print(told, markup=False, soft_wrap=True)
-        await until_told()
+        if not has_keys:
+            errors.print(NO_KEYS, markup=False, soft_wrap=True)
+        elif settings.host not in house.LOOPBACK:
+            errors.print(NOT_ENCRYPTED, markup=False, soft_wrap=True)
+        await told_to_end.wait()
         errors.print("cambist: stopping; open orders are kept and go on at the next start")
 
 
@@ -131,6 +158,7 @@ def _watch(port: int) -> str:
 
 
 async def _paper_chain(settings: Settings) -> None:
+    told_to_end = listen_for_the_end()
     async with house.open_paper_chain(settings) as path:
         errors.print(f"cambist: the paper chain listens on {path}", markup=False, soft_wrap=True)
-        await until_told()
+        await told_to_end.wait()

@@ -16,7 +16,7 @@ from cambist.engine.worker import Worker
 from cambist.faults import Code, fault
 from cambist.orders.order import Order, Status
 from cambist.orders.steps import Testimony
-from cambist.ports.failures import PortDown, PortFull, StaleClaim
+from cambist.ports.failures import Halted, PortDown, PortFull, StaleClaim
 from cambist.values.ids import OrderId
 from cambist.values.moment import after
 
@@ -31,6 +31,7 @@ SWEEP_EVERY_MS: Final = 1_000
 SWEPT_AT_ONCE_MAX: Final = 256
 RENEW_EVERY_MS: Final = 5_000
 STORE_AWAY_MS: Final = 500
+HALTED_WAIT_MS: Final = 1_000
 BAD_TURN_WAIT_MS: Final = 1_000
 BAD_TURNS_MAX: Final = 3
 
@@ -181,6 +182,11 @@ class Crew:
             return
         try:
             rested = await self._worker.advance(order, turn.note)
+        except Halted:
+            # Nothing was signed that could be sent; the order waits where it stands.
+            await self._let_go(order)
+            self._ring_later(order.id, HALTED_WAIT_MS)
+            return
         except (PortDown, PortFull) as down:
             log.warning("store_away", order_id=order.id, error=str(down))
             await self._let_go(order)

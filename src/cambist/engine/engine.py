@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import suppress
 from typing import Final, Literal
 
 import msgspec
+import structlog
 
 from cambist import metrics
 from cambist.engine.crew import Crew
 from cambist.engine.feed import Feed, HeardAll
 from cambist.engine.follow import HEARTBEAT_MS, Heard, follow, history
 from cambist.engine.intake import BACKLOG_MAX, Answered, CancelAnswer, Intake, Taken, Wish
-from cambist.engine.means import Means
+from cambist.engine.means import Means, RedisWord
 from cambist.engine.perform.quote import quote_now, survey
 from cambist.engine.perform.track import Tracker
 from cambist.engine.worker import Worker
@@ -25,13 +27,15 @@ from cambist.orders.order import Order
 from cambist.orders.retry import Backoff
 from cambist.ports.failures import PortDown
 from cambist.ports.market import Market
-from cambist.ports.store import Census, OrderQuery
+from cambist.ports.store import Census, Halt, OrderQuery
 from cambist.values.costs import Costs
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
 from cambist.values.route import Absent, Route
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool
+
+log = structlog.get_logger("cambist.engine")
 
 DRAIN_MS: Final = 10_000
 HANDS: Final = 10
@@ -52,6 +56,8 @@ class Health(msgspec.Struct, frozen=True):
     store: Literal["ok", "down"]
     chain: Literal["ok", "down"]
     draining: bool
+    halt: Halt | None = None
+    redis: RedisWord = "not_configured"
 
 
 class Quoted(msgspec.Struct, frozen=True):
@@ -149,6 +155,20 @@ class Engine:
         """Yield the journal lines of all orders of a principal as they become durable."""
         return Feed(self._means.store, self._means.bus, principal).follow(after, beat_ms)
 
+    async def halt(self, by: str, reason: str) -> None:
+        """Stop trading; what is in flight is watched to its end. Raises PortDown."""
+        log.warning("halted", by=by, reason=reason)
+        await self._means.store.halt(Halt(reason, by, self.clock.now()))
+
+    async def resume(self, by: str, reason: str) -> None:
+        """Let trading go on. Raises PortDown."""
+        log.warning("resumed", by=by, reason=reason)
+        await self._means.store.resume(by, reason, self.clock.now())
+
+    async def halted(self) -> Halt | None:
+        """Return the halt in force. Raises PortDown."""
+        return await self._means.store.halted()
+
     async def measure(self) -> None:
         """Set the gauges: what is open, what is in flight, and for how long. Raises PortDown."""
         sent = [
@@ -162,10 +182,15 @@ class Engine:
 
     async def health(self) -> Health:
         """Ask the store and the chain whether they answer."""
+        halt: Halt | None = None
+        with suppress(PortDown):
+            halt = await self._means.store.halted()
         return Health(
             await _answers(self._means.store.ping()),
             await _answers(self._means.world.chain.blockhash()),
             self._intake.draining,
+            halt,
+            self._means.redis(),
         )
 
 

@@ -59,9 +59,9 @@ class Feed:
                         lagged = False
                 came = await listener.next(beat_ms)
                 fresh = tuple(one for one in came or () if one.place > seen)
-                if listener.lagged:
+                if listener.lagged or (came is not None and not came):
+                    behind, lagged = True, listener.lagged
                     listener.resume()
-                    behind = lagged = True
                     continue
                 seen = fresh[-1].place if fresh else seen
                 yield HeardAll(fresh, seen)

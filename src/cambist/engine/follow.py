@@ -64,7 +64,8 @@ async def follow(
             came = await listener.next(beat_ms)
             fresh = tuple(one for one in came or () if one.entry.seq > seen)
             lagged = listener.lagged
-            if lagged or not _follows(fresh, seen):
+            is_elsewhere = came is not None and not came
+            if lagged or is_elsewhere or not _follows(fresh, seen):
                 listener.resume()
                 fresh = await history(store, order_id, seen)
             if fresh:

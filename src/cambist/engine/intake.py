@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, Literal
 
 import msgspec
@@ -14,7 +15,7 @@ from cambist.orders.event import Accepted
 from cambist.orders.intent import Intent
 from cambist.orders.journal import open_journal
 from cambist.orders.order import Order, Status
-from cambist.ports.failures import KeyTaken, PortDown, PortFull
+from cambist.ports.failures import Halted, KeyTaken, PortDown, PortFull
 from cambist.ports.store import Birth, Keyed
 from cambist.ports.wakeups import Bell
 from cambist.values import ids
@@ -85,6 +86,8 @@ class Intake:
             return _judged(wish, taken.existing)
         except PortFull:
             raise Refused(fault(Code.BACKLOG_FULL)) from None
+        except Halted as halted:
+            return await self._while_halted(wish, halted)
         except PortDown as down:
             raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
         finally:
@@ -92,6 +95,15 @@ class Intake:
         faultpoint("intake.after_commit")
         self._wakeups.ring(Bell(birth.told.order.id))
         return Taken(birth.told.order.id, birth.reply, replayed=False)
+
+    async def _while_halted(self, wish: Wish, halted: Halted) -> Taken:
+        """Answer for an order that is here already; refuse a new one."""
+        if wish.key is not None:
+            with suppress(PortDown):
+                known = await self._store.keyed(wish.intent.principal, wish.key)
+                if known is not None:
+                    return _judged(wish, known)
+        raise Refused(_halted(halted)) from None
 
     def _birth(self, wish: Wish) -> Birth:
         now = self._clock.now()
@@ -112,6 +124,8 @@ class Intake:
             taken = await self._store.add_all(births)
         except PortFull:
             raise Refused(fault(Code.BACKLOG_FULL)) from None
+        except Halted as halted:
+            raise Refused(_halted(halted)) from None
         except PortDown as down:
             raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
         finally:
@@ -189,6 +203,10 @@ def _replay(wish: Wish, known: Keyed) -> Answered:
         return Taken(known.order_id, known.reply, replayed=True)
     message = f"This key belongs to order {known.order_id}, which asked for something else."
     return fault(Code.KEY_REUSED, message, "clientOrderId")
+
+
+def _halted(halted: Halted) -> Fault:
+    return fault(Code.HALTED, f"Trading is halted: {halted.halt.reason}")
 
 
 def _judged(wish: Wish, known: Keyed) -> Taken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
@@ -13,6 +14,12 @@ from cambist.ports.market import Market
 from cambist.ports.signer import Signer
 from cambist.ports.store import Store
 from cambist.ports.wakeups import Wakeups
+
+RedisWord = Literal["ok", "down", "not_configured"]
+
+
+def _no_redis() -> RedisWord:
+    return "not_configured"
 
 
 class World(msgspec.Struct, frozen=True):
@@ -32,3 +39,4 @@ class Means(msgspec.Struct, frozen=True):
     world: World
     clock: Clock
     entropy: Callable[[], int]
+    redis: Callable[[], RedisWord] = _no_redis

@@ -199,9 +199,15 @@ class Ledger:
 
 
 def executions(path: Path) -> list[Execution]:
-    """Return every execution of a ledger in the order it happened, without touching the file."""
+    """Return every execution of a ledger in the order it happened, without touching the file.
+
+    A file whose chain has only just begun has none.
+    """
     link = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     try:
+        begun = "SELECT 1 FROM sqlite_schema WHERE name = 'executions'"
+        if link.execute(begun).fetchone() is None:
+            return []
         return [_execution(row) for row in link.execute("SELECT * FROM executions ORDER BY rowid")]
     finally:
         link.close()

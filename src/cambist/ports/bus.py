@@ -22,11 +22,14 @@ class Subscription(Protocol[T_co]):
     """One listener's bounded buffer of news."""
 
     async def next(self, timeout_ms: int) -> Sequence[T_co] | None:
-        """Return what came, in order; None when nothing came in time, or `lagged` was set."""
+        """Return what came, in order; None when nothing came in time, or `lagged` was set.
+
+        An empty answer says that something happened elsewhere: read it in the journal.
+        """
 
     @property
     def lagged(self) -> bool:
-        """Whether something was lost, by an overflow or on the way: the journal has it."""
+        """Whether the buffer overflowed: what was lost must be read from the journal."""
 
     def resume(self) -> None:
         """Listen again after a lag; call it before reading the journal."""
@@ -36,12 +39,7 @@ class Subscription(Protocol[T_co]):
 
 
 class Bus(Protocol):
-    """News of durable facts. It may lose some: the journal has them.
-
-    Who listens to one order may hear its lines doubled, out of order or with gaps, since their
-    numbers tell. Who listens to all of a principal's hears them in the order of their places. Both
-    are marked as lagged soon after something was lost that nothing later will show.
-    """
+    """News of durable facts. It may lose some: the journal has them."""
 
     def publish(self, news: Sequence[Told], places: Sequence[int]) -> None:
         """Tell what became true."""

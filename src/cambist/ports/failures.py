@@ -3,6 +3,7 @@
 PortFailure
 ├─ StaleClaim   the order changed under us, or is someone else's now
 ├─ KeyTaken     an order with this idempotency key exists
+├─ Halted       trading was stopped by hand; nothing was written
 ├─ PortFull     no room at the moment; nothing was taken
 └─ PortDown     the world behind the port did not answer; the outcome may be unknown
 """
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cambist.orders.order import Order
-    from cambist.ports.store import Keyed
+    from cambist.ports.store import Halt, Keyed
 
 
 class PortFailure(Exception):
@@ -37,6 +38,14 @@ class KeyTaken(PortFailure):
     def __init__(self, existing: Keyed) -> None:
         super().__init__("the key belongs to an order already")
         self.existing = existing
+
+
+class Halted(PortFailure):
+    """Trading is halted: no order is taken, and no attempt is recorded."""
+
+    def __init__(self, halt: Halt) -> None:
+        super().__init__(f"trading is halted by {halt.by}: {halt.reason}")
+        self.halt = halt
 
 
 class PortFull(PortFailure):

@@ -40,6 +40,10 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: Moment | None = None
     last_used_at: Moment | None = None
 
+    def is_in_force(self, now: Moment) -> bool:
+        """Whether it was neither revoked nor has expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
 
 class Keys(Protocol):
     """The keys of an installation. All may raise PortDown."""

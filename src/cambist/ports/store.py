@@ -56,6 +56,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     place: int
     order_id: OrderId
     seq: int
+    principal: Principal
 
 
 class Census(msgspec.Struct, frozen=True):
@@ -63,6 +64,14 @@ class Census(msgspec.Struct, frozen=True):
 
     by_status: dict[Status, int]
     delayed: int
+
+
+class Halt(msgspec.Struct, frozen=True):
+    """A stop of all trading: by whom, when, and why."""
+
+    reason: str
+    by: str
+    at: Moment
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -94,6 +103,19 @@ class Store(Protocol):
         An order whose key is taken is not written again: its place in the answer holds what the
         key remembers, and None stands for an order that is new. Raises PortFull.
         """
+
+    async def halt(self, halt: Halt) -> None:
+        """Stop trading: once this returns, no order is added and no attempt is recorded.
+
+        Whatever tries raises Halted, from the transaction it would have been written in. What is
+        in flight is still watched to its end. A second halt takes the place of the first.
+        """
+
+    async def resume(self, by: str, reason: str, now: Moment) -> None:
+        """Let trading go on; without a halt it changes nothing."""
+
+    async def halted(self) -> Halt | None:
+        """Return the halt in force."""
 
     async def keyed(self, principal: Principal, key: str) -> Keyed | None:
         """Return what a key remembers."""
@@ -150,6 +172,9 @@ class Store(Protocol):
 
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of a principal's orders stand, in order of their places."""
+
+    async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
+        """Return where the lines of everyone's orders stand, in order of their places."""
 
     async def feed_end(self) -> int:
         """Return the place of the newest line of all; 0 when there is none."""

@@ -12,6 +12,7 @@ from cambist.engine.engine import Engine, Health
 from cambist.metrics import REGISTRY
 from cambist.server.answers import Answer
 from cambist.server.seats import Seats
+from cambist.wire.halts import stop
 from cambist.wire.moments import write_moment
 from cambist.wire.replies import HealthView, write_health
 
@@ -32,11 +33,14 @@ ENDPOINTS: Final = (
     "GET /api/venues",
     "GET /api/pools",
     "GET /api/report",
+    "POST /api/stream-tickets",
     "WebSocket /api/orders/execute",
     "WebSocket /api/orders/execute?orderId=",
     "WebSocket /ws",
     "WebSocket /ws?orderId=",
     "WebSocket /ws/orders?orderId=",
+    "POST /api/halt",
+    "POST /api/resume",
     "GET /health",
     "GET /health/live",
     "GET /health/ready",
@@ -89,7 +93,8 @@ class About:
     async def ready(self, _request: Request) -> Answer:
         """Say whether to send requests here."""
         health = await self._engine.health()
-        is_ready = health.store == "ok" and not health.draining and not self._seats.draining
+        is_open = health.store == "ok" and health.halt is None
+        is_ready = is_open and not health.draining and not self._seats.draining
         return self._answer(health, 200 if is_ready else 503)
 
     async def live(self, _request: Request) -> Answer:
@@ -105,7 +110,17 @@ class About:
         if health.store == "down":
             word = "down"
         else:
-            word = "ok" if health.chain == "ok" and not health.draining else "degraded"
+            answers = health.chain == "ok" and health.redis != "down"
+            well = answers and not health.draining and health.halt is None
+            word = "ok" if well else "degraded"
         now = write_moment(self._engine.clock.now())
-        view = HealthView(word, now, database=health.store, chain=health.chain)
+        halt = health.halt
+        view = HealthView(
+            word,
+            now,
+            database=health.store,
+            chain=health.chain,
+            redis=health.redis,
+            halt=None if halt is None else stop(halt.reason, halt.by, halt.at),
+        )
         return Answer(status, write_health(view))

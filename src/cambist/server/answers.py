@@ -14,7 +14,15 @@ JSON: Final = b"application/json"
 Header = tuple[bytes, bytes]
 CLOSE: Final[Header] = (b"connection", b"close")
 RETRY_AFTER: Final = b"retry-after"
+CHALLENGE: Final[Header] = (b"www-authenticate", b"Bearer")
+_NO_STORE: Final[Header] = (b"cache-control", b"no-store")
+_NO_SNIFFING: Final[Header] = (b"x-content-type-options", b"nosniff")
+_NO_REFERRER: Final[Header] = (b"referrer-policy", b"no-referrer")
+GUARDS: Final = [_NO_SNIFFING, _NO_REFERRER]
+"""What stands on every answer."""
+
 _CUT_BODIES: Final = frozenset((408, 413))
+_UNAUTHORIZED: Final = 401
 _BUSY: Final = frozenset((429, 503))
 
 
@@ -37,6 +45,8 @@ def refusal(faults: tuple[Fault, ...], retry_after_seconds: int = 1) -> Answer:
     headers: tuple[Header, ...] = ()
     if status in _BUSY:
         headers = ((RETRY_AFTER, b"%d" % retry_after_seconds),)
+    elif status == _UNAUTHORIZED:
+        headers = (CHALLENGE,)
     elif status in _CUT_BODIES:
         headers = (CLOSE,)
     return Answer(status, write_problem(faults), MEDIA_TYPE, headers)
@@ -51,7 +61,8 @@ async def send_answer(send: Send, answer: Answer) -> None:
 async def deny(send: Send, answer: Answer) -> None:
     """Send an answer to a request for a WebSocket, in place of one."""
     kind = "websocket.http.response"
-    await send({"type": f"{kind}.start", "status": answer.status, "headers": _heads(answer)})
+    headers = [*_heads(answer), *GUARDS]  # the server adds them to other answers, and not here
+    await send({"type": f"{kind}.start", "status": answer.status, "headers": headers})
     await send({"type": f"{kind}.body", "body": answer.body})
 
 
@@ -60,6 +71,7 @@ def _heads(answer: Answer) -> list[Header]:
         (b"content-type", answer.media_type),
         (b"content-length", b"%d" % len(answer.body)),
         *answer.headers,
+        *(() if any(name == b"cache-control" for name, _ in answer.headers) else (_NO_STORE,)),
     ]
 
 
@@ -83,7 +95,7 @@ async def read_body(receive: Receive, bytes_max: int) -> bytes | None:
 def write_raw(answer: Answer) -> bytes:
     """Return the bytes of an answer after which the connection closes."""
     status = HTTPStatus(answer.status)
-    fields = [*_heads(answer), *((CLOSE,) if CLOSE not in answer.headers else ())]
+    fields = [*_heads(answer), *GUARDS, *((CLOSE,) if CLOSE not in answer.headers else ())]
     lines = b"".join(b"%b: %b\r\n" % field for field in fields)
     return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (
         status,

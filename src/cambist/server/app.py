@@ -2,42 +2,62 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
+from cambist.clock import draw_secret
 from cambist.engine.engine import Engine
 from cambist.faults import Code, Refused, fault
 from cambist.ports.clock import Clock
-from cambist.server.doorman import OpenDoor
+from cambist.ports.failures import PortDown
+from cambist.server.doorman import KeyDoor, Locks, OpenDoor
+from cambist.server.doors import Doorman
 from cambist.server.gate import Gate
-from cambist.server.routes import Routes
+from cambist.server.routes import Entrance, Routes
 from cambist.server.seats import Seats
 from cambist.server.settings import ServerSettings
+from cambist.server.tickets import Tickets
 
 
 class App:
     """The ASGI application of one engine."""
 
-    def __init__(self, engine: Engine, settings: ServerSettings) -> None:
+    def __init__(
+        self, engine: Engine, settings: ServerSettings, locks: Locks | None = None
+    ) -> None:
         self.settings = settings
         self.clock: Clock = engine.clock
-        self.seats = Seats(settings.requests_max, settings.streams_max)
-        routes = Routes(engine, settings, self.seats, OpenDoor()).all()
-        router = Router(routes, redirect_slashes=False, default=_nowhere)
+        self.seats = Seats(settings)
+        tickets = Tickets(engine.clock, draw_secret if locks is None else locks.draw)
+        self._doorman: Doorman = (
+            OpenDoor() if locks is None else KeyDoor(engine.clock, locks, settings, tickets)
+        )
+        entrance = Entrance(self._doorman, tickets)
+        self.routes = Routes(engine, settings, self.seats, entrance).all()
+        router = Router(self.routes, redirect_slashes=False, default=_nowhere)
         self._gate = Gate(router, settings, self.seats)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or serve one socket."""
         await self._gate(scope, receive, send)
 
+    async def watch(self) -> None:
+        """End the streams of keys that are no longer in force, until cancelled."""
+        while True:
+            await self.clock.sleep(self.settings.recheck_ms)
+            with suppress(PortDown):
+                await self.seats.dismiss(self._doorman.still_admits)
+
     def drain(self) -> None:
         """End all streams and take no more; requests are still answered."""
         self.seats.drain()
 
 
-def build(engine: Engine, settings: ServerSettings) -> App:
-    """Return the application that serves an engine."""
-    return App(engine, settings)
+def build(engine: Engine, settings: ServerSettings, locks: Locks | None = None) -> App:
+    """Return the application that serves an engine; without locks it lets everyone in."""
+    return App(engine, settings, locks)
 
 
 async def _nowhere(_scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -7,9 +7,11 @@ from collections import Counter
 from typing import Final, Protocol
 
 from cambist.ports.clock import Clock
+from cambist.server.addresses import Proxies, group_of
 from cambist.server.settings import EdgeLimits
 
 NEVER: Final = float("inf")
+NO_PROXIES: Final = Proxies(())
 
 
 class Timed(Protocol):
@@ -40,8 +42,9 @@ class Guest:
 class House:
     """All connections of one server."""
 
-    def __init__(self, limits: EdgeLimits) -> None:
+    def __init__(self, limits: EdgeLimits, proxies: Proxies = NO_PROXIES) -> None:
         self.limits = limits
+        self._proxies = proxies
         self.timed: set[Timed] = set()
         self._by_address: Counter[str] = Counter()
         self._count = 0
@@ -52,10 +55,17 @@ class House:
         return self._count >= self.limits.connections_max
 
     def enter(self, address: str) -> Guest | None:
-        """Take a place; None when there is none, or none for this address."""
+        """Take a place; None when there is none, or none for this address.
+
+        Many clients may stand behind a trusted proxy, so its connections have no limit but all's.
+        """
         most = self.limits.address_connections_max
-        if self.is_full or (most is not None and self._by_address[address] >= most):
+        if self.is_full:
             return None
+        if most is not None and address not in self._proxies:
+            address = group_of(address)
+            if self._by_address[address] >= most:
+                return None
         self._count += 1
         self._by_address[address] += 1
         return Guest(self, address)

@@ -26,7 +26,6 @@ _POLICY: Final[Header] = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 )
-_QUIET: Final[Header] = (b"referrer-policy", b"no-referrer")
 _KEEP: Final[Header] = (b"cache-control", b"public, max-age=3600")
 
 _PAGE: Final = b"""\
@@ -94,7 +93,7 @@ class DocsPage:
     async def show(self, _request: Request) -> Answer:
         """Answer with the page."""
         page = _PAGE if self._folder is not None else _PLAIN
-        return Answer(200, page, _HTML, (_POLICY, _QUIET))
+        return Answer(200, page, _HTML, (_POLICY,))
 
     async def part(self, request: Request) -> Answer:
         """Answer with a file of the page. Raises Refused when there is none of that name."""

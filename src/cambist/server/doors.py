@@ -25,6 +25,9 @@ class Doorman(Protocol):
         None stands for what everyone may do.
         """
 
+    async def still_admits(self, passport: Passport) -> bool:
+        """Return whether whoever was let in may stay. Raises PortDown."""
+
 
 class Door(NamedTuple):
     """What lies behind a path and method, and what a caller needs to go through."""

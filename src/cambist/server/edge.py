@@ -28,6 +28,8 @@ from cambist.server.edge_upgrade import Posted
 from cambist.server.heads import Head, plain_head, upgrade_head
 
 LINGER_BYTES_MAX: Final = 256 * 1024
+WIRE_BYTES_PER_BYTE_MAX: Final = 8
+"""A body in chunks of one byte takes six for each; two more for what chunks say of themselves."""
 
 
 class EdgeConfig(uvicorn.Config):
@@ -61,6 +63,7 @@ class EdgeHttp(HttpToolsProtocol):
         self._posted: Posted | None = None
         self._head_bytes = 0
         self._body_bytes = 0
+        self._wire_bytes = 0
 
     # -------------------------------------------------------------------------- connections
 
@@ -127,7 +130,7 @@ class EdgeHttp(HttpToolsProtocol):
         """Begin a request's head."""
         super().on_message_begin()
         if not self._refused:
-            self._phase, self._body_bytes = Phase.HEAD, 0
+            self._phase, self._body_bytes, self._wire_bytes = Phase.HEAD, 0, 0
             self._set_deadline(self.limits.head_ms)
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -179,6 +182,8 @@ class EdgeHttp(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self._phase is not Phase.BODY:
             self._head_bytes += len(data)
+        else:
+            self._wire_bytes += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -190,6 +195,8 @@ class EdgeHttp(HttpToolsProtocol):
             self._head_bytes = 0
         elif self._phase is Phase.HEAD and self._head_bytes > self.limits.head_bytes_max:
             self._refuse(Code.HEADERS_TOO_LARGE)
+        elif self._wire_bytes > self.limits.body_max(self.url) * WIRE_BYTES_PER_BYTE_MAX:
+            self._refuse(Code.BODY_TOO_LARGE)
 
     def on_response_complete(self) -> None:
         """Begin the next request, or wait for one."""

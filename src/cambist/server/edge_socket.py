@@ -1,4 +1,9 @@
-"""Guards a WebSocket's connection: it gives its place back, and its reader may not stall."""
+"""Guards a WebSocket's connection: its reader may not stall, nor its writer flood.
+
+A flood is read in small pieces, so that it is seen before it was all worked through. Who is put
+out is told why, and is listened to for a moment more: closing on unread bytes would reset the
+connection, and the reason with it.
+"""
 
 from __future__ import annotations
 
@@ -7,40 +12,101 @@ from typing import Final, cast
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
 
+from cambist.faults import Code, fault
+from cambist.server.answers import refusal, write_raw
 from cambist.server.census import NEVER, Guest
 from cambist.server.frames import FRAMES
+from cambist.server.settings import EdgeLimits
 
 POSTED: Final = "cambist.posted"
+CLOSE_POLICY: Final = 1008
 CLOSE_STALLED: Final = 4008
 EARLY_BYTES_MAX: Final = 64 * 1024
+LINE_BYTES_MAX: Final = 8 * 1024
+PIECE_BYTES: Final = 2 * 1024
+NO_LIMITS: Final = EdgeLimits()
 
 
 class EdgeSocket(WebSocketsSansIOProtocol):
-    """A WebSocket whose reader may not stall for long."""
+    """A WebSocket with limits."""
 
     guest: Guest | None = None
     posted: bytes | None = None
     deadline: float = NEVER
     _stalled_bytes = 0
     _is_opening = False
+    _is_out = False
     _early = b""
+    _second = 0.0
+    _frames = 0
 
     def begin(self, head: bytes, rest: bytes) -> None:
-        """Read the opening request, and what came along with it."""
+        """Read the opening request, and what came along with it.
+
+        The library cannot read every head that HTTP allows, and then says nothing at all.
+        """
         self.data_received(head)
+        if not self.handshake_initiated:
+            too_large = max(map(len, head.split(b"\r\n"))) > LINE_BYTES_MAX
+            code = Code.HEADERS_TOO_LARGE if too_large else Code.BAD_REQUEST
+            self.transport.write(write_raw(refusal((fault(code),))))
+            self.transport.close()
+            return
         self._is_opening = True
         if rest:
             self.data_received(rest)
 
     def data_received(self, data: bytes) -> None:
         """Read frames; those that come before the answer to the opening request wait for it."""
-        if not self._is_opening or self.transport.is_closing():
-            super().data_received(data)
+        if self._is_opening and not self.transport.is_closing():
+            self._early += data
+            if len(self._early) > EARLY_BYTES_MAX:
+                self.transport.abort()
             return
-        self._early += data
-        if len(self._early) > EARLY_BYTES_MAX:
-            self.transport.abort()
+        for start in range(0, len(data), PIECE_BYTES):
+            if self._is_out:
+                return
+            super().data_received(data[start : start + PIECE_BYTES])
+
+    def handle_events(self) -> None:
+        """Count frames of any kind, and act on them."""
+        if self.guest is not None and self.handshake_complete:
+            self._count(len(self.conn.events), self.guest.house.limits.frames_per_second_max)
+        if not self._is_out:
+            super().handle_events()
+
+    def _count(self, frames: int, frames_max: int) -> None:
+        now = self.loop.time()
+        if now - self._second >= 1:
+            self._second, self._frames = now, 0
+        self._frames += frames
+        if self._frames > frames_max and self.conn.state is State.OPEN:
+            self.conn.send_close(CLOSE_POLICY, "too many frames")
+            self._put_out(CLOSE_POLICY)
+
+    def _put_out(self, code: int) -> None:
+        """End both sides of the talk, once the close frame is written."""
+        self._is_out = self.close_sent = True
+        self.stop_keepalive()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        limits = self.guest.house.limits if self.guest is not None else NO_LIMITS
+        self.close_timer = self.loop.call_later(limits.linger_ms / 1_000, self.transport.abort)
+
+    def handle_parser_exception(self) -> None:
+        """Put out who sends what is no frame, or too large a one."""
+        sent = self.conn.close_sent
+        self._put_out(sent.code if sent is not None else CLOSE_POLICY)
+
+    def keepalive_timeout(self) -> None:
+        """Close a socket that answers no ping; what it has not taken yet is not waited for."""
+        super().keepalive_timeout()
+        self._watch()
 
     def pause_writing(self) -> None:
         """Note that the reader does not keep up."""
@@ -85,7 +151,9 @@ class EdgeSocket(WebSocketsSansIOProtocol):
         await super().run_asgi()
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Send what the application says."""
+        """Send what the application says. Raises ClientDisconnected once the client is out."""
+        if self._is_out:
+            raise ClientDisconnected
         frames = cast("dict[str, object]", message).get(FRAMES)
         if isinstance(frames, bytes):
             await self._send_frames(frames)

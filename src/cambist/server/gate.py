@@ -15,8 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from cambist.faults import Code, Fault, Refused, fault
 from cambist.ports.failures import PortDown
 from cambist.server.answers import Answer, ClientGone, deny, refusal, send_answer
+from cambist.server.cors import is_preflight, preflight, sharing
 from cambist.server.seats import Seats
 from cambist.server.settings import LOOPBACK_HOSTS, ServerSettings
+from cambist.server.tolls import Limited
 
 _ANY: Final = "*"
 log = structlog.get_logger(__name__)
@@ -39,9 +41,16 @@ class Gate:
         is_http = scope["type"] == "http"
         answer = send_answer if is_http else deny
         seats = self._seats
-        wrong = self._wrong(scope["headers"])
+        fields = dict(scope["headers"])
+        wrong = self._wrong(fields)
         if wrong is None and is_http and seats.requests >= seats.requests_max:
             wrong = fault(Code.TOO_BUSY)
+        origin = fields.get(b"origin")
+        if origin is not None and is_http and origin.lower() in self._origins:
+            if wrong is None and is_preflight(scope["method"], fields):
+                await answer(send, preflight(origin))
+                return
+            send = sharing(send, origin)
         if wrong is not None:
             await answer(send, refusal((wrong,), self._retry_after))
             return
@@ -58,6 +67,8 @@ class Gate:
     def _answer_error(self, error: Exception, scope: Scope) -> Answer:
         """Return the answer to a request that raised; a bug's own words stay in the log."""
         match error:
+            case Limited():
+                return refusal(error.faults, error.retry_after_seconds)
             case Refused():
                 faults = error.faults
             case PortDown():
@@ -67,9 +78,8 @@ class Gate:
                 faults = (fault(Code.INTERNAL),)
         return refusal(faults, self._retry_after)
 
-    def _wrong(self, headers: list[tuple[bytes, bytes]]) -> Fault | None:
+    def _wrong(self, fields: dict[bytes, bytes]) -> Fault | None:
         """Return what is wrong with where a request was sent, or where it came from."""
-        fields = dict(headers)
         host = fields.get(b"host")
         if not host:
             return fault(Code.BAD_REQUEST, "A request needs a Host header.")

@@ -39,6 +39,8 @@ class Head:
                         return Code.BAD_REQUEST
                     length = int(value)
             elif name == b"transfer-encoding":
+                if name in seen or value.lower() != b"chunked":
+                    return Code.BAD_REQUEST
                 seen.add(name)
         if (
             size > limits.head_bytes_max

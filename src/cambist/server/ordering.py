@@ -37,7 +37,7 @@ class OrderingSocket:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
         settings = self._voice.settings
-        with self._seats.socket() as life:
+        with self._seats.socket(passport_of(scope)) as life:
             await accept((scope, receive, send))
             frames = FrameLimit(self._voice.engine.clock, settings.orders_in_max)
             async with asyncio.TaskGroup() as followers:
@@ -135,7 +135,7 @@ class PostedSocket:
         posted: bytes = scope["extensions"][POSTED]
         passport = passport_of(scope)
         key = dict(scope["headers"]).get(b"idempotency-key")
-        with self._seats.socket() as life:
+        with self._seats.socket(passport) as life:
             taken = await self._taker.take(posted, key, passport)
             order = await self._voice.engine.get(taken.order_id, passport.principal)
             if order is None:

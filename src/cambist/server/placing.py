@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.types import Receive, Scope, Send
@@ -9,11 +10,10 @@ from starlette.types import Receive, Scope, Send
 from cambist.engine.engine import Engine
 from cambist.engine.intake import Taken, Wish
 from cambist.faults import Code, Fault, Refused, fault
-from cambist.server.answers import Answer, Header, read_body, send_answer
-from cambist.server.passports import Passport, passport_of
+from cambist.server.answers import Answer, Header, send_answer
+from cambist.server.passports import Passport, charge, passport_of
 from cambist.server.queries import Want
 from cambist.server.seats import Seats
-from cambist.server.settings import ServerSettings
 from cambist.server.stories import OneOrder, Voice
 from cambist.server.streams import Opening, stream, wants_stream
 from cambist.server.taking import OrderTaker
@@ -37,11 +37,12 @@ class PlaceOrder:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST, or stream the order's events after it."""
-        body = await json_body(scope, receive, self._body_max)
-        key = dict(scope["headers"]).get(b"idempotency-key")
+        fields = dict(scope["headers"])
+        body = await json_body(self._seats, fields, receive, self._body_max)
+        key = fields.get(b"idempotency-key")
         passport = passport_of(scope)
-        if wants_stream(scope["headers"]):
-            with self._seats.stream() as life:
+        if wants_stream(fields):
+            with self._seats.stream(passport) as life:
                 taken = await self._taker.take(body, key, passport)
                 order = await self._voice.engine.get(taken.order_id, passport.principal)
                 if order is None:
@@ -64,19 +65,23 @@ def _where(taken: Taken) -> tuple[Header, ...]:
 class PlaceBatch:
     """Takes many orders in one commit, and answers each as it would have been answered alone."""
 
-    def __init__(self, engine: Engine, taker: OrderTaker, settings: ServerSettings) -> None:
+    def __init__(self, engine: Engine, taker: OrderTaker, seats: Seats, body_max: int) -> None:
         self._engine = engine
         self._taker = taker
-        self._body_max = settings.edge.batch_bytes_max
+        self._seats = seats
+        self._body_max = body_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST."""
-        body = await json_body(scope, receive, self._body_max)
-        if b"idempotency-key" in dict(scope["headers"]):
+        fields = dict(scope["headers"])
+        body = await json_body(self._seats, fields, receive, self._body_max)
+        if b"idempotency-key" in fields:
             message = "Orders of a batch have a clientOrderId each, and no key together."
             raise Refused(fault(Code.INVALID_KEY, message, "Idempotency-Key"))
         passport = passport_of(scope)
-        asked = [self._wish(one, passport) for one in read_batch(body)]
+        batch = read_batch(body)
+        await charge(passport, len(batch))
+        asked = [self._wish(one, passport) for one in batch]
         wishes = [one for one in asked if isinstance(one, Wish)]
         answers = iter(await self._engine.submit_all(wishes) if wishes else ())
         results = [_result(next(answers) if isinstance(one, Wish) else one) for one in asked]
@@ -105,14 +110,15 @@ def _result(answer: Taken | Fault | tuple[Fault, ...]) -> Result:
 class AskQuote:
     """Says what an order would do now, and stores nothing."""
 
-    def __init__(self, engine: Engine, taker: OrderTaker, settings: ServerSettings) -> None:
+    def __init__(self, engine: Engine, taker: OrderTaker, seats: Seats, body_max: int) -> None:
         self._engine = engine
         self._taker = taker
-        self._body_max = settings.edge.body_bytes_max
+        self._seats = seats
+        self._body_max = body_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST."""
-        body = await json_body(scope, receive, self._body_max)
+        body = await json_body(self._seats, dict(scope["headers"]), receive, self._body_max)
         intent, warnings = self._taker.intent(body, passport_of(scope))
         quoted = await self._engine.quote(intent)
         if isinstance(quoted, Fault):
@@ -122,12 +128,14 @@ class AskQuote:
         await send_answer(send, Answer(200, text))
 
 
-async def json_body(scope: Scope, receive: Receive, bytes_max: int) -> bytes:
+async def json_body(
+    seats: Seats, fields: Mapping[bytes, bytes], receive: Receive, bytes_max: int
+) -> bytes:
     """Return the body of a request. Raises Refused unless it is JSON, and not too large."""
-    kind = dict(scope["headers"]).get(b"content-type", b"")
+    kind = fields.get(b"content-type", b"")
     if kind != b"application/json" and not _is_json(kind):
         raise Refused(fault(Code.UNSUPPORTED_MEDIA_TYPE))
-    body = await read_body(receive, bytes_max)
+    body = await seats.body(receive, bytes_max)
     if body is None:
         raise Refused(fault(Code.BODY_TOO_LARGE, f"A body has at most {bytes_max} bytes."))
     return body

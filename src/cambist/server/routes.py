@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from cambist.server.docs_page import DocsPage
 from cambist.server.doors import ByMethod, Door, Doorman, SocketDoor, plain
 from cambist.server.edge_socket import POSTED
 from cambist.server.faults_page import show_faults
+from cambist.server.halting import Halting
 from cambist.server.markets import Markets
 from cambist.server.openapi import document
 from cambist.server.ordering import OrderingSocket, PostedSocket
@@ -30,21 +31,30 @@ from cambist.server.sockets import AllOrdersSocket, OrderSocket
 from cambist.server.stories import Voice
 from cambist.server.streams import AllEvents, Events
 from cambist.server.taking import OrderTaker
+from cambist.server.tickets import Tickets
 
 PUBLIC: Final = None
 READ, TRADE, CANCEL, ADMIN = Scope.READ, Scope.TRADE, Scope.CANCEL, Scope.ADMIN
+
+
+class Entrance(NamedTuple):
+    """Who lets callers in, and the tickets that let them in again."""
+
+    doorman: Doorman
+    tickets: Tickets
 
 
 class Routes:
     """The paths of one engine's server."""
 
     def __init__(
-        self, engine: Engine, settings: ServerSettings, seats: Seats, doorman: Doorman
+        self, engine: Engine, settings: ServerSettings, seats: Seats, entrance: Entrance
     ) -> None:
         self._engine = engine
         self._settings = settings
         self._seats = seats
-        self._doorman = doorman
+        self._doorman = entrance.doorman
+        self._tickets = entrance.tickets
         self._voice = Voice(engine, settings)
         self._taker = OrderTaker(engine, settings)
 
@@ -57,14 +67,20 @@ class Routes:
         return Route(path, ByMethod(self._doorman, doors))
 
     def _placing(self) -> list[BaseRoute]:
-        engine, taker, settings = self._engine, self._taker, self._settings
+        engine, taker, edge = self._engine, self._taker, self._settings.edge
         place = Door(TRADE, PlaceOrder(taker, self._voice, self._seats))
         orders = Orders(engine)
         return [
             self._at("/api/orders/execute", POST=place),
-            self._at("/api/orders/batch", POST=Door(TRADE, PlaceBatch(engine, taker, settings))),
+            self._at(
+                "/api/orders/batch",
+                POST=Door(TRADE, PlaceBatch(engine, taker, self._seats, edge.batch_bytes_max)),
+            ),
             self._at("/api/orders", POST=place, GET=Door(READ, plain(orders.list))),
-            self._at("/api/quotes", POST=Door(READ, AskQuote(engine, taker, settings))),
+            self._at(
+                "/api/quotes",
+                POST=Door(READ, AskQuote(engine, taker, self._seats, edge.body_bytes_max)),
+            ),
         ]
 
     def _orders(self) -> list[BaseRoute]:
@@ -77,6 +93,7 @@ class Routes:
             self._at(f"{one}/events", GET=events),
             self._at(f"{one}/receipt", GET=Door(READ, plain(orders.receipt))),
             self._at(f"{one}/cancel", POST=cancel),
+            self._at("/api/stream-tickets", POST=Door(READ, plain(self._tickets.issue))),
             self._at("/api/events", GET=Door(READ, AllEvents(self._voice, self._seats))),
         ]
 
@@ -129,7 +146,11 @@ class Routes:
         async def describe(_request: Request) -> Answer:
             return openapi
 
+        halt = Halting(self._engine, self._seats, self._settings, halts=True)
+        resume = Halting(self._engine, self._seats, self._settings, halts=False)
         return [
+            self._at("/api/halt", POST=Door(ADMIN, halt)),
+            self._at("/api/resume", POST=Door(ADMIN, resume)),
             self._at("/health", GET=Door(PUBLIC, plain(about.health))),
             self._at("/health/live", GET=Door(PUBLIC, plain(about.live))),
             self._at("/health/ready", GET=Door(PUBLIC, plain(about.ready))),

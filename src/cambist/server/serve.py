@@ -11,13 +11,14 @@ from typing import Final
 
 import uvicorn
 
+from cambist.server.addresses import Proxies
+from cambist.server.answers import GUARDS
 from cambist.server.app import App
 from cambist.server.census import House
 from cambist.server.edge import EdgeConfig, EdgeHttp
 from cambist.server.edge_socket import EdgeSocket
 
 BACKLOG: Final = 2_048
-_NO_SNIFFING: Final = [("x-content-type-options", "nosniff")]
 
 
 class PortInUse(RuntimeError):
@@ -48,7 +49,7 @@ class Serving:
     def __init__(self, app: App, host: str, port: int) -> None:
         self._app = app
         self._address = (host, port)
-        self._house = House(app.settings.edge)
+        self._house = House(app.settings.edge, Proxies(app.settings.trusted_proxies))
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[int]:
@@ -61,8 +62,9 @@ class Serving:
         with self._listen() as listener:
             async with asyncio.TaskGroup() as tasks:
                 sweeping = tasks.create_task(self._house.sweep(self._app.clock))
+                watching = tasks.create_task(self._app.watch())
                 serving = tasks.create_task(server.serve(sockets=[listener]))
-                serving.add_done_callback(lambda _: sweeping.cancel())
+                serving.add_done_callback(lambda _: (sweeping.cancel(), watching.cancel()))
                 await server.ready.wait()
                 try:
                     yield listener.getsockname()[1]
@@ -89,12 +91,14 @@ class Serving:
             ws=EdgeSocket,
             ws_max_size=settings.frame_bytes_max,
             ws_per_message_deflate=False,
+            ws_ping_interval=settings.ping_ms / 1_000,
+            ws_ping_timeout=settings.pong_ms / 1_000,
             lifespan="off",
             log_config=None,
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            headers=_NO_SNIFFING,
+            headers=[(name.decode(), value.decode()) for name, value in GUARDS],
             timeout_graceful_shutdown=settings.drain_ms // 1_000,
         )
         config.house = self._house

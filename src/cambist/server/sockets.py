@@ -48,7 +48,7 @@ class OrderSocket:
         if "fromSeq" not in params and last is None:
             want = self._manner._replace(notes=want.notes)
         order = await self._find(params.get("orderId"), scope)
-        with self._seats.socket() as life:
+        with self._seats.socket(passport_of(scope)) as life:
             await accept((scope, receive, send))
             if "orderId" not in params:
                 await _dismiss(send, NO_ORDER_ID, CLOSE_POLICY)
@@ -79,7 +79,7 @@ class AllOrdersSocket:
         after, notes = read_after(params, None), wants_notes(params)
         principal = passport_of(scope).principal
         listening = AllOrders.listening(self._voice, principal, after, notes=notes)
-        with self._seats.socket() as life:
+        with self._seats.socket(passport_of(scope)) as life:
             async with listening as story:
                 await accept((scope, receive, send))
                 await listen(story, life, FrameLimit.of(self._voice), (scope, receive, send))

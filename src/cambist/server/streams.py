@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
@@ -48,9 +48,9 @@ async def serve(
             watcher.cancel()
 
 
-def wants_stream(headers: list[Header]) -> bool:
+def wants_stream(fields: Mapping[bytes, bytes]) -> bool:
     """Whether a client accepts server-sent events."""
-    return any(name == b"accept" and EVENT_STREAM in value.lower() for name, value in headers)
+    return EVENT_STREAM in fields.get(b"accept", b"").lower()
 
 
 class Opening(NamedTuple):
@@ -109,8 +109,8 @@ class Events:
         request, voice = Request(scope), self._voice
         order = await find_order(voice.engine, request)
         want = read_want(request.query_params, request.headers.get("last-event-id"), notes=True)
-        if wants_stream(scope["headers"]) and request.method == "GET":
-            with self._seats.stream() as life:
+        if wants_stream(dict(scope["headers"])) and request.method == "GET":
+            with self._seats.stream(passport_of(scope)) as life:
                 await stream(OneOrder(voice, order, want), life, (receive, send))
             return
         told = await voice.engine.history(order.id, want.after_seq)
@@ -134,7 +134,7 @@ class AllEvents:
             await send_answer(send, Answer(200, b"", EVENT_STREAM))
             return
         listening = AllOrders.listening(self._voice, principal, after, notes=True)
-        with self._seats.stream() as life:
+        with self._seats.stream(passport_of(scope)) as life:
             async with listening as story:
                 # An id without data is no event: it only says where to go on after a cut.
                 first = b"id: %b\n\n" % story.beginning.encode()

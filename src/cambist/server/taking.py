@@ -8,7 +8,7 @@ from cambist.engine.engine import Engine
 from cambist.engine.intake import Taken, Wish
 from cambist.faults import Code, Refused, fault
 from cambist.orders.intent import Intent
-from cambist.server.passports import Passport
+from cambist.server.passports import Passport, charge
 from cambist.server.settings import ServerSettings
 from cambist.values.moment import Moment
 from cambist.wire.body import Parsed, read_fields, read_order
@@ -29,6 +29,7 @@ class OrderTaker:
 
     async def take(self, body: bytes, header_key: bytes | None, passport: Passport) -> Taken:
         """Return the engine's word that an order is stored. Raises Refused."""
+        await charge(passport, 1)
         parsed = read_order(body, self._settings.bare_slippage)
         return await self._engine.submit(self._wish(parsed, header_key, passport))
 
@@ -55,7 +56,7 @@ class OrderTaker:
     def _intent(
         self, parsed: Parsed, key: str | None, now: Moment | None, passport: Passport
     ) -> Intent:
-        caller = Caller(passport.principal, now, key)
+        caller = Caller(passport.principal, passport.wallets, now, key)
         return to_intent(parsed, self._engine.market.token, self._settings.limits, caller)
 
 

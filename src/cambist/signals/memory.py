@@ -32,6 +32,11 @@ class MemoryWakeups:
         self._bell = asyncio.Event()
         self._alarm_set = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """How many rings nobody has come for yet."""
+        return len(self._rung)
+
     def ring(self, bell: Bell) -> None:
         """Ask for a look at an order now."""
         self._rung.append(bell)
@@ -70,6 +75,7 @@ class MemorySubscription(Generic[T]):
         self._facts: deque[T] = deque()
         self._came = asyncio.Event()
         self._lagged = False
+        self._poked = False
 
     @property
     def lagged(self) -> bool:
@@ -85,9 +91,14 @@ class MemorySubscription(Generic[T]):
                 self._lagged = True
         self._came.set()
 
+    def poke(self) -> None:
+        """Say that something happened which the journal tells."""
+        self._poked = True
+        self._came.set()
+
     async def next(self, timeout_ms: int) -> Sequence[T] | None:
         """Return what came, in order; None when nothing came in time, or something was lost."""
-        if not self._facts and not self._lagged:
+        if not self._facts and not self._lagged and not self._poked:
             self._came.clear()
             try:
                 async with asyncio.timeout(timeout_ms / 1_000):
@@ -96,21 +107,23 @@ class MemorySubscription(Generic[T]):
                 return None
         if self._lagged:
             return None
-        came = tuple(self._facts)
+        # Whoever is sent to the journal finds there what waits here, too.
+        came = () if self._poked else tuple(self._facts)
         self._facts.clear()
+        self._poked = False
         return came
 
     def resume(self) -> None:
         """Listen again after a lag."""
         self._facts.clear()
-        self._lagged = False
+        self._lagged = self._poked = False
 
     def close(self) -> None:
         """Stop listening."""
         self._leave(self)
 
 
-class _Audience(Generic[T]):
+class Audience(Generic[T]):
     """Those who listen, by what they listen to."""
 
     def __init__(self) -> None:
@@ -121,9 +134,11 @@ class _Audience(Generic[T]):
         return bool(self._by_topic)
 
     def of(self, topic: str) -> Iterable[MemorySubscription[T]]:
+        """Return those who listen to a topic."""
         return self._by_topic.get(topic, ())
 
     def join(self, topic: str) -> MemorySubscription[T]:
+        """Add a listener to a topic."""
         listeners = self._by_topic.setdefault(topic, {})
 
         def leave(one: MemorySubscription[T]) -> None:
@@ -140,8 +155,8 @@ class MemoryBus:
     """Hands each fact to those who listen to its order or its principal."""
 
     def __init__(self) -> None:
-        self._of_orders: _Audience[Told] = _Audience()
-        self._of_principals: _Audience[Placed] = _Audience()
+        self._of_orders: Audience[Told] = Audience()
+        self._of_principals: Audience[Placed] = Audience()
 
     def publish(self, news: Sequence[Told], places: Sequence[int]) -> None:
         """Tell what became true."""

@@ -7,6 +7,10 @@ import sqlite3
 from cambist.stores.sql import migrations
 
 
+class UnfitDatabase(RuntimeError):
+    """A database that must not be trusted with orders, and why."""
+
+
 class NewerDatabase(RuntimeError):
     """The database was written by a newer cambist."""
 
@@ -14,17 +18,32 @@ class NewerDatabase(RuntimeError):
 def migrate_sqlite(connection: sqlite3.Connection) -> int:
     """Bring a database up to date, each migration in one transaction; return its number.
 
-    Raises NewerDatabase when the database has a migration this program does not know.
+    Two processes may do this at once: who comes second finds it done. Raises NewerDatabase when
+    the database has a migration this program does not know.
     """
     known = migrations("sqlite")
-    (done,) = connection.execute("PRAGMA user_version").fetchone()
+    done = _done(connection)
     newest = known[-1][0]
     if done > newest:
         msg = f"the database is at migration {done}, this program knows {newest}: upgrade cambist"
         raise NewerDatabase(msg)
     for number, script in known:
         if number > done:
-            connection.executescript(
-                f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number:d};\nCOMMIT;"
-            )
+            _apply(connection, number, script)
     return newest
+
+
+def _apply(connection: sqlite3.Connection, number: int, script: str) -> None:
+    try:
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number:d};\nCOMMIT;"
+        )
+    except sqlite3.OperationalError:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if _done(connection) < number:
+            raise
+
+
+def _done(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

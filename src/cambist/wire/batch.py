@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from cambist.faults import Code, Refused, fault
-from cambist.wire.text import Fields, read_object, shown
+from cambist.wire.text import Fields, only, read_object
 
 BATCH_ORDERS_MAX: Final = 100
 _FIELD: Final = "orders"
@@ -21,16 +21,9 @@ def read_batch(body: bytes) -> list[Fields | None]:
     Raises Refused when the body itself cannot be read.
     """
     fields = read_object(body)
-    faults = list(fields.faults)
-    faults += [
-        fault(Code.UNKNOWN_FIELD, f"A batch has no field {shown(name)}.", shown(name))
-        for name in fields
-        if name != _FIELD
-    ]
-    orders = fields.get(_FIELD)
-    if _FIELD not in fields:
-        faults.append(fault(Code.MISSING_FIELD, "orders is missing.", _FIELD))
-    elif not isinstance(orders, list):
+    faults = only(fields, _FIELD)
+    orders = fields.get(_FIELD, [None])
+    if not isinstance(orders, list):
         faults.append(fault(Code.WRONG_TYPE, "orders is a list of orders.", _FIELD))
     elif not 1 <= len(orders) <= BATCH_ORDERS_MAX:
         message = f"A batch holds 1 to {BATCH_ORDERS_MAX} orders, not {len(orders)}."

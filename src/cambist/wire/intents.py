@@ -24,6 +24,7 @@ from cambist.values.moment import Moment
 from cambist.values.token import Pair, Token
 from cambist.wire.body import OrderRequest, Parsed
 
+_FOREIGN_WALLET: Final = "Name a wallet that this key may trade for."
 SLIPPAGE_MAX_BPS: Final = Bps(5_000)
 FindToken = Callable[[str], Token | None]
 
@@ -37,13 +38,14 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who asks, when, and under which key.
+    """Who asks, for which wallets if not for all, when, and under which key.
 
     `now` is None when the deadline is not to be judged here: a request that may be a repeat
     has a right to its old answer, even when its time is over by now.
     """
 
     principal: Principal = LOCAL
+    wallets: tuple[Address, ...] = ()
     now: Moment | None = None
     key: str | None = None
 
@@ -61,6 +63,8 @@ def to_intent(parsed: Parsed, find: FindToken, limits: Limits, caller: Caller) -
     slippage = _slippage(request, spelling.slippage, limits, faults)
     if request.deadline is not None and caller.now is not None and request.deadline <= caller.now:
         faults.append(fault(Code.DEADLINE_PASSED, "", "expiresAt"))
+    if caller.wallets and request.wallet not in caller.wallets:
+        faults.append(fault(Code.FORBIDDEN, _FOREIGN_WALLET, "walletAddress"))
     if faults or token_in is None or token_out is None or amount is None:
         raise Refused(*faults)
     return Intent(

@@ -12,6 +12,7 @@ from cambist.orders.order import Order, Status
 from cambist.values.amount import write_amount, write_percent
 from cambist.values.moment import Moment
 from cambist.wire.figures import Number, Standing, realised_slippage, standing
+from cambist.wire.halts import Stop
 from cambist.wire.moments import write_moment
 from cambist.wire.numbers import number
 
@@ -237,14 +238,15 @@ def write_events(order_id: str, messages: Sequence[bytes]) -> bytes:
     return _encode(EventList(order_id, tuple(msgspec.Raw(one) for one in messages)))
 
 
-class HealthView(msgspec.Struct, frozen=True):
-    """Which parts answer: `ok`, `down` or `not_configured`."""
+class HealthView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which parts answer: `ok`, `down` or `not_configured`; `halt` while trading is stopped."""
 
     status: str
     timestamp: str
     database: str
     chain: str
-    redis: str = "not_configured"
+    redis: str | msgspec.UnsetType = msgspec.UNSET
+    halt: Stop | None = None
 
 
 def write_health(health: HealthView) -> bytes:

@@ -51,6 +51,18 @@ def shown(name: str) -> str:
     return clean if len(clean) <= FIELD_NAME_MAX else clean[:FIELD_NAME_MAX] + "…"
 
 
+def only(fields: Fields, wanted: str) -> list[Fault]:
+    """Return what is wrong with an object that is to hold this one field."""
+    faults = list(fields.faults)
+    for name in fields:
+        if name != wanted:
+            message = f"There is no field {shown(name)} here, only {wanted}."
+            faults.append(fault(Code.UNKNOWN_FIELD, message, shown(name)))
+    if wanted not in fields:
+        faults.append(fault(Code.MISSING_FIELD, f"{wanted} is missing.", wanted))
+    return faults
+
+
 def _twice(pairs: list[tuple[str, JsonValue]]) -> list[Fault]:
     seen: set[str] = set()
     again: dict[str, None] = {}

@@ -14,11 +14,9 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from cambist.faults import CATALOGUE, Blame, Code, Refused
 from cambist.ports.keys import Scope
 from cambist.server.about import ENDPOINTS
-from cambist.server.doorman import OpenDoor
 from cambist.server.openapi.order_body import order_schema
 from cambist.server.openapi.parts import PUBLIC, RECORDED
 from cambist.server.openapi.words import PROPERTIES, SPECIAL
-from cambist.server.routes import Routes
 from cambist.wire.vocabulary import FIELDS
 from tests.server.house import in_process
 from tests.server.openapi.document import DOCUMENT, codes, examples, operations
@@ -110,9 +108,7 @@ def test_a_code_stands_under_its_own_status() -> None:
 
 async def test_every_route_is_described_with_its_scope_and_nothing_else(tmp_path: Path) -> None:
     async with in_process(tmp_path) as rooms:
-        app = rooms.app
-        routes = Routes(rooms.engine, app.settings, app.seats, OpenDoor()).all()
-        served = set(_served(routes))
+        served = set(_served(rooms.app.routes))
     described = {
         (
             "socket" if "x-websocket" in one.told else one.method,
@@ -143,9 +139,7 @@ def _right(route: WebSocketRoute, query: bytes) -> str:
 
 async def test_a_socket_says_what_it_takes_without_an_order(tmp_path: Path) -> None:
     async with in_process(tmp_path) as rooms:
-        app = rooms.app
-        routes = Routes(rooms.engine, app.settings, app.seats, OpenDoor()).all()
-        sockets = {one.path: one for one in routes if isinstance(one, WebSocketRoute)}
+        sockets = {one.path: one for one in rooms.app.routes if isinstance(one, WebSocketRoute)}
     for one in operations():
         if "x-websocket" in one.told:
             told = one.told["x-websocket"]["scopeWithoutOrderId"]
@@ -171,6 +165,7 @@ async def test_a_recorded_answer_has_the_shape_of_a_real_one(tmp_path: Path) -> 
             "accepted": (await rooms.client.post("/api/orders", json=body)).json(),
             "healthy": (await rooms.client.get("/health")).json(),
             "alive": (await rooms.client.get("/health/live")).json(),
+            "ticket": (await rooms.client.post("/api/stream-tickets")).json(),
             "service": (await rooms.client.get("/")).json(),
         }
     for name, answer in real.items():

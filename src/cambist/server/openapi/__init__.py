@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cambist.server.openapi import markets, orders, placing, service, streams
+from cambist.server.openapi import halting, markets, orders, placing, service, streams
 from cambist.server.openapi.parts import Operation
 from cambist.server.openapi.refusals import examples, responses
 from cambist.server.openapi.schemas import schemas
@@ -99,8 +99,11 @@ def _paths() -> Json:
         "/api/venues": {"get": markets.venues()},
         "/api/pools": {"get": markets.pools()},
         "/api/report": {"get": markets.report()},
+        "/api/stream-tickets": {"post": streams.ticket()},
         "/ws": {"get": streams.ws_socket()},
         "/ws/orders": {"get": streams.latest_socket()},
+        "/api/halt": {"post": halting.halt()},
+        "/api/resume": {"post": halting.resume()},
         "/": {"get": service.info()},
         "/health": {"get": service.health()},
         "/health/ready": {"get": service.ready()},

@@ -82,8 +82,8 @@ def place(operation: str, summary: str) -> Operation:
         },
         answers=told,
         codes=(
-            *BODY, Code.LENGTH_REQUIRED, Code.KEY_REUSED, Code.BACKLOG_FULL, Code.SHUTTING_DOWN,
-            Code.STORE_UNAVAILABLE,
+            *BODY, Code.LENGTH_REQUIRED, Code.KEY_REUSED, Code.BACKLOG_FULL, Code.HALTED,
+            Code.SHUTTING_DOWN, Code.STORE_UNAVAILABLE,
         ),
     )  # fmt: skip
 
@@ -150,11 +150,11 @@ def batch() -> Operation:
             Code.MALFORMED_JSON, Code.NOT_AN_OBJECT, Code.TOO_DEEP,
             fault(Code.DUPLICATE_FIELD, "", orders),
             fault(Code.MISSING_FIELD, "orders is missing.", orders),
-            fault(Code.UNKNOWN_FIELD, "A batch has no field order.", "order"),
+            fault(Code.UNKNOWN_FIELD, "There is no field order here, only orders.", "order"),
             fault(Code.WRONG_TYPE, "orders is a list of orders.", orders),
             fault(Code.INVALID_VALUE, many, orders),
             fault(Code.INVALID_KEY, no_key, "Idempotency-Key"),
-            Code.UNSUPPORTED_MEDIA_TYPE, Code.BACKLOG_FULL, Code.SHUTTING_DOWN,
+            Code.UNSUPPORTED_MEDIA_TYPE, Code.BACKLOG_FULL, Code.HALTED, Code.SHUTTING_DOWN,
             Code.STORE_UNAVAILABLE,
         ),
     )  # fmt: skip

@@ -10,7 +10,9 @@ from cambist.faults import CATALOGUE
 from cambist.server.about import Alive, ServiceInfo
 from cambist.server.openapi.order_body import order_schema
 from cambist.server.openapi.words import INSTANTS, PROPERTIES, SPECIAL
+from cambist.server.tickets import Ticket
 from cambist.wire.batch import BATCH_ORDERS_MAX, BatchReply
+from cambist.wire.halts import REASON_LETTERS_MAX, TradingView
 from cambist.wire.markets import PoolList, TokenList, VenueList
 from cambist.wire.messages import Message, NestedMessage, Notice
 from cambist.wire.problems import Failure, Problem
@@ -31,7 +33,7 @@ Json = dict[str, Any]
 ANSWERS: Final = (
     Acceptance, BatchReply, QuoteReply, OrderView, OrderList, EventList, Message, NestedMessage,
     Notice, Receipt, TokenList, VenueList, PoolList, Report, CancelReply, HealthView, Alive,
-    ServiceInfo, Problem, Failure,
+    ServiceInfo, Problem, Failure, Ticket, TradingView,
 )  # fmt: skip
 
 
@@ -48,11 +50,29 @@ def schemas() -> Json:
             _describe(one, name, field)
     drawn["OrderRequest"] = order_schema()
     drawn["BatchRequest"] = _batch_schema()
+    drawn["ReasonBody"] = _reason_schema()
     return drawn
 
 
 def _ref(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _reason_schema() -> Json:
+    reason = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": REASON_LETTERS_MAX,
+        "pattern": r"^[ -~]*[!-~][ -~]*$",
+        "description": "Why, for those who ask later.",
+    }
+    return {
+        "type": "object",
+        "description": "Why trading is to stop, or to go on.",
+        "properties": {"reason": reason},
+        "required": ["reason"],
+        "additionalProperties": False,
+    }
 
 
 def _batch_schema() -> Json:

@@ -69,6 +69,11 @@ _ALL: Final = """\
 Server-sent events of all the caller's orders, every line of every journal, in the order in which
 they became durable. It never ends by itself. `id:` is a cursor, to go on from.
 """
+_TICKET: Final = """\
+For browsers, which cannot send a key with a WebSocket: offer the subprotocols `cambist.v1` and
+`ticket.<ticket>`. A ticket is good once, for 30 s, and for what the key may do. The request
+has no body.
+"""
 _ENDS: Final = """\
 
 It is a WebSocket (RFC 6455), which this document can only describe; every text frame is JSON. A
@@ -77,6 +82,8 @@ browser cannot send a key with an upgrade, and offers a ticket in its place. It 
 - 1000 once an order that was named has ended, after its last message,
 - 1008 when the client sends more frames a second than it may,
 - 1012 when the engine stops: connect again, and resume,
+- 4008 when the client reads too slowly for too long,
+- 4401 when the key is no longer in force,
 - 4404 when there is no such order.
 """
 _EXECUTE: Final = f"""\
@@ -134,6 +141,19 @@ def all_events() -> Operation:
         parameters=(_CURSOR, _LAST_CURSOR),
         answers={"200": told},
         codes=(_BAD_CURSOR, Code.SHUTTING_DOWN, Code.STORE_UNAVAILABLE),
+    )
+
+
+def ticket() -> Operation:
+    """Return the operation that trades a key for a ticket."""
+    told = answer("The ticket.", "Ticket", recorded(ticket="A ticket, good once"))
+    return Operation(
+        id="issueStreamTicket",
+        tag=TAG,
+        scope=Scope.READ,
+        summary="Get a ticket that opens a WebSocket",
+        description=_TICKET,
+        answers={"201": told},
     )
 
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
-from typing import Final
+from typing import Final, NamedTuple
 
 _NAMED: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _NUMBERED: Final = re.compile(r"(\d{4})_[a-z_]+\.sql")
+_HALF: Final = re.compile(r"(\d{4})_[a-z_]+\.(pre|post)\.sql")
+
+
+class Halves(NamedTuple):
+    """A migration in two halves: what it adds, and what it takes away."""
+
+    number: int
+    pre: str
+    post: str
 
 
 def queries(dialect: str) -> dict[str, str]:
@@ -23,3 +32,13 @@ def migrations(dialect: str) -> tuple[tuple[int, str], ...]:
     found = ((_NUMBERED.fullmatch(file.name), file) for file in folder.iterdir())
     numbered = [(int(name[1]), file.read_text("utf-8")) for name, file in found if name]
     return tuple(sorted(numbered))
+
+
+def halves(dialect: str) -> tuple[Halves, ...]:
+    """Return the dialect's migrations that come in two halves, in order."""
+    folder = files(__name__).joinpath("schema").joinpath(dialect)
+    found: dict[int, dict[str, str]] = {}
+    for file in folder.iterdir():
+        if name := _HALF.fullmatch(file.name):
+            found.setdefault(int(name[1]), {})[name[2]] = file.read_text("utf-8")
+    return tuple(Halves(number, **found[number]) for number in sorted(found))

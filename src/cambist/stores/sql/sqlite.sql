@@ -85,12 +85,58 @@ LIMIT ?
 SELECT order_id, seq FROM journal WHERE n > ? ORDER BY n
 
 -- name: feed
-SELECT j.n, j.order_id, j.seq
+SELECT j.n, j.order_id, j.seq, o.principal
 FROM journal AS j
 JOIN engine_orders AS o ON o.id = j.order_id
 WHERE j.n > ? AND o.principal = ?
 ORDER BY j.n
 LIMIT ?
 
+-- name: feed_all
+SELECT j.n, j.order_id, j.seq, o.principal
+FROM journal AS j
+JOIN engine_orders AS o ON o.id = j.order_id
+WHERE j.n > ?
+ORDER BY j.n
+LIMIT ?
+
 -- name: feed_end
 SELECT coalesce(max(n), 0) FROM journal
+
+-- name: any_key
+SELECT EXISTS (SELECT 1 FROM api_keys)
+
+-- name: key_by_id
+SELECT id, digest, principal, name, scopes, wallets, orders_per_minute, created_at, expires_at,
+    revoked_at, last_used_at
+FROM api_keys WHERE id = ?
+
+-- name: all_keys
+SELECT id, digest, principal, name, scopes, wallets, orders_per_minute, created_at, expires_at,
+    revoked_at, last_used_at
+FROM api_keys ORDER BY created_at, id
+
+-- name: add_key
+INSERT INTO api_keys (
+    id, digest, principal, name, scopes, wallets, orders_per_minute, created_at, expires_at,
+    revoked_at, last_used_at
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: revoke_key
+UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL
+
+-- name: note_key_use
+UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?
+
+-- name: halt_now
+INSERT INTO halt (one, reason, by, at) VALUES (1, ?, ?, ?)
+ON CONFLICT (one) DO UPDATE SET reason = excluded.reason, by = excluded.by, at = excluded.at
+
+-- name: resume_now
+DELETE FROM halt
+
+-- name: log_halt
+INSERT INTO halt_log (at, by, what, reason) VALUES (?, ?, ?, ?)
+
+-- name: halted
+SELECT reason, by, at FROM halt

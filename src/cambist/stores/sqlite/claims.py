@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cambist.orders.order import Order
-from cambist.stores.sqlite.standing import LEASED
+from cambist.stores.sqlite.moves import LEASED
 from cambist.values.ids import OrderId
 
 

@@ -1,42 +1,33 @@
-"""Names what the writer is asked to write, and what it answers."""
+"""Adds to what every store is asked to write what the embedded one is asked besides."""
 
 from __future__ import annotations
 
 import msgspec
 
-from cambist.orders.decide import Change
-from cambist.orders.journal import Told
-from cambist.orders.order import Order
-from cambist.ports.store import Birth, Keyed
+from cambist.ports.store import Halt
+from cambist.stores.writes import Add, AddAll, Facts, Move, Untold
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 
-
-class Add(msgspec.Struct, frozen=True):
-    """A new order."""
-
-    birth: Birth
-
-
-class AddAll(msgspec.Struct, frozen=True):
-    """New orders that belong together: all durable at once."""
-
-    births: tuple[Birth, ...]
-
-
-class Move(msgspec.Struct, frozen=True):
-    """A change of a claimed order, its journal lines already written out."""
-
-    before: Order
-    after: Order
-    told: tuple[Told, ...]
-    change: Change
+__all__ = [
+    "Add", "AddAll", "Cancel", "Count", "Counted", "Facts", "Move", "Probe", "Switch", "Write",
+    "Written",
+]  # fmt: skip
 
 
 class Cancel(msgspec.Struct, frozen=True):
     """A user's wish to end an order."""
 
     order_id: OrderId
+    now: Moment
+
+
+class Switch(msgspec.Struct, frozen=True):
+    """A move of the switch that stops all trading: to a halt, or away from it."""
+
+    halt: Halt | None
+    by: str
+    reason: str
     now: Moment
 
 
@@ -48,13 +39,6 @@ class Count(msgspec.Struct, frozen=True):
     """The question how many orders stand where, asked between two writes."""
 
 
-class Untold(msgspec.Struct, frozen=True, gc=False):
-    """Lines that an earlier batch made durable, though it failed; `place` is the first one's."""
-
-    told: tuple[Told, ...]
-    place: int
-
-
 class Counted(msgspec.Struct, frozen=True):
     """Its answer: principal, status and number."""
 
@@ -62,14 +46,5 @@ class Counted(msgspec.Struct, frozen=True):
     untold: Untold | None = None
 
 
-class Facts(msgspec.Struct, frozen=True, gc=False):
-    """Lines that became durable; `place` is the first one's, and the others follow."""
-
-    told: tuple[Told, ...]
-    place: int = 0
-    taken: tuple[Keyed | None, ...] = ()
-    untold: Untold | None = None
-
-
-Write = Add | AddAll | Move | Cancel | Probe | Count
+Write = Add | AddAll | Move | Cancel | Switch | Probe | Count
 Written = Facts | Counted

@@ -63,6 +63,11 @@ def feed(db: sqlite3.Connection, key: tuple[int, Principal, int]) -> tuple[Line,
     return tuple(Line(*row) for row in db.execute(SQL["feed"], key))
 
 
+def feed_all(db: sqlite3.Connection, key: tuple[int, int]) -> tuple[Line, ...]:
+    """Return where the lines of everyone's orders stand."""
+    return tuple(Line(*row) for row in db.execute(SQL["feed_all"], key))
+
+
 def feed_end(db: sqlite3.Connection, _: None = None) -> int:
     """Return the place of the newest line."""
     return int(db.execute(SQL["feed_end"]).fetchone()[0])

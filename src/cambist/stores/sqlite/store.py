@@ -16,12 +16,12 @@ import structlog
 from msgspec.structs import replace
 
 from cambist.orders.decide import Change
-from cambist.orders.journal import Entry, Told, append
+from cambist.orders.journal import Entry, Told
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
-from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
-from cambist.ports.store import Birth, Census, Commit, Keyed, Line, News, OrderQuery
-from cambist.stores.sqlite import reads
+from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim
+from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery
+from cambist.stores.sqlite import halts, reads
 from cambist.stores.sqlite.claims import Claims
 from cambist.stores.sqlite.items import (
     Add,
@@ -32,11 +32,12 @@ from cambist.stores.sqlite.items import (
     Facts,
     Move,
     Probe,
+    Switch,
     Write,
     Written,
 )
+from cambist.stores.sqlite.moves import LEASED, write_out
 from cambist.stores.sqlite.readers import Readers
-from cambist.stores.sqlite.standing import LEASED, wake_up, with_bytes
 from cambist.stores.sqlite.writes import BatchWriter, load
 from cambist.stores.writer import Writer
 from cambist.values.ids import OrderId, Principal
@@ -86,8 +87,6 @@ class SqliteStore:
             await self._writer.lanes.settle(Probe())
         await self._readers.run(reads.ping)
 
-    # ------------------------------------------------------------------------------ writes
-
     async def add(self, birth: Birth) -> None:
         """Write a new order."""
         await self._writer.lanes.take_in(Add(birth))
@@ -105,23 +104,25 @@ class SqliteStore:
 
     def begin(self, order: Order, change: Change, now: Moment) -> Commit:
         """Begin to write a change of a claimed order."""
-        told = append(order, change.facts, now)
-        after = told[-1].order if told else order
-        after = replace(
-            after,
-            version=order.version + 1,
-            lease_owner=self._owner,
-            wake_at=wake_up(order.wake_at, after, change, now),
-        )
-        if change.signed is not None:
-            after = with_bytes(after, change.signed.transaction)
-        told = (*told[:-1], replace(told[-1], order=after)) if told else ()
-        return Commit(after, self._writer.lanes.settle(Move(order, after, told, change)))
+        move = write_out(order, change, now, self._owner)
+        return Commit(move.after, self._writer.lanes.settle(move))
 
     async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
         """Note that the user wants the order no more."""
         await self._writer.lanes.settle(Cancel(order_id, now))
         return await self.get(order_id)
+
+    async def halt(self, halt: Halt) -> None:
+        """Stop trading."""
+        await self._writer.lanes.settle(Switch(halt, halt.by, halt.reason, halt.at))
+
+    async def resume(self, by: str, reason: str, now: Moment) -> None:
+        """Let trading go on."""
+        await self._writer.lanes.settle(Switch(None, by, reason, now))
+
+    async def halted(self) -> Halt | None:
+        """Return the halt in force."""
+        return await self._readers.run(halts.halted)
 
     def _done(self, batch: Sequence[Write], results: Sequence[Written | BaseException]) -> None:
         """Keep what became true at hand, then tell it."""
@@ -173,7 +174,7 @@ class SqliteStore:
 
     def _forget(self, write: Write, error: BaseException) -> None:
         """Drop what memory says of an order whose write failed: the file knows better."""
-        if isinstance(error, KeyTaken):
+        if isinstance(error, KeyTaken | Halted):
             return
         self._miscounted = self._miscounted or isinstance(error, PortDown)
         if isinstance(write, Move):
@@ -186,8 +187,6 @@ class SqliteStore:
         if fresh is not None and fresh.wake_at is not None:
             self._warm[fresh.id] = fresh
             self._claimed.learn(fresh)
-
-    # ------------------------------------------------------------------------------ claims
 
     async def claim(self, order_id: OrderId) -> Order | None:
         """Take the right to move an order."""
@@ -291,6 +290,10 @@ class SqliteStore:
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of a principal's orders stand."""
         return await self._readers.run(reads.feed, (after, principal, limit))
+
+    async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
+        """Return where the lines of everyone's orders stand."""
+        return await self._readers.run(reads.feed_all, (after, limit))
 
     async def feed_end(self) -> int:
         """Return the place of the newest line of all."""

@@ -21,10 +21,12 @@ from cambist.orders.decide import Change
 from cambist.orders.journal import Told, append
 from cambist.orders.lifecycle import IllegalFact
 from cambist.orders.order import Order
-from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
+from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim
 from cambist.ports.store import Birth, Keyed
 from cambist.stores import records
 from cambist.stores.migrate import migrate_sqlite
+from cambist.stores.sheet import StaleRows
+from cambist.stores.sqlite import halts
 from cambist.stores.sqlite.connection import connect
 from cambist.stores.sqlite.items import (
     Add,
@@ -35,13 +37,13 @@ from cambist.stores.sqlite.items import (
     Facts,
     Move,
     Probe,
-    Untold,
+    Switch,
     Write,
     Written,
 )
 from cambist.stores.sqlite.many import SQL
-from cambist.stores.sqlite.sheet import Sheet, StaleRows
-from cambist.stores.sqlite.untold import untold_after
+from cambist.stores.sqlite.sheet import SqliteSheet as Sheet
+from cambist.stores.sqlite.untold import Places
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 
@@ -53,6 +55,7 @@ _OWN_FAULTS: Final = (
     ValueError,
     StaleClaim,
     StaleRows,
+    Halted,
 )
 
 
@@ -64,11 +67,11 @@ class BatchWriter:
     ) -> None:
         self._path = path
         self._open = open_now
-        self._failed = self._unsure = False
+        self._failed = False
         self._connection: sqlite3.Connection | None = open_now(path)
         try:
             migrate_sqlite(self._connection)
-            self._told_to = _end(self._connection)
+            self._places = Places(self._connection)
         except BaseException:
             self.close()
             raise
@@ -96,7 +99,8 @@ class BatchWriter:
                 self._connection = self._open(self._path)
             results = self._commit(self._connection, batch)
         except Exception as error:  # noqa: BLE001 -- whatever it is, every sender must be told
-            self._failed = self._unsure = True
+            self._failed = True
+            self._places.doubt()
             self._reopen()
             return [PortDown(f"the store failed: {error}") for _ in batch]
         self._failed = False
@@ -115,7 +119,7 @@ class BatchWriter:
         self, db: sqlite3.Connection, batch: Sequence[Write]
     ) -> list[Written | BaseException]:
         db.execute("BEGIN IMMEDIATE")
-        found = untold_after(db, self._told_to) if self._unsure else ()
+        found = self._places.untold(db)
         results: list[Written | BaseException]
         try:
             results = [*_together(db, batch)]
@@ -123,45 +127,18 @@ class BatchWriter:
             db.execute("ROLLBACK")
             db.execute("BEGIN IMMEDIATE")
             results = [_alone(db, write) for write in batch]
-        end = _end(db)
-        results = _place(results, end)
+        results = self._places.give(db, results, found)
         faultpoint("store.before_commit")
         db.execute("COMMIT")
         faultpoint("store.after_commit")
-        return self._tell(results, found, end)
-
-    def _tell(
-        self, results: list[Written | BaseException], found: tuple[Told, ...], end: int
-    ) -> list[Written | BaseException]:
-        """Hand what a failed batch made durable after all to the first who is answered."""
-        for number, one in enumerate(results):
-            if not isinstance(one, BaseException):
-                if found:
-                    results[number] = replace(one, untold=Untold(found, self._told_to + 1))
-                self._unsure, self._told_to = False, end
-                break
+        self._places.settle()
         return results
-
-
-def _end(db: sqlite3.Connection) -> int:
-    return int(db.execute(SQL["feed_end"]).fetchone()[0])
-
-
-def _place(results: list[Written | BaseException], end: int) -> list[Written | BaseException]:
-    """Give the lines of a batch their places: they were written last, and in this order."""
-    place = end - sum(len(one.told) for one in results if isinstance(one, Facts)) + 1
-    placed: list[Written | BaseException] = []
-    for one in results:
-        if isinstance(one, Facts):
-            placed.append(Facts(one.told, place, one.taken))
-            place += len(one.told)
-        else:
-            placed.append(one)
-    return placed
 
 
 def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
     """Write a whole batch table by table, where its items do not build on one another."""
+    if any(_begins(write) for write in batch):
+        _refuse_when_halted(db)
     sheet, written = Sheet(), list[Written]()
     for write in batch:
         match write:
@@ -171,12 +148,29 @@ def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
             case Move(before, after, told, change):
                 sheet.move(before, after, told, change)
                 written.append(Facts(told))
-            case AddAll() | Cancel() | Probe() | Count():
+            case AddAll() | Cancel() | Switch() | Probe() | Count():
                 return [_write(db, one) for one in batch]
             case _:
                 assert_never(write)
     sheet.write(db)
     return written
+
+
+def _begins(write: Write) -> bool:
+    """Whether a write begins something that a halt forbids: an order, or an attempt of one."""
+    match write:
+        case Add() | AddAll():
+            return True
+        case Move():
+            return write.change.signed is not None
+        case _:
+            return False
+
+
+def _refuse_when_halted(db: sqlite3.Connection) -> None:
+    halt = halts.halted(db)
+    if halt is not None:
+        raise Halted(halt)
 
 
 def _alone(db: sqlite3.Connection, write: Write) -> Written | BaseException:
@@ -193,6 +187,8 @@ def _alone(db: sqlite3.Connection, write: Write) -> Written | BaseException:
 
 
 def _write(db: sqlite3.Connection, write: Write) -> Written:
+    if _begins(write):
+        _refuse_when_halted(db)
     sheet = Sheet()
     match write:
         case Add(birth):
@@ -210,6 +206,19 @@ def _write(db: sqlite3.Connection, write: Write) -> Written:
             return Facts(told)
         case Cancel():
             return _cancel(db, write)
+        case _:
+            return _write_apart(db, write)
+
+
+def _write_apart(db: sqlite3.Connection, write: Switch | Probe | Count) -> Written:
+    """Write what is no order's."""
+    match write:
+        case Switch(halt, by, reason, now):
+            if halt is None:
+                halts.resume(db, by, reason, now)
+            else:
+                halts.halt(db, halt)
+            return Facts(())
         case Probe():
             (version,) = db.execute("PRAGMA user_version").fetchone()
             db.execute(f"PRAGMA user_version = {version:d}")

@@ -1,0 +1,48 @@
+"""Wires ports to their implementations: the one place where both are known."""
+
+from cambist.app.engines import open_engine
+from cambist.app.homes import (
+    CHAIN_FILE,
+    CHAIN_SOCKET,
+    LOCK_FILE,
+    STORE_FILE,
+    Holder,
+    HomeInUse,
+    held,
+    holder,
+)
+from cambist.app.paper import open_paper_chain
+from cambist.app.servers import LOOPBACK, Place, UnsafeBind, serving
+from cambist.app.stores import (
+    StoreSick,
+    look_at_database,
+    look_at_store,
+    move_switch,
+    open_keys,
+    sqlite_version,
+    time_a_write,
+)
+
+__all__ = [
+    "CHAIN_FILE",
+    "CHAIN_SOCKET",
+    "LOCK_FILE",
+    "LOOPBACK",
+    "STORE_FILE",
+    "Holder",
+    "HomeInUse",
+    "Place",
+    "StoreSick",
+    "UnsafeBind",
+    "held",
+    "holder",
+    "look_at_database",
+    "look_at_store",
+    "move_switch",
+    "open_engine",
+    "open_keys",
+    "open_paper_chain",
+    "serving",
+    "sqlite_version",
+    "time_a_write",
+]

@@ -1,0 +1,85 @@
+"""Opens an engine on its store and its world, and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from cambist import faultpoints, metrics
+from cambist.app.homes import held
+from cambist.app.paper import open_ports
+from cambist.app.signals import Part, make_signals
+from cambist.app.stores import open_store
+from cambist.clock import Entropy, SystemClock
+from cambist.config import Settings
+from cambist.engine.engine import Engine, Limits
+from cambist.engine.means import Means
+from cambist.engine.relay import Relay
+from cambist.orders.retry import Backoff
+from cambist.ports.failures import PortDown
+from cambist.values.moment import Millis
+
+SWITCH_INTERVAL_S: Final = 0.002
+"""How long the interpreter lets one thread run: the writer's word must not wait for the loop."""
+MEASURE_EVERY_MS: Final = 500
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
+    """Run an engine for as long as the context lasts; on the way out it drains, and closes.
+
+    Raises HomeInUse, and what opening the store and the files raises.
+    """
+    home, clock = Path(settings.home), SystemClock()
+    faultpoints.arm(settings.fault)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    with held(home):
+        owner = f"{socket.gethostname()}/{os.getpid()}"
+        signals = make_signals(settings, clock, Part(owner, notices=settings.database_url))
+        async with (
+            open_store(settings, Relay(signals.bus), clock) as store,
+            signals.beside(store),
+            open_ports(settings, home, clock) as ports,
+        ):
+            tells = signals.wakeups, signals.bus
+            means = Means(store, *tells, ports, clock, Entropy(), signals.redis)
+            engine = Engine(means, _limits(settings))
+            async with _running(engine, clock):
+                yield engine
+
+
+@asynccontextmanager
+async def _running(engine: Engine, clock: SystemClock) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(engine.run()), tasks.create_task(_measure(engine, clock))]
+        try:
+            yield
+        finally:
+            await engine.drain()
+            for task in running:
+                task.cancel()
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        hands=settings.worker_concurrency,
+        backlog_max=settings.backlog_max,
+        orders_per_minute=settings.orders_per_minute,
+        backoff=Backoff(Millis(settings.backoff_first_ms)),
+    )
+
+
+async def _measure(engine: Engine, clock: SystemClock) -> None:
+    """Set the gauges now and then, and see how late the event loop is."""
+    while True:
+        due = clock.elapsed() + MEASURE_EVERY_MS
+        await clock.sleep(MEASURE_EVERY_MS)
+        metrics.LOOP_LAG.set(max(clock.elapsed() - due, 0) / 1_000)
+        with suppress(PortDown):
+            await engine.measure()

@@ -1,0 +1,63 @@
+"""Names the files of a home, and lets one process at a time work in it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+STORE_FILE: Final = "cambist.db"
+CHAIN_FILE: Final = "paper-chain.db"
+CHAIN_SOCKET: Final = "paper-chain.sock"
+LOCK_FILE: Final = "cambist.lock"
+CHAIN_LOCK: Final = "paper-chain.lock"
+_PID_DIGITS_MAX: Final = 20
+
+
+class HomeInUse(RuntimeError):
+    """Another process works in this home."""
+
+
+def made(home: Path) -> Path:
+    """Return a home, made for its owner alone where it was missing."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return home
+
+
+@contextmanager
+def held(home: Path, name: str = LOCK_FILE) -> Iterator[None]:
+    """Hold the lock on a home: who has it is alone with its files. Raises HomeInUse."""
+    with (made(home) / name).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            msg = f"{home} is in use by another cambist; stop it, or set CAMBIST_HOME"
+            raise HomeInUse(msg) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+class Holder(NamedTuple):
+    """Whether somebody works in a home, and the process, where it says so."""
+
+    is_held: bool
+    pid: int | None = None
+
+
+def holder(home: Path) -> Holder:
+    """Tell who holds the lock on a home, without keeping anyone from it for long."""
+    try:
+        with (home / LOCK_FILE).open("r") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                told = lock.read(_PID_DIGITS_MAX).strip()
+                return Holder(is_held=True, pid=int(told) if told.isdecimal() else None)
+    except OSError:
+        return Holder(is_held=False)
+    return Holder(is_held=False)

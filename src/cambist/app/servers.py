@@ -1,0 +1,91 @@
+"""Opens the server of an engine, and refuses to where strangers could come in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from cambist.app.stores import open_keys
+from cambist.clock import draw_secret
+from cambist.config import Settings
+from cambist.engine.engine import Engine
+from cambist.server.app import build
+from cambist.server.doorman import Locks
+from cambist.server.serve import Serving
+from cambist.server.settings import EdgeLimits, Rates, ServerSettings
+from cambist.signals.buckets import MemoryBuckets
+from cambist.stores.pepper import Pepper, read_pepper
+from cambist.values.amount import Bps
+from cambist.wire.intents import Limits as RequestLimits
+
+LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
+ANY_HOST: Final = frozenset(("0.0.0.0", "::", ""))  # noqa: S104 -- to know it, not to listen on it
+ADDRESS_CONNECTIONS_MAX: Final = 64
+_UNSAFE: Final = (
+    "host {host} can be reached from other machines, and there is no key to tell who asks: make "
+    "one with `cambist keys create`, or listen on 127.0.0.1"
+)
+
+
+class UnsafeBind(ValueError):
+    """An address that strangers could reach."""
+
+
+class Place(NamedTuple):
+    """Where a server listens, and whether it lets in only who has a key."""
+
+    port: int
+    has_keys: bool
+
+
+@asynccontextmanager
+async def serving(engine: Engine, settings: Settings) -> AsyncIterator[Place]:
+    """Serve an engine for as long as the context lasts.
+
+    Raises UnsafeBind, UnfitPepper, BadSettings, PortInUse and what opening the keys raises.
+    """
+    home, is_local = Path(settings.home), settings.host in LOOPBACK
+    async with open_keys(settings) as keys:
+        has_keys = await keys.exist()
+        if has_keys:
+            read_pepper(home)
+        elif not is_local:
+            raise UnsafeBind(_UNSAFE.format(host=settings.host))
+        locks = Locks(keys, Pepper(home), MemoryBuckets(engine.clock), draw_secret)
+        asked = _server_settings(settings, are_strangers=has_keys or not is_local)
+        served = Serving(build(engine, asked, locks), settings.host, settings.port)
+        async with served.listening() as port:
+            yield Place(port, has_keys)
+
+
+def _server_settings(settings: Settings, *, are_strangers: bool) -> ServerSettings:
+    """Return what the server is to hold to. Where only friends can come, none is counted."""
+    most = settings.address_connections_max
+    if most is None and are_strangers:
+        most = ADDRESS_CONNECTIONS_MAX
+    own = () if settings.host in ANY_HOST else (settings.host,)
+    return ServerSettings(
+        edge=EdgeLimits(
+            connections_max=settings.connections_max,
+            address_connections_max=most,
+        ),
+        limits=RequestLimits(
+            Bps(settings.slippage_bps), Bps(settings.slippage_max_bps), settings.max_retries
+        ),
+        bare_slippage=settings.slippage_unit,
+        allowed_hosts=(*own, *settings.allowed_hosts),
+        allowed_origins=settings.allowed_origins,
+        trusted_proxies=settings.trusted_proxies,
+        rates=Rates(
+            settings.key_orders_per_minute,
+            settings.key_requests_per_minute,
+            settings.key_streams_per_minute,
+            settings.address_requests_per_minute,
+            settings.auth_failures_per_minute,
+        ),
+        requests_max=settings.requests_max,
+        streams_max=settings.streams_max,
+        key_streams_max=settings.key_streams_max,
+    )

@@ -1,0 +1,129 @@
+"""Opens what is kept: keys and the switch beside an engine, and a look at the store itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from cambist.app.homes import STORE_FILE, made
+from cambist.clock import SystemClock
+from cambist.config import BadSettings, Settings
+from cambist.orders.journal import Told
+from cambist.ports.clock import Clock
+from cambist.ports.keys import Keys
+from cambist.ports.store import Halt, News, Store
+from cambist.stores.sqlite import checkup
+from cambist.stores.sqlite.halts import halt_file, resume_file
+from cambist.stores.sqlite.keys import SqliteKeys
+from cambist.stores.sqlite.store import SqliteStore
+
+StoreSick = checkup.Sick
+sqlite_version = checkup.sqlite_version
+
+
+def look_at_store(home: Path) -> checkup.Checkup:
+    """Read what the store of a home is. Raises StoreSick."""
+    return checkup.look(home / STORE_FILE, SystemClock().elapsed)
+
+
+async def look_at_database(settings: Settings) -> str:
+    """Return the version of the database that is named.
+
+    Raises BadSettings, UnfitDatabase and PortDown.
+    """
+    shared = _shared()
+    target = shared.Target(settings.database_url, settings.may_lose_acknowledged_orders)
+    return str(await shared.look(target))
+
+
+def time_a_write(home: Path) -> int:
+    """Return what a durable commit beside the store takes, in microseconds. Raises StoreSick."""
+    return checkup.write_us(home, SystemClock().elapsed)
+
+
+def move_switch(settings: Settings, by: str, reason: str, *, halts: bool) -> None:
+    """Stop trading or let it go on, beside an engine that runs or does not.
+
+    Raises StoreSick, and PortDown and what else opening a shared database raises.
+    """
+    path, now = Path(settings.home) / STORE_FILE, SystemClock().now()
+    if settings.database_url is not None:
+        asyncio.run(_move_shared_switch(settings, Halt(reason, by, now), halts=halts))
+        return
+    if not path.exists():
+        msg = f"{path} is not there: nobody trades in this home"
+        raise StoreSick(msg)
+    if halts:
+        halt_file(path, Halt(reason, by, now))
+    else:
+        resume_file(path, by, reason, now)
+
+
+async def _move_shared_switch(settings: Settings, halt: Halt, *, halts: bool) -> None:
+    async with open_store(settings, _tell_nobody, SystemClock()) as store:
+        if halts:
+            await store.halt(halt)
+        else:
+            await store.resume(halt.by, halt.reason, halt.at)
+
+
+def _tell_nobody(told: Sequence[Told], places: Sequence[int]) -> None:
+    """Hear the news of a store that writes none."""
+
+
+@asynccontextmanager
+async def open_store(settings: Settings, news: News, clock: Clock) -> AsyncIterator[Store]:
+    """Open where orders are kept: the database that is named, or else the file in the home.
+
+    Raises BadSettings, UnfitDatabase, NewerDatabase, PortDown and what opening the file raises.
+    """
+    owner = f"{socket.gethostname()}/{os.getpid()}"
+    if settings.database_url is not None:
+        shared = _shared()
+        target = shared.Target(settings.database_url, settings.may_lose_acknowledged_orders)
+        async with shared.open_postgres(target, news, clock, owner=owner) as store:
+            yield store
+        return
+    embedded = SqliteStore(Path(settings.home) / STORE_FILE, news, owner=owner)
+    await embedded.open()
+    try:
+        yield embedded
+    finally:
+        await embedded.close()
+
+
+@asynccontextmanager
+async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
+    """Open the API keys of an installation, which other processes may be using.
+
+    Raises what `open_store` raises.
+    """
+    if settings.database_url is not None:
+        shared = _shared()
+        target = shared.Target(settings.database_url, settings.may_lose_acknowledged_orders)
+        async with shared.open_postgres_keys(target) as found:
+            yield found
+        return
+    keys = SqliteKeys(made(Path(settings.home)) / STORE_FILE)
+    try:
+        await keys.open()
+        yield keys
+    finally:
+        await keys.close()
+
+
+def _shared() -> ModuleType:
+    """Return the room of the shared store; a base install lacks its driver. Raises BadSettings."""
+    try:
+        return import_module("cambist.stores.postgres")
+    except ModuleNotFoundError as missing:
+        if missing.name != "asyncpg":
+            raise
+        msg = "database_url is set, and its driver is missing: pip install 'cambist[postgres]'"
+        raise BadSettings(msg) from None

@@ -1,0 +1,103 @@
+"""Holds what is to be told to other processes until it is sent: so much, and then the oldest goes.
+
+Whoever puts something in never waits: the journal has it all, and what is dropped here comes later
+by a sweep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from cambist import metrics
+from cambist.orders.journal import Told
+from cambist.values.ids import OrderId
+
+BELLS_HELD_MAX: Final = 10_000
+TOLD_HELD_MAX: Final = 2_000
+BELLS_A_PARCEL_MAX: Final = 200
+"""So many ids also fit the 8,000 bytes of one NOTIFY of PostgreSQL."""
+TOLD_A_PARCEL_MAX: Final = 32
+"""Messages are written on the event loop, and no step on it may be long."""
+
+
+class Parcel(NamedTuple):
+    """What goes out in one turn: the place of the newest line, bells, and lines for outsiders."""
+
+    place: int | None
+    bells: tuple[OrderId, ...]
+    told: tuple[Told, ...]
+
+
+class Outbox:
+    """What waits to be sent."""
+
+    def __init__(self) -> None:
+        self._place: int | None = None
+        self._bells: deque[OrderId] = deque()
+        self._told: deque[Told] = deque()
+        self._came = asyncio.Event()
+
+    def tell(self, place: int) -> None:
+        """Let other processes know how far the journal goes; only the last word counts."""
+        self._place = place
+        self._came.set()
+
+    def ring(self, order_id: OrderId) -> None:
+        """Let a worker know that an order deserves a look."""
+        self._bells.append(order_id)
+        if len(self._bells) > BELLS_HELD_MAX:
+            self._bells.popleft()
+            _drop("bell", 1)
+        self._came.set()
+
+    def post(self, news: Sequence[Told]) -> None:
+        """Let outsiders know what became of orders."""
+        self._told.extend(news)
+        while len(self._told) > TOLD_HELD_MAX:
+            self._told.popleft()
+            _drop("message", 1)
+        self._came.set()
+
+    async def wait(self, timeout_ms: int) -> None:
+        """Return when there is something to send, or nothing came in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_ms / 1_000):
+                await self._came.wait()
+
+    def take(self) -> Parcel | None:
+        """Take the next parcel; None when nothing waits."""
+        place, self._place = self._place, None
+        bells = tuple(
+            self._bells.popleft() for _ in range(min(len(self._bells), BELLS_A_PARCEL_MAX))
+        )
+        told = tuple(self._told.popleft() for _ in range(min(len(self._told), TOLD_A_PARCEL_MAX)))
+        if not self._bells and not self._told:
+            self._came.clear()
+        if place is None and not bells and not told:
+            return None
+        return Parcel(place, bells, told)
+
+    def put_back(self, parcel: Parcel) -> None:
+        """Keep what may not have arrived, save for messages: heard twice they would mislead."""
+        self._place = parcel.place if self._place is None else self._place
+        room = BELLS_HELD_MAX - len(self._bells)
+        kept = parcel.bells[:room]
+        self._bells.extendleft(reversed(kept))
+        _drop("bell", len(parcel.bells) - len(kept))
+        _drop("message", len(parcel.told))
+        self._came.set()
+
+
+def count_sent(parcel: Parcel) -> None:
+    """Count what was sent."""
+    metrics.SIGNALS_SENT.labels(kind="bell").inc(len(parcel.bells))
+    metrics.SIGNALS_SENT.labels(kind="news").inc(int(parcel.place is not None))
+    metrics.SIGNALS_SENT.labels(kind="message").inc(len(parcel.told))
+
+
+def _drop(kind: str, number: int) -> None:
+    metrics.SIGNALS_DROPPED.labels(kind=kind).inc(number)

@@ -1,0 +1,178 @@
+"""Holds connections to the server: each query has its time, and none outlives its connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+import asyncpg
+import msgspec
+
+from cambist.ports.failures import PortDown
+from cambist.stores.migrate import UnfitDatabase
+from cambist.stores.postgres.trouble import BROKEN, Unsure, is_unsure
+
+T = TypeVar("T")
+Connection = Any
+
+CONNECT_WITHIN_S: Final = 5.0
+STATEMENT_WITHIN_MS: Final = 5_000
+LOCK_WITHIN_MS: Final = 2_000
+IDLE_IN_TRANSACTION_MS: Final = 10_000
+ANSWER_WITHIN_S: Final = 7.0
+"""How long a query may take, as we see it: longer than the server lets it run, so that as a
+rule the server says no, and nothing is left unknown."""
+ACQUIRE_WITHIN_S: Final = 5.0
+REFUSE_FOR_S: Final = 0.1
+CLOSE_WITHIN_S: Final = 2.0
+IDLE_CONNECTION_S: Final = 300.0
+SERVER_MIN: Final = 130_000
+_LOSING: Final = ("fsync", "synchronous_commit", "full_page_writes")
+_LOOK: Final = """
+SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',
+       current_setting('server_version_num')::int, current_setting('fsync'),
+       current_setting('synchronous_commit'), current_setting('full_page_writes')
+"""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where the database is. `may_lose` takes a server that forgets what it acknowledged."""
+
+    url: str
+    may_lose: bool = False
+
+    @property
+    def dsn(self) -> str:
+        """The address as the driver reads it."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme.partition('+')[0]}://{rest}"
+
+
+class _Line(asyncpg.Connection):  # type: ignore[misc,unused-ignore]
+    """A connection that needs no cleaning between two of our queries."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class Pool:
+    """A few connections. A broken one is thrown away, and the next query opens another."""
+
+    def __init__(self, target: Target, most: int) -> None:
+        self._target = target
+        self._most = most
+        self._pool: Any = None
+        self._away: BaseException | None = None
+        self._away_until = 0.0
+
+    async def open(self) -> None:
+        """Open the first connection. Raises UnfitDatabase, and PortDown."""
+        self._pool = asyncpg.create_pool(
+            self._target.dsn,
+            min_size=0,
+            max_size=self._most,
+            timeout=CONNECT_WITHIN_S,
+            command_timeout=ANSWER_WITHIN_S,
+            max_inactive_connection_lifetime=IDLE_CONNECTION_S,
+            connection_class=_Line,
+            init=self._look,
+            server_settings={
+                "application_name": "cambist",
+                "statement_timeout": str(STATEMENT_WITHIN_MS),
+                "lock_timeout": str(LOCK_WITHIN_MS),
+                "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
+                "jit": "off",
+            },
+        )
+        try:
+            await self._pool
+            connection = await self._pool.acquire(timeout=ACQUIRE_WITHIN_S)
+        except (*BROKEN, asyncpg.PostgresError) as error:
+            raise _away(error) from error
+        await self._pool.release(connection)
+
+    async def _look(self, connection: Connection) -> None:
+        """Refuse a server that could not keep a promise."""
+        row = await connection.fetchrow(_LOOK)
+        if row[0] or row[1]:
+            msg = "the database takes no writes (a replica, or read-only): name the primary"
+            raise UnfitDatabase(msg)
+        if row[2] < SERVER_MIN:
+            msg = f"PostgreSQL {row[2] // 10_000} is too old; cambist needs 13 or newer"
+            raise UnfitDatabase(msg)
+        off = [name for name, value in zip(_LOSING, row[3:], strict=True) if value == "off"]
+        if off and not self._target.may_lose:
+            msg = (
+                f"the database runs with {', '.join(off)} off: it would forget orders it "
+                "acknowledged. Switch it on, or set CAMBIST_MAY_LOSE_ACKNOWLEDGED_ORDERS=true"
+            )
+            raise UnfitDatabase(msg)
+
+    async def close(self) -> None:
+        """Let every connection go."""
+        if self._pool is not None:
+            self._pool.terminate()
+
+    async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run statements on a connection.
+
+        Raises PortDown when there is none: then nothing was sent. Raises Unsure when the answer
+        did not come, and asyncpg.PostgresError when the server refused: nothing was done.
+        """
+        connection = await self._acquire()
+        try:
+            return await work(connection)
+        except asyncpg.PostgresError as error:
+            if not is_unsure(error):
+                raise
+            _drop(connection)
+            raise Unsure(str(error)) from error
+        except BROKEN as error:
+            _drop(connection)
+            raise Unsure(_told(error)) from error
+        except BaseException:
+            _drop(connection)
+            raise
+        finally:
+            await self._pool.release(connection, timeout=CLOSE_WITHIN_S)
+
+    async def _acquire(self) -> Connection:
+        """Take a connection.
+
+        After a failure all are refused for a while: a crowd that knocks at a server keeps it
+        from coming back.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._away is not None and now < self._away_until:
+            raise _away(self._away)
+        try:
+            connection = await self._pool.acquire(timeout=ACQUIRE_WITHIN_S)
+        except (*BROKEN, asyncpg.PostgresError, UnfitDatabase) as error:
+            self._away = error
+            self._away_until = asyncio.get_running_loop().time() + REFUSE_FOR_S
+            raise _away(error) from error
+        self._away = None
+        return connection
+
+    async def read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run statements that may be made again. Raises PortDown."""
+        try:
+            return await self.run(work)
+        except (Unsure, asyncpg.PostgresError) as error:
+            raise _away(error) from error
+
+
+def _drop(connection: Connection) -> None:
+    """Close a connection at once; one that broke is the pool's again already."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
+
+
+def _told(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _away(error: BaseException) -> PortDown:
+    return PortDown(f"the database failed: {_told(error)}")

@@ -1,0 +1,140 @@
+"""Reads orders, journals and counts from PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import structlog
+from msgspec.structs import replace
+
+from cambist.orders.journal import Entry
+from cambist.orders.order import Order, Status
+from cambist.ports.failures import PortDown
+from cambist.ports.store import Census, Halt, Keyed, Line, OrderQuery
+from cambist.stores import records
+from cambist.stores.postgres.pool import Pool
+from cambist.stores.postgres.round import KeyName, Part
+from cambist.stores.sql import queries
+from cambist.values.ids import OrderId, Principal
+from cambist.values.moment import Moment
+
+log = structlog.get_logger("cambist.store")
+SQL: Final = queries("postgres")
+
+
+async def fetch(pool: Pool, name: str, *values: Any) -> Sequence[Any]:
+    """Return the rows of a named query. Raises PortDown."""
+    rows: Sequence[Any] = await pool.read(lambda line: line.fetch(SQL[name], *values))
+    return rows
+
+
+async def one_number(pool: Pool, name: str, *values: Any) -> int:
+    """Return the first number of a named query's first row. Raises PortDown."""
+    return int((await fetch(pool, name, *values))[0][0])
+
+
+async def by_ids(pool: Pool, ids: Sequence[OrderId]) -> tuple[Order, ...]:
+    """Return the orders of these ids that are there and can be read. Raises PortDown."""
+    return read_all(await fetch(pool, "orders_by_id", ids))
+
+
+def read_all(rows: Iterable[Any]) -> tuple[Order, ...]:
+    """Read rows; one that no order can have must not hold all others up."""
+    orders: list[Order] = []
+    for row in rows:
+        try:
+            orders.append(records.read_order(tuple(row)))
+        except records.CorruptRow as error:
+            log.critical("corrupt_row", order_id=row[0], error=str(error))
+    return tuple(orders)
+
+
+async def get(pool: Pool, order_id: OrderId) -> Order | None:
+    """Return an order as it stands. Raises PortDown, also when no order can have its row."""
+    rows = await fetch(pool, "orders_by_id", [order_id])
+    try:
+        return records.read_order(tuple(rows[0])) if rows else None
+    except records.CorruptRow as error:
+        msg = f"the store cannot be read: {error}"
+        raise PortDown(msg) from error
+
+
+async def keyed(pool: Pool, principal: Principal, key: str) -> Keyed | None:
+    """Return what a key remembers."""
+    rows = await fetch(pool, "keyed", principal, key)
+    return _keyed(rows[0]) if rows else None
+
+
+async def all_keyed(pool: Pool, names: Sequence[KeyName]) -> dict[KeyName, Keyed]:
+    """Return what each key remembers."""
+    who, keys = [name[0] for name in names], [name[1] for name in names]
+    rows = await fetch(pool, "all_keyed", who, keys)
+    return {names[row[0]]: _keyed(row[1:]) for row in rows}
+
+
+def _keyed(row: Sequence[Any]) -> Keyed:
+    return Keyed(OrderId(row[0]), row[1], row[2])
+
+
+async def places(pool: Pool, parts: Sequence[Part]) -> dict[int, int]:
+    """Return where the lines of parts stand that were written: the place of each one's first."""
+    last = [part.told[-1].entry for part in parts]
+    rows = await fetch(
+        pool,
+        "places",
+        [one.order_id for one in last],
+        [one.seq for one in last],
+        [one.hash for one in last],
+    )
+    return {id(parts[row[0]]): row[1] - len(parts[row[0]].told) + 1 for row in rows}
+
+
+async def page(pool: Pool, query: OrderQuery) -> tuple[Order, ...]:
+    """Return orders newest first."""
+    statuses = [one.value for one in query.statuses] or None
+    where = (query.principal, query.before, statuses, query.wallet, query.token, query.since)
+    return read_all(await fetch(pool, "orders_page", *where, query.limit, query.offset))
+
+
+async def census(pool: Pool, principal: Principal) -> Census:
+    """Count a principal's orders."""
+    counts = dict.fromkeys(Status, 0)
+    for status, many in await fetch(pool, "census", principal):
+        counts[Status(status)] = many
+    return Census(counts, await one_number(pool, "delayed", principal))
+
+
+async def entries(pool: Pool, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
+    """Return journal lines in order."""
+    rows = await fetch(pool, "entries", order_id, after_seq, limit)
+    return tuple(records.read_entry(tuple(row)) for row in rows)
+
+
+async def feed(pool: Pool, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
+    """Return where the lines of a principal's orders stand."""
+    rows = await fetch(pool, "feed", after, principal, limit)
+    return _lines(rows)
+
+
+async def feed_all(pool: Pool, after: int, limit: int) -> tuple[Line, ...]:
+    """Return where the lines of everyone's orders stand."""
+    return _lines(await fetch(pool, "feed_all", after, limit))
+
+
+def _lines(rows: Iterable[Any]) -> tuple[Line, ...]:
+    return tuple(Line(row[0], OrderId(row[1]), row[2], Principal(row[3])) for row in rows)
+
+
+async def halted(pool: Pool) -> Halt | None:
+    """Return the halt in force."""
+    rows = await fetch(pool, "halted")
+    return Halt(*rows[0]) if rows else None
+
+
+def ahead(order: Order, by_ms: int) -> Order:
+    """Return an order with its wake-up on our clock, where the database's is ahead of it."""
+    wake_at = order.wake_at
+    return (
+        order if not by_ms or wake_at is None else replace(order, wake_at=Moment(wake_at - by_ms))
+    )

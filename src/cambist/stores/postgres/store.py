@@ -1,0 +1,247 @@
+"""Is the Store that any number of processes share: the truth is in PostgreSQL alone.
+
+Who moves an order holds a lease in its row, on the database's clock. Nothing is kept in memory
+that another process could change, save for the backlog, which may be a moment old.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from msgspec.structs import replace
+
+from cambist.orders import event as fact
+from cambist.orders.decide import Change
+from cambist.orders.journal import Entry, append
+from cambist.orders.order import Order
+from cambist.ports.clock import Clock
+from cambist.ports.failures import PortDown, StaleClaim
+from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery
+from cambist.stores.postgres import reads
+from cambist.stores.postgres.migrate import migrate
+from cambist.stores.postgres.pool import Pool, Target
+from cambist.stores.postgres.runner import Runner
+from cambist.stores.postgres.seats import Seats
+from cambist.stores.writes import Add, AddAll, Facts, Move, Wish
+from cambist.values.ids import OrderId, Principal
+from cambist.values.moment import Moment
+
+log = structlog.get_logger("cambist.store")
+
+LEASE_MS: Final = 15_000
+BACKLOG_EVERY_MS: Final = 250
+"""How old the backlog may be that is told; what we write ourselves is counted at once."""
+CANCEL_TRIES_MAX: Final = 20
+READERS_MAX: Final = 8
+WRITERS_MAX: Final = 3
+"""Connections that write: changes, claims, and one to spare for the sweep."""
+
+
+class PostgresStore:
+    """The shared store. `owner` is written on the orders it moves: a name for this process."""
+
+    def __init__(
+        self, target: Target, news: News, clock: Clock, *, owner: str, lease_ms: int
+    ) -> None:
+        self._clock = clock
+        self._owner = owner
+        self._readers = Pool(target, READERS_MAX)
+        self._writers = Pool(target, WRITERS_MAX)
+        self._runner = Runner(self._writers, news, clock, lease_ms)
+        self._seats = Seats(self._writers, owner, lease_ms)
+        self._counted_at: int | None = None
+        self._backlog = 0
+
+    async def open(self) -> None:
+        """Bring the database up to date.
+
+        Raises UnfitDatabase, NewerDatabase and PortDown.
+        """
+        await self._writers.open()
+        await migrate(self._writers)
+        await self._readers.open()
+
+    def begin_to_write(self, tasks: asyncio.TaskGroup) -> None:
+        """Write from now on, until closed."""
+        tasks.create_task(self._runner.run())
+        tasks.create_task(self._seats.run())
+
+    async def close(self) -> None:
+        """Write what waits, give claims back, and let the connections go."""
+        await self._runner.close()
+        await self._seats.close()
+
+    async def let_go(self) -> None:
+        """Close the connections, once nothing writes any more."""
+        await self._readers.close()
+        await self._writers.close()
+
+    async def ping(self) -> None:
+        """Return when the database can be read, and written to if it lately could not."""
+        if self._runner.failed:
+            await self._writers.read(lambda line: line.execute(reads.SQL["probe"]))
+        await reads.fetch(self._readers, "feed_end")
+
+    # ------------------------------------------------------------------------------ writes
+
+    async def add(self, birth: Birth) -> None:
+        """Write a new order."""
+        await self._runner.lanes.take_in(Add(birth))
+
+    async def add_all(self, births: Sequence[Birth]) -> tuple[Keyed | None, ...]:
+        """Write new orders in one transaction."""
+        written = await self._runner.lanes.take_in(AddAll(tuple(births)))
+        return written.taken
+
+    async def commit(self, order: Order, change: Change, now: Moment) -> Order:
+        """Write a change of a claimed order."""
+        begun = self.begin(order, change, now)
+        await begun.durable
+        return begun.order
+
+    def begin(self, order: Order, change: Change, now: Moment) -> Commit:
+        """Begin to write a change of a claimed order."""
+        move = _move(Move, order, change, now)
+        move = replace(move, after=replace(move.after, lease_owner=self._owner))
+        durable = self._runner.lanes.settle(move)
+        if move.after.wake_at is None:
+            durable.add_done_callback(lambda done: self._end(done, move.after))
+        return Commit(move.after, durable)
+
+    def _end(self, durable: asyncio.Future[Facts], order: Order) -> None:
+        if not durable.cancelled() and durable.exception() is None:
+            self._seats.end(order)
+
+    async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
+        """Note that the user wants the order no more."""
+        for _ in range(CANCEL_TRIES_MAX):
+            order = await self.get(order_id)
+            if order is None or order.is_closed or order.cancel_requested_at is not None:
+                return order
+            wake_at = order.wake_at if order.in_flight is not None else now
+            change = Change((fact.CancelRequested(),), wake_at)
+            try:
+                await self._runner.lanes.settle(_move(Wish, order, change, now))
+            except StaleClaim:
+                continue
+            return await self.get(order_id)
+        msg = f"order {order_id} moves too fast to be cancelled"
+        raise PortDown(msg)
+
+    async def halt(self, halt: Halt) -> None:
+        """Stop trading."""
+        await reads.fetch(self._writers, "halt", halt.reason, halt.by, halt.at)
+
+    async def resume(self, by: str, reason: str, now: Moment) -> None:
+        """Let trading go on."""
+        await reads.fetch(self._writers, "resume", by, reason, now)
+
+    async def halted(self) -> Halt | None:
+        """Return the halt in force."""
+        return await reads.halted(self._readers)
+
+    # ------------------------------------------------------------------------------ claims
+
+    async def claim(self, order_id: OrderId) -> Order | None:
+        """Take the right to move an order."""
+        return await self._seats.claim(order_id)
+
+    async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
+        """Take the orders whose wake-up is due, oldest first."""
+        return await self._seats.claim_due(now, limit)
+
+    async def renew(self, orders: Sequence[Order]) -> None:
+        """Keep these claims, and all others of this process."""
+        await self._seats.renew(orders)
+
+    async def release(self, order: Order) -> None:
+        """Give up the right to move an order."""
+        await self._seats.release(order)
+
+    # ------------------------------------------------------------------------------ reads
+
+    async def keyed(self, principal: Principal, key: str) -> Keyed | None:
+        """Return what a key remembers."""
+        return await reads.keyed(self._readers, principal, key)
+
+    async def get(self, order_id: OrderId) -> Order | None:
+        """Return an order as it stands."""
+        order = await reads.get(self._readers, order_id)
+        return None if order is None else reads.ahead(order, self._seats.ahead_ms)
+
+    async def find(self, query: OrderQuery) -> tuple[Order, ...]:
+        """Return orders newest first."""
+        found = await reads.page(self._readers, query)
+        return tuple(reads.ahead(order, self._seats.ahead_ms) for order in found)
+
+    async def census(self, principal: Principal, now: Moment) -> Census:  # noqa: ARG002
+        """Count orders by status; what is delayed, the database's clock says."""
+        return await reads.census(self._readers, principal)
+
+    async def backlog(self) -> int:
+        """Return how many orders are open, as far as is known while the database is away."""
+        told = self._runner.take_backlog()
+        now = self._clock.elapsed()
+        if told is not None:
+            self._backlog, self._counted_at = told, now
+        elif self._counted_at is None or now - self._counted_at >= BACKLOG_EVERY_MS:
+            self._counted_at = now
+            try:
+                ((_, self._backlog),) = await reads.fetch(self._readers, "feed_end")
+            except PortDown as down:
+                log.warning("store_away", error=str(down))
+        return self._backlog
+
+    async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
+        """Return journal entries in order."""
+        return await reads.entries(self._readers, order_id, after_seq, limit)
+
+    async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
+        """Return where the lines of a principal's orders stand."""
+        return await reads.feed(self._readers, principal, after, limit)
+
+    async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
+        """Return where the lines of everyone's orders stand."""
+        return await reads.feed_all(self._readers, after, limit)
+
+    async def feed_end(self) -> int:
+        """Return the place of the newest line of all."""
+        return await reads.one_number(self._readers, "feed_end")
+
+
+def _move(kind: type[Move], order: Order, change: Change, now: Moment) -> Move:
+    """Write out what a change makes of an order. Raises IllegalFact."""
+    told = append(order, change.facts, now)
+    after = told[-1].order if told else order
+    standing, wake_at = order.wake_at, change.wake_at
+    if standing is not None and wake_at is not None and standing <= now and wake_at <= now:
+        wake_at = standing
+    after = replace(after, version=order.version + 1, wake_at=wake_at)
+    signed = change.signed
+    if signed is not None and after.attempt is not None:
+        bytes_ = signed.transaction
+        after = replace(after, attempt=replace(after.attempt, transaction=bytes_))
+    told = (*told[:-1], replace(told[-1], order=after)) if told else ()
+    return kind(order, after, told, change, now)
+
+
+@asynccontextmanager
+async def open_postgres(
+    target: Target, news: News, clock: Clock, *, owner: str, lease_ms: int = LEASE_MS
+) -> AsyncIterator[PostgresStore]:
+    """Open the store of a database; leaving closes it. Raises what `open` raises."""
+    store = PostgresStore(target, news, clock, owner=owner, lease_ms=lease_ms)
+    try:
+        await store.open()
+        async with asyncio.TaskGroup() as tasks:
+            store.begin_to_write(tasks)
+            try:
+                yield store
+            finally:
+                await store.close()
+    finally:
+        await store.let_go()

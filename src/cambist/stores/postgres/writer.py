@@ -1,0 +1,162 @@
+"""Writes batches to PostgreSQL, a statement each, and finds out what became of every item.
+
+A statement is its own transaction. What is refused for a row of it is written again item by
+item, so that the bad one fails alone. When the answer does not come, the same statement is sent
+again until one does: what was carried out the first time loses to itself then, and is known by
+its line in the journal. Nothing is told, and nobody answered, before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final
+
+import asyncpg
+
+from cambist.faultpoints import faultpoint
+from cambist.orders.journal import Told
+from cambist.orders.lifecycle import IllegalFact
+from cambist.ports.failures import PortDown
+from cambist.ports.store import Halt
+from cambist.stores.postgres.pool import Pool
+from cambist.stores.postgres.round import Round, Write, rounds
+from cambist.stores.postgres.trouble import Unsure, is_own_fault, is_passing
+from cambist.stores.postgres.verdict import Result, Settled, Undone, judge
+from cambist.stores.sql import queries
+from cambist.stores.writes import Facts, Move
+from cambist.values.ids import OrderId
+
+SQL: Final = queries("postgres")
+PASSING_TRIES_MAX: Final = 5
+"""How often a statement that lost to a deadlock, or waited too long for a lock, is sent again."""
+
+Tell = Callable[[Sequence[Told], Sequence[int]], None]
+Again = Callable[[BaseException], Awaitable[None]]
+"""Called before a statement of unknown outcome is sent again: waits, or raises to give up."""
+
+
+class _OwnFault(Exception):
+    """A row was refused for what it holds, and with it the statement."""
+
+    def __init__(self, error: asyncpg.PostgresError, *, unsure: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.unsure = unsure
+
+
+class BatchWriter:
+    """Applies batches, one statement after the other. `tell` hears what became true in each."""
+
+    def __init__(self, pool: Pool, tell: Tell, again: Again, lease_ms: int) -> None:
+        self._pool = pool
+        self._tell = tell
+        self._again = again
+        self._lease_ms = lease_ms
+        self.backlog: int | None = None
+        self.failed = False
+
+    async def apply(self, writes: Sequence[Write]) -> list[Result]:
+        """Write a batch; each result is what became true, or why its item was refused."""
+        results: list[Result] = [PortDown("the write was not tried")] * len(writes)
+        for one in rounds(writes, range(len(writes))):
+            await self._write(one, writes, results)
+        return results
+
+    async def _write(
+        self, one: Round, writes: Sequence[Write], results: list[Result], *, unsure: bool = False
+    ) -> None:
+        """Write a round, or its items one by one when some row of it is refused.
+
+        `unsure` says that it may have been written before.
+        """
+        try:
+            done = await self._until_known(one, writes, unsure=unsure)
+        except _OwnFault as fault:
+            if len(one.parts) > 1:
+                await self._one_by_one(one.parts, writes, results, unsure=fault.unsure)
+                return
+            done = {index: _refused(writes[index], fault.error) for index in one.parts}
+        except PortDown as down:
+            done = dict.fromkeys(one.parts, down)
+        self.failed = any(isinstance(result, PortDown) for result in done.values())
+        told = [one for one in done.values() if isinstance(one, Facts) and one.told]
+        for index, result in done.items():
+            results[index] = result
+        self._tell_all(told)
+        undone = [index for index, result in done.items() if isinstance(result, Undone)]
+        await self._one_by_one(undone, writes, results, unsure=False)
+
+    async def _one_by_one(
+        self,
+        indexes: Iterable[int],
+        writes: Sequence[Write],
+        results: list[Result],
+        *,
+        unsure: bool,
+    ) -> None:
+        for index in indexes:
+            for alone in rounds(writes, [index]):
+                await self._write(alone, writes, results, unsure=unsure)
+
+    def _tell_all(self, facts: list[Facts]) -> None:
+        """Tell what became true, in the order of the places."""
+        facts.sort(key=_first_place)
+        if facts:
+            self._tell(
+                [line for one in facts for line in one.told],
+                [one.place + nth for one in facts for nth in range(len(one.told))],
+            )
+
+    async def _until_known(
+        self, one: Round, writes: Sequence[Write], *, unsure: bool
+    ) -> dict[int, Result]:
+        """Send a round until it is known what became of it.
+
+        Raises PortDown when nothing was written, and _OwnFault when a row was refused.
+        """
+        passing = 0
+        while True:
+            try:
+                return await judge(self._pool, one, writes, await self._send(one), unsure=unsure)
+            except Unsure as error:
+                unsure = True
+                await self._again(error)
+            except PortDown as down:
+                if not unsure:
+                    raise
+                await self._again(down)
+            except asyncpg.PostgresError as error:
+                if is_own_fault(error):
+                    raise _OwnFault(error, unsure=unsure) from error
+                passing += is_passing(error)
+                if unsure:
+                    await self._again(error)
+                elif not is_passing(error) or passing == PASSING_TRIES_MAX:
+                    raise PortDown(f"the database refused: {error}") from error
+
+    async def _send(self, one: Round) -> Settled:
+        columns, begins = one.sheet.columns(), one.sheet.begins()
+        may_be_halted = bool(one.sheet.births) or any(begins)
+        faultpoint("store.before_commit")
+        rows = await self._pool.run(
+            lambda line: line.fetch(
+                SQL["write_batch"], *columns, self._lease_ms, may_be_halted, begins
+            )
+        )
+        faultpoint("store.after_commit")
+        _, place, backlog, *stop = rows[0]
+        if backlog is not None:
+            self.backlog = int(backlog)
+        won = frozenset(OrderId(row[0]) for row in rows if row[0] is not None)
+        return Settled(won, place or 0, None if stop[0] is None else Halt(*stop))
+
+
+def _first_place(facts: Facts) -> int:
+    return facts.place
+
+
+def _refused(write: Write, error: asyncpg.PostgresError) -> BaseException:
+    """Say what a refused item ran into, in the port's own words."""
+    if isinstance(write, Move) and is_own_fault(error):
+        return IllegalFact(write.before.status, f"written so: {error}")
+    return PortDown(f"the database refused: {error}")

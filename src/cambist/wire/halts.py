@@ -1,0 +1,60 @@
+"""Reads why trading is to stop or to go on, and writes whether it has stopped."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from cambist.faults import Code, Refused, fault
+from cambist.values.moment import Moment
+from cambist.wire.moments import write_moment
+from cambist.wire.text import Literal, only, read_object
+
+REASON_LETTERS_MAX: Final = 200
+_FIELD: Final = "reason"
+
+
+def read_reason(body: bytes) -> str:
+    """Return the reason of `{"reason": "..."}`. Raises Refused."""
+    fields = read_object(body)
+    faults = only(fields, _FIELD)
+    reason = fields.get(_FIELD, "-")
+    if not isinstance(reason, str) or isinstance(reason, Literal):
+        faults.append(fault(Code.WRONG_TYPE, "reason is a string.", _FIELD))
+    elif not is_reason(reason):
+        message = f"A reason has 1 to {REASON_LETTERS_MAX} letters."
+        faults.append(fault(Code.INVALID_VALUE, message, _FIELD))
+    if faults or not isinstance(reason, str):
+        raise Refused(*faults)
+    return reason.strip()
+
+
+def is_reason(text: str) -> bool:
+    """Whether a text says anything, and not endlessly."""
+    return text.isprintable() and 0 < len(text.strip()) <= REASON_LETTERS_MAX
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """A stop of all trading in wait for somebody to end it."""
+
+    reason: str
+    by: str
+    since: str
+
+
+class TradingView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether orders are taken and signed; `halt` says why not."""
+
+    halted: bool | msgspec.UnsetType = msgspec.UNSET
+    halt: Stop | None = None
+
+
+def stop(reason: str, by: str, at: Moment) -> Stop:
+    """Return a stop as clients see it."""
+    return Stop(reason, by, write_moment(at))
+
+
+def write_trading(standing: Stop | None) -> bytes:
+    """Write whether trading has stopped."""
+    return msgspec.json.encode(TradingView(standing is not None, standing))

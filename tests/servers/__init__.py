@@ -1,0 +1,1 @@
+"""Start real PostgreSQL and Valkey servers on free ports, and break them."""

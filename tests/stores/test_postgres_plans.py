@@ -1,0 +1,109 @@
+"""Prove that no lookup of the shared store reads a big table from end to end."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from cambist.stores.sql import queries
+from tests.stores.postgres_shelves import bring_up_to_date, database, talk
+
+pytestmark = pytest.mark.postgres
+SQL = queries("postgres")
+BIG = {"engine_orders", "journal", "attempts", "fills"}
+FILL = """
+INSERT INTO engine_orders
+SELECT id, 'user ' || n % 50, id, '', '', CASE WHEN due THEN 'pending' ELSE 'confirmed' END, 6,
+       NULL, 1, CASE WHEN due THEN n END, CASE WHEN due THEN n END, 7, n, sha256(id::bytea), n, 3,
+       1, '{"tries":1}'
+FROM (
+    SELECT n, lpad(n::text, 36, '0') AS id, n % 100 = 0 AS due FROM generate_series(1, 10000) AS n
+) AS o;
+INSERT INTO journal
+SELECT (n - 1) * 7 + seq, lpad(n::text, 36, '0'), seq, n, 'sent', '{"kind":"sent"}', sha256('x'),
+       'user ' || n % 50
+FROM generate_series(1, 10000) AS n, generate_series(1, 7) AS seq;
+INSERT INTO attempts
+SELECT lpad(n::text, 36, '0'), 1, 's' || n, 'landed', 'h', 1, 1, '', NULL
+FROM generate_series(1, 10000) AS n;
+INSERT INTO fills
+SELECT lpad(n::text, 36, '0'), 's' || n, 1, 1, 1, 1 FROM generate_series(1, 10000) AS n;
+INSERT INTO tallies SELECT principal, status, count(*) FROM engine_orders GROUP BY 1, 2;
+ANALYZE;
+"""
+WANTED = {
+    "write_batch": {"engine_orders_id", "attempts_order"},
+    "claim": {"engine_orders_id"},
+    "claim_due": {"engine_orders_due", "engine_orders_id"},
+    "claim_ahead": {"engine_orders_due", "engine_orders_id"},
+    "renew": {"engine_orders_id"},
+    "release": {"engine_orders_id"},
+    "orders_by_id": {"engine_orders_id", "journal_order", "attempts_order", "fills_pkey"},
+    "orders_page": {"engine_orders_page", "journal_order"},
+    "keyed": {"engine_orders_key"},
+    "all_keyed": {"engine_orders_key"},
+    "places": {"journal_order"},
+    "delayed": {"engine_orders_due"},
+    "entries": {"journal_order"},
+    "feed": {"journal_principal"},
+    "feed_all": {"journal_pkey"},
+}
+
+
+@pytest.fixture
+async def line(postgres_url: str) -> AsyncIterator[Any]:
+    async with database(postgres_url) as url:
+        await bring_up_to_date(url)
+        async with talk(url) as opened:
+            await opened.execute(FILL)
+            await opened.execute("SET plan_cache_mode = force_generic_plan")
+            yield opened
+
+
+def steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Walk a plan."""
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from steps(part)
+
+
+async def plan_of(line: Any, name: str) -> list[dict[str, Any]]:
+    """Return the steps by which a query is carried out whatever it is asked for."""
+    count = max((int(found) for found in re.findall(r"\$(\d+)", SQL[name])), default=0)
+    await line.execute(f"PREPARE {name}_ AS {SQL[name]}")
+    nothing = f"({', '.join(['NULL'] * count)})" if count else ""
+    text = await line.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE {name}_{nothing}")
+    return list(steps(json.loads(text)[0]["Plan"]))
+
+
+async def test_every_lookup_uses_its_index_and_scans_nothing(line: Any) -> None:
+    for name, wanted in WANTED.items():
+        plan = await plan_of(line, name)
+        used = {step["Index Name"] for step in plan if "Index Name" in step}
+        scanned = [
+            step["Relation Name"]
+            for step in plan
+            if step["Node Type"] == "Seq Scan" and step["Relation Name"] in BIG
+        ]
+        assert not scanned, (name, scanned)
+        assert wanted <= used, (name, used)
+
+
+async def test_the_newest_orders_are_read_in_turn_and_not_sorted(line: Any) -> None:
+    for name in ("orders_page", "entries", "feed", "feed_all", "claim_due", "claim_ahead"):
+        plan = await plan_of(line, name)
+        assert not [step for step in plan if "Sort" in step["Node Type"]], name
+
+
+async def test_a_view_of_one_order_scans_nothing(line: Any) -> None:
+    for query in (
+        "SELECT * FROM orders WHERE id = 'x'",
+        "SELECT * FROM order_events WHERE order_id = 'x'",
+    ):
+        text = await line.fetchval(f"EXPLAIN (FORMAT JSON) {query}")
+        plan = list(steps(json.loads(text)[0]["Plan"]))
+        assert not [step for step in plan if step["Node Type"] == "Seq Scan"], query

@@ -1,0 +1,136 @@
+"""Prove that people read the same of an order in PostgreSQL as in SQLite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from cambist.clock import SystemClock
+from cambist.orders import event as fact
+from cambist.orders.intent import Intent
+from cambist.orders.order import Order, Status
+from cambist.stores.postgres import Target, open_postgres
+from cambist.stores.postgres.store import PostgresStore
+from cambist.values.amount import RAW_MAX, Bps, Raw
+from cambist.values.token import SOL, Pair, Token
+from tests import lives
+from tests.contracts.shelf import change
+from tests.stores.postgres_shelves import database, talk
+from tests.stores.test_sqlite_views import SEEDS_EVENTS, SEEDS_ORDERS, Book
+
+pytestmark = pytest.mark.postgres
+
+DUST = Token("DUST", lives.POOL, 18)
+WHOLE = Token("WHOLE", lives.POOL, 0)
+WISHES: list[dict[str, Any]] = [
+    {},
+    {"mode": "exact_out", "amount": Raw(1_500_000)},
+    {"quoted": "buy", "user_id": "ann", "wallet": lives.POOL},
+    {"pair": Pair(DUST, WHOLE), "amount": RAW_MAX},
+    {"pair": Pair(WHOLE, DUST), "amount": Raw(1), "quoted": "buy"},
+    {"terms": lives.Terms(Bps(125), 7)},
+    {"pair": Pair(replace(SOL, symbol="\u00e9'\"\\"), SOL)},
+]
+
+
+@pytest.fixture
+async def both(postgres_url: str) -> AsyncIterator[tuple[PostgresStore, Any]]:
+    async with database(postgres_url) as url:
+        opening = open_postgres(Target(url), lambda *_: None, SystemClock(), owner="me")
+        async with opening as store, talk(url) as line:
+            yield store, line
+
+
+def facts_of(status: Status, intent: Intent) -> list[fact.Fact]:
+    """Lead to a status by a route and a fill of the intent's own size."""
+    tried = lives.attempt(1, "x")
+    big = replace(lives.route(), amount_in=intent.amount, amount_out=RAW_MAX, bound=Raw(10))
+    moved = replace(lives.fill(tried), amount_in=intent.amount, amount_out=Raw(999))
+    path: list[fact.Fact] = []
+    for one in lives.path(status, tried):
+        match one:
+            case fact.Routed():
+                path.append(fact.Routed(big))
+            case fact.Landed():
+                path.append(fact.Landed(moved))
+            case _:
+                path.append(one)
+    return path
+
+
+async def write(store: PostgresStore, order: Order, facts: list[fact.Fact]) -> None:
+    """Write the same to PostgreSQL, at the same instants."""
+    held = await store.claim(order.id)
+    assert held is not None
+    tried = lives.attempt(1, order.id)
+    for one in facts:
+        signed = replace(one, signature=tried.signature) if isinstance(one, fact.Signed) else one
+        held = await store.commit(held, change(signed, tried), lives.START)
+    await store.release(held)
+
+
+def plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Make rows of both comparable: JSON as what it says, floats as about themselves."""
+    read = {
+        name: json.loads(value) if name in ("metadata", "route_meta", "meta") and value else value
+        for name, value in row.items()
+    }
+    for name, value in [*read.items()]:
+        if isinstance(value, float):
+            read[name] = pytest.approx(value)
+    metadata = read.get("metadata")
+    if metadata and metadata["price"] is not None:
+        metadata["price"] = pytest.approx(metadata["price"])
+    return read
+
+
+@pytest.mark.parametrize("wish", WISHES, ids=range(len(WISHES)))
+async def test_an_order_reads_the_same_in_both(
+    both: tuple[PostgresStore, Any], wish: dict[str, Any]
+) -> None:
+    store, line = both
+    book = Book()
+    for number, status in enumerate(Status):
+        intent = lives.intent(**wish)
+        facts = facts_of(status, intent)
+        birth = lives.birth(number, **wish)
+        await store.add(birth)
+        tried = lives.attempt(1, birth.told.order.id)
+        own = [
+            replace(one, signature=tried.signature)
+            if isinstance(one, fact.Signed)
+            else fact.Landed(replace(one.fill, signature=tried.signature))
+            if isinstance(one, fact.Landed)
+            else one
+            for one in facts
+        ]
+        order = book.write(intent, *own, number=number)
+        await write(store, birth.told.order, own)
+        ours = dict(await line.fetchrow("SELECT * FROM orders WHERE id = $1", order.id))
+        assert plain(ours) == plain(book.row(order))
+        events = await line.fetch(
+            "SELECT * FROM order_events WHERE order_id = $1 ORDER BY seq", order.id
+        )
+        found = book.db.execute(
+            "SELECT * FROM order_events WHERE order_id = ? ORDER BY seq", (order.id,)
+        )
+        names = [column[0] for column in found.description]
+        assert [plain(dict(row)) for row in events] == [
+            plain(dict(zip(names, row, strict=True))) for row in found
+        ]
+
+
+async def test_the_views_have_the_words_of_every_client(both: tuple[PostgresStore, Any]) -> None:
+    _, line = both
+    found = await line.fetch(
+        "SELECT table_name, column_name FROM information_schema.columns "
+        "WHERE table_schema = 'public'"
+    )
+    columns = {(row[0], row[1]) for row in found}
+    for names in SEEDS_ORDERS.values():
+        assert {("orders", name) for name in names.split()} <= columns
+    assert {("order_events", name) for name in SEEDS_EVENTS.split()} <= columns
