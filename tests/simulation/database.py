@@ -17,11 +17,21 @@ from cambist.orders.journal import Entry, Told, append
 from cambist.orders.lifecycle import IllegalFact
 from cambist.orders.order import Order
 from cambist.orders.retry import BACKOFF_MAX_MS
-from cambist.ports.failures import KeyTaken, PortFailure, StaleClaim
-from cambist.ports.store import Birth, Keyed, Line
+from cambist.ports.failures import Halted, KeyTaken, PortFailure, StaleClaim
+from cambist.ports.store import Birth, Halt, Keyed, Line
 from cambist.values.ids import OrderId, Principal, Signature
 from cambist.values.moment import Moment
-from tests.simulation.writes import Births, Cancel, Kept, Move, Write, Written, fate, rebased
+from tests.simulation.writes import (
+    Births,
+    Cancel,
+    Kept,
+    Move,
+    Switch,
+    Write,
+    Written,
+    fate,
+    rebased,
+)
 
 INTEGER_MAX: Final = 2**63 - 1
 ALIVE: Final = ("in_flight", "landed")
@@ -42,6 +52,7 @@ class Database:
         self.lines: list[Line] = []
         self.attempts: dict[OrderId, dict[int, Kept]] = {}
         self.signatures: set[Signature] = set()
+        self.halt: Halt | None = None
         self.keys: dict[tuple[Principal, str], Keyed] = {}
         self.on_commit: Callable[[Write, Written, str], None] = lambda *_: None
 
@@ -100,6 +111,9 @@ class Database:
         return next(one.place for one in self.lines if (one.order_id, one.seq) == at)
 
     def _apply(self, write: Write, owner: str) -> Written:
+        begins = isinstance(write, Births) or (isinstance(write, Move) and write.change.signed)
+        if begins and self.halt is not None:
+            raise Halted(self.halt)
         match write:
             case Births():
                 return self._bear(write)
@@ -107,6 +121,9 @@ class Database:
                 return self._move(write, owner)
             case Cancel():
                 return self._cancel(write)
+            case Switch(halt):
+                self.halt = halt
+                return Written((), 0)
 
     def _bear(self, write: Births) -> Written:
         told: list[Told] = []
@@ -137,7 +154,8 @@ class Database:
                 raise IllegalFact("journal", f"numbered {one.entry.seq}")
         for one in told:
             self.journals[one.entry.order_id].append(one.entry)
-            line = Line(len(self.lines) + 1, one.entry.order_id, one.entry.seq)
+            who = one.order.intent.principal
+            line = Line(len(self.lines) + 1, one.entry.order_id, one.entry.seq, who)
             self.lines.append(line)
         return Written(told, place, taken)
 

@@ -47,7 +47,7 @@ class Endpoint:
 
     @property
     def first_slot(self) -> Slot:
-        """The oldest slot whose history it serves."""
+        """The oldest slot whose history every machine of it serves."""
         slot = self._ledger.now.slot - CACHED_SLOTS if self.prunes else FIRST_SLOT
         return Slot(max(slot, FIRST_SLOT))
 
@@ -77,7 +77,9 @@ class Endpoint:
 
     def _sighting(self, signature: Signature, view: View) -> Sighting | None:
         landing = self._ledger.landing(signature, view.tip)
-        if landing is None or self.lie == "amnesia" or landing.slot < self.first_slot:
+        if landing is None or self.lie == "amnesia":
+            return None
+        if self.prunes and landing.slot < view.tip.slot - CACHED_SLOTS:
             return None
         return Sighting(self._ledger.commitment(landing, view), Slot(landing.slot), landing.error)
 

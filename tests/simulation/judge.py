@@ -47,6 +47,7 @@ class Judge:
     def __init__(self, ledger: Ledger, diary: Diary, endpoints: int) -> None:
         self._ledger, self._diary, self._endpoints = ledger, diary, endpoints
         self.reads_evidence = True
+        self.is_halted: Callable[[], bool] = lambda: False
         self.most_open: Callable[[], int | None] = lambda: None
         self.lives: dict[OrderId, Life] = {}
         self.lines: list[Entry] = []
@@ -72,6 +73,8 @@ class Judge:
             elif entry.kind != "accepted":
                 self._diary.note(f"{entry.kind} {entry.payload.decode()[:150]}", who)
             self._judge(life, one)
+            if entry.kind in ("accepted", "signed") and self.is_halted():
+                self._diary.blame("I12", f"{entry.kind} under a halt", who)
             most = self.most_open()
             if most is not None and entry.kind == "accepted" and self.open_orders > most:
                 self._diary.blame("I8", f"more than {most} orders are open", who)

@@ -13,11 +13,11 @@ from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, append
 from cambist.orders.order import Order, Status
 from cambist.ports.failures import PortDown
-from cambist.ports.store import Birth, Census, Commit, Keyed, Line, News, OrderQuery
+from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
 from tests.simulation.database import Database
-from tests.simulation.writes import Births, Cancel, Move, Write, Written
+from tests.simulation.writes import Births, Cancel, Move, Switch, Write, Written
 
 T = TypeVar("T")
 
@@ -153,6 +153,15 @@ class ModelStore:
         await self._send(Cancel(order_id, now))
         return await self.get(order_id)
 
+    async def halt(self, halt: Halt) -> None:
+        await self._send(Switch(halt))
+
+    async def resume(self, by: str, reason: str, now: Moment) -> None:
+        await self._send(Switch(None))
+
+    async def halted(self) -> Halt | None:
+        return await self._ask(lambda: self._db.halt)
+
     # ------------------------------------------------------------------------------ claims
 
     async def claim(self, order_id: OrderId) -> Order | None:
@@ -204,15 +213,13 @@ class ModelStore:
 
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         def read() -> tuple[Line, ...]:
-            rows = self._db.rows
-            mine = (
-                one
-                for one in self._db.lines
-                if one.place > after and rows[one.order_id].intent.principal == principal
-            )
+            mine = (one for one in self._db.lines[after:] if one.principal == principal)
             return tuple(mine)[:limit]
 
         return await self._ask(read)
+
+    async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
+        return await self._ask(lambda: tuple(self._db.lines[after : after + limit]))
 
     async def feed_end(self) -> int:
         return await self._ask(lambda: self._db.lines[-1].place if self._db.lines else 0)

@@ -41,6 +41,7 @@ class Place:
     is_over = False
     database_down = False
     chain_down = False
+    is_halted = False
     database_stepped_ms = 0
 
     def wire(self) -> Wire:

@@ -12,8 +12,10 @@ from cambist.engine.means import World as Ports
 from cambist.engine.relay import Relay
 from cambist.orders.retry import Backoff
 from cambist.paper.signer import PaperSigner
+from cambist.ports.bus import Bus
 from cambist.ports.failures import PortDown
 from cambist.ports.store import Store
+from cambist.signals.hub import Hub
 from cambist.signals.memory import MemoryBus
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.moment import Millis
@@ -24,7 +26,7 @@ from tests.simulation.loop import Body
 from tests.simulation.market import SimMarket
 from tests.simulation.model_store import ModelStore
 from tests.simulation.place import Place
-from tests.simulation.signals import SimBus, SimWakeups
+from tests.simulation.signals import SimWakeups
 
 T = TypeVar("T")
 
@@ -69,8 +71,8 @@ class Process:
 
     async def _main(self) -> None:
         place = self.place
-        bus = await self._open()
-        place.post.join(self.body, self._wakeups, bus if isinstance(bus, SimBus) else None)
+        bus, hub = await self._open()
+        place.post.join(self.body, self._wakeups, hub)
         ports = Ports(SimMarket(place.dice), self.chain, SIGNER)
         assert self.store is not None
         means = Means(self.store, self._wakeups, bus, ports, self.clock, place.entropy)
@@ -78,21 +80,23 @@ class Process:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.engine.run())
             tasks.create_task(self._measure(self.engine))
+            if hub is not None:
+                tasks.create_task(hub.run())
 
-    async def _open(self) -> MemoryBus:
+    async def _open(self) -> tuple[Bus, Hub | None]:
         """Open the store and the bus of this kind of run."""
         place = self.place
         if place.file is not None:
             bus = MemoryBus()
             self.store = await open_sqlite(place.file, Relay(bus), place.loop)
-            return bus
-        shared = SimBus(place.post, len(place.database.lines))
-        store = ModelStore(
-            place.database, Relay(shared), owner=self.body.name, wire=place.wire()
-        )  # fmt: skip
+            return bus, None
+        wire, owner = place.wire(), self.body.name
+        store = ModelStore(place.database, lambda *told: relay(*told), owner=owner, wire=wire)
+        hub = Hub(store, self.clock, place.post.tell(self.body))
+        relay = Relay(hub)
         await store.open()
         self.store = store
-        return shared
+        return hub, hub
 
     async def _measure(self, engine: Engine) -> None:
         """Ask what the composition root asks now and then."""

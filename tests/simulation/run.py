@@ -79,6 +79,7 @@ class Run:
         place.endpoints = [Endpoint(name, place.ledger, place.dice, chance) for name in names]
         self._draw_tempers(chance)
         place.judge = Judge(place.ledger, place.diary, len(names))
+        place.judge.is_halted = lambda: place.is_halted
         place.post = Post(loop, place.dice)
         bits = random.Random(f"{seed}:ids")
         place.entropy = lambda: bits.getrandbits(ENTROPY_BITS)
@@ -143,15 +144,13 @@ class Run:
         return self._chance.choice(up) if up else None
 
     def _committed(self, write: Write, written: Written, owner: str) -> None:
-        """Judge what the model database made durable (I11), and see that all hear of it."""
+        """Judge what the model database made durable (I11)."""
         place = self.place
         if isinstance(write, Move):
             before = write.before
             if place.database.granted[before.id] != (owner, before.lease_epoch):
                 place.diary.blame("I11", "moved by one whose claim is not the newest", before.id)
         place.judge.durable([one.entry for one in written.told])
-        for number, one in enumerate(written.told):
-            place.post.committed(one.order.id, written.place + number)
 
     # ------------------------------------------------------------------------------ phases
 

@@ -45,6 +45,8 @@ class Script:
                 works.append(user.cancel(one))
             if chance.random() < 0.6:
                 works.append(self._follow(one))
+        if chance.random() < 0.15:
+            works.append(self._after(chance.uniform(0, 14), user.halt, chance.uniform(0.5, 8)))
         return works
 
     async def _after(self, wait_s: float, work: Callable[[T], Work], what: T) -> None:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
 
 from msgspec.structs import replace
 
+from cambist.engine.engine import Engine
 from cambist.engine.intake import Taken, Wish
 from cambist.faults import Code, Fault, Refused
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import Terms
+from cambist.ports.failures import PortDown
 from cambist.values.amount import Raw
 from cambist.values.ids import LOCAL, OrderId, Principal
 from cambist.values.moment import Moment
@@ -29,7 +31,7 @@ PATIENCE_S: Final = 20.0
 AGAIN_S: Final = (0.1, 2.0)
 TRIES_MAX: Final = 200
 LATER: Final = frozenset(
-    (Code.STORE_UNAVAILABLE, Code.BACKLOG_FULL, Code.SHUTTING_DOWN, Code.TOO_BUSY)
+    (Code.STORE_UNAVAILABLE, Code.BACKLOG_FULL, Code.SHUTTING_DOWN, Code.TOO_BUSY, Code.HALTED)
 )
 
 
@@ -206,6 +208,28 @@ class User:
             diary.blame("I9", f"called cancelled, and it is {status}", asked.name)
         elif said == "too_late" and life is not None and not life.order.is_closed:
             diary.blame("I9", f"called closed, and it is {status}", asked.name)
+
+    async def halt(self, wait_s: float) -> None:
+        """Stop all trading for a while: from the answer on, nothing begins (I12)."""
+        await self._until_told(lambda engine: engine.halt("ann", "fire"))
+        self._place.diary.note("--- trading is halted")
+        self._place.is_halted = True
+        await asyncio.sleep(wait_s)
+        self._place.is_halted = False
+        await self._until_told(lambda engine: engine.resume("bob", "it is out"))
+        self._place.diary.note("--- trading goes on")
+
+    async def _until_told(self, order: Callable[[Engine], Coroutine[Any, Any, None]]) -> None:
+        """Give an order to the engine until it says that it is carried out."""
+        while True:
+            process = self._reach()
+            if process is not None and process.engine is not None:
+                try:
+                    async with asyncio.timeout(PATIENCE_S):
+                        return await process.call(order(process.engine))
+                except (Gone, TimeoutError, PortDown):
+                    pass
+            await self._pause(*AGAIN_S)
 
     async def _pause(self, low: float, high: float) -> None:
         await asyncio.sleep(self._chance.uniform(low, high))

@@ -11,7 +11,7 @@ from cambist.orders.attempt import Attempt, AttemptState
 from cambist.orders.decide import Change
 from cambist.orders.journal import Told, append
 from cambist.orders.order import Order
-from cambist.ports.store import Birth, Keyed
+from cambist.ports.store import Birth, Halt, Keyed
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 
@@ -39,7 +39,13 @@ class Cancel(NamedTuple):
     now: Moment
 
 
-Write = Move | Births | Cancel
+class Switch(NamedTuple):
+    """A move of the switch that stops all trading."""
+
+    halt: Halt | None
+
+
+Write = Move | Births | Cancel | Switch
 
 
 class Written(NamedTuple):

@@ -15,7 +15,7 @@ from cambist.orders.event import Accepted
 from cambist.orders.journal import open_journal
 from cambist.ports.bus import Bus
 from cambist.ports.store import Keyed, Line, Store
-from cambist.stores.sqlite import sheet, writes
+from cambist.stores.sqlite import sheet, untold
 from cambist.stores.sqlite import store as embedded
 from cambist.stores.sqlite.many import write_many
 from cambist.values.ids import OrderId, Principal
@@ -38,16 +38,16 @@ def compares_the_version_alone(stack: ExitStack) -> None:
 
 
 def writes_the_journal_in_a_second_transaction(stack: ExitStack) -> None:
-    real = sheet.Sheet.write
+    real = sheet.SqliteSheet.write
 
     def wrong(self: Any, db: sqlite3.Connection) -> None:
-        entries, self._entries = self._entries, []
+        entries, self.entries = self.entries, []
         real(self, db)
         db.execute("COMMIT")
         db.execute("BEGIN IMMEDIATE")
         write_many(db, "add_entries", entries)
 
-    swap(stack, sheet.Sheet, "write", wrong)
+    swap(stack, sheet.SqliteSheet, "write", wrong)
 
 
 def asks_again_under_a_new_id(stack: ExitStack) -> None:
@@ -152,7 +152,7 @@ def waits_for_a_clock_that_stepped_back(stack: ExitStack) -> None:
 
 
 def never_tells_what_a_failed_commit_wrote(stack: ExitStack) -> None:
-    swap(stack, writes, "untold_after", lambda *_: ())
+    swap(stack, untold, "untold_after", lambda *_: ())
 
 
 ALL: Final = (

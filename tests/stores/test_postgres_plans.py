@@ -39,6 +39,7 @@ WANTED = {
     "write_batch": {"engine_orders_id", "attempts_order"},
     "claim": {"engine_orders_id"},
     "claim_due": {"engine_orders_due", "engine_orders_id"},
+    "claim_ahead": {"engine_orders_due", "engine_orders_id"},
     "renew": {"engine_orders_id"},
     "release": {"engine_orders_id"},
     "orders_by_id": {"engine_orders_id", "journal_order", "attempts_order", "fills_pkey"},
@@ -93,7 +94,7 @@ async def test_every_lookup_uses_its_index_and_scans_nothing(line: Any) -> None:
 
 
 async def test_the_newest_orders_are_read_in_turn_and_not_sorted(line: Any) -> None:
-    for name in ("orders_page", "entries", "feed", "feed_all", "claim_due"):
+    for name in ("orders_page", "entries", "feed", "feed_all", "claim_due", "claim_ahead"):
         plan = await plan_of(line, name)
         assert not [step for step in plan if "Sort" in step["Node Type"]], name
 

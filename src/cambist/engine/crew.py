@@ -184,7 +184,7 @@ class Crew:
             rested = await self._worker.advance(order, turn.note)
         except Halted:
             # Nothing was signed that could be sent; the order waits where it stands.
-            await self._store.release(order)
+            await self._let_go(order)
             self._ring_later(order.id, HALTED_WAIT_MS)
             return
         except (PortDown, PortFull) as down:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cambist.orders.order import Order
+from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.ports.failures import PortDown
 from cambist.stores.batch import Lanes, Waiting, answer
 from cambist.stores.postgres import reads
@@ -128,7 +129,11 @@ class Seats:
         """Take the orders whose wake-up is due by the database's clock, oldest first."""
 
         async def take(line: Any) -> tuple[Sequence[Any], Sequence[Any], int]:
-            won = await line.fetch(SQL["claim_due"], limit, self._owner, self._lease_ms)
+            taken = (self._owner, self._lease_ms)
+            won = await line.fetch(SQL["claim_due"], limit, *taken)
+            if len(won) < limit:
+                late = (limit - len(won), *taken, BACKOFF_MAX_MS)
+                won += await line.fetch(SQL["claim_ahead"], *late)
             rows = await line.fetch(SQL["orders_by_id"], [row[0] for row in won]) if won else ()
             return won, rows, await line.fetchval(SQL["engine_now"])
 

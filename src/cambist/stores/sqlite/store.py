@@ -86,8 +86,6 @@ class SqliteStore:
             await self._writer.lanes.settle(Probe())
         await self._readers.run(reads.ping)
 
-    # ------------------------------------------------------------------------------ writes
-
     async def add(self, birth: Birth) -> None:
         """Write a new order."""
         await self._writer.lanes.take_in(Add(birth))
@@ -185,8 +183,6 @@ class SqliteStore:
         if fresh is not None and fresh.wake_at is not None:
             self._warm[fresh.id] = fresh
             self._claimed.learn(fresh)
-
-    # ------------------------------------------------------------------------------ claims
 
     async def claim(self, order_id: OrderId) -> Order | None:
         """Take the right to move an order."""

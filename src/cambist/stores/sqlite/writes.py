@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from cambist.faultpoints import faultpoint
 from cambist.orders import event as fact
 from cambist.orders.decide import Change
-from cambist.orders.journal import Told, append
+from cambist.orders.journal import append
 from cambist.orders.lifecycle import IllegalFact
 from cambist.orders.order import Order
 from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim
@@ -38,13 +38,12 @@ from cambist.stores.sqlite.items import (
     Move,
     Probe,
     Switch,
-    Untold,
     Write,
     Written,
 )
 from cambist.stores.sqlite.many import SQL
 from cambist.stores.sqlite.sheet import SqliteSheet as Sheet
-from cambist.stores.sqlite.untold import untold_after
+from cambist.stores.sqlite.untold import Places
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 
@@ -68,11 +67,11 @@ class BatchWriter:
     ) -> None:
         self._path = path
         self._open = open_now
-        self._failed = self._unsure = False
+        self._failed = False
         self._connection: sqlite3.Connection | None = open_now(path)
         try:
             migrate_sqlite(self._connection)
-            self._told_to = _end(self._connection)
+            self._places = Places(self._connection)
         except BaseException:
             self.close()
             raise
@@ -100,7 +99,8 @@ class BatchWriter:
                 self._connection = self._open(self._path)
             results = self._commit(self._connection, batch)
         except Exception as error:  # noqa: BLE001 -- whatever it is, every sender must be told
-            self._failed = self._unsure = True
+            self._failed = True
+            self._places.doubt()
             self._reopen()
             return [PortDown(f"the store failed: {error}") for _ in batch]
         self._failed = False
@@ -119,7 +119,7 @@ class BatchWriter:
         self, db: sqlite3.Connection, batch: Sequence[Write]
     ) -> list[Written | BaseException]:
         db.execute("BEGIN IMMEDIATE")
-        found = untold_after(db, self._told_to) if self._unsure else ()
+        found = self._places.untold(db)
         results: list[Written | BaseException]
         try:
             results = [*_together(db, batch)]
@@ -127,41 +127,12 @@ class BatchWriter:
             db.execute("ROLLBACK")
             db.execute("BEGIN IMMEDIATE")
             results = [_alone(db, write) for write in batch]
-        end = _end(db)
-        results = _place(results, end)
+        results = self._places.give(db, results, found)
         faultpoint("store.before_commit")
         db.execute("COMMIT")
         faultpoint("store.after_commit")
-        return self._tell(results, found, end)
-
-    def _tell(
-        self, results: list[Written | BaseException], found: tuple[Told, ...], end: int
-    ) -> list[Written | BaseException]:
-        """Hand what a failed batch made durable after all to the first who is answered."""
-        for number, one in enumerate(results):
-            if not isinstance(one, BaseException):
-                if found:
-                    results[number] = replace(one, untold=Untold(found, self._told_to + 1))
-                self._unsure, self._told_to = False, end
-                break
+        self._places.settle()
         return results
-
-
-def _end(db: sqlite3.Connection) -> int:
-    return int(db.execute(SQL["feed_end"]).fetchone()[0])
-
-
-def _place(results: list[Written | BaseException], end: int) -> list[Written | BaseException]:
-    """Give the lines of a batch their places: they were written last, and in this order."""
-    place = end - sum(len(one.told) for one in results if isinstance(one, Facts)) + 1
-    placed: list[Written | BaseException] = []
-    for one in results:
-        if isinstance(one, Facts):
-            placed.append(Facts(one.told, place, one.taken))
-            place += len(one.told)
-        else:
-            placed.append(one)
-    return placed
 
 
 def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
