@@ -51,6 +51,9 @@ class Seats:
     def __init__(self, pool: Pool, owner: str, lease_ms: int) -> None:
         self._pool = pool
         self._owner = owner
+        if lease_ms > BACKOFF_MAX_MS:
+            msg = f"a lease of {lease_ms} ms is longer than any wait ({BACKOFF_MAX_MS} ms)"
+            raise ValueError(msg)
         self._lease_ms = lease_ms
         self._bell = asyncio.Event()
         self._lanes: Lanes[Ask, Order | None] = Lanes(self._bell.set)
@@ -164,7 +167,8 @@ class Seats:
             await line.execute(SQL["release"], list(over), list(over.values()), self._owner)
         if not wanted:
             return [None] * len(asked)
-        won = await line.fetch(SQL["claim"], wanted, self._owner, self._lease_ms)
+        taken = (self._owner, self._lease_ms, BACKOFF_MAX_MS)
+        won = await line.fetch(SQL["claim"], wanted, *taken)
         rows = await line.fetch(SQL["orders_by_id"], [row[0] for row in won]) if won else ()
         got = {order.id: order for order in self._seat(won, rows)}
         return [got.pop(one.order_id, None) if isinstance(one, Claim) else None for one in asked]

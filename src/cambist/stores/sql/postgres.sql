@@ -153,7 +153,7 @@ WITH free AS (
     SELECT id FROM engine_orders
     WHERE id = ANY ($1::text[]) AND wake_at IS NOT NULL
       AND (lease_owner IS NULL OR wake_at <= (SELECT engine_now())
-           OR wake_at > (SELECT engine_now()) + $3::bigint)
+           OR wake_at > (SELECT engine_now()) + $4::bigint)
     ORDER BY id
     FOR UPDATE
 )
@@ -176,12 +176,11 @@ SET lease_owner = $2, lease_epoch = o.lease_epoch + 1, wake_at = engine_now() + 
 WHERE o.id = ANY (ARRAY(SELECT id FROM due))
 RETURNING o.id, o.lease_epoch
 
--- Further off than any wait, or any lease, they were set before the clock stepped back.
+-- Further off than any wait or lease, they were set before the clock stepped back.
 -- name: claim_ahead
 WITH ahead AS (
     SELECT id FROM engine_orders
     WHERE wake_at > (SELECT engine_now()) + $4::bigint
-      AND (lease_owner IS NULL OR wake_at > (SELECT engine_now()) + $3::bigint)
     ORDER BY wake_at
     LIMIT $1
     FOR UPDATE SKIP LOCKED
