@@ -1,6 +1,6 @@
 """Wires ports to their implementations: the one place where both are known."""
 
-from cambist.app.engines import open_engine
+from cambist.app.engines import Running, open_engine, running
 from cambist.app.homes import (
     CHAIN_FILE,
     CHAIN_SOCKET,
@@ -32,6 +32,7 @@ __all__ = [
     "Holder",
     "HomeInUse",
     "Place",
+    "Running",
     "StoreSick",
     "UnsafeBind",
     "held",
@@ -42,6 +43,7 @@ __all__ = [
     "open_engine",
     "open_keys",
     "open_paper_chain",
+    "running",
     "serving",
     "sqlite_version",
     "time_a_write",

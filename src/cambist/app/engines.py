@@ -7,12 +7,12 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from cambist import faultpoints, metrics
-from cambist.app.homes import held
+from cambist.app.homes import held, is_shared, made
 from cambist.app.paper import open_ports
 from cambist.app.signals import Part, make_signals
 from cambist.app.stores import open_store
@@ -23,25 +23,34 @@ from cambist.engine.means import Means
 from cambist.engine.relay import Relay
 from cambist.orders.retry import Backoff
 from cambist.ports.failures import PortDown
+from cambist.ports.limits import RateLimits
 from cambist.values.moment import Millis
 
 SWITCH_INTERVAL_S: Final = 0.002
 """How long the interpreter lets one thread run: the writer's word must not wait for the loop."""
 MEASURE_EVERY_MS: Final = 500
+RENEWALS_PER_LEASE: Final = 3
+
+
+class Running(NamedTuple):
+    """An engine that runs, and what its server counts callers by."""
+
+    engine: Engine
+    rates: RateLimits
 
 
 @asynccontextmanager
-async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
+async def running(settings: Settings) -> AsyncIterator[Running]:
     """Run an engine for as long as the context lasts; on the way out it drains, and closes.
 
-    Raises HomeInUse, and what opening the store and the files raises.
+    Of role `api` it takes orders and moves none. Raises HomeInUse, and what opening the store and
+    the files raises.
     """
     home, clock = Path(settings.home), SystemClock()
     faultpoints.arm(settings.fault)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    with held(home):
-        owner = f"{socket.gethostname()}/{os.getpid()}"
-        signals = make_signals(settings, clock, Part(owner, notices=settings.database_url))
+    with nullcontext(made(home)) if is_shared(settings) else held(home):
+        signals = make_signals(settings, clock, _part(settings))
         async with (
             open_store(settings, Relay(signals.bus), clock) as store,
             signals.beside(store),
@@ -50,19 +59,37 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
             tells = signals.wakeups, signals.bus
             means = Means(store, *tells, ports, clock, Entropy(), signals.redis)
             engine = Engine(means, _limits(settings))
-            async with _running(engine, clock):
-                yield engine
+            async with _beside(engine, clock, works=settings.role != "api"):
+                yield Running(engine, signals.limits)
 
 
 @asynccontextmanager
-async def _running(engine: Engine, clock: SystemClock) -> AsyncIterator[None]:
+async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
+    """Run an engine without a server. Raises what `running` raises."""
+    async with running(settings) as opened:
+        yield opened.engine
+
+
+def _part(settings: Settings) -> Part:
+    return Part(
+        f"{socket.gethostname()}/{os.getpid()}",
+        serves=settings.role != "worker",
+        works=settings.role != "api",
+        notices=settings.database_url,
+    )
+
+
+@asynccontextmanager
+async def _beside(engine: Engine, clock: SystemClock, *, works: bool) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(engine.run()), tasks.create_task(_measure(engine, clock))]
+        beside = [tasks.create_task(_measure(engine, clock))]
+        if works:
+            beside.append(tasks.create_task(engine.run()))
         try:
             yield
         finally:
             await engine.drain()
-            for task in running:
+            for task in beside:
                 task.cancel()
 
 
@@ -72,6 +99,7 @@ def _limits(settings: Settings) -> Limits:
         backlog_max=settings.backlog_max,
         orders_per_minute=settings.orders_per_minute,
         backoff=Backoff(Millis(settings.backoff_first_ms)),
+        renew_every_ms=settings.lease_ms // RENEWALS_PER_LEASE,
     )
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from cambist.config import Settings
+
 STORE_FILE: Final = "cambist.db"
 CHAIN_FILE: Final = "paper-chain.db"
 CHAIN_SOCKET: Final = "paper-chain.sock"
@@ -25,6 +27,11 @@ def made(home: Path) -> Path:
     """Return a home, made for its owner alone where it was missing."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     return home
+
+
+def is_shared(settings: Settings) -> bool:
+    """Whether the home holds nothing that one process must have for itself."""
+    return settings.database_url is not None and settings.paper_chain != "inside"
 
 
 @contextmanager

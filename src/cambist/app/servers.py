@@ -7,15 +7,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from cambist.app.engines import Running
 from cambist.app.stores import open_keys
 from cambist.clock import draw_secret
 from cambist.config import Settings
-from cambist.engine.engine import Engine
 from cambist.server.app import build
 from cambist.server.doorman import Locks
 from cambist.server.serve import Serving
 from cambist.server.settings import EdgeLimits, Rates, ServerSettings
-from cambist.signals.buckets import MemoryBuckets
 from cambist.stores.pepper import Pepper, read_pepper
 from cambist.values.amount import Bps
 from cambist.wire.intents import Limits as RequestLimits
@@ -41,8 +40,8 @@ class Place(NamedTuple):
 
 
 @asynccontextmanager
-async def serving(engine: Engine, settings: Settings) -> AsyncIterator[Place]:
-    """Serve an engine for as long as the context lasts.
+async def serving(running: Running, settings: Settings) -> AsyncIterator[Place]:
+    """Serve an engine for as long as the context lasts; a worker tells of its health alone.
 
     Raises UnsafeBind, UnfitPepper, BadSettings, PortInUse and what opening the keys raises.
     """
@@ -51,11 +50,11 @@ async def serving(engine: Engine, settings: Settings) -> AsyncIterator[Place]:
         has_keys = await keys.exist()
         if has_keys:
             read_pepper(home)
-        elif not is_local:
+        elif not is_local and settings.role != "worker":
             raise UnsafeBind(_UNSAFE.format(host=settings.host))
-        locks = Locks(keys, Pepper(home), MemoryBuckets(engine.clock), draw_secret)
+        locks = Locks(keys, Pepper(home), running.rates, draw_secret)
         asked = _server_settings(settings, are_strangers=has_keys or not is_local)
-        served = Serving(build(engine, asked, locks), settings.host, settings.port)
+        served = Serving(build(running.engine, asked, locks), settings.host, settings.port)
         async with served.listening() as port:
             yield Place(port, has_keys)
 
@@ -85,6 +84,7 @@ def _server_settings(settings: Settings, *, are_strangers: bool) -> ServerSettin
             settings.address_requests_per_minute,
             settings.auth_failures_per_minute,
         ),
+        takes_orders=settings.role != "worker",
         requests_max=settings.requests_max,
         streams_max=settings.streams_max,
         key_streams_max=settings.key_streams_max,

@@ -87,7 +87,8 @@ async def open_store(settings: Settings, news: News, clock: Clock) -> AsyncItera
     if settings.database_url is not None:
         shared = _shared()
         target = shared.Target(settings.database_url, settings.may_lose_acknowledged_orders)
-        async with shared.open_postgres(target, news, clock, owner=owner) as store:
+        opening = shared.open_postgres(target, news, clock, owner=owner, lease_ms=settings.lease_ms)
+        async with opening as store:
             yield store
         return
     embedded = SqliteStore(Path(settings.home) / STORE_FILE, news, owner=owner)

@@ -51,8 +51,8 @@ def demo(
 
 async def _demo(settings: Settings) -> None:
     async with (
-        house.open_engine(settings) as engine,
-        house.serving(engine, settings) as (port, _),
+        house.running(settings) as opened,
+        house.serving(opened, settings) as (port, _),
         # The key in the environment is for another engine than this one.
         Client(f"http://127.0.0.1:{port}") as cambist,
         explained(),

@@ -40,6 +40,7 @@ Send an order:
   curl -X POST {host}:{port}/api/orders/execute -H 'content-type: application/json' \\{key}
     -d '{{"tokenIn":"SOL","tokenOut":"USDC","amount":10}}'
 Watch it:  {watch}      Stop: Ctrl-C"""
+_WORKER: Final = "Listening on http://{host}:{port}  (a worker: /health and /metrics alone)"
 _KEY_LINE: Final = '\n    -H "authorization: Bearer $KEY" \\'
 NO_KEYS: Final = "No keys: everyone on this machine may trade. `cambist keys create` makes one."
 NOT_ENCRYPTED: Final = "Traffic is not encrypted here: put a proxy that speaks TLS before it."
@@ -57,9 +58,16 @@ def serve(
     profile: Annotated[
         str | None, typer.Option(help="The paper world: realistic or instant.")
     ] = None,
+    role: Annotated[
+        str | None, typer.Option(help="What this process does: all, api or worker.")
+    ] = None,
 ) -> None:
-    """Run the engine: takes orders over HTTP, executes them, streams every step."""
-    given = {"port": port, "host": host, "home": home, "paper_profile": profile}
+    """Run the engine: takes orders over HTTP, executes them, streams every step.
+
+    With PostgreSQL it may be split: any number of `--role api` take orders and stream, any number
+    of `--role worker` execute them. Each worker answers /health and /metrics alone.
+    """
+    given = {"port": port, "host": host, "home": home, "paper_profile": profile, "role": role}
     settings = settle({key: value for key, value in given.items() if value is not None})
     run(lambda: _serve(settings))
 
@@ -136,9 +144,13 @@ def listen_for_the_end() -> asyncio.Event:
 async def _serve(settings: Settings) -> None:
     told_to_end = listen_for_the_end()
     async with (
-        house.open_engine(settings) as engine,
-        house.serving(engine, settings) as (port, has_keys),
+        house.running(settings) as opened,
+        house.serving(opened, settings) as (port, has_keys),
     ):
+        if settings.role == "worker":
+            errors.print(_WORKER.format(host=settings.host, port=port), markup=False)
+            await told_to_end.wait()
+            return
         place = {"host": settings.host, "port": port, "home": settings.home}
         place["key"] = _KEY_LINE if has_keys else ""
         told = _EXAMPLE.format(profile=settings.paper_profile, watch=_watch(port), **place)

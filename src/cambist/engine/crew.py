@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import structlog
@@ -46,6 +46,13 @@ class Turn(msgspec.Struct, frozen=True):
     note: Testimony | None = None
 
 
+class Pace(NamedTuple):
+    """How many orders are begun a minute (0: no limit), and how often claims are renewed."""
+
+    orders_per_minute: int = 0
+    renew_every_ms: int = RENEW_EVERY_MS
+
+
 class _Lane:
     """Turns that wait for a worker, first come first served."""
 
@@ -71,14 +78,19 @@ class Crew:
     """The workers of one process."""
 
     def __init__(
-        self, means: Means, worker: Worker, tracker: Tracker, orders_per_minute: int = 0
+        self,
+        means: Means,
+        worker: Worker,
+        tracker: Tracker,
+        pace: Pace = Pace(),  # noqa: B008
     ) -> None:
         self._store = means.store
         self._wakeups = means.wakeups
         self._clock = means.clock
         self._worker = worker
         self._tracker = tracker
-        self._shaper = Shaper(orders_per_minute)
+        self._shaper = Shaper(pace.orders_per_minute)
+        self._renew_every_ms = pace.renew_every_ms
         self._to_advance, self._to_settle = _Lane(), _Lane()
         self._busy: set[OrderId] = set()
         self._again: dict[OrderId, Turn] = {}
@@ -129,7 +141,7 @@ class Crew:
 
     async def _renew(self) -> None:
         while True:
-            await self._clock.sleep(RENEW_EVERY_MS)
+            await self._clock.sleep(self._renew_every_ms)
             try:
                 await self._store.renew(self._tracker.orders)
             except PortDown as down:

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from cambist import metrics
-from cambist.engine.crew import Crew
+from cambist.engine.crew import RENEW_EVERY_MS, Crew, Pace
 from cambist.engine.feed import Feed, HeardAll
 from cambist.engine.follow import HEARTBEAT_MS, Heard, follow, history
 from cambist.engine.intake import BACKLOG_MAX, Answered, CancelAnswer, Intake, Taken, Wish
@@ -42,12 +42,13 @@ HANDS: Final = 10
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a user may set: steps performed at once, open orders, orders begun a minute, waits."""
+    """What a user may set: steps at once, open orders, orders begun a minute, waits, renewals."""
 
     hands: int = HANDS
     backlog_max: int = BACKLOG_MAX
     orders_per_minute: int = 0
     backoff: Backoff = Backoff()
+    renew_every_ms: int = RENEW_EVERY_MS
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -77,7 +78,8 @@ class Engine:
         self._means = means
         self._tracker = Tracker(means.world.chain, means.wakeups, means.clock, policy)
         worker = Worker(means, self._tracker, policy, limits.hands)
-        self._crew = Crew(means, worker, self._tracker, limits.orders_per_minute)
+        pace = Pace(limits.orders_per_minute, limits.renew_every_ms)
+        self._crew = Crew(means, worker, self._tracker, pace)
         self._intake = Intake(means, limits.backlog_max)
 
     @property

@@ -57,11 +57,14 @@ class Routes:
         self._tickets = entrance.tickets
         self._voice = Voice(engine, settings)
         self._taker = OrderTaker(engine, settings)
+        self._about = About(engine, seats)
 
     def all(self) -> list[BaseRoute]:
-        """Return every route."""
+        """Return every route; of a worker, those that tell of its health."""
+        if not self._settings.takes_orders:
+            return self._health()
         http = (*self._placing(), *self._orders(), *self._markets())
-        return [*http, *self._sockets(), *self._service()]
+        return [*http, *self._sockets(), *self._service(), *self._health()]
 
     def _at(self, path: str, **doors: Door) -> Route:
         return Route(path, ByMethod(self._doorman, doors))
@@ -140,8 +143,7 @@ class Routes:
         ]
 
     def _service(self) -> list[BaseRoute]:
-        about, openapi = About(self._engine, self._seats), Answer(200, document())
-        docs = DocsPage()
+        openapi, docs = Answer(200, document()), DocsPage()
 
         async def describe(_request: Request) -> Answer:
             return openapi
@@ -151,15 +153,20 @@ class Routes:
         return [
             self._at("/api/halt", POST=Door(ADMIN, halt)),
             self._at("/api/resume", POST=Door(ADMIN, resume)),
-            self._at("/health", GET=Door(PUBLIC, plain(about.health))),
-            self._at("/health/live", GET=Door(PUBLIC, plain(about.live))),
-            self._at("/health/ready", GET=Door(PUBLIC, plain(about.ready))),
-            self._at("/metrics", GET=Door(ADMIN, plain(about.metrics))),
             self._at("/openapi.json", GET=Door(PUBLIC, plain(describe))),
             self._at("/docs", GET=Door(PUBLIC, plain(docs.show))),
             self._at("/docs/ui/{name}", GET=Door(PUBLIC, plain(docs.part))),
             self._at("/docs/faults", GET=Door(PUBLIC, plain(show_faults))),
-            self._at("/", GET=Door(PUBLIC, plain(about.info))),
+            self._at("/", GET=Door(PUBLIC, plain(self._about.info))),
+        ]
+
+    def _health(self) -> list[BaseRoute]:
+        about = self._about
+        return [
+            self._at("/health", GET=Door(PUBLIC, plain(about.health))),
+            self._at("/health/live", GET=Door(PUBLIC, plain(about.live))),
+            self._at("/health/ready", GET=Door(PUBLIC, plain(about.ready))),
+            self._at("/metrics", GET=Door(ADMIN, plain(about.metrics))),
         ]
 
 

@@ -78,6 +78,7 @@ class ServerSettings(msgspec.Struct, frozen=True):
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     rates: Rates = Rates()
+    takes_orders: bool = True
     requests_max: int = 256
     bodies_max: int = 4_000
     streams_max: int = 12_000

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import Meta
 
+from cambist.config.settings import Settings
 from cambist.values.server_url import database_url, is_database_url, is_redis_url, redis_url
 
 PREFIX: Final = "CAMBIST_"
@@ -26,7 +26,6 @@ IN_PARTS: Final = (
     ("redis_url", "REDIS_HOST", redis_url),
 )
 """Addresses that a Compose file may say in parts, the host first."""
-_ADDRESSED: Final = "Not counted on a loopback without keys unless set; else"
 SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "port": ("PORT",),
     "database_url": ("DATABASE_URL",),
@@ -36,123 +35,6 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "redis_url": ("REDIS_URL",),
 }
 """Environment names of older clients, honoured where our own is not set."""
-
-
-Origin = Annotated[str, Meta(pattern=r"^https?://[^/*\s]+$")]
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything a user may set. Durations are milliseconds."""
-
-    mode: Annotated[Literal["paper"], Meta(description="What is traded: only `paper` so far.")] = (
-        "paper"
-    )
-    home: Annotated[str, Meta(description="The folder that holds all state.")] = ".cambist"
-    database_url: Annotated[
-        str | None,
-        Meta(description="Keep orders in this PostgreSQL (`postgresql://...`), not in the home."),
-    ] = None
-    may_lose_acknowledged_orders: Annotated[
-        bool, Meta(description="Take a database that runs with fsync or the like switched off.")
-    ] = False
-    host: Annotated[str, Meta(description="The address to listen on.")] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65_535, description="The port; 0 takes a free one.")] = 3000
-    allowed_hosts: Annotated[
-        tuple[str, ...],
-        Meta(description="More names the Host header may have, besides the loopback ones."),
-    ] = ()
-    allowed_origins: Annotated[
-        tuple[Origin, ...], Meta(description="Web origins whose pages may call, exactly.")
-    ] = ()
-    trusted_proxies: Annotated[
-        tuple[str, ...],
-        Meta(description="Addresses and networks whose X-Forwarded-For is believed."),
-    ] = ()
-    requests_max: Annotated[
-        int, Meta(ge=1, le=10_000, description="Requests answered at once; more are refused.")
-    ] = 256
-    worker_concurrency: Annotated[
-        int, Meta(ge=1, le=1_000, description="Orders performed at once: quoted, built or sent.")
-    ] = 10
-    max_retries: Annotated[
-        int, Meta(ge=1, le=10, description="Tries an order has in all, the first one included.")
-    ] = 3
-    backoff_first_ms: Annotated[
-        int, Meta(ge=0, le=60_000, description="The wait before the second try; it then doubles.")
-    ] = 1_000
-    orders_per_minute: Annotated[
-        int, Meta(ge=0, le=1_000_000, description="Orders begun a minute; the rest wait. 0 is off.")
-    ] = 0
-    backlog_max: Annotated[
-        int, Meta(ge=1, le=1_000_000, description="Open orders past which new ones are refused.")
-    ] = 20_000
-    slippage_bps: Annotated[
-        int, Meta(ge=1, le=5_000, description="The tolerance of an order that names none.")
-    ] = 50
-    slippage_max_bps: Annotated[
-        int, Meta(ge=1, le=5_000, description="The greatest tolerance an order may name.")
-    ] = 5_000
-    slippage_unit: Annotated[
-        Literal["percent", "fraction"], Meta(description="How a bare `slippage` is read.")
-    ] = "percent"
-    streams_max: Annotated[
-        int, Meta(ge=1, le=100_000, description="Open streams past which more are refused.")
-    ] = 12_000
-    connections_max: Annotated[
-        int, Meta(ge=1, le=100_000, description="Open connections past which more are refused.")
-    ] = 14_000
-    address_connections_max: Annotated[
-        Annotated[int, Meta(ge=1, le=100_000)] | None,
-        Meta(description=f"Connections of one address. {_ADDRESSED} 64."),
-    ] = None
-    address_requests_per_minute: Annotated[
-        Annotated[int, Meta(ge=0, le=1_000_000)] | None,
-        Meta(description=f"Calls without a key from one address a minute. {_ADDRESSED} 600."),
-    ] = None
-    auth_failures_per_minute: Annotated[
-        int, Meta(ge=0, le=1_000_000, description="Bad keys from one address a minute. 0 is off.")
-    ] = 10
-    key_orders_per_minute: Annotated[
-        int, Meta(ge=0, le=1_000_000, description="Orders placed with a key a minute. 0 is off.")
-    ] = 100
-    key_requests_per_minute: Annotated[
-        int, Meta(ge=0, le=1_000_000, description="Requests with a key a minute. 0 is off.")
-    ] = 6_000
-    key_streams_per_minute: Annotated[
-        int, Meta(ge=0, le=1_000_000, description="Streams opened with a key a minute. 0 is off.")
-    ] = 600
-    key_streams_max: Annotated[
-        int, Meta(ge=1, le=100_000, description="Streams a key may have open at once.")
-    ] = 20
-    redis_url: Annotated[
-        str | None,
-        Meta(description="The Redis that carries signals: redis://, rediss://, unix://."),
-    ] = None
-    api_processes: Annotated[
-        int,
-        Meta(ge=1, le=1_000, description="Processes that serve; alone, each allows its share."),
-    ] = 1
-    paper_profile: Annotated[
-        Literal["realistic", "instant"],
-        Meta(description="`realistic` has delays and mishaps, `instant` has none."),
-    ] = "realistic"
-    paper_seed: Annotated[
-        int, Meta(ge=0, le=2**63 - 1, description="What the paper world's chance is drawn from.")
-    ] = 1
-    paper_chain: Annotated[
-        Literal["inside", "socket"],
-        Meta(description="Whether the paper chain runs inside, or as `cambist paper-chain`."),
-    ] = "inside"
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="The least that is logged.")
-    ] = "info"
-    log_format: Annotated[
-        Literal["auto", "json", "text"],
-        Meta(description="`auto` writes text to a terminal and JSON elsewhere."),
-    ] = "auto"
-    fault: Annotated[
-        str | None, Meta(description="Break on purpose: `point:count[:kill|stop|raise]`.")
-    ] = None
 
 
 class BadSettings(ValueError):
@@ -187,7 +69,23 @@ def load(environment: Mapping[str, str], folder: Path, given: Mapping[str, objec
             f"redis_url ({PREFIX}REDIS_URL): it takes redis://host:port, rediss:// or unix:///path"
         )
         raise BadSettings(msg)
+    _check_role(settings)
     return Loaded(settings, warnings)
+
+
+def _check_role(settings: Settings) -> None:
+    """Refuse a part of an installation that could not meet the others."""
+    if settings.role == "all":
+        return
+    if settings.database_url is None:
+        msg = f"role ({PREFIX}ROLE): {settings.role} shares a database: set {PREFIX}DATABASE_URL"
+        raise BadSettings(msg)
+    if settings.paper_chain == "inside":
+        msg = (
+            f"role ({PREFIX}ROLE): {settings.role} shares the paper chain: run "
+            f"`cambist paper-chain`, and set {PREFIX}PAPER_CHAIN=socket"
+        )
+        raise BadSettings(msg)
 
 
 def _check_network(text: str) -> None:

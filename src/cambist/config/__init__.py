@@ -1,0 +1,25 @@
+"""Holds the settings of a process, read once."""
+
+from cambist.config.loading import (
+    FILE,
+    NOT_SETTINGS,
+    PREFIX,
+    SYNONYMS,
+    BadSettings,
+    Loaded,
+    literals,
+    load,
+)
+from cambist.config.settings import Settings
+
+__all__ = [
+    "FILE",
+    "NOT_SETTINGS",
+    "PREFIX",
+    "SYNONYMS",
+    "BadSettings",
+    "Loaded",
+    "Settings",
+    "literals",
+    "load",
+]
