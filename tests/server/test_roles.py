@@ -13,7 +13,7 @@ from cambist.app import open_paper_chain, running, serving
 from cambist.config import BadSettings, Settings, load
 from cambist.server.app import build
 from cambist.server.settings import ServerSettings
-from tests.server.house import DEFAULTS, ORDER, client_of, in_process, until_closed
+from tests.server.house import ORDER, client_of, in_process, until_closed
 from tests.stores.postgres_shelves import database
 
 SHARED = {"CAMBIST_DATABASE_URL": "postgresql://me@127.0.0.1/orders"}
