@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cambist.cli import balances, demo, doctor, halts, keys, orders, prove, quotes, serve, verify
+from cambist.cli.cluster import up
 from cambist.server.openapi import API_VERSION
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ def _options(
 
 app.command(epilog=serve.EPILOG)(serve.serve)
 app.command("paper-chain")(serve.paper_chain)
+app.command()(up.up)
 app.command()(demo.demo)
 app.command()(orders.order)
 app.command()(quotes.quote)

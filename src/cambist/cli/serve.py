@@ -41,7 +41,7 @@ Send an order:
     -d '{{"tokenIn":"SOL","tokenOut":"USDC","amount":10}}'
 Watch it:  {watch}      Stop: Ctrl-C"""
 _WORKER: Final = "Listening on http://{host}:{port}  (a worker: /health and /metrics alone)"
-_KEY_LINE: Final = '\n    -H "authorization: Bearer $KEY" \\'
+KEY_LINE: Final = '\n    -H "authorization: Bearer $KEY" \\'
 NO_KEYS: Final = "No keys: everyone on this machine may trade. `cambist keys create` makes one."
 NOT_ENCRYPTED: Final = "Traffic is not encrypted here: put a proxy that speaks TLS before it."
 EPILOG: Final = (
@@ -152,7 +152,7 @@ async def _serve(settings: Settings) -> None:
             await told_to_end.wait()
             return
         place = {"host": settings.host, "port": port, "home": settings.home}
-        place["key"] = _KEY_LINE if has_keys else ""
+        place["key"] = KEY_LINE if has_keys else ""
         told = _EXAMPLE.format(profile=settings.paper_profile, watch=_watch(port), **place)
         errors.print(told, markup=False, soft_wrap=True)
         if not has_keys:
