@@ -40,6 +40,11 @@ class Postgres:
         self._programs = programs.within_reach(folder / "pg")
 
     @property
+    def pid(self) -> int | None:
+        """The id of the process that was started last."""
+        return None if self._child is None else self._child.pid
+
+    @property
     def url(self) -> str:
         """Where the server is."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"

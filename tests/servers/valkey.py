@@ -31,6 +31,11 @@ class Valkey:
         self.port = free_port()
 
     @property
+    def pid(self) -> int | None:
+        """The id of the process that was started last."""
+        return None if self._child is None else self._child.pid
+
+    @property
     def url(self) -> str:
         """Where the server is."""
         return f"redis://127.0.0.1:{self.port}/0"

@@ -69,6 +69,11 @@ class Child:
         """Whether it runs."""
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def pid(self) -> int | None:
+        """The id of the process that runs."""
+        return self._process.pid if self._process is not None and self.is_running else None
+
     async def start(self) -> None:
         """Start it, and wait until it is ready. Raises NotStarted, and OSError."""
         part, ours = self.part, os.getpid()
