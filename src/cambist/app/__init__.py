@@ -10,8 +10,9 @@ from cambist.app.homes import (
     HomeInUse,
     held,
     holder,
+    pepper_file,
 )
-from cambist.app.paper import open_paper_chain
+from cambist.app.paper import chain_place, open_paper_chain
 from cambist.app.servers import LOOPBACK, Place, UnsafeBind, serving
 from cambist.app.stores import (
     StoreSick,
@@ -35,6 +36,7 @@ __all__ = [
     "Running",
     "StoreSick",
     "UnsafeBind",
+    "chain_place",
     "held",
     "holder",
     "look_at_database",
@@ -43,6 +45,7 @@ __all__ = [
     "open_engine",
     "open_keys",
     "open_paper_chain",
+    "pepper_file",
     "running",
     "serving",
     "sqlite_version",
