@@ -127,7 +127,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         Meta(
             pattern=r"^(inside|socket|([^\s:\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5})$",
-            description="`inside`, or where it runs alone: on a `socket` in the home, at host:port.",
+            description="`inside`, or where it runs alone: a `socket` in the home, or host:port.",
         ),
     ] = "inside"
     log_level: Annotated[
