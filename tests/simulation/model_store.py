@@ -188,6 +188,9 @@ class ModelStore:
     async def get(self, order_id: OrderId) -> Order | None:
         return await self._ask(lambda: self._db.rows.get(order_id))
 
+    async def look_again(self, order_id: OrderId) -> Order | None:
+        return await self.get(order_id)
+
     async def find(self, query: OrderQuery) -> tuple[Order, ...]:
         return await self._ask(lambda: _page(self._db.rows.values(), query))
 

@@ -11,13 +11,13 @@ from cambist.app.homes import (
     held,
     holder,
 )
+from cambist.app.operators import move_switch, what_stands_still, write_off
 from cambist.app.paper import open_paper_chain
 from cambist.app.servers import LOOPBACK, Place, UnsafeBind, serving
 from cambist.app.stores import (
     StoreSick,
     look_at_database,
     look_at_store,
-    move_switch,
     open_keys,
     sqlite_version,
     time_a_write,
@@ -47,4 +47,6 @@ __all__ = [
     "serving",
     "sqlite_version",
     "time_a_write",
+    "what_stands_still",
+    "write_off",
 ]

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from cambist.cli import balances, demo, doctor, halts, keys, orders, prove, quotes, serve, verify
+from cambist.cli import (
+    balances,
+    demo,
+    doctor,
+    halts,
+    keys,
+    operators,
+    orders,
+    prove,
+    quotes,
+    serve,
+    verify,
+)
 from cambist.server.openapi import API_VERSION
 
 app = typer.Typer(
@@ -47,6 +59,8 @@ app.command()(orders.watch)
 app.command()(orders.cancel)
 app.command()(halts.halt)
 app.command()(halts.resume)
+app.command()(operators.drain)
+app.add_typer(operators.app, name="orders")
 app.command()(balances.balances)
 app.command()(verify.verify)
 app.command()(prove.prove)

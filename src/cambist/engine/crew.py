@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from cambist.engine.means import Means
 from cambist.engine.perform.track import Tracker
@@ -179,9 +180,9 @@ class Crew:
 
     async def _perform(self, turn: Turn) -> None:
         """Give one order its turn; whatever goes wrong, the order is not lost."""
+        followed = None if turn.order is not None else self._tracker.take(turn.order_id)
         try:
-            order = turn.order or self._tracker.take(turn.order_id)
-            order = order or await self._store.claim(turn.order_id)
+            order = turn.order or followed or await self._store.claim(turn.order_id)
         except PortDown:
             self._ring_later(turn.order_id, STORE_AWAY_MS)
             return
@@ -193,6 +194,8 @@ class Crew:
             self._ring_later(order.id, wait_ms)
             return
         try:
+            if followed is not None and turn.note is None:
+                order = await self._as_noted(order)
             rested = await self._worker.advance(order, turn.note)
         except Halted:
             # Nothing was signed that could be sent; the order waits where it stands.
@@ -209,6 +212,16 @@ class Crew:
             return
         self._bad_turns.pop(order.id, None)
         await self._after_turn(order, rested)
+
+    async def _as_noted(self, order: Order) -> Order:
+        """Return a followed order with what others noted of it: a bare bell may speak of that.
+
+        Raises PortDown.
+        """
+        kept = await self._store.look_again(order.id)
+        if kept is None or kept.head_hash == order.head_hash:
+            return order
+        return replace(kept, lease_owner=order.lease_owner, lease_epoch=order.lease_epoch)
 
     async def _after_turn(self, order: Order, rested: Order | None) -> None:
         if rested is not None and order.id in self._tracker:

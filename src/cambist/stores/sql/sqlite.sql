@@ -65,6 +65,19 @@ WHERE principal = ?1
 ORDER BY id DESC
 LIMIT ?7 OFFSET ?8
 
+-- name: orders_still
+SELECT * FROM loaded_orders
+WHERE wake_at IS NOT NULL AND last_at <= ?
+ORDER BY last_at
+LIMIT ?
+
+-- name: standing
+SELECT count(*), count(a.state)
+FROM engine_orders AS o
+LEFT JOIN attempts AS a
+    ON a.order_id = o.id AND a.number = o.attempt AND a.state = 'in_flight'
+WHERE o.wake_at IS NOT NULL
+
 -- name: keyed
 SELECT id, fingerprint, reply FROM engine_orders WHERE principal = ? AND client_key = ?
 

@@ -259,6 +259,11 @@ class SqliteStore:
         """Return an order as it stands."""
         return self._warm.get(order_id) or await self._readers.run(load, order_id)
 
+    async def look_again(self, order_id: OrderId) -> Order | None:
+        """Return an order as the file has it; memory does not know who else wrote there."""
+        self._warm.pop(order_id, None)
+        return await self._readers.run(load, order_id)
+
     async def find(self, query: OrderQuery) -> tuple[Order, ...]:
         """Return orders newest first."""
         return await self._readers.run(reads.page, query)
