@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from cambist.engine.means import Means
 from cambist.engine.perform.track import Tracker
 from cambist.engine.shaper import Shaper
+from cambist.engine.standstill import Standstill
 from cambist.engine.worker import Worker
 from cambist.faults import Code, fault
 from cambist.orders.order import Order, Status
@@ -32,7 +33,6 @@ SWEEP_EVERY_MS: Final = 1_000
 SWEPT_AT_ONCE_MAX: Final = 256
 RENEW_EVERY_MS: Final = 5_000
 STORE_AWAY_MS: Final = 500
-HALTED_WAIT_MS: Final = 1_000
 BAD_TURN_WAIT_MS: Final = 1_000
 BAD_TURNS_MAX: Final = 3
 
@@ -96,6 +96,8 @@ class Crew:
         self._busy: set[OrderId] = set()
         self._again: dict[OrderId, Turn] = {}
         self._bad_turns: dict[OrderId, int] = {}
+        self._halted = Standstill(means, self._let_go, lambda one: self._offer(Turn(one)))
+        self._is_shaping = False
         self._performing = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -107,6 +109,7 @@ class Crew:
             tasks.create_task(self._listen())
             tasks.create_task(self._sweep())
             tasks.create_task(self._renew())
+            tasks.create_task(self._halted.run())
             for lane, workers in (
                 (self._to_advance, ADVANCED_AT_ONCE),
                 (self._to_settle, SETTLED_AT_ONCE),
@@ -135,9 +138,11 @@ class Crew:
                     due = ()
                 for order in due:
                     self._offer(Turn(order.id, order))
-                if len(due) == SWEPT_AT_ONCE_MAX:
+                if len(due) == SWEPT_AT_ONCE_MAX and not self._is_shaping:
                     await self._clock.sleep(0)
                     continue
+                # What waits for its minute is due all the while, and would be swept again at once.
+                self._is_shaping = False
             await self._clock.sleep(SWEEP_EVERY_MS)
 
     async def _renew(self) -> None:
@@ -180,9 +185,9 @@ class Crew:
 
     async def _perform(self, turn: Turn) -> None:
         """Give one order its turn; whatever goes wrong, the order is not lost."""
-        followed = None if turn.order is not None else self._tracker.take(turn.order_id)
+        held = self._halted.take(turn.order_id) or self._tracker.take(turn.order_id)
         try:
-            order = turn.order or followed or await self._store.claim(turn.order_id)
+            order = turn.order or held or await self._store.claim(turn.order_id)
         except PortDown:
             self._ring_later(turn.order_id, STORE_AWAY_MS)
             return
@@ -190,17 +195,17 @@ class Crew:
             return
         wait_ms = self._shaper.wait_ms(order, self._clock.elapsed())
         if wait_ms:
+            self._is_shaping = True
             await self._let_go(order)
             self._ring_later(order.id, wait_ms)
             return
         try:
-            if followed is not None and turn.note is None:
+            if order is held and turn.note is None:
                 order = await self._as_noted(order)
             rested = await self._worker.advance(order, turn.note)
         except Halted:
-            # Nothing was signed that could be sent; the order waits where it stands.
-            await self._let_go(order)
-            self._ring_later(order.id, HALTED_WAIT_MS)
+            # Nothing was signed that could be sent. Given back, it would be due again at once.
+            self._halted.hold(order)
             return
         except (PortDown, PortFull) as down:
             log.warning("store_away", order_id=order.id, error=str(down))
