@@ -82,6 +82,14 @@ class Claiming:
         rest = await shelf.store.claim_due(NOW, 30)
         assert sorted([*handed, *(one.id for one in rest)]) == sorted(one.id for one in orders)
 
+    async def test_the_journals_of_some_orders_are_read_together(self, shelf: Shelf) -> None:
+        orders = [await shelf.claimed(Status.SUBMITTED) for _ in range(3)]
+        nobody = OrderId(orders[0].id[::-1])
+        read = await shelf.store.journals([orders[2].id, nobody, orders[0].id])
+        each = [await shelf.store.journal(orders[n].id, 0, 100) for n in (0, 2)]
+        assert read == (*each[0], *each[1])
+        assert await shelf.store.journals([]) == ()
+
     async def test_a_second_look_sees_what_a_first_one_does(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
         assert same(await shelf.store.look_again(order.id), order)

@@ -214,6 +214,13 @@ class ModelStore:
 
         return await self._ask(read)
 
+    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
+        def read() -> tuple[Entry, ...]:
+            known = self._db.journals
+            return tuple(line for one in sorted(order_ids) for line in known.get(one, ()))
+
+        return await self._ask(read)
+
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         def read() -> tuple[Line, ...]:
             mine = (one for one in self._db.lines[after:] if one.principal == principal)

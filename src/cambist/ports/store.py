@@ -181,6 +181,9 @@ class Store(Protocol):
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Return journal entries with a seq greater than `after_seq`, in order."""
 
+    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
+        """Return all journal entries of a few orders: order by order, each in order."""
+
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of a principal's orders stand, in order of their places."""
 

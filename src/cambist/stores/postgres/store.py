@@ -222,6 +222,10 @@ class PostgresStore:
         """Return journal entries in order."""
         return await reads.entries(self._readers, order_id, after_seq, limit)
 
+    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
+        """Return all journal entries of a few orders."""
+        return await reads.journals(self._readers, order_ids)
+
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of a principal's orders stand."""
         return await reads.feed(self._readers, principal, after, limit)

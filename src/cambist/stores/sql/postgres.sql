@@ -279,6 +279,11 @@ WHERE order_id = $1 AND seq > $2
 ORDER BY seq
 LIMIT $3
 
+-- name: journals
+SELECT order_id, seq, at, kind, payload, hash FROM journal
+WHERE order_id = ANY ($1::text[])
+ORDER BY order_id, seq
+
 -- name: feed
 SELECT n, order_id, seq, principal FROM journal
 WHERE principal = $2 AND n > $1

@@ -39,11 +39,16 @@ INSERT INTO fills (order_id, signature, amount_in, amount_out, fee_lamports, slo
 -- name: order_by_id
 SELECT * FROM loaded_orders WHERE id = ?
 
--- name: orders_due
+-- name: orders_by_id
 SELECT * FROM loaded_orders
+WHERE id IN (SELECT value FROM json_each(?))
+ORDER BY wake_at
+
+-- name: orders_due
+SELECT id FROM engine_orders
 WHERE wake_at <= ?
 ORDER BY wake_at
-LIMIT ? OFFSET ?
+LIMIT ?
 
 -- name: orders_ahead
 SELECT * FROM loaded_orders
@@ -93,6 +98,11 @@ SELECT order_id, seq, at, kind, payload, hash FROM journal
 WHERE order_id = ? AND seq > ?
 ORDER BY seq
 LIMIT ?
+
+-- name: journals
+SELECT order_id, seq, at, kind, payload, hash FROM journal
+WHERE order_id IN (SELECT value FROM json_each(?))
+ORDER BY order_id, seq
 
 -- name: lines_after
 SELECT order_id, seq FROM journal WHERE n > ? ORDER BY n
