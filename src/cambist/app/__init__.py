@@ -15,6 +15,7 @@ from cambist.app.paper import open_paper_chain
 from cambist.app.servers import LOOPBACK, Place, UnsafeBind, serving
 from cambist.app.stores import (
     StoreSick,
+    audit_store,
     look_at_database,
     look_at_store,
     move_switch,
@@ -22,6 +23,7 @@ from cambist.app.stores import (
     sqlite_version,
     time_a_write,
 )
+from cambist.stores.audit import Report
 
 __all__ = [
     "CHAIN_FILE",
@@ -32,9 +34,11 @@ __all__ = [
     "Holder",
     "HomeInUse",
     "Place",
+    "Report",
     "Running",
     "StoreSick",
     "UnsafeBind",
+    "audit_store",
     "held",
     "holder",
     "look_at_database",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +18,10 @@ from cambist.orders.journal import Told
 from cambist.ports.clock import Clock
 from cambist.ports.keys import Keys
 from cambist.ports.store import Halt, News, Store
+from cambist.stores.audit import Report
 from cambist.stores.sqlite import checkup
+from cambist.stores.sqlite.audit import audit
+from cambist.stores.sqlite.connection import NotAStore
 from cambist.stores.sqlite.halts import halt_file, resume_file
 from cambist.stores.sqlite.keys import SqliteKeys
 from cambist.stores.sqlite.store import SqliteStore
@@ -40,6 +43,26 @@ async def look_at_database(settings: Settings) -> str:
     shared = _shared()
     target = shared.Target(settings.database_url, settings.may_lose_acknowledged_orders)
     return str(await shared.look(target))
+
+
+def audit_store(settings: Settings, progress: Callable[[int], None]) -> Report:
+    """Check all that is kept, beside whoever writes; `progress` hears how many orders were read.
+
+    Raises StoreSick, BadSettings, UnfitDatabase and PortDown.
+    """
+    if settings.database_url is not None:
+        shared = _shared()
+        target = shared.Target(settings.database_url, settings.may_lose_acknowledged_orders)
+        report: Report = asyncio.run(shared.audit(target, progress))
+        return report
+    path = Path(settings.home) / STORE_FILE
+    if not path.exists():
+        msg = f"{path} is not there; name another folder with --home"
+        raise StoreSick(msg)
+    try:
+        return audit(path, progress)
+    except NotAStore as error:
+        raise StoreSick(str(error)) from None
 
 
 def time_a_write(home: Path) -> int:

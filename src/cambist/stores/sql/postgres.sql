@@ -319,3 +319,33 @@ UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL RETURNI
 
 -- name: note_key_use
 UPDATE api_keys SET last_used_at = greatest(last_used_at, $1) WHERE id = $2
+
+-- A page of an audit ends with the nth order or with the nth line after an id, whichever is first.
+-- name: audit_bound
+SELECT
+    (SELECT id FROM engine_orders WHERE id > $1 ORDER BY id LIMIT 1 OFFSET $2::int),
+    (SELECT order_id FROM journal WHERE order_id > $1 ORDER BY order_id LIMIT 1 OFFSET $3::int)
+
+-- name: audit_rows
+SELECT id, principal, status, version, lease_owner, lease_epoch, wake_at, last_seq, last_at,
+    head_hash, created_at, state, route_seq, attempt
+FROM engine_orders WHERE id > $1 AND id <= $2
+
+-- name: audit_lines
+SELECT n, order_id, seq, at, kind, payload, hash, principal
+FROM journal WHERE order_id > $1 AND order_id <= $2 ORDER BY order_id, seq
+
+-- name: audit_attempts
+SELECT order_id, number, signature, blockhash, last_valid_height, built_slot, state,
+    transaction_bytes, evidence
+FROM attempts WHERE order_id > $1 AND order_id <= $2
+
+-- name: audit_fills
+SELECT order_id, signature, amount_in::text, amount_out::text, fee_lamports::text, slot
+FROM fills WHERE order_id > $1 AND order_id <= $2
+
+-- name: audit_counts
+SELECT (SELECT count(*) FROM journal), (SELECT max(n) FROM journal), n, backlog FROM feed_end
+
+-- name: audit_tallies
+SELECT principal, status, n FROM tallies
