@@ -1,5 +1,6 @@
 """Wires ports to their implementations: the one place where both are known."""
 
+from cambist.app.backups import PUT_BACK, back_up, restore
 from cambist.app.engines import Running, open_engine, running
 from cambist.app.homes import (
     CHAIN_FILE,
@@ -18,11 +19,13 @@ from cambist.app.stores import (
     audit_store,
     look_at_database,
     look_at_store,
+    look_at_trading,
     move_switch,
     open_keys,
     sqlite_version,
     time_a_write,
 )
+from cambist.engine.reconcile import RESTORED_BY
 from cambist.stores.audit import Report
 
 __all__ = [
@@ -30,6 +33,8 @@ __all__ = [
     "CHAIN_SOCKET",
     "LOCK_FILE",
     "LOOPBACK",
+    "PUT_BACK",
+    "RESTORED_BY",
     "STORE_FILE",
     "Holder",
     "HomeInUse",
@@ -39,14 +44,17 @@ __all__ = [
     "StoreSick",
     "UnsafeBind",
     "audit_store",
+    "back_up",
     "held",
     "holder",
     "look_at_database",
     "look_at_store",
+    "look_at_trading",
     "move_switch",
     "open_engine",
     "open_keys",
     "open_paper_chain",
+    "restore",
     "running",
     "serving",
     "sqlite_version",

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from cambist.cli import balances, demo, doctor, halts, keys, orders, prove, quotes, serve, verify
+from cambist.cli import (
+    backup,
+    balances,
+    demo,
+    doctor,
+    halts,
+    keys,
+    orders,
+    prove,
+    quotes,
+    serve,
+    verify,
+)
 from cambist.server.openapi import API_VERSION
 
 app = typer.Typer(
@@ -49,6 +61,8 @@ app.command()(halts.halt)
 app.command()(halts.resume)
 app.command()(balances.balances)
 app.command()(verify.verify)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(prove.prove)
 app.add_typer(keys.app, name="keys")
 app.command()(doctor.doctor)

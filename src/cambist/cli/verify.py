@@ -20,7 +20,7 @@ _EMPTY: Final = "{} places of the journal are empty: orders were put away, or so
 Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
 
 
-class _Progress:
+class Progress:
     """Says now and then how far the reading has come, where it takes long."""
 
     def __init__(self) -> None:
@@ -28,6 +28,7 @@ class _Progress:
         self._told = self._clock.elapsed()
 
     def __call__(self, orders: int) -> None:
+        """Hear how many orders were read."""
         now = self._clock.elapsed()
         if now - self._told >= TOLD_EVERY_MS:
             self._told = now
@@ -42,7 +43,7 @@ def verify(home: Home = None) -> None:
     """
     settings = settle({} if home is None else {"home": home})
     try:
-        report = house.audit_store(settings, _Progress())
+        report = house.audit_store(settings, Progress())
     except house.StoreSick as sick:
         leave(BAD_SETTINGS, str(sick))
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again

@@ -18,6 +18,7 @@ from cambist.paper.line import (
     AskReceipt,
     AskSend,
     AskSimulate,
+    AskTraces,
     AskWitnesses,
     Question,
     Reply,
@@ -101,5 +102,7 @@ class _Desk:
                 return await self._world.witnesses(questions)
             case AskReceipt(signature):
                 return await self._chain.receipt(signature)
+            case AskTraces(since, before, limit):
+                return await self._chain.traces(since, before, limit)
             case _:
                 assert_never(question)

@@ -25,7 +25,7 @@ from cambist.paper.mempool import Mempool, Pending
 from cambist.paper.mishaps import BLOCKHASH_WINDOW, REALISTIC, Profile, delay_ms, strikes
 from cambist.paper.pools import FEES_PPM, pool_key
 from cambist.paper.runtime import Runtime
-from cambist.ports.chain import Blockhash
+from cambist.ports.chain import Blockhash, Trace
 from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown
 from cambist.values.amount import Raw
@@ -227,6 +227,11 @@ class World:
             )
         seen = self._mempool.phantom(signature, Slot(height))
         return None if seen is None else Sighting("processed", seen)
+
+    def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+        """Return what was executed at a slot or later, newest first."""
+        self._check()
+        return self._landed.traces(since, before, limit)
 
     def receipt(self, signature: Signature) -> Fill | None:
         """Return what a landed transaction moved."""

@@ -30,18 +30,23 @@ async def audit(target: Target, progress: Callable[[int], None]) -> Report:
 
 async def _audit(line: Any, progress: Callable[[int], None]) -> Report:
     async with line.transaction(isolation="repeatable_read", readonly=True):
-        await line.execute(f"SET LOCAL statement_timeout = '{ANSWER_WITHIN_S}s'")
-        await line.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        if await line.fetchval("SELECT to_regclass('engine_orders')") is None:
-            msg = "the database holds no store of cambist"
-            raise UnfitDatabase(msg)
-        asking, rows = walk(), None
-        try:
-            while True:
-                ask = asking.send(rows) if rows is not None else next(asking)
-                progress(ask.orders)
-                found: Rows = await line.fetch(SQL[ask.query], *ask.values, timeout=ANSWER_WITHIN_S)
-                rows = found
-        except StopIteration as done:
-            report: Report = done.value
-            return report
+        return await audit_within(line, progress)
+
+
+async def audit_within(line: Any, progress: Callable[[int], None]) -> Report:
+    """Audit within the snapshot at hand. Raises UnfitDatabase and the driver's errors."""
+    await line.execute(f"SET LOCAL statement_timeout = '{ANSWER_WITHIN_S}s'")
+    await line.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+    if await line.fetchval("SELECT to_regclass('engine_orders')") is None:
+        msg = "the database holds no store of cambist"
+        raise UnfitDatabase(msg)
+    asking, rows = walk(), None
+    try:
+        while True:
+            ask = asking.send(rows) if rows is not None else next(asking)
+            progress(ask.orders)
+            found: Rows = await line.fetch(SQL[ask.query], *ask.values, timeout=ANSWER_WITHIN_S)
+            rows = found
+    except StopIteration as done:
+        report: Report = done.value
+        return report

@@ -141,6 +141,32 @@ INSERT INTO halt_log (at, by, what, reason) VALUES (?, ?, ?, ?)
 -- name: halted
 SELECT reason, by, at FROM halt
 
+-- name: compared
+SELECT slot FROM chain_mark
+
+-- name: note_compared
+INSERT INTO chain_mark (one, slot) VALUES (1, ?)
+ON CONFLICT (one) DO UPDATE SET slot = excluded.slot
+
+-- name: recorded
+SELECT signature FROM attempts WHERE signature IN (SELECT value FROM json_each(?1))
+UNION
+SELECT signature FROM missing_attempts WHERE signature IN (SELECT value FROM json_each(?1))
+
+-- name: note_missing
+INSERT OR IGNORE INTO missing_attempts (signature, order_id, number, slot, failed, noted_at)
+VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: count_missing
+SELECT count(*) FROM missing_attempts
+
+-- name: missing
+SELECT signature, slot, order_id, number, failed FROM missing_attempts
+ORDER BY slot DESC, signature LIMIT ?
+
+-- name: barred
+SELECT DISTINCT order_id FROM missing_attempts WHERE NOT failed AND order_id IS NOT NULL
+
 -- A page of an audit ends with the nth order or with the nth line after an id, whichever is first.
 -- name: audit_bound
 SELECT
