@@ -5,6 +5,7 @@ from cambist.app.engines import Running, open_engine, running
 from cambist.app.homes import (
     CHAIN_FILE,
     CHAIN_SOCKET,
+    CHAOS_FILE,
     LOCK_FILE,
     STORE_FILE,
     Holder,
@@ -31,6 +32,7 @@ from cambist.stores.audit import Report
 __all__ = [
     "CHAIN_FILE",
     "CHAIN_SOCKET",
+    "CHAOS_FILE",
     "LOCK_FILE",
     "LOOPBACK",
     "PUT_BACK",

@@ -9,6 +9,7 @@ import typer
 from cambist.cli import (
     backup,
     balances,
+    chaos,
     demo,
     doctor,
     halts,
@@ -65,4 +66,5 @@ app.command()(backup.backup)
 app.command()(backup.restore)
 app.command()(prove.prove)
 app.add_typer(keys.app, name="keys")
+app.add_typer(chaos.app, name="chaos")
 app.command()(doctor.doctor)

@@ -43,9 +43,10 @@ class AskSend(msgspec.Struct, frozen=True, tag="send", tag_field="method"):
 
 
 class AskWitnesses(msgspec.Struct, frozen=True, tag="ask", tag_field="method"):
-    """What became of signatures, each with its blockhash."""
+    """What became of signatures, each with its blockhash, by so many endpoints."""
 
     questions: tuple[tuple[Signature, str], ...]
+    endpoints: int = 1
 
 
 class AskReceipt(msgspec.Struct, frozen=True, tag="receipt", tag_field="method"):
