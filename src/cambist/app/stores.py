@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from cambist.app.homes import STORE_FILE, made
 from cambist.clock import SystemClock
 from cambist.config import BadSettings, Settings
 from cambist.ports.clock import Clock
 from cambist.ports.keys import Keys
-from cambist.ports.store import News, Store
+from cambist.ports.recall import Missing, RecallingStore
+from cambist.ports.store import Halt, News
+from cambist.stores.audit import Report
 from cambist.stores.sqlite import checkup
+from cambist.stores.sqlite.audit import audit
+from cambist.stores.sqlite.connection import NotAStore
 from cambist.stores.sqlite.keys import SqliteKeys
-from cambist.stores.sqlite.store import SqliteStore
+from cambist.stores.sqlite.recall import RecallingSqliteStore
 
 StoreSick = checkup.Sick
 sqlite_version = checkup.sqlite_version
@@ -29,14 +35,42 @@ def look_at_store(home: Path) -> checkup.Checkup:
     return checkup.look(home / STORE_FILE, SystemClock().elapsed)
 
 
+async def look_at_trading(settings: Settings, limit: int) -> tuple[Halt | None, Missing]:
+    """Return the halt in force, and what the chain executed that the store does not have.
+
+    Raises StoreSick, BadSettings, UnfitDatabase and PortDown.
+    """
+    if settings.database_url is None:
+        return checkup.look_at_trading(Path(settings.home) / STORE_FILE, limit)
+    found: tuple[Halt | None, Missing]
+    found = await shared_room().look_at_trading(target_of(settings), limit)
+    return found
+
+
 async def look_at_database(settings: Settings) -> str:
     """Return the version of the database that is named.
 
     Raises BadSettings, UnfitDatabase and PortDown.
     """
-    shared = _shared()
-    target = shared.Target(settings.database_url, settings.may_lose_acknowledged_orders)
-    return str(await shared.look(target))
+    return str(await shared_room().look(target_of(settings)))
+
+
+def audit_store(settings: Settings, progress: Callable[[int], None]) -> Report:
+    """Check all that is kept, beside whoever writes; `progress` hears how many orders were read.
+
+    Raises StoreSick, BadSettings, UnfitDatabase and PortDown.
+    """
+    if settings.database_url is not None:
+        report: Report = asyncio.run(shared_room().audit(target_of(settings), progress))
+        return report
+    path = Path(settings.home) / STORE_FILE
+    if not path.exists():
+        msg = f"{path} is not there; name another folder with --home"
+        raise StoreSick(msg)
+    try:
+        return audit(path, progress)
+    except NotAStore as error:
+        raise StoreSick(str(error)) from None
 
 
 def time_a_write(home: Path) -> int:
@@ -45,20 +79,20 @@ def time_a_write(home: Path) -> int:
 
 
 @asynccontextmanager
-async def open_store(settings: Settings, news: News, clock: Clock) -> AsyncIterator[Store]:
+async def open_store(settings: Settings, news: News, clock: Clock) -> AsyncIterator[RecallingStore]:
     """Open where orders are kept: the database that is named, or else the file in the home.
 
     Raises BadSettings, UnfitDatabase, NewerDatabase, PortDown and what opening the file raises.
     """
     owner = f"{socket.gethostname()}/{os.getpid()}"
     if settings.database_url is not None:
-        shared = _shared()
-        target = shared.Target(settings.database_url, settings.may_lose_acknowledged_orders)
+        shared = shared_room()
+        target = target_of(settings)
         opening = shared.open_postgres(target, news, clock, owner=owner, lease_ms=settings.lease_ms)
         async with opening as store:
             yield store
         return
-    embedded = SqliteStore(Path(settings.home) / STORE_FILE, news, owner=owner)
+    embedded = RecallingSqliteStore(Path(settings.home) / STORE_FILE, news, owner=owner)
     await embedded.open()
     try:
         yield embedded
@@ -73,8 +107,8 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
     Raises what `open_store` raises.
     """
     if settings.database_url is not None:
-        shared = _shared()
-        target = shared.Target(settings.database_url, settings.may_lose_acknowledged_orders)
+        shared = shared_room()
+        target = target_of(settings)
         async with shared.open_postgres_keys(target) as found:
             yield found
         return
@@ -86,7 +120,12 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
         await keys.close()
 
 
-def _shared() -> ModuleType:
+def target_of(settings: Settings) -> Any:
+    """Return where the database is that is named. Raises BadSettings."""
+    return shared_room().Target(settings.database_url, settings.may_lose_acknowledged_orders)
+
+
+def shared_room() -> ModuleType:
     """Return the room of the shared store; a base install lacks its driver. Raises BadSettings."""
     try:
         return import_module("cambist.stores.postgres")

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from cambist.cli import (
+    backup,
     balances,
+    chaos,
     demo,
     doctor,
     halts,
@@ -63,6 +65,9 @@ app.command()(operators.drain)
 app.add_typer(operators.app, name="orders")
 app.command()(balances.balances)
 app.command()(verify.verify)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(prove.prove)
 app.add_typer(keys.app, name="keys")
+app.add_typer(chaos.app, name="chaos")
 app.command()(doctor.doctor)

@@ -124,9 +124,10 @@ class Tracker:
         order, attempt = flight.order, flight.order.attempt
         if attempt is None or self._flights.get(order.id) is not flight:
             return
-        if _is_silent(attempt, witnesses):
+        if _may_still_land(attempt, witnesses):
             await self._resend(flight, attempt)
-            return
+            if _is_silent(attempt, witnesses):
+                return
         fill = None
         if order.status is Status.SUBMITTED and _may_have_landed(witnesses):
             fill = await self._chain.receipt(attempt.signature)
@@ -151,6 +152,16 @@ class Tracker:
         if flight.order.in_flight is not None and flight.resend_at <= now:
             flight.resend_at = now + RESEND_EVERY_MS
             await self.send(attempt)
+
+
+def _may_still_land(attempt: Attempt, witnesses: Sequence[Witness]) -> bool:
+    """Whether nobody saw the transaction, and somebody does not call it too old.
+
+    One endpoint that runs ahead, or lies, must not keep the bytes from being sent again.
+    """
+    if any(one.sighting is not None for one in witnesses):
+        return False
+    return any(one.height <= attempt.last_valid_height for one in witnesses)
 
 
 def _is_silent(attempt: Attempt, witnesses: Sequence[Witness]) -> bool:

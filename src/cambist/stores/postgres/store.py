@@ -24,6 +24,7 @@ from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, 
 from cambist.stores.postgres import reads
 from cambist.stores.postgres.migrate import migrate
 from cambist.stores.postgres.pool import Pool, Target
+from cambist.stores.postgres.recall import Recalling
 from cambist.stores.postgres.runner import Runner
 from cambist.stores.postgres.seats import Seats
 from cambist.stores.writes import Add, AddAll, Facts, Move, Wish
@@ -41,7 +42,7 @@ WRITERS_MAX: Final = 3
 """Connections that write: changes, claims, and one to spare for the sweep."""
 
 
-class PostgresStore:
+class PostgresStore(Recalling):
     """The shared store. `owner` is written on the orders it moves: a name for this process."""
 
     def __init__(
