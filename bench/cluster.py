@@ -65,7 +65,7 @@ def main(words: Sequence[str] | None = None) -> None:
     text = compare(f"{head} A lease is {LEASE_MS:,} ms.", kinds, readings)
     print(text)
     if given.markdown is not None:
-        put(given.markdown, text)
+        put(given.markdown, text, "cluster")
 
 
 def _options() -> argparse.ArgumentParser:
@@ -76,7 +76,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--times", type=int, default=3, help="repetitions (%(default)s)")
     parser.add_argument("--orders", type=int, help="how many orders are completed (3000)")
     parser.add_argument("--folder", type=Path, help="make the temporary homes here")
-    parser.add_argument("--markdown", type=Path, help="also write the table into this file")
+    parser.add_argument("--markdown", type=Path, help="also write the table into this page")
     return parser
 
 
@@ -210,7 +210,8 @@ async def _settled_since(one: Installation, began: float) -> float:
 def compare(heading: str, kinds: Sequence[Kind], readings: dict[str, list[Reading]]) -> str:
     """Write one table with a column for each kind."""
     columns = {kind.name: dict(rows(readings[kind.name])) for kind in kinds}
-    labels = dict.fromkeys(label for column in columns.values() for label in column)
+    fullest = sorted(columns.values(), key=len, reverse=True)
+    labels = dict.fromkeys(label for column in fullest for label in column)
     lines = [
         _line("measure, median (min - max)", *columns),
         "|" + "---|" * (len(columns) + 1),

@@ -10,6 +10,7 @@ from typing import Final, assert_never
 import msgspec
 
 from cambist.paper.chain import PaperChain
+from cambist.paper.endpoints import ask_all
 from cambist.paper.line import (
     LINE_BYTES_MAX,
     PENDING_MAX,
@@ -18,6 +19,7 @@ from cambist.paper.line import (
     AskReceipt,
     AskSend,
     AskSimulate,
+    AskTraces,
     AskWitnesses,
     Place,
     Question,
@@ -102,9 +104,11 @@ class _Desk:
             case AskSend(transaction):
                 await self._chain.send(transaction)
                 return None
-            case AskWitnesses(questions):
-                return await self._world.witnesses(questions)
+            case AskWitnesses(questions, endpoints):
+                return await ask_all(self._world, questions, endpoints)
             case AskReceipt(signature):
                 return await self._chain.receipt(signature)
+            case AskTraces(since, before, limit):
+                return await self._chain.traces(since, before, limit)
             case _:
                 assert_never(question)
