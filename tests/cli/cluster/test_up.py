@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from cambist.cli.cluster import postgres
-from cambist.cli.cluster.machine import NoServer
+from cambist.cli.cluster.machine import NoServer, free_port
 from cambist.paper.ledger import executions
 from tests.acceptance.process import Process
 from tests.server.house import ORDER
@@ -169,6 +169,17 @@ def test_other_commands_find_the_installation_and_a_second_one_is_refused(home: 
         assert f"port {port} is in use" in other.stderr
     finally:
         assert up.stop() == 0
+
+
+def test_a_database_that_is_not_there_is_told_in_a_sentence(home: Path) -> None:
+    nobody = f"postgresql://me:hunter2-hunter2@127.0.0.1:{free_port()}/orders"
+    env = _bare() | {"CAMBIST_DATABASE_URL": nobody, "CAMBIST_HOME": str(home)}
+    done = _run(["up", "--port", "0"], env)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("cambist: worker-")
+    assert "the database failed" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr
 
 
 def _status(url: str) -> int:

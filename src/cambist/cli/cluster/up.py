@@ -28,7 +28,6 @@ from cambist.cli.exits import (
     errors,
     leave,
     program,
-    sole,
 )
 from cambist.cli.serve import KEY_LINE, NO_KEYS, explain, settle
 from cambist.client import DEFAULT_URL
@@ -168,7 +167,11 @@ async def _welcome(settings: Settings, shape: Shape) -> None:
 
 def _explain(error: Exception) -> None:
     """End the command; with the code of a part that did not start, where it says why."""
-    alone = sole(error)
+    alone: BaseException | None = error
+    if isinstance(error, BaseExceptionGroup):
+        alone = error.subgroup(NotStarted)  # two workers do not start for one reason
+    while isinstance(alone, BaseExceptionGroup):
+        alone = alone.exceptions[0]
     if isinstance(alone, NotStarted):
         leave(alone.code if alone.code in (IN_USE, BAD_SETTINGS) else FAILED, str(alone))
     explain(error)
