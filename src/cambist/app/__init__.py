@@ -16,6 +16,7 @@ from cambist.app.homes import (
 )
 from cambist.app.operators import move_switch, what_stands_still, write_off
 from cambist.app.paper import chain_place, open_paper_chain
+from cambist.app.pruning import PRUNED_AFTER_DAYS_MIN, prune
 from cambist.app.servers import LOOPBACK, Place, UnsafeBind, serving
 from cambist.app.stores import (
     StoreSick,
@@ -36,6 +37,7 @@ __all__ = [
     "CHAOS_FILE",
     "LOCK_FILE",
     "LOOPBACK",
+    "PRUNED_AFTER_DAYS_MIN",
     "PUT_BACK",
     "RESTORED_BY",
     "STORE_FILE",
@@ -59,6 +61,7 @@ __all__ = [
     "open_keys",
     "open_paper_chain",
     "pepper_file",
+    "prune",
     "restore",
     "running",
     "serving",
