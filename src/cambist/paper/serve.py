@@ -9,6 +9,7 @@ from typing import Final, assert_never
 
 import msgspec
 
+from cambist.faultpoints import faultpoint
 from cambist.paper.chain import PaperChain
 from cambist.paper.line import (
     LINE_BYTES_MAX,
@@ -96,6 +97,7 @@ class _Desk:
                 return await self._chain.simulate(message)
             case AskSend(transaction):
                 await self._chain.send(transaction)
+                faultpoint("chain.heard")
                 return None
             case AskWitnesses(questions):
                 return await self._world.witnesses(questions)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from cambist.faultpoints import faultpoint
 from cambist.ports.clock import Clock
 from cambist.signals.ends import Ends
 from cambist.signals.lines import Line, Unreachable
@@ -115,11 +116,13 @@ class Notices:
             words.append((NEWS_CHANNEL, str(parcel.place)))
         if not words:
             return
+        faultpoint("signals.before_send")
         try:
             await line.execute(_NOTIFY, [one for one, _ in words], [word for _, word in words])
         except BROKEN:
             self._outbox.put_back(parcel)
             raise
+        faultpoint("signals.after_send")
         count_sent(parcel)
 
     def _hear_news(self, line: Any, pid: int, _channel: str, _word: str) -> None:
