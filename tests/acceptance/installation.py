@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -50,14 +50,27 @@ def no_plan(_name: str) -> dict[str, object]:
     return {}
 
 
+class Apart(NamedTuple):
+    """What one part has that the others have not: its home, and settings."""
+
+    home: Path
+    settings: dict[str, object]
+
+
+NOBODY: Final[Mapping[str, Apart]] = {}
+
+
 class Installation:
     """The parts of one installation, by name, and whoever starts again what has ended.
 
     On SQLite `all` and `chain`; on PostgreSQL `api`, `worker-1`, `worker-2` and `chain`.
     """
 
-    def __init__(self, home: Path, kind: Kind, **settings: object) -> None:
+    def __init__(
+        self, home: Path, kind: Kind, apart: Mapping[str, Apart] = NOBODY, **settings: object
+    ) -> None:
         self.home = home
+        self._apart = apart
         self.kind = kind
         self.database_url = str(settings.get("database_url", ""))
         self._settings = {
@@ -85,7 +98,9 @@ class Installation:
         self.frozen_s: Callable[[], float] = lambda: FROZEN_S
 
     def _part(self, name: str, role: str, port: int) -> Process:
-        return Process(self.home, "serve", "--role", role, name=name, port=port, **self._settings)
+        apart = self._apart.get(name, Apart(self.home, {}))
+        settings = {**self._settings, **apart.settings}
+        return Process(apart.home, "serve", "--role", role, name=name, port=port, **settings)
 
     @property
     def workers(self) -> tuple[str, ...]:
