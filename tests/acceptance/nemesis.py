@@ -7,6 +7,7 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from cambist.faultpoints import POINTS
 from tests.acceptance.installation import Installation, Servers
@@ -14,20 +15,39 @@ from tests.acceptance.installation import Installation, Servers
 STRIKE_EVERY_S = (0.3, 1.5)
 FROZEN_S = (0.1, 3.5)
 AWAY_S = (0.2, 2.0)
-POSTGRES_SHARE = 0.02
-VALKEY_SHARE = 0.03
-FREEZE_SHARE = 0.2
-FAULT_SHARE = 0.25
 FAULT_COUNT = (1, 12)
 EARLY_SHARE = 0.1
 ACTS = ("kill", "kill", "stop", "raise")
 
 
+class Shares(NamedTuple):
+    """How many of its strikes hit which server, how many stop a part instead of killing it, and
+    how many starts are armed with a fault point."""
+
+    postgres: float = 0.02
+    valkey: float = 0.03
+    freeze: float = 0.2
+    fault: float = 0.25
+
+
+ALL_KINDS: Final = Shares()
+KILLS: Final = Shares(0.0, 0.0, 0.0, 0.0)
+STOPS: Final = Shares(0.0, 0.0, 1.0, 0.0)
+RESTARTS: Final = Shares(postgres=1.0)
+
+
 class Nemesis:
     """Strikes until told to stop; `struck` counts what it did."""
 
-    def __init__(self, site: Installation, servers: Servers, dice: random.Random) -> None:
+    def __init__(
+        self,
+        site: Installation,
+        servers: Servers,
+        dice: random.Random,
+        shares: Shares = ALL_KINDS,
+    ) -> None:
         self._site = site
+        self._shares = shares
         self._servers = servers
         self._dice = dice
         self.struck: Counter[str] = Counter()
@@ -36,7 +56,7 @@ class Nemesis:
 
     def _plan(self, name: str) -> dict[str, object]:
         """Arm some starts with a fault point: it is the process itself that strikes then."""
-        if self._dice.random() >= FAULT_SHARE:
+        if self._dice.random() >= self._shares.fault:
             return {}
         own = [one for one in sorted(POINTS) if one.startswith("chain.") == (name == "chain")]
         point, nth = self._dice.choice(own), self._dice.randint(*FAULT_COUNT)
@@ -51,10 +71,10 @@ class Nemesis:
             await self._strike()
 
     async def _strike(self) -> None:
-        chance = self._dice.random()
-        if self._servers.postgres is not None and chance < POSTGRES_SHARE:
+        chance, shares = self._dice.random(), self._shares
+        if self._servers.postgres is not None and chance < shares.postgres:
             await self._strike_postgres()
-        elif self._servers.valkey is not None and chance < POSTGRES_SHARE + VALKEY_SHARE:
+        elif self._servers.valkey is not None and chance < shares.postgres + shares.valkey:
             await self._strike_valkey()
         else:
             self._strike_part()
@@ -70,7 +90,7 @@ class Nemesis:
         if not parts[name].is_running:
             return
         self._site.up.discard(name)
-        if self._dice.random() < FREEZE_SHARE:
+        if self._dice.random() < self._shares.freeze:
             parts[name].freeze()
             self.struck[f"{name} stopped"] += 1
         else:
