@@ -49,7 +49,9 @@ class FaultInjected(RuntimeError):
     """The exception of a fault point told to raise."""
 
 
-class _Plan(NamedTuple):
+class Plan(NamedTuple):
+    """Where to break, at which pass, and how."""
+
     point: str
     nth: int
     act: Act
@@ -59,10 +61,10 @@ class _Fuse:
     """Counts passes of the planned point."""
 
     def __init__(self) -> None:
-        self.plan: _Plan | None = None
+        self.plan: Plan | None = None
         self.passed = 0
 
-    def burn(self, plan: _Plan) -> None:
+    def burn(self, plan: Plan) -> None:
         self.passed += 1
         if self.passed != plan.nth:
             return
@@ -87,12 +89,16 @@ def arm(text: str | None) -> None:
     """Read a plan, or disarm with None. Raises BadPlan."""
     _fuse.passed = 0
     _fuse.plan = None
-    if not text:
-        return
+    if text:
+        _fuse.plan = read_plan(text)
+
+
+def read_plan(text: str) -> Plan:
+    """Return what a plan says. Raises BadPlan."""
     point, _, rest = text.partition(":")
     count, _, act = rest.partition(":")
     act = act or "kill"
     if point not in POINTS or not count.isdecimal() or act not in _ACTS:
         msg = f"CAMBIST_FAULT is point:count[:kill|stop|raise], with a point of {', '.join(POINTS)}"
         raise BadPlan(msg)
-    _fuse.plan = _Plan(point, int(count), cast("Act", act))
+    return Plan(point, int(count), cast("Act", act))

@@ -17,6 +17,7 @@ from tests.cli.stranger import stranger
 
 PARTS = [
     "Python", "cambist", "settings", "home", "lock", "disk", "database", "schema", "durability",
+    "trading",
     "paper", "Redis", "server", "clock", "open",
 ]  # fmt: skip
 SECRET = "hunter2-hunter2"

@@ -25,6 +25,14 @@ TAMPERED = {
     "a fill was changed": "UPDATE fills SET amount_out = amount_out || '0'",
     "signed bytes were changed": "UPDATE attempts SET transaction_bytes = x'00'",
     "an attempt was removed": "DELETE FROM attempts",
+    "an attempt was numbered anew": "UPDATE attempts SET number = number + 1",
+    "an attempt was made to lapse": "UPDATE attempts SET state = 'lapsed'",
+    "an attempt was given more time": "UPDATE attempts SET last_valid_height = 99999999",
+    "evidence was invented": "UPDATE attempts SET evidence = '[]'",
+    "a fill was removed": "DELETE FROM fills",
+    "a fill was invented": "INSERT INTO fills SELECT order_id, 'S', '1', '1', '1', 1 FROM fills",
+    "an order was given to somebody else": "UPDATE engine_orders SET principal = 'eve'",
+    "a line was filed before another": "UPDATE journal SET n = -n WHERE seq = 2",
 }
 
 
@@ -56,7 +64,8 @@ def tamper(home: Path, sql: str) -> None:
 def test_an_untouched_home_is_all_as_written(cambist: Cambist, home: Path) -> None:
     done = cambist("verify", "--home", str(home))
     assert done.exit_code == 0
-    assert done.stdout.startswith("1 order, ")
+    told = done.stdout.splitlines()
+    assert told[-1].startswith("1 order, ")
     assert done.stdout.endswith(" journal entries: all as written\n")
 
 
@@ -80,6 +89,24 @@ def test_a_single_flipped_bit_of_a_payload_is_noticed(cambist: Cambist, home: Pa
         db.execute("UPDATE journal SET payload = ? WHERE kind = 'landed'", (flipped.decode(),))
         db.commit()
     assert cambist("verify", "--home", str(home)).exit_code == 1
+
+
+def test_an_open_order_that_nobody_will_look_at_is_noticed(cambist: Cambist, home: Path) -> None:
+    with closing(sqlite3.connect(home / "cambist.db")) as db:
+        db.execute("DELETE FROM journal WHERE seq > 1")
+        db.execute("DELETE FROM attempts")
+        db.execute("DELETE FROM fills")
+        ((at, digest),) = db.execute("SELECT at, hash FROM journal").fetchall()
+        state = """status = 'pending', route_seq = NULL, attempt = NULL, state = '{"tries":1}'"""
+        db.execute(
+            f"UPDATE engine_orders SET {state}, last_seq = 1, last_at = ?, head_hash = ?,"  # noqa: S608
+            " wake_at = NULL",
+            (at, digest),
+        )
+        db.commit()
+    done = cambist("verify", "--home", str(home))
+    assert done.exit_code == 1
+    assert "it is open, and nobody will look at it again" in done.stdout
 
 
 def test_a_home_that_is_not_there_exits_78(cambist: Cambist) -> None:

@@ -21,6 +21,7 @@ from cambist.ports.signer import Signer
 from cambist.routing.choose import choose
 from cambist.values.amount import Bps, Raw
 from cambist.values.ids import LOCAL, OrderId
+from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote, Route
 from cambist.values.token import SOL, USDC, Pair, Token
 
@@ -176,6 +177,32 @@ class ChainContract:
         await network.chain.send(attempt.transaction)
         await network.pass_slots(2)
         assert seen(await ask(network, attempt)) == [None]
+
+    async def test_what_was_executed_can_be_told_for_ever(self, network: Network):
+        first = (await network.chain.blockhash()).slot
+        attempts = []
+        for name in ("one", "two", "three"):
+            attempts.append(await sign(network, name))
+            await network.chain.send(attempts[-1].transaction)
+            await network.pass_slots(2)
+        bad = await sign(network, "bad", await _better(network))
+        await network.chain.send(bad.transaction)
+        await network.pass_slots(2)
+        await network.restart()
+        whole = await network.chain.traces(first, None, 10)
+        wanted = [bad, *reversed(attempts)]
+        assert [one.signature for one in whole] == [one.signature for one in wanted]
+        assert [one.failed for one in whole] == [True, False, False, False]
+        assert [one.order_id for one in whole] == ["bad", "three", "two", "one"]
+        assert {one.attempt for one in whole} == {1}
+        assert [one.slot for one in whole] == sorted((one.slot for one in whole), reverse=True)
+        paged = await network.chain.traces(first, None, 1)
+        while len(paged) < len(whole):
+            paged += await network.chain.traces(first, paged[-1].signature, 1)
+        assert paged == whole
+        assert not await network.chain.traces(first, paged[-1].signature, 1)
+        assert await network.chain.traces(whole[1].slot, None, 10) == whole[:2]
+        assert not await network.chain.traces(Slot(whole[0].slot + 1), None, 10)
 
     async def test_no_height_is_ever_taken_back(self, network: Network):
         attempt, before = await sign(network, "one"), []

@@ -188,6 +188,9 @@ class ModelStore:
     async def get(self, order_id: OrderId) -> Order | None:
         return await self._ask(lambda: self._db.rows.get(order_id))
 
+    async def look_again(self, order_id: OrderId) -> Order | None:
+        return await self.get(order_id)
+
     async def find(self, query: OrderQuery) -> tuple[Order, ...]:
         return await self._ask(lambda: _page(self._db.rows.values(), query))
 
@@ -211,6 +214,13 @@ class ModelStore:
 
         return await self._ask(read)
 
+    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
+        def read() -> tuple[Entry, ...]:
+            known = self._db.journals
+            return tuple(line for one in sorted(order_ids) for line in known.get(one, ()))
+
+        return await self._ask(read)
+
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         def read() -> tuple[Line, ...]:
             mine = (one for one in self._db.lines[after:] if one.principal == principal)
@@ -220,6 +230,9 @@ class ModelStore:
 
     async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
         return await self._ask(lambda: tuple(self._db.lines[after : after + limit]))
+
+    async def pruned_to(self) -> int:
+        return 0
 
     async def feed_end(self) -> int:
         return await self._ask(lambda: self._db.lines[-1].place if self._db.lines else 0)

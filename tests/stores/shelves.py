@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from cambist.ports.store import News
-from cambist.stores.sqlite.store import SqliteStore
+from cambist.stores.sqlite.recall import RecallingSqliteStore
 from tests.contracts.shelf import Opening
 
 
@@ -15,8 +15,8 @@ def sqlite_at(path: Path, *, inline: bool) -> Opening:
     """Return how to open the store of a file."""
 
     @asynccontextmanager
-    async def opening(news: News) -> AsyncIterator[SqliteStore]:
-        store = SqliteStore(path, news, owner="me", inline=inline)
+    async def opening(news: News) -> AsyncIterator[RecallingSqliteStore]:
+        store = RecallingSqliteStore(path, news, owner="me", inline=inline)
         await store.open()
         try:
             yield store

@@ -1,9 +1,11 @@
 """Wires ports to their implementations: the one place where both are known."""
 
+from cambist.app.backups import PUT_BACK, back_up, restore
 from cambist.app.engines import Running, open_engine, running
 from cambist.app.homes import (
     CHAIN_FILE,
     CHAIN_SOCKET,
+    CHAOS_FILE,
     LOCK_FILE,
     STORE_FILE,
     Holder,
@@ -11,40 +13,57 @@ from cambist.app.homes import (
     held,
     holder,
 )
+from cambist.app.operators import move_switch, what_stands_still, write_off
 from cambist.app.paper import open_paper_chain
+from cambist.app.pruning import PRUNED_AFTER_DAYS_MIN, prune
 from cambist.app.servers import LOOPBACK, Place, UnsafeBind, serving
 from cambist.app.stores import (
     StoreSick,
+    audit_store,
     look_at_database,
     look_at_store,
-    move_switch,
+    look_at_trading,
     open_keys,
     sqlite_version,
     time_a_write,
 )
+from cambist.engine.reconcile import RESTORED_BY
+from cambist.stores.audit import Report
 
 __all__ = [
     "CHAIN_FILE",
     "CHAIN_SOCKET",
+    "CHAOS_FILE",
     "LOCK_FILE",
     "LOOPBACK",
+    "PRUNED_AFTER_DAYS_MIN",
+    "PUT_BACK",
+    "RESTORED_BY",
     "STORE_FILE",
     "Holder",
     "HomeInUse",
     "Place",
+    "Report",
     "Running",
     "StoreSick",
     "UnsafeBind",
+    "audit_store",
+    "back_up",
     "held",
     "holder",
     "look_at_database",
     "look_at_store",
+    "look_at_trading",
     "move_switch",
     "open_engine",
     "open_keys",
     "open_paper_chain",
+    "prune",
+    "restore",
     "running",
     "serving",
     "sqlite_version",
     "time_a_write",
+    "what_stands_still",
+    "write_off",
 ]

@@ -20,6 +20,7 @@ from cambist.clock import Entropy, SystemClock
 from cambist.config import Settings
 from cambist.engine.engine import Engine, Limits
 from cambist.engine.means import Means
+from cambist.engine.reconcile import Reconciler
 from cambist.engine.relay import Relay
 from cambist.orders.retry import Backoff
 from cambist.ports.failures import PortDown
@@ -30,6 +31,8 @@ SWITCH_INTERVAL_S: Final = 0.002
 """How long the interpreter lets one thread run: the writer's word must not wait for the loop."""
 MEASURE_EVERY_MS: Final = 500
 RENEWALS_PER_LEASE: Final = 3
+COMPARE_WITHIN_S: Final = 10
+"""How long a start waits for the chain; then orders are taken, and rest until it answers."""
 
 
 class Running(NamedTuple):
@@ -59,7 +62,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             tells = signals.wakeups, signals.bus
             means = Means(store, *tells, ports, clock, Entropy(), signals.redis)
             engine = Engine(means, _limits(settings))
-            async with _beside(engine, clock, works=settings.role != "api"):
+            reconciler = None if settings.role == "api" else Reconciler(store, ports.chain, clock)
+            async with _beside(engine, clock, reconciler):
                 yield Running(engine, signals.limits)
 
 
@@ -80,17 +84,30 @@ def _part(settings: Settings) -> Part:
 
 
 @asynccontextmanager
-async def _beside(engine: Engine, clock: SystemClock, *, works: bool) -> AsyncIterator[None]:
+async def _beside(
+    engine: Engine, clock: SystemClock, reconciler: Reconciler | None
+) -> AsyncIterator[None]:
+    """Run an engine; where there is a reconciler it moves orders, once the chain was compared."""
     async with asyncio.TaskGroup() as tasks:
         beside = [tasks.create_task(_measure(engine, clock))]
-        if works:
-            beside.append(tasks.create_task(engine.run()))
+        if reconciler is not None:
+            beside.append(tasks.create_task(reconciler.run()))
+            beside.append(tasks.create_task(_work(engine, reconciler)))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(COMPARE_WITHIN_S):
+                    await reconciler.compared.wait()
         try:
             yield
         finally:
             await engine.drain()
             for task in beside:
                 task.cancel()
+
+
+async def _work(engine: Engine, reconciler: Reconciler) -> None:
+    """Move orders as soon as it is known that the chain executed none that are not in the store."""
+    await reconciler.compared.wait()
+    await engine.run()
 
 
 def _limits(settings: Settings) -> Limits:

@@ -14,6 +14,7 @@ from cambist.config import Settings
 STORE_FILE: Final = "cambist.db"
 CHAIN_FILE: Final = "paper-chain.db"
 CHAIN_SOCKET: Final = "paper-chain.sock"
+CHAOS_FILE: Final = "chaos.json"
 LOCK_FILE: Final = "cambist.lock"
 CHAIN_LOCK: Final = "paper-chain.lock"
 _PID_DIGITS_MAX: Final = 20

@@ -8,18 +8,26 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from cambist import faultpoints
-from cambist.app.homes import CHAIN_FILE, CHAIN_LOCK, CHAIN_SOCKET, held
+from cambist.app.homes import CHAIN_FILE, CHAIN_LOCK, CHAIN_SOCKET, CHAOS_FILE, held
 from cambist.clock import SystemClock
 from cambist.config import Settings
 from cambist.engine.means import World as Ports
 from cambist.paper.chain import PaperChain
+from cambist.paper.chaos import Watch, Weather
 from cambist.paper.market import PaperMarket
-from cambist.paper.mishaps import PROFILES
+from cambist.paper.mishaps import PROFILES, Profile
 from cambist.paper.remote import RemoteChain, RemoteMarket, RemoteWorld
 from cambist.paper.serve import serve
 from cambist.paper.signer import PaperSigner
 from cambist.paper.world import World
+
+
+def profile_of(settings: Settings) -> Profile:
+    """Return how the world of these settings behaves."""
+    return replace(PROFILES[settings.paper_profile], witnesses=settings.paper_witnesses)
 
 
 @asynccontextmanager
@@ -28,8 +36,9 @@ async def open_ports(settings: Settings, home: Path, clock: SystemClock) -> Asyn
     signer = PaperSigner(settings.paper_seed)
     if settings.paper_chain == "socket":
         away = RemoteWorld(clock, home / CHAIN_SOCKET)
-        rules = PROFILES[settings.paper_profile].rules
-        async with _beside(away.run()):
+        rules = profile_of(settings).rules
+        weather = Watch(home / CHAOS_FILE, Weather(clock), clock)  # for the crash switch alone
+        async with _beside(away.run()), _beside(weather.run()):
             yield Ports(RemoteMarket(away), RemoteChain(away, rules), signer)
         return
     async with paper_world(settings, home, clock) as world:
@@ -39,11 +48,12 @@ async def open_ports(settings: Settings, home: Path, clock: SystemClock) -> Asyn
 @asynccontextmanager
 async def paper_world(settings: Settings, home: Path, clock: SystemClock) -> AsyncIterator[World]:
     """Run the paper world on its own file for as long as the context lasts."""
-    profile = PROFILES[settings.paper_profile]
-    world = World(clock, home / CHAIN_FILE, settings.paper_seed, profile)
+    world = World(clock, home / CHAIN_FILE, settings.paper_seed, profile_of(settings))
     world.open()
+    weather = Watch(home / CHAOS_FILE, world.weather, clock)
+    weather.look()
     try:
-        async with _beside(world.run()):
+        async with _beside(world.run()), _beside(weather.run()):
             yield world
     finally:
         world.close()

@@ -1,27 +1,30 @@
-"""Opens what is kept: keys and the switch beside an engine, and a look at the store itself."""
+"""Opens what is kept: orders, and keys beside an engine; takes a look at the store itself."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from cambist.app.homes import STORE_FILE, made
 from cambist.clock import SystemClock
 from cambist.config import BadSettings, Settings
-from cambist.orders.journal import Told
 from cambist.ports.clock import Clock
 from cambist.ports.keys import Keys
-from cambist.ports.store import Halt, News, Store
+from cambist.ports.recall import Missing, RecallingStore
+from cambist.ports.store import Halt, News
+from cambist.stores.audit import Report
 from cambist.stores.sqlite import checkup
-from cambist.stores.sqlite.halts import halt_file, resume_file
+from cambist.stores.sqlite.audit import audit
+from cambist.stores.sqlite.connection import NotAStore
 from cambist.stores.sqlite.keys import SqliteKeys
-from cambist.stores.sqlite.store import SqliteStore
+from cambist.stores.sqlite.recall import RecallingSqliteStore
 
 StoreSick = checkup.Sick
 sqlite_version = checkup.sqlite_version
@@ -32,14 +35,42 @@ def look_at_store(home: Path) -> checkup.Checkup:
     return checkup.look(home / STORE_FILE, SystemClock().elapsed)
 
 
+async def look_at_trading(settings: Settings, limit: int) -> tuple[Halt | None, Missing]:
+    """Return the halt in force, and what the chain executed that the store does not have.
+
+    Raises StoreSick, BadSettings, UnfitDatabase and PortDown.
+    """
+    if settings.database_url is None:
+        return checkup.look_at_trading(Path(settings.home) / STORE_FILE, limit)
+    found: tuple[Halt | None, Missing]
+    found = await shared_room().look_at_trading(target_of(settings), limit)
+    return found
+
+
 async def look_at_database(settings: Settings) -> str:
     """Return the version of the database that is named.
 
     Raises BadSettings, UnfitDatabase and PortDown.
     """
-    shared = _shared()
-    target = shared.Target(settings.database_url, settings.may_lose_acknowledged_orders)
-    return str(await shared.look(target))
+    return str(await shared_room().look(target_of(settings)))
+
+
+def audit_store(settings: Settings, progress: Callable[[int], None]) -> Report:
+    """Check all that is kept, beside whoever writes; `progress` hears how many orders were read.
+
+    Raises StoreSick, BadSettings, UnfitDatabase and PortDown.
+    """
+    if settings.database_url is not None:
+        report: Report = asyncio.run(shared_room().audit(target_of(settings), progress))
+        return report
+    path = Path(settings.home) / STORE_FILE
+    if not path.exists():
+        msg = f"{path} is not there; name another folder with --home"
+        raise StoreSick(msg)
+    try:
+        return audit(path, progress)
+    except NotAStore as error:
+        raise StoreSick(str(error)) from None
 
 
 def time_a_write(home: Path) -> int:
@@ -47,51 +78,21 @@ def time_a_write(home: Path) -> int:
     return checkup.write_us(home, SystemClock().elapsed)
 
 
-def move_switch(settings: Settings, by: str, reason: str, *, halts: bool) -> None:
-    """Stop trading or let it go on, beside an engine that runs or does not.
-
-    Raises StoreSick, and PortDown and what else opening a shared database raises.
-    """
-    path, now = Path(settings.home) / STORE_FILE, SystemClock().now()
-    if settings.database_url is not None:
-        asyncio.run(_move_shared_switch(settings, Halt(reason, by, now), halts=halts))
-        return
-    if not path.exists():
-        msg = f"{path} is not there: nobody trades in this home"
-        raise StoreSick(msg)
-    if halts:
-        halt_file(path, Halt(reason, by, now))
-    else:
-        resume_file(path, by, reason, now)
-
-
-async def _move_shared_switch(settings: Settings, halt: Halt, *, halts: bool) -> None:
-    async with open_store(settings, _tell_nobody, SystemClock()) as store:
-        if halts:
-            await store.halt(halt)
-        else:
-            await store.resume(halt.by, halt.reason, halt.at)
-
-
-def _tell_nobody(told: Sequence[Told], places: Sequence[int]) -> None:
-    """Hear the news of a store that writes none."""
-
-
 @asynccontextmanager
-async def open_store(settings: Settings, news: News, clock: Clock) -> AsyncIterator[Store]:
+async def open_store(settings: Settings, news: News, clock: Clock) -> AsyncIterator[RecallingStore]:
     """Open where orders are kept: the database that is named, or else the file in the home.
 
     Raises BadSettings, UnfitDatabase, NewerDatabase, PortDown and what opening the file raises.
     """
     owner = f"{socket.gethostname()}/{os.getpid()}"
     if settings.database_url is not None:
-        shared = _shared()
-        target = shared.Target(settings.database_url, settings.may_lose_acknowledged_orders)
+        shared = shared_room()
+        target = target_of(settings)
         opening = shared.open_postgres(target, news, clock, owner=owner, lease_ms=settings.lease_ms)
         async with opening as store:
             yield store
         return
-    embedded = SqliteStore(Path(settings.home) / STORE_FILE, news, owner=owner)
+    embedded = RecallingSqliteStore(Path(settings.home) / STORE_FILE, news, owner=owner)
     await embedded.open()
     try:
         yield embedded
@@ -106,8 +107,8 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
     Raises what `open_store` raises.
     """
     if settings.database_url is not None:
-        shared = _shared()
-        target = shared.Target(settings.database_url, settings.may_lose_acknowledged_orders)
+        shared = shared_room()
+        target = target_of(settings)
         async with shared.open_postgres_keys(target) as found:
             yield found
         return
@@ -119,7 +120,12 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
         await keys.close()
 
 
-def _shared() -> ModuleType:
+def target_of(settings: Settings) -> Any:
+    """Return where the database is that is named. Raises BadSettings."""
+    return shared_room().Target(settings.database_url, settings.may_lose_acknowledged_orders)
+
+
+def shared_room() -> ModuleType:
     """Return the room of the shared store; a base install lacks its driver. Raises BadSettings."""
     try:
         return import_module("cambist.stores.postgres")

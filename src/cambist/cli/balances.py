@@ -10,7 +10,6 @@ from rich.table import Table
 
 from cambist.cli.exits import BAD_SETTINGS, leave
 from cambist.cli.live import console_out
-from cambist.cli.verify import Home
 from cambist.paper.ledger import balances as read_balances
 from cambist.paper.mishaps import ENDOWMENT_WHOLE
 from cambist.paper.runtime import ARBITRAGE, ENDOWMENT, FEES
@@ -19,6 +18,7 @@ from cambist.values.amount import write_amount
 
 CHAIN_FILE: Final = "paper-chain.db"
 ROWS_MAX: Final = 1_000
+Home = Annotated[Path, typer.Option(envvar="CAMBIST_HOME", help="The folder that holds the state.")]
 BOOKS: Final = frozenset((ENDOWMENT, ARBITRAGE, FEES))
 
 

@@ -17,6 +17,7 @@ import typer
 from cambist import app as house
 from cambist.cli.exits import FAILED
 from cambist.cli.findings import Finding, tell, write_us
+from cambist.cli.halted import trading
 from cambist.cli.live import console_out
 from cambist.cli.probes import engine, paper_socket, redis
 from cambist.cli.reach import Url
@@ -53,6 +54,7 @@ async def _examine(given: dict[str, object], url: str) -> list[Finding]:
     home = Path(settings.home)
     findings = [*_versions(), *findings, *_home(home)]
     findings += [await _shared_database(settings)] if settings.database_url else _database(home)
+    findings += await trading(settings, home)
     findings.append(await _chain(settings, home))
     findings.append(await redis(settings.redis_url))
     findings += await engine(url)

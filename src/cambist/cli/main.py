@@ -6,7 +6,22 @@ from typing import Annotated
 
 import typer
 
-from cambist.cli import balances, demo, doctor, halts, keys, orders, prove, quotes, serve, verify
+from cambist.cli import (
+    backup,
+    balances,
+    chaos,
+    demo,
+    doctor,
+    halts,
+    keys,
+    operators,
+    orders,
+    prove,
+    prune,
+    quotes,
+    serve,
+    verify,
+)
 from cambist.server.openapi import API_VERSION
 
 app = typer.Typer(
@@ -47,8 +62,14 @@ app.command()(orders.watch)
 app.command()(orders.cancel)
 app.command()(halts.halt)
 app.command()(halts.resume)
+app.command()(operators.drain)
+app.add_typer(operators.app, name="orders")
 app.command()(balances.balances)
 app.command()(verify.verify)
+app.command()(backup.backup)
+app.command()(backup.restore)
+app.command()(prune.prune)
 app.command()(prove.prove)
 app.add_typer(keys.app, name="keys")
+app.add_typer(chaos.app, name="chaos")
 app.command()(doctor.doctor)

@@ -32,6 +32,7 @@ from cambist.ports.failures import PortDown
 from cambist.server.serve import PortInUse
 from cambist.stores.migrate import NewerDatabase, UnfitDatabase
 from cambist.stores.pepper import UnfitPepper
+from cambist.stores.settling import NameTaken, UnfitBackup
 from cambist.stores.sqlite.connection import NotAStore, OldSqlite
 
 _EXAMPLE: Final = """\
@@ -108,6 +109,8 @@ def explain(error: Exception) -> NoReturn:
     match sole(error):
         case house.HomeInUse() | PortInUse() as taken:
             leave(IN_USE, str(taken))
+        case NameTaken() | UnfitBackup() | house.StoreSick() as unfit:
+            leave(BAD_SETTINGS, str(unfit))
         case OSError(filename=str(name), strerror=str(reason)):
             leave(BAD_SETTINGS, f"{name}: {reason}")
         case house.UnsafeBind() | BadPlan() | WrongSeed() | NotAStore() as unfit:

@@ -1,38 +1,67 @@
-"""Checks a home's journals: numbers, hashes, and that each folds to the row beside it."""
+"""Checks what is kept: numbers, hashes, that each journal folds to its rows, and the counts."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
-from cambist.cli.exits import BAD_SETTINGS, FAILED, leave
-from cambist.stores.sqlite.audit import audit
-from cambist.stores.sqlite.connection import NotAStore
+from cambist import app as house
+from cambist.cli.exits import BAD_SETTINGS, FAILED, errors, leave
+from cambist.cli.live import console_out
+from cambist.cli.serve import explain, settle
+from cambist.clock import SystemClock
 
-STORE_FILE: Final = "cambist.db"
 BREAKS_SHOWN_MAX: Final = 20
+TOLD_EVERY_MS: Final = 2_000
+_EMPTY: Final = "{} places of the journal are empty: orders were put away, or somebody took them"
+
+Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
 
 
-Home = Annotated[Path, typer.Option(envvar="CAMBIST_HOME", help="The folder that holds the state.")]
+class Progress:
+    """Says now and then how far the reading has come, where it takes long."""
+
+    def __init__(self) -> None:
+        self._clock = SystemClock()
+        self._told = self._clock.elapsed()
+
+    def __call__(self, orders: int) -> None:
+        """Hear how many orders were read."""
+        now = self._clock.elapsed()
+        if now - self._told >= TOLD_EVERY_MS:
+            self._told = now
+            errors.print(f"cambist: {orders} orders read ...")
 
 
-def verify(home: Home = Path(".cambist")) -> None:
-    """Check every order's journal against its row; exits 1 at any difference."""
-    path = home / STORE_FILE
-    if not path.exists():
-        leave(BAD_SETTINGS, f"{path} is not there; name another folder with --home")
+def verify(home: Home = None) -> None:
+    """Check every order's journal against its rows, and the counts; exits 1 at any difference.
+
+    Reads only, from one snapshot, while engines run or not: the file in the home, or the database
+    that is named.
+    """
+    settings = settle({} if home is None else {"home": home})
     try:
-        report = audit(path)
-    except NotAStore as error:
-        leave(BAD_SETTINGS, str(error))
-    console = Console(highlight=False)
+        report = house.audit_store(settings, Progress())
+    except house.StoreSick as sick:
+        leave(BAD_SETTINGS, str(sick))
+    except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
+        explain(error)
+    console = console_out()
+    tell(console, report)
+    if report.broken:
+        raise typer.Exit(FAILED)
+
+
+def tell(console: Console, report: house.Report) -> None:
+    """Print what is wrong, and how much was read."""
     for broken in report.breaks[:BREAKS_SHOWN_MAX]:
         console.print(f"{broken.order_id}: {broken.reason}", markup=False, soft_wrap=True)
-    verdict = "all as written" if not report.breaks else f"{len(report.breaks)} broken"
+    if report.broken > BREAKS_SHOWN_MAX:
+        console.print(f"... and {report.broken - BREAKS_SHOWN_MAX} more")
+    if report.empty_places:
+        console.print(_EMPTY.format(report.empty_places), soft_wrap=True)
+    verdict = "all as written" if not report.broken else f"{report.broken} broken"
     orders = f"{report.orders} order" + ("" if report.orders == 1 else "s")
     console.print(f"{orders}, {report.entries} journal entries: {verdict}")
-    if report.breaks:
-        raise typer.Exit(FAILED)

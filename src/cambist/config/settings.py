@@ -119,6 +119,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     paper_seed: Annotated[
         int, Meta(ge=0, le=2**63 - 1, description="What the paper world's chance is drawn from.")
     ] = 1
+    paper_witnesses: Annotated[
+        int,
+        Meta(ge=1, le=2, description="Endpoints asked what became of a transaction; 2 must agree."),
+    ] = 1
     paper_chain: Annotated[
         Literal["inside", "socket"],
         Meta(description="Whether the paper chain runs inside, or as `cambist paper-chain`."),

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
 from cambist.paper import message as paper
+from cambist.paper.endpoints import ask_all
 from cambist.paper.world import World
-from cambist.ports.chain import Blockhash, Swap
+from cambist.ports.chain import Blockhash, Swap, Trace
 from cambist.values.costs import Costs
 from cambist.values.ids import Signature
+from cambist.values.moment import Slot
 from cambist.values.route import Route
 
 
@@ -47,9 +49,13 @@ class PaperChain:
         self._world.send(transaction)
 
     async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
-        """Return what the one witness says of each attempt."""
+        """Return what every endpoint says of each attempt."""
         questions = [(one.signature, one.blockhash) for one in attempts]
-        return tuple([(one,) for one in await self._world.witnesses(questions)])
+        return await ask_all(self._world, questions, self._rules.witnesses)
+
+    async def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+        """Return what was executed at a slot or later, newest first."""
+        return self._world.traces(since, before, limit)
 
     async def receipt(self, signature: Signature) -> Fill | None:
         """Return what a landed transaction moved, or None when none landed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cambist.paper.ledger import Execution, Ledger
+from cambist.ports.chain import Trace
 from cambist.values.ids import Signature
 from cambist.values.moment import Height, Slot
 
@@ -28,6 +29,13 @@ class Landed:
         if done is None and made < self._complete_from:
             return self._ledger.execution(signature)
         return done
+
+    def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+        """Return what was executed at a slot or later, newest first."""
+        return tuple(
+            Trace(one.signature, one.slot, one.order_id, one.attempt, one.fault is not None)
+            for one in self._ledger.newest(since, before, limit)
+        )
 
     def add(self, executions: tuple[Execution, ...]) -> None:
         """Take note of a slot that became durable."""

@@ -49,6 +49,12 @@ CREATE TABLE IF NOT EXISTS pools (
 _SET_META: Final = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 _RAISE_MARK: Final = "UPDATE meta SET value = MAX(CAST(value AS INTEGER), ?) WHERE key = 'mark'"
 _ADD_EXECUTION: Final = "INSERT INTO executions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_NEWEST: Final = """
+SELECT * FROM executions
+WHERE rowid < coalesce(
+    (SELECT rowid FROM executions WHERE signature = ?), 9223372036854775807)
+ORDER BY rowid DESC
+"""
 _SET_BALANCE: Final = "INSERT OR REPLACE INTO balances VALUES (?, ?, ?)"
 _SET_POOL: Final = "INSERT OR REPLACE INTO pools VALUES (?, ?, ?, ?, ?, ?, ?)"
 
@@ -158,6 +164,15 @@ class Ledger:
         """Return the last executions, oldest first."""
         sql = "SELECT * FROM executions ORDER BY rowid DESC LIMIT ?"
         return [_execution(row) for row in self._in.execute(sql, (limit,))][::-1]
+
+    def newest(self, since: Slot, before: Signature | None, limit: int) -> list[Execution]:
+        """Return executions at a slot or later, newest first, from before one of them on."""
+        found: list[Execution] = []
+        for row in self._in.execute(_NEWEST, (before,)):  # slots only grow, so one may stop early
+            if len(found) == limit or row[3] < since:
+                break
+            found.append(_execution(row))
+        return found
 
     def write(self, block: Block) -> None:
         """Make a block durable; nothing of it stands when this raises."""

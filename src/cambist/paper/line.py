@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from cambist.values.ids import Signature
+from cambist.values.moment import Slot
 from cambist.values.token import Pair
 
 LINE_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -42,9 +43,10 @@ class AskSend(msgspec.Struct, frozen=True, tag="send", tag_field="method"):
 
 
 class AskWitnesses(msgspec.Struct, frozen=True, tag="ask", tag_field="method"):
-    """What became of signatures, each with its blockhash."""
+    """What became of signatures, each with its blockhash, by so many endpoints."""
 
     questions: tuple[tuple[Signature, str], ...]
+    endpoints: int = 1
 
 
 class AskReceipt(msgspec.Struct, frozen=True, tag="receipt", tag_field="method"):
@@ -53,7 +55,15 @@ class AskReceipt(msgspec.Struct, frozen=True, tag="receipt", tag_field="method")
     signature: Signature
 
 
-Question = AskPools | AskBlockhash | AskSimulate | AskSend | AskWitnesses | AskReceipt
+class AskTraces(msgspec.Struct, frozen=True, tag="traces", tag_field="method"):
+    """What was executed at a slot or later, newest first."""
+
+    since: Slot
+    before: Signature | None
+    limit: int
+
+
+Question = AskPools | AskBlockhash | AskSimulate | AskSend | AskWitnesses | AskReceipt | AskTraces
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -37,17 +37,22 @@ class PaperMarket:
 
     def at_hand(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
         """Return a venue's pools, where the profile has quotes at hand and the slot may be told."""
-        if self._world.profile.quote_ms is not None or not self._world.is_told:
+        world = self._world
+        if world.profile.quote_ms is not None or not world.is_told or not world.weather.is_calm:
             return None
         return self._world.pools(venue, pair)
 
     async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
         """Ask a venue for its pools of a pair. Raises PortDown."""
         world, key = self._world, f"{venue}\n{asker}"
-        span = world.profile.quote_ms
+        span, weather = world.profile.quote_ms, world.weather
+        if strikes(world.seed, "busy", key, weather.busy_ppm):
+            msg = f"{venue} answers 429: too many requests"
+            raise PortDown(msg)
         if span is not None:
             await self._clock.sleep(delay_ms(world.seed, "quote_delay", key, span))
-        if strikes(world.seed, "quote_error", key, world.profile.quote_error_ppm):
+        error_ppm = max(world.profile.quote_error_ppm, weather.quote_error_ppm)
+        if strikes(world.seed, "quote_error", key, error_ppm):
             msg = f"{venue} gave no answer"
             raise PortDown(msg)
         await world.tell()

@@ -19,7 +19,9 @@ BLOCKHASH_WINDOW: Final = 150
 ENDOWMENT_WHOLE: Final = 1_000_000
 
 ProfileName = Literal["realistic", "instant"]
-Purpose = Literal["landing", "dropped", "reverted", "phantom", "quote_delay", "quote_error"]
+Purpose = Literal[
+    "landing", "dropped", "reverted", "phantom", "quote_delay", "quote_error", "busy", "lie"
+]
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
@@ -33,7 +35,8 @@ class Profile(msgspec.Struct, frozen=True):
     """How the world behaves. Rates are in parts per million of what they strike.
 
     `quote_ms` is None where quotes are at hand; `endowment_whole` is how many whole tokens of
-    each kind a wallet is given on first use. Mishaps by name:
+    each kind a wallet is given on first use, `witnesses` how many endpoints are asked. Mishaps by
+    name:
 
     reverted     an attempt executes with a passing error and moves nothing but the fee
     dropped      a send vanishes on its way; the next send of the same bytes may arrive
@@ -51,13 +54,18 @@ class Profile(msgspec.Struct, frozen=True):
     phantom_ppm: int = 0
     quote_error_ppm: int = 0
     endowment_whole: int = ENDOWMENT_WHOLE
+    witnesses: int = 1
 
     @property
     def rules(self) -> ChainRules:
         """The chain's numbers; with one witness, the margin is the window."""
         window = BLOCKHASH_WINDOW
         return ChainRules(
-            slot_ms=self.slot_ms, window=window, finality=self.finality, margin=window, witnesses=1
+            slot_ms=self.slot_ms,
+            window=window,
+            finality=self.finality,
+            margin=window,
+            witnesses=self.witnesses,
         )
 
 

@@ -22,19 +22,20 @@ from cambist.paper.line import (
     AskReceipt,
     AskSend,
     AskSimulate,
+    AskTraces,
     AskWitnesses,
     Question,
     Reply,
     Request,
 )
 from cambist.paper.pools import VENUES
-from cambist.ports.chain import Blockhash, Swap
+from cambist.ports.chain import Blockhash, Swap, Trace
 from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown
 from cambist.values import codec
 from cambist.values.costs import Costs
 from cambist.values.ids import Signature
-from cambist.values.moment import Millis
+from cambist.values.moment import Millis, Slot
 from cambist.values.route import Route
 from cambist.values.token import Pair, Token
 from cambist.venues.constant_product import ConstantProductPool
@@ -51,7 +52,8 @@ _pools: Final = codec.decoder(tuple[ConstantProductPool, ...])
 _blockhash: Final = codec.decoder(Blockhash)
 _fault: Final = codec.decoder(cast("type[Fault | None]", Fault | None))
 _nothing: Final = codec.decoder(type(None))
-_witnesses: Final = codec.decoder(tuple[Witness, ...])
+_witnesses: Final = codec.decoder(tuple[tuple[Witness, ...], ...])
+_traces: Final = codec.decoder(tuple[Trace, ...])
 _fill: Final = codec.decoder(cast("type[Fill | None]", Fill | None))
 
 
@@ -192,9 +194,14 @@ class RemoteChain:
         await self._world.put(AskSend(transaction), _nothing)
 
     async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
-        """Return what the one witness says of each attempt."""
+        """Return what every endpoint says of each attempt."""
         questions = tuple((one.signature, one.blockhash) for one in attempts)
-        return tuple((one,) for one in await self._world.put(AskWitnesses(questions), _witnesses))
+        asking = AskWitnesses(questions, self._rules.witnesses)
+        return await self._world.put(asking, _witnesses)
+
+    async def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+        """Return what was executed at a slot or later, newest first."""
+        return await self._world.put(AskTraces(since, before, limit), _traces)
 
     async def receipt(self, signature: Signature) -> Fill | None:
         """Return what a landed transaction moved, or None when none landed."""

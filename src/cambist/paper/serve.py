@@ -11,6 +11,7 @@ import msgspec
 
 from cambist.faultpoints import faultpoint
 from cambist.paper.chain import PaperChain
+from cambist.paper.endpoints import ask_all
 from cambist.paper.line import (
     LINE_BYTES_MAX,
     PENDING_MAX,
@@ -19,6 +20,7 @@ from cambist.paper.line import (
     AskReceipt,
     AskSend,
     AskSimulate,
+    AskTraces,
     AskWitnesses,
     Question,
     Reply,
@@ -99,9 +101,11 @@ class _Desk:
                 await self._chain.send(transaction)
                 faultpoint("chain.heard")
                 return None
-            case AskWitnesses(questions):
-                return await self._world.witnesses(questions)
+            case AskWitnesses(questions, endpoints):
+                return await ask_all(self._world, questions, endpoints)
             case AskReceipt(signature):
                 return await self._chain.receipt(signature)
+            case AskTraces(since, before, limit):
+                return await self._chain.traces(since, before, limit)
             case _:
                 assert_never(question)

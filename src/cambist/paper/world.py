@@ -17,6 +17,7 @@ from typing import Final
 from cambist.faults import Code, Fault, fault
 from cambist.orders.attempt import Fill, Sighting, Witness
 from cambist.paper import message as paper
+from cambist.paper.chaos import Weather
 from cambist.paper.commits import Commits
 from cambist.paper.heights import Heights
 from cambist.paper.landed import Landed
@@ -25,7 +26,7 @@ from cambist.paper.mempool import Mempool, Pending
 from cambist.paper.mishaps import BLOCKHASH_WINDOW, REALISTIC, Profile, delay_ms, strikes
 from cambist.paper.pools import FEES_PPM, pool_key
 from cambist.paper.runtime import Runtime
-from cambist.ports.chain import Blockhash
+from cambist.ports.chain import Blockhash, Trace
 from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown
 from cambist.values.amount import Raw
@@ -66,6 +67,7 @@ class World:
         self._inline = inline
         self._rules = profile.rules
         self._landing_slots_min = max(profile.landing_ms.low_ms // profile.slot_ms, 1)
+        self.weather = Weather(clock)
         self._mempool = Mempool()
         self._executing: Slot | None = None
         self._executed = Slot(0)
@@ -194,9 +196,10 @@ class World:
     ) -> None:
         """Put a transaction in line for its slot, if it arrives."""
         profile, key = self.profile, self._mempool.luck(signature, read)
-        if strikes(self.seed, "dropped", key, profile.dropped_ppm):
+        if strikes(self.seed, "dropped", key, max(profile.dropped_ppm, self.weather.drop_ppm)):
             return
-        slots = delay_ms(self.seed, "landing", key, profile.landing_ms) // profile.slot_ms
+        takes_ms = delay_ms(self.seed, "landing", key, profile.landing_ms) + self.weather.delay_ms
+        slots = takes_ms // profile.slot_ms
         slot, place = Slot(height + max(slots, 1)), self._mempool.next_place()
         self._mempool.add(Pending(slot, place, signature, read, last_valid, key))
         self._woken.set()
@@ -227,6 +230,11 @@ class World:
             )
         seen = self._mempool.phantom(signature, Slot(height))
         return None if seen is None else Sighting("processed", seen)
+
+    def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+        """Return what was executed at a slot or later, newest first."""
+        self._check()
+        return self._landed.traces(since, before, limit)
 
     def receipt(self, signature: Signature) -> Fill | None:
         """Return what a landed transaction moved."""
@@ -284,7 +292,8 @@ class World:
     def _land(self, one: Pending, slot: Slot) -> Execution | None:
         if slot > one.last_valid_height:
             return None
-        if strikes(self.seed, "phantom", one.luck, self.profile.phantom_ppm):
+        fork_ppm = max(self.profile.phantom_ppm, self.weather.fork_ppm)
+        if strikes(self.seed, "phantom", one.luck, fork_ppm):
             self._mempool.haunt(one.signature, slot, Slot(slot + PHANTOM_SLOTS))
             return None
         return self._runtime.execute(one.message, one.signature, slot)

@@ -36,6 +36,20 @@ class Swap(msgspec.Struct, frozen=True):
     draw: str
 
 
+class Trace(msgspec.Struct, frozen=True, gc=False):
+    """A transaction of ours that the chain executed, as its own record tells.
+
+    `order_id` and `attempt` are read from its memo, where it has one; one that `failed` moved
+    nothing but its fee.
+    """
+
+    signature: Signature
+    slot: Slot
+    order_id: OrderId | None = None
+    attempt: int | None = None
+    failed: bool = False
+
+
 class Chain(Protocol):
     """The network. Every method that asks may raise PortDown."""
 
@@ -63,6 +77,12 @@ class Chain(Protocol):
 
     async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
         """Return what every endpoint says of each attempt, in the order given, in one call."""
+
+    async def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+        """Return our transactions that were executed at a slot or later, newest first.
+
+        With `before` those that came before that one; fewer than `limit` are the last.
+        """
 
     async def receipt(self, signature: Signature) -> Fill | None:
         """Return what a landed transaction moved, or None when it is not known yet."""

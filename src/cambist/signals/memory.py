@@ -137,6 +137,12 @@ class Audience(Generic[T]):
         """Return those who listen to a topic."""
         return self._by_topic.get(topic, ())
 
+    def poke(self) -> None:
+        """Send everyone to the journal."""
+        for listeners in self._by_topic.values():
+            for one in listeners:
+                one.poke()
+
     def join(self, topic: str) -> MemorySubscription[T]:
         """Add a listener to a topic."""
         listeners = self._by_topic.setdefault(topic, {})

@@ -8,7 +8,7 @@ from typing import Any, Final
 from cambist.faultpoints import faultpoint
 from cambist.ports.clock import Clock
 from cambist.signals.lines import Line
-from cambist.signals.outbox import Outbox, Parcel, count_sent
+from cambist.signals.outbox import Outbox, Parcel
 from cambist.signals.redis.connections import Address, Away, Connection
 from cambist.signals.redis.scripts import RING, TELL
 from cambist.values.moment import MINUTE
@@ -51,7 +51,7 @@ class Sender:
                 self._outbox.put_back(parcel)
                 raise
             faultpoint("signals.after_send")
-            count_sent(parcel)
+            self._outbox.sent(parcel)
 
     def _commands(self, parcel: Parcel) -> list[tuple[Any, ...]]:
         commands: list[tuple[Any, ...]] = []

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from cambist.ports.recall import Missing
+from cambist.ports.store import Halt
+from cambist.stores.postgres import reads
 from cambist.stores.postgres.pool import Pool, Target
+from cambist.stores.postgres.recall import missing
+
+
+async def look_at_trading(target: Target, limit: int) -> tuple[Halt | None, Missing]:
+    """Return the halt in force and what the chain knows more. Raises UnfitDatabase and PortDown."""
+    pool = Pool(target, 1)
+    try:
+        await pool.open()
+        return await reads.halted(pool), await missing(pool, limit)
+    finally:
+        await pool.close()
 
 
 async def look(target: Target) -> str:

@@ -53,8 +53,22 @@ async def migrate(pool: Pool) -> Standing:
         raise PortDown(msg) from error
 
 
-async def _migrate(connection: Any) -> Standing:
+async def migrate_to(connection: Any, number: int) -> None:
+    """Bring an empty database to a migration, within the transaction at hand.
+
+    Raises NewerDatabase when this program does not know it.
+    """
     known = halves("postgres")
+    if number > known[-1].number:
+        msg = (
+            f"this is of migration {number}, this program knows {known[-1].number}: upgrade cambist"
+        )
+        raise NewerDatabase(msg)
+    await _migrate(connection, tuple(one for one in known if one.number <= number))
+
+
+async def _migrate(connection: Any, known: tuple[Halves, ...] | None = None) -> Standing:
+    known = halves("postgres") if known is None else known
     async with connection.transaction():
         await _say(connection, f"SET LOCAL statement_timeout = '{MIGRATE_WITHIN_S}s'")
         await _say(connection, f"SET LOCAL lock_timeout = '{MIGRATE_WITHIN_S}s'")

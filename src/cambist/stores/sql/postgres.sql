@@ -154,6 +154,8 @@ WITH free AS (
     WHERE id = ANY ($1::text[]) AND wake_at IS NOT NULL
       AND (lease_owner IS NULL OR wake_at <= (SELECT engine_now())
            OR wake_at > (SELECT engine_now()) + $4::bigint)
+      AND NOT EXISTS (
+          SELECT FROM missing_attempts AS m WHERE m.order_id = engine_orders.id AND NOT m.failed)
     ORDER BY id
     FOR UPDATE
 )
@@ -167,6 +169,8 @@ RETURNING o.id, o.lease_epoch
 WITH due AS (
     SELECT id FROM engine_orders
     WHERE wake_at <= (SELECT engine_now())
+      AND NOT EXISTS (
+          SELECT FROM missing_attempts AS m WHERE m.order_id = engine_orders.id AND NOT m.failed)
     ORDER BY wake_at
     LIMIT $1
     FOR UPDATE SKIP LOCKED
@@ -181,6 +185,8 @@ RETURNING o.id, o.lease_epoch
 WITH ahead AS (
     SELECT id FROM engine_orders
     WHERE wake_at > (SELECT engine_now()) + $4::bigint
+      AND NOT EXISTS (
+          SELECT FROM missing_attempts AS m WHERE m.order_id = engine_orders.id AND NOT m.failed)
     ORDER BY wake_at
     LIMIT $1
     FOR UPDATE SKIP LOCKED
@@ -217,6 +223,23 @@ SELECT engine_now()
 
 -- name: orders_by_id
 SELECT * FROM loaded_orders WHERE id = ANY ($1::text[])
+
+-- name: orders_still
+SELECT * FROM loaded_orders
+WHERE id = ANY (ARRAY(
+    SELECT id FROM engine_orders
+    WHERE wake_at IS NOT NULL AND last_at <= $1
+    ORDER BY last_at
+    LIMIT $2
+))
+ORDER BY last_at
+
+-- name: standing
+SELECT count(*), count(a.state)
+FROM engine_orders AS o
+LEFT JOIN attempts AS a
+    ON a.order_id = o.id AND a.number = o.attempt AND a.state = 'in_flight'
+WHERE o.wake_at IS NOT NULL
 
 -- name: orders_page
 SELECT * FROM loaded_orders
@@ -261,6 +284,11 @@ SELECT order_id, seq, at, kind, payload, hash FROM journal
 WHERE order_id = $1 AND seq > $2
 ORDER BY seq
 LIMIT $3
+
+-- name: journals
+SELECT order_id, seq, at, kind, payload, hash FROM journal
+WHERE order_id = ANY ($1::text[])
+ORDER BY order_id, seq
 
 -- name: feed
 SELECT n, order_id, seq, principal FROM journal
@@ -319,3 +347,93 @@ UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL RETURNI
 
 -- name: note_key_use
 UPDATE api_keys SET last_used_at = greatest(last_used_at, $1) WHERE id = $2
+
+-- name: compared
+SELECT slot FROM chain_mark
+
+-- name: note_compared
+UPDATE chain_mark SET slot = $1 WHERE slot IS DISTINCT FROM $1
+
+-- name: recorded
+SELECT signature FROM attempts WHERE signature = ANY ($1::text[])
+UNION
+SELECT signature FROM missing_attempts WHERE signature = ANY ($1::text[])
+
+-- name: note_missing
+INSERT INTO missing_attempts (signature, order_id, number, slot, failed, noted_at)
+SELECT m.*, $6::bigint
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::boolean[]) AS m
+ON CONFLICT DO NOTHING
+
+-- name: count_missing
+SELECT count(*) FROM missing_attempts
+
+-- name: missing
+SELECT signature, slot, order_id, number, failed FROM missing_attempts
+ORDER BY slot DESC, signature LIMIT $1
+
+-- A page of an audit ends with the nth order or with the nth line after an id, whichever is first.
+-- name: audit_bound
+SELECT
+    (SELECT id FROM engine_orders WHERE id > $1 ORDER BY id LIMIT 1 OFFSET $2::int),
+    (SELECT order_id FROM journal WHERE order_id > $1 ORDER BY order_id LIMIT 1 OFFSET $3::int)
+
+-- name: audit_rows
+SELECT id, principal, status, version, lease_owner, lease_epoch, wake_at, last_seq, last_at,
+    head_hash, created_at, state, route_seq, attempt
+FROM engine_orders WHERE id > $1 AND id <= $2
+
+-- name: audit_lines
+SELECT n, order_id, seq, at, kind, payload, hash, principal
+FROM journal WHERE order_id > $1 AND order_id <= $2 ORDER BY order_id, seq
+
+-- name: audit_attempts
+SELECT order_id, number, signature, blockhash, last_valid_height, built_slot, state,
+    transaction_bytes, evidence
+FROM attempts WHERE order_id > $1 AND order_id <= $2
+
+-- name: audit_fills
+SELECT order_id, signature, amount_in::text, amount_out::text, fee_lamports::text, slot
+FROM fills WHERE order_id > $1 AND order_id <= $2
+
+-- name: audit_counts
+SELECT (SELECT count(*) FROM journal), (SELECT max(n) FROM journal), n, backlog FROM feed_end
+
+-- name: audit_tallies
+SELECT principal, status, n FROM tallies
+
+-- name: prunable
+SELECT id, principal, client_key FROM engine_orders
+WHERE id < $1 AND wake_at IS NULL AND last_at < $2
+ORDER BY id
+LIMIT $3
+
+-- name: transactions
+SELECT order_id, transaction_bytes FROM attempts
+WHERE order_id = ANY ($1::text[])
+ORDER BY order_id, number
+
+-- Whoever writes takes this row before the counts, and so does whoever prunes.
+-- name: hold_writers
+SELECT n FROM feed_end FOR UPDATE
+
+-- name: prune
+WITH gone AS (
+    DELETE FROM engine_orders WHERE id = ANY ($1::text[]) RETURNING principal, status
+), lines AS (
+    DELETE FROM journal WHERE order_id = ANY ($1::text[]) RETURNING n
+), tried AS (
+    DELETE FROM attempts WHERE order_id = ANY ($1::text[])
+), moved AS (
+    DELETE FROM fills WHERE order_id = ANY ($1::text[])
+), tallied AS (
+    UPDATE tallies AS t SET n = t.n - g.n
+    FROM (SELECT principal, status, count(*) AS n FROM gone GROUP BY principal, status) AS g
+    WHERE t.principal = g.principal AND t.status = g.status
+)
+UPDATE pruned
+SET place = greatest(place, (SELECT max(n) FROM lines)),
+    orders = orders + (SELECT count(*) FROM gone)
+
+-- name: pruned
+SELECT place, orders FROM pruned

@@ -39,11 +39,16 @@ INSERT INTO fills (order_id, signature, amount_in, amount_out, fee_lamports, slo
 -- name: order_by_id
 SELECT * FROM loaded_orders WHERE id = ?
 
--- name: orders_due
+-- name: orders_by_id
 SELECT * FROM loaded_orders
+WHERE id IN (SELECT value FROM json_each(?))
+ORDER BY wake_at
+
+-- name: orders_due
+SELECT id FROM engine_orders
 WHERE wake_at <= ?
 ORDER BY wake_at
-LIMIT ? OFFSET ?
+LIMIT ?
 
 -- name: orders_ahead
 SELECT * FROM loaded_orders
@@ -65,6 +70,19 @@ WHERE principal = ?1
 ORDER BY id DESC
 LIMIT ?7 OFFSET ?8
 
+-- name: orders_still
+SELECT * FROM loaded_orders
+WHERE wake_at IS NOT NULL AND last_at <= ?
+ORDER BY last_at
+LIMIT ?
+
+-- name: standing
+SELECT count(*), count(a.state)
+FROM engine_orders AS o
+LEFT JOIN attempts AS a
+    ON a.order_id = o.id AND a.number = o.attempt AND a.state = 'in_flight'
+WHERE o.wake_at IS NOT NULL
+
 -- name: keyed
 SELECT id, fingerprint, reply FROM engine_orders WHERE principal = ? AND client_key = ?
 
@@ -80,6 +98,11 @@ SELECT order_id, seq, at, kind, payload, hash FROM journal
 WHERE order_id = ? AND seq > ?
 ORDER BY seq
 LIMIT ?
+
+-- name: journals
+SELECT order_id, seq, at, kind, payload, hash FROM journal
+WHERE order_id IN (SELECT value FROM json_each(?))
+ORDER BY order_id, seq
 
 -- name: lines_after
 SELECT order_id, seq FROM journal WHERE n > ? ORDER BY n
@@ -140,3 +163,90 @@ INSERT INTO halt_log (at, by, what, reason) VALUES (?, ?, ?, ?)
 
 -- name: halted
 SELECT reason, by, at FROM halt
+
+-- name: compared
+SELECT slot FROM chain_mark
+
+-- name: note_compared
+INSERT INTO chain_mark (one, slot) VALUES (1, ?)
+ON CONFLICT (one) DO UPDATE SET slot = excluded.slot
+
+-- name: recorded
+SELECT signature FROM attempts WHERE signature IN (SELECT value FROM json_each(?1))
+UNION
+SELECT signature FROM missing_attempts WHERE signature IN (SELECT value FROM json_each(?1))
+
+-- name: note_missing
+INSERT OR IGNORE INTO missing_attempts (signature, order_id, number, slot, failed, noted_at)
+VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: count_missing
+SELECT count(*) FROM missing_attempts
+
+-- name: missing
+SELECT signature, slot, order_id, number, failed FROM missing_attempts
+ORDER BY slot DESC, signature LIMIT ?
+
+-- name: barred
+SELECT DISTINCT order_id FROM missing_attempts WHERE NOT failed AND order_id IS NOT NULL
+
+-- A page of an audit ends with the nth order or with the nth line after an id, whichever is first.
+-- name: audit_bound
+SELECT
+    (SELECT id FROM engine_orders WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2),
+    (SELECT order_id FROM journal WHERE order_id > ?1 ORDER BY order_id LIMIT 1 OFFSET ?3)
+
+-- name: audit_rows
+SELECT id, principal, status, version, lease_owner, lease_epoch, wake_at, last_seq, last_at,
+    head_hash, created_at, state, route_seq, attempt
+FROM engine_orders WHERE id > ?1 AND id <= ?2
+
+-- name: audit_lines
+SELECT n, order_id, seq, at, kind, payload, hash, NULL
+FROM journal WHERE order_id > ?1 AND order_id <= ?2 ORDER BY order_id, seq
+
+-- name: audit_attempts
+SELECT order_id, number, signature, blockhash, last_valid_height, built_slot, state,
+    transaction_bytes, evidence
+FROM attempts WHERE order_id > ?1 AND order_id <= ?2
+
+-- name: audit_fills
+SELECT order_id, signature, amount_in, amount_out, fee_lamports, slot
+FROM fills WHERE order_id > ?1 AND order_id <= ?2
+
+-- name: audit_counts
+SELECT count(*), max(n), coalesce(max(n), 0), NULL FROM journal
+
+-- name: prunable
+SELECT id, principal, client_key FROM engine_orders
+WHERE id < ? AND wake_at IS NULL AND last_at < ?
+  -- The newest line keeps its place, lest the place be given away again.
+  AND id <> (SELECT order_id FROM journal ORDER BY n DESC LIMIT 1)
+ORDER BY id
+LIMIT ?
+
+-- name: transactions
+SELECT order_id, transaction_bytes FROM attempts
+WHERE order_id IN (SELECT value FROM json_each(?))
+ORDER BY order_id, number
+
+-- name: mark_pruned
+UPDATE pruned
+SET place = max(place, (SELECT max(n) FROM journal
+                        WHERE order_id IN (SELECT value FROM json_each(?)))),
+    orders = orders + ?
+
+-- name: prune_fills
+DELETE FROM fills WHERE order_id IN (SELECT value FROM json_each(?))
+
+-- name: prune_attempts
+DELETE FROM attempts WHERE order_id IN (SELECT value FROM json_each(?))
+
+-- name: prune_journal
+DELETE FROM journal WHERE order_id IN (SELECT value FROM json_each(?))
+
+-- name: prune_engine_orders
+DELETE FROM engine_orders WHERE id IN (SELECT value FROM json_each(?))
+
+-- name: pruned
+SELECT place, orders FROM pruned

@@ -12,11 +12,16 @@ from typing import Final
 
 import msgspec
 
+from cambist.ports.recall import Missing
+from cambist.ports.store import Halt
 from cambist.stores.sql import migrations
 from cambist.stores.sqlite.connection import NotAStore, OldSqlite, connect
+from cambist.stores.sqlite.halts import halted
+from cambist.stores.sqlite.recall import missing
 
 READS: Final = 2_000
 WRITES: Final = 20
+TRADING_SINCE_MIGRATION: Final = 4
 JOURNAL_MODE: Final = "wal"
 _MICROSECONDS: Final = 1_000
 _ROW: Final = b"x" * 512
@@ -61,6 +66,18 @@ def look(path: Path, elapsed: Callable[[], int]) -> Checkup:
         msg = f"{path} cannot be read: {error}"
         raise Sick(msg) from None
     return Checkup(schema, migrations("sqlite")[-1][0], mode, at, read_us)
+
+
+def look_at_trading(path: Path, limit: int) -> tuple[Halt | None, Missing]:
+    """Return the halt in force and what the chain knows more. Raises Sick."""
+    try:
+        with closing(connect(path, read_only=True)) as db:
+            if db.execute("PRAGMA user_version").fetchone()[0] < TRADING_SINCE_MIGRATION:
+                return None, Missing(0)
+            return halted(db), missing(db, limit)
+    except (NotAStore, OldSqlite, sqlite3.Error) as error:
+        msg = f"{path} cannot be read: {error}"
+        raise Sick(msg) from None
 
 
 def write_us(folder: Path, elapsed: Callable[[], int]) -> int:

@@ -18,9 +18,14 @@ class Claims:
     def __init__(self) -> None:
         self._held: dict[OrderId, Order | None] = {}
         self._adrift: dict[OrderId, None] = {}
+        self._barred: frozenset[OrderId] = frozenset()
 
     def __contains__(self, order_id: OrderId) -> bool:
-        return order_id in self._held
+        return order_id in self._held or order_id in self._barred
+
+    def bar(self, orders: frozenset[OrderId]) -> None:
+        """Let nobody claim these orders; one that is claimed is moved to the end of its turn."""
+        self._barred = orders
 
     def __len__(self) -> int:
         return len(self._held)
@@ -50,7 +55,7 @@ class Claims:
 
     def adrift(self) -> tuple[OrderId, ...]:
         """Return the orders that deserve a look, and that nobody has claimed."""
-        return tuple(one for one in self._adrift if one not in self._held)
+        return tuple(one for one in self._adrift if one not in self)
 
     def looked_at(self, order_id: OrderId) -> None:
         """Take note that an order got its look."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cambist.ports.store import Halt
 from cambist.stores.sqlite.connection import connect
+from cambist.stores.sqlite.items import Compared
 from cambist.stores.sqlite.many import SQL
 from cambist.values.moment import Moment
 
@@ -28,6 +29,17 @@ def resume(db: sqlite3.Connection, by: str, reason: str, now: Moment) -> None:
     """Let trading go on, within the transaction at hand; without a halt nothing is written."""
     if db.execute(SQL["resume_now"]).rowcount:
         db.execute(SQL["log_halt"], (now, by, "resume", reason))
+
+
+def note_comparison(db: sqlite3.Connection, one: Compared) -> None:
+    """Note how the chain compares with the store, within the transaction at hand."""
+    if one.halt is not None:
+        halt(db, one.halt)
+    for trace in one.missing:
+        row = (trace.signature, trace.order_id, trace.attempt, trace.slot, trace.failed, one.now)
+        db.execute(SQL["note_missing"], row)
+    if one.slot is not None:
+        db.execute(SQL["note_compared"], (one.slot,))
 
 
 def halt_file(path: Path, one: Halt) -> None:

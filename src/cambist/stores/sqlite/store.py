@@ -12,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import structlog
 from msgspec.structs import replace
 
 from cambist.orders.decide import Change
@@ -23,6 +22,7 @@ from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim
 from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery
 from cambist.stores.sqlite import halts, reads
 from cambist.stores.sqlite.claims import Claims
+from cambist.stores.sqlite.counts import Counts
 from cambist.stores.sqlite.items import (
     Add,
     AddAll,
@@ -43,9 +43,7 @@ from cambist.stores.writer import Writer
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment, after
 
-log = structlog.get_logger("cambist.store")
 WARM_ORDERS_MAX: Final = 20_000
-_OPEN: Final = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 
 
 class SqliteStore:
@@ -61,8 +59,7 @@ class SqliteStore:
         self._readers = Readers(path, inline=inline)
         self._warm: dict[OrderId, Order] = {}
         self._claimed = Claims()
-        self._counts: dict[tuple[Principal, Status], int] = {}
-        self._miscounted = False
+        self._counts = Counts()
 
     async def open(self) -> None:
         """Count what is there and begin to write."""
@@ -135,8 +132,7 @@ class SqliteStore:
                 first = result.untold.place
                 news += result.untold.told
             if isinstance(result, Counted):
-                counted = {(Principal(a), Status(b)): n for a, b, n in result.rows}
-                self._counts, self._miscounted = counted, False
+                self._counts.learn(result.rows, result.pruned)
             elif result.told:
                 first = first or result.place
                 news += result.told
@@ -155,13 +151,8 @@ class SqliteStore:
                 self._keep(told[-1].order, told[-1].order.status)
 
     def _keep(self, order: Order, before: Status | None) -> None:
-        principal = order.intent.principal
-        if before is not order.status:
-            # Where it stood was not counted if that commit seemed to fail: all is counted anew.
-            for status, by in ((before, -1), (order.status, 1)):
-                if status is not None:
-                    key = (principal, status)
-                    self._counts[key] = self._counts.get(key, 0) + by
+        # Where it stood was not counted if that commit seemed to fail: all is counted anew.
+        self._counts.move(order.intent.principal, before, order.status)
         if order.wake_at is None:
             self._warm.pop(order.id, None)
         elif order.id in self._warm or len(self._warm) < WARM_ORDERS_MAX:
@@ -172,7 +163,7 @@ class SqliteStore:
         """Drop what memory says of an order whose write failed: the file knows better."""
         if isinstance(error, KeyTaken | Halted):
             return
-        self._miscounted = self._miscounted or isinstance(error, PortDown)
+        self._counts.is_doubtful |= isinstance(error, PortDown)
         if isinstance(write, Move):
             self._warm.pop(write.before.id, None)
             if isinstance(error, PortDown):
@@ -213,14 +204,13 @@ class SqliteStore:
         return tuple(taken)
 
     async def _take_due(self, now: Moment, limit: int, taken: list[Order]) -> None:
-        passed = 0
-        while len(taken) < limit:
-            # Due orders that are being moved stand first, so one page may hold none to take.
-            rows = await self._readers.run(reads.due, (now, limit, passed))
+        # Due orders that are being moved stand first: only the others are worth loading.
+        due = await self._readers.run(reads.due, (now, 2 * limit + len(self._claimed)))
+        free = [one for one in due if one not in self._claimed]
+        while free and len(taken) < limit:  # one that cannot be read holds nobody else up
+            rows = await self._readers.run(reads.by_ids, free[:limit])
             taken += self._take(rows, limit - len(taken))
-            passed += len(rows)
-            if len(rows) < limit:
-                break
+            free = free[limit:]
         await self._take_adrift(limit, taken)
         if len(taken) < limit:  # further off than any wait: set before the clock stepped back
             key = (after(now, BACKOFF_MAX_MS), LEASED, limit)
@@ -259,27 +249,37 @@ class SqliteStore:
         """Return an order as it stands."""
         return self._warm.get(order_id) or await self._readers.run(load, order_id)
 
+    async def look_again(self, order_id: OrderId) -> Order | None:
+        """Return an order as the file has it; memory does not know who else wrote there."""
+        self._warm.pop(order_id, None)
+        return await self._readers.run(load, order_id)
+
     async def find(self, query: OrderQuery) -> tuple[Order, ...]:
         """Return orders newest first."""
         return await self._readers.run(reads.page, query)
 
     async def census(self, principal: Principal, now: Moment) -> Census:
         """Count orders by status."""
-        if self._miscounted:
+        _, pruned = await self._readers.run(reads.pruned)
+        if self._counts.is_doubtful or self._counts.pruned != pruned:
             await self._recount()
-        counts = {status: self._counts.get((principal, status), 0) for status in Status}
-        return Census(counts, await self._readers.run(reads.delayed, (now, principal)))
+        delayed = await self._readers.run(reads.delayed, (now, principal))
+        return Census(self._counts.of(principal), delayed)
 
     async def backlog(self) -> int:
         """Return how many orders are open, as far as is known while the store is down."""
-        if self._miscounted:
+        if self._counts.is_doubtful:
             with suppress(PortDown):
                 await self._recount()
-        return sum(count for (_, status), count in self._counts.items() if status in _OPEN)
+        return self._counts.open()
 
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Return journal entries in order."""
         return await self._readers.run(reads.entries, (order_id, after_seq, limit))
+
+    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
+        """Return all journal entries of a few orders."""
+        return await self._readers.run(reads.journals, order_ids)
 
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of a principal's orders stand."""
@@ -288,6 +288,10 @@ class SqliteStore:
     async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of everyone's orders stand."""
         return await self._readers.run(reads.feed_all, (after, limit))
+
+    async def pruned_to(self) -> int:
+        """Return the place up to which lines may be gone."""
+        return (await self._readers.run(reads.pruned))[0]
 
     async def feed_end(self) -> int:
         """Return the place of the newest line of all."""

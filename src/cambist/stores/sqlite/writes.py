@@ -32,6 +32,7 @@ from cambist.stores.sqlite.items import (
     Add,
     AddAll,
     Cancel,
+    Compared,
     Count,
     Counted,
     Facts,
@@ -148,7 +149,7 @@ def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
             case Move(before, after, told, change):
                 sheet.move(before, after, told, change)
                 written.append(Facts(told))
-            case AddAll() | Cancel() | Switch() | Probe() | Count():
+            case AddAll() | Cancel() | Switch() | Compared() | Probe() | Count():
                 return [_write(db, one) for one in batch]
             case _:
                 assert_never(write)
@@ -210,7 +211,7 @@ def _write(db: sqlite3.Connection, write: Write) -> Written:
             return _write_apart(db, write)
 
 
-def _write_apart(db: sqlite3.Connection, write: Switch | Probe | Count) -> Written:
+def _write_apart(db: sqlite3.Connection, write: Switch | Compared | Probe | Count) -> Written:
     """Write what is no order's."""
     match write:
         case Switch(halt, by, reason, now):
@@ -219,12 +220,16 @@ def _write_apart(db: sqlite3.Connection, write: Switch | Probe | Count) -> Writt
             else:
                 halts.halt(db, halt)
             return Facts(())
+        case Compared():
+            halts.note_comparison(db, write)
+            return Facts(())
         case Probe():
             (version,) = db.execute("PRAGMA user_version").fetchone()
             db.execute(f"PRAGMA user_version = {version:d}")
             return Facts(())
         case Count():
-            return Counted(tuple(db.execute(SQL["census"])))
+            _, pruned = db.execute(SQL["pruned"]).fetchone()
+            return Counted(tuple(db.execute(SQL["census"])), pruned)
         case _:
             assert_never(write)
 

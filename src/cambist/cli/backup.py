@@ -1,0 +1,78 @@
+"""Writes all orders into one file while engines run, and puts such a file back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final, TypeVar
+
+import typer
+
+from cambist import app as house
+from cambist.cli.exits import FAILED, USAGE, leave
+from cambist.cli.live import console_out
+from cambist.cli.serve import explain, settle
+from cambist.cli.verify import Progress, tell
+from cambist.config import Settings
+
+T = TypeVar("T")
+Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
+_PEPPER: Final = (
+    "API keys are in it, and the secret they are digested with is not: keep a copy of the home's"
+    " `pepper` elsewhere."
+)
+_NEXT: Final = (
+    "Trading waits until the next start has compared the store with the chain. It goes on by"
+    " itself if nothing is missing; else it stays halted, and `cambist doctor` says what is."
+)
+
+
+def backup(
+    target: Annotated[Path, typer.Argument(help="A new file, or a folder to put one in.")],
+    home: Home = None,
+) -> None:
+    """Write all orders, journals and keys into one file, from one moment, while engines run.
+
+    The file is checked as `cambist verify` does; exits 1 when something in it is broken.
+    """
+    settings = _settings(home)
+    made = _try(lambda: house.back_up(settings, target, Progress()))
+    console = console_out()
+    tell(console, made.report)
+    console.print(f"Written to {made.path}", markup=False, soft_wrap=True)
+    console.print(_PEPPER, soft_wrap=True)
+    if made.report.broken:
+        raise typer.Exit(FAILED)
+
+
+def restore(
+    source: Annotated[Path | None, typer.Argument(help="What `cambist backup` wrote.")] = None,
+    home: Home = None,
+    in_place: Annotated[
+        bool,
+        typer.Option(help="The store was put back by other means: only make it wait likewise."),
+    ] = False,
+) -> None:
+    """Put a backup into a home or a database that is empty, and have it compared with the chain."""
+    if (source is None) != in_place:
+        leave(USAGE, "name the file that `cambist backup` wrote, or say --in-place, not both")
+    settings = _settings(home)
+    if source is None:
+        _try(lambda: house.move_switch(settings, house.RESTORED_BY, house.PUT_BACK, halts=True))
+    else:
+        report = _try(lambda: house.restore(settings, source, Progress()))
+        tell(console_out(), report)
+        if report.broken:
+            raise typer.Exit(FAILED)
+    console_out().print(_NEXT, soft_wrap=True)
+
+
+def _settings(home: str | None) -> Settings:
+    return settle({} if home is None else {"home": home})
+
+
+def _try(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
+        explain(error)

@@ -1,0 +1,165 @@
+"""Sets what goes wrong in a running paper world, for those who write bots against it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+from msgspec.structs import replace
+
+from cambist import app as house
+from cambist import faultpoints
+from cambist.cli.exits import BAD_SETTINGS, USAGE, leave
+from cambist.cli.live import console_out
+from cambist.cli.serve import settle
+from cambist.clock import SystemClock
+from cambist.config import Settings
+from cambist.paper.chaos import NAMES, Chaos, Crash, Dial, read, write
+from cambist.values.moment import Moment, after
+from cambist.wire.moments import write_moment
+
+PPM_ONE: Final = 1_000_000
+LENGTH_MS_MAX: Final = 86_400_000
+_LENGTH: Final = re.compile(r"(\d{1,8})(ms|s|m|h)", re.ASCII)
+_UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
+_TWO: Final = "lie needs a second endpoint: start the engine with CAMBIST_PAPER_WITNESSES=2"
+
+Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
+
+app = typer.Typer(
+    help="Break the running paper world on purpose, and mend it.", invoke_without_command=True
+)
+
+
+@app.callback()
+def show(context: typer.Context, home: Home = None) -> None:
+    """Show which switches are set, how strong they are, and until when."""
+    if context.invoked_subcommand is None:
+        _tell(_read(_path(_settings(home))))
+
+
+@app.command("set")
+def set_switches(
+    switches: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME=VALUE...",
+            help=(
+                "drop, fork, lie, busy, quote_error: a rate as 0.2 or 20%. delay: a length as"
+                " 500ms. crash: point:count[:kill|stop|raise]. Each may end in @30s."
+            ),
+        ),
+    ],
+    lasting: Annotated[
+        str | None, typer.Option("--for", help="End all that is set here after so long.")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Set switches, beside those that are set; 0 takes one back. They work within 0.1 s."""
+    settings = _settings(home)
+    path, now = _path(settings), SystemClock().now()
+    changes = dict(_switch(one, lasting, now) for one in switches)
+    if changes.get("lie") is not None and settings.paper_witnesses == 1:
+        leave(BAD_SETTINGS, _TWO)
+    chaos = replace(_read(path), **changes)
+    write(path, chaos)
+    _tell(chaos)
+
+
+@app.command()
+def off(home: Home = None) -> None:
+    """Take all switches back: the world is as its profile makes it."""
+    path = _path(_settings(home))
+    if path.parent.is_dir():
+        write(path, Chaos())
+    _tell(Chaos())
+
+
+def _settings(home: str | None) -> Settings:
+    return settle({} if home is None else {"home": home})
+
+
+def _path(settings: Settings) -> Path:
+    if settings.mode != "paper":
+        leave(BAD_SETTINGS, "only a paper world can be broken on purpose")
+    return Path(settings.home) / house.CHAOS_FILE
+
+
+def _read(path: Path) -> Chaos:
+    if not path.parent.is_dir():
+        leave(BAD_SETTINGS, f"{path.parent} is not there; name another folder with --home")
+    try:
+        return read(path)
+    except ValueError as error:
+        leave(BAD_SETTINGS, f"{error}; `cambist chaos off` writes it anew")
+
+
+def _switch(text: str, lasting: str | None, now: Moment) -> tuple[str, Dial | Crash | None]:
+    """Read `name=value[@length]`."""
+    name, _, rest = text.partition("=")
+    value, _, own = rest.partition("@")
+    name = name.strip().replace("-", "_")
+    if name not in NAMES:
+        leave(USAGE, f"{name} is no switch: there are {', '.join(NAMES)}")
+    length = own or lasting
+    until = None if not length else after(now, _length_ms(length))
+    if value in ("0", "off"):
+        return name, None
+    if name == "crash":
+        return name, Crash(_plan(value), until, now)
+    strength = _length_ms(value) if name == "delay" else _rate_ppm(name, value)
+    return name, Dial(strength, until) if strength else None
+
+
+def _plan(text: str) -> str:
+    try:
+        faultpoints.read_plan(text)
+    except faultpoints.BadPlan as bad:
+        leave(USAGE, str(bad).replace("CAMBIST_FAULT", "crash"))
+    return text
+
+
+def _length_ms(text: str) -> int:
+    found = _LENGTH.fullmatch(text.strip())
+    length = int(found[1]) * _UNITS[found[2]] if found else LENGTH_MS_MAX + 1
+    if length > LENGTH_MS_MAX:
+        leave(USAGE, f"{text} is no length up to a day, such as 500ms, 30s, 5m or 1h")
+    return length
+
+
+def _rate_ppm(name: str, text: str) -> int:
+    """Read a rate as parts per million."""
+    bare, is_percent = text.removesuffix("%"), text.endswith("%")
+    try:
+        rate = Decimal(bare) * PPM_ONE * (Decimal("0.01") if is_percent else 1)
+    except InvalidOperation:
+        rate = Decimal(-1)
+    if not rate.is_finite() or not 0 <= rate <= PPM_ONE:
+        leave(USAGE, f"{name}={text}: a rate lies between 0 and 1, or 0% and 100%")
+    return int(rate)
+
+
+def _tell(chaos: Chaos) -> None:
+    console, now = console_out(), SystemClock().now()
+    switches: Mapping[str, Dial | Crash | None] = msgspec.structs.asdict(chaos)
+    for name, one in switches.items():
+        if one is None:
+            continue
+        what = one.plan if isinstance(one, Crash) else _strength(name, one)
+        line = f"{name:<12} {what}"
+        if one.until is not None:
+            line += f"  {'until' if now < one.until else 'over since'} {write_moment(one.until)}"
+        console.print(line, markup=False)
+    if chaos == Chaos():
+        console.print("calm: no switch is set")
+
+
+def _strength(name: str, dial: Dial) -> str:
+    if name == "delay":
+        return f"{dial.strength} ms"
+    return f"{Decimal(dial.strength * 100) / PPM_ONE:f} %"

@@ -1,0 +1,17 @@
+-- What the chain executed for us and no attempt here tells of: the store is older than the chain.
+-- An order with such an attempt is moved by nobody, unless the attempt moved nothing.
+
+CREATE TABLE missing_attempts (
+    signature  TEXT PRIMARY KEY,
+    order_id   TEXT,
+    number     INTEGER,
+    slot       INTEGER NOT NULL,
+    failed     INTEGER NOT NULL CHECK (failed IN (0, 1)),
+    noted_at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Up to which slot the chain's record was held against the attempts.
+CREATE TABLE chain_mark (
+    one   INTEGER PRIMARY KEY CHECK (one = 1),
+    slot  INTEGER NOT NULL
+) STRICT;

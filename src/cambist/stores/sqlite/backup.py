@@ -1,0 +1,81 @@
+"""Copies a store into one file beside its writer, and puts such a copy where a store belongs."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from cambist.ports.store import Halt
+from cambist.stores.migrate import migrate_sqlite
+from cambist.stores.settling import NameTaken, part_of, remove, settle
+from cambist.stores.sqlite import halts
+from cambist.stores.sqlite.checkup import Sick
+from cambist.stores.sqlite.connection import NotAStore, connect
+
+
+def back_up(source: Path, target: Path) -> None:
+    """Copy a store as it is at one moment, whoever writes to it, and look the copy over.
+
+    Nothing is at `target` before the copy is whole and on the disk. Raises NameTaken and Sick.
+    """
+    part = None
+    try:
+        part = part_of(target)
+        _copy(source, part)
+        settle(part, target)
+    except NameTaken:
+        raise
+    except (NotAStore, OSError, sqlite3.Error) as error:
+        msg = f"the backup was not made: {error}"
+        raise Sick(msg) from None
+    finally:
+        if part is not None:
+            remove(part)
+
+
+def restore(source: Path, target: Path, halt: Halt) -> None:
+    """Put a copy where a store belongs and none is, halted unless it was when it was made.
+
+    Raises NameTaken, Sick, and NewerDatabase for a copy of a newer version.
+    """
+    part = None
+    try:
+        part = part_of(target)
+        _copy(source, part)
+        with closing(connect(part)) as store:
+            migrate_sqlite(store)
+            if halts.halted(store) is None:
+                store.execute("BEGIN IMMEDIATE")
+                halts.halt(store, halt)
+                store.execute("COMMIT")
+            store.execute("PRAGMA journal_mode = DELETE")
+        settle(part, target)
+    except NameTaken:
+        raise
+    except (NotAStore, OSError, sqlite3.Error) as error:
+        msg = f"nothing was restored: {error}"
+        raise Sick(msg) from None
+    finally:
+        if part is not None:
+            remove(part)
+
+
+def _copy(source: Path, part: Path) -> None:
+    """Copy all pages in one step, which is one moment, and see that they fit together."""
+    if not source.exists():
+        msg = f"{source} is not there"
+        raise FileNotFoundError(msg)
+    with (
+        closing(connect(source, read_only=True)) as store,
+        closing(sqlite3.connect(part, isolation_level=None)) as copy,
+    ):
+        if not store.execute("PRAGMA user_version").fetchone()[0]:
+            msg = f"{source} is no store of cambist"
+            raise NotAStore(msg)
+        store.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")
+        found = [str(row[0]) for row in copy.execute("PRAGMA integrity_check(5)")]
+    if found != ["ok"]:
+        msg = f"the pages do not fit together: {'; '.join(found)}"
+        raise sqlite3.DatabaseError(msg)
