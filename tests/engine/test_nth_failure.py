@@ -54,7 +54,7 @@ END_WITHIN_S = 20
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten every wait after a failure."""
-    for name in ("STORE_AWAY_MS", "BAD_TURN_WAIT_MS", "HALTED_WAIT_MS"):
+    for name in ("STORE_AWAY_MS", "BAD_TURN_WAIT_MS"):
         monkeypatch.setattr(crew, name, 10)
     monkeypatch.setattr(crew, "SWEEP_EVERY_MS", 100)
     monkeypatch.setattr(track, "AWAY_RETRY_MS", 10)
