@@ -132,9 +132,6 @@ async def _arm(site: Installation, cell: Cell, load: Load, http: httpx.AsyncClie
         site.parts[name].kill()
     early = EARLY if others else 0
     await asyncio.gather(*(load.place(http) for _ in range(early)))
-    if cell.point in AFTER_MISHAPS:
-        site.held.add("chain")
-        site.parts["chain"].kill()
     planned = [{"fault": cell.fault}]
     site.plan = lambda name: planned.pop() if name == cell.part and planned else {}
     site.held.discard(cell.part)
@@ -142,6 +139,12 @@ async def _arm(site: Installation, cell: Cell, load: Load, http: httpx.AsyncClie
     async with asyncio.timeout(STARTED_S_MAX):
         await until(lambda: not planned and (part.is_running or part.was_struck()))
     if cell.point in AFTER_MISHAPS:
+        # Not before: a worker that starts waits for the chain to compare itself with.
+        await until(lambda: cell.part in site.up)
+        site.held.add("chain")
+        site.parts["chain"].kill()
+        await asyncio.gather(*(load.place(http) for _ in range(EARLY)))
+        early += EARLY
         await until(part.was_struck)
     site.held.clear()
     return early
