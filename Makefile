@@ -65,8 +65,9 @@ bench-stream: $(V)/.run ## measure streams: fan-out, idle sockets, slow readers
 proofs: $(V)/.test ## what is too long for `make test`: stream storms, mutants, 10,000 sockets
 	@$(PY) -m pytest -q -m proofs
 
-storm: $(V)/.test ## real processes under load and kills (ROUNDS=, MINUTES=)
-	@$(PY) -m tests.acceptance.storm $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES))
+storm: $(V)/.test ## real processes under load and kills (MINUTES=10 STORE=sqlite|postgres, ROUNDS=)
+	@$(PY) -m tests.acceptance.storm --store $(or $(STORE),sqlite) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	  $(if $(MINUTES),--minutes $(MINUTES))
 
 simulate: $(V)/.test ## run the engine in a failing world, seed by seed (SEEDS=500 FROM=0 JOBS=2)
 	@$(PY) -m tests.simulation --seeds $(or $(SEEDS),500) --from $(or $(FROM),0) --jobs $(or $(JOBS),2)

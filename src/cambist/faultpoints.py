@@ -1,8 +1,8 @@
 """Breaks the process on purpose at a named durable step, when told to by CAMBIST_FAULT.
 
 `CAMBIST_FAULT=point:count[:kill|stop|raise]` acts when the point is passed for the count-th
-time: SIGKILL (the default), SIGSTOP, or an exception. When it is not set, a point costs one
-look-up.
+time: SIGKILL (the default), SIGSTOP, or an exception; a line on stderr says so first. When it is
+not set, a point costs one look-up.
 """
 
 from __future__ import annotations
@@ -14,8 +14,14 @@ from typing import Final, Literal, NamedTuple, cast
 POINTS: Final[dict[str, str]] = {
     "intake.before_commit": "an order was checked, and is not stored yet",
     "intake.after_commit": "an order is stored, and its sender was not answered yet",
+    "intake.cancel_noted": "a wish to cancel is stored, and no worker was told yet",
     "store.before_commit": "a batch was written, and is not durable yet",
     "store.after_commit": "a batch is durable, and nobody was told yet",
+    "claims.before_commit": "claims were asked for, and the shared database has none of them yet",
+    "claims.after_commit": "claims are in the shared database, and their turns did not begin yet",
+    "claims.swept": "orders that were due are claimed, and nobody works on them yet",
+    "claims.released": "a claim was given up, and another process may have the order already",
+    "claims.before_renew": "a process holds claims, and is about to keep them",
     "worker.claimed": "a worker took an order, and did nothing yet",
     "worker.routed": "a route was chosen, and is not recorded yet",
     "worker.signed": "a transaction was signed, and is not recorded yet",
@@ -23,12 +29,16 @@ POINTS: Final[dict[str, str]] = {
     "worker.after_send": "an attempt was sent, and that is not recorded yet",
     "worker.heard": "the chain told an attempt's fate, and it is not recorded yet",
     "relay.before_publish": "facts are durable, and listeners were not told yet",
+    "signals.before_send": "bells and news wait, and no other process has heard them yet",
+    "signals.after_send": "bells and news went out, and that is not noted yet",
+    "chain.heard": "the paper chain was handed a transaction, and has not said so yet",
     "chain.before_commit": "the paper chain executed a slot, and it is not durable yet",
     "chain.after_commit": "the paper chain's slot is durable, and nobody can see it yet",
 }
 
 Act = Literal["kill", "stop", "raise"]
 _ACTS: Final = ("kill", "stop", "raise")
+STDERR: Final = 2
 
 
 class BadPlan(ValueError):
@@ -58,6 +68,8 @@ class _Fuse:
         self.passed += 1
         if self.passed != plan.nth:
             return
+        # Past every buffer: whoever planned it must be able to see that it came to it.
+        os.write(STDERR, f"cambist: fault point {plan.point}: {plan.act}\n".encode())
         if plan.act == "raise":
             raise FaultInjected(plan.point)
         os.kill(os.getpid(), signal.SIGKILL if plan.act == "kill" else signal.SIGSTOP)

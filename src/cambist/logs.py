@@ -30,10 +30,16 @@ def set_up(level: str, style: str, out: TextIO = sys.stderr) -> None:
         stamp,
     ]
     if text:
-        ends: list[structlog.types.Processor] = [structlog.dev.ConsoleRenderer(pad_event_to=18)]
+        plain = structlog.dev.plain_traceback
+        ends: list[structlog.types.Processor] = [
+            structlog.dev.ConsoleRenderer(pad_event_to=18, exception_formatter=plain)
+        ]
     else:
         ends = [
-            structlog.processors.dict_tracebacks,
+            # Without locals: among them are requests, with the keys they came with.
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+            ),
             structlog.processors.JSONRenderer(serializer=_json),
         ]
     structlog.configure(

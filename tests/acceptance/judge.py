@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Collection
-from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from cambist.paper.ledger import executions
-from cambist.stores.sqlite.audit import audit
+from tests.acceptance.books import Books, read_file
 
 
 class Verdict(NamedTuple):
@@ -28,17 +26,20 @@ class Verdict(NamedTuple):
 
 
 def judge(home: Path, accepted: dict[str, str], cancelled: Collection[str] = ()) -> Verdict:
-    """Return the verdict on every order.
+    """Return the verdict on every order of a home's own file.
 
     `accepted` maps each key to the id its sender was told; `cancelled` are the orders whose
     senders were told that they are cancelled.
     """
+    return weigh(read_file(home), home, accepted, cancelled)
+
+
+def weigh(
+    books: Books, home: Path, accepted: dict[str, str], cancelled: Collection[str] = ()
+) -> Verdict:
+    """Hold what a store says to what senders were told, and to the chain's file in the home."""
     broken: list[str] = []
-    with closing(sqlite3.connect(f"file:{home / 'cambist.db'}?mode=ro", uri=True)) as db:
-        rows = db.execute("SELECT id, client_key, status FROM engine_orders").fetchall()
-        landed = dict(db.execute("SELECT order_id, signature FROM fills").fetchall())
-        signed = {row[0] for row in db.execute("SELECT signature FROM attempts")}
-    stored = {order_id: (key, status) for order_id, key, status in rows}
+    stored, landed, signed = books.stored, books.landed, books.signed
     lost = [order_id for order_id in accepted.values() if order_id not in stored]
     broken += [f"lost: {order_id} was accepted and is not stored" for order_id in lost]
     for key, count in Counter(key for key, _ in stored.values()).items():
@@ -65,10 +66,14 @@ def judge(home: Path, accepted: dict[str, str], cancelled: Collection[str] = ())
     broken += [
         f"untrue: {order_id} was called cancelled and is {stored[order_id][1]}"
         for order_id in cancelled
-        if stored[order_id][1] != "cancelled"
+        if order_id in stored and stored[order_id][1] != "cancelled"
     ]
-    report = audit(home / "cambist.db")
-    broken += [f"journal: {one.order_id}: {one.reason}" for one in report.breaks]
+    broken += [
+        f"unknown: {order_id} was executed and is not stored"
+        for order_id in moved
+        if order_id not in stored
+    ]
+    broken += [f"journal: {one}" for one in books.breaks]
     statuses = Counter(status for _, status in stored.values())
     return Verdict(
         len(stored),

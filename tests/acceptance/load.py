@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ BODIES: tuple[dict[str, Any], ...] = (
     {"symbol": "TSLA", "side": "sell", "quantity": "1.25"},
 )
 PAUSE_S = 0.02
+RETRY_S = 0.1
 CLOSED = frozenset(("confirmed", "failed", "cancelled", "expired"))
 
 
@@ -32,6 +34,8 @@ class Load:
         self.streams: dict[str, list[bytes]] = {}
         self.cancelled: set[str] = set()
         self.cuts = 0
+        self.statuses: Counter[int] = Counter()
+        """How often each status answered a POST; 0 is a connection that broke."""
 
     async def send(self, client: httpx.AsyncClient) -> str | None:
         """Send one new order; None when its fate is not known."""
@@ -45,13 +49,27 @@ class Load:
         try:
             reply = await client.post(f"{self.url}/api/orders/execute", json=body)
         except httpx.TransportError:
+            self.statuses[0] += 1
             return None
+        self.statuses[reply.status_code] += 1
         if reply.status_code not in (200, 202):
             return None
         order_id: str = reply.json()["orderId"]
         assert self.accepted.setdefault(key, order_id) == order_id, "one key, two orders"
         self.unsure.pop(key, None)
         return order_id
+
+    async def place(self, client: httpx.AsyncClient) -> str:
+        """Send one new order, again with the same key each time its fate is not known."""
+        number = next(self._numbers)
+        key = f"{self._name}-{number}"
+        body = {**BODIES[number % len(BODIES)], "clientOrderId": key}
+        self.unsure[key] = body
+        while True:
+            order_id = await self._send(client, key, body)
+            if order_id is not None:
+                return order_id
+            await asyncio.sleep(RETRY_S)
 
     async def settle_unsure(self, client: httpx.AsyncClient) -> None:
         """Ask again, with the same key, for every order whose fate is not known."""
@@ -73,16 +91,16 @@ class Load:
         while not self._is_over(seen):
             try:
                 await self._read(client, order_id, seen)
-            except httpx.TransportError:
-                self.cuts += 1
-                await asyncio.sleep(PAUSE_S)
+            except httpx.TransportError as error:
+                self.cuts += not isinstance(error, httpx.ConnectError)
+                await asyncio.sleep(RETRY_S)
 
     async def _read(self, client: httpx.AsyncClient, order_id: str, seen: list[bytes]) -> None:
         headers = {"accept": "text/event-stream", "last-event-id": str(len(seen))}
         path = f"{self.url}/api/orders/{order_id}/events"
         async with client.stream("GET", path, headers=headers) as reply:
             if reply.status_code != 200:
-                await asyncio.sleep(PAUSE_S)
+                await asyncio.sleep(RETRY_S)
                 return
             async for line in reply.aiter_lines():
                 if line.startswith("data:"):
@@ -97,6 +115,17 @@ class Load:
             return False
         last = msgspec.json.decode(seen[-1])
         return last["event"] in ("finalized", "failed", "cancelled", "expired")
+
+    async def compare(self, client: httpx.AsyncClient) -> list[str]:
+        """Read every followed order's journal anew, and name those whose stream was not that."""
+        broken: list[str] = []
+        for order_id, heard in self.streams.items():
+            answer = await client.get(f"{self.url}/api/orders/{order_id}/events")
+            journal = answer.json()["events"]
+            told = [msgspec.json.decode(one) for one in heard]
+            if told != journal[: len(told)]:
+                broken.append(f"stream: that of {order_id} is not its journal")
+        return broken
 
     async def until_closed(self, client: httpx.AsyncClient, seconds: float) -> bool:
         """Wait until every order is closed and final; False when that took too long."""

@@ -12,14 +12,16 @@ from pathlib import Path
 
 START_S_MAX = 30
 STOP_S_MAX = 30
+STRUCK = "cambist: fault point"
 _LISTENING = re.compile(r"Listening on (http://\S+)|the paper chain listens on (\S+)")
 
 
 class Process:
     """One cambist process over a home; its output is kept in the home."""
 
-    def __init__(self, home: Path, *words: str, **settings: object) -> None:
+    def __init__(self, home: Path, *words: str, name: str = "", **settings: object) -> None:
         self.home = home
+        self.log = home / f"{name or words[0]}.log"
         self._words = words
         self._settings = {f"CAMBIST_{k.upper()}": str(v) for k, v in settings.items()}
         self._process: subprocess.Popen[bytes] | None = None
@@ -34,7 +36,7 @@ class Process:
     def start(self, **settings: object) -> Process:
         """Start and wait until it listens; settings given here hold for this start only."""
         self.home.mkdir(parents=True, exist_ok=True)
-        path = self.home / f"{self._words[0]}.log"
+        path = self.log
         passed = {k: v for k, v in os.environ.items() if not k.startswith("CAMBIST_")}
         own = {f"CAMBIST_{k.upper()}": str(v) for k, v in settings.items()}
         env = {**passed, **self._settings, **own, "CAMBIST_HOME": str(self.home)}
@@ -53,7 +55,7 @@ class Process:
             if found:
                 self.url = found[1] or found[2]
                 return self
-            if self._process.poll() is not None:
+            if self._process.poll() is not None or self.is_frozen:
                 # A fault point may strike before anyone is served.
                 return self
             time.sleep(0.01)
@@ -68,6 +70,30 @@ class Process:
     def is_running(self) -> bool:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the process lives and does nothing, by SIGSTOP."""
+        if self._process is None or self._process.poll() is not None:
+            return False
+        asked = os.WSTOPPED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self._process.pid, asked) is not None
+
+    def was_struck(self) -> bool:
+        """Whether a fault point struck in any start of it."""
+        return self.log.exists() and STRUCK in self.log.read_text(errors="replace")
+
+    def freeze(self) -> None:
+        """SIGSTOP: it lives on and does nothing; `thaw` wakes it."""
+        self._send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._send(signal.SIGCONT)
+
+    def _send(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
 
     def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed."""

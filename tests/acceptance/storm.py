@@ -1,9 +1,11 @@
-"""Kills engines at random for as long as asked, and judges every order by the chain's own file.
+"""Kills the processes of an installation at random under load, and judges by the chain's own file.
 
-`python -m tests.acceptance.storm --rounds 1000` or `--minutes 10`. A round is one kill of the
-engine, at a random moment and with half of the rounds at a random fault point; every tenth or
-so the paper chain, a process of its own, is killed as well. Homes are settled, judged and
-replaced every `ROUNDS_PER_HOME` rounds. A failure prints the seed and keeps the home.
+`python -m tests.acceptance.storm --minutes 10 --store postgres`. Every 0.3 to 1.5 seconds some
+process is killed or stopped for a while: the engine or its API and its workers, the paper chain,
+and now and then PostgreSQL or Valkey; some starts are armed with a fault point besides. Orders
+come all the while, some with a wish to cancel, some with a listener that resumes after each cut;
+every POST that was not answered is sent again with its key. A failure prints the seed and keeps
+the home.
 """
 
 from __future__ import annotations
@@ -12,154 +14,221 @@ import argparse
 import asyncio
 import random
 import shutil
+import signal
+import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import httpx
 
-from cambist.faultpoints import POINTS
-from tests.acceptance.judge import Verdict, judge
+from tests.acceptance.books import read_database, read_file
+from tests.acceptance.installation import KINDS, Installation, Kind, installed, servers_of
+from tests.acceptance.judge import Verdict, weigh
 from tests.acceptance.load import Load, client
-from tests.acceptance.process import Process, engine, paper_chain
+from tests.acceptance.nemesis import Nemesis
 
-ROUNDS_PER_HOME = 50
-SENDERS = 3
+RATE = 24
 FOLLOWED_MAX = 40
-SEND_PAUSE_S = 0.05
-SETTLE_S_MAX = 180
-CHAIN_KILL_SHARE = 0.1
-FAULT_SHARE = 0.5
+"""Listeners at once: many more, and it is those who look on that take the machine's time."""
 CANCEL_SHARE = 0.15
 CANCEL_WITHIN_S = 0.6
-ENGINE_POINTS = sorted(point for point in POINTS if not point.startswith("chain."))
+CLOSE_WITHIN_S = 60
+FOLLOWERS_END_WITHIN_S = 60
+TELL_EVERY_S = 5
+PATIENCE: Final[dict[str, object]] = {"max_retries": 6, "backoff_first_ms": 200}
+"""Who finds the chain away every few seconds shall neither give up nor wait for long."""
+FOREVER = 10**9
+BROKEN_SHOWN_MAX = 20
+_COUNTS = """
+SELECT coalesce(sum(n), 0), count(*) FILTER (WHERE n > 1) FROM (
+    SELECT count(*) AS n FROM executions WHERE error IS NULL GROUP BY order_id
+)
+"""
+
+
+class Asked(NamedTuple):
+    """What storm is wanted: which installation, for how long or how often, and how many orders."""
+
+    kind: Kind
+    seconds: float
+    strikes: int
+    rate: float
+    seed: int
+    profile: str
+
+
+class Outcome(NamedTuple):
+    """What a storm did, what it took to come to rest, and what the judge says."""
+
+    verdict: Verdict
+    strikes: dict[str, int]
+    starts: int
+    cuts: int
+    followed: int
+    closed_in_s: float
+    statuses: dict[int, int]
 
 
 class Storm:
-    """One home under fire."""
+    """The load of one storm."""
 
-    def __init__(self, home: Path, dice: random.Random, profile: str) -> None:
-        self._dice = dice
-        self._engine = engine(home, paper_profile=profile, paper_chain="socket")
-        self._chain = paper_chain(home, paper_profile=profile)
-        self.load = Load(home.name)
-        self.home = home
-        self.kills = 0
-        self.chain_kills = 0
-        self._over = False
+    def __init__(self, site: Installation, asked: Asked, ears: httpx.AsyncClient) -> None:
+        self._site = site
+        self._ears = ears
+        self._following = 0
+        self._rate = asked.rate
+        self._dice = random.Random(asked.seed + 1)
+        self._over = asyncio.Event()
+        self.load = Load(f"storm-{asked.seed}")
+        self.load.url = site.url
 
-    async def run(self, rounds: int, until: float) -> None:
-        """Kill so many times, then let everything come to rest."""
-        self._chain.start()
-        await self._start()
-        async with client() as http, asyncio.TaskGroup() as tasks:
-            for _ in range(SENDERS):
-                tasks.create_task(self._send(http))
-            while self.kills < rounds and time.monotonic() < until:
-                await self._round()
-            self._over = True
-            self._engine.kill()
-            await asyncio.to_thread(self._engine.start)
-            self.load.url = self._engine.url
-            await self.load.settle_unsure(http)
-            if not await self.load.until_closed(http, SETTLE_S_MAX):
-                raise TimeoutError("orders are still open")
-            await self.load.settle_unsure(http)
-        self._engine.stop()
-        self._chain.stop()
+    async def send(self, http: httpx.AsyncClient) -> None:
+        """Send at the rate until told to stop, whatever becomes of what was sent before."""
+        began, number = time.monotonic(), 0
+        async with asyncio.TaskGroup() as sending:
+            while not self._over.is_set():
+                sending.create_task(self._one(http))
+                number += 1
+                await asyncio.sleep(max(began + number / self._rate - time.monotonic(), 0))
 
-    async def _start(self) -> None:
-        fault = {}
-        if self._dice.random() < FAULT_SHARE:
-            point, nth = self._dice.choice(ENGINE_POINTS), self._dice.randint(1, 12)
-            fault = {"fault": f"{point}:{nth}"}
-        await asyncio.to_thread(self._engine.start, **fault)
-        self.load.url = self._engine.url or self.load.url
+    async def _one(self, http: httpx.AsyncClient) -> None:
+        order_id = await self.load.place(http)
+        async with asyncio.TaskGroup() as beside:
+            if self._following < FOLLOWED_MAX:
+                beside.create_task(self._follow(order_id))
+            if self._dice.random() < CANCEL_SHARE:
+                await asyncio.sleep(self._dice.uniform(0, CANCEL_WITHIN_S))
+                await self.load.cancel(http, order_id)
 
-    async def _round(self) -> None:
-        await asyncio.sleep(self._dice.uniform(0.02, 1.0))
-        if self._dice.random() < CHAIN_KILL_SHARE:
-            self._chain.kill()
-            self.chain_kills += 1
-            await asyncio.to_thread(self._chain.start)
-        self._engine.kill()
-        self.kills += 1
-        while True:
-            await self._start()
-            if self._engine.is_running:
-                return
-            self.kills += 1
+    async def _follow(self, order_id: str) -> None:
+        """Follow an order over connections that are no sender's."""
+        self._following += 1
+        try:
+            await self.load.follow(self._ears, order_id)
+        finally:
+            self._following -= 1
 
-    async def _send(self, http: httpx.AsyncClient) -> None:
-        async with asyncio.TaskGroup() as following:
-            while not self._over:
-                order_id = await self.load.send(http)
-                if order_id is not None and len(self.load.streams) < FOLLOWED_MAX:
-                    following.create_task(self.load.follow(http, order_id))
-                if order_id is not None and self._dice.random() < CANCEL_SHARE:
-                    following.create_task(self._cancel(http, order_id))
-                await asyncio.sleep(SEND_PAUSE_S)
-
-    async def _cancel(self, http: httpx.AsyncClient, order_id: str) -> None:
-        await asyncio.sleep(self._dice.uniform(0, CANCEL_WITHIN_S))
-        await self.load.cancel(http, order_id)
-
-    def end(self) -> None:
-        """Leave no process behind."""
-        for process in (self._engine, self._chain):
-            _end(process)
+    def stop(self) -> None:
+        """Send no more."""
+        self._over.set()
 
 
-def _end(process: Process) -> None:
-    if process.is_running:
-        process.kill()
+async def rage(asked: Asked, home: Path) -> Outcome:
+    """Run a storm to its verdict. Raises TimeoutError when orders stay open after it."""
+    settings: dict[str, object] = {"paper_profile": asked.profile, **PATIENCE}
+    with servers_of(asked.kind) as servers:
+        async with installed(home, asked.kind, servers, **settings) as site:
+            nemesis = Nemesis(site, servers, random.Random(asked.seed))
+            began = time.monotonic()
+            async with client() as http, client() as ears, asyncio.TaskGroup() as tasks:
+                storm = Storm(site, asked, ears)
+                load = storm.load
+                telling = tasks.create_task(_tell(site, load, nemesis, began))
+                sending = tasks.create_task(storm.send(http))
+                await nemesis.rage(asked.strikes, asked.seconds)
+                await nemesis.rest()
+                await site.whole()
+                calm = time.monotonic()
+                storm.stop()
+                if not await load.until_closed(http, CLOSE_WITHIN_S):
+                    raise TimeoutError("orders are still open long after the last kill")
+                async with asyncio.timeout(FOLLOWERS_END_WITHIN_S):
+                    await sending
+                # What was sent last may have been taken after the first look.
+                if not await load.until_closed(http, CLOSE_WITHIN_S):
+                    raise TimeoutError("orders are still open long after the last kill")
+                closed_in_s = time.monotonic() - calm
+                broken = await load.compare(http)
+                telling.cancel()
+            broken += [
+                f"exit: {name} ended with {code}"
+                for name, code in (await site.stop()).items()
+                if code
+            ]
+            url = site.database_url
+            books = await read_database(url) if url else read_file(home)
+            verdict = weigh(books, home, load.accepted, load.cancelled)
+            verdict = verdict._replace(broken=(*verdict.broken, *broken))
+    return Outcome(
+        verdict, dict(nemesis.struck), site.starts, load.cuts, len(load.streams), closed_in_s,
+        dict(load.statuses),
+    )  # fmt: skip
+
+
+async def _tell(site: Installation, load: Load, nemesis: Nemesis, began: float) -> None:
+    while True:
+        await asyncio.sleep(TELL_EVERY_S)
+        moved = twice = 0
+        with suppress(sqlite3.Error), closing(sqlite3.connect(_read_only(site.home))) as db:
+            ((moved, twice),) = db.execute(_COUNTS)
+        print(
+            f"{time.monotonic() - began:5.0f} s: {len(load.accepted):,} orders accepted, {moved:,} "
+            f"executed, {twice} of them twice; {nemesis.struck.total()} strikes, {site.starts} "
+            f"starts, {len(load.unsure)} POSTs unanswered",
+            flush=True,
+        )
+
+
+def _read_only(home: Path) -> str:
+    return str(home / "paper-chain.db")
+
+
+def tell(asked: Asked, done: Outcome) -> None:
+    """Print what a storm came to."""
+    verdict = done.verdict
+    print(
+        f"{asked.kind}: {sum(done.strikes.values())} strikes ({_counted(done.strikes)}), "
+        f"{done.starts} starts; {done.cuts} cuts of {done.followed} streams resumed; answers "
+        f"{_counted(done.statuses)}; all closed {done.closed_in_s:.1f} s after the last kill"
+    )
+    print(
+        f"{verdict.orders:,} orders, {verdict.lost} lost, {verdict.confirmed:,} confirmed, "
+        f"{verdict.failed:,} failed, {verdict.cancelled:,} cancelled, {verdict.executed:,} "
+        f"executed once, {verdict.twice} twice (seed {asked.seed})"
+    )
+
+
+def _counted(counts: dict[str, int] | dict[int, int]) -> str:
+    return ", ".join(f"{name}: {counts[name]}" for name in sorted(counts))  # type: ignore[index]
+
+
+def read_words() -> Asked:
+    """Return what the command line asks for."""
+    words = argparse.ArgumentParser(prog="python -m tests.acceptance.storm", description=__doc__)
+    words.add_argument("--store", choices=KINDS, default="sqlite")
+    words.add_argument("--rounds", type=int, default=0, help="strikes in all")
+    words.add_argument("--minutes", type=float, default=0, help="how long at most")
+    words.add_argument("--rate", type=float, default=RATE, help="orders a second")
+    words.add_argument("--seed", type=int, default=int(time.time()))
+    words.add_argument("--profile", choices=("realistic", "instant"), default="instant")
+    given = words.parse_args()
+    rounds = given.rounds or (FOREVER if given.minutes else 100)
+    seconds = given.minutes * 60 if given.minutes else FOREVER
+    return Asked(given.store, seconds, rounds, given.rate, given.seed, given.profile)
 
 
 def main() -> int:
-    """Run storms until the rounds or the minutes are over; return the exit code."""
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--rounds", type=int, default=0, help="kills in all")
-    words.add_argument("--minutes", type=float, default=0, help="how long at most")
-    words.add_argument("--seed", type=int, default=int(time.time()))
-    asked = words.parse_args()
-    rounds = asked.rounds or (10**9 if asked.minutes else 100)
-    until = time.monotonic() + (asked.minutes * 60 if asked.minutes else 10**9)
-    dice = random.Random(asked.seed)
-    kills = chain_kills = cuts = 0
-    total = Verdict(0, 0, 0, 0, 0, 0, 0, 0, ())
-    number = 0
-    while kills < rounds and time.monotonic() < until:
-        number += 1
-        profile = "realistic" if number % 2 else "instant"
-        home = Path(tempfile.mkdtemp(prefix="cambist-storm-"))
-        storm = Storm(home, dice, profile)
-        try:
-            asyncio.run(storm.run(min(ROUNDS_PER_HOME, rounds - kills), until))
-            verdict = judge(home, storm.load.accepted, storm.load.cancelled)
-        finally:
-            storm.end()
-        kills, chain_kills = kills + storm.kills, chain_kills + storm.chain_kills
-        cuts += storm.load.cuts
-        total = Verdict(*(a + b for a, b in zip(total, verdict, strict=True)))
-        print(
-            f"home {number} ({profile}): {storm.kills} kills of the engine, {storm.chain_kills} of "
-            f"the chain; {verdict.orders} orders, {verdict.confirmed} confirmed, "
-            f"{verdict.failed} failed, {verdict.cancelled} cancelled, {verdict.twice} twice; "
-            f"{kills} kills so far",
-            flush=True,
-        )
-        if verdict.broken:
-            print("\n".join(verdict.broken))
-            print(f"BROKEN: seed {asked.seed}, home {number}, kept in {home}")
-            return 1
-        shutil.rmtree(home)
-    print(
-        f"{kills} kills of the engine and {chain_kills} of the chain, {cuts} streams cut and "
-        f"resumed; {total.orders} orders, {total.lost} lost, {total.confirmed} confirmed, "
-        f"{total.failed} failed, {total.cancelled} cancelled, {total.executed} executed once, "
-        f"{total.twice} twice (seed {asked.seed})"
-    )
+    """Run a storm and judge it; return the exit code."""
+    asked = read_words()
+    # Whoever ends a storm early ends what it started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    home = Path(tempfile.mkdtemp(prefix="cambist-storm-"))
+    try:
+        done = asyncio.run(rage(asked, home))
+    except BaseException:
+        print(f"BROKEN OFF: seed {asked.seed}, kept in {home}")
+        raise
+    tell(asked, done)
+    if done.verdict.broken:
+        print("\n".join(done.verdict.broken[:BROKEN_SHOWN_MAX]))
+        print(f"BROKEN in {len(done.verdict.broken)} places: seed {asked.seed}, kept in {home}")
+        return 1
+    shutil.rmtree(home)
+    print("The promise is kept.")
     return 0
 
 

@@ -1,76 +1,72 @@
-"""Kills the engine at every fault point and starts it again on the same files."""
+"""Breaks each part of an installation at each point it comes to: kills it, stops it, fails it."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cambist.faultpoints import POINTS
-from tests.acceptance.judge import judge
+from tests.acceptance.cells import MATRIX, ORDERS, REACHED, Cell, one_for_each_point, run_cell
+from tests.acceptance.installation import Kind, Servers, servers_of
 from tests.acceptance.load import Load, client
-from tests.acceptance.process import Process, engine, paper_chain
+from tests.acceptance.process import engine
+from tests.servers.fixtures import lend
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
 
-ORDERS = 24
-STRIKE_S_MAX = 30
-CLOSED_S_MAX = 60
+
+@pytest.fixture(scope="module")
+def alone() -> Servers:
+    return Servers()
 
 
-async def _through(load: Load, victim: Process, others: Process | None = None) -> None:
-    """Send and follow orders until the victim falls, raise it again, and see every stream end.
-
-    Streams are read on from the line where the fall cut them; `others` is where orders are sent
-    when that is not the victim.
-    """
-    async with client() as http:
-        async with asyncio.TaskGroup() as following:
-            for _ in range(ORDERS):
-                order_id = await load.send(http)
-                if order_id is not None:
-                    following.create_task(load.follow(http, order_id))
-            assert await asyncio.to_thread(victim.wait, STRIKE_S_MAX), "the point was never passed"
-            assert victim.exit_code == -signal.SIGKILL
-            await asyncio.to_thread(victim.start)
-            load.url = (others or victim).url
-            await load.settle_unsure(http)
-            assert not load.unsure
-            for order_id in set(load.accepted.values()) - set(load.streams):
-                following.create_task(load.follow(http, order_id))
-        assert await load.until_closed(http, CLOSED_S_MAX)
+@pytest.fixture(scope="module")
+def with_redis() -> Iterator[Servers]:
+    yield from lend(servers_of("postgres"))
 
 
-@pytest.mark.parametrize("point", sorted(POINTS))
-def test_a_kill_at_any_point_loses_no_order_and_executes_none_twice(
-    point: str, tmp_path: Path
-) -> None:
-    count = 2 if point.startswith("chain.") else 5
-    victim = engine(tmp_path, paper_profile="instant")
-    load = Load(point)
-    load.url = victim.start(fault=f"{point}:{count}").url
-    asyncio.run(_through(load, victim))
-    assert victim.stop() == 0
-    verdict = judge(tmp_path, load.accepted)
+@pytest.fixture(scope="module")
+def with_notify() -> Iterator[Servers]:
+    yield from lend(servers_of("postgres-notify"))
+
+
+FIXTURES: dict[Kind, str] = {
+    "sqlite": "alone",
+    "postgres": "with_redis",
+    "postgres-notify": "with_notify",
+}
+
+
+async def hold(cell: Cell, home: Path, request: pytest.FixtureRequest) -> None:
+    """Run a cell, and hold it to the promise."""
+    verdict = await run_cell(cell, home, request.getfixturevalue(FIXTURES[cell.kind]))
     assert not verdict.broken
-    assert verdict.orders == ORDERS == verdict.confirmed + verdict.failed
     assert verdict.twice == verdict.lost == 0
-    assert len(load.streams) == ORDERS
+    assert verdict.orders == verdict.confirmed + verdict.failed + verdict.cancelled >= ORDERS
 
 
-def test_a_killed_chain_forgets_nothing_it_told(tmp_path: Path) -> None:
-    chain = paper_chain(tmp_path, paper_profile="instant").start(fault="chain.after_commit:3")
-    trader = engine(tmp_path, paper_profile="instant", paper_chain="socket").start()
-    load = Load("chain")
-    load.url = trader.url
-    asyncio.run(_through(load, chain, trader))
-    assert trader.stop() == 0
-    chain.stop()
-    verdict = judge(tmp_path, load.accepted)
-    assert not verdict.broken
-    assert verdict.orders == ORDERS
+@pytest.mark.parametrize("cell", one_for_each_point(), ids=str)
+async def test_no_point_loses_an_order_or_executes_one_twice(
+    cell: Cell, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    await hold(cell, tmp_path, request)
+
+
+@pytest.mark.proofs
+@pytest.mark.parametrize("cell", MATRIX, ids=str)
+async def test_no_part_at_any_point_loses_an_order_or_executes_one_twice(
+    cell: Cell, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    await hold(cell, tmp_path, request)
+
+
+def test_every_point_is_in_the_matrix() -> None:
+    reached = {point for parts in REACHED.values() for points in parts.values() for point in points}
+    assert reached == set(POINTS)
+    assert {cell.point for cell in one_for_each_point()} == set(POINTS)
 
 
 def test_a_restart_forgets_nothing_and_repeats_every_stream(tmp_path: Path) -> None:

@@ -186,3 +186,15 @@ def test_an_illegal_fact_adds_no_line_not_even_the_legal_ones_before_it() -> Non
 
 def test_every_line_can_be_read_without_its_neighbours() -> None:
     assert [read_fact(line.payload).kind for line in entries()] == [line.kind for line in entries()]
+
+
+def test_a_kind_of_a_newer_version_is_refused_and_not_guessed() -> None:
+    """Its hash is right: whoever wrote it meant it, and we do not know what it means."""
+    lines = entries()
+    payload = b'{"kind":"amended_in_a_later_version","slippage_bps":90}'
+    seq, at = lines[-1].seq + 1, lines[-1].at
+    digest = entry_hash(lines[-1].hash, lines[-1].order_id, seq, at, payload)
+    kind = "amended_in_a_later_version"
+    newer = Entry(lines[-1].order_id, seq, at, kind, payload, digest)
+    with pytest.raises(msgspec.DecodeError, match="amended_in_a_later_version"):
+        retell([*lines, newer])

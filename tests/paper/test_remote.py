@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import TaskGroup
+from asyncio import Runner, TaskGroup
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+import uvloop
 
 from cambist.clock import ManualClock
 from cambist.paper import remote
@@ -23,6 +24,7 @@ from cambist.ports.failures import PortDown
 from cambist.values.token import SOL, USDC, Pair
 from tests.contracts.chain import ChainContract, ask, find_route, seen, sign
 from tests.paper.worlds import SEED, running
+from tests.server.house import until
 from tests.servers.machine import free_port
 
 PAIR = Pair(SOL, USDC)
@@ -176,3 +178,23 @@ async def test_nothing_is_at_hand_and_tokens_need_no_question(network: OverSocke
     assert network.market.token("sol") == SOL
     await network.rise()
     assert (await find_route(network)).amount_in == 10**9
+
+
+def test_a_line_that_broke_this_moment_is_a_world_that_is_away(tmp_path: Path) -> None:
+    """On the loop the engine runs on, whose closed lines do not take a word in silence."""
+
+    async def ask_over_a_broken_line() -> None:
+        over = OverSocket(tmp_path)
+        await over.start()
+        try:
+            await until(lambda: over._remote.is_up)
+            writer = over._remote._writer
+            assert writer is not None
+            writer.transport.abort()
+            with pytest.raises(PortDown):
+                await over.chain.blockhash()
+        finally:
+            await over.stop()
+
+    with Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(ask_over_a_broken_line())

@@ -24,7 +24,8 @@ def _do_without(missing: NoServer) -> Never:
     pytest.skip(said)
 
 
-def _lend(server: AbstractContextManager[T]) -> Iterator[T]:
+def lend(server: AbstractContextManager[T]) -> Iterator[T]:
+    """Lend a server out, or end the test with what is missing."""
     try:
         held = server.__enter__()
     except NoServer as missing:
@@ -38,22 +39,22 @@ def _lend(server: AbstractContextManager[T]) -> Iterator[T]:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URL of a PostgreSQL server all tests share: make a database of your own there."""
-    yield from _lend(some_postgres())
+    yield from lend(some_postgres())
 
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """The URL of a Redis server all tests share: use keys of your own there."""
-    yield from _lend(some_redis())
+    yield from lend(some_redis())
 
 
 @pytest.fixture
 def breakable_postgres() -> Iterator[Postgres]:
     """A PostgreSQL server of the test's own, to stop, kill and restart."""
-    yield from _lend(own_postgres())
+    yield from lend(own_postgres())
 
 
 @pytest.fixture
 def breakable_valkey() -> Iterator[Valkey]:
     """A Valkey server of the test's own, to stop, freeze, kill and restart."""
-    yield from _lend(own_valkey())
+    yield from lend(own_valkey())

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -132,8 +133,15 @@ class Proxy:
 
     async def accept(self) -> None:
         """Take connections, again after `refuse`."""
-        self._server = await asyncio.start_server(self._take, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._server = await self._listen()
+
+    async def _listen(self) -> asyncio.Server:
+        server = await asyncio.start_server(self._take, "127.0.0.1", self.port)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+    async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection(*self._to)
 
     async def refuse(self) -> None:
         """Break off all connections and take no more."""
@@ -156,7 +164,7 @@ class Proxy:
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            up_reader, up_writer = await asyncio.open_connection(*self._to)
+            up_reader, up_writer = await self._dial()
         except OSError:
             writer.transport.abort()
             return
@@ -176,3 +184,19 @@ class Proxy:
             await link.downward(reader)
         if self.way is Way.PASS:
             link.client.transport.abort()
+
+
+class UnixProxy(Proxy):
+    """A proxy between two sockets of the file system."""
+
+    def __init__(self, path: Path, to: Path) -> None:
+        super().__init__(0)
+        self._path = path
+        self._to_path = to
+
+    async def _listen(self) -> asyncio.Server:
+        self._path.unlink(missing_ok=True)
+        return await asyncio.start_unix_server(self._take, self._path)
+
+    async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_unix_connection(self._to_path)

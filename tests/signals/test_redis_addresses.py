@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from cambist.signals.redis.connections import Address, Away
-from tests.servers.fixtures import _lend as lend
+from tests.servers.fixtures import lend
 from tests.servers.machine import box
 from tests.servers.valkey import Valkey, own_valkey
 

@@ -185,6 +185,7 @@ class Intake:
         listener = self._bus.listen(order.id)
         try:
             noted = await self._store.note_cancel(order.id, self._clock.now()) or order
+            faultpoint("intake.cancel_noted")
             if not noted.is_closed:
                 self._wakeups.ring(Bell(order.id))
                 until = self._clock.elapsed() + CANCEL_WAIT_MS

@@ -114,7 +114,9 @@ class RemoteWorld:
 
     async def put(self, question: Question, decoder: msgspec.json.Decoder[T]) -> T:
         """Return the answer to a question. Raises PortDown; then it may have been heard or not."""
-        if self._writer is None or len(self._pending) >= PENDING_MAX:
+        # A line that broke is closed a moment before whoever reads it hears so.
+        writer = self._writer
+        if writer is None or writer.is_closing() or len(self._pending) >= PENDING_MAX:
             msg = "the paper chain cannot be asked"
             raise PortDown(msg)
         self._asked += 1
@@ -122,7 +124,7 @@ class RemoteWorld:
         waiting: Future[Reply] = asyncio.get_running_loop().create_future()
         self._pending[number] = waiting
         try:
-            self._writer.write(codec.encode(Request(number, question)) + b"\n")
+            writer.write(codec.encode(Request(number, question)) + b"\n")
             async with asyncio.timeout(ANSWER_MS_MAX / 1_000):
                 reply = await waiting
         except TimeoutError:

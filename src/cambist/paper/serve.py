@@ -9,6 +9,7 @@ from typing import Final, assert_never
 
 import msgspec
 
+from cambist.faultpoints import faultpoint
 from cambist.paper.chain import PaperChain
 from cambist.paper.endpoints import ask_all
 from cambist.paper.line import (
@@ -103,6 +104,7 @@ class _Desk:
                 return await self._chain.simulate(message)
             case AskSend(transaction):
                 await self._chain.send(transaction)
+                faultpoint("chain.heard")
                 return None
             case AskWitnesses(questions, endpoints):
                 return await ask_all(self._world, questions, endpoints)

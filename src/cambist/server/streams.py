@@ -11,6 +11,7 @@ import structlog
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from cambist.ports.failures import PortDown
 from cambist.server.answers import Answer, Header, send_answer
 from cambist.server.orders import find_order
 from cambist.server.passports import passport_of
@@ -41,6 +42,10 @@ async def serve(
                 await tell
         except OSError:
             life.cut()
+        except PortDown as down:
+            # The listener resumes where it was; there is nothing here for anyone to mend.
+            log.warning("store_away", error=str(down))
+            life.close_code = CLOSE_BROKEN
         except Exception:
             log.exception("stream_failed")
             life.close_code = CLOSE_BROKEN

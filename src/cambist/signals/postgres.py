@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from cambist.faultpoints import faultpoint
 from cambist.ports.clock import Clock
 from cambist.signals.ends import Ends
 from cambist.signals.lines import Line, Unreachable
@@ -113,12 +114,14 @@ class Notices:
             words.append((BELLS_CHANNEL, " ".join(parcel.bells)))
         if parcel.place is not None:
             words.append((NEWS_CHANNEL, str(parcel.place)))
+        faultpoint("signals.before_send")
         try:
             if words:
                 await line.execute(_NOTIFY, [one for one, _ in words], [word for _, word in words])
         except BROKEN:
             self._outbox.put_back(parcel)
             raise
+        faultpoint("signals.after_send")
         self._outbox.sent(parcel)
 
     def _hear_news(self, line: Any, pid: int, _channel: str, _word: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
+from cambist.faultpoints import faultpoint
 from cambist.ports.clock import Clock
 from cambist.signals.lines import Line
 from cambist.signals.outbox import Outbox, Parcel
@@ -42,12 +43,14 @@ class Sender:
             if parcel is None:
                 await connection.ask("PING")
                 continue
+            faultpoint("signals.before_send")
             try:
                 await connection.ask_all(*self._commands(parcel))
             except Away:
                 # Whether it arrived is not known; two bells for one order do no harm.
                 self._outbox.put_back(parcel)
                 raise
+            faultpoint("signals.after_send")
             self._outbox.sent(parcel)
 
     def _commands(self, parcel: Parcel) -> list[tuple[Any, ...]]:

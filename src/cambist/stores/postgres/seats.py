@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 from msgspec.structs import replace
 
+from cambist.faultpoints import faultpoint
 from cambist.orders.order import Order
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.ports.failures import PortDown
@@ -125,6 +126,7 @@ class Seats:
         """Keep these claims, and all others we hold: an order may wait long for its turn."""
         held = self._held | {order.id: order.lease_epoch for order in orders}
         if held:
+            faultpoint("claims.before_renew")
             values = (list(held), list(held.values()), self._owner, self._lease_ms)
             await self._pool.read(lambda line: line.execute(SQL["renew"], *values))
 
@@ -141,6 +143,8 @@ class Seats:
             return won, rows, await line.fetchval(SQL["engine_now"])
 
         won, rows, then = await self._pool.read(take)
+        if won:
+            faultpoint("claims.swept")
         self.ahead_ms = then - now
         return tuple(sorted(self._seat(won, rows), key=_turn))
 
@@ -165,10 +169,13 @@ class Seats:
         wanted = list({one.order_id for one in asked if isinstance(one, Claim)})
         if over:
             await line.execute(SQL["release"], list(over), list(over.values()), self._owner)
+            faultpoint("claims.released")
         if not wanted:
             return [None] * len(asked)
         taken = (self._owner, self._lease_ms, BACKOFF_MAX_MS)
+        faultpoint("claims.before_commit")
         won = await line.fetch(SQL["claim"], wanted, *taken)
+        faultpoint("claims.after_commit")
         rows = await line.fetch(SQL["orders_by_id"], [row[0] for row in won]) if won else ()
         got = {order.id: order for order in self._seat(won, rows)}
         return [got.pop(one.order_id, None) if isinstance(one, Claim) else None for one in asked]

@@ -55,7 +55,7 @@ class PostgresStore(Recalling):
         self._runner = Runner(self._writers, news, clock, lease_ms)
         self._seats = Seats(self._writers, owner, lease_ms)
         self._counted_at: int | None = None
-        self._backlog = 0
+        self._backlog = self._counted = 0
 
     async def open(self) -> None:
         """Bring the database up to date.
@@ -211,12 +211,16 @@ class PostgresStore(Recalling):
         now = self._clock.elapsed()
         if told is not None:
             self._backlog, self._counted_at = told, now
+            self._counted += 1
         elif self._counted_at is None or now - self._counted_at >= BACKLOG_EVERY_MS:
-            self._counted_at = now
+            self._counted_at, before = now, self._counted
             try:
-                ((_, self._backlog),) = await reads.fetch(self._readers, "feed_end")
+                ((_, read),) = await reads.fetch(self._readers, "feed_end")
             except PortDown as down:
                 log.warning("store_away", error=str(down))
+            else:
+                # What our own write has told meanwhile is newer than what we read.
+                self._backlog = read if self._counted == before else self._backlog
         return self._backlog
 
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
