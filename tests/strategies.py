@@ -102,6 +102,7 @@ FACTS: dict[type[fact.Fact], st.SearchStrategy] = {
     fact.Accepted: st.builds(fact.Accepted, intents),
     fact.Amended: st.builds(fact.Amended, terms),
     fact.CancelRequested: st.builds(fact.CancelRequested),
+    fact.WrittenOff: st.builds(fact.WrittenOff, words, words),
     fact.Started: st.builds(fact.Started),
     fact.Routed: st.builds(fact.Routed, routes),
     fact.Signed: st.builds(

@@ -97,6 +97,7 @@ class Code(StrEnum):
     TRANSACTION_REFUSED = "transaction_refused"
     ATTEMPT_LAPSED = "attempt_lapsed"
     TURN_FAILED = "turn_failed"
+    WRITTEN_OFF = "written_off"
 
 
 class Entry(NamedTuple):
@@ -175,6 +176,9 @@ CATALOGUE: Final[dict[Code, Entry]] = {
         _CHAIN, _REQUOTE, 503, "The transaction did not land while it was valid."
     ),
     Code.TURN_FAILED: Entry(_HOUSE, _END, 500, "The engine failed three times on this order."),
+    Code.WRITTEN_OFF: Entry(
+        _CHAIN, _ASK, 503, "An operator wrote the transaction off: nobody can prove its end."
+    ),
 }
 
 

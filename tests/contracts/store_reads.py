@@ -9,7 +9,7 @@ from cambist.orders import event as fact
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.ports.failures import StaleClaim
-from cambist.values.ids import LOCAL, Address
+from cambist.values.ids import LOCAL, Address, OrderId
 from cambist.values.moment import Moment
 from cambist.values.token import BONK, RAY, SOL, USDC, Pair
 from tests import lives
@@ -81,6 +81,21 @@ class Claiming:
         assert len(handed) == len(set(handed))
         rest = await shelf.store.claim_due(NOW, 30)
         assert sorted([*handed, *(one.id for one in rest)]) == sorted(one.id for one in orders)
+
+    async def test_the_journals_of_some_orders_are_read_together(self, shelf: Shelf) -> None:
+        orders = [await shelf.claimed(Status.SUBMITTED) for _ in range(3)]
+        nobody = OrderId(orders[0].id[::-1])
+        read = await shelf.store.journals([orders[2].id, nobody, orders[0].id])
+        each = [await shelf.store.journal(orders[n].id, 0, 100) for n in (0, 2)]
+        assert read == (*each[0], *each[1])
+        assert await shelf.store.journals([]) == ()
+
+    async def test_a_second_look_sees_what_a_first_one_does(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.SUBMITTED)
+        assert same(await shelf.store.look_again(order.id), order)
+        noted = await shelf.store.note_cancel(order.id, NOW)
+        assert same(await shelf.store.look_again(order.id), noted)
+        assert await shelf.store.look_again(OrderId(order.id[::-1])) is None
 
     async def test_what_is_not_due_is_not_handed_out(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.ROUTING)

@@ -38,14 +38,22 @@ NOTED = {
     "pending": {"amended", "cancel_requested"},
     "routing": {"amended", "cancel_requested"},
     "building": {"amended", "cancel_requested"},
-    "submitted": {"amended", "cancel_requested", "sent", "seen", "reverted", "lapsed"},
+    "submitted": {
+        "amended",
+        "cancel_requested",
+        "sent",
+        "seen",
+        "written_off",
+        "reverted",
+        "lapsed",
+    },
     "confirmed": {"finalized", "rolled_back"},
     "failed": set[str](),
     "cancelled": set[str](),
     "expired": set[str](),
 }
 LEAVES_SUBMITTED_AT_REST = {"retry_scheduled", "cancelled", "expired", "failed"}
-NEEDS_AN_ATTEMPT = {"landed", "sent", "seen", "reverted", "lapsed"}
+NEEDS_AN_ATTEMPT = {"landed", "sent", "seen", "written_off", "reverted", "lapsed"}
 BY_NAME = {kind.__struct_config__.tag: drawn for kind, drawn in FACTS.items()}
 SPENT = fact.Lapsed(lives.attempt().signature, (lives.witness(),))
 REVERTED = fact.Reverted(lives.attempt().signature, lives.STALE_PRICE, 5)

@@ -118,6 +118,11 @@ class Postgres:
         except (OSError, IndexError, ValueError):
             return False
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the server is there."""
+        return self._child is not None and self._child.poll() is None
+
     def kill9(self) -> None:
         """Kill the server and all that serve its connections."""
         if self._child is not None:

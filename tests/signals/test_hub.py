@@ -139,3 +139,14 @@ async def test_who_hears_at_once_is_not_sent_to_read_it_again(tmp_path: Path) ->
         await house.here._look(0)
         assert await listener.next(0) is None
         listener.close()
+
+
+async def test_who_listens_before_the_first_look_is_over_misses_nothing(tmp_path: Path) -> None:
+    async with two(tmp_path, deaf=True) as house:
+        order = await house.born(1)
+        hub = Hub(house.store, ManualClock(), lambda _: None)
+        listener = hub.listen(order.id)
+        to_all = hub.listen_to_all(LOCAL)
+        await house.note(order, 1)
+        await hub._look(None)
+        assert [await one.next(0) for one in (listener, to_all)] == [(), ()]

@@ -188,6 +188,9 @@ class ModelStore:
     async def get(self, order_id: OrderId) -> Order | None:
         return await self._ask(lambda: self._db.rows.get(order_id))
 
+    async def look_again(self, order_id: OrderId) -> Order | None:
+        return await self.get(order_id)
+
     async def find(self, query: OrderQuery) -> tuple[Order, ...]:
         return await self._ask(lambda: _page(self._db.rows.values(), query))
 
@@ -208,6 +211,13 @@ class ModelStore:
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
         def read() -> tuple[Entry, ...]:
             return tuple(self._db.journals.get(order_id, ())[after_seq : after_seq + limit])
+
+        return await self._ask(read)
+
+    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
+        def read() -> tuple[Entry, ...]:
+            known = self._db.journals
+            return tuple(line for one in sorted(order_ids) for line in known.get(one, ()))
 
         return await self._ask(read)
 

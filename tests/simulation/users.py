@@ -28,6 +28,8 @@ from tests.simulation.process import Gone, Process
 
 ANN: Final = Principal("ann")
 PATIENCE_S: Final = 20.0
+RESUMED_TIMES: Final = 3
+LOOK_AGAIN_S: Final = 15
 AGAIN_S: Final = (0.1, 2.0)
 TRIES_MAX: Final = 200
 LATER: Final = frozenset(
@@ -216,8 +218,11 @@ class User:
         self._place.is_halted = True
         await asyncio.sleep(wait_s)
         self._place.is_halted = False
-        await self._until_told(lambda engine: engine.resume("bob", "it is out"))
-        self._place.diary.note("--- trading goes on")
+        for _ in range(RESUMED_TIMES):
+            # A call that was given up may halt once more, late; people look again.
+            await self._until_told(lambda engine: engine.resume("bob", "it is out"))
+            self._place.diary.note("--- trading goes on")
+            await asyncio.sleep(LOOK_AGAIN_S)
 
     async def _until_told(self, order: Callable[[Engine], Coroutine[Any, Any, None]]) -> None:
         """Give an order to the engine until it says that it is carried out."""

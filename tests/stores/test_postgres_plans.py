@@ -49,6 +49,7 @@ WANTED = {
     "places": {"journal_order"},
     "delayed": {"engine_orders_due"},
     "entries": {"journal_order"},
+    "journals": {"journal_order"},
     "feed": {"journal_principal"},
     "feed_all": {"journal_pkey"},
 }

@@ -115,7 +115,7 @@ async def test_claims_are_not_lost_with_a_read_that_fails(shelf: Shelf) -> None:
 
     async def breaking(*args: Any) -> Any:
         reads.append(args)
-        if len(reads) == 2:
+        if len(reads) == 3:
             raise PortDown("the store cannot be read")
         return await real(*args)
 

@@ -13,6 +13,7 @@ from cambist.app.homes import (
     held,
     holder,
 )
+from cambist.app.operators import move_switch, what_stands_still, write_off
 from cambist.app.paper import open_paper_chain
 from cambist.app.servers import LOOPBACK, Place, UnsafeBind, serving
 from cambist.app.stores import (
@@ -21,7 +22,6 @@ from cambist.app.stores import (
     look_at_database,
     look_at_store,
     look_at_trading,
-    move_switch,
     open_keys,
     sqlite_version,
     time_a_write,
@@ -61,4 +61,6 @@ __all__ = [
     "serving",
     "sqlite_version",
     "time_a_write",
+    "what_stands_still",
+    "write_off",
 ]

@@ -1,11 +1,11 @@
-"""Opens what is kept: keys and the switch beside an engine, and a look at the store itself."""
+"""Opens what is kept: orders, and keys beside an engine; takes a look at the store itself."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any
 from cambist.app.homes import STORE_FILE, made
 from cambist.clock import SystemClock
 from cambist.config import BadSettings, Settings
-from cambist.orders.journal import Told
 from cambist.ports.clock import Clock
 from cambist.ports.keys import Keys
 from cambist.ports.recall import Missing, RecallingStore
@@ -24,7 +23,6 @@ from cambist.stores.audit import Report
 from cambist.stores.sqlite import checkup
 from cambist.stores.sqlite.audit import audit
 from cambist.stores.sqlite.connection import NotAStore
-from cambist.stores.sqlite.halts import halt_file, resume_file
 from cambist.stores.sqlite.keys import SqliteKeys
 from cambist.stores.sqlite.recall import RecallingSqliteStore
 
@@ -78,36 +76,6 @@ def audit_store(settings: Settings, progress: Callable[[int], None]) -> Report:
 def time_a_write(home: Path) -> int:
     """Return what a durable commit beside the store takes, in microseconds. Raises StoreSick."""
     return checkup.write_us(home, SystemClock().elapsed)
-
-
-def move_switch(settings: Settings, by: str, reason: str, *, halts: bool) -> None:
-    """Stop trading or let it go on, beside an engine that runs or does not.
-
-    Raises StoreSick, and PortDown and what else opening a shared database raises.
-    """
-    path, now = Path(settings.home) / STORE_FILE, SystemClock().now()
-    if settings.database_url is not None:
-        asyncio.run(_move_shared_switch(settings, Halt(reason, by, now), halts=halts))
-        return
-    if not path.exists():
-        msg = f"{path} is not there: nobody trades in this home"
-        raise StoreSick(msg)
-    if halts:
-        halt_file(path, Halt(reason, by, now))
-    else:
-        resume_file(path, by, reason, now)
-
-
-async def _move_shared_switch(settings: Settings, halt: Halt, *, halts: bool) -> None:
-    async with open_store(settings, _tell_nobody, SystemClock()) as store:
-        if halts:
-            await store.halt(halt)
-        else:
-            await store.resume(halt.by, halt.reason, halt.at)
-
-
-def _tell_nobody(told: Sequence[Told], places: Sequence[int]) -> None:
-    """Hear the news of a store that writes none."""
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from cambist.cli import (
     doctor,
     halts,
     keys,
+    operators,
     orders,
     prove,
     quotes,
@@ -60,6 +61,8 @@ app.command()(orders.watch)
 app.command()(orders.cancel)
 app.command()(halts.halt)
 app.command()(halts.resume)
+app.command()(operators.drain)
+app.add_typer(operators.app, name="orders")
 app.command()(balances.balances)
 app.command()(verify.verify)
 app.command()(backup.backup)

@@ -8,10 +8,13 @@ from typing import Final, NamedTuple
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
+from cambist.engine.complaints import Complaints
 from cambist.engine.means import Means
 from cambist.engine.perform.track import Tracker
 from cambist.engine.shaper import Shaper
+from cambist.engine.standstill import Standstill
 from cambist.engine.worker import Worker
 from cambist.faults import Code, fault
 from cambist.orders.order import Order, Status
@@ -31,7 +34,6 @@ SWEEP_EVERY_MS: Final = 1_000
 SWEPT_AT_ONCE_MAX: Final = 256
 RENEW_EVERY_MS: Final = 5_000
 STORE_AWAY_MS: Final = 500
-HALTED_WAIT_MS: Final = 1_000
 BAD_TURN_WAIT_MS: Final = 1_000
 BAD_TURNS_MAX: Final = 3
 
@@ -95,6 +97,9 @@ class Crew:
         self._busy: set[OrderId] = set()
         self._again: dict[OrderId, Turn] = {}
         self._bad_turns: dict[OrderId, int] = {}
+        self._halted = Standstill(means, self._let_go, lambda one: self._offer(Turn(one)))
+        self._complaints = Complaints(means.clock, "store_away")
+        self._is_shaping = False
         self._performing = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -106,6 +111,7 @@ class Crew:
             tasks.create_task(self._listen())
             tasks.create_task(self._sweep())
             tasks.create_task(self._renew())
+            tasks.create_task(self._halted.run())
             for lane, workers in (
                 (self._to_advance, ADVANCED_AT_ONCE),
                 (self._to_settle, SETTLED_AT_ONCE),
@@ -130,13 +136,15 @@ class Crew:
                 try:
                     due = await self._store.claim_due(self._clock.now(), SWEPT_AT_ONCE_MAX)
                 except PortDown as down:
-                    log.warning("store_away", error=str(down))
+                    self._complaints.say(down)
                     due = ()
                 for order in due:
                     self._offer(Turn(order.id, order))
-                if len(due) == SWEPT_AT_ONCE_MAX:
+                if len(due) == SWEPT_AT_ONCE_MAX and not self._is_shaping:
                     await self._clock.sleep(0)
                     continue
+                # What waits for its minute is due all the while, and would be swept again at once.
+                self._is_shaping = False
             await self._clock.sleep(SWEEP_EVERY_MS)
 
     async def _renew(self) -> None:
@@ -145,7 +153,7 @@ class Crew:
             try:
                 await self._store.renew(self._tracker.orders)
             except PortDown as down:
-                log.warning("store_away", error=str(down))
+                self._complaints.say(down)
 
     def _offer(self, turn: Turn) -> None:
         """Queue a turn; an order that has one already gets another after it."""
@@ -179,9 +187,9 @@ class Crew:
 
     async def _perform(self, turn: Turn) -> None:
         """Give one order its turn; whatever goes wrong, the order is not lost."""
+        held = self._halted.take(turn.order_id) or self._tracker.take(turn.order_id)
         try:
-            order = turn.order or self._tracker.take(turn.order_id)
-            order = order or await self._store.claim(turn.order_id)
+            order = turn.order or held or await self._store.claim(turn.order_id)
         except PortDown:
             self._ring_later(turn.order_id, STORE_AWAY_MS)
             return
@@ -189,18 +197,20 @@ class Crew:
             return
         wait_ms = self._shaper.wait_ms(order, self._clock.elapsed())
         if wait_ms:
+            self._is_shaping = True
             await self._let_go(order)
             self._ring_later(order.id, wait_ms)
             return
         try:
+            if order is held and turn.note is None:
+                order = await self._as_noted(order)
             rested = await self._worker.advance(order, turn.note)
         except Halted:
-            # Nothing was signed that could be sent; the order waits where it stands.
-            await self._let_go(order)
-            self._ring_later(order.id, HALTED_WAIT_MS)
+            # Nothing was signed that could be sent. Given back, it would be due again at once.
+            self._halted.hold(order)
             return
         except (PortDown, PortFull) as down:
-            log.warning("store_away", order_id=order.id, error=str(down))
+            self._complaints.say(down)
             await self._let_go(order)
             self._ring_later(order.id, STORE_AWAY_MS)
             return
@@ -209,6 +219,16 @@ class Crew:
             return
         self._bad_turns.pop(order.id, None)
         await self._after_turn(order, rested)
+
+    async def _as_noted(self, order: Order) -> Order:
+        """Return a followed order with what others noted of it: a bare bell may speak of that.
+
+        Raises PortDown.
+        """
+        kept = await self._store.look_again(order.id)
+        if kept is None or kept.head_hash == order.head_hash:
+            return order
+        return replace(kept, lease_owner=order.lease_owner, lease_epoch=order.lease_epoch)
 
     async def _after_turn(self, order: Order, rested: Order | None) -> None:
         if rested is not None and order.id in self._tracker:
@@ -248,7 +268,7 @@ class Crew:
         try:
             await self._store.release(order)
         except PortDown as down:
-            log.warning("store_away", order_id=order.id, error=str(down))
+            self._complaints.say(down)
 
     def _ring_later(self, order_id: OrderId, wait_ms: int) -> None:
         self._wakeups.ring_at(order_id, after(self._clock.now(), wait_ms))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from itertools import groupby
+from operator import attrgetter
 from typing import Final, NamedTuple
 
-from cambist.engine.follow import HEARTBEAT_MS, history
-from cambist.orders.journal import Told
+from cambist.engine.follow import HEARTBEAT_MS
+from cambist.orders.journal import Told, retell
 from cambist.ports.bus import Bus, Placed
 from cambist.ports.store import Store
 from cambist.values.ids import OrderId, Principal
 
 FEED_PAGE: Final = 500
+JOURNALS_AT_ONCE: Final = 16
+"""How many orders are folded in one go: the loop is not to be held for long."""
 
 
 class HeardAll(NamedTuple):
@@ -72,7 +76,9 @@ class Feed:
         """Read the next lines; each order among them is told from its beginning, once."""
         lines = await self._store.feed(self._principal, after, FEED_PAGE)
         told: dict[OrderId, tuple[Told, ...]] = {}
-        for line in lines:
-            if line.order_id not in told:
-                told[line.order_id] = await history(self._store, line.order_id)
+        orders = list(dict.fromkeys(line.order_id for line in lines))
+        for start in range(0, len(orders), JOURNALS_AT_ONCE):
+            entries = await self._store.journals(orders[start : start + JOURNALS_AT_ONCE])
+            for order_id, journal in groupby(entries, key=attrgetter("order_id")):
+                told[order_id] = retell(tuple(journal))
         return tuple(Placed(one.place, told[one.order_id][one.seq - 1]) for one in lines)

@@ -29,11 +29,27 @@ def proof_of_death(
     return tuple(counted.values()) if len(counted) >= needed else None
 
 
-def _counts(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
+def is_overdue(attempt: Attempt, witnesses: Sequence[Witness], rules: ChainRules) -> bool:
+    """Whether a witness says that the attempt's time is long over, though nobody may prove it.
+
+    No licence to sign again: it only says that waiting longer will bring no new height.
+    """
+    last = attempt.last_valid_height + rules.margin
+    return not any(one.sighting is not None for one in witnesses) and any(
+        one.height > last and _is_plausible(attempt, one, rules) for one in witnesses
+    )
+
+
+def _is_plausible(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
+    """Whether its height did not advance by more blocks than slots went by (D2)."""
     built_height = attempt.last_valid_height - rules.window
+    return one.height - built_height <= one.slot - attempt.built_slot + rules.height_slack
+
+
+def _counts(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
     margin = rules.margin if rules.witnesses == 1 else 0
     past = one.height > attempt.last_valid_height + margin
-    plausible = one.height - built_height <= one.slot - attempt.built_slot + rules.height_slack
+    plausible = _is_plausible(attempt, one, rules)
     coupled = one.context_slot >= one.slot
     recent = one.context_slot - attempt.built_slot <= rules.status_history
     covered = recent or one.first_slot <= attempt.built_slot

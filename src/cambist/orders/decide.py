@@ -14,7 +14,7 @@ import msgspec
 from cambist.faults import Code, Fault, fault
 from cambist.orders import event as fact
 from cambist.orders.attempt import Attempt, ChainRules, Sighting
-from cambist.orders.death import proof_of_death
+from cambist.orders.death import is_overdue, proof_of_death
 from cambist.orders.lifecycle import setback
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import Backoff, may_retry
@@ -106,11 +106,18 @@ def _hear(order: Order, heard: Testimony, now: Moment, policy: Policy) -> Change
         return Change((), order.wake_at)
     if sighting is None:
         evidence = proof_of_death(attempt, heard.witnesses, policy.rules)
+        if evidence is None and _is_given_up(order, attempt, heard, policy.rules):
+            evidence = heard.witnesses
         if evidence is None:
             return Change((), now)
         lapsed = fact.Lapsed(attempt.signature, evidence)
         return _set_back(order, (lapsed,), fault(Code.ATTEMPT_LAPSED), now, policy)
     return _hear_sighting(order, heard, sighting, now, policy)
+
+
+def _is_given_up(order: Order, attempt: Attempt, heard: Testimony, rules: ChainRules) -> bool:
+    """Whether an operator's word may stand in for the proof: never against what a witness saw."""
+    return order.written_off_at is not None and is_overdue(attempt, heard.witnesses, rules)
 
 
 def _hear_sighting(
@@ -157,7 +164,10 @@ def _set_back(
     """End the try: withdraw if unwanted, else try again or give up."""
     if is_unwanted(order, now):
         return Change((*before, _ending(order)), None)
-    if may_retry(order, why):
+    if order.written_off_at is not None:
+        # Nobody signs again on a person's word.
+        why = fault(Code.WRITTEN_OFF)
+    elif may_retry(order, why):
         wake_at = after(now, policy.backoff.after(order.tries))
         again = fact.RetryScheduled(why, order.tries + 1, wake_at)
         return Change((*before, again), wake_at)

@@ -45,6 +45,13 @@ class CancelRequested(Fact, frozen=True, tag="cancel_requested"):
     """The user asked for a cancel; it wins unless a transaction lands."""
 
 
+class WrittenOff(Fact, frozen=True, tag="written_off"):
+    """An operator vouches that the transaction can never land, which no witness can prove."""
+
+    by: str
+    reason: str
+
+
 class Started(Fact, frozen=True, tag="started"):
     """A worker took the order up."""
 
@@ -138,6 +145,7 @@ AnyFact = (
     Accepted
     | Amended
     | CancelRequested
+    | WrittenOff
     | Started
     | Routed
     | Signed

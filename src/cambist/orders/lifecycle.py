@@ -65,7 +65,9 @@ NOTES: Final[dict[Status, frozenset[str]]] = {
     PENDING: frozenset(("amended", "cancel_requested")),
     ROUTING: frozenset(("amended", "cancel_requested")),
     BUILDING: frozenset(("amended", "cancel_requested")),
-    SUBMITTED: frozenset(("amended", "cancel_requested", "sent", "seen", "reverted", "lapsed")),
+    SUBMITTED: frozenset(
+        ("amended", "cancel_requested", "sent", "seen", "written_off", "reverted", "lapsed")
+    ),
     CONFIRMED: frozenset(("finalized", "rolled_back")),
     FAILED: frozenset(),
     CANCELLED: frozenset(),
@@ -73,7 +75,7 @@ NOTES: Final[dict[Status, frozenset[str]]] = {
 }
 """Facts that are noted in the journal and move no status."""
 
-_NEEDS_ATTEMPT: Final = frozenset(("landed", "sent", "seen", "reverted", "lapsed"))
+_NEEDS_ATTEMPT: Final = frozenset(("landed", "sent", "seen", "written_off", "reverted", "lapsed"))
 _NEEDS_NONE: Final = frozenset(("retry_scheduled", "cancelled", "expired", "failed"))
 
 
@@ -131,6 +133,11 @@ def _amended(order: Order, one: fact.Amended, status: Status, _at: Moment) -> Or
 def _cancel_requested(order: Order, _one: fact.Fact, status: Status, at: Moment) -> Order:
     first = order.cancel_requested_at
     return replace(order, status=status, cancel_requested_at=at if first is None else first)
+
+
+def _written_off(order: Order, _one: fact.Fact, status: Status, at: Moment) -> Order:
+    first = order.written_off_at
+    return replace(order, status=status, written_off_at=at if first is None else first)
 
 
 def _routed(order: Order, one: fact.Routed, status: Status, _at: Moment) -> Order:
@@ -197,6 +204,7 @@ _Fold = Callable[[Order, Any, Status, Moment], Order]
 _FOLD: Final[dict[type[fact.Fact], _Fold]] = {
     fact.Amended: _amended,
     fact.CancelRequested: _cancel_requested,
+    fact.WrittenOff: _written_off,
     fact.Started: _move,
     fact.Routed: _routed,
     fact.Signed: _signed,

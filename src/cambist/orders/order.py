@@ -64,6 +64,7 @@ class Order(msgspec.Struct, frozen=True):
     fault: Fault | None = None
     setbacks: tuple[Setback, ...] = ()
     cancel_requested_at: Moment | None = None
+    written_off_at: Moment | None = None
     closed_at: Moment | None = None
     is_final: bool = False
 

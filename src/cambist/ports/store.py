@@ -66,6 +66,14 @@ class Census(msgspec.Struct, frozen=True):
     delayed: int
 
 
+class Still(msgspec.Struct, frozen=True):
+    """What stands still, longest first: some of `open` orders in all; `in_flight` may yet land."""
+
+    orders: tuple[Order, ...]
+    open: int
+    in_flight: int
+
+
 class Halt(msgspec.Struct, frozen=True):
     """A stop of all trading: by whom, when, and why."""
 
@@ -123,6 +131,9 @@ class Store(Protocol):
     async def get(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands, without claiming it."""
 
+    async def look_again(self, order_id: OrderId) -> Order | None:
+        """Return an order as it stands, with what was noted of it from beside this process."""
+
     async def find(self, query: OrderQuery) -> tuple[Order, ...]:
         """Return orders newest first."""
 
@@ -169,6 +180,9 @@ class Store(Protocol):
 
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Return journal entries with a seq greater than `after_seq`, in order."""
+
+    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
+        """Return all journal entries of a few orders: order by order, each in order."""
 
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of a principal's orders stand, in order of their places."""

@@ -104,7 +104,12 @@ class Hub:
     async def _look(self, seen: int | None) -> int:
         """Send listeners to the journal for what is new; return the place up to which they are."""
         end = await self._places.feed_end()
-        if seen is None or not (self._of_orders or self._of_principals):
+        if seen is None:
+            # Whoever listens already may have read the journal before this answer was made.
+            self._of_orders.poke()
+            self._of_principals.poke()
+            return end
+        if not (self._of_orders or self._of_principals):
             # Who comes later reads the journal anyway.
             return end
         while seen < end:

@@ -21,8 +21,8 @@ Row = Sequence[Any]
 
 _FOLDED: Final = (
     "intent", "created_at", "status", "terms", "tries", "attempts_made", "route", "route_seq",
-    "attempt", "fill", "fault", "setbacks", "cancel_requested_at", "closed_at", "is_final",
-    "last_seq", "last_at", "head_hash",
+    "attempt", "fill", "fault", "setbacks", "cancel_requested_at", "written_off_at", "closed_at",
+    "is_final", "last_seq", "last_at", "head_hash",
 )  # fmt: skip
 _ALIVE: Final = ("in_flight", "landed")
 _ROUTE_SEQ, _ATTEMPT, _WAKE_AT = 12, 13, 6

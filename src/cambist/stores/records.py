@@ -40,6 +40,7 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     cancel_requested_at: Moment | None = None
     closed_at: Moment | None = None
     is_final: bool = False
+    written_off_at: Moment | None = None
 
 
 _STATE: Final = codec.decoder(State)
@@ -62,6 +63,7 @@ def _state(order: Order) -> str:
         order.cancel_requested_at,
         order.closed_at,
         order.is_final,
+        order.written_off_at,
     )
     return codec.encode(state).decode()
 
@@ -170,6 +172,7 @@ def read_order(row: Row) -> Order:
         fault=state.fault,
         setbacks=state.setbacks,
         cancel_requested_at=state.cancel_requested_at,
+        written_off_at=state.written_off_at,
         closed_at=state.closed_at,
         is_final=state.is_final,
     )

@@ -14,6 +14,7 @@ import structlog
 
 from cambist.faults import Code, fault
 from cambist.orders.attempt import Attempt, Witness
+from cambist.orders.death import is_overdue
 from cambist.orders.decide import Policy, decide
 from cambist.orders.order import Order, Status
 from cambist.orders.steps import Handed, Testimony
@@ -25,6 +26,7 @@ from cambist.values.ids import OrderId
 
 ASK_EVERY_MS_MAX: Final = 400
 RESEND_EVERY_MS: Final = 2_000
+REREAD_EVERY_MS: Final = 5_000
 ASKED_AT_ONCE_MAX: Final = 256
 AWAY_RETRY_MS: Final = 250
 
@@ -32,14 +34,15 @@ log = structlog.get_logger("cambist.track")
 
 
 class _Flight:
-    """One attempt that is followed, and when it next wants asking and sending."""
+    """One attempt that is followed, and when it next wants asking, sending and rereading."""
 
-    __slots__ = ("ask_at", "order", "resend_at")
+    __slots__ = ("ask_at", "order", "reread_at", "resend_at")
 
-    def __init__(self, order: Order, ask_at: int, resend_at: int) -> None:
+    def __init__(self, order: Order, ask_at: int, resend_at: int, reread_at: int) -> None:
         self.order = order
         self.ask_at = ask_at
         self.resend_at = resend_at
+        self.reread_at = reread_at
 
 
 class Tracker:
@@ -74,7 +77,7 @@ class Tracker:
         elif attempt is not None and attempt.sent_at is not None:
             sent_ago = max(self._clock.now() - attempt.sent_at, 0)
             resend_at += max(RESEND_EVERY_MS - sent_ago, 0)
-        self._flights[order.id] = _Flight(order, ask_at, resend_at)
+        self._flights[order.id] = _Flight(order, ask_at, resend_at, now + REREAD_EVERY_MS)
         self._came.set()
 
     def take(self, order_id: OrderId) -> Order | None:
@@ -132,6 +135,16 @@ class Tracker:
         if decide(order, heard, self._clock.now(), self._policy).facts:
             flight.ask_at = self._clock.elapsed() + ASK_EVERY_MS_MAX
             self._wakeups.ring(Bell(order.id, heard))
+        elif is_overdue(attempt, witnesses, self._policy.rules):
+            self._ring_to_reread(flight)
+
+    def _ring_to_reread(self, flight: _Flight) -> None:
+        """Have an order read again whose end nobody can prove: an operator may have spoken."""
+        now = self._clock.elapsed()
+        if flight.order.in_flight is not None and flight.reread_at <= now:
+            flight.reread_at = now + REREAD_EVERY_MS
+            log.info("unresolved", order_id=flight.order.id)
+            self._wakeups.ring(Bell(flight.order.id))
 
     async def _resend(self, flight: _Flight, attempt: Attempt) -> None:
         """Hand the same bytes over again, now and then, while they may still land."""

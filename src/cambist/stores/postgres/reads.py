@@ -111,6 +111,12 @@ async def entries(pool: Pool, order_id: OrderId, after_seq: int, limit: int) -> 
     return tuple(records.read_entry(tuple(row)) for row in rows)
 
 
+async def journals(pool: Pool, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
+    """Return all journal lines of some orders, order by order."""
+    rows = await fetch(pool, "journals", list(order_ids))
+    return tuple(records.read_entry(tuple(row)) for row in rows)
+
+
 async def feed(pool: Pool, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
     """Return where the lines of a principal's orders stand."""
     rows = await fetch(pool, "feed", after, principal, limit)

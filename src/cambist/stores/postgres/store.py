@@ -20,7 +20,7 @@ from cambist.orders.journal import Entry, append
 from cambist.orders.order import Order
 from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown, StaleClaim
-from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery
+from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery, Still
 from cambist.stores.postgres import reads
 from cambist.stores.postgres.migrate import migrate
 from cambist.stores.postgres.pool import Pool, Target
@@ -36,7 +36,7 @@ log = structlog.get_logger("cambist.store")
 LEASE_MS: Final = 15_000
 BACKLOG_EVERY_MS: Final = 250
 """How old the backlog may be that is told; what we write ourselves is counted at once."""
-CANCEL_TRIES_MAX: Final = 20
+NOTE_TRIES_MAX: Final = 20
 READERS_MAX: Final = 8
 WRITERS_MAX: Final = 3
 """Connections that write: changes, claims, and one to spare for the sweep."""
@@ -119,19 +119,37 @@ class PostgresStore(Recalling):
 
     async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
         """Note that the user wants the order no more."""
-        for _ in range(CANCEL_TRIES_MAX):
+        return await self._note(order_id, fact.CancelRequested(), now)
+
+    async def write_off(
+        self, order_id: OrderId, word: fact.WrittenOff, now: Moment
+    ) -> Order | None:
+        """Note that an attempt can never land; None when there is no such order.
+
+        Writes nothing when nothing is in flight, or when it is noted already. Raises PortDown.
+        """
+        return await self._note(order_id, word, now)
+
+    async def _note(self, order_id: OrderId, note: fact.Fact, now: Moment) -> Order | None:
+        for _ in range(NOTE_TRIES_MAX):
             order = await self.get(order_id)
-            if order is None or order.is_closed or order.cancel_requested_at is not None:
+            if order is None or not _takes(order, note):
                 return order
             wake_at = order.wake_at if order.in_flight is not None else now
-            change = Change((fact.CancelRequested(),), wake_at)
             try:
-                await self._runner.lanes.settle(_move(Wish, order, change, now))
+                wish = _move(Wish, order, Change((note,), wake_at), now)
+                await self._runner.lanes.settle(wish)
             except StaleClaim:
                 continue
             return await self.get(order_id)
-        msg = f"order {order_id} moves too fast to be cancelled"
+        msg = f"order {order_id} moves too fast for a note"
         raise PortDown(msg)
+
+    async def still(self, since: Moment, limit: int) -> Still:
+        """Return what has stood still since an instant. Raises PortDown."""
+        rows = await reads.fetch(self._readers, "orders_still", since, limit)
+        standing = await reads.fetch(self._readers, "standing")
+        return Still(reads.read_all(rows), *standing[0])
 
     async def halt(self, halt: Halt) -> None:
         """Stop trading."""
@@ -174,6 +192,10 @@ class PostgresStore(Recalling):
         order = await reads.get(self._readers, order_id)
         return None if order is None else reads.ahead(order, self._seats.ahead_ms)
 
+    async def look_again(self, order_id: OrderId) -> Order | None:
+        """Return an order as it stands: nothing is remembered here."""
+        return await self.get(order_id)
+
     async def find(self, query: OrderQuery) -> tuple[Order, ...]:
         """Return orders newest first."""
         found = await reads.page(self._readers, query)
@@ -201,6 +223,10 @@ class PostgresStore(Recalling):
         """Return journal entries in order."""
         return await reads.entries(self._readers, order_id, after_seq, limit)
 
+    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
+        """Return all journal entries of a few orders."""
+        return await reads.journals(self._readers, order_ids)
+
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of a principal's orders stand."""
         return await reads.feed(self._readers, principal, after, limit)
@@ -212,6 +238,13 @@ class PostgresStore(Recalling):
     async def feed_end(self) -> int:
         """Return the place of the newest line of all."""
         return await reads.one_number(self._readers, "feed_end")
+
+
+def _takes(order: Order, note: fact.Fact) -> bool:
+    """Whether a note says anything new of an order."""
+    if isinstance(note, fact.WrittenOff):
+        return order.in_flight is not None and order.written_off_at is None
+    return not order.is_closed and order.cancel_requested_at is None
 
 
 def _move(kind: type[Move], order: Order, change: Change, now: Moment) -> Move:

@@ -224,6 +224,23 @@ SELECT engine_now()
 -- name: orders_by_id
 SELECT * FROM loaded_orders WHERE id = ANY ($1::text[])
 
+-- name: orders_still
+SELECT * FROM loaded_orders
+WHERE id = ANY (ARRAY(
+    SELECT id FROM engine_orders
+    WHERE wake_at IS NOT NULL AND last_at <= $1
+    ORDER BY last_at
+    LIMIT $2
+))
+ORDER BY last_at
+
+-- name: standing
+SELECT count(*), count(a.state)
+FROM engine_orders AS o
+LEFT JOIN attempts AS a
+    ON a.order_id = o.id AND a.number = o.attempt AND a.state = 'in_flight'
+WHERE o.wake_at IS NOT NULL
+
 -- name: orders_page
 SELECT * FROM loaded_orders
 WHERE principal = $1
@@ -267,6 +284,11 @@ SELECT order_id, seq, at, kind, payload, hash FROM journal
 WHERE order_id = $1 AND seq > $2
 ORDER BY seq
 LIMIT $3
+
+-- name: journals
+SELECT order_id, seq, at, kind, payload, hash FROM journal
+WHERE order_id = ANY ($1::text[])
+ORDER BY order_id, seq
 
 -- name: feed
 SELECT n, order_id, seq, principal FROM journal

@@ -39,11 +39,16 @@ INSERT INTO fills (order_id, signature, amount_in, amount_out, fee_lamports, slo
 -- name: order_by_id
 SELECT * FROM loaded_orders WHERE id = ?
 
--- name: orders_due
+-- name: orders_by_id
 SELECT * FROM loaded_orders
+WHERE id IN (SELECT value FROM json_each(?))
+ORDER BY wake_at
+
+-- name: orders_due
+SELECT id FROM engine_orders
 WHERE wake_at <= ?
 ORDER BY wake_at
-LIMIT ? OFFSET ?
+LIMIT ?
 
 -- name: orders_ahead
 SELECT * FROM loaded_orders
@@ -65,6 +70,19 @@ WHERE principal = ?1
 ORDER BY id DESC
 LIMIT ?7 OFFSET ?8
 
+-- name: orders_still
+SELECT * FROM loaded_orders
+WHERE wake_at IS NOT NULL AND last_at <= ?
+ORDER BY last_at
+LIMIT ?
+
+-- name: standing
+SELECT count(*), count(a.state)
+FROM engine_orders AS o
+LEFT JOIN attempts AS a
+    ON a.order_id = o.id AND a.number = o.attempt AND a.state = 'in_flight'
+WHERE o.wake_at IS NOT NULL
+
 -- name: keyed
 SELECT id, fingerprint, reply FROM engine_orders WHERE principal = ? AND client_key = ?
 
@@ -80,6 +98,11 @@ SELECT order_id, seq, at, kind, payload, hash FROM journal
 WHERE order_id = ? AND seq > ?
 ORDER BY seq
 LIMIT ?
+
+-- name: journals
+SELECT order_id, seq, at, kind, payload, hash FROM journal
+WHERE order_id IN (SELECT value FROM json_each(?))
+ORDER BY order_id, seq
 
 -- name: lines_after
 SELECT order_id, seq FROM journal WHERE n > ? ORDER BY n

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 import msgspec
 import structlog
@@ -12,7 +13,7 @@ from cambist.orders.order import Order
 from cambist.ports.store import Keyed, Line, OrderQuery
 from cambist.stores import records
 from cambist.stores.sqlite.many import SQL
-from cambist.values.ids import Principal
+from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
 
 log = structlog.get_logger("cambist.store")
@@ -28,9 +29,17 @@ def delayed(db: sqlite3.Connection, key: tuple[Moment, Principal]) -> int:
     return int(db.execute(SQL["delayed"], key).fetchone()[0])
 
 
-def due(db: sqlite3.Connection, key: tuple[Moment, int, int]) -> tuple[Order | None, ...]:
-    """Return a page of the orders that are due; None stands for a row no order can have."""
-    return tuple(_read_or_report(row) for row in db.execute(SQL["orders_due"], key))
+def due(db: sqlite3.Connection, key: tuple[Moment, int]) -> tuple[OrderId, ...]:
+    """Name the orders that are due, longest due first."""
+    return tuple(OrderId(row[0]) for row in db.execute(SQL["orders_due"], key))
+
+
+def by_ids(db: sqlite3.Connection, order_ids: Sequence[str]) -> tuple[Order | None, ...]:
+    """Return orders, longest due first; None stands for a row no order can have."""
+    if not order_ids:
+        return ()
+    asked = msgspec.json.encode(list(order_ids)).decode()
+    return tuple(_read_or_report(row) for row in db.execute(SQL["orders_by_id"], (asked,)))
 
 
 def ahead(db: sqlite3.Connection, key: tuple[Moment, Moment, int]) -> tuple[Order | None, ...]:
@@ -56,6 +65,12 @@ def keyed(db: sqlite3.Connection, key: tuple[str, str]) -> Keyed | None:
 def entries(db: sqlite3.Connection, key: tuple[str, int, int]) -> tuple[Entry, ...]:
     """Return journal lines in order."""
     return tuple(records.read_entry(row) for row in db.execute(SQL["entries"], key))
+
+
+def journals(db: sqlite3.Connection, order_ids: Sequence[str]) -> tuple[Entry, ...]:
+    """Return all journal lines of some orders, order by order."""
+    asked = msgspec.json.encode(list(order_ids)).decode()
+    return tuple(records.read_entry(row) for row in db.execute(SQL["journals"], (asked,)))
 
 
 def feed(db: sqlite3.Connection, key: tuple[int, Principal, int]) -> tuple[Line, ...]:

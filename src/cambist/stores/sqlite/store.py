@@ -12,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import structlog
 from msgspec.structs import replace
 
 from cambist.orders.decide import Change
@@ -43,7 +42,6 @@ from cambist.stores.writer import Writer
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment, after
 
-log = structlog.get_logger("cambist.store")
 WARM_ORDERS_MAX: Final = 20_000
 _OPEN: Final = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 
@@ -213,14 +211,13 @@ class SqliteStore:
         return tuple(taken)
 
     async def _take_due(self, now: Moment, limit: int, taken: list[Order]) -> None:
-        passed = 0
-        while len(taken) < limit:
-            # Due orders that are being moved stand first, so one page may hold none to take.
-            rows = await self._readers.run(reads.due, (now, limit, passed))
+        # Due orders that are being moved stand first: only the others are worth loading.
+        due = await self._readers.run(reads.due, (now, 2 * limit + len(self._claimed)))
+        free = [one for one in due if one not in self._claimed]
+        while free and len(taken) < limit:  # one that cannot be read holds nobody else up
+            rows = await self._readers.run(reads.by_ids, free[:limit])
             taken += self._take(rows, limit - len(taken))
-            passed += len(rows)
-            if len(rows) < limit:
-                break
+            free = free[limit:]
         await self._take_adrift(limit, taken)
         if len(taken) < limit:  # further off than any wait: set before the clock stepped back
             key = (after(now, BACKOFF_MAX_MS), LEASED, limit)
@@ -259,6 +256,11 @@ class SqliteStore:
         """Return an order as it stands."""
         return self._warm.get(order_id) or await self._readers.run(load, order_id)
 
+    async def look_again(self, order_id: OrderId) -> Order | None:
+        """Return an order as the file has it; memory does not know who else wrote there."""
+        self._warm.pop(order_id, None)
+        return await self._readers.run(load, order_id)
+
     async def find(self, query: OrderQuery) -> tuple[Order, ...]:
         """Return orders newest first."""
         return await self._readers.run(reads.page, query)
@@ -280,6 +282,10 @@ class SqliteStore:
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Return journal entries in order."""
         return await self._readers.run(reads.entries, (order_id, after_seq, limit))
+
+    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
+        """Return all journal entries of a few orders."""
+        return await self._readers.run(reads.journals, order_ids)
 
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of a principal's orders stand."""

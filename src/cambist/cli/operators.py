@@ -1,0 +1,166 @@
+"""Shows operators what stands still, ends what nobody can prove, and lets all come to rest."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from typing import Annotated, Final
+
+import typer
+from rich.table import Table
+
+from cambist import app as house
+from cambist.cli.exits import BAD_SETTINGS, FAILED, USAGE, leave
+from cambist.cli.live import console_out
+from cambist.cli.serve import explain, settle
+from cambist.clock import SystemClock
+from cambist.config import Settings
+from cambist.orders.order import Order
+from cambist.ports.store import Still
+from cambist.values.ids import read_order_id
+from cambist.values.moment import SECOND, Millis, Moment
+from cambist.wire.halts import REASON_LETTERS_MAX, is_reason
+
+STILL_FOR_S: Final = 60
+STILL_FOR_S_MAX: Final = 31_536_000
+SHOWN: Final = 20
+SHOWN_MAX: Final = 1_000
+DRAIN_S: Final = 60
+DRAIN_S_MAX: Final = 3_600
+LOOK_EVERY_MS: Final = 500
+_TOLD: Final = "Nothing is in flight, and nothing will be before `cambist resume REASON`."
+
+Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
+
+app = typer.Typer(help="Look after orders that stand still.", no_args_is_help=True)
+
+
+@app.command()
+def stuck(
+    seconds: Annotated[
+        int, typer.Option("--for", min=0, max=STILL_FOR_S_MAX, help="Still for so many seconds.")
+    ] = STILL_FOR_S,
+    limit: Annotated[int, typer.Option(min=1, max=SHOWN_MAX, help="Show so many.")] = SHOWN,
+    home: Home = None,
+) -> None:
+    """List open orders that have not moved for a while, longest first, and what each waits for.
+
+    Exits 1 when there are any. Works while the engine runs and while it does not.
+    """
+    settings = settle({} if home is None else {"home": home})
+    still = _look(settings, Millis(seconds * SECOND), limit)
+    console = console_out()
+    console.print(
+        f"{still.open} open, {still.in_flight} with a transaction in flight; "
+        f"{len(still.orders)} still for {seconds} s or more",
+    )
+    if not still.orders:
+        return
+    now = SystemClock().now()
+    table = Table("order", "status", "still for", "waits for", box=None, pad_edge=False)
+    for order in still.orders:
+        table.add_row(order.id, order.status, _duration(now - order.last_at), waits_for(order, now))
+    console.print(table)
+    raise typer.Exit(FAILED)
+
+
+def waits_for(order: Order, now: Moment) -> str:
+    """Say what an open order waits for."""
+    attempt = order.in_flight
+    if attempt is not None:
+        seen = "seen, not final" if attempt.sighted_slot is not None else "seen by nobody"
+        word = "written off, " if order.written_off_at is not None else ""
+        return (
+            f"the chain: {word}{seen}, last valid height {attempt.last_valid_height}, "
+            f"signature {attempt.signature}"
+        )
+    if order.rests_with_chain:
+        return "the chain: landed, and not yet final"
+    if order.wake_at is not None and order.wake_at > now:
+        why = "" if order.fault is None else f" after {order.fault.code}"
+        return f"its next try in {_duration(order.wake_at - now)}{why}"
+    last = "" if order.lease_owner is None else f", last had by {order.lease_owner}"
+    return f"a worker{last}: is one running, and is trading halted? `cambist doctor` tells"
+
+
+def _duration(millis: int) -> str:
+    seconds = max(millis, 0) // SECOND
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+
+@app.command()
+def resolve(
+    order_id: Annotated[str, typer.Argument(help="The order's id.")],
+    reason: Annotated[str, typer.Argument(help="How you know, for those who ask later.")],
+    home: Home = None,
+) -> None:
+    """Vouch that an order's transaction can never land, where no witness can prove it any more.
+
+    The order then ends as failed (`written_off`), or as cancelled if its user asked for that. It
+    is never signed again, and your word counts only once a witness says that the transaction's time
+    is long over and none has seen it: what landed is still found to have landed.
+    """
+    if not is_reason(reason):
+        leave(USAGE, f"a reason has 1 to {REASON_LETTERS_MAX} printable letters")
+    known = read_order_id(order_id)
+    if known is None:
+        leave(USAGE, "that is no order's id")
+    settings = settle({} if home is None else {"home": home})
+    try:
+        order = house.write_off(settings, known, getpass.getuser(), reason.strip())
+    except house.StoreSick as sick:
+        leave(BAD_SETTINGS, str(sick))
+    except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
+        explain(error)
+    if order is None:
+        leave(FAILED, "there is no such order")
+    if order.written_off_at is None:
+        leave(FAILED, f"it is {order.status}, and has no transaction in flight: nothing to resolve")
+    console_out().print(
+        "Noted. The engine ends it within seconds of a witness saying that its time is over.",
+        soft_wrap=True,
+    )
+
+
+def drain(
+    reason: Annotated[str, typer.Argument(help="Why, for those who ask later.")],
+    seconds: Annotated[
+        int, typer.Option("--wait", min=0, max=DRAIN_S_MAX, help="Wait so long at most.")
+    ] = DRAIN_S,
+    home: Home = None,
+) -> None:
+    """Halt, and wait until no transaction is in flight: for maintenance of all processes at once.
+
+    Exits 1 when something is still in flight by then; the halt stays in force either way, and open
+    orders are kept. To end one process alone, send it SIGTERM: the others go on.
+    """
+    if not is_reason(reason):
+        leave(USAGE, f"a reason has 1 to {REASON_LETTERS_MAX} printable letters")
+    settings = settle({} if home is None else {"home": home})
+    try:
+        house.move_switch(settings, getpass.getuser(), reason.strip(), halts=True)
+    except house.StoreSick as sick:
+        leave(BAD_SETTINGS, str(sick))
+    except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
+        explain(error)
+    console, clock = console_out(), SystemClock()
+    until, told = clock.elapsed() + seconds * SECOND, -1
+    while (left := _look(settings, Millis(0), 1)).in_flight:
+        if left.in_flight != told:
+            told = left.in_flight
+            console.print(f"{told} in flight, {left.open} open")
+        if clock.elapsed() >= until:
+            leave(FAILED, f"{told} still in flight; trading stays halted")
+        asyncio.run(clock.sleep(LOOK_EVERY_MS))
+    console.print(f"{left.open} open. {_TOLD}", soft_wrap=True)
+
+
+def _look(settings: Settings, for_ms: Millis, limit: int) -> Still:
+    try:
+        return house.what_stands_still(settings, for_ms, limit)
+    except house.StoreSick as sick:
+        leave(BAD_SETTINGS, str(sick))
+    except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
+        explain(error)

@@ -1,0 +1,44 @@
+"""Hold what an operator's word may do: stand in for a proof, and for nothing else."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from cambist.faults import Code
+from cambist.orders import event as fact
+from cambist.orders.order import Status
+from tests import lives
+from tests.lives import witness
+from tests.orders.test_decide import SIGNATURE, heard, kinds, standing, told
+
+VOUCHED = fact.WrittenOff("me", "the endpoint forgot it")
+
+
+def test_an_operators_word_stands_in_for_a_proof_nobody_can_give() -> None:
+    order = standing(Status.SUBMITTED, VOUCHED)
+    doubtful = replace(witness(), blockhash_valid=True)
+    change = told(order, heard(doubtful))
+    assert kinds(change) == ["lapsed", "failed"]
+    assert change.facts[0] == fact.Lapsed(SIGNATURE, (doubtful,))
+    assert change.facts[1].fault.code is Code.WRITTEN_OFF  # type: ignore[attr-defined]
+    unwanted = standing(Status.SUBMITTED, VOUCHED, fact.CancelRequested())
+    assert kinds(told(unwanted, heard(doubtful))) == ["lapsed", "cancelled"]
+
+
+def test_an_operators_word_is_nothing_against_a_witness() -> None:
+    order = standing(Status.SUBMITTED, VOUCHED)
+    assert not told(order, heard()).facts
+    assert not told(order, heard(lives.quiet())).facts
+    assert not told(order, heard(replace(witness(), height=10**9))).facts, "not plausible"
+    doubtful = replace(witness(), blockhash_valid=True)
+    assert kinds(told(order, heard(doubtful, lives.seen("processed")))) == ["seen"]
+    moved = lives.fill(lives.attempt())
+    landed = told(order, heard(doubtful, lives.seen("confirmed"), fill=moved))
+    assert kinds(landed) == ["landed"]
+
+
+def test_nobody_signs_again_on_an_operators_word() -> None:
+    assert kinds(told(standing(Status.SUBMITTED, VOUCHED), heard(witness()))) == [
+        "lapsed",
+        "failed",
+    ]

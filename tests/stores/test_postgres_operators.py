@@ -1,0 +1,72 @@
+"""Prove that operators see what stands still in a shared database, and that their word is noted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cambist.cli.main import app
+from cambist.clock import SystemClock
+from cambist.orders import event as fact
+from cambist.orders.order import Status
+from cambist.ports.failures import StaleClaim
+from cambist.stores.postgres import Target, open_postgres
+from cambist.values.moment import Moment
+from tests import lives
+from tests.contracts.shelf import change
+from tests.stores.postgres_shelves import database
+
+pytestmark = pytest.mark.postgres
+NOW = Moment(lives.START)
+WORD = fact.WrittenOff("me", "the explorer has nothing of it")
+
+
+@pytest.fixture
+async def url(postgres_url: str) -> AsyncIterator[str]:
+    async with database(postgres_url) as made:
+        yield made
+
+
+async def test_a_word_is_noted_beside_the_holder_who_then_decides_anew(url: str) -> None:
+    async def flown(store) -> object:  # type: ignore[no-untyped-def]
+        await store.add(lives.birth(1))
+        order = await store.claim(lives.birth(1).told.order.id)
+        assert (await store.write_off(order.id, WORD, NOW)).written_off_at is None
+        for one in lives.path(Status.SUBMITTED):
+            order = await store.commit(order, change(one, lives.attempt()), NOW)
+        return order
+
+    def opened(owner: str):  # type: ignore[no-untyped-def]
+        return open_postgres(Target(url), lambda *_: None, SystemClock(), owner=owner)
+
+    async with opened("holder") as holder, opened("operator") as operator:
+        order = await flown(holder)
+        still = await operator.still(NOW, 10)
+        assert [one.id for one in still.orders] == [order.id]  # type: ignore[attr-defined]
+        assert (still.open, still.in_flight) == (1, 1)
+        noted = await operator.write_off(order.id, WORD, NOW)  # type: ignore[attr-defined]
+        assert noted is not None
+        assert noted.written_off_at is not None
+        again = await operator.write_off(noted.id, WORD, NOW)
+        assert again is not None
+        assert again.last_seq == noted.last_seq
+        with pytest.raises(StaleClaim) as stale:
+            await holder.commit(order, change(fact.Seen(2_010)), NOW)  # type: ignore[arg-type]
+        assert stale.value.fresh is not None
+        assert stale.value.fresh.written_off_at == noted.written_off_at
+
+
+async def test_the_commands_look_at_the_database(url: str, tmp_path: Path) -> None:
+    env = {"CAMBIST_DATABASE_URL": url, "CAMBIST_HOME": str(tmp_path)}
+    for words, said in (
+        (("orders", "stuck"), "0 open, 0 with a transaction in flight"),
+        (("drain", "a new disk"), "Nothing is in flight"),
+        (("resume", "it is in"), "No halt is in force"),
+    ):
+        result = await asyncio.to_thread(CliRunner().invoke, app, [*words], env=env)
+        assert result.exit_code == 0, result.output
+        assert said in result.output
