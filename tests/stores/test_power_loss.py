@@ -23,7 +23,7 @@ import pytest
 
 from cambist.stores.sqlite.audit import audit
 from cambist.stores.sqlite.connection import connect
-from tests.stores.compiling import preload
+from tests.compiling import preload
 from tests.walls.tree import ROOT
 
 MEMORY = Path("/dev/shm")  # noqa: S108 -- each run has a folder of its own in it
