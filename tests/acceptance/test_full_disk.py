@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -27,6 +26,8 @@ SQLITE_MIB, POSTGRES_MIB = 8, 160
 LOST_S = 2
 """For how long every send is lost: what is in flight by then lands only if it is sent again."""
 WITHIN_S = 60
+ENDS = ("confirmed", "failed")
+"""An order fails where the paper world reverts it three times over."""
 SETTINGS: dict[str, Any] = {"paper_profile": "realistic", "backoff_first_ms": 50}
 ORDER = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "0.25"}
 
@@ -160,14 +161,15 @@ def test_a_full_disk_takes_nothing_in_loses_nothing_and_needs_no_restart(
     house.until(lambda: house.send() == 202)
     for key in sorted(house.refused):
         house.until(lambda key=key: house.send(key) in (200, 202))
-    house.until(lambda: all(house.status(key) == "confirmed" for key in house.accepted))
+    house.until(lambda: all(house.status(key) in ENDS for key in house.accepted))
+    moved = {house.accepted[key] for key in house.accepted if house.status(key) == "confirmed"}
     assert house.server.pid == pid
     assert house.server.stop() == 0
     code, told = house.verify()
     assert code == 0, told
     done = [one.order_id for one in executions(house.home / "paper-chain.db") if not one.fault]
     assert len(done) == len(set(done))
-    assert set(done) == set(house.accepted.values()), os.linesep.join(sorted(house.accepted))
+    assert set(done) == moved
     if house.postgres is None:
         with closing(sqlite3.connect(house.home / "cambist.db")) as db:
             assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
