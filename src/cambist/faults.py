@@ -65,6 +65,7 @@ class Code(StrEnum):
     BAD_REQUEST = "bad_request"
     HOST_NOT_ALLOWED = "host_not_allowed"
     ORIGIN_NOT_ALLOWED = "origin_not_allowed"
+    CURSOR_TOO_OLD = "cursor_too_old"
     CONFLICTING_FIELDS = "conflicting_fields"
     SAME_TOKEN = "same_token"
     TOO_MANY_DIGITS = "too_many_digits"
@@ -136,6 +137,9 @@ CATALOGUE: Final[dict[Code, Entry]] = {
     Code.NOT_FOUND: Entry(_USER, _END, 404, "There is nothing at this path."),
     Code.ORDER_NOT_FOUND: Entry(_USER, _END, 404, "Order not found"),
     Code.METHOD_NOT_ALLOWED: Entry(_USER, _END, 405, "This path does not take this method."),
+    Code.CURSOR_TOO_OLD: Entry(
+        _USER, _END, 410, "Events after this cursor were put away; begin without one."
+    ),
     Code.REQUEST_TIMEOUT: Entry(_USER, _END, 408, "The request came too slowly."),
     Code.LENGTH_REQUIRED: Entry(_USER, _END, 411, "An upgrade needs a Content-Length."),
     Code.BODY_TOO_LARGE: Entry(_USER, _END, 413, "The body is too large."),

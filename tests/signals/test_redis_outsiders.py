@@ -123,3 +123,31 @@ async def test_no_log_and_no_warning_shows_a_password() -> None:
     assert signals.redis() == "down"
     assert "signals_away" in {one["event"] for one in logs}
     assert secret not in str(logs)
+
+
+async def test_what_was_written_last_is_told_before_the_process_ends(
+    tmp_path: Path, breakable_valkey: Valkey
+) -> None:
+    lines = append(lives.born(1).order, [fact.CancelRequested()] * 1_000, lives.START)
+    async with town(tmp_path, by_redis(breakable_valkey.url)) as built:
+        built.worker.outbox.post(lines)
+    async with Address(breakable_valkey.url).dial() as line:
+        kept = json.loads(await line.ask("GET", f"order:{lines[-1].order.id}"))
+    assert kept["seq"] == lines[-1].entry.seq
+
+
+async def test_an_outbox_says_when_all_has_arrived() -> None:
+    outbox = Outbox()
+    await outbox.emptied(0)
+    outbox.tell(7)
+    parcel = outbox.take()
+    assert parcel is not None
+    waiting = asyncio.create_task(outbox.emptied(10_000))
+    await asyncio.sleep(0)
+    outbox.put_back(parcel)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    again = outbox.take()
+    assert again == parcel
+    outbox.sent(parcel)
+    await waiting

@@ -231,6 +231,9 @@ class ModelStore:
     async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
         return await self._ask(lambda: tuple(self._db.lines[after : after + limit]))
 
+    async def pruned_to(self) -> int:
+        return 0
+
     async def feed_end(self) -> int:
         return await self._ask(lambda: self._db.lines[-1].place if self._db.lines else 0)
 

@@ -35,7 +35,7 @@ EMPTY = """
 DELETE FROM engine_orders; DELETE FROM journal; DELETE FROM attempts; DELETE FROM fills;
 DELETE FROM tallies; UPDATE feed_end SET n = 0, backlog = 0;
 UPDATE halt SET reason = NULL; UPDATE chain_mark SET slot = NULL; DELETE FROM missing_attempts;
-UPDATE still_clock SET at = {at};
+UPDATE still_clock SET at = {at}; UPDATE pruned SET place = 0, orders = 0;
 """
 _numbers = count(1)
 _made: set[str] = set()

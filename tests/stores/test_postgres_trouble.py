@@ -128,7 +128,7 @@ async def test_a_deadlock_is_lost_by_somebody_and_tried_again(
         await line.execute("ROLLBACK")
         for one in begun:
             await one.durable
-    assert len(sent) == 2
+    assert len(sent) >= 2
 
 
 @pytest.mark.parametrize("point", ["store.before_commit", "store.after_commit"])

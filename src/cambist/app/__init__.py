@@ -15,6 +15,7 @@ from cambist.app.homes import (
 )
 from cambist.app.operators import move_switch, what_stands_still, write_off
 from cambist.app.paper import open_paper_chain
+from cambist.app.pruning import PRUNED_AFTER_DAYS_MIN, prune
 from cambist.app.servers import LOOPBACK, Place, UnsafeBind, serving
 from cambist.app.stores import (
     StoreSick,
@@ -35,6 +36,7 @@ __all__ = [
     "CHAOS_FILE",
     "LOCK_FILE",
     "LOOPBACK",
+    "PRUNED_AFTER_DAYS_MIN",
     "PUT_BACK",
     "RESTORED_BY",
     "STORE_FILE",
@@ -56,6 +58,7 @@ __all__ = [
     "open_engine",
     "open_keys",
     "open_paper_chain",
+    "prune",
     "restore",
     "running",
     "serving",

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -27,6 +27,8 @@ from cambist.signals.memory import MemoryBus, MemoryWakeups
 from cambist.signals.outbox import Outbox
 from cambist.signals.shares import Share
 from cambist.values.server_url import bare_database_url
+
+FLUSH_MS: Final = 500
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -65,6 +67,7 @@ class Signals(msgspec.Struct, frozen=True):
     wakeups: Wakeups
     limits: RateLimits
     journal: _Soon
+    outbox: Outbox
     hub: Hub | None = None
     work: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
     lines: tuple[Line[Any], ...] = ()
@@ -80,6 +83,8 @@ class Signals(msgspec.Struct, frozen=True):
             try:
                 yield
             finally:
+                # What was written last is worth a moment: nobody else tells outsiders of it.
+                await self.outbox.emptied(FLUSH_MS)
                 for task in running:
                     task.cancel()
 
@@ -96,9 +101,9 @@ def make_signals(settings: Settings, clock: Clock, part: Part) -> Signals:
     limits: RateLimits = MemoryBuckets(clock)
     if part.notices is not None:
         limits = Share(limits, settings.api_processes)
-    if part.notices is None and settings.redis_url is None:
-        return Signals(MemoryBus(), MemoryWakeups(clock), limits, journal)
     outbox = Outbox()
+    if part.notices is None and settings.redis_url is None:
+        return Signals(MemoryBus(), MemoryWakeups(clock), limits, journal, outbox)
     doorbell = Doorbell(clock, None if part.works else outbox.ring)
     hub = None if part.notices is None else Hub(journal, clock, outbox.tell)
     ends = Ends(
@@ -112,7 +117,7 @@ def make_signals(settings: Settings, clock: Clock, part: Part) -> Signals:
     if settings.redis_url is None:
         notices = _room("postgres").Notices(clock, bare_database_url(str(part.notices)), ends)
         return Signals(
-            bus, doorbell, limits, journal, listens, work=(notices.run,), lines=(notices.line,)
+            bus, doorbell, limits, journal, outbox, listens, (notices.run,), (notices.line,)
         )
     bearer = _room("redis").RedisBearer(clock, settings.redis_url, ends)
     if part.serves:
@@ -122,6 +127,7 @@ def make_signals(settings: Settings, clock: Clock, part: Part) -> Signals:
         doorbell,
         limits,
         journal,
+        outbox,
         listens,
         work=tuple(line.run for line in bearer.lines),
         lines=bearer.lines,

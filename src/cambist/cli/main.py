@@ -17,6 +17,7 @@ from cambist.cli import (
     operators,
     orders,
     prove,
+    prune,
     quotes,
     serve,
     verify,
@@ -67,6 +68,7 @@ app.command()(balances.balances)
 app.command()(verify.verify)
 app.command()(backup.backup)
 app.command()(backup.restore)
+app.command()(prune.prune)
 app.command()(prove.prove)
 app.add_typer(keys.app, name="keys")
 app.add_typer(chaos.app, name="chaos")

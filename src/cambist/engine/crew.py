@@ -125,7 +125,7 @@ class Crew:
         await self._idle.wait()
 
     async def _listen(self) -> None:
-        while True:
+        while not self._draining:  # what we do not take, another worker may
             bell = await self._wakeups.next()
             self._offer(Turn(bell.order_id, note=bell.note))
 

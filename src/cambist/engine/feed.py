@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from cambist.engine.follow import HEARTBEAT_MS
+from cambist.faults import Code, Refused, fault
 from cambist.orders.journal import Told, retell
 from cambist.ports.bus import Bus, Placed
 from cambist.ports.store import Store
@@ -44,10 +45,13 @@ class Feed:
 
         The first thing it yields holds no lines and says that it listens: whatever becomes
         durable later will be heard. Yields no lines when nothing happened for `beat_ms`. Never
-        ends by itself. What a slow listener lost is read again from the journal. Raises PortDown.
+        ends by itself. What a slow listener lost is read again from the journal. Raises PortDown,
+        and Refused where lines after the place were put away.
         """
         listener = self._bus.listen_to_all(self._principal)
         try:
+            if after is not None:
+                await self._check_is_kept(after)
             end = await self._store.feed_end()
             # A place that is not taken yet has been seen by nobody.
             seen = end if after is None else min(after, end)
@@ -71,6 +75,12 @@ class Feed:
                 yield HeardAll(fresh, seen)
         finally:
             listener.close()
+
+    async def _check_is_kept(self, after: int) -> None:
+        """Refuse a place after which lines are gone: what is streamed has no gaps."""
+        kept = await self._store.pruned_to()
+        if after < kept:
+            raise Refused(fault(Code.CURSOR_TOO_OLD))
 
     async def _page(self, after: int) -> tuple[Placed, ...]:
         """Read the next lines; each order among them is told from its beginning, once."""

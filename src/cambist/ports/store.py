@@ -190,5 +190,8 @@ class Store(Protocol):
     async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of everyone's orders stand, in order of their places."""
 
+    async def pruned_to(self) -> int:
+        """Return the place up to which lines may be gone: orders long closed were put away."""
+
     async def feed_end(self) -> int:
         """Return the place of the newest line of all; 0 when there is none."""

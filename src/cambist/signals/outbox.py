@@ -39,12 +39,15 @@ class Outbox:
         self._place: int | None = None
         self._bells: deque[OrderId] = deque()
         self._told: deque[Told] = deque()
+        self._out = 0
         self._came = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._gone.set()
 
     def tell(self, place: int) -> None:
         """Let other processes know how far the journal goes; only the last word counts."""
         self._place = place
-        self._came.set()
+        self._note()
 
     def ring(self, order_id: OrderId) -> None:
         """Let a worker know that an order deserves a look."""
@@ -52,7 +55,7 @@ class Outbox:
         if len(self._bells) > BELLS_HELD_MAX:
             self._bells.popleft()
             _drop("bell", 1)
-        self._came.set()
+        self._note()
 
     def post(self, news: Sequence[Told]) -> None:
         """Let outsiders know what became of orders."""
@@ -60,6 +63,10 @@ class Outbox:
         while len(self._told) > TOLD_HELD_MAX:
             self._told.popleft()
             _drop("message", 1)
+        self._note()
+
+    def _note(self) -> None:
+        self._gone.clear()
         self._came.set()
 
     async def wait(self, timeout_ms: int) -> None:
@@ -79,24 +86,34 @@ class Outbox:
             self._came.clear()
         if place is None and not bells and not told:
             return None
+        self._out += 1
         return Parcel(place, bells, told)
+
+    def sent(self, parcel: Parcel) -> None:
+        """Take note that a parcel arrived."""
+        self._out -= 1
+        if not self._out and not self._came.is_set():
+            self._gone.set()
+        metrics.SIGNALS_SENT.labels(kind="bell").inc(len(parcel.bells))
+        metrics.SIGNALS_SENT.labels(kind="news").inc(int(parcel.place is not None))
+        metrics.SIGNALS_SENT.labels(kind="message").inc(len(parcel.told))
+
+    async def emptied(self, timeout_ms: int) -> None:
+        """Return when all has arrived, or when that takes too long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_ms / 1_000):
+                await self._gone.wait()
 
     def put_back(self, parcel: Parcel) -> None:
         """Keep what may not have arrived, save for messages: heard twice they would mislead."""
+        self._out -= 1
         self._place = parcel.place if self._place is None else self._place
         room = BELLS_HELD_MAX - len(self._bells)
         kept = parcel.bells[:room]
         self._bells.extendleft(reversed(kept))
         _drop("bell", len(parcel.bells) - len(kept))
         _drop("message", len(parcel.told))
-        self._came.set()
-
-
-def count_sent(parcel: Parcel) -> None:
-    """Count what was sent."""
-    metrics.SIGNALS_SENT.labels(kind="bell").inc(len(parcel.bells))
-    metrics.SIGNALS_SENT.labels(kind="news").inc(int(parcel.place is not None))
-    metrics.SIGNALS_SENT.labels(kind="message").inc(len(parcel.told))
+        self._note()
 
 
 def _drop(kind: str, number: int) -> None:

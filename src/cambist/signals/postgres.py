@@ -16,7 +16,7 @@ import asyncpg
 from cambist.ports.clock import Clock
 from cambist.signals.ends import Ends
 from cambist.signals.lines import Line, Unreachable
-from cambist.signals.outbox import Parcel, count_sent
+from cambist.signals.outbox import Parcel
 from cambist.values.ids import OrderId
 
 NEWS_CHANNEL: Final = "cambist_news"
@@ -113,14 +113,13 @@ class Notices:
             words.append((BELLS_CHANNEL, " ".join(parcel.bells)))
         if parcel.place is not None:
             words.append((NEWS_CHANNEL, str(parcel.place)))
-        if not words:
-            return
         try:
-            await line.execute(_NOTIFY, [one for one, _ in words], [word for _, word in words])
+            if words:
+                await line.execute(_NOTIFY, [one for one, _ in words], [word for _, word in words])
         except BROKEN:
             self._outbox.put_back(parcel)
             raise
-        count_sent(parcel)
+        self._outbox.sent(parcel)
 
     def _hear_news(self, line: Any, pid: int, _channel: str, _word: str) -> None:
         if pid != line.get_server_pid():

@@ -21,6 +21,7 @@ SENTENCES: Final = {
     404: "There is no such thing, or it is not the caller's.",
     405: "The path does not take this method.",
     408: "The request came too slowly.",
+    410: "What the cursor points at was put away.",
     409: "Too late: the order has reached another end.",
     411: "An upgrade that carries a body must say its length.",
     413: "The body is too large.",

@@ -140,7 +140,7 @@ def all_events() -> Operation:
         description=_ALL,
         parameters=(_CURSOR, _LAST_CURSOR),
         answers={"200": told},
-        codes=(_BAD_CURSOR, Code.SHUTTING_DOWN, Code.STORE_UNAVAILABLE),
+        codes=(_BAD_CURSOR, Code.CURSOR_TOO_OLD, Code.SHUTTING_DOWN, Code.STORE_UNAVAILABLE),
     )
 
 

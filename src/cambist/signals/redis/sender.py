@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from cambist.ports.clock import Clock
 from cambist.signals.lines import Line
-from cambist.signals.outbox import Outbox, Parcel, count_sent
+from cambist.signals.outbox import Outbox, Parcel
 from cambist.signals.redis.connections import Address, Away, Connection
 from cambist.signals.redis.scripts import RING, TELL
 from cambist.values.moment import MINUTE
@@ -48,7 +48,7 @@ class Sender:
                 # Whether it arrived is not known; two bells for one order do no harm.
                 self._outbox.put_back(parcel)
                 raise
-            count_sent(parcel)
+            self._outbox.sent(parcel)
 
     def _commands(self, parcel: Parcel) -> list[tuple[Any, ...]]:
         commands: list[tuple[Any, ...]] = []

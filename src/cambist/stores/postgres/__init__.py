@@ -5,6 +5,7 @@ from cambist.stores.postgres.backup import back_up, restore
 from cambist.stores.postgres.checkup import look, look_at_trading
 from cambist.stores.postgres.keys import open_postgres_keys
 from cambist.stores.postgres.pool import Target
+from cambist.stores.postgres.prune import prune
 from cambist.stores.postgres.store import open_postgres
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "look_at_trading",
     "open_postgres",
     "open_postgres_keys",
+    "prune",
     "restore",
 ]

@@ -235,6 +235,10 @@ class PostgresStore(Recalling):
         """Return where the lines of everyone's orders stand."""
         return await reads.feed_all(self._readers, after, limit)
 
+    async def pruned_to(self) -> int:
+        """Return the place up to which lines may be gone."""
+        return await reads.one_number(self._readers, "pruned")
+
     async def feed_end(self) -> int:
         """Return the place of the newest line of all."""
         return await reads.one_number(self._readers, "feed_end")

@@ -401,3 +401,39 @@ SELECT (SELECT count(*) FROM journal), (SELECT max(n) FROM journal), n, backlog 
 
 -- name: audit_tallies
 SELECT principal, status, n FROM tallies
+
+-- name: prunable
+SELECT id, principal, client_key FROM engine_orders
+WHERE id < $1 AND wake_at IS NULL AND last_at < $2
+ORDER BY id
+LIMIT $3
+
+-- name: transactions
+SELECT order_id, transaction_bytes FROM attempts
+WHERE order_id = ANY ($1::text[])
+ORDER BY order_id, number
+
+-- Whoever writes takes this row before the counts, and so does whoever prunes.
+-- name: hold_writers
+SELECT n FROM feed_end FOR UPDATE
+
+-- name: prune
+WITH gone AS (
+    DELETE FROM engine_orders WHERE id = ANY ($1::text[]) RETURNING principal, status
+), lines AS (
+    DELETE FROM journal WHERE order_id = ANY ($1::text[]) RETURNING n
+), tried AS (
+    DELETE FROM attempts WHERE order_id = ANY ($1::text[])
+), moved AS (
+    DELETE FROM fills WHERE order_id = ANY ($1::text[])
+), tallied AS (
+    UPDATE tallies AS t SET n = t.n - g.n
+    FROM (SELECT principal, status, count(*) AS n FROM gone GROUP BY principal, status) AS g
+    WHERE t.principal = g.principal AND t.status = g.status
+)
+UPDATE pruned
+SET place = greatest(place, (SELECT max(n) FROM lines)),
+    orders = orders + (SELECT count(*) FROM gone)
+
+-- name: pruned
+SELECT place, orders FROM pruned

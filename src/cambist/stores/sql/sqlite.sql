@@ -219,3 +219,37 @@ FROM fills WHERE order_id > ?1 AND order_id <= ?2
 
 -- name: audit_counts
 SELECT count(*), max(n), coalesce(max(n), 0), NULL FROM journal
+
+-- name: prunable
+SELECT id, principal, client_key FROM engine_orders
+WHERE id < ? AND wake_at IS NULL AND last_at < ?
+  -- The newest line keeps its place, lest the place be given away again.
+  AND id <> (SELECT order_id FROM journal ORDER BY n DESC LIMIT 1)
+ORDER BY id
+LIMIT ?
+
+-- name: transactions
+SELECT order_id, transaction_bytes FROM attempts
+WHERE order_id IN (SELECT value FROM json_each(?))
+ORDER BY order_id, number
+
+-- name: mark_pruned
+UPDATE pruned
+SET place = max(place, (SELECT max(n) FROM journal
+                        WHERE order_id IN (SELECT value FROM json_each(?)))),
+    orders = orders + ?
+
+-- name: prune_fills
+DELETE FROM fills WHERE order_id IN (SELECT value FROM json_each(?))
+
+-- name: prune_attempts
+DELETE FROM attempts WHERE order_id IN (SELECT value FROM json_each(?))
+
+-- name: prune_journal
+DELETE FROM journal WHERE order_id IN (SELECT value FROM json_each(?))
+
+-- name: prune_engine_orders
+DELETE FROM engine_orders WHERE id IN (SELECT value FROM json_each(?))
+
+-- name: pruned
+SELECT place, orders FROM pruned

@@ -50,9 +50,10 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """Its answer: principal, status and number."""
+    """Its answer: principal, status and number, and how many orders were put away."""
 
     rows: tuple[tuple[str, str, int], ...]
+    pruned: int = 0
     untold: Untold | None = None
 
 

@@ -83,6 +83,12 @@ def feed_all(db: sqlite3.Connection, key: tuple[int, int]) -> tuple[Line, ...]:
     return tuple(Line(*row) for row in db.execute(SQL["feed_all"], key))
 
 
+def pruned(db: sqlite3.Connection, _: None = None) -> tuple[int, int]:
+    """Return the place up to which lines may be gone, and how many orders were put away."""
+    place, orders = db.execute(SQL["pruned"]).fetchone()
+    return place, orders
+
+
 def feed_end(db: sqlite3.Connection, _: None = None) -> int:
     """Return the place of the newest line."""
     return int(db.execute(SQL["feed_end"]).fetchone()[0])

@@ -22,6 +22,7 @@ from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim
 from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery
 from cambist.stores.sqlite import halts, reads
 from cambist.stores.sqlite.claims import Claims
+from cambist.stores.sqlite.counts import Counts
 from cambist.stores.sqlite.items import (
     Add,
     AddAll,
@@ -43,7 +44,6 @@ from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment, after
 
 WARM_ORDERS_MAX: Final = 20_000
-_OPEN: Final = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 
 
 class SqliteStore:
@@ -59,8 +59,7 @@ class SqliteStore:
         self._readers = Readers(path, inline=inline)
         self._warm: dict[OrderId, Order] = {}
         self._claimed = Claims()
-        self._counts: dict[tuple[Principal, Status], int] = {}
-        self._miscounted = False
+        self._counts = Counts()
 
     async def open(self) -> None:
         """Count what is there and begin to write."""
@@ -133,8 +132,7 @@ class SqliteStore:
                 first = result.untold.place
                 news += result.untold.told
             if isinstance(result, Counted):
-                counted = {(Principal(a), Status(b)): n for a, b, n in result.rows}
-                self._counts, self._miscounted = counted, False
+                self._counts.learn(result.rows, result.pruned)
             elif result.told:
                 first = first or result.place
                 news += result.told
@@ -153,13 +151,8 @@ class SqliteStore:
                 self._keep(told[-1].order, told[-1].order.status)
 
     def _keep(self, order: Order, before: Status | None) -> None:
-        principal = order.intent.principal
-        if before is not order.status:
-            # Where it stood was not counted if that commit seemed to fail: all is counted anew.
-            for status, by in ((before, -1), (order.status, 1)):
-                if status is not None:
-                    key = (principal, status)
-                    self._counts[key] = self._counts.get(key, 0) + by
+        # Where it stood was not counted if that commit seemed to fail: all is counted anew.
+        self._counts.move(order.intent.principal, before, order.status)
         if order.wake_at is None:
             self._warm.pop(order.id, None)
         elif order.id in self._warm or len(self._warm) < WARM_ORDERS_MAX:
@@ -170,7 +163,7 @@ class SqliteStore:
         """Drop what memory says of an order whose write failed: the file knows better."""
         if isinstance(error, KeyTaken | Halted):
             return
-        self._miscounted = self._miscounted or isinstance(error, PortDown)
+        self._counts.is_doubtful |= isinstance(error, PortDown)
         if isinstance(write, Move):
             self._warm.pop(write.before.id, None)
             if isinstance(error, PortDown):
@@ -267,17 +260,18 @@ class SqliteStore:
 
     async def census(self, principal: Principal, now: Moment) -> Census:
         """Count orders by status."""
-        if self._miscounted:
+        _, pruned = await self._readers.run(reads.pruned)
+        if self._counts.is_doubtful or self._counts.pruned != pruned:
             await self._recount()
-        counts = {status: self._counts.get((principal, status), 0) for status in Status}
-        return Census(counts, await self._readers.run(reads.delayed, (now, principal)))
+        delayed = await self._readers.run(reads.delayed, (now, principal))
+        return Census(self._counts.of(principal), delayed)
 
     async def backlog(self) -> int:
         """Return how many orders are open, as far as is known while the store is down."""
-        if self._miscounted:
+        if self._counts.is_doubtful:
             with suppress(PortDown):
                 await self._recount()
-        return sum(count for (_, status), count in self._counts.items() if status in _OPEN)
+        return self._counts.open()
 
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Return journal entries in order."""
@@ -294,6 +288,10 @@ class SqliteStore:
     async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of everyone's orders stand."""
         return await self._readers.run(reads.feed_all, (after, limit))
+
+    async def pruned_to(self) -> int:
+        """Return the place up to which lines may be gone."""
+        return (await self._readers.run(reads.pruned))[0]
 
     async def feed_end(self) -> int:
         """Return the place of the newest line of all."""

@@ -228,7 +228,8 @@ def _write_apart(db: sqlite3.Connection, write: Switch | Compared | Probe | Coun
             db.execute(SQL["take_room"])
             return Facts(())
         case Count():
-            return Counted(tuple(db.execute(SQL["census"])))
+            _, pruned = db.execute(SQL["pruned"]).fetchone()
+            return Counted(tuple(db.execute(SQL["census"])), pruned)
         case _:
             assert_never(write)
 

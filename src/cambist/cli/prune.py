@@ -1,0 +1,54 @@
+"""Puts long closed orders away, so that a store need not grow for ever."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from cambist import app as house
+from cambist.cli.exits import BAD_SETTINGS, leave
+from cambist.cli.live import console_out
+from cambist.cli.serve import explain, settle
+
+DAYS_MAX: Final = 36_500
+TOLD_EVERY: Final = 10_000
+
+
+def prune(
+    days: Annotated[
+        int,
+        typer.Option(
+            "--older-than-days",
+            min=house.PRUNED_AFTER_DAYS_MIN,
+            max=DAYS_MAX,
+            help="Only what has been closed and final for so long.",
+        ),
+    ],
+    archive: Annotated[
+        bool, typer.Option(help="Keep their journals in the home, as JSON lines in a gzip file.")
+    ] = True,
+    home: Annotated[str | None, typer.Option(help="The folder that holds the state.")] = None,
+) -> None:
+    """Put long closed orders away: out of the store, into an archive that proves itself.
+
+    Works while engines run. The keys of those orders are forgotten with them, and a stream of all
+    orders can no longer be resumed from before. By default nothing is ever put away.
+    """
+    settings = settle({} if home is None else {"home": home})
+    console = console_out()
+    told = [0]
+
+    def progress(orders: int) -> None:
+        if orders - told[0] >= TOLD_EVERY:
+            told[0] = orders
+            console.print(f"{orders:,} orders put away")
+
+    try:
+        done = house.prune(settings, days, progress, keeps=archive)
+    except house.StoreSick as sick:
+        leave(BAD_SETTINGS, str(sick))
+    except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
+        explain(error)
+    where = "" if done.path is None or not done.orders else f", into {done.path}"
+    console.print(f"{done.orders:,} orders put away{where}", markup=False, soft_wrap=True)

@@ -1,0 +1,104 @@
+"""Keeps closed orders that are put away in a file: a journal a line, which proves itself."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from cambist.orders.journal import Entry
+from cambist.stores.settling import OWNER_ONLY
+from cambist.values.ids import OrderId, Principal
+from cambist.values.moment import Moment
+
+ORDERS_AT_ONCE: Final = 200
+"""Orders put away in one transaction: writers wait for it."""
+_encode: Final = msgspec.json.Encoder().encode
+
+Progress = Callable[[int], None]
+
+
+class Name(msgspec.Struct, frozen=True):
+    """An order that may be put away, whose it was, and the key it was placed with."""
+
+    id: OrderId
+    principal: Principal
+    client_key: str | None
+
+
+class ArchivedLine(msgspec.Struct, frozen=True):
+    """One line of a journal; `hash` is in hex."""
+
+    seq: int
+    at: Moment
+    kind: str
+    payload: msgspec.Raw
+    hash: str
+
+
+class ArchivedOrder(msgspec.Struct, frozen=True, rename="camel"):
+    """One order as it is archived; `transactions` are the signed bytes in base64."""
+
+    id: OrderId
+    principal: Principal
+    client_key: str | None
+    journal: tuple[ArchivedLine, ...]
+    transactions: tuple[bytes, ...]
+
+
+class Archive:
+    """A gzip file of JSON lines, begun anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def add(self, orders: Iterable[ArchivedOrder]) -> None:
+        """Add orders, and return once they are on the disk. Raises OSError."""
+        packed = gzip.compress(b"".join(_encode(one) + b"\n" for one in orders))
+        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, OWNER_ONLY)
+        with os.fdopen(handle, "ab") as file:
+            file.write(packed)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def archived(
+    names: Sequence[Name],
+    entries: Iterable[Entry],
+    transactions: Iterable[tuple[str, bytes]],
+) -> tuple[ArchivedOrder, ...]:
+    """Put orders together from their lines and attempts, both sorted by order."""
+    told = {one: tuple(lines) for one, lines in groupby(entries, attrgetter("order_id"))}
+    sent: dict[str, list[bytes]] = {}
+    for order_id, signed in transactions:
+        sent.setdefault(order_id, []).append(signed)
+    return tuple(
+        ArchivedOrder(
+            one.id,
+            one.principal,
+            one.client_key,
+            tuple(_line(entry) for entry in told[one.id]),
+            tuple(sent.get(one.id, ())),
+        )
+        for one in names
+    )
+
+
+def _line(entry: Entry) -> ArchivedLine:
+    payload = msgspec.Raw(entry.payload)
+    return ArchivedLine(entry.seq, entry.at, entry.kind, payload, entry.hash.hex())
+
+
+def read_archived(text: bytes) -> tuple[Entry, ...]:
+    """Return the journal of an archived order, for `retell` to prove. Raises DecodeError."""
+    one = msgspec.json.decode(text, type=ArchivedOrder)
+    return tuple(
+        Entry(one.id, line.seq, line.at, line.kind, bytes(line.payload), bytes.fromhex(line.hash))
+        for line in one.journal
+    )
