@@ -63,6 +63,10 @@ class House:
         reply = httpx.get(path, trust_env=False, timeout=30)
         return str(reply.json().get("status"))
 
+    def health(self) -> tuple[int, str]:
+        reply = httpx.get(f"{self.server.url}/health", trust_env=False, timeout=30)
+        return reply.status_code, reply.json()["status"]
+
     def landed(self) -> set[str]:
         return {one.order_id for one in executions(self.home / "paper-chain.db")}
 
@@ -153,8 +157,7 @@ def test_a_full_disk_takes_nothing_in_loses_nothing_and_needs_no_restart(
         time.sleep(0.1)
     assert refusals >= hold_s, "a disk that is full stays full"
     if house.postgres is None:  # PostgreSQL may find a little room inside its own files
-        health = httpx.get(f"{house.server.url}/health", trust_env=False, timeout=30)
-        assert (health.status_code, health.json()["status"]) == (503, "down")
+        house.until(lambda: house.send() == 503 and house.health() == (503, "down"))
     house.until(lambda: set(flying) <= house.landed())
 
     house.filler.free()
