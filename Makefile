@@ -16,7 +16,7 @@ LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
           --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fix ui postman newman bench bench-stream proofs storm simulate model docs site \
+.PHONY: help run up demo test check fix ui postman newman bench bench-cluster bench-stream proofs storm simulate model docs site \
         lock clean
 
 help: ## show these targets
@@ -24,6 +24,9 @@ help: ## show these targets
 
 run: $(V)/.run ## start the engine: paper mode, port 3000 (PORT=3001 for another)
 	@exec $(V)/bin/cambist serve
+
+up: $(V)/.test ## a whole installation: PostgreSQL, Valkey, an API, two workers (PORT=, WORKERS=)
+	@exec $(V)/bin/cambist up $(if $(WORKERS),--workers $(WORKERS))
 
 demo: $(V)/.run ## start it, send five orders at once and watch their lives
 	@exec $(V)/bin/cambist demo
@@ -53,6 +56,9 @@ newman: $(NEWMAN)/.installed ## install what runs the collection, apart from the
 bench: $(V)/.run ## measure
 	@$(PY) -m bench
 
+bench-cluster: $(V)/.test ## measure one process beside several over PostgreSQL and Redis
+	@$(PY) -m bench.cluster
+
 bench-stream: $(V)/.run ## measure streams: fan-out, idle sockets, slow readers
 	@$(PY) -m bench.streams
 
@@ -78,6 +84,7 @@ site: $(S)/.site ## build the pages as a site, into ./site
 lock: ## resolve the dependencies anew (needs uv)
 	@mkdir -p requirements
 	$(LOCK) pyproject.toml --extra docs --extra postgres --extra redis --group build -o requirements/run.txt
+	$(LOCK) -c requirements/run.txt pyproject.toml --extra docs --extra postgres --extra redis -o requirements/image.txt
 	$(LOCK) -c requirements/run.txt --group dev -o requirements/test.txt
 	$(LOCK) -c requirements/run.txt -c requirements/test.txt --group ui -o requirements/ui.txt
 	$(LOCK) --group site -o requirements/site.txt

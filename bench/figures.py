@@ -78,18 +78,20 @@ def table(heading: str, lines: Iterable[Row]) -> str:
     return "\n".join((heading, "", "| measure | median (min - max) |", "|---|---|", *body, ""))
 
 
-def put(page: Path, text: str) -> None:
+def put(page: Path, text: str, name: str = "") -> None:
     """Write the text between the page's markers; a page without markers becomes the text.
 
-    Raises ValueError when a marker has lost its other half.
+    A page with several tables has a name in the markers of each. Raises ValueError when a marker
+    has lost its other half, or a named one is missing.
     """
+    opening, closing = (one.replace("bench", f"bench {name}".strip()) for one in (OPEN, CLOSE))
     old = page.read_text("utf-8") if page.exists() else ""
-    if OPEN not in old and CLOSE not in old:
+    if opening not in old and closing not in old and not name:
         page.write_text(text, "utf-8")
         return
-    before, opened, rest = old.partition(OPEN)
-    _, closed, behind = rest.partition(CLOSE)
+    before, opened, rest = old.partition(opening)
+    _, closed, behind = rest.partition(closing)
     if not opened or not closed:
-        msg = f"{page.name} needs {OPEN} and then {CLOSE}"
+        msg = f"{page.name} needs {opening} and then {closing}"
         raise ValueError(msg)
-    page.write_text(f"{before}{OPEN}\n{text}{CLOSE}{behind}", "utf-8")
+    page.write_text(f"{before}{opening}\n{text}{closing}{behind}", "utf-8")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -40,6 +40,15 @@ class Plan(NamedTuple):
 
 
 QUICK: Final = Plan(seconds=1.0, orders=1_000, warm_up=100)
+
+
+class Taker(Protocol):
+    """What takes orders on a port."""
+
+    @property
+    def port(self) -> int:
+        """The port."""
+        ...
 
 
 class Census(msgspec.Struct):
@@ -77,13 +86,13 @@ async def measure_keyed(plan: Plan) -> list[Reading]:
 async def _accept(plan: Plan, connections: int, key: str) -> list[Reading]:
     async with serving(plan.folder, backlog_max=BACKLOG_MAX) as server:
         await _warm_up(server, plan)
-        with _undisturbed():
+        with undisturbed():
             tally = await Crowd(orders(key=key)).run(server.port, connections, plan.seconds)
-        census = await _census(server)
+        census = await read_census(server)
         name = f"{connections} connections, {'a key each' if key else 'no keys'}"
         return [
             Reading(f"durable accepts/s ({name})", tally.taken / tally.seconds),
-            *_waits(f"POST to 202 ({name})", tally),
+            *waits(f"POST to 202 ({name})", tally),
             Reading(f"answers other than 202 ({name})", tally.not_taken),
             Reading(
                 f"orders not confirmed yet when the load stops ({name})",
@@ -98,8 +107,8 @@ async def measure_complete(plan: Plan) -> list[Reading]:
         await _warm_up(server, plan)
         before, own = await _facts(server), time.process_time()
         used = server.cpu_us()
-        with _undisturbed():
-            tally, census, seconds = await _run_all(server, plan)
+        with undisturbed():
+            tally, census, seconds = await run_all(server, plan)
         own = time.process_time() - own
         facts = sum((await _finals(server, plan.orders + plan.warm_up)).values())
         used = server.cpu_us() - used
@@ -126,13 +135,13 @@ async def measure_push(plan: Plan) -> list[Reading]:
     """Measure how late listeners hear what happened, at a steady pace."""
     async with serving(plan.folder) as server:
         await _warm_up(server, plan)
-        with _undisturbed():
+        with undisturbed():
             heard = await Pace(PUSH_PER_SECOND, plan.seconds).run(server.port)
         lags, name = lags_ms(heard.events), f"at {PUSH_PER_SECOND} orders/s"
         what = f"journal instant to message received, {name}"
         return [
             Reading(f"orders/s really sent, {name}", heard.sent / heard.tally.seconds),
-            *_waits(f"due to 202, {name}", heard.tally),
+            *waits(f"due to 202, {name}", heard.tally),
             Reading(f"answers other than 202, {name}", heard.tally.not_taken),
             Reading(f"{what}, p50 ms", percentile(lags, 50)),
             Reading(f"{what}, p99 ms", percentile(lags, 99)),
@@ -151,7 +160,8 @@ MEASURES: Final[dict[str, Measure]] = {
 }
 
 
-def _waits(name: str, tally: Tally) -> list[Reading]:
+def waits(name: str, tally: Tally) -> list[Reading]:
+    """Return the percentiles of a crowd's waits."""
     return [
         Reading(f"{name}, p{percent} ms", percentile(tally.waits_ns, percent) / 1e6)
         for percent in (50, 99)
@@ -164,33 +174,35 @@ async def _warm_up(server: Server, plan: Plan) -> None:
     await _finals(server, plan.warm_up)
 
 
-async def _run_all(server: Server, plan: Plan) -> tuple[Tally, Census, float]:
+async def run_all(server: Taker, plan: Plan) -> tuple[Tally, Census, float]:
     """Send all orders; return when all are confirmed, or no more of them will be."""
     total, begin = plan.orders + plan.warm_up, time.perf_counter()
     crowd = Crowd(orders(plan.orders))
     sending = asyncio.create_task(crowd.run(server.port, CROWDS[-1], CONFIRM_S_MAX))
     try:
-        census = await _until_confirmed(server, total)
+        census = await until_confirmed(server, total)
         seconds = time.perf_counter() - begin
         return await sending, census, seconds
     finally:
         sending.cancel()
 
 
-async def _until_confirmed(server: Server, total: int) -> Census:
+async def until_confirmed(server: Taker, total: int) -> Census:
+    """Wait until so many orders are confirmed, or no more of them will be."""
     until = time.perf_counter() + CONFIRM_S_MAX
     while True:
-        census = await _census(server)
+        census = await read_census(server)
         if census.completed >= total or time.perf_counter() > until:
             return census
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def _census(server: Server) -> Census:
+async def read_census(server: Taker) -> Census:
+    """Return the counts of the list."""
     return msgspec.json.decode(await _read(server, "/api/orders?limit=1"), type=Census)
 
 
-async def _read(server: Server, path: str) -> bytes:
+async def _read(server: Taker, path: str) -> bytes:
     asker = Asker()
     try:
         return await asker.ask(server.port, get(path))
@@ -216,7 +228,7 @@ async def _finals(server: Server, total: int) -> dict[bytes, float]:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Keep the client's collector of garbage from stopping it."""
     gc.collect()
     gc.disable()

@@ -11,8 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,7 @@ _LISTENING: Final = re.compile(rb"Listening on http://\S+:(\d+)")
 _OLD_NAMES: Final = frozenset(name for names in SYNONYMS.values() for name in names)
 _TICKS_AT: Final = (11, 12)
 """utime and stime, counted from behind the name in /proc/PID/stat."""
+_TICKS_OF_ENDED_AT: Final = (13, 14)
 
 
 class Server:
@@ -88,11 +89,15 @@ class Server:
             self._process.kill()
             await self._process.wait()
 
+    async def kill(self) -> None:
+        """End the process as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            await self._process.wait()
+
     def cpu_us(self) -> float:
         """Return the processor time it used so far, user and system. Raises CannotMeasure."""
-        fields = _read_proc(self.pid, "stat").rpartition(")")[2].split()
-        ticks = sum(int(fields[at]) for at in _TICKS_AT)
-        return ticks * 1e6 / os.sysconf("SC_CLK_TCK")
+        return cpu_us_of(self.pid, _TICKS_AT)
 
     def memory_mib(self) -> float:
         """Return the memory it holds now (VmRSS). Raises CannotMeasure."""
@@ -104,6 +109,25 @@ class Server:
     def bytes_of(self, name: str) -> int:
         """Return the bytes of a database in the home, with what was not folded into it."""
         return sum(path.stat().st_size for path in self.home.glob(f"{name}*"))
+
+
+def cpu_us_of(pid: int, fields: Sequence[int]) -> float:
+    """Return the processor time in these fields of a process. Raises CannotMeasure."""
+    told = _read_proc(pid, "stat").rpartition(")")[2].split()
+    return sum(int(told[at]) for at in fields) * 1e6 / os.sysconf("SC_CLK_TCK")
+
+
+def family_cpu_us(pid: int) -> float:
+    """Return the processor time of a process, its children, and those that ended.
+
+    Raises CannotMeasure.
+    """
+    used = cpu_us_of(pid, (*_TICKS_AT, *_TICKS_OF_ENDED_AT))
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text("ascii").split():
+            with suppress(CannotMeasure):
+                used += cpu_us_of(int(child), _TICKS_AT)
+    return used
 
 
 def _read_proc(pid: int, name: str) -> str:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from bench.__main__ import attempt
 from bench.client import SWAPS, Crowd, Tally, Unreadable, orders, read_answer
+from bench.cluster import compare
 from bench.figures import (
     CannotMeasure,
     Reading,
@@ -29,6 +30,7 @@ from bench.figures import (
     table,
     write_number,
 )
+from bench.installations import Kind
 from bench.measures import MEASURES, Plan
 from bench.micro import write_stages
 from bench.paced import Event, lags_ms, moment_ns
@@ -106,6 +108,35 @@ def test_the_table_goes_between_the_markers_and_nowhere_else(tmp_path: Path) -> 
     put(page, "new\n")
     put(page, "newer\n")
     assert page.read_text() == "before\n<!-- bench -->\nnewer\n<!-- /bench -->\nafter\n"
+
+
+def test_of_several_tables_each_goes_between_its_own_markers(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- bench a -->\n<!-- /bench a -->\n<!-- bench b -->\n<!-- /bench b -->\n")
+    put(page, "one\n", "b")
+    told = page.read_text()
+    assert told == "<!-- bench a -->\n<!-- /bench a -->\n<!-- bench b -->\none\n<!-- /bench b -->\n"
+    with pytest.raises(ValueError, match="<!-- bench c -->"):
+        put(page, "one\n", "c")
+
+
+def test_kinds_stand_side_by_side_and_what_one_lacks_is_left_open() -> None:
+    kinds = (Kind("one"), Kind("two", 2))
+    told = compare(
+        "head", kinds, {"one": [Reading("x", 1)], "two": [Reading("x", 2), Reading("y", 3)]}
+    )
+    assert told.splitlines()[2:] == [
+        "| measure, median (min - max) | one | two |",
+        "|---|---|---|",
+        "| x | 1 | 2 |",
+        "| y |  | 3 |",
+    ]
+
+
+def test_the_page_of_scale_has_its_markers() -> None:
+    text = (ROOT / "docs" / "scale.md").read_text()
+    for name in ("transitions", "cluster"):
+        assert text.index(f"<!-- bench {name} -->") < text.index(f"<!-- /bench {name} -->")
 
 
 def test_a_page_with_half_a_marker_is_left_alone(tmp_path: Path) -> None:

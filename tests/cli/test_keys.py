@@ -49,7 +49,7 @@ def test_a_key_is_shown_once_and_kept_as_a_digest(keys: Keys, tmp_path: Path) ->
     ((key_id, kept, principal, name, scopes, *_),) = rows(home)
     assert (key_id, principal, name) == (read_key_id(text), "local", "a bot")
     assert scopes.split() == ["cancel", "read", "trade"]
-    assert kept == digest(read_pepper(home), text)
+    assert kept == digest(read_pepper(home / FILE), text)
     secret = text.rpartition("_")[2].encode()
     assert all(secret not in file.read_bytes() for file in home.iterdir())
     listed = keys("list").stdout
@@ -145,3 +145,12 @@ def test_keys_are_made_beside_an_engine(keys: Keys, tmp_path: Path) -> None:
     finally:
         assert running.stop() == 0
     assert len(rows(tmp_path / "own")) == 1
+
+
+def test_the_pepper_may_lie_where_every_machine_has_it(cambist: Cambist, tmp_path: Path) -> None:
+    elsewhere, home = tmp_path / "secrets" / "shared", tmp_path / "own"
+    elsewhere.parent.mkdir()
+    named = {"CAMBIST_PEPPER_FILE": str(elsewhere), "CAMBIST_HOME": str(home)}
+    text = cambist("keys", "create", **named).stdout.strip()
+    assert rows(home)[0][1] == digest(read_pepper(elsewhere), text)
+    assert not (home / FILE).exists()

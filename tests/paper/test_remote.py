@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import TaskGroup
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +12,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from cambist.clock import ManualClock
+from cambist.paper import remote
+from cambist.paper.chain import PaperChain
+from cambist.paper.line import Place
 from cambist.paper.mishaps import INSTANT, REALISTIC, Profile
 from cambist.paper.remote import RECONNECT_MS, RemoteChain, RemoteMarket, RemoteWorld
 from cambist.paper.serve import serve
@@ -19,6 +23,7 @@ from cambist.ports.failures import PortDown
 from cambist.values.token import SOL, USDC, Pair
 from tests.contracts.chain import ChainContract, ask, find_route, seen, sign
 from tests.paper.worlds import SEED, running
+from tests.servers.machine import free_port
 
 PAIR = Pair(SOL, USDC)
 
@@ -34,19 +39,20 @@ async def _until_left(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 class OverSocket:
     """A network behind a socket; `restart` drops the world while the client stays."""
 
-    def __init__(self, home: Path, profile: Profile = INSTANT) -> None:
+    def __init__(self, home: Path, profile: Profile = INSTANT, place: Place | None = None) -> None:
         self.clock = ManualClock()
         self.home = home
+        self.place = place or home / "s"
         self.profile = profile
         self.signer = PaperSigner(SEED)
-        self._client_clock = ManualClock()
-        self._remote = RemoteWorld(self._client_clock, home / "s")
-        self.chain = RemoteChain(self._remote, profile.rules)
-        self.market = RemoteMarket(self._remote)
+        self.client_clock = ManualClock()
+        self.remote = RemoteWorld(self.client_clock, self.place)
+        self.chain = RemoteChain(self.remote, profile.rules)
+        self.market = RemoteMarket(self.remote)
         self._client_stack, self._stack = AsyncExitStack(), AsyncExitStack()
 
     async def start(self) -> None:
-        await self._client_stack.enter_async_context(_until_left(self._remote.run()))
+        await self._client_stack.enter_async_context(_until_left(self.remote.run()))
         await self.rise()
 
     async def stop(self) -> None:
@@ -56,15 +62,15 @@ class OverSocket:
     async def rise(self) -> None:
         path = self.home / "paper-chain.db"
         world = await self._stack.enter_async_context(running(self.clock, path, self.profile))
-        serving = _until_left(serve(world, self.clock, self.home / "s"))
+        serving = _until_left(serve(world, self.clock, self.place))
         await self._stack.enter_async_context(serving)
-        while not self._remote.is_up:
-            await self._client_clock.push(RECONNECT_MS)
+        while not self.remote.is_up:
+            await self.client_clock.push(RECONNECT_MS)
 
     async def fall(self) -> None:
         await self._stack.aclose()
-        while self._remote.is_up:
-            await self._client_clock.settle()
+        while self.remote.is_up:
+            await self.client_clock.settle()
 
     async def restart(self) -> None:
         await self.fall()
@@ -84,8 +90,36 @@ async def network() -> AsyncIterator[OverSocket]:
         await one.stop()
 
 
+@pytest.fixture
+async def tcp(tmp_path: Path) -> AsyncIterator[OverSocket]:
+    one = OverSocket(tmp_path, place=("127.0.0.1", free_port()))
+    await one.start()
+    yield one
+    await one.stop()
+
+
 class TestPaperChainOverASocket(ChainContract):
     """The chain as the engine meets it when it is killed alone."""
+
+
+async def test_over_tcp_a_chain_lands_what_it_took_and_comes_back(tcp: OverSocket):
+    attempt = await sign(tcp, "one")
+    await tcp.restart()
+    await tcp.chain.send(attempt.transaction)
+    await tcp.pass_slots(1)
+    assert seen(await ask(tcp, attempt)) == ["confirmed"]
+
+
+async def test_a_chain_whose_machine_went_silent_is_connected_to_anew(
+    tcp: OverSocket, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(remote, "ANSWER_MS_MAX", 50)
+    monkeypatch.setattr(PaperChain, "blockhash", lambda _: asyncio.Event().wait())
+    line = tcp.remote._writer
+    with pytest.raises(PortDown, match="did not answer"):
+        await tcp.chain.blockhash()
+    while tcp.remote._writer in (line, None):
+        await tcp.client_clock.push(RECONNECT_MS)
 
 
 async def test_a_chain_that_is_away_is_down_and_comes_back(network: OverSocket):

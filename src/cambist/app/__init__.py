@@ -12,9 +12,10 @@ from cambist.app.homes import (
     HomeInUse,
     held,
     holder,
+    pepper_file,
 )
 from cambist.app.operators import move_switch, what_stands_still, write_off
-from cambist.app.paper import open_paper_chain
+from cambist.app.paper import chain_place, open_paper_chain
 from cambist.app.pruning import PRUNED_AFTER_DAYS_MIN, prune
 from cambist.app.servers import LOOPBACK, Place, UnsafeBind, serving
 from cambist.app.stores import (
@@ -49,6 +50,7 @@ __all__ = [
     "UnsafeBind",
     "audit_store",
     "back_up",
+    "chain_place",
     "held",
     "holder",
     "look_at_database",
@@ -58,6 +60,7 @@ __all__ = [
     "open_engine",
     "open_keys",
     "open_paper_chain",
+    "pepper_file",
     "prune",
     "restore",
     "running",

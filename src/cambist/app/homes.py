@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cambist.config import Settings
+from cambist.stores import pepper
 
 STORE_FILE: Final = "cambist.db"
 CHAIN_FILE: Final = "paper-chain.db"
@@ -28,6 +29,12 @@ def made(home: Path) -> Path:
     """Return a home, made for its owner alone where it was missing."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     return home
+
+
+def pepper_file(settings: Settings) -> Path:
+    """Return where the pepper is kept."""
+    named = settings.pepper_file
+    return Path(settings.home) / pepper.FILE if named is None else Path(named)
 
 
 def is_shared(settings: Settings) -> bool:

@@ -5,24 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from cambist import faultpoints
 from cambist.app.homes import CHAIN_FILE, CHAIN_LOCK, CHAIN_SOCKET, CHAOS_FILE, held
 from cambist.clock import SystemClock
-from cambist.config import Settings
+from cambist.config import BadSettings, Settings
 from cambist.engine.means import World as Ports
 from cambist.paper.chain import PaperChain
 from cambist.paper.chaos import Watch, Weather
+from cambist.paper.line import Place
 from cambist.paper.market import PaperMarket
 from cambist.paper.mishaps import PROFILES, Profile
 from cambist.paper.remote import RemoteChain, RemoteMarket, RemoteWorld
 from cambist.paper.serve import serve
 from cambist.paper.signer import PaperSigner
 from cambist.paper.world import World
+
+_OPEN: Final = (
+    "the paper chain answers whoever reaches {host}: listen on 127.0.0.1 or on the socket, or say "
+    "--to-anyone where only engines can reach it"
+)
 
 
 def profile_of(settings: Settings) -> Profile:
@@ -34,8 +41,9 @@ def profile_of(settings: Settings) -> Profile:
 async def open_ports(settings: Settings, home: Path, clock: SystemClock) -> AsyncIterator[Ports]:
     """Open the market, the chain and the signer of the mode."""
     signer = PaperSigner(settings.paper_seed)
-    if settings.paper_chain == "socket":
-        away = RemoteWorld(clock, home / CHAIN_SOCKET)
+    place = chain_place(settings)
+    if place is not None:
+        away = RemoteWorld(clock, place)
         rules = profile_of(settings).rules
         weather = Watch(home / CHAOS_FILE, Weather(clock), clock)  # for the crash switch alone
         async with _beside(away.run()), _beside(weather.run()):
@@ -59,15 +67,39 @@ async def paper_world(settings: Settings, home: Path, clock: SystemClock) -> Asy
         world.close()
 
 
+def chain_place(settings: Settings) -> Place | None:
+    """Return where the paper chain is to be found; None when it runs inside."""
+    told = settings.paper_chain
+    if told == "inside":
+        return None
+    if told == "socket":
+        return Path(settings.home) / CHAIN_SOCKET
+    host, _, port = told.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 @asynccontextmanager
-async def open_paper_chain(settings: Settings) -> AsyncIterator[Path]:
-    """Run the paper world for other processes, on the socket yielded. Raises HomeInUse."""
+async def open_paper_chain(settings: Settings, *, to_anyone: bool = False) -> AsyncIterator[Place]:
+    """Run the paper world for other processes, at the place yielded.
+
+    It asks nobody who he is: what other machines can reach is refused, unless `to_anyone`.
+    Raises BadSettings, HomeInUse, and OSError for an address that cannot be had.
+    """
     home, clock = Path(settings.home), SystemClock()
     faultpoints.arm(settings.fault)
-    path = home / CHAIN_SOCKET
+    place = chain_place(settings) or home / CHAIN_SOCKET
+    if not isinstance(place, Path) and not to_anyone and not _is_loopback(place[0]):
+        raise BadSettings(_OPEN.format(host=place[0]))
     with held(home, CHAIN_LOCK):
-        async with paper_world(settings, home, clock) as world, _beside(serve(world, clock, path)):
-            yield path
+        async with paper_world(settings, home, clock) as world, _beside(serve(world, clock, place)):
+            yield place
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @asynccontextmanager

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from cambist.app.engines import Running
+from cambist.app.homes import pepper_file
 from cambist.app.stores import open_keys
 from cambist.clock import draw_secret
 from cambist.config import Settings
@@ -45,14 +45,14 @@ async def serving(running: Running, settings: Settings) -> AsyncIterator[Place]:
 
     Raises UnsafeBind, UnfitPepper, BadSettings, PortInUse and what opening the keys raises.
     """
-    home, is_local = Path(settings.home), settings.host in LOOPBACK
+    pepper, is_local = pepper_file(settings), settings.host in LOOPBACK
     async with open_keys(settings) as keys:
         has_keys = await keys.exist()
         if has_keys:
-            read_pepper(home)
+            read_pepper(pepper)
         elif not is_local and settings.role != "worker":
             raise UnsafeBind(_UNSAFE.format(host=settings.host))
-        locks = Locks(keys, Pepper(home), running.rates, draw_secret)
+        locks = Locks(keys, Pepper(pepper), running.rates, draw_secret)
         asked = _server_settings(settings, are_strangers=has_keys or not is_local)
         served = Serving(build(running.engine, asked, locks), settings.host, settings.port)
         async with served.listening() as port:

@@ -19,7 +19,7 @@ from cambist.cli.exits import FAILED
 from cambist.cli.findings import Finding, tell, write_us
 from cambist.cli.halted import trading
 from cambist.cli.live import console_out
-from cambist.cli.probes import engine, paper_socket, redis
+from cambist.cli.probes import engine, paper_chain, redis
 from cambist.cli.reach import Url
 from cambist.client import DEFAULT_URL
 from cambist.clock import SystemClock
@@ -165,8 +165,9 @@ def _schema(schema: int, newest: int) -> Finding:
 
 
 async def _chain(settings: Settings, home: Path) -> Finding:
-    if settings.paper_chain == "socket":
-        return await paper_socket(home / house.CHAIN_SOCKET)
+    place = house.chain_place(settings)
+    if place is not None:
+        return await paper_chain(place)
     kept = (home / house.CHAIN_FILE).exists()
     where = "its file is in the home" if kept else "no file yet"
     told = f"inside the engine, profile {settings.paper_profile}; {where}"

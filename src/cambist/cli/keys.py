@@ -135,12 +135,12 @@ def _end(text: str, now: Moment) -> Moment:
 
 
 async def _create(settings: Settings, key: ApiKey, text: str) -> None:
-    home = Path(settings.home)
+    kept = house.pepper_file(settings)
     async with house.open_keys(settings) as keys:
         is_first = not await keys.exist()
         # A pepper that is gone is not made anew under keys that were digested with it.
         lives = any(_state(one, key.created_at) == "in force" for one in await keys.list())
-        pepper = read_pepper(home) if lives else make_pepper(home, draw_secret)
+        pepper = read_pepper(kept) if lives else make_pepper(kept, draw_secret)
         await keys.add(replace(key, digest=api_key.digest(pepper, text)))
     typer.echo(text)
     errors.print(_KEPT.format(text=text), markup=False, soft_wrap=True)

@@ -22,6 +22,7 @@ from cambist.cli import (
     serve,
     verify,
 )
+from cambist.cli.cluster import up
 from cambist.server.openapi import API_VERSION
 
 app = typer.Typer(
@@ -53,6 +54,7 @@ def _options(
 
 app.command(epilog=serve.EPILOG)(serve.serve)
 app.command("paper-chain")(serve.paper_chain)
+app.command()(up.up)
 app.command()(demo.demo)
 app.command()(orders.order)
 app.command()(quotes.quote)

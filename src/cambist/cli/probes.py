@@ -85,19 +85,22 @@ def _command(words: list[str]) -> bytes:
     return f"*{len(words)}\r\n{''.join(parts)}".encode()
 
 
-async def paper_socket(path: Path) -> Finding:
+async def paper_chain(place: Path | tuple[str, int]) -> Finding:
     """Knock at the paper chain that runs as a process of its own."""
-    clock = SystemClock()
+    clock, shown = SystemClock(), place if isinstance(place, Path) else f"{place[0]}:{place[1]}"
     began = clock.elapsed()
     try:
         async with asyncio.timeout(WAIT_S):
-            _, writer = await asyncio.open_unix_connection(path)
+            if isinstance(place, Path):
+                _, writer = await asyncio.open_unix_connection(place)
+            else:
+                _, writer = await asyncio.open_connection(*place)
     except (OSError, TimeoutError):
-        told = f"nobody answers at {path}"
+        told = f"nobody answers at {shown}"
         return Finding("sick", "paper chain", told, todo=f"start it: `{program()} paper-chain`")
     writer.close()
     latency = f"{clock.elapsed() - began} ms"
-    return Finding("ok", "paper chain", f"answers at {path}", "", latency)
+    return Finding("ok", "paper chain", f"answers at {shown}", "", latency)
 
 
 async def engine(url: str) -> list[Finding]:

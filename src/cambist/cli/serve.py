@@ -42,7 +42,7 @@ Send an order:
     -d '{{"tokenIn":"SOL","tokenOut":"USDC","amount":10}}'
 Watch it:  {watch}      Stop: Ctrl-C"""
 _WORKER: Final = "Listening on http://{host}:{port}  (a worker: /health and /metrics alone)"
-_KEY_LINE: Final = '\n    -H "authorization: Bearer $KEY" \\'
+KEY_LINE: Final = '\n    -H "authorization: Bearer $KEY" \\'
 NO_KEYS: Final = "No keys: everyone on this machine may trade. `cambist keys create` makes one."
 NOT_ENCRYPTED: Final = "Traffic is not encrypted here: put a proxy that speaks TLS before it."
 EPILOG: Final = (
@@ -75,10 +75,22 @@ def serve(
 
 def paper_chain(
     home: Annotated[str | None, typer.Option(help="Keep the chain's file in this folder.")] = None,
+    listen: Annotated[
+        str | None, typer.Option(help="HOST:PORT, for engines on other machines.")
+    ] = None,
+    to_anyone: Annotated[
+        bool, typer.Option("--to-anyone", help="Listen where other machines can reach it.")
+    ] = False,
 ) -> None:
-    """Run the paper chain alone, on a Unix socket in the home, for engines beside it."""
+    """Run the paper chain alone, on a Unix socket in the home, for engines beside it.
+
+    Engines elsewhere reach it over TCP, where CAMBIST_PAPER_CHAIN names its host and port. It asks
+    nobody who he is, so that port is for a network of your own.
+    """
     settings = settle({} if home is None else {"home": home})
-    run(lambda: _paper_chain(settings))
+    if listen is not None:
+        settings = settle({"home": settings.home, "paper_chain": listen})
+    run(lambda: _paper_chain(settings, to_anyone=to_anyone))
 
 
 def settle(given: dict[str, object]) -> Settings:
@@ -155,7 +167,7 @@ async def _serve(settings: Settings) -> None:
             await told_to_end.wait()
             return
         place = {"host": settings.host, "port": port, "home": settings.home}
-        place["key"] = _KEY_LINE if has_keys else ""
+        place["key"] = KEY_LINE if has_keys else ""
         told = _EXAMPLE.format(profile=settings.paper_profile, watch=_watch(port), **place)
         errors.print(told, markup=False, soft_wrap=True)
         if not has_keys:
@@ -172,8 +184,9 @@ def _watch(port: int) -> str:
     return f"{program()} watch ORDER_ID" + ("" if url == DEFAULT_URL else f" --url {url}")
 
 
-async def _paper_chain(settings: Settings) -> None:
+async def _paper_chain(settings: Settings, *, to_anyone: bool) -> None:
     told_to_end = listen_for_the_end()
-    async with house.open_paper_chain(settings) as path:
-        errors.print(f"cambist: the paper chain listens on {path}", markup=False, soft_wrap=True)
+    async with house.open_paper_chain(settings, to_anyone=to_anyone) as place:
+        shown = place if isinstance(place, Path) else f"{place[0]}:{place[1]}"
+        errors.print(f"cambist: the paper chain listens on {shown}", markup=False, soft_wrap=True)
         await told_to_end.wait()

@@ -26,6 +26,7 @@ IN_PARTS: Final = (
     ("redis_url", "REDIS_HOST", redis_url),
 )
 """Addresses that a Compose file may say in parts, the host first."""
+PORT_MAX: Final = 65_535
 SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "port": ("PORT",),
     "database_url": ("DATABASE_URL",),
@@ -70,6 +71,7 @@ def load(environment: Mapping[str, str], folder: Path, given: Mapping[str, objec
         )
         raise BadSettings(msg)
     _check_role(settings)
+    _check_port(settings.paper_chain.rpartition(":")[2])
     return Loaded(settings, warnings)
 
 
@@ -83,8 +85,14 @@ def _check_role(settings: Settings) -> None:
     if settings.paper_chain == "inside":
         msg = (
             f"role ({PREFIX}ROLE): {settings.role} shares the paper chain: run "
-            f"`cambist paper-chain`, and set {PREFIX}PAPER_CHAIN=socket"
+            f"`cambist paper-chain`, and set {PREFIX}PAPER_CHAIN=socket or its host:port"
         )
+        raise BadSettings(msg)
+
+
+def _check_port(text: str) -> None:
+    if text.isdecimal() and not 0 < int(text) <= PORT_MAX:
+        msg = f"paper_chain ({PREFIX}PAPER_CHAIN): a port is 1 to {PORT_MAX}"
         raise BadSettings(msg)
 
 
@@ -103,6 +111,8 @@ def _plain(message: str) -> str:
     if not name:
         return message
     words = literals(name)
+    if name == "paper_chain":
+        reason = "it takes inside, socket or host:port"
     if words and reason.startswith("Invalid enum value"):
         reason = f"it takes {' or '.join(words)}"
     return f"{name} ({PREFIX}{name.upper()}): {reason}"

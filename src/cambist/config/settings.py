@@ -24,6 +24,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Meta(description="What this process does: `api` takes orders, `worker` executes them."),
     ] = "all"
     home: Annotated[str, Meta(description="The folder that holds all state.")] = ".cambist"
+    pepper_file: Annotated[
+        str | None,
+        Meta(description="The secret that API keys are digested with, if not in the home."),
+    ] = None
     database_url: Annotated[
         str | None,
         Meta(description="Keep orders in this PostgreSQL (`postgresql://...`), not in the home."),
@@ -124,8 +128,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Meta(ge=1, le=2, description="Endpoints asked what became of a transaction; 2 must agree."),
     ] = 1
     paper_chain: Annotated[
-        Literal["inside", "socket"],
-        Meta(description="Whether the paper chain runs inside, or as `cambist paper-chain`."),
+        str,
+        Meta(
+            pattern=r"^(inside|socket|([^\s:\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5})$",
+            description="`inside`, or where it runs alone: a `socket` in the home, or host:port.",
+        ),
     ] = "inside"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least that is logged.")

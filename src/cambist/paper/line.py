@@ -1,10 +1,11 @@
-"""Shapes what goes over the socket of a paper world that is a process of its own.
+"""Shapes what goes over the line to a paper world that is a process of its own.
 
 One JSON object on each line: requests with an id, and replies with the same id in any order.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -13,6 +14,8 @@ from cambist.values.ids import Signature
 from cambist.values.moment import Slot
 from cambist.values.token import Pair
 
+Place = Path | tuple[str, int]
+"""Where a world listens: on a Unix socket, or on a host and port."""
 LINE_BYTES_MAX: Final = 8 * 1024 * 1024
 PENDING_MAX: Final = 10_000
 """How many requests of one connection may wait for their reply."""

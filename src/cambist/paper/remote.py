@@ -24,6 +24,7 @@ from cambist.paper.line import (
     AskSimulate,
     AskTraces,
     AskWitnesses,
+    Place,
     Question,
     Reply,
     Request,
@@ -58,11 +59,11 @@ _fill: Final = codec.decoder(cast("type[Fill | None]", Fill | None))
 
 
 class RemoteWorld:
-    """One connection to the world's socket, shared by market and chain; `run` keeps it up."""
+    """One connection to the world, shared by market and chain; `run` keeps it up."""
 
-    def __init__(self, clock: Clock, path: Path) -> None:
+    def __init__(self, clock: Clock, place: Place) -> None:
         self._clock = clock
-        self._path = path
+        self._place = place
         self._writer: StreamWriter | None = None
         self._pending: dict[int, Future[Reply]] = {}
         self._asked = 0
@@ -76,10 +77,8 @@ class RemoteWorld:
         """Keep connected, for ever."""
         while True:
             try:
-                reader, writer = await asyncio.open_unix_connection(
-                    self._path, limit=LINE_BYTES_MAX
-                )
-            except OSError:
+                reader, writer = await self._connect()
+            except (OSError, TimeoutError):
                 await self._clock.sleep(RECONNECT_MS)
                 continue
             try:
@@ -87,6 +86,12 @@ class RemoteWorld:
                 await self._listen(reader)
             finally:
                 self._drop(writer)
+
+    async def _connect(self) -> tuple[StreamReader, StreamWriter]:
+        if isinstance(self._place, Path):
+            return await asyncio.open_unix_connection(self._place, limit=LINE_BYTES_MAX)
+        async with asyncio.timeout(ANSWER_MS_MAX / 1_000):
+            return await asyncio.open_connection(*self._place, limit=LINE_BYTES_MAX)
 
     async def _listen(self, reader: StreamReader) -> None:
         try:
@@ -121,6 +126,7 @@ class RemoteWorld:
             async with asyncio.timeout(ANSWER_MS_MAX / 1_000):
                 reply = await waiting
         except TimeoutError:
+            self._doubt_line()
             msg = f"the paper chain did not answer within {ANSWER_MS_MAX} ms"
             raise PortDown(msg) from None
         finally:
@@ -128,6 +134,11 @@ class RemoteWorld:
         if reply.down is not None:
             raise PortDown(reply.down)
         return decoder.decode(reply.result)
+
+    def _doubt_line(self) -> None:
+        """Hang up on a machine that may be gone without a word; `run` then connects anew."""
+        if self._writer is not None and not isinstance(self._place, Path):
+            self._writer.transport.abort()
 
 
 class RemoteMarket:

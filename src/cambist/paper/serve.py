@@ -1,4 +1,4 @@
-"""Offers a paper world to other processes over a Unix socket."""
+"""Offers a paper world to other processes, over a Unix socket or TCP."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from cambist.paper.line import (
     AskSimulate,
     AskTraces,
     AskWitnesses,
+    Place,
     Question,
     Reply,
     Request,
@@ -36,10 +37,11 @@ SOCKET_MODE: Final = 0o600
 _read_request: Final = codec.decoder(Request).decode
 
 
-async def serve(world: World, clock: Clock, path: Path) -> None:
-    """Answer on a socket at `path` until cancelled; the world must be open and running.
+async def serve(world: World, clock: Clock, place: Place) -> None:
+    """Answer at a place until cancelled; the world must be open and running.
 
-    A socket that a dead process left behind is replaced. Only its owner may connect.
+    A Unix socket that a dead process left behind is replaced, and only its owner may connect. Over
+    TCP whoever reaches the port is answered: it is for networks where nobody else does.
     """
     desk = _Desk(world, clock)
     async with TaskGroup() as group:
@@ -47,9 +49,12 @@ async def serve(world: World, clock: Clock, path: Path) -> None:
         def welcome(reader: StreamReader, writer: StreamWriter) -> None:
             group.create_task(desk.attend(reader, writer))
 
-        server = await asyncio.start_unix_server(welcome, path, limit=LINE_BYTES_MAX)
+        if isinstance(place, Path):
+            server = await asyncio.start_unix_server(welcome, place, limit=LINE_BYTES_MAX)
+            place.chmod(SOCKET_MODE)
+        else:
+            server = await asyncio.start_server(welcome, *place, limit=LINE_BYTES_MAX)
         try:
-            path.chmod(SOCKET_MODE)  # noqa: ASYNC240 -- a chmod waits for nothing
             await asyncio.Event().wait()  # for ever: until cancelled
         finally:
             server.close()

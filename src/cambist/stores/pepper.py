@@ -16,6 +16,7 @@ from cambist.values.api_key import PEPPER_BYTES
 FILE: Final = "pepper"
 log = structlog.get_logger("cambist.store")
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_STRANGERS: Final = stat.S_IWGRP | stat.S_IRWXO
 _OWNER_ONLY: Final = stat.S_IRUSR | stat.S_IWUSR
 
 
@@ -23,13 +24,14 @@ class UnfitPepper(ValueError):
     """A pepper that is missing, broken, or readable by others; the message says what to do."""
 
 
-def read_pepper(home: Path) -> bytes:
-    """Return the pepper of a home. Raises UnfitPepper, and OSError when it cannot be read."""
-    path = home / FILE
+def read_pepper(path: Path) -> bytes:
+    """Return the pepper in a file. Raises UnfitPepper, and OSError when it cannot be read."""
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & _OTHERS:
+            found = os.fstat(file.fileno())
+            mode = stat.S_IMODE(found.st_mode)
+            # Of a file that is not ours we are let in by our group: so secrets are mounted.
+            if mode & (_OTHERS if found.st_uid == os.geteuid() else _STRANGERS):
                 msg = f"{path} can be read by others (mode {mode:o}): run `chmod 600 {path}`"
                 raise UnfitPepper(msg)
             text = file.read(4 * PEPPER_BYTES)
@@ -50,32 +52,31 @@ def read_pepper(home: Path) -> bytes:
 
 
 class Pepper:
-    """The pepper of a home, read when it is first asked for: a home has none before a key."""
+    """The pepper in a file, read when it is first asked for: there is none before a key."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._held: bytes | None = None
 
     def __call__(self) -> bytes:
         """Return the pepper. Raises PortDown when there is none to be used."""
         if self._held is None:
             try:
-                self._held = read_pepper(self._home)
+                self._held = read_pepper(self._path)
             except (UnfitPepper, OSError) as error:
                 log.critical("pepper_unfit", error=str(error))
                 raise PortDown(str(error)) from error
         return self._held
 
 
-def make_pepper(home: Path, draw: Callable[[int], bytes]) -> bytes:
-    """Return the pepper of a home; the first call makes it. Raises what `read_pepper` raises.
+def make_pepper(path: Path, draw: Callable[[int], bytes]) -> bytes:
+    """Return the pepper in a file; the first call makes it. Raises what `read_pepper` raises.
 
     Of two that make it at once, one wins, and both return what is kept.
     """
-    path = home / FILE
     if path.exists():
-        return read_pepper(home)
-    draft = home / f"{FILE}.{os.getpid()}"
+        return read_pepper(path)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
     try:
@@ -86,12 +87,12 @@ def make_pepper(home: Path, draw: Callable[[int], bytes]) -> bytes:
         try:
             path.hardlink_to(draft)
         except FileExistsError:
-            return read_pepper(home)
+            return read_pepper(path)
     finally:
         draft.unlink()
-    folder = os.open(home, os.O_RDONLY)
+    folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
-    return read_pepper(home)
+    return read_pepper(path)

@@ -1,0 +1,61 @@
+"""Knocks at the parts of an installation, to know when each can be used."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+KNOCK_S_MAX: Final = 2
+LINE_BYTES: Final = 128
+OK: Final = 200
+UNKNOWN_CALLER: Final = 401
+
+
+async def says_pong(path: Path) -> bool:
+    """Tell whether a Redis answers on a Unix socket."""
+    return await _answer(path, b"PING\r\n") == b"+PONG\r\n"
+
+
+async def listens(path: Path) -> bool:
+    """Tell whether anybody takes connections on a Unix socket."""
+    try:
+        async with _open(path):
+            return True
+    except (OSError, TimeoutError):
+        return False
+
+
+async def status(address: tuple[str, int], target: str) -> int:
+    """Return the status an engine answers a GET with; 0 when none comes."""
+    request = f"GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    line = await _answer(address, request.encode())
+    words = line.split(b" ", 2)
+    return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+
+
+async def _answer(place: Path | tuple[str, int], request: bytes) -> bytes:
+    """Return the first line of what is answered; nothing when nobody does."""
+    try:
+        async with _open(place) as (reader, writer):
+            writer.write(request)
+            return (await reader.readline())[:LINE_BYTES]
+    except (OSError, ValueError, TimeoutError):
+        return b""
+
+
+@asynccontextmanager
+async def _open(
+    place: Path | tuple[str, int],
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    async with asyncio.timeout(KNOCK_S_MAX):
+        if isinstance(place, Path):
+            reader, writer = await asyncio.open_unix_connection(place)
+        else:
+            reader, writer = await asyncio.open_connection(*place)
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
