@@ -80,6 +80,11 @@ class Postgres:
             raise NoServer((self._place / "server.log").read_text()[-1_000:])
         return postgres.is_ready(self._data, child.pid)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the server is there."""
+        return self._child is not None and self._child.poll() is None
+
     def kill9(self) -> None:
         """Kill the server and all that serve its connections."""
         if self._child is not None:

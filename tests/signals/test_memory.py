@@ -93,6 +93,16 @@ async def test_a_nearer_alarm_overtakes_one_that_is_set(doorbell: Doorbell) -> N
     assert [name for _, name in doorbell.rung] == ["near"]
 
 
+async def test_an_order_has_one_alarm_the_nearest(doorbell: Doorbell) -> None:
+    for wait in (500, 900, 300, 300, 700):
+        doorbell.at("one", wait)
+    await doorbell.clock.push(2_000)
+    assert doorbell.rung == [(300, "one")], "else orders that are tried in vain gather alarms"
+    doorbell.at("one", 2_100)
+    await doorbell.clock.push(200)
+    assert doorbell.rung[1:] == [(2_100, "one")]
+
+
 async def test_bells_ring_at_once_in_the_order_they_were_rung() -> None:
     wakeups = MemoryWakeups(ManualClock())
     for name in ("one", "two", "one"):

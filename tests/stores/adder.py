@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -25,7 +26,9 @@ async def add_for_ever(store: SqliteStore) -> None:
 
 async def main(path: Path) -> None:
     """Let several askers add at once."""
-    store = SqliteStore(path, lambda _: None, owner="adder")
+    store = SqliteStore(path, lambda *_: None, owner="adder")
+    for pragma in os.environ.get("ADDER_PRAGMAS", "").split():
+        store._batches._connection.execute(f"PRAGMA {pragma}")  # type: ignore[union-attr]
     await store.open()
     async with asyncio.TaskGroup() as tasks:
         for _ in range(ASKERS):

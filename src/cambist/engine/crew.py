@@ -10,6 +10,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
+from cambist.engine.complaints import Complaints
 from cambist.engine.means import Means
 from cambist.engine.perform.track import Tracker
 from cambist.engine.shaper import Shaper
@@ -97,6 +98,7 @@ class Crew:
         self._again: dict[OrderId, Turn] = {}
         self._bad_turns: dict[OrderId, int] = {}
         self._halted = Standstill(means, self._let_go, lambda one: self._offer(Turn(one)))
+        self._complaints = Complaints(means.clock, "store_away")
         self._is_shaping = False
         self._performing = 0
         self._idle = asyncio.Event()
@@ -134,7 +136,7 @@ class Crew:
                 try:
                     due = await self._store.claim_due(self._clock.now(), SWEPT_AT_ONCE_MAX)
                 except PortDown as down:
-                    log.warning("store_away", error=str(down))
+                    self._complaints.say(down)
                     due = ()
                 for order in due:
                     self._offer(Turn(order.id, order))
@@ -151,7 +153,7 @@ class Crew:
             try:
                 await self._store.renew(self._tracker.orders)
             except PortDown as down:
-                log.warning("store_away", error=str(down))
+                self._complaints.say(down)
 
     def _offer(self, turn: Turn) -> None:
         """Queue a turn; an order that has one already gets another after it."""
@@ -208,7 +210,7 @@ class Crew:
             self._halted.hold(order)
             return
         except (PortDown, PortFull) as down:
-            log.warning("store_away", order_id=order.id, error=str(down))
+            self._complaints.say(down)
             await self._let_go(order)
             self._ring_later(order.id, STORE_AWAY_MS)
             return
@@ -266,7 +268,7 @@ class Crew:
         try:
             await self._store.release(order)
         except PortDown as down:
-            log.warning("store_away", order_id=order.id, error=str(down))
+            self._complaints.say(down)
 
     def _ring_later(self, order_id: OrderId, wait_ms: int) -> None:
         self._wakeups.ring_at(order_id, after(self._clock.now(), wait_ms))

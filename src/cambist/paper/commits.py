@@ -5,9 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
-from cambist.paper.ledger import Block, Ledger
+import structlog
+
+from cambist.paper.ledger import Block, Ledger, NoRoom
+from cambist.ports.clock import Clock
 from cambist.values.moment import Height
+
+FULL_RETRY_MS: Final = 500
+
+log = structlog.get_logger("cambist.paper")
 
 
 class Commits:
@@ -24,18 +32,32 @@ class Commits:
         self.lost: Exception | None = None
 
     async def commit(self, block: Block) -> None:
-        """Return when a block is durable, or raise what made it fail."""
+        """Return when a block is durable, or raise what made it fail.
+
+        Raises NoRoom when the disk is full: then nothing is lost, and it may be tried again.
+        """
         try:
             if self._writer is None:
                 self._ledger.write(block)
             else:
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(self._writer, self._ledger.write, block)
+        except NoRoom:
+            raise
         except Exception as lost:
             self.lost = lost
             self._when_lost()
             raise
         self.mark = Height(max(self.mark, block.mark))
+
+    async def until_written(self, block: Block, clock: Clock) -> None:
+        """Return when a block is durable; while the disk is full, try again and again."""
+        while True:
+            try:
+                return await self.commit(block)
+            except NoRoom as full:
+                log.warning("paper_chain_waits", error=str(full))
+                await clock.sleep(FULL_RETRY_MS)
 
     def close(self) -> None:
         """Let the thread and the file go."""

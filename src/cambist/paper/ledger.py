@@ -95,6 +95,10 @@ class LedgerLost(RuntimeError):
     """Another process opened the ledger after us."""
 
 
+class NoRoom(RuntimeError):
+    """The disk is full; nothing was written, and the same may be written later."""
+
+
 class WrongSeed(ValueError):
     """The ledger is of the world of another seed; its prices and blockhashes are not ours."""
 
@@ -182,12 +186,21 @@ class Ledger:
             if block.executions:
                 faultpoint("chain.before_commit")
             self._out.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            self._undo()
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+            msg = "the disk of the paper chain is full"
+            raise NoRoom(msg) from error
         except BaseException:
-            if self._out.in_transaction:
-                self._out.execute("ROLLBACK")
+            self._undo()
             raise
         if block.executions:
             faultpoint("chain.after_commit")
+
+    def _undo(self) -> None:
+        if self._out.in_transaction:
+            self._out.execute("ROLLBACK")
 
     def _put(self, block: Block) -> None:
         owner = _one(self._out, "SELECT value FROM meta WHERE key = 'generation'")

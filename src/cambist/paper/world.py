@@ -149,7 +149,7 @@ class World:
         try:
             await self._commits.commit(Block(mark))
         except Exception as lost:
-            msg = "the paper chain lost its file"
+            msg = f"the paper chain cannot write: {lost}"
             raise PortDown(msg) from lost
 
     async def blockhash(self) -> Blockhash:
@@ -282,7 +282,7 @@ class World:
         executions = tuple(done for one in taken if (done := self._land(one, slot)) is not None)
         if executions:
             mark = Height(slot + HEIGHT_RESERVE_SLOTS)
-            await self._commits.commit(self._runtime.block(mark, executions))
+            await self._commits.until_written(self._runtime.block(mark, executions), self._clock)
             self._runtime.publish()
             self._landed.add(executions)
         self._mempool.settle(taken)

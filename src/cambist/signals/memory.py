@@ -29,6 +29,7 @@ class MemoryWakeups:
         self._clock = clock
         self._rung: deque[Bell] = deque()
         self._alarms: list[tuple[Moment, OrderId]] = []
+        self._next: dict[OrderId, Moment] = {}
         self._bell = asyncio.Event()
         self._alarm_set = asyncio.Event()
 
@@ -43,7 +44,15 @@ class MemoryWakeups:
         self._bell.set()
 
     def ring_at(self, order_id: OrderId, at: Moment) -> None:
-        """Ask for a look at an order at an instant."""
+        """Ask for a look at an order at an instant, unless one comes sooner anyway.
+
+        After each look whoever had it knows when the next is due. So one alarm an order is
+        enough, and orders that are looked at again and again do not gather alarms.
+        """
+        standing = self._next.get(order_id)
+        if standing is not None and standing <= at:
+            return
+        self._next[order_id] = at
         heapq.heappush(self._alarms, (at, order_id))
         self._alarm_set.set()
 
@@ -62,7 +71,10 @@ class MemoryWakeups:
                 await self._alarm_set.wait()
             now = self._clock.now()
             while self._alarms and self._alarms[0][0] <= now:
-                self.ring(Bell(heapq.heappop(self._alarms)[1]))
+                at, order_id = heapq.heappop(self._alarms)
+                if self._next.get(order_id) == at:  # else a nearer one took its place
+                    del self._next[order_id]
+                    self.ring(Bell(order_id))
             if self._alarms:
                 await self._clock.sleep(min(self._alarms[0][0] - now, ALARM_TICK_MS))
 

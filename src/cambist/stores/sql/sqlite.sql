@@ -164,6 +164,9 @@ INSERT INTO halt_log (at, by, what, reason) VALUES (?, ?, ?, ?)
 -- name: halted
 SELECT reason, by, at FROM halt
 
+-- name: take_room
+INSERT OR REPLACE INTO room VALUES (1, randomblob(65536))
+
 -- name: compared
 SELECT slot FROM chain_mark
 

@@ -10,6 +10,12 @@ CREATE TABLE missing_attempts (
     noted_at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What is written to see whether the disk takes an order again: as much as an order needs, and more.
+CREATE TABLE room (
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    taken  BLOB NOT NULL
+) STRICT;
+
 -- Up to which slot the chain's record was held against the attempts.
 CREATE TABLE chain_mark (
     one   INTEGER PRIMARY KEY CHECK (one = 1),
