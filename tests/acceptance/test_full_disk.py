@@ -13,12 +13,13 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from cambist.cli.cluster.postgres import find
 from cambist.cli.main import app
 from cambist.paper.ledger import executions
 from tests.acceptance.disks import Filler, small_disk
 from tests.acceptance.process import Process, engine, paper_chain
-from tests.servers.machine import NoServer, box
-from tests.servers.postgres import Postgres, binaries
+from tests.servers.machine import box
+from tests.servers.postgres import Postgres
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(400)]
 HOLDS = [3, pytest.param(60, marks=pytest.mark.proofs)]
@@ -102,10 +103,8 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
                 (home / name).symlink_to(tmp_path / "beside" / name)
             yield from _running(home, home, None)
         return
-    programs = binaries()
-    if programs is None:
-        raise NoServer("no PostgreSQL")
     with box("pg") as folder, small_disk(folder / "disk", POSTGRES_MIB) as disk:
+        programs = find().within_reach(folder / "programs")
         server = Postgres(disk, programs, {"shared_buffers": "16MB", "max_wal_size": "40MB"})
         server.make()
         try:
