@@ -29,6 +29,8 @@ COUNTS: Final = {"chain": 2, "claims": 1, "signals": 2, "relay": 3}
 COUNT: Final = 5
 AFTER_MISHAPS: Final = ("claims.released",)
 """Points that an order comes to only when something fails and it has to wait."""
+IN_FLIGHT: Final = ("claims.before_renew",)
+"""Points that need orders which take longer than a third of a lease."""
 ONCE: Final = ("intake.cancel_noted", "chain.heard")
 
 _IN: Final = tuple(one for one in POINTS if one.startswith("intake."))
@@ -90,7 +92,8 @@ def one_for_each_point() -> tuple[Cell, ...]:
 
 async def run_cell(cell: Cell, home: Path, servers: Servers) -> Verdict:
     """Break the part, see every order to its end all the same, and judge."""
-    settings: dict[str, object] = {"paper_profile": "instant"}
+    lasts = cell.point in IN_FLIGHT
+    settings: dict[str, object] = {"paper_profile": "realistic" if lasts else "instant"}
     load = Load(str(cell))
     async with installed(home, cell.kind, servers, **settings) as site, client() as http:
         load.url = site.url

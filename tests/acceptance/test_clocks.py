@@ -31,6 +31,8 @@ STEPS = {
     "a second back ten times a second": (0, 1_000, 100),
     "right again": (0, 0, 0),
 }
+UNDER_ORDERS = ("an hour back", "ten years on", "a second back ten times a second")
+"""What hurts most while orders are in flight; each takes seconds."""
 ORDERS = 6
 CLOSED_S_MAX = BACKOFF_MAX_MS / 1_000
 SETTINGS = {"paper_profile": "instant", "backoff_first_ms": 50}
@@ -111,16 +113,17 @@ def test_no_step_of_the_clock_loses_doubles_or_stalls_an_order(
     watch = start(server, library, tmp_path / "watch", monkeypatch)
     load = Load("clock")
     load.url = server.url
-    for shift in STEPS.values():
+    steps = UNDER_ORDERS if in_flight else tuple(STEPS)
+    for step in steps:
         if in_flight:
             asyncio.run(_send(load))
             time.sleep(0.5)
-        watch.set(shift)
+        watch.set(STEPS[step])
         asyncio.run(send_and_see_closed(load, ORDERS, CLOSED_S_MAX))
     assert server.stop() == 0
     verdict = judge(home, load.accepted)
     assert not verdict.broken, "and no journal's time goes back"
-    assert verdict.orders == len(STEPS) * ORDERS * (2 if in_flight else 1)
+    assert verdict.orders == len(steps) * ORDERS * (2 if in_flight else 1)
     assert verdict.confirmed == verdict.orders
 
 

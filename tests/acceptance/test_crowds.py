@@ -44,8 +44,9 @@ async def test_floods_are_refused_in_little_memory_while_others_are_served(tmp_p
                 grown = rss_kib(running.pid) - before
                 print(f"{name}: {heard[name]}, {grown} KiB, {behaved.statuses.total() - served}")
                 assert grown < GROWN_KIB_MAX, name
+            served = behaved.statuses.total()
+            await until(lambda: behaved.statuses.total() > served + 10)
             assert behaved.statuses.keys() <= {200, 202}
-            assert behaved.statuses.total() > 10
         # A reset may overtake the answer on its way; nothing else may stand in its place.
         for name, statuses in heard.items():
             assert statuses <= {413, 431, 408, 400, None}, name

@@ -187,8 +187,8 @@ def test_a_line_that_broke_this_moment_is_a_world_that_is_away(tmp_path: Path) -
         over = OverSocket(tmp_path)
         await over.start()
         try:
-            await until(lambda: over._remote.is_up)
-            writer = over._remote._writer
+            await until(lambda: over.remote.is_up)
+            writer = over.remote._writer
             assert writer is not None
             writer.transport.abort()
             with pytest.raises(PortDown):

@@ -141,14 +141,14 @@ async def key_race(folder: Path, url: str, redis: str, turns: int) -> None:
         home=str(folder), database_url=url, redis_url=redis, paper_chain="socket", role="api"
     )
     settings = ServerSettings(rates=Rates(PER_MINUTE, 0, 0, 0, 0))
-    pepper = make_pepper(folder, draw_secret)
+    pepper = make_pepper(folder / "pepper", draw_secret)
     async with AsyncExitStack() as opened:
         keys = await opened.enter_async_context(open_keys(given))
         clients: list[httpx.AsyncClient] = []
         for _ in range(2):
             part = await opened.enter_async_context(running(given))
             await until(lambda part=part: part.engine._means.redis() == "ok")
-            locks = Locks(keys, Pepper(folder), part.rates, draw_secret)
+            locks = Locks(keys, Pepper(folder / "pepper"), part.rates, draw_secret)
             app = build(part.engine, settings, locks)
             clients.append(await opened.enter_async_context(client_of(app)))
         for _ in range(turns):
