@@ -112,9 +112,11 @@ async def run_cell(cell: Cell, home: Path, servers: Servers) -> Verdict:
         assert await load.until_closed(http, CLOSED_S_MAX), "orders are still open"
         await site.whole()
         broken = await load.compare(http)
-        broken += [
-            f"exit: {name} with {code}" for name, code in (await site.stop()).items() if code
-        ]
+        codes = await site.stop()
+        if cell.act == "raise" and victim.is_struck():
+            # It may have been ending by itself when it was asked to.
+            codes.pop(cell.part, None)
+        broken += [f"exit: {name} with {code}" for name, code in codes.items() if code]
         books = await _read(site)
     verdict = weigh(books, home, load.accepted, load.cancelled)
     return verdict._replace(broken=(*verdict.broken, *broken))

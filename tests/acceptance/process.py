@@ -25,6 +25,7 @@ class Process:
         self._words = words
         self._settings = {f"CAMBIST_{k.upper()}": str(v) for k, v in settings.items()}
         self._process: subprocess.Popen[bytes] | None = None
+        self._begin = 0
         self.url = ""
 
     @property
@@ -41,7 +42,7 @@ class Process:
         own = {f"CAMBIST_{k.upper()}": str(v) for k, v in settings.items()}
         env = {**passed, **self._settings, **own, "CAMBIST_HOME": str(self.home)}
         with path.open("ab") as log:
-            begin = log.tell()
+            begin = self._begin = log.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "cambist", *self._words],
                 env=env,
@@ -82,6 +83,10 @@ class Process:
     def was_struck(self) -> bool:
         """Whether a fault point struck in any start of it."""
         return self.log.exists() and STRUCK in self.log.read_text(errors="replace")
+
+    def is_struck(self) -> bool:
+        """Whether a fault point struck since its last start."""
+        return self.log.exists() and STRUCK.encode() in self.log.read_bytes()[self._begin :]
 
     def freeze(self) -> None:
         """SIGSTOP: it lives on and does nothing; `thaw` wakes it."""

@@ -83,6 +83,9 @@ def test_d5_once_seen_every_witness_must_agree() -> None:
 
 def test_d6_a_blockhash_still_valid_proves_nothing() -> None:
     assert not dead(witness(blockhash_valid=True))
+    at = witness().context_slot
+    assert dead(witness(checked_slot=at))
+    assert not dead(witness(checked_slot=at + 1)), "it may have landed since the status was read"
 
 
 def test_one_endpoint_asked_twice_is_one_witness() -> None:

@@ -87,26 +87,40 @@ class SimChain:
     async def _ask(
         self, endpoint: Endpoint, attempts: Sequence[Attempt], answers: list[list[Witness]]
     ) -> None:
-        """Ask one endpoint for its height, then for the statuses, then for what is needed."""
+        """Ask one endpoint for its height, for the blockhashes of what is late, and for statuses."""
         try:
             if self.asks_status_first:
                 _, seen = await self._statuses(endpoint, attempts)
                 slot, height = await self._epoch(endpoint)
+                looked = await self._looked(endpoint, attempts, slot, height)
                 context = slot
             else:
                 slot, height = await self._epoch(endpoint)
+                looked = await self._looked(endpoint, attempts, slot, height)
                 context, seen = await self._statuses(endpoint, attempts)
             first = endpoint.first_slot
-            for said, attempt, sighting in zip(answers, attempts, seen, strict=True):
-                valid = True
-                if sighting is None and height > attempt.last_valid_height:
-                    await self._call()
-                    valid = endpoint.is_valid(attempt.blockhash, slot)
+            for said, (valid, checked), sighting in zip(answers, looked, seen, strict=True):
                 said.append(
-                    Witness(endpoint.name, slot, height, context, first, valid, sighting)
+                    Witness(endpoint.name, slot, height, context, first, valid, sighting, checked)
                 )  # fmt: skip
         except PortDown:
             return
+
+    async def _looked(
+        self, endpoint: Endpoint, attempts: Sequence[Attempt], slot: Slot, height: Height
+    ) -> list[tuple[bool, Slot]]:
+        """Return which blockhashes are good at finalized, and at which slot each was looked at.
+
+        Before the statuses: a blockhash that expires after them says nothing of what they missed.
+        """
+        looked: list[tuple[bool, Slot]] = []
+        for attempt in attempts:
+            if height <= attempt.last_valid_height:
+                looked.append((True, Slot(0)))
+                continue
+            await self._call()
+            looked.append(endpoint.is_valid(attempt.blockhash, slot))
+        return looked
 
     async def _epoch(self, endpoint: Endpoint) -> tuple[Slot, Height]:
         await self._call()

@@ -83,13 +83,17 @@ class Endpoint:
             return None
         return Sighting(self._ledger.commitment(landing, view), Slot(landing.slot), landing.error)
 
-    def is_valid(self, blockhash: str, min_slot: Slot) -> bool:
-        """Tell whether a blockhash is good at finalized. Raises PortDown when it is behind."""
+    def is_valid(self, blockhash: str, min_slot: Slot) -> tuple[bool, Slot]:
+        """Tell whether a blockhash is good at finalized, and at which slot that is.
+
+        Raises PortDown when it is behind.
+        """
         final = self._view().finalized
         if self.lie != "frozen" and final.slot < min_slot:
             raise PortDown("the node has not reached the slot asked for")
         block = self._ledger.block_of(blockhash)
-        return block is not None and final.holds(block) and final.height <= block.height + WINDOW
+        good = block is not None and final.holds(block) and final.height <= block.height + WINDOW
+        return good, Slot(final.slot)
 
     def blockhash(self) -> Blockhash:
         """Name a recent blockhash and the last height it is good for."""

@@ -26,6 +26,7 @@ def is_proof(attempt: Attempt, evidence: Sequence[Witness], endpoints: int) -> b
             served or one.first_slot <= attempt.built_slot,
             attempt.sighted_slot is None or one.slot > attempt.sighted_slot,
             not one.blockhash_valid,
+            one.context_slot >= one.checked_slot,
         )
         if not all(holds):
             return False

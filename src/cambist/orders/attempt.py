@@ -53,10 +53,11 @@ class Sighting(msgspec.Struct, frozen=True, gc=False):
 
 
 class Witness(msgspec.Struct, frozen=True, gc=False):
-    """One endpoint's answer about one signature, its height asked before its status.
+    """One endpoint's answer about one signature: height, blockhash and status, asked in this order.
 
     `slot` and `height` are the finalized ones of a single call; `context_slot` is where the
-    status was read; `first_slot` is the oldest slot whose history the endpoint serves.
+    status was read; `first_slot` is the oldest slot whose history the endpoint serves;
+    `checked_slot` is the finalized one at which the blockhash was looked at.
     """
 
     endpoint: str
@@ -66,6 +67,7 @@ class Witness(msgspec.Struct, frozen=True, gc=False):
     first_slot: Slot
     blockhash_valid: bool
     sighting: Sighting | None = None
+    checked_slot: Slot = Slot(0)
 
 
 class ChainRules(msgspec.Struct, frozen=True, gc=False):

@@ -1,14 +1,15 @@
 """Judges whether a signed transaction can never land any more.
 
 Death is the only licence to sign again, so each counted witness must give all of this, its
-height asked before its status on the same endpoint:
+height and the blockhash asked before its status on the same endpoint:
 
 D1  its finalized height is past the last valid one (by `margin` more, when it is alone)
 D2  that height is plausible: it did not advance by more blocks than slots went by
 D3  its status was read at or past the slot of that height
 D4  it still serves the history of the slot the transaction was built at
 D5  no witness shows the signature now; if one ever did, every witness must agree, later
-D6  it calls the blockhash invalid at finalized
+D6  it calls the blockhash invalid at finalized, at a slot its status has seen: what is invalid
+    only since the status was read may have landed in between
 """
 
 from __future__ import annotations
@@ -54,4 +55,5 @@ def _counts(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
     recent = one.context_slot - attempt.built_slot <= rules.status_history
     covered = recent or one.first_slot <= attempt.built_slot
     later = attempt.sighted_slot is None or one.slot > attempt.sighted_slot
-    return past and plausible and coupled and covered and later and not one.blockhash_valid
+    expired = not one.blockhash_valid and one.context_slot >= one.checked_slot
+    return past and plausible and coupled and covered and later and expired

@@ -216,7 +216,9 @@ class World:
             valid = made is not None and final <= made + BLOCKHASH_WINDOW
             sighting = self._sighting(signature, made or Height(0), height, final)
             answers.append(
-                Witness("paper", Slot(final), final, Slot(height), Slot(0), valid, sighting)
+                Witness(
+                    "paper", Slot(final), final, Slot(height), Slot(0), valid, sighting, Slot(final)
+                )
             )
         return answers
 

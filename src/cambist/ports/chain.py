@@ -76,7 +76,12 @@ class Chain(Protocol):
         """
 
     async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
-        """Return what every endpoint says of each attempt, in the order given, in one call."""
+        """Return what every endpoint says of each attempt, in the order given, in one call.
+
+        Each endpoint is asked for its height first, then, of an attempt whose last height is past,
+        whether its blockhash is good at finalized, and for the status last: a status read earlier
+        would know nothing of what landed until the blockhash expired.
+        """
 
     async def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
         """Return our transactions that were executed at a slot or later, newest first.
