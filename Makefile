@@ -16,7 +16,7 @@ LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
           --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run up demo test check fix ui postman newman bench bench-cluster bench-stream proofs storm simulate model docs site \
+.PHONY: help run up demo test check test-onchain fix ui postman newman bench bench-cluster bench-stream proofs storm simulate model docs site \
         lock clean
 
 help: ## show these targets
@@ -40,6 +40,9 @@ check: $(V)/.test ## format, lint, import contracts, types, walls
 	@$(V)/bin/lint-imports --no-logo
 	@$(V)/bin/mypy
 	@$(PY) -m pytest -q tests/walls
+
+test-onchain: $(V)/.test ## quotes against the compiled programs themselves (PROGRAMS=folder of .so files)
+	@$(PY) -m pytest -q tests/onchain --programs "$(PROGRAMS)"
 
 fix: $(V)/.test ## repair what ruff can repair
 	@$(V)/bin/ruff check --fix

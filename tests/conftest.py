@@ -5,6 +5,7 @@ Properties are explored the same way each time when the suite judges a commit.
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.servers.fixtures import breakable_postgres, breakable_valkey, postgres_url, redis_url
@@ -16,3 +17,8 @@ settings.register_profile(
 )
 settings.register_profile("search", parent=settings.get_profile("suite"), derandomize=False)
 settings.load_profile("search" if os.environ.get("SEARCH") else "suite")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run say where compiled programs are; tests that need one are skipped without."""
+    parser.addoption("--programs", default=os.environ.get("PROGRAMS"), metavar="DIR")

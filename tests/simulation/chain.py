@@ -87,7 +87,7 @@ class SimChain:
     async def _ask(
         self, endpoint: Endpoint, attempts: Sequence[Attempt], answers: list[list[Witness]]
     ) -> None:
-        """Ask one endpoint for its height, for the blockhashes of what is late, and for statuses."""
+        """Ask one endpoint for its height, the blockhashes of what is late, and the statuses."""
         try:
             if self.asks_status_first:
                 _, seen = await self._statuses(endpoint, attempts)

@@ -214,12 +214,9 @@ class World:
         for signature, blockhash in questions:
             made = paper.height_of(self.seed, blockhash)
             valid = made is not None and final <= made + BLOCKHASH_WINDOW
-            sighting = self._sighting(signature, made or Height(0), height, final)
-            answers.append(
-                Witness(
-                    "paper", Slot(final), final, Slot(height), Slot(0), valid, sighting, Slot(final)
-                )
-            )
+            seen = self._sighting(signature, made or Height(0), height, final)
+            at = Slot(final)
+            answers.append(Witness("paper", at, final, Slot(height), Slot(0), valid, seen, at))
         return answers
 
     def _sighting(

@@ -17,7 +17,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     """What one pool would do with the order's amount, fees and impact already inside.
 
     `fee` is in raw units of the token given. `impact_hundredths` is the price impact in
-    hundredths of a basis point.
+    hundredths of a basis point. `program` is the short name of what runs the pool.
     """
 
     venue: str
@@ -28,6 +28,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     fee_bps: Bps
     impact_hundredths: int
     slot: Slot
+    program: str = ""
 
 
 class Absent(msgspec.Struct, frozen=True, gc=False):

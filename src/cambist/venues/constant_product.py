@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 from msgspec.structs import replace
 
 from cambist.curves import constant_product as curve
-from cambist.faults import Code, Fault, fault
-from cambist.values.amount import RAW_MAX, Bps, Raw
+from cambist.faults import Fault
+from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote
-
-_PPM_PER_BPS: Final = 100
+from cambist.venues.accounts import ChainTime, Unquotable
+from cambist.venues.pool import Fees, Swapped
+from cambist.venues.quoting import quote
+from cambist.venues.refusals import Refusal
 
 
 class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
@@ -29,33 +29,57 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
     fee_ppm: int
     slot: Slot
 
+    @property
+    def program(self) -> str:
+        """No program of the real chain."""
+        return ""
+
+    def at(self, _time: ChainTime) -> ConstantProductPool:
+        """Return the same pool: no clock moves its fee."""
+        return self
+
+    def amount_out(self, mint_in: Address, amount: int) -> int:
+        """Return what exactly `amount` raw units would bring; 0 when refused."""
+        try:
+            return self.swap(mint_in, "exact_in", amount).amount_out
+        except Unquotable:
+            return 0
+
+    def amount_in(self, mint_in: Address, amount: int) -> int:
+        """Return what exactly `amount` raw units out would cost; 0 when refused."""
+        try:
+            return self.swap(mint_in, "exact_out", amount).amount_in
+        except Unquotable:
+            return 0
+
     def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
         """Return what a swap of `amount` raw units would do, or why the pool refuses it."""
+        return quote(self, mint_in, mode, amount)
+
+    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
+        """Return what a swap of `amount` raw units does. Raises Unquotable."""
         if mint_in == self.mint_a:
             reserve_in, reserve_out = self.reserve_a, self.reserve_b
         elif mint_in == self.mint_b:
             reserve_in, reserve_out = self.reserve_b, self.reserve_a
         else:
-            return self._refuse("does not hold the token given")
+            raise Unquotable(Refusal.WRONG_TOKEN)
         if mode == "exact_in":
             swap = curve.amount_out(reserve_in, reserve_out, amount, self.fee_ppm)
             if not swap.amount_out:
-                return self._refuse("would pay nothing for so small an amount")
+                raise Unquotable(Refusal.PAYS_NOTHING)
         elif amount >= reserve_out:
-            return self._refuse("holds less than the amount asked for")
+            raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
         else:
             swap = curve.amount_in(reserve_in, reserve_out, amount, self.fee_ppm)
         if reserve_in + swap.amount_in > RAW_MAX:
-            return self._refuse("cannot hold so large an amount")
-        return Quote(
-            self.venue,
-            self.address,
-            Raw(swap.amount_in),
-            Raw(swap.amount_out),
-            Raw(swap.fee),
-            Bps(self.fee_ppm // _PPM_PER_BPS),
+            raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+        return Swapped(
+            swap.amount_in,
+            swap.amount_out,
+            Fees(swap.fee),
             curve.impact_hundredths(reserve_in, swap),
-            self.slot,
+            self.swapped(mint_in, swap.amount_in, swap.amount_out),
         )
 
     def swapped(self, mint_in: Address, amount_in: int, amount_out: int) -> ConstantProductPool:
@@ -65,7 +89,3 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
         else:
             a, b = self.reserve_a - amount_out, self.reserve_b + amount_in
         return replace(self, reserve_a=a, reserve_b=b)
-
-    @staticmethod
-    def _refuse(why: str) -> Fault:
-        return fault(Code.POOL_REFUSED, f"The pool {why}.")

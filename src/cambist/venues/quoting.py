@@ -1,0 +1,47 @@
+"""Turns a swap that a pool would do into a quote, at the worst of the times it may land."""
+
+from __future__ import annotations
+
+from cambist.faults import Fault
+from cambist.values.amount import BPS_ONE, Bps, Raw, mul_div_floor
+from cambist.values.ids import Address
+from cambist.values.route import Mode, Quote
+from cambist.venues.accounts import ChainTime, Unquotable
+from cambist.venues.pool import Pool, Swapped
+
+
+def quote(pool: Pool, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
+    """Return what a swap of this amount would do, or why the pool refuses it."""
+    try:
+        swap = pool.swap(mint_in, mode, amount)
+    except Unquotable as refused:
+        return refused.fault
+    fees = swap.fees
+    # In basis points of the side it is taken from; in raw units of the token given.
+    whole = swap.amount_out + fees.trade if fees.on_output else swap.amount_in
+    fee_bps = mul_div_floor(fees.trade, BPS_ONE, whole)
+    fee = mul_div_floor(swap.amount_in, fees.trade, whole) if fees.on_output else fees.trade
+    return Quote(
+        pool.venue,
+        pool.address,
+        Raw(swap.amount_in),
+        Raw(swap.amount_out),
+        Raw(fee),
+        Bps(fee_bps),
+        swap.impact_hundredths,
+        pool.slot,
+        pool.program,
+    )
+
+
+def worst(pool: Pool, mint_in: Address, mode: Mode, amount: int, *times: ChainTime) -> Swapped:
+    """Return the least favourable of what the swap does now and at these times.
+
+    Its amount is what a floor (exact_in) or a ceiling (exact_out) may rest on where the clock moves
+    the fee. Raises Unquotable when the pool refuses at any of the times.
+    """
+    swaps = [pool.swap(mint_in, mode, amount)]
+    swaps += [pool.at(time).swap(mint_in, mode, amount) for time in times]
+    if mode == "exact_in":
+        return min(swaps, key=lambda one: one.amount_out)
+    return max(swaps, key=lambda one: one.amount_in)

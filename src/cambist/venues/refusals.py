@@ -1,0 +1,58 @@
+"""Lists every reason for which a pool or an amount is refused; the docs are printed from it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Refusal(StrEnum):
+    """Why a pool is not quoted: the name, and the sentence for people."""
+
+    ACCOUNT_MISSING = "account_missing"
+    WRONG_OWNER = "wrong_owner"
+    WRONG_SIZE = "wrong_size"
+    WRONG_KIND = "wrong_kind"
+    OUT_OF_BOUNDS = "out_of_bounds"
+    NOT_INITIALISED = "not_initialised"
+    UNKNOWN_MINT_EXTENSION = "unknown_mint_extension"
+    TRANSFER_HOOK = "transfer_hook"
+    WRONG_TOKEN = "wrong_token"
+    DISABLED = "disabled"
+    NOT_OPEN_YET = "not_open_yet"
+    AMOUNT_ZERO = "amount_zero"
+    PAYS_NOTHING = "pays_nothing"
+    NOT_ENOUGH_LIQUIDITY = "not_enough_liquidity"
+    AMOUNT_OVERFLOWS = "amount_overflows"
+    PRICE_LIMIT = "price_limit"
+    NO_EXACT_OUT = "no_exact_out"
+    NOT_DELIVERABLE = "not_deliverable"
+    RELEASE_NOT_CHECKED = "release_not_checked"
+
+    @property
+    def sentence(self) -> str:
+        """What it means."""
+        return SENTENCES[self]
+
+
+SENTENCES: Final[dict[Refusal, str]] = {
+    Refusal.ACCOUNT_MISSING: "An account that belongs to the pool is missing from the snapshot.",
+    Refusal.WRONG_OWNER: "An account belongs to another program than the pool's.",
+    Refusal.WRONG_SIZE: "An account has not the number of bytes of its kind.",
+    Refusal.WRONG_KIND: "An account is of another kind than it should be.",
+    Refusal.OUT_OF_BOUNDS: "A number in the pool's accounts is outside of what the program allows.",
+    Refusal.NOT_INITIALISED: "The pool, or an account of it, is not initialised.",
+    Refusal.UNKNOWN_MINT_EXTENSION: "A mint has an extension whose effect is not known.",
+    Refusal.TRANSFER_HOOK: "A mint calls a program of its own at every transfer.",
+    Refusal.WRONG_TOKEN: "The pool does not hold the token given.",
+    Refusal.DISABLED: "The pool's owner switched swaps off.",
+    Refusal.NOT_OPEN_YET: "The pool is not open yet.",
+    Refusal.AMOUNT_ZERO: "The amount is zero.",
+    Refusal.PAYS_NOTHING: "The pool would pay nothing for so small an amount.",
+    Refusal.NOT_ENOUGH_LIQUIDITY: "The pool holds less than the amount asked for.",
+    Refusal.AMOUNT_OVERFLOWS: "The pool cannot hold so large an amount.",
+    Refusal.PRICE_LIMIT: "The amount would push the price out of the pool's range.",
+    Refusal.NO_EXACT_OUT: "The program cannot be asked for an exact amount out.",
+    Refusal.NOT_DELIVERABLE: "The transfer fee of a mint lets nobody receive exactly this amount.",
+    Refusal.RELEASE_NOT_CHECKED: "The pool uses a feature that no self-check has proved here.",
+}
