@@ -22,6 +22,7 @@ class Refusal(StrEnum):
     NOT_OPEN_YET = "not_open_yet"
     AMOUNT_ZERO = "amount_zero"
     PAYS_NOTHING = "pays_nothing"
+    DUST = "dust"
     NOT_ENOUGH_LIQUIDITY = "not_enough_liquidity"
     AMOUNT_OVERFLOWS = "amount_overflows"
     PRICE_LIMIT = "price_limit"
@@ -49,6 +50,7 @@ SENTENCES: Final[dict[Refusal, str]] = {
     Refusal.NOT_OPEN_YET: "The pool is not open yet.",
     Refusal.AMOUNT_ZERO: "The amount is zero.",
     Refusal.PAYS_NOTHING: "The pool would pay nothing for so small an amount.",
+    Refusal.DUST: "The amount is so small that releases of the program round it differently.",
     Refusal.NOT_ENOUGH_LIQUIDITY: "The pool holds less than the amount asked for.",
     Refusal.AMOUNT_OVERFLOWS: "The pool cannot hold so large an amount.",
     Refusal.PRICE_LIMIT: "The amount would push the price out of the pool's range.",

@@ -1,0 +1,1 @@
+"""Knows Meteora's programs: DLMM, DAMM v2 and DAMM v1."""
