@@ -29,6 +29,7 @@ class Refusal(StrEnum):
     NO_EXACT_OUT = "no_exact_out"
     NOT_DELIVERABLE = "not_deliverable"
     RELEASE_NOT_CHECKED = "release_not_checked"
+    ORDER_BOOK = "order_book"
 
     @property
     def sentence(self) -> str:
@@ -57,4 +58,5 @@ SENTENCES: Final[dict[Refusal, str]] = {
     Refusal.NO_EXACT_OUT: "The program cannot be asked for an exact amount out.",
     Refusal.NOT_DELIVERABLE: "The transfer fee of a mint lets nobody receive exactly this amount.",
     Refusal.RELEASE_NOT_CHECKED: "The pool uses a feature that no self-check has proved here.",
+    Refusal.ORDER_BOOK: "A part of the pool lies in an order book, which is not read.",
 }
