@@ -1,0 +1,13 @@
+"""Lists the kinds of pool that the paper world is made of, venue by venue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from cambist.paper.shapes.reserves import AMM_V4_SHAPE, CPMM_SHAPE
+from cambist.paper.shapes.shape import Ratio, Shape, Site
+
+__all__ = ["SHAPES", "Ratio", "Shape", "Site"]
+
+SHAPES: Final[Mapping[str, Shape]] = {one.program.name: one for one in (AMM_V4_SHAPE, CPMM_SHAPE)}

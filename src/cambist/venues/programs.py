@@ -1,0 +1,15 @@
+"""Lists the programs that are known, by short name and by account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from cambist.values.ids import Address
+from cambist.venues.program import Program
+from cambist.venues.raydium.amm_v4 import AMM_V4
+from cambist.venues.raydium.cpmm import CPMM
+
+_ALL: Final[tuple[Program[Any], ...]] = (AMM_V4, CPMM)
+PROGRAMS: Final[Mapping[str, Program[Any]]] = {one.name: one for one in _ALL}
+BY_ID: Final[Mapping[Address, Program[Any]]] = {one.id: one for one in _ALL}
