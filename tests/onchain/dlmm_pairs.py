@@ -13,6 +13,7 @@ from solders.keypair import Keypair
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM, key_bytes, program_address
 from cambist.venues.accounts import Account
+from cambist.venues.meteora.dlmm.state import Bin
 from cambist.venues.program import Instruction, Meta
 from cambist.venues.tokens import Mint
 from tests.onchain.machine import RENT, SYSTEM, Machine, discriminator
@@ -196,3 +197,15 @@ def _data(pair: Pair, address: Address) -> bytes:
 
 def _with(call: Instruction, arrays: Iterable[Address]) -> Instruction:
     return Instruction(call.program, (*call.accounts, *map(_w, arrays)), call.data)
+
+
+def lay(pair: Pair, bins: Iterable[Bin]) -> None:
+    """Write what bins hold, over what they held; the rest of their arrays stays."""
+    for one in bins:
+        at = pair.array(one.id // BINS)
+        data = bytearray(_data(pair, at))
+        start = 56 + 144 * (one.id % BINS)
+        struct.pack_into("<QQ", data, start, one.x, one.y)
+        orders = (one.open_orders, one.begun_orders, one.begun_orders, 1, one.asks)
+        struct.pack_into("<QQQIB", data, start + 112, *orders)
+        pair.machine.put(Account(at, PROGRAM, bytes(data)))

@@ -80,12 +80,15 @@ class Ladder:
         on_input, rest = self._fee.on_input, FEE_ONE - rate
         if not on_input:
             want -= -want * rate // rest  # with the fee, rounded up
-        cost, down = 0, self._down
-        for held in layers:
-            part = min(held, want)
-            # Each layer rounds up for itself.
-            cost -= -(part << SCALE_BITS) // price if down else -part * price >> SCALE_BITS
-            want -= part
+        held = layers[0]
+        if want > held and len(layers) > 1:
+            # Where more than one layer is taken from, the program's roundings may not agree.
+            return BEYOND
+        taken = min(want, held)
+        if self._down:
+            cost = -(-(taken << SCALE_BITS) // price)  # up
+        else:
+            cost = -(-taken * price >> SCALE_BITS)
         if on_input:
             cost -= -cost * rate // rest
         cost += self._given[at]
@@ -103,15 +106,16 @@ class Ladder:
             costs = [-(-(held << SCALE_BITS) // price) for held in layers]
         else:
             costs = [-(-held * price >> SCALE_BITS) for held in layers]
-        cost, total = sum(costs), sum(layers)
+        cost, held = sum(costs), sum(layers)
+        total = held
         if fee.on_input:
             rest = FEE_ONE - rate
             # c + ceil(c * rate / rest) is ceil(c / (1 - rate)); one more than the cost goes on.
             whole, onward = -(-cost * FEE_ONE // rest), -(-(cost + 1) * FEE_ONE // rest)
         else:
             whole, onward = cost, cost + 1
-            total += -total * rate // FEE_ONE
-        if whole > RAW_MAX or held_in + costs[0] > RAW_MAX or not total:
+            total += -held * rate // FEE_ONE
+        if max(whole, held, held_in + costs[0]) > RAW_MAX or not total:
             self._spoilt = True
             return False
         given = self._given[-1]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cambist.values.amount import mul_div_ceil
+from cambist.values.amount import RAW_MAX, mul_div_ceil
 
 SCALE_BITS: Final = 64
 ONE: Final = 1 << SCALE_BITS
@@ -107,11 +107,22 @@ class Filled(NamedTuple):
     left: int
 
 
+class DoesNotFit(ValueError):
+    """A number on the way is more than the program's 64 bits hold."""
+
+
 def fill(layers: Sequence[int], price: int, net: int, *, down: bool) -> Filled:
-    """Give raw units, fee apart, to layers one after another until nothing is left of either."""
-    given, paid = [], []
+    """Give raw units, fee apart, to layers one after another until nothing is left of either.
+
+    Raises DoesNotFit where a layer that is reached costs too much, even if only part is taken.
+    """
+    given: list[int] = []
+    paid: list[int] = []
     for held in layers:
-        whole = cost_of(held, price, down=down) if held and net else 0
+        # The first layer is reached whatever is left, the others only by what is left over.
+        whole = cost_of(held, price, down=down) if held and (net or not given) else 0
+        if whole > RAW_MAX:
+            raise DoesNotFit
         if net >= whole:
             given.append(whole)
             paid.append(held if whole else 0)
@@ -121,13 +132,3 @@ def fill(layers: Sequence[int], price: int, net: int, *, down: bool) -> Filled:
             paid.append(worth_of(net, price, down=down))
             net = 0
     return Filled(tuple(given), tuple(paid), net)
-
-
-def cost_of_layers(layers: Sequence[int], price: int, taken: int, *, down: bool) -> int:
-    """Return what raw units taken from layers one after another cost, fee apart."""
-    cost = 0
-    for held in layers:
-        part = min(held, taken)
-        cost += cost_of(part, price, down=down)
-        taken -= part
-    return cost

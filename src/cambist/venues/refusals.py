@@ -28,6 +28,7 @@ class Refusal(StrEnum):
     NO_EXACT_OUT = "no_exact_out"
     NOT_DELIVERABLE = "not_deliverable"
     RELEASE_NOT_CHECKED = "release_not_checked"
+    ROUNDS_SHORT = "rounds_short"
 
     @property
     def sentence(self) -> str:
@@ -55,4 +56,5 @@ SENTENCES: Final[dict[Refusal, str]] = {
     Refusal.NO_EXACT_OUT: "The program cannot be asked for an exact amount out.",
     Refusal.NOT_DELIVERABLE: "The transfer fee of a mint lets nobody receive exactly this amount.",
     Refusal.RELEASE_NOT_CHECKED: "The pool uses a feature that no self-check has proved here.",
+    Refusal.ROUNDS_SHORT: "The program's own rounding falls short of exactly this amount.",
 }

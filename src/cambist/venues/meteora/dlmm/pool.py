@@ -96,10 +96,17 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         side = self._sides.get(mint_in)
         if side is None or not 0 < amount <= RAW_MAX:
             return 0
-        if side.fee_in.bps or side.fee_out.bps:
+        ladder, fee_in, fee_out = side
+        given = ladder.given(amount + fee_out.on(amount) if fee_out.bps else amount)
+        if given == BEYOND:
             return self._slowly(mint_in, "exact_out", amount)
-        given = side.ladder.given(amount)
-        return self._slowly(mint_in, "exact_out", amount) if given == BEYOND else given
+        if not given or not (fee_in.bps or fee_out.bps):
+            return given
+        try:
+            _kept(fee_out, amount)
+            return given + _kept(fee_in, given)
+        except Unquotable:
+            return 0
 
     def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
         """Return what a swap of this amount would do, or why the pair refuses it."""

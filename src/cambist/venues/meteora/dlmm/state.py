@@ -180,11 +180,13 @@ def read_bins(data: bytes, pair: Address, index: int, step: int, *, orders: bool
     if int.from_bytes(data[8:16], "little", signed=True) != index:
         raise Unquotable(Refusal.WRONG_KIND, f"array {index} of {pair}")
     found, bin_id = [], index * BINS_PER_ARRAY
-    for x, y, low, high, open_, _, begun, _, asks in _BIN.iter_unpack(
+    for x, y, low, high, open_, whole, begun, _, asks in _BIN.iter_unpack(
         data[_BINS_AT : _BINS_AT + BINS_PER_ARRAY * _BIN_BYTES]
     ):
         if not orders:
             open_ = begun = 0
+        elif begun > whole:
+            raise Unquotable(Refusal.RELEASE_NOT_CHECKED, f"bin {bin_id} counts as before orders")
         if x or y or open_ or begun:
             price = low | high << 64 or price_at(bin_id, step)
             if not price:

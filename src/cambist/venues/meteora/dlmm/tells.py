@@ -58,6 +58,7 @@ _NUMBERS: Final = {
 _EVENT: Final = bytes.fromhex("e445a52e51cb9a1d")
 _SWAP: Final = _EVENT + bytes.fromhex("516ce3becdd00ac4")
 _SWAP_BODY: Final = struct.Struct("<32s32siiQQ")
+_TRANSFERS: Final = 2
 _TOKENS: Final = frozenset({TOKEN_PROGRAM, TOKEN_2022_PROGRAM})
 _FUNDS: Final = "Error: insufficient funds"
 
@@ -80,18 +81,18 @@ def traded(inner: Sequence[Instruction]) -> tuple[Traded, ...]:
     """Return the swaps that the program's own calls to itself tell of, in order.
 
     The event counts a mint's transfer fee among what arrives: where the second token program moved
-    tokens, the amounts are not exact.
+    one of the tokens, right after, the amounts are not exact.
     """
-    found, exact = [], True
-    for call in inner:
-        if call.program in _TOKENS:
-            exact = exact and call.program == TOKEN_PROGRAM
-        elif call.program == PROGRAM and call.data.startswith(_SWAP):
-            if len(call.data) < len(_SWAP) + _SWAP_BODY.size:
-                continue
-            pair, _, _, _, given, paid = _SWAP_BODY.unpack_from(call.data, len(_SWAP))
-            found.append(Traded(Address(encode(pair)), given, paid, exact))
-            exact = True
+    found = []
+    for at, call in enumerate(inner):
+        if call.program != PROGRAM or not call.data.startswith(_SWAP):
+            continue
+        if len(call.data) < len(_SWAP) + _SWAP_BODY.size:
+            continue
+        pair, _, _, _, given, paid = _SWAP_BODY.unpack_from(call.data, len(_SWAP))
+        movers = {one.program for one in inner[at + 1 : at + 1 + _TRANSFERS]}
+        exact = TOKEN_2022_PROGRAM not in movers
+        found.append(Traded(Address(encode(pair)), given, paid, exact))
     return tuple(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from cambist.curves.bins import Fee, Filled, cost_of_layers, fee_upon, fee_within, fill
+from cambist.curves.bins import DoesNotFit, Fee, Filled, cost_of, fee_upon, fee_within, fill
 from cambist.values.amount import BPS_ONE, RAW_MAX, mul_div_ceil, mul_div_floor
 from cambist.venues.accounts import Unquotable
 from cambist.venues.meteora.dlmm.state import Bin
@@ -81,12 +81,22 @@ def layers_of(one: Bin, *, down: bool) -> tuple[int, ...]:
     return held, one.begun_orders, one.open_orders
 
 
+def _layers(one: Bin, way: Way) -> tuple[int, ...]:
+    layers = layers_of(one, down=way.down)
+    if sum(layers) > RAW_MAX:
+        raise Unquotable(Refusal.AMOUNT_OVERFLOWS, f"bin {one.id}")
+    return layers
+
+
 def _given(one: Bin, way: Way, left: int) -> Passed:
     """Return what a bin does with what is left of the amount in."""
     rate, on_input = way.fee.rate_at(one.id), way.fee.on_input
     fee = fee_within(left, rate) if on_input else 0
-    layers = layers_of(one, down=way.down)
-    filled = fill(layers, one.price, left - fee, down=way.down)
+    layers = _layers(one, way)
+    try:
+        filled = fill(layers, one.price, left - fee, down=way.down)
+    except DoesNotFit as error:
+        raise Unquotable(Refusal.AMOUNT_OVERFLOWS, f"bin {one.id}") from error
     net = sum(filled.given)
     if filled.left:
         fee = fee_upon(net, rate) if on_input else 0
@@ -97,8 +107,6 @@ def _given(one: Bin, way: Way, left: int) -> Passed:
     if not on_input:
         fee = fee_within(paid, rate)
         paid -= fee
-    if net > RAW_MAX:
-        raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
     return Passed(given, paid, fee, _protocol(fee, filled, way), filled)
 
 
@@ -106,14 +114,20 @@ def _taken(one: Bin, way: Way, want: int) -> Passed:
     """Return what a bin does with what is left of the amount out."""
     rate, on_input = way.fee.rate_at(one.id), way.fee.on_input
     gross = want if on_input else want + fee_upon(want, rate)
-    layers = layers_of(one, down=way.down)
+    layers = _layers(one, way)
     if gross >= sum(layers):
         passed = _given(one, way, RAW_MAX)
         if not passed.filled.left:
             raise Unquotable(Refusal.AMOUNT_OVERFLOWS, f"bin {one.id}")
         return passed
-    net = cost_of_layers(layers, one.price, gross, down=way.down)
-    passed = _given(one, way, net + fee_upon(net, rate) if on_input else net)
+    # The cost rounds once, but the layers round each: together they may fall short of the amount.
+    net = cost_of(gross, one.price, down=way.down)
+    given = net + fee_upon(net, rate) if on_input else net
+    if given > RAW_MAX:
+        raise Unquotable(Refusal.AMOUNT_OVERFLOWS, f"bin {one.id}")
+    passed = _given(one, way, given)
+    if passed.paid < want:
+        raise Unquotable(Refusal.ROUNDS_SHORT, f"bin {one.id}")
     # What rounding pays beyond the amount asked for leaves the bin and stays with the reserve.
     return passed._replace(paid=want)
 
@@ -121,9 +135,7 @@ def _taken(one: Bin, way: Way, want: int) -> Passed:
 def _protocol(fee: int, filled: Filled, way: Way) -> int:
     """Return what of a fee the protocol keeps: its share, and half of the fee on orders."""
     net = sum(filled.given)
-    if not net or not fee:
-        return 0
-    of_makers = mul_div_ceil(fee, filled.given[0], net)
+    of_makers = mul_div_ceil(fee, filled.given[0], net) if net else 0
     of_orders = fee - of_makers
     kept = mul_div_floor(of_makers, way.protocol_share_bps, BPS_ONE)
     return kept + of_orders - mul_div_floor(of_orders, ORDER_SHARE_BPS, BPS_ONE)
@@ -138,7 +150,7 @@ def _after(one: Bin, filled: Filled, *, down: bool) -> Bin:
     if len(filled.given) == 1:
         return one._replace(x=x, y=y)
     begun, open_ = one.begun_orders - filled.paid[1], one.open_orders
-    if filled.given[2]:
+    if filled.paid[2]:
         # Who fills the first of the open orders begins them all.
         begun, open_ = open_ - filled.paid[2], 0
     asks = one.asks and bool(begun or open_)
