@@ -66,7 +66,7 @@ class Swapper:
         source, destination = self.accounts[given.address], self.accounts[taken.address]
         owner = self.pair.machine.payer
         known = {index for index, _ in pool.arrays}
-        arrays = [pool.array(one) for one in pool.marked_ahead(down=down) if one in known]
+        arrays = [self.pair.array(one) for one in pool.marked_ahead(down=down) if one in known]
         return Trade(owner, source, destination, given.address, mode, amount, bound, tuple(arrays))
 
     def send(self, pool: DlmmPool, trade: Trade) -> tuple[Outcome, int, int]:

@@ -85,10 +85,8 @@ class Ladder:
             # Where more than one layer is taken from, the program's roundings may not agree.
             return BEYOND
         taken = min(want, held)
-        if self._down:
-            cost = -(-(taken << SCALE_BITS) // price)  # up
-        else:
-            cost = -(-taken * price >> SCALE_BITS)
+        # Rounded up.
+        cost = -(-(taken << SCALE_BITS) // price) if self._down else -(-taken * price >> SCALE_BITS)
         if on_input:
             cost -= -cost * rate // rest
         cost += self._given[at]

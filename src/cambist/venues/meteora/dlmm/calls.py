@@ -8,10 +8,10 @@ from cambist.values.ids import Address
 from cambist.values.program_address import (
     MEMO_PROGRAM,
     TOKEN_PROGRAM,
-    key_bytes,
     program_address,
 )
-from cambist.venues.meteora.dlmm.pool import PROGRAM, DlmmPool
+from cambist.venues.meteora.dlmm.ahead import PROGRAM, array_address, extension_address
+from cambist.venues.meteora.dlmm.pool import DlmmPool
 from cambist.venues.program import Instruction, Meta, Trade
 
 SPARE_ARRAYS: Final = 3
@@ -29,11 +29,6 @@ def events_address() -> Address:
     return program_address((b"__event_authority",), PROGRAM)[0]
 
 
-def extension_address(pair: Address) -> Address:
-    """Return where the second half of a pair's bitmap is, if it has one."""
-    return program_address((b"bitmap", key_bytes(pair)), PROGRAM)[0]
-
-
 def swap_call(pool: DlmmPool, trade: Trade) -> Instruction:
     """Return the instruction that does a trade.
 
@@ -48,7 +43,8 @@ def swap_call(pool: DlmmPool, trade: Trade) -> Instruction:
     none = Meta(PROGRAM)
     extension = _writable(extension_address(pool.address)) if pool.extended else none
     arrays = trade.arrays or tuple(
-        pool.array(one) for one in pool.marked_ahead(down=trade.mint_in == x.address)[:SPARE_ARRAYS]
+        array_address(pool.address, one)
+        for one in pool.marked_ahead(down=trade.mint_in == x.address)[:SPARE_ARRAYS]
     )
     metas = (
         _writable(pool.address),

@@ -9,26 +9,32 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from cambist.curves.bin_ladder import BEYOND, Ladder, Rung
+from cambist.curves.bin_ladder import BEYOND, Ladder
 from cambist.curves.bins import SCALE_BITS, Fee, price_at
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
 from cambist.values.amount import BPS_ONE, RAW_MAX, mul_div_floor
 from cambist.values.ids import Address
 from cambist.values.moment import Slot
-from cambist.values.program_address import key_bytes, program_address
 from cambist.values.route import Mode, Quote
 from cambist.venues.accounts import ChainTime, Unquotable
+from cambist.venues.meteora.dlmm.ahead import (
+    array_address,
+    bins_ahead,
+    changed,
+    marked_ahead,
+    rungs,
+)
 from cambist.venues.meteora.dlmm.state import BINS_PER_ARRAY, PERMISSIONED, Bin, Bins, Pair
-from cambist.venues.meteora.dlmm.walk import Walked, Way, layers_of, walk_in, walk_out
+from cambist.venues.meteora.dlmm.walk import Walked, Way, walk_in, walk_out
 from cambist.venues.pool import Fees, Swapped
 from cambist.venues.quoting import quote
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import Mint
 
-PROGRAM: Final = Address("LBUZKhRxPF3XUpBCjp4YzTKgLccjZhTSDM9YuVaPwxo")
 IMPACT_ONE: Final = 1_000_000
 _ONLY_Y: Final = 1
+_U32_MAX, _I64_MAX = 2**32 - 1, 2**63 - 1
 
 
 class _Side(NamedTuple):
@@ -141,16 +147,9 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
             self._touched(done.bins[-1].id, down=down),
         )
 
-    def array(self, index: int) -> Address:
-        """Return where an array of bins is."""
-        return array_address(self.address, index)
-
     def marked_ahead(self, *, down: bool) -> tuple[int, ...]:
         """Return the arrays that hold something and that a swap may walk, nearest first."""
-        first = self.pair.active_id // BINS_PER_ARRAY
-        if down:
-            return tuple(one for one in reversed(self.marked) if one <= first)
-        return tuple(one for one in self.marked if one >= first)
+        return marked_ahead(self.marked, self.pair.active_id, down=down)
 
     # ------------------------------------------------------------------------ worked out once
 
@@ -163,6 +162,11 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         now = self.time.unix_s if pair.activation_type else self.time.slot
         if pair.pair_type in PERMISSIONED and now < pair.activation_point:
             return Refusal.NOT_OPEN_YET
+        # The program multiplies before it divides, in 32 bits, and takes times apart in 64.
+        elapsed = self.time.unix_s - pair.updated_s
+        fades = pair.filter_s <= elapsed < pair.decay_s
+        if elapsed > _I64_MAX or (fades and pair.volatility * pair.reduction_bps > _U32_MAX):
+            return Refusal.OUT_OF_BOUNDS
         return None
 
     @cached_property
@@ -217,17 +221,17 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         return swap.amount_out if mode == "exact_in" else swap.amount_in
 
     def _ladder(self, *, down: bool) -> Ladder:
-        known = dict(self.arrays)
-        ahead = _ahead(known, self.marked_ahead(down=down), self.pair.active_id, down=down)
-        return Ladder(_rungs(ahead, down=down), self._fee(down=down), down=down)
+        bins = bins_ahead(self.arrays, self.marked_ahead(down=down), self.pair, down=down)
+        return Ladder(rungs(bins, down=down), self._fee(down=down), down=down)
 
     def _ahead(self, *, down: bool) -> Iterator[Bin]:
         """Yield the bins a swap may take from. Raises Unquotable where they are not known."""
-        known, marked = dict(self.arrays), self.marked_ahead(down=down)
-        yield from _ahead(known, marked, self.pair.active_id, down=down)
+        marked = self.marked_ahead(down=down)
+        yield from bins_ahead(self.arrays, marked, self.pair, down=down)
+        known = {index for index, _ in self.arrays}
         unknown = next((one for one in marked if one not in known), None)
         if unknown is not None:
-            raise Unquotable(Refusal.ACCOUNT_MISSING, self.array(unknown))
+            raise Unquotable(Refusal.ACCOUNT_MISSING, array_address(self.address, unknown))
 
     def _impact(self, done: Walked, fees: Fees, *, down: bool) -> int:
         price = price_at(self.pair.active_id, self.pair.bin_step)
@@ -254,59 +258,15 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
             protocol_fee_x=pair.protocol_fee_x + (done.protocol if on_x else 0),
             protocol_fee_y=pair.protocol_fee_y + (0 if on_x else done.protocol),
         )
-        changed = {one.id: one for one in done.bins}
-        low, high = sorted((done.bins[0].id, last))
-        arrays = tuple(
-            _changed(one, changed)
-            if low // BINS_PER_ARRAY <= one[0] <= high // BINS_PER_ARRAY
-            else one
-            for one in self.arrays
-        )
-        return replace(self, pair=ended, arrays=arrays)
+        return replace(self, pair=ended, arrays=changed(self.arrays, done.bins))
 
     def _touched(self, last: int, *, down: bool) -> tuple[Address, ...]:
         end = last // BINS_PER_ARRAY
         return tuple(
-            self.array(one)
+            array_address(self.address, one)
             for one in self.marked_ahead(down=down)
             if (one >= end if down else one <= end)
         )
-
-
-def array_address(pair: Address, index: int) -> Address:
-    """Return where an array of a pair's bins is."""
-    seeds = (b"bin_array", key_bytes(pair), index.to_bytes(8, "little", signed=True))
-    return program_address(seeds, PROGRAM)[0]
-
-
-def _ahead(
-    known: Mapping[int, tuple[Bin, ...]], marked: tuple[int, ...], active: int, *, down: bool
-) -> Iterator[Bin]:
-    """Yield the bins that hold something to take, until one is not known."""
-    for index in marked:
-        bins = known.get(index)
-        if bins is None:
-            return
-        for one in reversed(bins) if down else bins:
-            # Orders of the other side are not for this swap.
-            held = one.y if down else one.x
-            if not held and (one.asks == down or not (one.begun_orders or one.open_orders)):
-                continue
-            if one.id <= active if down else one.id >= active:
-                yield one
-
-
-def _rungs(bins: Iterator[Bin], *, down: bool) -> Iterator[Rung]:
-    for one in bins:
-        yield one.id, one.price, one.x if down else one.y, layers_of(one, down=down)
-
-
-def _changed(bins: Bins, changed: Mapping[int, Bin]) -> Bins:
-    index, held = bins
-    after = (changed.get(one.id, one) for one in held)
-    return index, tuple(
-        one for one in after if one.x or one.y or one.begun_orders or one.open_orders
-    )
 
 
 def _kept(fee: TransferFee, received: int) -> int:

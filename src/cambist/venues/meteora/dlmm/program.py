@@ -11,8 +11,9 @@ from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from cambist.venues.accounts import Account, Snapshot, Unquotable
 from cambist.venues.logs import Line
 from cambist.venues.meteora.dlmm import tells
-from cambist.venues.meteora.dlmm.calls import extension_address, swap_call
-from cambist.venues.meteora.dlmm.pool import PROGRAM, DlmmPool, array_address
+from cambist.venues.meteora.dlmm.ahead import PROGRAM, array_address, extension_address
+from cambist.venues.meteora.dlmm.calls import swap_call
+from cambist.venues.meteora.dlmm.pool import DlmmPool
 from cambist.venues.meteora.dlmm.state import (
     BINS_PER_ARRAY,
     PAIR,
@@ -104,7 +105,7 @@ class Dlmm:
             data = write_extension(pool.marked, pool.address)
             accounts.append(Account(extension_address(pool.address), PROGRAM, data))
         accounts += [
-            Account(pool.array(bins[0]), PROGRAM, write_bins(bins, pool.address))
+            Account(array_address(pool.address, bins[0]), PROGRAM, write_bins(bins, pool.address))
             for bins in pool.arrays
         ]
         return tuple(accounts)

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from cambist.curves.bins import price_at
+from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.values.program_address import key_bytes
 from cambist.venues.accounts import Unquotable
@@ -32,6 +33,9 @@ PERMISSIONED: Final = frozenset({1, 2})
 
 _PAIR_TYPE_MAX, _FUNCTION_MAX, _COLLECT_MAX, _POWER_MAX, _STEP_MAX = 3, 2, 1, 9, 10_000
 _UNDETERMINED, _ORDERS = 0, 2
+_KEPT_MAX: Final = RAW_MAX >> 1
+"""Room enough for any fee of one swap, so that no swap need ask."""
+
 _NOBODY: Final = Address("11111111111111111111111111111111")
 _BIN: Final = struct.Struct("<QQQQ80xQQQIB3x")
 _BIN_BYTES: Final = 144
@@ -53,6 +57,8 @@ class Pair(msgspec.Struct, frozen=True, gc=False):
     reduction_bps: int
     variable_fee_control: int
     volatility_max: int
+    bin_min: int
+    bin_max: int
     protocol_share_bps: int
     base_fee_power: int
     function: int
@@ -97,6 +103,8 @@ PAIR: Final = Layout(
         "reduction_bps": (14, "u16"),
         "variable_fee_control": (16, "u32"),
         "volatility_max": (20, "u32"),
+        "bin_min": (24, "i32"),
+        "bin_max": (28, "i32"),
         "protocol_share_bps": (32, "u16"),
         "base_fee_power": (34, "u8"),
         "function": (35, "u8"),
@@ -162,10 +170,13 @@ def check_pair(pair: Pair) -> None:
         ("a reference bin", abs(pair.index_reference), BIN_ID_MAX),
         ("a reduction", pair.reduction_bps, _STEP_MAX),
         ("a protocol share", pair.protocol_share_bps, _STEP_MAX),
+        ("a fee kept for the protocol", max(pair.protocol_fee_x, pair.protocol_fee_y), _KEPT_MAX),
     )
     for name, value, most in bounds:
         if value > most:
             raise Unquotable(Refusal.OUT_OF_BOUNDS, f"{name} of {value}")
+    if not pair.bin_min <= pair.active_id <= pair.bin_max:
+        raise Unquotable(Refusal.OUT_OF_BOUNDS, f"bin {pair.active_id}, out of the pair's range")
     if not pair.bin_step:
         raise Unquotable(Refusal.NOT_INITIALISED, "a bin step of 0")
 

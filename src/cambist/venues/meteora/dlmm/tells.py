@@ -11,7 +11,7 @@ from cambist.values.base58 import encode
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from cambist.venues.logs import Line, error_name
-from cambist.venues.meteora.dlmm.pool import PROGRAM
+from cambist.venues.meteora.dlmm.ahead import PROGRAM
 from cambist.venues.program import Instruction, Known, Opened, Traded
 
 _MOVED, _REFUSED = Code.SLIPPAGE_EXCEEDED, Code.POOL_REFUSED
