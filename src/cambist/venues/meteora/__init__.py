@@ -1,1 +1,1 @@
-"""Holds what is known of Meteora's programs."""
+"""Knows Meteora's programs: DLMM, DAMM v2 and DAMM v1."""
