@@ -1,0 +1,1 @@
+"""Knows Meteora's programs: their pools, their instructions and what they say."""
