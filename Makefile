@@ -11,12 +11,13 @@ PY     := $(V)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 WHEELS := install --require-hashes --only-binary :all:
 UV     ?= uv
+ORACLES ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cambist/oracles
 NEWMAN ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cambist/newman
 LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
           --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run up demo test check test-onchain fix ui postman newman bench bench-cluster bench-stream proofs storm simulate model docs site \
+.PHONY: help run up demo test check test-onchain fix ui postman newman oracles bench bench-cluster bench-stream proofs storm simulate model docs site \
         lock clean
 
 help: ## show these targets
@@ -56,6 +57,9 @@ postman: $(V)/.test $(NEWMAN)/.installed ## run the Postman collection (needs no
 
 newman: $(NEWMAN)/.installed ## install what runs the collection, apart from the project
 
+oracles: $(V)/.test $(ORACLES)/.installed ## quotes beside the venues' own SDKs (needs node)
+	@$(PY) -m pytest -q -m "proofs or not proofs" tests/oracles
+
 bench: $(V)/.run ## measure
 	@$(PY) -m bench
 
@@ -92,6 +96,14 @@ lock: ## resolve the dependencies anew (needs uv)
 	$(LOCK) -c requirements/run.txt --group dev -o requirements/test.txt
 	$(LOCK) -c requirements/run.txt -c requirements/test.txt --group ui -o requirements/ui.txt
 	$(LOCK) --group site -o requirements/site.txt
+
+# Some 350 MB of SDKs: kept in the user's cache, and only for those who ask.
+$(ORACLES)/.installed: tests/oracles/package.json tests/oracles/package-lock.json
+	@command -v npm >/dev/null || { echo 'The SDKs to compare with need node and npm.' >&2; exit 1; }
+	@mkdir -p $(ORACLES)
+	@cp tests/oracles/package.json tests/oracles/package-lock.json tests/oracles/.npmrc $(ORACLES)
+	@npm --prefix $(ORACLES) ci --silent --ignore-scripts
+	@touch $@
 
 clean: ## remove .venv and caches; orders in .cambist stay
 	rm -rf $(V) $(S) site .cache dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

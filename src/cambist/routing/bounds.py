@@ -1,17 +1,63 @@
-"""Looks at a chosen quote for the last time before anything is signed."""
+"""Looks at quotes for the last time: whom to believe, and what may be signed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from cambist.faults import Code, Fault, fault
-from cambist.values.amount import RAW_MAX, Bps, write_percent
-from cambist.values.route import Mode, Quote
+from cambist.routing.paths import Carried
+from cambist.values.amount import BPS_ONE, RAW_MAX, Bps, write_percent
+from cambist.values.route import Absent, Mode, Quote
 
 IMPACT_MAX_BPS: Final = Bps(5_000)
 """The greatest price impact an order may have on its own pool."""
 
+DEVIATION_MAX_BPS: Final = Bps(2_500)
+"""How much better than the one in the middle a pool may be, of three or more. What promises more
+than that is broken, frozen or bait."""
+_ENOUGH_TO_COMPARE: Final = 3
+_PROBE_SHARE, _PROBE_MIN = 1_000, 10_000
 _HUNDREDTHS: Final = 100
+
+
+def trusted(
+    carried: Sequence[Carried], mode: Mode, amount: int
+) -> tuple[list[Carried], list[Absent]]:
+    """Return the ways that are not too good to be true, in the order given, and the others.
+
+    They are compared by what they make of a small part of the amount: a deep pool among shallow
+    ones pays much more for all of it, and that is no reason for doubt.
+    """
+    probe = max(amount // _PROBE_SHARE, min(amount, _PROBE_MIN))
+    small = [one.path.carries(mode, probe) for one in carried]
+    told = sorted(one for one in small if one)
+    if len(told) < _ENOUGH_TO_COMPARE:
+        return list(carried), []
+    middle, whole = told[len(told) // 2], BPS_ONE + DEVIATION_MAX_BPS
+    kept: list[Carried] = []
+    odd: list[Absent] = []
+    for one, rate in zip(carried, small, strict=True):
+        good = rate * BPS_ONE <= middle * whole
+        if mode == "exact_out":
+            good = not rate or rate * whole >= middle * BPS_ONE
+        if good:
+            kept.append(one)
+            continue
+        pool = one.path.pools[0]
+        why = f"{pool.address} is too far from what the other pools pay."
+        odd.append(Absent(pool.venue, Code.POOL_REFUSED, why))
+    return kept, odd
+
+
+def objection_to_impact(impact_hundredths: int) -> Fault | None:
+    """Return why a swap that moves its pool so much may not be traded, or None."""
+    if impact_hundredths <= IMPACT_MAX_BPS * _HUNDREDTHS:
+        return None
+    moved, limit = write_percent(impact_hundredths), IMPACT_MAX_BPS // _HUNDREDTHS
+    return fault(
+        Code.NO_ROUTE, f"The order would move the price by {moved} %; the limit is {limit} %."
+    )
 
 
 def objection(mode: Mode, quote: Quote, bound: int) -> Fault | None:
@@ -20,12 +66,9 @@ def objection(mode: Mode, quote: Quote, bound: int) -> Fault | None:
     A least amount out of nothing, and a greatest amount in that no account can hold, would let
     the chain take any price.
     """
-    if quote.impact_hundredths > IMPACT_MAX_BPS * _HUNDREDTHS:
-        moved, limit = write_percent(quote.impact_hundredths), IMPACT_MAX_BPS // _HUNDREDTHS
-        return fault(
-            Code.NO_ROUTE,
-            f"The order would move the price by {moved} %; the limit is {limit} %.",
-        )
+    moved = objection_to_impact(quote.impact_hundredths)
+    if moved is not None:
+        return moved
     if mode == "exact_in" and bound < 1:
         return fault(Code.NO_ROUTE, "The tolerance would accept nothing in return.")
     if mode == "exact_out" and bound > RAW_MAX:

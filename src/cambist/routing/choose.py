@@ -8,6 +8,7 @@ from typing import Final
 from cambist.faults import Code, Fault, fault
 from cambist.orders.intent import Intent
 from cambist.routing.bounds import objection
+from cambist.routing.reasons import name_pool
 from cambist.values.amount import write_amount
 from cambist.values.route import Absent, Leg, Quote, Route
 
@@ -69,13 +70,13 @@ def _reason(intent: Intent, ranked: Sequence[Quote], absent: Sequence[Absent]) -
         raw = quote.amount_out if intent.mode == "exact_in" else quote.amount_in
         return f"{write_amount(raw, token.decimals)} {token.symbol}"
 
-    said = f"{_name(best.venue)} {verb} {written(best)}"
+    said = f"{name_pool(best.venue, best.program)} {verb} {written(best)}"
     other = next((one for one in ranked if one.venue != best.venue), None)
     if other is None:
         said += "; no other venue quoted."
     else:
         gap = _gap(intent, best, other)
-        said += f", {gap} {better} than {_name(other.venue)}'s {written(other)}."
+        said += f", {gap} {better} than {name_pool(other.venue, other.program)}'s {written(other)}."
     for one in absent:
         said += f" {_name(one.venue)} was left out: {_inner(one.reason)}"
     return said

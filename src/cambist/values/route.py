@@ -39,13 +39,24 @@ class Absent(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-class Leg(msgspec.Struct, frozen=True, gc=False):
-    """One swap in one pool."""
+class Leg(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One swap in one pool, in raw units.
+
+    Where a route has one leg, its amounts and bound are the route's and not repeated. Legs of the
+    same `path` follow each other: the second gives exactly what the first one takes. For exact_in
+    `bound` is the least amount out, for exact_out the greatest amount in.
+    """
 
     venue: str
     pool: Address
     mint_in: Address
     mint_out: Address
+    program: str = ""
+    mode: Mode = "exact_in"
+    amount_in: Raw = Raw(0)
+    amount_out: Raw = Raw(0)
+    bound: Raw = Raw(0)
+    path: int = 0
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):

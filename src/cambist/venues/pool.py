@@ -19,7 +19,8 @@ class Fees(msgspec.Struct, frozen=True, gc=False):
     `trade` is all that pool and protocol keep of the swap, of the token given, or of the token
     taken where `on_output`; `protocol` is the part of it that leaves the pool's liquidity
     (protocol, fund, creator, partner, referral together). The transfer fees are what Token-2022
-    mints keep on the way in and on the way out.
+    mints keep on the way in and on the way out. `creator_out` is what a creator takes of what is
+    paid out, beside `trade`.
     """
 
     trade: int
@@ -27,6 +28,7 @@ class Fees(msgspec.Struct, frozen=True, gc=False):
     on_output: bool = False
     transfer_in: int = 0
     transfer_out: int = 0
+    creator_out: int = 0
 
 
 class Swapped(msgspec.Struct, frozen=True, gc=False):

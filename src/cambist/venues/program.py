@@ -11,7 +11,7 @@ from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.values.route import Mode
 from cambist.venues.accounts import Account, Snapshot
-from cambist.venues.logs import Line
+from cambist.venues.logs import Line, error_name
 from cambist.venues.pool import Pool
 
 P = TypeVar("P", bound=Pool)
@@ -82,6 +82,33 @@ class Known(NamedTuple):
 
     name: str
     code: Code
+
+
+class Named(Protocol):
+    """What `known` needs of a program."""
+
+    @property
+    def id(self) -> Address:
+        """Its account."""
+
+    @property
+    def errors(self) -> Mapping[str, Code]:
+        """What its errors mean, by the names it logs."""
+
+
+def known(
+    program: Named, lines: Sequence[Line], number: int | None, numbers: Mapping[int, str]
+) -> Known | None:
+    """Return what an error means: by its name in the logs, else by number where that is sure.
+
+    Numbers move between releases and names do not, so a name outweighs a number.
+    """
+    name = error_name(lines, program.id)
+    if name is None and number is not None:
+        name = numbers.get(number)
+    if name is None:
+        return None
+    return Known(name, program.errors.get(name, Code.TRANSACTION_REFUSED))
 
 
 class Program(Protocol[P]):

@@ -22,12 +22,14 @@ class Refusal(StrEnum):
     NOT_OPEN_YET = "not_open_yet"
     AMOUNT_ZERO = "amount_zero"
     PAYS_NOTHING = "pays_nothing"
+    DUST = "dust"
     NOT_ENOUGH_LIQUIDITY = "not_enough_liquidity"
     AMOUNT_OVERFLOWS = "amount_overflows"
     PRICE_LIMIT = "price_limit"
     NO_EXACT_OUT = "no_exact_out"
     NOT_DELIVERABLE = "not_deliverable"
     RELEASE_NOT_CHECKED = "release_not_checked"
+    ORDER_BOOK = "order_book"
 
     @property
     def sentence(self) -> str:
@@ -49,10 +51,12 @@ SENTENCES: Final[dict[Refusal, str]] = {
     Refusal.NOT_OPEN_YET: "The pool is not open yet.",
     Refusal.AMOUNT_ZERO: "The amount is zero.",
     Refusal.PAYS_NOTHING: "The pool would pay nothing for so small an amount.",
+    Refusal.DUST: "The amount is so small that releases of the program round it differently.",
     Refusal.NOT_ENOUGH_LIQUIDITY: "The pool holds less than the amount asked for.",
     Refusal.AMOUNT_OVERFLOWS: "The pool cannot hold so large an amount.",
     Refusal.PRICE_LIMIT: "The amount would push the price out of the pool's range.",
     Refusal.NO_EXACT_OUT: "The program cannot be asked for an exact amount out.",
     Refusal.NOT_DELIVERABLE: "The transfer fee of a mint lets nobody receive exactly this amount.",
     Refusal.RELEASE_NOT_CHECKED: "The pool uses a feature that no self-check has proved here.",
+    Refusal.ORDER_BOOK: "A part of the pool lies in an order book, which is not read.",
 }

@@ -1,1 +1,1 @@
-"""Knows Meteora's programs: their pools, their instructions and what they say."""
+"""Knows Meteora's programs: DLMM, DAMM v2 and DAMM v1."""

@@ -1,0 +1,96 @@
+"""Writes the shares of a split as legs, each with the bound that the chain holds it to."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cambist.faults import Code, Fault, fault
+from cambist.orders.intent import Intent
+from cambist.routing.bounds import objection_to_impact
+from cambist.routing.split import Share, Split
+from cambist.values.amount import RAW_MAX, Raw
+from cambist.values.ids import Address
+from cambist.values.route import Leg, Mode
+from cambist.venues.accounts import Unquotable
+from cambist.venues.pool import Pool, Swapped
+
+
+class Drawn(msgspec.Struct, frozen=True):
+    """Legs, and what they give, take and are bound to together; raw units."""
+
+    legs: tuple[Leg, ...]
+    amount_in: int
+    amount_out: int
+    bound: int
+
+
+def draw(intent: Intent, found: Split) -> Drawn | Fault:
+    """Return the legs of a split, or why it may not be traded."""
+    legs: list[Leg] = []
+    given = taken = bound = 0
+    for number, share in enumerate(found.shares):
+        try:
+            drawn = _draw(intent, share, number)
+        except Unquotable as refused:
+            return refused.fault
+        if isinstance(drawn, Fault):
+            return drawn
+        legs += drawn.legs
+        given += drawn.amount_in
+        taken += drawn.amount_out
+        bound += drawn.bound
+    if bound < 1 or bound > RAW_MAX:
+        return fault(Code.NO_ROUTE, "The tolerance would accept any price.")
+    return Drawn(tuple(legs), given, taken, bound)
+
+
+def _draw(intent: Intent, share: Share, number: int) -> Drawn | Fault:
+    mode, pools, mints = intent.mode, share.path.pools, share.path.mints
+    end = intent.pair.token_out.mint
+    if len(pools) == 1:
+        swap = pools[0].swap(mints[0], mode, share.amount)
+        bound = intent.terms.bound(mode, swap.amount_in, swap.amount_out)
+        leg = _leg((pools[0], mints[0], end), mode, swap, (bound, number))
+        return _checked([swap], Drawn((leg,), swap.amount_in, swap.amount_out, bound))
+    middle = share.path.middle(mode, share.amount)
+    first = pools[0].swap(mints[0], "exact_out", middle)
+    second = pools[1].swap(mints[1], "exact_in", middle)
+    if mode == "exact_in":
+        # What the first half costs at most is the share itself, and what is not needed stays.
+        most = share.amount
+        least = intent.terms.bound("exact_in", share.amount, second.amount_out)
+        bound = least
+    else:
+        most = intent.terms.bound("exact_out", first.amount_in, share.amount)
+        least = Raw(share.amount)
+        bound = most
+    one = _leg((pools[0], mints[0], mints[1]), "exact_out", first, (most, number))
+    two = _leg((pools[1], mints[1], end), "exact_in", second, (least, number))
+    return _checked([first, second], Drawn((one, two), first.amount_in, second.amount_out, bound))
+
+
+def _leg(
+    way: tuple[Pool, Address, Address], mode: Mode, swap: Swapped, held: tuple[int, int]
+) -> Leg:
+    pool, mint_in, mint_out = way
+    bound, path = held
+    return Leg(
+        pool.venue,
+        pool.address,
+        mint_in,
+        mint_out,
+        pool.program,
+        mode,
+        Raw(swap.amount_in),
+        Raw(swap.amount_out),
+        Raw(bound),
+        path,
+    )
+
+
+def _checked(swaps: list[Swapped], drawn: Drawn) -> Drawn | Fault:
+    for swap in swaps:
+        refused = objection_to_impact(swap.impact_hundredths)
+        if refused is not None:
+            return refused
+    return drawn

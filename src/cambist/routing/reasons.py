@@ -1,0 +1,61 @@
+"""Says in a sentence what a split or a way through a hub does, and what it gains."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cambist.orders.intent import Intent
+from cambist.routing.legs import Drawn
+from cambist.routing.split import Share, Split
+from cambist.values.amount import write_amount
+from cambist.values.route import Route
+
+PROGRAM_NAMES: Final = {
+    "amm_v4": "AMM v4",
+    "cpmm": "CPMM",
+    "clmm": "CLMM",
+    "dlmm": "DLMM",
+    "damm_v2": "DAMM v2",
+    "damm_v1": "DAMM v1",
+}
+_TENTHS_OF_PERCENT: Final = 1_000
+_TENTHS_OF_BPS: Final = 100_000
+
+
+def name_pool(venue: str, program: str) -> str:
+    """Return what people call a pool: "Raydium CLMM"."""
+    known = PROGRAM_NAMES.get(program)
+    return f"{venue.capitalize()} {known}" if known else venue.capitalize()
+
+
+def say_found(intent: Intent, found: Split, drawn: Drawn, single: Route | None) -> str:
+    """Say which ways share the amount, what they pay or ask, and what that gains over one pool."""
+    exact_in = intent.mode == "exact_in"
+    token = intent.pair.token_out if exact_in else intent.pair.token_in
+    raw = drawn.amount_out if exact_in else drawn.amount_in
+    verb = "pays" if exact_in else "asks"
+    if len(found.shares) == 1:
+        ways = _way(found.shares[0])
+    else:
+        ways = ", ".join(
+            f"{_percent(one.amount, intent.amount)} % {_way(one)}" for one in found.shares
+        )
+    said = f"{ways} {verb} {write_amount(raw, token.decimals)} {token.symbol}"
+    if single is None:
+        return f"{said}; no single pool trades the amount."
+    other = single.amount_out if exact_in else single.amount_in
+    ahead = (raw - other if exact_in else other - raw) * _TENTHS_OF_BPS // max(other, 1)
+    leg = single.legs[0]
+    best = next((one for one in single.quotes if one.pool == leg.pool), None)
+    alone = name_pool(leg.venue, best.program if best else "")
+    better = "more" if exact_in else "less"
+    return f"{said}, {ahead // 10}.{ahead % 10} bps {better} than {alone} alone."
+
+
+def _way(share: Share) -> str:
+    return ", then ".join(name_pool(one.venue, one.program) for one in share.path.pools)
+
+
+def _percent(part: int, whole: int) -> str:
+    tenths = part * _TENTHS_OF_PERCENT // whole
+    return f"{tenths // 10}.{tenths % 10}"

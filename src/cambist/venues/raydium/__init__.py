@@ -1,0 +1,1 @@
+"""Knows Raydium's programs: AMM v4, CPMM and CLMM."""

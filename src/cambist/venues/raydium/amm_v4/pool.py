@@ -1,0 +1,161 @@
+"""Swaps in an AMM v4 pool as the program does.
+
+Source: raydium-amm, `math.rs` (`Calculator::swap_token_amount_base_in/out`) and
+`processor.rs` (`process_swap_base_in/out`).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec.structs import force_setattr, replace
+
+from cambist.faults import Fault
+from cambist.values.amount import RAW_MAX, mul_div_ceil, mul_div_floor
+from cambist.values.ids import Address
+from cambist.values.moment import Slot
+from cambist.values.route import Mode, Quote
+from cambist.venues import quoting
+from cambist.venues.accounts import ChainTime, Unquotable
+from cambist.venues.pool import Fees, Swapped
+from cambist.venues.refusals import Refusal
+from cambist.venues.tokens import Mint
+
+SWAP_ONLY: Final = 6
+WAITING_TRADE: Final = 7
+"""It opens with the first swap after its time."""
+_PPM_ONE: Final = 1_000_000
+
+
+class _Way(NamedTuple):
+    """One direction: reserves, the fee, and what the vault may still take in."""
+
+    x: int
+    y: int
+    numerator: int
+    denominator: int
+    room: int
+
+
+class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
+    """A pool of two reserves (net of what it owes) as it stood at `time`; a is its coin, b its pc.
+
+    `open_orders`, `market_program` and `market` are of the order book that it no longer uses;
+    instructions of older releases still name them.
+    """
+
+    address: Address
+    token_a: Mint
+    token_b: Mint
+    vault_a: Address
+    vault_b: Address
+    reserve_a: int
+    reserve_b: int
+    owed: tuple[int, int]
+    fee: tuple[int, int]
+    open_orders: Address
+    market_program: Address
+    market: Address
+    status: int
+    opens_s: int
+    time: ChainTime
+    ways: dict[Address, _Way] = {}
+
+    venue = "raydium"
+    program = "amm_v4"
+
+    def __post_init__(self) -> None:
+        """Work out both directions once, since a pool is asked often."""
+        ways: dict[Address, _Way] = {}
+        if self.status == SWAP_ONLY or self.time.unix_s >= self.opens_s:
+            x, y, (owed_a, owed_b) = self.reserve_a, self.reserve_b, self.owed
+            ways[self.mint_a] = _Way(x, y, *self.fee, RAW_MAX - x - owed_a)
+            ways[self.mint_b] = _Way(y, x, *self.fee, RAW_MAX - y - owed_b)
+        force_setattr(self, "ways", ways)
+
+    @property
+    def mint_a(self) -> Address:
+        """The coin."""
+        return self.token_a.address
+
+    @property
+    def mint_b(self) -> Address:
+        """The pc."""
+        return self.token_b.address
+
+    @property
+    def slot(self) -> Slot:
+        """When it stood so."""
+        return self.time.slot
+
+    def at(self, time: ChainTime) -> AmmV4Pool:
+        """Return the pool under another clock, which may open it."""
+        return replace(self, time=time)
+
+    def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
+        """Return what a swap of this amount would do, or why the pool refuses it."""
+        return quoting.quote(self, mint_in, mode, amount)
+
+    def amount_out(self, mint_in: Address, amount: int) -> int:
+        """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
+        way = self.ways.get(mint_in)
+        if way is None:
+            return 0
+        x, y, numerator, denominator, room = way
+        if amount > room or (2 * amount * numerator < denominator and numerator):
+            return 0
+        net = amount + -amount * numerator // denominator  # the fee is rounded up
+        return net * y // (x + net) if net > 0 else 0
+
+    def amount_in(self, mint_in: Address, amount: int) -> int:
+        """Return what exactly `amount` raw units out would cost; 0 wherever `swap` raises."""
+        try:
+            return self.swap(mint_in, "exact_out", amount).amount_in
+        except Unquotable:
+            return 0
+
+    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
+        """Return what a swap of this amount does. Raises Unquotable.
+
+        Amounts whose fee is less than half a unit are refused: releases before August 2025 take
+        none of them, later ones a whole unit.
+        """
+        way = self._way(mint_in)
+        if amount <= 0:
+            raise Unquotable(Refusal.AMOUNT_ZERO)
+        x, y, numerator, denominator, room = way
+        if mode == "exact_in":
+            given = amount
+            if 2 * given * numerator < denominator and numerator:
+                raise Unquotable(Refusal.DUST)
+            net = given - mul_div_ceil(given, numerator, denominator)
+            paid = mul_div_floor(net, y, x + net)
+        else:
+            paid = amount
+            if paid >= y:
+                raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+            if 2 * x * paid < y - paid:
+                raise Unquotable(Refusal.DUST)
+            net = mul_div_ceil(x, paid, y - paid)
+            given = mul_div_ceil(net, denominator, denominator - numerator)
+        if given > room:
+            raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+        if paid <= 0:
+            raise Unquotable(Refusal.PAYS_NOTHING)
+        return self._swapped(mint_in, way, given, net, paid)
+
+    def _way(self, mint_in: Address) -> _Way:
+        way = self.ways.get(mint_in)
+        if way is not None:
+            return way
+        known = mint_in in {self.mint_a, self.mint_b}
+        raise Unquotable(Refusal.NOT_OPEN_YET if known else Refusal.WRONG_TOKEN)
+
+    def _swapped(self, mint_in: Address, way: _Way, given: int, net: int, paid: int) -> Swapped:
+        """Return the swap, and the pool after it: the fee stays in, the first swap opens it."""
+        x, y = way.x + given, way.y - paid
+        a, b = (x, y) if mint_in == self.mint_a else (y, x)
+        end = replace(self, reserve_a=a, reserve_b=b, status=SWAP_ONLY)
+        impact = mul_div_floor(net, _PPM_ONE, way.x + net)
+        return Swapped(given, paid, Fees(given - net), impact, end)

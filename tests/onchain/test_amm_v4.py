@@ -1,0 +1,183 @@
+"""Hold AMM v4 quotes to the compiled program: output, end state, log and error, to the unit."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from msgspec.structs import replace
+
+from cambist.faults import Code
+from cambist.values.base58 import encode
+from cambist.values.ids import Address
+from cambist.values.route import Mode
+from cambist.venues.accounts import Account, Unquotable
+from cambist.venues.program import Trade
+from cambist.venues.raydium.amm_v4 import AMM_V4, AmmV4, AmmV4Pool
+from cambist.venues.raydium.amm_v4.pool import SWAP_ONLY, WAITING_TRADE
+from cambist.venues.refusals import Refusal
+from tests.onchain.machine import START_S, Machine, Outcome
+
+pytestmark = pytest.mark.timeout(600)
+
+Find = Callable[[str], Path]
+SWAPS = 1_000
+FEES = {"25 bps": (25, 10_000), "1 %": (1, 100), "no fee": (0, 10_000)}
+
+
+def key(name: str) -> Address:
+    """Return an address that follows from a name."""
+    return Address(encode(sha256(name.encode()).digest()))
+
+
+class Site(NamedTuple):
+    """A machine with one pool on it, and the trader's accounts."""
+
+    machine: Machine
+    pool: Address
+    accounts: dict[Address, Address]
+
+    def read(self) -> AmmV4Pool:
+        """Return the pool as it stands."""
+        seen = self.machine.snapshot([self.pool])
+        while missing := AMM_V4.wants(self.pool, seen):
+            seen = self.machine.snapshot([*seen.accounts, *missing])
+        return AMM_V4.decode(self.pool, seen)
+
+    def send(
+        self, mint_in: Address, mode: Mode, amount: int, bound: int, program: AmmV4 = AMM_V4
+    ) -> Outcome:
+        """Trade on the chain."""
+        pool = self.read()
+        mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
+        own = self.accounts
+        trade = Trade(self.machine.payer, own[mint_in], own[mint_out], mint_in, mode, amount, bound)
+        return self.machine.send(program.instruction(pool, trade))
+
+
+def build(
+    program: Find, fee: tuple[int, int] = (25, 10_000), status: int = SWAP_ONLY, opens_s: int = 0
+) -> Site:
+    """Write a pool's accounts: only an admin can make them."""
+    machine = Machine()
+    machine.load(AMM_V4.id, program("raydium_amm_v4"))
+    a, b = machine.mint("coin", 9), machine.mint("pc", 6)
+    pool = AmmV4Pool(
+        key("pool"), a, b, key("vault a"), key("vault b"), 777_777_777_777, 55_555_555_555,
+        (1_234, 987), fee, key("orders"), key("book"), key("market"), status, opens_s, machine.time,
+    )  # fmt: skip
+    for account in AMM_V4.encode(pool):
+        data = bytearray(account.data)
+        if account.address == pool.address:
+            # Numbers of the order book that the program checks though it trades on none.
+            for at, number in ((16, 7), (24, 3), (48, 1), (64, 1), (72, 500), (80, 5), (88, 1),
+                               (96, 1), (104, 1), (112, 10**9), (120, 10**9)):  # fmt: skip
+                data[at : at + 8] = number.to_bytes(8, "little")
+            for at, number in (
+                (128, 5),
+                (136, 10_000),
+                (144, 25),
+                (152, 10_000),
+                (160, 12),
+                (168, 100),
+            ):
+                data[at : at + 8] = number.to_bytes(8, "little")
+        machine.put(replace(account, data=bytes(data)))
+    machine.put(Account(pool.open_orders, pool.market_program, bytes(8)))
+    own = {one.address: machine.fund(one, 10**16) for one in (a, b)}
+    return Site(machine, pool.address, own)
+
+
+@pytest.mark.parametrize("fee", FEES.values(), ids=FEES)
+def test_swaps_are_those_of_the_program(
+    program: Find, fee: tuple[int, int], record_property: Callable[..., None]
+) -> None:
+    site, dice, done = build(program, fee), random.Random(7), 0
+    while done < SWAPS:
+        pool = site.read()
+        mint_in = dice.choice([pool.mint_a, pool.mint_b])
+        mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
+        mode: Mode = dice.choice(["exact_in", "exact_out"])
+        amount = dice.randint(1, 10 ** dice.randint(1, 11))
+        try:
+            swap = pool.swap(mint_in, mode, amount)
+        except Unquotable as refused:
+            if refused.refusal is not Refusal.DUST:
+                bound = 0 if mode == "exact_in" else 2**63
+                assert not site.send(mint_in, mode, amount, bound).ok
+            continue
+        bound = swap.amount_out if mode == "exact_in" else swap.amount_in
+        before = [site.machine.balance(site.accounts[one]) for one in (mint_in, mint_out)]
+        outcome = site.send(mint_in, mode, amount, bound)
+        assert outcome.ok, outcome.logs
+        after = [site.machine.balance(site.accounts[one]) for one in (mint_in, mint_out)]
+        moved = (before[0] - after[0], after[1] - before[1])
+        assert moved == (swap.amount_in, swap.amount_out)
+        assert site.read() == replace(swap.end, time=site.machine.time)
+        (told,) = AMM_V4.traded(outcome.lines, outcome.inner)
+        assert (told.amount_in, told.amount_out) == moved
+        done += 1
+    record_property("swaps", done)
+    assert done >= SWAPS
+
+
+@pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
+def test_a_bound_that_is_one_unit_too_good_is_refused(program: Find, mode: Mode) -> None:
+    site = build(program)
+    pool = site.read()
+    swap = pool.swap(pool.mint_a, mode, 1_000_000)
+    bound = swap.amount_out + 1 if mode == "exact_in" else swap.amount_in - 1
+    outcome = site.send(pool.mint_a, mode, 1_000_000, bound)
+    known = AMM_V4.error(outcome.lines, outcome.number)
+    assert known is not None
+    assert (known.name, known.code) == ("ExceededSlippage", Code.SLIPPAGE_EXCEEDED)
+
+
+def test_a_waiting_pool_opens_with_the_first_swap_after_its_time(program: Find) -> None:
+    site = build(program, status=WAITING_TRADE, opens_s=START_S + 60)
+    pool = site.read()
+    with pytest.raises(Unquotable) as refused:
+        pool.swap(pool.mint_a, "exact_in", 10**6)
+    assert refused.value.refusal is Refusal.NOT_OPEN_YET
+    outcome = site.send(pool.mint_a, "exact_in", 10**6, 0)
+    known = AMM_V4.error(outcome.lines, outcome.number)
+    assert known is not None
+    assert known.name == "InvalidStatus"
+    site.machine.wait(60)
+    swap = site.read().swap(pool.mint_a, "exact_in", 10**6)
+    assert site.send(pool.mint_a, "exact_in", 10**6, swap.amount_out).ok
+    assert site.read() == replace(swap.end, time=site.machine.time)
+    assert site.read().status == SWAP_ONLY
+
+
+def test_more_than_a_trader_has_is_no_fault_of_the_bound(program: Find) -> None:
+    site = build(program)
+    pool = site.read()
+    outcome = site.send(pool.mint_a, "exact_in", 10**17, 2**63)
+    known = AMM_V4.error(outcome.lines, outcome.number)
+    assert known is not None
+    assert known.code is Code.INSUFFICIENT_FUNDS
+
+
+def test_all_that_a_pool_holds_cannot_be_bought(program: Find) -> None:
+    site = build(program)
+    pool = site.read()
+    with pytest.raises(Unquotable) as refused:
+        pool.swap(pool.mint_a, "exact_out", pool.reserve_b)
+    assert refused.value.refusal is Refusal.NOT_ENOUGH_LIQUIDITY
+    assert not site.send(pool.mint_a, "exact_out", pool.reserve_b, 2**63).ok
+    near = pool.reserve_b - 100_000
+    swap = pool.swap(pool.mint_a, "exact_out", near)
+    site.machine.fund(pool.token_a, 2**62)
+    assert site.send(pool.mint_a, "exact_out", near, swap.amount_in).ok
+    assert site.read() == replace(swap.end, time=site.machine.time)
+
+
+def test_the_newer_call_is_unknown_to_the_older_program(program: Find) -> None:
+    site = build(program)
+    pool = site.read()
+    assert not site.send(pool.mint_a, "exact_in", 10**6, 0, AmmV4("2025-09")).ok

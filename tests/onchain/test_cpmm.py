@@ -1,0 +1,210 @@
+"""Hold CPMM quotes to the compiled program: output, end state, event and error, to the unit."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from msgspec.structs import replace
+
+from cambist.curves.transfer_fee import NO_FEE, TransferFee
+from cambist.faults import Code
+from cambist.values.ids import Address
+from cambist.values.program_address import (
+    ASSOCIATED_TOKEN_PROGRAM,
+    TOKEN_2022_PROGRAM,
+    TOKEN_PROGRAM,
+    associated_token,
+    key_bytes,
+    program_address,
+)
+from cambist.values.route import Mode
+from cambist.values.token import SOL
+from cambist.venues.accounts import Account, Unquotable
+from cambist.venues.program import Instruction, Meta, Trade
+from cambist.venues.raydium.cpmm import CPMM, CpmmPool
+from cambist.venues.raydium.cpmm.state import AUTHORITY, CONFIG, Config
+from cambist.venues.refusals import Refusal
+from cambist.venues.tokens import Mint
+from tests.onchain.machine import RENT, SYSTEM, Machine, Outcome
+
+pytestmark = pytest.mark.timeout(600)
+
+FEE_RECEIVER = Address("DNXgeM9EiiaAbaWvwjHj9fQQLAX5ZsfHyvmYUNRAdNC8")
+SWAPS = 1_000
+Find = Callable[[str], Path]
+FEES = {
+    "spl": (NO_FEE, NO_FEE),
+    "fee in": (TransferFee(150, 10**15), NO_FEE),
+    "both": (TransferFee(37, 5_000), TransferFee(500, 10**15)),
+    "one unit": (TransferFee(1, 1), TransferFee(9_999, 10**6)),
+}
+
+
+class Site(NamedTuple):
+    """A machine with one pool on it, and the trader's accounts."""
+
+    machine: Machine
+    pool: Address
+    accounts: dict[Address, Address]
+
+    def read(self) -> CpmmPool:
+        """Return the pool as it stands."""
+        seen = self.machine.snapshot([self.pool])
+        while missing := CPMM.wants(self.pool, seen):
+            seen = self.machine.snapshot([*seen.accounts, *missing])
+        return CPMM.decode(self.pool, seen)
+
+    def send(self, mint_in: Address, mode: Mode, amount: int, bound: int) -> Outcome:
+        """Trade on the chain."""
+        pool = self.read()
+        mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
+        me, own = self.machine.payer, self.accounts
+        trade = Trade(me, own[mint_in], own[mint_out], mint_in, mode, amount, bound)
+        return self.machine.send(CPMM.instruction(pool, trade))
+
+
+def build(
+    program: Find, fees: tuple[TransferFee, TransferFee], opens_s: int = 0, trade: int = 2_500
+) -> Site:
+    """Make a pool with the program's own `initialize`."""
+    machine = Machine()
+    machine.load(CPMM.id, program("raydium_cpmm"))
+    programs = [TOKEN_2022_PROGRAM if fee.bps else TOKEN_PROGRAM for fee in fees]
+    made = [
+        machine.mint(f"cpmm {n}", 9 - 3 * n, Mint(SYSTEM, programs[n], 0, fees[n])) for n in (0, 1)
+    ]
+    a, b = sorted(made, key=lambda one: key_bytes(one.address))
+    config = program_address([b"amm_config", struct.pack(">H", 0)], CPMM.id)[0]
+    rates = CONFIG.write(Config(trade, 120_000, 40_000, 0))
+    machine.put(Account(config, CPMM.id, rates[:36] + struct.pack("<Q", 150_000_000) + rates[44:]))
+    native = Mint(SOL.mint, TOKEN_PROGRAM, 9)
+    receiver = machine.fund(native, 0)
+    kept = machine.get(receiver)
+    assert kept is not None
+    machine.put(replace(kept, address=FEE_RECEIVER))
+    own = {one.address: machine.fund(one, 10**16) for one in (a, b)}
+    me = machine.payer
+    seeds = (key_bytes(config), key_bytes(a.address), key_bytes(b.address))
+    pool = program_address([b"pool", *seeds], CPMM.id)[0]
+    lp = program_address([b"pool_lp_mint", key_bytes(pool)], CPMM.id)[0]
+    vaults = [
+        program_address([b"pool_vault", key_bytes(pool), key_bytes(one.address)], CPMM.id)[0]
+        for one in (a, b)
+    ]
+    observation = program_address([b"observation", key_bytes(pool)], CPMM.id)[0]
+    accounts = (
+        Meta(me, signer=True, writable=True), Meta(config), Meta(AUTHORITY),
+        Meta(pool, writable=True), Meta(a.address), Meta(b.address), Meta(lp, writable=True),
+        Meta(own[a.address], writable=True), Meta(own[b.address], writable=True),
+        Meta(associated_token(me, lp, TOKEN_PROGRAM), writable=True),
+        Meta(vaults[0], writable=True), Meta(vaults[1], writable=True),
+        Meta(FEE_RECEIVER, writable=True), Meta(observation, writable=True),
+        Meta(TOKEN_PROGRAM), Meta(a.token_program), Meta(b.token_program),
+        Meta(ASSOCIATED_TOKEN_PROGRAM), Meta(SYSTEM), Meta(RENT),
+    )  # fmt: skip
+    data = bytes.fromhex("afaf6d1f0d989bed")
+    data += struct.pack("<QQQ", 123_456_789_012, 45_678_901_234, opens_s)
+    call = Instruction(CPMM.id, accounts, data)
+    machine.must(call)
+    told = CPMM.opened(call)
+    assert told is not None
+    assert (told.pool, told.mint_a, told.mint_b) == (pool, a.address, b.address)
+    machine.wait(10)
+    return Site(machine, pool, own)
+
+
+@pytest.mark.parametrize("fees", FEES.values(), ids=FEES)
+def test_swaps_are_those_of_the_program(
+    program: Find, fees: tuple[TransferFee, TransferFee], record_property: Callable[..., None]
+) -> None:
+    site, dice, done, refused = build(program, fees), random.Random(7), 0, 0
+    while done < SWAPS:
+        pool = site.read()
+        mint_in = dice.choice([pool.mint_a, pool.mint_b])
+        mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
+        mode: Mode = dice.choice(["exact_in", "exact_out"])
+        amount = dice.randint(1, 10 ** dice.randint(1, 11))
+        try:
+            swap = pool.swap(mint_in, mode, amount)
+        except Unquotable:
+            bound = 0 if mode == "exact_in" else 2**63
+            assert not site.send(mint_in, mode, amount, bound).ok
+            refused += 1
+            continue
+        bound = swap.amount_out if mode == "exact_in" else swap.amount_in
+        accounts = site.accounts
+        before = [site.machine.balance(accounts[one]) for one in (mint_in, mint_out)]
+        outcome = site.send(mint_in, mode, amount, bound)
+        assert outcome.ok, outcome.logs
+        after = [site.machine.balance(accounts[one]) for one in (mint_in, mint_out)]
+        moved = (before[0] - after[0], after[1] - before[1])
+        assert moved == (swap.amount_in, swap.amount_out)
+        assert site.read() == replace(swap.end, time=site.machine.time)
+        (told,) = CPMM.traded(outcome.lines, outcome.inner)
+        assert (told.pool, told.amount_in, told.amount_out) == (site.pool, *moved)
+        done += 1
+    record_property("swaps", done)
+    record_property("refused by both", refused)
+    assert done >= SWAPS
+
+
+@pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
+def test_a_bound_that_is_one_unit_too_good_is_refused_by_name(program: Find, mode: Mode) -> None:
+    site = build(program, FEES["spl"])
+    pool = site.read()
+    swap = pool.swap(pool.mint_a, mode, 1_000_000)
+    bound = swap.amount_out + 1 if mode == "exact_in" else swap.amount_in - 1
+    outcome = site.send(pool.mint_a, mode, 1_000_000, bound)
+    known = CPMM.error(outcome.lines, outcome.number)
+    assert known is not None
+    assert (known.name, known.code) == ("ExceededSlippage", Code.SLIPPAGE_EXCEEDED)
+    assert CPMM.error((), outcome.number) == known
+
+
+def test_a_pool_that_is_closed_or_not_open_yet_is_refused_by_both(program: Find) -> None:
+    site = build(program, FEES["spl"], opens_s=1_790_000_100)
+    pool = site.read()
+    with pytest.raises(Unquotable) as refused:
+        pool.swap(pool.mint_a, "exact_in", 10**6)
+    assert refused.value.refusal is Refusal.NOT_OPEN_YET
+    outcome = site.send(pool.mint_a, "exact_in", 10**6, 0)
+    known = CPMM.error(outcome.lines, outcome.number)
+    assert known is not None
+    assert known.name == "NotApproved"
+    site.machine.wait(90)
+    assert site.send(pool.mint_a, "exact_in", 10**6, 0).ok
+    account = site.machine.get(site.pool)
+    assert account is not None
+    site.machine.put(replace(account, data=account.data[:329] + b"\x04" + account.data[330:]))
+    with pytest.raises(Unquotable) as refused:
+        site.read().swap(pool.mint_a, "exact_in", 10**6)
+    assert refused.value.refusal is Refusal.DISABLED
+    assert not site.send(pool.mint_a, "exact_in", 10**6, 0).ok
+
+
+def test_all_that_a_pool_holds_is_bought_but_for_the_last_unit(program: Find) -> None:
+    site = build(program, FEES["spl"])
+    site.machine.fund(site.read().token_a, 2**63)
+    pool = site.read()
+    with pytest.raises(Unquotable) as refused:
+        pool.swap(pool.mint_a, "exact_out", pool.reserve_b)
+    assert refused.value.refusal is Refusal.NOT_ENOUGH_LIQUIDITY
+    assert not site.send(pool.mint_a, "exact_out", pool.reserve_b, 2**63).ok
+    amount = pool.reserve_b - pool.reserve_b // 10**6
+    swap = pool.swap(pool.mint_a, "exact_out", amount)
+    assert site.send(pool.mint_a, "exact_out", amount, swap.amount_in).ok
+    assert site.read() == replace(swap.end, time=site.machine.time)
+
+
+def test_one_unit_in_pays_nothing_on_both(program: Find) -> None:
+    site = build(program, FEES["spl"])
+    pool = site.read()
+    with pytest.raises(Unquotable) as refused:
+        pool.swap(pool.mint_a, "exact_in", 1)
+    assert refused.value.refusal is Refusal.PAYS_NOTHING
+    assert not site.send(pool.mint_a, "exact_in", 1, 0).ok
