@@ -15,7 +15,7 @@ from cambist.venues.meteora.damm_v2 import calls
 from cambist.venues.meteora.damm_v2.state import PROGRAM
 from cambist.venues.program import Instruction, Meta
 from cambist.venues.tokens import Mint
-from tests.onchain.machine import SYSTEM, Machine, Outcome
+from tests.onchain.machine import SYSTEM, Machine
 
 PRICE_MIN: Final = 4_295_048_016
 PRICE_MAX: Final = 79_226_673_521_066_979_257_578_248_091
@@ -89,8 +89,7 @@ class Made(NamedTuple):
     b: Mint
     holds_a: Address
     holds_b: Address
-    instruction: Instruction
-    outcome: Outcome
+    instruction: Instruction | None = None
 
     @property
     def accounts(self) -> tuple[Address, ...]:
@@ -129,5 +128,5 @@ def make_pool(machine: Machine, plan: Plan, name: str = "pool") -> Made:
         Meta(PROGRAM),
     )
     instruction = Instruction(PROGRAM, metas, plan.data)
-    outcome = machine.must(instruction, signers=[nft])
-    return Made(pool, a, b, holds_a, holds_b, instruction, outcome)
+    machine.must(instruction, signers=[nft])
+    return Made(pool, a, b, holds_a, holds_b, instruction)

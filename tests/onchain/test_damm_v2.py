@@ -23,6 +23,8 @@ from tests.onchain.damm_v2_pools import (
 from tests.onchain.damm_v2_swaps import Bench
 from tests.onchain.machine import SYSTEM, Machine
 
+pytestmark = pytest.mark.timeout(600)
+
 SWAPS: Final = 1_000
 OLDER_SWAPS: Final = 150
 Find = Callable[[str], Path]

@@ -12,7 +12,7 @@ from cambist.venues.logs import Line
 from cambist.venues.meteora.damm_v2 import calls, tells
 from cambist.venues.meteora.damm_v2.pool import DammV2Pool, pool_at
 from cambist.venues.meteora.damm_v2.state import LAYOUT, PROGRAM, read_state
-from cambist.venues.program import Instruction, Known, Opened, Trade, Traded
+from cambist.venues.program import Instruction, Known, Opened, Trade, Traded, known
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import read_mint, write_mint
 
@@ -38,7 +38,7 @@ class DammV2:
     @property
     def errors(self) -> Mapping[str, Code]:
         """What its errors mean, by the names it logs."""
-        return tells.CODES
+        return tells.ERRORS
 
     def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
         """Return what is missing: the pool, then its mints. Raises Unquotable."""
@@ -76,7 +76,7 @@ class DammV2:
 
     def error(self, lines: Sequence[Line], number: int | None) -> Known | None:
         """Return what a failed transaction says of itself: by name, or by number as a fallback."""
-        return tells.error(lines, number)
+        return known(self, lines, number, tells.NUMBERS)
 
 
 DAMM_V2 = DammV2()

@@ -1,4 +1,4 @@
-"""Reads what Meteora's DAMM v2 tells: swaps done, pools made, and errors."""
+"""Reads what Meteora's DAMM v2 tells: swaps done, pools made, and what went wrong."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from typing import Final
 from cambist.faults import Code
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from cambist.venues.logs import Line, error_name
 from cambist.venues.meteora.damm_v2.state import BY_TIME, PROGRAM
-from cambist.venues.program import Instruction, Known, Opened, Traded
+from cambist.venues.program import Instruction, Opened, Traded
 
 NAME: Final = "damm_v2"
 _EVENT: Final = bytes.fromhex("e445a52e51cb9a1d")
@@ -32,7 +30,7 @@ _DYNAMIC_FEE_BYTES: Final = 32
 _CUSTOM: Final = struct.Struct("<65xB1xB")
 """After the fees: the range, the vault flag, liquidity and price, then how the opening is told."""
 
-ERRORS: Final = {
+NUMBERS: Final = {
     6000: "MathOverflow",
     6002: "ExceededSlippage",
     6003: "PoolDisabled",
@@ -46,13 +44,10 @@ ERRORS: Final = {
 }
 """The names by number, the same in releases 0.1 and 0.2."""
 
-CODES: Final = {
-    **dict.fromkeys(ERRORS.values(), Code.POOL_REFUSED),
+ERRORS: Final = {
+    **dict.fromkeys(NUMBERS.values(), Code.POOL_REFUSED),
     "ExceededSlippage": Code.SLIPPAGE_EXCEEDED,
-    "InsufficientFunds": Code.INSUFFICIENT_FUNDS,
 }
-_TOKEN_PROGRAMS: Final = frozenset({TOKEN_PROGRAM, TOKEN_2022_PROGRAM})
-_TOKEN_INSUFFICIENT: Final = "Error: insufficient funds"
 
 
 def traded(inner: Sequence[Instruction]) -> tuple[Traded, ...]:
@@ -83,18 +78,6 @@ def opened(instruction: Instruction) -> Opened | None:
     # Where a config says whether the opening is a slot or a time, it cannot be told from here.
     opens_s = None if kind == _INITIALIZE else _opens_s(instruction.data[8:])
     return Opened(NAME, pool, mint_a, mint_b, opens_s)
-
-
-def error(lines: Sequence[Line], number: int | None) -> Known | None:
-    """Return what a failed transaction says of itself: by name, or by number as a fallback."""
-    name = error_name(lines, PROGRAM)
-    if name is None and any(
-        one.program in _TOKEN_PROGRAMS and one.text == _TOKEN_INSUFFICIENT for one in lines
-    ):
-        name = "InsufficientFunds"
-    if name is None and number is not None:
-        name = ERRORS.get(number)
-    return None if name is None else Known(name, CODES.get(name, Code.POOL_REFUSED))
 
 
 def _opens_s(data: bytes) -> int | None:
