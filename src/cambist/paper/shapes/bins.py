@@ -48,7 +48,7 @@ class InBins:
         marked = tuple(index for index, _ in arrays)
         pair = _pair(site, here)
         pool = DlmmPool(
-            site.address, pair, *mints, arrays, marked, extended=False, time=time, slot=time.slot
+            site.address, pair, *mints, arrays, marked, extended=False, time=time
         )
         return through_accounts(DLMM, pool, time)
 
