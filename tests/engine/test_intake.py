@@ -118,15 +118,3 @@ async def test_a_draining_engine_takes_no_order(tmp_path: Path) -> None:
         with pytest.raises(Refused) as refused:
             await r.send(sell())
     assert refused.value.faults[0].code is Code.SHUTTING_DOWN
-
-
-async def test_an_order_whose_sender_went_away_takes_its_room_all_the_same(tmp_path: Path) -> None:
-    async with rig(tmp_path, limits=Limits(backlog_max=2)) as r:
-        first = asyncio.create_task(r.engine.submit(Wish(sell(), _reply)))
-        await asyncio.sleep(0)
-        first.cancel()
-        await asyncio.gather(first, return_exceptions=True)
-        await r.engine.submit(Wish(sell(), _reply))
-        with pytest.raises(Refused) as refused:
-            await r.engine.submit(Wish(sell(), _reply))
-    assert refused.value.faults[0].code is Code.BACKLOG_FULL
