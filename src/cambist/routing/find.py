@@ -34,6 +34,10 @@ FRESH_SLOTS_MAX: Final = 150
 """How much older than the newest pool one may be; about a minute."""
 _NOBODY: Final = Address("11111111111111111111111111111111")
 
+HUB_FROM_BPS: Final = 25
+"""From which price impact on, in basis points, ways through hubs are looked at. They pay a second
+fee, so that little is to be gained where an order hardly moves its pool."""
+
 Programs = Mapping[str, Program[Any]]
 """The programs by short name: what writes the swaps whose size is counted."""
 
@@ -69,6 +73,15 @@ def find(intent: Intent, offered: Offered) -> Route | Fault:
     if not ways or (len(ways) == 1 and not isinstance(single, Fault)):
         return single
     return _best(intent, offered, ways, single, (quotes, absent))
+
+
+def worth_a_hub(route: Route | Fault) -> bool:
+    """Whether a way through a hub might be better: there is no route, or it moves its pools."""
+    if isinstance(route, Fault):
+        return True
+    used = {leg.pool for leg in route.legs}
+    impacts = [one.impact_hundredths for one in route.quotes if one.pool in used]
+    return max(impacts, default=0) >= HUB_FROM_BPS * 100
 
 
 def _ways(

@@ -1,0 +1,78 @@
+"""Finds the arrays and the bins that lie ahead of a swap, and puts them back changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from cambist.curves.bin_ladder import Rung
+from cambist.values.ids import Address
+from cambist.values.program_address import key_bytes, program_address
+from cambist.venues.meteora.dlmm.state import BINS_PER_ARRAY, Bin, Bins, Pair
+from cambist.venues.meteora.dlmm.walk import layers_of
+
+PROGRAM: Final = Address("LBUZKhRxPF3XUpBCjp4YzTKgLccjZhTSDM9YuVaPwxo")
+
+
+def array_address(pair: Address, index: int) -> Address:
+    """Return where an array of a pair's bins is."""
+    seeds = (b"bin_array", key_bytes(pair), index.to_bytes(8, "little", signed=True))
+    return program_address(seeds, PROGRAM)[0]
+
+
+def extension_address(pair: Address) -> Address:
+    """Return where the second half of a pair's bitmap is, if it has one."""
+    return program_address((b"bitmap", key_bytes(pair)), PROGRAM)[0]
+
+
+def marked_ahead(marked: Sequence[int], active_id: int, *, down: bool) -> tuple[int, ...]:
+    """Return the arrays that a swap may walk from the active bin on, nearest first."""
+    first = active_id // BINS_PER_ARRAY
+    if down:
+        return tuple(one for one in reversed(marked) if one <= first)
+    return tuple(one for one in marked if one >= first)
+
+
+def bins_ahead(
+    arrays: Sequence[Bins], marked: Sequence[int], pair: Pair, *, down: bool
+) -> Iterator[Bin]:
+    """Yield the bins that hold something to take, nearest first, until one is not known.
+
+    A swap never leaves the pair's own range.
+    """
+    known = dict(arrays)
+    low, high = pair.bin_min, pair.bin_max
+    low, high = (low, pair.active_id) if down else (pair.active_id, high)
+    for index in marked:
+        bins = known.get(index)
+        if bins is None:
+            return
+        for one in reversed(bins) if down else bins:
+            # Orders of the other side are not for this swap.
+            held = one.y if down else one.x
+            if not held and (one.asks == down or not (one.begun_orders or one.open_orders)):
+                continue
+            if low <= one.id <= high:
+                yield one
+
+
+def rungs(bins: Iterator[Bin], *, down: bool) -> Iterator[Rung]:
+    """Yield bins as a ladder takes them."""
+    for one in bins:
+        yield one.id, one.price, one.x if down else one.y, layers_of(one, down=down)
+
+
+def changed(arrays: Sequence[Bins], bins: Sequence[Bin]) -> tuple[Bins, ...]:
+    """Return arrays with some of their bins replaced; bins left empty are left out."""
+    after = {one.id: one for one in bins}
+    touched = {one // BINS_PER_ARRAY for one in after}
+    return tuple(
+        (index, tuple(now for one in held if _holds(now := after.get(one.id, one))))
+        if index in touched
+        else (index, held)
+        for index, held in arrays
+    )
+
+
+def _holds(one: Bin) -> bool:
+    return bool(one.x or one.y or one.begun_orders or one.open_orders)

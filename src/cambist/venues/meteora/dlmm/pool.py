@@ -1,0 +1,283 @@
+"""Quotes a DLMM pair as it stood at one slot: amounts the short way, swaps with all they change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from cambist.curves.bin_ladder import BEYOND, Ladder
+from cambist.curves.bins import SCALE_BITS, Fee, price_at
+from cambist.curves.transfer_fee import TransferFee
+from cambist.faults import Fault
+from cambist.values.amount import BPS_ONE, RAW_MAX, mul_div_floor
+from cambist.values.ids import Address
+from cambist.values.moment import Slot
+from cambist.values.route import Mode, Quote
+from cambist.venues.accounts import ChainTime, Unquotable
+from cambist.venues.meteora.dlmm.ahead import (
+    array_address,
+    bins_ahead,
+    changed,
+    marked_ahead,
+    rungs,
+)
+from cambist.venues.meteora.dlmm.state import BINS_PER_ARRAY, PERMISSIONED, Bin, Bins, Pair
+from cambist.venues.meteora.dlmm.walk import Walked, Way, walk_in, walk_out
+from cambist.venues.pool import Fees, Swapped
+from cambist.venues.quoting import quote
+from cambist.venues.refusals import Refusal
+from cambist.venues.tokens import Mint
+
+IMPACT_ONE: Final = 1_000_000
+_ONLY_Y: Final = 1
+_U32_MAX, _I64_MAX = 2**32 - 1, 2**63 - 1
+
+
+class _Side(NamedTuple):
+    """What a swap that gives one of the tokens needs, the mints' fees as they are now."""
+
+    ladder: Ladder
+    fee_in: TransferFee
+    fee_out: TransferFee
+
+
+class DlmmPool(msgspec.Struct, frozen=True, dict=True):
+    """A pair, those of its bins that are known, and the clock it is quoted at.
+
+    `marked` are the arrays that hold something, by index, and `arrays` those of them whose bins are
+    known; `extended` tells whether the second half of the bitmap exists.
+    """
+
+    address: Address
+    pair: Pair
+    x: Mint
+    y: Mint
+    arrays: tuple[Bins, ...]
+    marked: tuple[int, ...]
+    extended: bool
+    time: ChainTime
+
+    @property
+    def venue(self) -> str:
+        """The venue it belongs to."""
+        return "meteora"
+
+    @property
+    def program(self) -> str:
+        """The program that runs it."""
+        return "dlmm"
+
+    @property
+    def slot(self) -> Slot:
+        """When it stood so."""
+        return self.time.slot
+
+    @property
+    def mint_a(self) -> Address:
+        """X."""
+        return self.pair.mint_x
+
+    @property
+    def mint_b(self) -> Address:
+        """Y."""
+        return self.pair.mint_y
+
+    def at(self, time: ChainTime) -> DlmmPool:
+        """Return the same pair under another clock: it moves the fee, and opens the pair."""
+        return replace(self, time=time)
+
+    def amount_out(self, mint_in: Address, amount: int) -> int:
+        """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
+        side = self._sides.get(mint_in)
+        if side is None or not 0 < amount <= RAW_MAX:
+            return 0
+        ladder, fee_in, fee_out = side
+        out = ladder.paid(amount - fee_in.of(amount) if fee_in.bps else amount)
+        if out == BEYOND:
+            return self._slowly(mint_in, "exact_in", amount)
+        return out - fee_out.of(out) if fee_out.bps else out
+
+    def amount_in(self, mint_in: Address, amount: int) -> int:
+        """Return what exactly `amount` raw units out would cost; 0 wherever `swap` raises."""
+        side = self._sides.get(mint_in)
+        if side is None or not 0 < amount <= RAW_MAX:
+            return 0
+        ladder, fee_in, fee_out = side
+        given = ladder.given(amount + fee_out.on(amount) if fee_out.bps else amount)
+        if given == BEYOND:
+            return self._slowly(mint_in, "exact_out", amount)
+        if not given or not (fee_in.bps or fee_out.bps):
+            return given
+        try:
+            _kept(fee_out, amount)
+            return given + _kept(fee_in, given)
+        except Unquotable:
+            return 0
+
+    def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
+        """Return what a swap of this amount would do, or why the pair refuses it."""
+        return quote(self, mint_in, mode, amount)
+
+    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
+        """Return what a swap of this amount does. Raises Unquotable."""
+        down = self._way_of(mint_in)
+        if amount <= 0:
+            raise Unquotable(Refusal.AMOUNT_ZERO)
+        if amount > RAW_MAX:
+            raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+        fee_in, fee_out = (self.x.fee, self.y.fee) if down else (self.y.fee, self.x.fee)
+        way = Way(down, self._fee(down=down), self.pair.protocol_share_bps)
+        if mode == "exact_in":
+            kept_in = fee_in.of(amount)
+            done = walk_in(self._ahead(down=down), way, amount - kept_in)
+            kept_out = fee_out.of(done.paid)
+            if done.paid <= kept_out:
+                raise Unquotable(Refusal.PAYS_NOTHING)
+        else:
+            kept_out = _kept(fee_out, amount)
+            done = walk_out(self._ahead(down=down), way, amount + kept_out)
+            kept_in = _kept(fee_in, done.given)
+        fees = Fees(done.fee, done.protocol, not way.fee.on_input, kept_in, kept_out)
+        return Swapped(
+            done.given + kept_in,
+            done.paid - kept_out,
+            fees,
+            self._impact(done, fees, down=down),
+            self._end(done, way),
+            self._touched(done.bins[-1].id, down=down),
+        )
+
+    def marked_ahead(self, *, down: bool) -> tuple[int, ...]:
+        """Return the arrays that hold something and that a swap may walk, nearest first."""
+        return marked_ahead(self.marked, self.pair.active_id, down=down)
+
+    # ------------------------------------------------------------------------ worked out once
+
+    @cached_property
+    def _refusal(self) -> Refusal | None:
+        """Why no swap is possible now, if so."""
+        pair = self.pair
+        if pair.status:
+            return Refusal.DISABLED
+        now = self.time.unix_s if pair.activation_type else self.time.slot
+        if pair.pair_type in PERMISSIONED and now < pair.activation_point:
+            return Refusal.NOT_OPEN_YET
+        # The program multiplies before it divides, in 32 bits, and takes times apart in 64.
+        elapsed = self.time.unix_s - pair.updated_s
+        fades = pair.filter_s <= elapsed < pair.decay_s
+        if elapsed > _I64_MAX or (fades and pair.volatility * pair.reduction_bps > _U32_MAX):
+            return Refusal.OUT_OF_BOUNDS
+        return None
+
+    @cached_property
+    def _sides(self) -> Mapping[Address, _Side]:
+        if self._refusal:
+            return {}
+        x, y = self.x, self.y
+        return {
+            y.address: _Side(self._ladder(down=False), y.fee, x.fee),
+            x.address: _Side(self._ladder(down=True), x.fee, y.fee),
+        }
+
+    @cached_property
+    def _references(self) -> tuple[int, int]:
+        """The volatility and the bin that a swap at this time starts from."""
+        pair = self.pair
+        elapsed = self.time.unix_s - pair.updated_s
+        if elapsed < pair.filter_s:
+            return pair.volatility_reference, pair.index_reference
+        if elapsed >= pair.decay_s:
+            return 0, pair.active_id
+        decayed = mul_div_floor(pair.volatility, pair.reduction_bps, BPS_ONE)
+        return decayed, pair.active_id
+
+    def _fee(self, *, down: bool) -> Fee:
+        pair = self.pair
+        volatility, index = self._references
+        return Fee(
+            pair.base_factor * pair.bin_step * 10 ** (1 + pair.base_fee_power),
+            pair.variable_fee_control * pair.bin_step**2,
+            volatility,
+            pair.volatility_max,
+            index,
+            on_input=not (down and pair.collect_fee_mode == _ONLY_Y),
+        )
+
+    # --------------------------------------------------------------------------------- swaps
+
+    def _way_of(self, mint_in: Address) -> bool:
+        """Return whether a swap goes down the prices. Raises Unquotable."""
+        if self._refusal:
+            raise Unquotable(self._refusal)
+        if mint_in not in {self.pair.mint_x, self.pair.mint_y}:
+            raise Unquotable(Refusal.WRONG_TOKEN, mint_in)
+        return mint_in == self.pair.mint_x
+
+    def _slowly(self, mint_in: Address, mode: Mode, amount: int) -> int:
+        try:
+            swap = self.swap(mint_in, mode, amount)
+        except Unquotable:
+            return 0
+        return swap.amount_out if mode == "exact_in" else swap.amount_in
+
+    def _ladder(self, *, down: bool) -> Ladder:
+        bins = bins_ahead(self.arrays, self.marked_ahead(down=down), self.pair, down=down)
+        return Ladder(rungs(bins, down=down), self._fee(down=down), down=down)
+
+    def _ahead(self, *, down: bool) -> Iterator[Bin]:
+        """Yield the bins a swap may take from. Raises Unquotable where they are not known."""
+        marked = self.marked_ahead(down=down)
+        yield from bins_ahead(self.arrays, marked, self.pair, down=down)
+        known = {index for index, _ in self.arrays}
+        unknown = next((one for one in marked if one not in known), None)
+        if unknown is not None:
+            raise Unquotable(Refusal.ACCOUNT_MISSING, array_address(self.address, unknown))
+
+    def _impact(self, done: Walked, fees: Fees, *, down: bool) -> int:
+        price = price_at(self.pair.active_id, self.pair.bin_step)
+        net = done.given if fees.on_output else done.given - fees.trade
+        gross = done.paid + fees.trade if fees.on_output else done.paid
+        best, got = (
+            (net * price, gross << SCALE_BITS) if down else (net << SCALE_BITS, gross * price)
+        )
+        return max(0, mul_div_floor(best - got, IMPACT_ONE, best)) if best else 0
+
+    def _end(self, done: Walked, way: Way) -> DlmmPool:
+        """Return the pair after a swap."""
+        pair, last = self.pair, done.bins[-1].id
+        volatility, index = self._references
+        on_x = way.down == way.fee.on_input
+        ended = replace(
+            pair,
+            active_id=last,
+            volatility=way.fee.volatility_at(last),
+            volatility_reference=volatility,
+            index_reference=index,
+            # A swap that stays in its bin does not count as an update.
+            updated_s=pair.updated_s if last == pair.active_id else self.time.unix_s,
+            protocol_fee_x=pair.protocol_fee_x + (done.protocol if on_x else 0),
+            protocol_fee_y=pair.protocol_fee_y + (0 if on_x else done.protocol),
+        )
+        return replace(self, pair=ended, arrays=changed(self.arrays, done.bins))
+
+    def _touched(self, last: int, *, down: bool) -> tuple[Address, ...]:
+        end = last // BINS_PER_ARRAY
+        return tuple(
+            array_address(self.address, one)
+            for one in self.marked_ahead(down=down)
+            if (one >= end if down else one <= end)
+        )
+
+
+def _kept(fee: TransferFee, received: int) -> int:
+    """Return the mint's fee on what is to arrive. Raises Unquotable where nothing fits."""
+    kept = fee.on(received)
+    if received + kept > RAW_MAX:
+        raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+    if fee.of(received + kept) != kept:
+        raise Unquotable(Refusal.NOT_DELIVERABLE)
+    return kept
