@@ -9,14 +9,14 @@ import msgspec
 
 from cambist.faults import Code, Fault
 from cambist.orders.intent import Intent
-from cambist.routing.bounds import trusted
+from cambist.routing.bounds import tried
 from cambist.routing.choose import choose
 from cambist.routing.fit import misfit
 from cambist.routing.legs import Drawn, draw
 from cambist.routing.paths import PATHS_MAX, Carried, Pools, ranked, straight, through_hubs
 from cambist.routing.reasons import say_found
 from cambist.routing.split import Split, Wanted, split
-from cambist.values.amount import Raw
+from cambist.values.amount import BPS_ONE, Raw
 from cambist.values.ids import Address
 from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_PROGRAM, associated_token
@@ -30,6 +30,8 @@ QUOTES_MAX: Final = 8
 ABSENT_MAX: Final = 16
 WAYS_MAX: Final = 3
 """Ways one order is split over at most."""
+SPLIT_GAIN_MIN_BPS: Final = 5
+"""What several swaps have to gain over one, in basis points: each of them may revert them all."""
 FRESH_SLOTS_MAX: Final = 150
 """How much older than the newest pool one may be; about a minute."""
 _NOBODY: Final = Address("11111111111111111111111111111111")
@@ -59,18 +61,24 @@ class Offered(msgspec.Struct, frozen=True):
 def find(intent: Intent, offered: Offered) -> Route | Fault:
     """Return the route that pays most or costs least, or why there is none.
 
-    It is never worse than the best single pool: a split or a way through a hub is only taken for
-    a strict gain, net of its swaps' costs.
+    It is never worse than the best single pool: a split or a way through a hub is only taken where
+    it gains enough, net of its swaps' costs.
     """
     mints = (intent.pair.token_in.mint, intent.pair.token_out.mint)
     fresh, stale = _fresh(offered.pools)
     carried = straight(fresh, mints[0], intent.mode, intent.amount)
-    carried, odd = trusted(carried, intent.mode, intent.amount)
+    seen = tried(carried, intent.mode, intent.amount)
+    carried = list(seen.ways)
     quotes, refused = _quotes(intent, carried, fresh)
-    absent = (*offered.absent, *stale, *odd, *refused)[:ABSENT_MAX]
+    absent = (*offered.absent, *stale, *seen.odd, *refused)[:ABSENT_MAX]
     single = choose(intent, quotes, absent)
-    ways = _ways(offered, intent, mints, carried)
-    if not ways or (len(ways) == 1 and not isinstance(single, Fault)):
+    hops = _hops(offered, intent, mints, carried)
+    if not hops and not isinstance(single, Fault):
+        best = carried[0].amount
+        if not seen.may_gain(intent.mode, intent.amount, best, SPLIT_GAIN_MIN_BPS):
+            return single
+    ways = ranked([*carried[:PATHS_MAX], *hops], intent.mode)[:PATHS_MAX]
+    if not ways:
         return single
     return _best(intent, offered, ways, single, (quotes, absent))
 
@@ -84,18 +92,15 @@ def worth_a_hub(route: Route | Fault) -> bool:
     return max(impacts, default=0) >= HUB_FROM_BPS * 100
 
 
-def _ways(
+def _hops(
     offered: Offered, intent: Intent, mints: tuple[Address, Address], carried: Sequence[Carried]
 ) -> list[Carried]:
     hops = through_hubs(offered.hubs, mints, intent.mode, intent.amount)
-    if carried and hops:
-        # What a hub promises beyond all that was trusted is no more to be trusted.
-        hops = [
-            one
-            for one in trusted([*carried, *hops], intent.mode, intent.amount)[0]
-            if len(one.path.pools) > 1
-        ]
-    return ranked([*carried[:PATHS_MAX], *hops], intent.mode)[:PATHS_MAX]
+    if not carried or not hops:
+        return hops
+    # What a hub promises beyond all that was trusted is no more to be trusted.
+    seen = tried([*carried, *hops], intent.mode, intent.amount)
+    return [one for one in seen.ways if len(one.path.pools) > 1]
 
 
 def _best(
@@ -109,7 +114,7 @@ def _best(
     for ways_max in range(offered.ways_max, 0, -1):
         wanted = Wanted(intent.mode, intent.amount, ways_max, offered.leg_cost)
         found = split(ways, wanted)
-        if found.legs == 1 and not isinstance(single, Fault):
+        if not isinstance(single, Fault) and not _is_worth_it(intent, found, single, offered):
             return single
         drawn = draw(intent, found)
         if isinstance(drawn, Fault):
@@ -117,6 +122,18 @@ def _best(
         if _misfit(offered.programs, found, drawn.legs) is None:
             return _route(intent, found, drawn, single, seen)
     return single
+
+
+def _is_worth_it(intent: Intent, found: Split, single: Route, offered: Offered) -> bool:
+    """Whether several swaps gain enough over the single pool, net of what they cost."""
+    if found.legs == 1:
+        return False
+    cost = (found.legs - 1) * offered.leg_cost
+    if intent.mode == "exact_in":
+        least = single.amount_out * (BPS_ONE + SPLIT_GAIN_MIN_BPS)
+        return (found.other - cost) * BPS_ONE >= least
+    most = single.amount_in * (BPS_ONE - SPLIT_GAIN_MIN_BPS)
+    return (found.other + cost) * BPS_ONE <= most
 
 
 def _route(
