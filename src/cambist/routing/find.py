@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from cambist.faults import Code, Fault
 from cambist.orders.intent import Intent
@@ -24,6 +25,7 @@ from cambist.values.route import Absent, Leg, Quote, Route
 from cambist.venues.accounts import Unquotable
 from cambist.venues.pool import Pool
 from cambist.venues.program import Instruction, Program, Trade
+from cambist.venues.quoting import worst
 
 QUOTES_MAX: Final = 8
 """Pools whose quotes are kept with the order; the others pay less than all of these."""
@@ -71,7 +73,7 @@ def find(intent: Intent, offered: Offered) -> Route | Fault:
     carried = list(seen.ways)
     quotes, refused = _quotes(intent, carried, fresh)
     absent = (*offered.absent, *stale, *seen.odd, *refused)[:ABSENT_MAX]
-    single = choose(intent, quotes, absent)
+    single = _held_to_the_worst(intent, choose(intent, quotes, absent), carried)
     hops = _hops(offered, intent, mints, carried)
     if not hops and not isinstance(single, Fault):
         best = carried[0].amount
@@ -81,6 +83,23 @@ def find(intent: Intent, offered: Offered) -> Route | Fault:
     if not ways:
         return single
     return _best(intent, offered, ways, single, (quotes, absent))
+
+
+def _held_to_the_worst(
+    intent: Intent, single: Route | Fault, carried: Sequence[Carried]
+) -> Route | Fault:
+    """Return the route bound to what it may bring when it lands, where the clock moves the fee."""
+    if isinstance(single, Fault):
+        return single
+    chosen = next(one for one in carried if one.path.pools[0].address == single.legs[0].pool)
+    pool = chosen.path.pools[0]
+    if not pool.clocked:
+        return single
+    try:
+        then = worst(pool, single.legs[0].mint_in, intent.mode, intent.amount)
+    except Unquotable as refused:
+        return refused.fault
+    return replace(single, bound=intent.terms.bound(intent.mode, then.amount_in, then.amount_out))
 
 
 def worth_a_hub(route: Route | Fault) -> bool:

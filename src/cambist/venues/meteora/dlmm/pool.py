@@ -77,6 +77,11 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         return self.time.slot
 
     @property
+    def clocked(self) -> bool:
+        """Whether its fee fades with time."""
+        return bool(self.pair.variable_fee_control)
+
+    @property
     def mint_a(self) -> Address:
         """X."""
         return self.pair.mint_x
