@@ -184,7 +184,7 @@ def _fresh(pools: Sequence[Pool]) -> tuple[list[Pool], list[Absent]]:
             fresh.append(one)
         else:
             why = f"{one.address} was last seen {newest - one.slot} slots ago"
-            stale.append(Absent(one.venue, Code.QUOTE_TIMED_OUT, why))
+            stale.append(Absent(one.venue, Code.QUOTE_TIMED_OUT, why, one.program))
     return fresh, stale
 
 
@@ -205,7 +205,7 @@ def _quotes(
         pool = one.path.pools[0]
         found = pool.quote(mint, intent.mode, intent.amount)
         if isinstance(found, Fault):
-            absent.append(Absent(pool.venue, found.code, found.message))
+            absent.append(Absent(pool.venue, found.code, found.message, pool.program))
         else:
             quotes.append(found)
     carrying = {one.path.pools[0].address for one in carried}
@@ -214,7 +214,8 @@ def _quotes(
             try:
                 pool.swap(mint, intent.mode, intent.amount)
             except Unquotable as refused:
-                absent.append(Absent(pool.venue, refused.fault.code, str(refused)))
+                why = refused.fault
+                absent.append(Absent(pool.venue, why.code, why.message, pool.program))
     return quotes, absent
 
 
