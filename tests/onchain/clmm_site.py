@@ -63,7 +63,9 @@ class Site(NamedTuple):
     def read(self) -> ClmmPool:
         """Return the pool as it stands."""
         seen = self.machine.snapshot([self.pool])
-        while missing := CLMM.wants(self.pool, seen):
+        count = 0
+        while (missing := CLMM.wants(self.pool, seen)) and len(seen.accounts) > count:
+            count = len(seen.accounts)
             seen = self.machine.snapshot([*seen.accounts, *missing])
         return CLMM.decode(self.pool, seen)
 

@@ -24,6 +24,7 @@ _TICK: Final = struct.Struct("<iQqQQ80xQQQQQ12x")
 """Tick, net (low, high), gross (low, high), phase, orders, part filled, ratio of it (low, high)."""
 _U64: Final = (1 << 64) - 1
 _REMEMBERED_MAX: Final = 1_024
+_ADDRESSES_MAX: Final = 16_384
 NO_TICKS: Final = Ticks((), (), ())
 
 
@@ -35,11 +36,13 @@ class TickArray(NamedTuple):
     orders: tuple[tuple[int, Orders], ...] = ()
 
 
+@lru_cache(maxsize=_ADDRESSES_MAX)
 def array_address(pool: Address, start: int) -> Address:
     """Return the account of the array that begins at a tick."""
     return program_address([b"tick_array", key_bytes(pool), struct.pack(">i", start)], ID)[0]
 
 
+@lru_cache(maxsize=_ADDRESSES_MAX)
 def extension_address(pool: Address) -> Address:
     """Return the account of the bits beyond the pool's own."""
     return program_address([b"pool_tick_array_bitmap_extension", key_bytes(pool)], ID)[0]

@@ -8,7 +8,6 @@ from typing import Final
 
 import msgspec
 
-from cambist.curves.ticks import SQRT_MAX, SQRT_MIN
 from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.values.program_address import MEMO_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
@@ -112,17 +111,12 @@ def instruction(pool: ClmmPool, trade: Trade, limit: int = 0) -> Instruction:
 
     Without a limit the program refuses to do a part of the amount. Raises Unquotable.
     """
-    down = trade.mint_in == pool.mint_a
-    if down:
+    if trade.mint_in == pool.mint_a:
         given, taken, vault_in, vault_out = pool.token_a, pool.token_b, pool.vault_a, pool.vault_b
     elif trade.mint_in == pool.mint_b:
         given, taken, vault_in, vault_out = pool.token_b, pool.token_a, pool.vault_b, pool.vault_a
     else:
         raise Unquotable(Refusal.WRONG_TOKEN)
-    if not limit and trade.mode == "exact_out" and taken.fee.on(trade.amount):
-        # Without a limit the classic release forgets the transfer fee in its last check, and
-        # fails. At the end of all prices a limit limits nothing: the bound on the input does.
-        limit = SQRT_MIN + 1 if down else SQRT_MAX - 1
     data = SWAP_V2 + struct.pack("<QQ", trade.amount, trade.bound)
     data += limit.to_bytes(16, "little") + bytes((trade.mode == "exact_in",))
     extension = (

@@ -5,6 +5,7 @@ Source: raydium-clmm, `instructions/swap.rs` and `instructions/swap_v2.rs`.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Final, NamedTuple
 
 import msgspec
@@ -63,7 +64,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
     observation: Address
     spacing: int
     place: Place
-    bits: int
+    bits: bytes
     extended: bool
     arrays: tuple[int, ...]
     ticks: Ticks
@@ -267,8 +268,9 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         if is_set(self.bits, start := start_of(here, spacing), spacing):
             starts[start] = None
         numbers = self.ticks.numbers
-        ahead = [one for one in numbers if (one <= here) == down]
-        for number in ahead[-1 : -targets - 1 : -1] if down else ahead[:targets]:
+        above = bisect_right(numbers, here)
+        ahead = numbers[max(above - targets, 0) : above] if down else numbers[above:][:targets]
+        for number in reversed(ahead) if down else ahead:
             starts[start_of(number, spacing)] = None
         return tuple(array_address(self.address, one) for one in starts)
 

@@ -245,7 +245,7 @@ def _state(address: Address, snapshot: Snapshot) -> State:
     return state
 
 
-def _bits(address: Address, state: State, snapshot: Snapshot) -> tuple[int, bool]:
+def _bits(address: Address, state: State, snapshot: Snapshot) -> tuple[bytes, bool]:
     """Return all bits, and whether those beyond the pool's own are among them."""
     if not bitmap.has_extension(state.spacing):
         return bitmap.join(state.bits, bitmap.NO_EXTENSION), False
@@ -260,7 +260,7 @@ def _bits(address: Address, state: State, snapshot: Snapshot) -> tuple[int, bool
     return bitmap.join(state.bits, extension.bits), True
 
 
-def _around(bits: int, tick: int, spacing: int) -> list[int]:
+def _around(bits: bytes, tick: int, spacing: int) -> list[int]:
     """Return the set arrays that are asked for: the price's own and the nearest each way."""
     here = bitmap.start_of(tick, spacing)
     starts = [here] if bitmap.is_set(bits, here, spacing) else []
@@ -274,7 +274,7 @@ def _around(bits: int, tick: int, spacing: int) -> list[int]:
     return starts
 
 
-def _arrays(address: Address, bits: int, state: State, snapshot: Snapshot) -> list[TickArray]:
+def _arrays(address: Address, bits: bytes, state: State, snapshot: Snapshot) -> list[TickArray]:
     """Return the arrays at hand, rising, up to the first on either side that is missing."""
     spacing = state.spacing
     here = bitmap.start_of(state.tick, spacing)
