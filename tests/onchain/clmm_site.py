@@ -106,9 +106,8 @@ class Site(NamedTuple):
         assert (told.pool, told.amount_in, told.amount_out) == (pool.address, left, arrived)
         end = self.read()
         # What is read anew may see further than what was at hand before the swap.
-        assert replace(end, arrays=(), ticks=pool.ticks) == replace(
-            swap.end, arrays=(), ticks=pool.ticks, time=end.time
-        )
+        assert replace(end, shelf=pool.shelf) == replace(swap.end, shelf=pool.shelf, time=end.time)
+        assert (end.shelf.bits, end.shelf.spacing) == (pool.shelf.bits, pool.shelf.spacing)
         return end
 
 

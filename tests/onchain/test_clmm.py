@@ -86,12 +86,14 @@ class Tally:
         """Count a swap, and the ticks that it left behind."""
         self.swaps += 1
         low, high = sorted((pool.place.tick, end.place.tick))
-        crossed = sum(low < one <= high for one in pool.ticks.numbers)
+        crossed = sum(low < one <= high for one in pool.shelf.ticks.numbers)
         if end.place.tick > pool.place.tick:
             self.up += crossed
         else:
             self.down += crossed
-        self.beyond += not is_inline(start_of(end.place.tick, pool.spacing), pool.spacing)
+        self.beyond += not is_inline(
+            start_of(end.place.tick, pool.shelf.spacing), pool.shelf.spacing
+        )
 
     def record(self, record_property: Callable[..., None]) -> None:
         """Tell the report."""

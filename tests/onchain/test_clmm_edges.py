@@ -243,5 +243,5 @@ def test_bits_beyond_are_asked_for_where_they_can_be(program: Find) -> None:
 def test_an_empty_array_address_is_where_the_program_puts_it(program: Find) -> None:
     site = build(program, NARROW)
     pool = site.read()
-    assert pool.arrays == (-600, 0)
-    assert all(site.machine.get(array_address(pool.address, one)) for one in pool.arrays)
+    assert pool.shelf.starts == (-600, 0)
+    assert all(site.machine.get(array_address(pool.address, one)) for one in pool.shelf.starts)

@@ -14,6 +14,7 @@ from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from cambist.values.token import SOL, USDC
 from cambist.venues.accounts import ChainTime
 from cambist.venues.raydium.clmm import ClmmPool, bitmap
+from cambist.venues.raydium.clmm.shelf import Shelf
 from cambist.venues.tokens import Mint
 
 NOW = ChainTime(Slot(9), 1_790_000_000, 900)
@@ -67,6 +68,7 @@ def pool_of(
     assert numbers[0] >= -TICK_MAX
     assert numbers[-1] <= TICK_MAX
     starts = tuple(sorted({bitmap.start_of(one, spacing) for one in numbers}))
+    ticks = Ticks(numbers, tuple(map(sqrt_at_tick, numbers)), tuple(nets[n] for n in numbers))
     bits = bitmap.join(bitmap.NO_BITS, bitmap.NO_EXTENSION)
     for start in starts:
         bits = bitmap.with_bit(bits, start, spacing)
@@ -81,12 +83,8 @@ def pool_of(
         KEYS[3],
         rates,
         KEYS[4],
-        spacing,
         place,
-        bits,
-        bitmap.has_extension(spacing),
-        starts,
-        Ticks(numbers, tuple(map(sqrt_at_tick, numbers)), tuple(nets[n] for n in numbers)),
+        Shelf(spacing, bits, bitmap.has_extension(spacing), starts, ticks),
         0,
         0,
         NOW,

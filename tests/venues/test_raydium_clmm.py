@@ -168,7 +168,7 @@ def test_a_pool_wants_its_accounts_one_after_the_other():
 def test_at_most_so_many_arrays_are_asked_for_each_way():
     wide = {n * 600: 10**6 for n in range(-30, 30)}
     pool = pool_of(10, wide, Place(sqrt_at_tick(3) + 5, 3, 31 * 10**6), Rates(2_500, 0, 0))
-    arrays = {array_address(pool.address, one) for one in pool.arrays}
+    arrays = {array_address(pool.address, one) for one in pool.shelf.starts}
     asked = CLMM.wants(pool.address, snapshot_of(pool, *arrays))
     near = [n * 600 for n in (0, *range(-1, -9, -1), *range(1, 9))]
     assert asked == tuple(array_address(pool.address, one) for one in near)

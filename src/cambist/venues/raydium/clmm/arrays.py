@@ -83,7 +83,8 @@ def _parse(data: bytes, spacing: int) -> TickArray | None:
         prices.append(sqrt_at_tick(number))
         nets.append(high << 64 | low)
         if untouched or started:
-            resting.append((number, Orders(untouched, started)))
+            alone = not gross and not gross_high
+            resting.append((number, Orders(untouched, started, alone)))
     # An array whose bit is set holds a tick: the program stops where it finds none.
     if not numbers:
         return None
@@ -109,12 +110,11 @@ def write_array(pool: Address, array: TickArray, spacing: int) -> Account:
     struct.pack_into("<i", data, _START_AT, array.start)
     resting = dict(array.orders)
     for number, net in zip(array.ticks.numbers, array.ticks.nets, strict=True):
-        orders = resting.get(number, Orders(0, 0))
-        gross = abs(net) or (0 if number in resting else 1)
+        untouched, started, alone = resting.get(number, Orders(0, 0))
+        gross = 0 if alone else abs(net) or 1
         at = _TICKS_AT + (number - array.start) // spacing * _TICK.size
-        _TICK.pack_into(
-            data, at, number, net & _U64, net >> 64, gross & _U64, gross >> 64, 0, *orders, 0, 0
-        )
+        wide = (net & _U64, net >> 64, gross & _U64, gross >> 64)
+        _TICK.pack_into(data, at, number, *wide, 0, untouched, started, 0, 0)
     data[_COUNT_AT] = len(array.ticks.numbers)
     return Account(array_address(pool, array.start), ID, bytes(data))
 

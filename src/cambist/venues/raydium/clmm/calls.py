@@ -144,12 +144,14 @@ def instruction(pool: ClmmPool, trade: Trade, limit: int = 0) -> Instruction:
 
 def _goes_out(pool: ClmmPool, trade: Trade) -> bool:
     """Whether the program will read bits beyond the pool's own."""
-    if not pool.extended:
+    shelf = pool.shelf
+    if not shelf.extended:
         return False
-    if not is_inline(start_of(pool.place.tick, pool.spacing), pool.spacing):
+    spacing = shelf.spacing
+    if not is_inline(start_of(pool.place.tick, spacing), spacing):
         return True
-    known = {array_address(pool.address, one): one for one in pool.arrays}
-    return any(one in known and not is_inline(known[one], pool.spacing) for one in trade.arrays)
+    known = {array_address(pool.address, one): one for one in shelf.starts}
+    return any(one in known and not is_inline(known[one], spacing) for one in trade.arrays)
 
 
 def traded(lines: Sequence[Line]) -> tuple[Traded, ...]:

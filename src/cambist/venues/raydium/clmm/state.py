@@ -24,6 +24,7 @@ from cambist.venues.raydium.clmm.arrays import (
     write_array,
 )
 from cambist.venues.raydium.clmm.pool import ClmmPool
+from cambist.venues.raydium.clmm.shelf import Shelf
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import read_balance, read_mint, write_balance, write_mint
 
@@ -166,12 +167,8 @@ def decode(address: Address, snapshot: Snapshot, *, checked: bool) -> ClmmPool:
         state.config,
         rates,
         state.observation,
-        state.spacing,
         Place(state.price, state.tick, state.liquidity),
-        bits,
-        extended,
-        tuple(array.start for array in arrays),
-        joined(arrays),
+        Shelf(state.spacing, bits, extended, tuple(one.start for one in arrays), joined(arrays)),
         state.status,
         state.opens_s,
         snapshot.time,
@@ -181,7 +178,8 @@ def decode(address: Address, snapshot: Snapshot, *, checked: bool) -> ClmmPool:
 
 def encode(pool: ClmmPool) -> tuple[Account, ...]:
     """Return the pool's accounts; arrays that are not at hand stay away."""
-    inline, beyond = bitmap.split(pool.bits)
+    shelf = pool.shelf
+    inline, beyond = bitmap.split(shelf.bits)
     renewal = pool.renewal or Renewal()
     state = State(
         pool.config,
@@ -192,7 +190,7 @@ def encode(pool: ClmmPool) -> tuple[Account, ...]:
         pool.observation,
         pool.token_a.decimals,
         pool.token_b.decimals,
-        pool.spacing,
+        shelf.spacing,
         pool.place.liquidity,
         pool.place.price,
         pool.place.tick,
@@ -205,7 +203,7 @@ def encode(pool: ClmmPool) -> tuple[Account, ...]:
         renewed.write(renewal.volatility),
     )
     rates = pool.rates
-    config = Config(rates.protocol, rates.trade, pool.spacing, rates.fund)
+    config = Config(rates.protocol, rates.trade, shelf.spacing, rates.fund)
     accounts = [
         Account(pool.address, ID, POOL.write(state)),
         Account(pool.config, ID, CONFIG.write(config)),
@@ -214,19 +212,19 @@ def encode(pool: ClmmPool) -> tuple[Account, ...]:
         write_mint(pool.token_a),
         write_mint(pool.token_b),
     ]
-    if pool.extended:
+    if shelf.extended:
         extension = EXTENSION.write(Extension(pool.address, beyond))
         accounts.append(Account(extension_address(pool.address), ID, extension))
     return (*accounts, *_written(pool, dict(renewal.orders)))
 
 
 def _written(pool: ClmmPool, orders: dict[int, Orders]) -> list[Account]:
-    accounts = []
-    for start in pool.arrays:
-        ticks = of_array(pool.ticks, start, pool.spacing)
+    accounts, spacing = [], pool.shelf.spacing
+    for start in pool.shelf.starts:
+        ticks = of_array(pool.shelf.ticks, start, spacing)
         resting = tuple((one, orders[one]) for one in ticks.numbers if one in orders)
         array = TickArray(start, ticks, resting)
-        accounts.append(write_array(pool.address, array, pool.spacing))
+        accounts.append(write_array(pool.address, array, spacing))
     return accounts
 
 
