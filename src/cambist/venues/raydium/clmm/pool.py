@@ -244,7 +244,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             reserve_b=y,
             place=path.place,
             shelf=self.shelf.without(path.gone) if path.gone else self.shelf,
-            renewal=path.renewal,
+            renewal=None if path.renewal == Renewal() else path.renewal,
             # The program freezes a pool whose vault it has emptied.
             status=self.status if (y if down else x) else FROZEN,
         )
