@@ -21,7 +21,15 @@ from cambist.venues.meteora.damm_v2.state import LAYOUT, PROGRAM
 from cambist.venues.pool import Swapped
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import Mint, write_balance, write_mint
-from tests.onchain.damm_v2_pools import FUNDS, Made, Plan, limited_fee, make_pool, price_fee
+from tests.onchain.damm_v2_pools import (
+    FUNDS,
+    Made,
+    Plan,
+    limited_fee,
+    make_pool,
+    price_fee,
+    time_fee,
+)
 from tests.onchain.damm_v2_swaps import KINDS, Bench, Kind
 from tests.onchain.machine import START, START_S, Machine
 from tests.onchain.test_damm_v2 import TIME_EXPONENTIAL, TIME_LINEAR
@@ -187,6 +195,26 @@ def test_a_fee_that_falls_with_the_price_ends_with_its_time(program: Find) -> No
     assert isinstance(dear, Swapped)
     assert isinstance(cheap, Swapped)
     assert (dear.fees.trade, cheap.fees.trade) == (300_000, 15_000)
+
+
+@pytest.mark.parametrize(("version", "cap_percent"), [(0, 50), (1, 99)])
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_fee_has_its_cap_by_the_version_of_the_pool(
+    program: Find, release: str, version: int, cap_percent: int
+) -> None:
+    base = time_fee(985_000_000, 600, 50, 60, exponential=True)
+    pit = bench(program(release), Plan(base, (10, 120, 5_000, 14_460_000, 16_000_000), 1))
+    account = pit.machine.get(pit.made.pool)
+    assert account is not None
+    # A volatility that alone would cost more than the cap.
+    state = replace(LAYOUT.read(account.data), fee_version=version, now=14_000_000)
+    pit.machine.put(replace(account, data=LAYOUT.write(state, account.data)))
+    for kind in KINDS:
+        for mint in (pit.pool.mint_a, pit.pool.mint_b):
+            assert pit.pool.giving_a.fee == cap_percent * 10_000_000
+            done = pit.swap(kind, mint, 10**6)
+            assert isinstance(done, Swapped)
+            pit.machine.put(replace(account, data=LAYOUT.write(state, account.data)))
 
 
 def test_errors_are_known_by_name(program: Find) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -190,3 +192,12 @@ def test_a_pool_with_a_config_is_seen_when_it_opens():
         assert (told.pool, told.mint_a, told.mint_b, told.opens_s) == (*names, None)
     assert DAMM_V2.opened(Instruction(PROGRAM, metas, bytes(200))) is None
     assert DAMM_V2.opened(Instruction(KEYS[0], metas, bytes.fromhex(magic))) is None
+
+
+def test_a_swap_of_an_old_release_is_read_but_not_taken_for_exact():
+    tag, event = bytes.fromhex("e445a52e51cb9a1d"), bytes.fromhex("1b3c15d58aaabb93")
+    body = bytes([1]) * 32 + struct.pack("<BBQQQ16x4QQQ", 0, 0, 900, 1, 777, 3, 2, 0, 0, 899, 5)
+    (told,) = DAMM_V2.traded((), (Instruction(PROGRAM, (), tag + event + body),))
+    assert (told.pool, told.amount_in, told.amount_out, told.exact) == (KEYS[0], 899, 777, False)
+    cut = Instruction(PROGRAM, (), tag + event + body[:40])
+    assert DAMM_V2.traded((), (cut, Instruction(KEYS[1], (), tag + event + body))) == ()

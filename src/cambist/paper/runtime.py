@@ -46,14 +46,13 @@ class Runtime:
         lamports = self.balance(message.wallet, SOL.mint)
         if lamports < message.fee_lamports:
             return fault(Code.INSUFFICIENT_FUNDS, "The wallet cannot pay the network's fee.")
-        done = _trade(message, lambda key: self.pools.seen(key, slot))
-        if isinstance(done, Fault):
-            return done
-        for mint, spent in done.spent.items():
+
+        def held(mint: Address) -> int:
             fee = message.fee_lamports if mint == SOL.mint else 0
-            if spent > self.balance(message.wallet, mint) - fee:
-                return fault(Code.INSUFFICIENT_FUNDS)
-        return None
+            return self.balance(message.wallet, mint) - fee
+
+        done = _trade(message, lambda key: self.pools.seen(key, slot), held)
+        return done if isinstance(done, Fault) else None
 
     def execute(self, message: Message, signature: Signature, slot: Slot) -> Execution | None:
         """Execute a message on the running slot; None when it cannot even pay its fee."""
@@ -94,12 +93,11 @@ class Runtime:
         profile = self._profile
         if strikes(self._seed, "reverted", message.draw, profile.reverted_ppm):
             return fault(Code.NETWORK_CONGESTED)
-        done = _trade(message, lambda key: self.pools.current(key, slot))
+        wallet = message.wallet
+        find, held = self.pools.current, self._held
+        done = _trade(message, lambda key: find(key, slot), lambda mint: held(wallet, mint))
         if isinstance(done, Fault):
             return done
-        for mint, spent in done.spent.items():
-            if spent > self._held(message.wallet, mint):
-                return fault(Code.INSUFFICIENT_FUNDS)
         for one in done.swaps:
             self._book_arbitrage(one.key, one.pool)
             self._book_swap(one, slot)
@@ -173,13 +171,9 @@ class _Swap(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What a message does, if the wallet has what it spends; all in raw units, by mint.
-
-    `spent` is what the wallet must have at some point, and `changes` what it has more in the end.
-    """
+    """What a message does: its swaps, and what the wallet has more in the end, by mint."""
 
     swaps: tuple[_Swap, ...]
-    spent: dict[Address, int]
     changes: dict[Address, int]
 
     def moved(self, mint_in: Address, mint_out: Address) -> tuple[int, int]:
@@ -195,28 +189,39 @@ def _pool_key(swap: OneSwap) -> PoolKey | None:
     return key if pool_address(key) == swap.pool else None
 
 
-def _trade(message: Message, find: Callable[[PoolKey], Pool]) -> Done | Fault:
+def _trade(
+    message: Message, find: Callable[[PoolKey], Pool], held: Callable[[Address], int]
+) -> Done | Fault:
     """Return what a message's swaps do in turn, or why one of them fails, and so all."""
     moved: dict[PoolKey, Pool] = {}
     changes: dict[Address, int] = {}
-    spent: dict[Address, int] = {}
     swaps: list[_Swap] = []
     for one in message.swaps:
         key = _pool_key(one)
         if key is None:
             return fault(Code.TRANSACTION_REFUSED, "The message names a pool that does not exist.")
         pool = moved.get(key) or find(key)
-        try:
-            swap = pool.swap(one.mint_in, one.mode, one.amount)
-        except Unquotable as refused:
-            return refused.fault
-        exact_in = one.mode == "exact_in"
-        kept = swap.amount_out >= one.bound if exact_in else swap.amount_in <= one.bound
-        if not kept:
-            return fault(Code.SLIPPAGE_EXCEEDED)
+        left = held(one.mint_in) + changes.get(one.mint_in, 0)
+        swap = _swap(one, pool, left)
+        if isinstance(swap, Fault):
+            return swap
         changes[one.mint_in] = changes.get(one.mint_in, 0) - swap.amount_in
         changes[one.mint_out] = changes.get(one.mint_out, 0) + swap.amount_out
-        spent[one.mint_in] = max(spent.get(one.mint_in, 0), -changes[one.mint_in])
         moved[key] = swap.end
         swaps.append(_Swap(key, pool, one.mint_in, swap))
-    return Done(tuple(swaps), {mint: raw for mint, raw in spent.items() if raw > 0}, changes)
+    return Done(tuple(swaps), changes)
+
+
+def _swap(one: OneSwap, pool: Pool, left: int) -> Swapped | Fault:
+    """Return what one swap does for a wallet with so much left, or why it fails."""
+    exact_in = one.mode == "exact_in"
+    if exact_in and one.amount > left:
+        return fault(Code.INSUFFICIENT_FUNDS)
+    try:
+        swap = pool.swap(one.mint_in, one.mode, one.amount)
+    except Unquotable as refused:
+        return refused.fault
+    if swap.amount_in > left:
+        return fault(Code.INSUFFICIENT_FUNDS)
+    kept = swap.amount_out >= one.bound if exact_in else swap.amount_in <= one.bound
+    return swap if kept else fault(Code.SLIPPAGE_EXCEEDED)

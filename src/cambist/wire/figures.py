@@ -168,12 +168,16 @@ def _add_route(known: dict[str, Any], intent: Intent, route: Route) -> None:
 
 
 def _add_venue(known: dict[str, Any], view: QuoteView) -> None:
-    """Tell a venue's price under the names of clients that know just two venues."""
-    if view.price is None or view.dex not in ("raydium", "meteora"):
+    """Tell a venue's price under the names of clients that know just two venues: of its best pool.
+
+    Quotes come the best first.
+    """
+    name = f"{view.dex}_price"
+    if view.price is None or view.dex not in ("raydium", "meteora") or name in known:
         return
     rate = RateView(view.price, number(write_amount(view.fee_bps, _BPS_PLACES)))
     known[f"{view.dex[0]}_quote"] = rate
-    known[f"{view.dex}_price"] = view.price
+    known[name] = view.price
 
 
 def _add_faults(known: dict[str, Any], order: Order) -> None:

@@ -95,6 +95,11 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         return RestingWalk(ticks, self.place, terms, limit, down=down)
 
     @property
+    def clocked(self) -> bool:
+        """Whether its fee fades with time."""
+        return self.renewal is not None and self.renewal.volatility is not None
+
+    @property
     def mint_a(self) -> Address:
         """The program's token 0."""
         return self.token_a.address
