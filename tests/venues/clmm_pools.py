@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from cambist.curves.paths import Place, Rates, Ticks
+from cambist.curves.paths import Place, Rates
 from cambist.curves.ticks import TICK_MAX, sqrt_at_tick
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.base58 import encode
@@ -13,8 +13,8 @@ from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from cambist.values.token import SOL, USDC
 from cambist.venues.accounts import ChainTime
-from cambist.venues.raydium.clmm import ClmmPool, bitmap
-from cambist.venues.raydium.clmm.shelf import Shelf
+from cambist.venues.raydium.clmm import ClmmPool
+from cambist.venues.raydium.clmm.shelf import stocked
 from cambist.venues.tokens import Mint
 
 NOW = ChainTime(Slot(9), 1_790_000_000, 900)
@@ -67,11 +67,6 @@ def pool_of(
     numbers = tuple(sorted(nets))
     assert numbers[0] >= -TICK_MAX
     assert numbers[-1] <= TICK_MAX
-    starts = tuple(sorted({bitmap.start_of(one, spacing) for one in numbers}))
-    ticks = Ticks(numbers, tuple(map(sqrt_at_tick, numbers)), tuple(nets[n] for n in numbers))
-    bits = bitmap.join(bitmap.NO_BITS, bitmap.NO_EXTENSION)
-    for start in starts:
-        bits = bitmap.with_bit(bits, start, spacing)
     return ClmmPool(
         KEYS[0],
         mint_of(SOL.mint, fees[0]),
@@ -84,7 +79,7 @@ def pool_of(
         rates,
         KEYS[4],
         place,
-        Shelf(spacing, bits, bitmap.has_extension(spacing), starts, ticks),
+        stocked(spacing, nets),
         0,
         0,
         NOW,

@@ -48,6 +48,11 @@ def extension_address(pool: Address) -> Address:
     return program_address([b"pool_tick_array_bitmap_extension", key_bytes(pool)], ID)[0]
 
 
+@lru_cache(maxsize=_ADDRESSES_MAX)
+def _key(address: Address) -> bytes:
+    return key_bytes(address)
+
+
 def read_array(snapshot: Snapshot, pool: Address, start: int, spacing: int) -> TickArray | None:
     """Return an array, or None when it is not in the snapshot. Raises Unquotable."""
     address = array_address(pool, start)
@@ -56,7 +61,7 @@ def read_array(snapshot: Snapshot, pool: Address, start: int, spacing: int) -> T
     data = snapshot.owned(address, ID).data
     if len(data) != ARRAY_BYTES:
         raise Unquotable(Refusal.WRONG_SIZE, address)
-    if not data.startswith(ARRAY_MAGIC) or data[_POOL_AT:_START_AT] != key_bytes(pool):
+    if not data.startswith(ARRAY_MAGIC) or data[_POOL_AT:_START_AT] != _key(pool):
         raise Unquotable(Refusal.WRONG_KIND, address)
     array = _parse(data, spacing)
     if array is None or array.start != start:

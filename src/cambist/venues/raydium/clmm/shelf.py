@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from cambist.curves.paths import Ticks
+from cambist.curves.ticks import sqrt_at_tick
 from cambist.values.ids import Address
 from cambist.venues.raydium.clmm import bitmap
 from cambist.venues.raydium.clmm.arrays import array_address, extension_address
@@ -71,3 +72,15 @@ class Shelf(NamedTuple):
             bits = bitmap.with_bit(bits, start, self.spacing, on=False)
         starts = tuple(one for one in self.starts if one in left)
         return self._replace(bits=bits, starts=starts, ticks=ticks)
+
+
+def stocked(spacing: int, nets: Mapping[int, int]) -> Shelf:
+    """Return a shelf with these ticks on it, and how much liquidity each adds going up."""
+    numbers = tuple(sorted(nets))
+    prices = tuple(sqrt_at_tick(one) for one in numbers)
+    ticks = Ticks(numbers, prices, tuple(nets[one] for one in numbers))
+    starts = tuple(sorted({start_of(one, spacing) for one in numbers}))
+    bits = bitmap.join(bitmap.NO_BITS, bitmap.NO_EXTENSION)
+    for start in starts:
+        bits = bitmap.with_bit(bits, start, spacing)
+    return Shelf(spacing, bits, bitmap.has_extension(spacing), starts, ticks)

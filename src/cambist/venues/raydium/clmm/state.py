@@ -9,7 +9,6 @@ import msgspec
 from cambist.curves.paths import PPM_ONE, Orders, Place, Rates, Renewal
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, TICK_MAX, TICK_MIN, sqrt_at_tick
 from cambist.values.ids import Address
-from cambist.values.program_address import key_bytes
 from cambist.venues.accounts import Account, Snapshot, Unquotable
 from cambist.venues.layout import Layout
 from cambist.venues.raydium.clmm import bitmap, renewed
@@ -253,7 +252,7 @@ def _bits(address: Address, state: State, snapshot: Snapshot) -> tuple[bytes, bo
     if not account.data and account.owner != ID:
         return bitmap.join(state.bits, bitmap.NO_EXTENSION), True
     extension = EXTENSION.read(snapshot.owned(account.address, ID).data)
-    if key_bytes(extension.pool) != key_bytes(address):
+    if extension.pool != address:
         raise Unquotable(Refusal.WRONG_KIND, account.address)
     return bitmap.join(state.bits, extension.bits), True
 
