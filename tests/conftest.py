@@ -20,5 +20,6 @@ settings.load_profile("search" if os.environ.get("SEARCH") else "suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a run say where compiled programs are; tests that need one are skipped without."""
+    """Let a run say where compiled programs and captured accounts are; or tests skip."""
     parser.addoption("--programs", default=os.environ.get("PROGRAMS"), metavar="DIR")
+    parser.addoption("--captures", default=os.environ.get("CAPTURES"), metavar="DIR")

@@ -22,6 +22,7 @@ from tests.onchain.machine import Outcome
 ROUNDS_MAX: Final = 5
 PAUSES_S: Final = (0, 0, 1, 10, 29, 30, 31, 120, 599, 600, 700)
 
+_SPENT: Final = "exceeded CUs meter"
 NAMES: Final[dict[Refusal, set[str]]] = {
     Refusal.NOT_ENOUGH_LIQUIDITY: {
         "PairInsufficientLiquidity",
@@ -119,7 +120,10 @@ class Swapper:
         outcome, *_ = self.send(pool, self.trade(pool, mode, amount, down=down, bound=bound))
         assert not outcome.ok, (mode, amount, down, why)
         known = self.program.error(outcome.lines, outcome.number)
-        if why.refusal in NAMES:
+        if any(_SPENT in line for line in outcome.logs):
+            # So many bins ahead that the program runs out of compute before it runs out of bins.
+            self.counted["out of compute"] += 1
+        elif why.refusal in NAMES:
             assert known is not None, (why, outcome.logs)
             assert known.name in NAMES[why.refusal], (why, known, mode, amount, down)
         self.counted[f"refused: {why.refusal}"] += 1
