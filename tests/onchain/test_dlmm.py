@@ -160,9 +160,10 @@ def test_quotes_of_mints_that_keep_a_fee(
 def test_quotes_of_the_release_before_limit_orders(program: Find, record_property: Record) -> None:
     older = Dlmm(orders=False)
     swappers = []
-    for n, terms in enumerate((Terms(), Terms(step=80, base_factor=5_000), Terms(step=100))):
-        pair = stocked(program("meteora_dlmm_0_11"), terms)
-        swappers.append(wandered(pair, 80 + n, 380, older))
+    kinds = ((Terms(), ()), (Terms(step=80, base_factor=5_000), ()), (Terms(), FEES["both"]))
+    for n, (terms, fees) in enumerate(kinds):
+        pair = stocked(program("meteora_dlmm_0_11"), terms, fees)
+        swappers.append(wandered(pair, 80 + n, 400, older))
         # What that release counts where orders are kept today is nothing to it.
         _scatter(swappers[-1])
         swappers[-1].wander(20, 10**5)

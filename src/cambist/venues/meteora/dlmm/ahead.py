@@ -13,6 +13,10 @@ from cambist.venues.meteora.dlmm.walk import layers_of
 
 PROGRAM: Final = Address("LBUZKhRxPF3XUpBCjp4YzTKgLccjZhTSDM9YuVaPwxo")
 
+BINS_MAX: Final = 150
+"""How many bins that hold something one swap goes through: a transaction has 1,400,000 compute
+units, a swap needs some 50,000 of them, and each bin up to 8,100 (measured, with limit orders)."""
+
 
 def array_address(pair: Address, index: int) -> Address:
     """Return where an array of a pair's bins is."""

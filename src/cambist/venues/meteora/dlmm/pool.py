@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 from typing import Final, NamedTuple
 
 import msgspec
@@ -19,6 +20,7 @@ from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote
 from cambist.venues.accounts import ChainTime, Unquotable
 from cambist.venues.meteora.dlmm.ahead import (
+    BINS_MAX,
     array_address,
     bins_ahead,
     changed,
@@ -222,12 +224,15 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
 
     def _ladder(self, *, down: bool) -> Ladder:
         bins = bins_ahead(self.arrays, self.marked_ahead(down=down), self.pair, down=down)
-        return Ladder(rungs(bins, down=down), self._fee(down=down), down=down)
+        return Ladder(rungs(islice(bins, BINS_MAX), down=down), self._fee(down=down), down=down)
 
     def _ahead(self, *, down: bool) -> Iterator[Bin]:
         """Yield the bins a swap may take from. Raises Unquotable where they are not known."""
         marked = self.marked_ahead(down=down)
-        yield from bins_ahead(self.arrays, marked, self.pair, down=down)
+        bins = bins_ahead(self.arrays, marked, self.pair, down=down)
+        yield from islice(bins, BINS_MAX)
+        if next(bins, None) is not None:
+            raise Unquotable(Refusal.TOO_FAR)
         known = {index for index, _ in self.arrays}
         unknown = next((one for one in marked if one not in known), None)
         if unknown is not None:
