@@ -20,6 +20,6 @@ settings.load_profile("search" if os.environ.get("SEARCH") else "suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a run say where compiled programs and captured accounts are; or tests skip."""
+    """Let a run say where programs and captured pools are; tests are skipped without theirs."""
     parser.addoption("--programs", default=os.environ.get("PROGRAMS"), metavar="DIR")
     parser.addoption("--captures", default=os.environ.get("CAPTURES"), metavar="DIR")

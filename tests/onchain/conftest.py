@@ -1,4 +1,4 @@
-"""Finds compiled programs and captured accounts, which come from elsewhere: by option or name."""
+"""Finds the compiled programs, and captured pools: they come from elsewhere."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def program(request: pytest.FixtureRequest) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def captures(request: pytest.FixtureRequest) -> Callable[[str], Path]:
-    """Return where captured accounts of a program are; skips the test where they are not."""
+def captures(request: pytest.FixtureRequest) -> Callable[[str], list[Path]]:
+    """Return the files captured of a program's pools; skips the test where there are none."""
     folder = request.config.getoption("--captures")
 
-    def find(name: str) -> Path:
-        path = Path(folder or ".") / name
-        if not folder or not path.exists():
-            pytest.skip(f"no {name}: name a folder that has it with --captures")
-        return path
+    def find(name: str) -> list[Path]:
+        found = sorted(Path(folder, name).glob("*.json")) if folder else []
+        if not found:
+            pytest.skip(f"no pools captured of {name}: name their folder with --captures")
+        return found
 
     return find

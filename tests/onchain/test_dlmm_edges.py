@@ -236,10 +236,10 @@ def test_strange_parameters_do_what_the_program_does(program: Find, strange: str
 
 @pytest.mark.parametrize("release", ["meteora_dlmm", "meteora_dlmm_0_11"])
 def test_captured_pairs_do_what_the_program_does(
-    program: Find, captures: Callable[[str], Path], release: str
+    program: Find, captures: Callable[[str], list[Path]], release: str
 ) -> None:
     file, newer = program(release), release == "meteora_dlmm"
-    for capture in sorted(captures("meteora_dlmm").glob("*.json")):
+    for capture in captures("meteora_dlmm"):
         pair = captured(file, capture, cleared=newer)
         swapper = Swapper(pair, 3, Dlmm(orders=newer))
         swapper.wander(500)

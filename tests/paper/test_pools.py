@@ -1,70 +1,136 @@
-"""Hold the pools to their curve while users push them and the arbitrageur pulls them back."""
+"""Hold every kind of pool to its curve while users push it and the arbitrageur pulls it back."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambist.paper.pools import FEES_PPM, HALF_LIFE_SLOTS, RAYDIUM, VENUES, PoolBook, pool_key
+from cambist.paper.pools import (
+    FEES_PPM,
+    HALF_LIFE_SLOTS,
+    PoolBook,
+    PoolKey,
+    PoolState,
+    first_pool,
+    pool_key,
+    target_price,
+)
+from cambist.paper.prices import step_of
+from cambist.paper.shapes import SHAPES, Ratio
+from cambist.paper.words import read_pool, write_pool
 from cambist.values.ids import Address
 from cambist.values.moment import Slot
 from cambist.values.route import Quote
-from cambist.values.token import SOL, USDC
-from cambist.venues.constant_product import ConstantProductPool
+from cambist.values.token import BONK, ETH, JUP, SOL, USDC, USDT
+from cambist.venues.accounts import Unquotable
+from cambist.venues.pool import Pool
 
-KEY = pool_key(RAYDIUM, SOL.mint, USDC.mint)
 START = Slot(5_000)
+SEED = 3
+PAIRS = ((SOL, USDC), (BONK, SOL), (USDC, JUP), (ETH, USDT))
+keys = st.builds(
+    lambda program, pair: pool_key(program, pair[0].mint, pair[1].mint),
+    st.sampled_from(list(SHAPES)),
+    st.sampled_from(PAIRS),
+)
+every_program = pytest.mark.parametrize("program", SHAPES)
 
 
 def _book() -> PoolBook:
-    return PoolBook(3, lambda _: None)
+    return PoolBook(SEED, lambda _: None)
 
 
-def _push(book: PoolBook, mint: Address, amount: int) -> ConstantProductPool:
-    pool = book.current(KEY, START)
-    quote = pool.quote(mint, "exact_in", amount)
+def _key(program: str) -> PoolKey:
+    return pool_key(program, SOL.mint, USDC.mint)
+
+
+def _push(book: PoolBook, key: PoolKey, mint: Address, amount: int) -> Pool:
+    swap = book.current(key, START).swap(mint, "exact_in", amount)
+    saved = SHAPES[key.program].saved(swap.end)
+    book.states.stage(key, PoolState(0, 0, START, saved))
+    return swap.end
+
+
+def _off_ppb(key: PoolKey, pool: Pool) -> int:
+    """Return how far a pool is above its target price."""
+    stands, target = SHAPES[key.program].price(pool), _target(key, pool.slot)
+    even = stands.a * target.b
+    return (stands.b * target.a - even) * 10**9 // even
+
+
+def _target(key: PoolKey, slot: Slot) -> Ratio:
+    return target_price(SEED, key, step_of(slot))
+
+
+@every_program
+def test_ten_sol_move_a_pool_by_a_few_basis_points(program: str):
+    key = _key(program)
+    quote = _book().seen(key, START).quote(SOL.mint, "exact_in", 10 * 10**9)
     assert isinstance(quote, Quote)
-    after = pool.swapped(mint, quote.amount_in, quote.amount_out)
-    book.states.stage(KEY, after)
-    return after
+    assert 0 <= quote.impact_hundredths < 2_000
+    assert quote.fee_bps == FEES_PPM[key.venue] // 100
+    assert quote.program == program
 
 
-def test_ten_sol_move_a_pool_by_a_few_basis_points():
-    for venue in VENUES:
-        pool = _book().seen(pool_key(venue, SOL.mint, USDC.mint), START)
-        quote = pool.quote(SOL.mint, "exact_in", 10 * 10**9)
-        assert isinstance(quote, Quote)
-        assert 50 < quote.impact_hundredths < 500
-        assert quote.fee_bps == FEES_PPM[venue] // 100
-
-
-def test_a_swap_is_seen_by_nobody_before_it_is_published():
-    book = _book()
-    before = book.seen(KEY, START)
-    after = _push(book, SOL.mint, 10**12)
-    assert book.seen(KEY, START) == before
-    assert book.current(KEY, START) == after
+@every_program
+def test_a_swap_is_seen_by_nobody_before_it_is_published(program: str):
+    book, key = _book(), _key(program)
+    before = book.seen(key, START)
+    after = _push(book, key, SOL.mint, 10**12)
+    assert book.seen(key, START) == before
+    stands = SHAPES[program].price(book.current(key, START))
+    assert stands == SHAPES[program].price(after)
     book.publish()
-    assert book.seen(KEY, START) == after
+    assert SHAPES[program].price(book.seen(key, START)) == stands
 
 
-@given(st.sampled_from([SOL.mint, USDC.mint]), st.integers(10**9, 10**13), st.integers(0, 3_000))
-def test_the_arbitrageur_pulls_a_pool_back_along_its_own_curve(
-    mint: Address, amount: int, wait: int
-):
+@given(keys)
+def test_an_untouched_pool_stands_at_its_target(key: PoolKey):
+    assert abs(_off_ppb(key, _book().seen(key, START))) <= 10
+
+
+@given(keys, st.booleans(), st.integers(1, 400), st.integers(0, 3_000))
+def test_the_arbitrageur_pulls_a_pool_back(key: PoolKey, up: bool, per_mille: int, wait: int):
     book = _book()
-    target = book.current(KEY, START).reserve_a
-    after = _push(book, mint, amount)
-    sooner = book.current(KEY, Slot(START + wait))
-    later = book.current(KEY, Slot(START + wait + HALF_LIFE_SLOTS))
-    product = after.reserve_a * after.reserve_b
-    for pool in (sooner, later):
-        assert product <= pool.reserve_a * pool.reserve_b < product + pool.reserve_a
-    slack = target // 1_000 * (1 + wait // 100)  # the path itself moves, by up to 1 bp a step
-    assert abs(later.reserve_a - target) <= abs(sooner.reserve_a - target) // 2 + slack
+    held = SHAPES[key.program].holdings(book.current(key, START))
+    mint = key.mint_b if up else key.mint_a
+    try:
+        _push(book, key, mint, max(held[up] * per_mille // 2_000, 1))
+    except Unquotable:
+        return
+    pushed, sooner, later = (
+        _off_ppb(key, book.current(key, Slot(START + slots)))
+        for slots in (0, wait, wait + HALF_LIFE_SLOTS)
+    )
+    assert (pushed >= -10) if up else (pushed <= 10)
+    assert abs(sooner) <= abs(pushed) + 20
+    assert abs(abs(later) - abs(sooner) // 2) <= abs(pushed) // 100 + 1_000
 
 
-def test_after_a_half_life_half_of_a_push_is_left():
-    book = _book()
-    target = book.current(KEY, START).reserve_a
-    pushed = _push(book, KEY.mint_a, 10**10).reserve_a - target
-    left = book.current(KEY, Slot(START + HALF_LIFE_SLOTS)).reserve_a - target
-    assert abs(2 * left - pushed) * 100 <= pushed
+@given(keys, st.integers(0, 10**9))
+def test_a_pool_told_in_words_is_the_same_pool(key: PoolKey, slot: int):
+    pool = _book().seen(key, Slot(slot))
+    assert read_pool(write_pool(pool)) == pool
+
+
+@given(keys, st.integers(1, 300))
+def test_what_a_swap_left_is_loaded_as_it_was(key: PoolKey, per_mille: int):
+    shape, pool = SHAPES[key.program], _book().seen(key, START)
+    try:
+        swap = pool.swap(key.mint_a, "exact_in", shape.holdings(pool)[0] * per_mille // 1_000)
+    except Unquotable:
+        return
+    loaded = shape.loaded(first_pool(key), shape.saved(swap.end))
+    assert shape.price(loaded) == shape.price(swap.end)
+    assert shape.saved(loaded) == shape.saved(swap.end)
+    back = swap.amount_out // 2
+    theirs, ours = (one.amount_out(key.mint_b, back) for one in (swap.end, loaded))
+    assert abs(theirs - ours) * 10**6 <= theirs * 5_000
+
+
+@every_program
+def test_a_pool_begins_as_accounts_of_its_program(program: str):
+    pool = first_pool(_key(program))
+    accounts = SHAPES[program].program.encode(pool)
+    assert any(
+        one.address == pool.address and one.owner == SHAPES[program].program.id for one in accounts
+    )

@@ -179,17 +179,17 @@ class Ledger:
         self.places.setdefault(pending.signature, []).append(block)
 
     def _execute(self, pending: _Pending, block: Block) -> Landing:
-        told, error, low = pending.message, None, 0
-        amount_in, amount_out = told.amount_in, told.amount_out
+        told, error = pending.message, None
+        (swap,) = told.swaps
+        amount_in = amount_out = swap.amount
         if self._dice.hit("chain executes with an error"):
             final = self._chance.random() < 0.1
             error = fault(Code.INSUFFICIENT_FUNDS if final else Code.SLIPPAGE_EXCEEDED)
             amount_in = amount_out = 0
-        elif told.mode == "exact_in":
-            low = min(told.bound, amount_out)
-            amount_out = self._chance.randint(low, amount_out)
+        elif swap.mode == "exact_in":
+            amount_out = self._chance.randint(swap.bound, swap.bound * 201 // 200)
         else:
-            amount_in = self._chance.randint(amount_in, max(told.bound, amount_in))
+            amount_in = self._chance.randint(max(swap.bound * 199 // 200, 1), swap.bound)
         return Landing(
             pending.signature, told.order_id, told.attempt, block.slot, error,
             amount_in, amount_out,

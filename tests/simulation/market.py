@@ -32,6 +32,10 @@ class SimMarket:
     def tokens(self) -> tuple[Token, ...]:
         return KNOWN
 
+    @property
+    def hubs(self) -> tuple[Token, ...]:
+        return ()
+
     def token(self, name: str) -> Token | None:
         return next((one for one in KNOWN if name in (one.symbol, one.mint)), None)
 

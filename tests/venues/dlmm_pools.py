@@ -76,7 +76,7 @@ def plain_pool(*bins: Bin, **changes: int) -> DlmmPool:
         found.setdefault(one.id // 70, []).append(one)
     arrays = tuple((index, tuple(held)) for index, held in found.items())
     pair = replace(PLAIN, **changes)
-    return DlmmPool(KEYS[0], pair, mint(X), mint(Y), arrays, tuple(found), False, NOW, NOW.slot)
+    return DlmmPool(KEYS[0], pair, mint(X), mint(Y), arrays, tuple(found), False, NOW)
 
 
 @st.composite
@@ -127,4 +127,4 @@ def pools(draw: st.DrawFn, *, fees: bool = True, fixed_fee: bool = False) -> Dlm
     marked = tuple(sorted(bins))
     extended = any(not -512 <= one < 512 for one in marked) or draw(st.booleans())
     pair = replace(pair, flag_x=int(x.fee.bps > 0), flag_y=int(y.fee.bps > 0))
-    return DlmmPool(KEYS[0], pair, x, y, arrays, marked, extended, NOW, NOW.slot)
+    return DlmmPool(KEYS[0], pair, x, y, arrays, marked, extended, NOW)

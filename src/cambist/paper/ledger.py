@@ -5,7 +5,8 @@ order that stands in it twice without an error was executed twice.
 
     executions(signature, order_id, attempt, slot, error, sentence, wallet, mint_in, mint_out,
                amount_in, amount_out, fee_lamports)
-    balances(account, mint, raw)   pools(venue, mint_a, mint_b, …)   meta(key, value)
+    balances(account, mint, raw)   meta(key, value)
+    pool_states(program, mint_a, mint_b, address, held_a, held_b, slot, shape)
 
 `error` is null for a swap that happened; amounts are raw units as text, since they need 64
 unsigned bits, and zero where nothing moved. Balances are double entry: with the reserves of the
@@ -22,10 +23,9 @@ import msgspec
 
 from cambist.faultpoints import faultpoint
 from cambist.faults import Code, Fault
-from cambist.paper.pools import FEES_PPM, PoolKey, pool_address
+from cambist.paper.pools import PoolKey, PoolState, pool_address
 from cambist.values.ids import Address, OrderId, Signature
 from cambist.values.moment import Height, Slot
-from cambist.venues.constant_product import ConstantProductPool
 
 BUSY_TIMEOUT_MS: Final = 5_000
 FIRST_HEIGHT: Final = Height(1_000)
@@ -40,10 +40,10 @@ CREATE TABLE IF NOT EXISTS executions (
 CREATE TABLE IF NOT EXISTS balances (
     account TEXT NOT NULL, mint TEXT NOT NULL, raw TEXT NOT NULL, PRIMARY KEY (account, mint)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS pools (
-    venue TEXT NOT NULL, mint_a TEXT NOT NULL, mint_b TEXT NOT NULL, address TEXT NOT NULL,
-    reserve_a TEXT NOT NULL, reserve_b TEXT NOT NULL, slot INTEGER NOT NULL,
-    PRIMARY KEY (venue, mint_a, mint_b)
+CREATE TABLE IF NOT EXISTS pool_states (
+    program TEXT NOT NULL, mint_a TEXT NOT NULL, mint_b TEXT NOT NULL, address TEXT NOT NULL,
+    held_a TEXT NOT NULL, held_b TEXT NOT NULL, slot INTEGER NOT NULL, shape TEXT NOT NULL,
+    PRIMARY KEY (program, mint_a, mint_b)
 ) WITHOUT ROWID;
 """
 _SET_META: Final = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
@@ -56,7 +56,7 @@ WHERE rowid < coalesce(
 ORDER BY rowid DESC
 """
 _SET_BALANCE: Final = "INSERT OR REPLACE INTO balances VALUES (?, ?, ?)"
-_SET_POOL: Final = "INSERT OR REPLACE INTO pools VALUES (?, ?, ?, ?, ?, ?, ?)"
+_SET_POOL: Final = "INSERT OR REPLACE INTO pool_states VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Holding(NamedTuple):
@@ -83,12 +83,12 @@ class Execution(msgspec.Struct, frozen=True, gc=False):
 
 
 class Block(msgspec.Struct, frozen=True):
-    """What one commit makes durable: a slot's executions, new balances and reserves, the mark."""
+    """What one commit makes durable: a slot's executions, new balances and pools, the mark."""
 
     mark: Height
     executions: tuple[Execution, ...] = ()
     balances: dict[Holding, int] = {}
-    pools: dict[PoolKey, ConstantProductPool] = {}
+    pools: dict[PoolKey, PoolState] = {}
 
 
 class LedgerLost(RuntimeError):
@@ -145,18 +145,17 @@ class Ledger:
         row = self._in.execute(sql, holding).fetchone()
         return None if row is None else int(row[0])
 
-    def pool(self, key: PoolKey) -> ConstantProductPool | None:
+    def pool(self, key: PoolKey) -> PoolState | None:
         """Return a pool as its last swap left it; None when nobody traded in it."""
         sql = (
-            "SELECT reserve_a, reserve_b, slot FROM pools WHERE (venue, mint_a, mint_b) = (?, ?, ?)"
+            "SELECT held_a, held_b, slot, shape FROM pool_states"
+            " WHERE (program, mint_a, mint_b) = (?, ?, ?)"
         )
         row = self._in.execute(sql, key).fetchone()
         if row is None:
             return None
-        a, b, slot = int(row[0]), int(row[1]), Slot(row[2])
-        return ConstantProductPool(
-            key.venue, pool_address(key), key.mint_a, key.mint_b, a, b, FEES_PPM[key.venue], slot
-        )
+        saved = tuple(int(one) for one in row[3].split())
+        return PoolState(int(row[0]), int(row[1]), Slot(row[2]), saved)
 
     def execution(self, signature: Signature) -> Execution | None:
         """Return what became of a signature."""
@@ -215,8 +214,15 @@ class Ledger:
         self._out.executemany(
             _SET_POOL,
             (
-                (*key, pool.address, str(pool.reserve_a), str(pool.reserve_b), pool.slot)
-                for key, pool in block.pools.items()
+                (
+                    *key,
+                    pool_address(key),
+                    str(state.held_a),
+                    str(state.held_b),
+                    state.slot,
+                    " ".join(map(str, state.saved)),
+                )
+                for key, state in block.pools.items()
             ),
         )
 
@@ -258,8 +264,8 @@ def sums(path: Path) -> dict[Address, int]:
     total: dict[Address, int] = {}
     try:
         rows = link.execute(
-            "SELECT mint, raw FROM balances UNION ALL SELECT mint_a, reserve_a FROM pools"
-            " UNION ALL SELECT mint_b, reserve_b FROM pools"
+            "SELECT mint, raw FROM balances UNION ALL SELECT mint_a, held_a FROM pool_states"
+            " UNION ALL SELECT mint_b, held_b FROM pool_states"
         )
         for mint, raw in rows:
             total[mint] = total.get(mint, 0) + int(raw)

@@ -31,6 +31,11 @@ class PaperMarket:
         """The tokens that are listed; any other is synthetic."""
         return tokens.LISTED
 
+    @property
+    def hubs(self) -> tuple[Token, ...]:
+        """The tokens that a route may go through."""
+        return tokens.HUBS
+
     def token(self, name: str) -> Token | None:
         """Return the token of a symbol or a mint; unlisted ones are synthetic."""
         return tokens.token(name)

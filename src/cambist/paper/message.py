@@ -18,11 +18,12 @@ from cambist.values.base58 import decode, encode
 from cambist.values.costs import Costs
 from cambist.values.ids import Address, OrderId, Signature
 from cambist.values.moment import Height
-from cambist.values.route import Mode
+from cambist.values.route import Leg, Mode
 
 FEE_LAMPORTS: Final = 5_000
 SIGNATURE_BYTES: Final = 64
 HEIGHT_BYTES: Final = 8
+SWAPS_MAX: Final = 8
 TEXTS_REMEMBERED_MAX: Final = 8_192
 _KEY_ID: Final = b"cambist paper key\n"
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -34,24 +35,34 @@ def costs() -> Costs:
     return Costs(Raw(FEE_LAMPORTS), Raw(0), Raw(0))
 
 
-class Message(msgspec.Struct, frozen=True, gc=False):
-    """What a paper transaction does. Amounts are raw units, the fee lamports.
+class OneSwap(msgspec.Struct, frozen=True, gc=False):
+    """One swap in one pool, in raw units.
 
-    For exact_in `bound` is the least amount out, for exact_out the greatest amount in. `draw` is
-    the key of its luck.
+    `amount` is exact; for exact_in `bound` is the least amount out, for exact_out the greatest in.
+    """
+
+    program: str
+    pool: Address
+    mint_in: Address
+    mint_out: Address
+    mode: Mode
+    amount: _Positive
+    bound: _Positive
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """What a paper transaction does: all of its swaps in turn, or nothing. The fee is lamports.
+
+    `mint_in` is what it gives and `mint_out` what it takes, whatever lies between; `draw` is the
+    key of its luck.
     """
 
     order_id: OrderId
     attempt: int
     wallet: Address
-    venue: str
-    pool: Address
     mint_in: Address
     mint_out: Address
-    mode: Mode
-    amount_in: _Positive
-    amount_out: _Positive
-    bound: _Positive
+    swaps: Annotated[tuple[OneSwap, ...], msgspec.Meta(min_length=1, max_length=SWAPS_MAX)]
     blockhash: str
     draw: str
     fee_lamports: _Positive = FEE_LAMPORTS
@@ -62,26 +73,39 @@ _decoder: Final = msgspec.json.Decoder(Message)
 
 
 def compose(swap: Swap, blockhash: Blockhash) -> bytes:
-    """Return the message of a swap. Raises ValueError for a route of more than one leg."""
-    (leg,) = swap.route.legs
+    """Return the message of a route's swaps."""
     route = swap.route
+    if len(route.legs) == 1:
+        (leg,) = route.legs
+        exact_in = route.mode == "exact_in"
+        amount = int(route.amount_in if exact_in else route.amount_out)
+        swaps = [_one(leg, route.mode, amount, int(route.bound))]
+    else:
+        swaps = [
+            _one(
+                leg,
+                leg.mode,
+                int(leg.amount_in if leg.mode == "exact_in" else leg.amount_out),
+                int(leg.bound),
+            )
+            for leg in route.legs
+        ]
     return _encoder.encode(
         Message(
             swap.order_id,
             swap.attempt,
             swap.wallet,
-            leg.venue,
-            leg.pool,
-            leg.mint_in,
-            leg.mint_out,
-            route.mode,
-            int(route.amount_in),
-            int(route.amount_out),
-            int(route.bound),
+            route.legs[0].mint_in,
+            route.legs[-1].mint_out,
+            tuple(swaps),
             blockhash.text,
             swap.draw,
         )
     )
+
+
+def _one(leg: Leg, mode: Mode, amount: int, bound: int) -> OneSwap:
+    return OneSwap(leg.program, leg.pool, leg.mint_in, leg.mint_out, mode, amount, bound)
 
 
 def read(message: bytes) -> Message | None:

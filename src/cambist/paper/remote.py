@@ -30,6 +30,7 @@ from cambist.paper.line import (
     Request,
 )
 from cambist.paper.pools import VENUES
+from cambist.paper.words import PoolWord, read_pool
 from cambist.ports.chain import Blockhash, Swap, Trace
 from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown
@@ -39,7 +40,6 @@ from cambist.values.ids import Signature
 from cambist.values.moment import Millis, Slot
 from cambist.values.route import Route
 from cambist.values.token import Pair, Token
-from cambist.venues.constant_product import ConstantProductPool
 from cambist.venues.pool import Pool
 
 RECONNECT_MS: Final = Millis(50)
@@ -49,7 +49,7 @@ ANSWER_MS_MAX: Final = Millis(5_000)
 T = TypeVar("T")
 
 _read_reply: Final = codec.decoder(Reply).decode
-_pools: Final = codec.decoder(tuple[ConstantProductPool, ...])
+_pools: Final = codec.decoder(tuple[PoolWord, ...])
 _blockhash: Final = codec.decoder(Blockhash)
 _fault: Final = codec.decoder(cast("type[Fault | None]", Fault | None))
 _nothing: Final = codec.decoder(type(None))
@@ -159,6 +159,11 @@ class RemoteMarket:
         """The tokens that are listed; any other is synthetic."""
         return tokens.LISTED
 
+    @property
+    def hubs(self) -> tuple[Token, ...]:
+        """The tokens that a route may go through."""
+        return tokens.HUBS
+
     def token(self, name: str) -> Token | None:
         """Return the token of a symbol or a mint; unlisted ones are synthetic."""
         return tokens.token(name)
@@ -169,7 +174,8 @@ class RemoteMarket:
 
     async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
         """Ask a venue for its pools of a pair. Raises PortDown."""
-        return await self._world.put(AskPools(venue, pair, asker), _pools)
+        words = await self._world.put(AskPools(venue, pair, asker), _pools)
+        return tuple(read_pool(one) for one in words)
 
 
 class RemoteChain:

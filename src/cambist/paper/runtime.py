@@ -1,22 +1,24 @@
-"""Executes swaps in their slot: fee, luck, funds, pool and bound, in that order."""
+"""Executes swaps in their slot: fee, luck, pools, bounds and funds, in that order."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from cambist.faults import Code, Fault, fault
 from cambist.paper.ledger import Block, Execution, Holding, Ledger
-from cambist.paper.message import Message
+from cambist.paper.message import Message, OneSwap
 from cambist.paper.mishaps import Profile, strikes
-from cambist.paper.pools import FEES_PPM, PoolBook, PoolKey, pool_address, pool_key
+from cambist.paper.pools import PoolBook, PoolKey, PoolState, pool_address, pool_key
+from cambist.paper.shapes import SHAPES
 from cambist.paper.staging import Staged
 from cambist.paper.tokens import token_of_mint
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address, Signature
 from cambist.values.moment import Height, Slot
-from cambist.values.route import Quote
 from cambist.values.token import SOL
-from cambist.venues.constant_product import ConstantProductPool
+from cambist.venues.accounts import Unquotable
+from cambist.venues.pool import Pool, Swapped
 
 ENDOWMENT, ARBITRAGE, FEES = "endowment", "arbitrage", "fees"
 """The accounts that balance what comes into the world, moves pools, and is burned."""
@@ -41,16 +43,15 @@ class Runtime:
 
     def objection(self, message: Message, slot: Slot) -> Fault | None:
         """Return why a message would fail if it were executed now, luck apart."""
-        key = _pool_key(message)
-        if key is None:
-            return fault(Code.TRANSACTION_REFUSED, "The message names a pool that does not exist.")
-        held = self.balance(message.wallet, message.mint_in)
         lamports = self.balance(message.wallet, SOL.mint)
         if lamports < message.fee_lamports:
             return fault(Code.INSUFFICIENT_FUNDS, "The wallet cannot pay the network's fee.")
-        if message.mint_in == SOL.mint:
-            held -= message.fee_lamports
-        done = _trade(message, self.pools.seen(key, slot), held)
+
+        def held(mint: Address) -> int:
+            fee = message.fee_lamports if mint == SOL.mint else 0
+            return self.balance(message.wallet, mint) - fee
+
+        done = _trade(message, lambda key: self.pools.seen(key, slot), held)
         return done if isinstance(done, Fault) else None
 
     def execute(self, message: Message, signature: Signature, slot: Slot) -> Execution | None:
@@ -64,7 +65,7 @@ class Runtime:
         if isinstance(done, Fault):
             why = done
         else:
-            moved_in, moved_out = int(done.amount_in), int(done.amount_out)
+            moved_in, moved_out = done.moved(message.mint_in, message.mint_out)
         return Execution(
             signature,
             message.order_id,
@@ -88,33 +89,49 @@ class Runtime:
         self._balances.publish()
         self.pools.publish()
 
-    def _swap(self, message: Message, slot: Slot) -> Quote | Fault:
+    def _swap(self, message: Message, slot: Slot) -> Done | Fault:
         profile = self._profile
         if strikes(self._seed, "reverted", message.draw, profile.reverted_ppm):
             return fault(Code.NETWORK_CONGESTED)
-        key = _pool_key(message)
-        if key is None:
-            return fault(Code.TRANSACTION_REFUSED, "The message names a pool that does not exist.")
-        pool = self.pools.current(key, slot)
-        done = _trade(message, pool, self._held(message.wallet, message.mint_in))
+        wallet = message.wallet
+        find, held = self.pools.current, self._held
+        done = _trade(message, lambda key: find(key, slot), lambda mint: held(wallet, mint))
         if isinstance(done, Fault):
             return done
-        self._book_arbitrage(key, pool)
-        amount_in, amount_out = int(done.amount_in), int(done.amount_out)
-        self.pools.states.stage(key, pool.swapped(message.mint_in, amount_in, amount_out))
-        self._add(message.wallet, message.mint_in, -amount_in)
-        self._add(message.wallet, message.mint_out, amount_out)
+        for one in done.swaps:
+            self._book_arbitrage(one.key, one.pool)
+            self._book_swap(one, slot)
+        for mint, change in done.changes.items():
+            self._add(message.wallet, mint, change)
         return done
 
-    def _book_arbitrage(self, key: PoolKey, pool: ConstantProductPool) -> None:
+    def _book_arbitrage(self, key: PoolKey, pool: Pool) -> None:
         """Book what moved a pool since its last swap, or what it began with."""
-        before = self.pools.states.current(key)
+        before, shape = self.pools.states.current(key), SHAPES[key.program]
+        now = shape.holdings(pool)
         if before is None:
-            self._add(ENDOWMENT, key.mint_a, -pool.reserve_a)
-            self._add(ENDOWMENT, key.mint_b, -pool.reserve_b)
+            source, change, held = ENDOWMENT, now, now
         elif before.slot != pool.slot:
-            self._add(ARBITRAGE, key.mint_a, before.reserve_a - pool.reserve_a)
-            self._add(ARBITRAGE, key.mint_b, before.reserve_b - pool.reserve_b)
+            then = shape.holdings(self.pools.left(key, before))
+            source, change = ARBITRAGE, (now[0] - then[0], now[1] - then[1])
+            held = (before.held_a + change[0], before.held_b + change[1])
+        else:
+            return
+        self._add(source, key.mint_a, -change[0])
+        self._add(source, key.mint_b, -change[1])
+        self.pools.states.stage(key, PoolState(*held, pool.slot, shape.saved(pool)))
+
+    def _book_swap(self, one: _Swap, slot: Slot) -> None:
+        """Book what a swap brought its pool and took from it."""
+        before = self.pools.states.current(one.key)
+        if before is None:
+            raise AssertionError  # arbitrage was booked just before
+        a, b = one.swap.amount_in, -one.swap.amount_out
+        if one.mint_in == one.key.mint_b:
+            a, b = b, a
+        saved = SHAPES[one.key.program].saved(one.swap.end)
+        state = PoolState(before.held_a + a, before.held_b + b, slot, saved)
+        self.pools.states.stage(one.key, state)
 
     def _held(self, wallet: Address, mint: Address) -> int:
         """Return a wallet's balance on the running slot, funding it on first use."""
@@ -144,22 +161,67 @@ class Runtime:
         self._balances.stage(holding, held + raw)
 
 
-def _pool_key(message: Message) -> PoolKey | None:
-    """Return the key of the pool a message names; None when there is no such pool."""
-    if message.venue not in FEES_PPM or message.mint_in == message.mint_out:
+class _Swap(NamedTuple):
+    """A swap that a message does: in which pool, as it stood, and what it did."""
+
+    key: PoolKey
+    pool: Pool
+    mint_in: Address
+    swap: Swapped
+
+
+class Done(NamedTuple):
+    """What a message does: its swaps, and what the wallet has more in the end, by mint."""
+
+    swaps: tuple[_Swap, ...]
+    changes: dict[Address, int]
+
+    def moved(self, mint_in: Address, mint_out: Address) -> tuple[int, int]:
+        """Return what was given of one mint, and got of another."""
+        return -self.changes.get(mint_in, 0), self.changes.get(mint_out, 0)
+
+
+def _pool_key(swap: OneSwap) -> PoolKey | None:
+    """Return the key of the pool a swap names; None when there is no such pool."""
+    if swap.program not in SHAPES or swap.mint_in == swap.mint_out:
         return None
-    key = pool_key(message.venue, message.mint_in, message.mint_out)
-    return key if pool_address(key) == message.pool else None
+    key = pool_key(swap.program, swap.mint_in, swap.mint_out)
+    return key if pool_address(key) == swap.pool else None
 
 
-def _trade(message: Message, pool: ConstantProductPool, held: int) -> Quote | Fault:
-    """Return what the pool does for a wallet that holds so much, or why it fails."""
-    exact_in = message.mode == "exact_in"
-    amount = message.amount_in if exact_in else message.amount_out
-    done = pool.quote(message.mint_in, message.mode, amount)
-    if isinstance(done, Fault):
-        return done
-    if done.amount_in > held:
+def _trade(
+    message: Message, find: Callable[[PoolKey], Pool], held: Callable[[Address], int]
+) -> Done | Fault:
+    """Return what a message's swaps do in turn, or why one of them fails, and so all."""
+    moved: dict[PoolKey, Pool] = {}
+    changes: dict[Address, int] = {}
+    swaps: list[_Swap] = []
+    for one in message.swaps:
+        key = _pool_key(one)
+        if key is None:
+            return fault(Code.TRANSACTION_REFUSED, "The message names a pool that does not exist.")
+        pool = moved.get(key) or find(key)
+        left = held(one.mint_in) + changes.get(one.mint_in, 0)
+        swap = _swap(one, pool, left)
+        if isinstance(swap, Fault):
+            return swap
+        changes[one.mint_in] = changes.get(one.mint_in, 0) - swap.amount_in
+        changes[one.mint_out] = changes.get(one.mint_out, 0) + swap.amount_out
+        moved[key] = swap.end
+        swaps.append(_Swap(key, pool, one.mint_in, swap))
+    return Done(tuple(swaps), changes)
+
+
+def _swap(one: OneSwap, pool: Pool, left: int) -> Swapped | Fault:
+    """Return what one swap does for a wallet with so much left, or why it fails."""
+    exact_in = one.mode == "exact_in"
+    if exact_in and one.amount > left:
         return fault(Code.INSUFFICIENT_FUNDS)
-    kept = done.amount_out >= message.bound if exact_in else done.amount_in <= message.bound
-    return done if kept else fault(Code.SLIPPAGE_EXCEEDED)
+    try:
+        swap = pool.swap(one.mint_in, one.mode, one.amount)
+    except Unquotable as refused:
+        return refused.fault
+    if swap.amount_in > left:
+        return fault(Code.INSUFFICIENT_FUNDS)
+    kept = swap.amount_out >= one.bound if exact_in else swap.amount_in <= one.bound
+    return swap if kept else fault(Code.SLIPPAGE_EXCEEDED)

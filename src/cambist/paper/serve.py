@@ -28,6 +28,7 @@ from cambist.paper.line import (
     Request,
 )
 from cambist.paper.market import PaperMarket
+from cambist.paper.words import write_pool
 from cambist.paper.world import World
 from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown
@@ -97,7 +98,8 @@ class _Desk:
     async def _answer(self, question: Question) -> object:
         match question:
             case AskPools(venue, pair, asker):
-                return await self._market.pools(venue, pair, asker)
+                pools = await self._market.pools(venue, pair, asker)
+                return tuple(write_pool(pool) for pool in pools)
             case AskBlockhash():
                 return await self._chain.blockhash()
             case AskSimulate(message):

@@ -8,7 +8,7 @@ from typing import Final
 
 from cambist.values.base58 import encode, read_address
 from cambist.values.ids import Address
-from cambist.values.token import KNOWN, Token, read_symbol
+from cambist.values.token import KNOWN, SOL, USDC, USDT, Token, read_symbol
 
 TOKENS_REMEMBERED_MAX: Final = 4_096
 SYNTHETIC_DECIMALS: Final = 9
@@ -26,6 +26,8 @@ STOCKS: Final = tuple(
     for symbol in ("AAPL", "TSLA", "GOOG")
 )
 LISTED: Final = (*KNOWN, *STOCKS)
+HUBS: Final = (SOL, USDC, USDT)
+"""What a route may go through."""
 _LISTED: Final = {token.symbol: token for token in LISTED}
 _BY_MINT: Final = {token.mint: token for token in _LISTED.values()}
 

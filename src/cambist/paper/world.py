@@ -24,7 +24,7 @@ from cambist.paper.landed import Landed
 from cambist.paper.ledger import Block, Execution, Ledger
 from cambist.paper.mempool import Mempool, Pending
 from cambist.paper.mishaps import BLOCKHASH_WINDOW, REALISTIC, Profile, delay_ms, strikes
-from cambist.paper.pools import FEES_PPM, pool_key
+from cambist.paper.pools import pool_keys
 from cambist.paper.runtime import Runtime
 from cambist.ports.chain import Blockhash, Trace
 from cambist.ports.clock import Clock
@@ -248,10 +248,10 @@ class World:
         """Return a venue's pools of a pair as they stand."""
         self._check()
         given, taken = pair.token_in.mint, pair.token_out.mint
-        if venue not in FEES_PPM or given == taken:
+        if given == taken:
             return ()
-        key = pool_key(venue, given, taken)
-        return (self._runtime.pools.seen(key, Slot(self._heights.now())),)
+        book, slot = self._runtime.pools, Slot(self._heights.now())
+        return tuple(book.seen(key, slot) for key in pool_keys(venue, given, taken))
 
     @property
     def is_told(self) -> bool:

@@ -20,6 +20,10 @@ class Market(Protocol):
     def tokens(self) -> tuple[Token, ...]:
         """The tokens that are listed; others may be known by their mint."""
 
+    @property
+    def hubs(self) -> tuple[Token, ...]:
+        """The tokens that a route may go through."""
+
     def token(self, name: str) -> Token | None:
         """Return the token of a symbol or a mint; None when it cannot be traded here."""
 

@@ -141,7 +141,10 @@ class Store(Protocol):
         """Count orders by status; `delayed` are those whose wake-up lies after `now`."""
 
     async def backlog(self) -> int:
-        """Return how many orders are open and do not rest."""
+        """Return how many orders are open and do not rest.
+
+        Those whose sender went away while they were being written are among them.
+        """
 
     async def claim(self, order_id: OrderId) -> Order | None:
         """Take the right to move an order; None when it has nothing to do or is not to be had."""

@@ -34,7 +34,7 @@ def choose(intent: Intent, quotes: Sequence[Quote], absent: Sequence[Absent]) ->
     pair = intent.pair
     return Route(
         intent.mode,
-        (Leg(best.venue, best.pool, pair.token_in.mint, pair.token_out.mint),),
+        (Leg(best.venue, best.pool, pair.token_in.mint, pair.token_out.mint, best.program),),
         best.amount_in,
         best.amount_out,
         bound,
@@ -77,7 +77,10 @@ def _reason(intent: Intent, ranked: Sequence[Quote], absent: Sequence[Absent]) -
     else:
         gap = _gap(intent, best, other)
         said += f", {gap} {better} than {name_pool(other.venue, other.program)}'s {written(other)}."
+    quoted = {one.venue for one in ranked}
     for one in absent:
+        if one.venue in quoted:
+            continue  # a pool of a venue that has others is no venue left out
         said += f" {_name(one.venue)} was left out: {_inner(one.reason)}"
     return said
 

@@ -21,14 +21,38 @@ INTAKE_WAITING_MAX: Final = 4_096
 SETTLEMENT_WAITING_MAX: Final = 65_536
 
 
+class Abandoned:
+    """Counts orders whose senders went away and that will be written all the same."""
+
+    def __init__(self) -> None:
+        self.orders = 0
+
+
 class Waiting(Generic[T, R]):
     """One write and the coroutine that awaits it."""
 
-    __slots__ = ("future", "item")
+    __slots__ = ("_abandoned", "_orders", "future", "item")
 
     def __init__(self, item: T, future: asyncio.Future[R]) -> None:
         self.item = item
         self.future = future
+        self._abandoned: Abandoned | None = None
+        self._orders = 0
+
+    def count_when_abandoned(self, abandoned: Abandoned, orders: int) -> None:
+        """Count the orders of this write from when its sender goes away until it is answered."""
+        self._abandoned, self._orders = abandoned, orders
+        self.future.add_done_callback(self._count)
+
+    def _count(self, future: asyncio.Future[R]) -> None:
+        if future.cancelled() and self._abandoned is not None:
+            self._abandoned.orders += self._orders
+
+    def answered(self) -> None:
+        """Count no more: what was written is counted by the store."""
+        if self.future.cancelled() and self._abandoned is not None:
+            self._abandoned.orders -= self._orders
+        self._abandoned = None
 
 
 Results = Sequence[R | BaseException]
@@ -42,24 +66,31 @@ class Lanes(Generic[T, R]):
         self._intake: deque[Waiting[T, R]] = deque()
         self._wake = wake
         self._closed = False
+        self.abandoned = Abandoned()
 
     def settle(self, item: T) -> asyncio.Future[R]:
         """Queue a write that moves an accepted order. Raises PortFull, PortDown."""
-        return self._queue(self._settlement, SETTLEMENT_WAITING_MAX, item)
+        return self._queue(self._settlement, SETTLEMENT_WAITING_MAX, self._waiting(item))
 
-    def take_in(self, item: T) -> asyncio.Future[R]:
-        """Queue a write of a new order; the first to be refused. Raises PortFull, PortDown."""
-        return self._queue(self._intake, INTAKE_WAITING_MAX, item)
+    def take_in(self, item: T, orders: int = 1) -> asyncio.Future[R]:
+        """Queue a write of new orders; the first to be refused. Raises PortFull, PortDown."""
+        waiting = self._waiting(item)
+        waiting.count_when_abandoned(self.abandoned, orders)
+        return self._queue(self._intake, INTAKE_WAITING_MAX, waiting)
 
-    def _queue(self, lane: deque[Waiting[T, R]], most: int, item: T) -> asyncio.Future[R]:
+    def _waiting(self, item: T) -> Waiting[T, R]:
+        return Waiting(item, asyncio.get_running_loop().create_future())
+
+    def _queue(
+        self, lane: deque[Waiting[T, R]], most: int, waiting: Waiting[T, R]
+    ) -> asyncio.Future[R]:
         if self._closed:
             raise PortDown("the store is closed")
         if len(lane) >= most:
             raise PortFull("too many writes are waiting")
-        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        lane.append(Waiting(item, future))
+        lane.append(waiting)
         self._wake()
-        return future
+        return waiting.future
 
     def close(self) -> None:
         """Take no more; what waits is still to be taken."""
@@ -83,6 +114,7 @@ class Lanes(Generic[T, R]):
 def answer(batch: Sequence[Waiting[T, R]], results: Results[R]) -> None:
     """Give each waiting coroutine its own result; call it on the event loop."""
     for waiting, result in zip(batch, results, strict=True):
+        waiting.answered()
         if waiting.future.done():
             continue
         if isinstance(result, BaseException):

@@ -37,6 +37,26 @@ class QuoteView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     route: tuple[str, ...]
     route_mints: tuple[str, ...]
     price: Number | None = None
+    program: str = ""
+
+
+class LegView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One swap of a route of several, with what it gives, takes and is bound to on chain.
+
+    Legs of the same `path` follow each other. `mode` says which amount is exact: for exact_in
+    `bound` is the least amount out, for exact_out the greatest amount in.
+    """
+
+    dex: str
+    pool: str
+    token_in_mint: str
+    token_out_mint: str
+    program: str
+    mode: str
+    amount_in_raw: str
+    amount_out_raw: str
+    bound_raw: str
+    path: int
 
 
 class AbsentView(msgspec.Struct, frozen=True):
@@ -148,12 +168,16 @@ def _add_route(known: dict[str, Any], intent: Intent, route: Route) -> None:
 
 
 def _add_venue(known: dict[str, Any], view: QuoteView) -> None:
-    """Tell a venue's price under the names of clients that know just two venues."""
-    if view.price is None or view.dex not in ("raydium", "meteora"):
+    """Tell a venue's price under the names of clients that know just two venues: of its best pool.
+
+    Quotes come the best first.
+    """
+    name = f"{view.dex}_price"
+    if view.price is None or view.dex not in ("raydium", "meteora") or name in known:
         return
     rate = RateView(view.price, number(write_amount(view.fee_bps, _BPS_PLACES)))
     known[f"{view.dex[0]}_quote"] = rate
-    known[f"{view.dex}_price"] = view.price
+    known[name] = view.price
 
 
 def _add_faults(known: dict[str, Any], order: Order) -> None:
@@ -162,6 +186,27 @@ def _add_faults(known: dict[str, Any], order: Order) -> None:
         known["code"] = order.fault.code
     last = order.fault if order.fault is not None else order.setbacks[-1].fault
     known["last_error"], known["last_code"] = last.message, last.code
+
+
+def view_legs(route: Route) -> tuple[LegView, ...]:
+    """Return the swaps of a route of several; of a route of one the quotes tell all."""
+    if len(route.legs) == 1:
+        return ()
+    return tuple(
+        LegView(
+            one.venue,
+            one.pool,
+            one.mint_in,
+            one.mint_out,
+            one.program,
+            one.mode,
+            str(int(one.amount_in)),
+            str(int(one.amount_out)),
+            str(int(one.bound)),
+            one.path,
+        )
+        for one in route.legs
+    )
 
 
 def view_quote(intent: Intent, quote: Quote) -> QuoteView:
@@ -178,6 +223,7 @@ def view_quote(intent: Intent, quote: Quote) -> QuoteView:
         (token_in.symbol, token_out.symbol),
         (token_in.mint, token_out.mint),
         write_price(intent, quote.amount_in, quote.amount_out),
+        quote.program,
     )
 
 

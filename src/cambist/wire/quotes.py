@@ -16,8 +16,10 @@ from cambist.values.token import SOL
 from cambist.wire.figures import (
     AbsentView,
     Amount,
+    LegView,
     Number,
     QuoteView,
+    view_legs,
     view_quote,
     write_price,
 )
@@ -65,9 +67,10 @@ class QuoteReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     reason: str
     summary: str
     worst_case: str
-    quote: QuoteView
+    quote: QuoteView | None = None
     quotes: tuple[QuoteView, ...]
     absent: tuple[AbsentView, ...]
+    legs: tuple[LegView, ...] = ()
     costs: CostsView
     warnings: tuple[str, ...]
     timestamp: str
@@ -112,9 +115,10 @@ def write_quote(asked: Asked, route: Route, costs: Costs, at: Moment) -> bytes:
             reason=route.reason,
             summary=summary(intent, asked.venues),
             worst_case=_worst_case(intent, route, costs),
-            quote=next(one for one in quotes if one.pool == leg.pool),
+            quote=next((one for one in quotes if one.pool == leg.pool), None),
             quotes=quotes,
             absent=tuple(AbsentView(a.venue, a.code, a.reason) for a in route.absent),
+            legs=view_legs(route),
             costs=CostsView(
                 str(costs.network_fee), str(costs.tip), str(costs.rent), str(costs.total)
             ),

@@ -17,9 +17,11 @@ from cambist.values.route import Quote, Route
 from cambist.wire.figures import (
     AbsentView,
     Amount,
+    LegView,
     Number,
     QuoteView,
     realised_slippage,
+    view_legs,
     view_quote,
     write_price,
 )
@@ -65,6 +67,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     max_amount_in: Amount | None = None
     quotes: tuple[QuoteRecord, ...]
     absent: tuple[AbsentView, ...] = ()
+    legs: tuple[LegView, ...] = ()
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -199,6 +202,7 @@ def _decision(told: Told, route: Route, signed_at: int | None) -> Decision:
         max_amount_in=None if exact_in else bound,
         quotes=tuple(_quote(intent, one, signed_at) for one in route.quotes),
         absent=tuple(AbsentView(a.venue, a.code, a.reason) for a in route.absent),
+        legs=view_legs(route),
     )
 
 

@@ -1,4 +1,4 @@
-"""Asks every venue at once, quotes its pools, and chooses the route."""
+"""Asks every venue at once for its pools, and finds the best route over them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from cambist.orders.steps import Faulted, RouteFound
 from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown
 from cambist.ports.market import Market
-from cambist.routing.choose import choose
+from cambist.routing.find import Offered, find, worth_a_hub
 from cambist.values.moment import Millis
-from cambist.values.route import Absent, Quote, Route
+from cambist.values.route import Absent, Route
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool
+from cambist.venues.programs import PROGRAMS
 
 QUOTE_TIMEOUT_MS: Final = Millis(1_000)
 
@@ -32,8 +33,7 @@ async def find_route(
     """Return the best route of all venues that answer in time, or the fault that all had."""
     # An amended order trades on its terms as they stand now.
     intent = replace(order.intent, terms=order.terms)
-    answers = await _survey(market, clock, _Asking(intent.pair, draw_key(order), timeout_ms))
-    route = _best(intent, answers)
+    route = await _best(market, clock, intent, _Asking(draw_key(order), timeout_ms))
     return Faulted(route) if isinstance(route, Fault) else RouteFound(route)
 
 
@@ -41,68 +41,89 @@ async def quote_now(
     market: Market, clock: Clock, intent: Intent, timeout_ms: Millis = QUOTE_TIMEOUT_MS
 ) -> Route | Fault:
     """Return the route an order with this intent would take now, for no order at all."""
-    asking = _Asking(intent.pair, f"quote/{clock.now()}", timeout_ms)
-    return _best(intent, await _survey(market, clock, asking))
+    return await _best(market, clock, intent, _Asking(f"quote/{clock.now()}", timeout_ms))
 
 
 async def survey(
     market: Market, clock: Clock, pair: Pair, timeout_ms: Millis = QUOTE_TIMEOUT_MS
 ) -> dict[str, Sequence[Pool] | Absent]:
     """Return each venue's pools of a pair, or why it did not name them."""
-    return await _survey(market, clock, _Asking(pair, f"survey/{clock.now()}", timeout_ms))
+    asking = _Asking(f"survey/{clock.now()}", timeout_ms)
+    answers = await _survey(market, clock, asking, (pair,))
+    return {venue: answers[venue, pair] for venue in market.venues}
 
 
 class _Asking(NamedTuple):
-    """What the venues are asked, under which name, and how long they may take."""
+    """Under which name the venues are asked, and how long they may take."""
 
-    pair: Pair
     asker: str
     timeout_ms: Millis
 
 
-def _best(intent: Intent, answers: Mapping[str, _Answer]) -> Route | Fault:
-    quotes: list[Quote] = []
-    absent: list[Absent] = []
-    for venue, answer in answers.items():
-        if isinstance(answer, Absent):
-            absent.append(answer)
-            continue
-        for pool in answer:
-            found = pool.quote(intent.pair.token_in.mint, intent.mode, intent.amount)
-            if isinstance(found, Fault):
-                absent.append(Absent(venue, found.code, found.message))
-            else:
-                quotes.append(found)
-    return choose(intent, quotes, absent)
+async def _best(market: Market, clock: Clock, intent: Intent, asking: _Asking) -> Route | Fault:
+    """Find the best route over the pools of the pair, and by way of hubs where those may help."""
+    pair = intent.pair
+    answers = await _survey(market, clock, asking, (pair,))
+    told = (answers[venue, pair] for venue in market.venues)
+    absent = [one for one in told if isinstance(one, Absent)]
+    offered = Offered(_pools(answers, pair), {}, absent, programs=PROGRAMS)
+    route = find(intent, offered)
+    if not worth_a_hub(route):
+        return route
+    halves = {
+        hub.mint: (Pair(pair.token_in, hub), Pair(hub, pair.token_out))
+        for hub in market.hubs
+        if hub.mint not in {pair.token_in.mint, pair.token_out.mint}
+    }
+    if not halves:
+        return route
+    more = await _survey(market, clock, asking, [half for both in halves.values() for half in both])
+    hubs = {
+        hub: (_pools(more, first), _pools(more, second)) for hub, (first, second) in halves.items()
+    }
+    return find(intent, replace(offered, hubs=hubs))
 
 
-async def _survey(market: Market, clock: Clock, asking: _Asking) -> dict[str, _Answer]:
+def _pools(answers: Mapping[tuple[str, Pair], _Answer], pair: Pair) -> list[Pool]:
+    return [
+        pool
+        for (_, asked), found in answers.items()
+        if asked == pair and not isinstance(found, Absent)
+        for pool in found
+    ]
+
+
+async def _survey(
+    market: Market, clock: Clock, asking: _Asking, pairs: Sequence[Pair]
+) -> dict[tuple[str, Pair], _Answer]:
     """Ask the venues whose pools are not at hand, all at the same time."""
-    pair, answers = asking.pair, dict[str, _Answer]()
-    timeout_ms = asking.timeout_ms
+    answers: dict[tuple[str, Pair], _Answer] = {}
+    asked: list[tuple[str, Pair]] = []
     for venue in market.venues:
-        at_hand = market.at_hand(venue, pair)
-        if at_hand is not None:
-            answers[venue] = at_hand
-    asked = [venue for venue in market.venues if venue not in answers]
+        for pair in pairs:
+            at_hand = market.at_hand(venue, pair)
+            if at_hand is not None:
+                answers[venue, pair] = at_hand
+            else:
+                asked.append((venue, pair))
     if not asked:
         return answers
     async with asyncio.TaskGroup() as group:
-        tasks = {venue: group.create_task(_ask(market, venue, asking)) for venue in asked}
-        bell = group.create_task(clock.sleep(timeout_ms))
+        tasks = {one: group.create_task(_ask(market, *one, asking.asker)) for one in asked}
+        bell = group.create_task(clock.sleep(asking.timeout_ms))
         bell.add_done_callback(lambda _: [task.cancel() for task in tasks.values()])
         await asyncio.wait(tasks.values())
         bell.cancel()
-    late = f"it did not answer within {timeout_ms} ms"
-    for venue, task in tasks.items():
+    late = f"it did not answer within {asking.timeout_ms} ms"
+    for one, task in tasks.items():
         in_time = not task.cancelled()
-        answers[venue] = task.result() if in_time else Absent(venue, Code.QUOTE_TIMED_OUT, late)
+        answers[one] = task.result() if in_time else Absent(one[0], Code.QUOTE_TIMED_OUT, late)
     return answers
 
 
-async def _ask(market: Market, venue: str, asking: _Asking) -> _Answer:
+async def _ask(market: Market, venue: str, pair: Pair, asker: str) -> _Answer:
     try:
-        return await market.pools(venue, asking.pair, asking.asker)
+        return await market.pools(venue, pair, asker)
     except PortDown as down:
         return Absent(venue, Code.VENUE_UNREACHABLE, str(down))
 

@@ -95,7 +95,7 @@ class PostgresStore(Recalling):
 
     async def add_all(self, births: Sequence[Birth]) -> tuple[Keyed | None, ...]:
         """Write new orders in one transaction."""
-        written = await self._runner.lanes.take_in(AddAll(tuple(births)))
+        written = await self._runner.lanes.take_in(AddAll(tuple(births)), len(births))
         return written.taken
 
     async def commit(self, order: Order, change: Change, now: Moment) -> Order:
@@ -221,7 +221,7 @@ class PostgresStore(Recalling):
             else:
                 # What our own write has told meanwhile is newer than what we read.
                 self._backlog = read if self._counted == before else self._backlog
-        return self._backlog
+        return self._backlog + self._runner.lanes.abandoned.orders
 
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Return journal entries in order."""

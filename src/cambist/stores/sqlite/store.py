@@ -89,7 +89,7 @@ class SqliteStore:
 
     async def add_all(self, births: Sequence[Birth]) -> tuple[Keyed | None, ...]:
         """Write new orders in one transaction."""
-        written = await self._writer.lanes.take_in(AddAll(tuple(births)))
+        written = await self._writer.lanes.take_in(AddAll(tuple(births)), len(births))
         return written.taken if isinstance(written, Facts) else ()
 
     async def commit(self, order: Order, change: Change, now: Moment) -> Order:
@@ -271,7 +271,7 @@ class SqliteStore:
         if self._counts.is_doubtful:
             with suppress(PortDown):
                 await self._recount()
-        return self._counts.open()
+        return self._counts.open() + self._writer.lanes.abandoned.orders
 
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Return journal entries in order."""

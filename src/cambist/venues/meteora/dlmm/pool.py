@@ -62,7 +62,6 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     marked: tuple[int, ...]
     extended: bool
     time: ChainTime
-    slot: Slot
 
     @property
     def venue(self) -> str:
@@ -73,6 +72,16 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     def program(self) -> str:
         """The program that runs it."""
         return "dlmm"
+
+    @property
+    def slot(self) -> Slot:
+        """When it stood so."""
+        return self.time.slot
+
+    @property
+    def clocked(self) -> bool:
+        """Whether its fee fades with time."""
+        return bool(self.pair.variable_fee_control)
 
     @property
     def mint_a(self) -> Address:

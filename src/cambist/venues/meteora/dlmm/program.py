@@ -94,7 +94,6 @@ class Dlmm:
             marked,
             snapshot.get(extension_address(address)) is not None,
             snapshot.time,
-            snapshot.time.slot,
         )
 
     def encode(self, pool: DlmmPool) -> tuple[Account, ...]:

@@ -1,0 +1,248 @@
+"""Quotes a pool of constant product of Meteora's DAMM v1, through the vaults that hold its tokens.
+
+What is given goes into one vault and comes back as shares, what is paid are shares of another: the
+pool's reserves are what its shares are worth, and each way through a vault rounds down twice.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from cambist.curves.vault_shares import locked_profit, shares_for, worth
+from cambist.faults import Fault
+from cambist.values.amount import BPS_ONE
+from cambist.values.ids import Address
+from cambist.values.moment import Slot
+from cambist.values.route import Mode, Quote
+from cambist.venues import quoting
+from cambist.venues.accounts import ChainTime, Unquotable
+from cambist.venues.meteora.damm_v1.state import BY_TIME, State, Vault
+from cambist.venues.pool import Fees, Swapped
+from cambist.venues.refusals import Refusal
+
+RAW_MAX: Final = (1 << 64) - 1
+_WHOLE_HUNDREDTHS: Final = 100 * BPS_ONE
+
+
+class Side(msgspec.Struct, frozen=True, gc=False):
+    """What a swap depends on at one time, for one of the two tokens given.
+
+    `reserve_in` and `reserve_out` are what the pool's shares are worth; `most_in` is the greater
+    of what the one vault counts and what is in it (anyone may send tokens there); the rest are
+    unlocked amounts, supplies of shares, the pool's own shares, and what the other has at hand.
+    """
+
+    closed: Refusal | None
+    trade_fee: tuple[int, int]
+    protocol_fee: tuple[int, int]
+    reserve_in: int
+    reserve_out: int
+    most_in: int
+    unlocked_in: int
+    supply_in: int
+    shares_in: int
+    unlocked_out: int
+    supply_out: int
+    at_hand_out: int
+
+
+class Moved(msgspec.Struct, frozen=True, gc=False):
+    """What a swap moves: into the vault and out of it, in raw units and shares, and its fees."""
+
+    into: int
+    minted: int
+    net: int
+    paid: int
+    burned: int
+    trade_fee: int
+    protocol_fee: int
+
+
+class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
+    """A pool as it stood at one slot, at a time of the chain; made by `pool_at`.
+
+    Both sides follow from the state, the vaults and the time.
+    """
+
+    address: Address
+    state: State
+    vault_a: Vault
+    vault_b: Vault
+    time: ChainTime
+    mint_a: Address
+    mint_b: Address
+    giving_a: Side
+    giving_b: Side
+
+    @property
+    def venue(self) -> str:
+        """Meteora."""
+        return "meteora"
+
+    @property
+    def program(self) -> str:
+        """DAMM v1."""
+        return "damm_v1"
+
+    @property
+    def slot(self) -> Slot:
+        """When it stood so."""
+        return self.time.slot
+
+    @property
+    def clocked(self) -> bool:
+        """Whether a vault still holds back a profit."""
+        return bool(self.vault_a.state.locked or self.vault_b.state.locked)
+
+    def at(self, time: ChainTime) -> DammV1Pool:
+        """Return the same pool under another clock: profits unlock with it, and pools open."""
+        return pool_at(self.address, self.state, (self.vault_a, self.vault_b), time)
+
+    def amount_out(self, mint_in: Address, amount: int) -> int:
+        """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
+        try:
+            return _move(self._side(mint_in, amount), amount).paid
+        except Unquotable:
+            return 0
+
+    def amount_in(self, _mint_in: Address, _amount: int) -> int:
+        """Return 0: the program cannot be asked for an exact amount out."""
+        return 0
+
+    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
+        """Return what a swap of so many raw units given does.
+
+        Raises Unquotable when the program would refuse it, would pay nothing, or for exact_out.
+        """
+        side = self._side(mint_in, amount)
+        if mode == "exact_out":
+            raise Unquotable(Refusal.NO_EXACT_OUT)
+        moved = _move(side, amount)
+        into, paid = self.vault_a, self.vault_b
+        if mint_in == self.mint_b:
+            into, paid = paid, into
+        into, paid = _with(into, moved.into, moved.minted), _with(paid, -moved.paid, -moved.burned)
+        vaults = (into, paid) if mint_in == self.mint_a else (paid, into)
+        fees = Fees(moved.trade_fee + moved.protocol_fee, moved.protocol_fee)
+        fair, got = moved.net * side.reserve_out, moved.paid * side.reserve_in
+        impact = max(fair - got, 0) * _WHOLE_HUNDREDTHS // fair
+        end = pool_at(self.address, self.state, vaults, self.time)
+        return Swapped(amount, moved.paid, fees, impact, end)
+
+    def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
+        """Return what a swap of `amount` raw units would do, or why the pool refuses it."""
+        return quoting.quote(self, mint_in, mode, amount)
+
+    def _side(self, mint_in: Address, amount: int) -> Side:
+        """Return the side that a token is given to. Raises Unquotable where no swap can be."""
+        if mint_in == self.mint_a:
+            side = self.giving_a
+        elif mint_in == self.mint_b:
+            side = self.giving_b
+        else:
+            raise Unquotable(Refusal.WRONG_TOKEN, mint_in)
+        if not 0 < amount <= RAW_MAX:
+            raise Unquotable(Refusal.AMOUNT_ZERO if amount <= 0 else Refusal.AMOUNT_OVERFLOWS)
+        if side.closed is not None:
+            raise Unquotable(side.closed)
+        return side
+
+
+def pool_at(
+    address: Address, state: State, vaults: tuple[Vault, Vault], time: ChainTime
+) -> DammV1Pool:
+    """Return a pool of this state and these vaults, at a time."""
+    a, b = vaults
+    sides = _side(state, a, b, time), _side(state, b, a, time)
+    return DammV1Pool(address, state, a, b, time, state.mint_a, state.mint_b, *sides)
+
+
+def _side(state: State, into: Vault, paid: Vault, time: ChainTime) -> Side:
+    point = time.unix_s if state.clock == BY_TIME else time.slot
+    unlocked = [_unlocked(one, time.unix_s) for one in (into, paid)]
+    closed = None
+    if not state.enabled or into.state.enabled != 1:
+        # A vault that is switched off takes nothing; it still pays.
+        closed = Refusal.DISABLED
+    elif point < state.opens_at:
+        closed = Refusal.NOT_OPEN_YET
+    elif max(one.state.reported_s for one in (into, paid)) > time.unix_s or min(unlocked) < 0:
+        closed = Refusal.OUT_OF_BOUNDS
+    elif not all((*unlocked, into.supply, paid.supply)):
+        closed = Refusal.NOT_ENOUGH_LIQUIDITY
+    reserves = [
+        0 if closed else worth(one.shares, whole, one.supply)
+        for one, whole in zip((into, paid), unlocked, strict=True)
+    ]
+    if max(reserves) > RAW_MAX:
+        closed = Refusal.OUT_OF_BOUNDS
+    return Side(
+        closed=closed,
+        trade_fee=(state.trade_numerator, state.trade_denominator),
+        protocol_fee=(state.protocol_numerator, state.protocol_denominator),
+        reserve_in=reserves[0],
+        reserve_out=reserves[1],
+        most_in=max(into.state.total, into.at_hand),
+        unlocked_in=unlocked[0],
+        supply_in=into.supply,
+        shares_in=into.shares,
+        unlocked_out=unlocked[1],
+        supply_out=paid.supply,
+        at_hand_out=paid.at_hand,
+    )
+
+
+def _unlocked(vault: Vault, now_s: int) -> int:
+    state = vault.state
+    since_s = max(now_s - state.reported_s, 0)
+    return state.total - locked_profit(state.locked, since_s, state.degradation)
+
+
+def _with(vault: Vault, amount: int, shares: int) -> Vault:
+    """Return a vault after raw units and shares came in, or went out."""
+    return replace(
+        vault,
+        state=replace(vault.state, total=vault.state.total + amount),
+        at_hand=vault.at_hand + amount,
+        supply=vault.supply + shares,
+        shares=vault.shares + shares,
+    )
+
+
+def _fee(amount: int, fraction: tuple[int, int]) -> int:
+    """Return a fee in raw units: rounded down, but never less than one of them."""
+    numerator, denominator = fraction
+    if not amount or not numerator:
+        return 0
+    return amount * numerator // denominator or 1
+
+
+def _move(side: Side, amount: int) -> Moved:
+    """Return what exactly so much given moves. Raises Unquotable."""
+    fee = _fee(amount, side.trade_fee)
+    protocol = _fee(fee, side.protocol_fee)
+    fee -= protocol
+    into = amount - protocol
+    minted = shares_for(into, side.unlocked_in, side.supply_in)
+    if side.most_in + into > RAW_MAX or side.supply_in + minted > RAW_MAX:
+        raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+    held = worth(side.shares_in + minted, side.unlocked_in + into, side.supply_in + minted)
+    net = held - side.reserve_in - fee
+    reserves = side.reserve_in * side.reserve_out
+    if net <= 0:
+        raise Unquotable(Refusal.PAYS_NOTHING)
+    left = -(-reserves // (side.reserve_in + net))  # ceil
+    if reserves < side.reserve_in + net:
+        # The program takes less than one unit left for no answer.
+        raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+    burned = shares_for(side.reserve_out - left, side.unlocked_out, side.supply_out)
+    paid = worth(burned, side.unlocked_out, side.supply_out)
+    if not paid:
+        raise Unquotable(Refusal.PAYS_NOTHING)
+    if paid > side.at_hand_out:
+        # The vault has lent out the rest.
+        raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+    return Moved(into, minted, net, paid, burned, fee, protocol)

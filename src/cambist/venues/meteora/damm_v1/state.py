@@ -1,0 +1,163 @@
+"""Reads and writes the accounts of a pool of Meteora's DAMM v1 and of the two vaults below it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from cambist.values.ids import Address
+from cambist.values.program_address import TOKEN_PROGRAM, key_bytes
+from cambist.venues.accounts import Account, Snapshot, Unquotable
+from cambist.venues.layout import Layout
+from cambist.venues.refusals import Refusal
+from cambist.venues.tokens import MINT_BYTES, Mint, read_balance, write_balance
+
+PROGRAM: Final = Address("Eo7WjKq67rjJQSZxS6z3YkapzY3eMj6Xy8X5EQVn5UaB")
+VAULT_PROGRAM: Final = Address("24Uqj9JCLxUeoC3hGfh5W3s9FM9uCHDS2SG3LYwBpyTi")
+POOL_BYTES: Final = 952
+"""The least that a release gave a pool: they vary, and what comes after is padding."""
+VAULT_BYTES: Final = 10_240
+CONSTANT_PRODUCT: Final = 0
+BY_TIME: Final = 1
+_SUPPLY: Final = slice(36, 44)
+_INITIALISED_AT: Final = 45
+
+
+class State(msgspec.Struct, frozen=True, gc=False):
+    """The fields of a pool's account that play a part in swaps. Fees are fractions."""
+
+    mint_a: Address
+    mint_b: Address
+    vault_a: Address
+    vault_b: Address
+    shares_a: Address
+    shares_b: Address
+    shares_bump: int
+    enabled: int
+    fee_a: Address
+    fee_b: Address
+    trade_numerator: int
+    trade_denominator: int
+    protocol_numerator: int
+    protocol_denominator: int
+    opens_at: int
+    clock: int
+    curve: int
+
+
+class VaultState(msgspec.Struct, frozen=True, gc=False):
+    """The fields of a vault's account that play a part in swaps, in raw units and seconds."""
+
+    enabled: int
+    total: int
+    token_vault: Address
+    token_mint: Address
+    share_mint: Address
+    locked: int
+    reported_s: int
+    degradation: int
+
+
+class Vault(msgspec.Struct, frozen=True, gc=False):
+    """A vault: its account, what of its token is at hand, its shares, and how many the pool has."""
+
+    address: Address
+    state: VaultState
+    at_hand: int
+    supply: int
+    shares: int
+
+
+LAYOUT: Final = Layout(
+    State,
+    875,
+    {
+        "mint_a": (40, "key"),
+        "mint_b": (72, "key"),
+        "vault_a": (104, "key"),
+        "vault_b": (136, "key"),
+        "shares_a": (168, "key"),
+        "shares_b": (200, "key"),
+        "shares_bump": (232, "u8"),
+        "enabled": (233, "u8"),
+        "fee_a": (234, "key"),
+        "fee_b": (266, "key"),
+        "trade_numerator": (330, "u64"),
+        "trade_denominator": (338, "u64"),
+        "protocol_numerator": (346, "u64"),
+        "protocol_denominator": (354, "u64"),
+        "opens_at": (403, "u64"),
+        "clock": (475, "u8"),
+        "curve": (874, "u8"),
+    },
+    bytes.fromhex("f19a6d0411b16dbc"),
+)
+VAULT_LAYOUT: Final = Layout(
+    VaultState,
+    1227,
+    {
+        "enabled": (8, "u8"),
+        "total": (11, "u64"),
+        "token_vault": (19, "key"),
+        "token_mint": (83, "key"),
+        "share_mint": (115, "key"),
+        "locked": (1203, "u64"),
+        "reported_s": (1211, "u64"),
+        "degradation": (1219, "u64"),
+    },
+    bytes.fromhex("d308e82b02987577"),
+)
+
+
+def read_state(account: Account) -> State:
+    """Return a pool's fields. Raises Unquotable, also for curves that are not quoted."""
+    state = LAYOUT.read(account.data)
+    if state.curve != CONSTANT_PRODUCT:
+        # A stable curve's price rests on stakes of other programs, and on an amplification.
+        raise Unquotable(Refusal.UNKNOWN_CURVE, f"curve {state.curve} of {account.address}")
+    fees = (state.trade_denominator, state.protocol_denominator)
+    if not all(fees) or state.clock > BY_TIME or state.enabled > 1 or state.mint_a == state.mint_b:
+        raise Unquotable(Refusal.OUT_OF_BOUNDS, account.address)
+    if state.trade_numerator > fees[0] or state.protocol_numerator > fees[1]:
+        raise Unquotable(Refusal.OUT_OF_BOUNDS, "fee")
+    return state
+
+
+def read_vault(snapshot: Snapshot, address: Address, mint: Address, shares: Address) -> Vault:
+    """Return a vault as a pool uses it that holds these shares. Raises Unquotable."""
+    state = VAULT_LAYOUT.read(snapshot.owned(address, VAULT_PROGRAM).data)
+    if state.token_mint != mint:
+        raise Unquotable(Refusal.WRONG_TOKEN, address)
+    at_hand = read_balance(snapshot, state.token_vault, Mint(mint, TOKEN_PROGRAM, 0))
+    held = read_balance(snapshot, shares, Mint(state.share_mint, TOKEN_PROGRAM, 0))
+    supply = _read_supply(snapshot.owned(state.share_mint, TOKEN_PROGRAM))
+    if held > supply:
+        raise Unquotable(Refusal.OUT_OF_BOUNDS, address)
+    return Vault(address, state, at_hand, supply, held)
+
+
+def write_vault(vault: Vault, shares: Address) -> tuple[Account, ...]:
+    """Return the accounts of a vault: its own, its tokens, its shares and those of a pool."""
+    state = vault.state
+    share_mint = bytearray(MINT_BYTES)
+    share_mint[0:4] = (1).to_bytes(4, "little")
+    share_mint[4:36] = key_bytes(vault.address)
+    share_mint[_SUPPLY] = vault.supply.to_bytes(8, "little")
+    share_mint[_INITIALISED_AT] = 1
+    tokens, owned = (Mint(one, TOKEN_PROGRAM, 0) for one in (state.token_mint, state.share_mint))
+    data = VAULT_LAYOUT.write(state, bytes(VAULT_BYTES))
+    return (
+        Account(vault.address, VAULT_PROGRAM, data),
+        write_balance(state.token_vault, tokens, vault.address, vault.at_hand),
+        Account(state.share_mint, TOKEN_PROGRAM, bytes(share_mint)),
+        write_balance(shares, owned, shares, vault.shares),
+    )
+
+
+def _read_supply(account: Account) -> int:
+    if len(account.data) != MINT_BYTES:
+        raise Unquotable(Refusal.WRONG_SIZE, account.address)
+    if not account.data[_INITIALISED_AT]:
+        raise Unquotable(Refusal.NOT_INITIALISED, account.address)
+    return int.from_bytes(account.data[_SUPPLY], "little")

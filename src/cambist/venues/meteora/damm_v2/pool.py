@@ -1,0 +1,225 @@
+"""Quotes a pool of Meteora's DAMM v2 exactly, and tells its state after a swap."""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from cambist.curves import price_volatility
+from cambist.curves.transfer_fee import TransferFee
+from cambist.faults import Fault
+from cambist.values.amount import BPS_ONE, RAW_MAX
+from cambist.values.ids import Address
+from cambist.values.moment import Slot
+from cambist.values.route import Mode, Quote
+from cambist.venues import quoting
+from cambist.venues.accounts import ChainTime, Unquotable
+from cambist.venues.meteora.damm_v2.side import Moved, Side, fill, give, sides_at, take
+from cambist.venues.meteora.damm_v2.state import State
+from cambist.venues.pool import Fees, Swapped
+from cambist.venues.refusals import Refusal
+from cambist.venues.tokens import Mint
+
+_WHOLE_HUNDREDTHS: Final = 100 * BPS_ONE
+_LARGEST: Final = int(RAW_MAX)
+
+
+class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
+    """A pool as it stood at one slot, at a time of the chain; made by `pool_at`.
+
+    Both sides follow from the state, the mints and the time.
+    """
+
+    address: Address
+    state: State
+    a: Mint
+    b: Mint
+    time: ChainTime
+    mint_a: Address
+    mint_b: Address
+    giving_a: Side
+    giving_b: Side
+
+    @property
+    def venue(self) -> str:
+        """Meteora."""
+        return "meteora"
+
+    @property
+    def program(self) -> str:
+        """DAMM v2."""
+        return "damm_v2"
+
+    @property
+    def slot(self) -> Slot:
+        """When it stood so."""
+        return self.time.slot
+
+    @property
+    def clocked(self) -> bool:
+        """Whether its fee follows a schedule, a limiter or its own volatility."""
+        return bool(self.state.volatile or self.state.count)
+
+    def at(self, time: ChainTime) -> DammV2Pool:
+        """Return the same pool under another clock: periods, limits and opening follow it."""
+        return pool_at(self.address, self.state, (self.a, self.b), time)
+
+    def amount_out(self, mint_in: Address, amount: int) -> int:
+        """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
+        try:
+            side = self._side(mint_in, amount)
+            if side.taxed:
+                return _left(side, give(side, _arrived(side, amount)))
+            _, _, fee, paid, _ = give(side, amount)
+        except Unquotable:
+            return 0
+        return paid if side.fee_on_given else paid - fee
+
+    def amount_in(self, mint_in: Address, amount: int) -> int:
+        """Return what exactly `amount` raw units out would cost; 0 wherever `swap` raises."""
+        try:
+            side = self._side(mint_in, amount)
+            if side.taxed:
+                return _grossed(
+                    side.transfer_in, take(side, _grossed(side.transfer_out, amount))[0]
+                )
+            return take(side, amount)[0]
+        except Unquotable:
+            return 0
+
+    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
+        """Return what a swap of this amount does: raw units given (exact_in) or taken (exact_out).
+
+        Raises Unquotable when the program would refuse it, or would pay nothing.
+        """
+        side = self._side(mint_in, amount)
+        if mode == "exact_out":
+            moved = take(side, _grossed(side.transfer_out, amount))
+            return _swapped(self, side, moved, (_grossed(side.transfer_in, moved[0]), amount))
+        moved = give(side, _arrived(side, amount))
+        return _swapped(self, side, moved, (amount, _left(side, moved)))
+
+    def fill(self, mint_in: Address, amount: int) -> Swapped:
+        """Return what a swap of at most this much does: it stops where the pool's range ends.
+
+        Raises Unquotable when the program would refuse it, or would pay nothing.
+        """
+        side = self._side(mint_in, amount)
+        moved = fill(side, _arrived(side, amount))
+        sent = _grossed(side.transfer_in, moved[0])
+        return _swapped(self, side, moved, (sent, _left(side, moved)))
+
+    def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
+        """Return what a swap of `amount` raw units would do, or why the pool refuses it."""
+        return quoting.quote(self, mint_in, mode, amount)
+
+    def _side(self, mint_in: Address, amount: int) -> Side:
+        """Return the side that a token is given to. Raises Unquotable where no swap can be."""
+        if mint_in == self.mint_a:
+            side = self.giving_a
+        elif mint_in == self.mint_b:
+            side = self.giving_b
+        else:
+            raise Unquotable(Refusal.WRONG_TOKEN, mint_in)
+        if not 0 < amount <= _LARGEST:
+            raise Unquotable(Refusal.AMOUNT_ZERO if amount <= 0 else Refusal.AMOUNT_OVERFLOWS)
+        if side.closed is not None:
+            raise Unquotable(side.closed)
+        return side
+
+
+def pool_at(
+    address: Address, state: State, mints: tuple[Mint, Mint], time: ChainTime
+) -> DammV2Pool:
+    """Return a pool of this state, at a time."""
+    a, b = mints
+    sides = sides_at(state, mints, time)
+    return DammV2Pool(address, state, a, b, time, state.mint_a, state.mint_b, *sides)
+
+
+def _arrived(side: Side, amount: int) -> int:
+    """Return what the pool receives of what is sent. Raises Unquotable when it is nothing."""
+    amount -= side.transfer_in.of(amount)
+    if not amount:
+        raise Unquotable(Refusal.AMOUNT_ZERO)
+    return amount
+
+
+def _left(side: Side, moved: Moved) -> int:
+    """Return what the trader receives of what the curve pays."""
+    _, _, fee, paid, _ = moved
+    if not side.fee_on_given:
+        paid -= fee
+    return paid - side.transfer_out.of(paid)
+
+
+def _grossed(transfer: TransferFee, net: int) -> int:
+    """Return what is to be sent for this to arrive. Raises Unquotable when nothing does that."""
+    fee = transfer.on(net)
+    if transfer.of(net + fee) != fee:
+        raise Unquotable(Refusal.NOT_DELIVERABLE)
+    if net + fee > _LARGEST:
+        raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+    return net + fee
+
+
+def _swapped(pool: DammV2Pool, side: Side, moved: Moved, users: tuple[int, int]) -> Swapped:
+    """Return all the figures of a swap; `users` are what leaves and reaches the trader."""
+    given, _, fee, paid, _ = moved
+    sent, received = users
+    if not received:
+        raise Unquotable(Refusal.PAYS_NOTHING)
+    protocol = fee * pool.state.protocol_percent // 100
+    on_output = not side.fee_on_given
+    transfer_out = (paid - fee if on_output else paid) - received
+    fees = Fees(fee, protocol, on_output, sent - given, transfer_out)
+    end = pool_at(pool.address, _after(pool, side, moved), (pool.a, pool.b), pool.time)
+    return Swapped(sent, received, fees, _impact_hundredths(side, moved), end)
+
+
+def _after(pool: DammV2Pool, side: Side, moved: Moved) -> State:
+    state = pool.state
+    _, into, fee, paid, price = moved
+    protocol = fee * state.protocol_percent // 100
+    compounded = (fee - protocol) * state.compounding_bps // BPS_ONE
+    reserve_a, reserve_b = state.reserve_a, state.reserve_b
+    if side.a_given:
+        reserve_a, reserve_b = reserve_a + into, reserve_b - paid
+    else:
+        reserve_a, reserve_b = reserve_a - paid, reserve_b + into
+    reserve_b += compounded
+    if side.compounding:
+        price = isqrt((reserve_b << 128) // reserve_a)
+    on_a = not side.a_given and not side.fee_on_given
+    after = replace(
+        state,
+        protocol_a=state.protocol_a + (protocol if on_a else 0),
+        protocol_b=state.protocol_b + (0 if on_a else protocol),
+        reserve_a=reserve_a,
+        reserve_b=reserve_b,
+        price=price,
+    )
+    if not state.volatile:
+        return after
+    now = price_volatility.after(
+        state.volatility, state.rules, (state.price, price), pool.time.unix_s
+    )
+    return replace(
+        after, updated_s=now.updated_s, reference=now.reference, now=now.now, left=now.left
+    )
+
+
+def _impact_hundredths(side: Side, moved: Moved) -> int:
+    """Return how far the curve's own price for a swap is from its price before, rounded down."""
+    _, into, _, paid, _ = moved
+    squared = side.price * side.price
+    if side.compounding:
+        fair, got = into * side.held, paid * side.there
+    elif side.a_given:
+        fair, got = into * squared, paid << 128
+    else:
+        fair, got = into << 128, paid * squared
+    return max(fair - got, 0) * _WHOLE_HUNDREDTHS // fair if fair else 0

@@ -1,0 +1,309 @@
+"""Swaps in a CLMM pool as the program does, transfer fees, gates and drained vaults counted.
+
+Source: raydium-clmm, `instructions/swap.rs` and `instructions/swap_v2.rs`.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec.structs import force_setattr, replace
+
+from cambist.curves.concentrated import Walk, impact_hundredths
+from cambist.curves.paths import Broken, Ended, Path, Place, Rates, Renewal, Ticks
+from cambist.curves.ticks import SQRT_MAX, SQRT_MIN
+from cambist.curves.transfer_fee import TransferFee
+from cambist.faults import Fault
+from cambist.values.amount import RAW_MAX
+from cambist.values.ids import Address
+from cambist.values.moment import Slot
+from cambist.values.route import Mode, Quote
+from cambist.venues import quoting
+from cambist.venues.accounts import ChainTime, Unquotable
+from cambist.venues.pool import Fees, Swapped
+from cambist.venues.raydium.clmm.arrays import array_address, extension_address
+from cambist.venues.raydium.clmm.bitmap import has_extension, is_set, next_set, start_of
+from cambist.venues.refusals import Refusal
+from cambist.venues.tokens import Mint
+
+SWAP_OFF: Final = 16
+"""The bit of the status with which the owner switches swaps off."""
+FROZEN: Final = 255
+"""The status of a pool whose vault was emptied: everything is off."""
+
+
+class _Way(NamedTuple):
+    """One direction: what lies ahead, what each vault can take or pay, and transfer fees."""
+
+    walk: Walk
+    room: int
+    held: int
+    plain: bool
+    fee_in: TransferFee
+    fee_out: TransferFee
+
+
+class ClmmPool(msgspec.Struct, frozen=True, gc=False):
+    """A pool of ticks as it stood at `time`; reserves are all that its vaults hold, in raw units.
+
+    `arrays` are the starts of the tick arrays at hand, without a gap from where the price stands;
+    `bits` tell of those beyond, `extended` whether the bits beyond the pool's own are known.
+    """
+
+    address: Address
+    token_a: Mint
+    token_b: Mint
+    vault_a: Address
+    vault_b: Address
+    reserve_a: int
+    reserve_b: int
+    config: Address
+    rates: Rates
+    observation: Address
+    spacing: int
+    place: Place
+    bits: int
+    extended: bool
+    arrays: tuple[int, ...]
+    ticks: Ticks
+    status: int
+    opens_s: int
+    time: ChainTime
+    renewal: Renewal | None = None
+    ways: dict[Address, _Way] = {}
+
+    venue = "raydium"
+    program = "clmm"
+
+    def __post_init__(self) -> None:
+        """Look both ways once, since a pool is asked often."""
+        closed = self.status & SWAP_OFF or self.time.unix_s <= self.opens_s
+        force_setattr(self, "ways", {} if closed else self._ways())
+
+    def _ways(self) -> dict[Address, _Way]:
+        a, b = self.token_a, self.token_b
+        plain = not a.fee.bps and not b.fee.bps
+        x, y = self.reserve_a, self.reserve_b
+        down = self._walk(SQRT_MIN + 1, down=True)
+        up = self._walk(SQRT_MAX - 1, down=False)
+        return {
+            a.address: _Way(down, RAW_MAX - x, y, plain, a.fee, b.fee),
+            b.address: _Way(up, RAW_MAX - y, x, plain, b.fee, a.fee),
+        }
+
+    def _walk(self, limit: int, *, down: bool) -> Walk:
+        return Walk(self.ticks, self.place, self.rates, limit, down=down)
+
+    @property
+    def clocked(self) -> bool:
+        """Whether its fee fades with time."""
+        return self.renewal is not None and self.renewal.volatility is not None
+
+    @property
+    def mint_a(self) -> Address:
+        """The program's token 0."""
+        return self.token_a.address
+
+    @property
+    def mint_b(self) -> Address:
+        """The program's token 1."""
+        return self.token_b.address
+
+    @property
+    def slot(self) -> Slot:
+        """When it stood so."""
+        return self.time.slot
+
+    def at(self, time: ChainTime) -> ClmmPool:
+        """Return the pool under another clock, which may open it."""
+        pool = replace(self, time=time)
+        if self.ways and pool.ways and self.renewal is None:
+            force_setattr(pool, "ways", self.ways)  # nothing in them depends on the clock
+        return pool
+
+    def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
+        """Return what a swap of this amount would do, or why the pool refuses it."""
+        return quoting.quote(self, mint_in, mode, amount)
+
+    def amount_out(self, mint_in: Address, amount: int) -> int:
+        """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
+        way = self.ways.get(mint_in)
+        if way is None or amount > RAW_MAX:
+            return 0
+        walk, room, held, plain, fee_in, fee_out = way
+        if not plain:
+            amount -= fee_in.of(amount)
+        if not 0 < amount <= room:
+            return 0
+        try:
+            out = walk.amount_out(amount)
+        except (Ended, Broken):
+            return 0
+        if out > held:
+            return 0
+        return out if plain else out - fee_out.of(out)
+
+    def amount_in(self, mint_in: Address, amount: int) -> int:
+        """Return what exactly `amount` raw units out would cost; 0 wherever `swap` raises."""
+        way = self.ways.get(mint_in)
+        if way is None or amount <= 0:
+            return 0
+        walk, room, held, plain, fee_in, fee_out = way
+        try:
+            if not plain:
+                amount += _deliverable(fee_out, amount)
+            if amount > held:
+                return 0
+            given = walk.amount_in(amount)
+            if given > room:
+                return 0
+            if plain:
+                return given
+            given += _deliverable(fee_in, given)
+        except (Ended, Broken, Unquotable):
+            return 0
+        return given if given <= RAW_MAX else 0
+
+    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
+        """Return what a swap of this amount does. Raises Unquotable."""
+        return self._swap(mint_in, mode, amount, self._way(mint_in))
+
+    def swap_until(self, mint_in: Address, mode: Mode, amount: int, limit: int) -> Swapped:
+        """Return what a swap does that stops at a price limit, and may leave a part undone.
+
+        `limit` is a square root of a price in Q64.64. Raises Unquotable.
+        """
+        way, down = self._way(mint_in), mint_in == self.mint_a
+        price = self.place.price
+        if not (SQRT_MIN < limit < price if down else price < limit < SQRT_MAX):
+            raise Unquotable(Refusal.PRICE_LIMIT)
+        way = way._replace(walk=self._walk(limit, down=down))
+        return self._swap(mint_in, mode, amount, way, partly=True)
+
+    def ahead(self, mint_in: Address) -> tuple[Address, ...]:
+        """Return the arrays at hand from the price on, in the order of a swap.
+
+        Those that a swap touches come first; what follows may be carried as spares.
+        """
+        down = mint_in == self.mint_a
+        here = start_of(self.place.tick, self.spacing)
+        if down:
+            starts = [one for one in reversed(self.arrays) if one <= here]
+        else:
+            starts = [one for one in self.arrays if one >= here]
+        return tuple(array_address(self.address, one) for one in starts)
+
+    # ---------------------------------------------------------------------------- the whole swap
+
+    def _way(self, mint_in: Address) -> _Way:
+        way = self.ways.get(mint_in)
+        if way is not None:
+            return way
+        if mint_in not in {self.mint_a, self.mint_b}:
+            raise Unquotable(Refusal.WRONG_TOKEN)
+        raise Unquotable(Refusal.DISABLED if self.status & SWAP_OFF else Refusal.NOT_OPEN_YET)
+
+    def _swap(
+        self, mint_in: Address, mode: Mode, amount: int, way: _Way, *, partly: bool = False
+    ) -> Swapped:
+        if amount <= 0:
+            raise Unquotable(Refusal.AMOUNT_ZERO)
+        if amount > RAW_MAX:
+            raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+        path = self._path(mode, amount, way)
+        if not path.whole and not partly:
+            raise Unquotable(Refusal.PRICE_LIMIT)
+        if mode == "exact_in" and path.whole:
+            kept_in = way.fee_in.of(amount)
+        else:
+            kept_in = _deliverable(way.fee_in, path.given)
+        kept_out = way.fee_out.of(path.paid)
+        if path.given > way.room or path.given + kept_in > RAW_MAX:
+            raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+        if path.paid > way.held:
+            raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+        if path.paid <= kept_out or not path.given:
+            raise Unquotable(Refusal.PAYS_NOTHING)
+        return self._swapped(mint_in == self.mint_a, path, kept_in, kept_out)
+
+    def _path(self, mode: Mode, amount: int, way: _Way) -> Path:
+        """Return the path on the curve, of what is left after transfer fees. Raises Unquotable."""
+        try:
+            if mode == "exact_out":
+                return way.walk.path_out(amount + _deliverable(way.fee_out, amount))
+            given = amount - way.fee_in.of(amount)
+            if not given:
+                raise Unquotable(Refusal.PAYS_NOTHING)
+            return way.walk.path_in(given)
+        except Ended:
+            raise self._ended(way.walk) from None
+        except Broken:
+            raise Unquotable(Refusal.OUT_OF_BOUNDS, "liquidity of ticks") from None
+
+    def _swapped(self, down: bool, path: Path, kept_in: int, kept_out: int) -> Swapped:  # noqa: FBT001
+        given, paid = path.given, path.paid
+        if down:
+            x, y = self.reserve_a + given, self.reserve_b - paid
+        else:
+            x, y = self.reserve_a - paid, self.reserve_b + given
+        end = replace(
+            self,
+            reserve_a=x,
+            reserve_b=y,
+            place=path.place,
+            # The program freezes a pool whose vault it has emptied.
+            status=self.status if (y if down else x) else FROZEN,
+        )
+        net, gross = (given, paid + path.fee) if path.on_output else (given - path.fee, paid)
+        return Swapped(
+            given + kept_in,
+            paid - kept_out,
+            Fees(path.fee, path.kept, path.on_output, kept_in, kept_out),
+            impact_hundredths(self.place.price, net, gross, down=down),
+            end,
+            self._touched(path.targets, down=down),
+        )
+
+    def _touched(self, targets: int, *, down: bool) -> tuple[Address, ...]:
+        """Return the arrays that the program asks for on the way to so many ticks."""
+        spacing, here = self.spacing, self.place.tick
+        starts: dict[int, None] = {}
+        if is_set(self.bits, start := start_of(here, spacing), spacing):
+            starts[start] = None
+        numbers = self.ticks.numbers
+        ahead = [one for one in numbers if (one <= here) == down]
+        for number in ahead[-1 : -targets - 1 : -1] if down else ahead[:targets]:
+            starts[start_of(number, spacing)] = None
+        return tuple(array_address(self.address, one) for one in starts)
+
+    def _ended(self, walk: Walk) -> Unquotable:
+        """Return why a swap goes no further: the price, an array not at hand, or nothing left."""
+        if walk.prices[-1] == walk.limit:
+            return Unquotable(Refusal.PRICE_LIMIT)
+        missing = self._beyond(down=walk.down)
+        if missing is None:
+            return Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+        return Unquotable(Refusal.ACCOUNT_MISSING, missing)
+
+    def _beyond(self, *, down: bool) -> Address | None:
+        """Return the account that the known arrays end before, or None at the end of all."""
+        last = start_of(self.place.tick, self.spacing)
+        if self.arrays:
+            last = min(last, self.arrays[0]) if down else max(last, self.arrays[-1])
+        start: int | None = last
+        if last in self.arrays or not is_set(self.bits, last, self.spacing):
+            start = next_set(self.bits, last, self.spacing, down=down)
+        if start is not None:
+            return array_address(self.address, start)
+        if has_extension(self.spacing) and not self.extended:
+            return extension_address(self.address)
+        return None
+
+
+def _deliverable(fee: TransferFee, received: int) -> int:
+    """Return the transfer fee for so much to arrive. Raises Unquotable where none fits."""
+    kept = fee.on(received)
+    if kept != fee.of(received + kept):
+        raise Unquotable(Refusal.NOT_DELIVERABLE)
+    return kept

@@ -1,0 +1,184 @@
+"""Builds CLMM pools on a machine with the program's own instructions, and swaps in them."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+from solders.keypair import Keypair
+
+from cambist.curves.transfer_fee import NO_FEE, TransferFee
+from cambist.values.ids import Address
+from cambist.values.program_address import (
+    ASSOCIATED_TOKEN_PROGRAM,
+    TOKEN_2022_PROGRAM,
+    TOKEN_PROGRAM,
+    associated_token,
+    key_bytes,
+    program_address,
+)
+from cambist.values.route import Mode
+from cambist.venues.accounts import Account, Unquotable
+from cambist.venues.pool import Swapped
+from cambist.venues.program import Instruction, Meta, Trade
+from cambist.venues.raydium.clmm import CLMM, ClmmPool
+from cambist.venues.raydium.clmm.arrays import array_address, extension_address
+from cambist.venues.raydium.clmm.bitmap import start_of
+from cambist.venues.raydium.clmm.calls import instruction
+from cambist.venues.raydium.clmm.state import CONFIG, Config
+from cambist.venues.tokens import Mint
+from tests.onchain.machine import RENT, SYSTEM, Machine, Outcome, discriminator
+
+Find = Callable[[str], Path]
+SPARES = 2
+
+
+class Plan(NamedTuple):
+    """What pool to make: its ticks, its fee, its mints' fees, and the ranges of its positions."""
+
+    spacing: int
+    trade: int
+    price: int
+    ranges: tuple[tuple[int, int, int], ...]
+    fees: tuple[TransferFee, TransferFee] = (NO_FEE, NO_FEE)
+    opens_s: int = 0
+
+
+def address(seeds: Sequence[bytes]) -> Address:
+    """Return an account of the program."""
+    return program_address(seeds, CLMM.id)[0]
+
+
+class Site(NamedTuple):
+    """A machine with one pool on it, and the trader's accounts."""
+
+    machine: Machine
+    pool: Address
+    own: dict[Address, Address]
+
+    def read(self) -> ClmmPool:
+        """Return the pool as it stands."""
+        seen = self.machine.snapshot([self.pool])
+        while missing := CLMM.wants(self.pool, seen):
+            seen = self.machine.snapshot([*seen.accounts, *missing])
+        return CLMM.decode(self.pool, seen)
+
+    def trade(self, pool: ClmmPool, mint_in: Address, mode: Mode, amount: int) -> Trade:
+        """Return a trade without a bound that carries all arrays it may touch, and spares."""
+        mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
+        try:
+            count = len(pool.swap(mint_in, mode, amount).touched) + SPARES
+        except Unquotable:
+            count = 8
+        bound = 0 if mode == "exact_in" else 2**64 - 1
+        arrays = pool.ahead(mint_in)[:count]
+        ends = self.own[mint_in], self.own[mint_out]
+        return Trade(self.machine.payer, *ends, mint_in, mode, amount, bound, arrays)
+
+    def swap(self, trade: Trade, limit: int = 0) -> Outcome:
+        """Send a trade, and nothing else."""
+        return self.machine.send(instruction(self.read(), trade, limit))
+
+    def moved(self, trade: Trade, limit: int = 0) -> tuple[Outcome, int, int]:
+        """Send a trade, and return what left and what arrived in the trader's accounts."""
+        ends = (trade.source, trade.destination)
+        before = [self.machine.balance(one) for one in ends]
+        outcome = self.swap(trade, limit)
+        after = [self.machine.balance(one) for one in ends]
+        return outcome, before[0] - after[0], after[1] - before[1]
+
+    def agree(self, pool: ClmmPool, trade: Trade, swap: Swapped, limit: int = 0) -> ClmmPool:
+        """Swap on the chain within bounds that just fit: amounts, event and end are the quote's.
+
+        Returns the pool afterwards.
+        """
+        bound = swap.amount_out if trade.mode == "exact_in" else swap.amount_in
+        outcome, left, arrived = self.moved(replace(trade, bound=bound), limit)
+        assert outcome.ok, (trade, outcome.logs)
+        assert (left, arrived) == (swap.amount_in, swap.amount_out)
+        (told,) = CLMM.traded(outcome.lines, outcome.inner)
+        assert (told.pool, told.amount_in, told.amount_out) == (pool.address, left, arrived)
+        end = self.read()
+        # What is read anew may see further than what was at hand before the swap.
+        assert replace(end, arrays=(), ticks=pool.ticks) == replace(
+            swap.end, arrays=(), ticks=pool.ticks, time=end.time
+        )
+        return end
+
+
+def build(program: Find, plan: Plan) -> Site:
+    """Make a pool with `create_pool`, and open positions in it."""
+    machine = Machine()
+    machine.load(CLMM.id, program("raydium_clmm"))
+    programs = [TOKEN_2022_PROGRAM if fee.bps else TOKEN_PROGRAM for fee in plan.fees]
+    made = [
+        machine.mint(f"clmm {n}", 9 - 3 * n, Mint(SYSTEM, programs[n], 0, plan.fees[n]))
+        for n in (0, 1)
+    ]
+    a, b = sorted(made, key=lambda one: key_bytes(one.address))
+    config = address([b"amm_config", struct.pack(">H", 4)])
+    rates = CONFIG.write(Config(120_000, plan.trade, plan.spacing, 40_000))
+    machine.put(Account(config, CLMM.id, rates))
+    own = {one.address: machine.fund(one, 2**63) for one in (a, b)}
+    call = _create(machine, plan, config, (a, b))
+    machine.must(call)
+    told = CLMM.opened(call)
+    assert told is not None
+    assert (told.mint_a, told.mint_b, told.opens_s) == (a.address, b.address, plan.opens_s)
+    site = Site(machine, told.pool, own)
+    for low, high, liquidity in plan.ranges:
+        open_position(site, (a, b), plan.spacing, (low, high, liquidity))
+    machine.wait(10)
+    return site
+
+
+def _create(machine: Machine, plan: Plan, config: Address, mints: tuple[Mint, Mint]) -> Instruction:
+    a, b = mints
+    keys = [key_bytes(one) for one in (config, a.address, b.address)]
+    pool = address([b"pool", *keys])
+    vaults = [address([b"pool_vault", key_bytes(pool), key]) for key in keys[1:]]
+    data = discriminator("global", "create_pool") + plan.price.to_bytes(16, "little")
+    accounts = (
+        Meta(machine.payer, signer=True, writable=True), Meta(config), Meta(pool, writable=True),
+        Meta(a.address), Meta(b.address), *(Meta(one, writable=True) for one in vaults),
+        Meta(address([b"observation", key_bytes(pool)]), writable=True),
+        Meta(extension_address(pool), writable=True), Meta(a.token_program),
+        Meta(b.token_program), Meta(SYSTEM), Meta(RENT),
+    )  # fmt: skip
+    return Instruction(CLMM.id, accounts, data + struct.pack("<Q", plan.opens_s))
+
+
+def open_position(
+    site: Site, mints: tuple[Mint, Mint], spacing: int, position: tuple[int, int, int]
+) -> None:
+    """Put liquidity between two ticks."""
+    low, high, liquidity = position
+    pool, me = site.pool, site.machine.payer
+    seed = f"{position} {pool}".encode()
+    nft = Keypair.from_seed(hashlib.sha256(seed).digest())
+    token = Address(str(nft.pubkey()))
+    starts = (start_of(low, spacing), start_of(high, spacing))
+    data = discriminator("global", "open_position_with_token22_nft")
+    data += struct.pack("<iiii", low, high, *starts) + liquidity.to_bytes(16, "little")
+    data += struct.pack("<QQ", 2**63, 2**63) + bytes([0, 0])
+    bounds = [struct.pack(">i", low), struct.pack(">i", high)]
+    key = key_bytes(pool)
+    writable = [
+        associated_token(me, token, TOKEN_2022_PROGRAM), pool,
+        *(array_address(pool, one) for one in starts),
+        address([b"position", key_bytes(token)]), *(site.own[one.address] for one in mints),
+        *(address([b"pool_vault", key, key_bytes(one.address)]) for one in mints),
+    ]  # fmt: skip
+    metas = [Meta(one, writable=True) for one in writable]
+    accounts = (
+        Meta(me, signer=True, writable=True), Meta(me), Meta(token, signer=True, writable=True),
+        *metas[:2], Meta(address([b"position", key, *bounds])), *metas[2:], Meta(RENT),
+        Meta(SYSTEM), Meta(TOKEN_PROGRAM), Meta(ASSOCIATED_TOKEN_PROGRAM),
+        Meta(TOKEN_2022_PROGRAM), *(Meta(one.address) for one in mints),
+        Meta(extension_address(pool), writable=True),
+    )  # fmt: skip
+    site.machine.must(Instruction(CLMM.id, accounts, data), signers=[nft])

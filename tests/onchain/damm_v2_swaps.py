@@ -1,0 +1,157 @@
+"""Swaps at random in a pool of Meteora's DAMM v2, and holds each swap to its quote."""
+
+from __future__ import annotations
+
+import random
+import struct
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from cambist.values.amount import RAW_MAX
+from cambist.values.ids import Address
+from cambist.values.route import Mode
+from cambist.venues.accounts import Unquotable
+from cambist.venues.meteora.damm_v2 import DAMM_V2, DammV2Pool, calls
+from cambist.venues.meteora.damm_v2.state import State
+from cambist.venues.pool import Swapped
+from cambist.venues.program import Instruction, Trade
+from cambist.venues.refusals import Refusal
+from tests.onchain.damm_v2_pools import Made
+from tests.onchain.machine import Machine, Outcome
+
+NAMES: Final = {
+    Refusal.AMOUNT_ZERO: {"AmountIsZero"},
+    Refusal.PRICE_LIMIT: {"PriceRangeViolation", "MathOverflow", "AmountIsZero"},
+    Refusal.NOT_ENOUGH_LIQUIDITY: {"MathOverflow", "PriceRangeViolation"},
+    Refusal.AMOUNT_OVERFLOWS: {"MathOverflow", "TypeCastFailed", "PriceRangeViolation"},
+    Refusal.NOT_DELIVERABLE: {"FeeInverseIsIncorrect"},
+    Refusal.NOT_OPEN_YET: {"PoolDisabled"},
+    Refusal.DISABLED: {"PoolDisabled"},
+    Refusal.PAYS_NOTHING: {"ExceededSlippage"},
+}
+"""What the program calls each refusal: it would pay nothing, so one unit is asked for."""
+
+
+class Kind(NamedTuple):
+    """One way to call a swap."""
+
+    mode: Mode
+    partial: bool = False
+    first: bool = False
+    """By the first of the two swap instructions, which knows exact amounts in only."""
+
+
+KINDS: Final = (
+    Kind("exact_in"),
+    Kind("exact_in", first=True),
+    Kind("exact_in", partial=True),
+    Kind("exact_out"),
+)
+
+
+class Bench:
+    """A pool on a machine, the trader's accounts, and a count of what was compared."""
+
+    def __init__(self, machine: Machine, made: Made, *, counted: bool = True) -> None:
+        self.machine = machine
+        self.made = made
+        self.swaps = 0
+        self.refused = 0
+        self._counted = counted
+
+    @property
+    def pool(self) -> DammV2Pool:
+        """The pool as it stands."""
+        return DAMM_V2.decode(self.made.pool, self.machine.snapshot(self.made.accounts))
+
+    def call(self, kind: Kind, mint_in: Address, amount: int, bound: int) -> Instruction:
+        """Return the instruction of a swap."""
+        made = self.made
+        source, destination = made.holds_a, made.holds_b
+        if mint_in != made.a.address:
+            source, destination = destination, source
+        trade = Trade(self.machine.payer, source, destination, mint_in, kind.mode, amount, bound)
+        if kind.partial:
+            return calls.swap(self.pool, trade, partial=True)
+        call = DAMM_V2.instruction(self.pool, trade)
+        if kind.first:
+            return replace(call, data=calls.SWAP + struct.pack("<QQ", amount, bound))
+        return call
+
+    def swap(self, kind: Kind, mint_in: Address, amount: int) -> Swapped | Refusal:
+        """Do one swap at its quote, to the unit, or see it refused for the same reason."""
+        pool = self.pool
+        try:
+            if kind.partial:
+                quoted = pool.fill(mint_in, amount)
+            else:
+                quoted = pool.swap(mint_in, kind.mode, amount)
+        except Unquotable as refused:
+            self._refused(kind, mint_in, amount, refused.refusal)
+            return refused.refusal
+        exact_in = kind.mode == "exact_in"
+        if not kind.partial:
+            fast = pool.amount_out if exact_in else pool.amount_in
+            assert fast(mint_in, amount) == (quoted.amount_out if exact_in else quoted.amount_in)
+        if self.swaps % 16 == 0:
+            self._miss_by_one(kind, mint_in, amount, quoted)
+        bound = quoted.amount_out if exact_in else quoted.amount_in
+        before = self._balances()
+        outcome = self.machine.must(self.call(kind, mint_in, amount, bound))
+        after = self._balances()
+        given, taken = (0, 1) if mint_in == pool.mint_a else (1, 0)
+        moved = before[given] - after[given], after[taken] - before[taken]
+        assert moved == (quoted.amount_in, quoted.amount_out)
+        (told,) = DAMM_V2.traded(outcome.lines, outcome.inner)
+        assert (told.pool, told.amount_in, told.amount_out, told.exact) == (
+            pool.address, *moved, True,
+        )  # fmt: skip
+        end = self.pool
+        assert self.seen(end.state) == self.seen(quoted.end.state)
+        if self._counted:
+            assert end == quoted.end
+        self.swaps += 1
+        return quoted
+
+    def seen(self, state: State) -> State:
+        """Return the state without the reserves, where the release does not count them."""
+        return state if self._counted else replace(state, reserve_a=0, reserve_b=0)
+
+    def random_swap(self, rng: random.Random, share: int = 8) -> None:
+        """Do a swap of chance: mostly small beside the pool, sometimes one unit or too much."""
+        pool, kind = self.pool, rng.choice(KINDS)
+        mint_in = rng.choice((pool.mint_a, pool.mint_b))
+        side = pool.giving_a if mint_in == pool.mint_a else pool.giving_b
+        there = max(side.there if kind.mode == "exact_in" else side.held, 2)
+        draw = rng.random()
+        if draw < 0.02:
+            amount = rng.randint(1, 3)
+        elif draw < 0.04:
+            amount = min(rng.randint(there, 20 * there), int(RAW_MAX) >> 6)
+        else:
+            most = max(there // share, 10)
+            amount = rng.randint(1, max(most >> rng.randint(0, max(most.bit_length() - 4, 0)), 2))
+        self.swap(kind, mint_in, amount)
+
+    def _refused(self, kind: Kind, mint_in: Address, amount: int, why: Refusal) -> None:
+        loose = 0 if kind.mode == "exact_in" else int(RAW_MAX)
+        bound = 1 if why is Refusal.PAYS_NOTHING else loose
+        outcome = self.machine.send(self.call(kind, mint_in, amount, bound))
+        assert not outcome.ok, (why, kind, amount)
+        assert self.error(outcome) in NAMES[why], (why, outcome.logs)
+        self.refused += 1
+
+    def _miss_by_one(self, kind: Kind, mint_in: Address, amount: int, quoted: Swapped) -> None:
+        bound = quoted.amount_out + 1 if kind.mode == "exact_in" else quoted.amount_in - 1
+        outcome = self.machine.send(self.call(kind, mint_in, amount, bound))
+        assert self.error(outcome) == "ExceededSlippage"
+        assert DAMM_V2.error((), outcome.number) == DAMM_V2.error(outcome.lines, None)
+
+    def error(self, outcome: Outcome) -> str | None:
+        """Return the name of what a transaction failed with."""
+        known = DAMM_V2.error(outcome.lines, outcome.number)
+        return known.name if known else None
+
+    def _balances(self) -> tuple[int, int]:
+        return self.machine.balance(self.made.holds_a), self.machine.balance(self.made.holds_b)
