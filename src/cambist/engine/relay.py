@@ -59,7 +59,7 @@ def _log_route(told: Told, routed: fact.Routed) -> None:
             )
             for one in route.quotes
         },
-        absent=[one.venue for one in route.absent],
+        absent=[f"{one.venue} {one.program}".strip() for one in route.absent],
         attempt=told.order.tries,
     )
 

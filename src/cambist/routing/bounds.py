@@ -72,7 +72,7 @@ def tried(carried: Sequence[Carried], mode: Mode, amount: int) -> Tried:
             continue
         pool = one.path.pools[0]
         why = f"{pool.address} is too far from what the other pools pay."
-        odd.append(Absent(pool.venue, Code.POOL_REFUSED, why))
+        odd.append(Absent(pool.venue, Code.POOL_REFUSED, why, pool.program))
     return Tried(tuple(kept), tuple(odd), probe, pick(rates, default=0))
 
 

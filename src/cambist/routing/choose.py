@@ -53,7 +53,10 @@ def _least_in(quote: Quote) -> tuple[int, int, int, str, str]:
 
 
 def _without_quotes(absent: Sequence[Absent]) -> Fault:
-    why = " ".join(f"{_name(one.venue)}: {_inner(one.reason)}" for one in absent)
+    names: dict[str, list[str]] = {}
+    for one in absent:
+        names.setdefault(one.reason, []).append(name_pool(one.venue, one.program))
+    why = " ".join(f"{', '.join(who)}: {_inner(reason)}" for reason, who in names.items())
     final = all(one.code == Code.POOL_REFUSED for one in absent)
     return fault(Code.NO_ROUTE if final else Code.QUOTES_UNAVAILABLE, why)
 

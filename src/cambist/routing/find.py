@@ -21,7 +21,7 @@ from cambist.values.amount import BPS_ONE, Raw
 from cambist.values.ids import Address
 from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_PROGRAM, associated_token
-from cambist.values.route import Absent, Leg, Quote, Route
+from cambist.values.route import Absent, Leg, Mode, Quote, Route
 from cambist.venues.accounts import Unquotable
 from cambist.venues.pool import Pool
 from cambist.venues.program import Instruction, Program, Trade
@@ -82,7 +82,10 @@ def find(intent: Intent, offered: Offered) -> Route | Fault:
     ways = ranked([*carried[:PATHS_MAX], *hops], intent.mode)[:PATHS_MAX]
     if not ways:
         return single
-    return _best(intent, offered, ways, single, (quotes, absent))
+    # Ways through hubs take more room in a transaction: what fits may be worth less than a split
+    # over the straight ones, which is why these compete on their own too.
+    choices = [ways, carried[:PATHS_MAX]] if hops and carried else [ways]
+    return _best(intent, offered, choices, single, (quotes, absent))
 
 
 def _held_to_the_worst(
@@ -125,22 +128,39 @@ def _hops(
 def _best(
     intent: Intent,
     offered: Offered,
-    ways: Sequence[Carried],
+    choices: Sequence[Sequence[Carried]],
     single: Route | Fault,
     seen: tuple[Sequence[Quote], Sequence[Absent]],
 ) -> Route | Fault:
     """Return the best split that fits a transaction, where it beats the single pool."""
+    fitting = [
+        one for ways in choices if (one := _fitting(intent, offered, ways, single)) is not None
+    ]
+    if not fitting:
+        return single
+    found, drawn = min(fitting, key=lambda one: _loss(intent.mode, one[0], offered.leg_cost))
+    return _route(intent, found, drawn, single, seen)
+
+
+def _loss(mode: Mode, found: Split, leg_cost: int) -> int:
+    cost = (found.legs - 1) * leg_cost
+    return cost - found.other if mode == "exact_in" else cost + found.other
+
+
+def _fitting(
+    intent: Intent, offered: Offered, ways: Sequence[Carried], single: Route | Fault
+) -> tuple[Split, Drawn] | None:
+    """Return the split over the most of these ways that fits; None when it is not worth it."""
     for ways_max in range(offered.ways_max, 0, -1):
-        wanted = Wanted(intent.mode, intent.amount, ways_max, offered.leg_cost)
-        found = split(ways, wanted)
+        found = split(ways, Wanted(intent.mode, intent.amount, ways_max, offered.leg_cost))
         if not isinstance(single, Fault) and not _is_worth_it(intent, found, single, offered):
-            return single
+            return None
         drawn = draw(intent, found)
         if isinstance(drawn, Fault):
-            return single
+            return None
         if _misfit(offered.programs, found, drawn.legs) is None:
-            return _route(intent, found, drawn, single, seen)
-    return single
+            return found, drawn
+    return None
 
 
 def _is_worth_it(intent: Intent, found: Split, single: Route, offered: Offered) -> bool:
@@ -184,7 +204,7 @@ def _fresh(pools: Sequence[Pool]) -> tuple[list[Pool], list[Absent]]:
             fresh.append(one)
         else:
             why = f"{one.address} was last seen {newest - one.slot} slots ago"
-            stale.append(Absent(one.venue, Code.QUOTE_TIMED_OUT, why))
+            stale.append(Absent(one.venue, Code.QUOTE_TIMED_OUT, why, one.program))
     return fresh, stale
 
 
@@ -205,7 +225,7 @@ def _quotes(
         pool = one.path.pools[0]
         found = pool.quote(mint, intent.mode, intent.amount)
         if isinstance(found, Fault):
-            absent.append(Absent(pool.venue, found.code, found.message))
+            absent.append(Absent(pool.venue, found.code, found.message, pool.program))
         else:
             quotes.append(found)
     carrying = {one.path.pools[0].address for one in carried}
@@ -214,7 +234,8 @@ def _quotes(
             try:
                 pool.swap(mint, intent.mode, intent.amount)
             except Unquotable as refused:
-                absent.append(Absent(pool.venue, refused.fault.code, str(refused)))
+                why = refused.fault
+                absent.append(Absent(pool.venue, why.code, why.message, pool.program))
     return quotes, absent
 
 
