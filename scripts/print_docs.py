@@ -24,7 +24,7 @@ from cambist.faults import CATALOGUE, Code
 from cambist.orders.event import Fact
 from cambist.orders.lifecycle import NOTES, START, TABLE, diagram
 from cambist.server.faults_page import BLAMED, REMEDIES
-from scripts import print_api
+from scripts import print_api, print_refusals
 from scripts.layout import page, table
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
@@ -242,6 +242,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "api.md": print_api.api,
     "lifecycle.md": lifecycle,
     "faults.md": faults,
+    "refusals.md": print_refusals.refusals,
     "faultpoints.md": faultpoints,
     "settings.md": settings,
     "metrics.md": metrics,

@@ -9,7 +9,8 @@ import pytest
 from cambist.faultpoints import POINTS
 from cambist.faults import CATALOGUE, Code
 from cambist.orders.lifecycle import TABLE
-from scripts import print_docs
+from cambist.venues.refusals import Refusal
+from scripts import print_docs, print_refusals
 from tests.strategies import FACTS
 
 
@@ -58,3 +59,8 @@ def test_every_move_and_fact_is_told() -> None:
 def test_every_point_is_told() -> None:
     page = print_docs.faultpoints()
     assert all(f"| `{name}` | {when} |" in page for name, when in POINTS.items())
+
+
+def test_every_refusal_is_told() -> None:
+    page = print_refusals.refusals()
+    assert all(f"| `{one}` | {one.sentence} |" in page for one in Refusal)
