@@ -1,24 +1,66 @@
-"""Hold `quote` to telling all that decides: every venue, the choice, the worst case, the costs."""
+"""Hold `quote` to telling all that decides: every pool, the choice, the worst case, the costs."""
+
+import re
 
 from tests.cli.conftest import Cambist
 from tests.cli.stranger import stranger
 from tests.client.test_shapes import QUOTE
 
+POOLS = {
+    "raydium amm v4", "raydium cpmm", "raydium clmm",
+    "meteora dlmm", "meteora damm v1", "meteora damm v2",
+}  # fmt: skip
 
-def test_a_quote_tells_venues_choice_worst_case_and_costs(cambist: Cambist) -> None:
+
+def names(lines: list[str]) -> list[str]:
+    """Return the pools that a table's lines begin with."""
+    return [re.split(r"\s{2,}", line.removeprefix("*").strip())[0] for line in lines]
+
+
+def test_a_quote_tells_pools_choice_worst_case_and_costs(cambist: Cambist) -> None:
     done = cambist("quote", "10", "SOL", "USDC", "--slippage-bps", "100")
     assert done.exit_code == 0, done.stderr
     told = done.stdout.splitlines()
     assert told[0].startswith("Sell exactly 10 SOL for USDC")
     assert told[0].endswith("at most 1 % below the quote")
     assert told[1].split() == ["venue", "in", "out", "price", "impact", "fee"]
-    assert [line.split()[:3] for line in told[2:4]] == [
-        ["raydium", "10", "SOL"],
-        ["meteora", "10", "SOL"],
+    found = names(told[2:8])
+    assert set(found) == POOLS
+    # The best stands first, and is the choice.
+    assert told[8].startswith(f"Choice: {found[0]}. ")
+    assert told[8].split(". ")[1].lower().startswith(f"{found[0]} pays ")
+    assert told[9].startswith("At worst 10 SOL for ")
+    assert told[10].startswith("Costs: 0.000005 SOL in all: network fee 0.000005, tip 0, rent ")
+
+
+def test_an_explained_quote_tells_depth_the_route_and_its_gain(cambist: Cambist) -> None:
+    done = cambist("quote", "3000", "SOL", "USDC", "--explain")
+    assert done.exit_code == 0, done.stderr
+    told = done.stdout.splitlines()
+    assert told[1].split() == ["pool", "out", "price", "fee", "impact"]
+    assert set(names(told[2:8])) == POOLS
+    used = [line for line in told[2:8] if line.startswith("*")]
+    assert told[9].startswith("Depth: the SOL that may be given")
+    assert told[10].split() == ["pool", "-0.1", "%", "-0.5", "%", "-1", "%", "-2", "%"]
+    assert set(names(told[11:17])) == POOLS
+    assert told[17].startswith("all of them")
+    route = told.index(next(line for line in told if line.startswith("Route: 3000 SOL for ")))
+    legs = [line for line in told[route:] if ", at least " in line]
+    assert len(legs) == len(used) == 3
+    shares = [
+        float(found[1]) for line in told[route:] if (found := re.search(r"─ ([\d.]+) %", line))
     ]
-    assert told[4].startswith(("Choice: raydium. Raydium pays ", "Choice: meteora. Meteora pays "))
-    assert told[5].startswith("At worst 10 SOL for ")
-    assert told[6].startswith("Costs: 0.000005 SOL in all: network fee 0.000005, tip 0, rent ")
+    assert 99 < sum(shares) <= 100
+    (gain,) = (line for line in told if line.startswith("Gain: "))
+    assert float(gain.split()[-2]) > 100, "the sharing of so much gains more than 1 %"
+    assert not re.search("[█▓▒░]", done.stdout), "bars are for screens"
+
+
+def test_an_explained_quote_of_one_pool_says_that_nothing_is_gained(cambist: Cambist) -> None:
+    told = cambist("quote", "buy", "1", "AAPL", "--explain").stdout
+    assert re.search(r"└── \w+ [\w ]+, at most [\d.]+ USDC", told)
+    assert "Gain: none is to be had" in told
+    assert "left out: meteora damm v1: The program cannot be asked for an exact amount out." in told
 
 
 def test_a_quote_places_nothing(cambist: Cambist) -> None:

@@ -162,6 +162,7 @@ def test_the_help_lists_every_setting(cambist: Cambist) -> None:
         "demo",
         "order",
         "quote",
+        "pools",
         "show",
         "list",
         "watch",
@@ -202,6 +203,16 @@ def test_a_demo_ends_with_five_closed_orders(tmp_path: Path) -> None:
     rows = [row.split() for row in ended.stdout.partition("Outcome")[2].splitlines()]
     closed = [row for row in rows if {"confirmed", "failed"} & set(row)]
     assert len(closed) == 5
+    told = " ".join(ended.stdout.partition("Outcome")[2].split())
+    # In the world of seed 1: one pool, a way through a hub, and a split; all six programs.
+    for way in (
+        "meteora dlmm",
+        "raydium cpmm",
+        "meteora damm v2 > dlmm",
+        "raydium clmm + cpmm + amm v4",
+        "meteora damm v1",
+    ):
+        assert way in told
     assert not list(tmp_path.iterdir())
 
 

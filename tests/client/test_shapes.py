@@ -19,6 +19,7 @@ RECEIPT = {
 VENUE = {
     "dex": "raydium", "pool": "P", "amountIn": "1", "amountOut": "144.9", "priceImpact": 0.01,
     "fee": "0.0025", "feeBps": 25, "route": ["SOL", "USDC"], "routeMints": ["a", "b"],
+    "program": "clmm",
 }  # fmt: skip
 QUOTE = {
     "success": True, "tokenIn": "SOL", "tokenOut": "USDC", "mode": "exact_in", "amountIn": "1",
@@ -58,9 +59,45 @@ async def test_a_quote_tells_every_venue_the_worst_case_and_the_costs() -> None:
     assert quote.price == Decimal("144.90000000000000000001")
     assert quote.min_amount_out == Decimal("144.1755")
     assert [one.amount_out for one in quote.quotes] == [Decimal("144.9")]
-    assert quote.absent[0].dex == "meteora"
+    assert quote.quotes[0].program == "clmm"
+    assert (quote.absent[0].dex, quote.absent[0].program) == ("meteora", "")
+    assert quote.legs == ()
     assert quote.costs is not None
     assert quote.costs.total_lamports == 2_044_280
+
+
+LEG = {
+    "dex": "meteora", "pool": "Q", "tokenInMint": "a", "tokenOutMint": "b", "program": "dlmm",
+    "mode": "exact_in", "amountInRaw": "18446744073709551615", "amountOutRaw": "2",
+    "boundRaw": "1", "path": 1, "tokenIn": "SOL", "amountIn": "18446744073.709551615",
+}  # fmt: skip
+
+
+async def test_the_legs_of_a_route_are_exact_and_tell_what_is_known() -> None:
+    desk = Desk(quotes=httpx.Response(200, json={**QUOTE, "legs": [LEG]}))
+    async with desk.client() as cambist:
+        (leg,) = (await cambist.quote(swap("SOL", "USDC", amount_in="1"))).legs
+    assert (leg.dex, leg.program, leg.path, leg.mode) == ("meteora", "dlmm", 1, "exact_in")
+    assert leg.amount_in_raw == 2**64 - 1
+    assert leg.amount_in == Decimal("18446744073.709551615")
+    assert (leg.token_out, leg.amount_out, leg.bound) == (None, None, None)
+
+
+async def test_pools_tell_their_depth_for_the_amount_asked_about() -> None:
+    told = {**VENUE, "depth": [{"bps": 10, "amountIn": "50.36"}]}
+    body = {"tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "2.5", "pools": [told], "absent": []}
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url.query.decode()))
+        return httpx.Response(200, json=body)
+
+    async with Client(transport=httpx.MockTransport(answer), clock=HastyClock()) as cambist:
+        found = await cambist.pools("SOL", "USDC", Decimal("2.5"))
+    assert asked == ["tokenIn=SOL&tokenOut=USDC&amountIn=2.5"]
+    (one,) = found.pools
+    assert (one.program, one.amount_out) == ("clmm", Decimal("144.9"))
+    assert [(deep.bps, deep.amount_in) for deep in one.depth] == [(10, Decimal("50.36"))]
 
 
 async def test_a_batch_answers_each_order_in_its_place() -> None:

@@ -21,10 +21,11 @@ from cambist.config import Settings
 ORDERS: Final[tuple[tuple[str, Draft], ...]] = (
     ("sell 10 SOL for USDC", swap("SOL", "USDC", amount_in=10)),
     ("buy 5 AAPL", buy("AAPL", 5)),
-    ("sell 250 RAY for USDC", swap("RAY", "USDC", amount_in=250)),
-    ("sell 1000 USDC for JUP", swap("USDC", "JUP", amount_in=1000)),
-    ("sell 900000 BONK for SOL", swap("BONK", "SOL", amount_in=900000)),
+    ("sell 10000 RAY for USDC", swap("RAY", "USDC", amount_in=10_000)),
+    ("sell 20000 USDC for JUP", swap("USDC", "JUP", amount_in=20_000)),
+    ("sell 900000 BONK for SOL", swap("BONK", "SOL", amount_in=900_000)),
 )
+"""In the world of seed 1 they meet all six programs, a way through a hub and a split."""
 
 
 def demo(

@@ -28,7 +28,7 @@ COLOURS: Final = {
 }
 _ID_SHOWN: Final = 8
 _DIGITS_SHOWN: Final = 8
-WIDTH_WITHOUT_SCREEN: Final = 140
+WIDTH_WITHOUT_SCREEN: Final = 160
 
 
 class Life:
@@ -164,14 +164,21 @@ def name_of(dex: str, program: str) -> str:
 
 
 def way_of(told: Order | Event | Quote) -> str:
-    """Write where the swaps go: `>` leads through a hub, `+` shares the amount."""
+    """Write where the swaps go: `>` leads through a hub, `+` shares the amount.
+
+    A venue is named where it changes: "raydium clmm + amm v4".
+    """
     if not told.legs:
         quote = told.quote
         return name_of(quote.dex, quote.program) if quote else told.selected_dex or "-"
-    ways: dict[int, list[str]] = {}
+    text, before = "", None
     for leg in told.legs:
-        ways.setdefault(leg.path, []).append(name_of(leg.dex, leg.program))
-    return " + ".join(" > ".join(names) for names in ways.values())
+        if before is not None:
+            text += " > " if leg.path == before.path else " + "
+        same = before is not None and leg.dex == before.dex
+        text += name_of("" if same else leg.dex, leg.program)
+        before = leg
+    return text
 
 
 def outcome(console: Console, lives: Iterable[Life]) -> None:

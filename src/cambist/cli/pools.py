@@ -126,7 +126,8 @@ def percent(bps: int) -> str:
 
 
 def short(amount: Decimal) -> str:
-    """Write an amount for comparing: thousands grouped, cents where there are any."""
-    if amount >= _THOUSAND:
-        return f"{amount.quantize(Decimal(1)):,}"
-    return f"{amount.quantize(_CENT)}" if amount >= 1 else brief(amount)
+    """Write an amount for comparing: cents below a thousand, groups of three from there on."""
+    if amount < 1:
+        return brief(amount)
+    rounded = amount.quantize(_CENT)
+    return f"{rounded:,.0f}" if rounded >= _THOUSAND else f"{rounded}"
