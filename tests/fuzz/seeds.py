@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from bench.pools import NOW, PROGRAMS, made, many_ticks, site
 from cambist.curves.paths import Orders, Renewal, Volatility
+from cambist.curves.price_volatility import STEP
 from cambist.curves.transfer_fee import TransferFee
 from cambist.values.program_address import TOKEN_2022_PROGRAM
 from cambist.venues.meteora.damm_v2.pool import pool_at
@@ -94,6 +95,16 @@ def _damm_v2(plain: list[Any]) -> list[Any]:
     some = [pool.state]
     some += [replace(pool.state, collect=one) for one in (1, 2)]
     some.append(replace(pool.state, flag_a=1, flag_b=1))
+    moving = replace(
+        pool.state, volatile=1, most=14_460_000, control=10_000, bin_bps=1, filter_s=10,
+        decay_s=120, kept_bps=5_000, updated_s=NOW.unix_s - 50, bin_step=STEP,
+        reference=pool.state.price, protocol_percent=20, collect=1,
+    )  # fmt: skip
+    paces = (60, 60, 43_200 | 5_000 << 32, 50 | 10**5 << 32, 50 | 10**5 << 32)
+    some += [
+        replace(moving, mode=mode, count=10, pace=pace, change=100)
+        for mode, pace in enumerate(paces)
+    ]
     found = [*plain]
     for state in some[1:]:
         mints = (_taxed(pool.a), _taxed(pool.b)) if state.flag_a else (pool.a, pool.b)
