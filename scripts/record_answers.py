@@ -90,6 +90,7 @@ async def placed(client: httpx.AsyncClient) -> Json:
         "failed": failed,
         "batch": await ask(client, "/api/orders/batch", {"orders": [PAIR, {"tokenIn": "SOL"}]}),
         "quoted": await ask(client, "/api/quotes", PAIR),
+        "quoted_split": await ask(client, "/api/quotes", {**PAIR, "amountIn": "3000"}),
         "quoted_buy": await ask(client, "/api/quotes", BUY),
         "receipt": (await client.get(f"/api/orders/{order_id}/receipt")).json(),
         "journal": (await client.get(f"/api/orders/{order_id}/events")).json(),

@@ -12,6 +12,7 @@ from solders.keypair import Keypair
 
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM, key_bytes, program_address
+from cambist.values.token import SOL
 from cambist.venues.accounts import Account
 from cambist.venues.meteora.dlmm.state import Bin
 from cambist.venues.program import Instruction, Meta
@@ -19,6 +20,7 @@ from cambist.venues.tokens import Mint
 from tests.onchain.machine import RENT, SYSTEM, Machine, discriminator
 
 PROGRAM: Final = Address("LBUZKhRxPF3XUpBCjp4YzTKgLccjZhTSDM9YuVaPwxo")
+LAUNCH: Final = Address("MFGQxwAmB91SwuYX36okv2Qmdc9aMuHTwWGUrp4AtB1")
 EVENTS: Final = program_address([b"__event_authority"], PROGRAM)[0]
 BINS: Final = 70
 PRESET_BYTES: Final = 200
@@ -103,6 +105,27 @@ def open_pair(machine: Machine, x: Mint, y: Mint, terms: Terms, active: int) -> 
     return pair
 
 
+def open_custom_pair(
+    machine: Machine, x: Mint, y: Mint, point: int, *, by_seconds: bool
+) -> tuple[Pair, Instruction]:
+    """Make a pair that opens at a point in time, and return how."""
+    ends = sorted((key_bytes(x.address), key_bytes(y.address)))
+    address = program_address([key_bytes(LAUNCH), *ends], PROGRAM)[0]
+    pair = Pair(machine, address, x, y, 0)
+    oracle = program_address([b"oracle", key_bytes(address)], PROGRAM)[0]
+    none, payer = Meta(PROGRAM), Meta(machine.payer, signer=True, writable=True)
+    metas = [
+        _w(address), none, Meta(x.address), Meta(y.address), _w(pair.reserve(x)),
+        _w(pair.reserve(y)), _w(oracle), Meta(machine.fund(x, RICH)), payer, none, none,
+        Meta(x.token_program), Meta(y.token_program), Meta(SYSTEM), Meta(machine.fund(y, 10**11)),
+    ]  # fmt: skip
+    said = (0, 100, 10_000, by_seconds, False, True, point, False, 0, 0, 0)
+    data = struct.pack("<iHHB??Q?BBB", *said) + bytes(60)
+    call = _call("initialize_customizable_permissionless_lb_pair2", data, metas)
+    machine.must(call)
+    return pair, call
+
+
 def need_arrays(pair: Pair, lower: int, upper: int) -> list[Address]:
     """Make the arrays of these bins where they are not yet; return them in order."""
     payer = Meta(pair.machine.payer, signer=True, writable=True)
@@ -149,14 +172,16 @@ def provide(pair: Pair, lower: int, width: int, amount_x: int, amount_y: int) ->
     x, y = pair.x, pair.y
     metas = [
         _w(where), _w(pair.address), extension_meta(pair), _w(machine.fund(x, RICH)),
-        _w(machine.fund(y, RICH)), _w(pair.reserve(x)), _w(pair.reserve(y)), Meta(x.address),
+        _w(machine.fund(y, purse(y))), _w(pair.reserve(x)), _w(pair.reserve(y)), Meta(x.address),
         Meta(y.address), me, Meta(x.token_program), Meta(y.token_program),
     ]  # fmt: skip
     call = _call("add_liquidity_by_strategy2", data, metas)
     machine.must(_with(call, arrays))
 
 
-def place_orders(pair: Pair, ask: bool, bins: dict[int, int], name: str) -> None:
+def place_orders(
+    pair: Pair, ask: bool, bins: dict[int, int], name: str, may_fail: bool = False
+) -> None:
     """Place limit orders: raw units of X to sell (ask) or of Y to buy with, by bin."""
     machine, mint = pair.machine, pair.x if ask else pair.y
     order = Keypair.from_seed(hashlib.sha256(f"{pair.address} {name}".encode()).digest())
@@ -173,7 +198,8 @@ def place_orders(pair: Pair, ask: bool, bins: dict[int, int], name: str) -> None
     for one in arrays:
         need_arrays(pair, one * BINS, one * BINS)
     call = _call("place_limit_order", data, metas)
-    machine.must(_with(call, [pair.array(one) for one in arrays]), signers=[order])
+    run = machine.send if may_fail else machine.must
+    run(_with(call, [pair.array(one) for one in arrays]), signers=[order])
 
 
 def load(file: Path) -> Machine:
@@ -187,6 +213,11 @@ def plain_mints(machine: Machine) -> tuple[Mint, Mint]:
     """Return two mints without a transfer fee."""
     blank = Mint(SYSTEM, TOKEN_PROGRAM, 0)
     return machine.mint("x", 9, blank), machine.mint("y", 6, blank)
+
+
+def purse(mint: Mint) -> int:
+    """Return how much a trader gets: of SOL no more than there is lamports for."""
+    return 10**11 if mint.address == SOL.mint else RICH
 
 
 def _data(pair: Pair, address: Address) -> bytes:

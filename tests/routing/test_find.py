@@ -227,3 +227,29 @@ def test_a_transaction_is_as_long_as_it_is_counted(given_: list[Instruction]):
     assert transaction_bytes(given_, payer) == size
     if size > TRANSACTION_BYTES_MAX:
         assert misfit(given_, [], payer) == f"it takes {size} bytes of {TRANSACTION_BYTES_MAX}"
+
+
+class Dearer:
+    """A pool whose fee is higher by the time a swap lands."""
+
+    clocked = True
+
+    def __init__(self, now: CpmmPool, then: CpmmPool) -> None:
+        self._now, self._then = now, then
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._now, name)
+
+    def at(self, time: ChainTime) -> CpmmPool:
+        """Return the pool as it will be."""
+        return self._then.at(time)
+
+
+@given(modes)
+def test_the_bound_rests_on_the_worse_of_now_and_when_the_swap_lands(mode: Mode):
+    now, then = pool("now", 10**12, 10**12), pool("now", 10**12, 10**12, trade=20_000)
+    intent = wish(10**9, mode)
+    route = found(find(intent, Offered([Dearer(now, then)])))
+    swap = then.swap(SOL.mint, mode, 10**9)
+    assert route.bound == intent.terms.bound(mode, swap.amount_in, swap.amount_out)
+    assert route.amount_out == now.swap(SOL.mint, mode, 10**9).amount_out

@@ -17,8 +17,39 @@ async def test_listed_tokens_and_venues_can_be_traded(tmp_path: Path) -> None:
             if token["symbol"] != "USDC":
                 path = f"/api/pools?tokenIn={token['mint']}&tokenOut=USDC"
                 pools = (await client.get(path)).json()["pools"]
-                assert [one["dex"] for one in pools] == venues
+                assert {one["dex"] for one in pools} == set(venues)
+                assert len({(one["dex"], one["program"]) for one in pools}) == len(pools) == 6
                 assert all(one["amountIn"] == "1" and one["price"] > 0 for one in pools)
+
+
+async def test_a_pool_tells_its_depth_and_its_price_for_the_amount_asked_about(
+    tmp_path: Path,
+) -> None:
+    path = "/api/pools?tokenIn=SOL&tokenOut=USDC"
+    async with in_process(tmp_path) as (_, _, client):
+        told = (await client.get(f"{path}&amountIn=200.5")).json()
+        assert told["amountIn"] == "200.5"
+        for pool in told["pools"]:
+            assert pool["amountIn"] == "200.5"
+            assert [one["bps"] for one in pool["depth"]] == [10, 50, 100, 200]
+            depths = [Decimal(one["amountIn"]) for one in pool["depth"]]
+            assert depths == sorted(depths)
+            assert depths[0] > 0
+        # What is so much is what costs so much, as the quote for it says.
+        asked = [(pool["pool"], pool["depth"][1]["amountIn"]) for pool in told["pools"]]
+        for address, amount in asked:
+            pools = (await client.get(f"{path}&amountIn={amount}")).json()["pools"]
+            (impact,) = (one["priceImpact"] for one in pools if one["pool"] == address)
+            assert abs(Decimal(str(impact)) - Decimal("0.5")) < Decimal("0.01")
+
+
+async def test_a_pool_that_cannot_carry_the_amount_is_told_by_name(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (_, _, client):
+        path = "/api/pools?tokenIn=SOL&tokenOut=USDC&amountIn=1000000"
+        told = (await client.get(path)).json()
+        gone = {(one["dex"], one["program"], one["code"]) for one in told["absent"]}
+        assert ("meteora", "dlmm", "pool_refused") in gone
+        assert len(gone) + len(told["pools"]) == 6
 
 
 @pytest.mark.parametrize(
@@ -28,6 +59,11 @@ async def test_listed_tokens_and_venues_can_be_traded(tmp_path: Path) -> None:
         ("tokenIn=SOL", 400, "invalid_query", "tokenOut"),
         ("tokenIn=S*L&tokenOut=USDC", 400, "invalid_query", "tokenIn"),
         ("tokenIn=SOL&tokenOut=WSOL", 422, "same_token", "tokenOut"),
+        ("tokenIn=SOL&tokenOut=USDC&amountIn=0", 400, "invalid_query", "amountIn"),
+        ("tokenIn=SOL&tokenOut=USDC&amountIn=-1", 400, "invalid_query", "amountIn"),
+        ("tokenIn=SOL&tokenOut=USDC&amountIn=much", 400, "invalid_query", "amountIn"),
+        ("tokenIn=SOL&tokenOut=USDC&amountIn=0.0000000001", 400, "invalid_query", "amountIn"),
+        ("tokenIn=SOL&tokenOut=USDC&amountIn=99999999999999", 400, "invalid_query", "amountIn"),
     ],
 )
 async def test_a_pair_that_is_none_is_refused(

@@ -29,8 +29,13 @@ def statuses(incomplete: str) -> list[str]:
 def order_words(incomplete: str) -> list[str]:
     """Propose the sides and the tokens an order may name."""
     sides = [one for one in _SIDES if one.startswith(incomplete.lower())]
+    return sides + token_words(incomplete)
+
+
+def token_words(incomplete: str) -> list[str]:
+    """Propose the tokens that are known."""
     symbols = sorted(token.symbol for token in (*KNOWN, *STOCKS))
-    return sides + [one for one in symbols if one.startswith(incomplete.upper())]
+    return [one for one in symbols if one.startswith(incomplete.upper())]
 
 
 def order_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:

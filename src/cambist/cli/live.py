@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cambist.client import Event
+from cambist.client import Event, Order, Quote
 
 REFRESH_PER_SECOND: Final = 8
 COLOURS: Final = {
@@ -158,12 +158,30 @@ def brief(price: Decimal | None) -> str:
     return text
 
 
+def name_of(dex: str, program: str) -> str:
+    """Write a pool's venue and program as people say them: "meteora damm v2"."""
+    return f"{dex} {program.replace('_', ' ')}".strip()
+
+
+def way_of(told: Order | Event | Quote) -> str:
+    """Write where the swaps go: `>` leads through a hub, `+` shares the amount."""
+    if not told.legs:
+        quote = told.quote
+        return name_of(quote.dex, quote.program) if quote else told.selected_dex or "-"
+    ways: dict[int, list[str]] = {}
+    for leg in told.legs:
+        ways.setdefault(leg.path, []).append(name_of(leg.dex, leg.program))
+    return " + ".join(" > ".join(names) for names in ways.values())
+
+
 def outcome(console: Console, lives: Iterable[Life]) -> None:
-    """Print how each order ended: venue, amounts, price, slippage and time."""
+    """Print how each order ended: pools, amounts, price, slippage and time."""
     table = Table(title="Outcome", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("order", "asked", "status", "venue", "in", "out", "price", "slippage", "time"):
         right = name in {"in", "out", "price", "slippage", "time"}
-        table.add_column(name, justify="right" if right else "left", no_wrap=name != "asked")
+        table.add_column(
+            name, justify="right" if right else "left", no_wrap=name not in {"asked", "venue"}
+        )
     for life in lives:
         told = life.newest
         if told is None:
@@ -172,7 +190,7 @@ def outcome(console: Console, lives: Iterable[Life]) -> None:
             _short(life.order_id),
             life.title,
             Text(told.status, style=COLOURS.get(told.status, "")),
-            told.selected_dex or "-",
+            way_of(told),
             plain(told.amount_in),
             plain(told.amount_out),
             brief(told.executed_price),

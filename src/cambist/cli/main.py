@@ -16,6 +16,7 @@ from cambist.cli import (
     keys,
     operators,
     orders,
+    pools,
     prove,
     prune,
     quotes,
@@ -58,6 +59,7 @@ app.command()(up.up)
 app.command()(demo.demo)
 app.command()(orders.order)
 app.command()(quotes.quote)
+app.command()(pools.pools)
 app.command()(orders.show)
 app.command("list")(orders.list_orders)
 app.command()(orders.watch)

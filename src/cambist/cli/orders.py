@@ -15,7 +15,7 @@ from rich.table import Table
 
 from cambist.cli.complete import order_ids, order_words, statuses
 from cambist.cli.exits import DONE, FAILED, INTERRUPTED, USAGE, leave
-from cambist.cli.live import Board, Life, console_out, instant, plain
+from cambist.cli.live import Board, Life, console_out, instant, plain, way_of
 from cambist.cli.reach import Url, reach
 from cambist.client import DEFAULT_URL, Client, Draft, Order, buy, sell, swap
 from cambist.client.drafts import Terms
@@ -163,7 +163,7 @@ def _row(one: Order) -> tuple[str, ...]:
         one.status,
         f"{plain(one.amount_in, '?')} {one.token_in}",
         f"{plain(one.amount_out, '?')} {one.token_out}",
-        one.selected_dex or "-",
+        way_of(one),
         str(one.retry_count + 1),
         instant(one.created_at),
     )

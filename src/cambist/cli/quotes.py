@@ -1,13 +1,15 @@
-"""Asks what an order would do, and prints every venue's answer, the choice and the worst case."""
+"""Asks what an order would do, and prints every pool's answer, the choice and the worst case."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
+import typer
 from rich.table import Table
 
 from cambist.cli.exits import DONE
-from cambist.cli.live import brief, plain
+from cambist.cli.explain import explain as drawn
+from cambist.cli.live import brief, name_of, plain, way_of
 from cambist.cli.orders import (
     SlippageBps,
     Wallet,
@@ -18,7 +20,7 @@ from cambist.cli.orders import (
     terms_of,
 )
 from cambist.cli.reach import Url, reach
-from cambist.client import DEFAULT_URL, Costs, Draft, Quote, VenueQuote
+from cambist.client import DEFAULT_URL, Costs, Draft, Pools, Quote, VenueQuote
 from cambist.values.amount import write_amount
 
 SOL_DECIMALS: Final = 9
@@ -28,18 +30,30 @@ def quote(
     words: Words,
     slippage_bps: SlippageBps = None,
     wallet: Wallet = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Draw depth, the route leg by leg, and its gain.")
+    ] = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Ask what an order would do now, venue by venue; nothing is placed."""
-    run(_quote(url, read_words(words, terms_of(slippage_bps, wallet))))
+    """Ask what an order would do now, pool by pool; nothing is placed."""
+    draft = read_words(words, terms_of(slippage_bps, wallet))
+    run(_quote(url, draft, in_full=explain))
 
 
-async def _quote(url: str, draft: Draft) -> int:
+async def _quote(url: str, draft: Draft, *, in_full: bool) -> int:
+    market: Pools | None = None
     async with reach(url) as cambist:
         told = await cambist.quote(draft)
+        if in_full:
+            pair = (told.token_in_mint or told.token_in, told.token_out_mint or told.token_out)
+            market = await cambist.pools(*pair)
     _say(told.summary)
-    console.print(_venues(told))
-    _say(f"Choice: {told.selected_dex}. {told.reason}".rstrip())
+    if market is None:
+        console.print(_venues(told))
+    else:
+        drawn(console, told, market)
+    # Where there are several, the sentence itself says which.
+    _say(f"Choice: {told.reason}" if told.legs else f"Choice: {way_of(told)}. {told.reason}")
     _say(told.worst_case)
     if told.costs is not None:
         _say(f"Costs: {_costs(told.costs)}")
@@ -59,13 +73,14 @@ def _venues(told: Quote) -> Table:
     for one in told.quotes:
         table.add_row(*_row(told, one))
     for gone in told.absent:
-        table.add_row(gone.dex, "-", "-", "-", "-", gone.reason or gone.code)
+        name = name_of(gone.dex, gone.program)
+        table.add_row(name, "-", "-", "-", "-", gone.reason or gone.code)
     return table
 
 
 def _row(told: Quote, one: VenueQuote) -> tuple[str, ...]:
     return (
-        one.dex,
+        name_of(one.dex, one.program),
         f"{plain(one.amount_in)} {told.token_in}",
         f"{plain(one.amount_out)} {told.token_out}",
         brief(one.price),

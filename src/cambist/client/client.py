@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cambist.client.calls import Calls, Clock, Patience, connect, read
-from cambist.client.drafts import Amount, Draft, Terms, buy, sell, swap
+from cambist.client.drafts import Amount, Draft, Terms, buy, exact, sell, swap
 from cambist.client.errors import OrderFailed, Refused, refusal
 from cambist.client.follow import Cuts, Mark, Over, Story, follow_all, hear_socket, hear_stream
 from cambist.client.replies import (
@@ -23,6 +23,7 @@ from cambist.client.replies import (
     Order,
     OrderPage,
     Placed,
+    Pools,
     Quote,
     Reply,
     Ticket,
@@ -163,6 +164,11 @@ class Client:
         """Ask what an order would do now; nothing is stored."""
         body = msgspec.json.encode(draft)
         return read((await self._calls.ask("POST", "/api/quotes", body=body)).body, Quote)
+
+    async def pools(self, token_in: str, token_out: str, amount_in: Amount = 1) -> Pools:
+        """Return the pools of two tokens: what each makes of an amount given, and its depth."""
+        params = {"tokenIn": token_in, "tokenOut": token_out, "amountIn": exact(amount_in)}
+        return read((await self._calls.ask("GET", "/api/pools", params=params)).body, Pools)
 
     # -------------------------------------------------------------------------------- reading
 

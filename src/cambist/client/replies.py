@@ -30,7 +30,10 @@ class Placed(Reply, frozen=True, kw_only=True):
 
 
 class VenueQuote(Reply, frozen=True, kw_only=True):
-    """A venue's quote. `fee` is in whole tokens of the token given, `price_impact` in percent."""
+    """A pool's quote. `fee` is in whole tokens of the token given, `price_impact` in percent.
+
+    `program` is what runs the pool: amm_v4, cpmm, clmm, dlmm, damm_v1 or damm_v2.
+    """
 
     dex: str
     pool: str = ""
@@ -42,14 +45,53 @@ class VenueQuote(Reply, frozen=True, kw_only=True):
     route: tuple[str, ...] = ()
     route_mints: tuple[str, ...] = ()
     price: Decimal | None = None
+    program: str = ""
+
+
+class Depth(Reply, frozen=True, kw_only=True):
+    """How many whole tokens may be given before the rate is `bps` basis points worse."""
+
+    bps: int
+    amount_in: Decimal
+
+
+class Pool(VenueQuote, frozen=True, kw_only=True):
+    """A pool of a pair: its quote for the amount asked about, and how deep it is."""
+
+    depth: tuple[Depth, ...] = ()
+
+
+class Leg(Reply, frozen=True, kw_only=True):
+    """One swap of a route of several; legs of the same `path` follow each other.
+
+    For `exact_in` the bound is the least amount out, for `exact_out` the greatest amount in. Raw
+    amounts are in the tokens' smallest units; whole ones are None where the token is not known.
+    """
+
+    dex: str
+    pool: str = ""
+    program: str = ""
+    mode: str
+    path: int = 0
+    token_in: str | None = None
+    token_out: str | None = None
+    token_in_mint: str = ""
+    token_out_mint: str = ""
+    amount_in: Decimal | None = None
+    amount_out: Decimal | None = None
+    bound: Decimal | None = None
+    amount_in_raw: int = 0
+    amount_out_raw: int = 0
+    bound_raw: int = 0
 
 
 class Absent(Reply, frozen=True, kw_only=True):
-    """A venue that gave no quote, and why."""
+    """A venue or a pool that gave no quote, and why."""
 
     dex: str
     code: str = ""
     reason: str = ""
+    program: str = ""
 
 
 class Standing(Reply, frozen=True, kw_only=True):
@@ -70,6 +112,7 @@ class Standing(Reply, frozen=True, kw_only=True):
     quote: VenueQuote | None = None
     quotes: tuple[VenueQuote, ...] = ()
     absent: tuple[Absent, ...] = ()
+    legs: tuple[Leg, ...] = ()
     tx_hash: str | None = None
     error: str | None = None
     code: str | None = None
@@ -191,8 +234,20 @@ class Quote(Reply, frozen=True, kw_only=True):
     quote: VenueQuote | None = None
     quotes: tuple[VenueQuote, ...] = ()
     absent: tuple[Absent, ...] = ()
+    legs: tuple[Leg, ...] = ()
     costs: Costs | None = None
     warnings: tuple[str, ...] = ()
+    timestamp: datetime | None = None
+
+
+class Pools(Reply, frozen=True, kw_only=True):
+    """The pools of a pair, each with its quote for `amount_in` whole tokens given."""
+
+    token_in: str
+    token_out: str
+    amount_in: Decimal = Decimal(1)
+    pools: tuple[Pool, ...]
+    absent: tuple[Absent, ...] = ()
     timestamp: datetime | None = None
 
 

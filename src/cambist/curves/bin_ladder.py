@@ -11,7 +11,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Final
 
-from cambist.curves.bins import FEE_ONE, SCALE_BITS, Fee
+from cambist.curves.bins import (
+    FEE_MAX,
+    FEE_ONE,
+    SCALE_BITS,
+    VARIABLE_ONE,
+    VOLATILITY_ONE,
+    Fee,
+)
 from cambist.values.amount import RAW_MAX
 
 Rung = tuple[int, int, int, tuple[int, ...]]
@@ -98,22 +105,22 @@ class Ladder:
         if rung is None:
             return False
         bin_id, price, held_in, layers = rung
-        fee = self._fee
-        rate = fee.rate_at(bin_id)
+        base, variable, volatility, most, reference, on_input = self._fee
+        # Fee.rate_at, spelled out for speed.
+        volatility = min(volatility + abs(reference - bin_id) * VOLATILITY_ONE, most)
+        rate = min(base - (-variable * volatility * volatility) // VARIABLE_ONE, FEE_MAX)
         if self._down:
             costs = [-(-(held << SCALE_BITS) // price) for held in layers]
         else:
             costs = [-(-held * price >> SCALE_BITS) for held in layers]
         cost, held = sum(costs), sum(layers)
-        total = held
-        if fee.on_input:
-            rest = FEE_ONE - rate
+        if on_input:
+            rest, total = FEE_ONE - rate, held
             # c + ceil(c * rate / rest) is ceil(c / (1 - rate)); one more than the cost goes on.
             whole, onward = -(-cost * FEE_ONE // rest), -(-(cost + 1) * FEE_ONE // rest)
         else:
-            whole, onward = cost, cost + 1
-            total += -held * rate // FEE_ONE
-        if max(whole, held, held_in + costs[0]) > RAW_MAX or not total:
+            whole, onward, total = cost, cost + 1, held + -held * rate // FEE_ONE
+        if whole > RAW_MAX or held > RAW_MAX or held_in + costs[0] > RAW_MAX or not total:
             self._spoilt = True
             return False
         given = self._given[-1]

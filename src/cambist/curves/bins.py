@@ -22,7 +22,7 @@ FEE_MAX: Final = 100_000_000
 VOLATILITY_ONE: Final = 10_000
 """What one bin away from the reference adds to the volatility."""
 
-_VARIABLE_ONE: Final = 100_000_000_000
+VARIABLE_ONE: Final = 100_000_000_000
 _STEP_ONE: Final = 10_000
 _U128: Final = (1 << 128) - 1
 _EXPONENT_BITS: Final = 19
@@ -72,7 +72,7 @@ class Fee(NamedTuple):
     def rate_at(self, bin_id: int) -> int:
         """Return the fee of this bin, in 1e-9. The variable part is rounded up."""
         volatility = self.volatility_at(bin_id)
-        return min(self.base - (-self.variable * volatility**2) // _VARIABLE_ONE, FEE_MAX)
+        return min(self.base - (-self.variable * volatility**2) // VARIABLE_ONE, FEE_MAX)
 
 
 def fee_within(gross: int, rate: int) -> int:

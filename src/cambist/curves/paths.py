@@ -40,10 +40,14 @@ class Rates(NamedTuple):
 
 
 class Orders(NamedTuple):
-    """Limit orders that rest on a tick, in raw units of what they pay: untouched, part filled."""
+    """Limit orders that rest on a tick, in raw units of what they pay: untouched, part filled.
+
+    `alone` says that no position ends there: when they are filled, the tick is gone.
+    """
 
     untouched: int
     started: int
+    alone: bool = False
 
 
 class Volatility(NamedTuple):
@@ -80,7 +84,8 @@ class Path(NamedTuple):
 
     `targets` counts the ticks walked towards; the last of them may not have been reached. `whole`
     says that the amount was used up before the price limit. With `on_output` the fee was taken
-    from what the curve paid, and `paid` is what was left of it.
+    from what the curve paid, and `paid` is what was left of it. Ticks `gone` held limit orders
+    alone, which were filled.
     """
 
     given: int
@@ -92,3 +97,4 @@ class Path(NamedTuple):
     whole: bool
     on_output: bool = False
     renewal: Renewal | None = None
+    gone: tuple[int, ...] = ()

@@ -62,7 +62,6 @@ class Intake:
         self._clock = means.clock
         self._entropy = means.entropy
         self._entering = 0
-        self._entered = 0
         self._backlog_max = backlog_max
         self.draining = False
 
@@ -92,7 +91,7 @@ class Intake:
         except PortDown as down:
             raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
         finally:
-            self._leave(1)
+            self._entering -= 1
         faultpoint("intake.after_commit")
         self._wakeups.ring(Bell(birth.told.order.id))
         return Taken(birth.told.order.id, birth.reply, replayed=False)
@@ -130,7 +129,7 @@ class Intake:
         except PortDown as down:
             raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
         finally:
-            self._leave(len(births))
+            self._entering -= len(births)
         faultpoint("intake.after_commit")
         answers: list[Answered] = []
         for wish, birth, known in zip(wishes, births, taken, strict=True):
@@ -145,23 +144,9 @@ class Intake:
         """Refuse when there is no room for so many; they count as entering already."""
         if self.draining:
             raise Refused(fault(Code.SHUTTING_DOWN))
-        if await self._crowd() > self._backlog_max:
+        if await self._store.backlog() + self._entering > self._backlog_max:
             message = f"There is no room for {many} more orders; try again soon."
             raise Refused(fault(Code.BACKLOG_FULL, message))
-
-    async def _crowd(self) -> int:
-        """Return how many orders are open or entering. Raises PortDown.
-
-        Those that came in while the store was counting may be in its count or not: they are added,
-        since a process may stand still for long between the count and its use.
-        """
-        before = self._entered
-        told = await self._store.backlog()
-        return told + self._entering + self._entered - before
-
-    def _leave(self, many: int) -> None:
-        self._entering -= many
-        self._entered += many
 
     async def _admit(self, wish: Wish) -> Keyed | None:
         """Refuse what there is no room or time for; return the order that is here already."""
@@ -171,7 +156,7 @@ class Intake:
             code = Code.SHUTTING_DOWN
         elif deadline is not None and deadline <= self._clock.now():
             code = Code.DEADLINE_PASSED
-        elif await self._crowd() >= self._backlog_max:
+        elif await self._store.backlog() + self._entering >= self._backlog_max:
             code = Code.BACKLOG_FULL
         if code is None:
             return None

@@ -54,10 +54,12 @@ def _log_route(told: Told, routed: fact.Routed) -> None:
         chosen=route.legs[0].venue,
         reason=route.reason,
         quotes={
-            one.venue: write_amount(one.amount_out if exact_in else one.amount_in, decimals)
+            f"{one.venue} {one.program}": write_amount(
+                one.amount_out if exact_in else one.amount_in, decimals
+            )
             for one in route.quotes
         },
-        absent=[one.venue for one in route.absent],
+        absent=[f"{one.venue} {one.program}".strip() for one in route.absent],
         attempt=told.order.tries,
     )
 

@@ -105,13 +105,13 @@ def pool_address(key: PoolKey) -> Address:
 
 @lru_cache(maxsize=_REMEMBERED_MAX)
 def first_pool(key: PoolKey) -> Pool:
-    """Return a pool as it begins: at the reference price, with its share of the depth."""
+    """Return a pool as it begins: at the reference price, with depth as its mints have it."""
     depth = min(_DEPTH_USD.get(mint, _DEPTH_OTHER_USD) for mint in (key.mint_a, key.mint_b))
     share = 80 + pool_address(key).encode()[0] % 41
     tokens = [token_of_mint(mint) for mint in (key.mint_a, key.mint_b)]
     a, b = (
         depth * share * prices.PICO * 10**one.decimals
-        // (100 * len(PROGRAMS_OF[key.venue]) * prices.reference_pico(one.mint))
+        // (100 * prices.reference_pico(one.mint))
         for one in tokens
     )  # fmt: skip
     decimals = (tokens[0].decimals, tokens[1].decimals)

@@ -13,6 +13,7 @@ from cambist.values.ids import Address
 from cambist.values.route import Leg, Mode
 from cambist.venues.accounts import Unquotable
 from cambist.venues.pool import Pool, Swapped
+from cambist.venues.quoting import worst
 
 
 class Drawn(msgspec.Struct, frozen=True):
@@ -49,7 +50,8 @@ def _draw(intent: Intent, share: Share, number: int) -> Drawn | Fault:
     end = intent.pair.token_out.mint
     if len(pools) == 1:
         swap = pools[0].swap(mints[0], mode, share.amount)
-        bound = intent.terms.bound(mode, swap.amount_in, swap.amount_out)
+        least = worst(pools[0], mints[0], mode, share.amount) if pools[0].clocked else swap
+        bound = intent.terms.bound(mode, least.amount_in, least.amount_out)
         leg = _leg((pools[0], mints[0], end), mode, swap, (bound, number))
         return _checked([swap], Drawn((leg,), swap.amount_in, swap.amount_out, bound))
     middle = share.path.middle(mode, share.amount)
@@ -57,15 +59,15 @@ def _draw(intent: Intent, share: Share, number: int) -> Drawn | Fault:
     second = pools[1].swap(mints[1], "exact_in", middle)
     if mode == "exact_in":
         # What the first half costs at most is the share itself, and what is not needed stays.
+        then = worst(pools[1], mints[1], "exact_in", middle)
         most = share.amount
-        least = intent.terms.bound("exact_in", share.amount, second.amount_out)
-        bound = least
+        floor = bound = intent.terms.bound("exact_in", share.amount, then.amount_out)
     else:
-        most = intent.terms.bound("exact_out", first.amount_in, share.amount)
-        least = Raw(share.amount)
-        bound = most
+        then = worst(pools[0], mints[0], "exact_out", middle)
+        floor = Raw(share.amount)
+        most = bound = intent.terms.bound("exact_out", then.amount_in, share.amount)
     one = _leg((pools[0], mints[0], mints[1]), "exact_out", first, (most, number))
-    two = _leg((pools[1], mints[1], end), "exact_in", second, (least, number))
+    two = _leg((pools[1], mints[1], end), "exact_in", second, (floor, number))
     return _checked([first, second], Drawn((one, two), first.amount_in, second.amount_out, bound))
 
 

@@ -14,9 +14,10 @@ from cambist.ports.store import OrderQuery
 from cambist.server.answers import Answer
 from cambist.server.passports import passport_of
 from cambist.server.queries import read_since
+from cambist.values.amount import OutOfRange, Raw, TooManyDigits, parse_amount
 from cambist.values.token import Pair, Token
-from cambist.wire.fields import Unfit, read_token
-from cambist.wire.markets import write_pools, write_tokens, write_venues
+from cambist.wire.fields import Unfit, read_amount, read_token
+from cambist.wire.markets import Listed, write_pools, write_tokens, write_venues
 from cambist.wire.moments import write_moment
 from cambist.wire.reports import write_report
 
@@ -43,8 +44,9 @@ class Markets:
         pair = Pair(self._token(request, "tokenIn"), self._token(request, "tokenOut"))
         if pair.token_in.mint == pair.token_out.mint:
             raise Refused(fault(Code.SAME_TOKEN, "", "tokenOut"))
+        asked = Listed(pair, _amount(request, pair.token_in))
         found = await self._engine.pools(pair)
-        return Answer(200, write_pools(pair, found, self._engine.clock.now()))
+        return Answer(200, write_pools(asked, found, self._engine.clock.now()))
 
     def _token(self, request: Request, name: str) -> Token:
         text = request.query_params.get(name)
@@ -73,3 +75,19 @@ class Markets:
         truncated = len(orders) >= REPORT_ORDERS_MAX
         text = None if since is None else write_moment(since)
         return Answer(200, write_report(orders, text, truncated=truncated))
+
+
+def _amount(request: Request, token: Token) -> Raw:
+    """Return the raw units to quote for: those of one whole token where nothing was said."""
+    text = request.query_params.get("amountIn", "1")
+    try:
+        return parse_amount(read_amount(text), token.decimals)
+    except Unfit as unfit:
+        why = unfit.message or "An amount is greater than zero."
+        raise Refused(fault(Code.INVALID_QUERY, why, "amountIn")) from None
+    except TooManyDigits:
+        why = f"{token.symbol} has {token.decimals} decimals."
+        raise Refused(fault(Code.INVALID_QUERY, why, "amountIn")) from None
+    except OutOfRange:
+        why = "No account can hold so much."
+        raise Refused(fault(Code.INVALID_QUERY, why, "amountIn")) from None

@@ -59,8 +59,10 @@ def _derive(seeds: tuple[bytes, ...], program: Address) -> tuple[Address, int]:
 
 
 def _is_on_curve(point: bytes) -> bool:
-    """Whether 32 bytes are a point of ed25519, and so may have a private key (RFC 8032, 5.1.3)."""
+    """Whether 32 bytes are a point of ed25519, and so may have a private key (RFC 8032, 5.1.3).
+
+    They are where u / v is a square, and that it is where u * v is: one power instead of two.
+    """
     y = (int.from_bytes(point, "little") & ((1 << 255) - 1)) % _P
     u, v = (y * y - 1) % _P, (_D * y * y + 1) % _P
-    square = u * pow(v, _P - 2, _P) % _P
-    return square == 0 or pow(square, (_P - 1) // 2, _P) == 1
+    return u == 0 or pow(u * v, (_P - 1) // 2, _P) == 1

@@ -32,11 +32,15 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
 
 
 class Absent(msgspec.Struct, frozen=True, gc=False):
-    """A venue that gave no quote, and the code and sentence of why."""
+    """A venue or a pool that gave no quote, and the code and sentence of why.
+
+    `program` is what runs the pool; of a venue that did not answer at all it is empty.
+    """
 
     venue: str
     code: str
     reason: str
+    program: str = ""
 
 
 class Leg(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -13,6 +13,7 @@ from cambist.values.moment import Slot
 from cambist.venues.refusals import Refusal
 
 LANDING_DELAY_S: Final = 3
+LANDING_DELAY_SLOTS: Final = 8
 """How much later than its quote a swap may be executed, where the clock moves the fee."""
 
 

@@ -34,6 +34,16 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
         """No program of the real chain."""
         return ""
 
+    @property
+    def time(self) -> ChainTime:
+        """A clock that stands still."""
+        return ChainTime(self.slot, 0, 0)
+
+    @property
+    def clocked(self) -> bool:
+        """No clock moves its fee."""
+        return False
+
     def at(self, _time: ChainTime) -> ConstantProductPool:
         """Return the same pool: no clock moves its fee."""
         return self

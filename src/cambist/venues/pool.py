@@ -75,6 +75,14 @@ class Pool(Protocol):
     def slot(self) -> Slot:
         """When it stood so."""
 
+    @property
+    def time(self) -> ChainTime:
+        """The chain's clock then."""
+
+    @property
+    def clocked(self) -> bool:
+        """Whether the clock alone moves what a swap does."""
+
     def at(self, time: ChainTime) -> Pool:
         """Return the same pool under another clock: fees may depend on it."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cambist.values.ids import Address
+from cambist.venues.meteora.damm_v1 import DAMM_V1
 from cambist.venues.meteora.damm_v2 import DAMM_V2
 from cambist.venues.meteora.dlmm import DLMM
 from cambist.venues.program import Program
@@ -13,6 +14,6 @@ from cambist.venues.raydium.amm_v4 import AMM_V4
 from cambist.venues.raydium.clmm import CLMM
 from cambist.venues.raydium.cpmm import CPMM
 
-_ALL: Final[tuple[Program[Any], ...]] = (AMM_V4, CPMM, CLMM, DLMM, DAMM_V2)
+_ALL: Final[tuple[Program[Any], ...]] = (AMM_V4, CPMM, CLMM, DLMM, DAMM_V2, DAMM_V1)
 PROGRAMS: Final[Mapping[str, Program[Any]]] = {one.name: one for one in _ALL}
 BY_ID: Final[Mapping[Address, Program[Any]]] = {one.id: one for one in _ALL}

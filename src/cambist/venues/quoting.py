@@ -6,7 +6,7 @@ from cambist.faults import Fault
 from cambist.values.amount import BPS_ONE, Bps, Raw, mul_div_floor
 from cambist.values.ids import Address
 from cambist.values.route import Mode, Quote
-from cambist.venues.accounts import ChainTime, Unquotable
+from cambist.venues.accounts import LANDING_DELAY_S, LANDING_DELAY_SLOTS, Unquotable
 from cambist.venues.pool import Pool, Swapped
 
 
@@ -34,14 +34,17 @@ def quote(pool: Pool, mint_in: Address, mode: Mode, amount: int) -> Quote | Faul
     )
 
 
-def worst(pool: Pool, mint_in: Address, mode: Mode, amount: int, *times: ChainTime) -> Swapped:
-    """Return the least favourable of what the swap does now and at these times.
+def worst(pool: Pool, mint_in: Address, mode: Mode, amount: int) -> Swapped:
+    """Return the less favourable of what a swap does now and when it may land.
 
     Its amount is what a floor (exact_in) or a ceiling (exact_out) may rest on where the clock moves
-    the fee. Raises Unquotable when the pool refuses at any of the times.
+    the fee. Raises Unquotable when the pool refuses at either time.
     """
-    swaps = [pool.swap(mint_in, mode, amount)]
-    swaps += [pool.at(time).swap(mint_in, mode, amount) for time in times]
+    now = pool.swap(mint_in, mode, amount)
+    if not pool.clocked:
+        return now
+    landing = pool.time.later(LANDING_DELAY_S, LANDING_DELAY_SLOTS)
+    then = pool.at(landing).swap(mint_in, mode, amount)
     if mode == "exact_in":
-        return min(swaps, key=lambda one: one.amount_out)
-    return max(swaps, key=lambda one: one.amount_in)
+        return min(now, then, key=lambda one: one.amount_out)
+    return max(now, then, key=lambda one: one.amount_in)

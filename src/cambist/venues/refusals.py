@@ -32,6 +32,7 @@ class Refusal(StrEnum):
     ORDER_BOOK = "order_book"
     ROUNDS_SHORT = "rounds_short"
     UNKNOWN_CURVE = "unknown_curve"
+    TOO_FAR = "too_far"
 
     @property
     def sentence(self) -> str:
@@ -63,4 +64,5 @@ SENTENCES: Final[dict[Refusal, str]] = {
     Refusal.ORDER_BOOK: "A part of the pool lies in an order book, which is not read.",
     Refusal.ROUNDS_SHORT: "The program's own rounding falls short of exactly this amount.",
     Refusal.UNKNOWN_CURVE: "The pool runs on a curve whose arithmetic is not proved here.",
+    Refusal.TOO_FAR: "The swap would go through more of the pool than one transaction can pay for.",
 }

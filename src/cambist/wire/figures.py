@@ -11,8 +11,8 @@ from cambist.orders.intent import Intent
 from cambist.orders.order import Order, Status
 from cambist.values.amount import mul_div_ceil, write_amount, write_percent
 from cambist.values.price import price_of
-from cambist.values.route import Quote, Route
-from cambist.values.token import Token
+from cambist.values.route import Leg, Quote, Route
+from cambist.values.token import KNOWN, Token
 from cambist.wire.numbers import number
 
 _BPS_PLACES: Final = 4
@@ -44,7 +44,8 @@ class LegView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One swap of a route of several, with what it gives, takes and is bound to on chain.
 
     Legs of the same `path` follow each other. `mode` says which amount is exact: for exact_in
-    `bound` is the least amount out, for exact_out the greatest amount in.
+    `bound` is the least amount out, for exact_out the greatest amount in. Symbols and whole tokens
+    are told where the token is one of the order's, or known to everyone.
     """
 
     dex: str
@@ -57,14 +58,20 @@ class LegView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     amount_out_raw: str
     bound_raw: str
     path: int
+    token_in: str | None = None
+    token_out: str | None = None
+    amount_in: Amount | None = None
+    amount_out: Amount | None = None
+    bound: Amount | None = None
 
 
-class AbsentView(msgspec.Struct, frozen=True):
-    """A venue that gave no quote, and why."""
+class AbsentView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A venue or a pool that gave no quote, and why."""
 
     dex: str
     code: str
     reason: str
+    program: str = ""
 
 
 class RateView(msgspec.Struct, frozen=True):
@@ -94,6 +101,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     quote: QuoteView | None = None
     quotes: tuple[QuoteView, ...] = ()
     absent: tuple[AbsentView, ...] = ()
+    legs: tuple[LegView, ...] = ()
     selected_dex: str | None = None
     dex: str | None = None
     chosen: str | None = None
@@ -163,17 +171,23 @@ def _add_route(known: dict[str, Any], intent: Intent, route: Route) -> None:
             continue
         _add_venue(known, view)
     known["quotes"] = tuple(views)
+    if len(route.legs) > 1:
+        known["legs"] = view_legs(intent, route)
     if route.absent:
-        known["absent"] = tuple(AbsentView(a.venue, a.code, a.reason) for a in route.absent)
+        known["absent"] = view_absent(route)
 
 
 def _add_venue(known: dict[str, Any], view: QuoteView) -> None:
-    """Tell a venue's price under the names of clients that know just two venues."""
-    if view.price is None or view.dex not in ("raydium", "meteora"):
+    """Tell a venue's price under the names of clients that know just two venues: of its best pool.
+
+    Quotes come the best first.
+    """
+    name = f"{view.dex}_price"
+    if view.price is None or view.dex not in ("raydium", "meteora") or name in known:
         return
     rate = RateView(view.price, number(write_amount(view.fee_bps, _BPS_PLACES)))
     known[f"{view.dex[0]}_quote"] = rate
-    known[f"{view.dex}_price"] = view.price
+    known[name] = view.price
 
 
 def _add_faults(known: dict[str, Any], order: Order) -> None:
@@ -184,24 +198,42 @@ def _add_faults(known: dict[str, Any], order: Order) -> None:
     known["last_error"], known["last_code"] = last.message, last.code
 
 
-def view_legs(route: Route) -> tuple[LegView, ...]:
+def view_absent(route: Route) -> tuple[AbsentView, ...]:
+    """Return who gave no quote."""
+    return tuple(AbsentView(a.venue, a.code, a.reason, a.program) for a in route.absent)
+
+
+def view_legs(intent: Intent, route: Route) -> tuple[LegView, ...]:
     """Return the swaps of a route of several; of a route of one the quotes tell all."""
     if len(route.legs) == 1:
         return ()
+    pair = intent.pair
+    known = {one.mint: one for one in (*KNOWN, pair.token_in, pair.token_out)}
     return tuple(
-        LegView(
-            one.venue,
-            one.pool,
-            one.mint_in,
-            one.mint_out,
-            one.program,
-            one.mode,
-            str(int(one.amount_in)),
-            str(int(one.amount_out)),
-            str(int(one.bound)),
-            one.path,
-        )
-        for one in route.legs
+        _view_leg(one, known.get(one.mint_in), known.get(one.mint_out)) for one in route.legs
+    )
+
+
+def _view_leg(leg: Leg, given: Token | None, taken: Token | None) -> LegView:
+    def whole(raw: int, token: Token | None) -> str | None:
+        return None if token is None else write_amount(raw, token.decimals)
+
+    return LegView(
+        leg.venue,
+        leg.pool,
+        leg.mint_in,
+        leg.mint_out,
+        leg.program,
+        leg.mode,
+        str(int(leg.amount_in)),
+        str(int(leg.amount_out)),
+        str(int(leg.bound)),
+        leg.path,
+        None if given is None else given.symbol,
+        None if taken is None else taken.symbol,
+        whole(leg.amount_in, given),
+        whole(leg.amount_out, taken),
+        whole(leg.bound, taken if leg.mode == "exact_in" else given),
     )
 
 

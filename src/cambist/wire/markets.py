@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from cambist.faults import Fault
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.values.amount import Raw
+from cambist.routing.depth import depth
+from cambist.values.amount import Raw, write_amount
 from cambist.values.ids import LOCAL
 from cambist.values.moment import Moment
 from cambist.values.route import Absent
 from cambist.values.token import Pair, Token
 from cambist.venues.pool import Pool
-from cambist.wire.figures import AbsentView, QuoteView, view_quote
+from cambist.wire.figures import AbsentView, Amount, QuoteView, view_quote
 from cambist.wire.moments import write_moment
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -43,12 +44,26 @@ class VenueList(msgspec.Struct, frozen=True):
     venues: tuple[str, ...]
 
 
+class DepthView(msgspec.Struct, frozen=True, rename="camel"):
+    """How much of the token given may go in before its rate is `bps` basis points worse."""
+
+    bps: int
+    amount_in: Amount
+
+
+class PoolView(QuoteView, frozen=True, rename="camel", omit_defaults=True):
+    """A pool: its quote for the amount asked about, and how deep it is."""
+
+    depth: tuple[DepthView, ...] = ()
+
+
 class PoolList(msgspec.Struct, frozen=True, rename="camel"):
-    """The pools of a pair, each with its quote for one whole token given."""
+    """The pools of a pair, each with its quote and its depth."""
 
     token_in: str
     token_out: str
-    pools: tuple[QuoteView, ...]
+    amount_in: Amount
+    pools: tuple[PoolView, ...]
     absent: tuple[AbsentView, ...]
     timestamp: str
 
@@ -64,21 +79,45 @@ def write_venues(venues: Sequence[str]) -> bytes:
     return _encode(VenueList(tuple(venues)))
 
 
-def write_pools(pair: Pair, found: Mapping[str, Sequence[Pool] | Absent], at: Moment) -> bytes:
-    """Write the pools of a pair, each with what it pays for one whole token."""
-    unit = Raw(10**pair.token_in.decimals)
-    intent = Intent("market", LOCAL, pair, "exact_in", unit, Terms())
-    views: list[QuoteView] = []
+class Listed(NamedTuple):
+    """What was asked for: the pools of a pair, with quotes for so many raw units given."""
+
+    pair: Pair
+    amount: Raw
+
+
+def write_pools(asked: Listed, found: Mapping[str, Sequence[Pool] | Absent], at: Moment) -> bytes:
+    """Write the pools of a pair, each with what it pays for the amount, and its depth."""
+    pair, amount = asked
+    intent = Intent("market", LOCAL, pair, "exact_in", amount, Terms())
+    views: list[PoolView] = []
     absent: list[AbsentView] = []
     for venue, answer in found.items():
         if isinstance(answer, Absent):
             absent.append(AbsentView(venue, answer.code, answer.reason))
             continue
         for pool in answer:
-            quote = pool.quote(pair.token_in.mint, "exact_in", unit)
+            quote = pool.quote(pair.token_in.mint, "exact_in", amount)
             if isinstance(quote, Fault):
-                absent.append(AbsentView(venue, quote.code, quote.message))
+                absent.append(AbsentView(venue, quote.code, quote.message, pool.program))
             else:
-                views.append(view_quote(intent, quote))
-    names = (pair.token_in.symbol, pair.token_out.symbol)
-    return _encode(PoolList(*names, tuple(views), tuple(absent), write_moment(at)))
+                views.append(_pool(view_quote(intent, quote), pool, pair.token_in))
+    return _encode(
+        PoolList(
+            pair.token_in.symbol,
+            pair.token_out.symbol,
+            write_amount(amount, pair.token_in.decimals),
+            tuple(views),
+            tuple(absent),
+            write_moment(at),
+        )
+    )
+
+
+def _pool(quote: QuoteView, pool: Pool, given: Token) -> PoolView:
+    told = {name: getattr(quote, name) for name in QuoteView.__struct_fields__}
+    deep = (
+        DepthView(one.bps, write_amount(one.amount_in, given.decimals))
+        for one in depth(pool, given.mint)
+    )
+    return PoolView(**told, depth=tuple(deep))

@@ -19,6 +19,7 @@ from cambist.wire.figures import (
     LegView,
     Number,
     QuoteView,
+    view_absent,
     view_legs,
     view_quote,
     write_price,
@@ -117,8 +118,8 @@ def write_quote(asked: Asked, route: Route, costs: Costs, at: Moment) -> bytes:
             worst_case=_worst_case(intent, route, costs),
             quote=next((one for one in quotes if one.pool == leg.pool), None),
             quotes=quotes,
-            absent=tuple(AbsentView(a.venue, a.code, a.reason) for a in route.absent),
-            legs=view_legs(route),
+            absent=view_absent(route),
+            legs=view_legs(intent, route),
             costs=CostsView(
                 str(costs.network_fee), str(costs.tip), str(costs.rent), str(costs.total)
             ),
@@ -131,7 +132,8 @@ def write_quote(asked: Asked, route: Route, costs: Costs, at: Moment) -> bytes:
 def _worst_case(intent: Intent, route: Route, costs: Costs) -> str:
     given, taken = intent.pair.token_in, intent.pair.token_out
     if route.mode == "exact_in":
-        gives, gets = route.amount_in, route.bound
+        # A way through a hub may need less than was asked, and at worst needs all of it.
+        gives, gets = intent.amount, route.bound
     else:
         gives, gets = route.bound, route.amount_out
     swap = (

@@ -21,6 +21,7 @@ from cambist.wire.figures import (
     Number,
     QuoteView,
     realised_slippage,
+    view_absent,
     view_legs,
     view_quote,
     write_price,
@@ -201,8 +202,8 @@ def _decision(told: Told, route: Route, signed_at: int | None) -> Decision:
         min_amount_out=bound if exact_in else None,
         max_amount_in=None if exact_in else bound,
         quotes=tuple(_quote(intent, one, signed_at) for one in route.quotes),
-        absent=tuple(AbsentView(a.venue, a.code, a.reason) for a in route.absent),
-        legs=view_legs(route),
+        absent=view_absent(route),
+        legs=view_legs(intent, route),
     )
 
 

@@ -47,9 +47,7 @@ class InBins:
         arrays = _arrays(range(here - REACH_BINS, here + REACH_BINS + 1), liquidity, (here, part))
         marked = tuple(index for index, _ in arrays)
         pair = _pair(site, here)
-        pool = DlmmPool(
-            site.address, pair, *mints, arrays, marked, extended=False, time=time
-        )
+        pool = DlmmPool(site.address, pair, *mints, arrays, marked, extended=False, time=time)
         return through_accounts(DLMM, pool, time)
 
     def price(self, pool: DlmmPool) -> Ratio:

@@ -7,14 +7,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from cambist.curves.paths import Place, Rates, Ticks
-from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, sqrt_at_tick, tick_at_sqrt
+from cambist.curves.paths import Place, Rates
+from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, tick_at_sqrt
 from cambist.paper.shapes.keys import key
 from cambist.paper.shapes.shape import Ratio, Site, through_accounts
 from cambist.values.program_address import TOKEN_PROGRAM
 from cambist.venues.accounts import ChainTime
 from cambist.venues.raydium.clmm import CLMM, ClmmPool
-from cambist.venues.raydium.clmm.bitmap import start_of, with_bit
+from cambist.venues.raydium.clmm.shelf import stocked
 from cambist.venues.tokens import Mint
 
 SPACING: Final = 60
@@ -40,16 +40,6 @@ class Concentrated:
             _rounded(here + NARROW_TICKS): wide - liquidity,
             _rounded(here + WIDE_TICKS): -wide,
         }
-        numbers = tuple(sorted(nets))
-        ticks = Ticks(
-            numbers,
-            tuple(sqrt_at_tick(one) for one in numbers),
-            tuple(nets[one] for one in numbers),
-        )
-        arrays = tuple(sorted({start_of(one, SPACING) for one in numbers}))
-        bits = 0
-        for start in arrays:
-            bits = with_bit(bits, start, SPACING)
         own = [key(site.address, name) for name in ("vault a", "vault b", "config", "observation")]
         pool = ClmmPool(
             site.address,
@@ -62,12 +52,8 @@ class Concentrated:
             own[2],
             Rates(site.fee_ppm, 0, 0),
             own[3],
-            SPACING,
             Place(price, here, liquidity),
-            bits,
-            False,  # noqa: FBT003 -- no bits lie beyond the pool's own
-            arrays,
-            ticks,
+            stocked(SPACING, nets),
             0,
             0,
             time,
@@ -87,9 +73,10 @@ class Concentrated:
         price = pool.place.price
         a = b = 0
         liquidity = 0
-        for at, net in enumerate(pool.ticks.nets[:-1]):
+        ticks = pool.shelf.ticks
+        for at, net in enumerate(ticks.nets[:-1]):
             liquidity += net
-            low, high = pool.ticks.prices[at], pool.ticks.prices[at + 1]
+            low, high = ticks.prices[at], ticks.prices[at + 1]
             here = min(max(price, low), high)
             a += -(-(liquidity << _Q64) * (high - here) // (here * high))  # rounded up
             b += -(-liquidity * (here - low) >> _Q64)  # rounded up
@@ -107,10 +94,9 @@ class Concentrated:
     def _at(self, pool: ClmmPool, price: int, tick: int | None = None) -> ClmmPool:
         price = min(max(price, SQRT_MIN), SQRT_MAX - 1)
         tick = tick_at_sqrt(price) if tick is None else tick
+        ticks = pool.shelf.ticks
         liquidity = sum(
-            net
-            for number, net in zip(pool.ticks.numbers, pool.ticks.nets, strict=True)
-            if number <= tick
+            net for number, net in zip(ticks.numbers, ticks.nets, strict=True) if number <= tick
         )
         return self._filled(replace(pool, place=Place(price, tick, liquidity)))
 

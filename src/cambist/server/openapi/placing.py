@@ -181,7 +181,11 @@ def quote() -> Operation:
             "200": answer(
                 "What it would do.",
                 "QuoteReply",
-                recorded(quoted="Selling an exact amount", quoted_buy="Buying an exact amount"),
+                recorded(
+                    quoted="Selling an exact amount",
+                    quoted_buy="Buying an exact amount",
+                    quoted_split="So much that several pools share it",
+                ),
             )
         },
         codes=(*BODY, *UNROUTED),

@@ -92,6 +92,11 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         """When it stood so."""
         return self.time.slot
 
+    @property
+    def clocked(self) -> bool:
+        """Whether a vault still holds back a profit."""
+        return bool(self.vault_a.state.locked or self.vault_b.state.locked)
+
     def at(self, time: ChainTime) -> DammV1Pool:
         """Return the same pool under another clock: profits unlock with it, and pools open."""
         return pool_at(self.address, self.state, (self.vault_a, self.vault_b), time)

@@ -58,6 +58,11 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
         """When it stood so."""
         return self.time.slot
 
+    @property
+    def clocked(self) -> bool:
+        """Whether its fee follows a schedule, a limiter or its own volatility."""
+        return bool(self.state.volatile or self.state.count)
+
     def at(self, time: ChainTime) -> DammV2Pool:
         """Return the same pool under another clock: periods, limits and opening follow it."""
         return pool_at(self.address, self.state, (self.a, self.b), time)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from cambist.curves.bin_ladder import Rung
@@ -13,7 +15,14 @@ from cambist.venues.meteora.dlmm.walk import layers_of
 
 PROGRAM: Final = Address("LBUZKhRxPF3XUpBCjp4YzTKgLccjZhTSDM9YuVaPwxo")
 
+BINS_MAX: Final = 150
+"""How many bins that hold something one swap goes through: a transaction has 1,400,000 compute
+units, a swap needs some 50,000 of them, and each bin up to 8,100 (measured, with limit orders)."""
 
+_REMEMBERED_MAX: Final = 16_384
+
+
+@lru_cache(maxsize=_REMEMBERED_MAX)
 def array_address(pair: Address, index: int) -> Address:
     """Return where an array of a pair's bins is."""
     seeds = (b"bin_array", key_bytes(pair), index.to_bytes(8, "little", signed=True))
@@ -41,19 +50,27 @@ def bins_ahead(
     A swap never leaves the pair's own range.
     """
     known = dict(arrays)
+    active = pair.active_id
     low, high = pair.bin_min, pair.bin_max
-    low, high = (low, pair.active_id) if down else (pair.active_id, high)
     for index in marked:
         bins = known.get(index)
         if bins is None:
             return
+        if index == active // BINS_PER_ARRAY:
+            # A bin is found by its id alone: it stands first.
+            bins = (
+                bins[: bisect_left(bins, (active + 1,))]
+                if down
+                else bins[bisect_left(bins, (active,)) :]
+            )
         for one in reversed(bins) if down else bins:
             # Orders of the other side are not for this swap.
             held = one.y if down else one.x
             if not held and (one.asks == down or not (one.begun_orders or one.open_orders)):
                 continue
-            if low <= one.id <= high:
-                yield one
+            if not low <= one.id <= high:
+                return
+            yield one
 
 
 def rungs(bins: Iterator[Bin], *, down: bool) -> Iterator[Rung]:
@@ -64,13 +81,20 @@ def rungs(bins: Iterator[Bin], *, down: bool) -> Iterator[Rung]:
 
 def changed(arrays: Sequence[Bins], bins: Sequence[Bin]) -> tuple[Bins, ...]:
     """Return arrays with some of their bins replaced; bins left empty are left out."""
-    after = {one.id: one for one in bins}
-    touched = {one // BINS_PER_ARRAY for one in after}
+    rows: dict[int, list[Bin]] = {}
+    known = dict(arrays)
+    emptied = False
+    for one in bins:
+        index = one.id // BINS_PER_ARRAY
+        row = rows.get(index)
+        if row is None:
+            row = rows[index] = list(known[index])
+        row[bisect_left(row, (one.id,))] = one
+        emptied = emptied or not _holds(one)
+    if emptied:
+        rows = {index: [one for one in row if _holds(one)] for index, row in rows.items()}
     return tuple(
-        (index, tuple(now for one in held if _holds(now := after.get(one.id, one))))
-        if index in touched
-        else (index, held)
-        for index, held in arrays
+        (index, tuple(rows[index])) if index in rows else (index, held) for index, held in arrays
     )
 
 

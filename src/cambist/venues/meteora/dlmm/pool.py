@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 from typing import Final, NamedTuple
 
 import msgspec
@@ -19,6 +20,7 @@ from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote
 from cambist.venues.accounts import ChainTime, Unquotable
 from cambist.venues.meteora.dlmm.ahead import (
+    BINS_MAX,
     array_address,
     bins_ahead,
     changed,
@@ -77,6 +79,11 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         return self.time.slot
 
     @property
+    def clocked(self) -> bool:
+        """Whether its fee fades with time."""
+        return bool(self.pair.variable_fee_control)
+
+    @property
     def mint_a(self) -> Address:
         """X."""
         return self.pair.mint_x
@@ -92,7 +99,10 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
 
     def amount_out(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
-        side = self._sides.get(mint_in)
+        pair = self.pair
+        side = (
+            self._down if mint_in == pair.mint_x else self._up if mint_in == pair.mint_y else None
+        )
         if side is None or not 0 < amount <= RAW_MAX:
             return 0
         ladder, fee_in, fee_out = side
@@ -103,7 +113,10 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
 
     def amount_in(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units out would cost; 0 wherever `swap` raises."""
-        side = self._sides.get(mint_in)
+        pair = self.pair
+        side = (
+            self._down if mint_in == pair.mint_x else self._up if mint_in == pair.mint_y else None
+        )
         if side is None or not 0 < amount <= RAW_MAX:
             return 0
         ladder, fee_in, fee_out = side
@@ -174,14 +187,18 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         return None
 
     @cached_property
-    def _sides(self) -> Mapping[Address, _Side]:
-        if self._refusal:
-            return {}
-        x, y = self.x, self.y
-        return {
-            y.address: _Side(self._ladder(down=False), y.fee, x.fee),
-            x.address: _Side(self._ladder(down=True), x.fee, y.fee),
-        }
+    def _down(self) -> _Side | None:
+        return None if self._refusal else self._side(down=True)
+
+    @cached_property
+    def _up(self) -> _Side | None:
+        return None if self._refusal else self._side(down=False)
+
+    def _side(self, *, down: bool) -> _Side:
+        fees = (self.x.fee, self.y.fee) if down else (self.y.fee, self.x.fee)
+        marked = self.marked_ahead(down=down)
+        bins = islice(bins_ahead(self.arrays, marked, self.pair, down=down), BINS_MAX)
+        return _Side(Ladder(rungs(bins, down=down), self._fee(down=down), down=down), *fees)
 
     @cached_property
     def _references(self) -> tuple[int, int]:
@@ -224,14 +241,13 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
             return 0
         return swap.amount_out if mode == "exact_in" else swap.amount_in
 
-    def _ladder(self, *, down: bool) -> Ladder:
-        bins = bins_ahead(self.arrays, self.marked_ahead(down=down), self.pair, down=down)
-        return Ladder(rungs(bins, down=down), self._fee(down=down), down=down)
-
     def _ahead(self, *, down: bool) -> Iterator[Bin]:
         """Yield the bins a swap may take from. Raises Unquotable where they are not known."""
         marked = self.marked_ahead(down=down)
-        yield from bins_ahead(self.arrays, marked, self.pair, down=down)
+        bins = bins_ahead(self.arrays, marked, self.pair, down=down)
+        yield from islice(bins, BINS_MAX)
+        if next(bins, None) is not None:
+            raise Unquotable(Refusal.TOO_FAR)
         known = {index for index, _ in self.arrays}
         unknown = next((one for one in marked if one not in known), None)
         if unknown is not None:

@@ -19,6 +19,8 @@ _MOVED, _REFUSED = Code.SLIPPAGE_EXCEEDED, Code.POOL_REFUSED
 ERRORS: Final[Mapping[str, Code]] = {
     "ExceededAmountSlippageTolerance": _MOVED,
     "ExceededBinSlippageTolerance": _MOVED,
+    "InsufficientInAmount": _MOVED,  # what exact-out says since 0.12
+    "MathOverflow": _MOVED,  # what it said before: a quote would have refused other overflows
     # What was there when the swap was quoted is gone, or lies in other arrays by now.
     "PairInsufficientLiquidity": _MOVED,
     "BitmapExtensionAccountIsNotProvided": _MOVED,
@@ -27,9 +29,7 @@ ERRORS: Final[Mapping[str, Code]] = {
     "InvalidBinArray": _MOVED,
     "NotExactAmountOut": _MOVED,
     "InsufficientOutAmount": _REFUSED,
-    "InsufficientInAmount": _REFUSED,
     "PoolDisabled": _REFUSED,
-    "MathOverflow": _REFUSED,
     "TypeCastFailed": _REFUSED,
     "CpiDisabled": _REFUSED,
     "UnsupportedMintExtension": _REFUSED,
@@ -80,8 +80,8 @@ _BY_SECONDS: Final = 1
 def traded(inner: Sequence[Instruction]) -> tuple[Traded, ...]:
     """Return the swaps that the program's own calls to itself tell of, in order.
 
-    The event counts a mint's transfer fee among what arrives: where the second token program moved
-    one of the tokens, right after, the amounts are not exact.
+    The event counts a mint's transfer fee among what arrives, and before 0.12 leaves it out of what
+    is given: where the second token program moved one of the tokens, the amounts are not exact.
     """
     found = []
     for at, call in enumerate(inner):

@@ -148,10 +148,10 @@ def _after(one: Bin, filled: Filled, *, down: bool) -> Bin:
     if max(x, y) > RAW_MAX:
         raise Unquotable(Refusal.AMOUNT_OVERFLOWS, f"bin {one.id}")
     if len(filled.given) == 1:
-        return one._replace(x=x, y=y)
+        return Bin(one.id, one.price, x, y, one.begun_orders, one.open_orders, one.asks)
     begun, open_ = one.begun_orders - filled.paid[1], one.open_orders
     if filled.paid[2]:
         # Who fills the first of the open orders begins them all.
         begun, open_ = open_ - filled.paid[2], 0
     asks = one.asks and bool(begun or open_)
-    return one._replace(x=x, y=y, begun_orders=begun, open_orders=open_, asks=asks)
+    return Bin(one.id, one.price, x, y, begun, open_, asks)

@@ -64,6 +64,7 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
 
     venue = "raydium"
     program = "amm_v4"
+    clocked = False
 
     def __post_init__(self) -> None:
         """Work out both directions once, since a pool is asked often."""

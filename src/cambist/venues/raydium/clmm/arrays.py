@@ -24,6 +24,7 @@ _TICK: Final = struct.Struct("<iQqQQ80xQQQQQ12x")
 """Tick, net (low, high), gross (low, high), phase, orders, part filled, ratio of it (low, high)."""
 _U64: Final = (1 << 64) - 1
 _REMEMBERED_MAX: Final = 1_024
+_ADDRESSES_MAX: Final = 16_384
 NO_TICKS: Final = Ticks((), (), ())
 
 
@@ -35,14 +36,21 @@ class TickArray(NamedTuple):
     orders: tuple[tuple[int, Orders], ...] = ()
 
 
+@lru_cache(maxsize=_ADDRESSES_MAX)
 def array_address(pool: Address, start: int) -> Address:
     """Return the account of the array that begins at a tick."""
     return program_address([b"tick_array", key_bytes(pool), struct.pack(">i", start)], ID)[0]
 
 
+@lru_cache(maxsize=_ADDRESSES_MAX)
 def extension_address(pool: Address) -> Address:
     """Return the account of the bits beyond the pool's own."""
     return program_address([b"pool_tick_array_bitmap_extension", key_bytes(pool)], ID)[0]
+
+
+@lru_cache(maxsize=_ADDRESSES_MAX)
+def _key(address: Address) -> bytes:
+    return key_bytes(address)
 
 
 def read_array(snapshot: Snapshot, pool: Address, start: int, spacing: int) -> TickArray | None:
@@ -53,7 +61,7 @@ def read_array(snapshot: Snapshot, pool: Address, start: int, spacing: int) -> T
     data = snapshot.owned(address, ID).data
     if len(data) != ARRAY_BYTES:
         raise Unquotable(Refusal.WRONG_SIZE, address)
-    if not data.startswith(ARRAY_MAGIC) or data[_POOL_AT:_START_AT] != key_bytes(pool):
+    if not data.startswith(ARRAY_MAGIC) or data[_POOL_AT:_START_AT] != _key(pool):
         raise Unquotable(Refusal.WRONG_KIND, address)
     array = _parse(data, spacing)
     if array is None or array.start != start:
@@ -80,7 +88,8 @@ def _parse(data: bytes, spacing: int) -> TickArray | None:
         prices.append(sqrt_at_tick(number))
         nets.append(high << 64 | low)
         if untouched or started:
-            resting.append((number, Orders(untouched, started)))
+            alone = not gross and not gross_high
+            resting.append((number, Orders(untouched, started, alone)))
     # An array whose bit is set holds a tick: the program stops where it finds none.
     if not numbers:
         return None
@@ -106,12 +115,11 @@ def write_array(pool: Address, array: TickArray, spacing: int) -> Account:
     struct.pack_into("<i", data, _START_AT, array.start)
     resting = dict(array.orders)
     for number, net in zip(array.ticks.numbers, array.ticks.nets, strict=True):
-        orders = resting.get(number, Orders(0, 0))
-        gross = abs(net) or (0 if number in resting else 1)
+        untouched, started, alone = resting.get(number, Orders(0, 0))
+        gross = 0 if alone else abs(net) or 1
         at = _TICKS_AT + (number - array.start) // spacing * _TICK.size
-        _TICK.pack_into(
-            data, at, number, net & _U64, net >> 64, gross & _U64, gross >> 64, 0, *orders, 0, 0
-        )
+        wide = (net & _U64, net >> 64, gross & _U64, gross >> 64)
+        _TICK.pack_into(data, at, number, *wide, 0, untouched, started, 0, 0)
     data[_COUNT_AT] = len(array.ticks.numbers)
     return Account(array_address(pool, array.start), ID, bytes(data))
 

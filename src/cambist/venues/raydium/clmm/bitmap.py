@@ -1,9 +1,9 @@
 """Counts tick arrays by the bits that say which of them hold initialised ticks.
 
 The pool account has a bit for each of the 512 arrays on either side of tick 0; an account beside
-it, the extension, has the bits beyond. Here they are one number: bit 0 is the lowest array that the
-extension can name. Source: raydium-clmm, `libraries/tick_array_bit_map.rs` and
-`states/tickarray_bitmap_extension.rs`.
+it, the extension, has the bits beyond. Here they stand in one row, little endian: bit 0 is the
+lowest array that the extension can name. Source: raydium-clmm, `libraries/tick_array_bit_map.rs`
+and `states/tickarray_bitmap_extension.rs`.
 """
 
 from __future__ import annotations
@@ -47,43 +47,44 @@ def is_inline(start: int, spacing: int) -> bool:
     return -INLINE_SIDE <= start // width(spacing) < INLINE_SIDE
 
 
-def join(inline: bytes, extension: bytes) -> int:
-    """Return all bits as one number: 128 bytes of the pool's, 1,792 of the extension's.
+def join(inline: bytes, extension: bytes) -> bytes:
+    """Return all bits in a row: 128 bytes of the pool's, 1,792 of the extension's.
 
     The extension begins with the maps above, then come those below, each counted away from 0.
     """
     above, below = extension[:_SIDE_BYTES], extension[_SIDE_BYTES:]
     maps = [below[at : at + _MAP_BYTES] for at in range(0, _SIDE_BYTES, _MAP_BYTES)]
-    return int.from_bytes(b"".join((*reversed(maps), inline, above)), "little")
+    return b"".join((*reversed(maps), inline, above))
 
 
-def split(bits: int) -> tuple[bytes, bytes]:
+def split(bits: bytes) -> tuple[bytes, bytes]:
     """Return the pool's own bits and the extension's: the inverse of `join`."""
-    data = bits.to_bytes(2 * _SIDE_BYTES + _INLINE_BYTES, "little")
-    below, inline = data[:_SIDE_BYTES], data[_SIDE_BYTES : _SIDE_BYTES + _INLINE_BYTES]
+    below, inline = bits[:_SIDE_BYTES], bits[_SIDE_BYTES : _SIDE_BYTES + _INLINE_BYTES]
     maps = [below[at : at + _MAP_BYTES] for at in range(0, _SIDE_BYTES, _MAP_BYTES)]
-    return inline, data[_SIDE_BYTES + _INLINE_BYTES :] + b"".join(reversed(maps))
+    return inline, bits[_SIDE_BYTES + _INLINE_BYTES :] + b"".join(reversed(maps))
 
 
-def is_set(bits: int, start: int, spacing: int) -> bool:
+def is_set(bits: bytes, start: int, spacing: int) -> bool:
     """Whether an array holds initialised ticks."""
     at = start // width(spacing) + _ZERO
-    return at >= 0 and bool(bits >> at & 1)
+    return 0 <= at < 8 * len(bits) and bool(bits[at >> 3] >> (at & 7) & 1)
 
 
-def with_bit(bits: int, start: int, spacing: int) -> int:
-    """Return the bits with an array's set."""
-    return bits | 1 << start // width(spacing) + _ZERO
+def with_bit(bits: bytes, start: int, spacing: int, *, on: bool = True) -> bytes:
+    """Return the bits with an array's set, or cleared."""
+    mask = 1 << start // width(spacing) + _ZERO
+    number = int.from_bytes(bits, "little")
+    return (number | mask if on else number & ~mask).to_bytes(len(bits), "little")
 
 
-def next_set(bits: int, start: int, spacing: int, *, down: bool) -> int | None:
+def next_set(bits: bytes, start: int, spacing: int, *, down: bool) -> int | None:
     """Return the start of the next set array beyond one, or None."""
-    wide = width(spacing)
+    wide, number = width(spacing), int.from_bytes(bits, "little")
     at = start // wide + _ZERO
     if down:
-        found = (bits & (1 << max(at, 0)) - 1).bit_length() - 1
+        found = (number & (1 << max(at, 0)) - 1).bit_length() - 1
         return None if found < 0 else (found - _ZERO) * wide
-    rest = bits >> max(at + 1, 0)
+    rest = number >> max(at + 1, 0)
     if not rest:
         return None
     found = (rest & -rest).bit_length() + max(at, -1)

@@ -8,7 +8,6 @@ from typing import Final
 
 import msgspec
 
-from cambist.curves.ticks import SQRT_MAX, SQRT_MIN
 from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.values.program_address import MEMO_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
@@ -112,17 +111,12 @@ def instruction(pool: ClmmPool, trade: Trade, limit: int = 0) -> Instruction:
 
     Without a limit the program refuses to do a part of the amount. Raises Unquotable.
     """
-    down = trade.mint_in == pool.mint_a
-    if down:
+    if trade.mint_in == pool.mint_a:
         given, taken, vault_in, vault_out = pool.token_a, pool.token_b, pool.vault_a, pool.vault_b
     elif trade.mint_in == pool.mint_b:
         given, taken, vault_in, vault_out = pool.token_b, pool.token_a, pool.vault_b, pool.vault_a
     else:
         raise Unquotable(Refusal.WRONG_TOKEN)
-    if not limit and trade.mode == "exact_out" and taken.fee.on(trade.amount):
-        # Without a limit the classic release forgets the transfer fee in its last check, and
-        # fails. At the end of all prices a limit limits nothing: the bound on the input does.
-        limit = SQRT_MIN + 1 if down else SQRT_MAX - 1
     data = SWAP_V2 + struct.pack("<QQ", trade.amount, trade.bound)
     data += limit.to_bytes(16, "little") + bytes((trade.mode == "exact_in",))
     extension = (
@@ -150,12 +144,14 @@ def instruction(pool: ClmmPool, trade: Trade, limit: int = 0) -> Instruction:
 
 def _goes_out(pool: ClmmPool, trade: Trade) -> bool:
     """Whether the program will read bits beyond the pool's own."""
-    if not pool.extended:
+    shelf = pool.shelf
+    if not shelf.extended:
         return False
-    if not is_inline(start_of(pool.place.tick, pool.spacing), pool.spacing):
+    spacing = shelf.spacing
+    if not is_inline(start_of(pool.place.tick, spacing), spacing):
         return True
-    known = {array_address(pool.address, one): one for one in pool.arrays}
-    return any(one in known and not is_inline(known[one], pool.spacing) for one in trade.arrays)
+    known = {array_address(pool.address, one): one for one in shelf.starts}
+    return any(one in known and not is_inline(known[one], spacing) for one in trade.arrays)
 
 
 def traded(lines: Sequence[Line]) -> tuple[Traded, ...]:

@@ -11,7 +11,8 @@ import msgspec
 from msgspec.structs import force_setattr, replace
 
 from cambist.curves.concentrated import Walk, impact_hundredths
-from cambist.curves.paths import Broken, Ended, Path, Place, Rates, Renewal, Ticks
+from cambist.curves.paths import Broken, Ended, Path, Place, Rates, Renewal
+from cambist.curves.resting import RestingWalk, Terms
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
@@ -22,8 +23,7 @@ from cambist.values.route import Mode, Quote
 from cambist.venues import quoting
 from cambist.venues.accounts import ChainTime, Unquotable
 from cambist.venues.pool import Fees, Swapped
-from cambist.venues.raydium.clmm.arrays import array_address, extension_address
-from cambist.venues.raydium.clmm.bitmap import has_extension, is_set, next_set, start_of
+from cambist.venues.raydium.clmm.shelf import Shelf
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import Mint
 
@@ -36,7 +36,7 @@ FROZEN: Final = 255
 class _Way(NamedTuple):
     """One direction: what lies ahead, what each vault can take or pay, and transfer fees."""
 
-    walk: Walk
+    walk: Walk | RestingWalk
     room: int
     held: int
     plain: bool
@@ -47,8 +47,7 @@ class _Way(NamedTuple):
 class ClmmPool(msgspec.Struct, frozen=True, gc=False):
     """A pool of ticks as it stood at `time`; reserves are all that its vaults hold, in raw units.
 
-    `arrays` are the starts of the tick arrays at hand, without a gap from where the price stands;
-    `bits` tell of those beyond, `extended` whether the bits beyond the pool's own are known.
+    `renewal` is what it has of the newer release, if anything.
     """
 
     address: Address
@@ -61,12 +60,8 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
     config: Address
     rates: Rates
     observation: Address
-    spacing: int
     place: Place
-    bits: int
-    extended: bool
-    arrays: tuple[int, ...]
-    ticks: Ticks
+    shelf: Shelf
     status: int
     opens_s: int
     time: ChainTime
@@ -92,8 +87,17 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             b.address: _Way(up, RAW_MAX - y, x, plain, b.fee, a.fee),
         }
 
-    def _walk(self, limit: int, *, down: bool) -> Walk:
-        return Walk(self.ticks, self.place, self.rates, limit, down=down)
+    def _walk(self, limit: int, *, down: bool) -> Walk | RestingWalk:
+        ticks, renewal = self.shelf.ticks, self.renewal
+        if renewal is None:
+            return Walk(ticks, self.place, self.rates, limit, down=down)
+        terms = Terms(self.rates, renewal, self.shelf.spacing, self.time.unix_s)
+        return RestingWalk(ticks, self.place, terms, limit, down=down)
+
+    @property
+    def clocked(self) -> bool:
+        """Whether its fee fades with time."""
+        return self.renewal is not None and self.renewal.volatility is not None
 
     @property
     def mint_a(self) -> Address:
@@ -181,13 +185,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
 
         Those that a swap touches come first; what follows may be carried as spares.
         """
-        down = mint_in == self.mint_a
-        here = start_of(self.place.tick, self.spacing)
-        if down:
-            starts = [one for one in reversed(self.arrays) if one <= here]
-        else:
-            starts = [one for one in self.arrays if one >= here]
-        return tuple(array_address(self.address, one) for one in starts)
+        return self.shelf.ahead(self.address, self.place.tick, down=mint_in == self.mint_a)
 
     # ---------------------------------------------------------------------------- the whole swap
 
@@ -232,7 +230,10 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
                 raise Unquotable(Refusal.PAYS_NOTHING)
             return way.walk.path_in(given)
         except Ended:
-            raise self._ended(way.walk) from None
+            missing = self.shelf.beyond(self.address, self.place.tick, down=way.walk.down)
+            if missing is None:
+                raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY) from None
+            raise Unquotable(Refusal.ACCOUNT_MISSING, missing) from None
         except Broken:
             raise Unquotable(Refusal.OUT_OF_BOUNDS, "liquidity of ticks") from None
 
@@ -247,6 +248,8 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             reserve_a=x,
             reserve_b=y,
             place=path.place,
+            shelf=self.shelf.without(path.gone) if path.gone else self.shelf,
+            renewal=None if path.renewal == Renewal() else path.renewal,
             # The program freezes a pool whose vault it has emptied.
             status=self.status if (y if down else x) else FROZEN,
         )
@@ -257,43 +260,8 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             Fees(path.fee, path.kept, path.on_output, kept_in, kept_out),
             impact_hundredths(self.place.price, net, gross, down=down),
             end,
-            self._touched(path.targets, down=down),
+            self.shelf.touched(self.address, self.place.tick, path.targets, down=down),
         )
-
-    def _touched(self, targets: int, *, down: bool) -> tuple[Address, ...]:
-        """Return the arrays that the program asks for on the way to so many ticks."""
-        spacing, here = self.spacing, self.place.tick
-        starts: dict[int, None] = {}
-        if is_set(self.bits, start := start_of(here, spacing), spacing):
-            starts[start] = None
-        numbers = self.ticks.numbers
-        ahead = [one for one in numbers if (one <= here) == down]
-        for number in ahead[-1 : -targets - 1 : -1] if down else ahead[:targets]:
-            starts[start_of(number, spacing)] = None
-        return tuple(array_address(self.address, one) for one in starts)
-
-    def _ended(self, walk: Walk) -> Unquotable:
-        """Return why a swap goes no further: the price, an array not at hand, or nothing left."""
-        if walk.prices[-1] == walk.limit:
-            return Unquotable(Refusal.PRICE_LIMIT)
-        missing = self._beyond(down=walk.down)
-        if missing is None:
-            return Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
-        return Unquotable(Refusal.ACCOUNT_MISSING, missing)
-
-    def _beyond(self, *, down: bool) -> Address | None:
-        """Return the account that the known arrays end before, or None at the end of all."""
-        last = start_of(self.place.tick, self.spacing)
-        if self.arrays:
-            last = min(last, self.arrays[0]) if down else max(last, self.arrays[-1])
-        start: int | None = last
-        if last in self.arrays or not is_set(self.bits, last, self.spacing):
-            start = next_set(self.bits, last, self.spacing, down=down)
-        if start is not None:
-            return array_address(self.address, start)
-        if has_extension(self.spacing) and not self.extended:
-            return extension_address(self.address)
-        return None
 
 
 def _deliverable(fee: TransferFee, received: int) -> int:

@@ -9,7 +9,6 @@ import msgspec
 from cambist.curves.paths import PPM_ONE, Orders, Place, Rates, Renewal
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, TICK_MAX, TICK_MIN, sqrt_at_tick
 from cambist.values.ids import Address
-from cambist.values.program_address import key_bytes
 from cambist.venues.accounts import Account, Snapshot, Unquotable
 from cambist.venues.layout import Layout
 from cambist.venues.raydium.clmm import bitmap, renewed
@@ -24,6 +23,7 @@ from cambist.venues.raydium.clmm.arrays import (
     write_array,
 )
 from cambist.venues.raydium.clmm.pool import ClmmPool
+from cambist.venues.raydium.clmm.shelf import Shelf
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import read_balance, read_mint, write_balance, write_mint
 
@@ -166,12 +166,8 @@ def decode(address: Address, snapshot: Snapshot, *, checked: bool) -> ClmmPool:
         state.config,
         rates,
         state.observation,
-        state.spacing,
         Place(state.price, state.tick, state.liquidity),
-        bits,
-        extended,
-        tuple(array.start for array in arrays),
-        joined(arrays),
+        Shelf(state.spacing, bits, extended, tuple(one.start for one in arrays), joined(arrays)),
         state.status,
         state.opens_s,
         snapshot.time,
@@ -181,7 +177,8 @@ def decode(address: Address, snapshot: Snapshot, *, checked: bool) -> ClmmPool:
 
 def encode(pool: ClmmPool) -> tuple[Account, ...]:
     """Return the pool's accounts; arrays that are not at hand stay away."""
-    inline, beyond = bitmap.split(pool.bits)
+    shelf = pool.shelf
+    inline, beyond = bitmap.split(shelf.bits)
     renewal = pool.renewal or Renewal()
     state = State(
         pool.config,
@@ -192,7 +189,7 @@ def encode(pool: ClmmPool) -> tuple[Account, ...]:
         pool.observation,
         pool.token_a.decimals,
         pool.token_b.decimals,
-        pool.spacing,
+        shelf.spacing,
         pool.place.liquidity,
         pool.place.price,
         pool.place.tick,
@@ -205,7 +202,7 @@ def encode(pool: ClmmPool) -> tuple[Account, ...]:
         renewed.write(renewal.volatility),
     )
     rates = pool.rates
-    config = Config(rates.protocol, rates.trade, pool.spacing, rates.fund)
+    config = Config(rates.protocol, rates.trade, shelf.spacing, rates.fund)
     accounts = [
         Account(pool.address, ID, POOL.write(state)),
         Account(pool.config, ID, CONFIG.write(config)),
@@ -214,19 +211,19 @@ def encode(pool: ClmmPool) -> tuple[Account, ...]:
         write_mint(pool.token_a),
         write_mint(pool.token_b),
     ]
-    if pool.extended:
+    if shelf.extended:
         extension = EXTENSION.write(Extension(pool.address, beyond))
         accounts.append(Account(extension_address(pool.address), ID, extension))
     return (*accounts, *_written(pool, dict(renewal.orders)))
 
 
 def _written(pool: ClmmPool, orders: dict[int, Orders]) -> list[Account]:
-    accounts = []
-    for start in pool.arrays:
-        ticks = of_array(pool.ticks, start, pool.spacing)
+    accounts, spacing = [], pool.shelf.spacing
+    for start in pool.shelf.starts:
+        ticks = of_array(pool.shelf.ticks, start, spacing)
         resting = tuple((one, orders[one]) for one in ticks.numbers if one in orders)
         array = TickArray(start, ticks, resting)
-        accounts.append(write_array(pool.address, array, pool.spacing))
+        accounts.append(write_array(pool.address, array, spacing))
     return accounts
 
 
@@ -245,7 +242,7 @@ def _state(address: Address, snapshot: Snapshot) -> State:
     return state
 
 
-def _bits(address: Address, state: State, snapshot: Snapshot) -> tuple[int, bool]:
+def _bits(address: Address, state: State, snapshot: Snapshot) -> tuple[bytes, bool]:
     """Return all bits, and whether those beyond the pool's own are among them."""
     if not bitmap.has_extension(state.spacing):
         return bitmap.join(state.bits, bitmap.NO_EXTENSION), False
@@ -255,12 +252,12 @@ def _bits(address: Address, state: State, snapshot: Snapshot) -> tuple[int, bool
     if not account.data and account.owner != ID:
         return bitmap.join(state.bits, bitmap.NO_EXTENSION), True
     extension = EXTENSION.read(snapshot.owned(account.address, ID).data)
-    if key_bytes(extension.pool) != key_bytes(address):
+    if extension.pool != address:
         raise Unquotable(Refusal.WRONG_KIND, account.address)
     return bitmap.join(state.bits, extension.bits), True
 
 
-def _around(bits: int, tick: int, spacing: int) -> list[int]:
+def _around(bits: bytes, tick: int, spacing: int) -> list[int]:
     """Return the set arrays that are asked for: the price's own and the nearest each way."""
     here = bitmap.start_of(tick, spacing)
     starts = [here] if bitmap.is_set(bits, here, spacing) else []
@@ -274,7 +271,7 @@ def _around(bits: int, tick: int, spacing: int) -> list[int]:
     return starts
 
 
-def _arrays(address: Address, bits: int, state: State, snapshot: Snapshot) -> list[TickArray]:
+def _arrays(address: Address, bits: bytes, state: State, snapshot: Snapshot) -> list[TickArray]:
     """Return the arrays at hand, rising, up to the first on either side that is missing."""
     spacing = state.spacing
     here = bitmap.start_of(state.tick, spacing)

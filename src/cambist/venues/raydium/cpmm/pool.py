@@ -88,6 +88,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
 
     venue = "raydium"
     program = "cpmm"
+    clocked = False
 
     def __post_init__(self) -> None:
         """Work out both directions once, since a pool is asked often."""

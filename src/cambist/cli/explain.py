@@ -1,0 +1,118 @@
+"""Draws how a quote came about: every pool, its depth, the route leg by leg, and what it gains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_DOWN, Decimal
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.tree import Tree
+
+from cambist.cli.live import brief, name_of, plain, way_of
+from cambist.cli.pools import draw_absent, draw_depth, percent
+from cambist.client import Leg, Pools, Quote
+
+_SHORT: Final = Decimal("0.1")
+_HUNDRED: Final = 100
+_BPS_ONE: Final = 10_000
+
+
+def explain(screen: Console, told: Quote, market: Pools) -> None:
+    """Draw all that decided: the pools, their depth, the route, its gain, and who was left out."""
+    screen.print(_pools(told))
+    by_pool = {one.pool: one for one in market.pools}
+    draw_depth(
+        screen, told.token_in, [by_pool[one.pool] for one in told.quotes if one.pool in by_pool]
+    )
+    screen.print()
+    screen.print(_route(told))
+    screen.print(_gain(told), markup=False, soft_wrap=True)
+    draw_absent(screen, told.absent)
+
+
+def _pools(told: Quote) -> Table:
+    """Lay out the quotes, the best first, with a star at those the route uses."""
+    gives = told.mode == "exact_in"
+    used = {leg.pool for leg in told.legs} or ({told.quote.pool} if told.quote else set())
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("", "pool", "out" if gives else "in", "price", "fee", "impact"):
+        left = name in {"", "pool"}
+        table.add_column(name, justify="left" if left else "right", no_wrap=True)
+    for one in told.quotes:
+        amount = one.amount_out if gives else one.amount_in
+        table.add_row(
+            "*" if one.pool in used else "",
+            name_of(one.dex, one.program),
+            f"{plain(amount)} {told.token_out if gives else told.token_in}",
+            brief(one.price),
+            percent(one.fee_bps),
+            f"{plain(one.price_impact)} %",
+            style="bold" if one.pool in used else "",
+        )
+    return table
+
+
+def _route(told: Quote) -> Tree:
+    """Draw the route: a branch for each way, a twig for each swap."""
+    tree = Tree(
+        f"Route: {plain(told.amount_in)} {told.token_in} for {plain(told.amount_out)} "
+        f"{told.token_out}",
+        highlight=False,
+    )
+    if not told.legs:
+        gives = told.mode == "exact_in"
+        bound = told.min_amount_out if gives else told.max_amount_in
+        word, token = ("at least", told.token_out) if gives else ("at most", told.token_in)
+        tree.add(f"{way_of(told)}, {word} {plain(bound)} {token}")
+        return tree
+    ways: dict[int, list[Leg]] = {}
+    for leg in told.legs:
+        ways.setdefault(leg.path, []).append(leg)
+    for legs in ways.values():
+        branch = tree.add(_share(told, legs))
+        for leg in legs:
+            branch.add(_swap(leg))
+    return tree
+
+
+def _share(told: Quote, legs: Sequence[Leg]) -> str:
+    first, last = legs[0], legs[-1]
+    gives = told.mode == "exact_in"
+    part = first.amount_in if gives else last.amount_out
+    whole = told.amount_in if gives else told.amount_out
+    share = "-" if part is None else f"{(part * _HUNDRED / whole).quantize(_SHORT, ROUND_DOWN)} %"
+    hubs = [leg.token_in or leg.token_in_mint for leg in legs[1:]]
+    return f"{share} through {', '.join(hubs)}" if hubs else share
+
+
+def _swap(leg: Leg) -> str:
+    given, taken = leg.token_in or leg.token_in_mint, leg.token_out or leg.token_out_mint
+    exact_in = leg.mode == "exact_in"
+    bound = f"at least {plain(leg.bound, '?')} {taken}"
+    if not exact_in:
+        bound = f"at most {plain(leg.bound, '?')} {given}"
+    return (
+        f"{name_of(leg.dex, leg.program)}: {plain(leg.amount_in, '?')} {given} for "
+        f"{plain(leg.amount_out, '?')} {taken}, {bound}"
+    )
+
+
+def _gain(told: Quote) -> str:
+    """Say what the route has over the best pool alone, by the quotes themselves."""
+    gives = told.mode == "exact_in"
+    token = told.token_out if gives else told.token_in
+    if not told.quotes:
+        return "Gain: no single pool trades the amount."
+    if gives:
+        best = max(told.quotes, key=lambda one: one.amount_out)
+        ahead, whole = told.amount_out - best.amount_out, best.amount_out
+    else:
+        best = min(told.quotes, key=lambda one: one.amount_in)
+        ahead, whole = best.amount_in - told.amount_in, best.amount_in
+    name = name_of(best.dex, best.program)
+    if not told.legs:
+        return f"Gain: none is to be had by sharing or a detour; {name} alone is best."
+    bps = (ahead * _BPS_ONE / whole).quantize(_SHORT, ROUND_DOWN)
+    return f"Gain: {plain(ahead)} {token} over {name} alone, {bps} bps"

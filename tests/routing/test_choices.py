@@ -1,0 +1,60 @@
+"""Hold routes in the paper world to this: knowing of hubs never makes a route worse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from cambist.orders.intent import Intent
+from cambist.orders.terms import Terms
+from cambist.paper.pools import VENUES, PoolBook, pool_keys
+from cambist.paper.tokens import HUBS
+from cambist.routing.find import Offered, find
+from cambist.values.amount import Bps, Raw
+from cambist.values.ids import LOCAL
+from cambist.values.moment import Slot
+from cambist.values.route import Mode
+from cambist.values.token import BONK, ETH, JUP, RAY, SOL, USDC, Pair, Token
+from cambist.venues.pool import Pool
+from cambist.venues.programs import PROGRAMS
+from tests.routing.test_find import found
+
+BOOK = PoolBook(1, lambda _: None)
+
+
+def pools(one: Token, other: Token) -> Sequence[Pool]:
+    """Return the paper world's pools of two tokens."""
+    keys = [key for venue in VENUES for key in pool_keys(venue, one.mint, other.mint)]
+    return [BOOK.seen(key, Slot(500)) for key in keys]
+
+
+@pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
+@pytest.mark.parametrize(
+    ("given", "taken", "whole"),
+    [
+        (SOL, USDC, 3_000),
+        (USDC, RAY, 20_000),
+        (RAY, BONK, 20_000),
+        (JUP, BONK, 5_000),
+        (USDC, ETH, 200),
+    ],
+)
+def test_a_hub_never_crowds_out_a_better_split_that_fits(
+    given: Token, taken: Token, whole: int, mode: Mode
+) -> None:
+    sized = given if mode == "exact_in" else taken
+    amount = Raw(whole * 10**sized.decimals)
+    intent = Intent("market", LOCAL, Pair(given, taken), mode, amount, Terms(Bps(50)))
+    hubs = {
+        hub.mint: (pools(given, hub), pools(hub, taken))
+        for hub in HUBS
+        if hub not in (given, taken)
+    }
+    straight = pools(given, taken)
+    without = found(find(intent, Offered(straight, programs=PROGRAMS)))
+    routed = found(find(intent, Offered(straight, hubs, programs=PROGRAMS)))
+    if mode == "exact_in":
+        assert routed.amount_out >= without.amount_out
+    else:
+        assert routed.amount_in <= without.amount_in
