@@ -17,7 +17,7 @@ LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
           --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run up demo test check test-onchain fix ui postman newman oracles bench bench-cluster bench-stream proofs storm simulate model docs site \
+.PHONY: help run up demo test check test-onchain fix ui postman newman oracles bench bench-cluster bench-quotes bench-stream proofs fuzz storm simulate model docs site \
         lock clean
 
 help: ## show these targets
@@ -66,11 +66,20 @@ bench: $(V)/.run ## measure
 bench-cluster: $(V)/.test ## measure one process beside several over PostgreSQL and Redis
 	@$(PY) -m bench.cluster
 
+bench-quotes: $(V)/.run ## measure quotes beside the venues' SDKs (where `make oracles` put them), and routes
+	@$(PY) -m bench.quotes
+
 bench-stream: $(V)/.run ## measure streams: fan-out, idle sockets, slow readers
 	@$(PY) -m bench.streams
 
 proofs: $(V)/.test ## what is too long for `make test`: stream storms, mutants, 10,000 sockets
 	@$(PY) -m pytest -q -m proofs
+
+fuzz: $(V)/.fuzz ## mutate what a program's decoder and event readers read (PROGRAM=clmm SECONDS=60)
+	@mkdir -p .cache/fuzz/$(or $(PROGRAM),clmm)
+	@$(PY) -m tests.fuzz $(or $(PROGRAM),clmm) .cache/fuzz/$(or $(PROGRAM),clmm) -max_len=400 \
+	  -len_control=0 -max_total_time=$(or $(SECONDS),60) -print_final_stats=1 \
+	  -artifact_prefix=.cache/fuzz/$(or $(PROGRAM),clmm)-
 
 storm: $(V)/.test ## real processes under load and kills (MINUTES=10 STORE=sqlite|postgres, ROUNDS=)
 	@$(PY) -m tests.acceptance.storm --store $(or $(STORE),sqlite) $(if $(ROUNDS),--rounds $(ROUNDS)) \
@@ -95,6 +104,7 @@ lock: ## resolve the dependencies anew (needs uv)
 	$(LOCK) -c requirements/run.txt pyproject.toml --extra docs --extra postgres --extra redis -o requirements/image.txt
 	$(LOCK) -c requirements/run.txt --group dev -o requirements/test.txt
 	$(LOCK) -c requirements/run.txt -c requirements/test.txt --group ui -o requirements/ui.txt
+	$(LOCK) -c requirements/run.txt -c requirements/test.txt --group fuzz -o requirements/fuzz.txt
 	$(LOCK) --group site -o requirements/site.txt
 
 # Some 350 MB of SDKs: kept in the user's cache, and only for those who ask.
@@ -128,6 +138,11 @@ $(V)/.test: $(V)/.run requirements/test.txt
 $(V)/.ui: $(V)/.test requirements/ui.txt
 	@echo 'Installing the locked browser driver into $(V) ...'
 	@$(PIP) $(WHEELS) -r requirements/ui.txt
+	@touch $@
+
+$(V)/.fuzz: $(V)/.test requirements/fuzz.txt
+	@echo 'Installing the locked fuzzer into $(V) ...'
+	@$(PIP) $(WHEELS) -r requirements/fuzz.txt
 	@touch $@
 
 # Apart from the engine's own: what builds pages has no business beside it.

@@ -22,11 +22,18 @@ def describe(folder: Path | None, times: int) -> str:
     """Return the line that stands above the table."""
     place = folder or Path(tempfile.gettempdir())
     return (
-        f"{_cores()} cores ({_processor()}), {platform.system()} {platform.machine()}, "
-        f"{platform.python_implementation()} {platform.python_version()}, "
+        f"{name_machine()}, "
         f"SQLite {sqlite3.sqlite_version} on {_filesystem(place)}; profile `{PROFILE}`, "
         f"each commit `synchronous=FULL`; the client runs on the same cores; "
         f"{times} {'repetition' if times == 1 else 'repetitions'}, a fresh home each."
+    )
+
+
+def name_machine() -> str:
+    """Return the machine and the Python, as far as computing depends on them."""
+    return (
+        f"{_cores()} cores ({_processor()}), {platform.system()} {platform.machine()}, "
+        f"{platform.python_implementation()} {platform.python_version()}"
     )
 
 

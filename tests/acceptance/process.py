@@ -78,7 +78,10 @@ class Process:
         if self._process is None or self._process.poll() is not None:
             return False
         asked = os.WSTOPPED | os.WNOHANG | os.WNOWAIT
-        return os.waitid(os.P_PID, self._process.pid, asked) is not None
+        try:
+            return os.waitid(os.P_PID, self._process.pid, asked) is not None
+        except ChildProcessError:
+            return False  # it ended, and another thread has just heard so
 
     def was_struck(self) -> bool:
         """Whether a fault point struck in any start of it."""

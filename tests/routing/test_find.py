@@ -167,6 +167,16 @@ def test_a_pool_that_is_too_good_to_be_true_is_not_believed():
     assert found(find(wish(10**10), Offered([deep, *shallow]))).legs[0].pool == deep.address
 
 
+def test_a_venue_that_trades_is_not_asked_why_another_pool_of_its_refuses():
+    deep, shallow = pool("deep", 10**12, 10**12), pool("shallow", 10**12, 1)
+    route = found(find(wish(10**6), Offered([shallow, deep])))
+    assert [leg.pool for leg in route.legs] == [deep.address]
+    assert route.absent == ()
+    refused = find(wish(10**6), Offered([shallow]))
+    assert isinstance(refused, Fault)
+    assert "pay nothing for so small an amount" in refused.message
+
+
 def test_a_pool_that_was_not_seen_for_long_is_not_believed():
     then = replace(NOW, slot=Slot(NOW.slot - FRESH_SLOTS_MAX - 1))
     old = pool("old", 10**12, 10**12).at(then)

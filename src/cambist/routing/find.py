@@ -211,7 +211,11 @@ def _fresh(pools: Sequence[Pool]) -> tuple[list[Pool], list[Absent]]:
 def _quotes(
     intent: Intent, carried: Sequence[Carried], pools: Sequence[Pool]
 ) -> tuple[list[Quote], list[Absent]]:
-    """Return the best pools' quotes, the best of every venue among them, and who refused."""
+    """Return the best pools' quotes, the best of every venue among them, and who refused.
+
+    A venue is not left out because one of its pools refuses: where others of it trade the amount,
+    why one does not is not asked. To ask costs a whole swap, most of all where it goes furthest.
+    """
     mint = intent.pair.token_in.mint
     kept = list(carried[:QUOTES_MAX])
     venues = {one.path.pools[0].venue for one in kept}
@@ -230,7 +234,9 @@ def _quotes(
             quotes.append(found)
     carrying = {one.path.pools[0].address for one in carried}
     for pool in pools:
-        if pool.address not in carrying and len(absent) < ABSENT_MAX:
+        if len(absent) >= ABSENT_MAX:
+            break
+        if pool.venue not in venues and pool.address not in carrying:
             try:
                 pool.swap(mint, intent.mode, intent.amount)
             except Unquotable as refused:

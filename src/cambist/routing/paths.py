@@ -66,12 +66,12 @@ class Carried(msgspec.Struct, frozen=True):
 
 def straight(pools: Iterable[Pool], mint_in: Address, mode: Mode, amount: int) -> list[Carried]:
     """Return each pool that carries the amount, the best first."""
-    carried = []
+    carried, mints = [], (mint_in,)
     for pool in pools:
-        path = Path((pool,), (mint_in,))
-        brought = path.carries(mode, amount)
+        ask = pool.amount_out if mode == "exact_in" else pool.amount_in
+        brought = ask(mint_in, amount)
         if brought:
-            carried.append(Carried(path, brought))
+            carried.append(Carried(Path((pool,), mints), brought))
     return ranked(carried, mode)
 
 

@@ -62,6 +62,10 @@ class Layout(Generic[T]):
             msg = f"the fields end at {end}, after {size} bytes"
             raise ValueError(msg)
 
+    def fits(self, data: bytes) -> bool:
+        """Whether there are bytes enough, of the right kind, for `read`."""
+        return len(data) >= self.size and data.startswith(self.magic)
+
     def read(self, data: bytes) -> T:
         """Return the fields. Raises Unquotable for too few bytes, or another account's magic."""
         if len(data) < self.size:

@@ -111,10 +111,17 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
 
     def amount_in(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units out would cost; 0 wherever `swap` raises."""
-        try:
-            return self.swap(mint_in, "exact_out", amount).amount_in
-        except Unquotable:
+        way = self.ways.get(mint_in)
+        if way is None or amount <= 0:
             return 0
+        x, y, numerator, denominator, room = way
+        left = y - amount
+        if left <= 0 or 2 * x * amount < left:
+            return 0
+        # What drives the price is rounded up, and so is what the fee is taken from.
+        net = -(-x * amount // left)
+        given = -(-net * denominator // (denominator - numerator))
+        return given if given <= room else 0
 
     def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
         """Return what a swap of this amount does. Raises Unquotable.

@@ -158,7 +158,7 @@ def traded(lines: Sequence[Line]) -> tuple[Traded, ...]:
     """Return the swaps that logs tell of."""
     told = []
     for line in lines:
-        if line.program == ID and line.data.startswith(EVENT.magic):
+        if line.program == ID and EVENT.fits(line.data):
             event = EVENT.read(line.data)
             a, b = event.amount_a, event.amount_b
             if event.a_given:

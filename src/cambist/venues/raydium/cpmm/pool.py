@@ -162,6 +162,23 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
 
     def amount_in(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units out would cost; 0 wherever `swap` raises."""
+        way = self.ways.get(mint_in)
+        if way is None or amount <= 0:
+            return 0
+        x, y, rate_in, rate_out, room, plain, _, _ = way
+        if not plain:
+            return self._taxed_in(mint_in, amount)
+        if rate_out:
+            amount = -(-amount * PPM_ONE // (PPM_ONE - rate_out))  # rounded up
+        left = y - amount
+        if left <= 0 or 2 * x * amount < left:
+            return 0
+        given = -(-x * amount // left)  # rounded up, with the fee as well
+        if rate_in:
+            given = -(-given * PPM_ONE // (PPM_ONE - rate_in))
+        return given if given <= room else 0
+
+    def _taxed_in(self, mint_in: Address, amount: int) -> int:
         try:
             return self.swap(mint_in, "exact_out", amount).amount_in
         except Unquotable:

@@ -1,0 +1,31 @@
+"""Hold every fuzz target to some bytes in every run, and to those that once escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.pools import PROGRAMS
+from cambist.venues.logs import Line
+from tests.fuzz.decoders import TARGETS, target
+
+once: Callable[[str], Callable[[bytes], None]] = cache(target)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@settings(max_examples=60)
+@given(raw=st.binary(min_size=16, max_size=120))
+def test_nothing_but_a_refusal_comes_of_changed_accounts_logs_and_calls(name: str, raw: bytes):
+    once(name)(raw)
+
+
+@pytest.mark.parametrize("name", ["cpmm", "clmm"])
+def test_an_event_that_was_cut_short_tells_of_no_swap(name: str):
+    program = PROGRAMS[name]
+    magic = bytes.fromhex("40c6cde8260871e2")
+    assert program.traded([Line(program.id, data=magic)], ()) == ()
+    assert program.traded([Line(program.id, data=magic + bytes(40))], ()) == ()
