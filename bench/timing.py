@@ -12,7 +12,6 @@ from timeit import Timer
 from typing import Any, Final
 
 from bench.figures import CannotMeasure
-from bench.pools import PROGRAMS
 from bench.sdk import Question
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
@@ -23,6 +22,7 @@ from cambist.values.route import Mode, Route
 from cambist.values.token import SOL, USDC, Pair
 from cambist.venues.accounts import Snapshot, Unquotable
 from cambist.venues.pool import Pool
+from cambist.venues.programs import PROGRAMS
 
 ROUTED: Final = 200 * 10**9
 """Raw units of SOL: enough to be worth a split over pools of some thousands of dollars."""
@@ -119,7 +119,7 @@ def _crossed(pool: Any, mode: Mode, amount: int) -> int | None:
         return 0 if "small" in str(refused) else None
     if pool.program == "dlmm":
         return int(pool.pair.active_id - end.pair.active_id)
-    return sum(end.place.tick < one <= pool.place.tick for one in pool.ticks.numbers)
+    return sum(end.place.tick < one <= pool.place.tick for one in pool.shelf.ticks.numbers)
 
 
 def _repeat(statement: str, names: dict[str, Any], ms: int) -> float:

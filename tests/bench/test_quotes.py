@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from bench.figures import Reading
-from bench.pools import PROGRAMS, many_ticks, market, site
+from bench.pools import many_ticks, market, site
 from bench.quotes import BARE, NAMES, SDK, WHOLE, Asked, questions, write
 from bench.sdk import Question, ours
 from bench.timing import crossing, decoded
 from cambist.values.token import SOL, USDC
+from cambist.venues.programs import PROGRAMS
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +35,9 @@ def test_a_question_crosses_as_many_ticks_or_bins_as_it_says() -> None:
         if pool.program == "dlmm":
             assert pool.pair.active_id - end.pair.active_id == crossed
         if pool.program == "clmm":
-            there = [one for one in pool.ticks.numbers if end.place.tick < one <= pool.place.tick]
+            there = [
+                one for one in pool.shelf.ticks.numbers if end.place.tick < one <= pool.place.tick
+            ]
             assert len(there) == crossed
 
 

@@ -11,12 +11,13 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from bench.pools import PROGRAMS, named
+from bench.pools import named
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.venues.accounts import ChainTime, Snapshot, Unquotable
 from cambist.venues.pool import Pool, Swapped
 from cambist.venues.program import Instruction, Program, Trade
+from cambist.venues.programs import PROGRAMS
 from tests.fuzz.edits import Bytes, edited, magics_of, told
 from tests.fuzz.seeds import programs, seeds
 

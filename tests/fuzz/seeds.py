@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from bench.pools import NOW, PROGRAMS, made, many_ticks, site
+from bench.pools import NOW, made, many_ticks, site
 from cambist.curves.paths import Orders, Renewal, Volatility
 from cambist.curves.price_volatility import STEP
 from cambist.curves.transfer_fee import TransferFee
@@ -15,6 +15,7 @@ from cambist.values.program_address import TOKEN_2022_PROGRAM
 from cambist.venues.meteora.damm_v2.pool import pool_at
 from cambist.venues.meteora.dlmm.program import Dlmm
 from cambist.venues.program import Program
+from cambist.venues.programs import PROGRAMS
 from cambist.venues.raydium.clmm import Clmm
 from cambist.venues.raydium.cpmm import Cpmm
 from cambist.venues.tokens import Mint
@@ -57,9 +58,9 @@ def _cpmm(plain: list[Any]) -> list[Any]:
 def _clmm(plain: list[Any]) -> list[Any]:
     pool = many_ticks(site("many ticks", 10**5))
     taxed = replace(pool, token_a=_taxed(pool.token_a), token_b=_taxed(pool.token_b))
-    at = pool.place.tick // pool.spacing
+    at = pool.place.tick // pool.shelf.spacing
     moving = Volatility(30, 600, 5_000, 50_000, 350_000, at, 1_000, 2_000, NOW.unix_s - 60)
-    orders = tuple((one, Orders(10**6, 10**3)) for one in pool.ticks.numbers[220:260:2])
+    orders = tuple((one, Orders(10**6, 10**3)) for one in pool.shelf.ticks.numbers[220:260:2])
     renewed = replace(pool, renewal=Renewal(1, moving, orders))
     return [*plain, pool, taxed, renewed]
 

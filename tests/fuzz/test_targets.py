@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.pools import PROGRAMS
 from cambist.venues.logs import Line
+from cambist.venues.programs import PROGRAMS
 from tests.fuzz.decoders import TARGETS, target
 
 once: Callable[[str], Callable[[bytes], None]] = cache(target)
