@@ -43,6 +43,18 @@ async def test_a_pool_tells_its_depth_and_its_price_for_the_amount_asked_about(
             assert abs(Decimal(str(impact)) - Decimal("0.5")) < Decimal("0.01")
 
 
+async def test_pools_are_asked_for_an_amount_out_too(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (_, _, client):
+        path = "/api/pools?tokenIn=SOL&tokenOut=USDC&amountOut=145"
+        told = (await client.get(path)).json()
+        assert told["amountOut"] == "145"
+        assert "amountIn" not in told
+        assert {one["amountOut"] for one in told["pools"]} == {"145"}
+        (gone,) = told["absent"]
+        assert gone["program"] == "damm_v1"
+        assert gone["reason"] == "The program cannot be asked for an exact amount out."
+
+
 async def test_a_pool_that_cannot_carry_the_amount_is_told_by_name(tmp_path: Path) -> None:
     async with in_process(tmp_path) as (_, _, client):
         path = "/api/pools?tokenIn=SOL&tokenOut=USDC&amountIn=1000000"
@@ -59,6 +71,8 @@ async def test_a_pool_that_cannot_carry_the_amount_is_told_by_name(tmp_path: Pat
         ("tokenIn=SOL", 400, "invalid_query", "tokenOut"),
         ("tokenIn=S*L&tokenOut=USDC", 400, "invalid_query", "tokenIn"),
         ("tokenIn=SOL&tokenOut=WSOL", 422, "same_token", "tokenOut"),
+        ("tokenIn=SOL&tokenOut=USDC&amountIn=1&amountOut=1", 400, "invalid_query", "amountOut"),
+        ("tokenIn=SOL&tokenOut=USDC&amountOut=0.0000001", 400, "invalid_query", "amountOut"),
         ("tokenIn=SOL&tokenOut=USDC&amountIn=0", 400, "invalid_query", "amountIn"),
         ("tokenIn=SOL&tokenOut=USDC&amountIn=-1", 400, "invalid_query", "amountIn"),
         ("tokenIn=SOL&tokenOut=USDC&amountIn=much", 400, "invalid_query", "amountIn"),

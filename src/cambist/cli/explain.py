@@ -29,7 +29,10 @@ def explain(screen: Console, told: Quote, market: Pools) -> None:
     screen.print()
     screen.print(_route(told))
     screen.print(_gain(told), markup=False, soft_wrap=True)
-    draw_absent(screen, told.absent)
+    # A route asks no pool why it refuses whose venue has others; who wants to know is told.
+    seen = {(one.dex, one.program) for one in market.absent}
+    silent = [one for one in told.absent if (one.dex, one.program) not in seen]
+    draw_absent(screen, [*silent, *market.absent])
 
 
 def _pools(told: Quote) -> Table:

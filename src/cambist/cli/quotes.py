@@ -46,7 +46,12 @@ async def _quote(url: str, draft: Draft, *, in_full: bool) -> int:
         told = await cambist.quote(draft)
         if in_full:
             pair = (told.token_in_mint or told.token_in, told.token_out_mint or told.token_out)
-            market = await cambist.pools(*pair)
+            # What a hub saves is not asked of the pools: they are asked for what the order was.
+            amount = draft.amount_in or draft.quantity or told.amount_in
+            if told.mode == "exact_in":
+                market = await cambist.pools(*pair, amount)
+            else:
+                market = await cambist.pools(*pair, amount_out=told.amount_out)
     _say(told.summary)
     if market is None:
         console.print(_venues(told))

@@ -165,9 +165,20 @@ class Client:
         body = msgspec.json.encode(draft)
         return read((await self._calls.ask("POST", "/api/quotes", body=body)).body, Quote)
 
-    async def pools(self, token_in: str, token_out: str, amount_in: Amount = 1) -> Pools:
-        """Return the pools of two tokens: what each makes of an amount given, and its depth."""
-        params = {"tokenIn": token_in, "tokenOut": token_out, "amountIn": exact(amount_in)}
+    async def pools(
+        self,
+        token_in: str,
+        token_out: str,
+        amount_in: Amount = 1,
+        *,
+        amount_out: Amount | None = None,
+    ) -> Pools:
+        """Return the pools of two tokens: what each makes of an amount, and its depth."""
+        params = {"tokenIn": token_in, "tokenOut": token_out}
+        if amount_out is None:
+            params["amountIn"] = exact(amount_in)
+        else:
+            params["amountOut"] = exact(amount_out)
         return read((await self._calls.ask("GET", "/api/pools", params=params)).body, Pools)
 
     # -------------------------------------------------------------------------------- reading

@@ -241,11 +241,12 @@ class Quote(Reply, frozen=True, kw_only=True):
 
 
 class Pools(Reply, frozen=True, kw_only=True):
-    """The pools of a pair, each with its quote for `amount_in` whole tokens given."""
+    """The pools of a pair, each with its quote for so many whole tokens in, or out."""
 
     token_in: str
     token_out: str
-    amount_in: Decimal = Decimal(1)
+    amount_in: Decimal | None = None
+    amount_out: Decimal | None = None
     pools: tuple[Pool, ...]
     absent: tuple[Absent, ...] = ()
     timestamp: datetime | None = None

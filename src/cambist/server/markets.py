@@ -44,7 +44,7 @@ class Markets:
         pair = Pair(self._token(request, "tokenIn"), self._token(request, "tokenOut"))
         if pair.token_in.mint == pair.token_out.mint:
             raise Refused(fault(Code.SAME_TOKEN, "", "tokenOut"))
-        asked = Listed(pair, _amount(request, pair.token_in))
+        asked = _asked(request, pair)
         found = await self._engine.pools(pair)
         return Answer(200, write_pools(asked, found, self._engine.clock.now()))
 
@@ -77,17 +77,28 @@ class Markets:
         return Answer(200, write_report(orders, text, truncated=truncated))
 
 
-def _amount(request: Request, token: Token) -> Raw:
-    """Return the raw units to quote for: those of one whole token where nothing was said."""
-    text = request.query_params.get("amountIn", "1")
+def _asked(request: Request, pair: Pair) -> Listed:
+    """Return what to quote for: one whole token given, where nothing was said."""
+    given, taken = (request.query_params.get(name) for name in ("amountIn", "amountOut"))
+    if given is not None and taken is not None:
+        why = "Say either amountIn or amountOut."
+        raise Refused(fault(Code.INVALID_QUERY, why, "amountOut"))
+    if taken is not None:
+        return Listed(pair, "exact_out", _amount(taken, pair.token_out, "amountOut"))
+    return Listed(
+        pair, "exact_in", _amount("1" if given is None else given, pair.token_in, "amountIn")
+    )
+
+
+def _amount(text: str, token: Token, name: str) -> Raw:
     try:
         return parse_amount(read_amount(text), token.decimals)
     except Unfit as unfit:
         why = unfit.message or "An amount is greater than zero."
-        raise Refused(fault(Code.INVALID_QUERY, why, "amountIn")) from None
+        raise Refused(fault(Code.INVALID_QUERY, why, name)) from None
     except TooManyDigits:
         why = f"{token.symbol} has {token.decimals} decimals."
-        raise Refused(fault(Code.INVALID_QUERY, why, "amountIn")) from None
+        raise Refused(fault(Code.INVALID_QUERY, why, name)) from None
     except OutOfRange:
         why = "No account can hold so much."
-        raise Refused(fault(Code.INVALID_QUERY, why, "amountIn")) from None
+        raise Refused(fault(Code.INVALID_QUERY, why, name)) from None

@@ -14,7 +14,7 @@ from cambist.routing.depth import depth
 from cambist.values.amount import Raw, write_amount
 from cambist.values.ids import LOCAL
 from cambist.values.moment import Moment
-from cambist.values.route import Absent
+from cambist.values.route import Absent, Mode
 from cambist.values.token import Pair, Token
 from cambist.venues.pool import Pool
 from cambist.wire.figures import AbsentView, Amount, QuoteView, view_quote
@@ -57,12 +57,13 @@ class PoolView(QuoteView, frozen=True, rename="camel", omit_defaults=True):
     depth: tuple[DepthView, ...] = ()
 
 
-class PoolList(msgspec.Struct, frozen=True, rename="camel"):
-    """The pools of a pair, each with its quote and its depth."""
+class PoolList(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """The pools of a pair, each with its quote for an amount in or out, and its depth."""
 
     token_in: str
     token_out: str
-    amount_in: Amount
+    amount_in: Amount | None = None
+    amount_out: Amount | None = None
     pools: tuple[PoolView, ...]
     absent: tuple[AbsentView, ...]
     timestamp: str
@@ -80,16 +81,18 @@ def write_venues(venues: Sequence[str]) -> bytes:
 
 
 class Listed(NamedTuple):
-    """What was asked for: the pools of a pair, with quotes for so many raw units given."""
+    """What was asked for: the pools of a pair, with quotes for so many raw units in or out."""
 
     pair: Pair
+    mode: Mode
     amount: Raw
 
 
 def write_pools(asked: Listed, found: Mapping[str, Sequence[Pool] | Absent], at: Moment) -> bytes:
     """Write the pools of a pair, each with what it pays for the amount, and its depth."""
-    pair, amount = asked
-    intent = Intent("market", LOCAL, pair, "exact_in", amount, Terms())
+    pair, mode, amount = asked
+    intent = Intent("market", LOCAL, pair, mode, amount, Terms())
+    whole = write_amount(amount, intent.sized_token.decimals)
     views: list[PoolView] = []
     absent: list[AbsentView] = []
     for venue, answer in found.items():
@@ -97,19 +100,20 @@ def write_pools(asked: Listed, found: Mapping[str, Sequence[Pool] | Absent], at:
             absent.append(AbsentView(venue, answer.code, answer.reason))
             continue
         for pool in answer:
-            quote = pool.quote(pair.token_in.mint, "exact_in", amount)
+            quote = pool.quote(pair.token_in.mint, mode, amount)
             if isinstance(quote, Fault):
                 absent.append(AbsentView(venue, quote.code, quote.message, pool.program))
             else:
                 views.append(_pool(view_quote(intent, quote), pool, pair.token_in))
     return _encode(
         PoolList(
-            pair.token_in.symbol,
-            pair.token_out.symbol,
-            write_amount(amount, pair.token_in.decimals),
-            tuple(views),
-            tuple(absent),
-            write_moment(at),
+            token_in=pair.token_in.symbol,
+            token_out=pair.token_out.symbol,
+            amount_in=whole if mode == "exact_in" else None,
+            amount_out=None if mode == "exact_in" else whole,
+            pools=tuple(views),
+            absent=tuple(absent),
+            timestamp=write_moment(at),
         )
     )
 

@@ -40,13 +40,14 @@ def pools() -> Operation:
     return _read(
         "listPools",
         "List the pools of a pair",
-        "Each with its quote for an amount given, and how much it takes before its rate is 0.1 %, "
-        "0.5 %, 1 % and 2 % worse. What an order would do: /api/quotes.",
+        "Each with its quote for an amount in or out, and how much it takes before its rate is "
+        "0.1 %, 0.5 %, 1 % and 2 % worse. What an order would do: /api/quotes.",
         {"200": told},
         parameters=(
             query("tokenIn", _TEXT, "The token given: a symbol or a mint.", required=True),
             query("tokenOut", _TEXT, "The token taken: a symbol or a mint.", required=True),
             query("amountIn", _TEXT, "Whole tokens given, as in 1.5; one where nothing is said."),
+            query("amountOut", _TEXT, "Whole tokens taken, instead."),
         ),
         codes=(
             fault(Code.INVALID_QUERY, "tokenIn is missing.", "tokenIn"),
