@@ -118,4 +118,4 @@ def _gain(told: Quote) -> str:
     if not told.legs:
         return f"Gain: none is to be had by sharing or a detour; {name} alone is best."
     bps = (ahead * _BPS_ONE / whole).quantize(_SHORT, ROUND_DOWN)
-    return f"Gain: {plain(ahead)} {token} over {name} alone, {bps} bps"
+    return f"Gain: {plain(ahead.normalize())} {token} over {name} alone, {bps} bps"
