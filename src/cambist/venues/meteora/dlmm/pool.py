@@ -95,7 +95,11 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
 
     def at(self, time: ChainTime) -> DlmmPool:
         """Return the same pair under another clock: it moves the fee, and opens the pair."""
-        return replace(self, time=time)
+        pair = replace(self, time=time)
+        if not self.clocked and not self._refusal and not pair._refusal:  # noqa: SLF001 -- our own
+            # Nothing in the sums so far depends on the clock.
+            pair.__dict__.update(_down=self._down, _up=self._up)
+        return pair
 
     def amount_out(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
