@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from cambist import faultpoints
 from cambist.clock import ManualClock
-from cambist.paper.ledger import Block, Ledger, LedgerLost, WrongSeed, executions
+from cambist.paper.blocks import Block
+from cambist.paper.ledger import Ledger, LedgerLost, WrongSeed, executions, sums
 from cambist.paper.mishaps import INSTANT
 from cambist.paper.world import HEIGHT_RESERVE_SLOTS, World
 from cambist.ports.failures import PortDown
@@ -169,3 +171,22 @@ def test_the_mark_never_falls(tmp_path: Path):
         ledger.write(Block(Height(mark)))
     assert ledger.mark() == 12_000
     ledger.close()
+
+
+def test_pools_of_an_older_world_go_back_to_the_endowment(tmp_path: Path):
+    path = tmp_path / "chain.db"
+    Ledger(path, SEED).close()
+    with sqlite3.connect(path) as link:
+        link.execute(
+            "CREATE TABLE pools (venue, mint_a, mint_b, address, reserve_a, reserve_b, slot)"
+        )
+        row = ("raydium", SOL.mint, USDC.mint, "pool", str(10**19), "7", 5)
+        link.execute("INSERT INTO pools VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        rows = [("endowment", SOL.mint, str(-(10**19) - 3)), ("somebody", SOL.mint, "3")]
+        link.executemany("INSERT INTO balances VALUES (?, ?, ?)", rows)
+        link.execute("INSERT INTO balances VALUES ('somebody', ?, '-7')", (USDC.mint,))
+    link.close()
+    Ledger(path, SEED).close()
+    assert set(sums(path).values()) == {0}
+    Ledger(path, SEED).close()
+    assert set(sums(path).values()) == {0}

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from cambist.faults import Code
 from cambist.orders.death import proof_of_death
-from cambist.paper.ledger import Execution, executions, sums
+from cambist.paper.blocks import Execution
+from cambist.paper.ledger import executions, sums
 from cambist.paper.mishaps import INSTANT, PPM_ONE, REALISTIC, Profile
 from cambist.paper.world import BLOCK_SWAPS_MAX, HEIGHT_RESERVE_SLOTS
 from cambist.ports.chain import Swap

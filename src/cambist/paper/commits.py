@@ -9,7 +9,8 @@ from typing import Final
 
 import structlog
 
-from cambist.paper.ledger import Block, Ledger, NoRoom
+from cambist.paper.blocks import Block
+from cambist.paper.ledger import Ledger, NoRoom
 from cambist.ports.clock import Clock
 from cambist.values.moment import Height
 

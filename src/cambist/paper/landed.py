@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from cambist.paper.ledger import Execution, Ledger
+from cambist.paper.blocks import Execution
+from cambist.paper.ledger import Ledger
 from cambist.ports.chain import Trace
 from cambist.values.ids import Signature
 from cambist.values.moment import Height, Slot

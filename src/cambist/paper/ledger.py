@@ -16,15 +16,15 @@ pools and the accounts `endowment`, `arbitrage` and `fees`, every mint sums to n
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-
-import msgspec
+from typing import Any, Final
 
 from cambist.faultpoints import faultpoint
 from cambist.faults import Code, Fault
+from cambist.paper.blocks import Block, Execution, Holding
 from cambist.paper.pools import PoolKey, PoolState, pool_address
-from cambist.values.ids import Address, OrderId, Signature
+from cambist.values.ids import Address, Signature
 from cambist.values.moment import Height, Slot
 
 BUSY_TIMEOUT_MS: Final = 5_000
@@ -57,38 +57,6 @@ ORDER BY rowid DESC
 """
 _SET_BALANCE: Final = "INSERT OR REPLACE INTO balances VALUES (?, ?, ?)"
 _SET_POOL: Final = "INSERT OR REPLACE INTO pool_states VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-
-
-class Holding(NamedTuple):
-    """Whose balance of which mint."""
-
-    account: str
-    mint: Address
-
-
-class Execution(msgspec.Struct, frozen=True, gc=False):
-    """A transaction that was executed, for ever. Amounts are raw units; a fault moved nothing."""
-
-    signature: Signature
-    order_id: OrderId
-    attempt: int
-    slot: Slot
-    fault: Fault | None
-    wallet: Address
-    mint_in: Address
-    mint_out: Address
-    amount_in: int
-    amount_out: int
-    fee_lamports: int
-
-
-class Block(msgspec.Struct, frozen=True):
-    """What one commit makes durable: a slot's executions, new balances and pools, the mark."""
-
-    mark: Height
-    executions: tuple[Execution, ...] = ()
-    balances: dict[Holding, int] = {}
-    pools: dict[PoolKey, PoolState] = {}
 
 
 class LedgerLost(RuntimeError):
@@ -132,6 +100,7 @@ class Ledger:
         meta.setdefault("mark", str(FIRST_HEIGHT))
         meta["generation"] = str(int(meta.get("generation", "0")) + 1)
         self._out.executemany(_SET_META, meta.items())
+        _retire_pools(self._out)
         self._out.execute("COMMIT")
         return str(meta["generation"])
 
@@ -237,41 +206,52 @@ def executions(path: Path) -> list[Execution]:
 
     A file whose chain has only just begun has none.
     """
-    link = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    try:
-        begun = "SELECT 1 FROM sqlite_schema WHERE name = 'executions'"
-        if link.execute(begun).fetchone() is None:
+    with _looked_at(path) as link:
+        if not _has(link, "executions"):
             return []
         return [_execution(row) for row in link.execute("SELECT * FROM executions ORDER BY rowid")]
-    finally:
-        link.close()
 
 
 def balances(path: Path, account: str | None, limit: int) -> list[tuple[Holding, int]]:
     """Return what accounts hold in raw units, or one account does, without touching the file."""
-    link = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     sql = "SELECT account, mint, raw FROM balances WHERE ?1 IS NULL OR account = ?1 LIMIT ?2"
-    try:
+    with _looked_at(path) as link:
         rows = link.execute(sql, (account, limit)).fetchall()
-    finally:
-        link.close()
     return [(Holding(row[0], row[1]), int(row[2])) for row in rows]
 
 
 def sums(path: Path) -> dict[Address, int]:
     """Return each mint's sum over every account and pool, in raw units: nothing, if all is well."""
-    link = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     total: dict[Address, int] = {}
-    try:
-        rows = link.execute(
+    with _looked_at(path) as link:
+        for mint, raw in link.execute(
             "SELECT mint, raw FROM balances UNION ALL SELECT mint_a, held_a FROM pool_states"
             " UNION ALL SELECT mint_b, held_b FROM pool_states"
-        )
-        for mint, raw in rows:
+        ):
             total[mint] = total.get(mint, 0) + int(raw)
-    finally:
-        link.close()
     return total
+
+
+def _looked_at(path: Path) -> closing[sqlite3.Connection]:
+    return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))
+
+
+def _has(link: sqlite3.Connection, table: str) -> bool:
+    sql = "SELECT 1 FROM sqlite_schema WHERE name = ?"
+    return link.execute(sql, (table,)).fetchone() is not None
+
+
+def _retire_pools(link: sqlite3.Connection) -> None:
+    """Give what pools of the older world held back to the endowment: its kind is no more."""
+    if not _has(link, "pools"):
+        return
+    held = "SELECT mint_a, reserve_a FROM pools UNION ALL SELECT mint_b, reserve_b FROM pools"
+    for mint, raw in link.execute(held).fetchall():
+        sql = "SELECT raw FROM balances WHERE account = 'endowment' AND mint = ?"
+        before = link.execute(sql, (mint,)).fetchone()
+        left = int(raw) + (int(before[0]) if before else 0)
+        link.execute(_SET_BALANCE, ("endowment", mint, str(left)))
+    link.execute("DROP TABLE pools")
 
 
 def _one(link: sqlite3.Connection, sql: str) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from cambist.faults import Code, Fault, fault
-from cambist.paper.ledger import Block, Execution, Holding, Ledger
+from cambist.paper.blocks import Block, Execution, Holding
+from cambist.paper.ledger import Ledger
 from cambist.paper.message import Message, OneSwap
 from cambist.paper.mishaps import Profile, strikes
 from cambist.paper.pools import PoolBook, PoolKey, PoolState, pool_address, pool_key

@@ -17,11 +17,12 @@ from typing import Final
 from cambist.faults import Code, Fault, fault
 from cambist.orders.attempt import Fill, Sighting, Witness
 from cambist.paper import message as paper
+from cambist.paper.blocks import Block, Execution
 from cambist.paper.chaos import Weather
 from cambist.paper.commits import Commits
 from cambist.paper.heights import Heights
 from cambist.paper.landed import Landed
-from cambist.paper.ledger import Block, Execution, Ledger
+from cambist.paper.ledger import Ledger
 from cambist.paper.mempool import Mempool, Pending
 from cambist.paper.mishaps import BLOCKHASH_WINDOW, REALISTIC, Profile, delay_ms, strikes
 from cambist.paper.pools import pool_keys

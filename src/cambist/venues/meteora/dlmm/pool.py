@@ -63,15 +63,8 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     extended: bool
     time: ChainTime
 
-    @property
-    def venue(self) -> str:
-        """The venue it belongs to."""
-        return "meteora"
-
-    @property
-    def program(self) -> str:
-        """The program that runs it."""
-        return "dlmm"
+    venue = "meteora"
+    program = "dlmm"
 
     @property
     def slot(self) -> Slot:
