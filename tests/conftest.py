@@ -6,6 +6,7 @@ Properties are explored the same way each time when the suite judges a commit.
 import os
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.servers.fixtures import breakable_postgres, breakable_valkey, postgres_url, redis_url
@@ -17,6 +18,17 @@ settings.register_profile(
 )
 settings.register_profile("search", parent=settings.get_profile("suite"), derandomize=False)
 settings.load_profile("search" if os.environ.get("SEARCH") else "suite")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _loggers_stay_loose() -> None:
+    """Keep loggers from remembering how they were set up, so that every test can listen to them."""
+    configure = structlog.configure
+
+    def loosely(**settings: object) -> None:
+        configure(**(settings | {"cache_logger_on_first_use": False}))  # type: ignore[arg-type]
+
+    structlog.configure = loosely
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

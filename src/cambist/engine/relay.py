@@ -54,7 +54,7 @@ def _log_route(told: Told, routed: fact.Routed) -> None:
         chosen=route.legs[0].venue,
         reason=route.reason,
         quotes={
-            f"{one.venue} {one.program}": write_amount(
+            f"{one.venue} {one.program}".rstrip(): write_amount(
                 one.amount_out if exact_in else one.amount_in, decimals
             )
             for one in route.quotes
