@@ -32,8 +32,8 @@ up: $(V)/.test ## a whole installation: PostgreSQL, Valkey, an API, two workers 
 demo: $(V)/.run ## start it, send five orders at once and watch their lives
 	@exec $(V)/bin/cambist demo
 
-test: check ## check, then the whole suite: two files at once, since much of it waits
-	@$(PY) -m pytest -q -n 2 --dist loadfile
+test: check ## check, then the whole suite: two tests at once, since much of it waits
+	@$(PY) -m pytest -q -n 2 --dist loadgroup
 
 check: $(V)/.test ## format, lint, import contracts, types, walls
 	@$(V)/bin/ruff format --check --quiet

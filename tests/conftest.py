@@ -31,6 +31,17 @@ def _loggers_stay_loose() -> None:
     structlog.configure = loosely
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where two tests run at once, let only one of them have servers and processes to itself.
+
+    All that need any run one after the other; of the others, those of a file stay together.
+    """
+    for item in items:
+        kept = any(item.get_closest_marker(one) for one in ("acceptance", "postgres", "redis"))
+        group = "servers" if kept else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run say where programs and captured pools are; tests are skipped without theirs."""
     parser.addoption("--programs", default=os.environ.get("PROGRAMS"), metavar="DIR")
