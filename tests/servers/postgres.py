@@ -65,20 +65,21 @@ class Postgres:
         """Start, and return when it takes connections; settings count until the next start."""
         told = {"unix_socket_directories": str(self._place)} | self._settings | settings
         command = self._programs.command(str(self._data), self.port, told)
+        until = time.monotonic() + START_WITHIN_S
+        self._child = self._spawn(command)
+        while not postgres.is_ready(self._data, self._child.pid):
+            if time.monotonic() > until:
+                raise NoServer((self._place / "server.log").read_text()[-1_000:])
+            time.sleep(0.01)
+            if self._child.poll() is not None:
+                # What a killed server's children still hold is free in a moment.
+                self._child = self._spawn(command)
+
+    def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
         with (self._place / "server.log").open("ab") as log:
-            self._child = subprocess.Popen(
+            return subprocess.Popen(
                 command, stdout=log, stderr=log, cwd="/", start_new_session=True, **nobody()
             )
-        until = time.monotonic() + START_WITHIN_S
-        while not self._is_ready(self._child):
-            if time.monotonic() > until:
-                raise NoServer("PostgreSQL did not start in time")
-            time.sleep(0.01)
-
-    def _is_ready(self, child: subprocess.Popen[bytes]) -> bool:
-        if child.poll() is not None:
-            raise NoServer((self._place / "server.log").read_text()[-1_000:])
-        return postgres.is_ready(self._data, child.pid)
 
     @property
     def is_running(self) -> bool:
