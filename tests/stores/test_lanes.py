@@ -37,3 +37,13 @@ async def test_a_move_that_is_given_up_is_no_order_left_behind() -> None:
     lanes.settle("a move").cancel()
     await asyncio.sleep(0)
     assert lanes.abandoned.orders == 0
+
+
+async def test_who_goes_away_in_the_moment_of_the_answer_is_never_counted() -> None:
+    lanes: Lanes[str, int] = Lanes(lambda: None)
+    future = lanes.take_in("one order")
+    batch = lanes.batch()
+    future.cancel()
+    answer(batch, [1])
+    await asyncio.sleep(0)
+    assert lanes.abandoned.orders == 0

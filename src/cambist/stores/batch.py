@@ -31,13 +31,14 @@ class Abandoned:
 class Waiting(Generic[T, R]):
     """One write and the coroutine that awaits it."""
 
-    __slots__ = ("_abandoned", "_orders", "future", "item")
+    __slots__ = ("_abandoned", "_counted", "_orders", "future", "item")
 
     def __init__(self, item: T, future: asyncio.Future[R]) -> None:
         self.item = item
         self.future = future
         self._abandoned: Abandoned | None = None
         self._orders = 0
+        self._counted = False
 
     def count_when_abandoned(self, abandoned: Abandoned, orders: int) -> None:
         """Count the orders of this write from when its sender goes away until it is answered."""
@@ -47,10 +48,12 @@ class Waiting(Generic[T, R]):
     def _count(self, future: asyncio.Future[R]) -> None:
         if future.cancelled() and self._abandoned is not None:
             self._abandoned.orders += self._orders
+            self._counted = True
 
     def answered(self) -> None:
         """Count no more: what was written is counted by the store."""
-        if self.future.cancelled() and self._abandoned is not None:
+        # A sender that left in this very moment was not counted yet, and will not be.
+        if self._counted and self._abandoned is not None:
             self._abandoned.orders -= self._orders
         self._abandoned = None
 
