@@ -12,8 +12,19 @@ from msgspec.structs import replace
 from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, append
 from cambist.orders.order import Order, Status
+from cambist.ports.daily_fills import FillSums
 from cambist.ports.failures import PortDown
-from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery
+from cambist.ports.store import (
+    Birth,
+    Census,
+    Commit,
+    Halt,
+    Keyed,
+    Line,
+    News,
+    OrderPage,
+    OrderQuery,
+)
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
 from tests.simulation.database import Database
@@ -191,8 +202,18 @@ class ModelStore:
     async def look_again(self, order_id: OrderId) -> Order | None:
         return await self.get(order_id)
 
-    async def find(self, query: OrderQuery) -> tuple[Order, ...]:
-        return await self._ask(lambda: _page(self._db.rows.values(), query))
+    async def find(self, query: OrderQuery) -> OrderPage:
+        found = await self._ask(lambda: _page(self._db.rows.values(), query))
+        return OrderPage(found, (), found[-1].id if found else None)
+
+    def unreadable(self) -> int:
+        return 0
+
+    async def add_up_fills(self) -> bool:
+        return False
+
+    async def fill_sums(self, principal: Principal, since_day: int, limit: int) -> FillSums:
+        return FillSums(())
 
     async def census(self, principal: Principal, now: Moment) -> Census:
         def count() -> Census:

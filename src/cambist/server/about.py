@@ -122,5 +122,6 @@ class About:
             chain=health.chain,
             redis=health.redis,
             halt=None if halt is None else stop(halt.reason, halt.by, halt.at),
+            unreadable=health.unreadable,
         )
         return Answer(status, write_health(view))

@@ -13,7 +13,7 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cambist.faults import Code, Fault, Refused, fault
-from cambist.ports.failures import PortDown
+from cambist.ports.failures import PortDown, ReadInterrupted, Unreadable
 from cambist.server.answers import Answer, ClientGone, deny, refusal, send_answer
 from cambist.server.cors import is_preflight, preflight, sharing
 from cambist.server.seats import Seats
@@ -21,6 +21,7 @@ from cambist.server.settings import LOOPBACK_HOSTS, ServerSettings
 from cambist.server.tolls import Limited
 
 _ANY: Final = "*"
+_TOO_LONG: Final = "This took too long to read; ask for less, or try again soon."
 log = structlog.get_logger(__name__)
 
 
@@ -71,6 +72,10 @@ class Gate:
                 return refusal(error.faults, error.retry_after_seconds)
             case Refused():
                 faults = error.faults
+            case Unreadable():
+                faults = (fault(Code.ORDER_UNREADABLE),)
+            case ReadInterrupted():
+                faults = (fault(Code.TOO_BUSY, _TOO_LONG),)
             case PortDown():
                 faults = (fault(Code.STORE_UNAVAILABLE),)
             case _:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from msgspec.structs import replace
 from starlette.requests import Request
 
 from cambist.engine.engine import Engine
 from cambist.faults import Code, Refused, fault
-from cambist.orders.order import Order, Status
-from cambist.ports.store import OrderQuery
+from cambist.orders.daily_fills import day_of, start_of
 from cambist.server.answers import Answer
 from cambist.server.passports import passport_of
 from cambist.server.queries import read_since
@@ -18,11 +16,12 @@ from cambist.values.amount import OutOfRange, Raw, TooManyDigits, parse_amount
 from cambist.values.token import Pair, Token
 from cambist.wire.fields import Unfit, read_amount, read_token
 from cambist.wire.markets import Listed, write_pools, write_tokens, write_venues
-from cambist.wire.moments import write_moment
 from cambist.wire.reports import write_report
 
-REPORT_ORDERS_MAX: Final = 5_000
-_PAGE: Final = 500
+REPORT_DAYS_DEFAULT: Final = 30
+REPORT_DAYS_MAX: Final = 366
+"""How many days back a report may begin."""
+REPORT_LINES_MAX: Final = 5_000
 
 
 class Markets:
@@ -61,20 +60,18 @@ class Markets:
         return token
 
     async def report(self, request: Request) -> Answer:
-        """Sum up the caller's fills."""
+        """Sum up the caller's fills, by days (UTC) from that of `since` on."""
         since = read_since(request.query_params.get("since"))
         principal = passport_of(request.scope).principal
-        query = OrderQuery(principal, _PAGE, statuses=(Status.CONFIRMED,), since=since)
-        orders: list[Order] = []
-        while len(orders) < REPORT_ORDERS_MAX:
-            page = await self._engine.find(query)
-            orders += page
-            if len(page) < _PAGE:
-                break
-            query = replace(query, before=page[-1].id)
-        truncated = len(orders) >= REPORT_ORDERS_MAX
-        text = None if since is None else write_moment(since)
-        return Answer(200, write_report(orders, text, truncated=truncated))
+        today = day_of(self._engine.clock.now())
+        first = today - REPORT_DAYS_DEFAULT if since is None else day_of(since)
+        if first < today - REPORT_DAYS_MAX:
+            why = f"since is at most {REPORT_DAYS_MAX} days ago."
+            raise Refused(fault(Code.INVALID_QUERY, why, "since"))
+        sums = await self._engine.fill_sums(principal, first, REPORT_LINES_MAX + 1)
+        days, truncated = sums.days[:REPORT_LINES_MAX], len(sums.days) > REPORT_LINES_MAX
+        told = write_report(days, start_of(first), truncated=truncated, unreadable=sums.unreadable)
+        return Answer(200, told)
 
 
 def _asked(request: Request, pair: Pair) -> Listed:

@@ -39,9 +39,9 @@ class Orders:
         """Answer with a page of orders and the counts of all."""
         principal = passport_of(request.scope).principal
         query = read_query(request.query_params, principal)
-        rows = await self._engine.find(query)
+        found = await self._engine.find(query)
         census = await self._engine.census(principal)
-        page = Page(rows, query.limit, query.offset)
+        page = Page(found.orders, query.limit, query.offset, found.unreadable, found.last)
         return Answer(200, write_list(page, census.by_status, census.delayed))
 
     async def cancel(self, request: Request) -> Answer:

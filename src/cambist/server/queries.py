@@ -15,11 +15,12 @@ from cambist.values.ids import OrderId, Principal, read_order_id
 from cambist.values.moment import Moment
 from cambist.wire.cursors import read_cursor
 from cambist.wire.fields import Unfit, read_token
-from cambist.wire.moments import read_moment
+from cambist.wire.moments import MOMENT_FORM, read_moment
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 500
-OFFSET_MAX: Final = 1_000_000
+OFFSET_MAX: Final = 10_000
+"""How many rows a page may skip. Who needs more goes on with `cursor`, which costs nothing."""
 SEQ_MAX: Final = 2**31 - 1
 _DIGITS_MAX: Final = 10
 _NO: Final = ("", "0", "false", "no")
@@ -90,7 +91,7 @@ def read_since(text: str | None) -> Moment | None:
     """Return the instant from which a query counts. Raises Refused."""
     since = read_moment(text.replace(" ", "+")) if text is not None else None
     if text is not None and since is None:
-        raise _refused("since", "since is RFC 3339, as in 2030-01-31T12:00:00Z.")
+        raise _refused("since", f"since is {MOMENT_FORM}.")
     return since
 
 

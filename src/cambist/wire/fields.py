@@ -11,7 +11,7 @@ from cambist.faults import Code
 from cambist.values.base58 import read_address
 from cambist.values.ids import Address
 from cambist.values.token import read_symbol
-from cambist.wire.moments import read_moment
+from cambist.wire.moments import MOMENT_FORM, read_moment
 from cambist.wire.numbers import is_negative, read_decimal, read_whole
 from cambist.wire.text import JsonValue, Literal
 
@@ -143,5 +143,5 @@ def read_instant(value: JsonValue) -> str:
     """Return an instant as digits: milliseconds since the epoch. Raises Unfit."""
     at = read_moment(read_text(value))
     if at is None:
-        raise Unfit(Code.INVALID_VALUE, "An instant is RFC 3339, as in 2030-01-31T12:00:00Z.")
+        raise Unfit(Code.INVALID_VALUE, f"An instant is {MOMENT_FORM}.")
     return str(at)

@@ -10,6 +10,7 @@ import msgspec
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order, Status
 from cambist.values.amount import write_amount, write_percent
+from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 from cambist.wire.figures import Number, Standing, realised_slippage, standing
 from cambist.wire.halts import Stop
@@ -152,18 +153,24 @@ def write_order(order: Order) -> bytes:
 
 
 class Page(msgspec.Struct, frozen=True):
-    """The rows of one answer, and where they stand among all."""
+    """The rows of one answer, and where they stand among all.
+
+    `unreadable` names the rows that stand among them and cannot be read, `last` the last row.
+    """
 
     orders: Sequence[Order]
     limit: int
     offset: int = 0
+    unreadable: Sequence[OrderId] = ()
+    last: OrderId | None = None
 
 
-class OrderList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class OrderList(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A page of orders, newest first, with counts of all the caller's orders.
 
-    `waiting` is due and not begun, `delayed` waits for an instant, `active` is being worked on,
-    `completed` is confirmed, `failed` is failed or expired.
+    `unreadable` counts the orders of this page that cannot be read and `unreadableIds` names them;
+    both are left out where there are none. `waiting` is due and not begun, `delayed` waits for an
+    instant, `active` is being worked on, `completed` is confirmed, `failed` is failed or expired.
     """
 
     orders: tuple[OrderView, ...]
@@ -178,6 +185,8 @@ class OrderList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     cancelled: int
     delayed: int
     total: int
+    unreadable: int = 0
+    unreadable_ids: tuple[OrderId, ...] = ()
 
 
 def write_list(page: Page, by_status: Mapping[Status, int], delayed: int) -> bytes:
@@ -193,7 +202,7 @@ def write_list(page: Page, by_status: Mapping[Status, int], delayed: int) -> byt
             count=len(orders),
             limit=page.limit,
             offset=page.offset,
-            next_cursor=orders[-1].id if len(orders) == page.limit else None,
+            next_cursor=page.last if len(orders) + len(page.unreadable) == page.limit else None,
             waiting=count(Status.PENDING),
             active=count(Status.ROUTING, Status.BUILDING, Status.SUBMITTED),
             completed=count(Status.CONFIRMED),
@@ -201,6 +210,8 @@ def write_list(page: Page, by_status: Mapping[Status, int], delayed: int) -> byt
             cancelled=count(Status.CANCELLED),
             delayed=delayed,
             total=sum(by_status.values()),
+            unreadable=len(page.unreadable),
+            unreadable_ids=tuple(page.unreadable),
         )
     )
 
@@ -239,7 +250,10 @@ def write_events(order_id: str, messages: Sequence[bytes]) -> bytes:
 
 
 class HealthView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which parts answer: `ok`, `down` or `not_configured`; `halt` while trading is stopped."""
+    """Which parts answer: `ok`, `down` or `not_configured`; `halt` while trading is stopped.
+
+    `unreadable` counts the orders that were met since the start and cannot be read, if any.
+    """
 
     status: str
     timestamp: str
@@ -247,6 +261,7 @@ class HealthView(msgspec.Struct, frozen=True, omit_defaults=True):
     chain: str
     redis: str | msgspec.UnsetType = msgspec.UNSET
     halt: Stop | None = None
+    unreadable: int = 0
 
 
 def write_health(health: HealthView) -> bytes:

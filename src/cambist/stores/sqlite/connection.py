@@ -50,8 +50,14 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     connection.execute("PRAGMA temp_store = MEMORY")
     if read_only:
         connection.execute("PRAGMA query_only = ON")
+        connection.text_factory = _read_text
         return connection
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES:d}")
     return connection
+
+
+def _read_text(data: bytes) -> str:
+    """Read a text, whatever its bytes are: one damaged value must not hide all others."""
+    return data.decode("utf-8", "surrogateescape")
