@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 from cambist.orders.order import Order
 from cambist.ports.store import OrderPage, OrderQuery
-from cambist.stores.unreadable import Loaded, UnreadableOrders
-from cambist.values.ids import OrderId, order_id
+from cambist.stores.unreadable import Loaded, UnreadableOrders, shown_id
+from cambist.values.ids import OrderId, order_id, read_order_id
 from cambist.values.moment import Moment
 
 _BEYOND_ALL_IDS: Final = "~"
@@ -34,5 +34,8 @@ def page_of(paged: Paged, known: UnreadableOrders) -> OrderPage:
     """Return a page, and note what of it could not be read."""
     by_id: dict[OrderId, Order] = {order.id: order for order in known.note_all(paged.loaded)}
     orders = tuple(by_id[one] for one in paged.ids if one in by_id)
-    unreadable = tuple(one for one in paged.ids if one in paged.loaded.unreadable)
-    return OrderPage(orders, unreadable, paged.ids[-1] if paged.ids else None)
+    named = (shown_id(one) for one in paged.ids)
+    unreadable = tuple(one for one in named if one in paged.loaded.unreadable)
+    # An id that is none of ours stands before all others, and nobody can go on after it.
+    last = next((one for one in reversed(paged.ids) if read_order_id(one) is not None), None)
+    return OrderPage(orders, unreadable, last)

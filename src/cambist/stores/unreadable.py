@@ -26,6 +26,11 @@ class Damage(NamedTuple):
     principal: Principal | None = None
 
 
+def shown_id(order_id: str) -> OrderId:
+    """Return an id as it can be written, whatever bytes stand in its place."""
+    return OrderId(order_id.encode("ascii", "backslashreplace").decode())
+
+
 class Loaded(NamedTuple):
     """Orders in the order of their rows, and why each of the others could not be read."""
 
@@ -47,7 +52,7 @@ def read_rows(rows: Iterable[records.Row]) -> Loaded:
         try:
             orders.append(records.read_order(row))
         except records.CorruptRow as error:
-            unreadable[OrderId(str(row[0]))] = Damage(str(error), Principal(row[_PRINCIPAL]))
+            unreadable[shown_id(str(row[0]))] = Damage(str(error), Principal(row[_PRINCIPAL]))
     return Loaded(tuple(orders), unreadable)
 
 

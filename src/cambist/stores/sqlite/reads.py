@@ -15,7 +15,7 @@ from cambist.stores import records
 from cambist.stores.paging import Paged, id_range
 from cambist.stores.sqlite.counts import Counted
 from cambist.stores.sqlite.many import SQL
-from cambist.stores.unreadable import Damage, Loaded, read_rows
+from cambist.stores.unreadable import Damage, Loaded, read_rows, shown_id
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
 
@@ -45,8 +45,7 @@ def by_ids(db: sqlite3.Connection, order_ids: Sequence[str]) -> Loaded:
         return read_rows(db.execute(SQL["orders_by_id"], (_listed(order_ids),)))
     except UnicodeEncodeError as error:
         if len(order_ids) == 1:
-            told = order_ids[0].encode("ascii", "backslashreplace").decode()
-            return Loaded((), {OrderId(told): Damage(str(error))})
+            return Loaded((), {shown_id(order_ids[0]): Damage(str(error))})
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_CORRUPT:
             raise
