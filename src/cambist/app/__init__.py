@@ -19,6 +19,8 @@ from cambist.app.paper import chain_place, open_paper_chain
 from cambist.app.pruning import PRUNED_AFTER_DAYS_MIN, prune
 from cambist.app.servers import LOOPBACK, Place, UnsafeBind, serving
 from cambist.app.stores import (
+    Checkup,
+    StoreDamaged,
     StoreSick,
     audit_store,
     look_at_database,
@@ -41,11 +43,13 @@ __all__ = [
     "PUT_BACK",
     "RESTORED_BY",
     "STORE_FILE",
+    "Checkup",
     "Holder",
     "HomeInUse",
     "Place",
     "Report",
     "Running",
+    "StoreDamaged",
     "StoreSick",
     "UnsafeBind",
     "audit_store",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from typing import Annotated, Final
 
 import typer
 
@@ -25,6 +26,9 @@ from cambist.cli import (
 )
 from cambist.cli.cluster import up
 from cambist.server.openapi import API_VERSION
+
+OWNER_ALONE: Final = 0o077
+"""What no command grants on the files that it makes: anything to anyone but its owner."""
 
 app = typer.Typer(
     name="cambist",
@@ -50,7 +54,7 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    pass
+    os.umask(OWNER_ALONE)
 
 
 app.command(epilog=serve.EPILOG)(serve.serve)

@@ -44,6 +44,8 @@ def verify(home: Home = None) -> None:
     settings = settle({} if home is None else {"home": home})
     try:
         report = house.audit_store(settings, Progress())
+    except house.StoreDamaged as damaged:
+        leave(FAILED, str(damaged))
     except house.StoreSick as sick:
         leave(BAD_SETTINGS, str(sick))
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again

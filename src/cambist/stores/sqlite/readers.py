@@ -29,7 +29,7 @@ INSTRUCTIONS_BETWEEN_LOOKS: Final = 50_000
 """After how many steps of SQLite a read looks whether anybody still waits for it: some 2 ms."""
 
 
-class _Asked:
+class AskedRead:
     """A read that somebody waits for, until it is abandoned."""
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class Readers:
         """
         if self._asked is None:
             return await self.run(read, key)
-        asked, loop = _Asked(), asyncio.get_running_loop()
+        asked, loop = AskedRead(), asyncio.get_running_loop()
         try:
             async with asyncio.timeout(READ_WITHIN_S):
                 return await loop.run_in_executor(self._asked, self._ask, asked, read, key)
@@ -109,7 +109,7 @@ class Readers:
     def _read(self, read: Read[T], key: object) -> T:
         return read(self._connection(), key)
 
-    def _ask(self, asked: _Asked, read: Read[T], key: object) -> T:
+    def _ask(self, asked: AskedRead, read: Read[T], key: object) -> T:
         return asked.run(self._connection(), read, key)
 
     def _connection(self) -> sqlite3.Connection:
