@@ -102,7 +102,7 @@ def opening(path: Path, todo: str = PUT_BACKUP) -> Iterator[None]:
     try:
         yield
     except NotAStore as error:
-        raise DamagedFile(f"{error}. {todo}") from error
+        raise Sick(f"{error}. {todo}") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
         if code in _LOCKED:
