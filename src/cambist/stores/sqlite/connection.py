@@ -11,6 +11,8 @@ from typing import Final
 SQLITE_MIN: Final = (3, 37, 0)
 BUSY_TIMEOUT_MS: Final = 5_000
 CACHE_KIB: Final = 32_768
+READ_CACHE_KIB: Final = 4_096
+"""What a reader keeps for good of what it once read: the system keeps the pages of the file too."""
 CHECKPOINT_PAGES: Final = 4_000
 """The write-ahead log is folded into the file once it holds so many pages (16 MB)."""
 
@@ -75,7 +77,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             raise
         msg = f"{path} is no store of cambist"
         raise NotAStore(msg) from None
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB:d}")
+    cache_kib = READ_CACHE_KIB if read_only else CACHE_KIB
+    connection.execute(f"PRAGMA cache_size = -{cache_kib:d}")
     connection.execute("PRAGMA temp_store = MEMORY")
     if read_only:
         connection.execute("PRAGMA query_only = ON")
