@@ -55,7 +55,7 @@ WANTED = {
     "page_ids_by": {"order_filters_pkey"},
     "page_ids_by_and": {"order_filters_pkey", "engine_orders_id"},
     "fills_not_summed": {"fills_not_summed", "engine_orders_id", "journal_order"},
-    "count_fills_unreadable": {"fills_unreadable"},
+    "count_fills_unreadable": {"fills_unreadable", "engine_orders_id"},
     "day_sums": {"daily_fills_pkey"},
     "mark_fills": {"fills_pkey"},
     "keyed": {"engine_orders_key"},

@@ -492,8 +492,8 @@ LIMIT $2
 
 -- name: count_fills_unreadable
 SELECT count(*) FROM fills AS f
-JOIN engine_orders AS o ON o.id = f.order_id
-WHERE f.summed = 2 AND o.principal = $1
+WHERE f.summed = 2
+  AND (SELECT o.principal FROM engine_orders AS o WHERE o.id = f.order_id) = $1
 
 -- name: day_sums
 SELECT day, pair, fills, attempts, fee_lamports, amount_in, amount_out, quoted_in, quoted_out, worse

@@ -59,6 +59,13 @@ LIMIT ?
 -- Ids alone, so that rows that are passed over are never read: an id is never older than its order.
 -- name: page_ids
 SELECT id FROM engine_orders
+WHERE principal = ? AND id < ? AND id >= ?
+ORDER BY id DESC
+LIMIT ? OFFSET ?
+
+-- The same, of some statuses or from an instant on, for which rows are looked at.
+-- name: page_ids_of
+SELECT id FROM engine_orders
 WHERE principal = ?1 AND id < ?2 AND id >= ?3
   AND (?4 IS NULL OR status IN (SELECT value FROM json_each(?4)))
   AND (?5 IS NULL OR created_at >= ?5)
@@ -100,7 +107,7 @@ SELECT id, fingerprint, reply FROM engine_orders WHERE principal = ? AND client_
 SELECT principal, status, count(*) FROM engine_orders GROUP BY principal, status
 
 -- name: delayed
-SELECT count(*) FROM engine_orders
+SELECT count(*) FROM engine_orders INDEXED BY engine_orders_due
 WHERE wake_at > ? AND principal = ? AND status NOT IN ('confirmed', 'submitted')
 
 -- name: entries
@@ -299,8 +306,8 @@ LIMIT ?2
 
 -- name: count_fills_unreadable
 SELECT count(*) FROM fills AS f
-JOIN engine_orders AS o ON o.id = f.order_id
-WHERE f.summed = 2 AND o.principal = ?
+WHERE f.summed = 2
+  AND (SELECT o.principal FROM engine_orders AS o WHERE o.id = f.order_id) = ?
 
 -- name: day_sums
 SELECT day, pair, fills, attempts, fee_lamports, amount_in, amount_out, quoted_in, quoted_out, worse

@@ -139,4 +139,6 @@ def _page_ids(query: OrderQuery) -> tuple[str, tuple[object, ...]]:
         return SQL["page_ids_by"], (*plain, "token", query.token, query.wallet)
     if query.wallet is not None:
         return SQL["page_ids_by"], (*plain, "wallet", query.wallet, None)
-    return SQL["page_ids"], plain
+    if statuses is not None or query.since is not None:
+        return SQL["page_ids_of"], plain
+    return SQL["page_ids"], (query.principal, before, since, query.limit, query.offset)
