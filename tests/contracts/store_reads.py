@@ -18,8 +18,37 @@ from tests.contracts.shelf import Shelf, at_once, same
 
 NOW = lives.START
 LATER = Moment(NOW + 60_000)
+LEASED_MS = 20_000
+"""Less than the lease of every store under test."""
 WALLET = Address("4k3Dyjzvzp8eMZWUXbBCjEvwSkkk59S5iCNLY3QrkX6R")
 OPEN = {Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED}
+
+
+class Permission:
+    """Before a send, the store says what may forbid it."""
+
+    async def test_current_terms_tell_of_a_cancel_as_soon_as_it_is_durable(
+        self, shelf: Shelf
+    ) -> None:
+        order = await shelf.claimed(Status.SUBMITTED)
+        before = await shelf.store.current_terms([order.id])
+        await shelf.store.note_cancel(order.id, LATER)
+        after = await shelf.store.current_terms([order.id])
+        assert before[order.id].cancel_requested_at is None
+        assert after[order.id].cancel_requested_at == LATER
+
+    async def test_current_terms_leave_out_what_is_not_there(self, shelf: Shelf) -> None:
+        order, other = await shelf.claimed(Status.SUBMITTED), shelf.birth().told.order
+        found = await shelf.store.current_terms([order.id, other.id])
+        assert found.keys() == {order.id}
+        assert (found[order.id].terms or order.intent.terms) == order.terms
+
+    async def test_a_store_that_was_opened_again_tells_of_a_cancel(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.SUBMITTED)
+        await shelf.store.note_cancel(order.id, LATER)
+        await shelf.reopen()
+        found = await shelf.store.current_terms([order.id])
+        assert found[order.id].cancel_requested_at == LATER
 
 
 class Claiming:
@@ -136,7 +165,7 @@ class Claiming:
     async def test_an_order_that_rests_with_the_chain_is_not_swept_up(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
         await shelf.store.renew((order,))
-        assert await shelf.store.claim_due(Moment(LATER - 1), 10) == ()
+        assert await shelf.store.claim_due(Moment(NOW + LEASED_MS), 10) == ()
         kept = await shelf.store.get(order.id)
         assert kept is not None
         assert kept.version == order.version, "renewing a claim raises no version"

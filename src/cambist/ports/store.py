@@ -11,6 +11,7 @@ import msgspec
 from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, Told
 from cambist.orders.order import Order, Status
+from cambist.orders.terms import Terms
 from cambist.ports.daily_fills import SummingStore
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
@@ -60,6 +61,13 @@ class OrderPage(msgspec.Struct, frozen=True):
     orders: tuple[Order, ...]
     unreadable: tuple[OrderId, ...] = ()
     last: OrderId | None = None
+
+
+class CurrentTerms(msgspec.Struct, frozen=True, gc=False):
+    """What may forbid a send: when a cancel was asked for, and the terms if they were amended."""
+
+    cancel_requested_at: Moment | None = None
+    terms: Terms | None = None
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -145,6 +153,12 @@ class Store(SummingStore, Protocol):
 
     async def look_again(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands, with what was noted of it from beside this process."""
+
+    async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
+        """Return the cancel notes and amended terms of orders, all that are durable by now.
+
+        An order that is not there, or cannot be read, is left out.
+        """
 
     async def find(self, query: OrderQuery) -> OrderPage:
         """Return orders newest first. Raises ReadInterrupted.

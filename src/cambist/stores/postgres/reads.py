@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from cambist.orders.journal import Entry
 from cambist.orders.order import Order, Status
-from cambist.ports.store import Census, Halt, Keyed, Line, OrderQuery
+from cambist.ports.store import Census, CurrentTerms, Halt, Keyed, Line, OrderQuery
 from cambist.stores import records
 from cambist.stores.paging import Paged, id_range
 from cambist.stores.postgres.pool import Pool
@@ -47,6 +47,11 @@ async def by_ids(pool: Pool, ids: Sequence[OrderId]) -> Loaded:
 async def get(pool: Pool, order_id: OrderId) -> Order | None:
     """Return an order as it stands. Raises PortDown, and Unreadable."""
     return (await by_ids(pool, [order_id])).one()
+
+
+async def current_terms(pool: Pool, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
+    """Return the cancel notes and amended terms of orders. Raises PortDown."""
+    return records.read_current_terms(await fetch(pool, "order_states", list(order_ids)))
 
 
 async def keyed(pool: Pool, principal: Principal, key: str) -> Keyed | None:

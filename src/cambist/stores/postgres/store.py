@@ -25,6 +25,7 @@ from cambist.ports.store import (
     Birth,
     Census,
     Commit,
+    CurrentTerms,
     Halt,
     Keyed,
     Line,
@@ -218,6 +219,10 @@ class PostgresStore(Recalling):
     async def look_again(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands: nothing is remembered here."""
         return await self.get(order_id)
+
+    async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
+        """Return the cancel notes and amended terms of orders."""
+        return await reads.current_terms(self._readers, order_ids)
 
     async def find(self, query: OrderQuery) -> OrderPage:
         """Return orders newest first."""

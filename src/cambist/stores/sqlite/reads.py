@@ -10,7 +10,7 @@ import msgspec
 
 from cambist.orders.journal import Entry
 from cambist.orders.order import Order
-from cambist.ports.store import Keyed, Line, OrderQuery
+from cambist.ports.store import CurrentTerms, Keyed, Line, OrderQuery
 from cambist.stores import records
 from cambist.stores.paging import Paged, id_range
 from cambist.stores.sqlite.counts import Counted
@@ -74,6 +74,12 @@ def order(db: sqlite3.Connection, order_id: OrderId) -> Order | None:
 def ahead(db: sqlite3.Connection, key: tuple[Moment, Moment, int]) -> Loaded:
     """Return orders whose wake-up lies between two instants, both left out."""
     return by_ids(db, [row[0] for row in db.execute(SQL["orders_ahead"], key)])
+
+
+def current_terms(db: sqlite3.Connection, order_ids: Sequence[str]) -> dict[OrderId, CurrentTerms]:
+    """Return the cancel notes and amended terms of orders; what cannot be read is left out."""
+    asked = msgspec.json.encode(list(order_ids)).decode()
+    return records.read_current_terms(db.execute(SQL["order_states"], (asked,)))
 
 
 def keyed(db: sqlite3.Connection, key: tuple[str, str]) -> Keyed | None:

@@ -25,6 +25,7 @@ from cambist.ports.store import (
     Birth,
     Census,
     Commit,
+    CurrentTerms,
     Halt,
     Keyed,
     Line,
@@ -300,6 +301,21 @@ class SqliteStore:
         """Return an order as the file has it; memory does not know who else wrote there."""
         self._warm.pop(order_id, None)
         return await self._read(order_id)
+
+    async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
+        """Return the cancel notes and amended terms of orders.
+
+        All cancels go through this process, so that memory knows of each as soon as it is durable.
+        """
+        found: dict[OrderId, CurrentTerms] = {}
+        for order_id in order_ids:
+            order = self._warm.get(order_id)
+            if order is not None:
+                found[order_id] = CurrentTerms(order.cancel_requested_at, order.terms)
+        missing = [order_id for order_id in order_ids if order_id not in found]
+        if missing:
+            found |= await self._readers.run(reads.current_terms, missing)
+        return found
 
     async def find(self, query: OrderQuery) -> OrderPage:
         """Return orders newest first."""
