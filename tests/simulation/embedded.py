@@ -68,7 +68,8 @@ class File:
     def rows(self) -> list[Order]:
         """Return every order as its row stands."""
         ids = self._eyes.execute("SELECT id FROM engine_orders ORDER BY id").fetchall()
-        return [one for (name,) in ids if (one := reads.order(self._eyes, name)) is not None]
+        found = reads.by_ids(self._eyes, [name for (name,) in ids])
+        return sorted(found.orders, key=lambda order: order.id)
 
     def breaks(self) -> list[str]:
         """Tell where the house's own audit finds rows and journals apart."""
