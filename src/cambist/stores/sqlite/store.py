@@ -86,7 +86,13 @@ class SqliteStore:
         await self._recount()
 
     async def _recount(self) -> None:
-        """Count anew, by a reader: one that writes may have to wait for another process."""
+        """Count anew, by a reader: one that writes may have to wait for another process.
+
+        What a failed write made durable all the same is told with the next one that succeeds: that
+        is tried beside.
+        """
+        if self._counts.is_doubtful:
+            self._probe()
         doubts = self._counts.begin()
         try:
             found = await self._readers.run(reads.count)
