@@ -307,6 +307,9 @@ LEFT JOIN attempts AS a ON a.order_id = o.id AND a.number = o.attempt
 WHERE f.summed = 0 AND (?1 IS NULL OR o.principal = ?1)
 LIMIT ?2
 
+-- name: any_fill_not_summed
+SELECT 1 FROM fills WHERE summed = 0 LIMIT 1
+
 -- name: count_fills_unreadable
 SELECT count(*) FROM fills AS f
 WHERE f.summed = 2

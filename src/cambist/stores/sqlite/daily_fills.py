@@ -10,6 +10,11 @@ from cambist.stores.daily_fills import FILLS_AT_ONCE, FILLS_WAITING_MAX, Asked
 from cambist.stores.sqlite.many import SQL, write_many
 
 
+def is_any_waiting(db: sqlite3.Connection, _: None = None) -> bool:
+    """Whether a fill is in no sum yet."""
+    return db.execute(SQL["any_fill_not_summed"]).fetchone() is not None
+
+
 def add_up(db: sqlite3.Connection, limit: int = FILLS_AT_ONCE) -> bool:
     """Put some fills into the sums, within the transaction at hand; True when more may wait."""
     rows = db.execute(SQL["fills_not_summed"], (None, limit)).fetchall()

@@ -332,7 +332,9 @@ class SqliteStore:
         return len(self._unreadable)
 
     async def add_up_fills(self) -> bool:
-        """Put some fills into the sums of their days."""
+        """Put some fills into the sums of their days; where none wait, nothing is written."""
+        if not await self._readers.run(daily_fills.is_any_waiting):
+            return False
         summed = await self._writer.lanes.settle(AddUp())
         return isinstance(summed, Summed) and summed.is_more
 
