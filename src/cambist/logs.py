@@ -21,8 +21,12 @@ def _json(value: object, **_: object) -> str:
     return msgspec.json.encode(value, enc_hook=str).decode()
 
 
-def set_up(level: str, style: str, out: TextIO = sys.stderr) -> None:
-    """Begin to log at a level, in a style of `json`, `text` or `auto`."""
+def set_up(level: str, style: str, out: TextIO | None = None) -> None:
+    """Begin to log at a level, in a style of `json`, `text` or `auto`.
+
+    Lines go to standard error unless `out` is given.
+    """
+    out = sys.stderr if out is None else out
     text = style == "text" or (style == "auto" and out.isatty())
     stamp: structlog.types.Processor = structlog.processors.TimeStamper("iso", utc=True)
     shared: list[structlog.types.Processor] = [

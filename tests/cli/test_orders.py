@@ -57,8 +57,11 @@ def test_show_tells_the_order_and_every_line_of_its_journal(cambist: Cambist, pl
     done = cambist("show", placed)
     assert done.exit_code == 0
     facts = dict(line.split(None, 1) for line in done.stdout.split("\n\n")[0].splitlines())
-    assert facts["orderId"].strip() == placed
-    assert facts["status"].strip() == "confirmed"
+    assert facts["order"].strip() == placed
+    assert facts["status"].strip().startswith("confirmed")
+    assert facts["asked"].strip() == "sell 1 SOL for USDC, at most 0.5 % below the quote"
+    assert facts["gave"].strip() == "1 SOL"
+    assert not {"isFinal", "False", "None", "orderId"} & set(done.stdout.split())
     journal = done.stdout.split("\n\n")[1].splitlines()[1:]
     assert [line.split()[2] for line in journal][:6] == PATH
 

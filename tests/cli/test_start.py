@@ -131,7 +131,7 @@ def test_a_file_that_is_not_toml_exits_78_and_is_not_repeated(
     [
         ({"CAMBIST_PROT": "1"}, "CAMBIST_PROT is no setting of cambist; did you mean port?"),
         ({"CAMBIST_XYZ": "1"}, "`cambist serve --help` lists them"),
-        ({"REDIS_URL": f"postgres://{SECRET}@db"}, "redis_url (CAMBIST_REDIS_URL): it takes"),
+        ({"REDIS_URL": f"postgres://{SECRET}@db"}, "REDIS_URL: it takes"),
         ({"CAMBIST_FAULT": "nowhere:1"}, "CAMBIST_FAULT is point:count"),
         ({"CAMBIST_MODE": "live"}, "it takes paper"),
     ],

@@ -10,13 +10,13 @@ import typer
 
 from cambist import app as house
 from cambist.cli.exits import FAILED, USAGE, leave
+from cambist.cli.failures import explain
 from cambist.cli.live import console_out
-from cambist.cli.serve import explain, settle
+from cambist.cli.settings import Home, settle_home
 from cambist.cli.verify import Progress, tell
 from cambist.config import Settings
 
 T = TypeVar("T")
-Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
 _PEPPER: Final = (
     "API keys are in it, and the secret they are digested with is not: keep a copy of the home's"
     " `pepper` elsewhere."
@@ -53,7 +53,7 @@ def restore(
         typer.Option(help="The store was put back by other means: only make it wait likewise."),
     ] = False,
 ) -> None:
-    """Put a backup into a home or a database that is empty, and have it compared with the chain."""
+    """Put a backup into an empty home or database, and have it compared with the chain."""
     if (source is None) != in_place:
         leave(USAGE, "name the file that `cambist backup` wrote, or say --in-place, not both")
     settings = _settings(home)
@@ -68,7 +68,7 @@ def restore(
 
 
 def _settings(home: str | None) -> Settings:
-    return settle({} if home is None else {"home": home})
+    return settle_home(home)
 
 
 def _try(work: Callable[[], T]) -> T:

@@ -16,7 +16,7 @@ from cambist import app as house
 from cambist import faultpoints
 from cambist.cli.exits import BAD_SETTINGS, USAGE, leave
 from cambist.cli.live import console_out
-from cambist.cli.serve import settle
+from cambist.cli.settings import Home, settle_home
 from cambist.clock import SystemClock
 from cambist.config import Settings
 from cambist.paper.chaos import NAMES, Chaos, Crash, Dial, read, write
@@ -29,7 +29,6 @@ _LENGTH: Final = re.compile(r"(\d{1,8})(ms|s|m|h)", re.ASCII)
 _UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
 _TWO: Final = "lie needs a second endpoint: start the engine with CAMBIST_PAPER_WITNESSES=2"
 
-Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
 
 app = typer.Typer(
     help="Break the running paper world on purpose, and mend it.", invoke_without_command=True
@@ -81,7 +80,7 @@ def off(home: Home = None) -> None:
 
 
 def _settings(home: str | None) -> Settings:
-    return settle({} if home is None else {"home": home})
+    return settle_home(home)
 
 
 def _path(settings: Settings) -> Path:

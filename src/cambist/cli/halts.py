@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from cambist import app as house
-from cambist.cli.exits import BAD_SETTINGS, USAGE, leave
+from cambist.cli.exits import USAGE, leave
+from cambist.cli.failures import explain
 from cambist.cli.live import console_out
-from cambist.cli.serve import explain, settle
+from cambist.cli.settings import Home, settle_home
 from cambist.wire.halts import REASON_LETTERS_MAX, is_reason
 
 Reason = Annotated[str, typer.Argument(help="Why, for those who ask later.")]
-Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
 
 
 def halt(reason: Reason, home: Home = None) -> None:
@@ -35,10 +35,8 @@ def resume(reason: Reason, home: Home = None) -> None:
 def _move(reason: str, home: str | None, *, halts: bool) -> None:
     if not is_reason(reason):
         leave(USAGE, f"a reason has 1 to {REASON_LETTERS_MAX} printable letters")
-    settings = settle({} if home is None else {"home": home})
+    settings = settle_home(home)
     try:
         house.move_switch(settings, getpass.getuser(), reason.strip(), halts=halts)
-    except house.StoreSick as sick:
-        leave(BAD_SETTINGS, str(sick))
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
         explain(error)

@@ -15,7 +15,7 @@ from rich.table import Table
 from cambist import app as house
 from cambist.cli.exits import FAILED, USAGE, errors, leave
 from cambist.cli.live import console_out
-from cambist.cli.serve import run, settle
+from cambist.cli.settings import Home, run_loop, settle_home
 from cambist.clock import SystemClock, draw_secret
 from cambist.config import Settings
 from cambist.ports.keys import ApiKey, Keys, Scope
@@ -39,7 +39,6 @@ _FIRST: Final = "This is the first key: from now on nobody gets in without one."
 _NONE: Final = "There are no keys: everyone on this machine may trade."
 
 app: Final = typer.Typer(help="Make, list and revoke the API keys of a home.", no_args_is_help=True)
-Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
 
 
 @app.command()
@@ -81,13 +80,13 @@ def create(
         orders_per_minute=orders_per_minute,
         expires_at=None if expires is None else _end(expires, now),
     )
-    run(lambda: _create(_settings(home), key, text))
+    run_loop(lambda: _create(_settings(home), key, text))
 
 
 @app.command("list")
 def list_keys(home: Home = None) -> None:
     """List the keys; none of them is shown."""
-    run(lambda: _list(_settings(home)))
+    run_loop(lambda: _list(_settings(home)))
 
 
 @app.command()
@@ -97,11 +96,11 @@ def revoke(
 ) -> None:
     """End a key's life: new requests are refused at once, its streams end within 30 seconds."""
     # Who pastes a whole key means the one it is of.
-    run(lambda: _revoke(_settings(home), api_key.read_key_id(key_id) or key_id))
+    run_loop(lambda: _revoke(_settings(home), api_key.read_key_id(key_id) or key_id))
 
 
 def _settings(home: str | None) -> Settings:
-    return settle({} if home is None else {"home": home})
+    return settle_home(home)
 
 
 def _scopes(text: str) -> frozenset[Scope]:

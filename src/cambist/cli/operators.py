@@ -10,9 +10,10 @@ import typer
 from rich.table import Table
 
 from cambist import app as house
-from cambist.cli.exits import BAD_SETTINGS, FAILED, USAGE, leave
+from cambist.cli.exits import FAILED, USAGE, leave
+from cambist.cli.failures import explain
 from cambist.cli.live import console_out
-from cambist.cli.serve import explain, settle
+from cambist.cli.settings import Home, settle_home
 from cambist.clock import SystemClock
 from cambist.config import Settings
 from cambist.orders.order import Order
@@ -30,7 +31,6 @@ DRAIN_S_MAX: Final = 3_600
 LOOK_EVERY_MS: Final = 500
 _TOLD: Final = "Nothing is in flight, and nothing will be before `cambist resume REASON`."
 
-Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
 
 app = typer.Typer(help="Look after orders that stand still.", no_args_is_help=True)
 
@@ -47,7 +47,7 @@ def stuck(
 
     Exits 1 when there are any. Works while the engine runs and while it does not.
     """
-    settings = settle({} if home is None else {"home": home})
+    settings = settle_home(home)
     still = _look(settings, Millis(seconds * SECOND), limit)
     console = console_out()
     console.print(
@@ -107,11 +107,9 @@ def resolve(
     known = read_order_id(order_id)
     if known is None:
         leave(USAGE, "that is no order's id")
-    settings = settle({} if home is None else {"home": home})
+    settings = settle_home(home)
     try:
         order = house.write_off(settings, known, getpass.getuser(), reason.strip())
-    except house.StoreSick as sick:
-        leave(BAD_SETTINGS, str(sick))
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
         explain(error)
     if order is None:
@@ -138,11 +136,9 @@ def drain(
     """
     if not is_reason(reason):
         leave(USAGE, f"a reason has 1 to {REASON_LETTERS_MAX} printable letters")
-    settings = settle({} if home is None else {"home": home})
+    settings = settle_home(home)
     try:
         house.move_switch(settings, getpass.getuser(), reason.strip(), halts=True)
-    except house.StoreSick as sick:
-        leave(BAD_SETTINGS, str(sick))
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
         explain(error)
     console, clock = console_out(), SystemClock()
@@ -160,7 +156,5 @@ def drain(
 def _look(settings: Settings, for_ms: Millis, limit: int) -> Still:
     try:
         return house.what_stands_still(settings, for_ms, limit)
-    except house.StoreSick as sick:
-        leave(BAD_SETTINGS, str(sick))
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
         explain(error)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
 import typer
 from rich.console import Console
 
 from cambist import app as house
-from cambist.cli.exits import BAD_SETTINGS, FAILED, errors, leave
+from cambist.cli.exits import FAILED, errors
+from cambist.cli.failures import explain
 from cambist.cli.live import console_out
-from cambist.cli.serve import explain, settle
+from cambist.cli.settings import Home, settle_home
 from cambist.clock import SystemClock
 
 BREAKS_SHOWN_MAX: Final = 20
 TOLD_EVERY_MS: Final = 2_000
 _EMPTY: Final = "{} places of the journal are empty: orders were put away, or somebody took them"
-
-Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
 
 
 class Progress:
@@ -41,13 +40,11 @@ def verify(home: Home = None) -> None:
     Reads only, from one snapshot, while engines run or not: the file in the home, or the database
     that is named.
     """
-    settings = settle({} if home is None else {"home": home})
+    settings = settle_home(home)
     try:
         report = house.audit_store(settings, Progress())
-    except house.StoreSick as sick:
-        leave(BAD_SETTINGS, str(sick))
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
-        explain(error)
+        explain(error, damaged=FAILED)
     console = console_out()
     tell(console, report)
     if report.broken:

@@ -29,7 +29,9 @@ from cambist.cli.exits import (
     leave,
     program,
 )
-from cambist.cli.serve import KEY_LINE, NO_KEYS, explain, settle
+from cambist.cli.failures import explain
+from cambist.cli.serve import KEY_LINE, NO_KEYS
+from cambist.cli.settings import settle
 from cambist.client import DEFAULT_URL
 from cambist.clock import SystemClock
 from cambist.config import Settings
