@@ -50,7 +50,10 @@ def test_an_explained_quote_tells_depth_the_route_and_its_gain(cambist: Cambist)
     shares = [
         float(found[1]) for line in told[route:] if (found := re.search(r"─ ([\d.]+) %", line))
     ]
-    assert 99 < sum(shares) <= 100
+    assert round(sum(shares), 1) == 100
+    (choice,) = (line for line in told if line.startswith("Choice: "))
+    parts = [float(one) for one in re.findall(r"([\d.]+) % [A-Z]", choice)]
+    assert round(sum(parts), 1) == 100
     (gain,) = (line for line in told if line.startswith("Gain: "))
     assert float(gain.split()[-2]) > 100, "the sharing of so much gains more than 1 %"
     assert not re.search("[█▓▒░]", done.stdout), "bars are for screens"

@@ -13,6 +13,7 @@ from rich.tree import Tree
 from cambist.cli.figures import brief, name_of, percent, plain, way_of
 from cambist.cli.pools import draw_absent, draw_depth
 from cambist.cli.tables import Column, draw, say
+from cambist.values.amount import proportions
 
 if TYPE_CHECKING:
     from cambist.client import Leg, Pools, Quote
@@ -88,36 +89,17 @@ def _route(told: Quote) -> Tree:
     return tree
 
 
-def _way(legs: Sequence[Leg], tenths: int | None) -> str:
-    share = "-" if tenths is None else f"{plain(tenths * _SHORT)} %"
+def _way(legs: Sequence[Leg], tenths: int) -> str:
+    share = f"{plain(tenths * _SHORT)} %"
     hubs = [leg.token_in or leg.token_in_mint for leg in legs[1:]]
     return f"{share} through {', '.join(hubs)}" if hubs else share
 
 
-def _shares(told: Quote, ways: Sequence[Sequence[Leg]]) -> list[int | None]:
+def _shares(told: Quote, ways: Sequence[Sequence[Leg]]) -> list[int]:
     """Return each way's part of the amount in tenths of a percent: together they are the whole."""
     gives = told.mode == "exact_in"
-    parts = [legs[0].amount_in if gives else legs[-1].amount_out for legs in ways]
-    known = [part for part in parts if part is not None]
-    if len(known) < len(parts):
-        return [None] * len(parts)
-    return list(parted(known, _WHOLE_TENTHS))
-
-
-def parted(parts: Sequence[Decimal], whole: int) -> list[int]:
-    """Return whole numbers in the proportion of the parts that add up to `whole`.
-
-    What rounding down leaves goes to those that lost the most by it.
-    """
-    total = sum(parts, Decimal(0))
-    if not total:
-        return [0 for _ in parts]
-    exact = [part * whole / total for part in parts]
-    told = [int(one) for one in exact]
-    by_loss = sorted(range(len(parts)), key=lambda one: told[one] - exact[one])
-    for place in by_loss[: whole - sum(told)]:
-        told[place] += 1
-    return told
+    parts = [legs[0].amount_in_raw if gives else legs[-1].amount_out_raw for legs in ways]
+    return proportions(parts, _WHOLE_TENTHS)
 
 
 def _swap(leg: Leg) -> str:

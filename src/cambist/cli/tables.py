@@ -19,6 +19,8 @@ GAP: Final = 2
 """Cells between two columns."""
 FOLDED_CELLS_MIN: Final = 12
 """No column of text is folded narrower than this."""
+WORD_CELLS_MAX: Final = 24
+"""A longer word, such as a signature, goes on in the next line of its column."""
 WIDE: Final = 1_000
 """The width where there is no screen: nothing is squeezed into a pipe or a file."""
 _LEFT: Final = "not shown here: {names} (a wider screen shows them, and so does {how})"
@@ -56,7 +58,10 @@ def arrange(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: in
         if room >= 0:
             return Layout(tuple(kept), tuple(natural[place] for place in kept))
         least = {
-            place: min(natural[place], max(FOLDED_CELLS_MIN, _longest_word(place, columns, rows)))
+            place: min(
+                natural[place],
+                max(FOLDED_CELLS_MIN, min(WORD_CELLS_MAX, _longest_word(place, columns, rows))),
+            )
             for place in kept
             if columns[place].folds
         }

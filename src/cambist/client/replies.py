@@ -280,14 +280,26 @@ class Report(Reply, frozen=True, kw_only=True):
     days: tuple[ReportDay, ...] = ()
 
 
+class Halted(Reply, frozen=True, kw_only=True):
+    """A stop of all trading. Why, and by whom, is told to callers with a key."""
+
+    since: datetime | None = None
+    reason: str | None = None
+    by: str | None = None
+
+
 class Health(Reply, frozen=True, kw_only=True):
-    """Which parts answer: `ok`, `down` or `not_configured`. `status`: ok, degraded or down."""
+    """Which parts answer: `ok`, `down` or `not_configured`. `status`: ok, degraded or down.
+
+    `halt` is None while trading goes on.
+    """
 
     status: str
     timestamp: datetime
     database: str = ""
     chain: str = ""
     redis: str = "not_configured"
+    halt: Halted | None = None
 
 
 class Ticket(Reply, frozen=True, kw_only=True):
