@@ -87,3 +87,14 @@ def test_a_venue_that_is_away_and_a_warning_are_told(cambist: Cambist) -> None:
         "Costs: 0.00204428 SOL in all: network fee 0.000005, tip 0, rent 0.00203928",
         "note: careful",
     ]
+
+
+def test_a_mistyped_token_is_warned_of_on_the_screen(cambist: Cambist) -> None:
+    told = "note: SOLL is a made-up token of the paper market; did you mean SOL?"
+    for words in (("quote", "1", "SOLL", "USDC"), ("order", "1", "SOLL", "USDC", "--no-follow")):
+        done = cambist(*words)
+        assert done.exit_code == 0, done.stderr
+        assert told in done.stdout.splitlines()
+    assert "note:" not in cambist("quote", "1", "SOL", "AAPL").stdout
+    native = cambist("quote", "1", "1" * 32, "USDC")
+    assert native.stdout.startswith("Sell exactly 1 SOL for USDC")

@@ -242,3 +242,23 @@ def test_a_file_that_is_no_store_is_not_written_over(tmp_path: Path) -> None:
     assert ended.returncode == 78
     assert "is no store of cambist" in said_once(ended)
     assert path.read_bytes() == before
+
+
+def test_unknown_tokens_may_be_refused(tmp_path: Path) -> None:
+    running = engine(tmp_path / "own", paper_profile="instant", unknown_tokens="refuse").start()
+    try:
+        with httpx.Client(trust_env=False, base_url=running.url) as client:
+            order = {"tokenIn": "SOLL", "tokenOut": "USDC", "amountIn": "1"}
+            for path in ("/api/orders", "/api/quotes"):
+                refused = client.post(path, json=order)
+                assert refused.status_code == 422
+                told = refused.json()
+                assert told["code"] == "unknown_token"
+                assert told["errors"][0]["field"] == "tokenIn"
+                assert told["detail"].endswith("Did you mean SOL?")
+            taken = client.post("/api/orders", json={**order, "tokenIn": "AAPL"})
+            assert (taken.status_code, taken.json()["warnings"]) == (202, [])
+            pools = client.get("/api/pools", params={"tokenIn": "SOLL", "tokenOut": "USDC"})
+            assert pools.status_code == 422
+    finally:
+        assert running.stop() == 0
