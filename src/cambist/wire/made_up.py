@@ -11,8 +11,6 @@ from cambist.values.ids import Address
 from cambist.values.token import Pair, Token, read_symbol
 
 CHECKED_MAX: Final = 4_096
-_ALIKE: Final = 0.6
-"""How alike two symbols must be for one to be meant by the other, of 1."""
 
 
 def warnings_of(pair: Pair, listed: Sequence[Token]) -> tuple[str, ...]:
@@ -44,7 +42,7 @@ def _warning(symbol: str, mint: Address, symbols: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=CHECKED_MAX)
 def _nearest(symbol: str, symbols: tuple[str, ...]) -> str | None:
-    near = get_close_matches(symbol, symbols, n=len(symbols), cutoff=_ALIKE)
+    near = get_close_matches(symbol, symbols, n=max(len(symbols), 1))
     # The same letters in another order are likelier meant than one letter instead of another.
     swapped = [one for one in near if sorted(one) == sorted(symbol)]
     return (*swapped, *near, None)[0]
