@@ -2,7 +2,14 @@
 
 from typing import Any
 
+import msgspec
+
+from cambist.cli.live import line_of
+from cambist.cli.orders import _journal_row
+from cambist.client import Event
+from cambist.wire.messages import message
 from tests.cli.conftest import Cambist, events_of
+from tests.wire.orders import life
 
 PATH = ["pending", "routing", "building", "submitted", "sent", "confirmed"]
 NOBODY = "01890000-0000-7000-8000-000000000000"
@@ -122,3 +129,12 @@ def test_what_is_no_url_exits_2(cambist: Cambist) -> None:
         done = cambist("list", "--url", url)
         assert done.exit_code == 2
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_error_of_a_try_stands_on_its_line_alone() -> None:
+    events = [msgspec.json.decode(message(one), type=Event) for one in life()]
+    said = events[2].last_error
+    assert said
+    for number, event in enumerate(events):
+        assert (said in line_of(event)) is (number == 2)
+        assert (said in " ".join(_journal_row(event))) is (number == 2)

@@ -35,7 +35,6 @@ def facts_of(order: Order) -> list[tuple[str, str]]:
         ("through", way_of(order).replace("-", "", 1) if way_of(order) == "-" else way_of(order)),
         ("why", "" if order.error else order.reason or ""),
         ("tries", _tries(order)),
-        ("last error", "" if order.error else order.last_error or ""),
         ("transaction", order.tx_hash or ""),
         ("wallet", order.wallet_address or ""),
         ("user", order.user_id or ""),
