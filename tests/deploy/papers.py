@@ -64,8 +64,9 @@ def parse(words: list[str]) -> None:
     tree: Any = typer.main.get_command(app)
     while hasattr(tree, "commands"):
         name, *words = words
-        assert name in tree.commands, f"cambist has no command {name}"
-        tree = tree.commands[name]
+        found = tree.get_command(typer.Context(tree), name)
+        assert found is not None, f"cambist has no command {name}"
+        tree = found
     tree.make_context(tree.name, words)
 
 

@@ -17,12 +17,13 @@ from cambist.config import Settings
 from cambist.values.server_url import DEFAULT_URL
 
 _EXAMPLE: Final = """\
-Listening on http://{host}:{port}  (paper market, profile {profile}; state in {home})
+Listening on http://{place}  (paper market, profile {profile}; state in {home})
+In a browser: http://{place}/ leads to the API page, the faults, health and the docs.
 Send an order:
-  curl -X POST {host}:{port}/api/orders/execute -H 'content-type: application/json' \\{key}
+  curl -X POST {place}/api/orders/execute -H 'content-type: application/json' \\{key}
     -d '{{"tokenIn":"SOL","tokenOut":"USDC","amount":10}}'
 Watch it:  {watch}      Stop: Ctrl-C"""
-_WORKER: Final = "Listening on http://{host}:{port}  (a worker: /health and /metrics alone)"
+_WORKER: Final = "Listening on http://{place}  (a worker: /health and /metrics alone)"
 KEY_LINE: Final = '\n    -H "authorization: Bearer $KEY" \\'
 NO_KEYS: Final = "No keys: everyone on this machine may trade. `cambist keys create` makes one."
 NOT_ENCRYPTED: Final = "Traffic is not encrypted here: put a proxy that speaks TLS before it."
@@ -101,12 +102,16 @@ async def _serve(settings: Settings) -> None:
         house.serving(opened, settings) as (port, has_keys),
     ):
         if settings.role == "worker":
-            errors.print(_WORKER.format(host=settings.host, port=port), markup=False)
+            errors.print(_WORKER.format(place=place_of(settings.host, port)), markup=False)
             await told_to_end.wait()
             return
-        place = {"host": settings.host, "port": port, "home": settings.home}
-        place["key"] = KEY_LINE if has_keys else ""
-        told = _EXAMPLE.format(profile=settings.paper_profile, watch=_watch(port), **place)
+        told = _EXAMPLE.format(
+            place=place_of(settings.host, port),
+            profile=settings.paper_profile,
+            home=settings.home,
+            key=KEY_LINE if has_keys else "",
+            watch=_watch(port),
+        )
         errors.print(told, markup=False, soft_wrap=True)
         if not has_keys:
             errors.print(NO_KEYS, markup=False, soft_wrap=True)
@@ -114,6 +119,11 @@ async def _serve(settings: Settings) -> None:
             errors.print(NOT_ENCRYPTED, markup=False, soft_wrap=True)
         await told_to_end.wait()
         errors.print("cambist: stopping; open orders are kept and go on at the next start")
+
+
+def place_of(host: str, port: int) -> str:
+    """Write a host and a port as they stand in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _watch(port: int) -> str:
