@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 SYSTEMD = ROOT / "deploy" / "systemd"
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
-GIVEN = {"POSTGRES_PASSWORD": "0123abcd"}
+GIVEN = {"POSTGRES_PASSWORD": "0123abcd", "VALKEY_PASSWORD": "4567cdef"}
 
 
 def compose() -> Any:

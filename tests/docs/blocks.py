@@ -28,6 +28,7 @@ MASKS = (
     (re.compile(r"(?<!\S)(?=[a-f]*\d)[0-9a-f]{8}(?=\s)"), "TAIL"),
     # Prices walk, and so does the question of which pool is the best.
     (re.compile(r"\b(?i:raydium|meteora) (?i:amm v4|cpmm|clmm|dlmm|damm v[12])\b"), "POOL"),
+    (re.compile(r"(?<=\s)-(?=[\d.]+ %)"), ""),  # a fill may be a hair better than its quote
     (re.compile(r"\d+(?:\.\d+)?"), "N"),
     (re.compile(r" +"), " "),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from contextlib import aclosing
 from typing import Annotated, Final
 
@@ -10,7 +11,6 @@ import typer
 from msgspec.structs import replace
 
 from cambist import app as house
-from cambist.cli.guard import guarded_folder
 from cambist.cli.live import Board, Life, outcome
 from cambist.cli.orders import console
 from cambist.cli.reach import explained
@@ -35,10 +35,10 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="What the paper world is drawn from.")] = 1,
 ) -> None:
     """Start an engine of its own, send it five market orders at once, and show their lives."""
-    with guarded_folder("cambist-demo-") as (home, _):
+    with tempfile.TemporaryDirectory(prefix="cambist-demo-") as home:
         settings = settle(
             {
-                "home": str(home),
+                "home": home,
                 "host": "127.0.0.1",
                 "port": 0,
                 "paper_profile": profile,
