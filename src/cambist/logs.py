@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import msgspec
 import structlog
@@ -44,6 +44,22 @@ def _amount(amount: str | None, token: str) -> str:
     return token if amount is None else f"{amount} {token}"
 
 
+class _StandardError:
+    """Standard error as it is when a line is written: a logger keeps its stream for good."""
+
+    def write(self, text: str) -> int:
+        """Write."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Write out what is held."""
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return sys.stderr.isatty()
+
+
 class _Terminal:
     """Writes lines for a person: one for each order, and all else as name and values."""
 
@@ -67,7 +83,7 @@ def set_up(level: str, style: str, out: TextIO | None = None) -> None:
 
     Lines go to standard error unless `out` is given.
     """
-    out = sys.stderr if out is None else out
+    out = cast("TextIO", _StandardError()) if out is None else out
     text = style == "text" or (style == "auto" and out.isatty())
     stamp: structlog.types.Processor = structlog.processors.TimeStamper("iso", utc=True)
     shared: list[structlog.types.Processor] = [
