@@ -10,8 +10,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+import typer
 
 from cambist.app import CHAIN_FILE, STORE_FILE
+from cambist.cli.failures import explain
 from tests.acceptance.process import Process
 from tests.cli.conftest import Cambist
 from tests.cli.test_start import run
@@ -83,8 +85,10 @@ def test_a_damaged_store_is_told_in_a_sentence(
         assert line.startswith("cambist: ")
 
 
-@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
-@pytest.mark.parametrize("name", [STORE_FILE, CHAIN_FILE])
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [(STORE_FILE, cut), (STORE_FILE, a_folder), (CHAIN_FILE, scrambled), (CHAIN_FILE, a_folder)],
+)
 def test_an_engine_does_not_start_on_damage(
     home: Path, spoil: Callable[[Path], None], name: str
 ) -> None:
@@ -139,18 +143,31 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def test_a_lock_of_another_process_exits_75(home: Path) -> None:
-    with locked(home / CHAIN_FILE):
-        ended = run(home.parent, "serve", "--port", "0", "--home", str(home))
-    assert ended.returncode == 75
-    (line,) = ended.stderr.splitlines()
+@pytest.mark.parametrize("name", [STORE_FILE, CHAIN_FILE])
+def test_a_lock_of_another_process_exits_75(
+    home: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with locked(home / name), closing(sqlite3.connect(home / name, timeout=0)) as ours:
+        with pytest.raises(sqlite3.OperationalError) as error:
+            ours.execute("BEGIN IMMEDIATE")
+        with pytest.raises(typer.Exit) as end:
+            explain(ExceptionGroup("", [error.value]))
+    assert end.value.exit_code == 75
+    (line,) = capsys.readouterr().err.splitlines()
     assert "another process holds the lock" in line
 
 
-def test_a_database_that_is_away_exits_69(tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", ["::1", "[::1]", "127.0.0.1", "a folder"])
+def test_a_database_that_is_away_exits_69(cambist: Cambist, tmp_path: Path, host: str) -> None:
     pytest.importorskip("asyncpg")
-    for host in ("::1", "[::1]", "127.0.0.1", str(tmp_path)):
-        for words in (("serve", "--port", "0"), ("verify",), ("halt", "why")):
-            ended = run(tmp_path, *words, POSTGRES_HOST=host, POSTGRES_PORT="1")
-            assert ended.returncode == 69, ended.stderr
-            assert len(ended.stderr.splitlines()) == 1
+    named = {"POSTGRES_HOST": str(tmp_path) if host == "a folder" else host, "POSTGRES_PORT": "1"}
+    for words in (("verify",), ("halt", "why")):
+        done = cambist(*words, **named)
+        assert done.exit_code == 69, done.output
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_engine_whose_database_is_away_exits_69(tmp_path: Path) -> None:
+    pytest.importorskip("asyncpg")
+    ended = run(tmp_path, "serve", "--port", "0", POSTGRES_HOST="::1", POSTGRES_PORT="1")
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (69, 1), ended.stderr
