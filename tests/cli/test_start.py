@@ -131,7 +131,7 @@ def test_a_file_that_is_not_toml_exits_78_and_is_not_repeated(
     [
         ({"CAMBIST_PROT": "1"}, "CAMBIST_PROT is no setting of cambist; did you mean port?"),
         ({"CAMBIST_XYZ": "1"}, "`cambist serve --help` lists them"),
-        ({"REDIS_URL": f"postgres://{SECRET}@db"}, "redis_url (CAMBIST_REDIS_URL): it takes"),
+        ({"REDIS_URL": f"postgres://{SECRET}@db"}, "REDIS_URL: it takes"),
         ({"CAMBIST_FAULT": "nowhere:1"}, "CAMBIST_FAULT is point:count"),
         ({"CAMBIST_MODE": "live"}, "it takes paper"),
     ],
@@ -273,3 +273,23 @@ def test_what_a_command_makes_is_its_owners_alone_in_a_home_that_was_there(
     found = list(home.rglob("*"))
     assert len(found) >= 2
     assert all(not path.stat().st_mode & 0o077 for path in found)
+
+
+def test_unknown_tokens_may_be_refused(tmp_path: Path) -> None:
+    running = engine(tmp_path / "own", paper_profile="instant", unknown_tokens="refuse").start()
+    try:
+        with httpx.Client(trust_env=False, base_url=running.url) as client:
+            order = {"tokenIn": "SOLL", "tokenOut": "USDC", "amountIn": "1"}
+            for path in ("/api/orders", "/api/quotes"):
+                refused = client.post(path, json=order)
+                assert refused.status_code == 422
+                told = refused.json()
+                assert told["code"] == "unknown_token"
+                assert told["errors"][0]["field"] == "tokenIn"
+                assert told["detail"].endswith("Did you mean SOL?")
+            taken = client.post("/api/orders", json={**order, "tokenIn": "AAPL"})
+            assert (taken.status_code, taken.json()["warnings"]) == (202, [])
+            pools = client.get("/api/pools", params={"tokenIn": "SOLL", "tokenOut": "USDC"})
+            assert pools.status_code == 422
+    finally:
+        assert running.stop() == 0

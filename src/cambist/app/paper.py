@@ -45,16 +45,17 @@ def profile_of(settings: Settings) -> Profile:
 async def open_ports(settings: Settings, home: Path, clock: SystemClock) -> AsyncIterator[Ports]:
     """Open the market, the chain and the signer of the mode."""
     signer = PaperSigner(settings.paper_seed)
+    makes_up = settings.unknown_tokens == "warn"
     place = chain_place(settings)
     if place is not None:
         away = RemoteWorld(clock, place)
         rules = profile_of(settings).rules
         weather = Watch(home / CHAOS_FILE, Weather(clock), clock)  # for the crash switch alone
         async with _beside(away.run()), _beside(weather.run()):
-            yield Ports(RemoteMarket(away), RemoteChain(away, rules), signer)
+            yield Ports(RemoteMarket(away, makes_up=makes_up), RemoteChain(away, rules), signer)
         return
     async with paper_world(settings, home, clock) as world:
-        yield Ports(PaperMarket(world, clock), PaperChain(world), signer)
+        yield Ports(PaperMarket(world, clock, makes_up=makes_up), PaperChain(world), signer)
 
 
 @asynccontextmanager

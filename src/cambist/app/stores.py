@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cambist.app.homes import STORE_FILE, made, opened
+from cambist.app.homes import CHAIN_FILE, STORE_FILE, made, opened
 from cambist.clock import SystemClock
 from cambist.config import BadSettings, Settings
 from cambist.ports.clock import Clock
@@ -31,6 +31,10 @@ Checkup = checkup.Checkup
 StoreSick = Sick
 StoreDamaged = DamagedFile
 sqlite_version = checkup.sqlite_version
+
+
+class StoreGone(StoreSick):
+    """The file of the store is gone from a home whose chain is still there."""
 
 
 def look_at_store(home: Path) -> checkup.Checkup:
@@ -69,7 +73,7 @@ def audit_store(settings: Settings, progress: Callable[[int], None]) -> Report:
     path = Path(settings.home) / STORE_FILE
     if not path.exists():
         msg = f"{path} is not there; name another folder with --home"
-        raise StoreSick(msg)
+        raise (StoreGone if path.with_name(CHAIN_FILE).exists() else StoreSick)(msg)
     with opening(path):
         return audit(path, progress)
 

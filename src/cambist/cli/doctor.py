@@ -15,18 +15,20 @@ from typing import Annotated, Final
 import typer
 
 from cambist import app as house
+from cambist.cli import documents
+from cambist.cli.documents import AsJson
 from cambist.cli.exits import FAILED
 from cambist.cli.findings import Finding, tell, write_us
 from cambist.cli.halted import trading
 from cambist.cli.live import console_out
 from cambist.cli.probes import engine, paper_chain, redis
 from cambist.cli.reach import Url
-from cambist.client import DEFAULT_URL
 from cambist.clock import SystemClock
 from cambist.config import FILE, NOT_SETTINGS, PREFIX, SYNONYMS, BadSettings, Settings, load
 from cambist.ports.failures import PortDown
-from cambist.server.openapi import API_VERSION
 from cambist.stores.migrate import UnfitDatabase
+from cambist.values.server_url import DEFAULT_URL
+from cambist.values.version import VERSION
 
 DISK_FREE_BYTES_MIN: Final = 512 * 1_024 * 1_024
 WRITE_US_MAX: Final = 50_000
@@ -40,11 +42,15 @@ def doctor(
     home: Annotated[
         str | None, typer.Option(help="The folder that holds the state, if not the set one.")
     ] = None,
+    json: AsJson = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Examine settings, home, disk, database, chain and server; exits 1 when one is sick."""
     findings = asyncio.run(_examine({} if home is None else {"home": home}, url))
-    tell(console_out(), findings)
+    if json:
+        documents.write({"findings": [one._asdict() for one in findings]})
+    else:
+        tell(console_out(), findings)
     if any(one.state == "sick" for one in findings):
         raise typer.Exit(FAILED)
 
@@ -65,7 +71,7 @@ async def _examine(given: dict[str, object], url: str) -> list[Finding]:
 def _versions() -> Iterator[Finding]:
     system = f"{platform.python_implementation()} on {platform.system()} {platform.machine()}"
     yield Finding("ok", "Python", system, platform.python_version())
-    yield Finding("ok", "cambist", "", API_VERSION)
+    yield Finding("ok", "cambist", "", VERSION)
 
 
 def _settings(given: dict[str, object]) -> tuple[Settings, list[Finding]]:

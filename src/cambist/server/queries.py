@@ -13,6 +13,7 @@ from cambist.ports.store import OrderQuery
 from cambist.values.base58 import read_address
 from cambist.values.ids import OrderId, Principal, read_order_id
 from cambist.values.moment import Moment
+from cambist.values.token import NATIVE_SOL, SOL
 from cambist.wire.cursors import read_cursor
 from cambist.wire.fields import Unfit, read_token
 from cambist.wire.moments import MOMENT_FORM, read_moment
@@ -82,9 +83,10 @@ def _wallet(text: str | None) -> str | None:
 
 def _token(text: str | None) -> str | None:
     try:
-        return read_token(text) if text is not None else None
+        found = read_token(text) if text is not None else None
     except Unfit as unfit:
         raise _refused("token", unfit.message) from None
+    return SOL.mint if found == NATIVE_SOL else found
 
 
 def read_since(text: str | None) -> Moment | None:

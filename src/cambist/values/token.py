@@ -31,6 +31,8 @@ class Pair(msgspec.Struct, frozen=True, gc=False):
 
 
 SOL: Final = Token("SOL", Address("So11111111111111111111111111111111111111112"), 9)
+NATIVE_SOL: Final = Address("1" * 32)
+"""The address of the system program, by which many clients name SOL that is not wrapped."""
 USDC: Final = Token("USDC", Address("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"), 6)
 USDT: Final = Token("USDT", Address("Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB"), 6)
 RAY: Final = Token("RAY", Address("4k3Dyjzvzp8eMZWUXbBCjEvwSkkk59S5iCNLY3QrkX6R"), 6)

@@ -21,8 +21,9 @@ from cambist.values.amount import (
 )
 from cambist.values.ids import LOCAL, Address, Principal
 from cambist.values.moment import Moment
-from cambist.values.token import Pair, Token
+from cambist.values.token import KNOWN, Pair, Token
 from cambist.wire.body import OrderRequest, Parsed
+from cambist.wire.made_up import hint
 
 _FOREIGN_WALLET: Final = "Name a wallet that this key may trade for."
 SLIPPAGE_MAX_BPS: Final = Bps(5_000)
@@ -84,7 +85,9 @@ def to_intent(parsed: Parsed, find: FindToken, limits: Limits, caller: Caller) -
 def _find(name: str, field: str, find: FindToken, faults: list[Fault]) -> Token | None:
     token = find(name)
     if token is None:
-        faults.append(fault(Code.UNKNOWN_TOKEN, f"The token {name} is not known here.", field))
+        near = hint(name, [one.symbol for one in KNOWN])
+        message = f"The token {name} is not known here.{near}"
+        faults.append(fault(Code.UNKNOWN_TOKEN, message, field))
     return token
 
 

@@ -124,12 +124,23 @@ def is_status_change(told: Told) -> bool:
     return told.entry.kind in MOVES
 
 
+def _is_setback(told: Told) -> bool:
+    """Whether the line itself tells that a try came to nothing, or that the order failed."""
+    if isinstance(told.fact, RetryScheduled):
+        return True
+    return told.order.status is Status.FAILED and told.entry.kind in MOVES
+
+
 def message(told: Told, *, nested: bool = False) -> bytes:
     """Return the message of a journal line, as JSON; `nested` adds `data`."""
     order, entry = told.order, told.entry
     known = standing(order)
     if order.fill is not None and order.route is not None:
         known["slippage"] = realised_slippage(order.route, order.fill)
+    if not _is_setback(told):
+        # An earlier try's error stands on the line of that try alone.
+        known.pop("last_error", None)
+        known.pop("last_code", None)
     if isinstance(told.fact, RetryScheduled):
         known["next_attempt_at"] = write_moment(told.fact.wake_at)
     known["seq"] = entry.seq
