@@ -219,7 +219,7 @@ async def test_methods_and_paths_that_are_not_there_are_told_apart(tmp_path: Pat
 
 async def test_too_many_requests_at_once_are_asked_to_come_again(tmp_path: Path) -> None:
     async with in_process(tmp_path, replace(DEFAULTS, requests_max=0)) as rooms:
-        refused = await rooms.client.get("/health/live")
+        refused = await rooms.client.get("/api/tokens")
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
 
 

@@ -55,6 +55,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     requests_max: Annotated[
         int, Meta(ge=1, le=10_000, description="Requests answered at once; more are refused.")
     ] = 256
+    key_requests_max: Annotated[
+        int,
+        Meta(ge=1, le=10_000, description="Requests of a key answered at once; 8 stops beside."),
+    ] = 32
+    address_requests_max: Annotated[
+        Annotated[int, Meta(ge=1, le=10_000)] | None,
+        Meta(description=f"Requests without a key from one address at once. {_ADDRESSED} 8."),
+    ] = None
     worker_concurrency: Annotated[
         int, Meta(ge=1, le=1_000, description="Orders performed at once: quoted, built or sent.")
     ] = 10

@@ -39,6 +39,8 @@ log = structlog.get_logger("cambist.engine")
 
 DRAIN_MS: Final = 10_000
 HANDS: Final = 10
+HEALTH_WITHIN_MS: Final = 1_000
+"""How long a part has to answer before health calls it down."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -184,21 +186,29 @@ class Engine:
 
     async def health(self) -> Health:
         """Ask the store and the chain whether they answer."""
-        halt: Halt | None = None
-        with suppress(PortDown):
-            halt = await self._means.store.halted()
+        async with asyncio.TaskGroup() as tasks:
+            halted = tasks.create_task(self._find_halt())
+            store = tasks.create_task(_answers(self._means.store.ping()))
+            chain = tasks.create_task(_answers(self._means.world.chain.blockhash()))
         return Health(
-            await _answers(self._means.store.ping()),
-            await _answers(self._means.world.chain.blockhash()),
+            store.result(),
+            chain.result(),
             self._intake.draining,
-            halt,
+            halted.result(),
             self._means.redis(),
         )
+
+    async def _find_halt(self) -> Halt | None:
+        with suppress(PortDown, TimeoutError):
+            async with asyncio.timeout(HEALTH_WITHIN_MS / 1_000):
+                return await self._means.store.halted()
+        return None
 
 
 async def _answers(question: Awaitable[object]) -> Literal["ok", "down"]:
     try:
-        await question
-    except PortDown:
+        async with asyncio.timeout(HEALTH_WITHIN_MS / 1_000):
+            await question
+    except (PortDown, TimeoutError):
         return "down"
     return "ok"

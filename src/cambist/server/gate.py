@@ -13,9 +13,10 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cambist.faults import Code, Fault, Refused, fault
-from cambist.ports.failures import PortDown
+from cambist.ports.failures import PortDown, PortFull
 from cambist.server.answers import Answer, ClientGone, deny, refusal, send_answer
 from cambist.server.cors import is_preflight, preflight, sharing
+from cambist.server.priorities import Priority, assign_priority
 from cambist.server.seats import Seats
 from cambist.server.settings import LOOPBACK_HOSTS, ServerSettings
 from cambist.server.tolls import Limited
@@ -43,7 +44,8 @@ class Gate:
         seats = self._seats
         fields = dict(scope["headers"])
         wrong = self._wrong(fields)
-        if wrong is None and is_http and seats.requests >= seats.requests_max:
+        is_counted = is_http and assign_priority(scope) is Priority.NORMAL
+        if wrong is None and is_counted and seats.requests >= seats.requests_max:
             wrong = fault(Code.TOO_BUSY)
         origin = fields.get(b"origin")
         if origin is not None and is_http and origin.lower() in self._origins:
@@ -54,7 +56,7 @@ class Gate:
         if wrong is not None:
             await answer(send, refusal((wrong,), self._retry_after))
             return
-        seats.requests += is_http
+        seats.requests += is_counted
         try:
             await self._inner(scope, receive, send)
         except ClientGone:
@@ -62,7 +64,7 @@ class Gate:
         except Exception as error:  # noqa: BLE001 -- the last door: nobody else would answer
             await answer(send, self._answer_error(error, scope))
         finally:
-            seats.requests -= is_http
+            seats.requests -= is_counted
 
     def _answer_error(self, error: Exception, scope: Scope) -> Answer:
         """Return the answer to a request that raised; a bug's own words stay in the log."""
@@ -71,6 +73,8 @@ class Gate:
                 return refusal(error.faults, error.retry_after_seconds)
             case Refused():
                 faults = error.faults
+            case PortFull():
+                faults = (fault(Code.TOO_BUSY),)
             case PortDown():
                 faults = (fault(Code.STORE_UNAVAILABLE),)
             case _:

@@ -69,6 +69,8 @@ class ServerSettings(msgspec.Struct, frozen=True):
 
     A socket may send `frames_in_max` messages a second, or `orders_in_max` where each is an
     order; it follows at most `socket_orders_max` orders at a time.
+    `key_requests_max` and `address_requests_max` are requests answered at once for a key and for
+    an address without one; None counts no address.
     """
 
     edge: EdgeLimits = EdgeLimits()
@@ -80,6 +82,8 @@ class ServerSettings(msgspec.Struct, frozen=True):
     rates: Rates = Rates()
     takes_orders: bool = True
     requests_max: int = 256
+    key_requests_max: int = 32
+    address_requests_max: int | None = None
     bodies_max: int = 4_000
     streams_max: int = 12_000
     key_streams_max: int = 20

@@ -69,7 +69,8 @@ def ready() -> Operation:
     return _open(
         "readReadiness",
         "Say whether to send requests here",
-        "For load balancers: 503 while the engine drains, or when orders cannot be stored.",
+        "For load balancers: 503 while the engine drains, or when orders cannot be stored. A halt "
+        "stops trading alone and is told by `trading`; ask with `?trading=1` for 503 then too.",
         {
             "200": answer("Send them.", "HealthView", recorded(healthy="All parts answer")),
             "503": answer(
