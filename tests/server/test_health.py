@@ -54,7 +54,7 @@ async def test_nobody_without_a_key_learns_why_trading_is_halted_or_who_did_it(
 
 
 async def test_probes_are_counted_against_no_address(tmp_path: Path) -> None:
-    rates = Rates(0, 0, 0, 1, 0)
+    rates = Rates(0, 0, 0, 1, 0, 0)
     async with locked(tmp_path, replace(FREE, rates=rates, address_requests_max=1)) as rooms:
         await rooms.key()
         for path in (*PATHS, "/health/live"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cambist.clock import ManualClock
+from cambist.engine.perform import quote_budget
 from cambist.faults import Refused
 from cambist.server.addresses import Proxies, group_of
 from cambist.server.census import House
@@ -195,3 +197,35 @@ def test_connections_are_counted_by_subscriber_and_not_behind_a_proxy() -> None:
     guest.leave()
     assert house.enter("1.2.3.4") is not None
     assert group_of("/run/socket") == "/run/socket"
+
+
+async def test_quotes_and_pools_have_a_rate_of_their_own(tmp_path: Path) -> None:
+    settings = replace(FREE, rates=with_rates(key_quotes_per_minute=2))
+    async with locked(tmp_path, settings) as rooms:
+        key, other = await rooms.key(), await rooms.key()
+        pools = "/api/pools?tokenIn=SOL&tokenOut=USDC"
+        asked = [
+            await rooms.client.post("/api/quotes", json=ORDER, headers=key),
+            await rooms.client.get(pools, headers=key),
+            await rooms.client.post("/api/quotes", json=ORDER, headers=key),
+            await rooms.client.get(pools, headers=key),
+        ]
+        assert [one.status_code for one in asked] == [200, 200, 429, 429]
+        assert "quotes a minute" in asked[2].json()["detail"]
+        assert (await rooms.client.post("/api/orders", json=ORDER, headers=key)).status_code == 202
+        assert (await rooms.client.get(pools, headers=other)).status_code == 200
+
+
+async def test_a_quote_that_waited_too_long_is_rejected_with_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quote_budget, "QUEUE_MS", 1)
+    async with locked(tmp_path) as rooms, AsyncExitStack() as stack:
+        for _ in range(quote_budget.PERMITS):
+            await stack.enter_async_context(rooms.engine.quote_budget.turn(None))
+        for refused in (
+            await rooms.client.post("/api/quotes", json=ORDER),
+            await rooms.client.get("/api/pools?tokenIn=SOL&tokenOut=USDC"),
+        ):
+            assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+            assert refused.headers["retry-after"] == "1"

@@ -87,6 +87,7 @@ def _server_settings(settings: Settings, *, are_strangers: bool) -> ServerSettin
             settings.key_streams_per_minute,
             settings.address_requests_per_minute,
             settings.auth_failures_per_minute,
+            settings.key_quotes_per_minute,
         ),
         takes_orders=settings.role != "worker",
         requests_max=settings.requests_max,

@@ -110,6 +110,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     key_requests_per_minute: Annotated[
         int, Meta(ge=0, le=1_000_000, description="Requests with a key a minute. 0 is off.")
     ] = 6_000
+    key_quotes_per_minute: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="Quotes with a key a minute. 0 is off.")
+    ] = 600
     key_streams_per_minute: Annotated[
         int, Meta(ge=0, le=1_000_000, description="Streams opened with a key a minute. 0 is off.")
     ] = 600

@@ -17,6 +17,7 @@ from cambist.engine.follow import HEARTBEAT_MS, Heard, follow, history
 from cambist.engine.intake import BACKLOG_MAX, Answered, CancelAnswer, Intake, Taken, Wish
 from cambist.engine.means import Means, RedisWord
 from cambist.engine.perform.quote import quote_now, survey
+from cambist.engine.perform.quote_budget import QuoteBudget, QuoteTurn
 from cambist.engine.perform.track import Tracker
 from cambist.engine.worker import Worker
 from cambist.faults import Fault
@@ -83,6 +84,7 @@ class Engine:
         pace = Pace(limits.orders_per_minute, limits.renew_every_ms)
         self._crew = Crew(means, worker, self._tracker, pace)
         self._intake = Intake(means, limits.backlog_max)
+        self.quote_budget = QuoteBudget()
 
     @property
     def market(self) -> Market:
@@ -113,16 +115,23 @@ class Engine:
         """Store several orders in one commit, and answer each. Raises Refused."""
         return await self._intake.submit_all(wishes)
 
-    async def quote(self, intent: Intent) -> Quoted | Fault:
-        """Return the route an order would take now, and what it costs; stores nothing."""
-        found = await quote_now(self._means.world.market, self.clock, intent)
+    async def quote(self, intent: Intent, caller: str | None = None) -> Quoted | Fault:
+        """Return the route an order would take now, and what it costs; stores nothing.
+
+        A `caller` has one quote computed at a time. Raises Refused when too many are asked for.
+        """
+        async with self.quote_budget.turn(caller) as turn:
+            found = await quote_now(self._means.world.market, self.clock, intent, turn)
         if isinstance(found, Fault):
             return found
         return Quoted(found, self._means.world.chain.costs(found), self.clock.now())
 
-    async def pools(self, pair: Pair) -> dict[str, Sequence[Pool] | Absent]:
-        """Return each venue's pools of a pair, or why it did not name them."""
-        return await survey(self._means.world.market, self.clock, pair)
+    async def pools(self, pair: Pair, turn: QuoteTurn) -> dict[str, Sequence[Pool] | Absent]:
+        """Return each venue's pools of a pair, or why it did not name them.
+
+        Within a turn of `quote_budget`. Raises Refused when too many are asked for.
+        """
+        return await survey(self._means.world.market, self.clock, pair, turn)
 
     async def cancel(
         self, order_id: OrderId, principal: Principal

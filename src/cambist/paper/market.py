@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from cambist.paper import tokens
 from cambist.paper.mishaps import delay_ms, strikes
@@ -13,6 +15,9 @@ from cambist.ports.failures import PortDown
 from cambist.values.token import Pair, Token
 from cambist.venues.pool import Pool
 
+MADE_AT_ONCE_S: Final = 0.001
+IDLE_FACTOR: Final = 8
+
 
 class PaperMarket:
     """The market of a world in this process."""
@@ -20,6 +25,7 @@ class PaperMarket:
     def __init__(self, world: World, clock: Clock) -> None:
         self._world = world
         self._clock = clock
+        self._making = asyncio.Lock()
 
     @property
     def venues(self) -> tuple[str, ...]:
@@ -61,4 +67,29 @@ class PaperMarket:
             msg = f"{venue} gave no answer"
             raise PortDown(msg)
         await world.tell()
-        return world.pools(venue, pair)
+        async with self._making:
+            return await self._make(venue, pair)
+
+    async def _make(self, venue: str, pair: Pair) -> Sequence[Pool]:
+        """Return a venue's pools, and stand idle after those that took long to make up.
+
+        A pair that nobody has asked for takes milliseconds. Without a pause, all that wait for one
+        slot would make up theirs at once, and hold up the orders that are taken meanwhile.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        pools = self._world.pools(venue, pair)
+        used = loop.time() - began
+        if used > MADE_AT_ONCE_S:
+            waiter: asyncio.Future[None] = loop.create_future()
+            timer = loop.call_later(used * IDLE_FACTOR, _wake, waiter)
+            try:
+                await waiter
+            finally:
+                timer.cancel()
+        return pools
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -75,10 +75,8 @@ class CallerLimits:
 
     def _allowance(self, caller: Passport) -> tuple[str | None, int | None, str]:
         if caller.key_id is not None:
-            return f"key:{caller.key_id}", self._key_max, "A key"
-        if caller.source:
-            return f"address:{caller.source}", self._address_max, "An address without a key"
-        return None, None, ""
+            return caller.caller, self._key_max, "A key"
+        return caller.caller, self._address_max, "An address without a key"
 
     def _take(self, counter: Counter[str], name: str) -> Permit:
         counter[name] += 1

@@ -119,6 +119,11 @@ class KeyDoor:
         if passport.key_id is not None:
             await self._tolls.orders(passport, orders)
 
+    async def charge_quote(self, passport: Passport) -> None:
+        """Count a quote. Raises Refused."""
+        if passport.key_id is not None:
+            await self._tolls.quotes(passport)
+
     async def _look(self) -> bool:
         """Return whether a key was ever made, as of half a second ago at most."""
         now = self._clock.elapsed()

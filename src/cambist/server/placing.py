@@ -11,7 +11,7 @@ from cambist.engine.engine import Engine
 from cambist.engine.intake import Taken, Wish
 from cambist.faults import Code, Fault, Refused, fault
 from cambist.server.answers import Answer, Header, read_body, send_answer
-from cambist.server.passports import Passport, charge, passport_of
+from cambist.server.passports import Passport, charge, charge_quote, passport_of
 from cambist.server.queries import Want
 from cambist.server.reading import while_connected
 from cambist.server.seats import Seats
@@ -120,8 +120,10 @@ class AskQuote:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST."""
         body = await json_body(self._seats, dict(scope["headers"]), receive, self._body_max)
-        intent, warnings = self._taker.intent(body, passport_of(scope))
-        quoted = await while_connected(receive, self._engine.quote(intent))
+        passport = passport_of(scope)
+        intent, warnings = self._taker.intent(body, passport)
+        await charge_quote(passport)
+        quoted = await while_connected(receive, self._engine.quote(intent, passport.caller))
         if isinstance(quoted, Fault):
             raise Refused(quoted)
         asked = Asked(intent, self._engine.market.venues, warnings)

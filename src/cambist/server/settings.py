@@ -56,6 +56,7 @@ class Rates(msgspec.Struct, frozen=True):
     key_streams_per_minute: int = 600
     address_requests_per_minute: int | None = None
     auth_failures_per_minute: int = 10
+    key_quotes_per_minute: int = 600
 
     @property
     def strangers_per_minute(self) -> int:
