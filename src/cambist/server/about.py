@@ -11,8 +11,9 @@ from starlette.requests import Request
 
 from cambist.engine.engine import Engine, Health
 from cambist.metrics import REGISTRY
-from cambist.server.answers import Answer
+from cambist.server.answers import Answer, Header
 from cambist.server.doors import Doorman
+from cambist.server.pages import HTML, POLICY, page, wants_html, written
 from cambist.server.queries import NO_WORDS
 from cambist.server.seats import Seats
 from cambist.wire.halts import health_halt
@@ -57,6 +58,26 @@ ENDPOINTS: Final = (
     "GET /docs/ui/{name}",
 )
 
+_VARY_ACCEPT: Final[Header] = (b"vary", b"Accept")
+_HOME: Final = page(
+    written(
+        "cambist",
+        """\
+<h1>cambist</h1>
+<p>An order execution engine for Solana DEX trading. It answers programs; for people there are</p>
+<ul>
+<li><a href="docs">the API</a>, to read and to try,</li>
+<li><a href="docs/faults">what each fault means</a>,</li>
+<li><a href="health">how it is</a>, part by part,</li>
+<li><a href="openapi.json">openapi.json</a>, for tools that read OpenAPI 3.1.</li>
+</ul>
+<p>In a terminal, <code>cambist order</code> places an order and <code>cambist list</code> shows
+them.</p>""",
+    ),
+    HTML,
+    (POLICY, _VARY_ACCEPT),
+)
+
 
 class ServiceInfo(msgspec.Struct, frozen=True):
     """What this service is."""
@@ -85,15 +106,17 @@ class About:
         self._probed: Health | None = None
         self._probe_again_at = engine.clock.elapsed()
 
-    async def info(self, _request: Request) -> Answer:
-        """Say what this is."""
+    async def info(self, request: Request) -> Answer:
+        """Say what this is: to a browser on a page, to others in JSON."""
+        if wants_html(request):
+            return _HOME.choose(request)
         info = ServiceInfo(
             "cambist",
             "An order execution engine for Solana DEX trading",
             "draining" if self._seats.draining else "running",
             ENDPOINTS,
         )
-        return Answer(200, msgspec.json.encode(info))
+        return Answer(200, msgspec.json.encode(info), headers=(_VARY_ACCEPT,))
 
     async def health(self, request: Request) -> Answer:
         """Say which parts answer; 503 only when orders cannot be stored."""

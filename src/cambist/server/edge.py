@@ -28,6 +28,9 @@ from cambist.server.edge_upgrade import Posted
 from cambist.server.heads import Head, plain_head, upgrade_head
 
 LINGER_BYTES_MAX: Final = 256 * 1024
+WRITE_BUFFER_BYTES_MAX: Final = 32 * 1024
+"""How much waits for a reader before the answer does; one more chunk may stand beside it."""
+
 WIRE_BYTES_PER_BYTE_MAX: Final = 8
 """A body in chunks of one byte takes six for each; two more for what chunks say of themselves."""
 
@@ -70,6 +73,7 @@ class EdgeHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a place, or refuse for want of one."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES_MAX)
         self.house.timed.add(self)
         address = self.client[0] if self.client else ""
         self._guest = self.house.enter(address)

@@ -13,7 +13,7 @@ from cambist.engine.engine import Engine
 from cambist.faults import Code, Refused, fault
 from cambist.ports.keys import Scope
 from cambist.server.about import About
-from cambist.server.answers import Answer
+from cambist.server.answers import JSON, Answer
 from cambist.server.docs_page import DocsPage
 from cambist.server.doorman import OpenDoor
 from cambist.server.doors import ByMethod, Door, Doorman, SocketDoor, plain, reading
@@ -24,6 +24,7 @@ from cambist.server.markets import Markets
 from cambist.server.openapi import document
 from cambist.server.ordering import OrderingSocket, PostedSocket
 from cambist.server.orders import Orders
+from cambist.server.pages import page
 from cambist.server.placing import AskQuote, PlaceBatch, PlaceOrder
 from cambist.server.queries import Want
 from cambist.server.seats import Seats
@@ -144,10 +145,10 @@ class Routes:
         ]
 
     def _service(self) -> list[BaseRoute]:
-        openapi, docs = Answer(200, document()), DocsPage()
+        openapi, docs = page(document(), JSON), DocsPage()
 
-        async def describe(_request: Request) -> Answer:
-            return openapi
+        async def describe(request: Request) -> Answer:
+            return openapi.choose(request)
 
         halt = Halting(self._engine, self._settings, self._about.forget, halts=True)
         resume = Halting(self._engine, self._settings, self._about.forget, halts=False)

@@ -39,8 +39,13 @@ def info() -> Operation:
     told = answer(
         "What this service is.", "ServiceInfo", {"service": example(running, "While it runs")}
     )
+    page = text_answer("The page.", "text/html", "<!doctype html>\n")
+    told["content"] |= page["content"]
     return _open(
-        "readService", "Say what this service is", "And what it answers to.", {"200": told}
+        "readService",
+        "Say what this service is",
+        "And what it answers to; to a browser, a page that leads on.",
+        {"200": told},
     )
 
 
