@@ -141,7 +141,9 @@ CATALOGUE: Final[dict[Code, Entry]] = {
         _USER, _END, 410, "Events after this cursor were put away; begin without one."
     ),
     Code.REQUEST_TIMEOUT: Entry(_USER, _END, 408, "The request came too slowly."),
-    Code.LENGTH_REQUIRED: Entry(_USER, _END, 411, "An upgrade needs a Content-Length."),
+    Code.LENGTH_REQUIRED: Entry(
+        _USER, _END, 411, "An upgrade needs a Content-Length, or a body in chunks."
+    ),
     Code.BODY_TOO_LARGE: Entry(_USER, _END, 413, "The body is too large."),
     Code.UNSUPPORTED_MEDIA_TYPE: Entry(_USER, _END, 415, "Send application/json."),
     Code.CONFLICTING_FIELDS: Entry(_USER, _END, 422, "Two fields contradict each other."),

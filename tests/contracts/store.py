@@ -6,12 +6,22 @@ every test.
 
 from tests.contracts.store_feed import Feeding, Together
 from tests.contracts.store_halts import Halting
-from tests.contracts.store_reads import Claiming, Finding, Lasting
+from tests.contracts.store_reads import Claiming, Finding, Lasting, Permission
 from tests.contracts.store_turns import Turns
 from tests.contracts.store_writes import Adding, Moving, Telling
 
 
 class StoreContract(
-    Adding, Together, Moving, Halting, Turns, Telling, Feeding, Claiming, Lasting, Finding
+    Adding,
+    Together,
+    Moving,
+    Halting,
+    Turns,
+    Telling,
+    Feeding,
+    Permission,
+    Claiming,
+    Lasting,
+    Finding,
 ):
     """Everything a store promises."""

@@ -21,6 +21,33 @@ WALLET = Address("4k3Dyjzvzp8eMZWUXbBCjEvwSkkk59S5iCNLY3QrkX6R")
 OPEN = {Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED}
 
 
+class Permission:
+    """Before a send, the store says what may forbid it."""
+
+    async def test_current_terms_tell_of_a_cancel_as_soon_as_it_is_durable(
+        self, shelf: Shelf
+    ) -> None:
+        order = await shelf.claimed(Status.SUBMITTED)
+        before = await shelf.store.current_terms([order.id])
+        await shelf.store.note_cancel(order.id, LATER)
+        after = await shelf.store.current_terms([order.id])
+        assert before[order.id].cancel_requested_at is None
+        assert after[order.id].cancel_requested_at == LATER
+
+    async def test_current_terms_leave_out_what_is_not_there(self, shelf: Shelf) -> None:
+        order, other = await shelf.claimed(Status.SUBMITTED), shelf.birth().told.order
+        found = await shelf.store.current_terms([order.id, other.id])
+        assert found.keys() == {order.id}
+        assert (found[order.id].terms or order.intent.terms) == order.terms
+
+    async def test_a_store_that_was_opened_again_tells_of_a_cancel(self, shelf: Shelf) -> None:
+        order = await shelf.claimed(Status.SUBMITTED)
+        await shelf.store.note_cancel(order.id, LATER)
+        await shelf.reopen()
+        found = await shelf.store.current_terms([order.id])
+        assert found[order.id].cancel_requested_at == LATER
+
+
 class Claiming:
     """An order has one mover at a time, and comes up when it is due."""
 

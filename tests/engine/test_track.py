@@ -10,11 +10,14 @@ from msgspec.structs import replace
 
 from cambist.clock import ManualClock
 from cambist.engine.perform.track import RESEND_EVERY_MS, Tracker
+from cambist.engine.send_permission import SendPermission
 from cambist.orders.attempt import Attempt, Witness
 from cambist.orders.decide import Policy
 from cambist.orders.order import Status
 from cambist.paper.mishaps import INSTANT
+from cambist.ports.store import CurrentTerms
 from cambist.signals.memory import MemoryWakeups
+from cambist.values.ids import OrderId
 from cambist.values.moment import Height
 from tests import lives
 
@@ -36,6 +39,16 @@ class Chain:
         self.sent.append(transaction)
 
 
+class Wanted:
+    """A store that knows of no cancel and no halt."""
+
+    async def halted(self) -> None:
+        return None
+
+    async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
+        return {order_id: CurrentTerms() for order_id in order_ids}
+
+
 @pytest.mark.parametrize(
     ("said", "resends"),
     [
@@ -50,7 +63,8 @@ async def test_one_endpoint_that_calls_it_too_old_does_not_stop_the_sending(
     said: tuple[Witness, ...], resends: bool
 ) -> None:
     clock, chain = ManualClock(lives.START), Chain(*said)
-    tracker = Tracker(chain, MemoryWakeups(clock), clock, Policy(RULES))  # type: ignore[arg-type]
+    permission = SendPermission(Wanted(), clock)  # type: ignore[arg-type]
+    tracker = Tracker(chain, MemoryWakeups(clock), permission, clock, Policy(RULES))  # type: ignore[arg-type]
     order = lives.standing(Status.SUBMITTED)
     assert order.attempt is not None
     tracker.watch(replace(order, attempt=replace(order.attempt, transaction=b"bytes")))

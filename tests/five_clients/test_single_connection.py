@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 from pathlib import Path
+
+import pytest
 
 from tests.server.house import WAIT_S, on_a_port, until_closed, wire
 from tests.server.test_ordering import hear_upgraded, posted
 
+NODE = shutil.which("node")
+PROGRAM = Path(__file__).with_name("posting_client.mjs")
 KNOWN = (
     "id", "orderId", "orderType", "tokenIn", "tokenOut", "amountIn", "amountOut", "status",
     "selectedDex", "raydiumPrice", "meteoraPrice", "executedPrice", "txHash", "slippage",
@@ -95,3 +100,20 @@ async def test_a_limit_order_with_its_target_is_told_not_yet(tmp_path: Path) -> 
     async with on_a_port(tmp_path) as (rooms, _):
         reply = await rooms.client.post("/api/orders/execute", json=body)
         assert (reply.status_code, reply.json()["code"]) == (422, "not_yet_supported")
+
+
+@pytest.mark.skipif(NODE is None, reason="SKIPPED LOUDLY: node is not installed, so no Node client")
+@pytest.mark.parametrize("_run", range(3))
+async def test_a_program_written_for_node_sees_every_state(tmp_path: Path, _run: int) -> None:
+    async with asyncio.timeout(WAIT_S), on_a_port(tmp_path) as (_, port):
+        program = await asyncio.create_subprocess_exec(
+            str(NODE), str(PROGRAM), f"http://127.0.0.1:{port}", stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await program.communicate()
+    told = json.loads(said)
+    assert told["error"] is None
+    assert [status for status in STATES if status not in told["statuses"]] == []
+    assert told["early"] == 0, "nothing may come with the head of the 101"
+    assert float(told["price"]) > 0
+    assert float(told["amountOut"]) > 0
+    assert told["orderId"]

@@ -10,13 +10,15 @@ import pytest
 from msgspec.structs import replace
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.utils import accept_key
 
-from tests.server.house import DEFAULTS, ORDER, WAIT_S, Wire, on_a_port, wire
+from tests.server.house import DEFAULTS, ORDER, WAIT_S, Wire, on_a_port, until_closed, wire
 
 MOVES = ["pending", "routing", "building", "submitted", "confirmed"]
+KEY = b"x3JJHMbDL1EzLkh9GBhXDw=="
 UPGRADE = (
     b"Connection: Upgrade", b"Upgrade: websocket",
-    b"Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==", b"Sec-WebSocket-Version: 13",
+    b"Sec-WebSocket-Key: " + KEY, b"Sec-WebSocket-Version: 13",
 )  # fmt: skip
 
 
@@ -103,11 +105,22 @@ def posted(body: bytes, path: bytes = b"/api/orders/execute", *lines: bytes) -> 
     return b"\r\n".join((*head, length, *UPGRADE, *lines)) + b"\r\n\r\n" + body
 
 
+def chunked(wire_body: bytes, key: bytes = KEY) -> bytes:
+    """Return a posted upgrade whose body stands in chunks as they are given."""
+    sent = posted(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    return sent.replace(KEY, key) + wire_body
+
+
 async def hear_upgraded(line: Wire) -> list[dict[str, Any]]:
     """Read the 101 and all messages until the server closes, from the bytes themselves."""
     head = await line.reader.readuntil(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 101 ")
     assert b"HSmrc0sMlYUkAGmm5OPpG2HaGWk=" in head, "the key is answered as RFC 6455 says"
+    return await hear_frames(line)
+
+
+async def hear_frames(line: Wire) -> list[dict[str, Any]]:
+    """Read all messages behind the head until the server closes."""
     told: list[dict[str, Any]] = []
     while True:
         kind, size = await line.reader.readexactly(2)
@@ -153,13 +166,12 @@ async def test_a_post_that_upgrades_is_one_connection_from_order_to_end(
         (posted(b"nonsense"), 400, "malformed_json"),
         (posted(b"x" * 70_000), 413, "body_too_large"),
         (posted(b"").replace(b"Content-Length: 0\r\n", b""), 411, "length_required"),
-        (
-            posted(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked"),
-            411,
-            "length_required",
-        ),
+        (chunked(b'5\r\n{"a":\r\nzz\r\n'), 400, "bad_request"),
+        (chunked(b'5\r\n{"a":1}\r\n'), 400, "bad_request"),
+        (chunked(b"fffffff\r\n"), 413, "body_too_large"),
+        (chunked(b"8\r\nnonsense\r\n0\r\n\r\n"), 400, "malformed_json"),
     ],
-    ids=["missing", "nonsense", "large", "no-length", "chunked"],
+    ids=["missing", "nonsense", "large", "no-length", "size", "end", "large-chunk", "chunked"],
 )
 async def test_a_bad_post_is_refused_before_it_upgrades(
     tmp_path: Path, request_bytes: bytes, status: int, code: str
@@ -169,6 +181,53 @@ async def test_a_bad_post_is_refused_before_it_upgrades(
         answered, body = await line.answer()
         assert (answered, json.loads(body)["code"]) == (status, code)
         assert (await rooms.client.get("/api/orders")).json()["total"] == 0
+
+
+@pytest.mark.parametrize("step", [1, 10_000])
+async def test_a_posted_upgrade_takes_chunks_and_any_key(tmp_path: Path, step: int) -> None:
+    half = len(BODY) // 2
+    body = b"%x;a=b\r\n%b\r\n%X\r\n%b\r\n0\r\nTrailer: x\r\n\r\n" % (
+        half, BODY[:half], len(BODY) - half, BODY[half:],
+    )  # fmt: skip
+    key = b"MC40ODIxOTM3NjUwMjE4Mzc0"  # what `Math.random()` gives: 18 bytes
+    async with asyncio.timeout(WAIT_S), on_a_port(tmp_path) as (_, port), wire(port) as line:
+        sent = chunked(body, key)
+        for start in range(0, len(sent), step):
+            await line.say(sent[start : start + step])
+        head = await line.reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert accept_key(key.decode()).encode() in head
+        told = await hear_frames(line)
+        assert [one["status"] for one in told[1:]] == MOVES
+        assert b"x-order-id: %b" % told[0]["orderId"].encode() in head.lower()
+
+
+async def test_numbers_inside_data_are_numbers(tmp_path: Path) -> None:
+    async with asyncio.timeout(WAIT_S), on_a_port(tmp_path) as (_, port), wire(port) as line:
+        await line.say(posted(BODY))
+        done = (await hear_upgraded(line))[-1]
+        assert isinstance(done["amountOut"], str)
+        for name in ("amountOut", "executedPrice", "raydiumPrice", "meteoraPrice"):
+            assert isinstance(done["data"][name], int | float), name
+
+
+async def test_the_notice_never_runs_ahead_of_the_history(tmp_path: Path) -> None:
+    async with asyncio.timeout(WAIT_S), on_a_port(tmp_path) as (rooms, port):
+        taken = (await rooms.client.post("/api/orders", json=ORDER)).json()
+        await until_closed(rooms.client, taken["orderId"])
+        url = f"ws://127.0.0.1:{port}/ws?orderId={taken['orderId']}"
+        async with connect(url) as socket:
+            notice = json.loads(await socket.recv())
+            assert notice["event"] == "subscribed"
+            assert "status" not in notice
+            assert json.loads(await socket.recv())["status"] == "pending"
+
+
+async def test_a_client_that_never_answers_the_close_is_let_go(tmp_path: Path) -> None:
+    async with asyncio.timeout(WAIT_S), on_a_port(tmp_path) as (_, port), wire(port) as line:
+        await line.say(posted(BODY))
+        await hear_upgraded(line)
+        assert await line.reader.read() == b"", "the server ends the connection by itself"
 
 
 async def test_a_slow_upgrade_is_cut(tmp_path: Path) -> None:

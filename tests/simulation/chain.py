@@ -32,6 +32,7 @@ class SimChain:
         self._ledger, self._endpoints, self._dice = ledger, endpoints, dice
         self._rules = rules(len(endpoints))
         self.is_cut_off: Callable[[], bool] = lambda: False
+        self.on_send: Callable[[bytes], None] = lambda _: None
         self.calls = 0
 
     @property
@@ -68,6 +69,7 @@ class SimChain:
         return fault(Code.INSUFFICIENT_FUNDS if final else Code.BLOCKHASH_EXPIRED)
 
     async def send(self, transaction: bytes) -> None:
+        self.on_send(transaction)
         await self._call()
         if not self._dice.hit("send is lost"):
             self._ledger.receive(transaction)

@@ -17,6 +17,7 @@ from cambist.orders.journal import Entry, entry_hash, read_fact
 from cambist.orders.lifecycle import IllegalFact, begin, evolve
 from cambist.orders.order import GENESIS, Order, Status
 from cambist.values.ids import OrderId, Signature
+from cambist.values.moment import Moment
 from tests.simulation.diary import Diary
 from tests.simulation.evidence import is_proof
 from tests.simulation.ledger import Block, Landing, Ledger
@@ -32,6 +33,7 @@ class Life:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.entries: list[Entry] = []
+        self.cancelled_after: int | None = None
         self.signed: dict[Signature, fact.Signed] = {}
         self.fates: dict[Signature, str] = {}
 
@@ -73,6 +75,8 @@ class Judge:
             elif entry.kind != "accepted":
                 self._diary.note(f"{entry.kind} {entry.payload.decode()[:150]}", who)
             self._judge(life, one)
+            if entry.kind == "cancel_requested":
+                life.cancelled_after = len(self.lines) - 1
             if entry.kind in ("accepted", "signed") and self.is_halted():
                 self._diary.blame("I12", f"{entry.kind} under a halt", who)
             most = self.most_open()
@@ -180,6 +184,34 @@ class Judge:
                     self._diary.blame("I6", "sent other bytes than recorded", life.order.id)
                 return
         self._diary.blame("I6", f"sent before it was recorded: {signature[:8]}")
+
+    @property
+    def lines_seen(self) -> int:
+        """How many lines are durable: what a read that begins now can know."""
+        return len(self.lines)
+
+    def order_of(self, transaction: bytes) -> OrderId | None:
+        """Return the order whose recorded attempt these bytes are."""
+        digest = sha256(transaction).hexdigest()
+        for life in self.lives.values():
+            if any(one.transaction_sha256 == digest for one in life.signed.values()):
+                return life.order.id
+        return None
+
+    def sending(self, order_id: OrderId | None, read: tuple[int, Moment] | None) -> None:
+        """Judge that a process begins to send, and what it could know when it last looked (I19)."""
+        life = None if order_id is None else self.lives.get(order_id)
+        if life is None or order_id is None:
+            return  # I6 judges bytes that are on no record
+        if read is None:
+            self._diary.blame("I19", "sent without a look at its cancel and deadline", order_id)
+            return
+        lines, now = read
+        if life.cancelled_after is not None and life.cancelled_after < lines:
+            self._diary.blame("I19", "sent after it was cancelled", order_id)
+        deadline = life.order.terms.deadline
+        if deadline is not None and now >= deadline:
+            self._diary.blame("I19", "sent after its deadline", order_id)
 
     def slot(self) -> None:
         """Judge the newest block (I1, I2, I7)."""

@@ -13,7 +13,17 @@ from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, append
 from cambist.orders.order import Order, Status
 from cambist.ports.failures import PortDown
-from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery
+from cambist.ports.store import (
+    Birth,
+    Census,
+    Commit,
+    CurrentTerms,
+    Halt,
+    Keyed,
+    Line,
+    News,
+    OrderQuery,
+)
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
 from tests.simulation.database import Database
@@ -190,6 +200,15 @@ class ModelStore:
 
     async def look_again(self, order_id: OrderId) -> Order | None:
         return await self.get(order_id)
+
+    async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
+        def read() -> dict[OrderId, CurrentTerms]:
+            rows = {one: self._db.rows[one] for one in order_ids if one in self._db.rows}
+            return {
+                one: CurrentTerms(row.cancel_requested_at, row.terms) for one, row in rows.items()
+            }
+
+        return await self._ask(read)
 
     async def find(self, query: OrderQuery) -> tuple[Order, ...]:
         return await self._ask(lambda: _page(self._db.rows.values(), query))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 from cambist.engine.engine import Engine, Limits
@@ -14,11 +14,12 @@ from cambist.orders.retry import Backoff
 from cambist.paper.signer import PaperSigner
 from cambist.ports.bus import Bus
 from cambist.ports.failures import PortDown
-from cambist.ports.store import Store
+from cambist.ports.store import CurrentTerms, Store
 from cambist.signals.hub import Hub
 from cambist.signals.memory import MemoryBus
 from cambist.stores.sqlite.store import SqliteStore
-from cambist.values.moment import Millis
+from cambist.values.ids import OrderId
+from cambist.values.moment import Millis, Moment
 from tests.simulation.chain import SimChain
 from tests.simulation.clock import SimClock
 from tests.simulation.embedded import drop, open_sqlite
@@ -43,6 +44,33 @@ class Gone(Exception):
     """The process one talks to is not there any more."""
 
 
+class Permissions:
+    """Remembers when this process last read the cancel and the deadline of each order (I19)."""
+
+    def __init__(self, place: Place, clock: SimClock) -> None:
+        self._place, self._clock = place, clock
+        self._read: dict[OrderId, tuple[int, Moment]] = {}
+
+    def watch(self, store: Store) -> None:
+        """Note each read of current terms, with when it began."""
+        read_terms = store.current_terms
+
+        async def noted(order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
+            began = self._place.judge.lines_seen, self._clock.now()
+            found = await read_terms(order_ids)
+            self._read.update(dict.fromkeys(order_ids, began))
+            return found
+
+        store.current_terms = noted  # type: ignore[method-assign]
+
+    def judge_send(self, transaction: bytes) -> None:
+        """Judge a send by what the read before it could know; one read allows one send."""
+        judge = self._place.judge
+        order_id = judge.order_of(transaction)
+        read = self._read.pop(order_id, None) if order_id is not None else None
+        judge.sending(order_id, read)
+
+
 class Process:
     """One process, from its start to its death; a restart is another one."""
 
@@ -56,6 +84,8 @@ class Process:
         self.on_end: Callable[[Process], None] = lambda _: None
         self.chain = SimChain(place.ledger, place.endpoints, place.dice)
         self.chain.is_cut_off = lambda: place.chain_down
+        self._permissions = Permissions(place, clock)
+        self.chain.on_send = self._permissions.judge_send
         self._wakeups = SimWakeups(clock, place.post, self.body)
 
     @property
@@ -75,6 +105,7 @@ class Process:
         place.post.join(self.body, self._wakeups, hub)
         ports = Ports(SimMarket(place.dice), self.chain, SIGNER)
         assert self.store is not None
+        self._permissions.watch(self.store)
         means = Means(self.store, self._wakeups, bus, ports, self.clock, place.entropy)
         self.engine = Engine(means, Limits(place.hands, place.backlog_max, 0, FIRST_WAIT))
         async with asyncio.TaskGroup() as tasks:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from cambist.engine import worker
 from cambist.engine.perform import track
+from cambist.engine.send_permission import SendPermission
 from cambist.faults import Code, fault
 from cambist.orders import death
 from cambist.orders import decide as deciding
@@ -18,6 +19,7 @@ from cambist.orders.attempt import Attempt, ChainRules, Witness
 from cambist.orders.decide import Change, Policy
 from cambist.orders.order import Order
 from cambist.orders.steps import Built, Handed, Outcome, Testimony
+from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 from tests.simulation.chain import SimChain
 from tests.simulation.ledger import SLOT_MS, WINDOW
@@ -179,6 +181,22 @@ def throws_unsent_bytes_away(stack: ExitStack) -> None:
     swap(stack, worker.Worker, "_go", wrong)
 
 
+def sends_again_after_a_cancel(stack: ExitStack) -> None:
+    async def wrong(self: SendPermission, orders: Sequence[Order]) -> frozenset[OrderId]:
+        await self._store.current_terms([order.id for order in orders])
+        return frozenset(order.id for order in orders)
+
+    swap(stack, SendPermission, "may_resend", wrong)
+
+
+def sends_first_by_what_it_remembers(stack: ExitStack) -> None:
+    async def wrong(self: SendPermission, order: Order, **_: bool) -> str:
+        await self._store.current_terms([order.id])
+        return "allowed"
+
+    swap(stack, SendPermission, "check", wrong)
+
+
 def sends_before_it_records(stack: ExitStack) -> None:
     real = worker.Worker._perform
 
@@ -204,5 +222,7 @@ ALL: Final = (
     lets_a_cancel_win_over_an_attempt,
     takes_a_note_for_whatever_is_in_flight,
     throws_unsent_bytes_away,
+    sends_again_after_a_cancel,
+    sends_first_by_what_it_remembers,
     sends_before_it_records,
 )

@@ -206,7 +206,7 @@ def read(body: bytes, kind: type[_Thing]) -> _Thing:
     failed = ""
     try:
         return msgspec.json.decode(body, type=kind, strict=False)
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         failed = str(error)
     msg = f"the answer is not one of cambist's: {failed}"
     raise Unreadable(msg)

@@ -83,7 +83,7 @@ def is_event(text: bytes) -> bool:
 def _notice(text: bytes) -> _Notice:
     try:
         return _read(text)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return _Notice(error=text.decode(errors="replace"))
 
 

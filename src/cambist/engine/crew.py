@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 import structlog
-from msgspec.structs import replace
 
 from cambist.engine.complaints import Complaints
 from cambist.engine.means import Means
 from cambist.engine.perform.track import Tracker
+from cambist.engine.send_permission import SendPermission
 from cambist.engine.shaper import Shaper
 from cambist.engine.standstill import Standstill
 from cambist.engine.worker import Worker
@@ -84,6 +84,7 @@ class Crew:
         means: Means,
         worker: Worker,
         tracker: Tracker,
+        permission: SendPermission,
         pace: Pace = Pace(),  # noqa: B008
     ) -> None:
         self._store = means.store
@@ -91,6 +92,7 @@ class Crew:
         self._clock = means.clock
         self._worker = worker
         self._tracker = tracker
+        self._permission = permission
         self._shaper = Shaper(pace.orders_per_minute)
         self._renew_every_ms = pace.renew_every_ms
         self._to_advance, self._to_settle = _Lane(), _Lane()
@@ -203,7 +205,7 @@ class Crew:
             return
         try:
             if order is held and turn.note is None:
-                order = await self._as_noted(order)
+                order = await self._worker.reread(order)  # a bare bell may speak of a note
             rested = await self._worker.advance(order, turn.note)
         except Halted:
             # Nothing was signed that could be sent. Given back, it would be due again at once.
@@ -220,19 +222,10 @@ class Crew:
         self._bad_turns.pop(order.id, None)
         await self._after_turn(order, rested)
 
-    async def _as_noted(self, order: Order) -> Order:
-        """Return a followed order with what others noted of it: a bare bell may speak of that.
-
-        Raises PortDown.
-        """
-        kept = await self._store.look_again(order.id)
-        if kept is None or kept.head_hash == order.head_hash:
-            return order
-        return replace(kept, lease_owner=order.lease_owner, lease_epoch=order.lease_epoch)
-
     async def _after_turn(self, order: Order, rested: Order | None) -> None:
         if rested is not None and order.id in self._tracker:
             return
+        self._permission.forget(order.id)
         await self._let_go(order)
         if rested is not None and rested.wake_at is not None:
             self._wakeups.ring_at(rested.id, rested.wake_at)

@@ -19,6 +19,7 @@ from cambist.engine.means import Means, RedisWord
 from cambist.engine.perform.quote import quote_now, survey
 from cambist.engine.perform.quote_budget import QuoteBudget, QuoteTurn
 from cambist.engine.perform.track import Tracker
+from cambist.engine.send_permission import SendPermission
 from cambist.engine.worker import Worker
 from cambist.faults import Fault
 from cambist.orders.decide import Policy
@@ -79,10 +80,11 @@ class Engine:
         policy = Policy(means.world.chain.rules, limits.backoff)
         self.clock = means.clock
         self._means = means
-        self._tracker = Tracker(means.world.chain, means.wakeups, means.clock, policy)
-        worker = Worker(means, self._tracker, policy, limits.hands)
+        permission = SendPermission(means.store, means.clock)
+        self._tracker = Tracker(means.world.chain, means.wakeups, permission, means.clock, policy)
+        worker = Worker(means, self._tracker, permission, policy, limits.hands)
         pace = Pace(limits.orders_per_minute, limits.renew_every_ms)
-        self._crew = Crew(means, worker, self._tracker, pace)
+        self._crew = Crew(means, worker, self._tracker, permission, pace)
         self._intake = Intake(means, limits.backlog_max)
         self.quote_budget = QuoteBudget()
 

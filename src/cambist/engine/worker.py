@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from cambist.engine.means import Means
 from cambist.engine.perform.build import build
 from cambist.engine.perform.quote import find_route
 from cambist.engine.perform.track import Tracker
+from cambist.engine.send_permission import SendPermission
 from cambist.faultpoints import faultpoint
 from cambist.faults import Fault
 from cambist.orders.decide import Change, Policy, decide, give_up
@@ -47,11 +50,14 @@ class _Turn:
         self._writing: list[asyncio.Future[Any]] = []
         self.order = order
         self.is_lost = False
+        self.has_signed = False
+        """Whether the attempt in flight was recorded in this turn, and so under no halt."""
 
     def begin(self, change: Change, now: Moment) -> None:
         """Begin to write what became true, and go on from the order as it will be."""
         if change.facts:
             begun = self._store.begin(self.order, change, now)
+            self.has_signed |= change.signed is not None
             self._writing.append(begun.durable)
             self.order = begun.order
 
@@ -91,12 +97,20 @@ class Worker:
     none.
     """
 
-    def __init__(self, means: Means, tracker: Tracker, policy: Policy, hands: int) -> None:
+    def __init__(
+        self,
+        means: Means,
+        tracker: Tracker,
+        permission: SendPermission,
+        policy: Policy,
+        hands: int,
+    ) -> None:
         self._hands = asyncio.Semaphore(hands)
         self._store = means.store
         self._world = means.world
         self._clock = means.clock
         self._tracker = tracker
+        self._permission = permission
         self._policy = policy
 
     async def advance(self, order: Order, note: Testimony | None = None) -> Order | None:
@@ -114,7 +128,7 @@ class Worker:
 
     async def _go(self, turn: _Turn, note: Testimony | None) -> Order | None:
         for _ in range(STEPS_PER_TURN_MAX):
-            step = next_step(turn.order, self._clock.now())
+            step = next_step(turn.order, self._permission.time_of(turn.order))
             asks = isinstance(step, Ask)
             rests = isinstance(step, Rest) or (asks and note is None)
             if (step.consequential or rests) and not await turn.written():
@@ -125,15 +139,30 @@ class Worker:
                 if asks:
                     self._tracker.watch(turn.order)
                 return turn.order
+            if isinstance(step, Send):
+                allowed = await self._permission.check(turn.order, was_just_signed=turn.has_signed)
+                if allowed == "changed":
+                    turn.order = await self.reread(turn.order)
+                    continue
+                if allowed == "halted":
+                    self._tracker.watch(turn.order)
+                    return turn.order
             if asks and note is not None:
                 outcome: Outcome = note
                 note = None
                 faultpoint("worker.heard")
             else:
                 outcome = await self._by_hand(step, turn.order)
-            now = self._clock.now()
+            now = self._permission.time_of(turn.order)
             turn.begin(decide(turn.order, outcome, now, self._policy), now)
         raise OutOfSteps(turn.order.id)
+
+    async def reread(self, order: Order) -> Order:
+        """Return a claimed order with what others noted of it since. Raises PortDown."""
+        kept = await self._store.look_again(order.id)
+        if kept is None or kept.head_hash == order.head_hash:
+            return order
+        return replace(kept, lease_owner=order.lease_owner, lease_epoch=order.lease_epoch)
 
     async def park(self, order: Order, why: Fault) -> None:
         """End an order the engine cannot get on with; never one with an attempt in flight."""

@@ -113,7 +113,10 @@ def next_step(order: Order, now: Moment) -> Step:
         return Rest(None)
     flying = order.in_flight
     if flying is not None:
-        return Ask(flying) if flying.sent_at is not None else Send(flying)
+        # Bytes that were recorded and not sent yet stay here once the order is unwanted. They may
+        # be out all the same, sent by a process that died: only the chain ends the attempt.
+        is_out = flying.sent_at is not None or is_unwanted(order, now)
+        return Ask(flying) if is_out else Send(flying)
     if is_unwanted(order, now):
         return Withdraw()
     if order.wake_at is not None and now < order.wake_at <= after(now, BACKOFF_MAX_MS):
@@ -127,6 +130,11 @@ def next_step(order: Order, now: Moment) -> Step:
 
 
 def is_unwanted(order: Order, now: Moment) -> bool:
-    """Whether the user asked for a cancel, or the deadline passed."""
+    """Whether the user asked for a cancel, or the deadline passed.
+
+    The journal's last time counts too: it never goes back, and the clock may.
+    """
     deadline = order.terms.deadline
-    return order.cancel_requested_at is not None or (deadline is not None and now >= deadline)
+    if order.cancel_requested_at is not None:
+        return True
+    return deadline is not None and max(now, order.last_at) >= deadline

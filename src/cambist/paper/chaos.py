@@ -122,7 +122,7 @@ def read(path: Path) -> Chaos:
         return Chaos()
     try:
         return msgspec.json.decode(text, type=Chaos)
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{path} is not what `cambist chaos` writes: {error}"
         raise ValueError(msg) from None
 

@@ -13,8 +13,8 @@ from typing import Annotated, Final
 import msgspec
 
 from cambist.ports.chain import Blockhash, Swap
-from cambist.values.amount import Raw
-from cambist.values.base58 import decode, encode
+from cambist.values.amount import RAW_MAX, Raw
+from cambist.values.base58 import decode, encode, read_address
 from cambist.values.costs import Costs
 from cambist.values.ids import Address, OrderId, Signature
 from cambist.values.moment import Height
@@ -26,7 +26,10 @@ HEIGHT_BYTES: Final = 8
 SWAPS_MAX: Final = 8
 TEXTS_REMEMBERED_MAX: Final = 8_192
 _KEY_ID: Final = b"cambist paper key\n"
+_NAME_LETTERS_MAX: Final = 128
+_ATTEMPTS_MAX: Final = 2**31 - 1
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
+_Name = Annotated[str, msgspec.Meta(max_length=_NAME_LETTERS_MAX)]
 _HASH_BYTES: Final = 32 - HEIGHT_BYTES
 
 
@@ -57,13 +60,13 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     key of its luck.
     """
 
-    order_id: OrderId
-    attempt: int
+    order_id: Annotated[OrderId, msgspec.Meta(max_length=_NAME_LETTERS_MAX)]
+    attempt: Annotated[int, msgspec.Meta(ge=0, le=_ATTEMPTS_MAX)]
     wallet: Address
     mint_in: Address
     mint_out: Address
     swaps: Annotated[tuple[OneSwap, ...], msgspec.Meta(min_length=1, max_length=SWAPS_MAX)]
-    blockhash: str
+    blockhash: _Name
     draw: str
     fee_lamports: _Positive = FEE_LAMPORTS
 
@@ -109,11 +112,22 @@ def _one(leg: Leg, mode: Mode, amount: int, bound: int) -> OneSwap:
 
 
 def read(message: bytes) -> Message | None:
-    """Return what a message says; None when it is none."""
+    """Return what a message says; None when it is none, or names what is no address or amount."""
     try:
-        return _decoder.decode(message)
-    except msgspec.DecodeError:
+        found = _decoder.decode(message)
+    except (ValueError, RecursionError):
         return None
+    named = {found.wallet, found.mint_in, found.mint_out}
+    for swap in found.swaps:
+        named |= {swap.mint_in, swap.mint_out}
+        if swap.amount > RAW_MAX or swap.bound > RAW_MAX:
+            return None
+    return found if all(map(_is_address, named)) else None
+
+
+@lru_cache(maxsize=TEXTS_REMEMBERED_MAX)
+def _is_address(text: str) -> bool:
+    return read_address(text) is not None
 
 
 def sign(message: bytes) -> bytes:

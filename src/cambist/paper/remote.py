@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypeVar, cast
 
 import msgspec
+import structlog
 
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
@@ -43,9 +44,11 @@ from cambist.values.token import Pair, Token
 from cambist.venues.pool import Pool
 
 RECONNECT_MS: Final = Millis(50)
+UNREADABLE: Final = "the paper chain gave an answer that cannot be read"
 ANSWER_MS_MAX: Final = Millis(5_000)
 """How long a frozen world may hold up who asks it: a turn that waits holds one of few hands."""
 
+log = structlog.get_logger("cambist.paper")
 T = TypeVar("T")
 
 _read_reply: Final = codec.decoder(Reply).decode
@@ -100,8 +103,10 @@ class RemoteWorld:
                 waiting = self._pending.pop(reply.id, None)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(reply)
-        except (OSError, ValueError, msgspec.DecodeError):
+        except OSError:
             return
+        except ValueError as error:  # DecodeError is one, and so is a line that is too long
+            log.warning("chain_answer_unreadable", error=type(error).__name__)
 
     def _drop(self, writer: StreamWriter) -> None:
         """Tell everyone who waits that no answer will come."""
@@ -112,7 +117,7 @@ class RemoteWorld:
                 waiting.set_exception(PortDown("the paper chain went away before it answered"))
         self._pending = {}
 
-    async def put(self, question: Question, decoder: msgspec.json.Decoder[T]) -> T:
+    async def put(self, question: Question, decoder: codec.Decoder[T]) -> T:
         """Return the answer to a question. Raises PortDown; then it may have been heard or not."""
         # A line that broke is closed a moment before whoever reads it hears so.
         writer = self._writer
@@ -135,7 +140,10 @@ class RemoteWorld:
             self._pending.pop(number, None)
         if reply.down is not None:
             raise PortDown(reply.down)
-        return decoder.decode(reply.result)
+        try:
+            return decoder.decode(reply.result)
+        except msgspec.DecodeError as error:
+            raise PortDown(UNREADABLE) from error
 
     def _doubt_line(self) -> None:
         """Hang up on a machine that may be gone without a word; `run` then connects anew."""
@@ -175,7 +183,10 @@ class RemoteMarket:
     async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
         """Ask a venue for its pools of a pair. Raises PortDown."""
         words = await self._world.put(AskPools(venue, pair, asker), _pools)
-        return tuple(read_pool(one) for one in words)
+        try:
+            return tuple(read_pool(word) for word in words)
+        except Exception as error:  # a chain of another version may tell of pools we cannot make
+            raise PortDown(UNREADABLE) from error
 
 
 class RemoteChain:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, assert_never
 
 import msgspec
+import structlog
 
 from cambist.faultpoints import faultpoint
 from cambist.paper.chain import PaperChain
@@ -35,6 +36,7 @@ from cambist.ports.failures import PortDown
 from cambist.values import codec
 
 SOCKET_MODE: Final = 0o600
+log = structlog.get_logger("cambist.paper")
 
 _read_request: Final = codec.decoder(Request).decode
 
@@ -79,8 +81,13 @@ class _Desk:
                     request = _read_request(line)
                     await room.acquire()
                     group.create_task(self._reply(request, writer, room))
-        except* (ConnectionError, ValueError, msgspec.DecodeError):
+        except* ConnectionError:
             pass
+        except* ValueError:  # DecodeError is one, and so is a line that is too long
+            log.warning("chain_request_unreadable")
+        except* Exception:
+            # A peer may end its own connection with what it sends, and nothing more.
+            log.exception("chain_connection_failed")
         finally:
             writer.close()
 
@@ -90,10 +97,12 @@ class _Desk:
             reply = Reply(request.id, msgspec.Raw(codec.encode(answer)))
         except PortDown as down:
             reply = Reply(request.id, down=str(down))
+        try:
+            if not writer.is_closing():
+                writer.write(codec.encode(reply) + b"\n")
+                await writer.drain()  # who does not read its replies is asked to wait with more
         finally:
             room.release()
-        if not writer.is_closing():
-            writer.write(codec.encode(reply) + b"\n")
 
     async def _answer(self, question: Question) -> object:
         match question:

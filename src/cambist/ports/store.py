@@ -11,6 +11,7 @@ import msgspec
 from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, Told
 from cambist.orders.order import Order, Status
+from cambist.orders.terms import Terms
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
 
@@ -48,6 +49,13 @@ class OrderQuery(msgspec.Struct, frozen=True):
     wallet: str | None = None
     token: str | None = None
     since: Moment | None = None
+
+
+class CurrentTerms(msgspec.Struct, frozen=True, gc=False):
+    """What may forbid a send: when a cancel was asked for, and the terms if they were amended."""
+
+    cancel_requested_at: Moment | None = None
+    terms: Terms | None = None
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -133,6 +141,12 @@ class Store(Protocol):
 
     async def look_again(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands, with what was noted of it from beside this process."""
+
+    async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
+        """Return the cancel notes and amended terms of orders, all that are durable by now.
+
+        An order that is not there, or cannot be read, is left out.
+        """
 
     async def find(self, query: OrderQuery) -> tuple[Order, ...]:
         """Return orders newest first."""

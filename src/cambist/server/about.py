@@ -43,6 +43,7 @@ ENDPOINTS: Final = (
     "POST /api/stream-tickets",
     "WebSocket /api/orders/execute",
     "WebSocket /api/orders/execute?orderId=",
+    "WebSocket /api/orders/{orderId}/status",
     "WebSocket /ws",
     "WebSocket /ws?orderId=",
     "WebSocket /ws/orders?orderId=",

@@ -23,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from cambist.faults import Code, fault
 from cambist.server.answers import refusal, write_raw
 from cambist.server.census import NEVER, Guest, House
+from cambist.server.chunked_body import WIRE_BYTES_PER_BYTE_MAX, BadBody
 from cambist.server.edge_socket import EdgeSocket
 from cambist.server.edge_upgrade import Posted
 from cambist.server.heads import Head, plain_head, upgrade_head
@@ -30,9 +31,6 @@ from cambist.server.heads import Head, plain_head, upgrade_head
 LINGER_BYTES_MAX: Final = 256 * 1024
 WRITE_BUFFER_BYTES_MAX: Final = 32 * 1024
 """How much waits for a reader before the answer does; one more chunk may stand beside it."""
-
-WIRE_BYTES_PER_BYTE_MAX: Final = 8
-"""A body in chunks of one byte takes six for each; two more for what chunks say of themselves."""
 
 
 class EdgeConfig(uvicorn.Config):
@@ -222,7 +220,7 @@ class EdgeHttp(HttpToolsProtocol):
         if method == b"CONNECT":
             self._refuse(Code.BAD_REQUEST)
         elif Posted.is_asked(method, head):
-            self._take_posted(Posted(head), rest)
+            self._take_posted(Posted(head, self.limits.body_max(head.target)), rest)
         elif not head.asks_for_websocket(method):
             self.parser = httptools.HttpRequestParser(self)
             self._phase = Phase.IDLE
@@ -246,11 +244,16 @@ class EdgeHttp(HttpToolsProtocol):
         self._collect(posted, rest)
 
     def _collect(self, posted: Posted, data: bytes) -> None:
-        rest = posted.feed(data)
+        try:
+            rest = posted.feed(data)
+        except BadBody as bad:
+            self._posted = None
+            self._refuse(bad.code)
+            return
         if rest is not None:
-            self._become_socket(posted.head, rest, posted.body)
+            self._become_socket(posted.handshake(), rest, posted)
 
-    def _become_socket(self, head: Head, rest: bytes, posted: bytes | None = None) -> None:
+    def _become_socket(self, head: Head, rest: bytes, posted: Posted | None = None) -> None:
         self._deadline = NEVER
         self.house.timed.discard(self)
         self.connections.discard(self)

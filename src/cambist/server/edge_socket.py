@@ -17,6 +17,7 @@ from websockets.protocol import State
 from cambist.faults import Code, fault
 from cambist.server.answers import refusal, write_raw
 from cambist.server.census import NEVER, Guest
+from cambist.server.edge_upgrade import CLOSE_TIMEOUT_S, Posted
 from cambist.server.frames import FRAMES
 from cambist.server.settings import EdgeLimits
 
@@ -33,7 +34,7 @@ class EdgeSocket(WebSocketsSansIOProtocol):
     """A WebSocket with limits."""
 
     guest: Guest | None = None
-    posted: bytes | None = None
+    posted: Posted | None = None
     deadline: float = NEVER
     _stalled_bytes = 0
     _is_opening = False
@@ -55,6 +56,10 @@ class EdgeSocket(WebSocketsSansIOProtocol):
             self.transport.close()
             return
         self._is_opening = True
+        if self.posted is not None:
+            del self.response.headers["Sec-WebSocket-Accept"]
+            self.response.headers["Sec-WebSocket-Accept"] = self.posted.accept
+            self.close_timeout = CLOSE_TIMEOUT_S
         if rest:
             self.data_received(rest)
 
@@ -145,9 +150,10 @@ class EdgeSocket(WebSocketsSansIOProtocol):
     async def run_asgi(self) -> None:
         """Run the application, which finds what was posted among the scope's extensions."""
         extensions = cast("dict[str, object]", self.scope["extensions"])
-        extensions[FRAMES] = {}
-        if self.posted is not None:
-            extensions[POSTED] = self.posted
+        if self.posted is None:
+            extensions[FRAMES] = {}
+        else:
+            extensions[POSTED] = self.posted.body
         await super().run_asgi()
 
     async def send(self, message: ASGISendEvent) -> None:

@@ -10,7 +10,7 @@ from cambist.server.settings import EdgeLimits
 _SINGLE: Final = frozenset(
     (b"host", b"authorization", b"idempotency-key", b"content-type", b"content-length")
 )
-_OF_A_BODY: Final = frozenset((b"content-length", b"expect"))
+_OF_A_BODY: Final = frozenset((b"content-length", b"transfer-encoding", b"expect"))
 _LENGTH_DIGITS_MAX: Final = 18
 _UPGRADE_WORDS: Final = frozenset((b"upgrade", b"http2-settings"))
 _LINE_EXTRA_BYTES: Final = 4

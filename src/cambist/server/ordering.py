@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 import structlog
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from cambist.engine.intake import Taken
 from cambist.faults import Code, Fault, Refused, fault
@@ -20,6 +20,13 @@ from cambist.server.stories import OneOrder, Voice
 from cambist.server.streams import CLOSE_BROKEN, serve
 from cambist.server.taking import OrderTaker
 from cambist.wire.problems import write_failure
+
+FIRST_FRAME_MS: Final = 20
+"""The wait between the 101 and the first frame of a posted order: its client may lose what comes
+with the head."""
+
+FRAME_GAP_MS: Final = 5
+"""The wait after each frame of a posted order: its client may read one frame a segment."""
 
 _HISTORY: Final = Want()
 _GREETED: Final = Want(greets=True, nested=True)
@@ -140,6 +147,14 @@ class PostedSocket:
             order = await self._voice.engine.get(taken.order_id, passport.principal)
             if order is None:
                 raise Refused(fault(Code.ORDER_NOT_FOUND))
-            await accept((scope, receive, send))
+            await accept((scope, receive, send), ((b"x-order-id", order.id.encode()),))
+            clock = self._voice.engine.clock
+            await clock.sleep(FIRST_FRAME_MS)
+
+            async def send_apart(message: Message) -> None:
+                await send(message)
+                if message["type"] == "websocket.send":
+                    await clock.sleep(FRAME_GAP_MS)
+
             story = OneOrder(self._voice, order, _GREETED)
-            await listen(story, life, FrameLimit.of(self._voice), (scope, receive, send))
+            await listen(story, life, FrameLimit.of(self._voice), (scope, receive, send_apart))

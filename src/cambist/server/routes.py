@@ -138,6 +138,7 @@ class Routes:
             "/api/orders": post_only,
             "/ws": firehose,
             "/ws/orders": lambda _: latest,
+            "/api/orders/{order_id}/status": lambda _: history,
         }
         return [
             WebSocketRoute(path, SocketDoor(self._doorman, choose))

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from cambist.faults import CATALOGUE, Code
 from cambist.orders.order import Order
 from cambist.ports.clock import Clock
+from cambist.server.answers import Header
 from cambist.server.frames import send_texts
 from cambist.server.passports import passport_of
 from cambist.server.queries import Want, read_after, read_want, wants_notes
@@ -31,8 +32,8 @@ Call = tuple[Scope, Receive, Send]
 class OrderSocket:
     """One order's events as text messages; what the client sends is read and ignored.
 
-    `manner` is how the path it stands on tells a story that is not resumed. Without an order id
-    it is closed with a word why.
+    `manner` is how the path it stands on tells a story that is not resumed. The order id stands in
+    the path or in the query; without one the socket is closed with a word why.
     """
 
     def __init__(self, voice: Voice, seats: Seats, manner: Want) -> None:
@@ -47,10 +48,11 @@ class OrderSocket:
         want = read_want(params, None if last is None else last.decode("latin-1"), notes=False)
         if "fromSeq" not in params and last is None:
             want = self._manner._replace(notes=want.notes)
-        order = await self._find(params.get("orderId"), scope)
+        name = scope["path_params"].get("order_id", params.get("orderId"))
+        order = await self._find(name, scope)
         with self._seats.socket(passport_of(scope)) as life:
             await accept((scope, receive, send))
-            if "orderId" not in params:
+            if name is None:
                 await _dismiss(send, NO_ORDER_ID, CLOSE_POLICY)
             elif order is None:
                 sentence = CATALOGUE[Code.ORDER_NOT_FOUND].sentence
@@ -108,13 +110,13 @@ class FrameLimit:
         return self._count > self._frames_max
 
 
-async def accept(call: Call) -> None:
+async def accept(call: Call, headers: tuple[Header, ...] = ()) -> None:
     """Open a socket, in our own subprotocol where the client asks for it."""
     scope, receive, send = call
     await receive()
     asked = scope.get("subprotocols") or ()
     chosen = SUBPROTOCOL if SUBPROTOCOL in asked else None
-    await send({"type": "websocket.accept", "subprotocol": chosen})
+    await send({"type": "websocket.accept", "subprotocol": chosen, "headers": headers})
 
 
 async def listen(story: Story, life: Life, frames: FrameLimit, call: Call) -> None:

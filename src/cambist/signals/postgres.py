@@ -18,7 +18,7 @@ from cambist.ports.clock import Clock
 from cambist.signals.ends import Ends
 from cambist.signals.lines import Line, Unreachable
 from cambist.signals.outbox import Parcel
-from cambist.values.ids import OrderId
+from cambist.values.ids import read_order_id
 
 NEWS_CHANNEL: Final = "cambist_news"
 BELLS_CHANNEL: Final = "cambist_bells"
@@ -131,5 +131,7 @@ class Notices:
     def _hear_bells(self, line: Any, pid: int, _channel: str, word: str) -> None:
         if self._doorbell is None or pid == line.get_server_pid():
             return
-        for order_id in word.split():
-            self._doorbell.hear(OrderId(order_id))
+        for name in word.split():
+            order_id = read_order_id(name)
+            if order_id is not None:
+                self._doorbell.hear(order_id)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, Fill
@@ -12,11 +14,13 @@ from cambist.orders.event import Accepted, Routed, Setback
 from cambist.orders.journal import Entry, read_fact
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import Terms
-from cambist.ports.store import Birth
+from cambist.ports.store import Birth, CurrentTerms
 from cambist.values import codec
 from cambist.values.amount import Raw
 from cambist.values.ids import OrderId, Signature
 from cambist.values.moment import Height, Moment, Slot
+
+log = structlog.get_logger("cambist.store")
 
 Row = tuple[Any, ...]
 Mark = tuple[int, bytes]
@@ -176,6 +180,19 @@ def read_order(row: Row) -> Order:
         closed_at=state.closed_at,
         is_final=state.is_final,
     )
+
+
+def read_current_terms(rows: Iterable[Row]) -> dict[OrderId, CurrentTerms]:
+    """Return what rows of `order_states` say; one that cannot be read is reported and left out."""
+    found: dict[OrderId, CurrentTerms] = {}
+    for order_id, text in rows:
+        try:
+            state = _STATE.decode(text)
+        except (msgspec.DecodeError, ValueError) as error:
+            log.critical("corrupt_row", order_id=order_id, error=str(error))
+            continue
+        found[OrderId(order_id)] = CurrentTerms(state.cancel_requested_at, state.terms)
+    return found
 
 
 def _read_attempt(row: Row, state: State) -> Attempt | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -38,6 +38,28 @@ def encode(value: object) -> bytes:
     return _encoder.encode(value)
 
 
-def decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
-    """Return a reader of JSON that `encode` wrote; it raises msgspec.DecodeError on any other."""
-    return msgspec.json.Decoder(kind, dec_hook=_read_amount)
+class Decoder(Generic[T]):
+    """Reads JSON that `encode` wrote, and raises msgspec.DecodeError on any other.
+
+    msgspec itself raises RecursionError where values are nested some thousand levels deep, and
+    UnicodeDecodeError where a text is no UTF-8.
+    """
+
+    __slots__ = ("_decoder",)
+
+    def __init__(self, kind: type[T]) -> None:
+        self._decoder = msgspec.json.Decoder(kind, dec_hook=_read_amount)
+
+    def decode(self, text: bytes | str | msgspec.Raw) -> T:
+        """Return the value that a text stands for."""
+        try:
+            return self._decoder.decode(text)
+        except RecursionError:
+            raise msgspec.DecodeError("the JSON is nested too deeply") from None
+        except UnicodeDecodeError as error:
+            raise msgspec.DecodeError(str(error)) from None
+
+
+def decoder(kind: type[T]) -> Decoder[T]:
+    """Return a reader of JSON that `encode` wrote."""
+    return Decoder(kind)

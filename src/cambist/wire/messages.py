@@ -15,8 +15,9 @@ from cambist.orders.journal import Told
 from cambist.orders.lifecycle import START, TABLE
 from cambist.orders.order import Order, Status
 from cambist.values.moment import Moment
-from cambist.wire.figures import Amount, Number, Standing, realised_slippage, standing
+from cambist.wire.figures import Number, Standing, realised_slippage, standing
 from cambist.wire.moments import write_moment
+from cambist.wire.numbers import number
 
 MOVES: Final = frozenset((START, *(kind for moves in TABLE.values() for kind in moves)))
 _encode: Final = msgspec.json.Encoder().encode
@@ -37,14 +38,14 @@ class Message(Standing, frozen=True, kw_only=True, rename="camel", omit_defaults
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """What some clients look for one level deeper."""
+    """What some clients look for one level deeper, amounts as numbers: they do arithmetic."""
 
     selected_dex: str | None = None
     raydium_price: Number | None = None
     meteora_price: Number | None = None
     tx_hash: str | None = None
     executed_price: Number | None = None
-    amount_out: Amount | None = None
+    amount_out: Number | None = None
     error: str | None = None
     message: str | None = None
 
@@ -81,7 +82,8 @@ def subscribed(order: Order, at: Moment) -> bytes:
             message=f"Subscribed to order {order.id}",
             event="subscribed",
             order_id=order.id,
-            status=order.status,
+            # The history follows and begins with pending: a later status would run ahead of it.
+            status=order.status if order.status is Status.PENDING else None,
             timestamp=write_moment(at),
         )
     )
@@ -120,4 +122,6 @@ def message(told: Told, *, nested: bool = False) -> bytes:
     if not nested:
         return _encode(Message(**known))
     data = {name: known[name] for name in Data.__struct_fields__ if name in known}
+    if "amount_out" in data:
+        data["amount_out"] = number(data["amount_out"])
     return _encode(NestedMessage(**known, data=Data(**data, message=known.get("reason"))))

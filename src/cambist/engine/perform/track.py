@@ -1,7 +1,8 @@
 """Follows every attempt in flight: asks the chain about all in one call, resends, and rings.
 
 Moves no order. When the witnesses say something that would change one, it rings for it, with
-what they said as the note. Sending the same bytes again is harmless, so that happens here too.
+what they said as the note. Sending the same bytes again cannot execute twice, so that happens here
+too: for as long as the store says that the order is still wanted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from cambist.engine.send_permission import SendPermission
 from cambist.faults import Code, fault
 from cambist.orders.attempt import Attempt, Witness
 from cambist.orders.death import is_overdue
@@ -48,9 +50,17 @@ class _Flight:
 class Tracker:
     """Holds the claimed orders that rest with the chain."""
 
-    def __init__(self, chain: Chain, wakeups: Wakeups, clock: Clock, policy: Policy) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        wakeups: Wakeups,
+        permission: SendPermission,
+        clock: Clock,
+        policy: Policy,
+    ) -> None:
         self._chain = chain
         self._wakeups = wakeups
+        self._permission = permission
         self._clock = clock
         self._policy = policy
         self._flights: dict[OrderId, _Flight] = {}
@@ -117,22 +127,24 @@ class Tracker:
         attempts = [flight.order.attempt for flight in flights]
         asked = [attempt for attempt in attempts if attempt is not None]
         answers = await self._chain.ask(asked)
-        for flight, witnesses in zip(flights, answers, strict=True):
+        reports = tuple(zip(flights, answers, strict=True))
+        await self._resend(
+            [flight for flight, witnesses in reports if self._is_unseen(flight, witnesses)]
+        )
+        for flight, witnesses in reports:
             await self._hear(flight, witnesses)
 
     async def _hear(self, flight: _Flight, witnesses: tuple[Witness, ...]) -> None:
         order, attempt = flight.order, flight.order.attempt
         if attempt is None or self._flights.get(order.id) is not flight:
             return
-        if _may_still_land(attempt, witnesses):
-            await self._resend(flight, attempt)
-            if _is_silent(attempt, witnesses):
-                return
+        if _is_silent(attempt, witnesses):
+            return
         fill = None
         if order.status is Status.SUBMITTED and _may_have_landed(witnesses):
             fill = await self._chain.receipt(attempt.signature)
         heard = Testimony(attempt.signature, witnesses, fill)
-        if decide(order, heard, self._clock.now(), self._policy).facts:
+        if decide(order, heard, self._permission.time_of(order), self._policy).facts:
             flight.ask_at = self._clock.elapsed() + ASK_EVERY_MS_MAX
             self._wakeups.ring(Bell(order.id, heard))
         elif is_overdue(attempt, witnesses, self._policy.rules):
@@ -146,12 +158,27 @@ class Tracker:
             log.info("unresolved", order_id=flight.order.id)
             self._wakeups.ring(Bell(flight.order.id))
 
-    async def _resend(self, flight: _Flight, attempt: Attempt) -> None:
-        """Hand the same bytes over again, now and then, while they may still land."""
-        now = self._clock.elapsed()
-        if flight.order.in_flight is not None and flight.resend_at <= now:
-            flight.resend_at = now + RESEND_EVERY_MS
-            await self.send(attempt)
+    def _is_unseen(self, flight: _Flight, witnesses: Sequence[Witness]) -> bool:
+        """Whether it is time to send again what nobody saw yet."""
+        attempt = flight.order.in_flight
+        is_due = flight.resend_at <= self._clock.elapsed()
+        return attempt is not None and is_due and _may_still_land(attempt, witnesses)
+
+    async def _resend(self, flights: Sequence[_Flight]) -> None:
+        """Hand the same bytes over again, of those orders that are still wanted."""
+        if not flights:
+            return
+        try:
+            allowed = await self._permission.may_resend([flight.order for flight in flights])
+        except PortDown as down:
+            log.warning("resend_withheld", error=str(down), in_flight=len(flights))
+            return
+        for flight in flights:
+            flight.resend_at = self._clock.elapsed() + RESEND_EVERY_MS
+            attempt = flight.order.in_flight
+            is_followed = self._flights.get(flight.order.id) is flight
+            if attempt is not None and is_followed and flight.order.id in allowed:
+                await self.send(attempt)
 
 
 def _may_still_land(attempt: Attempt, witnesses: Sequence[Witness]) -> bool:

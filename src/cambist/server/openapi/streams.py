@@ -69,6 +69,10 @@ _ALL: Final = """\
 Server-sent events of all the caller's orders, every line of every journal, in the order in which
 they became durable. It never ends by itself. `id:` is a cursor, to go on from.
 """
+_STATUS: Final = """\
+The order's status changes from the beginning, then what is new, as text frames: what
+`/api/orders/execute?orderId=` tells. The socket closes with 1000 after the end.
+"""
 _TICKET: Final = """\
 For browsers, which cannot send a key with a WebSocket: offer the subprotocols `cambist.v1` and
 `ticket.<ticket>`. A ticket is good once, for 30 s, and for what the key may do. The request
@@ -200,6 +204,18 @@ def execute_socket() -> Operation:
         "scopeWithoutOrderId": Scope.TRADE,
     }
     return socket.operation(told, (_NAME, _FROM_SEQ, _NOTES), _BAD_SEQ)
+
+
+def status_socket() -> Operation:
+    """Return the description of the socket of one order that is named in the path."""
+    socket = _Socket(
+        "statusSocket",
+        "Follow an order: /api/orders/execute?orderId= under another path",
+        _STATUS,
+        Code.NOT_FOUND,
+    )
+    told = {"messages": _either("Message", "Notice"), "scopeWithoutOrderId": Scope.READ}
+    return socket.operation(told, (ORDER_ID, _FROM_SEQ, _NOTES), _BAD_SEQ)
 
 
 def ws_socket() -> Operation:

@@ -17,7 +17,7 @@ from cambist.signals.redis.connections import (
     Refusal,
 )
 from cambist.signals.redis.sender import BELLS_STREAM, NEWS_CHANNEL
-from cambist.values.ids import OrderId
+from cambist.values.ids import read_order_id
 
 SILENCE_MS: Final = 1_000
 NEWS_GAP_MS: Final = 5
@@ -113,9 +113,9 @@ class BellEar:
         """Ring for what the entries name, and strike them off once the crew has them."""
         for _, fields in entries:
             named = dict(zip(fields[::2], fields[1::2], strict=True)) if fields else {}
-            order_id = named.get(b"order", b"").decode(errors="replace")
-            if order_id:
-                self._doorbell.hear(OrderId(order_id))
+            order_id = read_order_id(named.get(b"order", b"").decode(errors="replace"))
+            if order_id is not None:  # anything else would only trouble the store
+                self._doorbell.hear(order_id)
         await self._doorbell.offered()
         ids = [entry_id for entry_id, _ in entries]
         if ids:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from cambist.orders.journal import Entry
 from cambist.orders.order import Order, Status
 from cambist.ports.failures import PortDown
-from cambist.ports.store import Census, Halt, Keyed, Line, OrderQuery
+from cambist.ports.store import Census, CurrentTerms, Halt, Keyed, Line, OrderQuery
 from cambist.stores import records
 from cambist.stores.postgres.pool import Pool
 from cambist.stores.postgres.round import KeyName, Part
@@ -58,6 +58,11 @@ async def get(pool: Pool, order_id: OrderId) -> Order | None:
     except records.CorruptRow as error:
         msg = f"the store cannot be read: {error}"
         raise PortDown(msg) from error
+
+
+async def current_terms(pool: Pool, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
+    """Return the cancel notes and amended terms of orders. Raises PortDown."""
+    return records.read_current_terms(await fetch(pool, "order_states", list(order_ids)))
 
 
 async def keyed(pool: Pool, principal: Principal, key: str) -> Keyed | None:

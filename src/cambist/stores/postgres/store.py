@@ -20,7 +20,18 @@ from cambist.orders.journal import Entry, append
 from cambist.orders.order import Order
 from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown, StaleClaim
-from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery, Still
+from cambist.ports.store import (
+    Birth,
+    Census,
+    Commit,
+    CurrentTerms,
+    Halt,
+    Keyed,
+    Line,
+    News,
+    OrderQuery,
+    Still,
+)
 from cambist.stores.postgres import reads
 from cambist.stores.postgres.migrate import migrate
 from cambist.stores.postgres.pool import Pool, Target
@@ -195,6 +206,10 @@ class PostgresStore(Recalling):
     async def look_again(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands: nothing is remembered here."""
         return await self.get(order_id)
+
+    async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
+        """Return the cancel notes and amended terms of orders."""
+        return await reads.current_terms(self._readers, order_ids)
 
     async def find(self, query: OrderQuery) -> tuple[Order, ...]:
         """Return orders newest first."""

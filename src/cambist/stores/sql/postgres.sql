@@ -221,6 +221,9 @@ WHERE o.id = ANY (ARRAY(SELECT id FROM held))
 -- name: engine_now
 SELECT engine_now()
 
+-- name: order_states
+SELECT id, state FROM engine_orders WHERE id = ANY ($1::text[])
+
 -- name: orders_by_id
 SELECT * FROM loaded_orders WHERE id = ANY ($1::text[])
 

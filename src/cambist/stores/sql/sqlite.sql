@@ -39,6 +39,9 @@ INSERT INTO fills (order_id, signature, amount_in, amount_out, fee_lamports, slo
 -- name: order_by_id
 SELECT * FROM loaded_orders WHERE id = ?
 
+-- name: order_states
+SELECT id, state FROM engine_orders WHERE id IN (SELECT value FROM json_each(?))
+
 -- name: orders_by_id
 SELECT * FROM loaded_orders
 WHERE id IN (SELECT value FROM json_each(?))

@@ -10,7 +10,7 @@ import structlog
 
 from cambist.orders.journal import Entry
 from cambist.orders.order import Order
-from cambist.ports.store import Keyed, Line, OrderQuery
+from cambist.ports.store import CurrentTerms, Keyed, Line, OrderQuery
 from cambist.stores import records
 from cambist.stores.sqlite.many import SQL
 from cambist.values.ids import OrderId, Principal
@@ -54,6 +54,12 @@ def _read_or_report(row: records.Row) -> Order | None:
     except records.CorruptRow as error:
         log.critical("corrupt_row", order_id=row[0], error=str(error))
         return None
+
+
+def current_terms(db: sqlite3.Connection, order_ids: Sequence[str]) -> dict[OrderId, CurrentTerms]:
+    """Return the cancel notes and amended terms of orders; what cannot be read is left out."""
+    asked = msgspec.json.encode(list(order_ids)).decode()
+    return records.read_current_terms(db.execute(SQL["order_states"], (asked,)))
 
 
 def keyed(db: sqlite3.Connection, key: tuple[str, str]) -> Keyed | None:

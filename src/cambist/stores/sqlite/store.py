@@ -19,7 +19,17 @@ from cambist.orders.journal import Entry, Told
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim
-from cambist.ports.store import Birth, Census, Commit, Halt, Keyed, Line, News, OrderQuery
+from cambist.ports.store import (
+    Birth,
+    Census,
+    Commit,
+    CurrentTerms,
+    Halt,
+    Keyed,
+    Line,
+    News,
+    OrderQuery,
+)
 from cambist.stores.sqlite import halts, reads
 from cambist.stores.sqlite.claims import Claims
 from cambist.stores.sqlite.counts import Counts
@@ -253,6 +263,21 @@ class SqliteStore:
         """Return an order as the file has it; memory does not know who else wrote there."""
         self._warm.pop(order_id, None)
         return await self._readers.run(load, order_id)
+
+    async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
+        """Return the cancel notes and amended terms of orders.
+
+        All cancels go through this process, so that memory knows of each as soon as it is durable.
+        """
+        found: dict[OrderId, CurrentTerms] = {}
+        for order_id in order_ids:
+            order = self._warm.get(order_id)
+            if order is not None:
+                found[order_id] = CurrentTerms(order.cancel_requested_at, order.terms)
+        missing = [order_id for order_id in order_ids if order_id not in found]
+        if missing:
+            found |= await self._readers.run(reads.current_terms, missing)
+        return found
 
     async def find(self, query: OrderQuery) -> tuple[Order, ...]:
         """Return orders newest first."""
