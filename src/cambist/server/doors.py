@@ -12,6 +12,7 @@ from cambist.faults import Code, fault
 from cambist.ports.keys import Scope as Right
 from cambist.server.answers import Answer, refusal, send_answer
 from cambist.server.caller_limits import CallerLimits
+from cambist.server.handshakes import defect_in
 from cambist.server.passports import Passport, stamp
 from cambist.server.priorities import priority_of
 from cambist.server.reading import while_connected
@@ -42,22 +43,36 @@ class Door(NamedTuple):
     inside: ASGIApp
 
 
+Choose = Callable[[Scope], Door]
+
+
 class ByMethod:
     """Sends a request on by its method, and refuses the methods a path does not take."""
 
     def __init__(
-        self, doorman: Doorman, doors: Mapping[str, Door], limits: CallerLimits | None = None
+        self,
+        doorman: Doorman,
+        doors: Mapping[str, Door],
+        limits: CallerLimits | None = None,
+        socket: Choose | None = None,
     ) -> None:
+        """Take the doors by method; `socket` says what a WebSocket at the same path needs."""
         self._doorman = doorman
         self._limits = limits
         self._doors = dict(doors)
         if "GET" in self._doors:
             self._doors["HEAD"] = self._doors["GET"]
-        self._allow = (b"allow", ", ".join(sorted(self._doors)).encode())
+        self._socket = socket
+        methods = {*self._doors, *(("GET",) if socket is not None else ())}
+        self._allow = (b"allow", ", ".join(sorted(methods)).encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         door = self._doors.get(scope["method"])
+        if door is None and self._socket is not None and scope["method"] == "GET":
+            await self._doorman.admit(scope, self._socket(scope).right)
+            await send_answer(send, defect_in(scope).answer())
+            return
         if door is None:
             answer = refusal((fault(Code.METHOD_NOT_ALLOWED),))
             await send_answer(send, answer._replace(headers=(self._allow,)))
@@ -72,9 +87,6 @@ class ByMethod:
             await door.inside(scope, receive, send)
         finally:
             permit.release()
-
-
-Choose = Callable[[Scope], Door]
 
 
 class SocketDoor:

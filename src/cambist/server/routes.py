@@ -65,8 +65,9 @@ class Routes:
         """Return every route; of a worker, those that tell of its health."""
         if not self._settings.takes_orders:
             return self._health()
-        http = (*self._placing(), *self._orders(), *self._markets())
-        return [*http, *self._sockets(), *self._service(), *self._health()]
+        placing, sockets = self._placing(), self._sockets()
+        http = (*placing, *sockets, *self._orders(), *self._markets())
+        return [*http, *self._service(), *self._health()]
 
     def _at(self, path: str, **doors: Door) -> Route:
         return Route(path, ByMethod(self._doorman, doors, self._seats.callers))
@@ -76,7 +77,6 @@ class Routes:
         place = Door(TRADE, PlaceOrder(taker, self._voice, self._seats))
         orders = Orders(engine)
         return [
-            self._at("/api/orders/execute", POST=place),
             self._at(
                 "/api/orders/batch",
                 POST=Door(TRADE, PlaceBatch(engine, taker, self._seats, edge.batch_bytes_max)),
@@ -121,7 +121,7 @@ class Routes:
         everything = Door(READ, AllOrdersSocket(voice, seats))
 
         def execute(call: Call) -> Door:
-            if POSTED in call["extensions"]:
+            if POSTED in call.get("extensions", ()):
                 return posted
             return history if _names_an_order(call) else ordering
 
@@ -129,7 +129,7 @@ class Routes:
             return greeted if _names_an_order(call) else everything
 
         def post_only(call: Call) -> Door:
-            if POSTED in call["extensions"]:
+            if POSTED in call.get("extensions", ()):
                 return posted
             raise Refused(fault(Code.NOT_FOUND))
 
@@ -140,9 +140,16 @@ class Routes:
             "/ws/orders": lambda _: latest,
             "/api/orders/{order_id}/status": lambda _: history,
         }
-        return [
+        place = Door(TRADE, PlaceOrder(taker, voice, seats))
+        doors = {"/api/orders/execute": {"POST": place}}
+        sockets: list[BaseRoute] = [
             WebSocketRoute(path, SocketDoor(self._doorman, choose))
             for path, choose in choices.items()
+        ]
+        return sockets + [
+            Route(path, ByMethod(self._doorman, doors.get(path, {}), seats.callers, choose))
+            for path, choose in choices.items()
+            if path != "/api/orders"  # where a plain GET is a list
         ]
 
     def _service(self) -> list[BaseRoute]:
