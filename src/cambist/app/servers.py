@@ -73,6 +73,7 @@ def _server_settings(settings: Settings, *, are_strangers: bool) -> ServerSettin
         edge=EdgeLimits(
             connections_max=settings.connections_max,
             address_connections_max=most,
+            idle_ms=settings.keep_alive_ms,
         ),
         limits=RequestLimits(
             Bps(settings.slippage_bps), Bps(settings.slippage_max_bps), settings.max_retries

@@ -93,6 +93,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     connections_max: Annotated[
         int, Meta(ge=1, le=100_000, description="Open connections past which more are refused.")
     ] = 14_000
+    keep_alive_ms: Annotated[
+        int,
+        Meta(ge=1_000, le=3_600_000, description="How long an idle connection is kept open."),
+    ] = 75_000
     address_connections_max: Annotated[
         Annotated[int, Meta(ge=1, le=100_000)] | None,
         Meta(description=f"Connections of one address. {_ADDRESSED} 64."),

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cambist.faults import Code, Fault, Refused, fault
 from cambist.ports.failures import PortDown, PortFull
+from cambist.server.addresses import Proxies
 from cambist.server.answers import Answer, ClientGone, deny, refusal, send_answer
 from cambist.server.cors import is_preflight, preflight, sharing
 from cambist.server.priorities import Priority, assign_priority
@@ -22,6 +23,7 @@ from cambist.server.settings import LOOPBACK_HOSTS, ServerSettings
 from cambist.server.tolls import Limited
 
 _ANY: Final = "*"
+DEFAULT_PORTS: Final = {"http": b"80", "https": b"443"}
 log = structlog.get_logger(__name__)
 
 
@@ -32,6 +34,7 @@ class Gate:
         self._inner = inner
         self._seats = seats
         self._retry_after = settings.retry_after_seconds
+        self._proxies = Proxies(settings.trusted_proxies)
         hosts = (*LOOPBACK_HOSTS, *settings.allowed_hosts)
         self._hosts = frozenset(host.lower().encode() for host in hosts)
         self._any_host = _ANY in settings.allowed_hosts
@@ -43,7 +46,7 @@ class Gate:
         answer = send_answer if is_http else deny
         seats = self._seats
         fields = dict(scope["headers"])
-        wrong = self._wrong(fields)
+        wrong = self._wrong(scope, fields)
         is_counted = is_http and assign_priority(scope) is Priority.NORMAL
         if wrong is None and is_counted and seats.requests >= seats.requests_max:
             wrong = fault(Code.TOO_BUSY)
@@ -82,7 +85,7 @@ class Gate:
                 faults = (fault(Code.INTERNAL),)
         return refusal(faults, self._retry_after)
 
-    def _wrong(self, fields: dict[bytes, bytes]) -> Fault | None:
+    def _wrong(self, scope: Scope, fields: dict[bytes, bytes]) -> Fault | None:
         """Return what is wrong with where a request was sent, or where it came from."""
         host = fields.get(b"host")
         if not host:
@@ -96,5 +99,21 @@ class Gate:
         if origin is None:
             return None
         origin = origin.lower()
-        own = origin.partition(b"://")[2] == host.lower()
-        return None if own or origin in self._origins else fault(Code.ORIGIN_NOT_ALLOWED)
+        if origin in self._origins or _is_own(origin, self._proxies.scheme_of(scope), host):
+            return None
+        return fault(Code.ORIGIN_NOT_ALLOWED)
+
+
+def _is_own(origin: bytes, scheme: str, host: bytes) -> bool:
+    """Whether an origin is this server's: the same scheme, host and port."""
+    its_scheme, mark, its_host = origin.partition(b"://")
+    if not mark or its_scheme != scheme.encode():
+        return False
+    return _with_port(its_host, scheme) == _with_port(host.lower(), scheme)
+
+
+def _with_port(host: bytes, scheme: str) -> tuple[bytes, bytes]:
+    name, colon, port = host.rpartition(b":")
+    if colon and port.isdigit():
+        return name, port
+    return host, DEFAULT_PORTS[scheme]
