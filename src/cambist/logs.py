@@ -28,6 +28,7 @@ def set_up(level: str, style: str, out: TextIO = sys.stderr) -> None:
     text = style == "text" or (style == "auto" and out.isatty())
     stamp: structlog.types.Processor = structlog.processors.TimeStamper("iso", utc=True)
     shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         stamp,
     ]

@@ -17,6 +17,7 @@ from cambist.server.queries import read_since
 from cambist.values.amount import OutOfRange, Raw, TooManyDigits, parse_amount
 from cambist.values.token import Pair, Token
 from cambist.wire.fields import Unfit, read_amount, read_token
+from cambist.wire.intents import too_many_digits
 from cambist.wire.markets import Listed, write_pools, write_tokens, write_venues
 from cambist.wire.moments import write_moment
 from cambist.wire.reports import write_report
@@ -94,13 +95,15 @@ def _asked(request: Request, pair: Pair) -> Listed:
 
 
 def _amount(text: str, token: Token, name: str) -> Raw:
+    amount = ""
     try:
-        return parse_amount(read_amount(text), token.decimals)
+        amount = read_amount(text)
+        return parse_amount(amount, token.decimals)
     except Unfit as unfit:
         why = unfit.message or "An amount is greater than zero."
         raise Refused(fault(Code.INVALID_QUERY, why, name)) from None
     except TooManyDigits:
-        why = f"{token.symbol} has {token.decimals} decimals."
+        why = too_many_digits(amount, token)
         raise Refused(fault(Code.INVALID_QUERY, why, name)) from None
     except OutOfRange:
         why = "No account can hold so much."

@@ -22,6 +22,7 @@ LIMIT_MAX: Final = 500
 OFFSET_MAX: Final = 1_000_000
 SEQ_MAX: Final = 2**31 - 1
 _DIGITS_MAX: Final = 10
+INCLUDE_QUOTES: Final = "quotes"
 NO_WORDS: Final = ("", "0", "false", "no")
 
 
@@ -71,6 +72,14 @@ def _statuses(texts: list[str]) -> tuple[Status, ...]:
         return tuple(dict.fromkeys(Status(word) for word in words))
     except ValueError:
         raise _refused("status", f"status is one of {', '.join(Status)}.") from None
+
+
+def wants_quotes(params: QueryParams) -> bool:
+    """Whether a list is to tell every venue's quote of each order. Raises Refused."""
+    wanted = {word for text in params.getlist("include") for word in text.split(",")}
+    if wanted - {INCLUDE_QUOTES}:
+        raise _refused("include", f"include is {INCLUDE_QUOTES}.")
+    return bool(wanted)
 
 
 def _wallet(text: str | None) -> str | None:

@@ -105,11 +105,17 @@ class OrderView(Standing, frozen=True, kw_only=True, rename="camel", omit_defaul
     cancel_requested_at: str | None = None
 
 
-def view(order: Order) -> OrderView:
-    """Return an order as clients see it."""
+_QUOTES: Final = ("quotes", "r_quote", "m_quote")
+
+
+def view(order: Order, *, with_quotes: bool = True) -> OrderView:
+    """Return an order as clients see it; without quotes, each venue's price is told alone."""
     intent = order.intent
     given, taken = intent.pair.token_in, intent.pair.token_out
     known = standing(order)
+    if not with_quotes:
+        for name in _QUOTES:
+            known.pop(name, None)
     known["error_message"] = known.get("error")
     if intent.quoted != "pair":
         base = taken if intent.quoted == "buy" else given
@@ -157,6 +163,7 @@ class Page(msgspec.Struct, frozen=True):
     orders: Sequence[Order]
     limit: int
     offset: int = 0
+    with_quotes: bool = False
 
 
 class OrderList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -189,7 +196,7 @@ def write_list(page: Page, by_status: Mapping[Status, int], delayed: int) -> byt
     orders = page.orders
     return _encode(
         OrderList(
-            orders=tuple(view(order) for order in orders),
+            orders=tuple(view(order, with_quotes=page.with_quotes) for order in orders),
             count=len(orders),
             limit=page.limit,
             offset=page.offset,
