@@ -150,7 +150,9 @@ class KeyDoor:
         elif call["type"] == "websocket" and has_ticket(call["subprotocols"]):
             passport = await self._of_ticket(call["subprotocols"])
         else:
-            await self._count_stranger(call)
+            # No quotas are told: who shows no key and who shows a bad one get the same bytes.
+            source = self._proxies.source_of(call)
+            await self._tolls.stranger(source, self._rates.strangers_per_minute)
             raise Refused(fault(Code.UNAUTHORIZED))
         if passport is None:
             await self._tolls.failure(self._proxies.source_of(call))

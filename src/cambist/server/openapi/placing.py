@@ -107,7 +107,8 @@ def _answers() -> dict[str, Json]:
             },
         ),
         "202": answer(
-            "Taken: it is stored, and will be executed.",
+            "Taken: it is stored, and will be executed. A key without the scope `read` gets this "
+            "and no stream, whatever it accepts.",
             "Acceptance",
             recorded(
                 accepted="A pair",
