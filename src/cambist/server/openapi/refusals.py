@@ -63,7 +63,7 @@ CASES: Final[dict[Code, tuple[str, str | None]]] = {
     Code.CONFLICTING_FIELDS: ("slippage and slippageBps contradict each other.", "slippageBps"),
     Code.SAME_TOKEN: ("", "tokenOut"),
     Code.TOO_MANY_DIGITS: (
-        'SOL has 9 digits after the point, not more: send "1.123456789".', "amountIn",
+        'SOL has 9 digits after the point, not more: send "0.000000001".', "amountIn",
     ),
     Code.AMOUNT_OUT_OF_RANGE: ("", "amountInRaw"),
     Code.SLIPPAGE_OVER_CAP: (

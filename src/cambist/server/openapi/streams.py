@@ -166,6 +166,7 @@ def _events(ids: str, text: str) -> Json:
     said = f"Events whose data is a Message. {ids}"
     return {
         "schema": {"type": "string", "description": said},
+        "x-event-schema": ref("ServerSentEvent"),
         "examples": {"events": example(text, "The life of an order")},
     }
 
