@@ -17,6 +17,8 @@ from tests.contracts.shelf import Shelf, at_once, same
 
 NOW = lives.START
 LATER = Moment(NOW + 60_000)
+LEASED_MS = 20_000
+"""Less than the lease of every store under test."""
 WALLET = Address("4k3Dyjzvzp8eMZWUXbBCjEvwSkkk59S5iCNLY3QrkX6R")
 OPEN = {Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED}
 
@@ -162,7 +164,7 @@ class Claiming:
     async def test_an_order_that_rests_with_the_chain_is_not_swept_up(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
         await shelf.store.renew((order,))
-        assert await shelf.store.claim_due(Moment(LATER - 1), 10) == ()
+        assert await shelf.store.claim_due(Moment(NOW + LEASED_MS), 10) == ()
         kept = await shelf.store.get(order.id)
         assert kept is not None
         assert kept.version == order.version, "renewing a claim raises no version"

@@ -23,7 +23,7 @@ from tests import lives
 from tests.contracts.shelf import Opening
 from tests.servers.postgres import with_database
 
-LEASE_MS = 60_000
+LEASE_MS = 30_000
 STILL_NAME = "cambist_test_still"
 STILL = """
 CREATE TABLE still_clock (at bigint NOT NULL);

@@ -56,6 +56,9 @@ class Seats:
             msg = f"a lease of {lease_ms} ms is longer than any wait ({BACKOFF_MAX_MS} ms)"
             raise ValueError(msg)
         self._lease_ms = lease_ms
+        # A wake-up or a lease that ends later than this was set before the database's clock stepped
+        # back. Twice the lease: a step that is shorter than a lease takes no lease that is alive.
+        self._ahead_ms = max(BACKOFF_MAX_MS, 2 * lease_ms)
         self._bell = asyncio.Event()
         self._lanes: Lanes[Ask, Order | None] = Lanes(self._bell.set)
         self._held: dict[OrderId, int] = {}
@@ -137,7 +140,7 @@ class Seats:
             taken = (self._owner, self._lease_ms)
             won = await line.fetch(SQL["claim_due"], limit, *taken)
             if len(won) < limit:
-                late = (limit - len(won), *taken, BACKOFF_MAX_MS)
+                late = (limit - len(won), *taken, self._ahead_ms)
                 won += await line.fetch(SQL["claim_ahead"], *late)
             rows = await line.fetch(SQL["orders_by_id"], [row[0] for row in won]) if won else ()
             return won, rows, await line.fetchval(SQL["engine_now"])
@@ -172,7 +175,7 @@ class Seats:
             faultpoint("claims.released")
         if not wanted:
             return [None] * len(asked)
-        taken = (self._owner, self._lease_ms, BACKOFF_MAX_MS)
+        taken = (self._owner, self._lease_ms, self._ahead_ms)
         faultpoint("claims.before_commit")
         won = await line.fetch(SQL["claim"], wanted, *taken)
         faultpoint("claims.after_commit")
