@@ -10,11 +10,12 @@ from cambist.engine.engine import Engine
 from cambist.faults import Code, Refused, fault
 from cambist.orders.daily_fills import day_of, start_of
 from cambist.server.answers import Answer
-from cambist.server.passports import passport_of
+from cambist.server.passports import charge_quote, passport_of
 from cambist.server.queries import read_since
 from cambist.values.amount import OutOfRange, Raw, TooManyDigits, parse_amount
 from cambist.values.token import Pair, Token
 from cambist.wire.fields import Unfit, read_amount, read_token
+from cambist.wire.intents import too_many_digits
 from cambist.wire.markets import Listed, write_pools, write_tokens, write_venues
 from cambist.wire.reports import write_report
 
@@ -44,8 +45,11 @@ class Markets:
         if pair.token_in.mint == pair.token_out.mint:
             raise Refused(fault(Code.SAME_TOKEN, "", "tokenOut"))
         asked = _asked(request, pair)
-        found = await self._engine.pools(pair)
-        return Answer(200, write_pools(asked, found, self._engine.clock.now()))
+        passport = passport_of(request.scope)
+        await charge_quote(passport)
+        async with self._engine.quote_budget.turn(passport.caller) as turn:
+            found = await self._engine.pools(pair, turn)
+            return Answer(200, write_pools(asked, found, self._engine.clock.now()))
 
     def _token(self, request: Request, name: str) -> Token:
         text = request.query_params.get(name)
@@ -88,13 +92,15 @@ def _asked(request: Request, pair: Pair) -> Listed:
 
 
 def _amount(text: str, token: Token, name: str) -> Raw:
+    amount = ""
     try:
-        return parse_amount(read_amount(text), token.decimals)
+        amount = read_amount(text)
+        return parse_amount(amount, token.decimals)
     except Unfit as unfit:
         why = unfit.message or "An amount is greater than zero."
         raise Refused(fault(Code.INVALID_QUERY, why, name)) from None
     except TooManyDigits:
-        why = f"{token.symbol} has {token.decimals} decimals."
+        why = too_many_digits(amount, token)
         raise Refused(fault(Code.INVALID_QUERY, why, name)) from None
     except OutOfRange:
         why = "No account can hold so much."

@@ -24,7 +24,8 @@ OFFSET_MAX: Final = 10_000
 """How many rows a page may skip. Who needs more goes on with `cursor`, which costs nothing."""
 SEQ_MAX: Final = 2**31 - 1
 _DIGITS_MAX: Final = 10
-_NO: Final = ("", "0", "false", "no")
+INCLUDE_QUOTES: Final = "quotes"
+NO_WORDS: Final = ("", "0", "false", "no")
 
 
 def read_query(params: QueryParams, principal: Principal) -> OrderQuery:
@@ -73,6 +74,14 @@ def _statuses(texts: list[str]) -> tuple[Status, ...]:
         return tuple(dict.fromkeys(Status(word) for word in words))
     except ValueError:
         raise _refused("status", f"status is one of {', '.join(Status)}.") from None
+
+
+def wants_quotes(params: QueryParams) -> bool:
+    """Whether a list is to tell every venue's quote of each order. Raises Refused."""
+    wanted = {word for text in params.getlist("include") for word in text.split(",")}
+    if wanted - {INCLUDE_QUOTES}:
+        raise _refused("include", f"include is {INCLUDE_QUOTES}.")
+    return bool(wanted)
 
 
 def _wallet(text: str | None) -> str | None:
@@ -124,7 +133,7 @@ def read_want(params: Mapping[str, str], last_event_id: str | None, *, notes: bo
 
 def wants_notes(params: Mapping[str, str]) -> bool:
     """Whether a client asks for the journal's notes beside the changes of status."""
-    return params.get("notes", "") not in _NO
+    return params.get("notes", "") not in NO_WORDS
 
 
 def read_after(params: Mapping[str, str], last_event_id: str | None) -> int | None:

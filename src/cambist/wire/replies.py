@@ -13,7 +13,7 @@ from cambist.values.amount import write_amount, write_percent
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 from cambist.wire.figures import Number, Standing, realised_slippage, standing
-from cambist.wire.halts import Stop
+from cambist.wire.halts import HealthHalt
 from cambist.wire.moments import write_moment
 from cambist.wire.numbers import number
 
@@ -106,11 +106,17 @@ class OrderView(Standing, frozen=True, kw_only=True, rename="camel", omit_defaul
     cancel_requested_at: str | None = None
 
 
-def view(order: Order) -> OrderView:
-    """Return an order as clients see it."""
+_QUOTES: Final = ("quotes", "r_quote", "m_quote")
+
+
+def view(order: Order, *, with_quotes: bool = True) -> OrderView:
+    """Return an order as clients see it; without quotes, each venue's price is told alone."""
     intent = order.intent
     given, taken = intent.pair.token_in, intent.pair.token_out
     known = standing(order)
+    if not with_quotes:
+        for name in _QUOTES:
+            known.pop(name, None)
     known["error_message"] = known.get("error")
     if intent.quoted != "pair":
         base = taken if intent.quoted == "buy" else given
@@ -163,6 +169,7 @@ class Page(msgspec.Struct, frozen=True):
     offset: int = 0
     unreadable: Sequence[OrderId] = ()
     last: OrderId | None = None
+    with_quotes: bool = False
 
 
 class OrderList(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -198,7 +205,7 @@ def write_list(page: Page, by_status: Mapping[Status, int], delayed: int) -> byt
     orders = page.orders
     return _encode(
         OrderList(
-            orders=tuple(view(order) for order in orders),
+            orders=tuple(view(order, with_quotes=page.with_quotes) for order in orders),
             count=len(orders),
             limit=page.limit,
             offset=page.offset,
@@ -250,7 +257,7 @@ def write_events(order_id: str, messages: Sequence[bytes]) -> bytes:
 
 
 class HealthView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which parts answer: `ok`, `down` or `not_configured`; `halt` while trading is stopped.
+    """Which parts answer: `ok`, `down` or `not_configured`; `halt` while trading is `halted`.
 
     `unreadable` counts the orders that were met since the start and cannot be read, if any.
     """
@@ -260,7 +267,8 @@ class HealthView(msgspec.Struct, frozen=True, omit_defaults=True):
     database: str
     chain: str
     redis: str | msgspec.UnsetType = msgspec.UNSET
-    halt: Stop | None = None
+    trading: str | msgspec.UnsetType = msgspec.UNSET
+    halt: HealthHalt | None = None
     unreadable: int = 0
 
 
