@@ -60,12 +60,15 @@ class Code(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     REQUEST_TIMEOUT = "request_timeout"
     LENGTH_REQUIRED = "length_required"
+    UPGRADE_REQUIRED = "upgrade_required"
+    INVALID_HANDSHAKE = "invalid_handshake"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     BAD_REQUEST = "bad_request"
     HOST_NOT_ALLOWED = "host_not_allowed"
     ORIGIN_NOT_ALLOWED = "origin_not_allowed"
     CURSOR_TOO_OLD = "cursor_too_old"
+    ORDER_UNREADABLE = "order_unreadable"
     CONFLICTING_FIELDS = "conflicting_fields"
     SAME_TOKEN = "same_token"
     TOO_MANY_DIGITS = "too_many_digits"
@@ -140,9 +143,22 @@ CATALOGUE: Final[dict[Code, Entry]] = {
     Code.CURSOR_TOO_OLD: Entry(
         _USER, _END, 410, "Events after this cursor were put away; begin without one."
     ),
+    Code.ORDER_UNREADABLE: Entry(
+        _HOUSE,
+        _END,
+        409,
+        "This order is stored, and what is stored cannot be read: do not place it again. Whoever "
+        "runs the engine finds out more with `cambist verify`.",
+    ),
     Code.REQUEST_TIMEOUT: Entry(_USER, _END, 408, "The request came too slowly."),
     Code.LENGTH_REQUIRED: Entry(
         _USER, _END, 411, "An upgrade needs a Content-Length, or a body in chunks."
+    ),
+    Code.UPGRADE_REQUIRED: Entry(
+        _USER, _END, 426, "This path is a WebSocket; ask for it with an upgrade."
+    ),
+    Code.INVALID_HANDSHAKE: Entry(
+        _USER, _END, 400, "The request is no WebSocket handshake (RFC 6455)."
     ),
     Code.BODY_TOO_LARGE: Entry(_USER, _END, 413, "The body is too large."),
     Code.UNSUPPORTED_MEDIA_TYPE: Entry(_USER, _END, 415, "Send application/json."),

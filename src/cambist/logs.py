@@ -10,6 +10,8 @@ from typing import Any, Final, TextIO, cast
 import msgspec
 import structlog
 
+from cambist.library_logs import capture_library_logs
+
 _LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -87,6 +89,7 @@ def set_up(level: str, style: str, out: TextIO | None = None) -> None:
     text = style == "text" or (style == "auto" and out.isatty())
     stamp: structlog.types.Processor = structlog.processors.TimeStamper("iso", utc=True)
     shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         stamp,
     ]
@@ -106,3 +109,4 @@ def set_up(level: str, style: str, out: TextIO | None = None) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=out),
         cache_logger_on_first_use=True,
     )
+    capture_library_logs()

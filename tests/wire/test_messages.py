@@ -105,7 +105,7 @@ def test_an_order_is_viewed_in_the_words_of_every_client() -> None:
 def test_a_list_counts_everything_and_pages() -> None:
     order = life()[-1].order
     counts = {Status.CONFIRMED: 3, Status.EXPIRED: 1, Status.FAILED: 1, Status.SUBMITTED: 2}
-    page = json.loads(write_list(Page((order,), 1), counts, 4))
+    page = json.loads(write_list(Page((order,), 1, last=order.id), counts, 4))
     assert (page["count"], page["total"], page["nextCursor"]) == (1, 7, order.id)
     assert (page["completed"], page["failed"], page["active"], page["delayed"]) == (3, 2, 2, 4)
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from cambist.app.pruning import PRUNED_AFTER_DAYS_MIN, prune
     from cambist.app.servers import LOOPBACK, Place, UnsafeBind, serving
     from cambist.app.stores import (
+        Checkup,
+        StoreDamaged,
         StoreSick,
         audit_store,
         look_at_database,
@@ -82,6 +84,8 @@ _ROOMS: Final = {
         "serving",
     ),
     "cambist.app.stores": (
+        "Checkup",
+        "StoreDamaged",
         "StoreSick",
         "audit_store",
         "look_at_database",
@@ -106,11 +110,13 @@ __all__ = [
     "PUT_BACK",
     "RESTORED_BY",
     "STORE_FILE",
+    "Checkup",
     "Holder",
     "HomeInUse",
     "Place",
     "Report",
     "Running",
+    "StoreDamaged",
     "StoreSick",
     "UnsafeBind",
     "audit_store",

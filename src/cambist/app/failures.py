@@ -17,8 +17,7 @@ from cambist.stores.migrate import NewerDatabase, UnfitDatabase
 from cambist.stores.pepper import UnfitPepper
 from cambist.stores.records import CorruptRow
 from cambist.stores.settling import NameTaken, UnfitBackup
-from cambist.stores.sqlite.checkup import Sick
-from cambist.stores.sqlite.connection import NotAStore, OldSqlite
+from cambist.stores.sqlite.connection import DamagedFile, LockedFile, NotAStore, OldSqlite, Sick
 
 Kind = Literal["in_use", "away", "unfit", "damaged"]
 
@@ -49,7 +48,7 @@ class Failure(NamedTuple):
 def describe(error: BaseException) -> Failure | None:
     """Return what an error means to who runs a command; None for what is a mistake of ours."""
     match error:
-        case HomeInUse() | PortInUse():
+        case HomeInUse() | PortInUse() | LockedFile():
             return Failure("in_use", str(error))
         case PortDown():
             return Failure("away", str(error))
@@ -57,7 +56,7 @@ def describe(error: BaseException) -> Failure | None:
             return _of_sqlite(error)
         case CorruptRow():
             return Failure("damaged", _DAMAGED.format(told=error))
-        case StoreGone():
+        case StoreGone() | DamagedFile():
             return Failure("damaged", str(error))
         case _ if isinstance(error, _UNFIT):
             return Failure("unfit", str(error))

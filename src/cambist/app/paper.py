@@ -12,7 +12,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from cambist import faultpoints
-from cambist.app.homes import CHAIN_FILE, CHAIN_LOCK, CHAIN_SOCKET, CHAOS_FILE, held
+from cambist.app.homes import CHAIN_FILE, CHAIN_LOCK, CHAIN_SOCKET, CHAOS_FILE, held, opened
 from cambist.clock import SystemClock
 from cambist.config import BadSettings, Settings
 from cambist.engine.means import World as Ports
@@ -26,6 +26,10 @@ from cambist.paper.serve import serve
 from cambist.paper.signer import PaperSigner
 from cambist.paper.world import World
 
+_BEGIN_ANEW: Final = (
+    "Move it away and keep it: the next start begins a paper chain that knows of no execution, and "
+    "orders that are in flight end once their blockhash has expired"
+)
 _OPEN: Final = (
     "the paper chain answers whoever reaches {host}: listen on 127.0.0.1 or on the socket, or say "
     "--to-anyone where only engines can reach it"
@@ -58,7 +62,8 @@ async def open_ports(settings: Settings, home: Path, clock: SystemClock) -> Asyn
 async def paper_world(settings: Settings, home: Path, clock: SystemClock) -> AsyncIterator[World]:
     """Run the paper world on its own file for as long as the context lasts."""
     world = World(clock, home / CHAIN_FILE, settings.paper_seed, profile_of(settings))
-    world.open()
+    with opened(home / CHAIN_FILE, _BEGIN_ANEW):
+        world.open()
     weather = Watch(home / CHAOS_FILE, world.weather, clock)
     weather.look()
     try:

@@ -147,6 +147,7 @@ def _database(home: Path) -> Iterator[Finding]:
             told = f"DB connected at: {seen.connected_at}; journal mode {seen.journal_mode}"
             yield Finding("ok", "database", told, version, f"{write_us(seen.read_us)}")
             yield _schema(seen.schema, seen.newest)
+            yield from _beside_the_file(home / house.STORE_FILE, seen)
         else:
             yield Finding("note", "database", "none yet: the first start makes it", version)
         took = house.time_a_write(home)
@@ -159,6 +160,17 @@ def _database(home: Path) -> Iterator[Finding]:
         yield Finding("note", "durability", "a commit on this disk", "", write_us(took), todo)
     else:
         yield Finding("ok", "durability", "a commit on this disk", "", write_us(took))
+
+
+def _beside_the_file(path: Path, seen: house.Checkup) -> Iterator[Finding]:
+    """Tell of what keeps a store from being written, or its log from shrinking."""
+    if seen.is_locked:
+        told = f"another process keeps {path} from being written"
+        yield Finding("sick", "lock", told, todo=f"end it; `fuser {path}` names it")
+    if seen.log_bytes > seen.log_bytes_max:
+        told = f"the write-ahead log holds {seen.log_bytes / _GIB:.1f} GiB"
+        todo = "end what reads the file for long; the engine then cuts the log by itself"
+        yield Finding("note", "log", told, todo=todo)
 
 
 def _schema(schema: int, newest: int) -> Finding:

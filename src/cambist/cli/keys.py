@@ -25,7 +25,7 @@ from cambist.values import api_key
 from cambist.values.base58 import read_address
 from cambist.values.ids import LOCAL, Address, Principal
 from cambist.values.moment import Moment
-from cambist.wire.moments import read_moment, write_moment
+from cambist.wire.moments import MOMENT_MAX, read_moment, write_moment
 
 NAME_LETTERS_MAX: Final = 64
 ORDERS_PER_MINUTE_MAX: Final = 100_000
@@ -144,6 +144,8 @@ def _end(text: str, now: Moment) -> Moment:
         leave(USAGE, f"{text} is no end of a key; say 2030-01-31T12:00:00Z, or 90d, 12h, 30m")
     if end <= now:
         leave(USAGE, f"{text} is over already")
+    if end > MOMENT_MAX:
+        leave(USAGE, f"{text} ends after {write_moment(MOMENT_MAX)}; name an earlier end, or none")
     return end
 
 

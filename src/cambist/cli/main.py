@@ -164,6 +164,9 @@ class Tree(TyperGroup):
             explain(error)
 
 
+OWNER_ALONE: Final = 0o077
+"""What no command grants on the files that it makes: anything to anyone but its owner."""
+
 app = typer.Typer(
     name="cambist",
     cls=Tree,
@@ -194,7 +197,7 @@ def _options(
 
 def main() -> None:
     """Run the command line: what it makes is for its owner alone, and no failed write fails it."""
-    os.umask(0o077)
+    os.umask(OWNER_ALONE)
     output.guard()
     try:
         app()

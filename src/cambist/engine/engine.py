@@ -13,10 +13,11 @@ import structlog
 from cambist import metrics
 from cambist.engine.crew import RENEW_EVERY_MS, Crew, Pace
 from cambist.engine.feed import Feed, HeardAll
-from cambist.engine.follow import HEARTBEAT_MS, Heard, follow, history
+from cambist.engine.follow import HEARTBEAT_MS, Heard, follow, get_of, history
 from cambist.engine.intake import BACKLOG_MAX, Answered, CancelAnswer, Intake, Taken, Wish
 from cambist.engine.means import Means, RedisWord
 from cambist.engine.perform.quote import quote_now, survey
+from cambist.engine.perform.quote_budget import QuoteBudget, QuoteTurn
 from cambist.engine.perform.track import Tracker
 from cambist.engine.send_permission import SendPermission
 from cambist.engine.worker import Worker
@@ -26,9 +27,10 @@ from cambist.orders.intent import Intent
 from cambist.orders.journal import Told
 from cambist.orders.order import Order
 from cambist.orders.retry import Backoff
+from cambist.ports.daily_fills import FillSums
 from cambist.ports.failures import PortDown
 from cambist.ports.market import Market
-from cambist.ports.store import Census, Halt, OrderQuery
+from cambist.ports.store import Census, Halt, OrderPage, OrderQuery
 from cambist.values.costs import Costs
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
@@ -40,6 +42,8 @@ log = structlog.get_logger("cambist.engine")
 
 DRAIN_MS: Final = 10_000
 HANDS: Final = 10
+HEALTH_WITHIN_MS: Final = 1_000
+"""How long a part has to answer before health calls it down."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -53,13 +57,14 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """Which parts answer."""
+    """Which parts answer. `unreadable` counts the orders that were met and cannot be read."""
 
     store: Literal["ok", "down"]
     chain: Literal["ok", "down"]
     draining: bool
     halt: Halt | None = None
     redis: RedisWord = "not_configured"
+    unreadable: int = 0
 
 
 class Quoted(msgspec.Struct, frozen=True):
@@ -83,6 +88,7 @@ class Engine:
         pace = Pace(limits.orders_per_minute, limits.renew_every_ms)
         self._crew = Crew(means, worker, self._tracker, permission, pace)
         self._intake = Intake(means, limits.backlog_max)
+        self.quote_budget = QuoteBudget()
 
     @property
     def market(self) -> Market:
@@ -113,16 +119,23 @@ class Engine:
         """Store several orders in one commit, and answer each. Raises Refused."""
         return await self._intake.submit_all(wishes)
 
-    async def quote(self, intent: Intent) -> Quoted | Fault:
-        """Return the route an order would take now, and what it costs; stores nothing."""
-        found = await quote_now(self._means.world.market, self.clock, intent)
+    async def quote(self, intent: Intent, caller: str | None = None) -> Quoted | Fault:
+        """Return the route an order would take now, and what it costs; stores nothing.
+
+        A `caller` has one quote computed at a time. Raises Refused when too many are asked for.
+        """
+        async with self.quote_budget.turn(caller) as turn:
+            found = await quote_now(self._means.world.market, self.clock, intent, turn)
         if isinstance(found, Fault):
             return found
         return Quoted(found, self._means.world.chain.costs(found), self.clock.now())
 
-    async def pools(self, pair: Pair) -> dict[str, Sequence[Pool] | Absent]:
-        """Return each venue's pools of a pair, or why it did not name them."""
-        return await survey(self._means.world.market, self.clock, pair)
+    async def pools(self, pair: Pair, turn: QuoteTurn) -> dict[str, Sequence[Pool] | Absent]:
+        """Return each venue's pools of a pair, or why it did not name them.
+
+        Within a turn of `quote_budget`. Raises Refused when too many are asked for.
+        """
+        return await survey(self._means.world.market, self.clock, pair, turn)
 
     async def cancel(
         self, order_id: OrderId, principal: Principal
@@ -131,13 +144,24 @@ class Engine:
         return await self._intake.cancel(order_id, principal)
 
     async def get(self, order_id: OrderId, principal: Principal) -> Order | None:
-        """Return a principal's order, or None, also when it is someone else's. Raises PortDown."""
-        order = await self._means.store.get(order_id)
+        """Return a principal's order, or None, also when it is someone else's.
+
+        Raises PortDown, and Unreadable for one of this principal's.
+        """
+        order = await get_of(self._means.store, order_id, principal)
         return order if order is not None and order.intent.principal == principal else None
 
-    async def find(self, query: OrderQuery) -> tuple[Order, ...]:
+    async def find(self, query: OrderQuery) -> OrderPage:
         """Return a principal's orders, newest first. Raises PortDown."""
         return await self._means.store.find(query)
+
+    async def fill_sums(self, principal: Principal, since_day: int, limit: int) -> FillSums:
+        """Return what a principal's orders filled, by day and pair. Raises PortDown."""
+        return await self._means.store.fill_sums(principal, since_day, limit)
+
+    async def add_up_fills(self) -> bool:
+        """Put some fills into the sums of their days; True when more may wait. Raises PortDown."""
+        return await self._means.store.add_up_fills()
 
     async def census(self, principal: Principal) -> Census:
         """Count a principal's orders by status. Raises PortDown."""
@@ -186,21 +210,30 @@ class Engine:
 
     async def health(self) -> Health:
         """Ask the store and the chain whether they answer."""
-        halt: Halt | None = None
-        with suppress(PortDown):
-            halt = await self._means.store.halted()
+        async with asyncio.TaskGroup() as tasks:
+            halted = tasks.create_task(self._find_halt())
+            store = tasks.create_task(_answers(self._means.store.ping()))
+            chain = tasks.create_task(_answers(self._means.world.chain.blockhash()))
         return Health(
-            await _answers(self._means.store.ping()),
-            await _answers(self._means.world.chain.blockhash()),
+            store.result(),
+            chain.result(),
             self._intake.draining,
-            halt,
+            halted.result(),
             self._means.redis(),
+            self._means.store.unreadable(),
         )
+
+    async def _find_halt(self) -> Halt | None:
+        with suppress(PortDown, TimeoutError):
+            async with asyncio.timeout(HEALTH_WITHIN_MS / 1_000):
+                return await self._means.store.halted()
+        return None
 
 
 async def _answers(question: Awaitable[object]) -> Literal["ok", "down"]:
     try:
-        await question
-    except PortDown:
+        async with asyncio.timeout(HEALTH_WITHIN_MS / 1_000):
+            await question
+    except (PortDown, TimeoutError):
         return "down"
     return "ok"

@@ -16,14 +16,16 @@ from cambist.values.moment import Moment
 from cambist.values.token import NATIVE_SOL, SOL
 from cambist.wire.cursors import read_cursor
 from cambist.wire.fields import Unfit, read_token
-from cambist.wire.moments import read_moment
+from cambist.wire.moments import MOMENT_FORM, read_moment
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 500
-OFFSET_MAX: Final = 1_000_000
+OFFSET_MAX: Final = 10_000
+"""How many rows a page may skip. Who needs more goes on with `cursor`, which costs nothing."""
 SEQ_MAX: Final = 2**31 - 1
 _DIGITS_MAX: Final = 10
-_NO: Final = ("", "0", "false", "no")
+INCLUDE_QUOTES: Final = "quotes"
+NO_WORDS: Final = ("", "0", "false", "no")
 
 
 def read_query(params: QueryParams, principal: Principal) -> OrderQuery:
@@ -74,6 +76,14 @@ def _statuses(texts: list[str]) -> tuple[Status, ...]:
         raise _refused("status", f"status is one of {', '.join(Status)}.") from None
 
 
+def wants_quotes(params: QueryParams) -> bool:
+    """Whether a list is to tell every venue's quote of each order. Raises Refused."""
+    wanted = {word for text in params.getlist("include") for word in text.split(",")}
+    if wanted - {INCLUDE_QUOTES}:
+        raise _refused("include", f"include is {INCLUDE_QUOTES}.")
+    return bool(wanted)
+
+
 def _wallet(text: str | None) -> str | None:
     if text is not None and read_address(text) is None:
         raise _refused("wallet", "wallet is base58 of 32 bytes.")
@@ -92,7 +102,7 @@ def read_since(text: str | None) -> Moment | None:
     """Return the instant from which a query counts. Raises Refused."""
     since = read_moment(text.replace(" ", "+")) if text is not None else None
     if text is not None and since is None:
-        raise _refused("since", "since is RFC 3339, as in 2030-01-31T12:00:00Z.")
+        raise _refused("since", f"since is {MOMENT_FORM}.")
     return since
 
 
@@ -123,7 +133,7 @@ def read_want(params: Mapping[str, str], last_event_id: str | None, *, notes: bo
 
 def wants_notes(params: Mapping[str, str]) -> bool:
     """Whether a client asks for the journal's notes beside the changes of status."""
-    return params.get("notes", "") not in _NO
+    return params.get("notes", "") not in NO_WORDS
 
 
 def read_after(params: Mapping[str, str], last_event_id: str | None) -> int | None:

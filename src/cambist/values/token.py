@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from cambist.values.ids import Address
 
+DECIMALS_STORED_MAX: Final = 255
+"""A mint keeps its decimals in one byte: no stored token can have more."""
 SYMBOL: Final = re.compile(r"[A-Z0-9]{1,16}", re.ASCII)
 
 
@@ -17,7 +19,7 @@ class Token(msgspec.Struct, frozen=True, gc=False):
 
     symbol: str
     mint: Address
-    decimals: int
+    decimals: Annotated[int, msgspec.Meta(ge=0, le=DECIMALS_STORED_MAX)]
     synthetic: bool = False
 
 

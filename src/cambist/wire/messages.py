@@ -14,6 +14,7 @@ from cambist.orders.event import RetryScheduled
 from cambist.orders.journal import Told
 from cambist.orders.lifecycle import START, TABLE
 from cambist.orders.order import Order, Status
+from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 from cambist.wire.figures import Number, Standing, realised_slippage, standing
 from cambist.wire.moments import write_moment
@@ -60,7 +61,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     """What a stream says of itself: no line of any journal, so it has no `seq`.
 
     `event` is `subscribed` at the beginning of some streams, and `lagged` where a reader was too
-    slow: then what it missed follows, read from the journal.
+    slow: then what it missed follows, read from the journal. `unreadable` names an order whose
+    events are left out, since what is stored of them cannot be read.
     """
 
     success: bool
@@ -71,6 +73,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     timestamp: str
 
 
+UNREADABLE: Final = "Events are left out that cannot be read from the store, of order"
 LAGGED: Final = "You read too slowly for a while; what you missed follows now."
 
 
@@ -98,6 +101,19 @@ def lagged(order: Order | None, at: Moment) -> bytes:
             event="lagged",
             order_id=None if order is None else order.id,
             status=None if order is None else order.status,
+            timestamp=write_moment(at),
+        )
+    )
+
+
+def unreadable(order_id: OrderId, at: Moment) -> bytes:
+    """Write the notice that an order's events are left out, since they cannot be read."""
+    return _encode(
+        Notice(
+            success=False,
+            message=f"{UNREADABLE} {order_id}",
+            event="unreadable",
+            order_id=order_id,
             timestamp=write_moment(at),
         )
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from cambist.faults import Code, Fault
+from cambist.engine.perform.quote_budget import QuoteTurn
+from cambist.faults import Code, Fault, fault
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order
 from cambist.orders.steps import Faulted, RouteFound
@@ -16,6 +18,8 @@ from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown
 from cambist.ports.market import Market
 from cambist.routing.find import Offered, find, worth_a_hub
+from cambist.values.amount import write_amount
+from cambist.values.ids import Address
 from cambist.values.moment import Millis
 from cambist.values.route import Absent, Route
 from cambist.values.token import Pair
@@ -37,27 +41,36 @@ async def find_route(
     return Faulted(route) if isinstance(route, Fault) else RouteFound(route)
 
 
-async def quote_now(
-    market: Market, clock: Clock, intent: Intent, timeout_ms: Millis = QUOTE_TIMEOUT_MS
-) -> Route | Fault:
-    """Return the route an order with this intent would take now, for no order at all."""
-    return await _best(market, clock, intent, _Asking(f"quote/{clock.now()}", timeout_ms))
+async def quote_now(market: Market, clock: Clock, intent: Intent, turn: QuoteTurn) -> Route | Fault:
+    """Return the route an order with this intent would take now, for no order at all.
+
+    Raises Refused when too many wait for venues already.
+    """
+    asking = _Asking(f"quote/{clock.now()}", QUOTE_TIMEOUT_MS, turn)
+    return await _best(market, clock, intent, asking)
 
 
 async def survey(
-    market: Market, clock: Clock, pair: Pair, timeout_ms: Millis = QUOTE_TIMEOUT_MS
+    market: Market, clock: Clock, pair: Pair, turn: QuoteTurn
 ) -> dict[str, Sequence[Pool] | Absent]:
-    """Return each venue's pools of a pair, or why it did not name them."""
-    asking = _Asking(f"survey/{clock.now()}", timeout_ms)
+    """Return each venue's pools of a pair, or why it did not name them.
+
+    Raises Refused when too many wait for venues already.
+    """
+    asking = _Asking(f"survey/{clock.now()}", QUOTE_TIMEOUT_MS, turn)
     answers = await _survey(market, clock, asking, (pair,))
     return {venue: answers[venue, pair] for venue in market.venues}
 
 
 class _Asking(NamedTuple):
-    """Under which name the venues are asked, and how long they may take."""
+    """Under which name the venues are asked, how long they may take, and for which quote.
+
+    An order's own quote has no turn: it is not held up by those who only ask.
+    """
 
     asker: str
     timeout_ms: Millis
+    turn: QuoteTurn | None = None
 
 
 async def _best(market: Market, clock: Clock, intent: Intent, asking: _Asking) -> Route | Fault:
@@ -66,8 +79,10 @@ async def _best(market: Market, clock: Clock, intent: Intent, asking: _Asking) -
     answers = await _survey(market, clock, asking, (pair,))
     told = (answers[venue, pair] for venue in market.venues)
     absent = [one for one in told if isinstance(one, Absent)]
-    offered = Offered(_pools(answers, pair), {}, absent, programs=PROGRAMS)
-    route = find(intent, offered)
+    pools = _pools(answers, pair)
+    offered = Offered(pools, {}, absent, programs=PROGRAMS)
+    is_carried = asking.turn is None or could_carry(pools, intent)
+    route = find(intent, offered) if is_carried or not pools else _too_much(intent)
     if not worth_a_hub(route):
         return route
     halves = {
@@ -81,7 +96,37 @@ async def _best(market: Market, clock: Clock, intent: Intent, asking: _Asking) -
     hubs = {
         hub: (_pools(more, first), _pools(more, second)) for hub, (first, second) in halves.items()
     }
+    if not is_carried:
+        side = 0 if intent.mode == "exact_in" else 1
+        if not any(could_carry(both[side], intent) for both in hubs.values()):
+            return route
     return find(intent, replace(offered, hubs=hubs))
+
+
+def could_carry(pools: Sequence[Pool], intent: Intent) -> bool:
+    """Whether pools together may be able to trade an amount; no sharing of it is computed.
+
+    The pools take or pay the token whose amount is fixed. If they can do it together, one of them
+    does at least its equal part.
+    """
+    if not pools:
+        return False
+    part = -(-intent.amount // len(pools))
+    given, taken = intent.pair.token_in.mint, intent.pair.token_out.mint
+    if intent.mode == "exact_in":
+        return any(pool.amount_out(given, part) for pool in pools)
+    return any(pool.amount_in(_other(pool, taken), part) for pool in pools)
+
+
+def _other(pool: Pool, mint: Address) -> Address:
+    return pool.mint_a if mint == pool.mint_b else pool.mint_b
+
+
+def _too_much(intent: Intent) -> Fault:
+    token = intent.sized_token
+    amount = write_amount(intent.amount, token.decimals)
+    message = f"The pools of this pair cannot trade {amount} {token.symbol}; ask for less."
+    return fault(Code.NO_ROUTE, message)
 
 
 def _pools(answers: Mapping[tuple[str, Pair], _Answer], pair: Pair) -> list[Pool]:
@@ -106,8 +151,18 @@ async def _survey(
                 answers[venue, pair] = at_hand
             else:
                 asked.append((venue, pair))
+            if asking.turn is not None:
+                await asking.turn.rest()
     if not asked:
         return answers
+    async with nullcontext() if asking.turn is None else asking.turn.waiting_for_venues():
+        return answers | await _ask_all(market, clock, asking, asked)
+
+
+async def _ask_all(
+    market: Market, clock: Clock, asking: _Asking, asked: Sequence[tuple[str, Pair]]
+) -> dict[tuple[str, Pair], _Answer]:
+    answers: dict[tuple[str, Pair], _Answer] = {}
     async with asyncio.TaskGroup() as group:
         tasks = {one: group.create_task(_ask(market, *one, asking.asker)) for one in asked}
         bell = group.create_task(clock.sleep(asking.timeout_ms))

@@ -28,6 +28,7 @@ SENTENCES: Final = {
     415: "The body is not `application/json`.",
     422: "The request is well-formed, and cannot be done.",
     429: "Too many, for this address or this key; try again after `Retry-After` seconds.",
+    426: "The path is a WebSocket, and the request asks for no upgrade.",
     431: "The request's head is too large.",
     500: "The engine made a mistake; its log has it.",
     503: "Not at the moment; try again after `Retry-After` seconds.",
@@ -61,7 +62,9 @@ CASES: Final[dict[Code, tuple[str, str | None]]] = {
     Code.INVALID_QUERY: ("limit is a whole number from 0 to 500.", "limit"),
     Code.CONFLICTING_FIELDS: ("slippage and slippageBps contradict each other.", "slippageBps"),
     Code.SAME_TOKEN: ("", "tokenOut"),
-    Code.TOO_MANY_DIGITS: ("SOL has 9 digits after the point, not more.", "amountIn"),
+    Code.TOO_MANY_DIGITS: (
+        'SOL has 9 digits after the point, not more: send "0.000000001".', "amountIn",
+    ),
     Code.AMOUNT_OUT_OF_RANGE: ("", "amountInRaw"),
     Code.SLIPPAGE_OVER_CAP: (
         "The slippage is above this server's ceiling of 50 percent.", "slippageBps",
@@ -98,6 +101,13 @@ _HEADERS: Final[dict[int, Json]] = {
             "schema": {"type": "string"},
             "example": "POST",
         }
+    },
+    426: {
+        name: {"description": said, "schema": {"type": "string"}, "example": value}
+        for name, said, value in (
+            ("Upgrade", "What to ask for.", "websocket"),
+            ("Allow", "The method of a handshake.", "GET"),
+        )
     },
     429: _RETRY_AFTER,
     503: _RETRY_AFTER,
