@@ -34,7 +34,10 @@ SEND_PAUSE_S = 0.08
 PATIENCE_S = 120
 
 
-@dataclass
+@dataclassNOTHING_MORE = 204
+"""What a finished stream answers that is asked from its end."""
+
+
 class Score:
     """What was heard, and what was wrong with it."""
 
@@ -110,6 +113,8 @@ class Follower:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ear.closed.wait(), seconds)
         ear.cut()
+        if ear.status == NOTHING_MORE:
+            return True
         if ear.status not in (0, 101, 200, 503):
             self._score.broken.append(f"status {ear.status} for {request[:80]!r}")
         self._score.cuts += not ear.is_whole
