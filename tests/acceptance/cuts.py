@@ -32,12 +32,11 @@ CUT_BYTES = (0, 200, 1_000, 5_000, 20_000)
 SENDERS = 2
 SEND_PAUSE_S = 0.08
 PATIENCE_S = 120
-
-
-@dataclassNOTHING_MORE = 204
+NOTHING_MORE = 204
 """What a finished stream answers that is asked from its end."""
 
 
+@dataclass
 class Score:
     """What was heard, and what was wrong with it."""
 

@@ -223,7 +223,9 @@ def test_an_order_executed_after_the_backup_is_never_executed_again(tmp_path: Pa
     shutil.copy(home / "cambist.db", tmp_path / "older")
     # Another engine executes it; then its store is lost, and the older copy is put in its place.
     server.start()
-    httpx.get(f"{server.url}/api/orders/{order_id}/events", trust_env=False, timeout=WAIT_S)
+    events = f"{server.url}/api/orders/{order_id}/events"
+    stream = {"accept": "text/event-stream"}  # it ends with the order
+    httpx.get(events, headers=stream, trust_env=False, timeout=WAIT_S)
     assert server.stop() == 0
     lose(kept)
     assert kept.run("restore", str(tmp_path / "older"))[0] == 0
