@@ -17,7 +17,7 @@ from tests.simulation.diary import Violation
 from tests.simulation.embedded import scratch
 from tests.simulation.run import Run, quiet, run
 
-SEEDS_MAX: Final = 4_000
+SEEDS_MAX: Final = 8_000
 Mutation = Callable[[ExitStack], None]
 MUTANTS: Final[dict[str, Mutation]] = {
     one.__name__: one for one in (*wrong_decisions.ALL, *wrong_records.ALL)

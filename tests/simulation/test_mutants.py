@@ -14,7 +14,7 @@ KILLS: dict[str, tuple[int, str]] = {
     "expires_by_the_wall_clock": (1, "I7"),
     "believes_the_first_who_says_expired": (54, "I7"),
     "takes_height_and_silence_from_different_machines": (334, "I7"),
-    "asks_two_and_couples_nothing": (2601, "I7"),
+    "asks_two_and_couples_nothing": (4317, "I7"),
     "believes_one_where_one_may_lie": (425, "I7"),
     "reads_silence_before_the_height": (385, "I7"),
     "forgets_the_second_clock": (54, "I7"),
