@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cambist.clock import ManualClock
 from cambist.engine.follow import follow, history
 from cambist.orders import event as fact
-from cambist.orders.journal import Told
+from cambist.orders.journal import Entry, Told
 from cambist.orders.order import Order, Status
 from cambist.signals.memory import SUBSCRIPTION_FACTS_MAX, MemoryBus
 from cambist.stores.sqlite.store import SqliteStore
@@ -209,20 +209,42 @@ async def test_a_landed_order_is_followed_until_it_is_final(tmp_path: Path) -> N
         assert stage.seen[-1] == len(LIFE) + 1
 
 
-async def test_an_order_that_ends_between_two_looks_is_told_to_its_end(tmp_path: Path) -> None:
+async def test_an_order_that_ends_while_its_past_is_read_is_told_to_its_end(
+    tmp_path: Path,
+) -> None:
     async with staged(tmp_path) as stage:
-        looked, get = list[int](), stage.store.get
+        looked, journal = list[int](), stage.store.journal
 
-        async def late(order: OrderId) -> Order | None:
+        async def early(order: OrderId, after: int, limit: int) -> tuple[Entry, ...]:
+            past = await journal(order, after, limit)
             if not looked:
                 await stage.write(fact.CancelRequested())
                 await stage.write(fact.Cancelled())
             looked.append(1)
-            return await get(order)
+            return past
 
-        stage.store.get = late  # type: ignore[method-assign]
+        stage.store.journal = early  # type: ignore[method-assign]
         lines = follow(stage.store, stage.bus, stage.order.id, 1, BEAT_MS)
         assert [one.entry.seq async for told in lines for one in told.lines] == [2, 3]
+
+
+async def test_a_line_that_memory_does_not_know_yet_is_not_told_again(tmp_path: Path) -> None:
+    """A reader sees a line in the file before the writer's memory and the news have it."""
+    async with staged(tmp_path) as stage:
+        old = stage.order
+
+        async def get(_: OrderId) -> Order:
+            return old
+
+        stage.store.get = get  # type: ignore[method-assign]
+        bus = Lossy()
+        await stage.write(fact.CancelRequested())
+        told = await history(stage.store, old.id)
+        lines = follow(stage.store, bus, old.id, 2, 0)
+        assert not (await anext(lines)).lines
+        bus.publish(told[1:], (2,))
+        assert not (await anext(lines)).lines
+        await lines.aclose()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("came", [[2, 4], [3, 2, 4], [2, 2, 3, 4], [4, 3, 2], [3]])

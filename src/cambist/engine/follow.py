@@ -69,19 +69,17 @@ async def follow(
     listener = bus.listen(order_id)
     seen = after_seq
     try:
-        past, ended = await history(store, order_id, seen), False
-        if not past:
+        # Only the journal tells how far an order is: memory learns of a line a little later than
+        # whoever reads the file.
+        told = await history(store, order_id)
+        past = tuple(one for one in told if one.entry.seq > seen)
+        if told:
             # Whoever asks for what comes after a line that is not written yet has seen no more
             # than what is.
-            order = await store.get(order_id)
-            seen = seen if order is None else min(seen, order.last_seq)
-            if order is not None and order.last_seq > seen:
-                # It moved between the two looks.
-                past = await history(store, order_id, seen)
-            else:
-                ended = order is None or _is_over(order)
+            seen = min(seen, told[-1].entry.seq)
+        ended = not told or _is_over(told[-1].order)
         if past:
-            seen, ended = past[-1].entry.seq, _is_over(past[-1].order)
+            seen = past[-1].entry.seq
             yield Heard(past)
         while not ended:
             came = await listener.next(beat_ms)
