@@ -19,6 +19,7 @@ from cambist.curves.bins import (
     VOLATILITY_ONE,
     Fee,
 )
+from cambist.curves.segments import Segment, straight
 from cambist.values.amount import RAW_MAX
 
 Rung = tuple[int, int, int, tuple[int, ...]]
@@ -98,6 +99,15 @@ class Ladder:
             cost -= -cost * rate // rest
         cost += self._given[at]
         return cost if cost <= RAW_MAX else 0
+
+    def segments(self) -> Iterator[Segment]:
+        """Yield the bins, each of one rate."""
+        at, given, paid = 0, self._given, self._paid
+        while at < len(given) - 1 or self._grow():
+            length, brought = given[at + 1] - given[at], paid[at + 1] - paid[at]
+            if length and brought:
+                yield straight(length, brought)
+            at += 1
 
     def _grow(self) -> bool:
         """Add the next bin, and tell whether there was one that the short way understands."""

@@ -15,12 +15,16 @@ are first reached, and an amount finds its last piece by bisection.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import Final
 
 from cambist.curves.paths import PPM_ONE, Broken, Ended, Path, Place, Rates, Ticks
+from cambist.curves.segments import Segment, ending, straight
 from cambist.curves.ticks import tick_at_sqrt
 
 U64: Final = (1 << 64) - 1
+_FEW: Final = 1 << 7
+"""Of fewer raw units rounding is much of what a segment takes."""
 U128: Final = (1 << 128) - 1
 
 
@@ -90,6 +94,37 @@ class Walk:
         net = self._net_in(self.prices[at - 1], after, self.liquidities[at - 1])
         # Fee included and rounded up.
         return self.given[at - 1] - net * PPM_ONE // -self._rest_ppm
+
+    def segments(self) -> Iterator[Segment]:
+        """Yield the segments between ticks that hold liquidity, to the unit at their ends.
+
+        Where one has few units, rounding is much of what it takes: such are put together.
+        """
+        given, paid, rest = self.given, self.paid, self._rest_ppm
+        at = begun = 0
+        while rest:
+            if at == len(given) - 1:
+                try:
+                    self._grow()
+                except (Ended, Broken):
+                    break
+            length, brought = given[at + 1] - given[begun], paid[at + 1] - paid[begun]
+            if min(length, brought) > _FEW:
+                yield (
+                    self._segment(at, length, brought) if at == begun else straight(length, brought)
+                )
+                begun = at + 1
+            elif not length:
+                begun = at + 1
+            at += 1
+        if paid[at] > paid[begun]:
+            yield straight(given[at] - given[begun], paid[at] - paid[begun])
+
+    def _segment(self, at: int, length: int, brought: int) -> Segment:
+        price, liquidity = self.prices[at], self.liquidities[at]
+        if self.down:
+            return ending(length, brought, self._rest_ppm * price, PPM_ONE * liquidity << 64)
+        return ending(length, brought, self._rest_ppm << 64, PPM_ONE * liquidity * price)
 
     # ------------------------------------------------------------------------------ the whole path
 

@@ -7,11 +7,13 @@ has its own. Source: raydium-clmm, `instructions/swap.rs`.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from cambist.curves import moving_fee
 from cambist.curves.limit_orders import fill
 from cambist.curves.paths import PPM_ONE, Broken, Ended, Orders, Path, Place, Rates, Renewal, Ticks
+from cambist.curves.segments import Segment, chords
 from cambist.curves.steps import Side, Step, step
 from cambist.curves.ticks import TICK_MAX, TICK_MIN, sqrt_at_tick, tick_at_sqrt
 
@@ -62,6 +64,16 @@ class RestingWalk:
         if not path.whole:
             raise Ended
         return path.given
+
+    def segments(self) -> Iterator[Segment]:
+        """Yield chords: where the fee moves with each step there is no formula."""
+        return chords(self._brought)
+
+    def _brought(self, amount: int) -> int:
+        try:
+            return self.amount_out(amount)
+        except (Ended, Broken):
+            return 0
 
     def path_in(self, amount: int) -> Path:
         """Return the path of so much given, or of less to the limit. Raises Ended, Broken."""

@@ -26,11 +26,12 @@ def choose(intent: Intent, quotes: Sequence[Quote], absent: Sequence[Absent]) ->
         return _without_quotes(absent)
     exact_in = intent.mode == "exact_in"
     ranked = sorted(quotes, key=_most_out if exact_in else _least_in)
-    best = ranked[0]
-    bound = intent.terms.bound(intent.mode, best.amount_in, best.amount_out)
-    refused = objection(intent.mode, best, bound)
-    if refused is not None:
-        return refused
+    bounds = [intent.terms.bound(intent.mode, one.amount_in, one.amount_out) for one in ranked]
+    faults = [objection(intent.mode, *one) for one in zip(ranked, bounds, strict=True)]
+    tradable = [at for at, why in enumerate(faults) if why is None]
+    if not tradable:
+        return faults[0] or _without_quotes(absent)
+    best, bound = ranked[tradable[0]], bounds[tradable[0]]
     pair = intent.pair
     return Route(
         intent.mode,
@@ -38,7 +39,7 @@ def choose(intent: Intent, quotes: Sequence[Quote], absent: Sequence[Absent]) ->
         best.amount_in,
         best.amount_out,
         bound,
-        _reason(intent, ranked, absent),
+        _reason(intent, [ranked[at] for at in tradable], absent),
         tuple(quotes),
         tuple(absent),
     )

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from bisect import insort
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
-from cambist.faults import Code, Fault
+from cambist.faults import Fault
+from cambist.optimizer.clearing import SplitRequest
+from cambist.optimizer.outliers import promising
 from cambist.orders.intent import Intent
-from cambist.routing.bounds import tried
+from cambist.routing.bounds import screen_outliers
 from cambist.routing.choose import choose
-from cambist.routing.fit import misfit
+from cambist.routing.fit import TRANSACTION_BYTES_MAX
+from cambist.routing.hubs import SPLIT_GAIN_MIN, newest, with_hubs
 from cambist.routing.legs import Drawn, draw
-from cambist.routing.paths import PATHS_MAX, Carried, Pools, ranked, straight, through_hubs
+from cambist.routing.paths import Carried, Pools, Way, straight
 from cambist.routing.reasons import say_found
-from cambist.routing.split import Split, Wanted, split
-from cambist.values.amount import BPS_ONE, Raw
+from cambist.routing.route_sizer import Programs, RouteSizer
+from cambist.routing.split import Split, split
+from cambist.values.amount import Raw
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
-from cambist.values.program_address import TOKEN_PROGRAM, associated_token
-from cambist.values.route import Absent, Leg, Mode, Quote, Route
+from cambist.values.route import Absent, Mode, Quote, Route
 from cambist.venues.accounts import Unquotable
 from cambist.venues.pool import Pool
-from cambist.venues.program import Instruction, Program, Trade
 from cambist.venues.quoting import worst
 
 QUOTES_MAX: Final = 8
@@ -32,18 +34,6 @@ QUOTES_MAX: Final = 8
 ABSENT_MAX: Final = 16
 WAYS_MAX: Final = 3
 """Ways one order is split over at most."""
-SPLIT_GAIN_MIN_BPS: Final = 5
-"""What several swaps have to gain over one, in basis points: each of them may revert them all."""
-FRESH_SLOTS_MAX: Final = 150
-"""How much older than the newest pool one may be; about a minute."""
-_NOBODY: Final = Address("11111111111111111111111111111111")
-
-HUB_FROM_BPS: Final = 25
-"""From which price impact on, in basis points, ways through hubs are looked at. They pay a second
-fee, so that little is to be gained where an order hardly moves its pool."""
-
-Programs = Mapping[str, Program[Any]]
-"""The programs by short name: what writes the swaps whose size is counted."""
 
 
 class Offered(msgspec.Struct, frozen=True):
@@ -58,6 +48,7 @@ class Offered(msgspec.Struct, frozen=True):
     leg_cost: int = 0
     ways_max: int = WAYS_MAX
     programs: Programs = {}
+    bytes_max: int = TRANSACTION_BYTES_MAX
 
 
 def find(intent: Intent, offered: Offered) -> Route | Fault:
@@ -67,35 +58,75 @@ def find(intent: Intent, offered: Offered) -> Route | Fault:
     it gains enough, net of its swaps' costs.
     """
     mints = (intent.pair.token_in.mint, intent.pair.token_out.mint)
-    fresh, stale = _fresh(offered.pools)
-    carried = straight(fresh, mints[0], intent.mode, intent.amount)
-    seen = tried(carried, intent.mode, intent.amount)
-    carried = list(seen.ways)
-    quotes, refused = _quotes(intent, carried, fresh)
-    absent = (*offered.absent, *stale, *seen.odd, *refused)[:ABSENT_MAX]
-    single = _held_to_the_worst(intent, choose(intent, quotes, absent), carried)
-    hops = _hops(offered, intent, mints, carried)
-    if not hops and not isinstance(single, Fault):
-        best = carried[0].amount
-        if not seen.may_gain(intent.mode, intent.amount, best, SPLIT_GAIN_MIN_BPS):
-            return single
-    ways = ranked([*carried[:PATHS_MAX], *hops], intent.mode)[:PATHS_MAX]
-    if not ways:
+    mode, amount = intent.mode, intent.amount
+    request = SplitRequest(mode, amount, offered.ways_max, offered.leg_cost)
+    fresh, stale = newest(offered.pools)
+    ways, odd = screen_outliers(straight(fresh, mints[0], mode), request)
+    alone = _alone(ways, mode, amount)
+    quotes, refused = _quotes(intent, alone, fresh)
+    absent = (*offered.absent, *stale, *odd, *refused)[:ABSENT_MAX]
+    single = _held_to_the_worst(intent, choose(intent, quotes, absent), alone)
+    if offered.hubs:
+        ways = with_hubs(ways, offered.hubs, mints, request)
+    likely: Sequence[Way] = ways
+    if ways and not isinstance(single, Fault):
+        likely = promising(ways, request, (single.amount_in, single.amount_out), SPLIT_GAIN_MIN)
+    if not likely:
         return single
-    # Ways through hubs take more room in a transaction: what fits may be worth less than a split
-    # over the straight ones, which is why these compete on their own too.
-    choices = [ways, carried[:PATHS_MAX]] if hops and carried else [ways]
-    return _best(intent, offered, choices, single, (quotes, absent))
+    sizer = RouteSizer(offered.programs, request, offered.bytes_max)
+    for found in split(likely, request, sizer.fits):
+        if not isinstance(single, Fault) and not _is_worth_it(intent, found, single, offered):
+            return single
+        drawn = draw(intent, found)
+        if not isinstance(drawn, Fault) and sizer.misfit(found, drawn) is None:
+            return _route(intent, found, drawn, single, (quotes, absent))
+    return single
+
+
+def _alone(ways: Sequence[Way], mode: Mode, amount: int) -> list[Carried]:
+    """Return the pools that do most with the whole amount, the best of each venue among them.
+
+    Few pools are all asked. Of many, a curve is followed only as long as it may still be better.
+    """
+    sign = -1 if mode == "exact_in" else 1
+    found: list[tuple[int, Address, Way]] = []
+    best: dict[str, tuple[int, Address, Way]] = {}
+    limit = 0
+    if len(ways) > 2 * QUOTES_MAX:
+        ways = sorted(ways, key=lambda one: -one.curve.depth)  # a high limit soon
+    for way in ways:
+        pool, curve = way.path.pools[0], way.curve
+        if limit and pool.venue in best:
+            if (limit > curve.rate * amount) if sign < 0 else (limit * curve.rate < amount):
+                continue
+            if not (curve.paid(amount, limit) if sign < 0 else curve.given(amount, limit)):
+                continue
+        other = way.path.carries(mode, amount)
+        if not other:
+            continue
+        one = (sign * other, pool.address, way)
+        insort(found, one, key=_rank)
+        del found[QUOTES_MAX:]
+        if pool.venue not in best or one[:2] < best[pool.venue][:2]:
+            best[pool.venue] = one
+        if len(found) == QUOTES_MAX:
+            limit = abs(found[-1][0])
+    found += [one for one in best.values() if one not in found]
+    return [Carried(way, abs(other)) for other, _, way in sorted(found, key=_rank)]
+
+
+def _rank(one: tuple[int, Address, Way]) -> tuple[int, Address]:
+    return one[:2]
 
 
 def _held_to_the_worst(
-    intent: Intent, single: Route | Fault, carried: Sequence[Carried]
+    intent: Intent, single: Route | Fault, alone: Sequence[Carried]
 ) -> Route | Fault:
     """Return the route bound to what it may bring when it lands, where the clock moves the fee."""
     if isinstance(single, Fault):
         return single
-    chosen = next(one for one in carried if one.path.pools[0].address == single.legs[0].pool)
-    pool = chosen.path.pools[0]
+    pools = (one.way.path.pools[0] for one in alone)
+    pool = next(one for one in pools if one.address == single.legs[0].pool)
     if not pool.clocked:
         return single
     try:
@@ -105,74 +136,14 @@ def _held_to_the_worst(
     return replace(single, bound=intent.terms.bound(intent.mode, then.amount_in, then.amount_out))
 
 
-def worth_a_hub(route: Route | Fault) -> bool:
-    """Whether a way through a hub might be better: there is no route, or it moves its pools."""
-    if isinstance(route, Fault):
-        return True
-    used = {leg.pool for leg in route.legs}
-    impacts = [one.impact_hundredths for one in route.quotes if one.pool in used]
-    return max(impacts, default=0) >= HUB_FROM_BPS * 100
-
-
-def _hops(
-    offered: Offered, intent: Intent, mints: tuple[Address, Address], carried: Sequence[Carried]
-) -> list[Carried]:
-    hops = through_hubs(offered.hubs, mints, intent.mode, intent.amount)
-    if not carried or not hops:
-        return hops
-    # What a hub promises beyond all that was trusted is no more to be trusted.
-    seen = tried([*carried, *hops], intent.mode, intent.amount)
-    return [one for one in seen.ways if len(one.path.pools) > 1]
-
-
-def _best(
-    intent: Intent,
-    offered: Offered,
-    choices: Sequence[Sequence[Carried]],
-    single: Route | Fault,
-    seen: tuple[Sequence[Quote], Sequence[Absent]],
-) -> Route | Fault:
-    """Return the best split that fits a transaction, where it beats the single pool."""
-    fitting = [
-        one for ways in choices if (one := _fitting(intent, offered, ways, single)) is not None
-    ]
-    if not fitting:
-        return single
-    found, drawn = min(fitting, key=lambda one: _loss(intent.mode, one[0], offered.leg_cost))
-    return _route(intent, found, drawn, single, seen)
-
-
-def _loss(mode: Mode, found: Split, leg_cost: int) -> int:
-    cost = (found.legs - 1) * leg_cost
-    return cost - found.other if mode == "exact_in" else cost + found.other
-
-
-def _fitting(
-    intent: Intent, offered: Offered, ways: Sequence[Carried], single: Route | Fault
-) -> tuple[Split, Drawn] | None:
-    """Return the split over the most of these ways that fits; None when it is not worth it."""
-    for ways_max in range(offered.ways_max, 0, -1):
-        found = split(ways, Wanted(intent.mode, intent.amount, ways_max, offered.leg_cost))
-        if not isinstance(single, Fault) and not _is_worth_it(intent, found, single, offered):
-            return None
-        drawn = draw(intent, found)
-        if isinstance(drawn, Fault):
-            return None
-        if _misfit(offered.programs, found, drawn.legs) is None:
-            return found, drawn
-    return None
-
-
 def _is_worth_it(intent: Intent, found: Split, single: Route, offered: Offered) -> bool:
     """Whether several swaps gain enough over the single pool, net of what they cost."""
     if found.legs == 1:
         return False
     cost = (found.legs - 1) * offered.leg_cost
     if intent.mode == "exact_in":
-        least = single.amount_out * (BPS_ONE + SPLIT_GAIN_MIN_BPS)
-        return (found.other - cost) * BPS_ONE >= least
-    most = single.amount_in * (BPS_ONE - SPLIT_GAIN_MIN_BPS)
-    return (found.other + cost) * BPS_ONE <= most
+        return found.other - cost >= single.amount_out * (1 + SPLIT_GAIN_MIN)
+    return found.other + cost <= single.amount_in * (1 - SPLIT_GAIN_MIN)
 
 
 def _route(
@@ -196,71 +167,33 @@ def _route(
     )
 
 
-def _fresh(pools: Sequence[Pool]) -> tuple[list[Pool], list[Absent]]:
-    newest = max((one.slot for one in pools), default=Slot(0))
-    fresh, stale = [], []
-    for one in pools:
-        if newest - one.slot <= FRESH_SLOTS_MAX:
-            fresh.append(one)
-        else:
-            why = f"{one.address} was last seen {newest - one.slot} slots ago"
-            stale.append(Absent(one.venue, Code.QUOTE_TIMED_OUT, why, one.program))
-    return fresh, stale
-
-
 def _quotes(
-    intent: Intent, carried: Sequence[Carried], pools: Sequence[Pool]
+    intent: Intent, alone: Sequence[Carried], pools: Sequence[Pool]
 ) -> tuple[list[Quote], list[Absent]]:
-    """Return the best pools' quotes, the best of every venue among them, and who refused.
+    """Return the quotes of the pools that do most, and who refused.
 
     A venue is not left out because one of its pools refuses: where others of it trade the amount,
     why one does not is not asked. To ask costs a whole swap, most of all where it goes furthest.
     """
     mint = intent.pair.token_in.mint
-    kept = list(carried[:QUOTES_MAX])
-    venues = {one.path.pools[0].venue for one in kept}
-    for one in carried[QUOTES_MAX:]:
-        if one.path.pools[0].venue not in venues:
-            venues.add(one.path.pools[0].venue)
-            kept.append(one)
     quotes: list[Quote] = []
     absent: list[Absent] = []
-    for one in kept:
-        pool = one.path.pools[0]
+    venues: set[str] = set()
+    for one in alone:
+        pool = one.way.path.pools[0]
+        venues.add(pool.venue)
         found = pool.quote(mint, intent.mode, intent.amount)
         if isinstance(found, Fault):
             absent.append(Absent(pool.venue, found.code, found.message, pool.program))
         else:
             quotes.append(found)
-    carrying = {one.path.pools[0].address for one in carried}
     for pool in pools:
         if len(absent) >= ABSENT_MAX:
             break
-        if pool.venue not in venues and pool.address not in carrying:
+        if pool.venue not in venues:
             try:
                 pool.swap(mint, intent.mode, intent.amount)
             except Unquotable as refused:
                 why = refused.fault
                 absent.append(Absent(pool.venue, why.code, why.message, pool.program))
     return quotes, absent
-
-
-def _misfit(programs: Programs, found: Split, legs: Sequence[Leg]) -> str | None:
-    """Return why these legs do not fit a transaction; None where nobody can tell."""
-    calls: list[Instruction] = []
-    pools = [pool for share in found.shares for pool in share.path.pools]
-    for pool, leg in zip(pools, legs, strict=True):
-        program = programs.get(pool.program)
-        if program is None:
-            return None
-        amount = leg.amount_in if leg.mode == "exact_in" else leg.amount_out
-        try:
-            arrays = pool.swap(leg.mint_in, leg.mode, amount).touched
-            source, target = (
-                associated_token(_NOBODY, one, TOKEN_PROGRAM) for one in (leg.mint_in, leg.mint_out)
-            )
-            trade = Trade(_NOBODY, source, target, leg.mint_in, leg.mode, amount, 0, arrays)
-            calls.append(program.instruction(pool, trade))
-        except Unquotable as refused:
-            return str(refused)
-    return misfit(calls, [pool.program for pool in pools], _NOBODY)

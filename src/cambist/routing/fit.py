@@ -7,7 +7,7 @@ account keys, blockhash, and each instruction with its accounts as one byte each
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from cambist.values.ids import Address
 from cambist.venues.program import Instruction
@@ -46,11 +46,49 @@ def transaction_bytes(calls: Sequence[Instruction], payer: Address) -> int:
     return fixed + count + _KEY * len(keys) + body
 
 
-def misfit(calls: Sequence[Instruction], programs: Sequence[str], payer: Address) -> str | None:
+class Load(NamedTuple):
+    """What one way adds to a transaction: the accounts it names, and bytes and units beside."""
+
+    keys: frozenset[Address]
+    body: int
+    calls: int
+    units: int
+
+
+def load(calls: Sequence[Instruction], programs: Sequence[str]) -> Load:
+    """Return what these calls add to a transaction."""
+    keys = {call.program for call in calls}
+    body = 0
+    for call in calls:
+        keys.update(one.address for one in call.accounts)
+        body += 1 + _counted(len(call.accounts)) + _counted(len(call.data))
+    return Load(frozenset(keys), body, len(calls), sum(COMPUTE_UNITS[one] for one in programs))
+
+
+def together(loads: Sequence[Load], bytes_max: int = TRANSACTION_BYTES_MAX) -> bool:
+    """Whether ways fit one transaction, with a payer's account beside those that they name."""
+    keys = frozenset[Address]().union(*(one.keys for one in loads))
+    fixed = _SIGNATURE + _HEAD + _BLOCKHASH + _NO_TABLES + _COMPUTE_BUDGET_BYTES
+    calls = sum(one.calls for one in loads)
+    count = _length_bytes(len(keys) + 1) + _length_bytes(calls + 2)
+    size = fixed + count + _KEY * len(keys) + sum(one.body for one in loads)
+    return (
+        size <= bytes_max
+        and len(keys) <= ACCOUNTS_MAX
+        and sum(one.units for one in loads) <= COMPUTE_UNITS_MAX
+    )
+
+
+def misfit(
+    calls: Sequence[Instruction],
+    programs: Sequence[str],
+    payer: Address,
+    bytes_max: int = TRANSACTION_BYTES_MAX,
+) -> str | None:
     """Return why these swaps do not fit one transaction, in words; None when they do."""
     size = transaction_bytes(calls, payer)
-    if size > TRANSACTION_BYTES_MAX:
-        return f"it takes {size} bytes of {TRANSACTION_BYTES_MAX}"
+    if size > bytes_max:
+        return f"it takes {size} bytes of {bytes_max}"
     accounts = {one.address for call in calls for one in call.accounts}
     accounts |= {call.program for call in calls}
     if len(accounts) > ACCOUNTS_MAX:

@@ -6,7 +6,8 @@ from typing import Final
 
 from cambist.orders.intent import Intent
 from cambist.routing.legs import Drawn
-from cambist.routing.split import Share, Split
+from cambist.routing.rounding import PathShare
+from cambist.routing.split import Split
 from cambist.values.amount import write_amount
 from cambist.values.route import Route
 
@@ -52,7 +53,7 @@ def say_found(intent: Intent, found: Split, drawn: Drawn, single: Route | None) 
     return f"{said}, {ahead // 10}.{ahead % 10} bps {better} than {alone} alone."
 
 
-def _way(share: Share) -> str:
+def _way(share: PathShare) -> str:
     return ", then ".join(name_pool(one.venue, one.program) for one in share.path.pools)
 
 

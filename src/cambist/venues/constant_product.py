@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 from msgspec.structs import replace
 
 from cambist.curves import constant_product as curve
+from cambist.curves.segments import Segment
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
@@ -61,6 +64,20 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
             return self.swap(mint_in, "exact_out", amount).amount_in
         except Unquotable:
             return 0
+
+    @property
+    def exact_out(self) -> bool:
+        """Either amount may be asked for."""
+        return True
+
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve: one segment."""
+        x, y = self.reserve_a, self.reserve_b
+        if mint_in != self.mint_a:
+            x, y = y, x
+        into, x_of = curve.PPM_ONE - self.fee_ppm, curve.PPM_ONE * x
+        if x > 0 and y > 0 and into > 0:
+            yield into * y, x_of, into, x_of, RAW_MAX - x
 
     def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
         """Return what a swap of `amount` raw units would do, or why the pool refuses it."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
 
+from cambist.curves.segments import Segment
 from cambist.faults import Fault
 from cambist.values.ids import Address
 from cambist.values.moment import Slot
@@ -83,6 +85,10 @@ class Pool(Protocol):
     def clocked(self) -> bool:
         """Whether the clock alone moves what a swap does."""
 
+    @property
+    def exact_out(self) -> bool:
+        """Whether its program can be asked for an exact amount out."""
+
     def at(self, time: ChainTime) -> Pool:
         """Return the same pool under another clock: fees may depend on it."""
 
@@ -94,6 +100,12 @@ class Pool(Protocol):
 
     def amount_in(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units out would cost; 0 wherever `swap` raises."""
+
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve as `amount_out` follows it, but for rounding; nothing where it is closed.
+
+        As far as it is known and its vaults go: an amount within may be refused for dust alone.
+        """
 
     def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
         """Return what a swap of this amount does: raw units given (exact_in) or taken (exact_out).

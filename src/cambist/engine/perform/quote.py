@@ -15,7 +15,8 @@ from cambist.orders.steps import Faulted, RouteFound
 from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown
 from cambist.ports.market import Market
-from cambist.routing.find import Offered, find, worth_a_hub
+from cambist.routing.find import Offered, find
+from cambist.routing.hubs import best_rate, should_try_hubs
 from cambist.values.moment import Millis
 from cambist.values.route import Absent, Route
 from cambist.values.token import Pair
@@ -68,20 +69,30 @@ async def _best(market: Market, clock: Clock, intent: Intent, asking: _Asking) -
     absent = [one for one in told if isinstance(one, Absent)]
     offered = Offered(_pools(answers, pair), {}, absent, programs=PROGRAMS)
     route = find(intent, offered)
-    if not worth_a_hub(route):
-        return route
     halves = {
         hub.mint: (Pair(pair.token_in, hub), Pair(hub, pair.token_out))
         for hub in market.hubs
         if hub.mint not in {pair.token_in.mint, pair.token_out.mint}
     }
-    if not halves:
+    if not halves or not should_try_hubs(route, (_rates(market, both) for both in halves.values())):
         return route
     more = await _survey(market, clock, asking, [half for both in halves.values() for half in both])
     hubs = {
         hub: (_pools(more, first), _pools(more, second)) for hub, (first, second) in halves.items()
     }
     return find(intent, replace(offered, hubs=hubs))
+
+
+def _rates(market: Market, halves: tuple[Pair, Pair]) -> tuple[float, float] | None:
+    """Return the best rates of both halves of a way; None where their pools are not at hand."""
+    rates = []
+    for half in halves:
+        at_hand = [market.at_hand(venue, half) for venue in market.venues]
+        if None in at_hand:
+            return None
+        pools = [one for some in at_hand if some and not isinstance(some, Absent) for one in some]
+        rates.append(best_rate(pools, half.token_in.mint))
+    return rates[0] or 0, rates[1] or 0
 
 
 def _pools(answers: Mapping[tuple[str, Pair], _Answer], pair: Pair) -> list[Pool]:

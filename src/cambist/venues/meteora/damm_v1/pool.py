@@ -6,11 +6,13 @@ pool's reserves are what its shares are worth, and each way through a vault roun
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
+from cambist.curves.segments import Segment, limited
 from cambist.curves.vault_shares import locked_profit, shares_for, worth
 from cambist.faults import Fault
 from cambist.values.amount import BPS_ONE
@@ -93,6 +95,11 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         return self.time.slot
 
     @property
+    def exact_out(self) -> bool:
+        """No."""
+        return False
+
+    @property
     def clocked(self) -> bool:
         """Whether a vault still holds back a profit."""
         return bool(self.vault_a.state.locked or self.vault_b.state.locked)
@@ -111,6 +118,16 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
     def amount_in(self, _mint_in: Address, _amount: int) -> int:
         """Return 0: the program cannot be asked for an exact amount out."""
         return 0
+
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve: one segment, and no more than its vault has at hand."""
+        side = self.giving_a if mint_in == self.mint_a else self.giving_b
+        x, y, (numerator, denominator) = side.reserve_in, side.reserve_out, side.trade_fee
+        if side.closed is not None or x <= 0 or y <= 0 or numerator >= denominator:
+            return iter(())
+        into, x_of, room = denominator - numerator, denominator * x, RAW_MAX - side.most_in
+        one = (into * y, x_of, into, x_of, room)
+        return limited(iter((one,)), (room, side.at_hand_out))
 
     def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
         """Return what a swap of so many raw units given does.

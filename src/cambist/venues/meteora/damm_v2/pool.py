@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import isqrt
 from typing import Final
 
@@ -9,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cambist.curves import price_volatility
+from cambist.curves.segments import Segment, chords, limited
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
 from cambist.values.amount import BPS_ONE, RAW_MAX
@@ -17,7 +19,15 @@ from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote
 from cambist.venues import quoting
 from cambist.venues.accounts import ChainTime, Unquotable
-from cambist.venues.meteora.damm_v2.side import Moved, Side, fill, give, sides_at, take
+from cambist.venues.meteora.damm_v2.side import (
+    Moved,
+    Side,
+    fill,
+    give,
+    segments,
+    sides_at,
+    take,
+)
 from cambist.venues.meteora.damm_v2.state import State
 from cambist.venues.pool import Fees, Swapped
 from cambist.venues.refusals import Refusal
@@ -59,6 +69,11 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
         return self.time.slot
 
     @property
+    def exact_out(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
     def clocked(self) -> bool:
         """Whether its fee follows a schedule, a limiter or its own volatility."""
         return bool(self.state.volatile or self.state.count)
@@ -89,6 +104,16 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
             return take(side, amount)[0]
         except Unquotable:
             return 0
+
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve: one segment, to the end of its range."""
+        side = self.giving_a if mint_in == self.mint_a else self.giving_b
+        if side.closed is not None:
+            return iter(())
+        if side.limiter is not None:
+            return chords(lambda amount: self.amount_out(mint_in, amount))
+        fees = (side.transfer_in, side.transfer_out) if side.taxed else None
+        return limited(segments(side), (RAW_MAX - side.there, side.held), fees)
 
     def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
         """Return what a swap of this amount does: raw units given (exact_in) or taken (exact_out).

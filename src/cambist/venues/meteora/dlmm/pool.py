@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from cambist.curves.bin_ladder import BEYOND, Ladder
 from cambist.curves.bins import SCALE_BITS, Fee, price_at
+from cambist.curves.segments import Segment, limited
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
 from cambist.values.amount import BPS_ONE, RAW_MAX, mul_div_floor
@@ -28,7 +29,7 @@ from cambist.venues.meteora.dlmm.ahead import (
     rungs,
 )
 from cambist.venues.meteora.dlmm.state import BINS_PER_ARRAY, PERMISSIONED, Bin, Bins, Pair
-from cambist.venues.meteora.dlmm.walk import Walked, Way, walk_in, walk_out
+from cambist.venues.meteora.dlmm.walk import Walked, Way, kept, walk_in, walk_out
 from cambist.venues.pool import Fees, Swapped
 from cambist.venues.quoting import quote
 from cambist.venues.refusals import Refusal
@@ -65,6 +66,7 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
 
     venue = "meteora"
     program = "dlmm"
+    exact_out = True
 
     @property
     def slot(self) -> Slot:
@@ -123,10 +125,22 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         if not given or not (fee_in.bps or fee_out.bps):
             return given
         try:
-            _kept(fee_out, amount)
-            return given + _kept(fee_in, given)
+            kept(fee_out, amount)
+            return given + kept(fee_in, given)
         except Unquotable:
             return 0
+
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve, bin by bin."""
+        side = (
+            self._down if mint_in == self.mint_a else self._up if mint_in == self.mint_b else None
+        )
+        if side is None:
+            return iter(())
+        ladder, *fees = side
+        taxed = fees[0].bps or fees[1].bps
+        known = ladder.segments()
+        return limited(known, (RAW_MAX, RAW_MAX), (fees[0], fees[1])) if taxed else known
 
     def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
         """Return what a swap of this amount would do, or why the pair refuses it."""
@@ -148,9 +162,9 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
             if done.paid <= kept_out:
                 raise Unquotable(Refusal.PAYS_NOTHING)
         else:
-            kept_out = _kept(fee_out, amount)
+            kept_out = kept(fee_out, amount)
             done = walk_out(self._ahead(down=down), way, amount + kept_out)
-            kept_in = _kept(fee_in, done.given)
+            kept_in = kept(fee_in, done.given)
         fees = Fees(done.fee, done.protocol, not way.fee.on_input, kept_in, kept_out)
         return Swapped(
             done.given + kept_in,
@@ -284,13 +298,3 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
             for one in self.marked_ahead(down=down)
             if (one >= end if down else one <= end)
         )
-
-
-def _kept(fee: TransferFee, received: int) -> int:
-    """Return the mint's fee on what is to arrive. Raises Unquotable where nothing fits."""
-    kept = fee.on(received)
-    if received + kept > RAW_MAX:
-        raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
-    if fee.of(received + kept) != kept:
-        raise Unquotable(Refusal.NOT_DELIVERABLE)
-    return kept

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from cambist.curves.bins import DoesNotFit, Fee, Filled, cost_of, fee_upon, fee_within, fill
+from cambist.curves.transfer_fee import TransferFee
 from cambist.values.amount import BPS_ONE, RAW_MAX, mul_div_ceil, mul_div_floor
 from cambist.venues.accounts import Unquotable
 from cambist.venues.meteora.dlmm.state import Bin
@@ -155,3 +156,13 @@ def _after(one: Bin, filled: Filled, *, down: bool) -> Bin:
         begun, open_ = open_ - filled.paid[2], 0
     asks = one.asks and bool(begun or open_)
     return Bin(one.id, one.price, x, y, begun, open_, asks)
+
+
+def kept(fee: TransferFee, received: int) -> int:
+    """Return the mint's fee on what is to arrive. Raises Unquotable where nothing fits."""
+    own = fee.on(received)
+    if received + own > RAW_MAX:
+        raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+    if fee.of(received + own) != own:
+        raise Unquotable(Refusal.NOT_DELIVERABLE)
+    return own

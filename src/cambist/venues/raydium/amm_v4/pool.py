@@ -6,11 +6,13 @@ Source: raydium-amm, `math.rs` (`Calculator::swap_token_amount_base_in/out`) and
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.structs import force_setattr, replace
 
+from cambist.curves.segments import Segment
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX, mul_div_ceil, mul_div_floor
 from cambist.values.ids import Address
@@ -65,6 +67,7 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
     venue = "raydium"
     program = "amm_v4"
     clocked = False
+    exact_out = True
 
     def __post_init__(self) -> None:
         """Work out both directions once, since a pool is asked often."""
@@ -122,6 +125,13 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         net = -(-x * amount // left)
         given = -(-net * denominator // (denominator - numerator))
         return given if given <= room else 0
+
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve: one segment."""
+        way = self.ways.get(mint_in)
+        if way is not None and way.x > 0 and way.y > 0 and way.numerator < way.denominator:
+            into, x_of = way.denominator - way.numerator, way.denominator * way.x
+            yield into * way.y, x_of, into, x_of, way.room
 
     def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
         """Return what a swap of this amount does. Raises Unquotable.

@@ -5,6 +5,7 @@ Source: raydium-clmm, `instructions/swap.rs` and `instructions/swap_v2.rs`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import msgspec
@@ -13,6 +14,7 @@ from msgspec.structs import force_setattr, replace
 from cambist.curves.concentrated import Walk, impact_hundredths
 from cambist.curves.paths import Broken, Ended, Path, Place, Rates, Renewal
 from cambist.curves.resting import RestingWalk, Terms
+from cambist.curves.segments import Segment, limited
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
@@ -70,6 +72,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
 
     venue = "raydium"
     program = "clmm"
+    exact_out = True
 
     def __post_init__(self) -> None:
         """Look both ways once, since a pool is asked often."""
@@ -163,6 +166,14 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         except (Ended, Broken, Unquotable):
             return 0
         return given if given <= RAW_MAX else 0
+
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve, tick by tick."""
+        way = self.ways.get(mint_in)
+        if way is None:
+            return iter(())
+        fees = None if way.plain else (way.fee_in, way.fee_out)
+        return limited(way.walk.segments(), (way.room, way.held), fees)
 
     def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
         """Return what a swap of this amount does. Raises Unquotable."""

@@ -5,11 +5,13 @@ Source: raydium-cp-swap, `curve/calculator.rs`, `curve/fees.rs`, `instructions/s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import force_setattr, replace
 
+from cambist.curves.segments import Segment, limited
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX, mul_div_ceil, mul_div_floor
@@ -89,6 +91,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
     venue = "raydium"
     program = "cpmm"
     clocked = False
+    exact_out = True
 
     def __post_init__(self) -> None:
         """Work out both directions once, since a pool is asked often."""
@@ -183,6 +186,16 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
             return self.swap(mint_in, "exact_out", amount).amount_in
         except Unquotable:
             return 0
+
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve: one segment."""
+        way = self.ways.get(mint_in)
+        if way is None or way.x <= 0 or way.y <= 0:
+            return iter(())
+        into, out, x_of = PPM_ONE - way.rate_in, PPM_ONE - way.rate_out, PPM_ONE * way.x
+        one = (into * out * way.y, PPM_ONE * x_of, into, x_of, way.room)
+        fees = None if way.plain else (way.fee_in, way.fee_out)
+        return limited(iter((one,)), (way.room, way.y), fees) if fees else iter((one,))
 
     def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
         """Return what a swap of this amount does. Raises Unquotable."""
