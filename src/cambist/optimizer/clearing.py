@@ -49,6 +49,10 @@ class Candidate(Protocol):
         """How many swaps it takes."""
 
     @property
+    def cost(self) -> int:
+        """What its swaps cost, in raw units of the token that is not sized."""
+
+    @property
     def pools(self) -> tuple[Address, ...]:
         """Which pools it moves: two ways over one pool are not quoted alone."""
 
@@ -66,15 +70,15 @@ def _rank(lane: Candidate) -> tuple[float, str]:
 
 
 class SplitRequest(msgspec.Struct, frozen=True):
-    """What is to be shared: how much, over how many ways, and what a swap has to earn.
+    """What is to be shared: how much, and over how many ways.
 
-    `leg_cost` is in raw units of the token that is not sized.
+    `rounding` is what each swap loses to whole units, in raw units of the token that is not sized.
     """
 
     mode: Mode
     amount: int
     ways_max: int
-    leg_cost: float = 0
+    rounding: float = 0
 
 
 class Allocation(NamedTuple, Generic[L]):
@@ -121,10 +125,15 @@ def solve(ways: Sequence[L], request: SplitRequest) -> Found[L] | None:
         return None
     parts = found[0]
     given, paid = [one for one, _ in parts], [one for _, one in parts]
-    swaps = sum(one.swaps for one in ways) * request.leg_cost
+    cost = sum(_cost_of(way, request) for way in ways)
     if request.mode == "exact_in":
-        return Found(sum(paid) - swaps, tuple(ways), given)
-    return Found(-sum(given) - swaps, tuple(ways), paid)
+        return Found(sum(paid) - cost, tuple(ways), given)
+    return Found(-sum(given) - cost, tuple(ways), paid)
+
+
+def _cost_of(way: Candidate, request: SplitRequest) -> float:
+    """Return what the swaps of a way take from what it brings: their cost, and rounding."""
+    return way.cost + way.swaps * request.rounding
 
 
 def rate_of(ways: Sequence[L], request: SplitRequest) -> float:
@@ -146,7 +155,7 @@ def rate_of(ways: Sequence[L], request: SplitRequest) -> float:
 
 def allocations_at(ways: Sequence[L], request: SplitRequest, rate: float) -> list[Allocation[L]]:
     """Return what the ways take whose rate at the start is better, the greatest surplus first."""
-    exact_in, cost = request.mode == "exact_in", request.leg_cost
+    exact_in = request.mode == "exact_in"
     found = []
     for way in ways:
         curve = way.curve
@@ -154,8 +163,7 @@ def allocations_at(ways: Sequence[L], request: SplitRequest, rate: float) -> lis
             break
         given, paid = curve.until(rate)
         surplus = paid - rate * given if exact_in else (paid / rate if rate else 0.0) - given
-        if cost:
-            surplus -= way.swaps * cost
+        surplus -= _cost_of(way, request)
         found.append(Allocation(surplus, given, paid, way))
     found.sort(key=by_surplus)
     return found

@@ -8,8 +8,6 @@ from typing import Final
 
 from cambist.optimizer.clearing import L, SplitRequest, bound
 
-Rate = float
-"""What the next unit brings, in raw units for a raw unit, fees counted."""
 ENOUGH_TO_COMPARE: Final = 3
 _PROBE_SHARE: Final = 1_000
 

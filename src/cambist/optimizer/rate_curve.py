@@ -9,12 +9,15 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from fractions import Fraction
-from math import inf, sqrt
+from math import ceil, inf, sqrt
 from typing import Any, Final
 
 import msgspec
 
 from cambist.curves.segments import Segment
+
+Rate = float
+"""What the next unit brings, in raw units for a raw unit, fees counted."""
 
 Piece = tuple[float, float, float]
 """(a, b, length): a segment, its fractions divided."""
@@ -25,6 +28,11 @@ RATE_LEFT_MIN: Final = 0.5 + 1e-7
 _NOT_YET: Final[tuple[list[Any], ...]] = ([], [], [], [])
 _SHY: Final = 1 - 1e-9
 """Where a curve ends it ends a little early: rounding must not lead beyond the true end."""
+
+
+def converted(amount: int, rate: Rate) -> int:
+    """Return about what an amount is worth at a rate, rounded up; raw units."""
+    return ceil(amount * rate)
 
 
 def within_impact(segments: Iterator[Segment]) -> Iterator[Piece]:

@@ -45,7 +45,7 @@ def best_subsets(
     rate = rate or ways[0].curve.rate * _WORTHLESS
     # To rounding, each swap loses about a unit of what is given and one of what is taken.
     lost = 1 + (rate if exact_in else 1 / rate if not scarce else 0)
-    request = replace(request, leg_cost=request.leg_cost + lost)
+    request = replace(request, rounding=request.rounding + lost)
     taken = allocations_at(ways, request, rate)
     if scarce:
         # Hardly any few can carry all of it: what a way has room for counts, not its price.

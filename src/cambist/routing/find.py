@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Final
 
 import msgspec
@@ -15,14 +16,14 @@ from cambist.optimizer.outliers import promising
 from cambist.orders.intent import Intent
 from cambist.routing.bounds import screen_outliers
 from cambist.routing.choose import choose
-from cambist.routing.fit import TRANSACTION_BYTES_MAX
-from cambist.routing.hubs import SPLIT_GAIN_MIN, newest, with_hubs
+from cambist.routing.hubs import newest, with_hubs
 from cambist.routing.legs import Drawn, draw
-from cambist.routing.paths import Carried, Pools, Way, straight
-from cambist.routing.reasons import say_found
+from cambist.routing.paths import Carried, LegCosts, Pools, Way, straight
+from cambist.routing.reasons import say_did_not_fit, say_found
 from cambist.routing.route_sizer import Programs, RouteSizer
-from cambist.routing.split import Split, split
-from cambist.values.amount import Raw
+from cambist.routing.split import Split, loss, split
+from cambist.routing.transaction_limits import V1, Envelope
+from cambist.values.amount import BPS_ONE, Raw
 from cambist.values.ids import Address
 from cambist.values.route import Absent, Mode, Quote, Route
 from cambist.venues.accounts import Unquotable
@@ -32,23 +33,34 @@ from cambist.venues.quoting import worst
 QUOTES_MAX: Final = 8
 """Pools whose quotes are kept with the order; the others pay less than all of these."""
 ABSENT_MAX: Final = 16
-WAYS_MAX: Final = 3
-"""Ways one order is split over at most."""
+WIDEST: Final = 6
+"""How many paths are looked at to say what did not fit one transaction."""
+
+GAIN_MIN_HUNDREDTHS: Final = 50
+"""What several swaps have to gain over one pool beyond their costs: half a basis point, in
+hundredths of one."""
+_HUNDREDTHS_OF_BPS_ONE: Final = 100 * BPS_ONE
 
 
 class Offered(msgspec.Struct, frozen=True):
     """What the venues offer: pools of the pair, pools by hub, and who gave none.
 
-    `leg_cost` is what one swap more has to earn, in raw units of the token that is not sized.
+    `leg_costs` has what a swap costs, by program. `gain_min_hundredths` is what several swaps have
+    to gain beyond that over one pool, in hundredths of a basis point.
     """
 
     pools: Sequence[Pool]
     hubs: Pools = {}
     absent: Sequence[Absent] = ()
-    leg_cost: int = 0
-    ways_max: int = WAYS_MAX
+    leg_costs: LegCosts = {}
+    gain_min_hundredths: int = GAIN_MIN_HUNDREDTHS
     programs: Programs = {}
-    bytes_max: int = TRANSACTION_BYTES_MAX
+    envelope: Envelope = V1
+
+    @property
+    def gain_min(self) -> Fraction:
+        """The least gain as a fraction."""
+        return Fraction(self.gain_min_hundredths, _HUNDREDTHS_OF_BPS_ONE)
 
 
 def find(intent: Intent, offered: Offered) -> Route | Fault:
@@ -59,28 +71,50 @@ def find(intent: Intent, offered: Offered) -> Route | Fault:
     """
     mints = (intent.pair.token_in.mint, intent.pair.token_out.mint)
     mode, amount = intent.mode, intent.amount
-    request = SplitRequest(mode, amount, offered.ways_max, offered.leg_cost)
+    request = SplitRequest(mode, amount, offered.envelope.paths_max)
     fresh, stale = newest(offered.pools)
-    ways, odd = screen_outliers(straight(fresh, mints[0], mode), request)
+    ways, odd = screen_outliers(straight(fresh, mints[0], mode, offered.leg_costs), request)
     alone = _alone(ways, mode, amount)
     quotes, refused = _quotes(intent, alone, fresh)
     absent = (*offered.absent, *stale, *odd, *refused)[:ABSENT_MAX]
     single = _held_to_the_worst(intent, choose(intent, quotes, absent), alone)
     if offered.hubs:
-        ways = with_hubs(ways, offered.hubs, mints, request)
+        ways = with_hubs(ways, offered.hubs, mints, request, offered.leg_costs)
     likely: Sequence[Way] = ways
     if ways and not isinstance(single, Fault):
-        likely = promising(ways, request, (single.amount_in, single.amount_out), SPLIT_GAIN_MIN)
+        likely = promising(ways, request, _net(single, offered), offered.gain_min)
     if not likely:
         return single
-    sizer = RouteSizer(offered.programs, request, offered.bytes_max)
+    sizer = RouteSizer(offered.programs, request, offered.envelope)
     for found in split(likely, request, sizer.fits):
         if not isinstance(single, Fault) and not _is_worth_it(intent, found, single, offered):
             return single
         drawn = draw(intent, found)
-        if not isinstance(drawn, Fault) and sizer.misfit(found, drawn) is None:
-            return _route(intent, found, drawn, single, (quotes, absent))
+        if not isinstance(drawn, Fault) and sizer.limit_exceeded(found, drawn) is None:
+            route = _route(intent, found, drawn, single, (quotes, absent))
+            if isinstance(route, Fault) or not sizer.has_refused:
+                return route
+            return _with_what_did_not_fit(route, found, offered.envelope, (likely, request))
     return single
+
+
+def _net(single: Route, offered: Offered) -> tuple[int, int]:
+    """Return what one pool takes and brings, what its swap costs counted where it is not sized."""
+    cost = offered.leg_costs.get(single.legs[0].program, 0)
+    if single.mode == "exact_in":
+        return single.amount_in, max(single.amount_out - cost, 1)
+    return single.amount_in + cost, single.amount_out
+
+
+def _with_what_did_not_fit(
+    route: Route, found: Split, envelope: Envelope, searched: tuple[Sequence[Way], SplitRequest]
+) -> Route:
+    """Return the route with a word on what the transaction's size costs, where it binds."""
+    likely, request = searched
+    wider = split(likely, replace(request, ways_max=WIDEST))
+    better = loss(found, request) - loss(wider[0], request) if wider else 0
+    said = say_did_not_fit(found, wider[0], better, envelope) if better > 0 else ""
+    return replace(route, reason=f"{route.reason} {said}") if said else route
 
 
 def _alone(ways: Sequence[Way], mode: Mode, amount: int) -> list[Carried]:
@@ -140,10 +174,10 @@ def _is_worth_it(intent: Intent, found: Split, single: Route, offered: Offered) 
     """Whether several swaps gain enough over the single pool, net of what they cost."""
     if found.legs == 1:
         return False
-    cost = (found.legs - 1) * offered.leg_cost
+    more = found.cost - offered.leg_costs.get(single.legs[0].program, 0)
     if intent.mode == "exact_in":
-        return found.other - cost >= single.amount_out * (1 + SPLIT_GAIN_MIN)
-    return found.other + cost <= single.amount_in * (1 - SPLIT_GAIN_MIN)
+        return found.other - more >= single.amount_out * (1 + offered.gain_min)
+    return found.other + more <= single.amount_in * (1 - offered.gain_min)
 
 
 def _route(

@@ -8,33 +8,32 @@ from typing import Final
 
 from cambist.faults import Code, Fault
 from cambist.optimizer.clearing import SplitRequest, by_rate
-from cambist.optimizer.outliers import ENOUGH_TO_COMPARE, Rate, beats
+from cambist.optimizer.outliers import ENOUGH_TO_COMPARE, beats
+from cambist.optimizer.rate_curve import Rate
 from cambist.routing.bounds import screen_outliers
-from cambist.routing.paths import HOP_ALLOWANCE_BPS, Pools, Way, straight, through
+from cambist.routing.paths import HOP_ALLOWANCE_BPS, LegCosts, Pools, Way, straight, through
 from cambist.values.amount import BPS_ONE
 from cambist.values.ids import Address
 from cambist.values.moment import Slot
 from cambist.values.route import Absent, Route
 from cambist.venues.pool import Pool
 
-SPLIT_GAIN_MIN: Final = Fraction(5, BPS_ONE)
-"""What several swaps have to gain over one: each of them may revert them all."""
 FRESH_SLOTS_MAX: Final = 150
 """How much older than the newest pool one may be; about a minute."""
-HUB_FROM_BPS: Final = 25
-"""From which price impact on, in basis points, hubs of unknown rates are asked."""
 _HUNDREDTHS: Final = 100
 _WHOLE: Final = _HUNDREDTHS * BPS_ONE
-_HUB_GAIN_MIN: Final = Fraction(BPS_ONE + 5, BPS_ONE - HOP_ALLOWANCE_BPS) - 1
+_INVERSE_ALLOWANCE: Final = Fraction(BPS_ONE, BPS_ONE - HOP_ALLOWANCE_BPS)
 
 
-def should_try_hubs(route: Route | Fault, rates: Iterable[tuple[Rate, Rate] | None]) -> bool:
+def should_try_hubs(
+    route: Route | Fault, rates: Iterable[tuple[Rate, Rate] | None], gain_min: Fraction
+) -> bool:
     """Whether a way through a hub might be better than a route.
 
-    `rates` has, for each hub, the best rates at the start of both halves. A hub is worth asking
-    where both together beat what the last unit of the route brings, by as much as a split has to
-    gain: be it that the order moves its pools, or that they stand off the market. Where nobody
-    knows the rates (None), it is where the order moves its pools much.
+    `rates` has, for each hub, the best rates at the start of both halves, and None where nobody
+    knows them: then the hub has to be looked up. A hub may be better where both rates together
+    beat what the last unit of the route brings, the allowance for the hub counted: be it that the
+    order moves its pools, or that they stand off the market. The size of the order does not decide.
     """
     if isinstance(route, Fault):
         return True
@@ -43,8 +42,8 @@ def should_try_hubs(route: Route | Fault, rates: Iterable[tuple[Rate, Rate] | No
     moved = max(impacts, default=0)
     # The last unit brings less than the average, by about as much as that is below the first.
     last = (route.amount_in * _WHOLE, route.amount_out * (_WHOLE - moved))
-    much = moved >= HUB_FROM_BPS * _HUNDREDTHS
-    return any(much if one is None else beats(one, last, _HUB_GAIN_MIN) for one in rates)
+    gain = (1 + gain_min) * _INVERSE_ALLOWANCE - 1
+    return any(one is None or beats(one, last, gain) for one in rates)
 
 
 def best_rate(pools: Sequence[Pool], mint_in: Address) -> Rate | None:
@@ -55,7 +54,11 @@ def best_rate(pools: Sequence[Pool], mint_in: Address) -> Rate | None:
 
 
 def with_hubs(
-    ways: Sequence[Way], hubs: Pools, mints: tuple[Address, Address], request: SplitRequest
+    ways: Sequence[Way],
+    hubs: Pools,
+    mints: tuple[Address, Address],
+    request: SplitRequest,
+    costs: LegCosts,
 ) -> list[Way]:
     """Return the ways with those through hubs, as far as these are no outliers.
 
@@ -67,7 +70,10 @@ def with_hubs(
     for hub, (firsts, seconds) in hubs.items():
         if hub in mints:
             continue
-        halves = (straight(firsts, mints[0], "exact_in"), straight(seconds, hub, request.mode))
+        halves = (
+            straight(firsts, mints[0], "exact_in", costs),
+            straight(seconds, hub, request.mode, costs),
+        )
         near, far = (screen_outliers(half, request)[0] for half in halves)
         hops = through((near, far), (mints[0], hub), request.mode, request.amount)
         if min(len(near), len(far)) >= ENOUGH_TO_COMPARE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
@@ -27,16 +28,25 @@ Pools = Mapping[Address, tuple[Sequence[Pool], Sequence[Pool]]]
 """By hub: its pools with the token given, and its pools with the token taken."""
 
 
+LegCosts = Mapping[str, int]
+"""What a swap costs by the program's short name, in raw units of the token that is not sized."""
+
+FREE: Final[LegCosts] = MappingProxyType({})
 KNOWN_MAX: Final = 4_096
 """Curves that are kept, with their pools: orders of one slot ask the same ones."""
 _known: dict[tuple[int, Address], tuple[Pool, RateCurve | None]] = {}
 
 
 class Path(msgspec.Struct, frozen=True, gc=False):
-    """Pools in the order of the swap, each with the mint that is given to it."""
+    """Pools in the order of the swap, each with the mint that is given to it.
+
+    `cost` is what the swaps cost beside their pools' fees, in raw units of the token that is not
+    sized: rounded up.
+    """
 
     pools: tuple[Pool, ...]
     mints: tuple[Address, ...]
+    cost: int = 0
 
     def carries(self, mode: Mode, amount: int) -> int:
         """Return what an exact amount in brings, or an exact amount out costs; 0: it cannot."""
@@ -76,6 +86,11 @@ class Way(msgspec.Struct, frozen=True, gc=False):
         return len(self.path.pools)
 
     @property
+    def cost(self) -> int:
+        """What its swaps cost, in raw units of the token that is not sized."""
+        return self.path.cost
+
+    @property
     def pools(self) -> tuple[Address, ...]:
         """Which pools it moves."""
         return tuple(one.address for one in self.path.pools)
@@ -88,14 +103,17 @@ class Carried(NamedTuple):
     amount: int
 
 
-def straight(pools: Iterable[Pool], mint_in: Address, mode: Mode) -> list[Way]:
+def straight(
+    pools: Iterable[Pool], mint_in: Address, mode: Mode, costs: LegCosts = FREE
+) -> list[Way]:
     """Return each pool that is open, the best rate at the start first."""
     mints, found = (mint_in,), []
     for pool in pools:
         if mode == "exact_in" or pool.exact_out:
             known = curve_of(pool, mint_in)
             if known is not None:
-                found.append(Way(Path((pool,), mints), known, pool.address))
+                path = Path((pool,), mints, costs.get(pool.program, 0))
+                found.append(Way(path, known, pool.address))
     return by_rate(found)
 
 
@@ -136,13 +154,14 @@ def through(
     found: list[Way] = []
     for one in near:
         for two in far:
+            cost = one.cost + two.cost
             pools = (one.path.pools[0], two.path.pools[0])
             halves_of = [
                 within_impact(pool.segments(mint)) for pool, mint in zip(pools, mints, strict=True)
             ]
             both = curve(chained(halves_of[0], halves_of[1], kept))
             if both is not None:
-                found.append(Way(Path(pools, mints), both, pools[0].address))
+                found.append(Way(Path(pools, mints, cost), both, pools[0].address))
     return found
 
 

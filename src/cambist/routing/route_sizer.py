@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, SupportsInt
 
 from cambist.optimizer.clearing import SplitRequest
-from cambist.routing.fit import Load, load, misfit, together
 from cambist.routing.legs import Drawn
 from cambist.routing.paths import Way
 from cambist.routing.split import Split
+from cambist.routing.transaction_limits import Envelope, Load, limit_exceeded, load
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM, associated_token
 from cambist.values.route import Leg, Mode
@@ -27,8 +27,10 @@ _NOBODY: Final = Address("11111111111111111111111111111111")
 class RouteSizer:
     """Tells which ways fit one transaction together; each way's swaps are written once."""
 
-    def __init__(self, programs: Programs, request: SplitRequest, bytes_max: int) -> None:
-        self._programs, self._bytes_max = programs, bytes_max
+    def __init__(self, programs: Programs, request: SplitRequest, envelope: Envelope) -> None:
+        self._programs, self.envelope = programs, envelope
+        self.has_refused = False
+        """Whether some ways did not fit together: then the envelope may cost something."""
         self._mode, self._least = request.mode, request.amount // _SHARE_WRITTEN
         self._loads: dict[int, Load | None] = {}
 
@@ -42,7 +44,11 @@ class RouteSizer:
                 self._loads[id(way)] = self._written(way, max(int(size), self._least))
             loads.append(self._loads[id(way)])
         known = [one for one in loads if one is not None]
-        return len(known) == len(loads) and together(known, self._bytes_max)
+        if len(known) < len(loads):
+            return False
+        fits = limit_exceeded(known, _NOBODY, self.envelope) is None
+        self.has_refused |= not fits
+        return fits
 
     def _written(self, way: Way, size: int) -> Load | None:
         """Return what a way adds; None where a swap is refused, or nobody can write it."""
@@ -60,9 +66,9 @@ class RouteSizer:
             ]
         except Unquotable:
             return None
-        return load(calls, [one.program for one in pools])
+        return load(calls, [one.program for one in pools], self.envelope)
 
-    def misfit(self, found: Split, drawn: Drawn) -> str | None:
+    def limit_exceeded(self, found: Split, drawn: Drawn) -> str | None:
         """Return why these legs do not fit a transaction; None where nobody can tell."""
         pools = [pool for share in found.shares for pool in share.path.pools]
         if any(one.program not in self._programs for one in pools):
@@ -74,7 +80,8 @@ class RouteSizer:
             ]
         except Unquotable as refused:
             return str(refused)
-        return misfit(calls, [one.program for one in pools], _NOBODY, self._bytes_max)
+        loads = (load(calls, [one.program for one in pools], self.envelope),)
+        return limit_exceeded(loads, _NOBODY, self.envelope)
 
 
 def _sized(leg: Leg) -> int:

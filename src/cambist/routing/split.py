@@ -35,6 +35,11 @@ class Split(msgspec.Struct, frozen=True):
         """How many swaps it takes."""
         return sum(len(one.path.pools) for one in self.shares)
 
+    @property
+    def cost(self) -> int:
+        """What the swaps cost together, in raw units of the token that is not sized."""
+        return sum(one.path.cost for one in self.shares)
+
 
 def split(ways: Sequence[Way], request: SplitRequest, fits: Fits[Way] | None = None) -> list[Split]:
     """Return sharings whose swaps fit, the best first; none where these ways cannot carry it all.
@@ -48,8 +53,7 @@ def split(ways: Sequence[Way], request: SplitRequest, fits: Fits[Way] | None = N
 
 def loss(found: Split, request: SplitRequest) -> int:
     """Return what is to be small: what goes out, or minus what comes in; plus the swaps' costs."""
-    cost = found.legs * int(request.leg_cost)
-    return cost - found.other if request.mode == "exact_in" else cost + found.other
+    return found.cost - found.other if request.mode == "exact_in" else found.cost + found.other
 
 
 def _finish(found: Found[Way], request: SplitRequest) -> Split | None:

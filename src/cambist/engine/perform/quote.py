@@ -74,7 +74,9 @@ async def _best(market: Market, clock: Clock, intent: Intent, asking: _Asking) -
         for hub in market.hubs
         if hub.mint not in {pair.token_in.mint, pair.token_out.mint}
     }
-    if not halves or not should_try_hubs(route, (_rates(market, both) for both in halves.values())):
+    if not halves or not should_try_hubs(
+        route, (_rates(market, both) for both in halves.values()), offered.gain_min
+    ):
         return route
     more = await _survey(market, clock, asking, [half for both in halves.values() for half in both])
     hubs = {
