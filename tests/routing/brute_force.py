@@ -54,10 +54,10 @@ def best_alone(pools: Sequence[Pool], mint_in: Address, mode: Mode, amount: int)
 
 
 def capacity(pool: Pool, mint_in: Address, mode: Mode) -> int:
-    """Return about the greatest amount that a pool carries within the impact limit."""
-    low, high = 0, 1
-    while (high < 1 << 62 and _is_within(pool, mint_in, mode, high)) or high < 1 << 12:
-        low, high = high, high * 2
+    """Return about the greatest amount that a pool carries within the impact limit; 0: none."""
+    powers = [1 << bit for bit in range(63) if _is_within(pool, mint_in, mode, 1 << bit)]
+    low = max(powers, default=0)
+    high = 2 * low
     while high - low > max(low >> 10, 1):
         middle = (low + high) // 2
         if _is_within(pool, mint_in, mode, middle):
