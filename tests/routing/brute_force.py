@@ -13,9 +13,10 @@ from typing import NamedTuple
 from cambist.values.ids import Address
 from cambist.values.route import Mode
 from cambist.venues.accounts import Unquotable
-from cambist.venues.pool import Pool
+from cambist.venues.pool import Pool, Swapped
 
 SUBSET_MAX = 3
+BPS, HOP_BPS = 10_000, 5
 GRID = {1: 1, 2: 40, 3: 14}
 IMPACT_MAX_HUNDREDTHS = 500_000
 STARTS = 3
@@ -34,6 +35,9 @@ def best_sharing(pools: Sequence[Pool], mint_in: Address, mode: Mode, amount: in
     asks = [_ask(pool, mint_in, mode) for pool in pools]
     for count in range(1, min(SUBSET_MAX, len(pools)) + 1):
         for chosen in combinations(range(len(pools)), count):
+            moved = [address for at in chosen for address in _moved(pools[at])]
+            if len(set(moved)) < len(moved):
+                continue  # a pool that two paths move is not quoted alone
             best = _best_of([asks[at] for at in chosen], mode, amount)
             if best is None or (found is not None and not _is_better(best[0], found.other, mode)):
                 continue
@@ -51,6 +55,10 @@ def best_alone(pools: Sequence[Pool], mint_in: Address, mode: Mode, amount: int)
         if (other := _ask(pool, mint_in, mode)(amount)) and _is_within(pool, mint_in, mode, amount)
     ]
     return (max if mode == "exact_in" else min)(told, default=None)
+
+
+def _moved(pool: Pool) -> tuple[Address, ...]:
+    return pool.moved if isinstance(pool, ChainedPools) else (pool.address,)
 
 
 def capacity(pool: Pool, mint_in: Address, mode: Mode) -> int:
@@ -147,3 +155,29 @@ def _refined(
         if not moved:
             step //= 2
     return best
+
+
+class ChainedPools:
+    """Two pools one after another, as a pool to `best_sharing`; the hub's allowance is kept."""
+
+    def __init__(self, first: Pool, second: Pool, mints: tuple[Address, Address]) -> None:
+        self._first, self._second, self._mints = first, second, mints
+        self.moved = (first.address, second.address)
+
+    def amount_out(self, mint_in: Address, amount: int) -> int:
+        middle = self._first.amount_out(mint_in, amount) * (BPS - HOP_BPS) // BPS
+        return self._second.amount_out(self._mints[1], middle) if middle else 0
+
+    def amount_in(self, mint_in: Address, amount: int) -> int:
+        middle = -(-self._second.amount_in(self._mints[1], amount) * (BPS + HOP_BPS) // BPS)
+        return self._first.amount_in(mint_in, middle) if middle else 0
+
+    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
+        """Return the swap of the pool that is moved most."""
+        if mode == "exact_in":
+            one = self._first.swap(mint_in, mode, amount)
+            two = self._second.swap(self._mints[1], mode, one.amount_out * (BPS - HOP_BPS) // BPS)
+        else:
+            two = self._second.swap(self._mints[1], mode, amount)
+            one = self._first.swap(mint_in, mode, -(-two.amount_in * (BPS + HOP_BPS) // BPS))
+        return max(one, two, key=lambda swap: swap.impact_hundredths)

@@ -19,8 +19,8 @@ from cambist.routing.transaction_limits import V0
 from cambist.values.amount import Bps, Raw
 from cambist.values.ids import LOCAL, Address
 from cambist.values.token import Pair, Token
-from tests.routing.brute_force import best_alone, best_sharing
-from tests.routing.pool_sets import FAMILIES, PoolSet, draw_set
+from tests.routing.brute_force import ChainedPools, best_alone, best_sharing
+from tests.routing.pool_sets import FAMILIES, PoolSet, draw_hub_set, draw_set
 
 PPB = 10**9
 
@@ -78,6 +78,35 @@ def _ratio(exact_in: bool, got: int | None, best: int | None) -> int | None:
     return got * PPB // best if exact_in else best * PPB // got
 
 
+HUB = "off-market direct pools and a hub"
+
+
+def judge_hub(seed: int) -> Outcome:
+    """Route one set with a hub, and hold it to brute force over the direct pools and all pairs."""
+    drawn = draw_hub_set(seed)
+    chained = [
+        ChainedPools(first, second, drawn.mints[:2])
+        for first in drawn.firsts
+        for second in drawn.seconds
+    ]
+    pools = [*drawn.direct, *chained]
+    best = best_sharing(pools, drawn.mints[0], drawn.mode, drawn.amount)  # type: ignore[arg-type]
+    alone = best_alone(drawn.direct, drawn.mints[0], drawn.mode, drawn.amount)
+    optimum = None if best is None else best.other
+    pair = Pair(_token(drawn.mints[0]), _token(drawn.mints[2]))
+    intent = Intent("market", LOCAL, pair, drawn.mode, Raw(drawn.amount), Terms(Bps(50)))
+    hubs = {drawn.mints[1]: (drawn.firsts, drawn.seconds)}
+    found = []
+    for gain in (0, GAIN_MIN_HUNDREDTHS):
+        route = find(intent, Offered(drawn.direct, hubs, envelope=V0, gain_min_hundredths=gain))
+        known = None if isinstance(route, Fault) else route
+        exact_in = drawn.mode == "exact_in"
+        found.append(known and int(known.amount_out if exact_in else known.amount_in))
+    ratio = partial(_ratio, drawn.mode == "exact_in")
+    free, default = ratio(found[0], optimum), ratio(found[1], optimum)
+    return Outcome(HUB, seed, free, default, ratio(found[1], alone), 0, optimum is not None)
+
+
 def table(outcomes: list[Outcome]) -> str:
     """Return the figures by family, as a table."""
     lines = [
@@ -85,7 +114,7 @@ def table(outcomes: list[Outcome]) -> str:
         "no route though one exists | worse than one pool |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for family in FAMILIES:
+    for family in (*FAMILIES, HUB):
         of_family = [one for one in outcomes if one.family == family and one.has_optimum]
         if not of_family:
             continue
@@ -112,9 +141,9 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=400, help="sets of each family")
     parser.add_argument("--from", type=int, default=0, dest="first")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--family", choices=FAMILIES)
+    parser.add_argument("--family", choices=(*FAMILIES, HUB))
     chosen = parser.parse_args()
-    families = [chosen.family] if chosen.family else FAMILIES
+    families = [chosen.family] if chosen.family else (*FAMILIES, HUB)
     asked = [
         (family, seed)
         for family in families
@@ -129,7 +158,8 @@ def main() -> None:
 
 
 def _judge(asked: tuple[str, int]) -> Outcome:
-    return judge(*asked)
+    family, seed = asked
+    return judge_hub(seed) if family == HUB else judge(family, seed)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from bench.pools import NOW, named
 from cambist.paper.shapes import SHAPES, Site
 from cambist.values.ids import Address
 from cambist.values.route import Mode
-from cambist.values.token import SOL, USDC
+from cambist.values.token import RAY, SOL, USDC
 from cambist.venues.pool import Pool
 from tests.routing.brute_force import capacity
 
@@ -125,3 +125,45 @@ FITS: dict[str, Callable[[PoolSet], bool]] = {
     )
     for family in FAMILIES
 }
+
+
+class HubSet(NamedTuple):
+    """A direct pool that stands off the market, pools of a hub's halves, and the order."""
+
+    direct: list[Pool]
+    firsts: list[Pool]
+    seconds: list[Pool]
+    mints: tuple[Address, Address, Address]
+    mode: Mode
+    amount: int
+
+
+def draw_hub_set(seed: int) -> HubSet:
+    """Return a set whose direct pools pay 0.4 to 0.99 of what the way through the hub pays."""
+    chance = random.Random(f"hub/{seed}")
+    mode: Mode = "exact_in" if chance.random() < 0.5 else "exact_out"
+    off = chance.uniform(0.4, 0.99)
+
+    def pools(one: Address, two: Address, price: float, count: int, name: str) -> list[Pool]:
+        made = []
+        for number in range(count):
+            usd, near = 10 ** chance.uniform(5, 7), chance.uniform(0.999, 1.001)
+            depth_a, depth_b = int(usd * 10**6 / (price * near)), int(usd * 10**6)
+            kind, fee = chance.choice(ALL), chance.choice(FEES_PPM)
+            if kind == "damm_v1" and (mode == "exact_out" or name == "first"):
+                kind = "cpmm"  # what is given to a hub is asked for as an exact amount out
+            place = Site(named(f"{name} {number}"), one, two, 6, 6, depth_a, depth_b, fee)
+            made.append(SHAPES[kind].made(place, NOW))
+        return made
+
+    mints = (SOL.mint, RAY.mint, USDC.mint)
+    usd = 10 ** chance.uniform(1, 5)
+    amount = int(usd * 10**6)
+    return HubSet(
+        pools(mints[0], mints[2], off, chance.randint(1, 2), "direct"),
+        pools(mints[0], mints[1], 1.0, chance.randint(1, 4), "first"),
+        pools(mints[1], mints[2], 1.0, chance.randint(1, 4), "second"),
+        mints,
+        mode,
+        amount,
+    )
