@@ -126,7 +126,7 @@ async def about(client: httpx.AsyncClient) -> Json:
         "healthy": healthy,
         "degraded": {**healthy, "status": "degraded", "chain": "down"},
         "draining": {**healthy, "status": "degraded"},
-        "down": {**healthy, "status": "down", "database": "down"},
+        "down": {**healthy, "status": "down", "database": "down", "trading": "unknown"},
         "halted": await ask(client, "/api/halt", {"reason": "The market is on fire."}),
         "resumed": await ask(client, "/api/resume", {"reason": "It is out."}),
         "alive": (await client.get("/health/live")).json(),

@@ -60,6 +60,8 @@ class Code(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     REQUEST_TIMEOUT = "request_timeout"
     LENGTH_REQUIRED = "length_required"
+    UPGRADE_REQUIRED = "upgrade_required"
+    INVALID_HANDSHAKE = "invalid_handshake"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     BAD_REQUEST = "bad_request"
@@ -143,6 +145,12 @@ CATALOGUE: Final[dict[Code, Entry]] = {
     Code.REQUEST_TIMEOUT: Entry(_USER, _END, 408, "The request came too slowly."),
     Code.LENGTH_REQUIRED: Entry(
         _USER, _END, 411, "An upgrade needs a Content-Length, or a body in chunks."
+    ),
+    Code.UPGRADE_REQUIRED: Entry(
+        _USER, _END, 426, "This path is a WebSocket; ask for it with an upgrade."
+    ),
+    Code.INVALID_HANDSHAKE: Entry(
+        _USER, _END, 400, "The request is no WebSocket handshake (RFC 6455)."
     ),
     Code.BODY_TOO_LARGE: Entry(_USER, _END, 413, "The body is too large."),
     Code.UNSUPPORTED_MEDIA_TYPE: Entry(_USER, _END, 415, "Send application/json."),

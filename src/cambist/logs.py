@@ -9,6 +9,8 @@ from typing import Final, TextIO
 import msgspec
 import structlog
 
+from cambist.library_logs import capture_library_logs
+
 _LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -48,3 +50,4 @@ def set_up(level: str, style: str, out: TextIO = sys.stderr) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=out),
         cache_logger_on_first_use=True,
     )
+    capture_library_logs()

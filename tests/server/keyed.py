@@ -27,7 +27,7 @@ from cambist.values.ids import LOCAL, Principal
 from cambist.values.moment import Moment
 from tests.server.house import client_of
 
-UNLIMITED = Rates(0, 0, 0, 0, 0)
+UNLIMITED = Rates(0, 0, 0, 0, 0, 0)
 FREE = ServerSettings(rates=UNLIMITED)
 BORN = Moment(1_700_000_000_000)
 OTHER = Principal("somebody-else")

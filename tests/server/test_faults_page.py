@@ -21,8 +21,11 @@ async def test_the_type_of_a_problem_leads_to_its_code(tmp_path: Path) -> None:
 async def test_every_code_has_its_place_and_the_page_loads_nothing(tmp_path: Path) -> None:
     async with in_process(tmp_path) as rooms:
         told = await rooms.client.get("/docs/faults")
-        assert told.headers["content-security-policy"] == "default-src 'none'"
+        policy = told.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; style-src 'sha256-")
+        assert '<meta name="viewport"' in told.text
         for code in Code:
+            assert f'<a href="#{code}">{code}</a>' in told.text
             assert (
                 f'<h2 id="{code}">{code}</h2>\n<p>{escape(CATALOGUE[code].sentence)}</p>'
                 in told.text

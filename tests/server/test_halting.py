@@ -26,7 +26,7 @@ async def test_a_halt_refuses_orders_and_says_why(tmp_path: Path) -> None:
         health = await client.get("/health")
         assert (health.status_code, health.json()["status"]) == (200, "degraded")
         assert health.json()["halt"]["reason"] == WHY["reason"]
-        assert (await client.get("/health/ready")).status_code == 503
+        assert (await client.get("/health/ready?trading=1")).status_code == 503
         assert (await client.post("/api/quotes", json=ORDER)).status_code == 200
         resumed = await client.post("/api/resume", json={"reason": "it is out"})
         assert resumed.json() == {"halted": False}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cambist.clock import ManualClock
+from cambist.engine.perform import quote_budget
 from cambist.faults import Refused
-from cambist.server.addresses import Proxies, group_of
+from cambist.server.addresses import Address, Proxies, group_of, read_hop
 from cambist.server.census import House
 from cambist.server.passports import Passport
 from cambist.server.settings import EdgeLimits, Rates
@@ -168,13 +170,87 @@ def test_a_source_is_the_last_hop_that_is_not_ours() -> None:
     proxy = "10.0.0.0/8"
     assert source("10.0.0.1", "1.1.1.1, 2.2.2.2", proxy) == "2.2.2.2"
     assert source("10.0.0.1", "1.1.1.1, 2.2.2.2, 10.0.0.2", proxy) == "2.2.2.2"
-    assert source("10.0.0.1", "1.1.1.1, nonsense", proxy) == "10.0.0.1"
+    assert source("10.0.0.1", "1.1.1.1, nonsense", proxy) == "unreadable:nonsense"
+    assert source("10.0.0.1", "1.1.1.1, nonsense, 10.0.0.2", proxy) == "unreadable:nonsense"
+    assert source("10.0.0.1", "2.2.2.2, , ", proxy) == "2.2.2.2"
     assert source("10.0.0.1", "", proxy) == "10.0.0.1"
     assert source("3.3.3.3", "1.1.1.1", proxy) == "3.3.3.3"
     assert source("::ffff:10.0.0.1", "2.2.2.2", proxy) == "2.2.2.2"
     assert source("10.0.0.1", "2001:db8:1:2:3::4", proxy) == "2001:db8:1:2::/64"
     assert source("fe80::1%eth0", "2.2.2.2", proxy) == "fe80::/64"
     assert Proxies(()).source_of({"client": None, "headers": []}) == "unknown"
+
+
+V4 = "203.0.113.7"
+V6 = "2001:db8:1:2::3"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (V4, V4),
+        (f"{V4}:49152", V4),
+        (f" {V4}:1 ", V4),
+        (f"{V4} :49152", V4),
+        (f'"{V4}"', V4),
+        (f"[{V6}]", V6),
+        (f"[{V6}]:49152", V6),
+        (f'"[{V6}]:49152"', V6),
+        (V6, V6),
+        ("fe80::1%eth0", "fe80::1"),
+        ("[fe80::1%25eth0]:80", "fe80::1"),
+        ("::ffff:203.0.113.7", V4),
+        ("[::ffff:203.0.113.7]:80", V4),
+        ("::1", "::1"),
+    ],
+)
+def test_an_address_is_found_in_whatever_form_a_proxy_writes_it(written: str, told: str) -> None:
+    assert str(read_hop(written)) == told
+    sent = f"198.51.100.9, {written}"
+    assert source("10.0.0.1", sent, "10.0.0.0/8") == group_of(told)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"{V4}:", f"{V4}:port", f"{V4}:123456", f"[{V4}]", f"[{V6}", f"{V6}]", f"[{V6}]x", "[]",
+        "unknown", "_hidden", "203.0.113.", "1.2.3.4.5:80", "localhost:80",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_a_stranger_of_its_own_and_never_the_proxy(written: str) -> None:
+    assert read_hop(written) is None
+    assert source("10.0.0.1", written, "10.0.0.0/8") == f"unreadable:{written}"
+    long = source("10.0.0.1", "x" * 4_000, "10.0.0.0/8")
+    assert len(long) < 100
+
+
+@given(
+    st.ip_addresses(),
+    st.sampled_from(["{}", " {} ", '"{}"', "{}:1", "[{}]", "[{}]:65535"]),
+)
+def test_every_address_is_read_in_every_form_it_may_have(address: Address, form: str) -> None:
+    is_bracketed, has_port = "[" in form, form.endswith("}:1")
+    if (address.version == 4 and is_bracketed) or (address.version == 6 and has_port):
+        return
+    told = read_hop(form.format(address))
+    mapped = getattr(address, "ipv4_mapped", None)
+    assert told == (mapped or address)
+
+
+@pytest.mark.parametrize(
+    ("peer", "proto", "scheme"),
+    [
+        ("10.0.0.1", "https", "https"), ("10.0.0.1", "HTTPS", "https"), ("10.0.0.1", "", "http"),
+        ("10.0.0.1", "http, https", "https"), ("10.0.0.1", "wss", "https"),
+        ("10.0.0.1", "ftp", "http"), ("3.3.3.3", "https", "http"),
+    ],
+)  # fmt: skip
+def test_only_a_trusted_proxy_says_which_scheme_its_client_used(
+    peer: str, proto: str, scheme: str
+) -> None:
+    headers = [(b"x-forwarded-proto", proto.encode())] if proto else []
+    call = {"client": (peer, 1), "headers": headers, "scheme": "http"}
+    assert Proxies(("10.0.0.0/8",)).scheme_of(call) == scheme
 
 
 @given(st.text(max_size=200))
@@ -195,3 +271,35 @@ def test_connections_are_counted_by_subscriber_and_not_behind_a_proxy() -> None:
     guest.leave()
     assert house.enter("1.2.3.4") is not None
     assert group_of("/run/socket") == "/run/socket"
+
+
+async def test_quotes_and_pools_have_a_rate_of_their_own(tmp_path: Path) -> None:
+    settings = replace(FREE, rates=with_rates(key_quotes_per_minute=2))
+    async with locked(tmp_path, settings) as rooms:
+        key, other = await rooms.key(), await rooms.key()
+        pools = "/api/pools?tokenIn=SOL&tokenOut=USDC"
+        asked = [
+            await rooms.client.post("/api/quotes", json=ORDER, headers=key),
+            await rooms.client.get(pools, headers=key),
+            await rooms.client.post("/api/quotes", json=ORDER, headers=key),
+            await rooms.client.get(pools, headers=key),
+        ]
+        assert [one.status_code for one in asked] == [200, 200, 429, 429]
+        assert "quotes a minute" in asked[2].json()["detail"]
+        assert (await rooms.client.post("/api/orders", json=ORDER, headers=key)).status_code == 202
+        assert (await rooms.client.get(pools, headers=other)).status_code == 200
+
+
+async def test_a_quote_that_waited_too_long_is_rejected_with_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quote_budget, "QUEUE_MS", 1)
+    async with locked(tmp_path) as rooms, AsyncExitStack() as stack:
+        for _ in range(quote_budget.PERMITS):
+            await stack.enter_async_context(rooms.engine.quote_budget.turn(None))
+        for refused in (
+            await rooms.client.post("/api/quotes", json=ORDER),
+            await rooms.client.get("/api/pools?tokenIn=SOL&tokenOut=USDC"),
+        ):
+            assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+            assert refused.headers["retry-after"] == "1"

@@ -201,13 +201,27 @@ async def test_its_own_hosts_are_served(tmp_path: Path, host: str) -> None:
 @pytest.mark.parametrize(
     ("origin", "status"),
     [("http://localhost", 200), ("https://desk.example", 200), ("http://evil.example", 403),
-     ("null", 403), ("http://localhost.evil.example", 403)],
+     ("null", 403), ("http://localhost.evil.example", 403), ("http://localhost:80", 200),
+     ("https://localhost", 403), ("ftp://localhost", 403), ("http://localhost:81", 403),
+     ("//localhost", 403), ("localhost", 403), ("http://desk.example", 403)],
 )  # fmt: skip
 async def test_pages_of_other_sites_may_not_call(tmp_path: Path, origin: str, status: int) -> None:
     settings = replace(DEFAULTS, allowed_origins=("https://desk.example",))
     async with in_process(tmp_path, settings) as rooms:
         answer = await rooms.client.get("/health/live", headers={"origin": origin})
         assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"), [("https://localhost", 200), ("http://localhost", 403)]
+)
+async def test_behind_a_proxy_with_tls_its_own_pages_may_call(
+    tmp_path: Path, origin: str, status: int
+) -> None:
+    settings = replace(DEFAULTS, trusted_proxies=("127.0.0.1",))
+    async with in_process(tmp_path, settings) as rooms:
+        headers = {"origin": origin, "x-forwarded-proto": "https"}
+        assert (await rooms.client.get("/health/live", headers=headers)).status_code == status
 
 
 async def test_methods_and_paths_that_are_not_there_are_told_apart(tmp_path: Path) -> None:
@@ -219,7 +233,7 @@ async def test_methods_and_paths_that_are_not_there_are_told_apart(tmp_path: Pat
 
 async def test_too_many_requests_at_once_are_asked_to_come_again(tmp_path: Path) -> None:
     async with in_process(tmp_path, replace(DEFAULTS, requests_max=0)) as rooms:
-        refused = await rooms.client.get("/health/live")
+        refused = await rooms.client.get("/api/tokens")
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
 
 

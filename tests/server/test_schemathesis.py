@@ -48,13 +48,15 @@ ENDLESS = {"text/event-stream"}
 
 
 def answered() -> dict[str, Any]:
-    """Return the document without its sockets, and without the stream that never ends."""
+    """Return the document without what only a socket can ask, and the stream that never ends."""
     told = json.loads(document())
     for methods in told["paths"].values():
         get = methods.get("get", {})
         is_endless = get.get("responses", {}).get("200", {}).get("content", {}).keys() == ENDLESS
-        if "x-websocket" in get or is_endless:
+        if is_endless or ("x-websocket" in get and len(methods) == 1):
             del methods["get"]
+        elif "x-websocket" in get:
+            get.pop("parameters")  # a plain GET is asked for an upgrade, whatever it says
     told["paths"] = {path: methods for path, methods in told["paths"].items() if methods}
     return told
 

@@ -22,6 +22,9 @@ class Pipe(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return self.waiting
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.high = high
+
     def write(self, data: bytes) -> None:
         self.sent += data
 

@@ -22,6 +22,7 @@ from cambist.wire.intents import Limits as RequestLimits
 LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
 ANY_HOST: Final = frozenset(("0.0.0.0", "::", ""))  # noqa: S104 -- to know it, not to listen on it
 ADDRESS_CONNECTIONS_MAX: Final = 64
+ADDRESS_REQUESTS_MAX: Final = 8
 _UNSAFE: Final = (
     "host {host} can be reached from other machines, and there is no key to tell who asks: make "
     "one with `cambist keys create`, or listen on 127.0.0.1"
@@ -64,11 +65,15 @@ def _server_settings(settings: Settings, *, are_strangers: bool) -> ServerSettin
     most = settings.address_connections_max
     if most is None and are_strangers:
         most = ADDRESS_CONNECTIONS_MAX
+    at_once = settings.address_requests_max
+    if at_once is None and are_strangers:
+        at_once = ADDRESS_REQUESTS_MAX
     own = () if settings.host in ANY_HOST else (settings.host,)
     return ServerSettings(
         edge=EdgeLimits(
             connections_max=settings.connections_max,
             address_connections_max=most,
+            idle_ms=settings.keep_alive_ms,
         ),
         limits=RequestLimits(
             Bps(settings.slippage_bps), Bps(settings.slippage_max_bps), settings.max_retries
@@ -83,9 +88,12 @@ def _server_settings(settings: Settings, *, are_strangers: bool) -> ServerSettin
             settings.key_streams_per_minute,
             settings.address_requests_per_minute,
             settings.auth_failures_per_minute,
+            settings.key_quotes_per_minute,
         ),
         takes_orders=settings.role != "worker",
         requests_max=settings.requests_max,
+        key_requests_max=settings.key_requests_max,
+        address_requests_max=at_once,
         streams_max=settings.streams_max,
         key_streams_max=settings.key_streams_max,
     )

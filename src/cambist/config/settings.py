@@ -55,6 +55,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     requests_max: Annotated[
         int, Meta(ge=1, le=10_000, description="Requests answered at once; more are refused.")
     ] = 256
+    key_requests_max: Annotated[
+        int,
+        Meta(ge=1, le=10_000, description="Requests of a key answered at once; 8 stops beside."),
+    ] = 32
+    address_requests_max: Annotated[
+        Annotated[int, Meta(ge=1, le=10_000)] | None,
+        Meta(description=f"Requests without a key from one address at once. {_ADDRESSED} 8."),
+    ] = None
     worker_concurrency: Annotated[
         int, Meta(ge=1, le=1_000, description="Orders performed at once: quoted, built or sent.")
     ] = 10
@@ -79,12 +87,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     slippage_unit: Annotated[
         Literal["percent", "fraction"], Meta(description="How a bare `slippage` is read.")
     ] = "percent"
+    transaction_format: Annotated[
+        Literal["auto", "v0", "v1"],
+        Meta(description="`v0` has 1,232 bytes and 3 paths, `v1` 4,096 and 6; `auto` is `v1`."),
+    ] = "auto"
+    split_gain_min_bps: Annotated[
+        str,
+        Meta(
+            pattern=r"^[0-9]{1,4}(\.[0-9]{1,2})?$",
+            description="What several swaps have to gain over one beyond their costs.",
+        ),
+    ] = "0.5"
     streams_max: Annotated[
         int, Meta(ge=1, le=100_000, description="Open streams past which more are refused.")
     ] = 12_000
     connections_max: Annotated[
         int, Meta(ge=1, le=100_000, description="Open connections past which more are refused.")
     ] = 14_000
+    keep_alive_ms: Annotated[
+        int,
+        Meta(ge=1_000, le=3_600_000, description="How long an idle connection is kept open."),
+    ] = 75_000
     address_connections_max: Annotated[
         Annotated[int, Meta(ge=1, le=100_000)] | None,
         Meta(description=f"Connections of one address. {_ADDRESSED} 64."),
@@ -102,6 +125,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     key_requests_per_minute: Annotated[
         int, Meta(ge=0, le=1_000_000, description="Requests with a key a minute. 0 is off.")
     ] = 6_000
+    key_quotes_per_minute: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="Quotes with a key a minute. 0 is off.")
+    ] = 600
     key_streams_per_minute: Annotated[
         int, Meta(ge=0, le=1_000_000, description="Streams opened with a key a minute. 0 is off.")
     ] = 600

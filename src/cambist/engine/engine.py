@@ -16,7 +16,8 @@ from cambist.engine.feed import Feed, HeardAll
 from cambist.engine.follow import HEARTBEAT_MS, Heard, follow, history
 from cambist.engine.intake import BACKLOG_MAX, Answered, CancelAnswer, Intake, Taken, Wish
 from cambist.engine.means import Means, RedisWord
-from cambist.engine.perform.quote import quote_now, survey
+from cambist.engine.perform.quote import Quoter, RoutingOptions
+from cambist.engine.perform.quote_budget import QuoteBudget, QuoteTurn
 from cambist.engine.perform.track import Tracker
 from cambist.engine.send_permission import SendPermission
 from cambist.engine.worker import Worker
@@ -40,16 +41,19 @@ log = structlog.get_logger("cambist.engine")
 
 DRAIN_MS: Final = 10_000
 HANDS: Final = 10
+HEALTH_WITHIN_MS: Final = 1_000
+"""How long a part has to answer before health calls it down."""
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a user may set: steps at once, open orders, orders begun a minute, waits, renewals."""
+    """What a user may set: steps at once, open orders, orders a minute, waits, renewals, routes."""
 
     hands: int = HANDS
     backlog_max: int = BACKLOG_MAX
     orders_per_minute: int = 0
     backoff: Backoff = Backoff()
     renew_every_ms: int = RENEW_EVERY_MS
+    routing: RoutingOptions = RoutingOptions()
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -79,10 +83,12 @@ class Engine:
         self._means = means
         permission = SendPermission(means.store, means.clock)
         self._tracker = Tracker(means.world.chain, means.wakeups, permission, means.clock, policy)
-        worker = Worker(means, self._tracker, permission, policy, limits.hands)
+        self._quoter = Quoter(means.world.market, means.clock, limits.routing)
+        worker = Worker(means, self._tracker, permission, self._quoter, policy, limits.hands)
         pace = Pace(limits.orders_per_minute, limits.renew_every_ms)
         self._crew = Crew(means, worker, self._tracker, permission, pace)
         self._intake = Intake(means, limits.backlog_max)
+        self.quote_budget = QuoteBudget()
 
     @property
     def market(self) -> Market:
@@ -113,16 +119,23 @@ class Engine:
         """Store several orders in one commit, and answer each. Raises Refused."""
         return await self._intake.submit_all(wishes)
 
-    async def quote(self, intent: Intent) -> Quoted | Fault:
-        """Return the route an order would take now, and what it costs; stores nothing."""
-        found = await quote_now(self._means.world.market, self.clock, intent)
+    async def quote(self, intent: Intent, caller: str | None = None) -> Quoted | Fault:
+        """Return the route an order would take now, and what it costs; stores nothing.
+
+        A `caller` has one quote computed at a time. Raises Refused when too many are asked for.
+        """
+        async with self.quote_budget.turn(caller) as turn:
+            found = await self._quoter.quote_intent(intent, turn)
         if isinstance(found, Fault):
             return found
         return Quoted(found, self._means.world.chain.costs(found), self.clock.now())
 
-    async def pools(self, pair: Pair) -> dict[str, Sequence[Pool] | Absent]:
-        """Return each venue's pools of a pair, or why it did not name them."""
-        return await survey(self._means.world.market, self.clock, pair)
+    async def pools(self, pair: Pair, turn: QuoteTurn) -> dict[str, Sequence[Pool] | Absent]:
+        """Return each venue's pools of a pair, or why it did not name them.
+
+        Within a turn of `quote_budget`. Raises Refused when too many are asked for.
+        """
+        return await self._quoter.fetch_pools(pair, turn)
 
     async def cancel(
         self, order_id: OrderId, principal: Principal
@@ -186,21 +199,29 @@ class Engine:
 
     async def health(self) -> Health:
         """Ask the store and the chain whether they answer."""
-        halt: Halt | None = None
-        with suppress(PortDown):
-            halt = await self._means.store.halted()
+        async with asyncio.TaskGroup() as tasks:
+            halted = tasks.create_task(self._find_halt())
+            store = tasks.create_task(_answers(self._means.store.ping()))
+            chain = tasks.create_task(_answers(self._means.world.chain.blockhash()))
         return Health(
-            await _answers(self._means.store.ping()),
-            await _answers(self._means.world.chain.blockhash()),
+            store.result(),
+            chain.result(),
             self._intake.draining,
-            halt,
+            halted.result(),
             self._means.redis(),
         )
+
+    async def _find_halt(self) -> Halt | None:
+        with suppress(PortDown, TimeoutError):
+            async with asyncio.timeout(HEALTH_WITHIN_MS / 1_000):
+                return await self._means.store.halted()
+        return None
 
 
 async def _answers(question: Awaitable[object]) -> Literal["ok", "down"]:
     try:
-        await question
-    except PortDown:
+        async with asyncio.timeout(HEALTH_WITHIN_MS / 1_000):
+            await question
+    except (PortDown, TimeoutError):
         return "down"
     return "ok"

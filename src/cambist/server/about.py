@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import msgspec
@@ -10,11 +11,17 @@ from starlette.requests import Request
 
 from cambist.engine.engine import Engine, Health
 from cambist.metrics import REGISTRY
-from cambist.server.answers import Answer
+from cambist.server.answers import Answer, Header
+from cambist.server.doors import Doorman
+from cambist.server.pages import HTML, POLICY, page, wants_html, written
+from cambist.server.queries import NO_WORDS
 from cambist.server.seats import Seats
-from cambist.wire.halts import stop
+from cambist.wire.halts import health_halt
 from cambist.wire.moments import write_moment
 from cambist.wire.replies import HealthView, write_health
+
+PROBE_EVERY_MS: Final = 1_000
+"""How long an answer about the parts stands for all who ask."""
 
 ENDPOINTS: Final = (
     "POST /api/orders/execute",
@@ -52,6 +59,26 @@ ENDPOINTS: Final = (
     "GET /docs/ui/{name}",
 )
 
+_VARY_ACCEPT: Final[Header] = (b"vary", b"Accept")
+_HOME: Final = page(
+    written(
+        "cambist",
+        """\
+<h1>cambist</h1>
+<p>An order execution engine for Solana DEX trading. It answers programs; for people there are</p>
+<ul>
+<li><a href="docs">the API</a>, to read and to try,</li>
+<li><a href="docs/faults">what each fault means</a>,</li>
+<li><a href="health">how it is</a>, part by part,</li>
+<li><a href="openapi.json">openapi.json</a>, for tools that read OpenAPI 3.1.</li>
+</ul>
+<p>In a terminal, <code>cambist order</code> places an order and <code>cambist list</code> shows
+them.</p>""",
+    ),
+    HTML,
+    (POLICY, _VARY_ACCEPT),
+)
+
 
 class ServiceInfo(msgspec.Struct, frozen=True):
     """What this service is."""
@@ -72,31 +99,58 @@ class Alive(msgspec.Struct, frozen=True):
 class About:
     """Answers for the service."""
 
-    def __init__(self, engine: Engine, seats: Seats) -> None:
+    def __init__(self, engine: Engine, seats: Seats, doorman: Doorman) -> None:
         self._engine = engine
         self._seats = seats
+        self._doorman = doorman
+        self._probing = asyncio.Lock()
+        self._probed: Health | None = None
+        self._probe_again_at = engine.clock.elapsed()
 
-    async def info(self, _request: Request) -> Answer:
-        """Say what this is."""
+    async def info(self, request: Request) -> Answer:
+        """Say what this is: to a browser on a page, to others in JSON."""
+        if wants_html(request):
+            return _HOME.choose(request)
         info = ServiceInfo(
             "cambist",
             "An order execution engine for Solana DEX trading",
             "draining" if self._seats.draining else "running",
             ENDPOINTS,
         )
-        return Answer(200, msgspec.json.encode(info))
+        return Answer(200, msgspec.json.encode(info), headers=(_VARY_ACCEPT,))
 
-    async def health(self, _request: Request) -> Answer:
+    async def health(self, request: Request) -> Answer:
         """Say which parts answer; 503 only when orders cannot be stored."""
-        health = await self._engine.health()
-        return self._answer(health, 503 if health.store == "down" else 200)
+        health = await self._probe()
+        return await self._answer(request, health, 503 if health.store == "down" else 200)
 
-    async def ready(self, _request: Request) -> Answer:
-        """Say whether to send requests here."""
-        health = await self._engine.health()
-        is_open = health.store == "ok" and health.halt is None
-        is_ready = is_open and not health.draining and not self._seats.draining
-        return self._answer(health, 200 if is_ready else 503)
+    async def ready(self, request: Request) -> Answer:
+        """Say whether to send requests here.
+
+        A halt stops trading and nothing else: reads, cancels and the way to resume stay open, so
+        it counts only where a client asks for trading, by `?trading=1`.
+        """
+        wants_trading = request.query_params.get("trading", "") not in NO_WORDS
+        health = await self._probe()
+        is_draining = health.draining or self._seats.draining
+        is_ready = health.store == "ok" and not is_draining
+        if wants_trading and health.halt is not None:
+            is_ready = False
+        return await self._answer(request, health, 200 if is_ready else 503)
+
+    def forget(self) -> None:
+        """Ask the parts anew for the next who wants to know: trading was just halted or resumed."""
+        self._probed = None
+
+    async def _probe(self) -> Health:
+        """Ask the parts whether they answer, once a second however many want to know."""
+        async with self._probing:
+            now = self._engine.clock.elapsed()
+            if self._probed is None or now >= self._probe_again_at:
+                self._probed = health = await self._engine.health()
+                self._probe_again_at = self._engine.clock.elapsed() + PROBE_EVERY_MS
+                return health
+            return self._probed
 
     async def live(self, _request: Request) -> Answer:
         """Say that the process answers, whatever else does not."""
@@ -107,7 +161,7 @@ class About:
         """Print the counters as Prometheus reads them."""
         return Answer(200, generate_latest(REGISTRY), CONTENT_TYPE_LATEST.encode())
 
-    def _answer(self, health: Health, status: int) -> Answer:
+    async def _answer(self, request: Request, health: Health, status: int) -> Answer:
         if health.store == "down":
             word = "down"
         else:
@@ -116,12 +170,22 @@ class About:
             word = "ok" if well else "degraded"
         now = write_moment(self._engine.clock.now())
         halt = health.halt
+        is_known = halt is not None and await self._doorman.recognises(request.scope)
         view = HealthView(
             word,
             now,
             database=health.store,
             chain=health.chain,
             redis=health.redis,
-            halt=None if halt is None else stop(halt.reason, halt.by, halt.at),
+            trading=_trading(health),
+            halt=None
+            if halt is None
+            else health_halt(halt.reason, halt.by, halt.at, with_reason=is_known),
         )
         return Answer(status, write_health(view))
+
+
+def _trading(health: Health) -> str:
+    if health.halt is not None:
+        return "halted"
+    return "unknown" if health.store == "down" else "on"

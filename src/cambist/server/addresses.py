@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
@@ -14,6 +15,10 @@ Network = IPv4Network | IPv6Network
 HOPS_MAX: Final = 16
 _V6_SHARED_BITS: Final = 64
 _UNKNOWN: Final = "unknown"
+UNREADABLE: Final = "unreadable:"
+UNREADABLE_LETTERS_MAX: Final = 64
+_BLANKS: Final = " \t"
+_PORT: Final = re.compile(r":[0-9]{1,5}", re.ASCII)
 
 
 class Proxies:
@@ -40,13 +45,24 @@ class Proxies:
             return _UNKNOWN
         if self._networks and self._trusts(source):
             for hop in reversed(_hops(call)):
-                told = _read(hop)
+                told = read_hop(hop)
                 if told is None:
-                    break
+                    # Whoever it is, it is not the proxy: it is counted by what the proxy wrote.
+                    return f"{UNREADABLE}{hop[:UNREADABLE_LETTERS_MAX]}"
                 source = told
                 if not self._trusts(told):
                     break
         return group(source)
+
+    def scheme_of(self, call: Call) -> str:
+        """Return `http` or `https`: the connection's, or what a trusted proxy says of its own."""
+        own = "https" if call["scheme"] in ("https", "wss") else "http"
+        peer = call.get("client")
+        if not peer or peer[0] not in self:
+            return own
+        told = [value for name, value in call["headers"] if name == b"x-forwarded-proto"]
+        last = b",".join(told).rpartition(b",")[2].strip().lower().decode("latin-1")
+        return {"https": "https", "wss": "https", "http": "http", "ws": "http"}.get(last, own)
 
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
@@ -55,7 +71,25 @@ class Proxies:
 def _hops(call: Call) -> list[str]:
     lines = [value for name, value in call["headers"] if name == b"x-forwarded-for"]
     hops = b",".join(lines).decode("latin-1").rsplit(",", HOPS_MAX)[-HOPS_MAX:]
-    return [hop.strip() for hop in hops]
+    return [trimmed for hop in hops if (trimmed := hop.strip(_BLANKS))]
+
+
+def read_hop(text: str) -> Address | None:
+    """Read an address in any form that proxies write, or return None.
+
+    `192.0.2.1`, `192.0.2.1:49152`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:49152`, each
+    with a zone (`fe80::1%eth0`) where it is IPv6, in quotation marks, and with blanks around it.
+    """
+    bare = text.strip(_BLANKS).strip('"').strip(_BLANKS)
+    if bare.startswith("["):
+        inner, bracket, port = bare[1:].partition("]")
+        is_port = not port or _PORT.fullmatch(port) is not None
+        found = _read(inner.strip(_BLANKS)) if bracket and is_port else None
+        return found if ":" in inner else None
+    host, colon, port = bare.partition(":")
+    if colon and ":" not in port:
+        bare = host.strip(_BLANKS) if _PORT.fullmatch(f":{port}") else ""
+    return _read(bare)
 
 
 def group_of(peer: str) -> str:

@@ -26,6 +26,10 @@ _UNAUTHORIZED: Final = 401
 _BUSY: Final = frozenset((429, 503))
 
 
+CHUNK_BYTES: Final = 16 * 1024
+"""How much of an answer is handed to a connection before its reader has to take some."""
+
+
 class ClientGone(Exception):
     """The client closed the connection before its request was read."""
 
@@ -55,7 +59,12 @@ def refusal(faults: tuple[Fault, ...], retry_after_seconds: int = 1) -> Answer:
 async def send_answer(send: Send, answer: Answer) -> None:
     """Send an answer to an HTTP request."""
     await send({"type": "http.response.start", "status": answer.status, "headers": _heads(answer)})
-    await send({"type": "http.response.body", "body": answer.body})
+    body, begin = answer.body, 0
+    while len(body) - begin > CHUNK_BYTES:
+        part = body[begin : begin + CHUNK_BYTES]
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+        begin += CHUNK_BYTES
+    await send({"type": "http.response.body", "body": body[begin:] if begin else body})
 
 
 async def deny(send: Send, answer: Answer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Final
 
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
@@ -12,6 +13,7 @@ from cambist.engine.engine import Engine
 from cambist.faults import Code, Refused, fault
 from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown
+from cambist.server.answers import Answer, send_answer
 from cambist.server.doorman import KeyDoor, Locks, OpenDoor
 from cambist.server.doors import Doorman
 from cambist.server.gate import Gate
@@ -19,6 +21,8 @@ from cambist.server.routes import Entrance, Routes
 from cambist.server.seats import Seats
 from cambist.server.settings import ServerSettings
 from cambist.server.tickets import Tickets
+
+PAGES: Final = frozenset(("/docs", "/docs/faults"))
 
 
 class App:
@@ -60,5 +64,12 @@ def build(engine: Engine, settings: ServerSettings, locks: Locks | None = None) 
     return App(engine, settings, locks)
 
 
-async def _nowhere(_scope: Scope, _receive: Receive, _send: Send) -> None:
+async def _nowhere(scope: Scope, _receive: Receive, send: Send) -> None:
+    """Lead to a page that was asked for with a slash too many, and refuse the rest."""
+    path = scope["path"]
+    if scope["type"] == "http" and path.endswith("/") and path[:-1] in PAGES:
+        name = path[:-1].rpartition("/")[2]
+        location = (b"location", f"../{name}".encode())
+        await send_answer(send, Answer(308, b"", headers=(location,)))
+        return
     raise Refused(fault(Code.NOT_FOUND))

@@ -15,9 +15,9 @@ from starlette.requests import Request
 
 from cambist.faults import Code, Refused, fault
 from cambist.server.answers import Answer, Header
+from cambist.server.pages import HTML, POLICY, Page, page, written
 
 CARRIER: Final = "offapi"
-_HTML: Final = b"text/html; charset=utf-8"
 _SCRIPT: Final = b"text/javascript; charset=utf-8"
 _STYLE: Final = b"text/css; charset=utf-8"
 # The pictures in the style sheet are data; everything else comes from here, as a file.
@@ -54,19 +54,12 @@ SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
 });
 """
-_PLAIN: Final = b"""\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>cambist: API</title>
-<link rel="icon" href="data:,">
+_PLAIN: Final = """\
 <h1>API</h1>
 <p>The page to read and try the API is not installed:
 <code>pip install 'cambist[docs]'</code>, then start the engine anew.</p>
 <p>The same without it: <a href="openapi.json">openapi.json</a>, for any tool that reads
-OpenAPI 3.1, and <a href="docs/faults">what each fault means</a>.</p>
-</html>
-"""
+OpenAPI 3.1, and <a href="docs/faults">what each fault means</a>.</p>"""
 
 
 class _File(NamedTuple):
@@ -89,11 +82,15 @@ class DocsPage:
 
     def __init__(self, carrier: str = CARRIER) -> None:
         self._folder = _folder(carrier)
+        self._parts: dict[str, Page] = {START: page(_START, _SCRIPT, (_POLICY, _KEEP))}
+        self._preparing = asyncio.Lock()
+        self._page = page(written("cambist: API", _PLAIN), HTML, (POLICY,))
+        if self._folder is not None:
+            self._page = page(_PAGE, HTML, (_POLICY,))
 
-    async def show(self, _request: Request) -> Answer:
+    async def show(self, request: Request) -> Answer:
         """Answer with the page."""
-        page = _PAGE if self._folder is not None else _PLAIN
-        return Answer(200, page, _HTML, (_POLICY,))
+        return self._page.choose(request)
 
     async def part(self, request: Request) -> Answer:
         """Answer with a file of the page. Raises Refused when there is none of that name."""
@@ -101,11 +98,14 @@ class DocsPage:
         file = _FILES.get(name)
         if self._folder is None or (file is None and name != START):
             raise Refused(fault(Code.NOT_FOUND))
-        if file is None:
-            return Answer(200, _START, _SCRIPT, (_POLICY, _KEEP))
-        # More than a megabyte, asked for by few: read each time, off the loop.
-        body = await asyncio.to_thread((self._folder / file.name).read_bytes)
-        return Answer(200, body, file.media_type, (_POLICY, _KEEP))
+        async with self._preparing:  # a megabyte is read and packed once, off the loop
+            if file is not None and name not in self._parts:
+                self._parts[name] = await asyncio.to_thread(_prepare, self._folder, file)
+        return self._parts[name].choose(request)
+
+
+def _prepare(folder: Path, file: _File) -> Page:
+    return page((folder / file.name).read_bytes(), file.media_type, (_POLICY, _KEEP))
 
 
 def _folder(carrier: str) -> Path | None:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 from starlette.types import Scope as Call
 
 from cambist.faults import Code, Refused, fault
 from cambist.ports.clock import Clock
+from cambist.ports.failures import PortDown
 from cambist.ports.keys import ApiKey, Keys, Scope
 from cambist.ports.limits import RateLimits
 from cambist.server.addresses import Proxies
@@ -52,6 +54,10 @@ class OpenDoor:
         """Return that nobody has to leave."""
         return True
 
+    async def recognises(self, _call: Call) -> bool:
+        """Return that everyone is known."""
+        return True
+
 
 class KeyDoor:
     """Lets everyone in until a key is made; from then on who shows one that is in force."""
@@ -70,6 +76,7 @@ class KeyDoor:
         self._look_at = clock.elapsed()
         self._noted: dict[str, Moment] = {}
         self._everyone = Passport(meter=self)
+        self._counts_requests = settings.address_requests_max is not None
 
     async def admit(self, call: Call, right: Scope | None) -> Passport:
         """Return who calls. Raises Refused."""
@@ -77,7 +84,7 @@ class KeyDoor:
             return await self._admit_anyone(call)
         if right is None:
             await self._count_stranger(call)
-            return _NOBODY
+            return replace(_NOBODY, source=self._proxies.source_of(call))
         passport = await self._identify(call)
         if right not in passport.scopes:
             message = f"This needs a key with the scope `{right}`, which this one has not."
@@ -93,12 +100,29 @@ class KeyDoor:
         key = await self._keys.find(passport.key_id)
         return key is not None and key.is_in_force(self._clock.now())
 
+    async def recognises(self, call: Call) -> bool:
+        """Return whether a call that needs no key shows one that is active, or none is needed."""
+        try:
+            if not (self._is_locked or await self._look()):
+                return True
+            if b"authorization" not in dict(call["headers"]):
+                return False
+            await self._identify(call)
+        except (PortDown, Refused):
+            return False
+        return True
+
     async def charge(self, passport: Passport, orders: int) -> None:
         """Count orders, all or none. Raises Refused."""
         if not await self.still_admits(passport):
             raise Refused(fault(Code.UNAUTHORIZED))
         if passport.key_id is not None:
             await self._tolls.orders(passport, orders)
+
+    async def charge_quote(self, passport: Passport) -> None:
+        """Count a quote. Raises Refused."""
+        if passport.key_id is not None:
+            await self._tolls.quotes(passport)
 
     async def _look(self) -> bool:
         """Return whether a key was ever made, as of half a second ago at most."""
@@ -110,9 +134,12 @@ class KeyDoor:
 
     async def _admit_anyone(self, call: Call) -> Passport:
         per_minute = self._rates.address_requests_per_minute
+        if per_minute is None and not self._counts_requests:
+            return self._everyone
+        source = self._proxies.source_of(call)
         if per_minute is not None:
-            await self._tolls.stranger(self._proxies.source_of(call), per_minute)
-        return self._everyone
+            await self._tolls.stranger(source, per_minute)
+        return replace(self._everyone, source=source) if self._counts_requests else self._everyone
 
     async def _identify(self, call: Call) -> Passport:
         """Return whose key or ticket is shown. Raises Refused."""

@@ -11,7 +11,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from cambist.faults import Code, fault
 from cambist.ports.keys import Scope as Right
 from cambist.server.answers import Answer, refusal, send_answer
+from cambist.server.caller_limits import CallerLimits
+from cambist.server.handshakes import defect_in
 from cambist.server.passports import Passport, stamp
+from cambist.server.priorities import priority_of
+from cambist.server.reading import while_connected
 
 Handler = Callable[[Request], Awaitable[Answer]]
 
@@ -28,6 +32,9 @@ class Doorman(Protocol):
     async def still_admits(self, passport: Passport) -> bool:
         """Return whether whoever was let in may stay. Raises PortDown."""
 
+    async def recognises(self, call: Scope) -> bool:
+        """Return whether a call that needs no key shows one that is active, or none is needed."""
+
 
 class Door(NamedTuple):
     """What lies behind a path and method, and what a caller needs to go through."""
@@ -36,28 +43,50 @@ class Door(NamedTuple):
     inside: ASGIApp
 
 
+Choose = Callable[[Scope], Door]
+
+
 class ByMethod:
     """Sends a request on by its method, and refuses the methods a path does not take."""
 
-    def __init__(self, doorman: Doorman, doors: Mapping[str, Door]) -> None:
+    def __init__(
+        self,
+        doorman: Doorman,
+        doors: Mapping[str, Door],
+        limits: CallerLimits | None = None,
+        socket: Choose | None = None,
+    ) -> None:
+        """Take the doors by method; `socket` says what a WebSocket at the same path needs."""
         self._doorman = doorman
+        self._limits = limits
         self._doors = dict(doors)
         if "GET" in self._doors:
             self._doors["HEAD"] = self._doors["GET"]
-        self._allow = (b"allow", ", ".join(sorted(self._doors)).encode())
+        self._socket = socket
+        methods = {*self._doors, *(("GET",) if socket is not None else ())}
+        self._allow = (b"allow", ", ".join(sorted(methods)).encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         door = self._doors.get(scope["method"])
+        if door is None and self._socket is not None and scope["method"] == "GET":
+            await self._doorman.admit(scope, self._socket(scope).right)
+            await send_answer(send, defect_in(scope).answer())
+            return
         if door is None:
             answer = refusal((fault(Code.METHOD_NOT_ALLOWED),))
             await send_answer(send, answer._replace(headers=(self._allow,)))
             return
-        stamp(scope, await self._doorman.admit(scope, door.right))
-        await door.inside(scope, receive, send)
-
-
-Choose = Callable[[Scope], Door]
+        caller = await self._doorman.admit(scope, door.right)
+        stamp(scope, caller)
+        if self._limits is None:
+            await door.inside(scope, receive, send)
+            return
+        permit = self._limits.acquire(caller, priority_of(scope))
+        try:
+            await door.inside(scope, receive, send)
+        finally:
+            permit.release()
 
 
 class SocketDoor:
@@ -79,5 +108,15 @@ def plain(handler: Handler) -> ASGIApp:
 
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
         await send_answer(send, await handler(Request(scope, receive)))
+
+    return endpoint
+
+
+def reading(handler: Handler) -> ASGIApp:
+    """Return the application of a handler that only reads: it stops once the client has left."""
+
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        work = handler(Request(scope, receive))
+        await send_answer(send, await while_connected(receive, work))
 
     return endpoint

@@ -26,9 +26,12 @@ from cambist.server.census import NEVER, Guest, House
 from cambist.server.chunked_body import WIRE_BYTES_PER_BYTE_MAX, BadBody
 from cambist.server.edge_socket import EdgeSocket
 from cambist.server.edge_upgrade import Posted
+from cambist.server.handshakes import SCOPE_KEY, Defect, find_defect
 from cambist.server.heads import Head, plain_head, upgrade_head
 
 LINGER_BYTES_MAX: Final = 256 * 1024
+WRITE_BUFFER_BYTES_MAX: Final = 32 * 1024
+"""How much waits for a reader before the answer does; one more chunk may stand beside it."""
 
 
 class EdgeConfig(uvicorn.Config):
@@ -60,6 +63,7 @@ class EdgeHttp(HttpToolsProtocol):
         self._running: RequestResponseCycle | None = None
         self._refused = False
         self._posted: Posted | None = None
+        self._defect: Defect | None = None
         self._head_bytes = 0
         self._body_bytes = 0
         self._wire_bytes = 0
@@ -69,6 +73,7 @@ class EdgeHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a place, or refuse for want of one."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES_MAX)
         self.house.timed.add(self)
         address = self.client[0] if self.client else ""
         self._guest = self.house.enter(address)
@@ -148,6 +153,8 @@ class EdgeHttp(HttpToolsProtocol):
         if wrong is not None:
             self._refuse(wrong)
         elif not self.parser.should_upgrade():  # else `data_received` decides
+            if self._defect is not None:
+                cast("dict[str, Any]", self.scope)[SCOPE_KEY], self._defect = self._defect, None
             super().on_headers_complete()
             self._phase = Phase.BODY
             self._set_deadline(self.limits.body_ms)
@@ -218,14 +225,27 @@ class EdgeHttp(HttpToolsProtocol):
             self._refuse(Code.BAD_REQUEST)
         elif Posted.is_asked(method, head):
             self._take_posted(Posted(head, self.limits.body_max(head.target)), rest)
-        elif not head.asks_for_websocket(method):
-            self.parser = httptools.HttpRequestParser(self)
-            self._phase = Phase.IDLE
-            self.data_received(plain_head(method, head, self.scope["http_version"]) + rest)
-        elif head.has_body or self._is_answering:
-            self._refuse(Code.BAD_REQUEST)
+        elif head.asks_for_websocket(method):
+            self._defect = self._find_defect(head)
+            if self._defect is None:
+                self._become_socket(head, rest)
+            else:
+                self._read_plainly(method, head, rest)
         else:
-            self._become_socket(head, rest)
+            self._read_plainly(method, head, rest)
+
+    def _read_plainly(self, method: bytes, head: Head, rest: bytes) -> None:
+        self.parser = httptools.HttpRequestParser(self)
+        self._phase = Phase.IDLE
+        self.data_received(plain_head(method, head, self.scope["http_version"]) + rest)
+
+    def _find_defect(self, head: Head) -> Defect | None:
+        if head.has_body:
+            return Defect(fault(Code.INVALID_HANDSHAKE, "A WebSocket handshake has no body."))
+        if self._is_answering:
+            message = "A WebSocket handshake is sent once all answers before it have come."
+            return Defect(fault(Code.INVALID_HANDSHAKE, message))
+        return find_defect(head.target, head.headers, self.parser.get_http_version())
 
     @property
     def _is_answering(self) -> bool:

@@ -8,7 +8,8 @@ from typing import Final
 from starlette.requests import Request
 
 from cambist.faults import CATALOGUE, Blame, Code, Remedy
-from cambist.server.answers import Answer, Header
+from cambist.server.answers import Answer
+from cambist.server.pages import HTML, POLICY, page, written
 
 BLAMED: Final = {
     Blame.USER: "the one who asked",
@@ -22,18 +23,16 @@ REMEDIES: Final = {
     Remedy.ASK_CHAIN: "unknown; only the chain can say what happened",
     Remedy.GIVE_UP: "final; the same again would end the same way",
 }
-_HTML: Final = b"text/html; charset=utf-8"
-_NOTHING_ELSE: Final[Header] = (b"content-security-policy", b"default-src 'none'")
-_PAGE: Final = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>cambist: faults</title>
+_BODY: Final = """\
 <h1>Faults</h1>
-<p>Each fault has a stable code. Act on the code, show the sentence.</p>
-{faults}
-</html>
-"""
+<p>Each fault has a stable code. Act on the code, show the sentence.
+<a href="../docs">The API</a> names the codes of each operation.</p>
+<nav aria-label="Codes">
+<ul>
+{index}
+</ul>
+</nav>
+{faults}"""
 _FAULT: Final = """\
 <h2 id="{code}">{code}</h2>
 <p>{sentence}</p>
@@ -44,7 +43,8 @@ HTTP status of a request refused for it: {status}.</p>
 
 def faults_page() -> bytes:
     """Return the page; each code is an anchor."""
-    return _PAGE.format(faults="".join(map(_fault, Code))).encode()
+    index = "\n".join(f'<li><a href="#{escape(code)}">{escape(code)}</a></li>' for code in Code)
+    return written("cambist: faults", _BODY.format(index=index, faults="".join(map(_fault, Code))))
 
 
 def _fault(code: Code) -> str:
@@ -58,9 +58,9 @@ def _fault(code: Code) -> str:
     )
 
 
-_ANSWER: Final = Answer(200, faults_page(), _HTML, (_NOTHING_ELSE,))
+_READY: Final = page(faults_page(), HTML, (POLICY,))
 
 
-async def show_faults(_request: Request) -> Answer:
+async def show_faults(request: Request) -> Answer:
     """Answer with the page."""
-    return _ANSWER
+    return _READY.choose(request)

@@ -13,14 +13,17 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cambist.faults import Code, Fault, Refused, fault
-from cambist.ports.failures import PortDown
+from cambist.ports.failures import PortDown, PortFull
+from cambist.server.addresses import Proxies
 from cambist.server.answers import Answer, ClientGone, deny, refusal, send_answer
 from cambist.server.cors import is_preflight, preflight, sharing
+from cambist.server.priorities import Priority, assign_priority
 from cambist.server.seats import Seats
 from cambist.server.settings import LOOPBACK_HOSTS, ServerSettings
 from cambist.server.tolls import Limited
 
 _ANY: Final = "*"
+DEFAULT_PORTS: Final = {"http": b"80", "https": b"443"}
 log = structlog.get_logger(__name__)
 
 
@@ -31,6 +34,7 @@ class Gate:
         self._inner = inner
         self._seats = seats
         self._retry_after = settings.retry_after_seconds
+        self._proxies = Proxies(settings.trusted_proxies)
         hosts = (*LOOPBACK_HOSTS, *settings.allowed_hosts)
         self._hosts = frozenset(host.lower().encode() for host in hosts)
         self._any_host = _ANY in settings.allowed_hosts
@@ -42,8 +46,9 @@ class Gate:
         answer = send_answer if is_http else deny
         seats = self._seats
         fields = dict(scope["headers"])
-        wrong = self._wrong(fields)
-        if wrong is None and is_http and seats.requests >= seats.requests_max:
+        wrong = self._wrong(scope, fields)
+        is_counted = is_http and assign_priority(scope) is Priority.NORMAL
+        if wrong is None and is_counted and seats.requests >= seats.requests_max:
             wrong = fault(Code.TOO_BUSY)
         origin = fields.get(b"origin")
         if origin is not None and is_http and origin.lower() in self._origins:
@@ -54,7 +59,7 @@ class Gate:
         if wrong is not None:
             await answer(send, refusal((wrong,), self._retry_after))
             return
-        seats.requests += is_http
+        seats.requests += is_counted
         try:
             await self._inner(scope, receive, send)
         except ClientGone:
@@ -62,7 +67,7 @@ class Gate:
         except Exception as error:  # noqa: BLE001 -- the last door: nobody else would answer
             await answer(send, self._answer_error(error, scope))
         finally:
-            seats.requests -= is_http
+            seats.requests -= is_counted
 
     def _answer_error(self, error: Exception, scope: Scope) -> Answer:
         """Return the answer to a request that raised; a bug's own words stay in the log."""
@@ -71,6 +76,8 @@ class Gate:
                 return refusal(error.faults, error.retry_after_seconds)
             case Refused():
                 faults = error.faults
+            case PortFull():
+                faults = (fault(Code.TOO_BUSY),)
             case PortDown():
                 faults = (fault(Code.STORE_UNAVAILABLE),)
             case _:
@@ -78,7 +85,7 @@ class Gate:
                 faults = (fault(Code.INTERNAL),)
         return refusal(faults, self._retry_after)
 
-    def _wrong(self, fields: dict[bytes, bytes]) -> Fault | None:
+    def _wrong(self, scope: Scope, fields: dict[bytes, bytes]) -> Fault | None:
         """Return what is wrong with where a request was sent, or where it came from."""
         host = fields.get(b"host")
         if not host:
@@ -92,5 +99,21 @@ class Gate:
         if origin is None:
             return None
         origin = origin.lower()
-        own = origin.partition(b"://")[2] == host.lower()
-        return None if own or origin in self._origins else fault(Code.ORIGIN_NOT_ALLOWED)
+        if origin in self._origins or _is_own(origin, self._proxies.scheme_of(scope), host):
+            return None
+        return fault(Code.ORIGIN_NOT_ALLOWED)
+
+
+def _is_own(origin: bytes, scheme: str, host: bytes) -> bool:
+    """Whether an origin is this server's: the same scheme, host and port."""
+    its_scheme, mark, its_host = origin.partition(b"://")
+    if not mark or its_scheme != scheme.encode():
+        return False
+    return _with_port(its_host, scheme) == _with_port(host.lower(), scheme)
+
+
+def _with_port(host: bytes, scheme: str) -> tuple[bytes, bytes]:
+    name, colon, port = host.rpartition(b":")
+    if colon and port.isdigit():
+        return name, port
+    return host, DEFAULT_PORTS[scheme]

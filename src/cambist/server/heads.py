@@ -8,7 +8,14 @@ from cambist.faults import Code
 from cambist.server.settings import EdgeLimits
 
 _SINGLE: Final = frozenset(
-    (b"host", b"authorization", b"idempotency-key", b"content-type", b"content-length")
+    (
+        b"host",
+        b"origin",
+        b"authorization",
+        b"idempotency-key",
+        b"content-type",
+        b"content-length",
+    )
 )
 _OF_A_BODY: Final = frozenset((b"content-length", b"transfer-encoding", b"expect"))
 _LENGTH_DIGITS_MAX: Final = 18
@@ -59,12 +66,9 @@ class Head:
         return b"transfer-encoding" in fields or fields.get(b"content-length", b"0") != b"0"
 
     def asks_for_websocket(self, method: bytes) -> bool:
-        """Whether this is how a WebSocket begins (RFC 6455)."""
-        fields = dict(self.headers)
-        return (
-            method == b"GET"
-            and fields.get(b"upgrade", b"").lower() == b"websocket"
-            and b"sec-websocket-key" in fields
+        """Whether this is how a WebSocket begins (RFC 6455), well-formed or not."""
+        return method == b"GET" and any(
+            name == b"upgrade" and b"websocket" in value.lower() for name, value in self.headers
         )
 
 

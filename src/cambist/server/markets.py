@@ -12,7 +12,7 @@ from cambist.faults import Code, Refused, fault
 from cambist.orders.order import Order, Status
 from cambist.ports.store import OrderQuery
 from cambist.server.answers import Answer
-from cambist.server.passports import passport_of
+from cambist.server.passports import charge_quote, passport_of
 from cambist.server.queries import read_since
 from cambist.values.amount import OutOfRange, Raw, TooManyDigits, parse_amount
 from cambist.values.token import Pair, Token
@@ -45,8 +45,11 @@ class Markets:
         if pair.token_in.mint == pair.token_out.mint:
             raise Refused(fault(Code.SAME_TOKEN, "", "tokenOut"))
         asked = _asked(request, pair)
-        found = await self._engine.pools(pair)
-        return Answer(200, write_pools(asked, found, self._engine.clock.now()))
+        passport = passport_of(request.scope)
+        await charge_quote(passport)
+        async with self._engine.quote_budget.turn(passport.caller) as turn:
+            found = await self._engine.pools(pair, turn)
+            return Answer(200, write_pools(asked, found, self._engine.clock.now()))
 
     def _token(self, request: Request, name: str) -> Token:
         text = request.query_params.get(name)

@@ -19,6 +19,9 @@ class Meter(Protocol):
     async def charge(self, passport: Passport, orders: int) -> None:
         """Count orders, all or none. Raises Refused when they are too many for now."""
 
+    async def charge_quote(self, passport: Passport) -> None:
+        """Count a quote. Raises Refused when they are too many for now."""
+
 
 class Passport(msgspec.Struct, frozen=True):
     """Whose orders a call may see and make. Without keys everyone on loopback is `LOCAL`.
@@ -34,6 +37,13 @@ class Passport(msgspec.Struct, frozen=True):
     orders_per_minute: int | None = None
     source: str = ""
     meter: Meter | None = None
+
+    @property
+    def caller(self) -> str | None:
+        """The name by which a caller is counted; None on a loopback without keys."""
+        if self.key_id is not None:
+            return f"key:{self.key_id}"
+        return f"address:{self.source}" if self.source else None
 
 
 def stamp(call: Call, passport: Passport) -> None:
@@ -54,3 +64,9 @@ async def charge(passport: Passport, orders: int) -> None:
     """
     if passport.meter is not None:
         await passport.meter.charge(passport, orders)
+
+
+async def charge_quote(passport: Passport) -> None:
+    """Count a quote or a survey of pools before anything is computed for it. Raises Refused."""
+    if passport.meter is not None:
+        await passport.meter.charge_quote(passport)

@@ -10,9 +10,10 @@ from starlette.types import Receive, Scope, Send
 from cambist.engine.engine import Engine
 from cambist.engine.intake import Taken, Wish
 from cambist.faults import Code, Fault, Refused, fault
-from cambist.server.answers import Answer, Header, send_answer
-from cambist.server.passports import Passport, charge, passport_of
+from cambist.server.answers import Answer, Header, read_body, send_answer
+from cambist.server.passports import Passport, charge, charge_quote, passport_of
 from cambist.server.queries import Want
+from cambist.server.reading import while_connected
 from cambist.server.seats import Seats
 from cambist.server.stories import OneOrder, Voice
 from cambist.server.streams import Opening, stream, wants_stream
@@ -119,8 +120,10 @@ class AskQuote:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST."""
         body = await json_body(self._seats, dict(scope["headers"]), receive, self._body_max)
-        intent, warnings = self._taker.intent(body, passport_of(scope))
-        quoted = await self._engine.quote(intent)
+        passport = passport_of(scope)
+        intent, warnings = self._taker.intent(body, passport)
+        await charge_quote(passport)
+        quoted = await while_connected(receive, self._engine.quote(intent, passport.caller))
         if isinstance(quoted, Fault):
             raise Refused(quoted)
         asked = Asked(intent, self._engine.market.venues, warnings)
@@ -129,13 +132,19 @@ class AskQuote:
 
 
 async def json_body(
-    seats: Seats, fields: Mapping[bytes, bytes], receive: Receive, bytes_max: int
+    seats: Seats | None, fields: Mapping[bytes, bytes], receive: Receive, bytes_max: int
 ) -> bytes:
-    """Return the body of a request. Raises Refused unless it is JSON, and not too large."""
+    """Return the body of a request. Raises Refused unless it is JSON, and not too large.
+
+    Without `seats` nobody counts who waits for it: that is for requests outside all limits.
+    """
     kind = fields.get(b"content-type", b"")
     if kind != b"application/json" and not _is_json(kind):
         raise Refused(fault(Code.UNSUPPORTED_MEDIA_TYPE))
-    body = await seats.body(receive, bytes_max)
+    if seats is None:
+        body = await read_body(receive, bytes_max)
+    else:
+        body = await seats.body(receive, bytes_max)
     if body is None:
         raise Refused(fault(Code.BODY_TOO_LARGE, f"A body has at most {bytes_max} bytes."))
     return body

@@ -22,7 +22,7 @@ LIMIT_MAX: Final = 500
 OFFSET_MAX: Final = 1_000_000
 SEQ_MAX: Final = 2**31 - 1
 _DIGITS_MAX: Final = 10
-_NO: Final = ("", "0", "false", "no")
+NO_WORDS: Final = ("", "0", "false", "no")
 
 
 def read_query(params: QueryParams, principal: Principal) -> OrderQuery:
@@ -121,7 +121,7 @@ def read_want(params: Mapping[str, str], last_event_id: str | None, *, notes: bo
 
 def wants_notes(params: Mapping[str, str]) -> bool:
     """Whether a client asks for the journal's notes beside the changes of status."""
-    return params.get("notes", "") not in _NO
+    return params.get("notes", "") not in NO_WORDS
 
 
 def read_after(params: Mapping[str, str], last_event_id: str | None) -> int | None:

@@ -13,9 +13,10 @@ from cambist.engine.engine import Engine
 from cambist.faults import Code, Refused, fault
 from cambist.ports.keys import Scope
 from cambist.server.about import About
-from cambist.server.answers import Answer
+from cambist.server.answers import JSON, Answer
 from cambist.server.docs_page import DocsPage
-from cambist.server.doors import ByMethod, Door, Doorman, SocketDoor, plain
+from cambist.server.doorman import OpenDoor
+from cambist.server.doors import ByMethod, Door, Doorman, SocketDoor, plain, reading
 from cambist.server.edge_socket import POSTED
 from cambist.server.faults_page import show_faults
 from cambist.server.halting import Halting
@@ -23,6 +24,7 @@ from cambist.server.markets import Markets
 from cambist.server.openapi import document
 from cambist.server.ordering import OrderingSocket, PostedSocket
 from cambist.server.orders import Orders
+from cambist.server.pages import page
 from cambist.server.placing import AskQuote, PlaceBatch, PlaceOrder
 from cambist.server.queries import Want
 from cambist.server.seats import Seats
@@ -57,29 +59,29 @@ class Routes:
         self._tickets = entrance.tickets
         self._voice = Voice(engine, settings)
         self._taker = OrderTaker(engine, settings)
-        self._about = About(engine, seats)
+        self._about = About(engine, seats, entrance.doorman)
 
     def all(self) -> list[BaseRoute]:
         """Return every route; of a worker, those that tell of its health."""
         if not self._settings.takes_orders:
             return self._health()
-        http = (*self._placing(), *self._orders(), *self._markets())
-        return [*http, *self._sockets(), *self._service(), *self._health()]
+        placing, sockets = self._placing(), self._sockets()
+        http = (*placing, *sockets, *self._orders(), *self._markets())
+        return [*http, *self._service(), *self._health()]
 
     def _at(self, path: str, **doors: Door) -> Route:
-        return Route(path, ByMethod(self._doorman, doors))
+        return Route(path, ByMethod(self._doorman, doors, self._seats.callers))
 
     def _placing(self) -> list[BaseRoute]:
         engine, taker, edge = self._engine, self._taker, self._settings.edge
         place = Door(TRADE, PlaceOrder(taker, self._voice, self._seats))
         orders = Orders(engine)
         return [
-            self._at("/api/orders/execute", POST=place),
             self._at(
                 "/api/orders/batch",
                 POST=Door(TRADE, PlaceBatch(engine, taker, self._seats, edge.batch_bytes_max)),
             ),
-            self._at("/api/orders", POST=place, GET=Door(READ, plain(orders.list))),
+            self._at("/api/orders", POST=place, GET=Door(READ, reading(orders.list))),
             self._at(
                 "/api/quotes",
                 POST=Door(READ, AskQuote(engine, taker, self._seats, edge.body_bytes_max)),
@@ -92,9 +94,9 @@ class Routes:
         amend = Door(TRADE, plain(orders.amend))
         events = Door(READ, Events(self._voice, self._seats))
         return [
-            self._at(one, GET=Door(READ, plain(orders.read)), DELETE=cancel, PATCH=amend),
+            self._at(one, GET=Door(READ, reading(orders.read)), DELETE=cancel, PATCH=amend),
             self._at(f"{one}/events", GET=events),
-            self._at(f"{one}/receipt", GET=Door(READ, plain(orders.receipt))),
+            self._at(f"{one}/receipt", GET=Door(READ, reading(orders.receipt))),
             self._at(f"{one}/cancel", POST=cancel),
             self._at("/api/stream-tickets", POST=Door(READ, plain(self._tickets.issue))),
             self._at("/api/events", GET=Door(READ, AllEvents(self._voice, self._seats))),
@@ -105,8 +107,8 @@ class Routes:
         return [
             self._at("/api/tokens", GET=Door(READ, plain(markets.tokens))),
             self._at("/api/venues", GET=Door(READ, plain(markets.venues))),
-            self._at("/api/pools", GET=Door(READ, plain(markets.pools))),
-            self._at("/api/report", GET=Door(READ, plain(markets.report))),
+            self._at("/api/pools", GET=Door(READ, reading(markets.pools))),
+            self._at("/api/report", GET=Door(READ, reading(markets.report))),
         ]
 
     def _sockets(self) -> list[BaseRoute]:
@@ -119,7 +121,7 @@ class Routes:
         everything = Door(READ, AllOrdersSocket(voice, seats))
 
         def execute(call: Call) -> Door:
-            if POSTED in call["extensions"]:
+            if POSTED in call.get("extensions", ()):
                 return posted
             return history if _names_an_order(call) else ordering
 
@@ -127,7 +129,7 @@ class Routes:
             return greeted if _names_an_order(call) else everything
 
         def post_only(call: Call) -> Door:
-            if POSTED in call["extensions"]:
+            if POSTED in call.get("extensions", ()):
                 return posted
             raise Refused(fault(Code.NOT_FOUND))
 
@@ -138,19 +140,26 @@ class Routes:
             "/ws/orders": lambda _: latest,
             "/api/orders/{order_id}/status": lambda _: history,
         }
-        return [
+        place = Door(TRADE, PlaceOrder(taker, voice, seats))
+        doors = {"/api/orders/execute": {"POST": place}}
+        sockets: list[BaseRoute] = [
             WebSocketRoute(path, SocketDoor(self._doorman, choose))
             for path, choose in choices.items()
         ]
+        return sockets + [
+            Route(path, ByMethod(self._doorman, doors.get(path, {}), seats.callers, choose))
+            for path, choose in choices.items()
+            if path != "/api/orders"  # where a plain GET is a list
+        ]
 
     def _service(self) -> list[BaseRoute]:
-        openapi, docs = Answer(200, document()), DocsPage()
+        openapi, docs = page(document(), JSON), DocsPage()
 
-        async def describe(_request: Request) -> Answer:
-            return openapi
+        async def describe(request: Request) -> Answer:
+            return openapi.choose(request)
 
-        halt = Halting(self._engine, self._seats, self._settings, halts=True)
-        resume = Halting(self._engine, self._seats, self._settings, halts=False)
+        halt = Halting(self._engine, self._settings, self._about.forget, halts=True)
+        resume = Halting(self._engine, self._settings, self._about.forget, halts=False)
         return [
             self._at("/api/halt", POST=Door(ADMIN, halt)),
             self._at("/api/resume", POST=Door(ADMIN, resume)),
@@ -162,11 +171,18 @@ class Routes:
         ]
 
     def _health(self) -> list[BaseRoute]:
-        about = self._about
+        about, everyone = self._about, OpenDoor()
+        probes = {
+            "/health": about.health,
+            "/health/live": about.live,
+            "/health/ready": about.ready,
+        }
         return [
-            self._at("/health", GET=Door(PUBLIC, plain(about.health))),
-            self._at("/health/live", GET=Door(PUBLIC, plain(about.live))),
-            self._at("/health/ready", GET=Door(PUBLIC, plain(about.ready))),
+            # Probes are counted nowhere, and need no key: they answer whatever others do.
+            *(
+                Route(path, ByMethod(everyone, {"GET": Door(PUBLIC, plain(probe))}))
+                for path, probe in probes.items()
+            ),
             self._at("/metrics", GET=Door(ADMIN, plain(about.metrics))),
         ]
 

@@ -12,6 +12,7 @@ from starlette.types import Receive
 
 from cambist.faults import Code, Refused, fault
 from cambist.server.answers import read_body
+from cambist.server.caller_limits import CallerLimits
 from cambist.server.passports import Passport
 from cambist.server.settings import ServerSettings
 from cambist.server.tolls import Limited
@@ -37,6 +38,7 @@ class Seats:
         self.streams_max = settings.streams_max
         self.key_streams_max = settings.key_streams_max
         self.draining = False
+        self.callers = CallerLimits(settings)
         self._by_key: Counter[str] = Counter()
         self._lives: dict[Life, Passport] = {}
 
@@ -67,10 +69,12 @@ class Seats:
         """
         with self.socket(passport) as life:
             self.requests -= 1
+            permit = self.callers.suspend(passport)
             try:
                 yield life
             finally:
                 self.requests += 1
+                self.callers.resume(permit)
 
     @contextlib.contextmanager
     def socket(self, passport: Passport) -> Iterator[Life]:

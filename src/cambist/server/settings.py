@@ -30,7 +30,7 @@ class EdgeLimits(msgspec.Struct, frozen=True):
     batch_bytes_max: int = 256 * 1024
     head_ms: int = 10_000
     body_ms: int = 10_000
-    idle_ms: int = 30_000
+    idle_ms: int = 75_000
     stall_ms: int = 30_000
     linger_ms: int = 1_000
     sweep_ms: int = 250
@@ -56,6 +56,7 @@ class Rates(msgspec.Struct, frozen=True):
     key_streams_per_minute: int = 600
     address_requests_per_minute: int | None = None
     auth_failures_per_minute: int = 10
+    key_quotes_per_minute: int = 600
 
     @property
     def strangers_per_minute(self) -> int:
@@ -69,6 +70,8 @@ class ServerSettings(msgspec.Struct, frozen=True):
 
     A socket may send `frames_in_max` messages a second, or `orders_in_max` where each is an
     order; it follows at most `socket_orders_max` orders at a time.
+    `key_requests_max` and `address_requests_max` are requests answered at once for a key and for
+    an address without one; None counts no address.
     """
 
     edge: EdgeLimits = EdgeLimits()
@@ -80,6 +83,8 @@ class ServerSettings(msgspec.Struct, frozen=True):
     rates: Rates = Rates()
     takes_orders: bool = True
     requests_max: int = 256
+    key_requests_max: int = 32
+    address_requests_max: int | None = None
     bodies_max: int = 4_000
     streams_max: int = 12_000
     key_streams_max: int = 20

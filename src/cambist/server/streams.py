@@ -16,6 +16,7 @@ from cambist.server.answers import Answer, Header, send_answer
 from cambist.server.orders import find_order
 from cambist.server.passports import passport_of
 from cambist.server.queries import read_after, read_want
+from cambist.server.reading import while_connected
 from cambist.server.seats import Life, Seats
 from cambist.server.stories import AllOrders, Line, OneOrder, Story, Voice
 from cambist.wire.replies import write_events
@@ -118,7 +119,8 @@ class Events:
             with self._seats.stream(passport_of(scope)) as life:
                 await stream(OneOrder(voice, order, want), life, (receive, send))
             return
-        told = await voice.engine.history(order.id, want.after_seq)
+        history = voice.engine.history(order.id, want.after_seq)
+        told = await while_connected(receive, history)
         body = write_events(order.id, [voice.say(one) for one in told])
         await send_answer(send, Answer(200, body))
 

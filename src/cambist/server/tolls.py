@@ -44,6 +44,11 @@ class Tolls:
         per_minute = self._rates.auth_failures_per_minute
         await self._take(f"failures:{source}", per_minute, "keys that are not in force")
 
+    async def quotes(self, passport: Passport) -> None:
+        """Count a quote or a survey of pools asked for with a key. Raises Limited."""
+        per_minute = self._rates.key_quotes_per_minute
+        await self._take(f"quotes:{passport.key_id}", per_minute, "quotes")
+
     async def orders(self, passport: Passport, orders: int) -> None:
         """Count orders made with a key, all or none.
 

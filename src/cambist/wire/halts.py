@@ -43,6 +43,20 @@ class Stop(msgspec.Struct, frozen=True):
     since: str
 
 
+class HealthHalt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A stop of all trading as health tells it: since when; the rest to callers with a key."""
+
+    since: str
+    reason: str | msgspec.UnsetType = msgspec.UNSET
+    by: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def health_halt(reason: str, by: str, at: Moment, *, with_reason: bool) -> HealthHalt:
+    """Return a halt as health tells it."""
+    since = write_moment(at)
+    return HealthHalt(since, reason, by) if with_reason else HealthHalt(since)
+
+
 class TradingView(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether orders are taken and signed; `halt` says why not."""
 

@@ -12,7 +12,7 @@ from cambist.orders.order import Order, Status
 from cambist.values.amount import write_amount, write_percent
 from cambist.values.moment import Moment
 from cambist.wire.figures import Number, Standing, realised_slippage, standing
-from cambist.wire.halts import Stop
+from cambist.wire.halts import HealthHalt
 from cambist.wire.moments import write_moment
 from cambist.wire.numbers import number
 
@@ -239,14 +239,15 @@ def write_events(order_id: str, messages: Sequence[bytes]) -> bytes:
 
 
 class HealthView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which parts answer: `ok`, `down` or `not_configured`; `halt` while trading is stopped."""
+    """Which parts answer: `ok`, `down` or `not_configured`; `halt` while trading is `halted`."""
 
     status: str
     timestamp: str
     database: str
     chain: str
     redis: str | msgspec.UnsetType = msgspec.UNSET
-    halt: Stop | None = None
+    trading: str | msgspec.UnsetType = msgspec.UNSET
+    halt: HealthHalt | None = None
 
 
 def write_health(health: HealthView) -> bytes:

@@ -144,7 +144,7 @@ async def test_the_example_is_what_a_used_key_gets(tmp_path: Path) -> None:
 
 async def test_the_example_is_what_a_busy_or_stopping_engine_says(tmp_path: Path) -> None:
     async with in_process(tmp_path, replace(DEFAULTS, requests_max=0)) as rooms:
-        answer = await rooms.client.get("/health/live")
+        answer = await rooms.client.get("/api/tokens")
         assert answer.headers["retry-after"] == "1"
         assert answer.json() == shown(Code.TOO_BUSY)
     async with in_process(tmp_path) as rooms:

@@ -28,6 +28,7 @@ SENTENCES: Final = {
     415: "The body is not `application/json`.",
     422: "The request is well-formed, and cannot be done.",
     429: "Too many, for this address or this key; try again after `Retry-After` seconds.",
+    426: "The path is a WebSocket, and the request asks for no upgrade.",
     431: "The request's head is too large.",
     500: "The engine made a mistake; its log has it.",
     503: "Not at the moment; try again after `Retry-After` seconds.",
@@ -98,6 +99,13 @@ _HEADERS: Final[dict[int, Json]] = {
             "schema": {"type": "string"},
             "example": "POST",
         }
+    },
+    426: {
+        name: {"description": said, "schema": {"type": "string"}, "example": value}
+        for name, said, value in (
+            ("Upgrade", "What to ask for.", "websocket"),
+            ("Allow", "The method of a handshake.", "GET"),
+        )
     },
     429: _RETRY_AFTER,
     503: _RETRY_AFTER,

@@ -39,8 +39,13 @@ def info() -> Operation:
     told = answer(
         "What this service is.", "ServiceInfo", {"service": example(running, "While it runs")}
     )
+    page = text_answer("The page.", "text/html", "<!doctype html>\n")
+    told["content"] |= page["content"]
     return _open(
-        "readService", "Say what this service is", "And what it answers to.", {"200": told}
+        "readService",
+        "Say what this service is",
+        "And what it answers to; to a browser, a page that leads on.",
+        {"200": told},
     )
 
 
@@ -69,7 +74,8 @@ def ready() -> Operation:
     return _open(
         "readReadiness",
         "Say whether to send requests here",
-        "For load balancers: 503 while the engine drains, or when orders cannot be stored.",
+        "For load balancers: 503 while the engine drains, or when orders cannot be stored. A halt "
+        "stops trading alone and is told by `trading`; ask with `?trading=1` for 503 then too.",
         {
             "200": answer("Send them.", "HealthView", recorded(healthy="All parts answer")),
             "503": answer(

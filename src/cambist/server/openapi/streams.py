@@ -170,13 +170,12 @@ def _events(ids: str, text: str) -> Json:
 
 
 class _Socket:
-    """What a path of sockets has of its own; `plain` is the answer to a GET without an upgrade."""
+    """What a path of sockets has of its own."""
 
-    def __init__(self, name: str, summary: str, said: str, plain: Code) -> None:
+    def __init__(self, name: str, summary: str, said: str) -> None:
         self.name = name
         self.summary = summary
         self.said = said
-        self.plain = plain
 
     def operation(self, told: Json, parameters: tuple[Json, ...], wrong: Fault) -> Operation:
         """Return the description of the socket; `told` says what its frames are."""
@@ -188,16 +187,14 @@ class _Socket:
             description=self.said,
             parameters=parameters,
             answers={"101": {"description": "The connection is a WebSocket now."}},
-            codes=(self.plain, wrong, Code.SHUTTING_DOWN),
+            codes=(Code.UPGRADE_REQUIRED, Code.INVALID_HANDSHAKE, wrong, Code.SHUTTING_DOWN),
             extra={"x-websocket": {"subprotocols": ["cambist.v1"], **told}},
         )
 
 
 def execute_socket() -> Operation:
     """Return the description of the socket of one order, or for placing orders."""
-    socket = _Socket(
-        "executeSocket", "Follow an order, or place orders", _EXECUTE, Code.METHOD_NOT_ALLOWED
-    )
+    socket = _Socket("executeSocket", "Follow an order, or place orders", _EXECUTE)
     told = {
         "messages": _either("Message", "Acceptance", "Failure", "Notice"),
         "sends": ref("OrderRequest"),
@@ -212,7 +209,6 @@ def status_socket() -> Operation:
         "statusSocket",
         "Follow an order: /api/orders/execute?orderId= under another path",
         _STATUS,
-        Code.NOT_FOUND,
     )
     told = {"messages": _either("Message", "Notice"), "scopeWithoutOrderId": Scope.READ}
     return socket.operation(told, (ORDER_ID, _FROM_SEQ, _NOTES), _BAD_SEQ)
@@ -220,7 +216,7 @@ def status_socket() -> Operation:
 
 def ws_socket() -> Operation:
     """Return the description of the socket of one order, or of all."""
-    socket = _Socket("wsSocket", "Follow an order, or all orders", _WS, Code.NOT_FOUND)
+    socket = _Socket("wsSocket", "Follow an order, or all orders", _WS)
     told = {
         "messages": _either("NestedMessage", "Message", "Notice"),
         "scopeWithoutOrderId": Scope.READ,
@@ -230,7 +226,7 @@ def ws_socket() -> Operation:
 
 def latest_socket() -> Operation:
     """Return the description of the socket that begins with how an order stands."""
-    socket = _Socket("latestSocket", "Follow an order from now on", _LATEST, Code.NOT_FOUND)
+    socket = _Socket("latestSocket", "Follow an order from now on", _LATEST)
     told = {"messages": _either("Message", "Notice"), "scopeWithoutOrderId": Scope.READ}
     return socket.operation(told, (_NAME, _FROM_SEQ, _NOTES), _BAD_SEQ)
 

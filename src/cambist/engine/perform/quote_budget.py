@@ -1,0 +1,147 @@
+"""Limits what quotes may take of a process, so that whoever asks for prices delays no order.
+
+A route is computed on the event loop, where orders are taken too. So only a few quotes compute at
+once, one of a caller, and each permit then stands idle for a multiple of the time it was used:
+however many ask, quotes take at most `PERMITS / (1 + IDLE_FACTOR)` of the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from cambist.faults import Code, Refused, fault
+
+PERMITS: Final = 2
+IDLE_FACTOR: Final = 8
+VENUE_WAITS_MAX: Final = 4
+"""Quotes that wait for venues at once; they hold no permit meanwhile."""
+
+QUEUE_MS: Final = 1_000
+"""How long a quote waits for permits in all before it is rejected."""
+
+SPREAD_MS: Final = 500
+GAP_MS: Final = 2
+"""Quotes that came in a crowd are rejected one by one, at most `SPREAD_MS` later: rejected at once
+they would come again at once, and each crowd would hold up an order.
+"""
+
+_BUSY: Final = "Too many quotes are asked for at once; try again in a second."
+
+
+class QuoteBudget:
+    """The permits of one process."""
+
+    def __init__(self) -> None:
+        self.permits = asyncio.Semaphore(PERMITS)
+        self.venue_waits = asyncio.Semaphore(VENUE_WAITS_MAX)
+        self._callers: dict[str, asyncio.Lock] = {}
+        self._users: Counter[str] = Counter()
+        self._last_deadline = 0.0
+
+    def __len__(self) -> int:
+        return len(self._callers)
+
+    def deadline(self, now: float) -> float:
+        """Return until when a quote that comes now waits, in seconds of the event loop's clock."""
+        soonest = now + QUEUE_MS / 1_000
+        spaced = max(soonest, self._last_deadline + GAP_MS / 1_000)
+        self._last_deadline = min(spaced, soonest + SPREAD_MS / 1_000)
+        return self._last_deadline
+
+    @asynccontextmanager
+    async def turn(self, caller: str | None) -> AsyncIterator[QuoteTurn]:
+        """Hold a permit while the context lasts. `caller` is whoever may compute one at a time.
+
+        Raises Refused when the queue is longer than `QUEUE_MS`.
+        """
+        turn = QuoteTurn(self)
+        if caller is None:
+            async with turn.computing():
+                yield turn
+            return
+        lock = self._callers.setdefault(caller, asyncio.Lock())
+        self._users[caller] += 1
+        try:
+            await turn.queue(lock.acquire())
+            try:
+                async with turn.computing():
+                    yield turn
+            finally:
+                lock.release()
+        finally:
+            self._users[caller] -= 1
+            if not self._users[caller]:
+                del self._users[caller], self._callers[caller]
+
+
+class QuoteTurn:
+    """One quote's turn to compute."""
+
+    def __init__(self, budget: QuoteBudget) -> None:
+        self._budget = budget
+        self._loop = asyncio.get_running_loop()
+        self._deadline = budget.deadline(self._loop.time())
+        self._since: float | None = None
+
+    @asynccontextmanager
+    async def computing(self) -> AsyncIterator[None]:
+        """Hold a permit. Raises Refused."""
+        await self._begin()
+        try:
+            yield
+        finally:
+            self._end()
+
+    @asynccontextmanager
+    async def waiting_for_venues(self) -> AsyncIterator[None]:
+        """Hold no permit while venues are waited for. Raises Refused."""
+        self._end()
+        await self.queue(self._budget.venue_waits.acquire())
+        began = self._loop.time()
+        try:
+            yield
+        finally:
+            self._budget.venue_waits.release()
+        self._deadline += self._loop.time() - began
+        await self._begin()
+
+    async def rest(self) -> None:
+        """Stand idle between two parts of a computation, in proportion to the part that is done."""
+        now = self._loop.time()
+        used = now - (now if self._since is None else self._since)
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        timer = self._loop.call_later(used * IDLE_FACTOR, _wake, waiter)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+        self._since = self._loop.time()
+        self._deadline += self._since - now
+
+    async def queue(self, permit: Coroutine[Any, Any, Any]) -> None:
+        """Wait for a permit. Raises Refused when that takes too long."""
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                await permit
+        except TimeoutError:
+            raise Refused(fault(Code.RATE_LIMITED, _BUSY)) from None
+
+    async def _begin(self) -> None:
+        await self.queue(self._budget.permits.acquire())
+        self._since = self._loop.time()
+
+    def _end(self) -> None:
+        if self._since is None:
+            return
+        used, self._since = self._loop.time() - self._since, None
+        self._deadline += used
+        self._loop.call_later(used * IDLE_FACTOR, self._budget.permits.release)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
