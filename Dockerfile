@@ -1,9 +1,10 @@
-# syntax=docker/dockerfile:1
-#
 # The last stage holds Debian's own Python and no shell, no package manager and no pip. A venv is
 # tied to the interpreter it was made with, so it is made with that very Python: Debian 12's.
 
-FROM debian:12-slim AS build
+# Its images carry no versions. docs/deployment.md says how to pin this one by its digest.
+ARG RUNTIME=gcr.io/distroless/python3-debian12:nonroot
+
+FROM debian:12.11-slim AS build
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3 python3-venv binutils \
     && rm -rf /var/lib/apt/lists/*
@@ -23,7 +24,7 @@ RUN /tool/bin/pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /w
     && find /opt/cambist -type f '(' -name '*.c' -o -name '*.h' -o -name '*.px[di]' -o -name '*.pyx' ')' -delete \
     && install -d -m 0700 -o 65532 -g 65532 /srv/cambist/home
 
-FROM gcr.io/distroless/python3-debian12:nonroot
+FROM ${RUNTIME}
 COPY --from=build /opt/cambist /opt/cambist
 COPY --from=build --chown=65532:65532 /srv/cambist /srv/cambist
 ENV PATH=/opt/cambist/bin:/usr/bin:/bin \

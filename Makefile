@@ -17,7 +17,7 @@ LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
           --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run up demo test check test-routing test-onchain fix ui postman newman oracles bench bench-cluster bench-quotes bench-stream proofs fuzz storm simulate model docs site \
+.PHONY: help run up demo test check test-routing test-onchain fix ui postman newman oracles bench bench-cluster bench-quotes bench-reads bench-stream proofs fuzz storm simulate model docs site \
         lock clean
 
 help: ## show these targets
@@ -71,6 +71,9 @@ bench-cluster: $(V)/.test ## measure one process beside several over PostgreSQL 
 
 bench-quotes: $(V)/.run ## measure quotes beside the venues' SDKs (where `make oracles` put them), and routes
 	@$(PY) -m bench.quotes
+
+bench-reads: $(V)/.test ## measure lists and reports at 100,000 orders, in SQLite and PostgreSQL
+	@$(PY) -m bench.reads
 
 bench-stream: $(V)/.run ## measure streams: fan-out, idle sockets, slow readers
 	@$(PY) -m bench.streams

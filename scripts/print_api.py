@@ -58,7 +58,7 @@ class Api:
 
     def names(self) -> Rows:
         """Return every field of an order's body, with all its names."""
-        fields = self._document["components"]["schemas"]["OrderRequest"]["properties"]
+        fields = self._document["components"]["schemas"]["PairOrder"]["properties"]
         by_thing: dict[str, list[str]] = {}
         for name, field in FIELDS.items():
             by_thing.setdefault(field.thing, []).append(name)

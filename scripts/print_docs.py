@@ -193,7 +193,10 @@ def settings() -> str:
         [
             "`POSTGRES_HOST`, with `POSTGRES_PORT`, `POSTGRES_USER`, `POSTGRES_PASSWORD` and",
             "`POSTGRES_DB`, says the same as `database_url` in parts; `REDIS_HOST`, with",
-            "`REDIS_PORT` and `REDIS_PASSWORD`, the same as `redis_url`.",
+            "`REDIS_PORT` and `REDIS_PASSWORD`, the same as `redis_url`. A host is a name, an IPv4",
+            "or IPv6 address with or without brackets, or the folder (of Redis the path) of a",
+            "socket; of PostgreSQL several, with commas between. Passwords stand there as they",
+            "are; in a URL write % as %25, @ as %40, / as %2F, # as %23 and ? as %3F.",
         ],
     )
 

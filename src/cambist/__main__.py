@@ -1,5 +1,5 @@
 """Opens the command line for `python -m cambist`."""
 
-from cambist.cli.main import app
+from cambist.cli.main import main
 
-app()
+main()

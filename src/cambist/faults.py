@@ -68,6 +68,7 @@ class Code(StrEnum):
     HOST_NOT_ALLOWED = "host_not_allowed"
     ORIGIN_NOT_ALLOWED = "origin_not_allowed"
     CURSOR_TOO_OLD = "cursor_too_old"
+    ORDER_UNREADABLE = "order_unreadable"
     CONFLICTING_FIELDS = "conflicting_fields"
     SAME_TOKEN = "same_token"
     TOO_MANY_DIGITS = "too_many_digits"
@@ -141,6 +142,13 @@ CATALOGUE: Final[dict[Code, Entry]] = {
     Code.METHOD_NOT_ALLOWED: Entry(_USER, _END, 405, "This path does not take this method."),
     Code.CURSOR_TOO_OLD: Entry(
         _USER, _END, 410, "Events after this cursor were put away; begin without one."
+    ),
+    Code.ORDER_UNREADABLE: Entry(
+        _HOUSE,
+        _END,
+        409,
+        "This order is stored, and what is stored cannot be read: do not place it again. Whoever "
+        "runs the engine finds out more with `cambist verify`.",
     ),
     Code.REQUEST_TIMEOUT: Entry(_USER, _END, 408, "The request came too slowly."),
     Code.LENGTH_REQUIRED: Entry(

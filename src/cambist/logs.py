@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final, TextIO
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final, TextIO, cast
 
 import msgspec
 import structlog
@@ -23,19 +24,77 @@ def _json(value: object, **_: object) -> str:
     return msgspec.json.encode(value, enc_hook=str).decode()
 
 
-def set_up(level: str, style: str, out: TextIO = sys.stderr) -> None:
-    """Begin to log at a level, in a style of `json`, `text` or `auto`."""
+_STEPS: Final = frozenset(("routed", "retry_scheduled"))
+"""What a terminal is told of an order in the sentence on its end."""
+_ENDS: Final = frozenset(("landed", "failed", "cancelled", "expired"))
+
+
+def sentence(event: Mapping[str, Any]) -> str:
+    """Say in a sentence how an order ended: what it was, what it brought, and why."""
+    given, taken = event.get("amount_in"), event.get("amount_out")
+    deal = f"{_amount(given, event['token_in'])} for {_amount(taken, event['token_out'])}"
+    told = f"{event['order_id']} {event['status']}: {deal}"
+    why = event.get("error") if event["event"] != "landed" else event.get("reason")
+    if why:
+        told += f". {str(why).rstrip('.')}"
+    if event.get("attempt", 1) > 1 and event.get("setback"):
+        told += f" (try {event['attempt']}; before: {str(event['setback']).rstrip('.')})"
+    return f"{told}."
+
+
+def _amount(amount: str | None, token: str) -> str:
+    return token if amount is None else f"{amount} {token}"
+
+
+class _StandardError:
+    """Standard error as it is when a line is written: a logger keeps its stream for good."""
+
+    def write(self, text: str) -> int:
+        """Write."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Write out what is held."""
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return sys.stderr.isatty()
+
+
+class _Terminal:
+    """Writes lines for a person: one for each order, and all else as name and values."""
+
+    def __init__(self, *, tells_steps: bool) -> None:
+        self._tells_steps = tells_steps
+        self._rest = structlog.dev.ConsoleRenderer(
+            pad_event_to=18, exception_formatter=structlog.dev.plain_traceback
+        )
+
+    def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
+        """Return the line, or drop it."""
+        if event["event"] in _STEPS and not self._tells_steps:
+            raise structlog.DropEvent
+        if event["event"] in _ENDS and "token_in" in event:
+            return f"{event['timestamp']} {sentence(event)}"
+        return self._rest(logger, name, event)
+
+
+def set_up(level: str, style: str, out: TextIO | None = None) -> None:
+    """Begin to log at a level, in a style of `json`, `text` or `auto`.
+
+    Lines go to standard error unless `out` is given.
+    """
+    out = cast("TextIO", _StandardError()) if out is None else out
     text = style == "text" or (style == "auto" and out.isatty())
     stamp: structlog.types.Processor = structlog.processors.TimeStamper("iso", utc=True)
     shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         stamp,
     ]
     if text:
-        plain = structlog.dev.plain_traceback
-        ends: list[structlog.types.Processor] = [
-            structlog.dev.ConsoleRenderer(pad_event_to=18, exception_formatter=plain)
-        ]
+        ends: list[structlog.types.Processor] = [_Terminal(tells_steps=level == "debug")]
     else:
         ends = [
             # Without locals: among them are requests, with the keys they came with.

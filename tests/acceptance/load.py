@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -36,6 +37,8 @@ class Load:
         self.cuts = 0
         self.statuses: Counter[int] = Counter()
         """How often each status answered a POST; 0 is a connection that broke."""
+        self.mistakes: list[str] = []
+        """Answers that no request may ever get: a 500 is a mistake of the engine's own."""
 
     async def send(self, client: httpx.AsyncClient) -> str | None:
         """Send one new order; None when its fate is not known."""
@@ -52,6 +55,7 @@ class Load:
             self.statuses[0] += 1
             return None
         self.statuses[reply.status_code] += 1
+        self._judge("POST", reply)
         if reply.status_code not in (200, 202):
             return None
         order_id: str = reply.json()["orderId"]
@@ -82,8 +86,14 @@ class Load:
             reply = await client.delete(f"{self.url}/api/orders/{order_id}")
         except httpx.TransportError:
             return
+        self._judge("DELETE", reply)
         if reply.status_code == 200:
             self.cancelled.add(order_id)
+
+    def _judge(self, method: str, reply: httpx.Response) -> None:
+        """Note an answer that is a mistake, whatever else goes on."""
+        if reply.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.mistakes.append(f"500: {method} {reply.request.url.path}: {reply.text[:200]}")
 
     async def follow(self, client: httpx.AsyncClient, order_id: str) -> None:
         """Read an order's stream to its end, resuming after each cut from the last seq seen."""
@@ -99,6 +109,8 @@ class Load:
         headers = {"accept": "text/event-stream", "last-event-id": str(len(seen))}
         path = f"{self.url}/api/orders/{order_id}/events"
         async with client.stream("GET", path, headers=headers) as reply:
+            if reply.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
+                self.mistakes.append(f"500: GET {path}")
             if reply.status_code != 200:
                 await asyncio.sleep(RETRY_S)
                 return

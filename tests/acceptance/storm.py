@@ -142,7 +142,7 @@ async def rage(asked: Asked, home: Path) -> Outcome:
                 if not await load.until_closed(http, CLOSE_WITHIN_S):
                     raise TimeoutError("orders are still open long after the last kill")
                 closed_in_s = time.monotonic() - calm
-                broken = await load.compare(http)
+                broken = [*await load.compare(http), *load.mistakes]
                 telling.cancel()
             broken += [
                 f"exit: {name} ended with {code}"

@@ -107,7 +107,7 @@ def test_a_redis_is_named_by_address_or_in_parts(
     [f"postgres://me:{SECRET}@r", f"redis://:{SECRET}@r:x", "redis://", "unix://x", "redis://r:0"],
 )
 def test_what_is_no_address_of_a_redis_is_not_ignored_nor_shown(tmp_path: Path, url: str) -> None:
-    with pytest.raises(BadSettings, match=r"^redis_url \(CAMBIST_REDIS_URL\): it takes") as told:
+    with pytest.raises(BadSettings, match=r"^REDIS_URL: ") as told:
         load({"REDIS_URL": url}, tmp_path, {})
     assert SECRET not in str(told.value)
 
@@ -157,12 +157,20 @@ def test_an_address_of_no_postgres_is_refused(tmp_path: Path, url: str) -> None:
 @pytest.mark.parametrize(
     ("env", "sentence"),
     [
-        ({"CAMBIST_PORT": SECRET}, "port (CAMBIST_PORT): Expected `int`, got `str`"),
-        ({"PORT": "65536"}, "port (CAMBIST_PORT): Expected `int` <= 65535"),
-        ({"CAMBIST_MODE": SECRET}, "mode (CAMBIST_MODE): it takes paper"),
+        ({"CAMBIST_PORT": SECRET}, "CAMBIST_PORT: it takes a whole number from 0 to 65535"),
+        ({"PORT": "65536"}, "PORT: it takes a whole number from 0 to 65535"),
+        (
+            {"CAMBIST_ADDRESS_CONNECTIONS_MAX": "0"},
+            "CAMBIST_ADDRESS_CONNECTIONS_MAX: it takes a whole number from 1 to 100000",
+        ),
+        (
+            {"CAMBIST_MAY_LOSE_ACKNOWLEDGED_ORDERS": "perhaps"},
+            "CAMBIST_MAY_LOSE_ACKNOWLEDGED_ORDERS: it takes true or false",
+        ),
+        ({"CAMBIST_MODE": SECRET}, "CAMBIST_MODE: it takes paper"),
         (
             {"CAMBIST_PAPER_PROFILE": SECRET},
-            "paper_profile (CAMBIST_PAPER_PROFILE): it takes realistic or instant",
+            "CAMBIST_PAPER_PROFILE: it takes realistic or instant",
         ),
     ],
 )
@@ -195,3 +203,43 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cambist.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(BadSettings, match="cannot be read"):
         load({}, tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ({"PORT": "x"}, "PORT: "),
+        ({"MAX_RETRIES": "0"}, "MAX_RETRIES: "),
+        ({"MAX_CONCURRENT_ORDERS": "0"}, "MAX_CONCURRENT_ORDERS: "),
+        ({"REDIS_HOST": "r", "REDIS_PORT": "x"}, "REDIS_PORT: "),
+        ({"REDIS_HOST": "a b"}, "REDIS_HOST: "),
+        ({"POSTGRES_HOST": "db", "POSTGRES_PORT": "70000"}, "POSTGRES_PORT: "),
+        ({"POSTGRES_HOST": "db:5432"}, "POSTGRES_HOST: "),
+        ({"DATABASE_URL": f"postgresql://u:p/{SECRET}@db/x"}, "DATABASE_URL: "),
+        ({"DATABASE_URL": f"postgresql://u:p@{SECRET}@db/x"}, "DATABASE_URL: "),
+        ({"CAMBIST_DATABASE_URL": "postgresql://u@::1:5432/x"}, "CAMBIST_DATABASE_URL: "),
+        ({"CAMBIST_HOST": "[::1"}, "CAMBIST_HOST: "),
+        ({"CAMBIST_HOST": "1.2.3.4:80"}, "CAMBIST_HOST: "),
+        ({"CAMBIST_PAPER_CHAIN": "h:0"}, "CAMBIST_PAPER_CHAIN: "),
+        ({"CAMBIST_TRUSTED_PROXIES": "10.0.0.0/99"}, "CAMBIST_TRUSTED_PROXIES: "),
+    ],
+)
+def test_a_bad_value_is_told_under_the_name_its_user_wrote(
+    tmp_path: Path, env: dict[str, str], told: str
+) -> None:
+    with pytest.raises(BadSettings) as refused:
+        load(env, tmp_path, {})
+    assert str(refused.value).startswith(told)
+    assert SECRET not in str(refused.value)
+
+
+def test_a_bad_value_of_a_file_or_an_option_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match=r"^--profile: it takes realistic or instant$"):
+        load({}, tmp_path, {"paper_profile": "x"})
+    write(tmp_path, "port = 70000\n")
+    with pytest.raises(BadSettings, match=r"^port in cambist\.toml: it takes a whole number"):
+        load({}, tmp_path, {})
+
+
+def test_an_address_to_listen_on_may_stand_in_brackets(tmp_path: Path) -> None:
+    assert load({"CAMBIST_HOST": "[::1]"}, tmp_path, {}).settings.host == "::1"

@@ -134,8 +134,8 @@ def test_few_open_files_are_told_with_what_they_carry(
     ("environment", "said"),
     [
         ({"CAMBIST_PROT": SECRET}, "CAMBIST_PROT is no setting of cambist; did you mean port?"),
-        ({"REDIS_URL": f"postgres://me:{SECRET}@db"}, "redis_url (CAMBIST_REDIS_URL): it takes"),
-        ({"CAMBIST_MODE": SECRET}, "mode (CAMBIST_MODE): it takes paper"),
+        ({"REDIS_URL": f"postgres://me:{SECRET}@db"}, "REDIS_URL: it takes"),
+        ({"CAMBIST_MODE": SECRET}, "CAMBIST_MODE: it takes paper"),
     ],
 )
 def test_odd_settings_are_sick_and_their_values_not_shown(

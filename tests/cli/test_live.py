@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from cambist.cli.live import brief, plain
+from cambist.cli.figures import brief, plain
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,14 @@
 
 from typing import Any
 
+import msgspec
+
+from cambist.cli.live import line_of
+from cambist.cli.orders import _journal_row
+from cambist.client import Event
+from cambist.wire.messages import message
 from tests.cli.conftest import Cambist, events_of
+from tests.wire.orders import life
 
 PATH = ["pending", "routing", "building", "submitted", "sent", "confirmed"]
 NOBODY = "01890000-0000-7000-8000-000000000000"
@@ -57,8 +64,11 @@ def test_show_tells_the_order_and_every_line_of_its_journal(cambist: Cambist, pl
     done = cambist("show", placed)
     assert done.exit_code == 0
     facts = dict(line.split(None, 1) for line in done.stdout.split("\n\n")[0].splitlines())
-    assert facts["orderId"].strip() == placed
-    assert facts["status"].strip() == "confirmed"
+    assert facts["order"].strip() == placed
+    assert facts["status"].strip().startswith("confirmed")
+    assert facts["asked"].strip() == "sell 1 SOL for USDC, at most 0.5 % below the quote"
+    assert facts["gave"].strip() == "1 SOL"
+    assert not {"isFinal", "False", "None", "orderId"} & set(done.stdout.split())
     journal = done.stdout.split("\n\n")[1].splitlines()[1:]
     assert [line.split()[2] for line in journal][:6] == PATH
 
@@ -119,3 +129,12 @@ def test_what_is_no_url_exits_2(cambist: Cambist) -> None:
         done = cambist("list", "--url", url)
         assert done.exit_code == 2
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_error_of_a_try_stands_on_its_line_alone() -> None:
+    events = [msgspec.json.decode(message(one), type=Event) for one in life()]
+    said = events[2].last_error
+    assert said
+    for number, event in enumerate(events):
+        assert (said in line_of(event)) is (number == 2)
+        assert (said in " ".join(_journal_row(event))) is (number == 2)

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from rich.console import Console
 
-from cambist.cli.pools import BAR_CELLS_MAX, draw_depth, percent, short
+from cambist.cli.figures import percent, short
+from cambist.cli.pools import BAR_CELLS_MAX, draw_depth
 from cambist.client import Depth, Pool
 from tests.cli.conftest import Cambist
 from tests.cli.test_quotes import POOLS, names

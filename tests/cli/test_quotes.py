@@ -50,7 +50,10 @@ def test_an_explained_quote_tells_depth_the_route_and_its_gain(cambist: Cambist)
     shares = [
         float(found[1]) for line in told[route:] if (found := re.search(r"─ ([\d.]+) %", line))
     ]
-    assert 99 < sum(shares) <= 100
+    assert round(sum(shares), 1) == 100
+    (choice,) = (line for line in told if line.startswith("Choice: "))
+    parts = [float(one) for one in re.findall(r"([\d.]+) % [A-Z]", choice)]
+    assert round(sum(parts), 1) == 100
     (gain,) = (line for line in told if line.startswith("Gain: "))
     assert float(gain.split()[-2]) > 100, "the sharing of so much gains more than 1 %"
     assert not re.search("[█▓▒░]", done.stdout), "bars are for screens"
@@ -78,9 +81,20 @@ def test_what_cannot_be_traded_exits_2_and_says_why(cambist: Cambist) -> None:
 def test_a_venue_that_is_away_and_a_warning_are_told(cambist: Cambist) -> None:
     with stranger(200, QUOTE) as (url, _):
         told = cambist("quote", "1", "SOL", "USDC", "--url", url).stdout.splitlines()
-    assert told[3].split()[0] == "meteora"
+    assert told[3].startswith("left out: meteora")
     assert told[3].endswith("away")
     assert told[-2:] == [
         "Costs: 0.00204428 SOL in all: network fee 0.000005, tip 0, rent 0.00203928",
         "note: careful",
     ]
+
+
+def test_a_mistyped_token_is_warned_of_on_the_screen(cambist: Cambist) -> None:
+    told = "note: SOLL is a made-up token of the paper market; did you mean SOL?"
+    for words in (("quote", "1", "SOLL", "USDC"), ("order", "1", "SOLL", "USDC", "--no-follow")):
+        done = cambist(*words)
+        assert done.exit_code == 0, done.stderr
+        assert told in done.stdout.splitlines()
+    assert "note:" not in cambist("quote", "1", "SOL", "AAPL").stdout
+    native = cambist("quote", "1", "1" * 32, "USDC")
+    assert native.stdout.startswith("Sell exactly 1 SOL for USDC")

@@ -108,7 +108,7 @@ def test_a_pepper_others_can_read_stops_the_start(tmp_path: Path) -> None:
 
 
 def test_a_world_of_another_seed_exits_78(house: Process, tmp_path: Path) -> None:
-    (tmp_path / ".cambist").mkdir()
+    (tmp_path / ".cambist").mkdir(mode=0o700)
     chain = house.home / "paper-chain.db"
     for suffix in ("", "-wal"):
         copy = tmp_path / ".cambist" / f"paper-chain.db{suffix}"
@@ -131,7 +131,7 @@ def test_a_file_that_is_not_toml_exits_78_and_is_not_repeated(
     [
         ({"CAMBIST_PROT": "1"}, "CAMBIST_PROT is no setting of cambist; did you mean port?"),
         ({"CAMBIST_XYZ": "1"}, "`cambist serve --help` lists them"),
-        ({"REDIS_URL": f"postgres://{SECRET}@db"}, "redis_url (CAMBIST_REDIS_URL): it takes"),
+        ({"REDIS_URL": f"postgres://{SECRET}@db"}, "REDIS_URL: it takes"),
         ({"CAMBIST_FAULT": "nowhere:1"}, "CAMBIST_FAULT is point:count"),
         ({"CAMBIST_MODE": "live"}, "it takes paper"),
     ],
@@ -242,3 +242,54 @@ def test_a_file_that_is_no_store_is_not_written_over(tmp_path: Path) -> None:
     assert ended.returncode == 78
     assert "is no store of cambist" in said_once(ended)
     assert path.read_bytes() == before
+
+
+def test_half_a_store_ends_commands_with_a_sentence_and_not_with_a_traceback(
+    tmp_path: Path,
+) -> None:
+    made = run(tmp_path, "keys", "create", "--home", "home")
+    assert made.returncode == 0
+    store = tmp_path / "home" / "cambist.db"
+    os.truncate(store, store.stat().st_size // 2)
+    for words, code in ((("verify",), 1), (("serve", "--port", "0"), 78), (("keys", "list"), 78)):
+        ended = run(tmp_path, *words, "--home", "home")
+        assert ended.returncode == code, words
+        assert "damaged" in said_once(ended)
+
+
+def test_what_a_command_makes_is_its_owners_alone_in_a_home_that_was_there(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        made = run(tmp_path, "keys", "create", "--home", "home")
+    finally:
+        os.umask(before)
+    assert made.returncode == 0
+    assert "home_open_to_others" in made.stderr + made.stdout
+    found = list(home.rglob("*"))
+    assert len(found) >= 2
+    assert all(not path.stat().st_mode & 0o077 for path in found)
+
+
+def test_unknown_tokens_may_be_refused(tmp_path: Path) -> None:
+    running = engine(tmp_path / "own", paper_profile="instant", unknown_tokens="refuse").start()
+    try:
+        with httpx.Client(trust_env=False, base_url=running.url) as client:
+            order = {"tokenIn": "SOLL", "tokenOut": "USDC", "amountIn": "1"}
+            for path in ("/api/orders", "/api/quotes"):
+                refused = client.post(path, json=order)
+                assert refused.status_code == 422
+                told = refused.json()
+                assert told["code"] == "unknown_token"
+                assert told["errors"][0]["field"] == "tokenIn"
+                assert told["detail"].endswith("Did you mean SOL?")
+            taken = client.post("/api/orders", json={**order, "tokenIn": "AAPL"})
+            assert (taken.status_code, taken.json()["warnings"]) == (202, [])
+            pools = client.get("/api/pools", params={"tokenIn": "SOLL", "tokenOut": "USDC"})
+            assert pools.status_code == 422
+    finally:
+        assert running.stop() == 0

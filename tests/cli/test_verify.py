@@ -30,7 +30,7 @@ TAMPERED = {
     "an attempt was given more time": "UPDATE attempts SET last_valid_height = 99999999",
     "evidence was invented": "UPDATE attempts SET evidence = '[]'",
     "a fill was removed": "DELETE FROM fills",
-    "a fill was invented": "INSERT INTO fills SELECT order_id, 'S', '1', '1', '1', 1 FROM fills",
+    "a fill was invented": "INSERT INTO fills SELECT order_id, 'S', '1', '1', '1', 1, 0 FROM fills",
     "an order was given to somebody else": "UPDATE engine_orders SET principal = 'eve'",
     "a line was filed before another": "UPDATE journal SET n = -n WHERE seq = 2",
 }

@@ -9,6 +9,7 @@ from cambist.orders import event as fact
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.ports.failures import StaleClaim
+from cambist.ports.store import OrderPage
 from cambist.values.ids import LOCAL, Address, OrderId
 from cambist.values.moment import Moment
 from cambist.values.token import BONK, RAY, SOL, USDC, Pair
@@ -243,12 +244,15 @@ class Finding:
         orders = [await shelf.add(at=NOW + n) for n in range(7)]
         newest = [one.id for one in reversed(orders)]
         store = shelf.store
-        assert [one.id for one in await store.find(lives.newest(3))] == newest[:3]
-        assert [one.id for one in await store.find(lives.newest(3, offset=3))] == newest[3:6]
+        assert [one.id for one in (await store.find(lives.newest(3))).orders] == newest[:3]
+        assert [one.id for one in (await store.find(lives.newest(3, offset=3))).orders] == newest[
+            3:6
+        ]
         after = await store.find(lives.newest(3, before=newest[2]))
-        assert [one.id for one in after] == newest[3:6]
-        assert await store.find(lives.newest(3, offset=7)) == ()
-        assert await store.find(lives.newest(0)) == ()
+        assert after.last == newest[5]
+        assert [one.id for one in after.orders] == newest[3:6]
+        assert await store.find(lives.newest(3, offset=7)) == OrderPage(())
+        assert await store.find(lives.newest(0)) == OrderPage(())
 
     @pytest.mark.parametrize(
         ("where", "wanted"),
@@ -264,6 +268,10 @@ class Finding:
             ({"token": "NONE"}, set()),
             ({"since": Moment(NOW + 2)}, {2, 3}),
             ({"principal": "ann"}, {4}),
+            ({"principal": "ann", "token": "RAY"}, set()),
+            ({"wallet": WALLET, "token": "RAY"}, {1}),
+            ({"wallet": WALLET, "token": "BONK"}, set()),
+            ({"wallet": WALLET, "statuses": (Status.FAILED,)}, set()),
             ({"token": "RAY", "since": Moment(NOW + 2), "statuses": (Status.PENDING,)}, {2}),
         ],
     )
@@ -278,7 +286,7 @@ class Finding:
             await shelf.add(at=NOW + 4, principal=lives.other("ann")),
         ]
         found = await shelf.store.find(lives.newest(10, **where))
-        assert {one.id for one in found} == {orders[n].id for n in wanted}
+        assert {one.id for one in found.orders} == {orders[n].id for n in wanted}
 
     async def test_a_journal_is_read_from_any_line_on(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.CONFIRMED)

@@ -46,7 +46,7 @@ class Adding:
             told = open_journal(fresh.id, fact.Accepted(wish), lives.START)
             await shelf.store.add(Birth(told))
             assert await shelf.store.get(fresh.id) == told.order
-            assert (await shelf.store.find(lives.newest(1)))[0] == told.order
+            assert (await shelf.store.find(lives.newest(1))).orders == (told.order,)
 
     async def test_what_was_never_added_is_not_there(self, shelf: Shelf) -> None:
         nobody = order_id(lives.START, 2**70)
@@ -82,7 +82,7 @@ class Adding:
 
     async def test_orders_without_a_key_never_collide(self, shelf: Shelf) -> None:
         assert await at_once(*(shelf.add() for _ in range(20)))
-        assert len(await shelf.store.find(lives.newest(30))) == 20
+        assert len((await shelf.store.find(lives.newest(30))).orders) == 20
 
     async def test_many_askers_with_one_key_make_one_order(self, shelf: Shelf) -> None:
         births = [shelf.birth("key") for _ in range(20)]
@@ -92,7 +92,7 @@ class Adding:
         lost = [got for got in results if got is not None]
         assert all(isinstance(got, KeyTaken) for got in lost)
         assert {got.existing.order_id for got in lost} == {won[0].told.order.id}
-        assert len(await shelf.store.find(lives.newest(30))) == 1
+        assert len((await shelf.store.find(lives.newest(30))).orders) == 1
 
 
 class Moving:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 SYSTEMD = ROOT / "deploy" / "systemd"
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
-GIVEN = {"POSTGRES_PASSWORD": "0123abcd"}
+GIVEN = {"POSTGRES_PASSWORD": "0123abcd", "VALKEY_PASSWORD": "4567cdef"}
 
 
 def compose() -> Any:
@@ -64,8 +64,9 @@ def parse(words: list[str]) -> None:
     tree: Any = typer.main.get_command(app)
     while hasattr(tree, "commands"):
         name, *words = words
-        assert name in tree.commands, f"cambist has no command {name}"
-        tree = tree.commands[name]
+        found = tree.get_command(typer.Context(tree), name)
+        assert found is not None, f"cambist has no command {name}"
+        tree = found
     tree.make_context(tree.name, words)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -40,9 +42,28 @@ def test_what_services_of_compose_are_told_is_what_they_take(tmp_path: Path) -> 
         role = "role" if "--role" in one["command"] else None
         chosen = {"role": one["command"][2]} if role else {}
         assert load(given, tmp_path, chosen).settings.log_format
-    assert load(ours(services["worker"]["environment"]), tmp_path, {}).settings.database_url == (
-        "postgresql://cambist:0123abcd@postgres:5432/cambist"
-    )
+    settings = load(ours(services["worker"]["environment"]), tmp_path, {}).settings
+    assert settings.database_url == "postgresql://cambist:0123abcd@postgres:5432/cambist"
+    assert settings.redis_url == "redis://:4567cdef@valkey:6379/0"
+    assert services["valkey"]["command"][-2:] == ["--requirepass", "4567cdef"]
+
+
+EXACT = re.compile(r"[\w./-]+:\d+(\.\d+)+[\w.-]*(@sha256:[0-9a-f]{64})?")
+
+
+def test_every_image_is_named_by_an_exact_tag() -> None:
+    named = [one["image"] for one in compose()["services"].values()]
+    named += [box["image"] for _, pod in pods() for box in pod["spec"]["containers"]]
+    named += re.findall(r"^FROM (?!\$)(\S+)", DOCKERFILE, re.MULTILINE)
+    assert len(named) >= 9
+    for image in named:
+        assert EXACT.fullmatch(image), image
+    # One publishes no versions; the page says how it is pinned.
+    assert re.findall(r"^ARG RUNTIME=(\S+)", DOCKERFILE, re.MULTILINE) == [
+        "gcr.io/distroless/python3-debian12:nonroot"
+    ]
+    page = (ROOT / "docs" / "deployment.md").read_text("utf-8")
+    assert "--build-arg RUNTIME=" in page
 
 
 def test_services_wait_for_what_can_be_seen_to_be_ready() -> None:
@@ -121,6 +142,51 @@ def test_a_unit_starts_what_can_be_started(path: Path, tmp_path: Path) -> None:
     assert int(said["TimeoutStopSec"][0]) >= DRAIN_S
     for other in " ".join(said.get("Wants", [])).split():
         assert (SYSTEMD / other).exists()
+
+
+HARDENED = {
+    "NoNewPrivileges": "yes",
+    "CapabilityBoundingSet": "",
+    "ProtectSystem": "strict",
+    "ProtectProc": "invisible",
+    "ProtectKernelLogs": "yes",
+    "ProtectKernelModules": "yes",
+    "ProtectKernelTunables": "yes",
+    "MemoryDenyWriteExecute": "yes",
+    "RestrictNamespaces": "yes",
+    "SystemCallArchitectures": "native",
+    "UMask": "0077",
+}
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
+def test_a_unit_may_do_little(path: Path) -> None:
+    said = unit(path)
+    assert {name: said[name][0] for name in HARDENED} == HARDENED
+    assert said["SystemCallFilter"] == ["@system-service", "~@privileged @resources"]
+    assert re.fullmatch(r"\d+[MG]", said["MemoryMax"][0])
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
+def test_systemd_reads_a_unit_and_finds_little_exposed(path: Path, tmp_path: Path) -> None:
+    # Verified where its program is: the unit names the place of an installation.
+    copy = tmp_path / path.name
+    words = re.sub(r"(?m)^ExecStart=\S+", "ExecStart=/bin/true", path.read_text("utf-8"))
+    copy.write_text(words, "utf-8")
+    read = subprocess.run(
+        ["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, check=False
+    )
+    assert path.stem not in read.stderr, read.stderr
+    told = subprocess.run(
+        ["systemd-analyze", "security", "--offline=yes", "--no-pager", str(copy)],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    found = re.search(r"exposure level for \S+: ([\d.]+)", told)
+    assert found is not None
+    assert float(found[1]) < 2
 
 
 def test_a_pod_starts_what_can_be_started_with_what_it_takes(tmp_path: Path) -> None:

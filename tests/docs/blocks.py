@@ -25,9 +25,10 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MASKS = (
     (re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"), "ID"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "INSTANT"),
-    (re.compile(r"(?<=\s)(?=[a-f]*\d)[0-9a-f]{8}(?=\s)"), "TAIL"),
+    (re.compile(r"(?<!\S)(?=[a-f]*\d)[0-9a-f]{8}(?=\s)"), "TAIL"),
     # Prices walk, and so does the question of which pool is the best.
     (re.compile(r"\b(?i:raydium|meteora) (?i:amm v4|cpmm|clmm|dlmm|damm v[12])\b"), "POOL"),
+    (re.compile(r"(?<=\s)-(?=[\d.]+ %)"), ""),  # a fill may be a hair better than its quote
     (re.compile(r"\d+(?:\.\d+)?"), "N"),
     (re.compile(r" +"), " "),
 )

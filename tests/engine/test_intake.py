@@ -36,7 +36,7 @@ async def test_the_same_key_with_another_request_is_refused_and_creates_nothing(
         await r.engine.submit(Wish(sell(), _reply, "k", b"same"))
         with pytest.raises(Refused) as refused:
             await r.engine.submit(Wish(sell(2), _reply, "k", b"other"))
-        found = await r.engine.find(OrderQuery(LOCAL, 10))
+        found = (await r.engine.find(OrderQuery(LOCAL, 10))).orders
     assert refused.value.faults[0].code is Code.KEY_REUSED
     assert len(found) == 1
 
@@ -48,7 +48,7 @@ async def test_many_requests_at_once_with_one_key_make_one_order(tmp_path: Path)
                 tasks.create_task(r.engine.submit(Wish(sell(), _reply, "k", b"same")))
                 for _ in range(30)
             ]
-        found = await r.engine.find(OrderQuery(LOCAL, 100))
+        found = (await r.engine.find(OrderQuery(LOCAL, 100))).orders
     assert len({task.result().order_id for task in sent}) == 1
     assert sum(not task.result().replayed for task in sent) == 1
     assert len(found) == 1

@@ -3,11 +3,11 @@
 import pytest
 from base58 import b58decode
 
-from cambist.paper.tokens import token
+from cambist.paper.tokens import LISTED, listed_token, token
 from cambist.values.token import KNOWN, SOL
 
 
-@pytest.mark.parametrize("name", ["SOL", "sol", "WSOL", "wsol", SOL.mint])
+@pytest.mark.parametrize("name", ["SOL", "sol", "WSOL", "wsol", SOL.mint, "1" * 32])
 def test_wrapped_sol_is_sol_in_any_case(name: str):
     assert token(name) == SOL
 
@@ -43,3 +43,15 @@ def test_an_unlisted_mint_is_a_token_with_that_mint():
 @pytest.mark.parametrize("name", ["", "a b", "0OIl" * 8, "A" * 17, "é", SOL.mint + "1"])
 def test_what_is_neither_symbol_nor_mint_is_no_token(name: str):
     assert token(name) is None
+
+
+@pytest.mark.parametrize("listed", LISTED)
+def test_a_listed_token_is_found_by_symbol_and_mint_where_none_is_made_up(listed):
+    assert listed_token(listed.symbol) == listed_token(listed.mint) == listed
+
+
+@pytest.mark.parametrize(
+    "name", ["SOLL", "foo", "a b", "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T"]
+)
+def test_where_none_is_made_up_an_unlisted_one_is_no_token(name):
+    assert listed_token(name) is None

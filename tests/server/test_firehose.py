@@ -13,8 +13,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from cambist.engine import feed
+from cambist.server import stories
 from cambist.signals import memory
-from tests.server.house import ORDER, WAIT_S, Rooms, on_a_port, until_closed
+from cambist.values.ids import LOCAL
+from tests.server.house import DEFAULTS, ORDER, WAIT_S, Rooms, on_a_port, until_closed
 
 SSE = {"accept": "text/event-stream"}
 ORDERS = 12
@@ -152,3 +154,29 @@ async def test_a_cursor_of_nobodys_is_refused(tmp_path: Path, query: str) -> Non
             async with connect(f"ws://127.0.0.1:{port}/ws?{query}"):
                 pass
         assert refused.value.response.status_code == 400
+
+
+async def test_the_past_is_told_in_pages_and_little_of_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "FEED_PAGE", 7)
+    monkeypatch.setattr(stories, "MESSAGES_KEPT_BYTES_MAX", 10_000)
+    async with on_a_port(tmp_path) as (rooms, _):
+        orders = await place_all(rooms)
+        for order_id in orders:
+            await until_closed(rooms.client, order_id)
+        voice = stories.Voice(rooms.engine, DEFAULTS)
+        told: list[tuple[str, int]] = []
+        async for heard in rooms.engine.follow_all(LOCAL, 0, 1):
+            assert len(heard.lines) <= ORDERS  # what happens meanwhile comes at once
+            for one in heard.lines:
+                assert voice.say(one.told)
+                told.append((one.told.order.id, one.told.entry.seq))
+            kept = sum(len(text) for text in voice._kept.values())
+            assert voice._kept_bytes == kept <= 10_000
+            if told and not heard.lines:
+                break
+        histories = [await rooms.engine.history(order_id) for order_id in orders]
+        wanted = {(one.order.id, one.entry.seq) for history in histories for one in history}
+        assert set(told) >= wanted
+        assert len(told) == len(set(told))

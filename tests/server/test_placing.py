@@ -13,6 +13,7 @@ import pytest
 from cambist.app import open_engine
 from cambist.config import Settings
 from cambist.orders.journal import retell
+from cambist.server import pages
 from cambist.server.app import build
 from cambist.wire.batch import BATCH_ORDERS_MAX
 from tests.server.house import DEFAULTS, ORDER, client_of, in_process, on_a_port, until_closed
@@ -194,3 +195,57 @@ async def test_an_order_on_its_way_is_not_changed(tmp_path: Path) -> None:
         answer = await client.patch(path, json={"slippageBps": 10})
         assert (answer.status_code, answer.json()["code"]) == (422, "not_yet_supported")
         assert (await client.patch(path + "0", json={})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("amount", "instead"),
+    [("50.2533029", "50.253302"), ("0.0000001", "0.000001"), ("1.9999999", "1.999999")],
+)
+async def test_too_many_digits_are_told_what_to_send_and_that_is_taken(
+    tmp_path: Path, amount: str, instead: str
+) -> None:
+    async with in_process(tmp_path) as rooms:
+        body = {"tokenIn": "USDC", "tokenOut": "SOL", "amountIn": amount}
+        refused = await rooms.client.post("/api/orders", json=body)
+        assert refused.json()["code"] == "too_many_digits"
+        assert refused.json()["detail"].endswith(f'send "{instead}".')
+        listed = await rooms.client.get(f"/api/pools?tokenIn=USDC&tokenOut=SOL&amountIn={amount}")
+        assert f'send "{instead}".' in listed.json()["detail"]
+        taken = await rooms.client.post("/api/orders", json={**body, "amountIn": instead})
+        assert taken.status_code == 202
+
+
+FULL = "/api/orders?include=quotes"
+
+
+async def test_a_hundred_rows_of_a_list_are_small_for_who_can_unpack_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PACKED_LIST_FROM_BYTES", 1_000)
+    async with in_process(tmp_path) as rooms:
+        placed = [(await rooms.client.post("/api/orders", json=ORDER)).json() for _ in range(20)]
+        for one in placed:
+            await until_closed(rooms.client, one["orderId"])
+        packed = await rooms.client.get("/api/orders", headers={"accept-encoding": "gzip"})
+        assert packed.headers["content-encoding"] == "gzip"
+        assert int(packed.headers["content-length"]) * 5 < 90_000
+        plain = await rooms.client.get("/api/orders", headers={"accept-encoding": "identity"})
+        assert plain.headers["vary"] == "Accept-Encoding"
+        assert plain.json() == packed.json()
+
+
+async def test_rows_of_a_list_tell_no_quotes_unless_asked_and_are_small(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as rooms:
+        for _ in range(5):
+            placed = (await rooms.client.post("/api/orders", json=ORDER)).json()
+            await until_closed(rooms.client, placed["orderId"])
+        plain = await rooms.client.get("/api/orders")
+        full = (await rooms.client.get(FULL)).json()["orders"]
+        assert (await rooms.client.get("/api/orders?include=all")).status_code == 400
+        assert len(plain.content) * 2 < len((await rooms.client.get(FULL)).content)
+        for row, whole in zip(plain.json()["orders"], full, strict=True):
+            gone = {"quotes", "rQuote", "mQuote"}
+            assert {**row, **{name: whole[name] for name in gone}} == whole
+            assert {"raydiumPrice", "meteoraPrice", "quote", "selectedDex"} <= row.keys()
+            one = (await rooms.client.get(f"/api/orders/{row['orderId']}")).json()
+            assert one == whole

@@ -63,7 +63,9 @@ async def _ask(
     rooms: Locked, key: dict[str, str], way: tuple[str, str], name: str
 ) -> httpx.Response:
     method, rest = way
-    return await rooms.client.request(method, f"/api/orders/{name}{rest}", headers={**key, **LIVE})
+    return await rooms.client.request(
+        method, f"/api/orders/{name}{rest}", headers={**key, **LIVE, "x-request-id": "same"}
+    )
 
 
 async def test_no_socket_tells_of_anothers_order(tmp_path: Path) -> None:

@@ -293,3 +293,23 @@ async def test_a_head_request_never_begins_a_stream(tmp_path: Path) -> None:
         path = f"/api/orders/{await place(rooms)}/events"
         answer = await rooms.client.head(path, headers=SSE)
         assert answer.headers["content-type"] == "application/json"
+
+
+async def test_a_stream_that_has_told_all_says_so_at_and_past_its_end(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as rooms:
+        order_id = (await rooms.client.post("/api/orders", json=ORDER)).json()["orderId"]
+        order = await until_closed(rooms.client, order_id)
+        path, end = f"/api/orders/{order_id}/events", order["seq"]
+        accept = {"accept": "text/event-stream"}
+        told = await rooms.client.get(path, headers=accept)
+        assert f"id: {end}\n" in told.text
+        for last in (end, end + 1, end + 1_000):
+            for headers in ({"last-event-id": str(last)}, {}):
+                query = "" if headers else f"?fromSeq={last}"
+                over = await rooms.client.get(path + query, headers={**accept, **headers})
+                assert (over.status_code, over.content) == (204, b"")
+                assert "content-type" not in over.headers
+        rest = await rooms.client.get(path, headers={**accept, "last-event-id": str(end - 1)})
+        assert rest.status_code == 200
+        assert rest.text.count("id: ") == 1
+        assert (await rooms.client.get(path, params={"fromSeq": end})).json()["events"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from cambist.clock import ManualClock
 from cambist.faults import Refused
 from cambist.ports.keys import Scope
 from cambist.server.passports import Passport, stamp
-from cambist.server.tickets import TICKET_MS, TICKETS_MAX, Tickets
+from cambist.server.tickets import KEY_TICKETS_MAX, TICKET_MS, TICKETS_MAX, Tickets
+from cambist.server.tolls import Limited
 from cambist.values.api_key import read_key_id
 from cambist.values.ids import Principal
 from cambist.wire.moments import read_moment
@@ -26,9 +28,9 @@ from tests.server.keyed import BORN, FREE, OTHER, Locked, locked_on_a_port
 MINE = Passport(Principal("mine"), "key")
 
 
-def a_call() -> Request:
+def a_call(key_id: str = "key") -> Request:
     call: dict[str, Any] = {"type": "http", "headers": []}
-    stamp(call, MINE)
+    stamp(call, replace(MINE, key_id=key_id))
     return Request(call)
 
 
@@ -67,14 +69,32 @@ async def test_a_ticket_is_good_once_and_in_time() -> None:
 async def test_tickets_are_bounded_and_those_that_ended_make_room() -> None:
     clock = ManualClock()
     tickets = Tickets(clock, Draws())
-    for _ in range(TICKETS_MAX):
-        await tickets.issue(a_call())
+    for number in range(TICKETS_MAX):
+        await tickets.issue(a_call(str(number)))
     with pytest.raises(Refused):
         await tickets.issue(a_call())
     assert len(tickets) == TICKETS_MAX
     await clock.push(TICKET_MS)
     await tickets.issue(a_call())
     assert len(tickets) == 1
+
+
+async def test_a_key_takes_no_tickets_from_others() -> None:
+    clock = ManualClock()
+    tickets = Tickets(clock, Draws())
+    issued = [await tickets.issue(a_call("chatty")) for _ in range(KEY_TICKETS_MAX)]
+    with pytest.raises(Limited) as limited:
+        await tickets.issue(a_call("chatty"))
+    assert limited.value.retry_after_seconds * 1_000 == TICKET_MS
+    await tickets.issue(a_call("other"))
+    used = json.loads(issued[0].body)["ticket"]
+    assert tickets.redeem([f"ticket.{used}"]) is not None
+    await tickets.issue(a_call("chatty"))
+    with pytest.raises(Limited):
+        await tickets.issue(a_call("chatty"))
+    await clock.push(TICKET_MS)
+    for _ in range(KEY_TICKETS_MAX):
+        await tickets.issue(a_call("chatty"))
 
 
 async def ticket(rooms: Locked, key: dict[str, str]) -> str:

@@ -21,11 +21,11 @@ from cambist.ports.failures import PortDown
 from cambist.ports.store import News
 from cambist.stores import records
 from cambist.stores.migrate import migrate_sqlite
+from cambist.stores.sqlite import reads
 from cambist.stores.sqlite.audit import audit
 from cambist.stores.sqlite.connection import connect
 from cambist.stores.sqlite.readers import Readers
 from cambist.stores.sqlite.store import SqliteStore
-from cambist.stores.sqlite.writes import load
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.weather import Dice
 
@@ -68,7 +68,8 @@ class File:
     def rows(self) -> list[Order]:
         """Return every order as its row stands."""
         ids = self._eyes.execute("SELECT id FROM engine_orders ORDER BY id").fetchall()
-        return [one for (name,) in ids if (one := load(self._eyes, name)) is not None]
+        found = reads.by_ids(self._eyes, [name for (name,) in ids])
+        return sorted(found.orders, key=lambda order: order.id)
 
     def breaks(self) -> list[str]:
         """Tell where the house's own audit finds rows and journals apart."""
@@ -127,6 +128,9 @@ class SickReaders:
         if self._dice.hit("store cannot be read"):
             raise PortDown("the store cannot be read")
         return await self._real.run(read, key)
+
+    async def ask(self, read: Any, key: object = None) -> Any:
+        return await self.run(read, key)
 
     def close(self) -> None:
         self._real.close()

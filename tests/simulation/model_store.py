@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, append
 from cambist.orders.order import Order, Status
+from cambist.ports.daily_fills import FillSums
 from cambist.ports.failures import PortDown
 from cambist.ports.store import (
     Birth,
@@ -22,6 +23,7 @@ from cambist.ports.store import (
     Keyed,
     Line,
     News,
+    OrderPage,
     OrderQuery,
 )
 from cambist.values.ids import OrderId, Principal
@@ -210,8 +212,18 @@ class ModelStore:
 
         return await self._ask(read)
 
-    async def find(self, query: OrderQuery) -> tuple[Order, ...]:
-        return await self._ask(lambda: _page(self._db.rows.values(), query))
+    async def find(self, query: OrderQuery) -> OrderPage:
+        found = await self._ask(lambda: _page(self._db.rows.values(), query))
+        return OrderPage(found, (), found[-1].id if found else None)
+
+    def unreadable(self) -> int:
+        return 0
+
+    async def add_up_fills(self) -> bool:
+        return False
+
+    async def fill_sums(self, principal: Principal, since_day: int, limit: int) -> FillSums:
+        return FillSums(())
 
     async def census(self, principal: Principal, now: Moment) -> Census:
         def count() -> Census:

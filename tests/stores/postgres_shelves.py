@@ -33,7 +33,8 @@ CREATE OR REPLACE FUNCTION engine_now() RETURNS bigint LANGUAGE sql VOLATILE AS
 """
 EMPTY = """
 DELETE FROM engine_orders; DELETE FROM journal; DELETE FROM attempts; DELETE FROM fills;
-DELETE FROM tallies; UPDATE feed_end SET n = 0, backlog = 0;
+DELETE FROM tallies; DELETE FROM order_filters; DELETE FROM daily_fills;
+UPDATE feed_end SET n = 0, backlog = 0;
 UPDATE halt SET reason = NULL; UPDATE chain_mark SET slot = NULL; DELETE FROM missing_attempts;
 UPDATE still_clock SET at = {at}; UPDATE pruned SET place = 0, orders = 0;
 """

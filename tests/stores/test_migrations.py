@@ -71,7 +71,7 @@ def test_every_query_can_be_prepared(tmp_path: Path) -> None:
         migrate_sqlite(db)
         for name, sql in queries("sqlite").items():
             if "{rows}" not in sql:
-                numbered = [int(number) for number in re.findall(r"\?(\d)", sql)]
+                numbered = [int(number) for number in re.findall(r"\?(\d+)", sql)]
                 count = max(numbered) if numbered else sql.count("?")
                 db.execute(f"EXPLAIN {sql}", [None] * count)
                 continue

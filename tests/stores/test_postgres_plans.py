@@ -16,7 +16,7 @@ from tests.stores.postgres_shelves import bring_up_to_date, database, talk
 
 pytestmark = pytest.mark.postgres
 SQL = queries("postgres")
-BIG = {"engine_orders", "journal", "attempts", "fills"}
+BIG = {"engine_orders", "journal", "attempts", "fills", "order_filters", "daily_fills"}
 FILL = """
 INSERT INTO engine_orders
 SELECT id, 'user ' || n % 50, id, '', '', CASE WHEN due THEN 'pending' ELSE 'confirmed' END, 6,
@@ -35,8 +35,13 @@ FROM generate_series(1, 10000) AS n;
 INSERT INTO fills
 SELECT lpad(n::text, 36, '0'), 's' || n, 1, 1, 1, 1 FROM generate_series(1, 10000) AS n;
 INSERT INTO tallies SELECT principal, status, count(*) FROM engine_orders GROUP BY 1, 2;
+INSERT INTO order_filters
+SELECT principal, 'token', 'token ' || length(id) % 3, id FROM engine_orders;
+INSERT INTO daily_fills SELECT 'user ' || n % 50, n, '', 1, 1, 1, 1, 1, 1, 1, 1
+FROM generate_series(1, 10000) AS n;
 ANALYZE;
 """
+PAGES = ("page_ids", "page_ids_of", "page_ids_by", "page_ids_by_and", "day_sums")
 WANTED = {
     "write_batch": {"engine_orders_id", "attempts_order"},
     "claim": {"engine_orders_id"},
@@ -45,7 +50,14 @@ WANTED = {
     "renew": {"engine_orders_id"},
     "release": {"engine_orders_id"},
     "orders_by_id": {"engine_orders_id", "journal_order", "attempts_order", "fills_pkey"},
-    "orders_page": {"engine_orders_page", "journal_order"},
+    "page_ids": {"engine_orders_page"},
+    "page_ids_of": {"engine_orders_page"},
+    "page_ids_by": {"order_filters_pkey"},
+    "page_ids_by_and": {"order_filters_pkey", "engine_orders_id"},
+    "fills_not_summed": {"fills_not_summed", "engine_orders_id", "journal_order"},
+    "count_fills_unreadable": {"fills_unreadable", "engine_orders_id"},
+    "day_sums": {"daily_fills_pkey"},
+    "mark_fills": {"fills_pkey"},
     "keyed": {"engine_orders_key"},
     "all_keyed": {"engine_orders_key"},
     "places": {"journal_order"},
@@ -107,7 +119,7 @@ async def test_a_connection_keeps_to_indexes_before_there_are_statistics(
         for name in wanted:
             value = await pool.read(partial(_setting, name=name))
             assert value in ("force_generic_plan", "off"), name
-        for query in ("orders_page", "orders_by_id"):
+        for query in ("page_ids", "page_ids_by", "orders_by_id"):
             found = await pool.read(partial(plan_of, name=query))
             assert not [step for step in found if step["Node Type"] == "Seq Scan"], query
         await pool.close()
@@ -118,7 +130,7 @@ async def _setting(line: Any, name: str) -> str:
 
 
 async def test_the_newest_orders_are_read_in_turn_and_not_sorted(line: Any) -> None:
-    for name in ("orders_page", "entries", "feed", "feed_all", "claim_due", "claim_ahead"):
+    for name in (*PAGES, "entries", "feed", "feed_all", "claim_due", "claim_ahead"):
         plan = await plan_of(line, name)
         assert not [step for step in plan if "Sort" in step["Node Type"]], name
 

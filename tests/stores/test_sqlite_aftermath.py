@@ -59,6 +59,9 @@ async def test_it_is_told_though_nothing_else_is_written(shelf: Shelf, disk: Dis
     with pytest.raises(PortDown):
         await shelf.commit(order, fact.Seen(2_010))
     await shelf.store.backlog()
+    assert isinstance(shelf.store, SqliteStore)
+    assert shelf.store._probing is not None
+    await shelf.store._probing
     assert shelf.told[-1].entry.kind == "seen"
     await everything_was_told(shelf)
 

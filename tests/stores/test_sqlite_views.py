@@ -209,6 +209,11 @@ def test_an_instant_reads_to_the_millisecond(at: int) -> None:
         ("entries", "journal_order"),
         ("order_by_id", "engine_orders_id"),
         ("void_leases", "engine_orders_due"),
+        ("delayed", "engine_orders_due"),
+        ("page_ids", "COVERING INDEX engine_orders_page"),
+        ("feed", "principal=? AND n>?"),
+        ("day_sums", "principal=? AND day>?"),
+        ("day_sum", "principal=? AND day=? AND pair=?"),
     ],
 )
 def test_a_lookup_uses_its_index_and_scans_nothing(query: str, index: str) -> None:

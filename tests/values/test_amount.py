@@ -17,6 +17,7 @@ from cambist.values.amount import (
     mul_div_ceil,
     mul_div_floor,
     parse_amount,
+    proportions,
     write_amount,
     write_percent,
 )
@@ -120,3 +121,22 @@ def test_division_rounds_the_way_it_is_named(a: int, b: int, divisor: int) -> No
 def test_a_percent_is_a_hundredth_of_a_basis_point_in_ten_thousands(hundredths: int) -> None:
     assert Fraction(write_percent(hundredths)) == Fraction(hundredths, 10_000)
     assert write_percent(5_000) == "0.5"
+
+
+@given(st.lists(st.integers(0, 2**64), min_size=1, max_size=6), st.integers(1, 10_000))
+def test_proportions_add_up_to_the_whole_and_none_is_off_by_a_unit(
+    parts: list[int], whole: int
+) -> None:
+    shares = proportions(parts, whole)
+    total = sum(parts)
+    assert sum(shares) == (whole if total else 0)
+    assert all(
+        abs(share * total - part * whole) < total
+        for share, part in zip(shares, parts, strict=True)
+        if total
+    )
+
+
+def test_three_thirds_are_a_whole() -> None:
+    assert sorted(proportions([1, 1, 1], 1_000)) == [333, 333, 334]
+    assert proportions([0, 0], 1_000) == [0, 0]

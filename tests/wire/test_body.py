@@ -56,7 +56,45 @@ def test_a_small_exponent_is_read_exactly(digits: int, exponent: int) -> None:
             intent_of(body)
 
 
-@pytest.mark.parametrize("number", ["1e5", "1E+2", "1e-100", "-1", "0", "0.0", "-0", "12e-1"])
+@pytest.mark.parametrize(
+    ("number", "raw"),
+    [
+        ("1.0E7", 10**16), ("1e+5", 10**14), ("9e-05", 90_000), ("12e-1", 1_200_000_000),
+        ("1E2", 10**11), ("100e-2", 10**9), ("0.5e1", 5 * 10**9),
+        ("1.50000000000000000000", 15 * 10**8),
+        ("1e0000000001", 10**10), ("123.456e-3", 123_456_000), ("0.000000001e9", 10**9),
+        ("10.0", 10**10), ("1e9", 10**18),
+    ],
+)  # fmt: skip
+def test_every_notation_of_an_exact_amount_is_read(number: str, raw: int) -> None:
+    for field in ("amount", "amountIn", "quantity"):
+        body = f'{{"tokenIn":"SOL","tokenOut":"USDC","{field}":{number}}}'.encode()
+        if field != "quantity":
+            assert intent_of(body).amount == raw
+    whole = f'{{"tokenIn":"SOL","tokenOut":"USDC","amountInRaw":{number}}}'.encode()
+    exact = Decimal(number)
+    if exact == int(exact) and exact > 0:
+        assert intent_of(whole).amount == int(exact)
+    else:
+        assert refused(whole)["amountInRaw"] is Code.INVALID_AMOUNT
+
+
+@given(st.integers(1, RAW_MAX), st.integers(-30, 30), st.sampled_from(["e", "E"]), st.booleans())
+def test_an_amount_is_the_same_wherever_its_point_stands(
+    raw: int, shift: int, letter: str, signed: bool
+) -> None:
+    mantissa = Decimal(raw).scaleb(shift - SOL.decimals)
+    sign = "+" if signed and shift <= 0 else ""
+    text = f"{mantissa:f}{letter}{sign}{-shift}"
+    if len(text) <= 40:
+        body = f'{{"tokenIn":"SOL","tokenOut":"USDC","amount":{text}}}'.encode()
+        assert intent_of(body).amount == raw
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1e30", "1e-100", "1e999999", "-1", "-1e5", "0", "0.0", "-0", "0e5", "0.0e-7", "1e-19"],
+)
 def test_no_other_number_is_an_amount(number: str) -> None:
     found = refused(f'{{"tokenIn":"SOL","tokenOut":"USDC","amount":{number}}}'.encode())
     assert found["amount"] in (Code.INVALID_AMOUNT, Code.NOT_POSITIVE)

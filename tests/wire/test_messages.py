@@ -43,6 +43,20 @@ def test_a_retry_is_told_as_routing_with_what_went_wrong() -> None:
     assert again["nextAttemptAt"] == "2023-11-14T22:13:21.123Z"
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_the_error_of_a_try_stands_on_the_line_of_that_try_alone(nested: bool) -> None:
+    told = life()
+    said = json.loads(message(told[2], nested=nested))["lastError"]
+    for number, one in enumerate(told):
+        text = message(one, nested=nested).decode()
+        assert ("lastError" in text) is ("lastCode" in text) is (number == 2)
+        assert (said in text) is (number == 2)
+        # What is kept of a line is what happened then, and nothing of the lines before.
+        assert (said.encode() in one.entry.payload) is (number == 2)
+    failed = json.loads(message(failure()[-1], nested=nested))
+    assert failed["lastError"] == failed["error"]
+
+
 def test_the_end_carries_every_alias() -> None:
     end = json.loads(message(life()[-2]), parse_float=Decimal)
     assert end["selectedDex"] == end["dex"] == end["chosen"] == "raydium"
@@ -91,7 +105,7 @@ def test_an_order_is_viewed_in_the_words_of_every_client() -> None:
 def test_a_list_counts_everything_and_pages() -> None:
     order = life()[-1].order
     counts = {Status.CONFIRMED: 3, Status.EXPIRED: 1, Status.FAILED: 1, Status.SUBMITTED: 2}
-    page = json.loads(write_list(Page((order,), 1), counts, 4))
+    page = json.loads(write_list(Page((order,), 1, last=order.id), counts, 4))
     assert (page["count"], page["total"], page["nextCursor"]) == (1, 7, order.id)
     assert (page["completed"], page["failed"], page["active"], page["delayed"]) == (3, 2, 2, 4)
 

@@ -1,35 +1,104 @@
-"""Wires ports to their implementations: the one place where both are known."""
+"""Wires ports to their implementations: the one place where both are known.
 
-from cambist.app.backups import PUT_BACK, back_up, restore
-from cambist.app.engines import Running, open_engine, running
-from cambist.app.homes import (
-    CHAIN_FILE,
-    CHAIN_SOCKET,
-    CHAOS_FILE,
-    LOCK_FILE,
-    STORE_FILE,
-    Holder,
-    HomeInUse,
-    held,
-    holder,
-    pepper_file,
-)
-from cambist.app.operators import move_switch, what_stands_still, write_off
-from cambist.app.paper import chain_place, open_paper_chain
-from cambist.app.pruning import PRUNED_AFTER_DAYS_MIN, prune
-from cambist.app.servers import LOOPBACK, Place, UnsafeBind, serving
-from cambist.app.stores import (
-    StoreSick,
-    audit_store,
-    look_at_database,
-    look_at_store,
-    look_at_trading,
-    open_keys,
-    sqlite_version,
-    time_a_write,
-)
-from cambist.engine.reconcile import RESTORED_BY
-from cambist.stores.audit import Report
+A name loads the room it comes from when it is first used: a command that reads a file of the home
+needs no server.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from cambist.app.backups import PUT_BACK, back_up, restore
+    from cambist.app.engines import Running, open_engine, running
+    from cambist.app.homes import (
+        CHAIN_FILE,
+        CHAIN_SOCKET,
+        CHAOS_FILE,
+        LOCK_FILE,
+        STORE_FILE,
+        Holder,
+        HomeInUse,
+        held,
+        holder,
+        pepper_file,
+    )
+    from cambist.app.operators import move_switch, what_stands_still, write_off
+    from cambist.app.paper import chain_place, open_paper_chain
+    from cambist.app.pruning import PRUNED_AFTER_DAYS_MIN, prune
+    from cambist.app.servers import LOOPBACK, Place, UnsafeBind, serving
+    from cambist.app.stores import (
+        Checkup,
+        StoreDamaged,
+        StoreSick,
+        audit_store,
+        look_at_database,
+        look_at_store,
+        look_at_trading,
+        open_keys,
+        sqlite_version,
+        time_a_write,
+    )
+    from cambist.engine.reconcile import RESTORED_BY
+    from cambist.stores.audit import Report
+
+_ROOMS: Final = {
+    "cambist.app.backups": (
+        "PUT_BACK",
+        "back_up",
+        "restore",
+    ),
+    "cambist.app.engines": (
+        "Running",
+        "open_engine",
+        "running",
+    ),
+    "cambist.app.homes": (
+        "CHAIN_FILE",
+        "CHAIN_SOCKET",
+        "CHAOS_FILE",
+        "LOCK_FILE",
+        "STORE_FILE",
+        "Holder",
+        "HomeInUse",
+        "held",
+        "holder",
+        "pepper_file",
+    ),
+    "cambist.app.operators": (
+        "move_switch",
+        "what_stands_still",
+        "write_off",
+    ),
+    "cambist.app.paper": (
+        "chain_place",
+        "open_paper_chain",
+    ),
+    "cambist.app.pruning": (
+        "PRUNED_AFTER_DAYS_MIN",
+        "prune",
+    ),
+    "cambist.app.servers": (
+        "LOOPBACK",
+        "Place",
+        "UnsafeBind",
+        "serving",
+    ),
+    "cambist.app.stores": (
+        "Checkup",
+        "StoreDamaged",
+        "StoreSick",
+        "audit_store",
+        "look_at_database",
+        "look_at_store",
+        "look_at_trading",
+        "open_keys",
+        "sqlite_version",
+        "time_a_write",
+    ),
+    "cambist.engine.reconcile": ("RESTORED_BY",),
+    "cambist.stores.audit": ("Report",),
+}
+_ROOM_OF: Final = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "CHAIN_FILE",
@@ -41,11 +110,13 @@ __all__ = [
     "PUT_BACK",
     "RESTORED_BY",
     "STORE_FILE",
+    "Checkup",
     "Holder",
     "HomeInUse",
     "Place",
     "Report",
     "Running",
+    "StoreDamaged",
     "StoreSick",
     "UnsafeBind",
     "audit_store",
@@ -70,3 +141,13 @@ __all__ = [
     "what_stands_still",
     "write_off",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the room of a name."""
+    room = _ROOM_OF.get(name)
+    if room is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    found = globals()[name] = getattr(import_module(room), name)
+    return found

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import structlog
+
 from cambist import faultpoints, metrics
 from cambist.app.homes import held, is_shared, made
 from cambist.app.paper import open_ports
@@ -24,14 +26,18 @@ from cambist.engine.perform.quote import RoutingOptions
 from cambist.engine.reconcile import Reconciler
 from cambist.engine.relay import Relay
 from cambist.orders.retry import Backoff
-from cambist.ports.failures import PortDown
+from cambist.ports.failures import PortDown, PortFull
 from cambist.ports.limits import RateLimits
 from cambist.routing.transaction_limits import V0, V1
 from cambist.values.moment import Millis
 
+log = structlog.get_logger("cambist.engine")
+
 SWITCH_INTERVAL_S: Final = 0.002
 """How long the interpreter lets one thread run: the writer's word must not wait for the loop."""
 MEASURE_EVERY_MS: Final = 500
+ADD_UP_EVERY_MS: Final = 5_000
+"""How often fills are put into the sums of their days, for the report."""
 RENEWALS_PER_LEASE: Final = 3
 COMPARE_WITHIN_S: Final = 10
 """How long a start waits for the chain; then orders are taken, and rest until it answers."""
@@ -91,7 +97,10 @@ async def _beside(
 ) -> AsyncIterator[None]:
     """Run an engine; where there is a reconciler it moves orders, once the chain was compared."""
     async with asyncio.TaskGroup() as tasks:
-        beside = [tasks.create_task(_measure(engine, clock))]
+        beside = [
+            tasks.create_task(_measure(engine, clock)),
+            tasks.create_task(_add_up(engine, clock)),
+        ]
         if reconciler is not None:
             beside.append(tasks.create_task(reconciler.run()))
             beside.append(tasks.create_task(_work(engine, reconciler)))
@@ -130,6 +139,17 @@ def _hundredths(bps: str) -> int:
     """Return basis points with at most two decimals as hundredths of them."""
     whole, _, part = bps.partition(".")
     return int(whole + part.ljust(2, "0"))
+
+
+async def _add_up(engine: Engine, clock: SystemClock) -> None:
+    """Put fills into the sums of their days now and then; all of a store made before, at first."""
+    while True:
+        try:
+            while await engine.add_up_fills():
+                continue
+        except (PortDown, PortFull) as down:
+            log.warning("fills_not_added_up", error=str(down))
+        await clock.sleep(ADD_UP_EVERY_MS)
 
 
 async def _measure(engine: Engine, clock: SystemClock) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import structlog
+
 from cambist.config import Settings
 from cambist.stores import pepper
+from cambist.stores.sqlite.connection import PUT_BACKUP, LockedFile, opening
 
 STORE_FILE: Final = "cambist.db"
 CHAIN_FILE: Final = "paper-chain.db"
@@ -18,16 +22,27 @@ CHAIN_SOCKET: Final = "paper-chain.sock"
 CHAOS_FILE: Final = "chaos.json"
 LOCK_FILE: Final = "cambist.lock"
 CHAIN_LOCK: Final = "paper-chain.lock"
+OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _PID_DIGITS_MAX: Final = 20
+_warned: set[Path] = set()
+log = structlog.get_logger("cambist.home")
 
 
 class HomeInUse(RuntimeError):
-    """Another process works in this home."""
+    """Another process works in this home, or keeps a file of it from being written."""
 
 
 def made(home: Path) -> Path:
-    """Return a home, made for its owner alone where it was missing."""
+    """Return a home, made for its owner alone where it was missing.
+
+    One that was there before is taken as it is; where others can look in, a warning says so.
+    """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if mode & OTHERS and home not in _warned:
+        _warned.add(home)
+        todo = f"chmod 700 {home}"
+        log.warning("home_open_to_others", home=str(home), mode=f"{mode:o}", todo=todo)
     return home
 
 
@@ -55,6 +70,16 @@ def held(home: Path, name: str = LOCK_FILE) -> Iterator[None]:
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         yield
+
+
+@contextmanager
+def opened(path: Path, todo: str = PUT_BACKUP) -> Iterator[None]:
+    """Say what keeps a file of a home from being opened. Raises HomeInUse and StoreSick."""
+    try:
+        with opening(path, todo):
+            yield
+    except LockedFile as locked:
+        raise HomeInUse(str(locked)) from locked
 
 
 class Holder(NamedTuple):

@@ -15,6 +15,7 @@ from cambist.orders.event import WrittenOff
 from cambist.orders.journal import Told
 from cambist.orders.order import Order
 from cambist.ports.store import Halt, Still
+from cambist.stores.sqlite.checkup import look_at_trading
 from cambist.stores.sqlite.halts import halt_file, resume_file
 from cambist.stores.sqlite.operators import still_in_file, write_off_in_file
 from cambist.values.ids import OrderId
@@ -23,22 +24,28 @@ from cambist.values.moment import Millis, Moment
 T = TypeVar("T")
 
 
-def move_switch(settings: Settings, by: str, reason: str, *, halts: bool) -> None:
-    """Stop trading or let it go on.
+def move_switch(settings: Settings, by: str, reason: str, *, halts: bool) -> Halt | None:
+    """Stop trading or let it go on; return the halt that was in force before.
 
     Raises StoreSick, and PortDown and what else opening a shared database raises.
     """
     now = SystemClock().now()
     if settings.database_url is not None:
         halt = Halt(reason, by, now)
-        _at_database(
-            settings,
-            lambda store: store.halt(halt) if halts else store.resume(by, reason, now),
-        )
-    elif halts:
-        halt_file(_file(settings), Halt(reason, by, now))
+
+        async def move(store: Any) -> Halt | None:
+            before: Halt | None = await store.halted()
+            await (store.halt(halt) if halts else store.resume(by, reason, now))
+            return before
+
+        return _at_database(settings, move)
+    path = _file(settings)
+    before = look_at_trading(path, 0)[0]
+    if halts:
+        halt_file(path, Halt(reason, by, now))
     else:
-        resume_file(_file(settings), by, reason, now)
+        resume_file(path, by, reason, now)
+    return before
 
 
 def what_stands_still(settings: Settings, for_ms: Millis, limit: int) -> Still:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from cambist import faultpoints
-from cambist.app.homes import CHAIN_FILE, CHAIN_LOCK, CHAIN_SOCKET, CHAOS_FILE, held
+from cambist.app.homes import CHAIN_FILE, CHAIN_LOCK, CHAIN_SOCKET, CHAOS_FILE, held, opened
 from cambist.clock import SystemClock
 from cambist.config import BadSettings, Settings
 from cambist.engine.means import World as Ports
@@ -26,6 +26,10 @@ from cambist.paper.serve import serve
 from cambist.paper.signer import PaperSigner
 from cambist.paper.world import World
 
+_BEGIN_ANEW: Final = (
+    "Move it away and keep it: the next start begins a paper chain that knows of no execution, and "
+    "orders that are in flight end once their blockhash has expired"
+)
 _OPEN: Final = (
     "the paper chain answers whoever reaches {host}: listen on 127.0.0.1 or on the socket, or say "
     "--to-anyone where only engines can reach it"
@@ -41,23 +45,25 @@ def profile_of(settings: Settings) -> Profile:
 async def open_ports(settings: Settings, home: Path, clock: SystemClock) -> AsyncIterator[Ports]:
     """Open the market, the chain and the signer of the mode."""
     signer = PaperSigner(settings.paper_seed)
+    makes_up = settings.unknown_tokens == "warn"
     place = chain_place(settings)
     if place is not None:
         away = RemoteWorld(clock, place)
         rules = profile_of(settings).rules
         weather = Watch(home / CHAOS_FILE, Weather(clock), clock)  # for the crash switch alone
         async with _beside(away.run()), _beside(weather.run()):
-            yield Ports(RemoteMarket(away), RemoteChain(away, rules), signer)
+            yield Ports(RemoteMarket(away, makes_up=makes_up), RemoteChain(away, rules), signer)
         return
     async with paper_world(settings, home, clock) as world:
-        yield Ports(PaperMarket(world, clock), PaperChain(world), signer)
+        yield Ports(PaperMarket(world, clock, makes_up=makes_up), PaperChain(world), signer)
 
 
 @asynccontextmanager
 async def paper_world(settings: Settings, home: Path, clock: SystemClock) -> AsyncIterator[World]:
     """Run the paper world on its own file for as long as the context lasts."""
     world = World(clock, home / CHAIN_FILE, settings.paper_seed, profile_of(settings))
-    world.open()
+    with opened(home / CHAIN_FILE, _BEGIN_ANEW):
+        world.open()
     weather = Watch(home / CHAOS_FILE, world.weather, clock)
     weather.look()
     try:

@@ -34,7 +34,7 @@ def prune(settings: Settings, days: int, progress: Progress, *, keeps: bool) -> 
     Raises StoreSick, OSError, UnfitDatabase and PortDown.
     """
     now, home = SystemClock().now(), Path(settings.home)
-    before = Moment(now - days * _DAY)
+    before = Moment(max(now - days * _DAY, 0))
     path = None
     if keeps:
         name = write_moment(now).partition(".")[0].replace(":", "")

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cambist.app.homes import STORE_FILE, made
+from cambist.app.homes import CHAIN_FILE, STORE_FILE, made, opened
 from cambist.clock import SystemClock
 from cambist.config import BadSettings, Settings
 from cambist.ports.clock import Clock
@@ -22,12 +22,19 @@ from cambist.ports.store import Halt, News
 from cambist.stores.audit import Report
 from cambist.stores.sqlite import checkup
 from cambist.stores.sqlite.audit import audit
-from cambist.stores.sqlite.connection import NotAStore
+from cambist.stores.sqlite.connection import DamagedFile, Sick, opening
+from cambist.stores.sqlite.integrity import ended_uncleanly, looked_over
 from cambist.stores.sqlite.keys import SqliteKeys
 from cambist.stores.sqlite.recall import RecallingSqliteStore
 
-StoreSick = checkup.Sick
+Checkup = checkup.Checkup
+StoreSick = Sick
+StoreDamaged = DamagedFile
 sqlite_version = checkup.sqlite_version
+
+
+class StoreGone(StoreSick):
+    """The file of the store is gone from a home whose chain is still there."""
 
 
 def look_at_store(home: Path) -> checkup.Checkup:
@@ -58,7 +65,7 @@ async def look_at_database(settings: Settings) -> str:
 def audit_store(settings: Settings, progress: Callable[[int], None]) -> Report:
     """Check all that is kept, beside whoever writes; `progress` hears how many orders were read.
 
-    Raises StoreSick, BadSettings, UnfitDatabase and PortDown.
+    Raises StoreDamaged and StoreSick, BadSettings, UnfitDatabase and PortDown.
     """
     if settings.database_url is not None:
         report: Report = asyncio.run(shared_room().audit(target_of(settings), progress))
@@ -66,11 +73,9 @@ def audit_store(settings: Settings, progress: Callable[[int], None]) -> Report:
     path = Path(settings.home) / STORE_FILE
     if not path.exists():
         msg = f"{path} is not there; name another folder with --home"
-        raise StoreSick(msg)
-    try:
+        raise (StoreGone if path.with_name(CHAIN_FILE).exists() else StoreSick)(msg)
+    with opening(path):
         return audit(path, progress)
-    except NotAStore as error:
-        raise StoreSick(str(error)) from None
 
 
 def time_a_write(home: Path) -> int:
@@ -82,7 +87,9 @@ def time_a_write(home: Path) -> int:
 async def open_store(settings: Settings, news: News, clock: Clock) -> AsyncIterator[RecallingStore]:
     """Open where orders are kept: the database that is named, or else the file in the home.
 
-    Raises BadSettings, UnfitDatabase, NewerDatabase, PortDown and what opening the file raises.
+    After an end that was not clean the file is looked over beside its use. Raises BadSettings,
+    UnfitDatabase, NewerDatabase, PortDown, HomeInUse where another process keeps the file from
+    being written, and StoreSick.
     """
     owner = f"{socket.gethostname()}/{os.getpid()}"
     if settings.database_url is not None:
@@ -92,10 +99,14 @@ async def open_store(settings: Settings, news: News, clock: Clock) -> AsyncItera
         async with opening as store:
             yield store
         return
-    embedded = RecallingSqliteStore(Path(settings.home) / STORE_FILE, news, owner=owner)
-    await embedded.open()
+    path = Path(settings.home) / STORE_FILE
+    is_unclean = ended_uncleanly(path)
+    with opened(path):
+        embedded = RecallingSqliteStore(path, news, owner=owner)
+        await embedded.open()
     try:
-        yield embedded
+        async with looked_over(embedded, path, clock, is_needed=is_unclean):
+            yield embedded
     finally:
         await embedded.close()
 
@@ -112,9 +123,11 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
         async with shared.open_postgres_keys(target) as found:
             yield found
         return
-    keys = SqliteKeys(made(Path(settings.home)) / STORE_FILE)
+    path = made(Path(settings.home)) / STORE_FILE
+    keys = SqliteKeys(path)
     try:
-        await keys.open()
+        with opened(path):
+            await keys.open()
         yield keys
     finally:
         await keys.close()

@@ -9,14 +9,17 @@ from typing import Annotated, Final, TypeVar
 import typer
 
 from cambist import app as house
+from cambist.cli import documents
+from cambist.cli.documents import AsJson
 from cambist.cli.exits import FAILED, USAGE, leave
+from cambist.cli.failures import explain
 from cambist.cli.live import console_out
-from cambist.cli.serve import explain, settle
+from cambist.cli.settings import Home, settle_home
+from cambist.cli.tables import say
 from cambist.cli.verify import Progress, tell
 from cambist.config import Settings
 
 T = TypeVar("T")
-Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
 _PEPPER: Final = (
     "API keys are in it, and the secret they are digested with is not: keep a copy of the home's"
     " `pepper` elsewhere."
@@ -29,6 +32,7 @@ _NEXT: Final = (
 
 def backup(
     target: Annotated[Path, typer.Argument(help="A new file, or a folder to put one in.")],
+    json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Write all orders, journals and keys into one file, from one moment, while engines run.
@@ -37,10 +41,13 @@ def backup(
     """
     settings = _settings(home)
     made = _try(lambda: house.back_up(settings, target, Progress()))
-    console = console_out()
-    tell(console, made.report)
-    console.print(f"Written to {made.path}", markup=False, soft_wrap=True)
-    console.print(_PEPPER, soft_wrap=True)
+    if json:
+        documents.write({"path": str(made.path), "audit": made.report})
+    else:
+        console = console_out()
+        tell(console, made.report)
+        say(console, f"Written to {made.path}")
+        say(console, _PEPPER)
     if made.report.broken:
         raise typer.Exit(FAILED)
 
@@ -52,23 +59,28 @@ def restore(
         bool,
         typer.Option(help="The store was put back by other means: only make it wait likewise."),
     ] = False,
+    json: AsJson = False,
 ) -> None:
-    """Put a backup into a home or a database that is empty, and have it compared with the chain."""
+    """Put a backup into an empty home or database, and have it compared with the chain."""
     if (source is None) != in_place:
         leave(USAGE, "name the file that `cambist backup` wrote, or say --in-place, not both")
-    settings = _settings(home)
+    settings, report = _settings(home), None
     if source is None:
         _try(lambda: house.move_switch(settings, house.RESTORED_BY, house.PUT_BACK, halts=True))
     else:
         report = _try(lambda: house.restore(settings, source, Progress()))
+    if json:
+        documents.write({"halted": True, "audit": report})
+    elif report is not None:
         tell(console_out(), report)
-        if report.broken:
-            raise typer.Exit(FAILED)
-    console_out().print(_NEXT, soft_wrap=True)
+    if report is not None and report.broken:
+        raise typer.Exit(FAILED)
+    if not json:
+        say(console_out(), _NEXT)
 
 
 def _settings(home: str | None) -> Settings:
-    return settle({} if home is None else {"home": home})
+    return settle_home(home)
 
 
 def _try(work: Callable[[], T]) -> T:

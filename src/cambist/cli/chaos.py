@@ -14,9 +14,11 @@ from msgspec.structs import replace
 
 from cambist import app as house
 from cambist import faultpoints
+from cambist.cli import documents
+from cambist.cli.documents import AsJson
 from cambist.cli.exits import BAD_SETTINGS, USAGE, leave
 from cambist.cli.live import console_out
-from cambist.cli.serve import settle
+from cambist.cli.settings import Home, settle_home
 from cambist.clock import SystemClock
 from cambist.config import Settings
 from cambist.paper.chaos import NAMES, Chaos, Crash, Dial, read, write
@@ -29,7 +31,6 @@ _LENGTH: Final = re.compile(r"(\d{1,8})(ms|s|m|h)", re.ASCII)
 _UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
 _TWO: Final = "lie needs a second endpoint: start the engine with CAMBIST_PAPER_WITNESSES=2"
 
-Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
 
 app = typer.Typer(
     help="Break the running paper world on purpose, and mend it.", invoke_without_command=True
@@ -37,10 +38,10 @@ app = typer.Typer(
 
 
 @app.callback()
-def show(context: typer.Context, home: Home = None) -> None:
+def show(context: typer.Context, json: AsJson = False, home: Home = None) -> None:
     """Show which switches are set, how strong they are, and until when."""
     if context.invoked_subcommand is None:
-        _tell(_read(_path(_settings(home))))
+        _tell(_read(_path(_settings(home))), json=json)
 
 
 @app.command("set")
@@ -58,6 +59,7 @@ def set_switches(
     lasting: Annotated[
         str | None, typer.Option("--for", help="End all that is set here after so long.")
     ] = None,
+    json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Set switches, beside those that are set; 0 takes one back. They work within 0.1 s."""
@@ -68,20 +70,20 @@ def set_switches(
         leave(BAD_SETTINGS, _TWO)
     chaos = replace(_read(path), **changes)
     write(path, chaos)
-    _tell(chaos)
+    _tell(chaos, json=json)
 
 
 @app.command()
-def off(home: Home = None) -> None:
+def off(json: AsJson = False, home: Home = None) -> None:
     """Take all switches back: the world is as its profile makes it."""
     path = _path(_settings(home))
     if path.parent.is_dir():
         write(path, Chaos())
-    _tell(Chaos())
+    _tell(Chaos(), json=json)
 
 
 def _settings(home: str | None) -> Settings:
-    return settle({} if home is None else {"home": home})
+    return settle_home(home)
 
 
 def _path(settings: Settings) -> Path:
@@ -144,7 +146,10 @@ def _rate_ppm(name: str, text: str) -> int:
     return int(rate)
 
 
-def _tell(chaos: Chaos) -> None:
+def _tell(chaos: Chaos, *, json: bool) -> None:
+    if json:
+        documents.write(msgspec.structs.asdict(chaos))
+        return
     console, now = console_out(), SystemClock().now()
     switches: Mapping[str, Dial | Crash | None] = msgspec.structs.asdict(chaos)
     for name, one in switches.items():

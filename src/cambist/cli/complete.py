@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
-from cambist.cli.live import plain
-from cambist.cli.reach import KEY_NAME
-from cambist.client import DEFAULT_URL, CambistError, Client, Order, Patience
-from cambist.orders.order import Status
-from cambist.paper.tokens import STOCKS
-from cambist.values.token import KNOWN
+from cambist.cli.figures import plain
+from cambist.cli.reach import KEY_NAME, with_scheme
+from cambist.values.server_url import DEFAULT_URL
+
+if TYPE_CHECKING:
+    from cambist.client import Order
 
 PROPOSED_MAX: Final = 20
-HASTE: Final = Patience(tries_max=1, timeout_ms=1_000)
+WAIT_MS: Final = 1_000
 _SIDES: Final = ("buy", "sell")
 
 
 def statuses(incomplete: str) -> list[str]:
     """Propose where an order may stand; several go with commas between."""
+    from cambist.orders.order import Status
+
     before, comma, begun = incomplete.rpartition(",")
     return [f"{before}{comma}{one}" for one in Status if one.startswith(begun.lower())]
 
@@ -34,12 +36,17 @@ def order_words(incomplete: str) -> list[str]:
 
 def token_words(incomplete: str) -> list[str]:
     """Propose the tokens that are known."""
+    from cambist.paper.tokens import STOCKS
+    from cambist.values.token import KNOWN
+
     symbols = sorted(token.symbol for token in (*KNOWN, *STOCKS))
     return [one for one in symbols if one.startswith(incomplete.upper())]
 
 
 def order_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Propose the newest orders of the engine at hand; an engine that is away proposes none."""
+    from cambist.client import CambistError
+
     url = str(ctx.params.get("url") or os.environ.get("CAMBIST_URL") or DEFAULT_URL)
     try:
         orders = asyncio.run(_newest(url))
@@ -49,7 +56,11 @@ def order_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 
 
 async def _newest(url: str) -> tuple[Order, ...]:
-    async with Client(url, os.environ.get(KEY_NAME) or None, patience=HASTE) as cambist:
+    from cambist.client import Client, Patience
+
+    haste = Patience(tries_max=1, timeout_ms=WAIT_MS)
+    key = os.environ.get(KEY_NAME) or None
+    async with Client(with_scheme(url), key, patience=haste) as cambist:
         return (await cambist.page(limit=PROPOSED_MAX)).orders
 
 

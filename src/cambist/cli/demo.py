@@ -14,7 +14,7 @@ from cambist import app as house
 from cambist.cli.live import Board, Life, outcome
 from cambist.cli.orders import console
 from cambist.cli.reach import explained
-from cambist.cli.serve import run, settle
+from cambist.cli.settings import run_loop, settle
 from cambist.client import Client, Draft, buy, swap
 from cambist.config import Settings
 
@@ -47,7 +47,7 @@ def demo(
                 "log_level": "warning",
             }
         )
-        run(lambda: _demo(settings))
+        run_loop(lambda: _demo(settings))
 
 
 async def _demo(settings: Settings) -> None:

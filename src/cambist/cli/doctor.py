@@ -15,18 +15,20 @@ from typing import Annotated, Final
 import typer
 
 from cambist import app as house
+from cambist.cli import documents
+from cambist.cli.documents import AsJson
 from cambist.cli.exits import FAILED
 from cambist.cli.findings import Finding, tell, write_us
 from cambist.cli.halted import trading
 from cambist.cli.live import console_out
 from cambist.cli.probes import engine, paper_chain, redis
 from cambist.cli.reach import Url
-from cambist.client import DEFAULT_URL
 from cambist.clock import SystemClock
 from cambist.config import FILE, NOT_SETTINGS, PREFIX, SYNONYMS, BadSettings, Settings, load
 from cambist.ports.failures import PortDown
-from cambist.server.openapi import API_VERSION
 from cambist.stores.migrate import UnfitDatabase
+from cambist.values.server_url import DEFAULT_URL
+from cambist.values.version import VERSION
 
 DISK_FREE_BYTES_MIN: Final = 512 * 1_024 * 1_024
 WRITE_US_MAX: Final = 50_000
@@ -40,11 +42,15 @@ def doctor(
     home: Annotated[
         str | None, typer.Option(help="The folder that holds the state, if not the set one.")
     ] = None,
+    json: AsJson = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Examine settings, home, disk, database, chain and server; exits 1 when one is sick."""
     findings = asyncio.run(_examine({} if home is None else {"home": home}, url))
-    tell(console_out(), findings)
+    if json:
+        documents.write({"findings": [one._asdict() for one in findings]})
+    else:
+        tell(console_out(), findings)
     if any(one.state == "sick" for one in findings):
         raise typer.Exit(FAILED)
 
@@ -65,7 +71,7 @@ async def _examine(given: dict[str, object], url: str) -> list[Finding]:
 def _versions() -> Iterator[Finding]:
     system = f"{platform.python_implementation()} on {platform.system()} {platform.machine()}"
     yield Finding("ok", "Python", system, platform.python_version())
-    yield Finding("ok", "cambist", "", API_VERSION)
+    yield Finding("ok", "cambist", "", VERSION)
 
 
 def _settings(given: dict[str, object]) -> tuple[Settings, list[Finding]]:
@@ -141,6 +147,7 @@ def _database(home: Path) -> Iterator[Finding]:
             told = f"DB connected at: {seen.connected_at}; journal mode {seen.journal_mode}"
             yield Finding("ok", "database", told, version, f"{write_us(seen.read_us)}")
             yield _schema(seen.schema, seen.newest)
+            yield from _beside_the_file(home / house.STORE_FILE, seen)
         else:
             yield Finding("note", "database", "none yet: the first start makes it", version)
         took = house.time_a_write(home)
@@ -153,6 +160,17 @@ def _database(home: Path) -> Iterator[Finding]:
         yield Finding("note", "durability", "a commit on this disk", "", write_us(took), todo)
     else:
         yield Finding("ok", "durability", "a commit on this disk", "", write_us(took))
+
+
+def _beside_the_file(path: Path, seen: house.Checkup) -> Iterator[Finding]:
+    """Tell of what keeps a store from being written, or its log from shrinking."""
+    if seen.is_locked:
+        told = f"another process keeps {path} from being written"
+        yield Finding("sick", "lock", told, todo=f"end it; `fuser {path}` names it")
+    if seen.log_bytes > seen.log_bytes_max:
+        told = f"the write-ahead log holds {seen.log_bytes / _GIB:.1f} GiB"
+        todo = "end what reads the file for long; the engine then cuts the log by itself"
+        yield Finding("note", "log", told, todo=todo)
 
 
 def _schema(schema: int, newest: int) -> Finding:

@@ -4,57 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import ROUND_DOWN, Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 from rich.tree import Tree
 
-from cambist.cli.live import brief, name_of, plain, way_of
-from cambist.cli.pools import draw_absent, draw_depth, percent
-from cambist.client import Leg, Pools, Quote
+from cambist.cli.figures import brief, name_of, percent, plain, way_of
+from cambist.cli.pools import draw_absent, draw_depth
+from cambist.cli.tables import Column, draw, say
+from cambist.values.amount import proportions
+
+if TYPE_CHECKING:
+    from cambist.client import Leg, Pools, Quote
 
 _SHORT: Final = Decimal("0.1")
-_HUNDRED: Final = 100
+_WHOLE_TENTHS: Final = 1_000
 _BPS_ONE: Final = 10_000
 
 
 def explain(screen: Console, told: Quote, market: Pools) -> None:
     """Draw all that decided: the pools, their depth, the route, its gain, and who was left out."""
-    screen.print(_pools(told))
+    _pools(screen, told)
     by_pool = {one.pool: one for one in market.pools}
     draw_depth(
         screen, told.token_in, [by_pool[one.pool] for one in told.quotes if one.pool in by_pool]
     )
     screen.print()
     screen.print(_route(told))
-    screen.print(_gain(told), markup=False, soft_wrap=True)
+    say(screen, _gain(told))
     # A route asks no pool why it refuses whose venue has others; who wants to know is told.
     seen = {(one.dex, one.program) for one in market.absent}
     silent = [one for one in told.absent if (one.dex, one.program) not in seen]
     draw_absent(screen, [*silent, *market.absent])
 
 
-def _pools(told: Quote) -> Table:
+def _pools(screen: Console, told: Quote) -> None:
     """Lay out the quotes, the best first, with a star at those the route uses."""
     gives = told.mode == "exact_in"
     used = {leg.pool for leg in told.legs} or ({told.quote.pool} if told.quote else set())
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("", "pool", "out" if gives else "in", "price", "fee", "impact"):
-        left = name in {"", "pool"}
-        table.add_column(name, justify="left" if left else "right", no_wrap=True)
+    columns = (
+        Column(""),
+        Column("pool"),
+        Column("out" if gives else "in", right=True),
+        Column("price", rank=1, right=True),
+        Column("fee", rank=3, right=True),
+        Column("impact", rank=2, right=True),
+    )
+    rows = []
     for one in told.quotes:
         amount = one.amount_out if gives else one.amount_in
-        table.add_row(
+        cells = (
             "*" if one.pool in used else "",
             name_of(one.dex, one.program),
             f"{plain(amount)} {told.token_out if gives else told.token_in}",
             brief(one.price),
             percent(one.fee_bps),
             f"{plain(one.price_impact)} %",
-            style="bold" if one.pool in used else "",
         )
-    return table
+        rows.append([Text(cell, "bold" if one.pool in used else "") for cell in cells])
+    draw(screen, columns, rows)
 
 
 def _route(told: Quote) -> Tree:
@@ -73,21 +82,24 @@ def _route(told: Quote) -> Tree:
     ways: dict[int, list[Leg]] = {}
     for leg in told.legs:
         ways.setdefault(leg.path, []).append(leg)
-    for legs in ways.values():
-        branch = tree.add(_share(told, legs))
+    for legs, tenths in zip(ways.values(), _shares(told, list(ways.values())), strict=True):
+        branch = tree.add(_way(legs, tenths))
         for leg in legs:
             branch.add(_swap(leg))
     return tree
 
 
-def _share(told: Quote, legs: Sequence[Leg]) -> str:
-    first, last = legs[0], legs[-1]
-    gives = told.mode == "exact_in"
-    part = first.amount_in if gives else last.amount_out
-    whole = told.amount_in if gives else told.amount_out
-    share = "-" if part is None else f"{(part * _HUNDRED / whole).quantize(_SHORT, ROUND_DOWN)} %"
+def _way(legs: Sequence[Leg], tenths: int) -> str:
+    share = f"{plain(tenths * _SHORT)} %"
     hubs = [leg.token_in or leg.token_in_mint for leg in legs[1:]]
     return f"{share} through {', '.join(hubs)}" if hubs else share
+
+
+def _shares(told: Quote, ways: Sequence[Sequence[Leg]]) -> list[int]:
+    """Return each way's part of the amount in tenths of a percent: together they are the whole."""
+    gives = told.mode == "exact_in"
+    parts = [legs[0].amount_in_raw if gives else legs[-1].amount_out_raw for legs in ways]
+    return proportions(parts, _WHOLE_TENTHS)
 
 
 def _swap(leg: Leg) -> str:

@@ -8,8 +8,19 @@ from typing import Final, Literal, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
+from cambist.cli.tables import Column, draw
+
 State = Literal["ok", "note", "sick"]
 _COLOURS: Final[dict[State, str]] = {"ok": "green", "note": "yellow", "sick": "bold red"}
+
+
+_COLUMNS: Final = (
+    Column("state"),
+    Column("part"),
+    Column("version", rank=1),
+    Column("latency", rank=2, right=True),
+    Column("told", folds=True),
+)
 
 
 class Finding(NamedTuple):
@@ -24,14 +35,24 @@ class Finding(NamedTuple):
 
 
 def tell(console: Console, findings: Iterable[Finding]) -> None:
-    """Print findings in columns, what to do below each."""
+    """Print findings in columns, what to do below each; on a screen, folded at words."""
+    if console.is_terminal:
+        draw(console, _COLUMNS, _rows(findings), heads=False)
+        return
     for one in findings:
-        line = Text(f"{one.state:<5}", style=_COLOURS[one.state])
         rest = f" {one.part:<12} {one.version:<10} {one.latency:>10}  {one.told}"
-        line.append(rest.rstrip(), style="")
-        console.print(line, soft_wrap=True)
+        console.print(Text(f"{one.state:<5}{rest}".rstrip()), soft_wrap=True)
         if one.todo:
-            console.print(Text(f"{'':<6}do: {one.todo}", style="dim"), soft_wrap=True)
+            console.print(Text(f"{'':<6}do: {one.todo}"), soft_wrap=True)
+
+
+def _rows(findings: Iterable[Finding]) -> Iterable[tuple[Text, ...]]:
+    for one in findings:
+        state = Text(one.state, _COLOURS[one.state])
+        told = Text(one.told)
+        if one.todo:
+            told.append(f"\ndo: {one.todo}", "dim")
+        yield state, Text(one.part), Text(one.version), Text(one.latency), told
 
 
 def write_us(microseconds: int) -> str:

@@ -3,42 +3,63 @@
 from __future__ import annotations
 
 import getpass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from cambist import app as house
-from cambist.cli.exits import BAD_SETTINGS, USAGE, leave
+from cambist.cli import documents
+from cambist.cli.documents import AsJson
+from cambist.cli.exits import USAGE, leave
 from cambist.cli.live import console_out
-from cambist.cli.serve import explain, settle
+from cambist.cli.settings import Home, settle_home
+from cambist.cli.tables import say
 from cambist.wire.halts import REASON_LETTERS_MAX, is_reason
+from cambist.wire.moments import write_moment
+
+if TYPE_CHECKING:
+    from cambist.ports.store import Halt
 
 Reason = Annotated[str, typer.Argument(help="Why, for those who ask later.")]
-Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
+_HALTED: Final = "Trading is halted. `cambist resume REASON` lets it go on."
+_RESUMED: Final = "Trading goes on: no halt is in force."
+_NONE: Final = "There is no halt: trading goes on as before, and nothing was changed."
 
 
-def halt(reason: Reason, home: Home = None) -> None:
+def halt(reason: Reason, json: AsJson = False, home: Home = None) -> None:
     """Stop all trading now: no order is taken or signed; what is in flight is watched to its end.
 
     Works while the engine runs and while it does not, and needs no server to answer.
     """
-    _move(reason, home, halts=True)
-    console_out().print("Trading is halted. `cambist resume REASON` lets it go on.")
+    before = _move(reason, home, halts=True)
+    if json:
+        documents.write({"halted": True, "before": _document(before)})
+        return
+    if before is not None:
+        say(console_out(), f"It was halted before, by {before.by}: {before.reason}")
+    say(console_out(), _HALTED)
 
 
-def resume(reason: Reason, home: Home = None) -> None:
+def resume(reason: Reason, json: AsJson = False, home: Home = None) -> None:
     """Let trading go on; orders that were waiting go on, each within its own tolerance."""
-    _move(reason, home, halts=False)
-    console_out().print("No halt is in force.")
+    before = _move(reason, home, halts=False)
+    if json:
+        documents.write({"halted": False, "before": _document(before)})
+    elif before is None:
+        say(console_out(), _NONE)
+    else:
+        say(console_out(), f"The halt of {before.by} is over: {before.reason}")
+        say(console_out(), _RESUMED)
 
 
-def _move(reason: str, home: str | None, *, halts: bool) -> None:
+def _document(halt: Halt | None) -> dict[str, str] | None:
+    if halt is None:
+        return None
+    return {"by": halt.by, "reason": halt.reason, "at": write_moment(halt.at)}
+
+
+def _move(reason: str, home: str | None, *, halts: bool) -> Halt | None:
     if not is_reason(reason):
         leave(USAGE, f"a reason has 1 to {REASON_LETTERS_MAX} printable letters")
-    settings = settle({} if home is None else {"home": home})
-    try:
-        house.move_switch(settings, getpass.getuser(), reason.strip(), halts=halts)
-    except house.StoreSick as sick:
-        leave(BAD_SETTINGS, str(sick))
-    except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
-        explain(error)
+    settings = settle_home(home)
+    return house.move_switch(settings, getpass.getuser(), reason.strip(), halts=halts)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from msgspec.structs import replace
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from cambist import app as house
+from cambist.cli import documents
+from cambist.cli.documents import AsJson
 from cambist.cli.exits import FAILED, USAGE, errors, leave
 from cambist.cli.live import console_out
-from cambist.cli.serve import run, settle
+from cambist.cli.settings import Home, run_loop, settle_home
+from cambist.cli.tables import Column, draw, say
 from cambist.clock import SystemClock, draw_secret
 from cambist.config import Settings
 from cambist.ports.keys import ApiKey, Keys, Scope
@@ -24,7 +25,7 @@ from cambist.values import api_key
 from cambist.values.base58 import read_address
 from cambist.values.ids import LOCAL, Address, Principal
 from cambist.values.moment import Moment
-from cambist.wire.moments import read_moment, write_moment
+from cambist.wire.moments import MOMENT_MAX, read_moment, write_moment
 
 NAME_LETTERS_MAX: Final = 64
 ORDERS_PER_MINUTE_MAX: Final = 100_000
@@ -34,12 +35,22 @@ _SPAN: Final = re.compile(r"([1-9]\d{0,4})([mhd])", re.ASCII)
 _UNIT_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _KEPT: Final = """\
 This is the only time the key is shown: what is kept of it is a digest. Send it as
-  -H 'Authorization: Bearer {text}'"""
+  -H 'Authorization: Bearer KEY'"""
 _FIRST: Final = "This is the first key: from now on nobody gets in without one."
 _NONE: Final = "There are no keys: everyone on this machine may trade."
 
+_LISTED: Final = (
+    Column("id"),
+    Column("name", rank=2, folds=True),
+    Column("account", rank=3),
+    Column("scopes", rank=1),
+    Column("limits", rank=4, folds=True),
+    Column("made", rank=6),
+    Column("last used", rank=5),
+    Column("state"),
+)
+
 app: Final = typer.Typer(help="Make, list and revoke the API keys of a home.", no_args_is_help=True)
-Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
 
 
 @app.command()
@@ -61,6 +72,7 @@ def create(
     expires: Annotated[
         str | None, typer.Option(help="When it ends: 2030-01-31T12:00:00Z, or 90d, 12h, 30m.")
     ] = None,
+    json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Make a key, and show it once."""
@@ -81,27 +93,28 @@ def create(
         orders_per_minute=orders_per_minute,
         expires_at=None if expires is None else _end(expires, now),
     )
-    run(lambda: _create(_settings(home), key, text))
+    run_loop(lambda: _create(_settings(home), key, text, json=json))
 
 
 @app.command("list")
-def list_keys(home: Home = None) -> None:
+def list_keys(json: AsJson = False, home: Home = None) -> None:
     """List the keys; none of them is shown."""
-    run(lambda: _list(_settings(home)))
+    run_loop(lambda: _list(_settings(home), json=json))
 
 
 @app.command()
 def revoke(
     key_id: Annotated[str, typer.Argument(help="The key's id, as the list shows it.")],
+    json: AsJson = False,
     home: Home = None,
 ) -> None:
     """End a key's life: new requests are refused at once, its streams end within 30 seconds."""
     # Who pastes a whole key means the one it is of.
-    run(lambda: _revoke(_settings(home), api_key.read_key_id(key_id) or key_id))
+    run_loop(lambda: _revoke(_settings(home), api_key.read_key_id(key_id) or key_id, json=json))
 
 
 def _settings(home: str | None) -> Settings:
-    return settle({} if home is None else {"home": home})
+    return settle_home(home)
 
 
 def _scopes(text: str) -> frozenset[Scope]:
@@ -131,10 +144,12 @@ def _end(text: str, now: Moment) -> Moment:
         leave(USAGE, f"{text} is no end of a key; say 2030-01-31T12:00:00Z, or 90d, 12h, 30m")
     if end <= now:
         leave(USAGE, f"{text} is over already")
+    if end > MOMENT_MAX:
+        leave(USAGE, f"{text} ends after {write_moment(MOMENT_MAX)}; name an earlier end, or none")
     return end
 
 
-async def _create(settings: Settings, key: ApiKey, text: str) -> None:
+async def _create(settings: Settings, key: ApiKey, text: str, *, json: bool) -> None:
     kept = house.pepper_file(settings)
     async with house.open_keys(settings) as keys:
         is_first = not await keys.exist()
@@ -142,36 +157,65 @@ async def _create(settings: Settings, key: ApiKey, text: str) -> None:
         lives = any(_state(one, key.created_at) == "in force" for one in await keys.list())
         pepper = read_pepper(kept) if lives else make_pepper(kept, draw_secret)
         await keys.add(replace(key, digest=api_key.digest(pepper, text)))
+    if json:
+        documents.write({"key": text, "id": key.id, "first": is_first})
+        return
     typer.echo(text)
-    errors.print(_KEPT.format(text=text), markup=False, soft_wrap=True)
+    errors.print(_KEPT, markup=False, soft_wrap=True)
     if is_first:
         errors.print(_FIRST, markup=False, soft_wrap=True)
 
 
-async def _list(settings: Settings) -> None:
+async def _list(settings: Settings, *, json: bool) -> None:
     now = SystemClock().now()
     found: tuple[ApiKey, ...] = ()
     if settings.database_url or (Path(settings.home) / house.STORE_FILE).exists():
         async with house.open_keys(settings) as keys:
             found = await keys.list()
-    if not found:
-        typer.echo(_NONE)
+    if json:
+        documents.write({"keys": [_document(one, now) for one in found]})
         return
-    table = Table(box=SIMPLE_HEAD)
-    for head in ("id", "name", "account", "scopes", "limits", "made", "last used", "state"):
-        table.add_column(head, no_wrap=head not in ("name", "limits"), overflow="fold")
-    for one in found:
-        table.add_row(
+    if not found:
+        say(console_out(), _NONE)
+        return
+    rows = [
+        (
             one.id,
             one.name,
             one.principal,
-            ",".join(scope for scope in Scope if scope in one.scopes),
+            _scope_words(one),
             _limits(one),
             _day(one.created_at),
             _day(one.last_used_at),
             _state(one, now),
         )
-    console_out().print(table, markup=False)
+        for one in found
+    ]
+    draw(console_out(), _LISTED, rows)
+
+
+def _scope_words(key: ApiKey) -> str:
+    return ",".join(scope for scope in Scope if scope in key.scopes)
+
+
+def _document(key: ApiKey, now: Moment) -> dict[str, Any]:
+    """Return what may be told of a key: all but its digest."""
+    ends = {
+        "expiresAt": key.expires_at,
+        "lastUsedAt": key.last_used_at,
+        "revokedAt": key.revoked_at,
+    }
+    return {
+        "id": key.id,
+        "name": key.name,
+        "account": key.principal,
+        "scopes": [scope for scope in Scope if scope in key.scopes],
+        "wallets": key.wallets,
+        "ordersPerMinute": key.orders_per_minute,
+        "createdAt": write_moment(key.created_at),
+        **{name: None if at is None else write_moment(at) for name, at in ends.items()},
+        "state": _state(key, now),
+    }
 
 
 def _limits(key: ApiKey) -> str:
@@ -195,11 +239,14 @@ def _state(key: ApiKey, now: Moment) -> str:
     return "in force" if key.is_in_force(now) else "expired"
 
 
-async def _revoke(settings: Settings, key_id: str) -> None:
+async def _revoke(settings: Settings, key_id: str, *, json: bool) -> None:
     async with house.open_keys(settings) as keys:
         if not await keys.revoke(key_id, SystemClock().now()):
             leave(FAILED, await _why_not(keys, key_id))
-    typer.echo(f"{key_id} is revoked")
+    if json:
+        documents.write({"id": key_id, "revoked": True})
+    else:
+        typer.echo(f"{key_id} is revoked")
 
 
 async def _why_not(keys: Keys, key_id: str) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from cambist.client import Event, Order, Quote
+from cambist.cli.figures import brief, instant, plain, way_of
+from cambist.cli.tables import WIDE, Column, draw, tabulate
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cambist.client import Event
 
 REFRESH_PER_SECOND: Final = 8
 COLOURS: Final = {
@@ -27,8 +29,23 @@ COLOURS: Final = {
     "expired": "magenta",
 }
 _ID_SHOWN: Final = 8
-_DIGITS_SHOWN: Final = 8
-WIDTH_WITHOUT_SCREEN: Final = 160
+_BOARD: Final = (
+    Column("order"),
+    Column("asked", rank=1, folds=True),
+    Column("path", folds=True),
+    Column("", folds=True),
+)
+_OUTCOME: Final = (
+    Column("order"),
+    Column("asked", rank=3, folds=True),
+    Column("status"),
+    Column("venue", rank=2, folds=True),
+    Column("in", right=True),
+    Column("out", right=True),
+    Column("price", rank=4, right=True),
+    Column("slippage", rank=5, right=True),
+    Column("time", rank=1, right=True),
+)
 
 
 class Life:
@@ -70,6 +87,7 @@ class Board:
             refresh_per_second=REFRESH_PER_SECOND,
             get_renderable=self._table,
             transient=False,
+            vertical_overflow="visible",
         )
 
     def __enter__(self) -> Board:
@@ -91,13 +109,12 @@ class Board:
         if not self._console.is_terminal:
             self._console.print(line_of(event), markup=False, soft_wrap=True)
 
-    def _table(self) -> Table:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for name in ("order", "asked", "path", ""):
-            table.add_column(name, no_wrap=name != "", header_style="bold")
-        for life in self._lives.values():
-            table.add_row(_short(life.order_id), life.title, _path(life.path), remark(life.newest))
-        return table
+    def _table(self) -> RenderableType:
+        rows = [
+            (_short(life.order_id), life.title, _path(life.path), remark(life.newest))
+            for life in self._lives.values()
+        ]
+        return tabulate(_BOARD, rows, self._console.width)
 
 
 def _short(order_id: str) -> str:
@@ -109,16 +126,6 @@ def line_of(event: Event) -> str:
     """Write an event as a line."""
     told = f"{instant(event.timestamp)}  {_short(event.order_id)}  {event.event:<16}"
     return f"{told} {remark(event)}".rstrip()
-
-
-def instant(at: datetime) -> str:
-    """Write an instant as the wire does."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def plain(amount: Decimal | None, unknown: str = "-") -> str:
-    """Write an amount in plain digits, never as an exponent."""
-    return unknown if amount is None else format(amount, "f")
 
 
 def _path(steps: Iterable[str]) -> Text:
@@ -147,67 +154,30 @@ def remark(event: Event | None) -> str:
             return ""
 
 
-def brief(price: Decimal | None) -> str:
-    """Write a price with eight digits that count; the order itself shows all of them."""
-    text = plain(price)
-    counted = 0
-    for place, letter in enumerate(text):
-        counted += letter.isdigit() and (counted > 0 or letter != "0")
-        if counted >= _DIGITS_SHOWN and "." in text[: place + 1]:
-            return text[: place + 1].rstrip(".")
-    return text
-
-
-def name_of(dex: str, program: str) -> str:
-    """Write a pool's venue and program as people say them: "meteora damm v2"."""
-    return f"{dex} {program.replace('_', ' ')}".strip()
-
-
-def way_of(told: Order | Event | Quote) -> str:
-    """Write where the swaps go: `>` leads through a hub, `+` shares the amount.
-
-    A venue is named where it changes: "raydium clmm + amm v4".
-    """
-    if not told.legs:
-        quote = told.quote
-        return name_of(quote.dex, quote.program) if quote else told.selected_dex or "-"
-    text, before = "", None
-    for leg in told.legs:
-        if before is not None:
-            text += " > " if leg.path == before.path else " + "
-        same = before is not None and leg.dex == before.dex
-        text += name_of("" if same else leg.dex, leg.program)
-        before = leg
-    return text
-
-
 def outcome(console: Console, lives: Iterable[Life]) -> None:
     """Print how each order ended: pools, amounts, price, slippage and time."""
-    table = Table(title="Outcome", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("order", "asked", "status", "venue", "in", "out", "price", "slippage", "time"):
-        right = name in {"in", "out", "price", "slippage", "time"}
-        table.add_column(
-            name, justify="right" if right else "left", no_wrap=name not in {"asked", "venue"}
-        )
+    rows = []
     for life in lives:
         told = life.newest
-        if told is None:
-            continue
-        table.add_row(
-            _short(life.order_id),
-            life.title,
-            Text(told.status, style=COLOURS.get(told.status, "")),
-            way_of(told),
-            plain(told.amount_in),
-            plain(told.amount_out),
-            brief(told.executed_price),
-            "-" if told.slippage is None else f"{plain(told.slippage)} %",
-            life.took,
-        )
-    console.print(table)
+        if told is not None:
+            rows.append(
+                (
+                    _short(life.order_id),
+                    life.title,
+                    Text(told.status, style=COLOURS.get(told.status, "")),
+                    way_of(told),
+                    plain(told.amount_in),
+                    plain(told.amount_out),
+                    brief(told.executed_price),
+                    "-" if told.slippage is None else f"{plain(told.slippage)} %",
+                    life.took,
+                )
+            )
+    console.print("Outcome")
+    draw(console, _OUTCOME, rows, how="cambist show ORDER")
 
 
 def console_out() -> Console:
     """Return the console of standard output; without a screen, lines are not squeezed."""
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH_WITHOUT_SCREEN)
+    return console if console.is_terminal else Console(highlight=False, width=WIDE)

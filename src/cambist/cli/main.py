@@ -1,33 +1,175 @@
-"""Gathers the commands into one tree."""
+"""Gathers the commands into one tree, and loads of them the one that is asked for."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from importlib import import_module
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from cambist.cli import (
-    backup,
-    balances,
-    chaos,
-    demo,
-    doctor,
-    halts,
-    keys,
-    operators,
-    orders,
-    pools,
-    prove,
-    prune,
-    quotes,
-    serve,
-    verify,
-)
-from cambist.cli.cluster import up
-from cambist.server.openapi import API_VERSION
+from cambist.cli import output
+from cambist.cli.failures import explain
+from cambist.values.version import VERSION
+
+
+class Entry(NamedTuple):
+    """Where a command is defined, and the first sentence of its help."""
+
+    module: str
+    name: str
+    help: str
+
+
+COMMANDS: Final[dict[str, Entry]] = {
+    "serve": Entry(
+        "serve",
+        "serve",
+        "Run the engine: takes orders over HTTP, executes them, streams every step.",
+    ),
+    "paper-chain": Entry(
+        "serve",
+        "paper_chain",
+        "Run the paper chain alone, on a Unix socket in the home, for engines beside it.",
+    ),
+    "up": Entry(
+        "cluster.up",
+        "up",
+        "Run a whole small installation: PostgreSQL, Valkey, the paper chain, an API, two workers.",
+    ),
+    "demo": Entry(
+        "demo",
+        "demo",
+        "Start an engine of its own, send it five market orders at once, and show their lives.",
+    ),
+    "order": Entry("orders", "order", "Place a market order, and watch it until it is closed."),
+    "quote": Entry(
+        "quotes", "quote", "Ask what an order would do now, pool by pool; nothing is placed."
+    ),
+    "pools": Entry(
+        "pools", "pools", "Show every pool of two tokens: price, fee, impact and depth."
+    ),
+    "show": Entry("orders", "show", "Show an order and every line of its journal."),
+    "list": Entry("orders", "list_orders", "List orders, newest first."),
+    "watch": Entry(
+        "orders",
+        "watch",
+        "Watch an order until it is closed, or all orders; exits 0 when it is confirmed, else 1.",
+    ),
+    "cancel": Entry(
+        "orders",
+        "cancel",
+        "Ask to end an order: cancelled, cancel_pending (it may still land) or too_late.",
+    ),
+    "report": Entry("report", "report", "Show what the orders of a time came to."),
+    "halt": Entry(
+        "halts",
+        "halt",
+        "Stop all trading now: no order is taken or signed; what is in flight is watched to its "
+        "end.",
+    ),
+    "resume": Entry(
+        "halts",
+        "resume",
+        "Let trading go on; orders that were waiting go on, each within its own tolerance.",
+    ),
+    "drain": Entry(
+        "operators",
+        "drain",
+        "Halt, and wait until no transaction is in flight: for maintenance of all processes at "
+        "once.",
+    ),
+    "orders": Entry("operators", "app", "Look after orders that stand still."),
+    "balances": Entry(
+        "balances", "balances", "Show what the wallets of the paper world hold, in whole tokens."
+    ),
+    "verify": Entry(
+        "verify",
+        "verify",
+        "Check every order's journal against its rows, and the counts; exits 1 at any difference.",
+    ),
+    "backup": Entry(
+        "backup",
+        "backup",
+        "Write all orders, journals and keys into one file, from one moment, while engines run.",
+    ),
+    "restore": Entry(
+        "backup",
+        "restore",
+        "Put a backup into an empty home or database, and have it compared with the chain.",
+    ),
+    "prune": Entry(
+        "prune",
+        "prune",
+        "Put long closed orders away: out of the store, into an archive that proves itself.",
+    ),
+    "prove": Entry(
+        "prove",
+        "prove",
+        "Kill a real engine again and again under load; exit 0 if no order was lost or doubled.",
+    ),
+    "keys": Entry("keys", "app", "Make, list and revoke the API keys of a home."),
+    "chaos": Entry("chaos", "app", "Break the running paper world on purpose, and mend it."),
+    "doctor": Entry(
+        "doctor",
+        "doctor",
+        "Examine settings, home, disk, database, chain and server; exits 1 when one is sick.",
+    ),
+}
+"""All commands. Their help stands here as well, so that a list of them loads none."""
+
+
+class Tree(TyperGroup):
+    """The tree of commands: each is loaded when it is run, and none to list them."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self._lists = False
+        self.commands = {
+            name: TyperCommand(name=name, callback=None, help=entry.help)
+            for name, entry in COMMANDS.items()
+        }
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 -- its base's call
+        """Return a command, ready to run; of a list, its name and help alone."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None or self._lists:
+            return self.commands.get(cmd_name)
+        found = getattr(import_module(f"cambist.cli.{entry.module}"), entry.name)
+        if isinstance(found, typer.Typer):
+            group = typer.main.get_group(found)
+            group.name = cmd_name
+            return group
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        epilog = getattr(found, "__epilog__", None)
+        alone.command(cmd_name, epilog=epilog)(found)
+        return typer.main.get_command(alone)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help of the tree."""
+        self._lists = True
+        super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Propose names of commands."""
+        self._lists = True
+        return super().shell_complete(ctx, incomplete)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; what its files, addresses and locks did to it is told in a sentence."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
+            explain(error)
+
+
+OWNER_ALONE: Final = 0o077
+"""What no command grants on the files that it makes: anything to anyone but its owner."""
 
 app = typer.Typer(
     name="cambist",
+    cls=Tree,
     help="Executes orders on Solana exchanges: never loses one, never executes one twice.",
     no_args_is_help=True,
     add_completion=True,
@@ -37,7 +179,7 @@ app = typer.Typer(
 
 def _tell_version(wanted: bool) -> None:  # noqa: FBT001 -- typer calls it with the option's value
     if wanted:
-        typer.echo(f"cambist {API_VERSION}")
+        typer.echo(f"cambist {VERSION}")
         raise typer.Exit
 
 
@@ -53,27 +195,11 @@ def _options(
     pass
 
 
-app.command(epilog=serve.EPILOG)(serve.serve)
-app.command("paper-chain")(serve.paper_chain)
-app.command()(up.up)
-app.command()(demo.demo)
-app.command()(orders.order)
-app.command()(quotes.quote)
-app.command()(pools.pools)
-app.command()(orders.show)
-app.command("list")(orders.list_orders)
-app.command()(orders.watch)
-app.command()(orders.cancel)
-app.command()(halts.halt)
-app.command()(halts.resume)
-app.command()(operators.drain)
-app.add_typer(operators.app, name="orders")
-app.command()(balances.balances)
-app.command()(verify.verify)
-app.command()(backup.backup)
-app.command()(backup.restore)
-app.command()(prune.prune)
-app.command()(prove.prove)
-app.add_typer(keys.app, name="keys")
-app.add_typer(chaos.app, name="chaos")
-app.command()(doctor.doctor)
+def main() -> None:
+    """Run the command line: what it makes is for its owner alone, and no failed write fails it."""
+    os.umask(OWNER_ALONE)
+    output.guard()
+    try:
+        app()
+    finally:
+        output.close()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
-from rich.table import Table
 
 from cambist import app as house
-from cambist.cli.exits import BAD_SETTINGS, FAILED, USAGE, leave
+from cambist.cli import documents
+from cambist.cli.documents import AsJson
+from cambist.cli.exits import FAILED, USAGE, leave
+from cambist.cli.failures import explain
 from cambist.cli.live import console_out
-from cambist.cli.serve import explain, settle
+from cambist.cli.order_ids import chosen, is_ending
+from cambist.cli.settings import Home, settle_home
+from cambist.cli.tables import Column, draw, say
 from cambist.clock import SystemClock
 from cambist.config import Settings
 from cambist.orders.order import Order
@@ -30,7 +34,16 @@ DRAIN_S_MAX: Final = 3_600
 LOOK_EVERY_MS: Final = 500
 _TOLD: Final = "Nothing is in flight, and nothing will be before `cambist resume REASON`."
 
-Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
+
+_NOTED: Final = (
+    "Noted. The engine ends it within seconds of a witness saying that its time is over."
+)
+_STILL: Final = (
+    Column("order"),
+    Column("status"),
+    Column("still for", rank=1, right=True),
+    Column("waits for", folds=True),
+)
 
 app = typer.Typer(help="Look after orders that stand still.", no_args_is_help=True)
 
@@ -41,27 +54,52 @@ def stuck(
         int, typer.Option("--for", min=0, max=STILL_FOR_S_MAX, help="Still for so many seconds.")
     ] = STILL_FOR_S,
     limit: Annotated[int, typer.Option(min=1, max=SHOWN_MAX, help="Show so many.")] = SHOWN,
+    json: AsJson = False,
     home: Home = None,
 ) -> None:
     """List open orders that have not moved for a while, longest first, and what each waits for.
 
     Exits 1 when there are any. Works while the engine runs and while it does not.
     """
-    settings = settle({} if home is None else {"home": home})
+    settings = settle_home(home)
     still = _look(settings, Millis(seconds * SECOND), limit)
+    now = SystemClock().now()
+    if json:
+        documents.write(
+            {
+                "open": still.open,
+                "inFlight": still.in_flight,
+                "orders": [_document(order, now) for order in still.orders],
+            }
+        )
+    else:
+        _tell_still(still, seconds, now)
+    if still.orders:
+        raise typer.Exit(FAILED)
+
+
+def _tell_still(still: Still, seconds: int, now: Moment) -> None:
     console = console_out()
-    console.print(
+    say(
+        console,
         f"{still.open} open, {still.in_flight} with a transaction in flight; "
         f"{len(still.orders)} still for {seconds} s or more",
     )
-    if not still.orders:
-        return
-    now = SystemClock().now()
-    table = Table("order", "status", "still for", "waits for", box=None, pad_edge=False)
-    for order in still.orders:
-        table.add_row(order.id, order.status, _duration(now - order.last_at), waits_for(order, now))
-    console.print(table)
-    raise typer.Exit(FAILED)
+    if still.orders:
+        rows = [
+            (order.id, order.status, _duration(now - order.last_at), waits_for(order, now))
+            for order in still.orders
+        ]
+        draw(console, _STILL, rows)
+
+
+def _document(order: Order, now: Moment) -> dict[str, Any]:
+    return {
+        "orderId": order.id,
+        "status": order.status,
+        "stillForMs": now - order.last_at,
+        "waitsFor": waits_for(order, now),
+    }
 
 
 def waits_for(order: Order, now: Moment) -> str:
@@ -92,8 +130,9 @@ def _duration(millis: int) -> str:
 
 @app.command()
 def resolve(
-    order_id: Annotated[str, typer.Argument(help="The order's id.")],
+    order_id: Annotated[str, typer.Argument(help="The order's id, or its last 6 letters or more.")],
     reason: Annotated[str, typer.Argument(help="How you know, for those who ask later.")],
+    json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Vouch that an order's transaction can never land, where no witness can prove it any more.
@@ -104,24 +143,26 @@ def resolve(
     """
     if not is_reason(reason):
         leave(USAGE, f"a reason has 1 to {REASON_LETTERS_MAX} printable letters")
+    settings = settle_home(home)
     known = read_order_id(order_id)
+    if known is None and is_ending(order_id):
+        every = _look(settings, Millis(0), SHOWN_MAX).orders
+        ends = [one for one in every if one.id.endswith(order_id.lower())]
+        known = read_order_id(chosen(order_id, [(one.id, str(one.status)) for one in ends]))
     if known is None:
         leave(USAGE, "that is no order's id")
-    settings = settle({} if home is None else {"home": home})
     try:
         order = house.write_off(settings, known, getpass.getuser(), reason.strip())
-    except house.StoreSick as sick:
-        leave(BAD_SETTINGS, str(sick))
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
         explain(error)
     if order is None:
         leave(FAILED, "there is no such order")
     if order.written_off_at is None:
         leave(FAILED, f"it is {order.status}, and has no transaction in flight: nothing to resolve")
-    console_out().print(
-        "Noted. The engine ends it within seconds of a witness saying that its time is over.",
-        soft_wrap=True,
-    )
+    if json:
+        documents.write({"orderId": order.id, "status": order.status, "writtenOff": True})
+    else:
+        say(console_out(), _NOTED)
 
 
 def drain(
@@ -129,6 +170,7 @@ def drain(
     seconds: Annotated[
         int, typer.Option("--wait", min=0, max=DRAIN_S_MAX, help="Wait so long at most.")
     ] = DRAIN_S,
+    json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Halt, and wait until no transaction is in flight: for maintenance of all processes at once.
@@ -138,11 +180,9 @@ def drain(
     """
     if not is_reason(reason):
         leave(USAGE, f"a reason has 1 to {REASON_LETTERS_MAX} printable letters")
-    settings = settle({} if home is None else {"home": home})
+    settings = settle_home(home)
     try:
         house.move_switch(settings, getpass.getuser(), reason.strip(), halts=True)
-    except house.StoreSick as sick:
-        leave(BAD_SETTINGS, str(sick))
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
         explain(error)
     console, clock = console_out(), SystemClock()
@@ -150,17 +190,19 @@ def drain(
     while (left := _look(settings, Millis(0), 1)).in_flight:
         if left.in_flight != told:
             told = left.in_flight
-            console.print(f"{told} in flight, {left.open} open")
+            if not json:
+                say(console, f"{told} in flight, {left.open} open")
         if clock.elapsed() >= until:
             leave(FAILED, f"{told} still in flight; trading stays halted")
         asyncio.run(clock.sleep(LOOK_EVERY_MS))
-    console.print(f"{left.open} open. {_TOLD}", soft_wrap=True)
+    if json:
+        documents.write({"halted": True, "open": left.open, "inFlight": 0})
+    else:
+        say(console, f"{left.open} open. {_TOLD}")
 
 
 def _look(settings: Settings, for_ms: Millis, limit: int) -> Still:
     try:
         return house.what_stands_still(settings, for_ms, limit)
-    except house.StoreSick as sick:
-        leave(BAD_SETTINGS, str(sick))
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
         explain(error)

@@ -5,28 +5,50 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import aclosing
-from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import msgspec
 import typer
-from rich.table import Table
 
+from cambist.cli import documents
 from cambist.cli.complete import order_ids, order_words, statuses
+from cambist.cli.documents import AsJson, AsJsonLines
 from cambist.cli.exits import DONE, FAILED, INTERRUPTED, USAGE, leave
-from cambist.cli.live import Board, Life, console_out, instant, plain, way_of
+from cambist.cli.facts import facts_of
+from cambist.cli.figures import instant, plain, way_of
+from cambist.cli.live import Board, Life, console_out, line_of, remark
+from cambist.cli.order_ids import OrderId, found_id
+from cambist.cli.output import is_lost
 from cambist.cli.reach import Url, reach
-from cambist.client import DEFAULT_URL, Client, Draft, Order, buy, sell, swap
-from cambist.client.drafts import Terms
+from cambist.cli.tables import Column, draw, say
+from cambist.client.drafts import buy, sell, swap
+from cambist.values.server_url import DEFAULT_URL
+
+if TYPE_CHECKING:
+    from cambist.client import Client, Draft, Event, Order
+    from cambist.client.drafts import Terms
 
 SIDES: Final = {"buy": buy, "sell": sell}
 WORDS: Final = 3
 LISTED_MAX: Final = 500
+_COUNTED: Final = ("waiting", "active", "delayed", "completed", "failed", "cancelled", "total")
+_LISTED: Final = (
+    Column("order"),
+    Column("status"),
+    Column("in", right=True),
+    Column("out", right=True),
+    Column("venue", rank=3, folds=True),
+    Column("tries", rank=1, right=True),
+    Column("created", rank=2),
+)
+_FACTS: Final = (Column(""), Column("", folds=True))
+_JOURNAL: Final = (
+    Column("seq", rank=1, right=True),
+    Column("at", rank=2),
+    Column("event"),
+    Column("status", rank=3),
+    Column("", folds=True),
+)
 
-OrderId = Annotated[
-    str, typer.Argument(help="The order's id, as `order` printed it.", autocompletion=order_ids)
-]
 Words = Annotated[
     list[str],
     typer.Argument(
@@ -50,13 +72,14 @@ def order(
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Watch it until it is closed.")
     ] = True,
+    json: AsJsonLines = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Place a market order, and watch it until it is closed."""
     terms = terms_of(slippage_bps, wallet)
     if key is not None:
         terms["client_order_id"] = key
-    run(_order(url, read_words(words, terms), " ".join(words), follow=follow))
+    run(_order(url, read_words(words, terms), " ".join(words), follow=follow, json=json))
 
 
 def terms_of(slippage_bps: int | None, wallet: str | None) -> Terms:
@@ -79,51 +102,44 @@ def read_words(words: list[str], terms: Terms) -> Draft:
     return swap(second, third, amount_in=first, **terms)
 
 
-async def _order(url: str, draft: Draft, title: str, *, follow: bool) -> int:
+async def _order(url: str, draft: Draft, title: str, *, follow: bool, json: bool) -> int:
     async with reach(url) as cambist:
         placed = await cambist.place(draft)
-        console.print(f"{placed.order_id}  {placed.summary}", markup=False, soft_wrap=True)
-        for warning in placed.warnings:
-            console.print(f"note: {warning}", markup=False, soft_wrap=True)
+        if json:
+            documents.write(placed)
+        else:
+            say(console, f"{placed.order_id}  {placed.summary}")
+            for warning in placed.warnings:
+                say(console, f"note: {warning}")
         if not follow:
             return DONE
+        if json:
+            return await _print_events(cambist, placed.order_id, 0)
         return await _watch(cambist, placed.order_id, title, 0)
 
 
-def show(order_id: OrderId, url: Url = DEFAULT_URL) -> None:
+def show(order_id: OrderId, json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Show an order and every line of its journal."""
-    run(_show(url, order_id))
+    run(_show(url, order_id, json=json))
 
 
-async def _show(url: str, order_id: str) -> int:
+async def _show(url: str, order_id: str, *, json: bool) -> int:
     async with reach(url) as cambist:
-        found = await cambist.get(order_id)
-        journal = await cambist.history(order_id)
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    for field in msgspec.structs.fields(found):
-        value = getattr(found, field.name)
-        if value not in (None, "") and not isinstance(value, tuple | msgspec.Struct):
-            facts.add_row(field.encode_name, _shown(value))
-    console.print(facts)
-    lines = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("seq", "at", "event", "status", ""):
-        lines.add_column(name)
-    for one in journal:
-        said = one.error or one.last_error or ""
-        lines.add_row(str(one.seq), instant(one.timestamp), one.event, one.status, said)
+        known = await found_id(cambist, order_id)
+        found = await cambist.get(known)
+        journal = await cambist.history(known)
+    if json:
+        documents.write({"order": found, "events": journal})
+        return DONE
+    draw(console, _FACTS, facts_of(found), heads=False)
     console.print()
-    console.print(lines)
+    draw(console, _JOURNAL, [_journal_row(one) for one in journal])
     return DONE
 
 
-def _shown(value: object) -> str:
-    match value:
-        case Decimal():
-            return plain(value)
-        case datetime():
-            return instant(value)
-        case _:
-            return str(value)
+def _journal_row(event: Event) -> tuple[str, ...]:
+    said = event.error or event.last_error or remark(event)
+    return (str(event.seq), instant(event.timestamp), event.event, event.status, said)
 
 
 def list_orders(
@@ -132,13 +148,14 @@ def list_orders(
         str | None,
         typer.Option(help="Only orders that stand there.", autocompletion=statuses),
     ] = None,
+    json: AsJson = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """List orders, newest first."""
-    run(_list(url, limit, status))
+    run(_list(url, limit, status, json=json))
 
 
-async def _list(url: str, limit: int, status: str | None) -> int:
+async def _list(url: str, limit: int, status: str | None, *, json: bool) -> int:
     async with reach(url) as cambist:
         asked = (
             cambist.page(limit=limit)
@@ -146,14 +163,11 @@ async def _list(url: str, limit: int, status: str | None) -> int:
             else cambist.page(limit=limit, status=status)
         )
         page = await asked
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("order", "status", "in", "out", "venue", "tries", "created"):
-        table.add_column(name)
-    for one in page.orders:
-        table.add_row(*_row(one))
-    console.print(table)
-    names = ("waiting", "active", "delayed", "completed", "failed", "cancelled", "total")
-    console.print("  ".join(f"{name} {getattr(page, name)}" for name in names))
+    if json:
+        documents.write(page)
+        return DONE
+    draw(console, _LISTED, [_row(one) for one in page.orders])
+    say(console, "  ".join(f"{name} {getattr(page, name)}" for name in _COUNTED))
     return DONE
 
 
@@ -170,19 +184,58 @@ def _row(one: Order) -> tuple[str, ...]:
 
 
 def watch(
-    order_id: OrderId,
+    order_id: Annotated[
+        str | None,
+        typer.Argument(
+            help="The order's id, its last 6 letters or more, or `last`; without it, all orders.",
+            autocompletion=order_ids,
+        ),
+    ] = None,
     from_seq: Annotated[int, typer.Option(min=0, help="Go on after this line.")] = 0,
+    after: Annotated[
+        str | None, typer.Option(help="Of all orders: go on after this cursor of an event.")
+    ] = None,
+    json: AsJsonLines = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Watch an order until it is closed; exits 0 when it is confirmed, 1 otherwise."""
-    run(_watch_alone(url, order_id, from_seq))
+    """Watch an order until it is closed, or all orders; exits 0 when it is confirmed, else 1."""
+    if order_id is None:
+        run(_watch_all(url, after, json=json))
+    else:
+        run(_watch_alone(url, order_id, from_seq, json=json))
 
 
-async def _watch_alone(url: str, order_id: str, from_seq: int) -> int:
+async def _watch_all(url: str, after: str | None, *, json: bool) -> int:
+    """Print what happens to all orders, until told to stop or until nobody reads it any more."""
+    async with reach(url) as cambist, aclosing(cambist.follow_all(after)) as events:
+        async for event in events:
+            if json:
+                documents.write(event)
+            else:
+                say(console, line_of(event))
+            if is_lost():
+                break
+    return DONE
+
+
+async def _watch_alone(url: str, order_id: str, from_seq: int, *, json: bool) -> int:
     async with reach(url) as cambist:
-        found = await cambist.get(order_id)
+        known = await found_id(cambist, order_id)
+        found = await cambist.get(known)
+        if json:
+            return await _print_events(cambist, known, from_seq)
         title = f"{found.token_in} → {found.token_out}"
-        return await _watch(cambist, order_id, title, from_seq)
+        return await _watch(cambist, known, title, from_seq)
+
+
+async def _print_events(cambist: Client, order_id: str, from_seq: int) -> int:
+    status = None
+    async with aclosing(cambist.follow(order_id, from_seq)) as events:
+        async for event in events:
+            documents.write(event)
+            status = event.status
+    status = status or (await cambist.get(order_id)).status
+    return DONE if status == "confirmed" else FAILED
 
 
 async def _watch(cambist: Client, order_id: str, title: str, from_seq: int) -> int:
@@ -197,16 +250,19 @@ async def _watch(cambist: Client, order_id: str, title: str, from_seq: int) -> i
     return DONE if told.status == "confirmed" else FAILED
 
 
-def cancel(order_id: OrderId, url: Url = DEFAULT_URL) -> None:
+def cancel(order_id: OrderId, json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Ask to end an order: cancelled, cancel_pending (it may still land) or too_late."""
-    run(_cancel(url, order_id))
+    run(_cancel(url, order_id, json=json))
 
 
-async def _cancel(url: str, order_id: str) -> int:
+async def _cancel(url: str, order_id: str, *, json: bool) -> int:
     async with reach(url) as cambist:
-        answer = await cambist.cancel(order_id)
-    said = answer.error or f"The order is {answer.status}."
-    console.print(f"{answer.cancel}: {said}", markup=False, soft_wrap=True)
+        answer = await cambist.cancel(await found_id(cambist, order_id))
+    if json:
+        documents.write(answer)
+    else:
+        said = answer.error or f"The order is {answer.status}."
+        say(console, f"{answer.cancel}: {said}")
     return FAILED if answer.cancel == "too_late" else DONE
 
 

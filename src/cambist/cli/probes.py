@@ -10,8 +10,16 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from cambist.cli.exits import program
 from cambist.cli.findings import Finding
-from cambist.cli.reach import KEY_NAME, refusal
-from cambist.client import CambistError, Client, Health, Patience, Refused, Unreachable
+from cambist.cli.reach import KEY_NAME, refusal, with_scheme
+from cambist.client import (
+    CambistError,
+    Client,
+    Halted,
+    Health,
+    Patience,
+    Refused,
+    Unreachable,
+)
 from cambist.clock import SystemClock
 
 WAIT_S: Final = 2
@@ -25,6 +33,7 @@ _HEARD: Final = {
     "WRONGPASS": "answers, and knows another password",
 }
 _UNANSWERED: Final = "start it, or unset it: until then bells and news come up to a second later"
+_RESUME: Final = "once the reason is gone: `cambist resume REASON`"
 _UNFIT: Final = "mend the address, or the password in it"
 
 
@@ -72,7 +81,7 @@ async def _ping(parts: SplitResult) -> str:
 
 async def _connect(parts: SplitResult) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     if parts.scheme == "unix":
-        return await asyncio.open_unix_connection(parts.path)
+        return await asyncio.open_unix_connection(unquote(parts.path))
     return await asyncio.open_connection(
         parts.hostname or "127.0.0.1",
         parts.port or REDIS_PORT,
@@ -107,7 +116,7 @@ async def engine(url: str) -> list[Finding]:
     """Ask an engine for its health, its version and its time."""
     clock = SystemClock()
     try:
-        client = Client(url, os.environ.get(KEY_NAME) or None, patience=ONCE)
+        client = Client(with_scheme(url), os.environ.get(KEY_NAME) or None, patience=ONCE)
     except ValueError as error:
         return [Finding("sick", "server", str(error), todo="mend --url, or what stands in the key")]
     async with client:
@@ -130,12 +139,29 @@ async def engine(url: str) -> list[Finding]:
 def _health(url: str, health: Health, version: str, took_ms: int) -> Finding:
     parts = f"database {health.database}, chain {health.chain}, redis {health.redis}"
     told, latency = f"{url} is {health.status}: {parts}", f"{took_ms} ms"
+    if health.halt is not None:
+        told = f"{url} answers, and trading is halted{_why(health.halt)}: {parts}"
+        return Finding("sick", "server", told, version, latency, _RESUME)
     if health.status == "ok":
         return Finding("ok", "server", told, version, latency)
-    todo = "see its log: the chain does not answer, or it is stopping"
-    if health.status == "down":
-        todo = "see its log, and the disk of its home: orders cannot be stored"
-    return Finding("sick", "server", told, version, latency, todo)
+    return Finding("sick", "server", told, version, latency, _remedy(health))
+
+
+def _why(halt: Halted) -> str:
+    """Say what is known of a halt: strangers are told no more than that there is one."""
+    by = "" if halt.by is None else f" by {halt.by}"
+    return by if halt.reason is None else f"{by} ({halt.reason})"
+
+
+def _remedy(health: Health) -> str:
+    """Name what does not answer, and what to look at."""
+    if health.status == "down" or health.database == "down":
+        return "see its log, and the disk of its home: orders cannot be stored"
+    if health.chain not in ("", "ok"):
+        return "see its log: the chain does not answer"
+    if health.redis == "down":
+        return "start Redis again: until then signals between processes come up to a second later"
+    return "see its log: it is stopping"
 
 
 def _apart(apart_ms: int) -> Finding:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.table import Table
 
+from cambist.cli import documents
+from cambist.cli.documents import AsJson
 from cambist.cli.exits import DONE, FAILED, leave, sole
+from cambist.cli.guard import Guardian, guarded_folder
 from cambist.cli.live import console_out
 from cambist.cli.proving.processes import NotStarted
 from cambist.cli.proving.storm import Plan, Storm
 from cambist.cli.proving.verdict import Verdict, executed, judge
+from cambist.cli.tables import Column, say, tabulate
 from cambist.clock import SystemClock
 
 LOOK_EVERY_MS: Final = 500
 BROKEN_SHOWN_MAX: Final = 20
+_COUNTS: Final = (Column("what"), Column("count", right=True))
 SECONDS_MAX: Final = 86_400
 PER_SECOND_MAX: Final = 500
 
@@ -37,6 +41,7 @@ def prove(
     keep: Annotated[
         Path | None, typer.Option(help="Work in this folder, and leave it there.")
     ] = None,
+    json: AsJson = False,
 ) -> None:
     """Kill a real engine again and again under load; exit 0 if no order was lost or doubled.
 
@@ -46,17 +51,18 @@ def prove(
     plan = Plan(seconds, rate, seed, profile)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
-        code = _run(keep, plan)
+        with Guardian() as guardian:
+            code = _run(keep, plan, guardian, json=json)
     else:
-        with tempfile.TemporaryDirectory(prefix="cambist-prove-") as home:
-            code = _run(Path(home), plan)
+        with guarded_folder("cambist-prove-") as (home, guardian):
+            code = _run(home, plan, guardian, json=json)
     if code:
         raise typer.Exit(code)
 
 
-def _run(home: Path, plan: Plan) -> int:
+def _run(home: Path, plan: Plan, guardian: Guardian, *, json: bool) -> int:
     try:
-        return asyncio.run(_prove(home, plan))
+        return asyncio.run(_prove(home, plan, guardian, json=json))
     except ExceptionGroup as group:
         error = sole(group)
         if isinstance(error, NotStarted):
@@ -68,20 +74,27 @@ def _run(home: Path, plan: Plan) -> int:
         leave(FAILED, "orders are still open long after the last kill; see the logs with --keep")
 
 
-async def _prove(home: Path, plan: Plan) -> int:
-    console, storm, clock = console_out(), Storm(home, plan), SystemClock()
-
-    def board() -> Table:
-        return _board(storm, home)
-
-    with Live(console=console, get_renderable=board, auto_refresh=False) as live:
-        async with asyncio.TaskGroup() as tasks:
-            looking = tasks.create_task(_refresh(live, clock))
-            stored = await storm.run()
-            looking.cancel()
-        live.refresh()
+async def _prove(
+    home: Path, plan: Plan, guardian: Guardian | None = None, *, json: bool = False
+) -> int:
+    console, clock = console_out(), SystemClock()
+    storm = Storm(home, plan, guardian)
+    if json:
+        stored = await storm.run()
+    else:
+        board = partial(_board, storm, home, console)
+        with Live(console=console, get_renderable=board, auto_refresh=False) as live:
+            async with asyncio.TaskGroup() as tasks:
+                looking = tasks.create_task(_refresh(live, clock))
+                stored = await storm.run()
+                looking.cancel()
+            live.refresh()
     verdict = await asyncio.to_thread(judge, home, storm.accepted, stored)
-    _tell(console, storm, verdict)
+    if json:
+        kills = {"kills": storm.kills, "chainKills": storm.chain_kills}
+        documents.write({**kills, **verdict._asdict()})
+    else:
+        _tell(console, storm, verdict)
     return FAILED if verdict.broken else DONE
 
 
@@ -91,8 +104,7 @@ async def _refresh(live: Live, clock: SystemClock) -> None:
         await clock.sleep(LOOK_EVERY_MS)
 
 
-def _board(storm: Storm, home: Path) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
+def _board(storm: Storm, home: Path, console: Console) -> RenderableType:
     moved = executed(home)
     rows = {
         "engine killed": storm.kills,
@@ -102,18 +114,18 @@ def _board(storm: Storm, home: Path) -> Table:
         "executed once": sum(times == 1 for times in moved.values()),
         "executed twice": sum(times > 1 for times in moved.values()),
     }
-    for name, value in rows.items():
-        table.add_row(name, str(value))
-    return table
+    cells = [(name, str(value)) for name, value in rows.items()]
+    return tabulate(_COUNTS, cells, console.width, heads=False)
 
 
 def _tell(console: Console, storm: Storm, verdict: Verdict) -> None:
     console.print()
-    console.print(
+    say(
+        console,
         f"{storm.kills} kills of the engine and {storm.chain_kills} of the chain; "
         f"{verdict.orders} orders: {verdict.lost} lost, {verdict.executed_once} executed once, "
-        f"{verdict.executed_twice} executed twice."
+        f"{verdict.executed_twice} executed twice.",
     )
     for line in verdict.broken[:BROKEN_SHOWN_MAX]:
-        console.print(line, markup=False, soft_wrap=True)
+        say(console, line)
     console.print("The promise is broken." if verdict.broken else "The promise is kept.")

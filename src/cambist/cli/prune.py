@@ -7,9 +7,13 @@ from typing import Annotated, Final
 import typer
 
 from cambist import app as house
-from cambist.cli.exits import BAD_SETTINGS, leave
+from cambist.cli import documents
+from cambist.cli.documents import AsJson
+from cambist.cli.exits import errors
+from cambist.cli.failures import explain
 from cambist.cli.live import console_out
-from cambist.cli.serve import explain, settle
+from cambist.cli.settings import Home, settle_home
+from cambist.cli.tables import say
 
 DAYS_MAX: Final = 36_500
 TOLD_EVERY: Final = 10_000
@@ -28,27 +32,29 @@ def prune(
     archive: Annotated[
         bool, typer.Option(help="Keep their journals in the home, as JSON lines in a gzip file.")
     ] = True,
-    home: Annotated[str | None, typer.Option(help="The folder that holds the state.")] = None,
+    json: AsJson = False,
+    home: Home = None,
 ) -> None:
     """Put long closed orders away: out of the store, into an archive that proves itself.
 
     Works while engines run. The keys of those orders are forgotten with them, and a stream of all
     orders can no longer be resumed from before. By default nothing is ever put away.
     """
-    settings = settle({} if home is None else {"home": home})
-    console = console_out()
+    settings = settle_home(home)
     told = [0]
 
     def progress(orders: int) -> None:
         if orders - told[0] >= TOLD_EVERY:
             told[0] = orders
-            console.print(f"{orders:,} orders put away")
+            errors.print(f"cambist: {orders:,} orders put away ...")
 
     try:
         done = house.prune(settings, days, progress, keeps=archive)
-    except house.StoreSick as sick:
-        leave(BAD_SETTINGS, str(sick))
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
         explain(error)
+    if json:
+        kept = None if done.path is None or not done.orders else str(done.path)
+        documents.write({"orders": done.orders, "archive": kept})
+        return
     where = "" if done.path is None or not done.orders else f", into {done.path}"
-    console.print(f"{done.orders:,} orders put away{where}", markup=False, soft_wrap=True)
+    say(console_out(), f"{done.orders:,} orders put away{where}")

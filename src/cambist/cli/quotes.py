@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.table import Table
 
+from cambist.cli import documents
+from cambist.cli.documents import AsJson
 from cambist.cli.exits import DONE
 from cambist.cli.explain import explain as drawn
-from cambist.cli.live import brief, name_of, plain, way_of
+from cambist.cli.figures import brief, name_of, plain, way_of
 from cambist.cli.orders import (
     SlippageBps,
     Wallet,
@@ -20,8 +21,12 @@ from cambist.cli.orders import (
     terms_of,
 )
 from cambist.cli.reach import Url, reach
-from cambist.client import DEFAULT_URL, Costs, Draft, Pools, Quote, VenueQuote
+from cambist.cli.tables import Column, draw, say
 from cambist.values.amount import write_amount
+from cambist.values.server_url import DEFAULT_URL
+
+if TYPE_CHECKING:
+    from cambist.client import Costs, Draft, Pools, Quote, VenueQuote
 
 SOL_DECIMALS: Final = 9
 
@@ -33,14 +38,15 @@ def quote(
     explain: Annotated[
         bool, typer.Option("--explain", help="Draw depth, the route leg by leg, and its gain.")
     ] = False,
+    json: AsJson = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Ask what an order would do now, pool by pool; nothing is placed."""
     draft = read_words(words, terms_of(slippage_bps, wallet))
-    run(_quote(url, draft, in_full=explain))
+    run(_quote(url, draft, in_full=explain, json=json))
 
 
-async def _quote(url: str, draft: Draft, *, in_full: bool) -> int:
+async def _quote(url: str, draft: Draft, *, in_full: bool, json: bool) -> int:
     market: Pools | None = None
     async with reach(url) as cambist:
         told = await cambist.quote(draft)
@@ -52,9 +58,12 @@ async def _quote(url: str, draft: Draft, *, in_full: bool) -> int:
                 market = await cambist.pools(*pair, amount)
             else:
                 market = await cambist.pools(*pair, amount_out=told.amount_out)
+    if json:
+        documents.write(told if market is None else {"quote": told, "pools": market})
+        return DONE
     _say(told.summary)
     if market is None:
-        console.print(_venues(told))
+        _venues(told)
     else:
         drawn(console, told, market)
     # Where there are several, the sentence itself says which.
@@ -68,19 +77,22 @@ async def _quote(url: str, draft: Draft, *, in_full: bool) -> int:
 
 
 def _say(sentence: str) -> None:
-    console.print(sentence, markup=False, soft_wrap=True)
+    say(console, sentence)
 
 
-def _venues(told: Quote) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("venue", "in", "out", "price", "impact", "fee"):
-        table.add_column(name, justify="left" if name == "venue" else "right")
-    for one in told.quotes:
-        table.add_row(*_row(told, one))
+def _venues(told: Quote) -> None:
+    gives = told.mode == "exact_in"
+    columns = (
+        Column("venue"),
+        Column("in", rank=5 if gives else 0, right=True),
+        Column("out", rank=0 if gives else 5, right=True),
+        Column("price", rank=1, right=True),
+        Column("impact", rank=2, right=True),
+        Column("fee", rank=3, right=True),
+    )
+    draw(console, columns, [_row(told, one) for one in told.quotes])
     for gone in told.absent:
-        name = name_of(gone.dex, gone.program)
-        table.add_row(name, "-", "-", "-", "-", gone.reason or gone.code)
-    return table
+        say(console, f"left out: {name_of(gone.dex, gone.program)}: {gone.reason or gone.code}")
 
 
 def _row(told: Quote, one: VenueQuote) -> tuple[str, ...]:

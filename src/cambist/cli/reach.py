@@ -5,39 +5,50 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Final, NoReturn
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from urllib.parse import urlsplit
 
 import typer
 
 from cambist.cli.exits import FAILED, UNREACHABLE, USAGE, leave, program, sole
-from cambist.client import (
-    Client,
-    Patience,
-    RateLimited,
-    Refused,
-    Unauthorized,
-    Unreachable,
-    Unreadable,
-)
+
+if TYPE_CHECKING:
+    from cambist.client import Client, Patience, Refused
 
 KEY_NAME: Final = "CAMBIST_API_KEY"
 """The one place a key is read from: an argument would stand in the list of processes."""
 
-PATIENCE: Final = Patience(tries_max=4)
+TRIES_MAX: Final = 4
 _SERVER_ERROR: Final = 500
 
 Url = Annotated[str, typer.Option("--url", envvar="CAMBIST_URL", help="Where the engine listens.")]
 
 
 @asynccontextmanager
-async def reach(url: str, patience: Patience = PATIENCE) -> AsyncIterator[Client]:
+async def reach(url: str, patience: Patience | None = None) -> AsyncIterator[Client]:
     """Yield a client of one engine; a refusal or no answer ends the command."""
+    from cambist.client import Client, Patience
+
+    patience = Patience(tries_max=TRIES_MAX) if patience is None else patience
     try:
-        client = Client(url, os.environ.get(KEY_NAME) or None, patience=patience)
+        client = Client(with_scheme(url), os.environ.get(KEY_NAME) or None, patience=patience)
     except ValueError as error:
         leave(USAGE, str(error))
     async with client, explained():
         yield client
+
+
+def with_scheme(url: str) -> str:
+    """Return a URL; `127.0.0.1:3000`, `localhost` and `[::1]:3000` are taken as http."""
+    if "://" in url:
+        return url
+    host = urlsplit(f"//{url}")
+    try:
+        is_loopback = host.hostname == "localhost" or ip_address(host.hostname or "").is_loopback
+    except ValueError:
+        return url
+    return f"http://{url}" if is_loopback else url
 
 
 @asynccontextmanager
@@ -50,6 +61,8 @@ async def explained() -> AsyncIterator[None]:
 
 
 def _explain(error: Exception) -> NoReturn:
+    from cambist.client import Refused, Unreachable, Unreadable
+
     match sole(error):
         case Refused() as refused:
             leave(_code(refused), refusal(refused))
@@ -66,12 +79,16 @@ def _explain(error: Exception) -> NoReturn:
 
 
 def _code(refused: Refused) -> int:
+    from cambist.client import RateLimited
+
     asked_wrongly = refused.status < _SERVER_ERROR and not isinstance(refused, RateLimited)
     return USAGE if asked_wrongly else FAILED
 
 
 def refusal(refused: Refused) -> str:
     """Say what was refused, and what to do about it where that is known."""
+    from cambist.client import RateLimited, Unauthorized
+
     if isinstance(refused, Unauthorized):
         return f"{refused}; put your key into {KEY_NAME}"
     if isinstance(refused, RateLimited) and refused.retry_after_ms is not None:

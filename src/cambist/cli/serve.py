@@ -5,43 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Final
 
 import typer
-import uvloop
 
 from cambist import app as house
-from cambist import logs
-from cambist.cli.exits import (
-    BAD_SETTINGS,
-    FAILED,
-    IN_USE,
-    INTERRUPTED,
-    errors,
-    leave,
-    program,
-    sole,
-)
-from cambist.client import DEFAULT_URL
-from cambist.config import BadSettings, Settings, load
-from cambist.faultpoints import BadPlan
-from cambist.paper.ledger import WrongSeed
-from cambist.ports.failures import PortDown
-from cambist.server.serve import PortInUse
-from cambist.stores.migrate import NewerDatabase, UnfitDatabase
-from cambist.stores.pepper import UnfitPepper
-from cambist.stores.settling import NameTaken, UnfitBackup
-from cambist.stores.sqlite.connection import NotAStore, OldSqlite
+from cambist.cli.exits import INTERRUPTED, errors, program
+from cambist.cli.settings import run_loop, settle
+from cambist.config import Settings
+from cambist.values.server_url import DEFAULT_URL
 
 _EXAMPLE: Final = """\
-Listening on http://{host}:{port}  (paper market, profile {profile}; state in {home})
+Listening on http://{place}  (paper market, profile {profile}; state in {home})
+In a browser: http://{place}/ leads to the API page, the faults, health and the docs.
 Send an order:
-  curl -X POST {host}:{port}/api/orders/execute -H 'content-type: application/json' \\{key}
+  curl -X POST {place}/api/orders/execute -H 'content-type: application/json' \\{key}
     -d '{{"tokenIn":"SOL","tokenOut":"USDC","amount":10}}'
 Watch it:  {watch}      Stop: Ctrl-C"""
-_WORKER: Final = "Listening on http://{host}:{port}  (a worker: /health and /metrics alone)"
+_WORKER: Final = "Listening on http://{place}  (a worker: /health and /metrics alone)"
 KEY_LINE: Final = '\n    -H "authorization: Bearer $KEY" \\'
 NO_KEYS: Final = "No keys: everyone on this machine may trade. `cambist keys create` makes one."
 NOT_ENCRYPTED: Final = "Traffic is not encrypted here: put a proxy that speaks TLS before it."
@@ -70,7 +52,10 @@ def serve(
     """
     given = {"port": port, "host": host, "home": home, "paper_profile": profile, "role": role}
     settings = settle({key: value for key, value in given.items() if value is not None})
-    run(lambda: _serve(settings))
+    run_loop(lambda: _serve(settings))
+
+
+serve.__epilog__ = EPILOG  # type: ignore[attr-defined]
 
 
 def paper_chain(
@@ -90,53 +75,7 @@ def paper_chain(
     settings = settle({} if home is None else {"home": home})
     if listen is not None:
         settings = settle({"home": settings.home, "paper_chain": listen})
-    run(lambda: _paper_chain(settings, to_anyone=to_anyone))
-
-
-def settle(given: dict[str, object]) -> Settings:
-    """Return the settings in force, or end the command with what is wrong with them."""
-    try:
-        loaded = load(os.environ, Path.cwd(), given)
-    except BadSettings as error:
-        leave(BAD_SETTINGS, str(error))
-    logs.set_up(loaded.settings.log_level, loaded.settings.log_format)
-    for warning in loaded.warnings:
-        errors.print(f"cambist: {warning}", markup=False)
-    return loaded.settings
-
-
-def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine on the fast loop; what stands in the way ends the command."""
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(main())
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
-        explain(error)
-
-
-def explain(error: Exception) -> NoReturn:
-    """End the command with a sentence, where one says it all."""
-    match sole(error):
-        case house.HomeInUse() | PortInUse() as taken:
-            leave(IN_USE, str(taken))
-        case NameTaken() | UnfitBackup() | house.StoreSick() as unfit:
-            leave(BAD_SETTINGS, str(unfit))
-        case OSError(filename=str(name), strerror=str(reason)):
-            leave(BAD_SETTINGS, f"{name}: {reason}")
-        case house.UnsafeBind() | BadPlan() | WrongSeed() | NotAStore() as unfit:
-            leave(BAD_SETTINGS, str(unfit))
-        case OSError() | NewerDatabase() | OldSqlite() | UnfitPepper() as unfit:
-            leave(BAD_SETTINGS, str(unfit))
-        case BadSettings() | UnfitDatabase() as unfit:
-            leave(BAD_SETTINGS, str(unfit))
-        case PortDown() as down:
-            leave(FAILED, str(down))
-        case typer.Exit() as end:
-            raise end
-        case _:
-            raise error
+    run_loop(lambda: _paper_chain(settings, to_anyone=to_anyone))
 
 
 def listen_for_the_end() -> asyncio.Event:
@@ -163,12 +102,16 @@ async def _serve(settings: Settings) -> None:
         house.serving(opened, settings) as (port, has_keys),
     ):
         if settings.role == "worker":
-            errors.print(_WORKER.format(host=settings.host, port=port), markup=False)
+            errors.print(_WORKER.format(place=place_of(settings.host, port)), markup=False)
             await told_to_end.wait()
             return
-        place = {"host": settings.host, "port": port, "home": settings.home}
-        place["key"] = KEY_LINE if has_keys else ""
-        told = _EXAMPLE.format(profile=settings.paper_profile, watch=_watch(port), **place)
+        told = _EXAMPLE.format(
+            place=place_of(settings.host, port),
+            profile=settings.paper_profile,
+            home=settings.home,
+            key=KEY_LINE if has_keys else "",
+            watch=_watch(port),
+        )
         errors.print(told, markup=False, soft_wrap=True)
         if not has_keys:
             errors.print(NO_KEYS, markup=False, soft_wrap=True)
@@ -176,6 +119,11 @@ async def _serve(settings: Settings) -> None:
             errors.print(NOT_ENCRYPTED, markup=False, soft_wrap=True)
         await told_to_end.wait()
         errors.print("cambist: stopping; open orders are kept and go on at the next start")
+
+
+def place_of(host: str, port: int) -> str:
+    """Write a host and a port as they stand in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _watch(port: int) -> str:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
 import typer
 from rich.console import Console
 
 from cambist import app as house
-from cambist.cli.exits import BAD_SETTINGS, FAILED, errors, leave
+from cambist.cli import documents
+from cambist.cli.documents import AsJson
+from cambist.cli.exits import FAILED, errors
+from cambist.cli.failures import explain
 from cambist.cli.live import console_out
-from cambist.cli.serve import explain, settle
+from cambist.cli.settings import Home, settle_home
+from cambist.cli.tables import say
 from cambist.clock import SystemClock
 
 BREAKS_SHOWN_MAX: Final = 20
 TOLD_EVERY_MS: Final = 2_000
 _EMPTY: Final = "{} places of the journal are empty: orders were put away, or somebody took them"
-
-Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]
 
 
 class Progress:
@@ -35,21 +37,21 @@ class Progress:
             errors.print(f"cambist: {orders} orders read ...")
 
 
-def verify(home: Home = None) -> None:
+def verify(json: AsJson = False, home: Home = None) -> None:
     """Check every order's journal against its rows, and the counts; exits 1 at any difference.
 
     Reads only, from one snapshot, while engines run or not: the file in the home, or the database
     that is named.
     """
-    settings = settle({} if home is None else {"home": home})
+    settings = settle_home(home)
     try:
         report = house.audit_store(settings, Progress())
-    except house.StoreSick as sick:
-        leave(BAD_SETTINGS, str(sick))
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
-        explain(error)
-    console = console_out()
-    tell(console, report)
+        explain(error, damaged=FAILED)
+    if json:
+        documents.write(report)
+    else:
+        tell(console_out(), report)
     if report.broken:
         raise typer.Exit(FAILED)
 
@@ -57,11 +59,11 @@ def verify(home: Home = None) -> None:
 def tell(console: Console, report: house.Report) -> None:
     """Print what is wrong, and how much was read."""
     for broken in report.breaks[:BREAKS_SHOWN_MAX]:
-        console.print(f"{broken.order_id}: {broken.reason}", markup=False, soft_wrap=True)
+        say(console, f"{broken.order_id}: {broken.reason}")
     if report.broken > BREAKS_SHOWN_MAX:
-        console.print(f"... and {report.broken - BREAKS_SHOWN_MAX} more")
+        say(console, f"... and {report.broken - BREAKS_SHOWN_MAX} more")
     if report.empty_places:
-        console.print(_EMPTY.format(report.empty_places), soft_wrap=True)
+        say(console, _EMPTY.format(report.empty_places))
     verdict = "all as written" if not report.broken else f"{report.broken} broken"
     orders = f"{report.orders} order" + ("" if report.orders == 1 else "s")
-    console.print(f"{orders}, {report.entries} journal entries: {verdict}")
+    say(console, f"{orders}, {report.entries} journal entries: {verdict}")

@@ -1,38 +1,97 @@
-"""Is the SDK: an async, typed client of a cambist server, which loads nothing of the engine."""
+"""Is the SDK: an async, typed client of a cambist server, which loads nothing of the engine.
 
-from cambist.client.calls import Patience
-from cambist.client.client import DEFAULT_URL, Client
-from cambist.client.drafts import Amount, Draft, buy, sell, swap
-from cambist.client.errors import (
-    CambistError,
-    FieldFault,
-    Forbidden,
-    NotFound,
-    OrderFailed,
-    RateLimited,
-    Refused,
-    Unauthorized,
-    Unavailable,
-    Unreachable,
-    Unreadable,
-)
-from cambist.client.replies import (
-    Absent,
-    Cancel,
-    Costs,
-    Depth,
-    Event,
-    Health,
-    Leg,
-    Order,
-    OrderPage,
-    Placed,
-    Pool,
-    Pools,
-    Quote,
-    Ticket,
-    VenueQuote,
-)
+A name loads its module when it is first used: who writes an order down needs no connection yet.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from cambist.client.calls import Patience
+    from cambist.client.client import DEFAULT_URL, Client
+    from cambist.client.drafts import Amount, Draft, buy, sell, swap
+    from cambist.client.errors import (
+        CambistError,
+        FieldFault,
+        Forbidden,
+        NotFound,
+        OrderFailed,
+        RateLimited,
+        Refused,
+        Unauthorized,
+        Unavailable,
+        Unreachable,
+        Unreadable,
+    )
+    from cambist.client.replies import (
+        Absent,
+        Cancel,
+        Costs,
+        Depth,
+        Event,
+        Halted,
+        Health,
+        Leg,
+        Order,
+        OrderPage,
+        Placed,
+        Pool,
+        Pools,
+        Quote,
+        Report,
+        ReportDay,
+        Ticket,
+        VenueQuote,
+    )
+
+_MODULES: Final = {
+    "cambist.client.calls": ("Patience",),
+    "cambist.client.client": (
+        "DEFAULT_URL",
+        "Client",
+    ),
+    "cambist.client.drafts": (
+        "Amount",
+        "Draft",
+        "buy",
+        "sell",
+        "swap",
+    ),
+    "cambist.client.errors": (
+        "CambistError",
+        "FieldFault",
+        "Forbidden",
+        "NotFound",
+        "OrderFailed",
+        "RateLimited",
+        "Refused",
+        "Unauthorized",
+        "Unavailable",
+        "Unreachable",
+        "Unreadable",
+    ),
+    "cambist.client.replies": (
+        "Absent",
+        "Cancel",
+        "Costs",
+        "Depth",
+        "Event",
+        "Halted",
+        "Health",
+        "Leg",
+        "Order",
+        "OrderPage",
+        "Placed",
+        "Pool",
+        "Pools",
+        "Quote",
+        "Report",
+        "ReportDay",
+        "Ticket",
+        "VenueQuote",
+    ),
+}
+_MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "DEFAULT_URL",
@@ -47,6 +106,7 @@ __all__ = [
     "Event",
     "FieldFault",
     "Forbidden",
+    "Halted",
     "Health",
     "Leg",
     "NotFound",
@@ -60,6 +120,8 @@ __all__ = [
     "Quote",
     "RateLimited",
     "Refused",
+    "Report",
+    "ReportDay",
     "Ticket",
     "Unauthorized",
     "Unavailable",
@@ -70,3 +132,13 @@ __all__ = [
     "sell",
     "swap",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module of a name."""
+    module = _MODULE_OF.get(name)
+    if module is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    found = globals()[name] = getattr(import_module(module), name)
+    return found

@@ -171,6 +171,8 @@ class Calls:
         failed: CambistError | None = None
         try:
             async with self._streams.stream("GET", path, headers=headers, timeout=timeout) as reply:
+                if reply.status_code == httpx.codes.NO_CONTENT:
+                    return  # the order is over, and its last line was heard before
                 if reply.is_success and _is_stream(reply):
                     async for chunk in reply.aiter_bytes():
                         yield chunk

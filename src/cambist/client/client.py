@@ -26,12 +26,13 @@ from cambist.client.replies import (
     Pools,
     Quote,
     Reply,
+    Report,
     Ticket,
 )
 from cambist.clock import Entropy, SystemClock
 from cambist.values.ids import order_id as new_id
+from cambist.values.server_url import DEFAULT_URL as DEFAULT_URL
 
-DEFAULT_URL: Final = "http://127.0.0.1:3000"
 PAGE_ORDERS: Final = 100
 _TOO_LATE: Final = frozenset((409,))
 _DOWN: Final = frozenset((503,))
@@ -214,6 +215,11 @@ class Client:
         """Ask to end an order, and return what became of it; too late is an answer, no error."""
         answer = await self._calls.ask("DELETE", _path(order_id), also=_TOO_LATE)
         return read(answer.body, Cancel)
+
+    async def report(self, since: str | None = None) -> Report:
+        """Return what confirmed orders moved and cost, by day and pair; `since` is RFC 3339."""
+        params = {} if since is None else {"since": since}
+        return read((await self._calls.ask("GET", "/api/report", params=params)).body, Report)
 
     # ------------------------------------------------------------------------------ following
 

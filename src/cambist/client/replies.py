@@ -252,14 +252,54 @@ class Pools(Reply, frozen=True, kw_only=True):
     timestamp: datetime | None = None
 
 
+class ReportDay(Reply, frozen=True, kw_only=True):
+    """What the fills of one pair moved on one day (UTC), in whole tokens.
+
+    `slippage` is the mean of the fills' own in percent; below 0 is better than quoted.
+    """
+
+    day: str
+    token_in: str
+    token_out: str
+    fills: int
+    amount_in: Decimal
+    amount_out: Decimal
+    quoted_amount_in: Decimal
+    quoted_amount_out: Decimal
+    slippage: Decimal
+    fee_lamports: int
+    attempts: int
+
+
+class Report(Reply, frozen=True, kw_only=True):
+    """The fills since an instant, newest day first; `truncated` when there were too many."""
+
+    since: datetime | None = None
+    orders: int = 0
+    truncated: bool = False
+    days: tuple[ReportDay, ...] = ()
+
+
+class Halted(Reply, frozen=True, kw_only=True):
+    """A stop of all trading. Why, and by whom, is told to callers with a key."""
+
+    since: datetime | None = None
+    reason: str | None = None
+    by: str | None = None
+
+
 class Health(Reply, frozen=True, kw_only=True):
-    """Which parts answer: `ok`, `down` or `not_configured`. `status`: ok, degraded or down."""
+    """Which parts answer: `ok`, `down` or `not_configured`. `status`: ok, degraded or down.
+
+    `halt` is None while trading goes on.
+    """
 
     status: str
     timestamp: datetime
     database: str = ""
     chain: str = ""
     redis: str = "not_configured"
+    halt: Halted | None = None
 
 
 class Ticket(Reply, frozen=True, kw_only=True):

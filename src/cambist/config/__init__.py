@@ -7,10 +7,10 @@ from cambist.config.loading import (
     SYNONYMS,
     BadSettings,
     Loaded,
-    literals,
     load,
 )
 from cambist.config.settings import Settings
+from cambist.config.takes import literals
 
 __all__ = [
     "FILE",

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from cambist.config.settings import Settings
-from cambist.values.server_url import database_url, is_database_url, is_redis_url, redis_url
+from cambist.config.takes import takes
+from cambist.values.server_url import (
+    PORT_MAX,
+    BadAddress,
+    check_database_url,
+    check_redis_url,
+    database_url,
+    redis_url,
+)
 
 PREFIX: Final = "CAMBIST_"
 FILE: Final = "cambist.toml"
@@ -26,7 +37,9 @@ IN_PARTS: Final = (
     ("redis_url", "REDIS_HOST", redis_url),
 )
 """Addresses that a Compose file may say in parts, the host first."""
-PORT_MAX: Final = 65_535
+_BRACKETS: Final = re.compile(r"\[[^\[\]]*:[^\[\]]*\]")
+OPTIONS: Final = {"paper_profile": "profile", "paper_chain": "listen"}
+"""Settings whose option on the command line has another name."""
 SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "port": ("PORT",),
     "database_url": ("DATABASE_URL",),
@@ -54,25 +67,51 @@ def load(environment: Mapping[str, str], folder: Path, given: Mapping[str, objec
 
     Raises BadSettings.
     """
-    chosen, warnings = _from_environment(environment)
-    values = {**_from_file(environment, folder), **chosen, **given}
+    chosen, written, warnings = _from_environment(environment)
+    from_file, file = _from_file(environment, folder)
+    names = {key: f"{key} in {file}" for key in from_file}
+    names |= written | {key: f"--{OPTIONS.get(key, key)}" for key in given}
+    values = {**from_file, **chosen, **given}
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise BadSettings(_plain(str(error))) from None
-    if settings.database_url is not None and not is_database_url(settings.database_url):
-        msg = f"database_url ({PREFIX}DATABASE_URL): it takes postgresql://user@host:port/name"
-        raise BadSettings(msg)
-    for one in settings.trusted_proxies:
-        _check_network(one)
-    if settings.redis_url is not None and not is_redis_url(settings.redis_url):
-        msg = (
-            f"redis_url ({PREFIX}REDIS_URL): it takes redis://host:port, rediss:// or unix:///path"
-        )
-        raise BadSettings(msg)
+        raise BadSettings(_plain(str(error), names)) from None
+    if _BRACKETS.fullmatch(settings.host):
+        settings = replace(settings, host=settings.host[1:-1])
+    _check_addresses(settings, names)
     _check_role(settings)
-    _check_port(settings.paper_chain.rpartition(":")[2])
     return Loaded(settings, warnings)
+
+
+def _check_addresses(settings: Settings, names: Mapping[str, str]) -> None:
+    """Read every address to its end, so that a wrong one is told before anything is opened."""
+    for key, check in (("database_url", check_database_url), ("redis_url", check_redis_url)):
+        url = getattr(settings, key)
+        if url is not None:
+            _try(key, names, check, url)
+    _try("host", names, _check_listening_host, settings.host)
+    for one in settings.trusted_proxies:
+        _try("trusted_proxies", names, _check_network, one)
+    _try("paper_chain", names, _check_port, settings.paper_chain.rpartition(":")[2])
+
+
+def _try(key: str, names: Mapping[str, str], check: Callable[[str], None], text: str) -> None:
+    try:
+        check(text)
+    except BadAddress as error:
+        msg = f"{names.get(key, key)}: {error}"
+        raise BadSettings(msg) from None
+
+
+def _check_listening_host(text: str) -> None:
+    if text and not any(letter.isspace() or letter in "/@[]?#" for letter in text):
+        if ":" not in text:
+            return
+        with suppress(ValueError):
+            ip_address(text)
+            return
+    msg = "it takes a name or an address of this machine, such as 127.0.0.1 or ::1"
+    raise BadAddress(msg)
 
 
 def _check_role(settings: Settings) -> None:
@@ -92,36 +131,22 @@ def _check_role(settings: Settings) -> None:
 
 def _check_port(text: str) -> None:
     if text.isdecimal() and not 0 < int(text) <= PORT_MAX:
-        msg = f"paper_chain ({PREFIX}PAPER_CHAIN): a port is 1 to {PORT_MAX}"
-        raise BadSettings(msg)
+        msg = f"a port is 1 to {PORT_MAX}"
+        raise BadAddress(msg)
 
 
 def _check_network(text: str) -> None:
     try:
         ip_network(text)
     except ValueError:
-        msg = "trusted_proxies (CAMBIST_TRUSTED_PROXIES): it takes addresses and networks"
-        raise BadSettings(msg) from None
+        msg = "it takes addresses and networks, such as 10.0.0.0/8"
+        raise BadAddress(msg) from None
 
 
-def _plain(message: str) -> str:
-    """Name the setting both ways a user may have written it, and never the value."""
-    reason, _, where = message.partition(" - at `$.")
-    name = where.partition("[")[0].rstrip("`")
-    if not name:
-        return message
-    words = literals(name)
-    if name == "paper_chain":
-        reason = "it takes inside, socket or host:port"
-    if words and reason.startswith("Invalid enum value"):
-        reason = f"it takes {' or '.join(words)}"
-    return f"{name} ({PREFIX}{name.upper()}): {reason}"
-
-
-def literals(name: str) -> tuple[str, ...]:
-    """Return the words a setting may be, where it is one of a few."""
-    hint = get_type_hints(Settings)[name]
-    return get_args(hint) if get_origin(hint) is Literal else ()
+def _plain(message: str, names: Mapping[str, str]) -> str:
+    """Name the setting as its user wrote it, and never the value."""
+    name = message.partition(" - at `$.")[2].partition("[")[0].rstrip("`")
+    return f"{names.get(name, name)}: {takes(name)}" if name else message
 
 
 def _unknown(name: str, written: str) -> BadSettings:
@@ -130,11 +155,12 @@ def _unknown(name: str, written: str) -> BadSettings:
     return BadSettings(f"{written} is no setting of cambist; {hint}")
 
 
-def _from_file(environment: Mapping[str, str], folder: Path) -> dict[str, Any]:
+def _from_file(environment: Mapping[str, str], folder: Path) -> tuple[dict[str, Any], str]:
+    """Return what the file says, and the file's name."""
     named = environment.get(f"{PREFIX}CONFIG")
     path = Path(named) if named else folder / FILE
     if not named and not path.exists():
-        return {}
+        return {}, path.name
     try:
         found = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -146,14 +172,16 @@ def _from_file(environment: Mapping[str, str], folder: Path) -> dict[str, Any]:
     for key in found:
         if key not in Settings.__struct_fields__:
             raise _unknown(key, f"{key} in {path.name}")
-    return found
+    return found, path.name
 
 
 def _from_environment(
     environment: Mapping[str, str],
-) -> tuple[dict[str, object], tuple[str, ...]]:
+) -> tuple[dict[str, object], dict[str, str], tuple[str, ...]]:
+    """Return what is set, under which name its user wrote it, and what is set and not used."""
     known = set(Settings.__struct_fields__)
     chosen: dict[str, object] = {}
+    written: dict[str, str] = {}
     for name, value in environment.items():
         if not name.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
@@ -163,10 +191,13 @@ def _from_environment(
         # An empty value is how a Compose file or an env file says that nothing is set.
         if value:
             chosen[key] = _listed(value) if key in LISTS else value
-    return chosen, _add_synonyms(chosen, environment)
+            written[key] = name
+    return chosen, written, _add_synonyms(chosen, written, environment)
 
 
-def _add_synonyms(chosen: dict[str, object], environment: Mapping[str, str]) -> tuple[str, ...]:
+def _add_synonyms(
+    chosen: dict[str, object], written: dict[str, str], environment: Mapping[str, str]
+) -> tuple[str, ...]:
     """Take what older clients call our settings, and return what of it is not used."""
     warnings: list[str] = []
     for key, names in SYNONYMS.items():
@@ -174,14 +205,26 @@ def _add_synonyms(chosen: dict[str, object], environment: Mapping[str, str]) -> 
             value = environment.get(name, "")
             if value and key not in chosen:
                 chosen[key] = value
+                written[key] = name
             elif value and chosen[key] != value:
                 warnings.append(_unused(name, value, key, chosen[key]))
     for key, name, put_together in IN_PARTS:
         if environment.get(name) and key not in chosen:
-            chosen[key] = put_together(environment)
+            chosen[key] = _put_together(put_together, environment, name)
+            written[key] = name
         elif environment.get(name):
             warnings.append(f"{name} is not used: {key} is set already")
     return tuple(warnings)
+
+
+def _put_together(
+    put_together: Callable[[Mapping[str, str]], str], environment: Mapping[str, str], name: str
+) -> str:
+    try:
+        return put_together(environment)
+    except BadAddress as error:
+        msg = f"{error.part or name}: {error}"
+        raise BadSettings(msg) from None
 
 
 def _unused(name: str, value: str, key: str, chosen: object) -> str:

@@ -160,6 +160,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             description="`inside`, or where it runs alone: a `socket` in the home, or host:port.",
         ),
     ] = "inside"
+    unknown_tokens: Annotated[
+        Literal["warn", "refuse"],
+        Meta(description="A token nobody lists: `warn` and make it up on paper, or `refuse` it."),
+    ] = "warn"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least that is logged.")
     ] = "info"

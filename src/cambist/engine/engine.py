@@ -13,7 +13,7 @@ import structlog
 from cambist import metrics
 from cambist.engine.crew import RENEW_EVERY_MS, Crew, Pace
 from cambist.engine.feed import Feed, HeardAll
-from cambist.engine.follow import HEARTBEAT_MS, Heard, follow, history
+from cambist.engine.follow import HEARTBEAT_MS, Heard, follow, get_of, history
 from cambist.engine.intake import BACKLOG_MAX, Answered, CancelAnswer, Intake, Taken, Wish
 from cambist.engine.means import Means, RedisWord
 from cambist.engine.perform.quote import Quoter, RoutingOptions
@@ -27,9 +27,10 @@ from cambist.orders.intent import Intent
 from cambist.orders.journal import Told
 from cambist.orders.order import Order
 from cambist.orders.retry import Backoff
+from cambist.ports.daily_fills import FillSums
 from cambist.ports.failures import PortDown
 from cambist.ports.market import Market
-from cambist.ports.store import Census, Halt, OrderQuery
+from cambist.ports.store import Census, Halt, OrderPage, OrderQuery
 from cambist.values.costs import Costs
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
@@ -57,13 +58,14 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """Which parts answer."""
+    """Which parts answer. `unreadable` counts the orders that were met and cannot be read."""
 
     store: Literal["ok", "down"]
     chain: Literal["ok", "down"]
     draining: bool
     halt: Halt | None = None
     redis: RedisWord = "not_configured"
+    unreadable: int = 0
 
 
 class Quoted(msgspec.Struct, frozen=True):
@@ -144,13 +146,24 @@ class Engine:
         return await self._intake.cancel(order_id, principal)
 
     async def get(self, order_id: OrderId, principal: Principal) -> Order | None:
-        """Return a principal's order, or None, also when it is someone else's. Raises PortDown."""
-        order = await self._means.store.get(order_id)
+        """Return a principal's order, or None, also when it is someone else's.
+
+        Raises PortDown, and Unreadable for one of this principal's.
+        """
+        order = await get_of(self._means.store, order_id, principal)
         return order if order is not None and order.intent.principal == principal else None
 
-    async def find(self, query: OrderQuery) -> tuple[Order, ...]:
+    async def find(self, query: OrderQuery) -> OrderPage:
         """Return a principal's orders, newest first. Raises PortDown."""
         return await self._means.store.find(query)
+
+    async def fill_sums(self, principal: Principal, since_day: int, limit: int) -> FillSums:
+        """Return what a principal's orders filled, by day and pair. Raises PortDown."""
+        return await self._means.store.fill_sums(principal, since_day, limit)
+
+    async def add_up_fills(self) -> bool:
+        """Put some fills into the sums of their days; True when more may wait. Raises PortDown."""
+        return await self._means.store.add_up_fills()
 
     async def census(self, principal: Principal) -> Census:
         """Count a principal's orders by status. Raises PortDown."""
@@ -209,6 +222,7 @@ class Engine:
             self._intake.draining,
             halted.result(),
             self._means.redis(),
+            self._means.store.unreadable(),
         )
 
     async def _find_halt(self) -> Halt | None:

@@ -7,27 +7,43 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from cambist.engine.follow import HEARTBEAT_MS
+import structlog
+
+from cambist.engine.follow import HEARTBEAT_MS, retold
 from cambist.faults import Code, Refused, fault
-from cambist.orders.journal import Told, retell
 from cambist.ports.bus import Bus, Placed
+from cambist.ports.failures import Unreadable
 from cambist.ports.store import Store
 from cambist.values.ids import OrderId, Principal
 
-FEED_PAGE: Final = 500
-JOURNALS_AT_ONCE: Final = 16
+log = structlog.get_logger("cambist.engine")
+
+FEED_PAGE: Final = 100
+"""How many events are read at once: a page is all that a slow reader makes a stream hold."""
+JOURNALS_AT_ONCE: Final = 8
 """How many orders are folded in one go: the loop is not to be held for long."""
 
 
 class HeardAll(NamedTuple):
     """Lines in order; none is a heartbeat. `lagged` says that the listener was too slow.
 
-    `seen` is the place up to which everything has been told.
+    `seen` is the place up to which everything has been told, save for the lines of `unreadable`
+    orders, whose journal is not what was written.
     """
 
     lines: tuple[Placed, ...]
     seen: int
     lagged: bool = False
+    unreadable: tuple[OrderId, ...] = ()
+
+
+class _Page(NamedTuple):
+    """Lines that were read, and how far: `end` is the place of the last, whether it can be told."""
+
+    lines: tuple[Placed, ...]
+    end: int
+    is_full: bool
+    unreadable: tuple[OrderId, ...]
 
 
 class Feed:
@@ -60,10 +76,9 @@ class Feed:
             while True:
                 while behind:
                     page = await self._page(seen)
-                    seen = page[-1].place if page else seen
-                    behind = len(page) == FEED_PAGE
-                    if page or lagged:
-                        yield HeardAll(page, seen, lagged)
+                    seen, behind = page.end, page.is_full
+                    if page.lines or page.unreadable or lagged:
+                        yield HeardAll(page.lines, seen, lagged, page.unreadable)
                         lagged = False
                 came = await listener.next(beat_ms)
                 fresh = tuple(one for one in came or () if one.place > seen)
@@ -82,13 +97,36 @@ class Feed:
         if after < kept:
             raise Refused(fault(Code.CURSOR_TOO_OLD))
 
-    async def _page(self, after: int) -> tuple[Placed, ...]:
-        """Read the next lines; each order among them is told from its beginning, once."""
+    async def _page(self, after: int) -> _Page:
+        """Read the next lines; each order among them is folded from its beginning, once.
+
+        Of the folded orders only the lines of this page are kept: an order may have many more.
+        """
         lines = await self._store.feed(self._principal, after, FEED_PAGE)
-        told: dict[OrderId, tuple[Told, ...]] = {}
-        orders = list(dict.fromkeys(line.order_id for line in lines))
+        wanted: dict[OrderId, dict[int, int]] = {}
+        for line in lines:
+            wanted.setdefault(line.order_id, {})[line.seq] = line.place
+        told: list[Placed] = []
+        unreadable: list[OrderId] = []
+        orders = list(wanted)
         for start in range(0, len(orders), JOURNALS_AT_ONCE):
-            entries = await self._store.journals(orders[start : start + JOURNALS_AT_ONCE])
-            for order_id, journal in groupby(entries, key=attrgetter("order_id")):
-                told[order_id] = retell(tuple(journal))
-        return tuple(Placed(one.place, told[one.order_id][one.seq - 1]) for one in lines)
+            some = orders[start : start + JOURNALS_AT_ONCE]
+            entries = await self._store.journals(some)
+            journals = {
+                order_id: tuple(journal)
+                for order_id, journal in groupby(entries, key=attrgetter("order_id"))
+            }
+            for order_id in some:
+                places = wanted[order_id]
+                try:
+                    whole = retold(order_id, journals.get(order_id, ()))
+                except Unreadable as error:
+                    log.critical("unreadable_journal", order_id=order_id, error=str(error))
+                    unreadable.append(order_id)
+                    continue
+                told += (
+                    Placed(places[one.entry.seq], one) for one in whole if one.entry.seq in places
+                )
+        told.sort(key=attrgetter("place"))
+        end = lines[-1].place if lines else after
+        return _Page(tuple(told), end, len(lines) == FEED_PAGE, tuple(unreadable))

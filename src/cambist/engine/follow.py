@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Final, NamedTuple
 
-from cambist.orders.journal import Entry, Told, retell
+from cambist.orders.journal import BrokenJournal, Entry, Told, retell
+from cambist.orders.lifecycle import IllegalFact
 from cambist.orders.order import Order
 from cambist.ports.bus import Bus
+from cambist.ports.failures import Unreadable
 from cambist.ports.store import Store
-from cambist.values.ids import OrderId
+from cambist.values.ids import OrderId, Principal
 
 HEARTBEAT_MS: Final = 15_000
 JOURNAL_PAGE: Final = 500
@@ -25,14 +27,35 @@ class Heard(NamedTuple):
 async def history(store: Store, order_id: OrderId, after_seq: int = 0) -> tuple[Told, ...]:
     """Return an order's journal after `after_seq`, each line with the order as it stood then.
 
-    Raises PortDown, and BrokenJournal when the journal is not what was written.
+    Raises PortDown, and Unreadable when the journal is not what was written.
     """
     entries: list[Entry] = []
     while page := await store.journal(order_id, len(entries), JOURNAL_PAGE):
         entries += page
         if len(page) < JOURNAL_PAGE:
             break
-    return tuple(told for told in retell(entries) if told.entry.seq > after_seq)
+    return tuple(told for told in retold(order_id, entries) if told.entry.seq > after_seq)
+
+
+async def get_of(store: Store, order_id: OrderId, principal: Principal) -> Order | None:
+    """Return an order; one that is someone else's may be None.
+
+    Raises PortDown, and Unreadable unless it is known to be someone else's.
+    """
+    try:
+        return await store.get(order_id)
+    except Unreadable as error:
+        if error.principal is not None and error.principal != principal:
+            return None
+        raise
+
+
+def retold(order_id: OrderId, entries: Sequence[Entry]) -> tuple[Told, ...]:
+    """Fold a whole journal. Raises Unreadable when it is not what was written."""
+    try:
+        return retell(entries)
+    except (BrokenJournal, IllegalFact) as error:
+        raise Unreadable(order_id, str(error)) from error
 
 
 async def follow(

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from cambist.engine.follow import get_of
 from cambist.engine.means import Means
 from cambist.faultpoints import faultpoint
 from cambist.faults import Code, Fault, Refused, fault
@@ -15,7 +16,7 @@ from cambist.orders.event import Accepted
 from cambist.orders.intent import Intent
 from cambist.orders.journal import open_journal
 from cambist.orders.order import Order, Status
-from cambist.ports.failures import Halted, KeyTaken, PortDown, PortFull
+from cambist.ports.failures import Halted, KeyTaken, PortDown, PortFull, Unreadable
 from cambist.ports.store import Birth, Keyed
 from cambist.ports.wakeups import Bell
 from cambist.values import ids
@@ -171,13 +172,16 @@ class Intake:
     ) -> tuple[CancelAnswer, Order] | None:
         """Note that an order is unwanted, and wait a moment to see who won.
 
-        None when the principal has no such order. Raises Refused when the store is down.
+        None when the principal has no such order. Raises Refused when the store is down, or when
+        what it has of the order cannot be read.
         """
         try:
-            order = await self._store.get(order_id)
+            order = await get_of(self._store, order_id, principal)
             if order is None or order.intent.principal != principal:
                 return None
             return await self._cancel(order)
+        except Unreadable as unreadable:
+            raise Refused(fault(Code.ORDER_UNREADABLE)) from unreadable
         except PortDown as down:
             raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
 

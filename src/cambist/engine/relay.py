@@ -65,8 +65,13 @@ def _log_route(told: Told, routed: fact.Routed) -> None:
 
 
 def _log_turning_point(told: Told) -> None:
-    order = told.order
-    why = order.fault
+    order, intent = told.order, told.order.intent
+    why, fill = order.fault, order.fill
+    given, taken = intent.pair.token_in, intent.pair.token_out
+    exact_in = intent.mode == "exact_in"
+    raw_in = fill.amount_in if fill is not None else intent.amount if exact_in else None
+    raw_out = fill.amount_out if fill is not None else None if exact_in else intent.amount
+    setback = order.setbacks[-1].fault if order.setbacks else None
     log.info(
         told.entry.kind,
         order_id=order.id,
@@ -74,4 +79,11 @@ def _log_turning_point(told: Told) -> None:
         attempt=order.tries,
         code=None if why is None else why.code.value,
         signature=None if order.attempt is None else order.attempt.signature,
+        token_in=given.symbol,
+        token_out=taken.symbol,
+        amount_in=None if raw_in is None else write_amount(raw_in, given.decimals),
+        amount_out=None if raw_out is None else write_amount(raw_out, taken.decimals),
+        reason=None if order.route is None else order.route.reason,
+        error=None if why is None else why.message,
+        setback=None if setback is None else setback.message,
     )

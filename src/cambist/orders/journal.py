@@ -99,13 +99,21 @@ def retell(entries: Sequence[Entry]) -> tuple[Told, ...]:
         if entry.hash != entry_hash(before, entry.order_id, entry.seq, entry.at, entry.payload):
             msg = f"entry {entry.seq} does not have the hash it should"
             raise BrokenJournal(msg)
-        one = read_fact(entry.payload)
+        one = _read(entry)
         if entry.kind != one.kind:
             msg = f"entry {entry.seq} is called {entry.kind} and tells {one.kind}"
             raise BrokenJournal(msg)
         order = _next(order, entry, one)
         told.append(Told(order, one, entry))
     return tuple(told)
+
+
+def _read(entry: Entry) -> fact.Fact:
+    try:
+        return read_fact(entry.payload)
+    except (msgspec.DecodeError, ValueError) as error:
+        msg = f"entry {entry.seq} cannot be read: {error}"
+        raise BrokenJournal(msg) from error
 
 
 def _next(order: Order | None, entry: Entry, one: fact.Fact) -> Order:

@@ -17,9 +17,10 @@ from cambist.venues.pool import Pool
 class PaperMarket:
     """The market of a world in this process."""
 
-    def __init__(self, world: World, clock: Clock) -> None:
+    def __init__(self, world: World, clock: Clock, *, makes_up: bool = True) -> None:
         self._world = world
         self._clock = clock
+        self._find = tokens.token if makes_up else tokens.listed_token
 
     @property
     def venues(self) -> tuple[str, ...]:
@@ -37,8 +38,8 @@ class PaperMarket:
         return tokens.HUBS
 
     def token(self, name: str) -> Token | None:
-        """Return the token of a symbol or a mint; unlisted ones are synthetic."""
-        return tokens.token(name)
+        """Return the token of a symbol or a mint; unlisted ones are made up, or refused."""
+        return self._find(name)
 
     def at_hand(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
         """Return a venue's pools, where the profile has quotes at hand and the slot may be told."""

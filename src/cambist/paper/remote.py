@@ -154,8 +154,9 @@ class RemoteWorld:
 class RemoteMarket:
     """The market of a world in another process."""
 
-    def __init__(self, world: RemoteWorld) -> None:
+    def __init__(self, world: RemoteWorld, *, makes_up: bool = True) -> None:
         self._world = world
+        self._find = tokens.token if makes_up else tokens.listed_token
 
     @property
     def venues(self) -> tuple[str, ...]:
@@ -173,8 +174,8 @@ class RemoteMarket:
         return tokens.HUBS
 
     def token(self, name: str) -> Token | None:
-        """Return the token of a symbol or a mint; unlisted ones are synthetic."""
-        return tokens.token(name)
+        """Return the token of a symbol or a mint; unlisted ones are made up, or refused."""
+        return self._find(name)
 
     def at_hand(self, venue: str, pair: Pair) -> Sequence[Pool] | None:  # noqa: ARG002 -- the port's
         """Return None: another process must be asked."""

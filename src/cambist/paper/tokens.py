@@ -8,7 +8,7 @@ from typing import Final
 
 from cambist.values.base58 import encode, read_address
 from cambist.values.ids import Address
-from cambist.values.token import KNOWN, SOL, USDC, USDT, Token, read_symbol
+from cambist.values.token import KNOWN, NATIVE_SOL, SOL, USDC, USDT, Token, read_symbol
 
 TOKENS_REMEMBERED_MAX: Final = 4_096
 SYNTHETIC_DECIMALS: Final = 9
@@ -29,7 +29,7 @@ LISTED: Final = (*KNOWN, *STOCKS)
 HUBS: Final = (SOL, USDC, USDT)
 """What a route may go through."""
 _LISTED: Final = {token.symbol: token for token in LISTED}
-_BY_MINT: Final = {token.mint: token for token in _LISTED.values()}
+_BY_MINT: Final = {NATIVE_SOL: SOL, **{token.mint: token for token in _LISTED.values()}}
 
 
 @lru_cache(maxsize=TOKENS_REMEMBERED_MAX)
@@ -45,6 +45,12 @@ def token(name: str) -> Token | None:
         return listed or Token(symbol, _mint(symbol), SYNTHETIC_DECIMALS, synthetic=True)
     mint = read_address(name)
     return None if mint is None else token_of_mint(mint)
+
+
+def listed_token(name: str) -> Token | None:
+    """Return the token of a symbol or a mint where it is listed; None for one to be made up."""
+    found = token(name)
+    return found if found in LISTED else None
 
 
 @lru_cache(maxsize=TOKENS_REMEMBERED_MAX)

@@ -6,6 +6,8 @@ PortFailure
 ├─ Halted       trading was stopped by hand; nothing was written
 ├─ PortFull     no room at the moment; nothing was taken
 └─ PortDown     the world behind the port did not answer; the outcome may be unknown
+   ├─ Unreadable       what is stored of an order cannot be read; all others can
+   └─ ReadInterrupted  a read took too long and was given up; nothing is wrong with the store
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cambist.orders.order import Order
     from cambist.ports.store import Halt, Keyed
+    from cambist.values.ids import OrderId, Principal
 
 
 class PortFailure(Exception):
@@ -54,3 +57,19 @@ class PortFull(PortFailure):
 
 class PortDown(PortFailure):
     """The world behind the port did not answer."""
+
+
+class Unreadable(PortDown):
+    """What is stored of an order cannot be read. To ask again does not help; others are fine.
+
+    `principal` is whose it is, where at least that can be read.
+    """
+
+    def __init__(self, order_id: OrderId, reason: str, principal: Principal | None = None) -> None:
+        super().__init__(f"the order {order_id} cannot be read: {reason}")
+        self.order_id = order_id
+        self.principal = principal
+
+
+class ReadInterrupted(PortDown):
+    """A read took longer than it may, and was given up; a smaller one, or a later one, succeeds."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from cambist.values.moment import Millis
-
 
 class Allowance(NamedTuple):
     """How often something may be done: so many at once, refilled evenly over a minute."""
@@ -14,8 +12,23 @@ class Allowance(NamedTuple):
     burst: int
 
 
+class Wait(int):
+    """How long to wait for tokens in milliseconds; 0 says that they were taken.
+
+    `left` is how many tokens the bucket holds then.
+    """
+
+    left: int
+
+    def __new__(cls, milliseconds: int, left: int = 0) -> Wait:
+        """Take both."""
+        made = super().__new__(cls, milliseconds)
+        made.left = left
+        return made
+
+
 class RateLimits(Protocol):
     """Token buckets by name. One that cannot be asked yields to a local one, never to none."""
 
-    async def take(self, bucket: str, cost: int, allowance: Allowance) -> Millis:
+    async def take(self, bucket: str, cost: int, allowance: Allowance) -> Wait:
         """Take `cost` tokens and return 0, or take none and return how long to wait for them."""

@@ -12,6 +12,7 @@ from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, Told
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import Terms
+from cambist.ports.daily_fills import SummingStore
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
 
@@ -49,6 +50,17 @@ class OrderQuery(msgspec.Struct, frozen=True):
     wallet: str | None = None
     token: str | None = None
     since: Moment | None = None
+
+
+class OrderPage(msgspec.Struct, frozen=True):
+    """Orders of a list, newest first, and the ids of those among them that cannot be read.
+
+    `last` is the id to go on after: of the last row, whether it could be read or not.
+    """
+
+    orders: tuple[Order, ...]
+    unreadable: tuple[OrderId, ...] = ()
+    last: OrderId | None = None
 
 
 class CurrentTerms(msgspec.Struct, frozen=True, gc=False):
@@ -101,7 +113,7 @@ class Commit(msgspec.Struct, frozen=True):
     durable: asyncio.Future[Any]
 
 
-class Store(Protocol):
+class Store(SummingStore, Protocol):
     """The truth. Every method that writes returns when the write is durable, or raises.
 
     All may raise PortDown: then nothing is known, and the same call may be made again.
@@ -137,7 +149,7 @@ class Store(Protocol):
         """Return what a key remembers."""
 
     async def get(self, order_id: OrderId) -> Order | None:
-        """Return an order as it stands, without claiming it."""
+        """Return an order as it stands, without claiming it. Raises Unreadable."""
 
     async def look_again(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands, with what was noted of it from beside this process."""
@@ -148,8 +160,14 @@ class Store(Protocol):
         An order that is not there, or cannot be read, is left out.
         """
 
-    async def find(self, query: OrderQuery) -> tuple[Order, ...]:
-        """Return orders newest first."""
+    async def find(self, query: OrderQuery) -> OrderPage:
+        """Return orders newest first. Raises ReadInterrupted.
+
+        A row that cannot be read takes its place in the page, and hides no other.
+        """
+
+    def unreadable(self) -> int:
+        """Return how many orders were met, since this process began, that cannot be read."""
 
     async def census(self, principal: Principal, now: Moment) -> Census:
         """Count orders by status; `delayed` are those whose wake-up lies after `now`."""

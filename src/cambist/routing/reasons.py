@@ -9,7 +9,7 @@ from cambist.routing.legs import Drawn
 from cambist.routing.rounding import PathShare
 from cambist.routing.split import Split
 from cambist.routing.transaction_limits import Envelope
-from cambist.values.amount import write_amount
+from cambist.values.amount import proportions, write_amount
 from cambist.values.route import Route
 
 PROGRAM_NAMES: Final = {
@@ -39,8 +39,10 @@ def say_found(intent: Intent, found: Split, drawn: Drawn, single: Route | None) 
     if len(found.shares) == 1:
         ways = _way(found.shares[0])
     else:
+        tenths = proportions([one.amount for one in found.shares], _TENTHS_OF_PERCENT)
         ways = ", ".join(
-            f"{_percent(one.amount, intent.amount)} % {_way(one)}" for one in found.shares
+            f"{_percent(part)} % {_way(one)}"
+            for one, part in zip(found.shares, tenths, strict=True)
         )
     said = f"{ways} {verb} {write_amount(raw, token.decimals)} {token.symbol}"
     if single is None:
@@ -72,6 +74,5 @@ def _way(share: PathShare) -> str:
     return ", then ".join(name_pool(one.venue, one.program) for one in share.path.pools)
 
 
-def _percent(part: int, whole: int) -> str:
-    tenths = part * _TENTHS_OF_PERCENT // whole
+def _percent(tenths: int) -> str:
     return f"{tenths // 10}.{tenths % 10}"

@@ -181,6 +181,7 @@ class About:
             halt=None
             if halt is None
             else health_halt(halt.reason, halt.by, halt.at, with_reason=is_known),
+            unreadable=health.unreadable,
         )
         return Answer(status, write_health(view))
 

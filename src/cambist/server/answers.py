@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from starlette.types import Receive, Send
 
+from cambist.clock import draw_secret
 from cambist.faults import Fault
 from cambist.wire.problems import MEDIA_TYPE, lead, write_problem
 
@@ -21,6 +22,7 @@ _NO_REFERRER: Final[Header] = (b"referrer-policy", b"no-referrer")
 GUARDS: Final = [_NO_SNIFFING, _NO_REFERRER]
 """What stands on every answer."""
 
+_ID_BYTES: Final = 12
 _CUT_BODIES: Final = frozenset((408, 413))
 _UNAUTHORIZED: Final = 401
 _BUSY: Final = frozenset((429, 503))
@@ -67,6 +69,13 @@ async def send_answer(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": body[begin:] if begin else body})
 
 
+async def send_nothing(send: Send) -> None:
+    """Answer that there is no more to come: for event streams, whose clients then stay away."""
+    headers = [_NO_STORE]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
 async def deny(send: Send, answer: Answer) -> None:
     """Send an answer to a request for a WebSocket, in place of one."""
     kind = "websocket.http.response"
@@ -104,7 +113,9 @@ async def read_body(receive: Receive, bytes_max: int) -> bytes | None:
 def write_raw(answer: Answer) -> bytes:
     """Return the bytes of an answer after which the connection closes."""
     status = HTTPStatus(answer.status)
-    fields = [*_heads(answer), *GUARDS, *((CLOSE,) if CLOSE not in answer.headers else ())]
+    name = (b"x-request-id", draw_secret(_ID_BYTES).hex().encode())
+    closing = (CLOSE,) if CLOSE not in answer.headers else ()
+    fields = [*_heads(answer), *GUARDS, name, *closing]
     lines = b"".join(b"%b: %b\r\n" % field for field in fields)
     return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (
         status,

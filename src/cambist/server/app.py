@@ -34,14 +34,15 @@ class App:
         self.settings = settings
         self.clock: Clock = engine.clock
         self.seats = Seats(settings)
-        tickets = Tickets(engine.clock, draw_secret if locks is None else locks.draw)
+        draw = draw_secret if locks is None else locks.draw
+        tickets = Tickets(engine.clock, draw)
         self._doorman: Doorman = (
             OpenDoor() if locks is None else KeyDoor(engine.clock, locks, settings, tickets)
         )
         entrance = Entrance(self._doorman, tickets)
         self.routes = Routes(engine, settings, self.seats, entrance).all()
         router = Router(self.routes, redirect_slashes=False, default=_nowhere)
-        self._gate = Gate(router, settings, self.seats)
+        self._gate = Gate(router, settings, self.seats, draw)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or serve one socket."""

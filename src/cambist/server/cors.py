@@ -15,13 +15,14 @@ from cambist.server.answers import Answer, Header
 _VARY: Final[Header] = (b"vary", b"Origin")
 _MAY_READ: Final[Header] = (
     b"access-control-expose-headers",
-    b"Location, Retry-After, X-Order-Id, Idempotency-Replayed, WWW-Authenticate",
+    b"Location, Retry-After, X-Order-Id, X-Request-Id, Idempotency-Replayed, RateLimit, "
+    b"RateLimit-Policy, WWW-Authenticate",
 )
 _MAY_SEND: Final[tuple[Header, ...]] = (
     (b"access-control-allow-methods", b"GET, HEAD, POST, PATCH, DELETE"),
     (
         b"access-control-allow-headers",
-        b"Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID",
+        b"Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID, X-Request-Id",
     ),
     (b"access-control-max-age", b"600"),
 )

@@ -16,6 +16,7 @@ from cambist.ports.keys import ApiKey, Keys, Scope
 from cambist.ports.limits import RateLimits
 from cambist.server.addresses import Proxies
 from cambist.server.passports import Passport
+from cambist.server.quotas import open_quotas
 from cambist.server.settings import Rates, ServerSettings
 from cambist.server.streams import wants_stream
 from cambist.server.tickets import Tickets, has_ticket
@@ -138,18 +139,20 @@ class KeyDoor:
             return self._everyone
         source = self._proxies.source_of(call)
         if per_minute is not None:
-            await self._tolls.stranger(source, per_minute)
+            await self._tolls.stranger(source, per_minute, open_quotas(call))
         return replace(self._everyone, source=source) if self._counts_requests else self._everyone
 
     async def _identify(self, call: Call) -> Passport:
         """Return whose key or ticket is shown. Raises Refused."""
         shown = dict(call["headers"]).get(b"authorization")
         if shown is not None:
-            passport = await self._of_key(shown)
+            passport = await self._of_key(call, shown)
         elif call["type"] == "websocket" and has_ticket(call["subprotocols"]):
             passport = await self._of_ticket(call["subprotocols"])
         else:
-            await self._count_stranger(call)
+            # No quotas are told: who shows no key and who shows a bad one get the same bytes.
+            source = self._proxies.source_of(call)
+            await self._tolls.stranger(source, self._rates.strangers_per_minute)
             raise Refused(fault(Code.UNAUTHORIZED))
         if passport is None:
             await self._tolls.failure(self._proxies.source_of(call))
@@ -158,13 +161,13 @@ class KeyDoor:
 
     async def _count_stranger(self, call: Call) -> None:
         per_minute = self._rates.strangers_per_minute
-        await self._tolls.stranger(self._proxies.source_of(call), per_minute)
+        await self._tolls.stranger(self._proxies.source_of(call), per_minute, open_quotas(call))
 
     async def _of_ticket(self, subprotocols: list[str]) -> Passport | None:
         passport = self._tickets.redeem(subprotocols)
         return passport if passport is not None and await self.still_admits(passport) else None
 
-    async def _of_key(self, shown: bytes) -> Passport | None:
+    async def _of_key(self, call: Call, shown: bytes) -> Passport | None:
         """Return whose key is shown; the same work whatever is wrong with it."""
         text = shown[len(_BEARER) :].strip().decode("latin-1")
         key_id = api_key.read_key_id(text) if shown[: len(_BEARER)].lower() == _BEARER else None
@@ -182,6 +185,7 @@ class KeyDoor:
             wallets=key.wallets,
             orders_per_minute=key.orders_per_minute,
             meter=self,
+            quotas=open_quotas(call),
         )
 
     async def _note_use(self, key: ApiKey, now: Moment) -> None:

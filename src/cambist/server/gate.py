@@ -7,22 +7,26 @@ every request, sockets included.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cambist.faults import Code, Fault, Refused, fault
-from cambist.ports.failures import PortDown, PortFull
+from cambist.ports.failures import PortDown, PortFull, ReadInterrupted, Unreadable
 from cambist.server.addresses import Proxies
 from cambist.server.answers import Answer, ClientGone, deny, refusal, send_answer
 from cambist.server.cors import is_preflight, preflight, sharing
 from cambist.server.priorities import Priority, assign_priority
+from cambist.server.quotas import quota_headers
+from cambist.server.request_ids import REQUEST_ID, RequestIds, with_headers
 from cambist.server.seats import Seats
 from cambist.server.settings import LOOPBACK_HOSTS, ServerSettings
 from cambist.server.tolls import Limited
 
 _ANY: Final = "*"
+_TOO_LONG: Final = "This took too long to read; ask for less, or try again soon."
 DEFAULT_PORTS: Final = {"http": b"80", "https": b"443"}
 log = structlog.get_logger(__name__)
 
@@ -30,8 +34,15 @@ log = structlog.get_logger(__name__)
 class Gate:
     """The outermost layer: checks who calls, and turns what is raised into an answer."""
 
-    def __init__(self, inner: ASGIApp, settings: ServerSettings, seats: Seats) -> None:
+    def __init__(
+        self,
+        inner: ASGIApp,
+        settings: ServerSettings,
+        seats: Seats,
+        draw: Callable[[int], bytes],
+    ) -> None:
         self._inner = inner
+        self._ids = RequestIds(draw)
         self._seats = seats
         self._retry_after = settings.retry_after_seconds
         self._proxies = Proxies(settings.trusted_proxies)
@@ -46,6 +57,8 @@ class Gate:
         answer = send_answer if is_http else deny
         seats = self._seats
         fields = dict(scope["headers"])
+        request_id = (REQUEST_ID, self._ids.take(fields))
+        send = with_headers(send, lambda: [request_id, *quota_headers(scope)])
         wrong = self._wrong(scope, fields)
         is_counted = is_http and assign_priority(scope) is Priority.NORMAL
         if wrong is None and is_counted and seats.requests >= seats.requests_max:
@@ -76,6 +89,10 @@ class Gate:
                 return refusal(error.faults, error.retry_after_seconds)
             case Refused():
                 faults = error.faults
+            case Unreadable():
+                faults = (fault(Code.ORDER_UNREADABLE),)
+            case ReadInterrupted():
+                faults = (fault(Code.TOO_BUSY, _TOO_LONG),)
             case PortFull():
                 faults = (fault(Code.TOO_BUSY),)
             case PortDown():

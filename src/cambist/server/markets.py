@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from msgspec.structs import replace
 from starlette.requests import Request
 
 from cambist.engine.engine import Engine
 from cambist.faults import Code, Refused, fault
-from cambist.orders.order import Order, Status
-from cambist.ports.store import OrderQuery
+from cambist.orders.daily_fills import day_of, start_of
 from cambist.server.answers import Answer
 from cambist.server.passports import charge_quote, passport_of
 from cambist.server.queries import read_since
 from cambist.values.amount import OutOfRange, Raw, TooManyDigits, parse_amount
 from cambist.values.token import Pair, Token
 from cambist.wire.fields import Unfit, read_amount, read_token
+from cambist.wire.intents import too_many_digits
 from cambist.wire.markets import Listed, write_pools, write_tokens, write_venues
-from cambist.wire.moments import write_moment
 from cambist.wire.reports import write_report
 
-REPORT_ORDERS_MAX: Final = 5_000
-_PAGE: Final = 500
+REPORT_DAYS_DEFAULT: Final = 30
+REPORT_DAYS_MAX: Final = 366
+"""How many days back a report may begin."""
+REPORT_LINES_MAX: Final = 5_000
 
 
 class Markets:
@@ -64,20 +64,18 @@ class Markets:
         return token
 
     async def report(self, request: Request) -> Answer:
-        """Sum up the caller's fills."""
+        """Sum up the caller's fills, by days (UTC) from that of `since` on."""
         since = read_since(request.query_params.get("since"))
         principal = passport_of(request.scope).principal
-        query = OrderQuery(principal, _PAGE, statuses=(Status.CONFIRMED,), since=since)
-        orders: list[Order] = []
-        while len(orders) < REPORT_ORDERS_MAX:
-            page = await self._engine.find(query)
-            orders += page
-            if len(page) < _PAGE:
-                break
-            query = replace(query, before=page[-1].id)
-        truncated = len(orders) >= REPORT_ORDERS_MAX
-        text = None if since is None else write_moment(since)
-        return Answer(200, write_report(orders, text, truncated=truncated))
+        today = day_of(self._engine.clock.now())
+        first = today - REPORT_DAYS_DEFAULT if since is None else day_of(since)
+        if first < today - REPORT_DAYS_MAX:
+            why = f"since is at most {REPORT_DAYS_MAX} days ago."
+            raise Refused(fault(Code.INVALID_QUERY, why, "since"))
+        sums = await self._engine.fill_sums(principal, first, REPORT_LINES_MAX + 1)
+        days, truncated = sums.days[:REPORT_LINES_MAX], len(sums.days) > REPORT_LINES_MAX
+        told = write_report(days, start_of(first), truncated=truncated, unreadable=sums.unreadable)
+        return Answer(200, told)
 
 
 def _asked(request: Request, pair: Pair) -> Listed:
@@ -94,13 +92,15 @@ def _asked(request: Request, pair: Pair) -> Listed:
 
 
 def _amount(text: str, token: Token, name: str) -> Raw:
+    amount = ""
     try:
-        return parse_amount(read_amount(text), token.decimals)
+        amount = read_amount(text)
+        return parse_amount(amount, token.decimals)
     except Unfit as unfit:
         why = unfit.message or "An amount is greater than zero."
         raise Refused(fault(Code.INVALID_QUERY, why, name)) from None
     except TooManyDigits:
-        why = f"{token.symbol} has {token.decimals} decimals."
+        why = too_many_digits(amount, token)
         raise Refused(fault(Code.INVALID_QUERY, why, name)) from None
     except OutOfRange:
         why = "No account can hold so much."

@@ -10,8 +10,9 @@ from cambist.engine.engine import Engine
 from cambist.faults import Code, Refused, fault
 from cambist.orders.order import Order
 from cambist.server.answers import Answer
+from cambist.server.pages import pack
 from cambist.server.passports import passport_of
-from cambist.server.queries import read_query
+from cambist.server.queries import read_query, wants_quotes
 from cambist.values.ids import read_order_id
 from cambist.wire.receipts import write_receipt
 from cambist.wire.replies import Page, write_cancel, write_list, write_order
@@ -39,10 +40,14 @@ class Orders:
         """Answer with a page of orders and the counts of all."""
         principal = passport_of(request.scope).principal
         query = read_query(request.query_params, principal)
-        rows = await self._engine.find(query)
+        with_quotes = wants_quotes(request.query_params)
+        found = await self._engine.find(query)
         census = await self._engine.census(principal)
-        page = Page(rows, query.limit, query.offset)
-        return Answer(200, write_list(page, census.by_status, census.delayed))
+        page = Page(
+            found.orders, query.limit, query.offset, found.unreadable, found.last, with_quotes
+        )
+        body = write_list(page, census.by_status, census.delayed)
+        return await pack(request, Answer(200, body))
 
     async def cancel(self, request: Request) -> Answer:
         """Ask the engine to end an order, and answer with what became of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from base64 import b64encode
 from hashlib import sha256
@@ -14,6 +15,8 @@ from cambist.server.answers import Answer, Header
 
 HTML: Final = b"text/html; charset=utf-8"
 GZIP_LEVEL: Final = 6
+FAST_LEVEL: Final = 1
+PACKED_LIST_FROM_BYTES: Final = 32 * 1024
 PACKED_FROM_BYTES: Final = 1_024
 """Below this size packing gains less than its header costs."""
 
@@ -70,6 +73,17 @@ def page(body: bytes, media_type: bytes = HTML, headers: tuple[Header, ...] = ()
         Answer(200, body, media_type, (*headers, _VARY)),
         Answer(200, packed, media_type, (*headers, _VARY, _ENCODING)),
     )
+
+
+async def pack(request: Request, answer: Answer) -> Answer:
+    """Return a long answer packed, where the client can read that; packed off the loop."""
+    if len(answer.body) < PACKED_LIST_FROM_BYTES:
+        return answer
+    headers = (*answer.headers, _VARY)
+    if not accepts_gzip(request.headers.get("accept-encoding", "")):
+        return answer._replace(headers=headers)
+    body = await asyncio.to_thread(gzip.compress, answer.body, FAST_LEVEL, mtime=0)
+    return answer._replace(body=body, headers=(*headers, _ENCODING))
 
 
 def written(title: str, body: str) -> bytes:

@@ -8,6 +8,7 @@ import msgspec
 from starlette.types import Scope as Call
 
 from cambist.ports.keys import Scope
+from cambist.server.quotas import Quotas
 from cambist.values.ids import LOCAL, Address, Principal
 
 _PLACE: Final = "cambist.passport"
@@ -37,6 +38,7 @@ class Passport(msgspec.Struct, frozen=True):
     orders_per_minute: int | None = None
     source: str = ""
     meter: Meter | None = None
+    quotas: Quotas | None = None
 
     @property
     def caller(self) -> str | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
+from starlette.types import Scope as Call
 
 from cambist.engine.engine import Engine
 from cambist.engine.intake import Taken, Wish
 from cambist.faults import Code, Fault, Refused, fault
+from cambist.ports.keys import Scope
 from cambist.server.answers import Answer, Header, read_body, send_answer
 from cambist.server.passports import Passport, charge, charge_quote, passport_of
 from cambist.server.queries import Want
@@ -36,13 +38,13 @@ class PlaceOrder:
         self._seats = seats
         self._body_max = voice.settings.edge.body_bytes_max
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
         """Answer one POST, or stream the order's events after it."""
         fields = dict(scope["headers"])
         body = await json_body(self._seats, fields, receive, self._body_max)
         key = fields.get(b"idempotency-key")
         passport = passport_of(scope)
-        if wants_stream(fields):
+        if wants_stream(fields) and Scope.READ in passport.scopes:
             with self._seats.stream(passport) as life:
                 taken = await self._taker.take(body, key, passport)
                 order = await self._voice.engine.get(taken.order_id, passport.principal)
@@ -72,7 +74,7 @@ class PlaceBatch:
         self._seats = seats
         self._body_max = body_max
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
         """Answer one POST."""
         fields = dict(scope["headers"])
         body = await json_body(self._seats, fields, receive, self._body_max)
@@ -117,7 +119,7 @@ class AskQuote:
         self._seats = seats
         self._body_max = body_max
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
         """Answer one POST."""
         body = await json_body(self._seats, dict(scope["headers"]), receive, self._body_max)
         passport = passport_of(scope)

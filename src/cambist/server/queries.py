@@ -13,15 +13,18 @@ from cambist.ports.store import OrderQuery
 from cambist.values.base58 import read_address
 from cambist.values.ids import OrderId, Principal, read_order_id
 from cambist.values.moment import Moment
+from cambist.values.token import NATIVE_SOL, SOL
 from cambist.wire.cursors import read_cursor
 from cambist.wire.fields import Unfit, read_token
-from cambist.wire.moments import read_moment
+from cambist.wire.moments import MOMENT_FORM, read_moment
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 500
-OFFSET_MAX: Final = 1_000_000
+OFFSET_MAX: Final = 10_000
+"""How many rows a page may skip. Who needs more goes on with `cursor`, which costs nothing."""
 SEQ_MAX: Final = 2**31 - 1
 _DIGITS_MAX: Final = 10
+INCLUDE_QUOTES: Final = "quotes"
 NO_WORDS: Final = ("", "0", "false", "no")
 
 
@@ -73,6 +76,14 @@ def _statuses(texts: list[str]) -> tuple[Status, ...]:
         raise _refused("status", f"status is one of {', '.join(Status)}.") from None
 
 
+def wants_quotes(params: QueryParams) -> bool:
+    """Whether a list is to tell every venue's quote of each order. Raises Refused."""
+    wanted = {word for text in params.getlist("include") for word in text.split(",")}
+    if wanted - {INCLUDE_QUOTES}:
+        raise _refused("include", f"include is {INCLUDE_QUOTES}.")
+    return bool(wanted)
+
+
 def _wallet(text: str | None) -> str | None:
     if text is not None and read_address(text) is None:
         raise _refused("wallet", "wallet is base58 of 32 bytes.")
@@ -81,16 +92,17 @@ def _wallet(text: str | None) -> str | None:
 
 def _token(text: str | None) -> str | None:
     try:
-        return read_token(text) if text is not None else None
+        found = read_token(text) if text is not None else None
     except Unfit as unfit:
         raise _refused("token", unfit.message) from None
+    return SOL.mint if found == NATIVE_SOL else found
 
 
 def read_since(text: str | None) -> Moment | None:
     """Return the instant from which a query counts. Raises Refused."""
     since = read_moment(text.replace(" ", "+")) if text is not None else None
     if text is not None and since is None:
-        raise _refused("since", "since is RFC 3339, as in 2030-01-31T12:00:00Z.")
+        raise _refused("since", f"since is {MOMENT_FORM}.")
     return since
 
 

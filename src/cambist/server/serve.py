@@ -80,7 +80,8 @@ class Serving:
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-            msg = f"{host}:{port} is in use; stop who listens there, or choose another port"
+            place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            msg = f"{place} is in use; stop who listens there, or choose another port"
             raise PortInUse(msg) from None
 
     def _configure(self) -> EdgeConfig:

@@ -14,11 +14,13 @@ from cambist.orders.order import Order
 from cambist.server.queries import Want
 from cambist.server.seats import Life
 from cambist.server.settings import ServerSettings
-from cambist.values.ids import Principal
+from cambist.values.ids import OrderId, Principal
 from cambist.wire import messages
 from cambist.wire.cursors import write_cursor
 
 MESSAGES_KEPT_MAX: Final = 1_024
+MESSAGES_KEPT_BYTES_MAX: Final = 2 * 1_024 * 1_024
+"""How much text is kept for those who listen to the same: the past of one reader fills it too."""
 
 
 class Line(NamedTuple):
@@ -42,6 +44,7 @@ class Voice:
         self.engine = engine
         self.settings = settings
         self._kept: dict[tuple[bytes, bool], bytes] = {}
+        self._kept_bytes = 0
 
     def say(self, told: Told, *, nested: bool = False) -> bytes:
         """Return the message of a line. Its hash names it: no two lines have the same."""
@@ -49,13 +52,18 @@ class Voice:
         text = self._kept.get(key)
         if text is None:
             text = self._kept[key] = messages.message(told, nested=nested)
-            if len(self._kept) > MESSAGES_KEPT_MAX:
-                del self._kept[next(iter(self._kept))]
+            self._kept_bytes += len(text)
+            while len(self._kept) > MESSAGES_KEPT_MAX or self._kept_bytes > MESSAGES_KEPT_BYTES_MAX:
+                self._kept_bytes -= len(self._kept.pop(next(iter(self._kept))))
         return text
 
     def lag(self, order: Order | None) -> Line:
         """Return the notice that a listener was too slow."""
         return Line(None, messages.lagged(order, self.engine.clock.now()))
+
+    def leave_out(self, order_id: OrderId) -> Line:
+        """Return the notice that an order's events cannot be read."""
+        return Line(None, messages.unreadable(order_id, self.engine.clock.now()))
 
 
 class OneOrder:
@@ -136,4 +144,5 @@ class AllOrders:
                 for one in heard.lines
                 if self._notes or messages.is_status_change(one.told)
             )
-            yield (self._voice.lag(None), *lines) if heard.lagged else lines
+            notices = (self._voice.lag(None),) if heard.lagged else ()
+            yield (*notices, *map(self._voice.leave_out, heard.unreadable), *lines)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from cambist.ports.failures import PortDown
-from cambist.server.answers import Answer, Header, send_answer
+from cambist.server.answers import Answer, Header, send_answer, send_nothing
 from cambist.server.orders import find_order
 from cambist.server.passports import passport_of
 from cambist.server.queries import read_after, read_want
@@ -116,6 +116,10 @@ class Events:
         order = await find_order(voice.engine, request)
         want = read_want(request.query_params, request.headers.get("last-event-id"), notes=True)
         if wants_stream(dict(scope["headers"])) and request.method == "GET":
+            is_over = order.is_closed and not order.rests_with_chain
+            if is_over and want.after_seq >= order.last_seq:
+                await send_nothing(send)
+                return
             with self._seats.stream(passport_of(scope)) as life:
                 await stream(OneOrder(voice, order, want), life, (receive, send))
             return

@@ -14,6 +14,7 @@ from cambist.values.moment import Moment
 from cambist.wire.body import Parsed, read_fields, read_order
 from cambist.wire.fields import is_key
 from cambist.wire.intents import Caller, to_intent
+from cambist.wire.made_up import warnings_of
 from cambist.wire.replies import acceptance_writer
 from cambist.wire.text import Fields
 
@@ -42,16 +43,20 @@ class OrderTaker:
         """Return what a body asks for, and what to warn of; for no order. Raises Refused."""
         parsed = read_order(body, self._settings.bare_slippage)
         now = self._engine.clock.now()
-        return self._intent(parsed, parsed.client_order_id, now, passport), parsed.warnings
+        intent = self._intent(parsed, parsed.client_order_id, now, passport)
+        return intent, self._warnings(parsed, intent)
 
     def _wish(self, parsed: Parsed, header_key: bytes | None, passport: Passport) -> Wish:
         key = _one_key(header_key, parsed)
         # With a key, the engine judges the deadline after it has looked the key up.
         now = self._engine.clock.now() if key is None else None
         intent = self._intent(parsed, key, now, passport)
-        reply = acceptance_writer(self._engine.market.venues, parsed.warnings)
+        reply = acceptance_writer(self._engine.market.venues, self._warnings(parsed, intent))
         fingerprint = parsed.request.fingerprint() if key is not None else b""
         return Wish(intent, reply, key, fingerprint)
+
+    def _warnings(self, parsed: Parsed, intent: Intent) -> tuple[str, ...]:
+        return (*parsed.warnings, *warnings_of(intent.pair, self._engine.market.tokens))
 
     def _intent(
         self, parsed: Parsed, key: str | None, now: Moment | None, passport: Passport

@@ -7,6 +7,7 @@ from typing import Final
 from cambist.faults import Code, Refused, fault
 from cambist.ports.limits import Allowance, RateLimits
 from cambist.server.passports import Passport
+from cambist.server.quotas import Quota, Quotas
 from cambist.server.settings import Rates
 from cambist.values.moment import SECOND
 
@@ -31,13 +32,16 @@ class Tolls:
     async def enter(self, passport: Passport, *, opens_stream: bool) -> None:
         """Count a call with a key. Raises Limited."""
         rates, key_id = self._rates, passport.key_id
-        await self._take(f"requests:{key_id}", rates.key_requests_per_minute, "requests")
+        quotas = passport.quotas
+        await self._take(f"requests:{key_id}", rates.key_requests_per_minute, "requests", quotas)
         if opens_stream:
-            await self._take(f"streams:{key_id}", rates.key_streams_per_minute, "new streams")
+            await self._take(
+                f"streams:{key_id}", rates.key_streams_per_minute, "new streams", quotas
+            )
 
-    async def stranger(self, source: str, per_minute: int) -> None:
+    async def stranger(self, source: str, per_minute: int, quotas: Quotas | None = None) -> None:
         """Count a call without a key. Raises Limited."""
-        await self._take(f"strangers:{source}", per_minute, "requests")
+        await self._take(f"strangers:{source}", per_minute, "requests", quotas)
 
     async def failure(self, source: str) -> None:
         """Count a key that is not in force. Raises Limited."""
@@ -47,7 +51,7 @@ class Tolls:
     async def quotes(self, passport: Passport) -> None:
         """Count a quote or a survey of pools asked for with a key. Raises Limited."""
         per_minute = self._rates.key_quotes_per_minute
-        await self._take(f"quotes:{passport.key_id}", per_minute, "quotes")
+        await self._take(f"quotes:{passport.key_id}", per_minute, "quotes", passport.quotas)
 
     async def orders(self, passport: Passport, orders: int) -> None:
         """Count orders made with a key, all or none.
@@ -59,12 +63,16 @@ class Tolls:
         if 0 < per_minute < orders:
             message = f"This key may place {per_minute} orders a minute, and not {orders} at once."
             raise Refused(fault(Code.FORBIDDEN, message))
-        await self._take(f"orders:{passport.key_id}", per_minute, "orders", orders)
+        await self._take(f"orders:{passport.key_id}", per_minute, "orders", passport.quotas, orders)
 
-    async def _take(self, bucket: str, per_minute: int, what: str, cost: int = 1) -> None:
+    async def _take(
+        self, bucket: str, per_minute: int, what: str, quotas: Quotas | None = None, cost: int = 1
+    ) -> None:
         if not per_minute:
             return
         wait = await self._limits.take(bucket, cost, Allowance(per_minute, per_minute))
+        if quotas is not None:
+            quotas.note(Quota(bucket.partition(":")[0], per_minute, wait.left))
         if wait:
             seconds = (wait + _CEILED) // SECOND
             message = f"{per_minute} {what} a minute are allowed; try again in {seconds} s."

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from cambist.ports.clock import Clock
-from cambist.ports.limits import Allowance
-from cambist.values.moment import MINUTE, Millis
+from cambist.ports.limits import Allowance, Wait
+from cambist.values.moment import MINUTE
 
 BUCKETS_MAX: Final = 50_000
 """Past this many of a kind that are not full again, callers who come new share one."""
@@ -54,7 +54,7 @@ class MemoryBuckets:
     def __len__(self) -> int:
         return sum(len(kind) for kind in self._kinds.values())
 
-    async def take(self, bucket: str, cost: int, allowance: Allowance) -> Millis:
+    async def take(self, bucket: str, cost: int, allowance: Allowance) -> Wait:
         """Take `cost` tokens and return 0, or take none and return how long to wait for them.
 
         A cost above the burst is never to be had; who asks looks at the burst first.
@@ -71,8 +71,8 @@ class MemoryBuckets:
         missing = cost * _PARTS - held.parts
         if missing <= 0:
             held.parts -= cost * _PARTS
-            return Millis(0)
-        return Millis(-(-missing // allowance.per_minute))
+            return Wait(0, held.parts // _PARTS)
+        return Wait(-(-missing // allowance.per_minute), held.parts // _PARTS)
 
     def _make_room(self, kind: dict[str, _Bucket], whose: str, now: int) -> str:
         """Return the name a new caller's bucket gets: its own, or without room a shared one.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from cambist.ports.limits import Allowance, RateLimits
-from cambist.values.moment import Millis
+from cambist.ports.limits import Allowance, RateLimits, Wait
 
 
 class Share:
@@ -16,7 +15,7 @@ class Share:
         self._limits = limits
         self._processes = processes
 
-    async def take(self, bucket: str, cost: int, allowance: Allowance) -> Millis:
+    async def take(self, bucket: str, cost: int, allowance: Allowance) -> Wait:
         """Take `cost` tokens of the share and return 0, or take none and return the wait.
 
         What may be taken at once of the whole may be taken at once of a share, too: only later.

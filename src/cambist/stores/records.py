@@ -150,7 +150,7 @@ def read_order(row: Row) -> Order:
     try:
         state, status = _STATE.decode(row[10]), Status(row[1])
         born, routed = read_fact(row[12]), None if row[13] is None else read_fact(row[13])
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, TypeError) as error:
         raise CorruptRow(f"order {row[0]}: {error}") from error
     if not isinstance(born, Accepted) or not isinstance(routed, Routed | None):
         raise CorruptRow(f"order {row[0]}: its journal does not begin as it should")
@@ -223,4 +223,9 @@ def _read_fill(row: Row) -> Fill | None:
 
 def read_entry(row: Row) -> Entry:
     """Return the journal line of a row."""
-    return Entry(OrderId(row[0]), row[1], Moment(row[2]), row[3], row[4].encode(), row[5])
+    return Entry(OrderId(row[0]), row[1], Moment(row[2]), row[3], _bytes(row[4]), row[5])
+
+
+def _bytes(text: str) -> bytes:
+    """Return a text as the bytes that are stored, even where they are none of UTF-8."""
+    return text.encode("utf-8", "surrogateescape")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, NewType
 
 
@@ -42,6 +43,22 @@ def mul_div_floor(a: int, b: int, divisor: int) -> int:
 def mul_div_ceil(a: int, b: int, divisor: int) -> int:
     """Return a * b / divisor, rounded up."""
     return -(-a * b // divisor)
+
+
+def proportions(parts: Sequence[int], whole: int) -> list[int]:
+    """Return whole numbers in the proportion of the parts that add up to `whole`.
+
+    What rounding down leaves goes to those that lost the most by it.
+    """
+    total = sum(parts)
+    if not total:
+        return [0 for _ in parts]
+    shares = [mul_div_floor(part, whole, total) for part in parts]
+    losses = [part * whole % total for part in parts]
+    first = sorted(range(len(parts)), key=lambda place: losses[place], reverse=True)
+    for place in first[: whole - sum(shares)]:
+        shares[place] += 1
+    return shares
 
 
 def parse_amount(text: str, decimals: int) -> Raw:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -71,7 +71,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     """
 
     mode: Mode
-    legs: tuple[Leg, ...]
+    legs: Annotated[tuple[Leg, ...], msgspec.Meta(min_length=1)]
     amount_in: Raw
     amount_out: Raw
     bound: Raw

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from cambist.values.ids import Address
 
+DECIMALS_STORED_MAX: Final = 255
+"""A mint keeps its decimals in one byte: no stored token can have more."""
 SYMBOL: Final = re.compile(r"[A-Z0-9]{1,16}", re.ASCII)
 
 
@@ -17,7 +19,7 @@ class Token(msgspec.Struct, frozen=True, gc=False):
 
     symbol: str
     mint: Address
-    decimals: int
+    decimals: Annotated[int, msgspec.Meta(ge=0, le=DECIMALS_STORED_MAX)]
     synthetic: bool = False
 
 
@@ -29,6 +31,8 @@ class Pair(msgspec.Struct, frozen=True, gc=False):
 
 
 SOL: Final = Token("SOL", Address("So11111111111111111111111111111111111111112"), 9)
+NATIVE_SOL: Final = Address("1" * 32)
+"""The address of the system program, by which many clients name SOL that is not wrapped."""
 USDC: Final = Token("USDC", Address("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"), 6)
 USDT: Final = Token("USDT", Address("Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB"), 6)
 RAY: Final = Token("RAY", Address("4k3Dyjzvzp8eMZWUXbBCjEvwSkkk59S5iCNLY3QrkX6R"), 6)

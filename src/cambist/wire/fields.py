@@ -11,8 +11,8 @@ from cambist.faults import Code
 from cambist.values.base58 import read_address
 from cambist.values.ids import Address
 from cambist.values.token import read_symbol
-from cambist.wire.moments import read_moment
-from cambist.wire.numbers import is_negative, read_decimal, read_whole
+from cambist.wire.moments import MOMENT_FORM, read_moment
+from cambist.wire.numbers import is_negative, is_number, read_decimal, read_whole
 from cambist.wire.text import JsonValue, Literal
 
 CLIENT_ORDER_ID_MAX: Final = 64
@@ -22,6 +22,8 @@ ADDRESSES_KEPT: Final = 4_096
 ADDRESS_TEXT_MAX: Final = 44
 _PRINTABLE: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?", re.ASCII)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+_OUT_OF_LIMITS: Final = "An amount is {}, with 20 digits before the point and 18 after it at most."
 
 Reader = Callable[[JsonValue], str]
 
@@ -94,6 +96,8 @@ def _positive(value: JsonValue, read: str | None, form: str) -> str:
         raise Unfit(Code.WRONG_TYPE, "An amount is a string or a number.")
     if read == "0" or (read is None and is_negative(value)):
         raise Unfit(Code.NOT_POSITIVE)
+    if read is None and is_number(value):
+        raise Unfit(Code.INVALID_AMOUNT, _OUT_OF_LIMITS.format(form))
     if read is None:
         raise Unfit(Code.INVALID_AMOUNT, f"An amount is {form}.")
     return read
@@ -143,5 +147,5 @@ def read_instant(value: JsonValue) -> str:
     """Return an instant as digits: milliseconds since the epoch. Raises Unfit."""
     at = read_moment(read_text(value))
     if at is None:
-        raise Unfit(Code.INVALID_VALUE, "An instant is RFC 3339, as in 2030-01-31T12:00:00Z.")
+        raise Unfit(Code.INVALID_VALUE, f"An instant is {MOMENT_FORM}.")
     return str(at)

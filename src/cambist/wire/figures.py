@@ -274,4 +274,6 @@ def realised_slippage(route: Route, fill: Fill) -> msgspec.Raw:
         worse, quoted = route.amount_out - fill.amount_out, route.amount_out
     else:
         worse, quoted = fill.amount_in - route.amount_in, route.amount_in
+    if not quoted:  # no route of ours quotes nothing; a stored one must be written all the same
+        return number("0")
     return number(write_percent(mul_div_ceil(worse, _WHOLE_HUNDREDTHS, quoted)))

@@ -17,12 +17,14 @@ from cambist.values.amount import (
     TooManyDigits,
     check_raw,
     parse_amount,
+    write_amount,
     write_percent,
 )
 from cambist.values.ids import LOCAL, Address, Principal
 from cambist.values.moment import Moment
-from cambist.values.token import Pair, Token
+from cambist.values.token import KNOWN, Pair, Token
 from cambist.wire.body import OrderRequest, Parsed
+from cambist.wire.made_up import hint
 
 _FOREIGN_WALLET: Final = "Name a wallet that this key may trade for."
 SLIPPAGE_MAX_BPS: Final = Bps(5_000)
@@ -84,7 +86,9 @@ def to_intent(parsed: Parsed, find: FindToken, limits: Limits, caller: Caller) -
 def _find(name: str, field: str, find: FindToken, faults: list[Fault]) -> Token | None:
     token = find(name)
     if token is None:
-        faults.append(fault(Code.UNKNOWN_TOKEN, f"The token {name} is not known here.", field))
+        near = hint(name, [one.symbol for one in KNOWN])
+        message = f"The token {name} is not known here.{near}"
+        faults.append(fault(Code.UNKNOWN_TOKEN, message, field))
     return token
 
 
@@ -94,7 +98,7 @@ def _count(request: OrderRequest, field: str, token: Token, faults: list[Fault])
         whole = None if request.size is None else parse_amount(request.size, token.decimals)
         raw = None if request.size_raw is None else check_raw(int(request.size_raw))
     except TooManyDigits:
-        message = f"{token.symbol} has {token.decimals} digits after the point, not more."
+        message = too_many_digits(request.size or "", token)
         faults.append(fault(Code.TOO_MANY_DIGITS, message, field))
         return None
     except OutOfRange:
@@ -104,6 +108,15 @@ def _count(request: OrderRequest, field: str, token: Token, faults: list[Fault])
         message = "The amounts in whole tokens and in base units differ."
         faults.append(fault(Code.CONFLICTING_FIELDS, message, field))
     return whole if whole is not None else raw
+
+
+def too_many_digits(size: str, token: Token) -> str:
+    """Say that a token has fewer digits, and what to send instead: the next smaller amount."""
+    whole, _, fraction = size.partition(".")
+    raw = int(whole + fraction[: token.decimals].ljust(token.decimals, "0"))
+    instead = write_amount(max(raw, 1), token.decimals)
+    places = f"{token.symbol} has {token.decimals} digits after the point, not more"
+    return f'{places}: send "{instead}".'
 
 
 def _slippage(request: OrderRequest, field: str, limits: Limits, faults: list[Fault]) -> Bps:

@@ -14,6 +14,7 @@ from cambist.orders.event import RetryScheduled
 from cambist.orders.journal import Told
 from cambist.orders.lifecycle import START, TABLE
 from cambist.orders.order import Order, Status
+from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 from cambist.wire.figures import Number, Standing, realised_slippage, standing
 from cambist.wire.moments import write_moment
@@ -60,7 +61,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     """What a stream says of itself: no line of any journal, so it has no `seq`.
 
     `event` is `subscribed` at the beginning of some streams, and `lagged` where a reader was too
-    slow: then what it missed follows, read from the journal.
+    slow: then what it missed follows, read from the journal. `unreadable` names an order whose
+    events are left out, since what is stored of them cannot be read.
     """
 
     success: bool
@@ -71,6 +73,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     timestamp: str
 
 
+UNREADABLE: Final = "Events are left out that cannot be read from the store, of order"
 LAGGED: Final = "You read too slowly for a while; what you missed follows now."
 
 
@@ -103,9 +106,29 @@ def lagged(order: Order | None, at: Moment) -> bytes:
     )
 
 
+def unreadable(order_id: OrderId, at: Moment) -> bytes:
+    """Write the notice that an order's events are left out, since they cannot be read."""
+    return _encode(
+        Notice(
+            success=False,
+            message=f"{UNREADABLE} {order_id}",
+            event="unreadable",
+            order_id=order_id,
+            timestamp=write_moment(at),
+        )
+    )
+
+
 def is_status_change(told: Told) -> bool:
     """Whether the line moves the order's status, or begins another try of it."""
     return told.entry.kind in MOVES
+
+
+def _is_setback(told: Told) -> bool:
+    """Whether the line itself tells that a try came to nothing, or that the order failed."""
+    if isinstance(told.fact, RetryScheduled):
+        return True
+    return told.order.status is Status.FAILED and told.entry.kind in MOVES
 
 
 def message(told: Told, *, nested: bool = False) -> bytes:
@@ -114,6 +137,10 @@ def message(told: Told, *, nested: bool = False) -> bytes:
     known = standing(order)
     if order.fill is not None and order.route is not None:
         known["slippage"] = realised_slippage(order.route, order.fill)
+    if not _is_setback(told):
+        # An earlier try's error stands on the line of that try alone.
+        known.pop("last_error", None)
+        known.pop("last_code", None)
     if isinstance(told.fact, RetryScheduled):
         known["next_attempt_at"] = write_moment(told.fact.wake_at)
     known["seq"] = entry.seq

@@ -10,6 +10,7 @@ import msgspec
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order, Status
 from cambist.values.amount import write_amount, write_percent
+from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 from cambist.wire.figures import Number, Standing, realised_slippage, standing
 from cambist.wire.halts import HealthHalt
@@ -105,11 +106,17 @@ class OrderView(Standing, frozen=True, kw_only=True, rename="camel", omit_defaul
     cancel_requested_at: str | None = None
 
 
-def view(order: Order) -> OrderView:
-    """Return an order as clients see it."""
+_QUOTES: Final = ("quotes", "r_quote", "m_quote")
+
+
+def view(order: Order, *, with_quotes: bool = True) -> OrderView:
+    """Return an order as clients see it; without quotes, each venue's price is told alone."""
     intent = order.intent
     given, taken = intent.pair.token_in, intent.pair.token_out
     known = standing(order)
+    if not with_quotes:
+        for name in _QUOTES:
+            known.pop(name, None)
     known["error_message"] = known.get("error")
     if intent.quoted != "pair":
         base = taken if intent.quoted == "buy" else given
@@ -152,18 +159,25 @@ def write_order(order: Order) -> bytes:
 
 
 class Page(msgspec.Struct, frozen=True):
-    """The rows of one answer, and where they stand among all."""
+    """The rows of one answer, and where they stand among all.
+
+    `unreadable` names the rows that stand among them and cannot be read, `last` the last row.
+    """
 
     orders: Sequence[Order]
     limit: int
     offset: int = 0
+    unreadable: Sequence[OrderId] = ()
+    last: OrderId | None = None
+    with_quotes: bool = False
 
 
-class OrderList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class OrderList(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A page of orders, newest first, with counts of all the caller's orders.
 
-    `waiting` is due and not begun, `delayed` waits for an instant, `active` is being worked on,
-    `completed` is confirmed, `failed` is failed or expired.
+    `unreadable` counts the orders of this page that cannot be read and `unreadableIds` names them;
+    both are left out where there are none. `waiting` is due and not begun, `delayed` waits for an
+    instant, `active` is being worked on, `completed` is confirmed, `failed` is failed or expired.
     """
 
     orders: tuple[OrderView, ...]
@@ -178,6 +192,8 @@ class OrderList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     cancelled: int
     delayed: int
     total: int
+    unreadable: int = 0
+    unreadable_ids: tuple[OrderId, ...] = ()
 
 
 def write_list(page: Page, by_status: Mapping[Status, int], delayed: int) -> bytes:
@@ -189,11 +205,11 @@ def write_list(page: Page, by_status: Mapping[Status, int], delayed: int) -> byt
     orders = page.orders
     return _encode(
         OrderList(
-            orders=tuple(view(order) for order in orders),
+            orders=tuple(view(order, with_quotes=page.with_quotes) for order in orders),
             count=len(orders),
             limit=page.limit,
             offset=page.offset,
-            next_cursor=orders[-1].id if len(orders) == page.limit else None,
+            next_cursor=page.last if len(orders) + len(page.unreadable) == page.limit else None,
             waiting=count(Status.PENDING),
             active=count(Status.ROUTING, Status.BUILDING, Status.SUBMITTED),
             completed=count(Status.CONFIRMED),
@@ -201,6 +217,8 @@ def write_list(page: Page, by_status: Mapping[Status, int], delayed: int) -> byt
             cancelled=count(Status.CANCELLED),
             delayed=delayed,
             total=sum(by_status.values()),
+            unreadable=len(page.unreadable),
+            unreadable_ids=tuple(page.unreadable),
         )
     )
 
@@ -239,7 +257,10 @@ def write_events(order_id: str, messages: Sequence[bytes]) -> bytes:
 
 
 class HealthView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which parts answer: `ok`, `down` or `not_configured`; `halt` while trading is `halted`."""
+    """Which parts answer: `ok`, `down` or `not_configured`; `halt` while trading is `halted`.
+
+    `unreadable` counts the orders that were met since the start and cannot be read, if any.
+    """
 
     status: str
     timestamp: str
@@ -248,6 +269,7 @@ class HealthView(msgspec.Struct, frozen=True, omit_defaults=True):
     redis: str | msgspec.UnsetType = msgspec.UNSET
     trading: str | msgspec.UnsetType = msgspec.UNSET
     halt: HealthHalt | None = None
+    unreadable: int = 0
 
 
 def write_health(health: HealthView) -> bytes:

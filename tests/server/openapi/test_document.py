@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from cambist.faults import CATALOGUE, Blame, Code, Refused
 from cambist.ports.keys import Scope
 from cambist.server.about import ENDPOINTS
-from cambist.server.openapi.order_body import order_schema
+from cambist.server.openapi.order_body import VARIANTS
 from cambist.server.openapi.parts import PUBLIC, RECORDED
 from cambist.server.openapi.words import PROPERTIES, SPECIAL
 from cambist.wire.vocabulary import FIELDS
@@ -45,14 +45,43 @@ def test_every_example_holds_to_its_schema() -> None:
 
 def test_the_schema_refuses_what_no_order_has() -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    checker = jsonschema.Draft202012Validator(order_schema())
+    chosen = {**SCHEMAS["OrderRequest"], "components": {"schemas": SCHEMAS}}
+    checker = jsonschema.Draft202012Validator(chosen)
     assert not checker.is_valid({"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1, "x": 1})
     assert not checker.is_valid({"tokenIn": "SOL", "tokenOut": "USDC", "amount": 0})
     assert not checker.is_valid({"tokenIn": "SOL", "amount": 1})
 
 
 def test_every_field_an_order_may_have_is_described() -> None:
-    assert set(SCHEMAS["OrderRequest"]["properties"]) == set(FIELDS)
+    for name in VARIANTS:
+        assert set(SCHEMAS[name]["properties"]) == set(FIELDS)
+        assert SCHEMAS[name]["type"] == "object"
+    chosen = [one["$ref"].rpartition("/")[2] for one in SCHEMAS["OrderRequest"]["anyOf"]]
+    assert chosen == list(VARIANTS)
+
+
+def test_the_events_of_every_stream_have_a_schema() -> None:
+    streams = [
+        content["text/event-stream"]
+        for one in operations()
+        for told in one.told["responses"].values()
+        if "text/event-stream" in (content := told.get("content", {}))
+    ]
+    assert len(streams) == 4
+    for told in streams:
+        name = told["x-event-schema"]["$ref"].rpartition("/")[2]
+        event = SCHEMAS[name]["properties"]["data"]
+        assert event["contentMediaType"] == "application/json"
+        assert {"$ref": "#/components/schemas/Message"} in event["contentSchema"]["anyOf"]
+
+
+def test_a_path_of_sockets_says_so_and_what_a_plain_request_gets() -> None:
+    sockets = [one for one in operations() if "x-websocket" in one.told]
+    assert len(sockets) == 4
+    for one in sockets:
+        assert one.method == "get"
+        assert {"101", "400", "426"} <= one.told["responses"].keys()
+        assert {"Upgrade", "Allow"} <= one.told["responses"]["426"]["headers"].keys()
 
 
 def test_no_property_is_without_a_description() -> None:

@@ -88,7 +88,7 @@ class Child:
                 stderr=out,
                 # Apart from our terminal: its Ctrl-C is for us, who end them in order.
                 start_new_session=True,
-                preexec_fn=lambda: _die_with(ours, part.forced_by),
+                preexec_fn=lambda: die_with(ours, part.forced_by),
                 **part.how,
             )
         until = self._clock.elapsed() + START_MS_MAX
@@ -145,7 +145,7 @@ class Child:
             return log.read(TAIL_BYTES).decode("utf-8", "replace")
 
 
-def _die_with(parent: int, number: int) -> None:
+def die_with(parent: int, number: int) -> None:
     """Have the kernel end this process when its parent dies, between its fork and its exec."""
     if _PRCTL is not None:
         _PRCTL(_PR_SET_PDEATHSIG, number)

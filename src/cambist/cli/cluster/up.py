@@ -29,7 +29,9 @@ from cambist.cli.exits import (
     leave,
     program,
 )
-from cambist.cli.serve import KEY_LINE, NO_KEYS, explain, settle
+from cambist.cli.failures import explain
+from cambist.cli.serve import KEY_LINE, NO_KEYS, place_of
+from cambist.cli.settings import settle
 from cambist.client import DEFAULT_URL
 from cambist.clock import SystemClock
 from cambist.config import Settings
@@ -40,9 +42,10 @@ PROCESSES_MAX: Final = 32
 PORT_MS_MAX: Final = 2_000
 LOOK_EVERY_MS: Final = 50
 _READY: Final = """\
-Listening on http://{host}:{port}  (paper market, profile {profile}; state in {home})
+Listening on http://{place}  (paper market, profile {profile}; state in {home})
+In a browser: http://{place}/ leads to the API page, the faults, health and the docs.
 Send an order:
-  curl -X POST {host}:{port}/api/orders/execute -H 'content-type: application/json' \\{key}
+  curl -X POST {place}/api/orders/execute -H 'content-type: application/json' \\{key}
     -d '{{"tokenIn":"SOL","tokenOut":"USDC","amount":10}}'
 Watch it:  {program} watch ORDER_ID{url}      Stop: Ctrl-C
 Commands that need the database, in another shell:  set -a; . {env}; set +a
@@ -151,8 +154,7 @@ async def _welcome(settings: Settings, shape: Shape) -> None:
     answered = await knocks.status((ANY_HOST.get(host, host), port), "/api/orders?limit=1")
     has_keys = answered == knocks.UNKNOWN_CALLER
     told = _READY.format(
-        host=host,
-        port=port,
+        place=place_of(host, port),
         profile=settings.paper_profile,
         home=settings.home,
         env=Path(settings.home) / ENVIRONMENT_FILE,

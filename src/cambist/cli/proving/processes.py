@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
+from cambist.cli.cluster.children import die_with
+from cambist.cli.guard import Guardian
 from cambist.clock import SystemClock
 
 START_MS_MAX: Final = 30_000
@@ -34,15 +37,23 @@ def free_port() -> int:
 class Process:
     """One cambist process over a home; what it says is kept beside its state."""
 
-    def __init__(self, home: Path, words: tuple[str, ...], settings: dict[str, str]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        words: tuple[str, ...],
+        settings: dict[str, str],
+        guardian: Guardian | None = None,
+    ) -> None:
         self._words = words
         self._log = home / f"{words[0]}.log"
         kept = {name: value for name, value in os.environ.items() if "CAMBIST_" not in name}
         self._environment = {**kept, "CAMBIST_HOME": str(home), **settings}
         self._process: asyncio.subprocess.Process | None = None
+        self._guardian = guardian
 
     async def start(self, clock: SystemClock) -> None:
         """Start, and wait until it serves. Raises NotStarted."""
+        ours = os.getpid()
         with self._log.open("ab") as out:
             begin = out.tell()
             self._process = await asyncio.create_subprocess_exec(
@@ -55,7 +66,11 @@ class Process:
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
+                # The guardian hears of it a moment later: till then the kernel ends it with us.
+                preexec_fn=lambda: die_with(ours, signal.SIGKILL),
             )
+        if self._guardian is not None:
+            self._guardian.note(self._process.pid)
         until = clock.elapsed() + START_MS_MAX
         while clock.elapsed() < until:
             said = self._log.read_bytes()[begin:]
@@ -70,10 +85,17 @@ class Process:
         """End it as a crash would: no handler runs, nothing is flushed."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
-            await self._process.wait()
+            await self._ended()
 
     async def stop(self) -> None:
         """Ask it to end."""
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
-            await self._process.wait()
+            await self._ended()
+
+    async def _ended(self) -> None:
+        if self._process is None:
+            return
+        await self._process.wait()
+        if self._guardian is not None:
+            self._guardian.forget(self._process.pid)

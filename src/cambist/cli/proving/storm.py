@@ -9,6 +9,7 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from cambist.cli.guard import Guardian
 from cambist.cli.proving.processes import LOOPBACK, Process, free_port
 from cambist.cli.proving.verdict import Stored
 from cambist.client import CambistError, Client, Draft, Order, Patience, buy, sell, swap
@@ -37,15 +38,15 @@ class Plan(NamedTuple):
 class Storm:
     """An engine and a paper chain under fire, and what their senders were told."""
 
-    def __init__(self, home: Path, plan: Plan) -> None:
+    def __init__(self, home: Path, plan: Plan, guardian: Guardian | None = None) -> None:
         self._plan = plan
         self._dice = random.Random(plan.seed)  # noqa: S311 -- for a storm, not for a secret
         self._clock = SystemClock()
         port = free_port()
         settings = {"CAMBIST_PAPER_PROFILE": plan.profile, "CAMBIST_PAPER_CHAIN": "socket"}
         settings["CAMBIST_LOG_LEVEL"] = "warning"
-        self._engine = Process(home, ("serve", "--port", str(port)), settings)
-        self._chain = Process(home, ("paper-chain",), settings)
+        self._engine = Process(home, ("serve", "--port", str(port)), settings, guardian)
+        self._chain = Process(home, ("paper-chain",), settings, guardian)
         self.url = f"http://{LOOPBACK}:{port}"
         self.accepted: dict[str, str] = {}
         self.unsure: dict[str, Draft] = {}

@@ -10,8 +10,9 @@ from cambist.server.openapi import halting, markets, orders, placing, service, s
 from cambist.server.openapi.parts import Operation
 from cambist.server.openapi.refusals import examples, responses
 from cambist.server.openapi.schemas import schemas
+from cambist.values.version import VERSION
 
-API_VERSION: Final = "0.1.0"
+API_VERSION: Final = VERSION
 Json = dict[str, Any]
 
 _DESCRIPTION: Final = """\

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from cambist.faults import Code, fault
 from cambist.ports.keys import Scope
-from cambist.server.markets import REPORT_ORDERS_MAX
+from cambist.server.markets import REPORT_DAYS_DEFAULT, REPORT_DAYS_MAX, REPORT_LINES_MAX
 from cambist.server.openapi.parts import Operation, answer, query, recorded
+from cambist.wire.moments import MOMENT_FORM
 
 TAG: Final = "market"
 Json = dict[str, Any]
@@ -64,13 +65,18 @@ def report() -> Operation:
         "readReport",
         "Sum up what trading brought and cost",
         "The caller's confirmed orders by day (UTC) and pair: amounts beside what was quoted, "
-        f"slippage, network fees. It counts the newest {REPORT_ORDERS_MAX:,} orders.",
+        f"slippage, network fees. It covers {REPORT_DAYS_DEFAULT} days unless `since` says "
+        f"otherwise, and has at most {REPORT_LINES_MAX:,} lines.",
         {"200": told},
         parameters=(
-            query("since", {**_TEXT, "format": "date-time"}, "Only orders made at or after this."),
+            query(
+                "since",
+                {**_TEXT, "format": "date-time"},
+                f"Whole days from that of this instant on: at most {REPORT_DAYS_MAX} days ago.",
+            ),
         ),
         codes=(
-            fault(Code.INVALID_QUERY, "since is RFC 3339, as in 2030-01-31T12:00:00Z.", "since"),
+            fault(Code.INVALID_QUERY, f"since is {MOMENT_FORM}.", "since"),
             Code.STORE_UNAVAILABLE,
         ),
     )

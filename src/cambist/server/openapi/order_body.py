@@ -38,7 +38,7 @@ def _raw(description: str) -> Json:
 
 
 def _words(meaning: str, *words: str) -> Json:
-    return {"enum": list(words), "description": f"{meaning} In any case."}
+    return {"type": "string", "enum": list(words), "description": f"{meaning} In any case."}
 
 
 def _text(pattern: str, description: str, example: str) -> Json:
@@ -99,17 +99,35 @@ _BY_THING: Final[dict[str, Json]] = {
 }
 
 
-def order_schema() -> Json:
-    """Return the schema of an order body."""
+VARIANTS: Final = {
+    "PairOrder": ("An order that names a pair: the token given and the token taken.",
+                  ("tokenIn", "tokenOut")),
+    "SidedOrder": ("An order that names a symbol and a side: what is bought or sold.",
+                   ("symbol", "side")),
+}  # fmt: skip
+"""The forms of an order by name, so that generated clients have a type for each."""
+
+
+def order_schemas() -> dict[str, Json]:
+    """Return the schemas of an order body: one for each form, and the choice between them."""
     later = ", ".join(sorted(LATER_FIELDS))
-    return {
-        "type": "object",
+    told: dict[str, Json] = {
+        name: {
+            "type": "object",
+            "title": name,
+            "description": f"{said} It has one size; two names of one thing must agree.",
+            "properties": {name: _BY_THING[field.thing] for name, field in FIELDS.items()},
+            "required": list(required),
+            "additionalProperties": False,
+        }
+        for name, (said, required) in VARIANTS.items()
+    }
+    told["OrderRequest"] = {
         "description": (
             "A pair (tokenIn, tokenOut) or a symbol with its side, and one size. Two names of one "
             f"thing must agree. Not supported yet, and refused by name: {later}."
         ),
-        "properties": {name: _BY_THING[field.thing] for name, field in FIELDS.items()},
-        "additionalProperties": False,
-        "anyOf": [{"required": ["tokenIn", "tokenOut"]}, {"required": ["symbol", "side"]}],
+        "anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in VARIANTS],
         "examples": list(ORDERS.values()),
     }
+    return told

@@ -13,7 +13,7 @@ from cambist.server.openapi.parts import (
     query,
     recorded,
 )
-from cambist.server.queries import LIMIT_DEFAULT, LIMIT_MAX, OFFSET_MAX
+from cambist.server.queries import INCLUDE_QUOTES, LIMIT_DEFAULT, LIMIT_MAX, OFFSET_MAX
 
 Json = dict[str, Any]
 
@@ -117,6 +117,11 @@ def list_all() -> Operation:
             query("wallet", text, "Only orders of this wallet."),
             query("token", text, "Only orders that give or take this symbol or mint."),
             query("since", {**text, "format": "date-time"}, "Only orders made at or after this."),
+            query(
+                "include",
+                {"enum": [INCLUDE_QUOTES]},
+                "`quotes`: each venue's quote of each order too, `quotes`, `rQuote`, `mQuote`.",
+            ),
         ),
         answers={
             "200": answer("A page of orders.", "OrderList", recorded(listed="Two orders on a page"))

@@ -66,6 +66,7 @@ def place(operation: str, summary: str) -> Operation:
     told = _answers()
     told["202"]["content"][EVENT_STREAM] = {
         "schema": {"type": "string", "description": "The acceptance, then a Message an event."},
+        "x-event-schema": ref("ServerSentEvent"),
         "examples": {"events": example(_as_events(), "The acceptance, then the events")},
     }
     return Operation(
@@ -107,7 +108,8 @@ def _answers() -> dict[str, Json]:
             },
         ),
         "202": answer(
-            "Taken: it is stored, and will be executed.",
+            "Taken: it is stored, and will be executed. A key without the scope `read` gets this "
+            "and no stream, whatever it accepts.",
             "Acceptance",
             recorded(
                 accepted="A pair",

@@ -62,7 +62,9 @@ CASES: Final[dict[Code, tuple[str, str | None]]] = {
     Code.INVALID_QUERY: ("limit is a whole number from 0 to 500.", "limit"),
     Code.CONFLICTING_FIELDS: ("slippage and slippageBps contradict each other.", "slippageBps"),
     Code.SAME_TOKEN: ("", "tokenOut"),
-    Code.TOO_MANY_DIGITS: ("SOL has 9 digits after the point, not more.", "amountIn"),
+    Code.TOO_MANY_DIGITS: (
+        'SOL has 9 digits after the point, not more: send "0.000000001".', "amountIn",
+    ),
     Code.AMOUNT_OUT_OF_RANGE: ("", "amountInRaw"),
     Code.SLIPPAGE_OVER_CAP: (
         "The slippage is above this server's ceiling of 50 percent.", "slippageBps",

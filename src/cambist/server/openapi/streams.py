@@ -114,6 +114,7 @@ def journal() -> Operation:
     )
     events = as_events(RECORDED["journal"]["events"])
     told["content"][EVENT_STREAM] = _events("Each `id:` is a `seq`.", events)
+    over = {"description": "A stream that was asked for from its end, of an order that is over."}
     return Operation(
         id="readEvents",
         tag=TAG,
@@ -121,7 +122,7 @@ def journal() -> Operation:
         summary="Read an order's journal, or stream it",
         description=_JOURNAL,
         parameters=(ORDER_ID, _FROM_SEQ, _LAST_SEQ),
-        answers={"200": told},
+        answers={"200": told, "204": over},
         codes=(
             _BAD_SEQ, Code.ORDER_NOT_FOUND, Code.SHUTTING_DOWN, Code.STORE_UNAVAILABLE,
         ),
@@ -165,6 +166,7 @@ def _events(ids: str, text: str) -> Json:
     said = f"Events whose data is a Message. {ids}"
     return {
         "schema": {"type": "string", "description": said},
+        "x-event-schema": ref("ServerSentEvent"),
         "examples": {"events": example(text, "The life of an order")},
     }
 

@@ -149,8 +149,10 @@ PROPERTIES: Final[dict[str, str]] = {
     "pools": "The pools, each with its quote and its depth.",
     "depth": "How much of the token given it takes before its rate is so much worse.",
     "bps": "By how much the rate is worse then, in basis points, fees apart.",
-    "since": "The instant it counts from (RFC 3339); null counts all.",
-    "truncated": "Whether there were more orders than it counts.",
+    "since": "The beginning of the first day it counts (RFC 3339).",
+    "truncated": "Whether there were more lines than it has; the oldest are left out.",
+    "unreadable": "How many are stored and cannot be read; left out where there are none.",
+    "unreadableIds": "The orders of this page that cannot be read.",
     "days": "One line for each day and pair, newest day first.",
     "day": "The day (UTC).",
     "fills": "How many orders were executed.",
@@ -183,7 +185,10 @@ SPECIAL: Final[dict[tuple[str, str], str]] = {
     ("AttemptRecord", "error"): "Why it reverted.",
     ("Decision", "chosen"): "The venue that was chosen.",
     ("NestedMessage", "slippage"): "The realised slippage in percent, from `confirmed` on.",
-    ("Notice", "event"): "`subscribed` at the beginning, `lagged` where the reader was too slow.",
+    ("Notice", "event"): (
+        "`subscribed` at the beginning, `lagged` where the reader was too slow, `unreadable` where "
+        "an order's events are left out."
+    ),
     ("Failure", "status"): "Always `failed`.",
     ("Failure", "event"): "Always `failed`.",
     ("Failure", "success"): "Always false.",

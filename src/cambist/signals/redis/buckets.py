@@ -8,11 +8,10 @@ from typing import Any, Final, NamedTuple
 
 from cambist import metrics
 from cambist.ports.clock import Clock
-from cambist.ports.limits import Allowance, RateLimits
+from cambist.ports.limits import Allowance, RateLimits, Wait
 from cambist.signals.lines import Line
 from cambist.signals.redis.connections import Address, Connection
 from cambist.signals.redis.scripts import TAKE
-from cambist.values.moment import Millis
 
 ANSWER_WITHIN_MS: Final = 80
 """How long a call waits for Redis before it is judged without it; a request makes up to three."""
@@ -42,7 +41,7 @@ class RedisBuckets:
         self._apart_until = 0
         self.line = Line(clock, "redis_rates", address.dial, self._answer)
 
-    async def take(self, bucket: str, cost: int, allowance: Allowance) -> Millis:
+    async def take(self, bucket: str, cost: int, allowance: Allowance) -> Wait:
         """Take `cost` tokens and return 0, or take none and return how long to wait for them."""
         apart = self._clock.elapsed() < self._apart_until
         if apart or not self.line.is_up or len(self._asked) >= WAITING_MAX:
@@ -56,9 +55,11 @@ class RedisBuckets:
         except TimeoutError:
             self._apart_until = self._clock.elapsed() + APART_MS
             told = None
-        return await self._take_alone(bucket, cost, allowance) if told is None else Millis(told)
+        if told is None:
+            return await self._take_alone(bucket, cost, allowance)
+        return Wait(told) if told > 0 else Wait(0, -told)
 
-    async def _take_alone(self, bucket: str, cost: int, allowance: Allowance) -> Millis:
+    async def _take_alone(self, bucket: str, cost: int, allowance: Allowance) -> Wait:
         metrics.RATES_ALONE.inc()
         return await self._alone.take(bucket, cost, allowance)
 

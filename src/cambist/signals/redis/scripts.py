@@ -51,7 +51,7 @@ for i, key in ipairs(KEYS) do
   end
   if cost <= parts then
     parts = parts - cost
-    waits[i] = 0
+    waits[i] = -math.floor(parts / PARTS)
   else
     waits[i] = math.ceil((cost - parts) / per_minute)
   end
@@ -65,6 +65,7 @@ end
 return waits
 """
 """Take tokens from buckets, all of a cost or none, by the clock of Redis; return the waits in ms.
+What was taken has no wait: it stands below or at 0, as minus what is left of the bucket.
 
 KEYS are the buckets; ARGV has cost, rate a minute and burst of each. A level is kept in parts of a
 token, 60,000 to one, as in `signals/buckets.py`. A bucket that is full again is forgotten.

@@ -1,4 +1,9 @@
-"""Holds connections to the server: each query has its time, and none outlives its connection."""
+"""Holds connections to the server: each query has its time, and none outlives its connection.
+
+The pool is the driver's own, with its hooks: `init` looks at each server, and `reset` leaves out
+what it would send after every query. What this module adds is what the outcome of a query means:
+nothing was sent, nothing was done, or nobody knows.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +14,9 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 import msgspec
+import structlog
 
-from cambist.ports.failures import PortDown
+from cambist.ports.failures import PortDown, ReadInterrupted
 from cambist.stores.migrate import UnfitDatabase
 from cambist.stores.postgres.trouble import BROKEN, Unsure, is_unsure
 
@@ -27,6 +33,8 @@ rule the server says no, and nothing is left unknown."""
 ACQUIRE_WITHIN_S: Final = 5.0
 REFUSE_FOR_S: Final = 0.1
 CLOSE_WITHIN_S: Final = 2.0
+READ_WITHIN_S: Final = 1.0
+"""How long a client's read may take, the wait for a connection included."""
 IDLE_CONNECTION_S: Final = 300.0
 SERVER_MIN: Final = 130_000
 _LOSING: Final = ("fsync", "synchronous_commit", "full_page_writes")
@@ -59,19 +67,20 @@ class Target(msgspec.Struct, frozen=True):
         return f"{scheme.partition('+')[0]}://{rest}"
 
 
-class _Line(asyncpg.Connection):  # type: ignore[misc,unused-ignore]
-    """A connection that needs no cleaning between two of our queries."""
+log = structlog.get_logger("cambist.store")
 
-    def get_reset_query(self) -> str:
-        return ""
+
+async def _leave_as_it_is(_: Connection) -> None:
+    """Send nothing before a connection is used again: our queries change no session."""
 
 
 class Pool:
     """A few connections. A broken one is thrown away, and the next query opens another."""
 
-    def __init__(self, target: Target, most: int) -> None:
+    def __init__(self, target: Target, most: int, *, only_reads: bool = False) -> None:
         self._target = target
         self._most = most
+        self._only_reads = only_reads
         self._pool: Any = None
         self._away: BaseException | None = None
         self._away_until = 0.0
@@ -85,8 +94,8 @@ class Pool:
             timeout=CONNECT_WITHIN_S,
             command_timeout=ANSWER_WITHIN_S,
             max_inactive_connection_lifetime=IDLE_CONNECTION_S,
-            connection_class=_Line,
             init=self._look,
+            reset=_leave_as_it_is,
             server_settings={
                 "application_name": "cambist",
                 "statement_timeout": str(STATEMENT_WITHIN_MS),
@@ -143,10 +152,22 @@ class Pool:
             _drop(connection)
             raise Unsure(_told(error)) from error
         except BaseException:
-            _drop(connection)
+            if not self._only_reads:
+                _drop(connection)
             raise
         finally:
+            await self._give_back(connection)
+
+    async def _give_back(self, connection: Connection) -> None:
+        """Return a connection to the pool, which waits for a query that is being cancelled.
+
+        An error here says nothing of what the connection was used for: that result stands.
+        """
+        try:
             await self._pool.release(connection, timeout=CLOSE_WITHIN_S)
+        except (*BROKEN, asyncpg.PostgresError) as error:
+            log.warning("connection_lost", error=_told(error))
+            _drop(connection)
 
     async def _acquire(self) -> Connection:
         """Take a connection.
@@ -172,6 +193,19 @@ class Pool:
             return await self.run(work)
         except (Unsure, asyncpg.PostgresError) as error:
             raise _away(error) from error
+
+    async def ask(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run a client's read.
+
+        The server is told to end it when the task that waits for it is cancelled, and after
+        `READ_WITHIN_S`: then it raises ReadInterrupted. Raises PortDown as `read` does.
+        """
+        try:
+            async with asyncio.timeout(READ_WITHIN_S):
+                return await self.read(work)
+        except TimeoutError:
+            msg = f"the read took longer than {READ_WITHIN_S:g} s; ask for less, or later"
+            raise ReadInterrupted(msg) from None
 
 
 def _drop(connection: Connection) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cambist.stores import records
 from cambist.stores.archive import ORDERS_AT_ONCE, Archive, Name, Progress, archived
+from cambist.stores.postgres import daily_fills
 from cambist.stores.postgres.migrate import migrate
 from cambist.stores.postgres.pool import Pool, Target
 from cambist.stores.postgres.reads import SQL
@@ -23,6 +24,8 @@ async def prune(target: Target, before: Moment, archive: Archive | None, progres
     try:
         await pool.open()
         await migrate(pool)
+        while await pool.read(daily_fills.add_up):  # what is put away stays in the sums of its day
+            continue
         while names := await pool.read(lambda line: _some(line, before)):
             if archive is not None:
                 found = await pool.read(lambda line, some=names: _read(line, some))  # type: ignore[misc]

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-import structlog
 from msgspec.structs import replace
 
 from cambist.orders.journal import Entry
 from cambist.orders.order import Order, Status
-from cambist.ports.failures import PortDown
 from cambist.ports.store import Census, CurrentTerms, Halt, Keyed, Line, OrderQuery
 from cambist.stores import records
+from cambist.stores.paging import Paged, id_range
 from cambist.stores.postgres.pool import Pool
 from cambist.stores.postgres.round import KeyName, Part
 from cambist.stores.sql import queries
+from cambist.stores.unreadable import Loaded, read_rows
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
 
-log = structlog.get_logger("cambist.store")
 SQL: Final = queries("postgres")
 
 
@@ -29,35 +28,25 @@ async def fetch(pool: Pool, name: str, *values: Any) -> Sequence[Any]:
     return rows
 
 
+async def ask(pool: Pool, name: str, *values: Any) -> Sequence[Any]:
+    """Return the rows of a client's query. Raises PortDown and ReadInterrupted."""
+    rows: Sequence[Any] = await pool.ask(lambda line: line.fetch(SQL[name], *values))
+    return rows
+
+
 async def one_number(pool: Pool, name: str, *values: Any) -> int:
     """Return the first number of a named query's first row. Raises PortDown."""
     return int((await fetch(pool, name, *values))[0][0])
 
 
-async def by_ids(pool: Pool, ids: Sequence[OrderId]) -> tuple[Order, ...]:
-    """Return the orders of these ids that are there and can be read. Raises PortDown."""
-    return read_all(await fetch(pool, "orders_by_id", ids))
-
-
-def read_all(rows: Iterable[Any]) -> tuple[Order, ...]:
-    """Read rows; one that no order can have must not hold all others up."""
-    orders: list[Order] = []
-    for row in rows:
-        try:
-            orders.append(records.read_order(tuple(row)))
-        except records.CorruptRow as error:
-            log.critical("corrupt_row", order_id=row[0], error=str(error))
-    return tuple(orders)
+async def by_ids(pool: Pool, ids: Sequence[OrderId]) -> Loaded:
+    """Return the orders of these ids, and which of them cannot be read. Raises PortDown."""
+    return read_rows(await fetch(pool, "orders_by_id", ids))
 
 
 async def get(pool: Pool, order_id: OrderId) -> Order | None:
-    """Return an order as it stands. Raises PortDown, also when no order can have its row."""
-    rows = await fetch(pool, "orders_by_id", [order_id])
-    try:
-        return records.read_order(tuple(rows[0])) if rows else None
-    except records.CorruptRow as error:
-        msg = f"the store cannot be read: {error}"
-        raise PortDown(msg) from error
+    """Return an order as it stands. Raises PortDown, and Unreadable."""
+    return (await by_ids(pool, [order_id])).one()
 
 
 async def current_terms(pool: Pool, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
@@ -95,36 +84,61 @@ async def places(pool: Pool, parts: Sequence[Part]) -> dict[int, int]:
     return {id(parts[row[0]]): row[1] - len(parts[row[0]].told) + 1 for row in rows}
 
 
-async def page(pool: Pool, query: OrderQuery) -> tuple[Order, ...]:
-    """Return orders newest first."""
+async def page(pool: Pool, query: OrderQuery) -> Paged:
+    """Return a page of orders, newest first. Raises PortDown and ReadInterrupted."""
+    name, values = _page_ids(query)
+
+    async def read(line: Any) -> Paged:
+        ids = [OrderId(row[0]) for row in await line.fetch(SQL[name], *values)]
+        rows = await line.fetch(SQL["orders_by_id"], ids) if ids else ()
+        return Paged(tuple(ids), read_rows(rows))
+
+    return await pool.ask(read)
+
+
+def _page_ids(query: OrderQuery) -> tuple[str, tuple[Any, ...]]:
+    """Return the query that names the orders of a page, and its values.
+
+    Each way to ask has a statement of its own: one plan for all of them would look at every row.
+    """
     statuses = [one.value for one in query.statuses] or None
-    where = (query.principal, query.before, statuses, query.wallet, query.token, query.since)
-    return read_all(await fetch(pool, "orders_page", *where, query.limit, query.offset))
+    is_narrow = statuses is not None or query.since is not None
+    plain = (query.principal, *id_range(query), query.limit, query.offset)
+    word = query.token or query.wallet
+    if word is None:
+        narrow = (*plain, statuses, query.since)
+        return ("page_ids_of", narrow) if is_narrow else ("page_ids", plain)
+    field = "wallet" if query.token is None else "token"
+    if is_narrow or (query.token is not None and query.wallet is not None):
+        besides = query.wallet if query.token is not None else None
+        return "page_ids_by_and", (*plain, field, word, besides, statuses, query.since)
+    return "page_ids_by", (*plain, field, word)
 
 
 async def census(pool: Pool, principal: Principal) -> Census:
     """Count a principal's orders."""
     counts = dict.fromkeys(Status, 0)
-    for status, many in await fetch(pool, "census", principal):
-        counts[Status(status)] = many
-    return Census(counts, await one_number(pool, "delayed", principal))
+    for status, many in await ask(pool, "census", principal):
+        if status in counts:
+            counts[Status(status)] = many
+    return Census(counts, int((await ask(pool, "delayed", principal))[0][0]))
 
 
 async def entries(pool: Pool, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
     """Return journal lines in order."""
-    rows = await fetch(pool, "entries", order_id, after_seq, limit)
+    rows = await ask(pool, "entries", order_id, after_seq, limit)
     return tuple(records.read_entry(tuple(row)) for row in rows)
 
 
 async def journals(pool: Pool, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
     """Return all journal lines of some orders, order by order."""
-    rows = await fetch(pool, "journals", list(order_ids))
+    rows = await ask(pool, "journals", list(order_ids))
     return tuple(records.read_entry(tuple(row)) for row in rows)
 
 
 async def feed(pool: Pool, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
     """Return where the lines of a principal's orders stand."""
-    rows = await fetch(pool, "feed", after, principal, limit)
+    rows = await ask(pool, "feed", after, principal, limit)
     return _lines(rows)
 
 

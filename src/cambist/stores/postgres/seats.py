@@ -23,6 +23,7 @@ from cambist.stores.postgres import reads
 from cambist.stores.postgres.pool import Pool
 from cambist.stores.postgres.trouble import Unsure, is_passing
 from cambist.stores.sql import queries
+from cambist.stores.unreadable import UnreadableOrders, read_rows
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 
@@ -49,13 +50,14 @@ Ask = Claim | Release
 class Seats:
     """The claims of one process. `owner` names it to people; the epoch is what fences."""
 
-    def __init__(self, pool: Pool, owner: str, lease_ms: int) -> None:
+    def __init__(self, pool: Pool, owner: str, lease_ms: int, unreadable: UnreadableOrders) -> None:
         self._pool = pool
         self._owner = owner
         if lease_ms > BACKOFF_MAX_MS:
             msg = f"a lease of {lease_ms} ms is longer than any wait ({BACKOFF_MAX_MS} ms)"
             raise ValueError(msg)
         self._lease_ms = lease_ms
+        self._unreadable = unreadable
         # A wake-up or a lease that ends later than this was set before the database's clock stepped
         # back. Twice the lease: a step that is shorter than a lease takes no lease that is alive.
         self._ahead_ms = max(BACKOFF_MAX_MS, 2 * lease_ms)
@@ -187,7 +189,8 @@ class Seats:
         """Return the orders just claimed, and remember that we hold them."""
         epochs = {OrderId(row[0]): int(row[1]) for row in won}
         seated: list[Order] = []
-        for order in reads.read_all(rows):
+        loaded = read_rows(rows)
+        for order in self._unreadable.note_all(loaded):
             epoch = epochs[order.id]
             self._held[order.id] = epoch
             seated.append(

@@ -19,6 +19,7 @@ from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, append
 from cambist.orders.order import Order
 from cambist.ports.clock import Clock
+from cambist.ports.daily_fills import FillSums
 from cambist.ports.failures import PortDown, StaleClaim
 from cambist.ports.store import (
     Birth,
@@ -29,15 +30,19 @@ from cambist.ports.store import (
     Keyed,
     Line,
     News,
+    OrderPage,
     OrderQuery,
     Still,
 )
-from cambist.stores.postgres import reads
+from cambist.stores.daily_fills import Asked
+from cambist.stores.paging import page_of
+from cambist.stores.postgres import daily_fills, reads
 from cambist.stores.postgres.migrate import migrate
 from cambist.stores.postgres.pool import Pool, Target
 from cambist.stores.postgres.recall import Recalling
 from cambist.stores.postgres.runner import Runner
 from cambist.stores.postgres.seats import Seats
+from cambist.stores.unreadable import UnreadableOrders, read_rows
 from cambist.stores.writes import Add, AddAll, Facts, Move, Wish
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
@@ -48,7 +53,10 @@ LEASE_MS: Final = 15_000
 BACKLOG_EVERY_MS: Final = 250
 """How old the backlog may be that is told; what we write ourselves is counted at once."""
 NOTE_TRIES_MAX: Final = 20
-READERS_MAX: Final = 8
+READERS_MAX: Final = 4
+ASKED_READERS_MAX: Final = 4
+"""Connections that read: for the engine, and for what clients ask for, so that the one never
+waits for the other."""
 WRITERS_MAX: Final = 3
 """Connections that write: changes, claims, and one to spare for the sweep."""
 
@@ -62,9 +70,11 @@ class PostgresStore(Recalling):
         self._clock = clock
         self._owner = owner
         self._readers = Pool(target, READERS_MAX)
+        self._asked = Pool(target, ASKED_READERS_MAX, only_reads=True)
+        self._unreadable = UnreadableOrders()
         self._writers = Pool(target, WRITERS_MAX)
         self._runner = Runner(self._writers, news, clock, lease_ms)
-        self._seats = Seats(self._writers, owner, lease_ms)
+        self._seats = Seats(self._writers, owner, lease_ms, self._unreadable)
         self._counted_at: int | None = None
         self._backlog = self._counted = 0
 
@@ -76,6 +86,7 @@ class PostgresStore(Recalling):
         await self._writers.open()
         await migrate(self._writers)
         await self._readers.open()
+        await self._asked.open()
 
     def begin_to_write(self, tasks: asyncio.TaskGroup) -> None:
         """Write from now on, until closed."""
@@ -90,6 +101,7 @@ class PostgresStore(Recalling):
     async def let_go(self) -> None:
         """Close the connections, once nothing writes any more."""
         await self._readers.close()
+        await self._asked.close()
         await self._writers.close()
 
     async def ping(self) -> None:
@@ -160,7 +172,7 @@ class PostgresStore(Recalling):
         """Return what has stood still since an instant. Raises PortDown."""
         rows = await reads.fetch(self._readers, "orders_still", since, limit)
         standing = await reads.fetch(self._readers, "standing")
-        return Still(reads.read_all(rows), *standing[0])
+        return Still(read_rows(rows).orders, *standing[0])
 
     async def halt(self, halt: Halt) -> None:
         """Stop trading."""
@@ -200,7 +212,8 @@ class PostgresStore(Recalling):
 
     async def get(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands."""
-        order = await reads.get(self._readers, order_id)
+        with self._unreadable.noted():
+            order = await reads.get(self._readers, order_id)
         return None if order is None else reads.ahead(order, self._seats.ahead_ms)
 
     async def look_again(self, order_id: OrderId) -> Order | None:
@@ -211,14 +224,28 @@ class PostgresStore(Recalling):
         """Return the cancel notes and amended terms of orders."""
         return await reads.current_terms(self._readers, order_ids)
 
-    async def find(self, query: OrderQuery) -> tuple[Order, ...]:
+    async def find(self, query: OrderQuery) -> OrderPage:
         """Return orders newest first."""
-        found = await reads.page(self._readers, query)
-        return tuple(reads.ahead(order, self._seats.ahead_ms) for order in found)
+        page = page_of(await reads.page(self._asked, query), self._unreadable)
+        by_ms = self._seats.ahead_ms
+        return replace(page, orders=tuple(reads.ahead(order, by_ms) for order in page.orders))
+
+    def unreadable(self) -> int:
+        """Return how many orders were found unreadable."""
+        return len(self._unreadable)
+
+    async def add_up_fills(self) -> bool:
+        """Put some fills into the sums of their days."""
+        return await self._writers.read(daily_fills.add_up)
+
+    async def fill_sums(self, principal: Principal, since_day: int, limit: int) -> FillSums:
+        """Return a principal's sums from a day on."""
+        asked = Asked(principal, since_day, limit)
+        return await self._asked.ask(lambda line: daily_fills.fill_sums(line, asked))
 
     async def census(self, principal: Principal, now: Moment) -> Census:  # noqa: ARG002
         """Count orders by status; what is delayed, the database's clock says."""
-        return await reads.census(self._readers, principal)
+        return await reads.census(self._asked, principal)
 
     async def backlog(self) -> int:
         """Return how many orders are open, as far as is known while the database is away."""
@@ -240,15 +267,15 @@ class PostgresStore(Recalling):
 
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Return journal entries in order."""
-        return await reads.entries(self._readers, order_id, after_seq, limit)
+        return await reads.entries(self._asked, order_id, after_seq, limit)
 
     async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
         """Return all journal entries of a few orders."""
-        return await reads.journals(self._readers, order_ids)
+        return await reads.journals(self._asked, order_ids)
 
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of a principal's orders stand."""
-        return await reads.feed(self._readers, principal, after, limit)
+        return await reads.feed(self._asked, principal, after, limit)
 
     async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of everyone's orders stand."""

@@ -20,7 +20,13 @@ class Unsure(PortFailure):
     """A statement was sent, and nobody said whether it was carried out."""
 
 
-BROKEN: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+BROKEN: Final = (
+    OSError,
+    TimeoutError,
+    EOFError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 """What the driver raises when a connection is gone, or an answer too late."""
 
 

@@ -85,7 +85,8 @@ async def _look(pool: Pool, lost: Sequence[Part], *, unsure: bool) -> _Known:
     told = [part for part in lost if part.told and (unsure or _only_by_id(part, keyed))]
     places = await reads.places(pool, told) if told else {}
     moves = [part.order_id for part in lost if part.birth is None and id(part) not in places]
-    fresh = {order.id: order for order in await reads.by_ids(pool, moves)} if moves else {}
+    found = (await reads.by_ids(pool, moves)).orders if moves else ()
+    fresh = {order.id: order for order in found}
     return _Known(places, keyed, fresh)
 
 

@@ -244,20 +244,45 @@ LEFT JOIN attempts AS a
     ON a.order_id = o.id AND a.number = o.attempt AND a.state = 'in_flight'
 WHERE o.wake_at IS NOT NULL
 
--- name: orders_page
-SELECT * FROM loaded_orders
-WHERE principal = $1
-  AND id < coalesce($2::text, '~')
-  AND ($3::text[] IS NULL OR status = ANY ($3::text[]))
-  AND CASE WHEN $4::text IS NULL THEN true ELSE born::json #>> '{intent,wallet}' = $4::text END
-  AND CASE WHEN $5::text IS NULL THEN true ELSE $5::text IN (
-          born::json #>> '{intent,pair,token_in,symbol}',
-          born::json #>> '{intent,pair,token_out,symbol}',
-          born::json #>> '{intent,pair,token_in,mint}',
-          born::json #>> '{intent,pair,token_out,mint}') END
-  AND created_at >= coalesce($6::bigint, 0)
+-- Ids alone, so that rows that are passed over are never read: an id is never older than its order.
+-- name: page_ids
+SELECT id FROM engine_orders
+WHERE principal = $1 AND id < $2::text AND id >= $3::text
 ORDER BY id DESC
-LIMIT $7 OFFSET $8
+LIMIT $4 OFFSET $5
+
+-- The same, of some statuses or from an instant on, for which rows are looked at.
+-- name: page_ids_of
+SELECT id FROM engine_orders
+WHERE principal = $1 AND id < $2::text AND id >= $3::text
+  AND ($6::text[] IS NULL OR status = ANY ($6::text[]))
+  AND created_at >= coalesce($7::bigint, 0)
+ORDER BY id DESC
+LIMIT $4 OFFSET $5
+
+-- By a token or a wallet.
+-- name: page_ids_by
+SELECT order_id FROM order_filters
+WHERE principal = $1 AND field = $6 AND word = $7
+  AND order_id < $2::text AND order_id >= $3::text
+ORDER BY order_id DESC
+LIMIT $4 OFFSET $5
+
+-- By a token or a wallet, and by more besides.
+-- name: page_ids_by_and
+SELECT f.order_id FROM order_filters AS f
+WHERE f.principal = $1 AND f.field = $6 AND f.word = $7
+  AND f.order_id < $2::text AND f.order_id >= $3::text
+  AND CASE WHEN $8::text IS NULL THEN true ELSE EXISTS (
+      SELECT FROM order_filters AS w
+      WHERE w.principal = $1 AND w.field = 'wallet' AND w.word = $8::text
+        AND w.order_id = f.order_id) END
+  AND EXISTS (
+      SELECT FROM engine_orders AS o
+      WHERE o.id = f.order_id AND ($9::text[] IS NULL OR o.status = ANY ($9::text[]))
+        AND o.created_at >= coalesce($10::bigint, 0))
+ORDER BY f.order_id DESC
+LIMIT $4 OFFSET $5
 
 -- name: keyed
 SELECT id, fingerprint, reply FROM engine_orders WHERE principal = $1 AND client_key = $2
@@ -408,6 +433,7 @@ SELECT principal, status, n FROM tallies
 -- name: prunable
 SELECT id, principal, client_key FROM engine_orders
 WHERE id < $1 AND wake_at IS NULL AND last_at < $2
+  AND NOT EXISTS (SELECT FROM fills AS f WHERE f.order_id = engine_orders.id AND f.summed = 0)
 ORDER BY id
 LIMIT $3
 
@@ -423,6 +449,20 @@ SELECT n FROM feed_end FOR UPDATE
 -- name: prune
 WITH gone AS (
     DELETE FROM engine_orders WHERE id = ANY ($1::text[]) RETURNING principal, status
+), filters AS (
+    DELETE FROM order_filters AS f
+    USING engine_orders AS o
+    JOIN journal AS b ON b.order_id = o.id AND b.seq = 1,
+    LATERAL (SELECT readable_intent(b.payload) AS intent OFFSET 0) AS i,
+    LATERAL (VALUES
+        ('token', i.intent #>> '{pair,token_in,symbol}'),
+        ('token', i.intent #>> '{pair,token_in,mint}'),
+        ('token', i.intent #>> '{pair,token_out,symbol}'),
+        ('token', i.intent #>> '{pair,token_out,mint}'),
+        ('wallet', i.intent ->> 'wallet')
+    ) AS k (field, word)
+    WHERE o.id = ANY ($1::text[]) AND f.principal = o.principal AND f.field = k.field
+      AND f.word = k.word AND f.order_id = o.id
 ), lines AS (
     DELETE FROM journal WHERE order_id = ANY ($1::text[]) RETURNING n
 ), tried AS (
@@ -440,3 +480,52 @@ SET place = greatest(place, (SELECT max(n) FROM lines)),
 
 -- name: pruned
 SELECT place, orders FROM pruned
+
+-- Fills that are in no sum yet, and whether each is of the attempt that counts.
+-- name: fills_not_summed
+SELECT f.order_id, o.principal, a.signature = f.signature, o.state, b.payload, r.payload,
+    f.amount_in::text, f.amount_out::text, f.fee_lamports::text
+FROM fills AS f
+LEFT JOIN engine_orders AS o ON o.id = f.order_id
+LEFT JOIN journal AS b ON b.order_id = o.id AND b.seq = 1
+LEFT JOIN journal AS r ON r.order_id = o.id AND r.seq = o.route_seq
+LEFT JOIN attempts AS a ON a.order_id = o.id AND a.number = o.attempt
+WHERE f.summed = 0 AND ($1::text IS NULL OR o.principal = $1::text)
+LIMIT $2
+
+-- name: count_fills_unreadable
+SELECT count(*) FROM fills AS f
+WHERE f.summed = 2
+  AND (SELECT o.principal FROM engine_orders AS o WHERE o.id = f.order_id) = $1
+
+-- name: day_sums
+SELECT day, pair, fills, attempts, fee_lamports, amount_in, amount_out, quoted_in, quoted_out, worse
+FROM daily_fills
+WHERE principal = $1 AND day >= $2
+ORDER BY day DESC, pair DESC
+LIMIT $3
+
+-- One process adds up at a time; who comes second leaves it to the first.
+-- name: hold_sums
+SELECT pg_try_advisory_xact_lock($1)
+
+-- name: add_to_day_sums
+INSERT INTO daily_fills AS d (
+    principal, day, pair, fills, attempts, fee_lamports, amount_in, amount_out, quoted_in,
+    quoted_out, worse
+)
+SELECT * FROM unnest(
+    $1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::numeric[],
+    $7::numeric[], $8::numeric[], $9::numeric[], $10::numeric[], $11::numeric[]
+)
+ON CONFLICT (principal, day, pair) DO UPDATE
+SET fills = d.fills + excluded.fills, attempts = d.attempts + excluded.attempts,
+    fee_lamports = d.fee_lamports + excluded.fee_lamports,
+    amount_in = d.amount_in + excluded.amount_in, amount_out = d.amount_out + excluded.amount_out,
+    quoted_in = d.quoted_in + excluded.quoted_in, quoted_out = d.quoted_out + excluded.quoted_out,
+    worse = d.worse + excluded.worse
+
+-- name: mark_fills
+UPDATE fills AS f SET summed = m.mark
+FROM unnest($1::text[], $2::smallint[]) AS m (order_id, mark)
+WHERE f.order_id = m.order_id

@@ -54,24 +54,41 @@ ORDER BY wake_at
 LIMIT ?
 
 -- name: orders_ahead
-SELECT * FROM loaded_orders
+SELECT id FROM engine_orders
 WHERE wake_at > ? AND wake_at < ?
 ORDER BY wake_at
 LIMIT ?
 
--- name: orders_page
-SELECT * FROM loaded_orders
-WHERE principal = ?1
-  AND (?2 IS NULL OR id < ?2)
-  AND (?3 IS NULL OR status IN (SELECT value FROM json_each(?3)))
-  AND (?4 IS NULL OR json_extract(born, '$.intent.wallet') = ?4)
-  AND (?5 IS NULL OR ?5 IN (json_extract(born, '$.intent.pair.token_in.symbol'),
-                            json_extract(born, '$.intent.pair.token_out.symbol'),
-                            json_extract(born, '$.intent.pair.token_in.mint'),
-                            json_extract(born, '$.intent.pair.token_out.mint')))
-  AND (?6 IS NULL OR created_at >= ?6)
+-- Ids alone, so that rows that are passed over are never read: an id is never older than its order.
+-- name: page_ids
+SELECT id FROM engine_orders
+WHERE principal = ? AND id < ? AND id >= ?
 ORDER BY id DESC
-LIMIT ?7 OFFSET ?8
+LIMIT ? OFFSET ?
+
+-- The same, of some statuses or from an instant on, for which rows are looked at.
+-- name: page_ids_of
+SELECT id FROM engine_orders
+WHERE principal = ?1 AND id < ?2 AND id >= ?3
+  AND (?4 IS NULL OR status IN (SELECT value FROM json_each(?4)))
+  AND (?5 IS NULL OR created_at >= ?5)
+ORDER BY id DESC
+LIMIT ?6 OFFSET ?7
+
+-- By a token or a wallet, and by a wallet besides.
+-- name: page_ids_by
+SELECT f.order_id FROM order_filters AS f
+WHERE f.principal = ?1 AND f.field = ?8 AND f.word = ?9 AND f.order_id < ?2 AND f.order_id >= ?3
+  AND ((?4 IS NULL AND ?5 IS NULL) OR EXISTS (
+      SELECT 1 FROM engine_orders AS o
+      WHERE o.id = f.order_id
+        AND (?4 IS NULL OR o.status IN (SELECT value FROM json_each(?4)))
+        AND (?5 IS NULL OR o.created_at >= ?5)))
+  AND (?10 IS NULL OR EXISTS (
+      SELECT 1 FROM order_filters AS w
+      WHERE w.principal = ?1 AND w.field = 'wallet' AND w.word = ?10 AND w.order_id = f.order_id))
+ORDER BY f.order_id DESC
+LIMIT ?6 OFFSET ?7
 
 -- name: orders_still
 SELECT * FROM loaded_orders
@@ -93,7 +110,7 @@ SELECT id, fingerprint, reply FROM engine_orders WHERE principal = ? AND client_
 SELECT principal, status, count(*) FROM engine_orders GROUP BY principal, status
 
 -- name: delayed
-SELECT count(*) FROM engine_orders
+SELECT count(*) FROM engine_orders INDEXED BY engine_orders_due
 WHERE wake_at > ? AND principal = ? AND status NOT IN ('confirmed', 'submitted')
 
 -- name: entries
@@ -111,11 +128,11 @@ ORDER BY order_id, seq
 SELECT order_id, seq FROM journal WHERE n > ? ORDER BY n
 
 -- name: feed
-SELECT j.n, j.order_id, j.seq, o.principal
-FROM journal AS j
-JOIN engine_orders AS o ON o.id = j.order_id
-WHERE j.n > ? AND o.principal = ?
-ORDER BY j.n
+SELECT p.n, j.order_id, j.seq, p.principal
+FROM principal_events AS p
+JOIN journal AS j ON j.n = p.n
+WHERE p.n > ? AND p.principal = ?
+ORDER BY p.n
 LIMIT ?
 
 -- name: feed_all
@@ -226,6 +243,7 @@ SELECT count(*), max(n), coalesce(max(n), 0), NULL FROM journal
 -- name: prunable
 SELECT id, principal, client_key FROM engine_orders
 WHERE id < ? AND wake_at IS NULL AND last_at < ?
+  AND NOT EXISTS (SELECT 1 FROM fills AS f WHERE f.order_id = engine_orders.id AND f.summed = 0)
   -- The newest line keeps its place, lest the place be given away again.
   AND id <> (SELECT order_id FROM journal ORDER BY n DESC LIMIT 1)
 ORDER BY id
@@ -248,11 +266,77 @@ DELETE FROM fills WHERE order_id IN (SELECT value FROM json_each(?))
 -- name: prune_attempts
 DELETE FROM attempts WHERE order_id IN (SELECT value FROM json_each(?))
 
+-- name: prune_principal_events
+DELETE FROM principal_events WHERE (principal, n) IN (
+    SELECT o.principal, j.n
+    FROM engine_orders AS o
+    JOIN journal AS j ON j.order_id = o.id
+    WHERE o.id IN (SELECT value FROM json_each(?)))
+
+-- name: prune_order_filters
+DELETE FROM order_filters WHERE (principal, field, word, order_id) IN (
+    SELECT
+        o.principal, f.column1,
+        CASE WHEN json_valid(b.payload) THEN json_extract(b.payload, f.column2) END, o.id
+    FROM engine_orders AS o
+    JOIN journal AS b ON b.order_id = o.id AND b.seq = 1
+    CROSS JOIN (VALUES
+        ('token', '$.intent.pair.token_in.symbol'),
+        ('token', '$.intent.pair.token_in.mint'),
+        ('token', '$.intent.pair.token_out.symbol'),
+        ('token', '$.intent.pair.token_out.mint'),
+        ('wallet', '$.intent.wallet')
+    ) AS f
+    WHERE o.id IN (SELECT value FROM json_each(?)))
+
 -- name: prune_journal
 DELETE FROM journal WHERE order_id IN (SELECT value FROM json_each(?))
 
 -- name: prune_engine_orders
 DELETE FROM engine_orders WHERE id IN (SELECT value FROM json_each(?))
+
+-- Fills that are in no sum yet, and whether each is of the attempt that counts.
+-- name: fills_not_summed
+SELECT f.order_id, o.principal, a.signature = f.signature, o.state, b.payload, r.payload,
+    f.amount_in, f.amount_out, f.fee_lamports
+FROM fills AS f
+LEFT JOIN engine_orders AS o ON o.id = f.order_id
+LEFT JOIN journal AS b ON b.order_id = o.id AND b.seq = 1
+LEFT JOIN journal AS r ON r.order_id = o.id AND r.seq = o.route_seq
+LEFT JOIN attempts AS a ON a.order_id = o.id AND a.number = o.attempt
+WHERE f.summed = 0 AND (?1 IS NULL OR o.principal = ?1)
+LIMIT ?2
+
+-- name: any_fill_not_summed
+SELECT 1 FROM fills WHERE summed = 0 LIMIT 1
+
+-- name: count_fills_unreadable
+SELECT count(*) FROM fills AS f
+WHERE f.summed = 2
+  AND (SELECT o.principal FROM engine_orders AS o WHERE o.id = f.order_id) = ?
+
+-- name: day_sums
+SELECT day, pair, fills, attempts, fee_lamports, amount_in, amount_out, quoted_in, quoted_out, worse
+FROM daily_fills
+WHERE principal = ? AND day >= ?
+ORDER BY day DESC, pair DESC
+LIMIT ?
+
+-- name: day_sum
+SELECT fills, attempts, fee_lamports, amount_in, amount_out, quoted_in, quoted_out, worse
+FROM daily_fills
+WHERE principal = ? AND day = ? AND pair = ?
+
+-- name: keep_day_sum
+INSERT OR REPLACE INTO daily_fills (
+    principal, day, pair, fills, attempts, fee_lamports, amount_in, amount_out, quoted_in,
+    quoted_out, worse
+) VALUES {rows}
+
+-- name: mark_fills
+UPDATE fills SET summed = m.column2
+FROM (VALUES {rows}) AS m
+WHERE fills.order_id = m.column1
 
 -- name: pruned
 SELECT place, orders FROM pruned

@@ -10,8 +10,7 @@ from cambist.ports.store import Halt
 from cambist.stores.migrate import migrate_sqlite
 from cambist.stores.settling import NameTaken, part_of, remove, settle
 from cambist.stores.sqlite import halts
-from cambist.stores.sqlite.checkup import Sick
-from cambist.stores.sqlite.connection import NotAStore, connect
+from cambist.stores.sqlite.connection import NotAStore, Sick, connect
 
 
 def back_up(source: Path, target: Path) -> None:

@@ -15,30 +15,41 @@ import msgspec
 from cambist.ports.recall import Missing
 from cambist.ports.store import Halt
 from cambist.stores.sql import migrations
-from cambist.stores.sqlite.connection import NotAStore, OldSqlite, connect
+from cambist.stores.sqlite.connection import (
+    LOG_BYTES_MAX,
+    NotAStore,
+    OldSqlite,
+    Sick,
+    connect,
+)
 from cambist.stores.sqlite.halts import halted
 from cambist.stores.sqlite.recall import missing
 
 READS: Final = 2_000
 WRITES: Final = 20
+LOCK_WITHIN_S: Final = 1.0
 TRADING_SINCE_MIGRATION: Final = 4
 JOURNAL_MODE: Final = "wal"
 _MICROSECONDS: Final = 1_000
 _ROW: Final = b"x" * 512
 
 
-class Sick(RuntimeError):
-    """What keeps a store from being used."""
-
-
 class Checkup(msgspec.Struct, frozen=True):
-    """What a look at a store showed. `schema` is its newest migration, `newest` ours."""
+    """What a look at a store showed. `schema` is its newest migration, `newest` ours.
+
+    `log_bytes` is what the write-ahead log holds, beyond `log_bytes_max` only where something keeps
+    it from being folded into the file. `is_locked` says that another process keeps the file from
+    being written.
+    """
 
     schema: int
     newest: int
     journal_mode: str
     connected_at: str
     read_us: int
+    log_bytes: int = 0
+    log_bytes_max: int = LOG_BYTES_MAX
+    is_locked: bool = False
 
 
 def sqlite_version() -> str:
@@ -65,7 +76,23 @@ def look(path: Path, elapsed: Callable[[], int]) -> Checkup:
     except sqlite3.Error as error:
         msg = f"{path} cannot be read: {error}"
         raise Sick(msg) from None
-    return Checkup(schema, migrations("sqlite")[-1][0], mode, at, read_us)
+    log = path.with_name(f"{path.name}-wal")
+    log_bytes = log.stat().st_size if log.exists() else 0
+    newest = migrations("sqlite")[-1][0]
+    return Checkup(
+        schema, newest, mode, at, read_us, log_bytes=log_bytes, is_locked=_is_locked(path)
+    )
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether the file's lock cannot be had for longer than an engine of ours would hold it."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=LOCK_WITHIN_S)) as db:
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        db.execute("ROLLBACK")
+        return False
 
 
 def look_at_trading(path: Path, limit: int) -> tuple[Halt | None, Missing]:

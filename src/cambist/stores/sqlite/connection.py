@@ -3,16 +3,47 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 SQLITE_MIN: Final = (3, 37, 0)
 BUSY_TIMEOUT_MS: Final = 5_000
 CACHE_KIB: Final = 32_768
+READ_CACHE_KIB: Final = 4_096
+"""What a reader keeps for good of what it once read: the system keeps the pages of the file too."""
 CHECKPOINT_PAGES: Final = 4_000
 """The write-ahead log is folded into the file once it holds so many pages (16 MB)."""
 
 STATEMENTS_CACHED_MAX: Final = 512
+LOG_BYTES_MAX: Final = 64 * 1_024 * 1_024
+"""What is left of the write-ahead log once all of it was folded into the file. A reader that stays
+for long lets it grow beyond: it is cut to this at the first fold after that one has gone."""
+_PRIMARY_CODE: Final = 0xFF
+_LOCKED: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+PUT_BACKUP: Final = (
+    "Move it away, keep it, and put the newest backup in its place with `cambist restore`"
+)
+_FREE_IT: Final = (
+    "another process keeps {0} from being written. End it, or its transaction, and start again; "
+    "`fuser {0}` names it"
+)
+
+
+class Sick(RuntimeError):
+    """What keeps a store from being used."""
+
+
+class DamagedFile(Sick):
+    """A file of ours that cannot be read any more as it was written."""
+
+
+class LockedFile(Sick):
+    """A file that another process keeps from being written."""
 
 
 class OldSqlite(RuntimeError):
@@ -46,12 +77,41 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             raise
         msg = f"{path} is no store of cambist"
         raise NotAStore(msg) from None
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB:d}")
+    cache_kib = READ_CACHE_KIB if read_only else CACHE_KIB
+    connection.execute(f"PRAGMA cache_size = -{cache_kib:d}")
     connection.execute("PRAGMA temp_store = MEMORY")
     if read_only:
         connection.execute("PRAGMA query_only = ON")
+        connection.text_factory = _read_text
         return connection
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES:d}")
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES_MAX:d}")
     return connection
+
+
+def _read_text(data: bytes) -> str:
+    """Read a text, whatever its bytes are: one damaged value must not hide all others."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+@contextmanager
+def opening(path: Path, todo: str = PUT_BACKUP) -> Iterator[None]:
+    """Say in a sentence what keeps a file from being opened, and what to do: `todo` of damage.
+
+    Raises DamagedFile, LockedFile and Sick in place of what the driver raises.
+    """
+    try:
+        yield
+    except NotAStore as error:
+        raise Sick(f"{error}. {todo}") from error
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+        if code in _LOCKED:
+            raise LockedFile(_FREE_IT.format(path)) from error
+        if code in _DAMAGED or path.is_dir():
+            why = f"{path} is {'a folder' if path.is_dir() else f'damaged ({error})'}"
+            raise DamagedFile(f"{why}. {todo}") from error
+        msg = f"{path} cannot be used: {error}"
+        raise Sick(msg) from error

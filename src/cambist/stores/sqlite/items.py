@@ -11,7 +11,7 @@ from cambist.values.ids import OrderId
 from cambist.values.moment import Moment, Slot
 
 __all__ = [
-    "Add", "AddAll", "Cancel", "Compared", "Count", "Counted", "Facts", "Move", "Probe", "Switch",
+    "Add", "AddAll", "AddUp", "Cancel", "Compared", "Facts", "Move", "Probe", "Summed", "Switch",
     "Untold", "Write", "Written",
 ]  # fmt: skip
 
@@ -45,17 +45,16 @@ class Compared(msgspec.Struct, frozen=True):
     now: Moment = Moment(0)
 
 
-class Count(msgspec.Struct, frozen=True):
-    """The question how many orders stand where, asked between two writes."""
+class AddUp(msgspec.Struct, frozen=True):
+    """The request to put some fills into the sums of their days."""
 
 
-class Counted(msgspec.Struct, frozen=True):
-    """Its answer: principal, status and number, and how many orders were put away."""
+class Summed(msgspec.Struct, frozen=True, kw_only=True):
+    """Its answer: whether more fills are waiting."""
 
-    rows: tuple[tuple[str, str, int], ...]
-    pruned: int = 0
+    is_more: bool
     untold: Untold | None = None
 
 
-Write = Add | AddAll | Move | Cancel | Switch | Compared | Probe | Count
-Written = Facts | Counted
+Write = Add | AddAll | Move | Cancel | Switch | Compared | Probe | AddUp
+Written = Facts | Summed

@@ -9,13 +9,15 @@ from pathlib import Path
 import msgspec
 
 from cambist.stores.archive import ORDERS_AT_ONCE, Archive, Name, Progress, archived
-from cambist.stores.sqlite import reads
+from cambist.stores.sqlite import daily_fills, reads
 from cambist.stores.sqlite.connection import connect
 from cambist.stores.sqlite.many import SQL
 from cambist.values.ids import OrderId, Principal, order_id
 from cambist.values.moment import Moment
 
-_TABLES = ("fills", "attempts", "journal", "engine_orders")
+_TABLES = (
+    "fills", "attempts", "principal_events", "order_filters", "journal", "engine_orders",
+)  # fmt: skip
 
 
 def prune_file(path: Path, before: Moment, archive: Archive | None, progress: Progress) -> int:
@@ -26,6 +28,8 @@ def prune_file(path: Path, before: Moment, archive: Archive | None, progress: Pr
     """
     total = 0
     with closing(connect(path)) as db:
+        while _add_up(db):  # what is put away stays in the sums of its day
+            continue
         while names := _some(db, before):
             asked = msgspec.json.encode([one.id for one in names]).decode()
             if archive is not None:
@@ -48,3 +52,10 @@ def _remove(db: sqlite3.Connection, asked: str, orders: int) -> None:
     for table in _TABLES:
         db.execute(SQL[f"prune_{table}"], (asked,))
     db.execute("COMMIT")
+
+
+def _add_up(db: sqlite3.Connection) -> bool:
+    db.execute("BEGIN IMMEDIATE")
+    is_more = daily_fills.add_up(db)
+    db.execute("COMMIT")
+    return is_more

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
-import structlog
 
 from cambist.orders.journal import Entry
 from cambist.orders.order import Order
 from cambist.ports.store import CurrentTerms, Keyed, Line, OrderQuery
 from cambist.stores import records
+from cambist.stores.paging import Paged, id_range
+from cambist.stores.sqlite.counts import Counted
 from cambist.stores.sqlite.many import SQL
+from cambist.stores.unreadable import Damage, Loaded, read_rows, shown_id
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment
 
-log = structlog.get_logger("cambist.store")
+_PRIMARY_CODE: Final = 0xFF
 
 
 def ping(db: sqlite3.Connection, _: None = None) -> None:
@@ -34,26 +37,43 @@ def due(db: sqlite3.Connection, key: tuple[Moment, int]) -> tuple[OrderId, ...]:
     return tuple(OrderId(row[0]) for row in db.execute(SQL["orders_due"], key))
 
 
-def by_ids(db: sqlite3.Connection, order_ids: Sequence[str]) -> tuple[Order | None, ...]:
-    """Return orders, longest due first; None stands for a row no order can have."""
+def by_ids(db: sqlite3.Connection, order_ids: Sequence[str]) -> Loaded:
+    """Return orders, longest due first, and which of them cannot be read."""
     if not order_ids:
-        return ()
-    asked = msgspec.json.encode(list(order_ids)).decode()
-    return tuple(_read_or_report(row) for row in db.execute(SQL["orders_by_id"], (asked,)))
-
-
-def ahead(db: sqlite3.Connection, key: tuple[Moment, Moment, int]) -> tuple[Order | None, ...]:
-    """Return orders whose wake-up lies between two instants, both left out."""
-    return tuple(_read_or_report(row) for row in db.execute(SQL["orders_ahead"], key))
-
-
-def _read_or_report(row: records.Row) -> Order | None:
-    """Read a row; one that no order can have must not hold all others up."""
+        return Loaded((), {})
     try:
-        return records.read_order(row)
-    except records.CorruptRow as error:
-        log.critical("corrupt_row", order_id=row[0], error=str(error))
-        return None
+        return read_rows(db.execute(SQL["orders_by_id"], (_listed(order_ids),)))
+    except UnicodeEncodeError as error:
+        if len(order_ids) == 1:
+            return Loaded((), {shown_id(order_ids[0]): Damage(str(error))})
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_CORRUPT:
+            raise
+        if len(order_ids) == 1:
+            return Loaded((), {OrderId(order_ids[0]): Damage(str(error))})
+    # One of these ids is no text, or the page of a row is damaged: the others are not.
+    parts = [by_ids(db, [order_id]) for order_id in order_ids]
+    orders = (order for part in parts for order in part.orders)
+    unreadable = {key: why for part in parts for key, why in part.unreadable.items()}
+    return Loaded(tuple(sorted(orders, key=_wake_at)), unreadable)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return msgspec.json.encode(list(words)).decode()
+
+
+def _wake_at(order: Order) -> int:
+    return order.wake_at or 0
+
+
+def order(db: sqlite3.Connection, order_id: OrderId) -> Order | None:
+    """Return an order as it stands. Raises Unreadable."""
+    return by_ids(db, [order_id]).one()
+
+
+def ahead(db: sqlite3.Connection, key: tuple[Moment, Moment, int]) -> Loaded:
+    """Return orders whose wake-up lies between two instants, both left out."""
+    return by_ids(db, [row[0] for row in db.execute(SQL["orders_ahead"], key)])
 
 
 def current_terms(db: sqlite3.Connection, order_ids: Sequence[str]) -> dict[OrderId, CurrentTerms]:
@@ -75,8 +95,8 @@ def entries(db: sqlite3.Connection, key: tuple[str, int, int]) -> tuple[Entry, .
 
 def journals(db: sqlite3.Connection, order_ids: Sequence[str]) -> tuple[Entry, ...]:
     """Return all journal lines of some orders, order by order."""
-    asked = msgspec.json.encode(list(order_ids)).decode()
-    return tuple(records.read_entry(row) for row in db.execute(SQL["journals"], (asked,)))
+    rows = db.execute(SQL["journals"], (_listed(order_ids),))
+    return tuple(records.read_entry(row) for row in rows)
 
 
 def feed(db: sqlite3.Connection, key: tuple[int, Principal, int]) -> tuple[Line, ...]:
@@ -87,6 +107,16 @@ def feed(db: sqlite3.Connection, key: tuple[int, Principal, int]) -> tuple[Line,
 def feed_all(db: sqlite3.Connection, key: tuple[int, int]) -> tuple[Line, ...]:
     """Return where the lines of everyone's orders stand."""
     return tuple(Line(*row) for row in db.execute(SQL["feed_all"], key))
+
+
+def count(db: sqlite3.Connection, _: None = None) -> Counted:
+    """Count all orders where they stand, at one moment."""
+    db.execute("BEGIN")
+    try:
+        rows = tuple(db.execute(SQL["census"]))
+        return Counted(rows, pruned(db)[1], feed_end(db))
+    finally:
+        db.execute("COMMIT")
 
 
 def pruned(db: sqlite3.Connection, _: None = None) -> tuple[int, int]:
@@ -100,9 +130,21 @@ def feed_end(db: sqlite3.Connection, _: None = None) -> int:
     return int(db.execute(SQL["feed_end"]).fetchone()[0])
 
 
-def page(db: sqlite3.Connection, query: OrderQuery) -> tuple[Order, ...]:
-    """Return orders newest first."""
-    statuses = msgspec.json.encode(query.statuses).decode() if query.statuses else None
-    where = (query.principal, query.before, statuses, query.wallet, query.token, query.since)
-    rows = db.execute(SQL["orders_page"], (*where, query.limit, query.offset))
-    return tuple(records.read_order(row) for row in rows)
+def page(db: sqlite3.Connection, query: OrderQuery) -> Paged:
+    """Return a page of orders, newest first."""
+    ids = [OrderId(row[0]) for row in db.execute(*_page_ids(query))]
+    return Paged(tuple(ids), by_ids(db, ids))
+
+
+def _page_ids(query: OrderQuery) -> tuple[str, tuple[object, ...]]:
+    """Return the statement that names the orders of a page, and its values."""
+    statuses = _listed(query.statuses) if query.statuses else None
+    before, since = id_range(query)
+    plain = (query.principal, before, since, statuses, query.since, query.limit, query.offset)
+    if query.token is not None:
+        return SQL["page_ids_by"], (*plain, "token", query.token, query.wallet)
+    if query.wallet is not None:
+        return SQL["page_ids_by"], (*plain, "wallet", query.wallet, None)
+    if statuses is not None or query.since is not None:
+        return SQL["page_ids_of"], plain
+    return SQL["page_ids"], (query.principal, before, since, query.limit, query.offset)

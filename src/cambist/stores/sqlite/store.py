@@ -7,6 +7,7 @@ memory as last committed, so that a turn begins without a read.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,8 @@ from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, Told
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
-from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim
+from cambist.ports.daily_fills import FillSums
+from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim, Unreadable
 from cambist.ports.store import (
     Birth,
     Census,
@@ -28,27 +30,31 @@ from cambist.ports.store import (
     Keyed,
     Line,
     News,
+    OrderPage,
     OrderQuery,
 )
-from cambist.stores.sqlite import halts, reads
+from cambist.stores.daily_fills import Asked
+from cambist.stores.paging import page_of
+from cambist.stores.sqlite import daily_fills, halts, reads
 from cambist.stores.sqlite.claims import Claims
 from cambist.stores.sqlite.counts import Counts
 from cambist.stores.sqlite.items import (
     Add,
     AddAll,
+    AddUp,
     Cancel,
-    Count,
-    Counted,
     Facts,
     Move,
     Probe,
+    Summed,
     Switch,
     Write,
     Written,
 )
 from cambist.stores.sqlite.moves import LEASED, write_out
 from cambist.stores.sqlite.readers import Readers
-from cambist.stores.sqlite.writes import BatchWriter, load
+from cambist.stores.sqlite.writes import BatchWriter
+from cambist.stores.unreadable import UnreadableOrders
 from cambist.stores.writer import Writer
 from cambist.values.ids import OrderId, Principal
 from cambist.values.moment import Moment, after
@@ -70,6 +76,8 @@ class SqliteStore:
         self._warm: dict[OrderId, Order] = {}
         self._claimed = Claims()
         self._counts = Counts()
+        self._unreadable = UnreadableOrders()
+        self._probing: asyncio.Future[Written] | None = None
 
     async def open(self) -> None:
         """Count what is there and begin to write."""
@@ -78,8 +86,20 @@ class SqliteStore:
         await self._recount()
 
     async def _recount(self) -> None:
-        """Count anew, in the writer's own order: no write is counted twice, and none left out."""
-        await self._writer.lanes.settle(Count())
+        """Count anew, by a reader: one that writes may have to wait for another process.
+
+        What a failed write made durable all the same is told with the next one that succeeds: that
+        is tried beside.
+        """
+        if self._counts.is_doubtful:
+            self._probe()
+        doubts = self._counts.begin()
+        try:
+            found = await self._readers.run(reads.count)
+        except BaseException:
+            self._counts.give_up()
+            raise
+        self._counts.learn(found, doubts)
 
     async def close(self) -> None:
         """Write what waits, then close the file."""
@@ -88,10 +108,22 @@ class SqliteStore:
         self._batches.close()
 
     async def ping(self) -> None:
-        """Return when the file can be read and the last batch was written."""
-        if self._batches.failed:
-            await self._writer.lanes.settle(Probe())
+        """Return when the file can be read, and nothing is known against writing to it.
+
+        It never waits for a write. After one that failed it raises PortDown until something was
+        written again, and has that tried.
+        """
         await self._readers.run(reads.ping)
+        if self._batches.failed:
+            self._probe()
+            msg = "the last write failed, and none has succeeded since"
+            raise PortDown(msg)
+
+    def _probe(self) -> None:
+        """Try to write something, beside whoever asks."""
+        if self._probing is None or self._probing.done():
+            self._probing = self._writer.lanes.settle(Probe())
+            self._probing.add_done_callback(_look_at)
 
     async def add(self, birth: Birth) -> None:
         """Write a new order."""
@@ -141,28 +173,27 @@ class SqliteStore:
             if result.untold is not None:
                 first = result.untold.place
                 news += result.untold.told
-            if isinstance(result, Counted):
-                self._counts.learn(result.rows, result.pruned)
-            elif result.told:
+            if isinstance(result, Facts) and result.told:
                 first = first or result.place
                 news += result.told
-                self._keep_all(write, result.told)
+                self._keep_all(write, result)
         if news:
             self._news(news, range(first, first + len(news)))
 
-    def _keep_all(self, write: Write, told: tuple[Told, ...]) -> None:
+    def _keep_all(self, write: Write, facts: Facts) -> None:
+        told, last = facts.told, facts.place + len(facts.told) - 1
         match write:
             case Move(before, after):
-                self._keep(after, before.status)
+                self._keep(after, before.status, last)
             case Add() | AddAll():
-                for one in told:
-                    self._keep(one.order, None)
+                for position, one in enumerate(told, facts.place):
+                    self._keep(one.order, None, position)
             case _:
-                self._keep(told[-1].order, told[-1].order.status)
+                self._keep(told[-1].order, told[-1].order.status, last)
 
-    def _keep(self, order: Order, before: Status | None) -> None:
+    def _keep(self, order: Order, before: Status | None, position: int) -> None:
         # Where it stood was not counted if that commit seemed to fail: all is counted anew.
-        self._counts.move(order.intent.principal, before, order.status)
+        self._counts.move(order.intent.principal, before, order.status, position)
         if order.wake_at is None:
             self._warm.pop(order.id, None)
         elif order.id in self._warm or len(self._warm) < WARM_ORDERS_MAX:
@@ -173,7 +204,10 @@ class SqliteStore:
         """Drop what memory says of an order whose write failed: the file knows better."""
         if isinstance(error, KeyTaken | Halted):
             return
-        self._counts.is_doubtful |= isinstance(error, PortDown)
+        if isinstance(error, Unreadable):
+            self._unreadable.note(((error.order_id, str(error)),))
+        elif isinstance(error, PortDown):
+            self._counts.doubt()
         if isinstance(write, Move):
             self._warm.pop(write.before.id, None)
             if isinstance(error, PortDown):
@@ -193,7 +227,8 @@ class SqliteStore:
         order = self._warm.get(order_id)
         if order is None:
             try:
-                order = await self._readers.run(load, order_id)
+                with suppress(Unreadable):  # it is not to be had
+                    order = await self._read(order_id)
             except PortDown:
                 self._claimed.let_go(order_id)
                 raise
@@ -218,19 +253,25 @@ class SqliteStore:
         due = await self._readers.run(reads.due, (now, 2 * limit + len(self._claimed)))
         free = [one for one in due if one not in self._claimed]
         while free and len(taken) < limit:  # one that cannot be read holds nobody else up
-            rows = await self._readers.run(reads.by_ids, free[:limit])
-            taken += self._take(rows, limit - len(taken))
+            loaded = await self._readers.run(reads.by_ids, free[:limit])
+            taken += self._take(self._unreadable.note_all(loaded), limit - len(taken))
             free = free[limit:]
         await self._take_adrift(limit, taken)
         if len(taken) < limit:  # further off than any wait: set before the clock stepped back
             key = (after(now, BACKOFF_MAX_MS), LEASED, limit)
-            taken += self._take(await self._readers.run(reads.ahead, key), limit - len(taken))
+            loaded = await self._readers.run(reads.ahead, key)
+            taken += self._take(self._unreadable.note_all(loaded), limit - len(taken))
 
-    def _take(self, rows: Sequence[Order | None], most: int) -> list[Order]:
+    async def _read(self, order_id: OrderId) -> Order | None:
+        """Read an order from the file. Raises Unreadable."""
+        with self._unreadable.noted():
+            return await self._readers.run(reads.order, order_id)
+
+    def _take(self, rows: Sequence[Order], most: int) -> list[Order]:
         """Claim those of some orders that nobody moves."""
         taken: list[Order] = []
         for order in rows:
-            if order is None or order.id in self._claimed or len(taken) == most:
+            if order.id in self._claimed or len(taken) == most:
                 continue
             current = self._warm.get(order.id, order)
             self._claimed.hold(order.id, current)
@@ -239,7 +280,10 @@ class SqliteStore:
 
     async def _take_adrift(self, limit: int, taken: list[Order]) -> None:
         for order_id in self._claimed.adrift()[: limit - len(taken)]:
-            order = self._warm.get(order_id) or await self._readers.run(load, order_id)
+            order = self._warm.get(order_id)
+            if order is None:
+                with suppress(Unreadable):
+                    order = await self._read(order_id)
             self._claimed.looked_at(order_id)
             if order is not None and order.wake_at is not None:
                 taken += self._take((order,), 1)
@@ -257,12 +301,12 @@ class SqliteStore:
 
     async def get(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands."""
-        return self._warm.get(order_id) or await self._readers.run(load, order_id)
+        return self._warm.get(order_id) or await self._read(order_id)
 
     async def look_again(self, order_id: OrderId) -> Order | None:
         """Return an order as the file has it; memory does not know who else wrote there."""
         self._warm.pop(order_id, None)
-        return await self._readers.run(load, order_id)
+        return await self._read(order_id)
 
     async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
         """Return the cancel notes and amended terms of orders.
@@ -279,16 +323,32 @@ class SqliteStore:
             found |= await self._readers.run(reads.current_terms, missing)
         return found
 
-    async def find(self, query: OrderQuery) -> tuple[Order, ...]:
+    async def find(self, query: OrderQuery) -> OrderPage:
         """Return orders newest first."""
-        return await self._readers.run(reads.page, query)
+        return page_of(await self._readers.ask(reads.page, query), self._unreadable)
+
+    def unreadable(self) -> int:
+        """Return how many orders were found unreadable."""
+        return len(self._unreadable)
+
+    async def add_up_fills(self) -> bool:
+        """Put some fills into the sums of their days; where none wait, nothing is written."""
+        if not await self._readers.run(daily_fills.is_any_waiting):
+            return False
+        summed = await self._writer.lanes.settle(AddUp())
+        return isinstance(summed, Summed) and summed.is_more
+
+    async def fill_sums(self, principal: Principal, since_day: int, limit: int) -> FillSums:
+        """Return a principal's sums from a day on."""
+        asked = Asked(principal, since_day, limit)
+        return await self._readers.ask(daily_fills.fill_sums, asked)
 
     async def census(self, principal: Principal, now: Moment) -> Census:
         """Count orders by status."""
         _, pruned = await self._readers.run(reads.pruned)
         if self._counts.is_doubtful or self._counts.pruned != pruned:
             await self._recount()
-        delayed = await self._readers.run(reads.delayed, (now, principal))
+        delayed = await self._readers.ask(reads.delayed, (now, principal))
         return Census(self._counts.of(principal), delayed)
 
     async def backlog(self) -> int:
@@ -300,15 +360,15 @@ class SqliteStore:
 
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Return journal entries in order."""
-        return await self._readers.run(reads.entries, (order_id, after_seq, limit))
+        return await self._readers.ask(reads.entries, (order_id, after_seq, limit))
 
     async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
         """Return all journal entries of a few orders."""
-        return await self._readers.run(reads.journals, order_ids)
+        return await self._readers.ask(reads.journals, order_ids)
 
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of a principal's orders stand."""
-        return await self._readers.run(reads.feed, (after, principal, limit))
+        return await self._readers.ask(reads.feed, (after, principal, limit))
 
     async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of everyone's orders stand."""
@@ -321,3 +381,9 @@ class SqliteStore:
     async def feed_end(self) -> int:
         """Return the place of the newest line of all."""
         return await self._readers.run(reads.feed_end)
+
+
+def _look_at(probing: asyncio.Future[Written]) -> None:
+    """Take an outcome that nobody waits for; a failed write is known by the writer."""
+    if not probing.cancelled():
+        probing.exception()

@@ -20,24 +20,22 @@ from cambist.orders import event as fact
 from cambist.orders.decide import Change
 from cambist.orders.journal import append
 from cambist.orders.lifecycle import IllegalFact
-from cambist.orders.order import Order
-from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim
-from cambist.stores import records
+from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim, Unreadable
 from cambist.stores.migrate import migrate_sqlite
 from cambist.stores.sheet import StaleRows
-from cambist.stores.sqlite import halts
+from cambist.stores.sqlite import daily_fills, halts, reads
 from cambist.stores.sqlite.births import add_all, keyed
 from cambist.stores.sqlite.connection import connect
 from cambist.stores.sqlite.items import (
     Add,
     AddAll,
+    AddUp,
     Cancel,
     Compared,
-    Count,
-    Counted,
     Facts,
     Move,
     Probe,
+    Summed,
     Switch,
     Write,
     Written,
@@ -45,7 +43,6 @@ from cambist.stores.sqlite.items import (
 from cambist.stores.sqlite.many import SQL
 from cambist.stores.sqlite.sheet import SqliteSheet as Sheet
 from cambist.stores.sqlite.untold import Places
-from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
 
 _OWN_FAULTS: Final = (
@@ -56,6 +53,7 @@ _OWN_FAULTS: Final = (
     ValueError,
     StaleClaim,
     StaleRows,
+    Unreadable,
     Halted,
 )
 
@@ -85,7 +83,10 @@ class BatchWriter:
 
     @property
     def failed(self) -> bool:
-        """Whether the last batch failed."""
+        """Whether a batch failed, and none has written anything since.
+
+        One that only asked, or was refused, says nothing of the disk.
+        """
         return self._failed
 
     def void_leases(self, leased: Moment) -> None:
@@ -104,7 +105,8 @@ class BatchWriter:
             self._places.doubt()
             self._reopen()
             return [PortDown(f"the store failed: {error}") for _ in batch]
-        self._failed = False
+        if any(map(_has_written, batch, results)):
+            self._failed = False
         return results
 
     def _reopen(self) -> None:
@@ -149,7 +151,7 @@ def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
             case Move(before, after, told, change):
                 sheet.move(before, after, told, change)
                 written.append(Facts(told))
-            case AddAll() | Cancel() | Switch() | Compared() | Probe() | Count():
+            case AddAll() | Cancel() | Switch() | Compared() | Probe() | AddUp():
                 return [_write(db, one) for one in batch]
             case _:
                 assert_never(write)
@@ -203,7 +205,7 @@ def _write(db: sqlite3.Connection, write: Write) -> Written:
             try:
                 sheet.write(db)
             except StaleRows:
-                raise StaleClaim(load(db, after.id)) from None
+                raise StaleClaim(reads.order(db, after.id)) from None
             return Facts(told)
         case Cancel():
             return _cancel(db, write)
@@ -211,7 +213,7 @@ def _write(db: sqlite3.Connection, write: Write) -> Written:
             return _write_apart(db, write)
 
 
-def _write_apart(db: sqlite3.Connection, write: Switch | Compared | Probe | Count) -> Written:
+def _write_apart(db: sqlite3.Connection, write: Switch | Compared | Probe | AddUp) -> Written:
     """Write what is no order's."""
     match write:
         case Switch(halt, by, reason, now):
@@ -227,15 +229,14 @@ def _write_apart(db: sqlite3.Connection, write: Switch | Compared | Probe | Coun
             # What fits into a gap of the log would say that all is well, and orders would not fit.
             db.execute(SQL["take_room"])
             return Facts(())
-        case Count():
-            _, pruned = db.execute(SQL["pruned"]).fetchone()
-            return Counted(tuple(db.execute(SQL["census"])), pruned)
+        case AddUp():
+            return Summed(is_more=daily_fills.add_up(db))
         case _:
             assert_never(write)
 
 
 def _cancel(db: sqlite3.Connection, write: Cancel) -> Written:
-    order = load(db, write.order_id)
+    order = reads.order(db, write.order_id)
     if order is None or order.is_closed or order.cancel_requested_at is not None:
         return Facts(())
     told = append(order, (fact.CancelRequested(),), write.now)
@@ -257,7 +258,6 @@ def _explain(db: sqlite3.Connection, write: Write, error: BaseException) -> Base
     return error
 
 
-def load(db: sqlite3.Connection, order_id: OrderId) -> Order | None:
-    """Read an order as it stands. Raises CorruptRow."""
-    row = db.execute(SQL["order_by_id"], (order_id,)).fetchone()
-    return None if row is None else records.read_order(row)
+def _has_written(write: Write, result: Written | BaseException) -> bool:
+    """Whether an item is on the disk, and not only done with."""
+    return isinstance(result, Facts) and (bool(result.told) or isinstance(write, Probe))

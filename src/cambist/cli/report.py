@@ -1,0 +1,71 @@
+"""Shows what orders came to, day by day and pair by pair: amounts, slippage, fees and tries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from cambist.cli import documents
+from cambist.cli.documents import AsJson
+from cambist.cli.exits import DONE
+from cambist.cli.figures import plain
+from cambist.cli.orders import console, run
+from cambist.cli.reach import Url, reach
+from cambist.cli.tables import Column, draw, say
+from cambist.values.amount import write_amount
+from cambist.values.server_url import DEFAULT_URL
+from cambist.values.token import SOL
+
+if TYPE_CHECKING:
+    from cambist.client import ReportDay
+
+_DAYS: Final = (
+    Column("day"),
+    Column("pair"),
+    Column("fills", rank=1, right=True),
+    Column("gave", right=True),
+    Column("got", right=True),
+    Column("slippage", rank=2, right=True),
+    Column("fees", rank=3, right=True),
+    Column("tries", rank=4, right=True),
+)
+
+
+def report(
+    since: Annotated[
+        str | None, typer.Option(help="From this instant on, as 2030-01-31T00:00:00Z.")
+    ] = None,
+    json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Show what the orders of a time came to."""
+    run(_report(url, since, json=json))
+
+
+async def _report(url: str, since: str | None, *, json: bool) -> int:
+    async with reach(url) as cambist:
+        told = await cambist.report(since)
+    if json:
+        documents.write(told)
+        return DONE
+    if told.days:
+        draw(console, _DAYS, [_row(one) for one in told.days])
+    count = f"{told.orders} confirmed order{'' if told.orders == 1 else 's'}"
+    say(console, f"{count} since {told.since}" if told.since else count)
+    if told.truncated:
+        say(console, "note: there were more than one report holds; ask for less with --since")
+    return DONE
+
+
+def _row(one: ReportDay) -> tuple[str, ...]:
+    return (
+        one.day,
+        f"{one.token_in} to {one.token_out}",
+        str(one.fills),
+        f"{plain(one.amount_in)} {one.token_in}",
+        f"{plain(one.amount_out)} {one.token_out}",
+        f"{plain(one.slippage)} %",
+        f"{write_amount(one.fee_lamports, SOL.decimals)} SOL",
+        str(one.attempts),
+    )
