@@ -75,12 +75,15 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def clocked(self) -> bool:
-        """Whether its fee follows a schedule, a limiter or its own volatility."""
-        return bool(self.state.volatile or self.state.count)
+        """Whether its fee follows a schedule, a limiter or its volatility, or a mint's moves."""
+        epoch = self.time.epoch
+        moves = self.a.fee_changes(epoch) or self.b.fee_changes(epoch)
+        return moves or bool(self.state.volatile or self.state.count)
 
     def at(self, time: ChainTime) -> DammV2Pool:
         """Return the same pool under another clock: periods, limits and opening follow it."""
-        return pool_at(self.address, self.state, (self.a, self.b), time)
+        mints = self.a.at(time.epoch), self.b.at(time.epoch)
+        return pool_at(self.address, self.state, mints, time)
 
     def amount_out(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""

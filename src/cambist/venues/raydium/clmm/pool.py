@@ -99,8 +99,11 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def clocked(self) -> bool:
-        """Whether its fee fades with time."""
-        return self.renewal is not None and self.renewal.volatility is not None
+        """Whether its fee fades with time, or a later epoch brings another transfer fee."""
+        if self.renewal is not None and self.renewal.volatility is not None:
+            return True
+        epoch = self.time.epoch
+        return self.token_a.fee_changes(epoch) or self.token_b.fee_changes(epoch)
 
     @property
     def mint_a(self) -> Address:
@@ -118,9 +121,11 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         return self.time.slot
 
     def at(self, time: ChainTime) -> ClmmPool:
-        """Return the pool under another clock, which may open it."""
-        pool = replace(self, time=time)
-        if self.ways and pool.ways and self.renewal is None:
+        """Return the pool under another clock, which may open it, and move transfer fees."""
+        a, b = self.token_a.at(time.epoch), self.token_b.at(time.epoch)
+        pool = replace(self, time=time, token_a=a, token_b=b)
+        same = a is self.token_a and b is self.token_b and self.renewal is None
+        if self.ways and pool.ways and same:
             force_setattr(pool, "ways", self.ways)  # nothing in them depends on the clock
         return pool
 
