@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from bench.pools import named
+from cambist.curves.price_impact import DUST_MAX, WHOLE_HUNDREDTHS
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.venues.accounts import ChainTime, Snapshot, Unquotable
@@ -80,7 +81,9 @@ def _question(program: Program[Any], pool: Pool, amount: int) -> None:
                 continue
             assert 0 < swap.amount_in <= RAW_MAX, swap
             assert 0 < swap.amount_out <= RAW_MAX, swap
-            assert swap.impact_hundredths >= 0, swap
+            dust = min(swap.amount_in, swap.amount_out) <= DUST_MAX
+            assert (swap.impact_hundredths is None) == dust, swap
+            assert 0 <= (swap.impact_hundredths or 0) <= WHOLE_HUNDREDTHS, swap
             swap.end.amount_out(mint, amount)
             _swap(swap.end, mint, mode, amount)
             _write(program, pool, Trade(

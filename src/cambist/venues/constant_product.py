@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cambist.curves import constant_product as curve
+from cambist.curves.price_impact import unless_dust
 from cambist.curves.segments import Segment
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX
@@ -102,7 +103,7 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
             swap.amount_in,
             swap.amount_out,
             Fees(swap.fee),
-            curve.impact_hundredths(reserve_in, swap),
+            unless_dust(swap.amount_in, swap.amount_out, curve.impact_hundredths(reserve_in, swap)),
             self.swapped(mint_in, swap.amount_in, swap.amount_out),
         )
 

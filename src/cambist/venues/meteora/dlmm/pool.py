@@ -11,7 +11,8 @@ import msgspec
 from msgspec.structs import replace
 
 from cambist.curves.bin_ladder import BEYOND, Ladder
-from cambist.curves.bins import SCALE_BITS, Fee, price_at
+from cambist.curves.bins import ONE, Fee
+from cambist.curves.price_impact import impact_hundredths, unless_dust
 from cambist.curves.segments import Segment, limited
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
@@ -35,7 +36,6 @@ from cambist.venues.quoting import quote
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import Mint
 
-IMPACT_ONE: Final = 1_000_000
 _ONLY_Y: Final = 1
 _U32_MAX, _I64_MAX = 2**32 - 1, 2**63 - 1
 
@@ -272,14 +272,13 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         if unknown is not None:
             raise Unquotable(Refusal.ACCOUNT_MISSING, array_address(self.address, unknown))
 
-    def _impact(self, done: Walked, fees: Fees, *, down: bool) -> int:
-        price = price_at(self.pair.active_id, self.pair.bin_step)
+    @staticmethod
+    def _impact(done: Walked, fees: Fees, *, down: bool) -> int | None:
         net = done.given if fees.on_output else done.given - fees.trade
         gross = done.paid + fees.trade if fees.on_output else done.paid
-        best, got = (
-            (net * price, gross << SCALE_BITS) if down else (net << SCALE_BITS, gross * price)
-        )
-        return max(0, mul_div_floor(best - got, IMPACT_ONE, best)) if best else 0
+        first = (done.first, ONE) if down else (ONE, done.first)
+        sent, received = done.given + fees.transfer_in, done.paid - fees.transfer_out
+        return unless_dust(sent, received, impact_hundredths(net, gross, first))
 
     def _end(self, done: Walked, way: Way) -> DlmmPool:
         """Return the pair after a swap."""

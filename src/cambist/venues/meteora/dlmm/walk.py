@@ -36,42 +36,48 @@ class Passed(NamedTuple):
 
 
 class Walked(NamedTuple):
-    """What a swap does in all its bins, in raw units. `bins` are those it was in, afterwards."""
+    """What a swap does in all its bins, in raw units. `bins` are those it was in, afterwards.
+
+    `first` is the price of the first that paid something.
+    """
 
     given: int
     paid: int
     fee: int
     protocol: int
     bins: tuple[Bin, ...]
+    first: int
 
 
 def walk_in(bins: Iterable[Bin], way: Way, amount: int) -> Walked:
     """Return what raw units given do. Raises Unquotable."""
-    given = paid = fee = protocol = 0
+    given = paid = fee = protocol = first = 0
     after: list[Bin] = []
     for one in bins:
         passed = _given(one, way, amount - given)
         after.append(_after(one, passed.filled, down=way.down))
+        first = first or (one.price if sum(passed.filled.paid) else 0)
         given, paid = given + passed.given, paid + passed.paid
         fee, protocol = fee + passed.fee, protocol + passed.protocol
         if given >= amount:
-            return Walked(given, paid, fee, protocol, tuple(after))
+            return Walked(given, paid, fee, protocol, tuple(after), first)
     raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
 
 
 def walk_out(bins: Iterable[Bin], way: Way, amount: int) -> Walked:
     """Return what takes raw units. Raises Unquotable."""
-    given = paid = fee = protocol = 0
+    given = paid = fee = protocol = first = 0
     after: list[Bin] = []
     for one in bins:
         passed = _taken(one, way, amount - paid)
         after.append(_after(one, passed.filled, down=way.down))
+        first = first or (one.price if sum(passed.filled.paid) else 0)
         given, paid = given + passed.given, paid + passed.paid
         fee, protocol = fee + passed.fee, protocol + passed.protocol
         if paid >= amount:
             if given > RAW_MAX:
                 raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
-            return Walked(given, paid, fee, protocol, tuple(after))
+            return Walked(given, paid, fee, protocol, tuple(after), first)
     raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
 
 

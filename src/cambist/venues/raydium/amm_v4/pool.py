@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import force_setattr, replace
 
+from cambist.curves.price_impact import impact_hundredths, unless_dust
 from cambist.curves.segments import Segment
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX, mul_div_ceil, mul_div_floor
@@ -27,7 +28,6 @@ from cambist.venues.tokens import Mint
 SWAP_ONLY: Final = 6
 WAITING_TRADE: Final = 7
 """It opens with the first swap after its time."""
-_PPM_ONE: Final = 1_000_000
 
 
 class _Way(NamedTuple):
@@ -185,5 +185,6 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         x, y = way.x + given, way.y - paid
         a, b = (x, y) if mint_in == self.mint_a else (y, x)
         end = replace(self, reserve_a=a, reserve_b=b, status=SWAP_ONLY)
-        impact = mul_div_floor(net, _PPM_ONE, way.x + net)
-        return Swapped(given, paid, Fees(given - net), impact, end)
+        impact = impact_hundredths(net, paid, (way.y, way.x))
+        fees, told = Fees(given - net), unless_dust(given, paid, impact)
+        return Swapped(given, paid, fees, told, end)

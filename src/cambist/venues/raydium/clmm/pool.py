@@ -13,6 +13,7 @@ from msgspec.structs import force_setattr, replace
 
 from cambist.curves.concentrated import Walk, impact_hundredths
 from cambist.curves.paths import Broken, Ended, Path, Place, Rates, Renewal
+from cambist.curves.price_impact import unless_dust
 from cambist.curves.resting import RestingWalk, Terms
 from cambist.curves.segments import Segment, limited
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN
@@ -270,11 +271,13 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             status=self.status if (y if down else x) else FROZEN,
         )
         net, gross = (given, paid + path.fee) if path.on_output else (given - path.fee, paid)
+        sent, received = given + kept_in, paid - kept_out
+        impact = impact_hundredths(path.first, net, gross, down=down)
         return Swapped(
-            given + kept_in,
-            paid - kept_out,
+            sent,
+            received,
             Fees(path.fee, path.kept, path.on_output, kept_in, kept_out),
-            impact_hundredths(self.place.price, net, gross, down=down),
+            unless_dust(sent, received, impact),
             end,
             self.shelf.touched(self.address, self.place.tick, path.targets, down=down),
         )

@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 from msgspec.structs import force_setattr, replace
 
+from cambist.curves.price_impact import impact_hundredths, unless_dust
 from cambist.curves.segments import Segment, limited
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
@@ -278,9 +279,11 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
                 else (owed_a + owed_out, owed_b + owed_in)
             ),
         )
+        given, paid = sums.given + kept_in, sums.paid - kept_out
+        impact = impact_hundredths(sums.net, sums.paid + sums.fee_out, (way.y, way.x))
         return Swapped(
-            sums.given + kept_in,
-            sums.paid - kept_out,
+            given,
+            paid,
             Fees(
                 total,
                 owed_in,
@@ -288,7 +291,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
                 transfer_out=kept_out,
                 creator_out=owed_out,
             ),
-            mul_div_floor(sums.net, PPM_ONE, way.x + sums.net),
+            unless_dust(given, paid, impact),
             end,
         )
 
