@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from bench.pools import NOW, made, many_ticks, site
+from bench.pools import NOW, made, many_ticks, named, site
 from cambist.curves.paths import Orders, Renewal, Volatility
 from cambist.curves.price_volatility import STEP
 from cambist.curves.transfer_fee import TransferFee
 from cambist.values.program_address import TOKEN_2022_PROGRAM
+from cambist.venues.meteora.damm_v1.pool import pool_at as damm_v1_at
 from cambist.venues.meteora.damm_v2.pool import pool_at
 from cambist.venues.meteora.dlmm.program import Dlmm
 from cambist.venues.program import Program
@@ -117,7 +118,15 @@ def _damm_v2(plain: list[Any]) -> list[Any]:
 
 
 def _damm_v1(plain: list[Any]) -> list[Any]:
-    return plain
+    pool, found = plain[0], [*plain]
+    stable = replace(pool.state, curve=1, amp=100, scale_a=1, scale_b=1_000)
+    for depeg in range(4):
+        state = replace(stable, depeg=depeg, stake=named("a stake"), priced_s=NOW.unix_s - 599)
+        state = replace(state, stake_price=1_200_000 if depeg else 0)
+        price = 1_250_000 if depeg else None
+        vaults = pool.vault_a, pool.vault_b
+        found.append(damm_v1_at(pool.address, state, vaults, pool.time, price))
+    return found
 
 
 _SEEDS: Final[dict[str, Callable[[list[Any]], list[Any]]]] = {

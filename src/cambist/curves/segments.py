@@ -61,13 +61,13 @@ def limited(
         room, held = room - length, held - brought
 
 
-def chords(ask: Callable[[int], int]) -> Iterator[Segment]:
+def chords(ask: Callable[[int], int], first: int = _FIRST_CHORD) -> Iterator[Segment]:
     """Yield straight segments between amounts that grow, for a curve that has no formula here.
 
-    `ask` tells what an amount brings, 0 where it is refused.
+    `ask` tells what an amount brings, 0 where it is refused; `first` is where the first one ends.
     """
     given = paid = 0
-    amount = _FIRST_CHORD
+    amount = max(first, _FIRST_CHORD)
     while amount <= RAW_MAX:
         brought = ask(amount)
         if brought > paid:
