@@ -14,7 +14,7 @@ from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from cambist.values.route import Mode
+from cambist.values.route import Mode, Quote
 from cambist.venues.accounts import SLOTS_PER_EPOCH, ChainTime, Snapshot, Unquotable
 from cambist.venues.constant_product import ConstantProductPool
 from cambist.venues.meteora.damm_v2.pool import pool_at
@@ -26,7 +26,7 @@ from cambist.venues.quoting import worst
 from cambist.venues.raydium.amm_v4 import AmmV4Pool
 from cambist.venues.raydium.cpmm import Cpmm, CpmmPool, Rates, Release
 from cambist.venues.refusals import Refusal
-from cambist.venues.tokens import FeeChange, Mint, read_mint, write_mint
+from cambist.venues.tokens import FeeChange, Mint, Power, read_mint, write_mint
 from tests.venues import laws
 from tests.venues.dlmm_pools import KEYS, NOW, X, Y, plain_pool
 
@@ -260,3 +260,18 @@ def test_what_a_bin_pays_beyond_the_amount_asked_for_is_the_protocols():
     assert (swap.amount_in, swap.amount_out) == (1, 1_000)
     # The bin pays 9,207,070,917,794; less its fee of 1 % and the amount; with 5 % of the fee.
     assert swap.end.pair.protocol_fee_y == 9_119_603_743_074  # type: ignore[attr-defined]
+
+
+# ------------------------------------------------------------------------------- powers over mints
+
+
+@pytest.mark.parametrize("name", TAXED)
+def test_a_pool_of_a_mint_with_a_power_is_quoted_as_without_and_warns(name: str):
+    pool = _with_fees(name, TransferFee(50, RAW_MAX))
+    field = {"cpmm": "token_a", "clmm": "token_a", "dlmm": "x", "damm_v2": "a"}[name]
+    mint = replace(getattr(pool, field), powers=(Power.PERMANENT_DELEGATE,))
+    held = replace(pool, **{field: mint})  # type: ignore[type-var]
+    quotes = [one.quote(one.mint_a, "exact_in", 10**7) for one in (pool, held)]
+    assert all(isinstance(one, Quote) for one in quotes)
+    assert [len(one.warnings) for one in quotes] == [0, 1]  # type: ignore[union-attr]
+    assert quotes[0].amount_out == quotes[1].amount_out  # type: ignore[union-attr]

@@ -17,7 +17,8 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     """What one pool would do with the order's amount, fees and impact already inside.
 
     `fee` is in raw units of the token given. `impact_hundredths` is the price impact in
-    hundredths of a basis point, None for dust. `program` is the short name of what runs the pool.
+    hundredths of a basis point, None for dust. `program` is the short name of what runs the pool,
+    `warnings` are sentences about its tokens.
     """
 
     venue: str
@@ -29,6 +30,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     impact_hundredths: int | None
     slot: Slot
     program: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class Absent(msgspec.Struct, frozen=True, gc=False):

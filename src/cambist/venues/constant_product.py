@@ -34,6 +34,11 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
     slot: Slot
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """None: it is of no real mints."""
+        return ()
+
+    @property
     def program(self) -> str:
         """No program of the real chain."""
         return ""

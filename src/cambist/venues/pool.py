@@ -75,6 +75,10 @@ class Pool(Protocol):
         """The second."""
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What whoever trades its tokens should know: sentences."""
+
+    @property
     def slot(self) -> Slot:
         """When it stood so."""
 

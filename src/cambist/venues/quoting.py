@@ -31,6 +31,7 @@ def quote(pool: Pool, mint_in: Address, mode: Mode, amount: int) -> Quote | Faul
         swap.impact_hundredths,
         pool.slot,
         pool.program,
+        pool.warnings,
     )
 
 

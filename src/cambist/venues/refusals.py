@@ -17,6 +17,8 @@ class Refusal(StrEnum):
     NOT_INITIALISED = "not_initialised"
     UNKNOWN_MINT_EXTENSION = "unknown_mint_extension"
     TRANSFER_HOOK = "transfer_hook"
+    MINT_PAUSED = "mint_paused"
+    FROZEN_BY_DEFAULT = "frozen_by_default"
     WRONG_TOKEN = "wrong_token"
     DISABLED = "disabled"
     NOT_OPEN_YET = "not_open_yet"
@@ -50,6 +52,8 @@ SENTENCES: Final[dict[Refusal, str]] = {
     Refusal.NOT_INITIALISED: "The pool, or an account of it, is not initialised.",
     Refusal.UNKNOWN_MINT_EXTENSION: "A mint has an extension whose effect is not known.",
     Refusal.TRANSFER_HOOK: "A mint calls a program of its own at every transfer.",
+    Refusal.MINT_PAUSED: "A mint is paused: nobody can send its tokens.",
+    Refusal.FROZEN_BY_DEFAULT: "A mint freezes each new account until its issuer thaws it.",
     Refusal.WRONG_TOKEN: "The pool does not hold the token given.",
     Refusal.DISABLED: "The pool's owner switched swaps off.",
     Refusal.NOT_OPEN_YET: "The pool is not open yet.",

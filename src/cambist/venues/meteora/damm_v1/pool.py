@@ -117,6 +117,11 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         return "damm_v1"
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """None: its mints have no extensions."""
+        return ()
+
+    @property
     def slot(self) -> Slot:
         """When it stood so."""
         return self.time.slot

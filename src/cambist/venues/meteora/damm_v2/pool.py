@@ -64,6 +64,11 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
         return "damm_v2"
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its mints' powers mean to who holds their tokens."""
+        return self.a.warnings + self.b.warnings
+
+    @property
     def slot(self) -> Slot:
         """When it stood so."""
         return self.time.slot

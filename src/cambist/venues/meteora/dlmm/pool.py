@@ -70,6 +70,11 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     exact_out = True
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its mints' powers mean to who holds their tokens."""
+        return self.x.warnings + self.y.warnings
+
+    @property
     def slot(self) -> Slot:
         """When it stood so."""
         return self.time.slot

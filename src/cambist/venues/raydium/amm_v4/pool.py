@@ -99,6 +99,11 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         return self.token_b.address
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """None: its mints have no extensions."""
+        return ()
+
+    @property
     def slot(self) -> Slot:
         """When it stood so."""
         return self.time.slot

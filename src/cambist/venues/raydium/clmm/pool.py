@@ -117,6 +117,11 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         return self.token_b.address
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its mints' powers mean to who holds their tokens."""
+        return self.token_a.warnings + self.token_b.warnings
+
+    @property
     def slot(self) -> Slot:
         """When it stood so."""
         return self.time.slot
