@@ -18,14 +18,15 @@ from cambist.venues.program import Program
 from cambist.venues.programs import PROGRAMS
 from cambist.venues.raydium.clmm import Clmm
 from cambist.venues.raydium.cpmm import Cpmm
-from cambist.venues.tokens import Mint
+from cambist.venues.tokens import FeeChange, Mint
 
 REACH: Final = 12
 """Bins left on either side: walking through hundreds takes long, and finds no more."""
 TAX: Final = TransferFee(50, 10**6)
+CHANGE: Final = FeeChange(TAX, TransferFee(300, 10**9), NOW.epoch + 1)
 _MORE: Final[dict[str, list[Program[Any]]]] = {
     "clmm": [Clmm(renewed=True, checked=True)],
-    "cpmm": [Cpmm(checked=True)],
+    "cpmm": [Cpmm("2025-02"), Cpmm(checked=True)],
     "dlmm": [Dlmm(orders=False)],
 }
 
@@ -41,18 +42,20 @@ def seeds(name: str) -> list[Any]:
 
 
 def _taxed(mint: Mint) -> Mint:
-    return replace(mint, token_program=TOKEN_2022_PROGRAM, fee=TAX)
+    return replace(mint, token_program=TOKEN_2022_PROGRAM, fee=TAX, change=CHANGE)
 
 
 def _amm_v4(plain: list[Any]) -> list[Any]:
-    return [*plain, replace(plain[0], status=7, opens_s=NOW.unix_s + 1)]
+    empty = replace(plain[0], reserve_a=0)
+    return [*plain, empty, replace(plain[0], status=7, opens_s=NOW.unix_s + 1)]
 
 
 def _cpmm(plain: list[Any]) -> list[Any]:
     pool = plain[0]
     rates = replace(pool.rates, protocol=120_000, fund=40_000, creator=500, creator_side="mint_b")
     taxed = replace(pool, token_a=_taxed(pool.token_a), token_b=_taxed(pool.token_b))
-    return [*plain, taxed, replace(pool, rates=rates, owed=(10**6, 10**6))]
+    empty = replace(pool, reserve_a=0)
+    return [*plain, taxed, empty, replace(pool, rates=rates, owed=(10**6, 10**6))]
 
 
 def _clmm(plain: list[Any]) -> list[Any]:

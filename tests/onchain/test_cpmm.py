@@ -26,7 +26,7 @@ from cambist.values.route import Mode
 from cambist.values.token import SOL
 from cambist.venues.accounts import Account, Unquotable
 from cambist.venues.program import Instruction, Meta, Trade
-from cambist.venues.raydium.cpmm import CPMM, CpmmPool
+from cambist.venues.raydium.cpmm import Cpmm, CpmmPool
 from cambist.venues.raydium.cpmm.state import AUTHORITY, CONFIG, Config
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import Mint
@@ -34,6 +34,7 @@ from tests.onchain.machine import RENT, SYSTEM, Machine, Outcome
 
 pytestmark = pytest.mark.timeout(600)
 
+CPMM = Cpmm("2025-02")
 FEE_RECEIVER = Address("DNXgeM9EiiaAbaWvwjHj9fQQLAX5ZsfHyvmYUNRAdNC8")
 SWAPS = 1_000
 Find = Callable[[str], Path]

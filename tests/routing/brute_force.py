@@ -180,4 +180,4 @@ class ChainedPools:
         else:
             two = self._second.swap(self._mints[1], mode, amount)
             one = self._first.swap(mint_in, mode, -(-two.amount_in * (BPS + HOP_BPS) // BPS))
-        return max(one, two, key=lambda swap: swap.impact_hundredths)
+        return max(one, two, key=lambda swap: swap.impact_hundredths or 0)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from cambist.cli.figures import brief, name_of, percent, plain, way_of
+from cambist.cli.figures import brief, name_of, percent, plain, share, way_of
 from cambist.cli.pools import draw_absent, draw_depth
 from cambist.cli.tables import Column, draw, say
 from cambist.values.amount import proportions
@@ -60,7 +60,7 @@ def _pools(screen: Console, told: Quote) -> None:
             f"{plain(amount)} {told.token_out if gives else told.token_in}",
             brief(one.price),
             percent(one.fee_bps),
-            f"{plain(one.price_impact)} %",
+            share(one.price_impact),
         )
         rows.append([Text(cell, "bold" if one.pool in used else "") for cell in cells])
     draw(screen, columns, rows)

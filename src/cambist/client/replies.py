@@ -32,14 +32,15 @@ class Placed(Reply, frozen=True, kw_only=True):
 class VenueQuote(Reply, frozen=True, kw_only=True):
     """A pool's quote. `fee` is in whole tokens of the token given, `price_impact` in percent.
 
-    `program` is what runs the pool: amm_v4, cpmm, clmm, dlmm, damm_v1 or damm_v2.
+    The impact is None for amounts so small that rounding is too much of them. `program` is what
+    runs the pool: amm_v4, cpmm, clmm, dlmm, damm_v1 or damm_v2.
     """
 
     dex: str
     pool: str = ""
     amount_in: Decimal
     amount_out: Decimal
-    price_impact: Decimal = Decimal(0)
+    price_impact: Decimal | None = None
     fee: Decimal = Decimal(0)
     fee_bps: int = 0
     route: tuple[str, ...] = ()

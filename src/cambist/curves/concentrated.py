@@ -18,6 +18,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Final
 
+from cambist.curves import price_impact
 from cambist.curves.paths import PPM_ONE, Broken, Ended, Path, Place, Rates, Ticks
 from cambist.curves.segments import Segment, ending, straight
 from cambist.curves.ticks import tick_at_sqrt
@@ -172,7 +173,9 @@ class Walk:
     def _crossed(self, at: int, *, whole: bool) -> Path:
         fee, kept = self._fees(at)
         place = Place(self.prices[at], self._tick_after(at), self.liquidities[at])
-        return Path(self.given[at], self.paid[at], fee, kept, place, at, whole)
+        return Path(
+            self.given[at], self.paid[at], fee, kept, place, at, whole, first=self._first(at)
+        )
 
     def _partly(self, at: int, after: int, last: tuple[int, int, int]) -> Path:
         """Return the path of `at` whole pieces and a part of the next: given, paid and its fee."""
@@ -193,7 +196,14 @@ class Walk:
             place,
             at + 1,
             whole=True,
+            first=self._first(at),
         )
+
+    def _first(self, pieces: int) -> int:
+        """Return the price at which something was first paid, in so many whole pieces or after."""
+        paid = self.paid
+        at = next((one for one in range(pieces) if paid[one + 1] > paid[one]), pieces)
+        return self.prices[at]
 
     def _fees(self, pieces: int) -> tuple[int, int]:
         """Return the fee of so many whole pieces, and what protocol and fund keep of it."""
@@ -283,13 +293,11 @@ class Walk:
 
 
 def impact_hundredths(price: int, net: int, gross: int, *, down: bool) -> int:
-    """Return how far a swap's own price is below the pool's, fees apart.
+    """Return how far a swap's own price is below the first at which it was paid, fees apart.
 
     In hundredths of a basis point (1,000,000 is the whole), rounded down. `price` is the square
-    root of the pool's before, `net` what was given and `gross` what was paid, without fees.
+    root of the first price, `net` what was given and `gross` what was paid, without fees.
     """
     square = price * price
-    at_spot, paid = (net * square, gross << 128) if down else (net << 128, gross * square)
-    if not at_spot or paid >= at_spot:
-        return 0
-    return (at_spot - paid) * PPM_ONE // at_spot
+    first = (square, 1 << 128) if down else (1 << 128, square)
+    return price_impact.impact_hundredths(net, gross, first)

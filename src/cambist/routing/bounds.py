@@ -38,9 +38,12 @@ def screen_outliers(
     return [one for one in ways if id(one) not in left], tuple(absent)
 
 
-def objection_to_impact(impact_hundredths: int) -> Fault | None:
-    """Return why a swap that moves its pool so much may not be traded, or None."""
-    if impact_hundredths <= IMPACT_MAX_BPS * _HUNDREDTHS:
+def objection_to_impact(impact_hundredths: int | None) -> Fault | None:
+    """Return why a swap that moves its pool so much may not be traded, or None.
+
+    Dust, of which nobody can say how much it moves, is not held to the limit.
+    """
+    if impact_hundredths is None or impact_hundredths <= IMPACT_MAX_BPS * _HUNDREDTHS:
         return None
     moved, limit = write_percent(impact_hundredths), IMPACT_MAX_BPS // _HUNDREDTHS
     return fault(

@@ -46,11 +46,11 @@ def choose(intent: Intent, quotes: Sequence[Quote], absent: Sequence[Absent]) ->
 
 
 def _most_out(quote: Quote) -> tuple[int, int, int, str, str]:
-    return (-quote.amount_out, quote.fee, quote.impact_hundredths, quote.venue, quote.pool)
+    return (-quote.amount_out, quote.fee, quote.impact_hundredths or 0, quote.venue, quote.pool)
 
 
 def _least_in(quote: Quote) -> tuple[int, int, int, str, str]:
-    return (quote.amount_in, quote.fee, quote.impact_hundredths, quote.venue, quote.pool)
+    return (quote.amount_in, quote.fee, quote.impact_hundredths or 0, quote.venue, quote.pool)
 
 
 def _without_quotes(absent: Sequence[Absent]) -> Fault:

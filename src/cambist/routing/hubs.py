@@ -38,7 +38,7 @@ def should_try_hubs(
     if isinstance(route, Fault):
         return True
     used = {leg.pool for leg in route.legs}
-    impacts = [one.impact_hundredths for one in route.quotes if one.pool in used]
+    impacts = [one.impact_hundredths or 0 for one in route.quotes if one.pool in used]
     moved = max(impacts, default=0)
     # The last unit brings less than the average, by about as much as that is below the first.
     last = (route.amount_in * _WHOLE, route.amount_out * (_WHOLE - moved))

@@ -17,7 +17,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     """What one pool would do with the order's amount, fees and impact already inside.
 
     `fee` is in raw units of the token given. `impact_hundredths` is the price impact in
-    hundredths of a basis point. `program` is the short name of what runs the pool.
+    hundredths of a basis point, None for dust. `program` is the short name of what runs the pool.
     """
 
     venue: str
@@ -26,7 +26,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     amount_out: Raw
     fee: Raw
     fee_bps: Bps
-    impact_hundredths: int
+    impact_hundredths: int | None
     slot: Slot
     program: str = ""
 

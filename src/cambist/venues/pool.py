@@ -37,15 +37,16 @@ class Swapped(msgspec.Struct, frozen=True, gc=False):
     """What one swap does, to the unit.
 
     `amount_in` leaves the trader's account and `amount_out` arrives in it, transfer fees counted.
-    `impact_hundredths` is how far the swap's own price, fees apart, is from the pool's before it,
-    in hundredths of a basis point (rounded down). `touched` names the tick or bin arrays that the
+    `impact_hundredths` is how far the swap's own price, fees apart, is from the first at which the
+    pool had anything to pay, in hundredths of a basis point (rounded down); None for dust, of which
+    rounding is too much (`curves.price_impact`). `touched` names the tick or bin arrays that the
     instruction has to carry, in the order of the swap. `end` is the pool afterwards.
     """
 
     amount_in: int
     amount_out: int
     fees: Fees
-    impact_hundredths: int
+    impact_hundredths: int | None
     end: Pool
     touched: tuple[Address, ...] = ()
 

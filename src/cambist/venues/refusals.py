@@ -27,6 +27,7 @@ class Refusal(StrEnum):
     AMOUNT_OVERFLOWS = "amount_overflows"
     PRICE_LIMIT = "price_limit"
     NO_EXACT_OUT = "no_exact_out"
+    NO_FEE_AT_ALL = "no_fee_at_all"
     NOT_DELIVERABLE = "not_deliverable"
     RELEASE_NOT_CHECKED = "release_not_checked"
     ORDER_BOOK = "order_book"
@@ -59,6 +60,7 @@ SENTENCES: Final[dict[Refusal, str]] = {
     Refusal.AMOUNT_OVERFLOWS: "The pool cannot hold so large an amount.",
     Refusal.PRICE_LIMIT: "The amount would push the price out of the pool's range.",
     Refusal.NO_EXACT_OUT: "The program cannot be asked for an exact amount out.",
+    Refusal.NO_FEE_AT_ALL: "The program's release divides by the fee rates, and they are all zero.",
     Refusal.NOT_DELIVERABLE: "The transfer fee of a mint lets nobody receive exactly this amount.",
     Refusal.RELEASE_NOT_CHECKED: "The pool uses a feature that no self-check has proved here.",
     Refusal.ORDER_BOOK: "A part of the pool lies in an order book, which is not read.",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.amount import BPS_ONE
@@ -31,13 +32,39 @@ _FEE_BYTES: Final = 108
 _OLDER_FEE_AT, _NEWER_FEE_AT = 72, 90
 
 
+class FeeChange(NamedTuple):
+    """A mint's transfer fees: the older, and the newer that holds from an epoch on."""
+
+    older: TransferFee
+    newer: TransferFee
+    since_epoch: int
+
+    def at(self, epoch: int) -> TransferFee:
+        """Return the fee that holds in an epoch."""
+        return self.newer if epoch >= self.since_epoch else self.older
+
+
 class Mint(msgspec.Struct, frozen=True, gc=False):
-    """A mint: its token program, its decimals, and its transfer fee in the snapshot's epoch."""
+    """A mint: its token program, its decimals, and its transfer fee in the pool's epoch.
+
+    `change` has both of its fees where an epoch moves it from one to the other.
+    """
 
     address: Address
     token_program: Address
     decimals: int
     fee: TransferFee = NO_FEE
+    change: FeeChange | None = None
+
+    def at(self, epoch: int) -> Mint:
+        """Return the mint with the transfer fee of another epoch."""
+        if self.change is None or (fee := self.change.at(epoch)) == self.fee:
+            return self
+        return replace(self, fee=fee)
+
+    def fee_changes(self, epoch: int) -> bool:
+        """Whether its fee will be another in a later epoch than this."""
+        return self.change is not None and self.change.since_epoch > epoch
 
 
 def read_mint(snapshot: Snapshot, address: Address) -> Mint:
@@ -52,10 +79,14 @@ def read_mint(snapshot: Snapshot, address: Address) -> Mint:
         raise Unquotable(Refusal.WRONG_SIZE, address)
     if not data[_INITIALISED_AT]:
         raise Unquotable(Refusal.NOT_INITIALISED, address)
-    fee = NO_FEE
-    if account.owner == TOKEN_2022_PROGRAM and len(data) > MINT_BYTES:
-        fee = _read_fee(account, snapshot.time.epoch)
-    return Mint(address, account.owner, data[_DECIMALS_AT], fee)
+    plain = Mint(address, account.owner, data[_DECIMALS_AT])
+    if account.owner != TOKEN_2022_PROGRAM or len(data) == MINT_BYTES:
+        return plain
+    change = _read_change(account)
+    if change is None:
+        return plain
+    fee = change.at(snapshot.time.epoch)
+    return replace(plain, fee=fee, change=None if change.older == change.newer else change)
 
 
 def read_balance(snapshot: Snapshot, address: Address, mint: Mint) -> int:
@@ -71,15 +102,16 @@ def read_balance(snapshot: Snapshot, address: Address, mint: Mint) -> int:
 
 
 def write_mint(mint: Mint) -> Account:
-    """Return an account that reads as this mint, with the same fee in every epoch."""
+    """Return an account that reads as this mint: without a change, the fee is every epoch's."""
     data = bytearray(MINT_BYTES)
     data[_DECIMALS_AT], data[_INITIALISED_AT] = mint.decimals, 1
-    if mint.token_program == TOKEN_2022_PROGRAM and mint.fee != NO_FEE:
+    change = mint.change or FeeChange(mint.fee, mint.fee, 0)
+    if mint.token_program == TOKEN_2022_PROGRAM and change != FeeChange(NO_FEE, NO_FEE, 0):
         data += bytes(_EXTENSIONS_AT - MINT_BYTES)
         data[_KIND_AT] = _MINT_KIND
-        fee = bytes(8) + mint.fee.maximum.to_bytes(8, "little") + mint.fee.bps.to_bytes(2, "little")
         data += _TRANSFER_FEE.to_bytes(2, "little") + _FEE_BYTES.to_bytes(2, "little")
-        data += bytes(_OLDER_FEE_AT) + fee + fee
+        data += bytes(_OLDER_FEE_AT)
+        data += _fee_bytes(0, change.older) + _fee_bytes(change.since_epoch, change.newer)
     return Account(mint.address, mint.token_program, bytes(data))
 
 
@@ -92,8 +124,18 @@ def write_balance(address: Address, mint: Mint, owner: Address, amount: int) -> 
     return Account(address, mint.token_program, bytes(data))
 
 
-def _read_fee(account: Account, epoch: int) -> TransferFee:
-    data, at, fee = account.data, _EXTENSIONS_AT, NO_FEE
+def _fee_bytes(since_epoch: int, fee: TransferFee) -> bytes:
+    return (
+        since_epoch.to_bytes(8, "little")
+        + fee.maximum.to_bytes(8, "little")
+        + fee.bps.to_bytes(2, "little")
+    )
+
+
+def _read_change(account: Account) -> FeeChange | None:
+    """Return a mint's transfer fees, or None where it has none. Raises Unquotable."""
+    data, at = account.data, _EXTENSIONS_AT
+    change: FeeChange | None = None
     if len(data) < _EXTENSIONS_AT or data[_KIND_AT] != _MINT_KIND:
         raise Unquotable(Refusal.WRONG_KIND, account.address)
     while at + 4 <= len(data):
@@ -106,21 +148,24 @@ def _read_fee(account: Account, epoch: int) -> TransferFee:
         if len(body) < length:
             raise Unquotable(Refusal.WRONG_SIZE, account.address)
         if kind == _TRANSFER_FEE:
-            fee = _fee_in(body, epoch, account.address)
+            change = _change_in(body, account.address)
         elif kind == _TRANSFER_HOOK:
             if any(body[32:64]):
                 raise Unquotable(Refusal.TRANSFER_HOOK, account.address)
         elif kind not in _HARMLESS:
             raise Unquotable(Refusal.UNKNOWN_MINT_EXTENSION, f"{kind} of {account.address}")
         at += length
-    return fee
+    return change
 
 
-def _fee_in(body: bytes, epoch: int, address: Address) -> TransferFee:
+def _change_in(body: bytes, address: Address) -> FeeChange:
     if len(body) < _FEE_BYTES:
         raise Unquotable(Refusal.WRONG_SIZE, address)
-    newer_since = int.from_bytes(body[_NEWER_FEE_AT : _NEWER_FEE_AT + 8], "little")
-    at = _NEWER_FEE_AT if epoch >= newer_since else _OLDER_FEE_AT
+    since = int.from_bytes(body[_NEWER_FEE_AT : _NEWER_FEE_AT + 8], "little")
+    return FeeChange(_fee_in(body, _OLDER_FEE_AT), _fee_in(body, _NEWER_FEE_AT), since)
+
+
+def _fee_in(body: bytes, at: int) -> TransferFee:
     maximum = int.from_bytes(body[at + 8 : at + 16], "little")
     bps = int.from_bytes(body[at + 16 : at + 18], "little")
     if bps > BPS_ONE:

@@ -12,10 +12,10 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from cambist.curves.price_impact import impact_hundredths, unless_dust
 from cambist.curves.segments import Segment, limited
 from cambist.curves.vault_shares import locked_profit, shares_for, worth
 from cambist.faults import Fault
-from cambist.values.amount import BPS_ONE
 from cambist.values.ids import Address
 from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote
@@ -26,7 +26,6 @@ from cambist.venues.pool import Fees, Swapped
 from cambist.venues.refusals import Refusal
 
 RAW_MAX: Final = (1 << 64) - 1
-_WHOLE_HUNDREDTHS: Final = 100 * BPS_ONE
 
 
 class Side(msgspec.Struct, frozen=True, gc=False):
@@ -144,10 +143,9 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         into, paid = _with(into, moved.into, moved.minted), _with(paid, -moved.paid, -moved.burned)
         vaults = (into, paid) if mint_in == self.mint_a else (paid, into)
         fees = Fees(moved.trade_fee + moved.protocol_fee, moved.protocol_fee)
-        fair, got = moved.net * side.reserve_out, moved.paid * side.reserve_in
-        impact = max(fair - got, 0) * _WHOLE_HUNDREDTHS // fair
+        impact = impact_hundredths(moved.net, moved.paid, (side.reserve_out, side.reserve_in))
         end = pool_at(self.address, self.state, vaults, self.time)
-        return Swapped(amount, moved.paid, fees, impact, end)
+        return Swapped(amount, moved.paid, fees, unless_dust(amount, moved.paid, impact), end)
 
     def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
         """Return what a swap of `amount` raw units would do, or why the pool refuses it."""

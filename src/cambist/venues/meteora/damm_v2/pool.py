@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cambist.curves import price_volatility
+from cambist.curves.price_impact import impact_hundredths, unless_dust
 from cambist.curves.segments import Segment, chords, limited
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
@@ -33,7 +34,6 @@ from cambist.venues.pool import Fees, Swapped
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import Mint
 
-_WHOLE_HUNDREDTHS: Final = 100 * BPS_ONE
 _LARGEST: Final = int(RAW_MAX)
 
 
@@ -75,12 +75,15 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def clocked(self) -> bool:
-        """Whether its fee follows a schedule, a limiter or its own volatility."""
-        return bool(self.state.volatile or self.state.count)
+        """Whether its fee follows a schedule, a limiter or its volatility, or a mint's moves."""
+        epoch = self.time.epoch
+        moves = self.a.fee_changes(epoch) or self.b.fee_changes(epoch)
+        return moves or bool(self.state.volatile or self.state.count)
 
     def at(self, time: ChainTime) -> DammV2Pool:
         """Return the same pool under another clock: periods, limits and opening follow it."""
-        return pool_at(self.address, self.state, (self.a, self.b), time)
+        mints = self.a.at(time.epoch), self.b.at(time.epoch)
+        return pool_at(self.address, self.state, mints, time)
 
     def amount_out(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
@@ -202,7 +205,8 @@ def _swapped(pool: DammV2Pool, side: Side, moved: Moved, users: tuple[int, int])
     transfer_out = (paid - fee if on_output else paid) - received
     fees = Fees(fee, protocol, on_output, sent - given, transfer_out)
     end = pool_at(pool.address, _after(pool, side, moved), (pool.a, pool.b), pool.time)
-    return Swapped(sent, received, fees, _impact_hundredths(side, moved), end)
+    impact = unless_dust(sent, received, _impact_hundredths(side, moved))
+    return Swapped(sent, received, fees, impact, end)
 
 
 def _after(pool: DammV2Pool, side: Side, moved: Moved) -> State:
@@ -242,9 +246,9 @@ def _impact_hundredths(side: Side, moved: Moved) -> int:
     _, into, _, paid, _ = moved
     squared = side.price * side.price
     if side.compounding:
-        fair, got = into * side.held, paid * side.there
+        first = side.held, side.there
     elif side.a_given:
-        fair, got = into * squared, paid << 128
+        first = squared, 1 << 128
     else:
-        fair, got = into << 128, paid * squared
-    return max(fair - got, 0) * _WHOLE_HUNDREDTHS // fair if fair else 0
+        first = 1 << 128, squared
+    return impact_hundredths(into, paid, first)

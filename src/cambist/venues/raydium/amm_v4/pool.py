@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import force_setattr, replace
 
+from cambist.curves.price_impact import impact_hundredths, unless_dust
 from cambist.curves.segments import Segment
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX, mul_div_ceil, mul_div_floor
@@ -27,7 +28,6 @@ from cambist.venues.tokens import Mint
 SWAP_ONLY: Final = 6
 WAITING_TRADE: Final = 7
 """It opens with the first swap after its time."""
-_PPM_ONE: Final = 1_000_000
 
 
 class _Way(NamedTuple):
@@ -72,11 +72,21 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
     def __post_init__(self) -> None:
         """Work out both directions once, since a pool is asked often."""
         ways: dict[Address, _Way] = {}
-        if self.status == SWAP_ONLY or self.time.unix_s >= self.opens_s:
+        if self._closed is None:
             x, y, (owed_a, owed_b) = self.reserve_a, self.reserve_b, self.owed
             ways[self.mint_a] = _Way(x, y, *self.fee, RAW_MAX - x - owed_a)
             ways[self.mint_b] = _Way(y, x, *self.fee, RAW_MAX - y - owed_b)
         force_setattr(self, "ways", ways)
+
+    @property
+    def _closed(self) -> Refusal | None:
+        """Why no swap is possible now, if so."""
+        if self.status != SWAP_ONLY and self.time.unix_s < self.opens_s:
+            return Refusal.NOT_OPEN_YET
+        if min(self.reserve_a, self.reserve_b) <= 0:
+            # Out of nothing any amount would buy the whole other reserve, which is never paid.
+            return Refusal.NOT_ENOUGH_LIQUIDITY
+        return None
 
     @property
     def mint_a(self) -> Address:
@@ -107,7 +117,7 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         if way is None:
             return 0
         x, y, numerator, denominator, room = way
-        if amount > room or (2 * amount * numerator < denominator and numerator):
+        if not 0 < amount <= room or (2 * amount * numerator < denominator and numerator):
             return 0
         net = amount + -amount * numerator // denominator  # the fee is rounded up
         return net * y // (x + net) if net > 0 else 0
@@ -129,7 +139,7 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve: one segment."""
         way = self.ways.get(mint_in)
-        if way is not None and way.x > 0 and way.y > 0 and way.numerator < way.denominator:
+        if way is not None and way.room > 0:
             into, x_of = way.denominator - way.numerator, way.denominator * way.x
             yield into * way.y, x_of, into, x_of, way.room
 
@@ -167,13 +177,14 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         way = self.ways.get(mint_in)
         if way is not None:
             return way
-        known = mint_in in {self.mint_a, self.mint_b}
-        raise Unquotable(Refusal.NOT_OPEN_YET if known else Refusal.WRONG_TOKEN)
+        closed = self._closed if mint_in in {self.mint_a, self.mint_b} else None
+        raise Unquotable(closed or Refusal.WRONG_TOKEN)
 
     def _swapped(self, mint_in: Address, way: _Way, given: int, net: int, paid: int) -> Swapped:
         """Return the swap, and the pool after it: the fee stays in, the first swap opens it."""
         x, y = way.x + given, way.y - paid
         a, b = (x, y) if mint_in == self.mint_a else (y, x)
         end = replace(self, reserve_a=a, reserve_b=b, status=SWAP_ONLY)
-        impact = mul_div_floor(net, _PPM_ONE, way.x + net)
-        return Swapped(given, paid, Fees(given - net), impact, end)
+        impact = impact_hundredths(net, paid, (way.y, way.x))
+        fees, told = Fees(given - net), unless_dust(given, paid, impact)
+        return Swapped(given, paid, fees, told, end)
