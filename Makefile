@@ -17,7 +17,7 @@ LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
           --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run up demo test check test-routing test-onchain fix ui postman newman oracles bench bench-cluster bench-quotes bench-reads bench-stream proofs fuzz storm simulate model docs site \
+.PHONY: help run up demo test check test-routing test-newest test-onchain fix ui postman newman oracles bench bench-cluster bench-quotes bench-reads bench-stream proofs fuzz storm simulate model docs site \
         lock clean
 
 help: ## show these targets
@@ -47,6 +47,18 @@ test-routing: $(V)/.test ## routes against a brute force over all subsets of poo
 
 test-onchain: $(V)/.test ## quotes against the compiled programs themselves (PROGRAMS=folder of .so files)
 	@$(PY) -m pytest -q tests/onchain --programs "$(PROGRAMS)"
+
+test-newest: $(V)/.test ## the connection's tests against the newest uvicorn, websockets and httptools there are
+	@$(PYTHON) -m venv --clear $(V)-newest
+	@$(V)-newest/bin/python -m pip --disable-pip-version-check --quiet $(WHEELS) -r requirements/run.txt
+	@$(V)-newest/bin/python -m pip --disable-pip-version-check --quiet $(WHEELS) -r requirements/test.txt
+	@$(V)-newest/bin/python -m pip --disable-pip-version-check --quiet install --upgrade uvicorn websockets httptools
+	@$(V)-newest/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --no-index -e .
+	@$(V)-newest/bin/python -m pip --disable-pip-version-check list 2>/dev/null | grep -iE '^(uvicorn|websockets|httptools) '
+	@$(V)-newest/bin/python -m pytest -q tests/server/test_edge.py tests/server/test_socket_edge.py \
+	  tests/server/test_handshakes.py tests/server/test_ordering.py tests/server/test_frames.py \
+	  tests/server/test_streams.py tests/server/test_stalled_readers.py tests/server/test_hostile_requests.py \
+	  tests/five_clients
 
 fix: $(V)/.test ## repair what ruff can repair
 	@$(V)/bin/ruff check --fix
@@ -122,7 +134,7 @@ $(ORACLES)/.installed: tests/oracles/package.json tests/oracles/package-lock.jso
 	@touch $@
 
 clean: ## remove .venv and caches; orders in .cambist stay
-	rm -rf $(V) $(S) site .cache dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(V) $(V)-newest $(S) site .cache dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # `--clear` repairs an install that was interrupted: the stamp is touched last.

@@ -32,6 +32,8 @@ CUT_BYTES = (0, 200, 1_000, 5_000, 20_000)
 SENDERS = 2
 SEND_PAUSE_S = 0.08
 PATIENCE_S = 120
+NOTHING_MORE = 204
+"""What a finished stream answers that is asked from its end."""
 
 
 @dataclass
@@ -110,6 +112,8 @@ class Follower:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ear.closed.wait(), seconds)
         ear.cut()
+        if ear.status == NOTHING_MORE:
+            return True
         if ear.status not in (0, 101, 200, 503):
             self._score.broken.append(f"status {ear.status} for {request[:80]!r}")
         self._score.cuts += not ear.is_whole

@@ -18,6 +18,8 @@ AWAY_S = (0.2, 2.0)
 FAULT_COUNT = (1, 12)
 EARLY_SHARE = 0.1
 ACTS = ("kill", "kill", "stop", "raise")
+OF_A_REQUEST = "intake."
+"""A fault point within a request: to raise there is a mistake of the engine's own, and a 500."""
 
 
 class Shares(NamedTuple):
@@ -60,7 +62,8 @@ class Nemesis:
             return {}
         own = [one for one in sorted(POINTS) if one.startswith("chain.") == (name == "chain")]
         point, nth = self._dice.choice(own), self._dice.randint(*FAULT_COUNT)
-        return {"fault": f"{point}:{nth}:{self._dice.choice(ACTS)}"}
+        acts = [act for act in ACTS if act != "raise" or not point.startswith(OF_A_REQUEST)]
+        return {"fault": f"{point}:{nth}:{self._dice.choice(acts)}"}
 
     async def rage(self, strikes: int, seconds: float) -> None:
         """Strike so often, or for so long; whichever is over first."""

@@ -119,6 +119,16 @@ def until_trading(server: Process) -> None:
     raise TimeoutError(health(server))
 
 
+def until_compared(server: Process) -> str:
+    """Wait until the store was compared with the chain, and return why trading is halted."""
+    for _ in range(WAIT_S * 10):
+        reason = str(health(server).get("halt", {}).get("reason", ""))
+        if reason and "waits until" not in reason:
+            return reason
+        asyncio.run(asyncio.sleep(0.1))
+    raise TimeoutError(health(server))
+
+
 def test_a_store_older_than_the_chain_comes_up_halted_and_names_all_it_lacks(
     kept: Kept, tmp_path: Path
 ) -> None:
@@ -213,12 +223,15 @@ def test_an_order_executed_after_the_backup_is_never_executed_again(tmp_path: Pa
     shutil.copy(home / "cambist.db", tmp_path / "older")
     # Another engine executes it; then its store is lost, and the older copy is put in its place.
     server.start()
-    httpx.get(f"{server.url}/api/orders/{order_id}/events", trust_env=False, timeout=WAIT_S)
+    events = f"{server.url}/api/orders/{order_id}/events"
+    stream = {"accept": "text/event-stream"}  # it ends with the order
+    httpx.get(events, headers=stream, trust_env=False, timeout=WAIT_S)
     assert server.stop() == 0
     lose(kept)
     assert kept.run("restore", str(tmp_path / "older"))[0] == 0
     server.start()
-    assert "1 executed attempt is not in it" in health(server)["halt"]["reason"]
+    reason = until_compared(server)
+    assert "1 executed attempt is not in it" in reason
     assert kept.run("resume", "go on")[0] == 0
     place(server, 3, "others")
     httpx.delete(f"{server.url}/api/orders/{order_id}", trust_env=False)

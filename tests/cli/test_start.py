@@ -235,7 +235,7 @@ def test_the_way_to_run_it_again_is_what_was_typed(monkeypatch: pytest.MonkeyPat
 
 def test_a_file_that_is_no_store_is_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / ".cambist" / "cambist.db"
-    path.parent.mkdir()
+    path.parent.mkdir(mode=0o700)
     path.write_text("a diary, say, that has its own use\n" * 10, "utf-8")
     before = path.read_bytes()
     ended = run(tmp_path, "serve", "--port", "0")

@@ -27,7 +27,7 @@ async def heard(wakeups: Wakeups, number: int) -> list[Bell]:
 
 
 def names(number: int) -> list[OrderId]:
-    return [OrderId(f"order-{one}") for one in range(number)]
+    return [OrderId(f"018bcfe5-6800-7000-8000-{one:012x}") for one in range(number)]
 
 
 class Ringing:

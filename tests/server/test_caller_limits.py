@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from cambist.engine.engine import Engine
 from cambist.ports.failures import PortFull
 from cambist.ports.keys import Scope
+from cambist.ports.store import OrderPage
 from cambist.server.caller_limits import STOPS_MAX, CallerLimits
 from cambist.server.passports import Passport
 from cambist.server.priorities import Priority, assign_priority
@@ -52,7 +53,7 @@ class Held:
             raise
         finally:
             self.waiting -= 1
-        return ()
+        return OrderPage(())
 
 
 @pytest.fixture

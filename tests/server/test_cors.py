@@ -95,11 +95,11 @@ async def test_a_preflight_needs_no_key_and_what_follows_does(tmp_path: Path) ->
     "origin", ["*", "https://*.example", "app.example", "https://a.b/", "null"]
 )
 def test_an_origin_that_is_none_stops_the_start(tmp_path: Path, origin: str) -> None:
-    with pytest.raises(BadSettings, match="allowed_origins"):
+    with pytest.raises(BadSettings, match="CAMBIST_ALLOWED_ORIGINS"):
         load({"CAMBIST_ALLOWED_ORIGINS": origin}, tmp_path, {})
 
 
 @pytest.mark.parametrize("proxy", ["proxy", "10.0.0.1/8", "10.0.0.0/33", "1.2.3"])
 def test_a_proxy_that_is_no_address_stops_the_start(tmp_path: Path, proxy: str) -> None:
-    with pytest.raises(BadSettings, match="trusted_proxies"):
+    with pytest.raises(BadSettings, match="CAMBIST_TRUSTED_PROXIES"):
         load({"CAMBIST_TRUSTED_PROXIES": proxy}, tmp_path, {})

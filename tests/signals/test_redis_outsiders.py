@@ -87,6 +87,9 @@ async def test_bells_that_were_not_sent_are_sent_again_in_turn_before_the_next()
     assert outbox.take() is None
 
 
+LEFT = OrderId("018bcfe5-6800-7000-8000-000000000001")
+
+
 async def pending(line: Connection) -> int:
     return int((await line.ask("XPENDING", BELLS_STREAM, GROUP))[0])
 
@@ -99,7 +102,7 @@ async def test_what_a_dead_worker_had_read_is_taken_over_and_nothing_stays_behin
     ear = BellEar(clock, address, doorbell, "living")
     async with address.dial() as line:
         await ear._join(line)
-        await line.ask("XADD", BELLS_STREAM, "*", "order", "left")
+        await line.ask("XADD", BELLS_STREAM, "*", "order", LEFT)
         await line.ask("XADD", BELLS_STREAM, "*", "what", "is this")
         await line.ask(*f"XREADGROUP GROUP {GROUP} dead STREAMS {BELLS_STREAM} >".split())
         assert await pending(line) == 2
@@ -107,7 +110,7 @@ async def test_what_a_dead_worker_had_read_is_taken_over_and_nothing_stays_behin
         await line.ask("XCLAIM", BELLS_STREAM, GROUP, "dead", 0, *ids, "IDLE", ENTRY_IDLE_MS + 1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(ear._reclaim(line))
-            assert (await doorbell.next()).order_id == "left"
+            assert (await doorbell.next()).order_id == LEFT
         assert await pending(line) == 0
         assert await line.ask("XLEN", BELLS_STREAM) == 0
 

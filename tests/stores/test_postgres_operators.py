@@ -65,7 +65,7 @@ async def test_the_commands_look_at_the_database(url: str, tmp_path: Path) -> No
     for words, said in (
         (("orders", "stuck"), "0 open, 0 with a transaction in flight"),
         (("drain", "a new disk"), "Nothing is in flight"),
-        (("resume", "it is in"), "No halt is in force"),
+        (("resume", "it is in"), "The halt of"),
     ):
         result = await asyncio.to_thread(CliRunner().invoke, app, [*words], env=env)
         assert result.exit_code == 0, result.output

@@ -58,7 +58,7 @@ async def found_id(cambist: Client, text: str) -> str:
                 matches.append(order)
             if seen >= SEARCHED_MAX:
                 break
-    return chosen(text, [(one.order_id, _words(one)) for one in matches])
+    return chosen(text, [(order.order_id, _words(order)) for order in matches])
 
 
 def chosen(text: str, matches: list[tuple[str, str]]) -> str:

@@ -50,7 +50,7 @@ async def _report(url: str, since: str | None, *, json: bool) -> int:
         documents.write(told)
         return DONE
     if told.days:
-        draw(console, _DAYS, [_row(one) for one in told.days])
+        draw(console, _DAYS, [_row(line) for line in told.days])
     count = f"{told.orders} confirmed order{'' if told.orders == 1 else 's'}"
     say(console, f"{count} since {told.since}" if told.since else count)
     if told.truncated:
@@ -58,14 +58,14 @@ async def _report(url: str, since: str | None, *, json: bool) -> int:
     return DONE
 
 
-def _row(one: ReportDay) -> tuple[str, ...]:
+def _row(line: ReportDay) -> tuple[str, ...]:
     return (
-        one.day,
-        f"{one.token_in} to {one.token_out}",
-        str(one.fills),
-        f"{plain(one.amount_in)} {one.token_in}",
-        f"{plain(one.amount_out)} {one.token_out}",
-        f"{plain(one.slippage)} %",
-        f"{write_amount(one.fee_lamports, SOL.decimals)} SOL",
-        str(one.attempts),
+        line.day,
+        f"{line.token_in} to {line.token_out}",
+        str(line.fills),
+        f"{plain(line.amount_in)} {line.token_in}",
+        f"{plain(line.amount_out)} {line.token_out}",
+        f"{plain(line.slippage)} %",
+        f"{write_amount(line.fee_lamports, SOL.decimals)} SOL",
+        str(line.attempts),
     )

@@ -79,7 +79,7 @@ def _folded(
     """Return the widths when columns of text give up so many cells: the widest gives first."""
     widths = {place: natural[place] for place in kept}
     for _ in range(lacking):
-        place = max(least, key=lambda one: widths[one] - least[one])
+        place = max(least, key=lambda column: widths[column] - least[column])
         widths[place] -= 1
     return tuple(widths[place] for place in kept)
 

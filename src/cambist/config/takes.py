@@ -39,7 +39,7 @@ def _words_of(name: str) -> str:
         if isinstance(kind, inspect.Metadata):
             kind = kind.type
         else:
-            kind = next(one for one in kind.types if not isinstance(one, inspect.NoneType))
+            kind = next(part for part in kind.types if not isinstance(part, inspect.NoneType))
     match kind:
         case inspect.IntType(ge=int(least), le=int(most)):
             return f"a whole number from {least} to {most}"

@@ -174,7 +174,7 @@ def database_url(names: Mapping[str, str]) -> str:
         msg = "it names one port, or one for each host"
         raise BadAddress(msg, "POSTGRES_PORT")
     try:
-        written = [one if one.startswith("/") else _written(one) for one in hosts]
+        written = [host if host.startswith("/") else _written(host) for host in hosts]
     except BadAddress:
         raise BadAddress(_ONE_HOST, "POSTGRES_HOST") from None
     who = f"{user}{password and f':{password}'}"
@@ -187,7 +187,7 @@ def database_url(names: Mapping[str, str]) -> str:
 
 def _hosts_of_query(written: list[str]) -> list[str]:
     """Return hosts as they stand in a query: there an IPv6 zone is not escaped once more."""
-    return [one.replace("%25", "%") for one in written]
+    return [host.replace("%25", "%") for host in written]
 
 
 def redis_url(names: Mapping[str, str]) -> str:

@@ -44,5 +44,5 @@ def _warning(symbol: str, mint: Address, symbols: tuple[str, ...]) -> str:
 def _nearest(symbol: str, symbols: tuple[str, ...]) -> str | None:
     near = get_close_matches(symbol, symbols, n=max(len(symbols), 1))
     # The same letters in another order are likelier meant than one letter instead of another.
-    swapped = [one for one in near if sorted(one) == sorted(symbol)]
+    swapped = [known for known in near if sorted(known) == sorted(symbol)]
     return (*swapped, *near, None)[0]

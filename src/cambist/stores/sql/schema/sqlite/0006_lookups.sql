@@ -17,10 +17,11 @@ CREATE TABLE principal_events (
     PRIMARY KEY (principal, n)
 ) STRICT, WITHOUT ROWID;
 
--- Triggers, so that no writer of the journal can leave these out.
+-- Triggers, so that no writer of the journal can leave these out. A row that is left of a journal
+-- somebody cut gives way: what only finds events must never keep one from being written.
 CREATE TRIGGER journal_principal AFTER INSERT ON journal
 BEGIN
-    INSERT INTO principal_events (principal, n)
+    INSERT OR REPLACE INTO principal_events (principal, n)
     SELECT principal, NEW.n FROM engine_orders WHERE id = NEW.order_id;
 END;
 
