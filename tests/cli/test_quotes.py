@@ -51,6 +51,8 @@ def test_an_explained_quote_tells_depth_the_route_and_its_gain(cambist: Cambist)
         float(found[1]) for line in told[route:] if (found := re.search(r"─ ([\d.]+) %", line))
     ]
     assert round(sum(shares), 1) == 100
+    looked = told.index(next(line for line in told if line.startswith("looked at")))
+    assert all(" taken " in line for line in told[looked + 1 : looked + 7])
     (choice,) = (line for line in told if line.startswith("Choice: "))
     parts = [float(one) for one in re.findall(r"([\d.]+) % [A-Z]", choice)]
     assert round(sum(parts), 1) == 100

@@ -15,7 +15,7 @@ async def test_listed_tokens_and_venues_can_be_traded(tmp_path: Path) -> None:
         assert {"SOL", "USDC", "AAPL", "TSLA", "GOOG", "ETH"} <= {one["symbol"] for one in tokens}
         for token in tokens:
             if token["symbol"] != "USDC":
-                # Of one unit without decimals the fee leaves nothing, and AMM v4 refuses few as dust.
+                # Of one unit without decimals nothing is left, and AMM v4 refuses few as dust.
                 amount, count = ("1", 6) if token["decimals"] else ("1000", 5)
                 path = f"/api/pools?tokenIn={token['mint']}&tokenOut=USDC&amountIn={amount}"
                 pools = (await client.get(path)).json()["pools"]
