@@ -33,6 +33,7 @@ def explain(screen: Console, told: Quote, market: Pools) -> None:
     screen.print()
     screen.print(_route(told))
     say(screen, _gain(told))
+    _choices(screen, told)
     # A route asks no pool why it refuses whose venue has others; who wants to know is told.
     seen = {(one.dex, one.program) for one in market.absent}
     silent = [one for one in told.absent if (one.dex, one.program) not in seen]
@@ -64,6 +65,31 @@ def _pools(screen: Console, told: Quote) -> None:
         )
         rows.append([Text(cell, "bold" if one.pool in used else "") for cell in cells])
     draw(screen, columns, rows)
+
+
+def _choices(screen: Console, told: Quote) -> None:
+    """Lay out what became of every pool that was looked at, in the words of docs/quotes.md."""
+    if not told.pools:
+        return
+    screen.print()
+    columns = (
+        Column("looked at"),
+        Column("word"),
+        Column("share", right=True),
+        Column("worse", right=True),
+    )
+    rows = [
+        (
+            name_of(one.dex, one.program),
+            one.word,
+            "" if one.share is None else f"{plain(one.share)} %",
+            "" if one.worse_bps is None else f"{plain(one.worse_bps)} bps",
+        )
+        for one in told.pools
+    ]
+    draw(screen, columns, rows)
+    if told.more_pools:
+        say(screen, f"and {told.more_pools} more pools")
 
 
 def _route(told: Quote) -> Tree:

@@ -95,6 +95,18 @@ class Absent(Reply, frozen=True, kw_only=True):
     program: str = ""
 
 
+class PoolChoice(Reply, frozen=True, kw_only=True):
+    """A pool that was looked at: taken with its share in percent, or not and why, in one word."""
+
+    dex: str
+    program: str = ""
+    pool: str = ""
+    word: str = ""
+    share: Decimal | None = None
+    worse_bps: Decimal | None = None
+    reason: str = ""
+
+
 class Standing(Reply, frozen=True, kw_only=True):
     """What is known of an order: None is what is not known yet. Amounts are in whole tokens."""
 
@@ -236,6 +248,8 @@ class Quote(Reply, frozen=True, kw_only=True):
     quotes: tuple[VenueQuote, ...] = ()
     absent: tuple[Absent, ...] = ()
     legs: tuple[Leg, ...] = ()
+    pools: tuple[PoolChoice, ...] = ()
+    more_pools: int = 0
     costs: Costs | None = None
     warnings: tuple[str, ...] = ()
     timestamp: datetime | None = None

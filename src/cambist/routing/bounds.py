@@ -10,6 +10,7 @@ from cambist.faults import Code, Fault, fault
 from cambist.optimizer.clearing import SplitRequest
 from cambist.optimizer.outliers import find_outliers
 from cambist.routing.paths import Way
+from cambist.routing.pool_words import OFF_MARKET
 from cambist.values.amount import BPS_ONE, RAW_MAX, Bps, write_percent
 from cambist.values.route import Absent, Mode, Quote
 
@@ -34,7 +35,7 @@ def screen_outliers(
     for one in out:
         pool = one.path.pools[0]
         why = f"{pool.address} is too far from what the other pools pay."
-        absent.append(Absent(pool.venue, Code.POOL_REFUSED, why, pool.program))
+        absent.append(Absent(pool.venue, Code.POOL_REFUSED, why, pool.program, OFF_MARKET))
     return [one for one in ways if id(one) not in left], tuple(absent)
 
 

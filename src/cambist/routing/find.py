@@ -19,6 +19,7 @@ from cambist.routing.choose import choose
 from cambist.routing.hubs import newest, with_hubs
 from cambist.routing.legs import Drawn, draw
 from cambist.routing.paths import Carried, LegCosts, Pools, Way, straight
+from cambist.routing.pool_words import with_words
 from cambist.routing.reasons import say_did_not_fit, say_found
 from cambist.routing.route_sizer import Programs, RouteSizer
 from cambist.routing.split import Split, loss, split
@@ -66,6 +67,20 @@ class Offered(msgspec.Struct, frozen=True):
 def find(intent: Intent, offered: Offered) -> Route | Fault:
     """Return the route that pays most or costs least, or why there is none.
 
+    It says how many of the pair's pools it looked at and does not name.
+    """
+    route = _find(intent, offered)
+    if isinstance(route, Fault):
+        return route
+    named = {quote.pool for quote in route.quotes} | {leg.pool for leg in route.legs}
+    refused = sum(1 for one in route.absent if one.program)
+    unlisted = sum(1 for pool in offered.pools if pool.address not in named) - refused
+    return replace(route, unlisted=unlisted) if unlisted > 0 else route
+
+
+def _find(intent: Intent, offered: Offered) -> Route | Fault:
+    """Return the route that pays most or costs least, or why there is none.
+
     It is never worse than the best single pool: a split or a way through a hub is only taken where
     it gains enough, net of its swaps' costs.
     """
@@ -76,7 +91,7 @@ def find(intent: Intent, offered: Offered) -> Route | Fault:
     ways, odd = screen_outliers(straight(fresh, mints[0], mode, offered.leg_costs), request)
     alone = _alone(ways, mode, amount)
     quotes, refused = _quotes(intent, alone, fresh)
-    absent = (*offered.absent, *stale, *odd, *refused)[:ABSENT_MAX]
+    absent = with_words((*offered.absent, *stale, *odd, *refused)[:ABSENT_MAX])
     single = _held_to_the_worst(intent, choose(intent, quotes, absent), alone)
     if offered.hubs:
         ways = with_hubs(ways, offered.hubs, mints, request, offered.leg_costs)

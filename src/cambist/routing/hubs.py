@@ -12,6 +12,7 @@ from cambist.optimizer.outliers import ENOUGH_TO_COMPARE, beats
 from cambist.optimizer.rate_curve import Rate
 from cambist.routing.bounds import screen_outliers
 from cambist.routing.paths import HOP_ALLOWANCE_BPS, LegCosts, Pools, Way, straight, through
+from cambist.routing.pool_words import STALE
 from cambist.values.amount import BPS_ONE
 from cambist.values.ids import Address
 from cambist.values.moment import Slot
@@ -97,5 +98,5 @@ def newest(pools: Sequence[Pool]) -> tuple[list[Pool], list[Absent]]:
             fresh.append(one)
         else:
             why = f"{one.address} was last seen {latest - slot} slots ago"
-            stale.append(Absent(one.venue, Code.QUOTE_TIMED_OUT, why, one.program))
+            stale.append(Absent(one.venue, Code.QUOTE_TIMED_OUT, why, one.program, STALE))
     return fresh, stale

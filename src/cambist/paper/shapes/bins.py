@@ -25,6 +25,7 @@ gives the liquidity follows the price, so that they are the arrays around it."""
 _BIN_MIN, _BIN_MAX = -400_000, 400_000
 _FEE_BASE: Final = 10
 _FEE_UNITS_PER_PPM: Final = 1_000
+_FACTOR_MAX: Final = (1 << 16) - 1
 _NOBODY: Final = Address("11111111111111111111111111111111")
 _PARTS: Final = 1 << 32
 """How finely the place within a bin is told."""
@@ -187,11 +188,15 @@ _SEARCH: Final = 85_000
 def _pair(site: Site, here: int) -> Pair:
     """Return a pair whose fee no clock and no crossing moves."""
     still: dict[str, Any] = dict.fromkeys(Pair.__struct_fields__, 0)
+    factor, power = site.fee_ppm * _FEE_UNITS_PER_PPM // (_FEE_BASE * STEP_BPS), 0
+    while factor > _FACTOR_MAX:
+        factor, power = factor // _FEE_BASE, power + 1
     return Pair(
         **(
             still
             | {
-                "base_factor": site.fee_ppm * _FEE_UNITS_PER_PPM // (_FEE_BASE * STEP_BPS),
+                "base_factor": factor,
+                "base_fee_power": power,
                 "bin_min": _BIN_MIN,
                 "bin_max": _BIN_MAX,
                 "active_id": here,
