@@ -17,7 +17,7 @@ LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
           --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run up demo test check test-newest test-onchain fix ui postman newman oracles bench bench-cluster bench-quotes bench-reads bench-stream proofs fuzz storm simulate model docs site \
+.PHONY: help run up demo test check test-routing test-newest test-onchain fix ui postman newman oracles bench bench-cluster bench-quotes bench-reads bench-stream proofs fuzz storm simulate model docs site \
         lock clean
 
 help: ## show these targets
@@ -41,6 +41,9 @@ check: $(V)/.test ## format, lint, import contracts, types, walls
 	@$(V)/bin/lint-imports --no-logo
 	@$(V)/bin/mypy
 	@$(PY) -m pytest -q tests/walls
+
+test-routing: $(V)/.test ## routes against a brute force over all subsets of pools (SETS=400 of each family)
+	@$(PY) -m tests.routing.optimality --sets $(or $(SETS),400)
 
 test-onchain: $(V)/.test ## quotes against the compiled programs themselves (PROGRAMS=folder of .so files)
 	@$(PY) -m pytest -q tests/onchain --programs "$(PROGRAMS)"

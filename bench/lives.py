@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from bench.client import SWAPS
 from cambist.clock import Entropy, ManualClock
 from cambist.engine.perform.build import build
-from cambist.engine.perform.quote import find_route
+from cambist.engine.perform.quote import Quoter
 from cambist.orders.decide import Change, Policy, decide
 from cambist.orders.event import Accepted
 from cambist.orders.intent import Intent
@@ -74,6 +74,7 @@ class Bench:
         self.chain = PaperChain(self.world)
         self.signer = PaperSigner(SEED)
         self.policy = Policy(self.chain.rules)
+        self.quoter = Quoter(self.market, self.clock)
 
     def intent(self, number: int) -> Intent:
         """Read one of the two small orders as the server reads it."""
@@ -99,7 +100,7 @@ class Bench:
 
     async def _to_chain(self, life: Life) -> None:
         order = self._move(life, life.birth.told.order, Begun())
-        order = self._move(life, order, await find_route(self.market, self.clock, order))
+        order = self._move(life, order, await self.quoter.route_order(order))
         if order.route is None:
             raise RuntimeError(order.fault)
         order = self._move(life, order, await build(self.chain, self.signer, order, order.route))

@@ -19,7 +19,9 @@ from cambist.orders.steps import Built, RouteFound
 from cambist.paper import message as paper
 from cambist.paper.ledger import Ledger
 from cambist.paper.mishaps import INSTANT
+from cambist.paper.pools import VENUES, PoolBook, PoolState, pool_keys
 from cambist.paper.runtime import Runtime
+from cambist.paper.shapes import SHAPES
 from cambist.paper.signer import wallet_of
 from cambist.ports.chain import Swap
 from cambist.routing.choose import choose
@@ -29,6 +31,7 @@ from cambist.stores.sqlite.writes import BatchWriter
 from cambist.values.ids import LOCAL, order_id
 from cambist.values.moment import Height, Slot
 from cambist.values.route import Quote
+from cambist.values.token import SOL, USDC
 from cambist.wire.body import read_order
 from cambist.wire.intents import Caller, to_intent
 from cambist.wire.messages import message
@@ -39,6 +42,8 @@ entropy = Entropy()
 BATCH: Final = 64
 """How many orders a stage is given at once; where there is a commit, they share it."""
 TIMES: Final = 15
+_QUIET: Final = Slot(1_000)
+_PUSH: Final = 100 * 10**9
 _NAMES: Final = ("begin", "routed", "signed", "sent", "landed", "finalized")
 
 Work = Callable[[], object]
@@ -96,7 +101,7 @@ async def time_all(folder: Path, times: int = TIMES) -> list[Timing]:
         after = [*_sending(bench, lives, folder), *_news(lives)]
         return [
             *(time_stage(one, times) for one in before),
-            *(time_stage(one, times) for one in after),
+            *(time_stage(one, times) for one in (*after, *_paper_market())),
             *stored,
         ]
 
@@ -208,6 +213,36 @@ def _sending(bench: Bench, lives: Sequence[Life], folder: Path) -> list[Stage]:
     return [
         Stage("send", 1, send),
         Stage(f"execute, with its commit ({BATCH} in one slot)", 1, execute),
+    ]
+
+
+def _paper_market() -> list[Stage]:
+    """Look at the six pools of a pair, slot after slot: at rest, and while pushes fade."""
+
+    def looked(moved: int) -> Callable[[], Work]:
+        def prepare() -> Work:
+            book = PoolBook(SEED, lambda _: None)
+            keys = [key for venue in VENUES for key in pool_keys(venue, SOL.mint, USDC.mint)]
+            for key in keys[:moved]:
+                before = book.current(key, _QUIET)
+                after = before.swap(SOL.mint, "exact_in", _PUSH).end
+                pushed = book.push(key, before, after, _QUIET)
+                saved = SHAPES[key.program].saved(after)
+                book.states.stage(key, PoolState(0, 0, _QUIET, saved, pushed))
+            book.publish()
+
+            def work() -> None:
+                for later in range(1, BATCH + 1):
+                    for key in keys:
+                        book.seen(key, Slot(_QUIET + later))
+
+            return work
+
+        return prepare
+
+    return [
+        Stage("paper market: a pair's six pools at the next slot, at rest", 0, looked(0)),
+        Stage("paper market: the same while all six are brought together", 0, looked(6)),
     ]
 
 

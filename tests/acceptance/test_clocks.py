@@ -135,7 +135,7 @@ async def _send(load: Load) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("whose", ["api", "worker"])
-def test_a_process_whose_clock_steps_agrees_with_those_whose_clock_is_right(  # noqa: PLR0913
+def test_a_process_whose_clock_steps_agrees_with_those_whose_clock_is_right(
     tmp_path: Path,
     library: Path,
     started: list[Process],

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from msgspec.structs import replace
 
@@ -27,17 +29,17 @@ from tests.engine.rig import CALM, HangingMarket, rig, sell
 class CountingMarket(PaperMarket):
     """A market that remembers how many orders asked it at the same time."""
 
-    asking = 0
+    asking: ClassVar[Counter[str]] = Counter()
     most = 0
 
     async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
         kind = type(self)
-        kind.asking += venue == "raydium"
-        kind.most = max(kind.most, kind.asking)
+        kind.asking[asker] += 1
+        kind.most = max(kind.most, sum(count > 0 for count in kind.asking.values()))
         try:
             return await super().pools(venue, pair, asker)
         finally:
-            kind.asking -= venue == "raydium"
+            kind.asking[asker] -= 1
 
 
 class BrokenMarket(PaperMarket):

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from bench.pools import named
+from cambist.curves.price_impact import DUST_MAX, WHOLE_HUNDREDTHS
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.venues.accounts import ChainTime, Snapshot, Unquotable
-from cambist.venues.pool import Pool, Swapped
+from cambist.venues.pool import Fees, Pool, Swapped
 from cambist.venues.program import Instruction, Program, Trade
 from cambist.venues.programs import PROGRAMS
 from tests.fuzz.edits import Bytes, edited, magics_of, told
@@ -42,7 +43,8 @@ def target(name: str) -> Callable[[bytes], None]:
             _read(program, lines, calls, data.number(2))
             return
         address, accounts = bases[data.below(len(bases))]
-        amount = data.number(8) >> data.below(64)
+        # Of up to 72 bits: what no instruction can carry has to be refused.
+        amount = data.number(9) >> data.below(72)
         _ask(program, address, edited(accounts, data), amount)
 
     return one
@@ -67,6 +69,7 @@ def _ask(program: Program[Any], address: Address, seen: Snapshot, amount: int) -
     assert again == pool, (again, pool)
     later = ChainTime(seen.time.slot, seen.time.unix_s + 3, seen.time.epoch)
     _question(program, pool.at(later), amount)
+    _question(program, pool.at(later.next_epoch()), amount)
 
 
 def _question(program: Program[Any], pool: Pool, amount: int) -> None:
@@ -80,14 +83,21 @@ def _question(program: Program[Any], pool: Pool, amount: int) -> None:
                 continue
             assert 0 < swap.amount_in <= RAW_MAX, swap
             assert 0 < swap.amount_out <= RAW_MAX, swap
-            assert swap.impact_hundredths >= 0, swap
+            dust = min(swap.amount_in, swap.amount_out) <= DUST_MAX
+            assert (swap.impact_hundredths is None) == dust, swap
+            assert 0 <= (swap.impact_hundredths or 0) <= WHOLE_HUNDREDTHS, swap
             swap.end.amount_out(mint, amount)
             _swap(swap.end, mint, mode, amount)
+            assert all(0 <= one <= RAW_MAX for one in _moved(swap.fees)), swap
             _write(program, pool, Trade(
                 pool.address, pool.mint_a, pool.mint_b, mint, mode, amount, 1, swap.touched
             ))  # fmt: skip
         pool.quote(mint, "exact_in", amount)
     assert pool.amount_out(_NOT_ITS_OWN, amount) == 0
+
+
+def _moved(fees: Fees) -> tuple[int, ...]:
+    return fees.trade, fees.protocol, fees.transfer_in, fees.transfer_out, fees.creator_out
 
 
 def _swap(pool: Pool, mint: Address, mode: Any, amount: int) -> Swapped | None:

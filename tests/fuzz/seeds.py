@@ -7,25 +7,27 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from bench.pools import NOW, made, many_ticks, site
+from bench.pools import NOW, made, many_ticks, named, site
 from cambist.curves.paths import Orders, Renewal, Volatility
 from cambist.curves.price_volatility import STEP
 from cambist.curves.transfer_fee import TransferFee
 from cambist.values.program_address import TOKEN_2022_PROGRAM
+from cambist.venues.meteora.damm_v1.pool import pool_at as damm_v1_at
 from cambist.venues.meteora.damm_v2.pool import pool_at
 from cambist.venues.meteora.dlmm.program import Dlmm
 from cambist.venues.program import Program
 from cambist.venues.programs import PROGRAMS
 from cambist.venues.raydium.clmm import Clmm
 from cambist.venues.raydium.cpmm import Cpmm
-from cambist.venues.tokens import Mint
+from cambist.venues.tokens import FeeChange, Mint
 
 REACH: Final = 12
 """Bins left on either side: walking through hundreds takes long, and finds no more."""
 TAX: Final = TransferFee(50, 10**6)
+CHANGE: Final = FeeChange(TAX, TransferFee(300, 10**9), NOW.epoch + 1)
 _MORE: Final[dict[str, list[Program[Any]]]] = {
     "clmm": [Clmm(renewed=True, checked=True)],
-    "cpmm": [Cpmm(checked=True)],
+    "cpmm": [Cpmm("2025-02"), Cpmm(checked=True)],
     "dlmm": [Dlmm(orders=False)],
 }
 
@@ -41,18 +43,20 @@ def seeds(name: str) -> list[Any]:
 
 
 def _taxed(mint: Mint) -> Mint:
-    return replace(mint, token_program=TOKEN_2022_PROGRAM, fee=TAX)
+    return replace(mint, token_program=TOKEN_2022_PROGRAM, fee=TAX, change=CHANGE)
 
 
 def _amm_v4(plain: list[Any]) -> list[Any]:
-    return [*plain, replace(plain[0], status=7, opens_s=NOW.unix_s + 1)]
+    empty = replace(plain[0], reserve_a=0)
+    return [*plain, empty, replace(plain[0], status=7, opens_s=NOW.unix_s + 1)]
 
 
 def _cpmm(plain: list[Any]) -> list[Any]:
     pool = plain[0]
     rates = replace(pool.rates, protocol=120_000, fund=40_000, creator=500, creator_side="mint_b")
     taxed = replace(pool, token_a=_taxed(pool.token_a), token_b=_taxed(pool.token_b))
-    return [*plain, taxed, replace(pool, rates=rates, owed=(10**6, 10**6))]
+    empty = replace(pool, reserve_a=0)
+    return [*plain, taxed, empty, replace(pool, rates=rates, owed=(10**6, 10**6))]
 
 
 def _clmm(plain: list[Any]) -> list[Any]:
@@ -114,7 +118,15 @@ def _damm_v2(plain: list[Any]) -> list[Any]:
 
 
 def _damm_v1(plain: list[Any]) -> list[Any]:
-    return plain
+    pool, found = plain[0], [*plain]
+    stable = replace(pool.state, curve=1, amp=100, scale_a=1, scale_b=1_000)
+    for depeg in range(4):
+        state = replace(stable, depeg=depeg, stake=named("a stake"), priced_s=NOW.unix_s - 599)
+        state = replace(state, stake_price=1_200_000 if depeg else 0)
+        price = 1_250_000 if depeg else None
+        vaults = pool.vault_a, pool.vault_b
+        found.append(damm_v1_at(pool.address, state, vaults, pool.time, price))
+    return found
 
 
 _SEEDS: Final[dict[str, Callable[[list[Any]], list[Any]]]] = {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from functools import cache
+from typing import Final
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,9 @@ from cambist.venues.logs import Line
 from cambist.venues.programs import PROGRAMS
 from tests.fuzz.decoders import TARGETS, target
 
+TRIES: Final = 100_000
+"""Of each program, in the proofs."""
+
 once: Callable[[str], Callable[[bytes], None]] = cache(target)
 
 
@@ -21,6 +26,15 @@ once: Callable[[str], Callable[[bytes], None]] = cache(target)
 @given(raw=st.binary(min_size=16, max_size=120))
 def test_nothing_but_a_refusal_comes_of_changed_accounts_logs_and_calls(name: str, raw: bytes):
     once(name)(raw)
+
+
+@pytest.mark.proofs
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("name", TARGETS)
+def test_so_many_changed_accounts_and_amounts_bring_nothing_but_refusals(name: str):
+    dice = random.Random(f"accounts of {name}")
+    for _ in range(TRIES):
+        once(name)(dice.randbytes(dice.randint(12, 60)))
 
 
 @pytest.mark.parametrize("name", ["cpmm", "clmm"])

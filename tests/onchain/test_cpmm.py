@@ -26,14 +26,15 @@ from cambist.values.route import Mode
 from cambist.values.token import SOL
 from cambist.venues.accounts import Account, Unquotable
 from cambist.venues.program import Instruction, Meta, Trade
-from cambist.venues.raydium.cpmm import CPMM, CpmmPool
+from cambist.venues.raydium.cpmm import Cpmm, CpmmPool
 from cambist.venues.raydium.cpmm.state import AUTHORITY, CONFIG, Config
 from cambist.venues.refusals import Refusal
-from cambist.venues.tokens import Mint
+from cambist.venues.tokens import Mint, Power, write_mint
 from tests.onchain.machine import RENT, SYSTEM, Machine, Outcome
 
 pytestmark = pytest.mark.timeout(600)
 
+CPMM = Cpmm("2025-02")
 FEE_RECEIVER = Address("DNXgeM9EiiaAbaWvwjHj9fQQLAX5ZsfHyvmYUNRAdNC8")
 SWAPS = 1_000
 Find = Callable[[str], Path]
@@ -208,3 +209,22 @@ def test_one_unit_in_pays_nothing_on_both(program: Find) -> None:
         pool.swap(pool.mint_a, "exact_in", 1)
     assert refused.value.refusal is Refusal.PAYS_NOTHING
     assert not site.send(pool.mint_a, "exact_in", 1, 0).ok
+
+
+@pytest.mark.parametrize("power", Power)
+def test_powers_over_a_mint_move_no_amount(program: Find, power: Power) -> None:
+    site, dice = build(program, FEES["both"]), random.Random(power)
+    pool = site.read()
+    site.machine.put(write_mint(replace(pool.token_a, powers=(power,))))
+    site.machine.put(write_mint(replace(pool.token_b, powers=(power,))))
+    assert site.read().warnings
+    for _ in range(200):
+        pool = site.read()
+        mint_in = dice.choice([pool.mint_a, pool.mint_b])
+        mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
+        amount = dice.randint(10**5, 10**9)
+        swap = pool.swap(mint_in, "exact_in", amount)
+        before = site.machine.balance(site.accounts[mint_out])
+        outcome = site.send(mint_in, "exact_in", amount, swap.amount_out)
+        assert outcome.ok, outcome.logs
+        assert site.machine.balance(site.accounts[mint_out]) - before == swap.amount_out

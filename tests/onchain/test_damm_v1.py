@@ -13,7 +13,7 @@ from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.venues.accounts import Unquotable
 from cambist.venues.meteora.damm_v1 import DAMM_V1
-from cambist.venues.meteora.damm_v1.state import PROGRAM, VAULT_PROGRAM
+from cambist.venues.meteora.damm_v1.state import LAYOUT, PROGRAM, VAULT_PROGRAM, write_stake
 from cambist.venues.pool import Swapped
 from cambist.venues.program import Trade
 from cambist.venues.refusals import Refusal
@@ -129,6 +129,63 @@ def test_swaps_are_equal_to_their_quotes(
         refused += not isinstance(result, Swapped)
     record_property("swaps", done)
     print(f"{name}: {done} swaps equal, {refused} refused alike")
+
+
+STAKE: Final = Address("Jito4APyf642JPZPx3hGc6WWJ8zPKtRbRs4P815Awbb")
+STABLES: Final = {
+    "one to one": ((5 * 10**12, 4 * 10**12), {"amp": 100, "scale_a": 1, "scale_b": 1}),
+    "decimals apart": ((5 * 10**11, 7 * 10**14), {"amp": 1_000, "scale_a": 1_000, "scale_b": 1}),
+    "one sided": ((10**9, 10**13), {"amp": 10_000, "scale_a": 1, "scale_b": 1}),
+    "a few": ((50_000, 70_000), {"amp": 1, "scale_a": 1, "scale_b": 1}),
+    "a staked token": (
+        (5 * 10**12, 4 * 10**12),
+        {
+            "amp": 100, "scale_a": 1, "scale_b": 1,
+            "depeg": 3, "stake_price": 1_234_567, "stake": STAKE,
+        },
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STABLES)
+def test_swaps_on_a_stable_curve_are_equal_to_their_quotes(
+    machine: Machine, name: str, record_property: Callable[[str, object], None]
+) -> None:
+    reserves, curve = STABLES[name]
+    made = make_pool(machine, reserves, (100, 100_000, 20_000, 100_000))
+    made.set_state(curve=1, precision=9, priced_s=machine.time.unix_s, **curve)
+    if "depeg" in curve:
+        machine.put(write_stake(LAYOUT.read(machine.get(made.pool).data), 1_300_000))  # type: ignore[union-attr]
+    bench, rng, done, refused = Bench(made), random.Random(name), 0, 0
+    while done < SWAPS:
+        if rng.random() < 0.05 and "depeg" not in curve:
+            machine.wait(rng.randint(1, 1_000))
+        most = len(str(reserves[0]))
+        mint = rng.choice((made.a, made.b)).address
+        amount = rng.randint(1, 10 ** rng.randint(1, most))
+        if isinstance(bench.swap(mint, amount), Refusal):
+            refused += 1
+        else:
+            done += 1
+    record_property(name, (done, refused))
+    print(f"\ndamm_v1 stable, {name}: {done} equal, {refused} refused by both")
+
+
+@pytest.mark.parametrize("depeg", [1, 2, 3])
+def test_a_price_of_a_stake_is_read_anew_when_it_is_old(machine: Machine, depeg: int) -> None:
+    made = make_pool(machine, (5 * 10**12, 4 * 10**12), (100, 100_000, 20_000, 100_000))
+    fields = {"amp": 100, "scale_a": 1, "scale_b": 1, "depeg": depeg, "stake": STAKE}
+    made.set_state(curve=1, precision=9, stake_price=10**6, priced_s=START_S, **fields)
+    bench, rng, prices = Bench(made), random.Random(depeg), set()
+    for _ in range(200):
+        state = LAYOUT.read(machine.get(made.pool).data)  # type: ignore[union-attr]
+        price = rng.randint(900_000, 2_000_000)
+        machine.put(write_stake(state, price))
+        machine.wait(rng.choice((1, 599, 600, 601, 5_000)))
+        mint = rng.choice((made.a, made.b)).address
+        assert not isinstance(bench.swap(mint, rng.randint(10**3, 10**11)), Refusal)
+        prices.add(made.read().state.stake_price)
+    assert len(prices) > 50
 
 
 def test_a_profit_is_let_go_second_by_second(machine: Machine) -> None:

@@ -170,6 +170,28 @@ def test_quotes_of_the_release_before_limit_orders(program: Find, record_propert
     proved(swappers, record_property, "release 0.11")
 
 
+@pytest.mark.parametrize("release", ["meteora_dlmm", "meteora_dlmm_0_11"])
+def test_amounts_about_what_drains_bins(
+    program: Find, record_property: Record, release: str
+) -> None:
+    """Before 0.12 a drained bin takes its whole price, and a unit more goes on."""
+    adapter = Dlmm(orders=release == "meteora_dlmm")
+    swappers = []
+    kinds = ((10, 10_000, 40_000), (80, 5_000, 40_000), (100, 60_000, 0))
+    for n, (step, base, control) in enumerate(kinds):
+        terms = Terms(step=step, base_factor=base, control=control, function=LIQUIDITY_MINING)
+        swapper = Swapper(stocked(program(release), terms), 700 + n, adapter)
+        for turn in range(350):
+            pool = read(swapper.pair, adapter)
+            down = turn % 2 == 0
+            lengths = [one[4] for one in pool.segments(pool.mint_a if down else pool.mint_b)]
+            drained = sum(lengths[: swapper.rng.randint(1, 4)])
+            swapper.swap("exact_in", drained + swapper.rng.randint(-1, 3), down=down)
+            swapper.swap("exact_out", swapper.rng.randint(1, 10**9), down=not down)
+        swappers.append(swapper)
+    proved(swappers, record_property, f"about what drains bins, {release}")
+
+
 def test_a_quote_at_a_later_time_is_what_the_program_does_then(
     program: Find, record_property: Record
 ) -> None:

@@ -21,6 +21,7 @@ from cambist.ports.failures import PortDown
 from cambist.values.moment import Height
 from cambist.values.token import SOL, USDC, Pair
 from tests.contracts.chain import ask, seen, sign
+from tests.paper.test_prices import APART_MAX, furthest_apart
 from tests.paper.worlds import SEED, InProcess, running
 
 
@@ -190,3 +191,58 @@ def test_pools_of_an_older_world_go_back_to_the_endowment(tmp_path: Path):
     assert set(sums(path).values()) == {0}
     Ledger(path, SEED).close()
     assert set(sums(path).values()) == {0}
+
+
+OLDER_POOLS = """
+DROP TABLE pool_states;
+DROP TABLE token_pushes;
+CREATE TABLE pool_states (
+    program TEXT NOT NULL, mint_a TEXT NOT NULL, mint_b TEXT NOT NULL, address TEXT NOT NULL,
+    held_a TEXT NOT NULL, held_b TEXT NOT NULL, slot INTEGER NOT NULL, shape TEXT NOT NULL,
+    PRIMARY KEY (program, mint_a, mint_b)
+) WITHOUT ROWID;
+"""
+"""What tells a ledger written before prices of all pairs agreed."""
+
+
+async def test_a_ledger_of_before_pairs_agreed_keeps_its_balances_and_begins_at_rest(
+    network: InProcess,
+):
+    attempt = await sign(network, "one")
+    await network.chain.send(attempt.transaction)
+    await network.pass_slots(1)
+    fill, wallet = await network.chain.receipt(attempt.signature), network.signer.address
+    held = network.world.balance(wallet, USDC.mint)
+    await network.stop()
+    with sqlite3.connect(network.path) as link:
+        rows = link.execute("SELECT * FROM pool_states").fetchall()
+        link.executescript(OLDER_POOLS)
+        # The dearest of the pools stood 2 % above the others, in bins of another step.
+        for program, a, b, address, held_a, held_b, slot, _, _ in rows:
+            older = (program, a, b, address, held_a, held_b, slot, "-773 5 7")
+            link.execute("INSERT INTO pool_states VALUES (?, ?, ?, ?, ?, ?, ?, ?)", older)
+    link.close()
+    await network.start()
+    assert rows
+    assert await network.chain.receipt(attempt.signature) == fill
+    assert network.world.balance(wallet, USDC.mint) == held
+    assert seen(await ask(network, attempt)) == ["finalized"]
+    assert set(sums(network.path).values()) == {0}
+    assert furthest_apart(network.world._runtime.pools, await network.world.tell()) <= APART_MAX
+    # The next swap begins its pool anew, and the books still balance.
+    await network.chain.send((await sign(network, "two")).transaction)
+    await network.pass_slots(1)
+    await network.restart()
+    assert len(executions(network.path)) == 2
+    assert set(sums(network.path).values()) == {0}
+
+
+async def test_what_orders_left_in_a_tokens_price_outlives_a_restart(network: InProcess):
+    for number in range(3):
+        await network.chain.send((await sign(network, f"order {number}")).transaction)
+    await network.pass_slots(1)
+    before = network.world._runtime.pools.pushes.seen(SOL.mint)
+    assert before is not None
+    assert before.slow_ppb != 0
+    await network.restart()
+    assert network.world._runtime.pools.pushes.seen(SOL.mint) == before

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cambist.paper.arbitrage import OFFSET_MAX_PPB, OUTSIDE_HALF_LIFE_SLOTS, TokenPush
 from cambist.paper.pools import (
     FEES_PPM,
     HALF_LIFE_SLOTS,
@@ -12,9 +13,7 @@ from cambist.paper.pools import (
     PoolState,
     first_pool,
     pool_key,
-    target_price,
 )
-from cambist.paper.prices import step_of
 from cambist.paper.shapes import SHAPES, Ratio
 from cambist.paper.words import read_pool, write_pool
 from cambist.values.ids import Address
@@ -23,6 +22,7 @@ from cambist.values.route import Quote
 from cambist.values.token import BONK, ETH, JUP, SOL, USDC, USDT
 from cambist.venues.accounts import Unquotable
 from cambist.venues.pool import Pool
+from tests.paper.test_prices import APART_MAX, furthest_apart
 
 START = Slot(5_000)
 SEED = 3
@@ -44,21 +44,29 @@ def _key(program: str) -> PoolKey:
 
 
 def _push(book: PoolBook, key: PoolKey, mint: Address, amount: int) -> Pool:
-    swap = book.current(key, START).swap(mint, "exact_in", amount)
+    before = book.current(key, START)
+    swap = before.swap(mint, "exact_in", amount)
     saved = SHAPES[key.program].saved(swap.end)
-    book.states.stage(key, PoolState(0, 0, START, saved))
+    pushed = book.push(key, before, swap.end, START)
+    book.states.stage(key, PoolState(0, 0, START, saved, pushed))
     return swap.end
 
 
-def _off_ppb(key: PoolKey, pool: Pool) -> int:
-    """Return how far a pool is above its target price."""
-    stands, target = SHAPES[key.program].price(pool), _target(key, pool.slot)
-    even = stands.a * target.b
-    return (stands.b * target.a - even) * 10**9 // even
+def _off_ppb(book: PoolBook, key: PoolKey, slot: int) -> int:
+    """Return how far a pool is above where it rests."""
+    stands = SHAPES[key.program].price(book.current(key, Slot(slot)))
+    return _above_ppb(stands, book.rest_price(key, Slot(slot), book.pushes.current))
 
 
-def _target(key: PoolKey, slot: Slot) -> Ratio:
-    return target_price(SEED, key, step_of(slot))
+def _above_ppb(price: Ratio, other: Ratio) -> int:
+    even = price.a * other.b
+    return (price.b * other.a - even) * 10**9 // even
+
+
+def _path_ppb(book: PoolBook, key: PoolKey, slot: int) -> int:
+    """Return how far a pool is above where it would be had nobody ever traded."""
+    stands = SHAPES[key.program].price(book.current(key, Slot(slot)))
+    return _above_ppb(stands, book.rest_price(key, Slot(slot), lambda _: None))
 
 
 @every_program
@@ -85,7 +93,7 @@ def test_a_swap_is_seen_by_nobody_before_it_is_published(program: str):
 
 @given(keys)
 def test_an_untouched_pool_stands_at_its_target(key: PoolKey):
-    assert abs(_off_ppb(key, _book().seen(key, START))) <= 10
+    assert abs(_off_ppb(_book(), key, START)) <= 10
 
 
 @given(keys, st.booleans(), st.integers(1, 400), st.integers(0, 3_000))
@@ -98,12 +106,45 @@ def test_the_arbitrageur_pulls_a_pool_back(key: PoolKey, up: bool, per_mille: in
     except Unquotable:
         return
     pushed, sooner, later = (
-        _off_ppb(key, book.current(key, Slot(START + slots)))
-        for slots in (0, wait, wait + HALF_LIFE_SLOTS)
+        _off_ppb(book, key, START + slots) for slots in (0, wait, wait + HALF_LIFE_SLOTS)
     )
     assert (pushed >= -10) if up else (pushed <= 10)
     assert abs(sooner) <= abs(pushed) + 20
     assert abs(abs(later) - abs(sooner) // 2) <= abs(pushed) // 100 + 1_000
+
+
+@every_program
+def test_an_order_moves_pools_apart_and_the_arbitrageur_brings_them_together(program: str):
+    book, key = _book(), _key(program)
+    pairs = ((SOL.mint, USDT.mint), (SOL.mint, ETH.mint), (SOL.mint, USDC.mint))
+    others = [pool_key(other, *mints) for other in SHAPES for mints in pairs]
+    others.remove(key)
+    before = {one: _path_ppb(book, one, START) for one in others}
+    _push(book, key, SOL.mint, 1_000 * 10**9)
+    book.publish()
+    # At its own slot no other pool has moved, and the cycles through the pushed one pay.
+    assert {one: _path_ppb(book, one, START) for one in others} == before
+    assert furthest_apart(book, START) > APART_MAX
+    # Then all pools agree again, at another price: SOL costs less than it would, everywhere.
+    together = START + 9 * HALF_LIFE_SLOTS
+    assert furthest_apart(book, together) <= APART_MAX
+    for one in (*others, key):
+        moved = _path_ppb(book, one, together) - before.get(one, 0)
+        assert (moved < -(10**5)) if one.mint_a == SOL.mint else (moved > 10**5)
+    # In the end outside trade has brought them back to their paths.
+    rest = START + 70 * OUTSIDE_HALF_LIFE_SLOTS
+    assert all(abs(_path_ppb(book, one, rest)) <= 10**4 for one in (*others, key))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 500)), max_size=40))
+def test_orders_never_move_a_token_beyond_its_limit(moves: list[tuple[bool, int]]):
+    push, slot = TokenPush(0, 0, START), START
+    for up, later in moves:
+        slot = Slot(slot + later)
+        push = push.with_more(40_000_000 if up else -40_000_000, slot)
+        for ahead in (0, 1, 60, 10_000):
+            assert abs(push.offset_ppb(Slot(slot + ahead))) <= OFFSET_MAX_PPB
+        assert push.offset_ppb(Slot(slot + 10**6)) == 0
 
 
 @given(keys, st.integers(0, 10**9))

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from solders.hash import Hash
 from solders.instruction import AccountMeta
 from solders.instruction import Instruction as SvmInstruction
-from solders.message import MessageV0
+from solders.message import MessageV0, MessageV1, TransactionConfig
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from cambist.faults import Code, Fault
+from cambist.optimizer.clearing import SplitRequest
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.routing.find import FRESH_SLOTS_MAX, Offered, find
-from cambist.routing.fit import TRANSACTION_BYTES_MAX, misfit, transaction_bytes
-from cambist.routing.paths import HOP_ALLOWANCE_BPS, straight
-from cambist.routing.split import Split, Wanted, split
+from cambist.routing.find import Offered, find
+from cambist.routing.hubs import FRESH_SLOTS_MAX
+from cambist.routing.paths import HOP_ALLOWANCE_BPS, Way, straight
+from cambist.routing.split import Split, split
+from cambist.routing.transaction_limits import (
+    V0,
+    V1,
+    Envelope,
+    Load,
+    combine,
+    limit_exceeded,
+    load,
+    transaction_bytes,
+)
 from cambist.values.amount import Bps, Raw
 from cambist.values.base58 import encode
 from cambist.values.ids import LOCAL, Address
@@ -35,6 +47,7 @@ from cambist.venues.tokens import Mint
 
 NOW = ChainTime(Slot(1_000), 1_790_000_000, 900)
 PROGRAMS = {one.name: one for one in (CPMM, AMM_V4)}
+ROUNDING_UNITS = 4
 modes = st.sampled_from(["exact_in", "exact_out"])
 
 
@@ -80,25 +93,41 @@ crowds = st.lists(st.tuples(reserves, reserves), min_size=1, max_size=6).map(
 def test_a_split_adds_up_and_is_never_worse_than_the_best_pool(
     pools: list[CpmmPool], mode: Mode, amount: int, leg_cost: int
 ):
-    carried = straight(pools, SOL.mint, mode, amount)
-    if not carried:
+    whole = [one.amount_out if mode == "exact_in" else one.amount_in for one in pools]
+    alone = [brought for ask in whole if (brought := ask(SOL.mint, amount))]
+    costs = {"cpmm": leg_cost}
+    found = split(straight(pools, SOL.mint, mode, costs), SplitRequest(mode, amount, 3))
+    if not found:
         return
-    shared = split(carried, Wanted(mode, amount, 3, leg_cost))
+    shared = found[0]
     assert sum(one.amount for one in shared.shares) == amount
     assert all(one.amount > 0 for one in shared.shares)
     assert [one.other for one in shared.shares] == [
         one.path.carries(mode, one.amount) for one in shared.shares
     ]
-    best, cost = carried[0].amount, (shared.legs - 1) * leg_cost
-    assert shared.other - cost >= best if mode == "exact_in" else shared.other + cost <= best
+    within = [one for one in straight(pools, SOL.mint, mode) if _carries(one, mode, amount)]
+    if not within or not alone:
+        return
+    cost = (shared.legs - 1) * leg_cost
+    best = (max if mode == "exact_in" else min)(one.path.carries(mode, amount) for one in within)
+    off = ROUNDING_UNITS + best // 10**6
+    if mode == "exact_in":
+        assert shared.other - cost >= best - off
+    else:
+        assert shared.other + cost <= best + off
+
+
+def _carries(way: Way, mode: Mode, amount: int) -> bool:
+    """Whether a way carries the amount without moving its pool by half."""
+    return bool(way.curve.paid(amount) if mode == "exact_in" else way.curve.given(amount))
 
 
 def test_two_equal_pools_share_a_great_amount_evenly():
     pools = [pool("one", 10**12, 10**12), pool("two", 10**12, 10**12)]
-    shared = split(straight(pools, SOL.mint, "exact_in", 10**11), Wanted("exact_in", 10**11, 3))
+    [shared, *_] = split(straight(pools, SOL.mint, "exact_in"), SplitRequest("exact_in", 10**11, 3))
     parts = sorted(one.amount for one in shared.shares)
     assert len(parts) == 2
-    assert parts[1] - parts[0] <= 10**11 // 256
+    assert parts[1] - parts[0] <= 10**11 // 10**6
     assert shared.other > pools[0].amount_out(SOL.mint, 10**11) * 104 // 100
 
 
@@ -106,8 +135,8 @@ def test_a_small_amount_is_not_split_for_less_than_its_swaps_cost():
     pools = [pool("one", 10**12, 10**12), pool("two", 10**12, 10**12)]
 
     def ways(amount: int, leg_cost: int) -> Split:
-        carried = straight(pools, SOL.mint, "exact_in", amount)
-        return split(carried, Wanted("exact_in", amount, 3, leg_cost))
+        ways = straight(pools, SOL.mint, "exact_in", {"cpmm": leg_cost})
+        return split(ways, SplitRequest("exact_in", amount, 3))[0]
 
     assert len(ways(10**10, 0).shares) == 2
     gained = ways(10**10, 0).other - pools[0].amount_out(SOL.mint, 10**10)
@@ -188,8 +217,14 @@ def test_a_pool_that_was_not_seen_for_long_is_not_believed():
 
 def test_what_does_not_fit_one_transaction_is_split_over_fewer_ways():
     pools = [pool(f"p{n}", 10**12, 10**12) for n in range(6)]
-    route = found(find(wish(5 * 10**11), Offered(pools, programs=PROGRAMS, ways_max=6)))
-    assert 1 < len(route.legs) < 6
+    small = replace(V0, paths_max=6)
+    narrow = found(find(wish(5 * 10**11), Offered(pools, programs=PROGRAMS, envelope=small)))
+    wide = found(find(wish(5 * 10**11), Offered(pools, programs=PROGRAMS, envelope=V1)))
+    assert 1 < len(narrow.legs) < len(wide.legs) == 6
+    assert wide.amount_out > narrow.amount_out
+    assert "6 swaps would be" in narrow.reason
+    assert "do not fit one v0 transaction of 1232 bytes" in narrow.reason
+    assert "do not fit" not in wide.reason
     refused = find(wish(5 * 10**12), Offered(pools[:1]))
     assert isinstance(refused, Fault)
     assert refused.code is Code.NO_ROUTE
@@ -207,26 +242,35 @@ calls = st.lists(
 )
 
 
-@given(calls)
-def test_a_transaction_is_as_long_as_it_is_counted(given_: list[Instruction]):
-    payer = key("payer")
-    budget = key("budget")
-    all_calls = [
-        Instruction(budget, (), bytes(5)), Instruction(budget, (), bytes(9)), *given_,
-    ]  # fmt: skip
+def _svm(call: Instruction) -> SvmInstruction:
+    metas = [AccountMeta(Pubkey.from_string(m.address), False, False) for m in call.accounts]
+    return SvmInstruction(Pubkey.from_string(call.program), call.data, metas)
 
-    def call(one: Instruction) -> SvmInstruction:
-        metas = [AccountMeta(Pubkey.from_string(m.address), False, False) for m in one.accounts]
-        return SvmInstruction(Pubkey.from_string(one.program), one.data, metas)
 
-    message = MessageV0.try_compile(
-        Pubkey.from_string(payer), [call(one) for one in all_calls], [], Hash.default()
-    )
-    signed = VersionedTransaction.populate(message, [Signature.default()])
+def _compiled(calls_: list[Instruction], envelope: Envelope) -> MessageV0 | MessageV1:
+    payer, blockhash = Pubkey.from_string(key("payer")), Hash.default()
+    if envelope is V1:
+        config = TransactionConfig(priority_fee=1, compute_unit_limit=1)
+        return MessageV1.try_compile(payer, [_svm(one) for one in calls_], blockhash, config)
+    budget = [Instruction(key("budget"), (), bytes(size)) for size in (5, 9)]
+    return MessageV0.try_compile(payer, [_svm(one) for one in (*budget, *calls_)], [], blockhash)
+
+
+@pytest.mark.parametrize("envelope", [V0, V1], ids=["v0", "v1"])
+@given(calls_=calls)
+def test_a_transaction_is_as_long_as_it_is_counted(
+    envelope: Envelope, calls_: list[Instruction]
+) -> None:
+    signed = VersionedTransaction.populate(_compiled(calls_, envelope), [Signature.default()])
     size = len(bytes(signed))
-    assert transaction_bytes(given_, payer) == size
-    if size > TRANSACTION_BYTES_MAX:
-        assert misfit(given_, [], payer) == f"it takes {size} bytes of {TRANSACTION_BYTES_MAX}"
+    payer = Load(frozenset((key("payer"),)), 0, 0, 0)
+    loads = [load([one], [], envelope) for one in calls_]
+    assert transaction_bytes(combine((*loads, payer)), envelope) == size
+    said = limit_exceeded(loads, key("payer"), envelope)
+    if size > envelope.bytes_max:
+        assert said == f"it takes {size} bytes of {envelope.bytes_max}"
+    else:
+        assert said is None or "accounts" in said
 
 
 class Dearer:

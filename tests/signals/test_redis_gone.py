@@ -65,7 +65,7 @@ async def done_to(server: Valkey, mischief: Mischief, scale: float) -> AsyncIter
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def go(  # noqa: PLR0913 -- each is a thing of the matrix
+async def go(
     folder: Path, url: str, server: Valkey, mischief: Mischief, orders: int, scale: float
 ) -> str:
     if mischief is absent:

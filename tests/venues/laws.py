@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.values.route import Mode
 from cambist.venues.accounts import ChainTime, Snapshot, Unquotable
@@ -29,6 +30,20 @@ def fast_is_full(pool: Pool, mint_in: Address, amount: int) -> None:
     assert pool.amount_out(mint_in, amount) == (swap.amount_out if swap else 0)
     swap = tried(pool, mint_in, "exact_out", amount)
     assert pool.amount_in(mint_in, amount) == (swap.amount_in if swap else 0)
+
+
+def what_is_quoted_fits(pool: Pool, mint_in: Address, amount: int) -> None:
+    """A swap is refused, or its amounts fit the instruction's 64 bits, and its end holds them."""
+    for mode, fast in (("exact_in", pool.amount_out), ("exact_out", pool.amount_in)):
+        assert 0 <= fast(mint_in, amount) <= RAW_MAX
+        swap = tried(pool, mint_in, mode, amount)
+        if swap is None:
+            continue
+        fees = swap.fees
+        sent = swap.amount_in, swap.amount_out, swap.amount_out + fees.transfer_out
+        assert all(0 < one <= RAW_MAX for one in sent)
+        moved = fees.trade, fees.protocol, fees.transfer_in, fees.transfer_out, fees.creator_out
+        assert all(0 <= one <= RAW_MAX for one in moved)
 
 
 def more_in_is_no_less_out(pool: Pool, mint_in: Address, amount: int, more: int) -> None:

@@ -139,13 +139,77 @@ def test_any_account_of_its_size_is_decoded_or_refused(body: bytes):
         DAMM_V1.decode(KEYS[0], Snapshot({KEYS[0]: account}, NOW))
 
 
+@st.composite
+def stable_pools(draw: st.DrawFn) -> DammV1Pool:
+    pool = draw(pools())
+    depeg = draw(st.integers(0, 3))
+    state = replace(
+        pool.state, curve=1, amp=draw(st.sampled_from([1, 100, 10_000])), depeg=depeg,
+        scale_a=draw(st.sampled_from([1, 1_000])), scale_b=1, stake=KEYS[13],
+        stake_price=draw(st.integers(900_000, 2_000_000)) if depeg else 0,
+        priced_s=NOW.unix_s - draw(st.sampled_from([0, 600, 601])),
+    )  # fmt: skip
+    price = draw(st.integers(900_000, 2_000_000)) if depeg else None
+    return pool_at(KEYS[0], state, (pool.vault_a, pool.vault_b), NOW, price)
+
+
+@given(stable_pools(), mints, amounts)
+def test_a_stable_curve_keeps_the_laws_of_every_pool(pool: DammV1Pool, mint: Address, amount: int):
+    laws.fast_is_full(pool, mint, amount)
+    laws.what_is_quoted_fits(pool, mint, amount)
+    # What the curve's own steps round is a unit of the common scale, and a few of the vaults'.
+    there = laws.tried(pool, mint, "exact_in", amount)
+    back = there and laws.tried(there.end, laws.other(pool, mint), "exact_in", there.amount_out)
+    assert not (there and back) or back.amount_out <= there.amount_in + unit(pool, mint)
+
+
+@given(stable_pools())
+def test_accounts_hold_a_stable_pool(pool: DammV1Pool):
+    laws.accounts_hold_the_pool(DAMM_V1, pool, Snapshot({}, NOW))
+
+
+@given(stable_pools(), st.integers(0, 2**16), st.integers(1, 255))
+def test_any_bytes_of_a_stable_pool_are_decoded_or_refused(pool: DammV1Pool, at: int, byte: int):
+    laws.any_bytes_are_decoded_or_refused(DAMM_V1, pool, at, byte)
+
+
 @given(pools())
-def test_a_stable_curve_is_refused_with_its_reason(pool: DammV1Pool):
-    stable = replace(pool, state=replace(pool.state, curve=1))
-    accounts = {one.address: one for one in DAMM_V1.encode(stable)}
+def test_a_curve_that_nobody_knows_is_refused_with_its_reason(pool: DammV1Pool):
+    for changes, refusal in (
+        ({"curve": 2}, Refusal.UNKNOWN_CURVE),
+        ({"curve": 1}, Refusal.OUT_OF_BOUNDS),
+    ):
+        other = replace(pool, state=replace(pool.state, **changes))
+        accounts = {one.address: one for one in DAMM_V1.encode(other)}
+        with pytest.raises(Unquotable) as refused:
+            DAMM_V1.decode(pool.address, Snapshot(accounts, NOW))
+        assert refused.value.refusal is refusal
+
+
+def test_an_old_price_of_a_stake_that_is_not_at_hand_closes_the_pool():
+    state = State(
+        A, B, *KEYS[1:3], *KEYS[7:9], 254, 1, *KEYS[9:11], 250, 100_000, 0, 100_000, 0, 1, 1,
+        KEYS[13], 100, 1, 1, 9, 1_100_000, NOW.unix_s, 3,
+    )  # fmt: skip
+    vaults = []
+    for n, mint in enumerate((A, B)):
+        held = VaultState(1, 10**12, KEYS[3 + n], mint, KEYS[5 + n], 0, NOW.unix_s, 0)
+        vaults.append(Vault(KEYS[1 + n], held, 10**12, 10**12, 10**12))
+    pool = pool_at(KEYS[0], state, (vaults[0], vaults[1]), NOW)
+    assert pool.clocked
+    # b is worth 1.1 of a.
+    assert 900_000 < pool.amount_out(A, 10**6) < 10**6 < pool.amount_out(B, 10**6)
+    old = pool.at(NOW.later(601))
+    assert old.amount_out(A, 10**6) == 0
     with pytest.raises(Unquotable) as refused:
-        DAMM_V1.decode(pool.address, Snapshot(accounts, NOW))
-    assert refused.value.refusal is Refusal.UNKNOWN_CURVE
+        old.swap(A, "exact_in", 10**6)
+    assert refused.value.refusal is Refusal.ACCOUNT_MISSING
+    known = pool_at(KEYS[0], state, (vaults[0], vaults[1]), NOW, 1_500_000).at(NOW.later(601))
+    swap = known.swap(A, "exact_in", 10**6)
+    assert swap.amount_out < 700_000
+    end = swap.end
+    assert isinstance(end, DammV1Pool)
+    assert (end.state.stake_price, end.state.priced_s) == (1_500_000, NOW.unix_s + 601)
 
 
 def test_pools_are_seen_when_they_open():

@@ -13,7 +13,7 @@ from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from cambist.values.token import SOL, USDC
 from cambist.venues.accounts import Account, ChainTime, Snapshot, Unquotable
 from cambist.venues.refusals import Refusal
-from cambist.venues.tokens import Mint, read_balance, read_mint, write_balance, write_mint
+from cambist.venues.tokens import Mint, Power, read_balance, read_mint, write_balance, write_mint
 
 NOW = ChainTime(Slot(1), 1, 900)
 fees = st.builds(TransferFee, st.integers(0, 10_000), st.integers(0, 2**64 - 1))
@@ -85,3 +85,38 @@ def test_of_any_bytes_only_the_declared_error_comes(data: bytes, owner: Address)
             read(_seen(Account(SOL.mint, owner, data)))
         except Unquotable as refused:
             assert refused.refusal in Refusal  # noqa: PT017
+
+
+def _with(*extensions: tuple[int, bytes]) -> Snapshot:
+    data = write_mint(Mint(USDC.mint, TOKEN_2022_PROGRAM, 6, TransferFee(1, 1))).data
+    for kind, body in extensions:
+        data += kind.to_bytes(2, "little") + len(body).to_bytes(2, "little") + body
+    return _seen(Account(USDC.mint, TOKEN_2022_PROGRAM, data))
+
+
+def test_powers_that_move_no_amount_are_warned_of():
+    mint = read_mint(_with((12, bytes(32)), (4, bytes(65)), (26, bytes(33)), (6, b"\1")), USDC.mint)
+    assert mint.powers == tuple(Power[one] for one in (
+        "CONFIDENTIAL_TRANSFER", "PERMANENT_DELEGATE", "PAUSABLE"
+    ))  # fmt: skip
+    assert mint.fee == TransferFee(1, 1)
+    assert len(mint.warnings) == 3
+    assert all(one.startswith(USDC.mint) for one in mint.warnings)
+    assert read_mint(_seen(write_mint(mint)), USDC.mint) == mint
+    bare = Mint(USDC.mint, TOKEN_2022_PROGRAM, 6, powers=(Power.PAUSABLE,))
+    assert read_mint(_seen(write_mint(bare)), USDC.mint) == bare
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "refusal"),
+    [
+        (26, bytes(32) + b"\1", Refusal.MINT_PAUSED),
+        (26, bytes(10), Refusal.MINT_PAUSED),
+        (6, b"\2", Refusal.FROZEN_BY_DEFAULT),
+        (6, b"", Refusal.FROZEN_BY_DEFAULT),
+    ],
+)
+def test_what_stops_a_transfer_is_refused_by_name(kind: int, body: bytes, refusal: Refusal):
+    with pytest.raises(Unquotable) as refused:
+        read_mint(_with((kind, body)), USDC.mint)
+    assert refused.value.refusal is refusal

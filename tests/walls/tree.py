@@ -10,7 +10,9 @@ PACKAGE = ROOT / "src" / "cambist"
 EXACT = ("values", "faults.py", "orders", "curves", "venues", "routing", "wire", "ports")
 """Floors 0 to 5, where a float would sooner or later be money."""
 
-EXACT_IN_PAPER = ("ledger.py", "pools.py", "prices.py", "chain.py")
+EXACT_IN_PAPER = (
+    "arbitrage.py", "chain.py", "decay.py", "ledger.py", "pools.py", "prices.py",
+)  # fmt: skip
 EXACT_IN_SOLANA = ("fees.py", "receipt.py")
 
 

@@ -22,11 +22,13 @@ from cambist.clock import Entropy, SystemClock
 from cambist.config import Settings
 from cambist.engine.engine import Engine, Limits
 from cambist.engine.means import Means
+from cambist.engine.perform.quote import RoutingOptions
 from cambist.engine.reconcile import Reconciler
 from cambist.engine.relay import Relay
 from cambist.orders.retry import Backoff
 from cambist.ports.failures import PortDown, PortFull
 from cambist.ports.limits import RateLimits
+from cambist.routing.transaction_limits import V0, V1
 from cambist.values.moment import Millis
 
 log = structlog.get_logger("cambist.engine")
@@ -126,7 +128,17 @@ def _limits(settings: Settings) -> Limits:
         orders_per_minute=settings.orders_per_minute,
         backoff=Backoff(Millis(settings.backoff_first_ms)),
         renew_every_ms=settings.lease_ms // RENEWALS_PER_LEASE,
+        routing=RoutingOptions(
+            V0 if settings.transaction_format == "v0" else V1,
+            _hundredths(settings.split_gain_min_bps),
+        ),
     )
+
+
+def _hundredths(bps: str) -> int:
+    """Return basis points with at most two decimals as hundredths of them."""
+    whole, _, part = bps.partition(".")
+    return int(whole + part.ljust(2, "0"))
 
 
 async def _add_up(engine: Engine, clock: SystemClock) -> None:

@@ -25,7 +25,7 @@ ORDERS: Final[tuple[tuple[str, Draft], ...]] = (
     ("sell 20000 USDC for JUP", swap("USDC", "JUP", amount_in=20_000)),
     ("sell 900000 BONK for SOL", swap("BONK", "SOL", amount_in=900_000)),
 )
-"""In the world of seed 1 they meet all six programs, a way through a hub and a split."""
+"""In the world of seed 1 they meet all six programs, alone and in splits."""
 
 
 def demo(

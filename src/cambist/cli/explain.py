@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from cambist.cli.figures import brief, name_of, percent, plain, way_of
+from cambist.cli.figures import brief, name_of, percent, plain, share, way_of
 from cambist.cli.pools import draw_absent, draw_depth
 from cambist.cli.tables import Column, draw, say
 from cambist.values.amount import proportions
@@ -33,6 +33,7 @@ def explain(screen: Console, told: Quote, market: Pools) -> None:
     screen.print()
     screen.print(_route(told))
     say(screen, _gain(told))
+    _choices(screen, told)
     # A route asks no pool why it refuses whose venue has others; who wants to know is told.
     seen = {(one.dex, one.program) for one in market.absent}
     silent = [one for one in told.absent if (one.dex, one.program) not in seen]
@@ -60,10 +61,35 @@ def _pools(screen: Console, told: Quote) -> None:
             f"{plain(amount)} {told.token_out if gives else told.token_in}",
             brief(one.price),
             percent(one.fee_bps),
-            f"{plain(one.price_impact)} %",
+            share(one.price_impact),
         )
         rows.append([Text(cell, "bold" if one.pool in used else "") for cell in cells])
     draw(screen, columns, rows)
+
+
+def _choices(screen: Console, told: Quote) -> None:
+    """Lay out what became of every pool that was looked at, in the words of docs/quotes.md."""
+    if not told.pools:
+        return
+    screen.print()
+    columns = (
+        Column("looked at"),
+        Column("word"),
+        Column("share", right=True),
+        Column("worse", right=True),
+    )
+    rows = [
+        (
+            name_of(one.dex, one.program),
+            one.word,
+            "" if one.share is None else f"{plain(one.share)} %",
+            "" if one.worse_bps is None else f"{plain(one.worse_bps)} bps",
+        )
+        for one in told.pools
+    ]
+    draw(screen, columns, rows)
+    if told.more_pools:
+        say(screen, f"and {told.more_pools} more pools")
 
 
 def _route(told: Quote) -> Tree:

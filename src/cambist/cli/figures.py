@@ -25,6 +25,11 @@ def plain(amount: Decimal | None, unknown: str = "-") -> str:
     return unknown if amount is None else format(amount, "f")
 
 
+def share(percents: Decimal | None) -> str:
+    """Write a share in percent, or a dash where there is none to tell."""
+    return "-" if percents is None else f"{plain(percents)} %"
+
+
 def brief(price: Decimal | None) -> str:
     """Write a price with eight digits that count; the order itself shows all of them."""
     text = plain(price)

@@ -14,7 +14,7 @@ from cambist.cli import documents
 from cambist.cli.complete import token_words
 from cambist.cli.documents import AsJson
 from cambist.cli.exits import DONE
-from cambist.cli.figures import brief, name_of, percent, plain, short
+from cambist.cli.figures import brief, name_of, percent, plain, share, short
 from cambist.cli.orders import console, run
 from cambist.cli.reach import Url, reach
 from cambist.cli.tables import Column, draw, say
@@ -84,7 +84,7 @@ def _draw_pools(told: Pools, ranked: Sequence[Pool]) -> None:
             f"{plain(one.amount_out)} {told.token_out}",
             brief(one.price),
             percent(one.fee_bps),
-            f"{plain(one.price_impact)} %",
+            share(one.price_impact),
         )
         for one in ranked
     ]

@@ -10,7 +10,7 @@ from cambist.cli import documents
 from cambist.cli.documents import AsJson
 from cambist.cli.exits import DONE
 from cambist.cli.explain import explain as drawn
-from cambist.cli.figures import brief, name_of, plain, way_of
+from cambist.cli.figures import brief, name_of, plain, share, way_of
 from cambist.cli.orders import (
     SlippageBps,
     Wallet,
@@ -101,7 +101,7 @@ def _row(told: Quote, one: VenueQuote) -> tuple[str, ...]:
         f"{plain(one.amount_in)} {told.token_in}",
         f"{plain(one.amount_out)} {told.token_out}",
         brief(one.price),
-        f"{plain(one.price_impact)} %",
+        share(one.price_impact),
         f"{plain(one.fee)} {told.token_in}",
     )
 

@@ -32,14 +32,15 @@ class Placed(Reply, frozen=True, kw_only=True):
 class VenueQuote(Reply, frozen=True, kw_only=True):
     """A pool's quote. `fee` is in whole tokens of the token given, `price_impact` in percent.
 
-    `program` is what runs the pool: amm_v4, cpmm, clmm, dlmm, damm_v1 or damm_v2.
+    The impact is None for amounts so small that rounding is too much of them. `program` is what
+    runs the pool: amm_v4, cpmm, clmm, dlmm, damm_v1 or damm_v2.
     """
 
     dex: str
     pool: str = ""
     amount_in: Decimal
     amount_out: Decimal
-    price_impact: Decimal = Decimal(0)
+    price_impact: Decimal | None = None
     fee: Decimal = Decimal(0)
     fee_bps: int = 0
     route: tuple[str, ...] = ()
@@ -92,6 +93,18 @@ class Absent(Reply, frozen=True, kw_only=True):
     code: str = ""
     reason: str = ""
     program: str = ""
+
+
+class PoolChoice(Reply, frozen=True, kw_only=True):
+    """A pool that was looked at: taken with its share in percent, or not and why, in one word."""
+
+    dex: str
+    program: str = ""
+    pool: str = ""
+    word: str = ""
+    share: Decimal | None = None
+    worse_bps: Decimal | None = None
+    reason: str = ""
 
 
 class Standing(Reply, frozen=True, kw_only=True):
@@ -235,6 +248,8 @@ class Quote(Reply, frozen=True, kw_only=True):
     quotes: tuple[VenueQuote, ...] = ()
     absent: tuple[Absent, ...] = ()
     legs: tuple[Leg, ...] = ()
+    pools: tuple[PoolChoice, ...] = ()
+    more_pools: int = 0
     costs: Costs | None = None
     warnings: tuple[str, ...] = ()
     timestamp: datetime | None = None

@@ -87,6 +87,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     slippage_unit: Annotated[
         Literal["percent", "fraction"], Meta(description="How a bare `slippage` is read.")
     ] = "percent"
+    transaction_format: Annotated[
+        Literal["auto", "v0", "v1"],
+        Meta(description="`v0` has 1,232 bytes and 3 paths, `v1` 4,096 and 6; `auto` is `v1`."),
+    ] = "auto"
+    split_gain_min_bps: Annotated[
+        str,
+        Meta(
+            pattern=r"^[0-9]{1,4}(\.[0-9]{1,2})?$",
+            description="What several swaps have to gain over one beyond their costs.",
+        ),
+    ] = "0.5"
     streams_max: Annotated[
         int, Meta(ge=1, le=100_000, description="Open streams past which more are refused.")
     ] = 12_000

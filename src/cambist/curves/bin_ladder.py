@@ -19,6 +19,7 @@ from cambist.curves.bins import (
     VOLATILITY_ONE,
     Fee,
 )
+from cambist.curves.segments import Segment, straight
 from cambist.values.amount import RAW_MAX
 
 Rung = tuple[int, int, int, tuple[int, ...]]
@@ -30,12 +31,18 @@ BEYOND: Final = -1
 
 
 class Ladder:
-    """The bins before swaps in one direction, nearest first. Down gives X and takes Y."""
+    """The bins before swaps in one direction, nearest first. Down gives X and takes Y.
 
-    __slots__ = ("_down", "_fee", "_given", "_paid", "_reach", "_rungs", "_spoilt", "_steps")
+    With `go_on` whatever is more than a bin's whole price goes on to the next, even where rounding
+    lets the bin take it.
+    """
 
-    def __init__(self, rungs: Iterator[Rung], fee: Fee, *, down: bool) -> None:
-        self._rungs, self._fee, self._down = rungs, fee, down
+    __slots__ = (
+        "_down", "_fee", "_given", "_go_on", "_paid", "_reach", "_rungs", "_spoilt", "_steps",
+    )  # fmt: skip
+
+    def __init__(self, rungs: Iterator[Rung], fee: Fee, *, down: bool, go_on: bool = False) -> None:
+        self._rungs, self._fee, self._down, self._go_on = rungs, fee, down, go_on
         self._spoilt = False
         self._reach: list[int] = []  # the least amount in that goes on to the next bin
         self._given = [0]  # what the bins before this one take, fee inside
@@ -99,6 +106,15 @@ class Ladder:
         cost += self._given[at]
         return cost if cost <= RAW_MAX else 0
 
+    def segments(self) -> Iterator[Segment]:
+        """Yield the bins, each of one rate."""
+        at, given, paid = 0, self._given, self._paid
+        while at < len(given) - 1 or self._grow():
+            length, brought = given[at + 1] - given[at], paid[at + 1] - paid[at]
+            if length and brought:
+                yield straight(length, brought)
+            at += 1
+
     def _grow(self) -> bool:
         """Add the next bin, and tell whether there was one that the short way understands."""
         rung = None if self._spoilt else next(self._rungs, None)
@@ -120,6 +136,8 @@ class Ladder:
             whole, onward = -(-cost * FEE_ONE // rest), -(-(cost + 1) * FEE_ONE // rest)
         else:
             whole, onward, total = cost, cost + 1, held + -held * rate // FEE_ONE
+        if self._go_on:
+            onward = whole + 1
         if whole > RAW_MAX or held > RAW_MAX or held_in + costs[0] > RAW_MAX or not total:
             self._spoilt = True
             return False

@@ -15,12 +15,17 @@ are first reached, and an amount finds its last piece by bisection.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import Final
 
+from cambist.curves import price_impact
 from cambist.curves.paths import PPM_ONE, Broken, Ended, Path, Place, Rates, Ticks
+from cambist.curves.segments import Segment, ending, straight
 from cambist.curves.ticks import tick_at_sqrt
 
 U64: Final = (1 << 64) - 1
+_FEW: Final = 1 << 7
+"""Of fewer raw units rounding is much of what a segment takes."""
 U128: Final = (1 << 128) - 1
 
 
@@ -91,6 +96,37 @@ class Walk:
         # Fee included and rounded up.
         return self.given[at - 1] - net * PPM_ONE // -self._rest_ppm
 
+    def segments(self) -> Iterator[Segment]:
+        """Yield the segments between ticks that hold liquidity, to the unit at their ends.
+
+        Where one has few units, rounding is much of what it takes: such are put together.
+        """
+        given, paid, rest = self.given, self.paid, self._rest_ppm
+        at = begun = 0
+        while rest:
+            if at == len(given) - 1:
+                try:
+                    self._grow()
+                except (Ended, Broken):
+                    break
+            length, brought = given[at + 1] - given[begun], paid[at + 1] - paid[begun]
+            if min(length, brought) > _FEW:
+                yield (
+                    self._segment(at, length, brought) if at == begun else straight(length, brought)
+                )
+                begun = at + 1
+            elif not length:
+                begun = at + 1
+            at += 1
+        if paid[at] > paid[begun]:
+            yield straight(given[at] - given[begun], paid[at] - paid[begun])
+
+    def _segment(self, at: int, length: int, brought: int) -> Segment:
+        price, liquidity = self.prices[at], self.liquidities[at]
+        if self.down:
+            return ending(length, brought, self._rest_ppm * price, PPM_ONE * liquidity << 64)
+        return ending(length, brought, self._rest_ppm << 64, PPM_ONE * liquidity * price)
+
     # ------------------------------------------------------------------------------ the whole path
 
     def path_in(self, amount: int) -> Path:
@@ -137,7 +173,9 @@ class Walk:
     def _crossed(self, at: int, *, whole: bool) -> Path:
         fee, kept = self._fees(at)
         place = Place(self.prices[at], self._tick_after(at), self.liquidities[at])
-        return Path(self.given[at], self.paid[at], fee, kept, place, at, whole)
+        return Path(
+            self.given[at], self.paid[at], fee, kept, place, at, whole, first=self._first(at)
+        )
 
     def _partly(self, at: int, after: int, last: tuple[int, int, int]) -> Path:
         """Return the path of `at` whole pieces and a part of the next: given, paid and its fee."""
@@ -158,7 +196,14 @@ class Walk:
             place,
             at + 1,
             whole=True,
+            first=self._first(at),
         )
+
+    def _first(self, pieces: int) -> int:
+        """Return the price at which something was first paid, in so many whole pieces or after."""
+        paid = self.paid
+        at = next((one for one in range(pieces) if paid[one + 1] > paid[one]), pieces)
+        return self.prices[at]
 
     def _fees(self, pieces: int) -> tuple[int, int]:
         """Return the fee of so many whole pieces, and what protocol and fund keep of it."""
@@ -248,13 +293,11 @@ class Walk:
 
 
 def impact_hundredths(price: int, net: int, gross: int, *, down: bool) -> int:
-    """Return how far a swap's own price is below the pool's, fees apart.
+    """Return how far a swap's own price is below the first at which it was paid, fees apart.
 
     In hundredths of a basis point (1,000,000 is the whole), rounded down. `price` is the square
-    root of the pool's before, `net` what was given and `gross` what was paid, without fees.
+    root of the first price, `net` what was given and `gross` what was paid, without fees.
     """
     square = price * price
-    at_spot, paid = (net * square, gross << 128) if down else (net << 128, gross * square)
-    if not at_spot or paid >= at_spot:
-        return 0
-    return (at_spot - paid) * PPM_ONE // at_spot
+    first = (square, 1 << 128) if down else (1 << 128, square)
+    return price_impact.impact_hundredths(net, gross, first)

@@ -85,7 +85,8 @@ class Path(NamedTuple):
     `targets` counts the ticks walked towards; the last of them may not have been reached. `whole`
     says that the amount was used up before the price limit. With `on_output` the fee was taken
     from what the curve paid, and `paid` is what was left of it. Ticks `gone` held limit orders
-    alone, which were filled.
+    alone, which were filled. `first` is the square root of the first price at which anything was
+    paid.
     """
 
     given: int
@@ -98,3 +99,4 @@ class Path(NamedTuple):
     on_output: bool = False
     renewal: Renewal | None = None
     gone: tuple[int, ...] = ()
+    first: int = 0

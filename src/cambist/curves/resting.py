@@ -7,11 +7,13 @@ has its own. Source: raydium-clmm, `instructions/swap.rs`.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from cambist.curves import moving_fee
 from cambist.curves.limit_orders import fill
 from cambist.curves.paths import PPM_ONE, Broken, Ended, Orders, Path, Place, Rates, Renewal, Ticks
+from cambist.curves.segments import Segment, chords
 from cambist.curves.steps import Side, Step, step
 from cambist.curves.ticks import TICK_MAX, TICK_MIN, sqrt_at_tick, tick_at_sqrt
 
@@ -63,6 +65,16 @@ class RestingWalk:
             raise Ended
         return path.given
 
+    def segments(self) -> Iterator[Segment]:
+        """Yield chords: where the fee moves with each step there is no formula."""
+        return chords(self._brought)
+
+    def _brought(self, amount: int) -> int:
+        try:
+            return self.amount_out(amount)
+        except (Ended, Broken):
+            return 0
+
     def path_in(self, amount: int) -> Path:
         """Return the path of so much given, or of less to the limit. Raises Ended, Broken."""
         return self._walked(amount, exact_in=True)
@@ -100,7 +112,7 @@ class _Run:
         self.down, self.exact_in = down, exact_in
         self.on_input = renewal.fee_on == 0 or (renewal.fee_on == 1) == down
         self.orders, self.gone = dict(renewal.orders), list[int]()
-        self.other = self.fee = self.kept = self.steps = 0
+        self.other = self.fee = self.kept = self.steps = self.first = 0
         self.index = self.tick // self.spacing
         moving = renewal.volatility
         self.moving = moving and moving_fee.begun(moving, self.index, now_s)
@@ -118,7 +130,7 @@ class _Run:
             price, side = bounded, Side(self.down, self.exact_in, self.on_input, rate)
             if self.price != bounded:
                 done = step(self.price, bounded, self.liquidity, self.rest, side)
-                self._apply(done)
+                self._apply(done, self.price)
                 price = done.price
             if price == tick_price:
                 after = self._reached(number, price, side, net)
@@ -149,6 +161,7 @@ class _Run:
             not self.on_input,
             self.renewal._replace(volatility=self.moving, orders=left),
             tuple(self.gone),
+            self.first or self.price,
         )
 
     def _rate(self) -> int:
@@ -175,7 +188,7 @@ class _Run:
         resting = orders.untouched + orders.started
         if resting and self.rest:
             filled = fill(orders, self.rest, price, side)
-            self._apply(filled.step)
+            self._apply(filled.step, price)
             orders = self.orders[number] = filled.left
             resting = orders.untouched + orders.started
             if not resting and orders.alone:
@@ -201,8 +214,10 @@ class _Run:
                 self.moving = moving_fee.accumulated(self.moving, self.index)
         self.index += -1 if self.down else 1
 
-    def _apply(self, done: Step) -> None:
-        """Take a step's amounts off what is left, and split its fee."""
+    def _apply(self, done: Step, begun: int) -> None:
+        """Take a step's amounts off what is left, and split its fee; it began at this price."""
+        if not self.first and (done.paid or (not self.on_input and done.fee)):
+            self.first = begun
         given = done.given + done.fee if self.on_input else done.given
         used, other = (given, done.paid) if self.exact_in else (done.paid, given)
         self.rest -= used

@@ -16,7 +16,7 @@ from cambist.engine.feed import Feed, HeardAll
 from cambist.engine.follow import HEARTBEAT_MS, Heard, follow, get_of, history
 from cambist.engine.intake import BACKLOG_MAX, Answered, CancelAnswer, Intake, Taken, Wish
 from cambist.engine.means import Means, RedisWord
-from cambist.engine.perform.quote import quote_now, survey
+from cambist.engine.perform.quote import Quoter, RoutingOptions
 from cambist.engine.perform.quote_budget import QuoteBudget, QuoteTurn
 from cambist.engine.perform.track import Tracker
 from cambist.engine.send_permission import SendPermission
@@ -47,13 +47,14 @@ HEALTH_WITHIN_MS: Final = 1_000
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a user may set: steps at once, open orders, orders begun a minute, waits, renewals."""
+    """What a user may set: steps at once, open orders, orders a minute, waits, renewals, routes."""
 
     hands: int = HANDS
     backlog_max: int = BACKLOG_MAX
     orders_per_minute: int = 0
     backoff: Backoff = Backoff()
     renew_every_ms: int = RENEW_EVERY_MS
+    routing: RoutingOptions = RoutingOptions()
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -84,7 +85,8 @@ class Engine:
         self._means = means
         permission = SendPermission(means.store, means.clock)
         self._tracker = Tracker(means.world.chain, means.wakeups, permission, means.clock, policy)
-        worker = Worker(means, self._tracker, permission, policy, limits.hands)
+        self._quoter = Quoter(means.world.market, means.clock, limits.routing)
+        worker = Worker(means, self._tracker, permission, self._quoter, policy, limits.hands)
         pace = Pace(limits.orders_per_minute, limits.renew_every_ms)
         self._crew = Crew(means, worker, self._tracker, permission, pace)
         self._intake = Intake(means, limits.backlog_max)
@@ -125,7 +127,7 @@ class Engine:
         A `caller` has one quote computed at a time. Raises Refused when too many are asked for.
         """
         async with self.quote_budget.turn(caller) as turn:
-            found = await quote_now(self._means.world.market, self.clock, intent, turn)
+            found = await self._quoter.quote_intent(intent, turn)
         if isinstance(found, Fault):
             return found
         return Quoted(found, self._means.world.chain.costs(found), self.clock.now())
@@ -135,7 +137,7 @@ class Engine:
 
         Within a turn of `quote_budget`. Raises Refused when too many are asked for.
         """
-        return await survey(self._means.world.market, self.clock, pair, turn)
+        return await self._quoter.fetch_pools(pair, turn)
 
     async def cancel(
         self, order_id: OrderId, principal: Principal

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from cambist.engine.means import Means
 from cambist.engine.perform.build import build
-from cambist.engine.perform.quote import find_route
+from cambist.engine.perform.quote import Quoter
 from cambist.engine.perform.track import Tracker
 from cambist.engine.send_permission import SendPermission
 from cambist.faultpoints import faultpoint
@@ -102,6 +102,7 @@ class Worker:
         means: Means,
         tracker: Tracker,
         permission: SendPermission,
+        quoter: Quoter,
         policy: Policy,
         hands: int,
     ) -> None:
@@ -111,6 +112,7 @@ class Worker:
         self._clock = means.clock
         self._tracker = tracker
         self._permission = permission
+        self._quoter = quoter
         self._policy = policy
 
     async def advance(self, order: Order, note: Testimony | None = None) -> Order | None:
@@ -180,7 +182,7 @@ class Worker:
     async def _perform(self, step: Step, order: Order) -> Outcome:
         match step:
             case FindRoute():
-                found = await find_route(self._world.market, self._clock, order)
+                found = await self._quoter.route_order(order)
                 faultpoint("worker.routed")
                 return found
             case Build(route):

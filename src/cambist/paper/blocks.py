@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from cambist.faults import Fault
+from cambist.paper.arbitrage import TokenPush
 from cambist.paper.pools import PoolKey, PoolState
 from cambist.values.ids import Address, OrderId, Signature
 from cambist.values.moment import Height, Slot
@@ -36,9 +37,10 @@ class Execution(msgspec.Struct, frozen=True, gc=False):
 
 
 class Block(msgspec.Struct, frozen=True):
-    """What one commit makes durable: a slot's executions, new balances and pools, the mark."""
+    """What one commit makes durable: the mark, a slot's executions, what they changed."""
 
     mark: Height
     executions: tuple[Execution, ...] = ()
     balances: dict[Holding, int] = {}
     pools: dict[PoolKey, PoolState] = {}
+    pushes: dict[Address, TokenPush] = {}

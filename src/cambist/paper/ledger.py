@@ -6,7 +6,8 @@ order that stands in it twice without an error was executed twice.
     executions(signature, order_id, attempt, slot, error, sentence, wallet, mint_in, mint_out,
                amount_in, amount_out, fee_lamports)
     balances(account, mint, raw)   meta(key, value)
-    pool_states(program, mint_a, mint_b, address, held_a, held_b, slot, shape)
+    pool_states(program, mint_a, mint_b, address, held_a, held_b, slot, shape, pushed_ppb)
+    token_pushes(mint, slow_ppb, fast_ppb, slot)
 
 `error` is null for a swap that happened; amounts are raw units as text, since they need 64
 unsigned bits, and zero where nothing moved. Balances are double entry: with the reserves of the
@@ -22,6 +23,7 @@ from typing import Any, Final
 
 from cambist.faultpoints import faultpoint
 from cambist.faults import Code, Fault
+from cambist.paper.arbitrage import TokenPush
 from cambist.paper.blocks import Block, Execution, Holding
 from cambist.paper.pools import PoolKey, PoolState, pool_address
 from cambist.values.ids import Address, Signature
@@ -40,11 +42,17 @@ CREATE TABLE IF NOT EXISTS executions (
 CREATE TABLE IF NOT EXISTS balances (
     account TEXT NOT NULL, mint TEXT NOT NULL, raw TEXT NOT NULL, PRIMARY KEY (account, mint)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS token_pushes (
+    mint TEXT PRIMARY KEY NOT NULL, slow_ppb INTEGER NOT NULL, fast_ppb INTEGER NOT NULL,
+    slot INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+_POOL_STATES: Final = """
 CREATE TABLE IF NOT EXISTS pool_states (
     program TEXT NOT NULL, mint_a TEXT NOT NULL, mint_b TEXT NOT NULL, address TEXT NOT NULL,
     held_a TEXT NOT NULL, held_b TEXT NOT NULL, slot INTEGER NOT NULL, shape TEXT NOT NULL,
-    PRIMARY KEY (program, mint_a, mint_b)
-) WITHOUT ROWID;
+    pushed_ppb INTEGER NOT NULL, PRIMARY KEY (program, mint_a, mint_b)
+) WITHOUT ROWID
 """
 _SET_META: Final = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 _RAISE_MARK: Final = "UPDATE meta SET value = MAX(CAST(value AS INTEGER), ?) WHERE key = 'mark'"
@@ -56,7 +64,8 @@ WHERE rowid < coalesce(
 ORDER BY rowid DESC
 """
 _SET_BALANCE: Final = "INSERT OR REPLACE INTO balances VALUES (?, ?, ?)"
-_SET_POOL: Final = "INSERT OR REPLACE INTO pool_states VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_SET_POOL: Final = "INSERT OR REPLACE INTO pool_states VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SET_PUSH: Final = "INSERT OR REPLACE INTO token_pushes VALUES (?, ?, ?, ?)"
 
 
 class LedgerLost(RuntimeError):
@@ -117,14 +126,20 @@ class Ledger:
     def pool(self, key: PoolKey) -> PoolState | None:
         """Return a pool as its last swap left it; None when nobody traded in it."""
         sql = (
-            "SELECT held_a, held_b, slot, shape FROM pool_states"
+            "SELECT held_a, held_b, slot, shape, pushed_ppb FROM pool_states"
             " WHERE (program, mint_a, mint_b) = (?, ?, ?)"
         )
         row = self._in.execute(sql, key).fetchone()
         if row is None:
             return None
         saved = tuple(int(one) for one in row[3].split())
-        return PoolState(int(row[0]), int(row[1]), Slot(row[2]), saved)
+        return PoolState(int(row[0]), int(row[1]), Slot(row[2]), saved, row[4])
+
+    def push(self, mint: Address) -> TokenPush | None:
+        """Return what orders left in what a token costs; None when nobody traded it."""
+        sql = "SELECT slow_ppb, fast_ppb, slot FROM token_pushes WHERE mint = ?"
+        row = self._in.execute(sql, (mint,)).fetchone()
+        return None if row is None else TokenPush(row[0], row[1], Slot(row[2]))
 
     def execution(self, signature: Signature) -> Execution | None:
         """Return what became of a signature."""
@@ -190,8 +205,16 @@ class Ledger:
                     str(state.held_b),
                     state.slot,
                     " ".join(map(str, state.saved)),
+                    state.pushed_ppb,
                 )
                 for key, state in block.pools.items()
+            ),
+        )
+        self._out.executemany(
+            _SET_PUSH,
+            (
+                (mint, push.slow_ppb, push.fast_ppb, push.slot)
+                for mint, push in block.pushes.items()
             ),
         )
 
@@ -242,16 +265,30 @@ def _has(link: sqlite3.Connection, table: str) -> bool:
 
 
 def _retire_pools(link: sqlite3.Connection) -> None:
-    """Give what pools of the older world held back to the endowment: its kind is no more."""
-    if not _has(link, "pools"):
-        return
-    held = "SELECT mint_a, reserve_a FROM pools UNION ALL SELECT mint_b, reserve_b FROM pools"
-    for mint, raw in link.execute(held).fetchall():
-        sql = "SELECT raw FROM balances WHERE account = 'endowment' AND mint = ?"
-        before = link.execute(sql, (mint,)).fetchone()
+    """Give what pools of an older market held back to the endowment; they begin anew, at rest.
+
+    Balances and executions stay. Pools of before five programs stood in `pools`; those of before
+    pairs agreed with each other have no `pushed_ppb`.
+    """
+    columns = {row[1] for row in link.execute("PRAGMA table_info(pool_states)")}
+    if _has(link, "pools"):
+        _retire(link, "pools", ("reserve_a", "reserve_b"))
+    if columns and "pushed_ppb" not in columns:
+        _retire(link, "pool_states", ("held_a", "held_b"))
+    link.execute(_POOL_STATES)
+
+
+def _retire(link: sqlite3.Connection, table: str, held: tuple[str, str]) -> None:
+    sql = " UNION ALL ".join(
+        f"SELECT mint_{side}, {column} FROM {table}"  # noqa: S608 -- names of our own
+        for side, column in zip("ab", held, strict=True)
+    )
+    for mint, raw in link.execute(sql).fetchall():
+        find = "SELECT raw FROM balances WHERE account = 'endowment' AND mint = ?"
+        before = link.execute(find, (mint,)).fetchone()
         left = int(raw) + (int(before[0]) if before else 0)
         link.execute(_SET_BALANCE, ("endowment", mint, str(left)))
-    link.execute("DROP TABLE pools")
+    link.execute(f"DROP TABLE {table}")
 
 
 def _one(link: sqlite3.Connection, sql: str) -> str:

@@ -23,7 +23,7 @@ from cambist.values.route import Leg, Mode
 FEE_LAMPORTS: Final = 5_000
 SIGNATURE_BYTES: Final = 64
 HEIGHT_BYTES: Final = 8
-SWAPS_MAX: Final = 8
+SWAPS_MAX: Final = 12
 TEXTS_REMEMBERED_MAX: Final = 8_192
 _KEY_ID: Final = b"cambist paper key\n"
 _NAME_LETTERS_MAX: Final = 128

@@ -1,9 +1,10 @@
 """Moves every pool of the paper world along its price path, and back when users pushed it.
 
-A pool nobody traded in stands exactly at its target: the path's price on its own curve. A user's
-swap pushes it off; a seeded arbitrageur pulls its price back, half of the way every 20 slots, along
-the same curve. Both follow from the last swap's state and the slot alone, so they cost nothing
-until somebody looks.
+A pool at rest stands at the ratio of what its two tokens cost, so that all pairs agree. A user's
+swap pushes it off. An arbitrageur trades along cycles until they pay no more: what is left of the
+push is halved every 20 slots, and a small part of it stays in what the two tokens cost in every
+pool (`arbitrage`). All of it follows from the last swaps' states and the slot alone, so that
+nothing is computed before somebody looks.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from typing import Final, NamedTuple
 import msgspec
 
 from cambist.paper import prices
+from cambist.paper.arbitrage import TokenPush, offset_ppb
+from cambist.paper.decay import PPB_ONE, left_ppb
 from cambist.paper.shapes import SHAPES, Ratio, Site
 from cambist.paper.staging import Staged
-from cambist.paper.tokens import STOCKS, token_of_mint
+from cambist.paper.tokens import LISTED, STOCKS, token_of_mint
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
 from cambist.values.moment import Slot
@@ -28,7 +31,8 @@ from cambist.venues.pool import Pool
 
 RAYDIUM: Final = "raydium"
 METEORA: Final = "meteora"
-FEES_PPM: Final = {RAYDIUM: 2_500, METEORA: 2_000}
+FEES_PPM: Final = {RAYDIUM: 2_500, METEORA: 2_500}
+"""The same at both, so that each program is the best one somewhere."""
 VENUES: Final = tuple(FEES_PPM)
 PROGRAMS_OF: Final = {
     venue: tuple(name for name, shape in SHAPES.items() if shape.program.venue == venue)
@@ -38,19 +42,13 @@ HALF_LIFE_SLOTS: Final = 20
 POOLS_IN_MEMORY_MAX: Final = 10_000
 
 _REMEMBERED_MAX: Final = 4_096
-_PPB: Final = 1_000_000_000
-_HALVINGS_MAX: Final = 62
-_PARTS_OF_HALVING_PPB: Final = (
-    1_000_000_000, 965_936_329, 933_032_992, 901_250_463, 870_550_563, 840_896_415, 812_252_396,
-    784_584_098, 757_858_283, 732_042_848, 707_106_781, 683_020_128, 659_753_955, 637_280_314,
-    615_572_207, 594_603_558, 574_349_177, 554_784_736, 535_886_731, 517_632_462,
-)  # fmt: skip
-"""2 ** (-n / 20) for n of 0 to 19, in parts per billion."""
 _BEGUN_S: Final = 1_790_000_000
 """What the chain's clock says at slot 0, in seconds since the Unix epoch."""
 _SLOTS_PER_S: Final = 10
-_OWN_OFFSET_PPM: Final = 400
-"""How far a pool's own price lies off its venue's at most, for ever."""
+_PPB_OF_PPM: Final = PPB_ONE // prices.PPM_ONE
+_OWN_OFFSET_PPM: Final = 150
+"""How far a pool's own price lies off its pair's at most, for ever: with 2.5 bps of a DLMM bin, the
+best direct price is within 10 bps of the best one through a hub."""
 
 _DEPTH_USD: Final = {
     SOL.mint: 8_000_000,
@@ -79,12 +77,16 @@ class PoolKey(NamedTuple):
 
 
 class PoolState(msgspec.Struct, frozen=True, gc=False):
-    """A pool as its last swap left it: what it holds, when, and the numbers of its shape."""
+    """A pool as its last swap left it: what it holds, when, and the numbers of its shape.
+
+    `pushed_ppb` is how far that was above where it would have rested, in parts per billion.
+    """
 
     held_a: int
     held_b: int
     slot: Slot
     saved: tuple[int, ...]
+    pushed_ppb: int = 0
 
 
 def pool_keys(venue: str, one: Address, other: Address) -> tuple[PoolKey, ...]:
@@ -106,7 +108,7 @@ def pool_address(key: PoolKey) -> Address:
 @lru_cache(maxsize=_REMEMBERED_MAX)
 def first_pool(key: PoolKey) -> Pool:
     """Return a pool as it begins: at the reference price, with depth as its mints have it."""
-    depth = min(_DEPTH_USD.get(mint, _DEPTH_OTHER_USD) for mint in (key.mint_a, key.mint_b))
+    depth = _depth_usd(key.mint_a, key.mint_b)
     share = 80 + pool_address(key).encode()[0] % 41
     tokens = [token_of_mint(mint) for mint in (key.mint_a, key.mint_b)]
     a, b = (
@@ -120,16 +122,33 @@ def first_pool(key: PoolKey) -> Pool:
     return SHAPES[key.program].made(site, time_of(Slot(0)))
 
 
+def _depth_usd(one: Address, other: Address) -> int:
+    """Return how deep the pools of two mints are."""
+    return min(_DEPTH_USD.get(mint, _DEPTH_OTHER_USD) for mint in (one, other))
+
+
 @lru_cache(maxsize=_REMEMBERED_MAX)
-def target_price(seed: int, key: PoolKey, step: int) -> Ratio:
-    """Return where a pool stands in a step when nobody pushed it."""
-    spread = prices.spread_ppm(seed, f"{key.mint_a}/{key.mint_b}", step)
-    half = spread // 2
-    offset = half if key.venue == VENUES[0] else half - spread
-    offset += pool_address(key).encode()[1] * 7 % (2 * _OWN_OFFSET_PPM) - _OWN_OFFSET_PPM
+def share_ppb(mint: Address, other: Address) -> int:
+    """Return what stays in a mint's price of a push of one pool: the pool's part of its pools.
+
+    Who trades along cycles brings nothing and keeps nothing: what one pool gives back the others
+    take, in every pair of the token, each by its depth.
+    """
+    whole = sum(_depth_usd(mint, token.mint) for token in LISTED)
+    return PPB_ONE * _depth_usd(mint, other) // (len(SHAPES) * whole)
+
+
+@lru_cache(maxsize=_REMEMBERED_MAX)
+def own_offset_ppm(key: PoolKey) -> int:
+    """Return how far a pool's own price lies off its pair's, for ever."""
+    return pool_address(key).encode()[1] * 7 % (2 * _OWN_OFFSET_PPM + 1) - _OWN_OFFSET_PPM
+
+
+@lru_cache(maxsize=_REMEMBERED_MAX)
+def _units(key: PoolKey) -> tuple[int, int]:
+    """Return by what the prices of a pool's tokens are multiplied, its own offset counted."""
     a, b = token_of_mint(key.mint_a), token_of_mint(key.mint_b)
-    paid = prices.price_pico(seed, a.mint, step) * 10**b.decimals * (prices.PPM_ONE + offset)
-    return Ratio(paid, prices.price_pico(seed, b.mint, step) * 10**a.decimals * prices.PPM_ONE)
+    return 10**b.decimals * (prices.PPM_ONE + own_offset_ppm(key)), 10**a.decimals * prices.PPM_ONE
 
 
 def time_of(slot: Slot) -> ChainTime:
@@ -137,67 +156,103 @@ def time_of(slot: Slot) -> ChainTime:
     return ChainTime(slot, _BEGUN_S + slot // _SLOTS_PER_S, 0)
 
 
-def _left_of(slots: int) -> int:
-    """Return what is left of a push after so many slots, in parts per billion."""
-    halvings, part = divmod(slots, HALF_LIFE_SLOTS)
-    return 0 if halvings > _HALVINGS_MAX else _PARTS_OF_HALVING_PPB[part] >> halvings
-
-
 class PoolBook:
     """Every pool, as of any slot from its last swap on."""
 
-    def __init__(self, seed: int, load: Callable[[PoolKey], PoolState | None]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        load: Callable[[PoolKey], PoolState | None],
+        load_push: Callable[[Address], TokenPush | None] = lambda _: None,
+    ) -> None:
         self._seed = seed
         self.states: Staged[PoolKey, PoolState] = Staged(load, POOLS_IN_MEMORY_MAX)
+        self.pushes: Staged[Address, TokenPush] = Staged(load_push, POOLS_IN_MEMORY_MAX)
         self._views: dict[PoolKey, Pool] = {}
-        self._still: dict[PoolKey, tuple[int, Pool]] = {}
+        self._still: dict[PoolKey, tuple[PoolState | None, Ratio, Pool]] = {}
 
     def seen(self, key: PoolKey, slot: Slot) -> Pool:
         """Return a pool as everyone sees it at a slot."""
         view = self._views.get(key)
         if view is None or view.slot != slot:
-            view = self._views[key] = self._at(key, self.states.seen(key), slot)
+            view = self._views[key] = self._at(key, self.states.seen(key), slot, self.pushes.seen)
             if len(self._views) > POOLS_IN_MEMORY_MAX:
                 self._views.clear()
         return view
 
     def current(self, key: PoolKey, slot: Slot) -> Pool:
         """Return a pool within the slot that is executing."""
-        return self._at(key, self.states.current(key), slot)
+        return self._at(key, self.states.current(key), slot, self.pushes.current)
 
     def left(self, key: PoolKey, state: PoolState) -> Pool:
         """Return a pool as its last swap left it."""
         return SHAPES[key.program].loaded(first_pool(key), state.saved)
 
+    def push(self, key: PoolKey, before: Pool, after: Pool, slot: Slot) -> int:
+        """Note that a swap moved a pool; return how far it now is above its rest, in ppb."""
+        shape, rest = SHAPES[key.program], self.rest_price(key, slot, self.pushes.current)
+        stood, stands = (_above_ppb(shape.price(one), rest) for one in (before, after))
+        for mint, other, moved in (
+            (key.mint_a, key.mint_b, stands - stood),
+            (key.mint_b, key.mint_a, stood - stands),
+        ):
+            part = moved * share_ppb(mint, other) // PPB_ONE
+            push = self.pushes.current(mint) or TokenPush(0, 0, slot)
+            self.pushes.stage(mint, push.with_more(part, slot))
+        return stands
+
+    def rest_price(
+        self, key: PoolKey, slot: Slot, push_of: Callable[[Address], TokenPush | None]
+    ) -> Ratio:
+        """Return where a pool stands at a slot once nothing is left of pushes of its own."""
+        units = _units(key)
+        a = self._cost(key.venue, key.mint_a, slot, push_of(key.mint_a))
+        b = self._cost(key.venue, key.mint_b, slot, push_of(key.mint_b))
+        return Ratio(a * units[0], b * units[1])
+
+    def _cost(self, venue: str, mint: Address, slot: Slot, push: TokenPush | None) -> int:
+        """Return what a token costs at a venue: its path, a shock, and what orders left."""
+        off = offset_ppb(push, slot)
+        off += prices.shock_ppm(self._seed, VENUES, venue, mint, slot) * _PPB_OF_PPM
+        return prices.price_pico(self._seed, mint, prices.step_of(slot)) * (PPB_ONE + off)
+
     def publish(self) -> None:
         """Let everyone see the slot's swaps."""
         for key in self.states.changes:
             self._views.pop(key, None)
+        if self.pushes.changes:
+            self._views.clear()  # what a token costs is seen in all of its pools
         self.states.publish()
+        self.pushes.publish()
 
-    def _at(self, key: PoolKey, state: PoolState | None, slot: Slot) -> Pool:
-        if state is None:
-            return self._untouched(key, prices.step_of(slot)).at(time_of(slot))
-        shape, left = SHAPES[key.program], self.left(key, state)
-        if slot > state.slot:
-            left = shape.put(left, self._pulled(key, state, shape.price(left), slot))
-        return left.at(time_of(max(slot, state.slot)))
-
-    def _untouched(self, key: PoolKey, step: int) -> Pool:
-        """Return a pool nobody traded in, which stands still within a step."""
+    def _at(
+        self,
+        key: PoolKey,
+        state: PoolState | None,
+        slot: Slot,
+        push_of: Callable[[Address], TokenPush | None],
+    ) -> Pool:
+        if state is not None and slot <= state.slot:
+            return self.left(key, state).at(time_of(state.slot))
+        price = self.rest_price(key, slot, push_of)
+        if state is not None and state.pushed_ppb:
+            price = _pushed(price, state, slot)
         kept = self._still.get(key)
-        if kept is None or kept[0] != step:
-            shape = SHAPES[key.program]
-            kept = (step, shape.put(first_pool(key), target_price(self._seed, key, step)))
-            self._still[key] = kept
+        if kept is None or kept[0] is not state or kept[1] != price:
+            left = first_pool(key) if state is None else self.left(key, state)
+            kept = self._still[key] = (state, price, SHAPES[key.program].put(left, price))
             if len(self._still) > POOLS_IN_MEMORY_MAX:
                 self._still.clear()
-        return kept[1]
+        return kept[2].at(time_of(slot))
 
-    def _pulled(self, key: PoolKey, state: PoolState, stood: Ratio, slot: Slot) -> Ratio:
-        """Return how far the arbitrageur has pulled a price back: what is left of the push."""
-        before = target_price(self._seed, key, prices.step_of(state.slot))
-        target = target_price(self._seed, key, prices.step_of(slot))
-        even = stood.a * before.b
-        pushed = (stood.b * before.a - even) * _left_of(slot - state.slot)
-        return Ratio(max(target.b * (even * _PPB + pushed), 1), target.a * even * _PPB)
+
+def _above_ppb(price: Ratio, rest: Ratio) -> int:
+    """Return how far a price is above another, in parts per billion."""
+    even = price.a * rest.b
+    return (price.b * rest.a - even) * PPB_ONE // even
+
+
+def _pushed(rest: Ratio, state: PoolState, slot: Slot) -> Ratio:
+    """Return where a pool stands that the arbitrageur has pulled back since its last swap."""
+    left = state.pushed_ppb * left_ppb(slot - state.slot, HALF_LIFE_SLOTS) // PPB_ONE
+    return Ratio(max(rest.b * (PPB_ONE + left), 1), rest.a * PPB_ONE) if left else rest

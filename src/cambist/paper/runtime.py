@@ -35,7 +35,7 @@ class Runtime:
         self._seed = seed
         self._profile = profile
         self._balances: Staged[Holding, int] = Staged(ledger.balance, BALANCES_IN_MEMORY_MAX)
-        self.pools = PoolBook(seed, ledger.pool)
+        self.pools = PoolBook(seed, ledger.pool, ledger.push)
 
     def balance(self, wallet: Address, mint: Address) -> int:
         """Return what everyone sees in a wallet, in raw units; an unused one will be funded."""
@@ -83,7 +83,9 @@ class Runtime:
 
     def block(self, mark: Height, executions: tuple[Execution, ...]) -> Block:
         """Return the running slot as one commit."""
-        return Block(mark, executions, self._balances.changes, self.pools.states.changes)
+        pools = self.pools
+        changes = (self._balances.changes, pools.states.changes, pools.pushes.changes)
+        return Block(mark, executions, *changes)
 
     def publish(self) -> None:
         """Let everyone see the slot; it is durable now."""
@@ -131,7 +133,8 @@ class Runtime:
         if one.mint_in == one.key.mint_b:
             a, b = b, a
         saved = SHAPES[one.key.program].saved(one.swap.end)
-        state = PoolState(before.held_a + a, before.held_b + b, slot, saved)
+        pushed = self.pools.push(one.key, one.pool, one.swap.end, slot)
+        state = PoolState(before.held_a + a, before.held_b + b, slot, saved, pushed)
         self.pools.states.stage(one.key, state)
 
     def _held(self, wallet: Address, mint: Address) -> int:

@@ -25,7 +25,10 @@ STOCKS: Final = tuple(
     Token(symbol, _mint(symbol), STOCK_DECIMALS, synthetic=True)
     for symbol in ("AAPL", "TSLA", "GOOG")
 )
-LISTED: Final = (*KNOWN, *STOCKS)
+DEC0: Final = Token("DEC0", _mint("DEC0"), 0, synthetic=True)
+DEC2: Final = Token("DEC2", _mint("DEC2"), 2, synthetic=True)
+"""Tokens of 0 and 2 decimals, to try by hand what whole units do to routes."""
+LISTED: Final = (*KNOWN, *STOCKS, DEC0, DEC2)
 HUBS: Final = (SOL, USDC, USDT)
 """What a route may go through."""
 _LISTED: Final = {token.symbol: token for token in LISTED}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Final
 
-import msgspec
-
 from cambist.faults import Code, Fault, fault
-from cambist.routing.paths import Carried
+from cambist.optimizer.clearing import SplitRequest
+from cambist.optimizer.outliers import find_outliers
+from cambist.routing.paths import Way
+from cambist.routing.pool_words import OFF_MARKET
 from cambist.values.amount import BPS_ONE, RAW_MAX, Bps, write_percent
 from cambist.values.route import Absent, Mode, Quote
 
@@ -18,67 +20,31 @@ IMPACT_MAX_BPS: Final = Bps(5_000)
 DEVIATION_MAX_BPS: Final = Bps(2_500)
 """How much better than the one in the middle a pool may be, of three or more. What promises more
 than that is broken, frozen or bait."""
-_ENOUGH_TO_COMPARE: Final = 3
-_PROBE_SHARE, _PROBE_MIN = 1_000, 10_000
 _HUNDREDTHS: Final = 100
 
 
-class Tried(msgspec.Struct, frozen=True):
-    """Ways that are not too good to be true, in the order given, the others, and the best rate.
-
-    `small` is the best that a way to be trusted makes of `probe` raw units; 0 where none does.
-    """
-
-    ways: tuple[Carried, ...]
-    odd: tuple[Absent, ...]
-    probe: int
-    small: int
-
-    def may_gain(self, mode: Mode, amount: int, best: int, bps: int) -> bool:
-        """Whether any sharing of the amount can beat the best way by so many basis points.
-
-        Curves only get worse, so no part of the amount finds a better rate than the probe did.
-        """
-        if not self.small:
-            return True
-        whole, more = self.small * amount * BPS_ONE, best * self.probe
-        if mode == "exact_in":
-            return whole > more * (BPS_ONE + bps)
-        return whole < more * (BPS_ONE - bps)
-
-
-def tried(carried: Sequence[Carried], mode: Mode, amount: int) -> Tried:
-    """Compare ways by what they make of a small part of the amount, and doubt what stands out.
-
-    A deep pool among shallow ones pays much more for all of it, and that is no reason for doubt.
-    """
-    probe = max(amount // _PROBE_SHARE, min(amount, _PROBE_MIN))
-    small = [one.path.carries(mode, probe) for one in carried]
-    told = sorted(one for one in small if one)
-    pick = max if mode == "exact_in" else min
-    if len(told) < _ENOUGH_TO_COMPARE:
-        return Tried(tuple(carried), (), probe, pick(told, default=0))
-    middle, whole = told[len(told) // 2], BPS_ONE + DEVIATION_MAX_BPS
-    kept: list[Carried] = []
-    odd: list[Absent] = []
-    rates: list[int] = []
-    for one, rate in zip(carried, small, strict=True):
-        good = rate * BPS_ONE <= middle * whole
-        if mode == "exact_out":
-            good = not rate or rate * whole >= middle * BPS_ONE
-        if good:
-            kept.append(one)
-            rates += [rate] if rate else []
-            continue
+def screen_outliers(
+    ways: Sequence[Way], request: SplitRequest
+) -> tuple[list[Way], tuple[Absent, ...]]:
+    """Return the ways that are not too good to be true, in the order given, and the others."""
+    out = find_outliers(ways, request, Fraction(DEVIATION_MAX_BPS, BPS_ONE))
+    if not out:
+        return list(ways), ()
+    left = {id(one) for one in out}
+    absent = []
+    for one in out:
         pool = one.path.pools[0]
         why = f"{pool.address} is too far from what the other pools pay."
-        odd.append(Absent(pool.venue, Code.POOL_REFUSED, why, pool.program))
-    return Tried(tuple(kept), tuple(odd), probe, pick(rates, default=0))
+        absent.append(Absent(pool.venue, Code.POOL_REFUSED, why, pool.program, OFF_MARKET))
+    return [one for one in ways if id(one) not in left], tuple(absent)
 
 
-def objection_to_impact(impact_hundredths: int) -> Fault | None:
-    """Return why a swap that moves its pool so much may not be traded, or None."""
-    if impact_hundredths <= IMPACT_MAX_BPS * _HUNDREDTHS:
+def objection_to_impact(impact_hundredths: int | None) -> Fault | None:
+    """Return why a swap that moves its pool so much may not be traded, or None.
+
+    Dust, of which nobody can say how much it moves, is not held to the limit.
+    """
+    if impact_hundredths is None or impact_hundredths <= IMPACT_MAX_BPS * _HUNDREDTHS:
         return None
     moved, limit = write_percent(impact_hundredths), IMPACT_MAX_BPS // _HUNDREDTHS
     return fault(

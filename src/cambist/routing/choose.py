@@ -26,11 +26,12 @@ def choose(intent: Intent, quotes: Sequence[Quote], absent: Sequence[Absent]) ->
         return _without_quotes(absent)
     exact_in = intent.mode == "exact_in"
     ranked = sorted(quotes, key=_most_out if exact_in else _least_in)
-    best = ranked[0]
-    bound = intent.terms.bound(intent.mode, best.amount_in, best.amount_out)
-    refused = objection(intent.mode, best, bound)
-    if refused is not None:
-        return refused
+    bounds = [intent.terms.bound(intent.mode, one.amount_in, one.amount_out) for one in ranked]
+    faults = [objection(intent.mode, *one) for one in zip(ranked, bounds, strict=True)]
+    tradable = [at for at, why in enumerate(faults) if why is None]
+    if not tradable:
+        return faults[0] or _without_quotes(absent)
+    best, bound = ranked[tradable[0]], bounds[tradable[0]]
     pair = intent.pair
     return Route(
         intent.mode,
@@ -38,18 +39,18 @@ def choose(intent: Intent, quotes: Sequence[Quote], absent: Sequence[Absent]) ->
         best.amount_in,
         best.amount_out,
         bound,
-        _reason(intent, ranked, absent),
+        _reason(intent, [ranked[at] for at in tradable], absent),
         tuple(quotes),
         tuple(absent),
     )
 
 
 def _most_out(quote: Quote) -> tuple[int, int, int, str, str]:
-    return (-quote.amount_out, quote.fee, quote.impact_hundredths, quote.venue, quote.pool)
+    return (-quote.amount_out, quote.fee, quote.impact_hundredths or 0, quote.venue, quote.pool)
 
 
 def _least_in(quote: Quote) -> tuple[int, int, int, str, str]:
-    return (quote.amount_in, quote.fee, quote.impact_hundredths, quote.venue, quote.pool)
+    return (quote.amount_in, quote.fee, quote.impact_hundredths or 0, quote.venue, quote.pool)
 
 
 def _without_quotes(absent: Sequence[Absent]) -> Fault:

@@ -24,23 +24,33 @@ class Deep(NamedTuple):
 
 
 def depth(pool: Pool, mint_in: Address, levels: Sequence[Bps] = LEVELS_BPS) -> tuple[Deep, ...]:
-    """Return, for each level, the amount in whose rate is that much below the pool's best rate.
+    """Return, for each level, the amount in whose rate is that much below the pool's first rate.
 
     The rate is what comes out for what goes in, fees counted on both sides of the comparison, so
-    that they weigh nothing. The best rate is what the best of the powers of two finds, of those
-    that are too great for rounding to matter. Where a pool carries no more, that is its depth.
+    that they weigh nothing. The first rate is that at which anything can be had, as price impact
+    counts it; where the curve is told in chords, the best of the powers of two may be better, of
+    those that are too great for rounding to matter. Where a pool carries no more, that is its
+    depth.
     To the unit: one raw unit more is below the level. It takes some forty questions a level.
     """
     told = [(amount, pool.amount_out(mint_in, amount)) for amount in _POWERS]
-    best = _best(told)
+    best = _best(told, _first(pool, mint_in))
     return tuple(Deep(bps, _most(pool, mint_in, (told, best), bps)) for bps in levels)
 
 
-def _best(told: Sequence[tuple[int, int]]) -> tuple[int, int]:
+def _first(pool: Pool, mint_in: Address) -> tuple[int, int]:
+    """Return an amount and what it brings at the rate at which the pool's curve begins."""
+    for rate, rate_of, *_ in pool.segments(mint_in):
+        return rate_of, rate
+    return 1, 0
+
+
+def _best(told: Sequence[tuple[int, int]], first: tuple[int, int]) -> tuple[int, int]:
     """Return the amount and what it brought, of the best rate; compared without a fraction."""
-    great = [one for one in told if min(one) >= _ROUNDING_IS_NOTHING] or told
-    best = great[0]
-    for amount, out in great:
+    best = first
+    for amount, out in told:
+        if min(amount, out) < _ROUNDING_IS_NOTHING:
+            continue
         if out * best[0] > best[1] * amount:
             best = (amount, out)
     return best

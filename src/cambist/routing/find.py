@@ -2,100 +2,180 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from bisect import insort
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
-from cambist.faults import Code, Fault
+from cambist.faults import Fault
+from cambist.optimizer.clearing import SplitRequest
+from cambist.optimizer.outliers import promising
 from cambist.orders.intent import Intent
-from cambist.routing.bounds import tried
+from cambist.routing.bounds import screen_outliers
 from cambist.routing.choose import choose
-from cambist.routing.fit import misfit
+from cambist.routing.hubs import newest, with_hubs
 from cambist.routing.legs import Drawn, draw
-from cambist.routing.paths import PATHS_MAX, Carried, Pools, ranked, straight, through_hubs
-from cambist.routing.reasons import say_found
-from cambist.routing.split import Split, Wanted, split
+from cambist.routing.paths import Carried, LegCosts, Pools, Way, straight
+from cambist.routing.pool_words import with_words
+from cambist.routing.reasons import say_did_not_fit, say_found
+from cambist.routing.route_sizer import Programs, RouteSizer
+from cambist.routing.split import Split, loss, split
+from cambist.routing.transaction_limits import V1, Envelope
 from cambist.values.amount import BPS_ONE, Raw
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
-from cambist.values.program_address import TOKEN_PROGRAM, associated_token
-from cambist.values.route import Absent, Leg, Mode, Quote, Route
+from cambist.values.route import Absent, Mode, Quote, Route
 from cambist.venues.accounts import Unquotable
 from cambist.venues.pool import Pool
-from cambist.venues.program import Instruction, Program, Trade
 from cambist.venues.quoting import worst
 
 QUOTES_MAX: Final = 8
 """Pools whose quotes are kept with the order; the others pay less than all of these."""
 ABSENT_MAX: Final = 16
-WAYS_MAX: Final = 3
-"""Ways one order is split over at most."""
-SPLIT_GAIN_MIN_BPS: Final = 5
-"""What several swaps have to gain over one, in basis points: each of them may revert them all."""
-FRESH_SLOTS_MAX: Final = 150
-"""How much older than the newest pool one may be; about a minute."""
-_NOBODY: Final = Address("11111111111111111111111111111111")
+WIDEST: Final = 6
+"""How many paths are looked at to say what did not fit one transaction."""
 
-HUB_FROM_BPS: Final = 25
-"""From which price impact on, in basis points, ways through hubs are looked at. They pay a second
-fee, so that little is to be gained where an order hardly moves its pool."""
-
-Programs = Mapping[str, Program[Any]]
-"""The programs by short name: what writes the swaps whose size is counted."""
+GAIN_MIN_HUNDREDTHS: Final = 50
+"""What several swaps have to gain over one pool beyond their costs: half a basis point, in
+hundredths of one."""
+_HUNDREDTHS_OF_BPS_ONE: Final = 100 * BPS_ONE
 
 
 class Offered(msgspec.Struct, frozen=True):
     """What the venues offer: pools of the pair, pools by hub, and who gave none.
 
-    `leg_cost` is what one swap more has to earn, in raw units of the token that is not sized.
+    `leg_costs` has what a swap costs, by program. `gain_min_hundredths` is what several swaps have
+    to gain beyond that over one pool, in hundredths of a basis point.
     """
 
     pools: Sequence[Pool]
     hubs: Pools = {}
     absent: Sequence[Absent] = ()
-    leg_cost: int = 0
-    ways_max: int = WAYS_MAX
+    leg_costs: LegCosts = {}
+    gain_min_hundredths: int = GAIN_MIN_HUNDREDTHS
     programs: Programs = {}
+    envelope: Envelope = V1
+
+    @property
+    def gain_min(self) -> Fraction:
+        """The least gain as a fraction."""
+        return Fraction(self.gain_min_hundredths, _HUNDREDTHS_OF_BPS_ONE)
 
 
 def find(intent: Intent, offered: Offered) -> Route | Fault:
+    """Return the route that pays most or costs least, or why there is none.
+
+    It says how many of the pair's pools it looked at and does not name.
+    """
+    route = _find(intent, offered)
+    if isinstance(route, Fault):
+        return route
+    named = {quote.pool for quote in route.quotes} | {leg.pool for leg in route.legs}
+    refused = sum(1 for one in route.absent if one.program)
+    unlisted = sum(1 for pool in offered.pools if pool.address not in named) - refused
+    return replace(route, unlisted=unlisted) if unlisted > 0 else route
+
+
+def _find(intent: Intent, offered: Offered) -> Route | Fault:
     """Return the route that pays most or costs least, or why there is none.
 
     It is never worse than the best single pool: a split or a way through a hub is only taken where
     it gains enough, net of its swaps' costs.
     """
     mints = (intent.pair.token_in.mint, intent.pair.token_out.mint)
-    fresh, stale = _fresh(offered.pools)
-    carried = straight(fresh, mints[0], intent.mode, intent.amount)
-    seen = tried(carried, intent.mode, intent.amount)
-    carried = list(seen.ways)
-    quotes, refused = _quotes(intent, carried, fresh)
-    absent = (*offered.absent, *stale, *seen.odd, *refused)[:ABSENT_MAX]
-    single = _held_to_the_worst(intent, choose(intent, quotes, absent), carried)
-    hops = _hops(offered, intent, mints, carried)
-    if not hops and not isinstance(single, Fault):
-        best = carried[0].amount
-        if not seen.may_gain(intent.mode, intent.amount, best, SPLIT_GAIN_MIN_BPS):
-            return single
-    ways = ranked([*carried[:PATHS_MAX], *hops], intent.mode)[:PATHS_MAX]
-    if not ways:
+    mode, amount = intent.mode, intent.amount
+    request = SplitRequest(mode, amount, offered.envelope.paths_max)
+    fresh, stale = newest(offered.pools)
+    ways, odd = screen_outliers(straight(fresh, mints[0], mode, offered.leg_costs), request)
+    alone = _alone(ways, mode, amount)
+    quotes, refused = _quotes(intent, alone, fresh)
+    absent = with_words((*offered.absent, *stale, *odd, *refused)[:ABSENT_MAX])
+    single = _held_to_the_worst(intent, choose(intent, quotes, absent), alone)
+    if offered.hubs:
+        ways = with_hubs(ways, offered.hubs, mints, request, offered.leg_costs)
+    likely: Sequence[Way] = ways
+    if ways and not isinstance(single, Fault):
+        likely = promising(ways, request, _net(single, offered), offered.gain_min)
+    if not likely:
         return single
-    # Ways through hubs take more room in a transaction: what fits may be worth less than a split
-    # over the straight ones, which is why these compete on their own too.
-    choices = [ways, carried[:PATHS_MAX]] if hops and carried else [ways]
-    return _best(intent, offered, choices, single, (quotes, absent))
+    sizer = RouteSizer(offered.programs, request, offered.envelope)
+    for found in split(likely, request, sizer.fits):
+        if not isinstance(single, Fault) and not _is_worth_it(intent, found, single, offered):
+            return single
+        drawn = draw(intent, found)
+        if not isinstance(drawn, Fault) and sizer.limit_exceeded(found, drawn) is None:
+            route = _route(intent, found, drawn, single, (quotes, absent))
+            if isinstance(route, Fault) or not sizer.has_refused:
+                return route
+            return _with_what_did_not_fit(route, found, offered.envelope, (likely, request))
+    return single
+
+
+def _net(single: Route, offered: Offered) -> tuple[int, int]:
+    """Return what one pool takes and brings, what its swap costs counted where it is not sized."""
+    cost = offered.leg_costs.get(single.legs[0].program, 0)
+    if single.mode == "exact_in":
+        return single.amount_in, max(single.amount_out - cost, 1)
+    return single.amount_in + cost, single.amount_out
+
+
+def _with_what_did_not_fit(
+    route: Route, found: Split, envelope: Envelope, searched: tuple[Sequence[Way], SplitRequest]
+) -> Route:
+    """Return the route with a word on what the transaction's size costs, where it binds."""
+    likely, request = searched
+    wider = split(likely, replace(request, ways_max=WIDEST))
+    better = loss(found, request) - loss(wider[0], request) if wider else 0
+    said = say_did_not_fit(found, wider[0], better, envelope) if better > 0 else ""
+    return replace(route, reason=f"{route.reason} {said}") if said else route
+
+
+def _alone(ways: Sequence[Way], mode: Mode, amount: int) -> list[Carried]:
+    """Return the pools that do most with the whole amount, the best of each venue among them.
+
+    Few pools are all asked. Of many, a curve is followed only as long as it may still be better.
+    """
+    sign = -1 if mode == "exact_in" else 1
+    found: list[tuple[int, Address, Way]] = []
+    best: dict[str, tuple[int, Address, Way]] = {}
+    limit = 0
+    if len(ways) > 2 * QUOTES_MAX:
+        ways = sorted(ways, key=lambda one: -one.curve.depth)  # a high limit soon
+    for way in ways:
+        pool, curve = way.path.pools[0], way.curve
+        if limit and pool.venue in best:
+            if (limit > curve.rate * amount) if sign < 0 else (limit * curve.rate < amount):
+                continue
+            if not (curve.paid(amount, limit) if sign < 0 else curve.given(amount, limit)):
+                continue
+        other = way.path.carries(mode, amount)
+        if not other:
+            continue
+        one = (sign * other, pool.address, way)
+        insort(found, one, key=_rank)
+        del found[QUOTES_MAX:]
+        if pool.venue not in best or one[:2] < best[pool.venue][:2]:
+            best[pool.venue] = one
+        if len(found) == QUOTES_MAX:
+            limit = abs(found[-1][0])
+    found += [one for one in best.values() if one not in found]
+    return [Carried(way, abs(other)) for other, _, way in sorted(found, key=_rank)]
+
+
+def _rank(one: tuple[int, Address, Way]) -> tuple[int, Address]:
+    return one[:2]
 
 
 def _held_to_the_worst(
-    intent: Intent, single: Route | Fault, carried: Sequence[Carried]
+    intent: Intent, single: Route | Fault, alone: Sequence[Carried]
 ) -> Route | Fault:
     """Return the route bound to what it may bring when it lands, where the clock moves the fee."""
     if isinstance(single, Fault):
         return single
-    chosen = next(one for one in carried if one.path.pools[0].address == single.legs[0].pool)
-    pool = chosen.path.pools[0]
+    pools = (one.way.path.pools[0] for one in alone)
+    pool = next(one for one in pools if one.address == single.legs[0].pool)
     if not pool.clocked:
         return single
     try:
@@ -105,74 +185,14 @@ def _held_to_the_worst(
     return replace(single, bound=intent.terms.bound(intent.mode, then.amount_in, then.amount_out))
 
 
-def worth_a_hub(route: Route | Fault) -> bool:
-    """Whether a way through a hub might be better: there is no route, or it moves its pools."""
-    if isinstance(route, Fault):
-        return True
-    used = {leg.pool for leg in route.legs}
-    impacts = [one.impact_hundredths for one in route.quotes if one.pool in used]
-    return max(impacts, default=0) >= HUB_FROM_BPS * 100
-
-
-def _hops(
-    offered: Offered, intent: Intent, mints: tuple[Address, Address], carried: Sequence[Carried]
-) -> list[Carried]:
-    hops = through_hubs(offered.hubs, mints, intent.mode, intent.amount)
-    if not carried or not hops:
-        return hops
-    # What a hub promises beyond all that was trusted is no more to be trusted.
-    seen = tried([*carried, *hops], intent.mode, intent.amount)
-    return [one for one in seen.ways if len(one.path.pools) > 1]
-
-
-def _best(
-    intent: Intent,
-    offered: Offered,
-    choices: Sequence[Sequence[Carried]],
-    single: Route | Fault,
-    seen: tuple[Sequence[Quote], Sequence[Absent]],
-) -> Route | Fault:
-    """Return the best split that fits a transaction, where it beats the single pool."""
-    fitting = [
-        one for ways in choices if (one := _fitting(intent, offered, ways, single)) is not None
-    ]
-    if not fitting:
-        return single
-    found, drawn = min(fitting, key=lambda one: _loss(intent.mode, one[0], offered.leg_cost))
-    return _route(intent, found, drawn, single, seen)
-
-
-def _loss(mode: Mode, found: Split, leg_cost: int) -> int:
-    cost = (found.legs - 1) * leg_cost
-    return cost - found.other if mode == "exact_in" else cost + found.other
-
-
-def _fitting(
-    intent: Intent, offered: Offered, ways: Sequence[Carried], single: Route | Fault
-) -> tuple[Split, Drawn] | None:
-    """Return the split over the most of these ways that fits; None when it is not worth it."""
-    for ways_max in range(offered.ways_max, 0, -1):
-        found = split(ways, Wanted(intent.mode, intent.amount, ways_max, offered.leg_cost))
-        if not isinstance(single, Fault) and not _is_worth_it(intent, found, single, offered):
-            return None
-        drawn = draw(intent, found)
-        if isinstance(drawn, Fault):
-            return None
-        if _misfit(offered.programs, found, drawn.legs) is None:
-            return found, drawn
-    return None
-
-
 def _is_worth_it(intent: Intent, found: Split, single: Route, offered: Offered) -> bool:
     """Whether several swaps gain enough over the single pool, net of what they cost."""
     if found.legs == 1:
         return False
-    cost = (found.legs - 1) * offered.leg_cost
+    more = found.cost - offered.leg_costs.get(single.legs[0].program, 0)
     if intent.mode == "exact_in":
-        least = single.amount_out * (BPS_ONE + SPLIT_GAIN_MIN_BPS)
-        return (found.other - cost) * BPS_ONE >= least
-    most = single.amount_in * (BPS_ONE - SPLIT_GAIN_MIN_BPS)
-    return (found.other + cost) * BPS_ONE <= most
+        return found.other - more >= single.amount_out * (1 + offered.gain_min)
+    return found.other + more <= single.amount_in * (1 - offered.gain_min)
 
 
 def _route(
@@ -196,71 +216,33 @@ def _route(
     )
 
 
-def _fresh(pools: Sequence[Pool]) -> tuple[list[Pool], list[Absent]]:
-    newest = max((one.slot for one in pools), default=Slot(0))
-    fresh, stale = [], []
-    for one in pools:
-        if newest - one.slot <= FRESH_SLOTS_MAX:
-            fresh.append(one)
-        else:
-            why = f"{one.address} was last seen {newest - one.slot} slots ago"
-            stale.append(Absent(one.venue, Code.QUOTE_TIMED_OUT, why, one.program))
-    return fresh, stale
-
-
 def _quotes(
-    intent: Intent, carried: Sequence[Carried], pools: Sequence[Pool]
+    intent: Intent, alone: Sequence[Carried], pools: Sequence[Pool]
 ) -> tuple[list[Quote], list[Absent]]:
-    """Return the best pools' quotes, the best of every venue among them, and who refused.
+    """Return the quotes of the pools that do most, and who refused.
 
     A venue is not left out because one of its pools refuses: where others of it trade the amount,
     why one does not is not asked. To ask costs a whole swap, most of all where it goes furthest.
     """
     mint = intent.pair.token_in.mint
-    kept = list(carried[:QUOTES_MAX])
-    venues = {one.path.pools[0].venue for one in kept}
-    for one in carried[QUOTES_MAX:]:
-        if one.path.pools[0].venue not in venues:
-            venues.add(one.path.pools[0].venue)
-            kept.append(one)
     quotes: list[Quote] = []
     absent: list[Absent] = []
-    for one in kept:
-        pool = one.path.pools[0]
+    venues: set[str] = set()
+    for one in alone:
+        pool = one.way.path.pools[0]
+        venues.add(pool.venue)
         found = pool.quote(mint, intent.mode, intent.amount)
         if isinstance(found, Fault):
             absent.append(Absent(pool.venue, found.code, found.message, pool.program))
         else:
             quotes.append(found)
-    carrying = {one.path.pools[0].address for one in carried}
     for pool in pools:
         if len(absent) >= ABSENT_MAX:
             break
-        if pool.venue not in venues and pool.address not in carrying:
+        if pool.venue not in venues:
             try:
                 pool.swap(mint, intent.mode, intent.amount)
             except Unquotable as refused:
                 why = refused.fault
                 absent.append(Absent(pool.venue, why.code, why.message, pool.program))
     return quotes, absent
-
-
-def _misfit(programs: Programs, found: Split, legs: Sequence[Leg]) -> str | None:
-    """Return why these legs do not fit a transaction; None where nobody can tell."""
-    calls: list[Instruction] = []
-    pools = [pool for share in found.shares for pool in share.path.pools]
-    for pool, leg in zip(pools, legs, strict=True):
-        program = programs.get(pool.program)
-        if program is None:
-            return None
-        amount = leg.amount_in if leg.mode == "exact_in" else leg.amount_out
-        try:
-            arrays = pool.swap(leg.mint_in, leg.mode, amount).touched
-            source, target = (
-                associated_token(_NOBODY, one, TOKEN_PROGRAM) for one in (leg.mint_in, leg.mint_out)
-            )
-            trade = Trade(_NOBODY, source, target, leg.mint_in, leg.mode, amount, 0, arrays)
-            calls.append(program.instruction(pool, trade))
-        except Unquotable as refused:
-            return str(refused)
-    return misfit(calls, [pool.program for pool in pools], _NOBODY)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from cambist.faults import Code, Fault, fault
 from cambist.orders.intent import Intent
 from cambist.routing.bounds import objection_to_impact
-from cambist.routing.split import Share, Split
+from cambist.routing.rounding import PathShare
+from cambist.routing.split import Split
 from cambist.values.amount import RAW_MAX, Raw
 from cambist.values.ids import Address
 from cambist.values.route import Leg, Mode
@@ -17,17 +19,22 @@ from cambist.venues.quoting import worst
 
 
 class Drawn(msgspec.Struct, frozen=True):
-    """Legs, and what they give, take and are bound to together; raw units."""
+    """Legs, and what they give, take and are bound to together; raw units.
+
+    `touched` has the arrays that each leg's instruction carries.
+    """
 
     legs: tuple[Leg, ...]
     amount_in: int
     amount_out: int
     bound: int
+    touched: tuple[tuple[Address, ...], ...] = ()
 
 
 def draw(intent: Intent, found: Split) -> Drawn | Fault:
     """Return the legs of a split, or why it may not be traded."""
     legs: list[Leg] = []
+    touched: list[tuple[Address, ...]] = []
     given = taken = bound = 0
     for number, share in enumerate(found.shares):
         try:
@@ -37,15 +44,16 @@ def draw(intent: Intent, found: Split) -> Drawn | Fault:
         if isinstance(drawn, Fault):
             return drawn
         legs += drawn.legs
+        touched += drawn.touched
         given += drawn.amount_in
         taken += drawn.amount_out
         bound += drawn.bound
     if bound < 1 or bound > RAW_MAX:
         return fault(Code.NO_ROUTE, "The tolerance would accept any price.")
-    return Drawn(tuple(legs), given, taken, bound)
+    return Drawn(tuple(legs), given, taken, bound, tuple(touched))
 
 
-def _draw(intent: Intent, share: Share, number: int) -> Drawn | Fault:
+def _draw(intent: Intent, share: PathShare, number: int) -> Drawn | Fault:
     mode, pools, mints = intent.mode, share.path.pools, share.path.mints
     end = intent.pair.token_out.mint
     if len(pools) == 1:
@@ -95,4 +103,4 @@ def _checked(swaps: list[Swapped], drawn: Drawn) -> Drawn | Fault:
         refused = objection_to_impact(swap.impact_hundredths)
         if refused is not None:
             return refused
-    return drawn
+    return replace(drawn, touched=tuple(one.touched for one in swaps))

@@ -3,32 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import msgspec
 
+from cambist.optimizer.clearing import by_rate
+from cambist.optimizer.rate_curve import RateCurve, chained, curve, within_impact
 from cambist.values.amount import BPS_ONE, mul_div_ceil, mul_div_floor
 from cambist.values.ids import Address
 from cambist.values.route import Mode
 from cambist.venues.pool import Pool
 
-HOP_POOLS_MAX: Final = 2
-"""Pools kept for each half of a way through a hub."""
+HOP_POOLS_MAX: Final = 3
+"""Pools kept for each half of a way through a hub, as many as there may be ways beside each other:
+those that do most for the whole amount, and those that do most for a small share of it."""
+_SHARE_BITS: Final = 3
 HOP_ALLOWANCE_BPS: Final = 5
 """What the first half of a way may worsen by until it lands. The second half gives exactly what the
 first one takes, so nothing is left in the hub; what the allowance saves is not spent."""
-PATHS_MAX: Final = 12
-"""Ways that a split may use; the others pay less for the whole amount."""
 
 Pools = Mapping[Address, tuple[Sequence[Pool], Sequence[Pool]]]
 """By hub: its pools with the token given, and its pools with the token taken."""
 
 
-class Path(msgspec.Struct, frozen=True):
-    """Pools in the order of the swap, each with the mint that is given to it."""
+LegCosts = Mapping[str, int]
+"""What a swap costs by the program's short name, in raw units of the token that is not sized."""
+
+FREE: Final[LegCosts] = MappingProxyType({})
+KNOWN_MAX: Final = 4_096
+"""Curves that are kept, with their pools: orders of one slot ask the same ones."""
+_known: dict[tuple[int, Address], tuple[Pool, RateCurve | None]] = {}
+
+
+class Path(msgspec.Struct, frozen=True, gc=False):
+    """Pools in the order of the swap, each with the mint that is given to it.
+
+    `cost` is what the swaps cost beside their pools' fees, in raw units of the token that is not
+    sized: rounded up.
+    """
 
     pools: tuple[Pool, ...]
     mints: tuple[Address, ...]
+    cost: int = 0
 
     def carries(self, mode: Mode, amount: int) -> int:
         """Return what an exact amount in brings, or an exact amount out costs; 0: it cannot."""
@@ -42,6 +60,8 @@ class Path(msgspec.Struct, frozen=True):
         middle = self.middle(mode, amount)
         if mode == "exact_in":
             return self.pools[1].amount_out(self.mints[1], middle)
+        if not self.pools[1].amount_out(self.mints[1], middle):
+            return 0  # the allowance leads beyond what the second half can take
         return self.pools[0].amount_in(self.mints[0], middle)
 
     def middle(self, mode: Mode, amount: int) -> int:
@@ -52,69 +72,104 @@ class Path(msgspec.Struct, frozen=True):
         least = self.pools[1].amount_in(self.mints[1], amount)
         return mul_div_ceil(least, BPS_ONE + HOP_ALLOWANCE_BPS, BPS_ONE)
 
-    def shares_a_pool(self, other: Path) -> bool:
-        """Whether both would move the same pool: then neither is quoted alone."""
-        return any(one.address == two.address for one in self.pools for two in other.pools)
 
-
-class Carried(msgspec.Struct, frozen=True):
-    """A way, and what it brings or costs for the whole amount in raw units."""
+class Way(msgspec.Struct, frozen=True, gc=False):
+    """A path, and the curve of what it brings as far as no pool on it moves too far."""
 
     path: Path
+    curve: RateCurve
+    name: Address
+
+    @property
+    def swaps(self) -> int:
+        """How many swaps it takes."""
+        return len(self.path.pools)
+
+    @property
+    def cost(self) -> int:
+        """What its swaps cost, in raw units of the token that is not sized."""
+        return self.path.cost
+
+    @property
+    def pools(self) -> tuple[Address, ...]:
+        """Which pools it moves."""
+        return tuple(one.address for one in self.path.pools)
+
+
+class Carried(NamedTuple):
+    """A way that carries the whole amount alone, and what that brings or costs in raw units."""
+
+    way: Way
     amount: int
 
 
-def straight(pools: Iterable[Pool], mint_in: Address, mode: Mode, amount: int) -> list[Carried]:
-    """Return each pool that carries the amount, the best first."""
-    carried, mints = [], (mint_in,)
+def straight(
+    pools: Iterable[Pool], mint_in: Address, mode: Mode, costs: LegCosts = FREE
+) -> list[Way]:
+    """Return each pool that is open, the best rate at the start first."""
+    mints, found = (mint_in,), []
     for pool in pools:
-        ask = pool.amount_out if mode == "exact_in" else pool.amount_in
-        brought = ask(mint_in, amount)
-        if brought:
-            carried.append(Carried(Path((pool,), mints), brought))
-    return ranked(carried, mode)
+        if mode == "exact_in" or pool.exact_out:
+            known = curve_of(pool, mint_in)
+            if known is not None:
+                path = Path((pool,), mints, costs.get(pool.program, 0))
+                found.append(Way(path, known, pool.address))
+    return by_rate(found)
 
 
-def through_hubs(
-    hubs: Pools, mints: tuple[Address, Address], mode: Mode, amount: int
-) -> list[Carried]:
-    """Return the ways through one hub that carry the amount, the best first.
+def curve_of(pool: Pool, mint_in: Address) -> RateCurve | None:
+    """Return the curve of a pool, the same one as long as the pool is the same."""
+    key = (id(pool), mint_in)
+    known = _known.get(key)
+    if known is not None and known[0] is pool:
+        return known[1]
+    if len(_known) >= KNOWN_MAX:
+        _known.clear()
+    found = curve(pool.segments(mint_in))
+    _known[key] = pool, found
+    return found
 
-    Of each half the best few pools are kept: those of the half the amount is given for by what
-    they bring, and of the other half by what they make of the best of that. A pool that knows no
-    exact amount out cannot be the first half: what is left in the hub would be dust.
+
+def through(
+    halves: tuple[Sequence[Way], Sequence[Way]],
+    mints: tuple[Address, Address],
+    mode: Mode,
+    amount: int,
+) -> list[Way]:
+    """Return ways of two swaps, of each half over the pools that do most for the amount.
+
+    `mints` are the token given and the hub. A pool that knows no exact amount out cannot be the
+    first half: what is left in the hub would be dust.
     """
-    found: list[Carried] = []
-    for hub, (firsts, seconds) in hubs.items():
-        if hub in mints:
-            continue
-        firsts = [one for one in firsts if one.amount_in(mints[0], 10**3)]
-        if mode == "exact_in":
-            near = straight(firsts, mints[0], mode, amount)[:HOP_POOLS_MAX]
-            middle = near[0].amount if near else 0
-            far = straight(seconds, hub, mode, middle)[:HOP_POOLS_MAX] if middle else []
-            pairs = [(one, two) for one in near for two in far]
-        else:
-            far = straight(seconds, hub, mode, amount)[:HOP_POOLS_MAX]
-            middle = far[0].amount if far else 0
-            near = straight(firsts, mints[0], mode, middle)[:HOP_POOLS_MAX] if middle else []
-            pairs = [(one, two) for one in near for two in far]
-        for one, two in pairs:
-            path = Path(one.path.pools + two.path.pools, (mints[0], hub))
-            brought = path.carries(mode, amount)
-            if brought:
-                found.append(Carried(path, brought))
-    return ranked(found, mode)
+    near = [one for one in halves[0] if one.path.pools[0].exact_out]
+    far = halves[1]
+    if not near or not far:
+        return []
+    given, kept = amount, Fraction(BPS_ONE - HOP_ALLOWANCE_BPS, BPS_ONE)
+    if mode == "exact_out":
+        given = near[0].curve.cost_at_first(far[0].curve, amount)
+        kept = Fraction(BPS_ONE, BPS_ONE + HOP_ALLOWANCE_BPS)
+    near = _most(near, given)
+    far = _most(far, near[0].curve.most(given))
+    found: list[Way] = []
+    for one in near:
+        for two in far:
+            cost = one.cost + two.cost
+            pools = (one.path.pools[0], two.path.pools[0])
+            halves_of = [
+                within_impact(pool.segments(mint)) for pool, mint in zip(pools, mints, strict=True)
+            ]
+            both = curve(chained(halves_of[0], halves_of[1], kept))
+            if both is not None:
+                found.append(Way(Path(pools, mints, cost), both, pools[0].address))
+    return found
 
 
-def ranked(carried: Iterable[Carried], mode: Mode) -> list[Carried]:
-    """Sort ways: what brings most or costs least first, then the shorter, then by address."""
-    sign = -1 if mode == "exact_in" else 1
-    return sorted(
-        carried,
-        key=lambda one: (
-            sign * one.amount,
-            len(one.path.pools),
-            [pool.address for pool in one.path.pools],
-        ),
-    )
+def _most(ways: Sequence[Way], given: int) -> list[Way]:
+    """Return the few ways that bring most for the amount, or for a share of it."""
+    if len(ways) <= HOP_POOLS_MAX:
+        return list(ways)
+    found = sorted(ways, key=lambda one: -one.curve.most(given))[:HOP_POOLS_MAX]
+    small = sorted(ways, key=lambda one: -one.curve.most(given >> _SHARE_BITS))[:HOP_POOLS_MAX]
+    known = {id(one) for one in found}
+    return found + [one for one in small if id(one) not in known]

@@ -6,7 +6,9 @@ from typing import Final
 
 from cambist.orders.intent import Intent
 from cambist.routing.legs import Drawn
-from cambist.routing.split import Share, Split
+from cambist.routing.rounding import PathShare
+from cambist.routing.split import Split
+from cambist.routing.transaction_limits import Envelope
 from cambist.values.amount import proportions, write_amount
 from cambist.values.route import Route
 
@@ -54,7 +56,21 @@ def say_found(intent: Intent, found: Split, drawn: Drawn, single: Route | None) 
     return f"{said}, {ahead // 10}.{ahead % 10} bps {better} than {alone} alone."
 
 
-def _way(share: Share) -> str:
+def say_did_not_fit(found: Split, wider: Split, better: int, envelope: Envelope) -> str:
+    """Say what more swaps would have brought that do not fit the transaction; empty for nothing.
+
+    `better` is in raw units of the token that is not sized.
+    """
+    tenths = better * _TENTHS_OF_BPS // max(found.other, 1)
+    if not tenths:
+        return ""
+    return (
+        f"{wider.legs} swaps would be {tenths // 10}.{tenths % 10} bps better, and do not fit one "
+        f"{envelope.name} transaction of {envelope.bytes_max} bytes."
+    )
+
+
+def _way(share: PathShare) -> str:
     return ", then ".join(name_pool(one.venue, one.program) for one in share.path.pools)
 
 

@@ -1,8 +1,7 @@
 """Shares one amount over several ways, so that the last unit is worth the same on each.
 
-All of it begins on the best way alone. As long as it pays, a part moves from one way to another:
-first a quarter of the amount, then half of that, and so on. Amounts are whole raw units and only
-strict gains are taken, so the parts add up and the result is never worse than the best way.
+What the search proposes is made whole here: parts in raw units that add up to the amount, and what
+the pools themselves say that these bring or cost.
 """
 
 from __future__ import annotations
@@ -12,27 +11,19 @@ from typing import Final
 
 import msgspec
 
-from cambist.routing.paths import Carried, Path
-from cambist.values.route import Mode
+from cambist.optimizer.clearing import Found, SplitRequest, solve
+from cambist.optimizer.subsets import Fits, best_subsets
+from cambist.routing.paths import Way
+from cambist.routing.rounding import FEW_UNITS, PathShare, reclaim_rounding, trade_units
 
-FIRST_PART: Final = 4
-SMALLEST_PART: Final = 512
-"""The first share that is moved is a fourth of the amount, the last one a 512th."""
-MOVES_MAX: Final = 64
-
-
-class Share(msgspec.Struct, frozen=True):
-    """A way with its part: `amount` in the sized token, `other` in the other; raw units."""
-
-    path: Path
-    amount: int
-    other: int
+FINISHED_MAX: Final = 3
+"""Sharings that are worked out to the unit."""
 
 
 class Split(msgspec.Struct, frozen=True):
     """Shares that add up to the amount, and what they bring or cost together."""
 
-    shares: tuple[Share, ...]
+    shares: tuple[PathShare, ...]
 
     @property
     def other(self) -> int:
@@ -44,137 +35,50 @@ class Split(msgspec.Struct, frozen=True):
         """How many swaps it takes."""
         return sum(len(one.path.pools) for one in self.shares)
 
+    @property
+    def cost(self) -> int:
+        """What the swaps cost together, in raw units of the token that is not sized."""
+        return sum(one.path.cost for one in self.shares)
 
-class Wanted(msgspec.Struct, frozen=True):
-    """What is to be shared: how much, over how many ways, and what a swap more has to earn.
 
-    `leg_cost` is in raw units of the token that is not sized.
+def split(ways: Sequence[Way], request: SplitRequest, fits: Fits[Way] | None = None) -> list[Split]:
+    """Return sharings whose swaps fit, the best first; none where these ways cannot carry it all.
+
+    `ways` is sorted by the rate at the start, the best first.
     """
-
-    mode: Mode
-    amount: int
-    ways_max: int
-    leg_cost: int = 0
+    likely = best_subsets(ways, request, fits)[:FINISHED_MAX]
+    finished = [one for found in likely if (one := _finish(found, request)) is not None]
+    return sorted(finished, key=lambda one: loss(one, request))
 
 
-def split(carried: Sequence[Carried], wanted: Wanted) -> Split:
-    """Return the best sharing found, net of the cost of its swaps; `carried` is best first.
-
-    Raises ValueError when there is nothing to share over.
-    """
-    if not carried:
-        msg = "no way carries the amount"
-        raise ValueError(msg)
-    alone = min(
-        (Split((Share(one.path, wanted.amount, one.amount),)) for one in carried),
-        key=lambda one: _loss(one, wanted),
-    )
-    if wanted.ways_max == 1 or len(carried) == 1:
-        return alone
-    paths = [alone.shares[0].path]
-    paths += [one.path for one in carried if not one.path.shares_a_pool(paths[0])]
-    shared = _Sharing(paths, wanted, alone.shares[0].other).settle()
-    return shared if _loss(shared, wanted) < _loss(alone, wanted) else alone
+def loss(found: Split, request: SplitRequest) -> int:
+    """Return what is to be small: what goes out, or minus what comes in; plus the swaps' costs."""
+    return found.cost - found.other if request.mode == "exact_in" else found.cost + found.other
 
 
-def _loss(one: Split, wanted: Wanted) -> int:
-    """Return what is to be small: minus what comes in, or what goes out; plus the costs."""
-    other = -one.other if wanted.mode == "exact_in" else one.other
-    return other + (one.legs - 1) * wanted.leg_cost
-
-
-class _Sharing:
-    """The amounts while they are being shared."""
-
-    def __init__(self, paths: Sequence[Path], wanted: Wanted, other: int) -> None:
-        self._paths = paths
-        self._wanted = wanted
-        self._sign = 1 if wanted.mode == "exact_in" else -1
-        self._amounts = [wanted.amount] + [0] * (len(paths) - 1)
-        self._others = [other] + [0] * (len(paths) - 1)
-
-    def settle(self) -> Split:
-        """Move parts while it pays.
-
-        Where the smallest part is not worth moving, a greater one is not: curves only get worse.
-        """
-        part, moves = self._wanted.amount // FIRST_PART, 0
-        least = max(self._wanted.amount // SMALLEST_PART, 1)
-        if not self._move(least):
-            part = 0
-        while part >= least and moves < MOVES_MAX:
-            if self._move(part):
-                moves += 1
-            else:
-                part //= 2
-        self._drop_the_idle()
-        return Split(
-            tuple(
-                Share(path, amount, other)
-                for path, amount, other in zip(
-                    self._paths, self._amounts, self._others, strict=True
-                )
-                if amount
-            )
-        )
-
-    def _move(self, part: int) -> bool:
-        """Move one part from where it brings least to where it brings most, if that gains."""
-        taken = [
-            (self._change(at, -part), at) for at, held in enumerate(self._amounts) if held >= part
-        ]
-        losses = [(loss, at) for loss, at in taken if loss is not None]
-        if not losses:
-            return False
-        loss, source = max(losses)
-        gains = [
-            (gain, -at)
-            for at in range(len(self._paths))
-            if at != source and self._may_carry(at)
-            if (gain := self._change(at, part)) is not None
-        ]
-        if not gains:
-            return False
-        gain, back = max(gains)
-        target = -back
-        cost = (
-            0 if self._amounts[target] else len(self._paths[target].pools) * self._wanted.leg_cost
-        )
-        if gain + loss <= cost:
-            return False
-        for at, change in ((source, -part), (target, part)):
-            self._amounts[at] += change
-            self._others[at] = self._carried(at, self._amounts[at])
-        return True
-
-    def _may_carry(self, at: int) -> bool:
-        """Whether a way has a part already, or may get one beside those that have."""
-        if self._amounts[at]:
-            return True
-        used = [path for path, held in zip(self._paths, self._amounts, strict=True) if held]
-        path = self._paths[at]
-        return len(used) < self._wanted.ways_max and not any(map(path.shares_a_pool, used))
-
-    def _change(self, at: int, by: int) -> int | None:
-        """Return what a way brings more (a cost less) with so much more; None: it cannot."""
-        amount = self._amounts[at] + by
-        other = self._carried(at, amount)
-        if amount and not other:
-            return None
-        return self._sign * (other - self._others[at])
-
-    def _carried(self, at: int, amount: int) -> int:
-        return self._paths[at].carries(self._wanted.mode, amount) if amount else 0
-
-    def _drop_the_idle(self) -> None:
-        """Give the part of a way that does not earn its swaps to the way that holds most."""
-        most = max(range(len(self._amounts)), key=self._amounts.__getitem__)
-        for at, held in enumerate(self._amounts):
-            if at == most or not held:
-                continue
-            gained = self._change(most, held)
-            cost = len(self._paths[at].pools) * self._wanted.leg_cost
-            if gained is not None and gained - self._sign * self._others[at] + cost > 0:
-                self._amounts[most] += held
-                self._others[most] = self._carried(most, self._amounts[most])
-                self._amounts[at] = self._others[at] = 0
+def _finish(found: Found[Way], request: SplitRequest) -> Split | None:
+    """Return whole raw units that add up, and what the pools themselves say they bring or cost."""
+    mode, amount = request.mode, request.amount
+    parts = [int(one) for one in found.sizes]
+    paths, rest = [one.path for one in found.ways], amount - sum(parts)
+    # What is left goes to the greatest part that has room for it: one may be at its pool's end.
+    order = sorted(range(len(parts)), key=lambda one: -parts[one])
+    at = next((one for one in order if paths[one].carries(mode, parts[one] + rest)), order[0])
+    parts[at] += rest
+    shares = [
+        PathShare(path, part, path.carries(mode, part))
+        for path, part in zip(paths, parts, strict=True)
+        if part > 0
+    ]
+    if any(not one.other for one in shares):
+        # A part that is too small for its pool, most of all: without it, then.
+        able = [one.path for one in shares if one.other]
+        ways = [one for one in found.ways if one.path in able]
+        again = solve(ways, request) if able else None
+        return None if again is None else _finish(again, request)
+    if len(shares) > 1:
+        if amount < FEW_UNITS:
+            shares = trade_units(shares, mode, amount)
+        if sum(one.other for one in shares) < FEW_UNITS:
+            shares = reclaim_rounding(shares, mode)
+    return Split(tuple(shares))

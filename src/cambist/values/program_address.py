@@ -22,6 +22,7 @@ _D: Final = -121665 * pow(121666, -1, _P) % _P
 _REMEMBERED_MAX: Final = 16_384
 
 
+@lru_cache(maxsize=_REMEMBERED_MAX)
 def key_bytes(address: Address) -> bytes:
     """Return an address's 32 bytes. Raises ValueError when it has not as many."""
     data = decode(address)

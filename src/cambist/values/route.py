@@ -17,7 +17,8 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     """What one pool would do with the order's amount, fees and impact already inside.
 
     `fee` is in raw units of the token given. `impact_hundredths` is the price impact in
-    hundredths of a basis point. `program` is the short name of what runs the pool.
+    hundredths of a basis point, None for dust. `program` is the short name of what runs the pool,
+    `warnings` are sentences about its tokens.
     """
 
     venue: str
@@ -26,21 +27,24 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     amount_out: Raw
     fee: Raw
     fee_bps: Bps
-    impact_hundredths: int
+    impact_hundredths: int | None
     slot: Slot
     program: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class Absent(msgspec.Struct, frozen=True, gc=False):
     """A venue or a pool that gave no quote, and the code and sentence of why.
 
-    `program` is what runs the pool; of a venue that did not answer at all it is empty.
+    `program` is what runs the pool; of a venue that did not answer at all it is empty. `why` is
+    the word of the list in docs/quotes.md; orders stored before there was one have none.
     """
 
     venue: str
     code: str
     reason: str
     program: str = ""
+    why: str = ""
 
 
 class Leg(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -67,7 +71,8 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     """The chosen path and its bounds.
 
     `bound` is fixed here and written into the transaction: for an exact-in order the least
-    amount out, for an exact-out order the greatest amount in (raw units).
+    amount out, for an exact-out order the greatest amount in (raw units). `unlisted` is how many
+    pools of the pair were looked at and stand neither in `quotes` nor in `absent`.
     """
 
     mode: Mode
@@ -78,3 +83,4 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     reason: str
     quotes: tuple[Quote, ...]
     absent: tuple[Absent, ...] = ()
+    unlisted: int = 0

@@ -12,6 +12,8 @@ from cambist.values.ids import Address
 from cambist.values.moment import Slot
 from cambist.venues.refusals import Refusal
 
+SLOTS_PER_EPOCH: Final = 432_000
+"""Of the main chain, whose epochs have all been of one length."""
 LANDING_DELAY_S: Final = 3
 LANDING_DELAY_SLOTS: Final = 8
 """How much later than its quote a swap may be executed, where the clock moves the fee."""
@@ -35,6 +37,19 @@ class ChainTime(msgspec.Struct, frozen=True, gc=False):
     def later(self, seconds: int, slots: int = 0) -> ChainTime:
         """Return the clock so much later, in the same epoch."""
         return ChainTime(Slot(self.slot + slots), self.unix_s + seconds, self.epoch)
+
+    def next_epoch(self) -> ChainTime:
+        """Return the same slot and second, as if the next epoch had begun."""
+        return ChainTime(self.slot, self.unix_s, self.epoch + 1)
+
+    def may_be_next_epoch(self, slots: int) -> bool:
+        """Whether so many slots on the next epoch may have begun.
+
+        Where the epoch is not that of the main chain's count, nobody knows when it ends.
+        """
+        if self.slot // SLOTS_PER_EPOCH != self.epoch:
+            return True
+        return (self.slot + slots) // SLOTS_PER_EPOCH > self.epoch
 
 
 class Unquotable(ValueError):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 from msgspec.structs import replace
 
 from cambist.curves import constant_product as curve
+from cambist.curves.price_impact import unless_dust
+from cambist.curves.segments import Segment
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
@@ -28,6 +32,11 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
     reserve_b: int
     fee_ppm: int
     slot: Slot
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """None: it is of no real mints."""
+        return ()
 
     @property
     def program(self) -> str:
@@ -62,18 +71,29 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
         except Unquotable:
             return 0
 
+    @property
+    def exact_out(self) -> bool:
+        """Either amount may be asked for."""
+        return True
+
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve: one segment."""
+        x, y = self.reserve_a, self.reserve_b
+        if mint_in != self.mint_a:
+            x, y = y, x
+        into, x_of = curve.PPM_ONE - self.fee_ppm, curve.PPM_ONE * x
+        if x > 0 and y > 0 and 0 < into <= curve.PPM_ONE:
+            yield into * y, x_of, into, x_of, RAW_MAX - x
+
     def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
         """Return what a swap of `amount` raw units would do, or why the pool refuses it."""
         return quote(self, mint_in, mode, amount)
 
     def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
         """Return what a swap of `amount` raw units does. Raises Unquotable."""
-        if mint_in == self.mint_a:
-            reserve_in, reserve_out = self.reserve_a, self.reserve_b
-        elif mint_in == self.mint_b:
-            reserve_in, reserve_out = self.reserve_b, self.reserve_a
-        else:
-            raise Unquotable(Refusal.WRONG_TOKEN)
+        reserve_in, reserve_out = self._reserves(mint_in)
+        if amount <= 0:
+            raise Unquotable(Refusal.AMOUNT_ZERO)
         if mode == "exact_in":
             swap = curve.amount_out(reserve_in, reserve_out, amount, self.fee_ppm)
             if not swap.amount_out:
@@ -88,9 +108,22 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
             swap.amount_in,
             swap.amount_out,
             Fees(swap.fee),
-            curve.impact_hundredths(reserve_in, swap),
+            unless_dust(swap.amount_in, swap.amount_out, curve.impact_hundredths(reserve_in, swap)),
             self.swapped(mint_in, swap.amount_in, swap.amount_out),
         )
+
+    def _reserves(self, mint_in: Address) -> tuple[int, int]:
+        """Return what it holds of the token given and of the one taken. Raises Unquotable."""
+        if mint_in not in {self.mint_a, self.mint_b}:
+            raise Unquotable(Refusal.WRONG_TOKEN)
+        if min(self.reserve_a, self.reserve_b) <= 0:
+            # Out of nothing any amount would buy the whole other reserve.
+            raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+        if not 0 <= self.fee_ppm < curve.PPM_ONE:
+            raise Unquotable(Refusal.OUT_OF_BOUNDS, f"a fee of {self.fee_ppm} ppm")
+        if mint_in == self.mint_a:
+            return self.reserve_a, self.reserve_b
+        return self.reserve_b, self.reserve_a
 
     def swapped(self, mint_in: Address, amount_in: int, amount_out: int) -> ConstantProductPool:
         """Return the pool after a swap of these raw units; the fee stays in the pool."""

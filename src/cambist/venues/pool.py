@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
 
+from cambist.curves.segments import Segment
 from cambist.faults import Fault
 from cambist.values.ids import Address
 from cambist.values.moment import Slot
@@ -35,15 +37,16 @@ class Swapped(msgspec.Struct, frozen=True, gc=False):
     """What one swap does, to the unit.
 
     `amount_in` leaves the trader's account and `amount_out` arrives in it, transfer fees counted.
-    `impact_hundredths` is how far the swap's own price, fees apart, is from the pool's before it,
-    in hundredths of a basis point (rounded down). `touched` names the tick or bin arrays that the
+    `impact_hundredths` is how far the swap's own price, fees apart, is from the first at which the
+    pool had anything to pay, in hundredths of a basis point (rounded down); None for dust, of which
+    rounding is too much (`curves.price_impact`). `touched` names the tick or bin arrays that the
     instruction has to carry, in the order of the swap. `end` is the pool afterwards.
     """
 
     amount_in: int
     amount_out: int
     fees: Fees
-    impact_hundredths: int
+    impact_hundredths: int | None
     end: Pool
     touched: tuple[Address, ...] = ()
 
@@ -72,6 +75,10 @@ class Pool(Protocol):
         """The second."""
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What whoever trades its tokens should know: sentences."""
+
+    @property
     def slot(self) -> Slot:
         """When it stood so."""
 
@@ -82,6 +89,10 @@ class Pool(Protocol):
     @property
     def clocked(self) -> bool:
         """Whether the clock alone moves what a swap does."""
+
+    @property
+    def exact_out(self) -> bool:
+        """Whether its program can be asked for an exact amount out."""
 
     def at(self, time: ChainTime) -> Pool:
         """Return the same pool under another clock: fees may depend on it."""
@@ -94,6 +105,12 @@ class Pool(Protocol):
 
     def amount_in(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units out would cost; 0 wherever `swap` raises."""
+
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve as `amount_out` follows it, but for rounding; nothing where it is closed.
+
+        As far as it is known and its vaults go: an amount within may be refused for dust alone.
+        """
 
     def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
         """Return what a swap of this amount does: raw units given (exact_in) or taken (exact_out).

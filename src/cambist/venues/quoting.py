@@ -31,20 +31,24 @@ def quote(pool: Pool, mint_in: Address, mode: Mode, amount: int) -> Quote | Faul
         swap.impact_hundredths,
         pool.slot,
         pool.program,
+        pool.warnings,
     )
 
 
 def worst(pool: Pool, mint_in: Address, mode: Mode, amount: int) -> Swapped:
-    """Return the less favourable of what a swap does now and when it may land.
+    """Return the least favourable of what a swap does now and when it may land.
 
     Its amount is what a floor (exact_in) or a ceiling (exact_out) may rest on where the clock moves
-    the fee. Raises Unquotable when the pool refuses at either time.
+    the fee. The next epoch counts where it may have begun by then, since transfer fees change with
+    it. Raises Unquotable when the pool refuses at any of these times.
     """
     now = pool.swap(mint_in, mode, amount)
     if not pool.clocked:
         return now
-    landing = pool.time.later(LANDING_DELAY_S, LANDING_DELAY_SLOTS)
-    then = pool.at(landing).swap(mint_in, mode, amount)
+    landings = [pool.time.later(LANDING_DELAY_S, LANDING_DELAY_SLOTS)]
+    if pool.time.may_be_next_epoch(LANDING_DELAY_SLOTS):
+        landings.append(landings[0].next_epoch())
+    swaps = [now, *(pool.at(one).swap(mint_in, mode, amount) for one in landings)]
     if mode == "exact_in":
-        return min(now, then, key=lambda one: one.amount_out)
-    return max(now, then, key=lambda one: one.amount_in)
+        return min(swaps, key=lambda one: one.amount_out)
+    return max(swaps, key=lambda one: one.amount_in)

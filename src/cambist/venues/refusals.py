@@ -17,6 +17,8 @@ class Refusal(StrEnum):
     NOT_INITIALISED = "not_initialised"
     UNKNOWN_MINT_EXTENSION = "unknown_mint_extension"
     TRANSFER_HOOK = "transfer_hook"
+    MINT_PAUSED = "mint_paused"
+    FROZEN_BY_DEFAULT = "frozen_by_default"
     WRONG_TOKEN = "wrong_token"
     DISABLED = "disabled"
     NOT_OPEN_YET = "not_open_yet"
@@ -27,6 +29,7 @@ class Refusal(StrEnum):
     AMOUNT_OVERFLOWS = "amount_overflows"
     PRICE_LIMIT = "price_limit"
     NO_EXACT_OUT = "no_exact_out"
+    NO_FEE_AT_ALL = "no_fee_at_all"
     NOT_DELIVERABLE = "not_deliverable"
     RELEASE_NOT_CHECKED = "release_not_checked"
     ORDER_BOOK = "order_book"
@@ -49,6 +52,8 @@ SENTENCES: Final[dict[Refusal, str]] = {
     Refusal.NOT_INITIALISED: "The pool, or an account of it, is not initialised.",
     Refusal.UNKNOWN_MINT_EXTENSION: "A mint has an extension whose effect is not known.",
     Refusal.TRANSFER_HOOK: "A mint calls a program of its own at every transfer.",
+    Refusal.MINT_PAUSED: "A mint is paused: nobody can send its tokens.",
+    Refusal.FROZEN_BY_DEFAULT: "A mint freezes each new account until its issuer thaws it.",
     Refusal.WRONG_TOKEN: "The pool does not hold the token given.",
     Refusal.DISABLED: "The pool's owner switched swaps off.",
     Refusal.NOT_OPEN_YET: "The pool is not open yet.",
@@ -59,6 +64,7 @@ SENTENCES: Final[dict[Refusal, str]] = {
     Refusal.AMOUNT_OVERFLOWS: "The pool cannot hold so large an amount.",
     Refusal.PRICE_LIMIT: "The amount would push the price out of the pool's range.",
     Refusal.NO_EXACT_OUT: "The program cannot be asked for an exact amount out.",
+    Refusal.NO_FEE_AT_ALL: "The program's release divides by the fee rates, and they are all zero.",
     Refusal.NOT_DELIVERABLE: "The transfer fee of a mint lets nobody receive exactly this amount.",
     Refusal.RELEASE_NOT_CHECKED: "The pool uses a feature that no self-check has proved here.",
     Refusal.ORDER_BOOK: "A part of the pool lies in an order book, which is not read.",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Final, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.amount import BPS_ONE
@@ -19,7 +22,9 @@ _EXTENSIONS_AT: Final = 166
 _KIND_AT: Final = 165
 _DECIMALS_AT, _INITIALISED_AT = 44, 45
 _MINT_KIND: Final = 1
-_TRANSFER_FEE, _TRANSFER_HOOK = 1, 14
+_TRANSFER_FEE, _DEFAULT_STATE, _TRANSFER_HOOK, _PAUSABLE = 1, 6, 14, 26
+_THAWED: Final = b"\x01"
+_PAUSED_AT: Final = 32
 _HARMLESS: Final = frozenset({
     3,  # mint close authority: only with no supply
     10,  # interest: how amounts are shown
@@ -31,13 +36,76 @@ _FEE_BYTES: Final = 108
 _OLDER_FEE_AT, _NEWER_FEE_AT = 72, 90
 
 
+class Power(StrEnum):
+    """What somebody may do to a mint's tokens that moves no amount of a swap, by name."""
+
+    PERMANENT_DELEGATE = "permanent_delegate"
+    CONFIDENTIAL_TRANSFER = "confidential_transfer"
+    PAUSABLE = "pausable"
+
+    @property
+    def sentence(self) -> str:
+        """What it means to who holds them."""
+        return _SENTENCES[self]
+
+
+_SENTENCES: Final = {
+    Power.PERMANENT_DELEGATE: "somebody may take or burn anyone's tokens of it",
+    Power.CONFIDENTIAL_TRANSFER: "amounts of it may be hidden from view",
+    Power.PAUSABLE: "somebody may stop all transfers of it",
+}
+_POWERS: Final = {
+    4: Power.CONFIDENTIAL_TRANSFER,
+    12: Power.PERMANENT_DELEGATE,
+    26: Power.PAUSABLE,
+}
+_POWER_BYTES: Final = {
+    Power.CONFIDENTIAL_TRANSFER: 65,
+    Power.PERMANENT_DELEGATE: 32,
+    Power.PAUSABLE: 33,
+}
+
+
+class FeeChange(NamedTuple):
+    """A mint's transfer fees: the older, and the newer that holds from an epoch on."""
+
+    older: TransferFee
+    newer: TransferFee
+    since_epoch: int
+
+    def at(self, epoch: int) -> TransferFee:
+        """Return the fee that holds in an epoch."""
+        return self.newer if epoch >= self.since_epoch else self.older
+
+
 class Mint(msgspec.Struct, frozen=True, gc=False):
-    """A mint: its token program, its decimals, and its transfer fee in the snapshot's epoch."""
+    """A mint: its token program, its decimals, and its transfer fee in the pool's epoch.
+
+    `change` has both of its fees where an epoch moves it from one to the other; `powers` are what
+    somebody may do to its tokens.
+    """
 
     address: Address
     token_program: Address
     decimals: int
     fee: TransferFee = NO_FEE
+    change: FeeChange | None = None
+    powers: tuple[Power, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What whoever trades it should know, a sentence for each power."""
+        return tuple(f"{self.address}: {one.sentence}." for one in self.powers)
+
+    def at(self, epoch: int) -> Mint:
+        """Return the mint with the transfer fee of another epoch."""
+        if self.change is None or (fee := self.change.at(epoch)) == self.fee:
+            return self
+        return replace(self, fee=fee)
+
+    def fee_changes(self, epoch: int) -> bool:
+        """Whether its fee will be another in a later epoch than this."""
+        return self.change is not None and self.change.since_epoch > epoch
 
 
 def read_mint(snapshot: Snapshot, address: Address) -> Mint:
@@ -52,10 +120,15 @@ def read_mint(snapshot: Snapshot, address: Address) -> Mint:
         raise Unquotable(Refusal.WRONG_SIZE, address)
     if not data[_INITIALISED_AT]:
         raise Unquotable(Refusal.NOT_INITIALISED, address)
-    fee = NO_FEE
-    if account.owner == TOKEN_2022_PROGRAM and len(data) > MINT_BYTES:
-        fee = _read_fee(account, snapshot.time.epoch)
-    return Mint(address, account.owner, data[_DECIMALS_AT], fee)
+    plain = Mint(address, account.owner, data[_DECIMALS_AT])
+    if account.owner != TOKEN_2022_PROGRAM or len(data) == MINT_BYTES:
+        return plain
+    change, powers = _read_extensions(account)
+    plain = replace(plain, powers=powers)
+    if change is None:
+        return plain
+    fee = change.at(snapshot.time.epoch)
+    return replace(plain, fee=fee, change=None if change.older == change.newer else change)
 
 
 def read_balance(snapshot: Snapshot, address: Address, mint: Mint) -> int:
@@ -71,15 +144,23 @@ def read_balance(snapshot: Snapshot, address: Address, mint: Mint) -> int:
 
 
 def write_mint(mint: Mint) -> Account:
-    """Return an account that reads as this mint, with the same fee in every epoch."""
+    """Return an account that reads as this mint: without a change, the fee is every epoch's."""
     data = bytearray(MINT_BYTES)
     data[_DECIMALS_AT], data[_INITIALISED_AT] = mint.decimals, 1
-    if mint.token_program == TOKEN_2022_PROGRAM and mint.fee != NO_FEE:
-        data += bytes(_EXTENSIONS_AT - MINT_BYTES)
-        data[_KIND_AT] = _MINT_KIND
-        fee = bytes(8) + mint.fee.maximum.to_bytes(8, "little") + mint.fee.bps.to_bytes(2, "little")
+    change = mint.change or FeeChange(mint.fee, mint.fee, 0)
+    taxed = change != FeeChange(NO_FEE, NO_FEE, 0)
+    if mint.token_program != TOKEN_2022_PROGRAM or not (taxed or mint.powers):
+        return Account(mint.address, mint.token_program, bytes(data))
+    data += bytes(_EXTENSIONS_AT - MINT_BYTES)
+    data[_KIND_AT] = _MINT_KIND
+    if taxed:
         data += _TRANSFER_FEE.to_bytes(2, "little") + _FEE_BYTES.to_bytes(2, "little")
-        data += bytes(_OLDER_FEE_AT) + fee + fee
+        data += bytes(_OLDER_FEE_AT)
+        data += _fee_bytes(0, change.older) + _fee_bytes(change.since_epoch, change.newer)
+    for kind, power in _POWERS.items():
+        if power in mint.powers:
+            size = _POWER_BYTES[power]
+            data += kind.to_bytes(2, "little") + size.to_bytes(2, "little") + bytes(size)
     return Account(mint.address, mint.token_program, bytes(data))
 
 
@@ -92,8 +173,30 @@ def write_balance(address: Address, mint: Mint, owner: Address, amount: int) -> 
     return Account(address, mint.token_program, bytes(data))
 
 
-def _read_fee(account: Account, epoch: int) -> TransferFee:
-    data, at, fee = account.data, _EXTENSIONS_AT, NO_FEE
+def _fee_bytes(since_epoch: int, fee: TransferFee) -> bytes:
+    return (
+        since_epoch.to_bytes(8, "little")
+        + fee.maximum.to_bytes(8, "little")
+        + fee.bps.to_bytes(2, "little")
+    )
+
+
+def _read_extensions(account: Account) -> tuple[FeeChange | None, tuple[Power, ...]]:
+    """Return a mint's transfer fees, if it has any, and its powers. Raises Unquotable."""
+    change: FeeChange | None = None
+    found: set[Power] = set()
+    for kind, body in _extensions(account):
+        if kind == _TRANSFER_FEE:
+            change = _change_in(body, account.address)
+        elif kind in _POWERS:
+            found.add(_POWERS[kind])
+        _check_extension(kind, body, account.address)
+    return change, tuple(one for one in _POWERS.values() if one in found)
+
+
+def _extensions(account: Account) -> Iterator[tuple[int, bytes]]:
+    """Yield the kind and the body of each extension. Raises Unquotable."""
+    data, at = account.data, _EXTENSIONS_AT
     if len(data) < _EXTENSIONS_AT or data[_KIND_AT] != _MINT_KIND:
         raise Unquotable(Refusal.WRONG_KIND, account.address)
     while at + 4 <= len(data):
@@ -105,22 +208,34 @@ def _read_fee(account: Account, epoch: int) -> TransferFee:
         body = data[at : at + length]
         if len(body) < length:
             raise Unquotable(Refusal.WRONG_SIZE, account.address)
-        if kind == _TRANSFER_FEE:
-            fee = _fee_in(body, epoch, account.address)
-        elif kind == _TRANSFER_HOOK:
-            if any(body[32:64]):
-                raise Unquotable(Refusal.TRANSFER_HOOK, account.address)
-        elif kind not in _HARMLESS:
-            raise Unquotable(Refusal.UNKNOWN_MINT_EXTENSION, f"{kind} of {account.address}")
+        yield kind, body
         at += length
-    return fee
 
 
-def _fee_in(body: bytes, epoch: int, address: Address) -> TransferFee:
+def _check_extension(kind: int, body: bytes, address: Address) -> None:
+    """Raise Unquotable for an extension that stops a swap, or whose effect is not known."""
+    if kind == _TRANSFER_HOOK:
+        if any(body[32:64]):
+            raise Unquotable(Refusal.TRANSFER_HOOK, address)
+    elif kind == _DEFAULT_STATE:
+        if body[:1] != _THAWED:
+            # The account that the swap pays into may have to be made, and would be frozen.
+            raise Unquotable(Refusal.FROZEN_BY_DEFAULT, address)
+    elif kind == _PAUSABLE:
+        if len(body) <= _PAUSED_AT or body[_PAUSED_AT]:
+            raise Unquotable(Refusal.MINT_PAUSED, address)
+    elif kind != _TRANSFER_FEE and kind not in _HARMLESS and kind not in _POWERS:
+        raise Unquotable(Refusal.UNKNOWN_MINT_EXTENSION, f"{kind} of {address}")
+
+
+def _change_in(body: bytes, address: Address) -> FeeChange:
     if len(body) < _FEE_BYTES:
         raise Unquotable(Refusal.WRONG_SIZE, address)
-    newer_since = int.from_bytes(body[_NEWER_FEE_AT : _NEWER_FEE_AT + 8], "little")
-    at = _NEWER_FEE_AT if epoch >= newer_since else _OLDER_FEE_AT
+    since = int.from_bytes(body[_NEWER_FEE_AT : _NEWER_FEE_AT + 8], "little")
+    return FeeChange(_fee_in(body, _OLDER_FEE_AT), _fee_in(body, _NEWER_FEE_AT), since)
+
+
+def _fee_in(body: bytes, at: int) -> TransferFee:
     maximum = int.from_bytes(body[at + 8 : at + 16], "little")
     bps = int.from_bytes(body[at + 16 : at + 18], "little")
     if bps > BPS_ONE:

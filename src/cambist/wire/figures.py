@@ -25,13 +25,16 @@ Amount = Annotated[str, msgspec.Meta(description="whole tokens, exact", examples
 
 
 class QuoteView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A venue's quote. `fee` is in whole tokens of the token given, `priceImpact` in percent."""
+    """A venue's quote. `fee` is in whole tokens of the token given, `priceImpact` in percent.
+
+    The impact is null for amounts so small that rounding is too much of them.
+    """
 
     dex: str
     pool: str
     amount_in: Amount
     amount_out: Amount
-    price_impact: Number
+    price_impact: Number | None
     fee: Amount
     fee_bps: int
     route: tuple[str, ...]
@@ -245,7 +248,7 @@ def view_quote(intent: Intent, quote: Quote) -> QuoteView:
         quote.pool,
         write_amount(quote.amount_in, token_in.decimals),
         write_amount(quote.amount_out, token_out.decimals),
-        number(write_percent(quote.impact_hundredths)),
+        None if quote.impact_hundredths is None else number(write_percent(quote.impact_hundredths)),
         write_amount(quote.fee, token_in.decimals),
         quote.fee_bps,
         (token_in.symbol, token_out.symbol),

@@ -25,6 +25,7 @@ from cambist.wire.figures import (
     write_price,
 )
 from cambist.wire.moments import write_moment
+from cambist.wire.pool_choices import PoolChoice, pool_choices
 from cambist.wire.replies import summary
 
 _encode = msgspec.json.Encoder().encode
@@ -72,6 +73,8 @@ class QuoteReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     quotes: tuple[QuoteView, ...]
     absent: tuple[AbsentView, ...]
     legs: tuple[LegView, ...] = ()
+    pools: tuple[PoolChoice, ...] = ()
+    more_pools: int = 0
     costs: CostsView
     warnings: tuple[str, ...]
     timestamp: str
@@ -90,6 +93,7 @@ def write_quote(asked: Asked, route: Route, costs: Costs, at: Moment) -> bytes:
     intent, leg = asked.intent, route.legs[0]
     given, taken = intent.pair.token_in, intent.pair.token_out
     exact_in = route.mode == "exact_in"
+    pools, more = pool_choices(route)
     bound = write_amount(route.bound, (taken if exact_in else given).decimals)
     quotes = tuple(view_quote(intent, one) for one in route.quotes)
     named = intent.quoted != "pair"
@@ -120,13 +124,22 @@ def write_quote(asked: Asked, route: Route, costs: Costs, at: Moment) -> bytes:
             quotes=quotes,
             absent=view_absent(route),
             legs=view_legs(intent, route),
+            pools=pools,
+            more_pools=more,
             costs=CostsView(
                 str(costs.network_fee), str(costs.tip), str(costs.rent), str(costs.total)
             ),
-            warnings=asked.warnings,
+            warnings=(*asked.warnings, *_warnings(route)),
             timestamp=write_moment(at),
         )
     )
+
+
+def _warnings(route: Route) -> tuple[str, ...]:
+    """Return what is to be known of the tokens of the pools it goes through, each sentence once."""
+    used = {leg.pool for leg in route.legs}
+    told = (one for quote in route.quotes if quote.pool in used for one in quote.warnings)
+    return tuple(dict.fromkeys(told))
 
 
 def _worst_case(intent: Intent, route: Route, costs: Costs) -> str:

@@ -27,6 +27,7 @@ from cambist.wire.figures import (
     write_price,
 )
 from cambist.wire.moments import write_moment
+from cambist.wire.pool_choices import PoolChoice, pool_choices
 
 _encode = msgspec.json.Encoder().encode
 
@@ -69,6 +70,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     quotes: tuple[QuoteRecord, ...]
     absent: tuple[AbsentView, ...] = ()
     legs: tuple[LegView, ...] = ()
+    pools: tuple[PoolChoice, ...] = ()
+    more_pools: int = 0
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -189,6 +192,7 @@ def _decision(told: Told, route: Route, signed_at: int | None) -> Decision:
     intent, leg = told.order.intent, route.legs[0]
     given, taken = intent.pair.token_in.decimals, intent.pair.token_out.decimals
     exact_in = route.mode == "exact_in"
+    pools, more = pool_choices(route)
     bound = write_amount(route.bound, taken if exact_in else given)
     return Decision(
         seq=told.entry.seq,
@@ -204,6 +208,8 @@ def _decision(told: Told, route: Route, signed_at: int | None) -> Decision:
         quotes=tuple(_quote(intent, one, signed_at) for one in route.quotes),
         absent=view_absent(route),
         legs=view_legs(intent, route),
+        pools=pools,
+        more_pools=more,
     )
 
 

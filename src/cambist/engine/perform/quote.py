@@ -7,22 +7,28 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Final, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
+from cambist.engine.perform.marginal_rates import MarginalRates
 from cambist.engine.perform.quote_budget import QuoteTurn
 from cambist.faults import Code, Fault, fault
+from cambist.optimizer.rate_curve import Rate
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order
 from cambist.orders.steps import Faulted, RouteFound
 from cambist.ports.clock import Clock
 from cambist.ports.failures import PortDown
 from cambist.ports.market import Market
-from cambist.routing.find import Offered, find, worth_a_hub
+from cambist.routing.find import GAIN_MIN_HUNDREDTHS, Offered, find
+from cambist.routing.hubs import should_try_hubs
+from cambist.routing.leg_costs import LegPrice, leg_costs
+from cambist.routing.transaction_limits import V1, Envelope
 from cambist.values.amount import write_amount
 from cambist.values.ids import Address
 from cambist.values.moment import Millis
 from cambist.values.route import Absent, Route
-from cambist.values.token import Pair
+from cambist.values.token import SOL, Pair
 from cambist.venues.pool import Pool
 from cambist.venues.programs import PROGRAMS
 
@@ -31,35 +37,121 @@ QUOTE_TIMEOUT_MS: Final = Millis(1_000)
 _Answer = Sequence[Pool] | Absent
 
 
-async def find_route(
-    market: Market, clock: Clock, order: Order, timeout_ms: Millis = QUOTE_TIMEOUT_MS
-) -> RouteFound | Faulted:
-    """Return the best route of all venues that answer in time, or the fault that all had."""
-    # An amended order trades on its terms as they stand now.
-    intent = replace(order.intent, terms=order.terms)
-    route = await _best(market, clock, intent, _Asking(draw_key(order), timeout_ms))
-    return Faulted(route) if isinstance(route, Fault) else RouteFound(route)
+class RoutingOptions(msgspec.Struct, frozen=True):
+    """What a user may set about routes: the format of transactions, the least gain, the price."""
+
+    envelope: Envelope = V1
+    gain_min_hundredths: int = GAIN_MIN_HUNDREDTHS
+    leg_price: LegPrice = LegPrice()
 
 
-async def quote_now(market: Market, clock: Clock, intent: Intent, turn: QuoteTurn) -> Route | Fault:
-    """Return the route an order with this intent would take now, for no order at all.
+class Quoter:
+    """Finds routes over one market, and remembers marginal rates of the hubs' halves meanwhile."""
 
-    Raises Refused when too many wait for venues already.
-    """
-    asking = _Asking(f"quote/{clock.now()}", QUOTE_TIMEOUT_MS, turn)
-    return await _best(market, clock, intent, asking)
+    def __init__(
+        self,
+        market: Market,
+        clock: Clock,
+        options: RoutingOptions = RoutingOptions(),  # noqa: B008 -- frozen
+    ) -> None:
+        self._market = market
+        self._clock = clock
+        self._options = options
+        self._rates = MarginalRates(clock)
+
+    async def route_order(
+        self, order: Order, timeout_ms: Millis = QUOTE_TIMEOUT_MS
+    ) -> RouteFound | Faulted:
+        """Return the best route of all venues that answer in time, or the fault that all had."""
+        # An amended order trades on its terms as they stand now.
+        intent = replace(order.intent, terms=order.terms)
+        route = await self._best(intent, _Asking(draw_key(order), timeout_ms))
+        return Faulted(route) if isinstance(route, Fault) else RouteFound(route)
+
+    async def quote_intent(self, intent: Intent, turn: QuoteTurn) -> Route | Fault:
+        """Return the route an order with this intent would take now, for no order at all.
+
+        Raises Refused when too many wait for venues already.
+        """
+        asking = _Asking(f"quote/{self._clock.now()}", QUOTE_TIMEOUT_MS, turn)
+        return await self._best(intent, asking)
+
+    async def fetch_pools(self, pair: Pair, turn: QuoteTurn) -> dict[str, Sequence[Pool] | Absent]:
+        """Return each venue's pools of a pair, or why it did not name them.
+
+        Raises Refused when too many wait for venues already.
+        """
+        asking = _Asking(f"survey/{self._clock.now()}", QUOTE_TIMEOUT_MS, turn)
+        answers = await _survey(self._market, self._clock, asking, (pair,))
+        return {venue: answers[venue, pair] for venue in self._market.venues}
+
+    async def _best(self, intent: Intent, asking: _Asking) -> Route | Fault:
+        """Find the best route over the pools of the pair, and through hubs that may be better.
+
+        Halves whose marginal rates nobody knows are asked together with the pair, so that they
+        cost no second round.
+        """
+        pair, market = intent.pair, self._market
+        halves = _halves(market, pair)
+        every = [half for both in halves.values() for half in both]
+        first = (pair, *(half for half in every if self._rates.is_unknown(market, half)))
+        answers = await _survey(market, self._clock, asking, first)
+        for half in first:
+            self._rates.note(half, _pools(answers, half))
+        told = (answers[venue, pair] for venue in market.venues)
+        absent = [one for one in told if isinstance(one, Absent)]
+        pools = _pools(answers, pair)
+        offered = Offered(
+            pools,
+            {},
+            absent,
+            leg_costs(self._options.leg_price, self._units_per_lamport(intent)),
+            self._options.gain_min_hundredths,
+            PROGRAMS,
+            self._options.envelope,
+        )
+        is_carried = asking.turn is None or could_carry(pools, intent)
+        route = find(intent, offered) if is_carried or not pools else _too_much(intent)
+        rates = [self._both_rates(both) for both in halves.values()]
+        if not halves or not should_try_hubs(route, rates, offered.gain_min):
+            return route
+        rest = [half for half in every if half not in first]
+        answers |= await _survey(market, self._clock, asking, rest)
+        for half in rest:
+            self._rates.note(half, _pools(answers, half))
+        hubs = {
+            hub: (_pools(answers, near), _pools(answers, far))
+            for hub, (near, far) in halves.items()
+        }
+        if not is_carried:
+            side = 0 if intent.mode == "exact_in" else 1
+            if not any(could_carry(both[side], intent) for both in hubs.values()):
+                return route
+        return find(intent, replace(offered, hubs=hubs))
+
+    def _both_rates(self, both: tuple[Pair, Pair]) -> tuple[Rate, Rate] | None:
+        near, far = (self._rates.rate(self._market, half) for half in both)
+        return None if near is None or far is None else (near, far)
+
+    def _units_per_lamport(self, intent: Intent) -> Rate | None:
+        """Return what a lamport is worth in the token that is not sized; None: nobody knows."""
+        sells = intent.mode == "exact_in"
+        token = intent.pair.token_out if sells else intent.pair.token_in
+        if token == SOL:
+            return 1
+        rate = self._rates.rate(self._market, Pair(SOL, token) if sells else Pair(token, SOL))
+        if not rate:
+            return None
+        return rate if sells else 1 / rate
 
 
-async def survey(
-    market: Market, clock: Clock, pair: Pair, turn: QuoteTurn
-) -> dict[str, Sequence[Pool] | Absent]:
-    """Return each venue's pools of a pair, or why it did not name them.
-
-    Raises Refused when too many wait for venues already.
-    """
-    asking = _Asking(f"survey/{clock.now()}", QUOTE_TIMEOUT_MS, turn)
-    answers = await _survey(market, clock, asking, (pair,))
-    return {venue: answers[venue, pair] for venue in market.venues}
+def _halves(market: Market, pair: Pair) -> dict[Address, tuple[Pair, Pair]]:
+    """Return both halves of the way through each hub, by the hub's mint."""
+    return {
+        hub.mint: (Pair(pair.token_in, hub), Pair(hub, pair.token_out))
+        for hub in market.hubs
+        if hub.mint not in {pair.token_in.mint, pair.token_out.mint}
+    }
 
 
 class _Asking(NamedTuple):
@@ -71,36 +163,6 @@ class _Asking(NamedTuple):
     asker: str
     timeout_ms: Millis
     turn: QuoteTurn | None = None
-
-
-async def _best(market: Market, clock: Clock, intent: Intent, asking: _Asking) -> Route | Fault:
-    """Find the best route over the pools of the pair, and by way of hubs where those may help."""
-    pair = intent.pair
-    answers = await _survey(market, clock, asking, (pair,))
-    told = (answers[venue, pair] for venue in market.venues)
-    absent = [one for one in told if isinstance(one, Absent)]
-    pools = _pools(answers, pair)
-    offered = Offered(pools, {}, absent, programs=PROGRAMS)
-    is_carried = asking.turn is None or could_carry(pools, intent)
-    route = find(intent, offered) if is_carried or not pools else _too_much(intent)
-    if not worth_a_hub(route):
-        return route
-    halves = {
-        hub.mint: (Pair(pair.token_in, hub), Pair(hub, pair.token_out))
-        for hub in market.hubs
-        if hub.mint not in {pair.token_in.mint, pair.token_out.mint}
-    }
-    if not halves:
-        return route
-    more = await _survey(market, clock, asking, [half for both in halves.values() for half in both])
-    hubs = {
-        hub: (_pools(more, first), _pools(more, second)) for hub, (first, second) in halves.items()
-    }
-    if not is_carried:
-        side = 0 if intent.mode == "exact_in" else 1
-        if not any(could_carry(both[side], intent) for both in hubs.values()):
-            return route
-    return find(intent, replace(offered, hubs=hubs))
 
 
 def could_carry(pools: Sequence[Pool], intent: Intent) -> bool:

@@ -14,7 +14,7 @@ from cambist.values.ids import Address
 from cambist.venues.accounts import ChainTime
 from cambist.venues.meteora.damm_v1 import DAMM_V1, DammV1Pool
 from cambist.venues.meteora.damm_v1.pool import pool_at
-from cambist.venues.meteora.damm_v1.state import State, Vault, VaultState
+from cambist.venues.meteora.damm_v1.state import NOBODY, State, Vault, VaultState
 
 _PPM_ONE: Final = 1_000_000
 
@@ -32,6 +32,7 @@ class Vaults:
             **(
                 still
                 | {
+                    "stake": NOBODY,
                     "mint_a": site.mint_a,
                     "mint_b": site.mint_b,
                     "vault_a": key(own, "vault a"),

@@ -16,15 +16,17 @@ from cambist.venues.meteora.damm_v1.state import (
     PROGRAM,
     VAULT_LAYOUT,
     VAULT_PROGRAM,
+    read_stake_price,
     read_state,
     read_vault,
+    write_stake,
     write_vault,
 )
 from cambist.venues.program import Instruction, Known, Opened, Trade, Traded, known
 
 
 class DammV1:
-    """Meteora's DAMM v1: pools of constant product. Stable and depegged curves are refused."""
+    """Meteora's DAMM v1: pools of constant product, stable ones, and those of a staked token."""
 
     @property
     def venue(self) -> str:
@@ -55,6 +57,8 @@ class DammV1:
             return (address,)
         state = read_state(snapshot.owned(address, PROGRAM))
         wanted = [state.vault_a, state.vault_b, state.shares_a, state.shares_b]
+        if state.stakes:
+            wanted.append(state.stake_account)
         for one in (state.vault_a, state.vault_b):
             if snapshot.get(one) is not None:
                 vault = VAULT_LAYOUT.read(snapshot.owned(one, VAULT_PROGRAM).data)
@@ -66,13 +70,16 @@ class DammV1:
         state = read_state(snapshot.owned(address, PROGRAM))
         a = read_vault(snapshot, state.vault_a, state.mint_a, state.shares_a)
         b = read_vault(snapshot, state.vault_b, state.mint_b, state.shares_b)
-        return pool_at(address, state, (a, b), snapshot.time)
+        price = read_stake_price(snapshot, state)
+        return pool_at(address, state, (a, b), snapshot.time, price)
 
     def encode(self, pool: DammV1Pool) -> tuple[Account, ...]:
         """Return accounts that decode to this pool; what plays no part in swaps is zero."""
         data = LAYOUT.write(pool.state, bytes(POOL_BYTES))
+        price = pool.stake_price
         return (
             Account(pool.address, PROGRAM, data),
+            *(() if price is None else (write_stake(pool.state, price),)),
             *write_vault(pool.vault_a, pool.state.shares_a),
             *write_vault(pool.vault_b, pool.state.shares_b),
         )

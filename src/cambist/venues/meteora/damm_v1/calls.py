@@ -43,6 +43,7 @@ def swap(pool: DammV1Pool, trade: Trade) -> Instruction:
         Meta(trade.owner, signer=True),
         Meta(VAULT_PROGRAM),
         Meta(TOKEN_PROGRAM),
+        *((Meta(state.stake_account),) if state.stakes else ()),
     )
     return Instruction(PROGRAM, metas, SWAP + struct.pack("<QQ", trade.amount, trade.bound))
 

@@ -1,4 +1,4 @@
-"""Quotes a pool of constant product of Meteora's DAMM v1, through the vaults that hold its tokens.
+"""Quotes a pool of Meteora's DAMM v1, through the vaults that hold its tokens.
 
 What is given goes into one vault and comes back as shares, what is paid are shares of another: the
 pool's reserves are what its shares are worth, and each way through a vault rounds down twice.
@@ -6,25 +6,29 @@ pool's reserves are what its shares are worth, and each way through a vault roun
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
+from cambist.curves import stable_swap
+from cambist.curves.price_impact import impact_hundredths, unless_dust
+from cambist.curves.segments import Segment, chords, limited
 from cambist.curves.vault_shares import locked_profit, shares_for, worth
 from cambist.faults import Fault
-from cambist.values.amount import BPS_ONE
 from cambist.values.ids import Address
 from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote
 from cambist.venues import quoting
 from cambist.venues.accounts import ChainTime, Unquotable
-from cambist.venues.meteora.damm_v1.state import BY_TIME, State, Vault
+from cambist.venues.meteora.damm_v1.state import BY_TIME, CACHED_S, PRICE_ONE, STABLE, State, Vault
 from cambist.venues.pool import Fees, Swapped
 from cambist.venues.refusals import Refusal
 
 RAW_MAX: Final = (1 << 64) - 1
-_WHOLE_HUNDREDTHS: Final = 100 * BPS_ONE
+_CHORD_BITS: Final = 14
+"""The first chord of a stable curve ends at this small a share of the reserve."""
 
 
 class Side(msgspec.Struct, frozen=True, gc=False):
@@ -47,6 +51,29 @@ class Side(msgspec.Struct, frozen=True, gc=False):
     unlocked_out: int
     supply_out: int
     at_hand_out: int
+    stable: Stable | None = None
+
+
+class Stable(msgspec.Struct, frozen=True, gc=False):
+    """A stable curve: its amplification, and by what either token comes to the common unit."""
+
+    amp: int
+    scale_in: int
+    scale_out: int
+
+    def paid(self, given: int, reserve_in: int, reserve_out: int) -> int:
+        """Return the raw units that so many bring. Raises Unquotable."""
+        x, y = reserve_in * self.scale_in, reserve_out * self.scale_out
+        try:
+            return stable_swap.paid(self.amp, given * self.scale_in, x, y) // self.scale_out
+        except stable_swap.NoSwap:
+            raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY) from None
+
+    def first_rate(self, reserve_in: int, reserve_out: int) -> tuple[int, int]:
+        """Return what the first raw unit pays, as a fraction."""
+        x, y = reserve_in * self.scale_in, reserve_out * self.scale_out
+        rate, rate_of = stable_swap.first_rate(self.amp, x, y)
+        return rate * self.scale_in, rate_of * self.scale_out
 
 
 class Moved(msgspec.Struct, frozen=True, gc=False):
@@ -64,7 +91,8 @@ class Moved(msgspec.Struct, frozen=True, gc=False):
 class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
     """A pool as it stood at one slot, at a time of the chain; made by `pool_at`.
 
-    Both sides follow from the state, the vaults and the time.
+    Both sides follow from the state, the vaults and the time. `stake_price` is what the stake told
+    of the token that a stable curve counts with, where it is at hand.
     """
 
     address: Address
@@ -76,6 +104,7 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
     mint_b: Address
     giving_a: Side
     giving_b: Side
+    stake_price: int | None = None
 
     @property
     def venue(self) -> str:
@@ -88,18 +117,30 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         return "damm_v1"
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """None: its mints have no extensions."""
+        return ()
+
+    @property
     def slot(self) -> Slot:
         """When it stood so."""
         return self.time.slot
 
     @property
+    def exact_out(self) -> bool:
+        """No."""
+        return False
+
+    @property
     def clocked(self) -> bool:
-        """Whether a vault still holds back a profit."""
-        return bool(self.vault_a.state.locked or self.vault_b.state.locked)
+        """Whether a vault still holds back a profit, or a price of a stake grows old."""
+        locked = self.vault_a.state.locked or self.vault_b.state.locked
+        return bool(locked or self.state.stakes)
 
     def at(self, time: ChainTime) -> DammV1Pool:
         """Return the same pool under another clock: profits unlock with it, and pools open."""
-        return pool_at(self.address, self.state, (self.vault_a, self.vault_b), time)
+        vaults = self.vault_a, self.vault_b
+        return pool_at(self.address, self.state, vaults, time, self.stake_price)
 
     def amount_out(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
@@ -111,6 +152,18 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
     def amount_in(self, _mint_in: Address, _amount: int) -> int:
         """Return 0: the program cannot be asked for an exact amount out."""
         return 0
+
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve: one segment, and no more than its vault has at hand."""
+        side = self.giving_a if mint_in == self.mint_a else self.giving_b
+        x, y, (numerator, denominator) = side.reserve_in, side.reserve_out, side.trade_fee
+        if side.closed is not None or x <= 0 or y <= 0 or numerator >= denominator:
+            return iter(())
+        if side.stable is not None:
+            return chords(lambda amount: self.amount_out(mint_in, amount), x >> _CHORD_BITS)
+        into, x_of, room = denominator - numerator, denominator * x, RAW_MAX - side.most_in
+        one = (into * y, x_of, into, x_of, room)
+        return limited(iter((one,)), (room, side.at_hand_out))
 
     def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
         """Return what a swap of so many raw units given does.
@@ -127,10 +180,13 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         into, paid = _with(into, moved.into, moved.minted), _with(paid, -moved.paid, -moved.burned)
         vaults = (into, paid) if mint_in == self.mint_a else (paid, into)
         fees = Fees(moved.trade_fee + moved.protocol_fee, moved.protocol_fee)
-        fair, got = moved.net * side.reserve_out, moved.paid * side.reserve_in
-        impact = max(fair - got, 0) * _WHOLE_HUNDREDTHS // fair
-        end = pool_at(self.address, self.state, vaults, self.time)
-        return Swapped(amount, moved.paid, fees, impact, end)
+        first = side.reserve_out, side.reserve_in
+        if side.stable is not None:
+            first = side.stable.first_rate(side.reserve_in, side.reserve_out)
+        impact = impact_hundredths(moved.net, moved.paid, first)
+        state = priced(self.state, self.time, self.stake_price) or self.state
+        end = pool_at(self.address, state, vaults, self.time, self.stake_price)
+        return Swapped(amount, moved.paid, fees, unless_dust(amount, moved.paid, impact), end)
 
     def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
         """Return what a swap of `amount` raw units would do, or why the pool refuses it."""
@@ -152,12 +208,43 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
 
 
 def pool_at(
-    address: Address, state: State, vaults: tuple[Vault, Vault], time: ChainTime
+    address: Address,
+    state: State,
+    vaults: tuple[Vault, Vault],
+    time: ChainTime,
+    stake_price: int | None = None,
 ) -> DammV1Pool:
     """Return a pool of this state and these vaults, at a time."""
     a, b = vaults
-    sides = _side(state, a, b, time), _side(state, b, a, time)
-    return DammV1Pool(address, state, a, b, time, state.mint_a, state.mint_b, *sides)
+    now = priced(state, time, stake_price)
+    sides = _side(now or state, a, b, time), _side(now or state, b, a, time)
+    if now is None:
+        missing = Refusal.ACCOUNT_MISSING
+        sides = replace(sides[0], closed=missing), replace(sides[1], closed=missing)
+    elif state.curve == STABLE:
+        a_in, b_in = _scales(now)
+        sides = (
+            replace(sides[0], stable=Stable(now.amp, a_in, b_in)),
+            replace(sides[1], stable=Stable(now.amp, b_in, a_in)),
+        )
+    mints = state.mint_a, state.mint_b
+    return DammV1Pool(address, state, a, b, time, *mints, *sides, stake_price)
+
+
+def priced(state: State, time: ChainTime, stake_price: int | None) -> State | None:
+    """Return the state as a swap at this time begins with, or None where its price is not known."""
+    if not state.stakes or time.unix_s <= state.priced_s + CACHED_S:
+        return state
+    if stake_price is None:
+        return None
+    return replace(state, stake_price=stake_price, priced_s=time.unix_s)
+
+
+def _scales(state: State) -> tuple[int, int]:
+    """Return by what a and b come to the common unit."""
+    if not state.stakes:
+        return state.scale_a, state.scale_b
+    return state.scale_a * PRICE_ONE, state.scale_b * state.stake_price
 
 
 def _side(state: State, into: Vault, paid: Vault, time: ChainTime) -> Side:
@@ -234,11 +321,14 @@ def _move(side: Side, amount: int) -> Moved:
     reserves = side.reserve_in * side.reserve_out
     if net <= 0:
         raise Unquotable(Refusal.PAYS_NOTHING)
-    left = -(-reserves // (side.reserve_in + net))  # ceil
-    if reserves < side.reserve_in + net:
+    if side.stable is not None:
+        brought = side.stable.paid(net, side.reserve_in, side.reserve_out)
+    elif reserves < side.reserve_in + net:
         # The program takes less than one unit left for no answer.
         raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
-    burned = shares_for(side.reserve_out - left, side.unlocked_out, side.supply_out)
+    else:
+        brought = side.reserve_out + -reserves // (side.reserve_in + net)  # what is left: ceil
+    burned = shares_for(brought, side.unlocked_out, side.supply_out)
     paid = worth(burned, side.unlocked_out, side.supply_out)
     if not paid:
         raise Unquotable(Refusal.PAYS_NOTHING)

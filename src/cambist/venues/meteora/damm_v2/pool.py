@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import isqrt
 from typing import Final
 
@@ -9,6 +10,8 @@ import msgspec
 from msgspec.structs import replace
 
 from cambist.curves import price_volatility
+from cambist.curves.price_impact import impact_hundredths, unless_dust
+from cambist.curves.segments import Segment, chords, limited
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
 from cambist.values.amount import BPS_ONE, RAW_MAX
@@ -17,13 +20,20 @@ from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote
 from cambist.venues import quoting
 from cambist.venues.accounts import ChainTime, Unquotable
-from cambist.venues.meteora.damm_v2.side import Moved, Side, fill, give, sides_at, take
+from cambist.venues.meteora.damm_v2.side import (
+    Moved,
+    Side,
+    fill,
+    give,
+    segments,
+    sides_at,
+    take,
+)
 from cambist.venues.meteora.damm_v2.state import State
 from cambist.venues.pool import Fees, Swapped
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import Mint
 
-_WHOLE_HUNDREDTHS: Final = 100 * BPS_ONE
 _LARGEST: Final = int(RAW_MAX)
 
 
@@ -54,18 +64,31 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
         return "damm_v2"
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its mints' powers mean to who holds their tokens."""
+        return self.a.warnings + self.b.warnings
+
+    @property
     def slot(self) -> Slot:
         """When it stood so."""
         return self.time.slot
 
     @property
+    def exact_out(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
     def clocked(self) -> bool:
-        """Whether its fee follows a schedule, a limiter or its own volatility."""
-        return bool(self.state.volatile or self.state.count)
+        """Whether its fee follows a schedule, a limiter or its volatility, or a mint's moves."""
+        epoch = self.time.epoch
+        moves = self.a.fee_changes(epoch) or self.b.fee_changes(epoch)
+        return moves or bool(self.state.volatile or self.state.count)
 
     def at(self, time: ChainTime) -> DammV2Pool:
         """Return the same pool under another clock: periods, limits and opening follow it."""
-        return pool_at(self.address, self.state, (self.a, self.b), time)
+        mints = self.a.at(time.epoch), self.b.at(time.epoch)
+        return pool_at(self.address, self.state, mints, time)
 
     def amount_out(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
@@ -89,6 +112,16 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
             return take(side, amount)[0]
         except Unquotable:
             return 0
+
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve: one segment, to the end of its range."""
+        side = self.giving_a if mint_in == self.mint_a else self.giving_b
+        if side.closed is not None:
+            return iter(())
+        if side.limiter is not None:
+            return chords(lambda amount: self.amount_out(mint_in, amount))
+        fees = (side.transfer_in, side.transfer_out) if side.taxed else None
+        return limited(segments(side), (RAW_MAX - side.there, side.held), fees)
 
     def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
         """Return what a swap of this amount does: raw units given (exact_in) or taken (exact_out).
@@ -177,7 +210,8 @@ def _swapped(pool: DammV2Pool, side: Side, moved: Moved, users: tuple[int, int])
     transfer_out = (paid - fee if on_output else paid) - received
     fees = Fees(fee, protocol, on_output, sent - given, transfer_out)
     end = pool_at(pool.address, _after(pool, side, moved), (pool.a, pool.b), pool.time)
-    return Swapped(sent, received, fees, _impact_hundredths(side, moved), end)
+    impact = unless_dust(sent, received, _impact_hundredths(side, moved))
+    return Swapped(sent, received, fees, impact, end)
 
 
 def _after(pool: DammV2Pool, side: Side, moved: Moved) -> State:
@@ -217,9 +251,9 @@ def _impact_hundredths(side: Side, moved: Moved) -> int:
     _, into, _, paid, _ = moved
     squared = side.price * side.price
     if side.compounding:
-        fair, got = into * side.held, paid * side.there
+        first = side.held, side.there
     elif side.a_given:
-        fair, got = into * squared, paid << 128
+        first = squared, 1 << 128
     else:
-        fair, got = into << 128, paid * squared
-    return max(fair - got, 0) * _WHOLE_HUNDREDTHS // fair if fair else 0
+        first = 1 << 128, squared
+    return impact_hundredths(into, paid, first)

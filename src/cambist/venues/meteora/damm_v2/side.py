@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 
 from cambist.curves import fee_schedule, price_volatility
 from cambist.curves.rate_limiter import NoAnswer, RateLimiter
+from cambist.curves.segments import Segment
 from cambist.curves.single_range import (
     after_giving_a,
     after_giving_b,
@@ -181,6 +183,23 @@ def fill(side: Side, amount: int) -> Moved:
         raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
     fee = given - room if side.fee_on_given else -(-paid * side.fee // ONE)  # ceil
     return given, room, fee, paid, side.edge
+
+
+def segments(side: Side) -> Iterator[Segment]:
+    """Yield its curve, the fee counted: one segment, to the end of its range."""
+    rest, liquidity, price = ONE - side.fee, side.liquidity, side.price
+    into = rest if side.fee_on_given else ONE
+    if side.compounding:
+        if side.there > 0 and side.held > 0:
+            x_of = ONE * side.there
+            yield rest * side.held, x_of, into, x_of, RAW_MAX
+    elif side.a_given and liquidity and side.edge < price:
+        length = amount_a(liquidity, side.edge, price) * ONE // into
+        yield rest * price * price, ONE << 128, into * price, ONE * liquidity, length
+    elif not side.a_given and liquidity and side.edge > price:
+        length = amount_b(liquidity, price, side.edge) * ONE // into
+        squared = ONE * price * price
+        yield rest << 128, squared, into << 128, ONE * liquidity * price, length
 
 
 def _cost(side: Side, paid: int) -> tuple[int, int]:

@@ -11,7 +11,9 @@ import msgspec
 from msgspec.structs import replace
 
 from cambist.curves.bin_ladder import BEYOND, Ladder
-from cambist.curves.bins import SCALE_BITS, Fee, price_at
+from cambist.curves.bins import ONE, Fee
+from cambist.curves.price_impact import impact_hundredths, unless_dust
+from cambist.curves.segments import Segment, limited
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
 from cambist.values.amount import BPS_ONE, RAW_MAX, mul_div_floor
@@ -27,14 +29,13 @@ from cambist.venues.meteora.dlmm.ahead import (
     marked_ahead,
     rungs,
 )
-from cambist.venues.meteora.dlmm.state import BINS_PER_ARRAY, PERMISSIONED, Bin, Bins, Pair
-from cambist.venues.meteora.dlmm.walk import Walked, Way, walk_in, walk_out
+from cambist.venues.meteora.dlmm.state import BINS_PER_ARRAY, PERMISSIONED, Bin, Bins, Pair, Release
+from cambist.venues.meteora.dlmm.walk import Walked, Way, kept, walk_in, walk_out
 from cambist.venues.pool import Fees, Swapped
 from cambist.venues.quoting import quote
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import Mint
 
-IMPACT_ONE: Final = 1_000_000
 _ONLY_Y: Final = 1
 _U32_MAX, _I64_MAX = 2**32 - 1, 2**63 - 1
 
@@ -62,9 +63,16 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     marked: tuple[int, ...]
     extended: bool
     time: ChainTime
+    release: Release = "0.12"
 
     venue = "meteora"
     program = "dlmm"
+    exact_out = True
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its mints' powers mean to who holds their tokens."""
+        return self.x.warnings + self.y.warnings
 
     @property
     def slot(self) -> Slot:
@@ -73,8 +81,10 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def clocked(self) -> bool:
-        """Whether its fee fades with time."""
-        return bool(self.pair.variable_fee_control)
+        """Whether its fee fades with time, or a later epoch brings another transfer fee."""
+        epoch = self.time.epoch
+        moves = self.x.fee_changes(epoch) or self.y.fee_changes(epoch)
+        return moves or bool(self.pair.variable_fee_control)
 
     @property
     def mint_a(self) -> Address:
@@ -88,8 +98,10 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
 
     def at(self, time: ChainTime) -> DlmmPool:
         """Return the same pair under another clock: it moves the fee, and opens the pair."""
-        pair = replace(self, time=time)
-        if not self.clocked and not self._refusal and not pair._refusal:  # noqa: SLF001 -- our own
+        x, y = self.x.at(time.epoch), self.y.at(time.epoch)
+        pair = replace(self, time=time, x=x, y=y)
+        same = x is self.x and y is self.y and not self.pair.variable_fee_control
+        if same and not self._refusal and not pair._refusal:  # noqa: SLF001 -- our own
             # Nothing in the sums so far depends on the clock.
             pair.__dict__.update(_down=self._down, _up=self._up)
         return pair
@@ -123,10 +135,22 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         if not given or not (fee_in.bps or fee_out.bps):
             return given
         try:
-            _kept(fee_out, amount)
-            return given + _kept(fee_in, given)
+            kept(fee_out, amount)
+            return given + kept(fee_in, given)
         except Unquotable:
             return 0
+
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve, bin by bin."""
+        side = (
+            self._down if mint_in == self.mint_a else self._up if mint_in == self.mint_b else None
+        )
+        if side is None:
+            return iter(())
+        ladder, *fees = side
+        taxed = fees[0].bps or fees[1].bps
+        known = ladder.segments()
+        return limited(known, (RAW_MAX, RAW_MAX), (fees[0], fees[1])) if taxed else known
 
     def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
         """Return what a swap of this amount would do, or why the pair refuses it."""
@@ -140,7 +164,7 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         if amount > RAW_MAX:
             raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
         fee_in, fee_out = (self.x.fee, self.y.fee) if down else (self.y.fee, self.x.fee)
-        way = Way(down, self._fee(down=down), self.pair.protocol_share_bps)
+        way = Way(down, self._fee(down=down), self.pair.protocol_share_bps, self.release)
         if mode == "exact_in":
             kept_in = fee_in.of(amount)
             done = walk_in(self._ahead(down=down), way, amount - kept_in)
@@ -148,9 +172,9 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
             if done.paid <= kept_out:
                 raise Unquotable(Refusal.PAYS_NOTHING)
         else:
-            kept_out = _kept(fee_out, amount)
+            kept_out = kept(fee_out, amount)
             done = walk_out(self._ahead(down=down), way, amount + kept_out)
-            kept_in = _kept(fee_in, done.given)
+            kept_in = kept(fee_in, done.given)
         fees = Fees(done.fee, done.protocol, not way.fee.on_input, kept_in, kept_out)
         return Swapped(
             done.given + kept_in,
@@ -195,7 +219,10 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         fees = (self.x.fee, self.y.fee) if down else (self.y.fee, self.x.fee)
         marked = self.marked_ahead(down=down)
         bins = islice(bins_ahead(self.arrays, marked, self.pair, down=down), BINS_MAX)
-        return _Side(Ladder(rungs(bins, down=down), self._fee(down=down), down=down), *fees)
+        ladder = Ladder(
+            rungs(bins, down=down), self._fee(down=down), down=down, go_on=self.release == "0.11"
+        )
+        return _Side(ladder, *fees)
 
     @cached_property
     def _references(self) -> tuple[int, int]:
@@ -250,14 +277,13 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         if unknown is not None:
             raise Unquotable(Refusal.ACCOUNT_MISSING, array_address(self.address, unknown))
 
-    def _impact(self, done: Walked, fees: Fees, *, down: bool) -> int:
-        price = price_at(self.pair.active_id, self.pair.bin_step)
+    @staticmethod
+    def _impact(done: Walked, fees: Fees, *, down: bool) -> int | None:
         net = done.given if fees.on_output else done.given - fees.trade
         gross = done.paid + fees.trade if fees.on_output else done.paid
-        best, got = (
-            (net * price, gross << SCALE_BITS) if down else (net << SCALE_BITS, gross * price)
-        )
-        return max(0, mul_div_floor(best - got, IMPACT_ONE, best)) if best else 0
+        first = (done.first, ONE) if down else (ONE, done.first)
+        sent, received = done.given + fees.transfer_in, done.paid - fees.transfer_out
+        return unless_dust(sent, received, impact_hundredths(net, gross, first))
 
     def _end(self, done: Walked, way: Way) -> DlmmPool:
         """Return the pair after a swap."""
@@ -284,13 +310,3 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
             for one in self.marked_ahead(down=down)
             if (one >= end if down else one <= end)
         )
-
-
-def _kept(fee: TransferFee, received: int) -> int:
-    """Return the mint's fee on what is to arrive. Raises Unquotable where nothing fits."""
-    kept = fee.on(received)
-    if received + kept > RAW_MAX:
-        raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
-    if fee.of(received + kept) != kept:
-        raise Unquotable(Refusal.NOT_DELIVERABLE)
-    return kept

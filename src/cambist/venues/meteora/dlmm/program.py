@@ -19,6 +19,7 @@ from cambist.venues.meteora.dlmm.state import (
     PAIR,
     Bins,
     Pair,
+    Release,
     check_pair,
     read_bins,
     read_marks,
@@ -37,7 +38,8 @@ ARRAYS_EACH_WAY: Final = 4
 class Dlmm:
     """Meteora's DLMM. `orders` tells whether its release knows limit orders (0.12) or not (0.11).
 
-    Where older releases know no limit orders, they know no fee on Y only either.
+    Where older releases, to that of 2026-03, know no limit orders, they know no fee on Y only
+    either, and they go on with what the rounding leaves of an amount that drains a bin.
     """
 
     venue = "meteora"
@@ -47,6 +49,7 @@ class Dlmm:
 
     def __init__(self, *, orders: bool = True) -> None:
         self._orders = orders
+        self._release: Release = "0.12" if orders else "0.11"
 
     def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
         """Return the accounts a pair needs beside those in the snapshot. Raises Unquotable.
@@ -94,6 +97,7 @@ class Dlmm:
             marked,
             snapshot.get(extension_address(address)) is not None,
             snapshot.time,
+            self._release,
         )
 
     def encode(self, pool: DlmmPool) -> tuple[Account, ...]:

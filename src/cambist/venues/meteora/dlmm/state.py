@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -150,6 +150,9 @@ class Bin(NamedTuple):
     open_orders: int = 0
     asks: bool = False
 
+
+Release = Literal["0.11", "0.12"]
+"""Which program runs: before limit orders (until spring of 2026), or with them."""
 
 Bins = tuple[int, tuple[Bin, ...]]
 """An array's index, and its bins that hold something, by id."""

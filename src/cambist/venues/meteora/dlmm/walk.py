@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from cambist.curves.bins import DoesNotFit, Fee, Filled, cost_of, fee_upon, fee_within, fill
+from cambist.curves.transfer_fee import TransferFee
 from cambist.values.amount import BPS_ONE, RAW_MAX, mul_div_ceil, mul_div_floor
 from cambist.venues.accounts import Unquotable
-from cambist.venues.meteora.dlmm.state import Bin
+from cambist.venues.meteora.dlmm.state import Bin, Release
 from cambist.venues.refusals import Refusal
 
 ORDER_SHARE_BPS: Final = 5_000
@@ -16,11 +17,12 @@ ORDER_SHARE_BPS: Final = 5_000
 
 
 class Way(NamedTuple):
-    """How a swap goes: down gives X and takes Y; and who keeps of the fee."""
+    """How a swap goes: down gives X and takes Y; who keeps of the fee; by which release."""
 
     down: bool
     fee: Fee
     protocol_share_bps: int
+    release: Release = "0.12"
 
 
 class Passed(NamedTuple):
@@ -34,42 +36,48 @@ class Passed(NamedTuple):
 
 
 class Walked(NamedTuple):
-    """What a swap does in all its bins, in raw units. `bins` are those it was in, afterwards."""
+    """What a swap does in all its bins, in raw units. `bins` are those it was in, afterwards.
+
+    `first` is the price of the first that paid something.
+    """
 
     given: int
     paid: int
     fee: int
     protocol: int
     bins: tuple[Bin, ...]
+    first: int
 
 
 def walk_in(bins: Iterable[Bin], way: Way, amount: int) -> Walked:
     """Return what raw units given do. Raises Unquotable."""
-    given = paid = fee = protocol = 0
+    given = paid = fee = protocol = first = 0
     after: list[Bin] = []
     for one in bins:
         passed = _given(one, way, amount - given)
         after.append(_after(one, passed.filled, down=way.down))
+        first = first or (one.price if sum(passed.filled.paid) else 0)
         given, paid = given + passed.given, paid + passed.paid
         fee, protocol = fee + passed.fee, protocol + passed.protocol
         if given >= amount:
-            return Walked(given, paid, fee, protocol, tuple(after))
+            return Walked(given, paid, fee, protocol, tuple(after), first)
     raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
 
 
 def walk_out(bins: Iterable[Bin], way: Way, amount: int) -> Walked:
     """Return what takes raw units. Raises Unquotable."""
-    given = paid = fee = protocol = 0
+    given = paid = fee = protocol = first = 0
     after: list[Bin] = []
     for one in bins:
         passed = _taken(one, way, amount - paid)
         after.append(_after(one, passed.filled, down=way.down))
+        first = first or (one.price if sum(passed.filled.paid) else 0)
         given, paid = given + passed.given, paid + passed.paid
         fee, protocol = fee + passed.fee, protocol + passed.protocol
         if paid >= amount:
             if given > RAW_MAX:
                 raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
-            return Walked(given, paid, fee, protocol, tuple(after))
+            return Walked(given, paid, fee, protocol, tuple(after), first)
     raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
 
 
@@ -98,9 +106,11 @@ def _given(one: Bin, way: Way, left: int) -> Passed:
     except DoesNotFit as error:
         raise Unquotable(Refusal.AMOUNT_OVERFLOWS, f"bin {one.id}") from error
     net = sum(filled.given)
-    if filled.left:
-        fee = fee_upon(net, rate) if on_input else 0
-        given = net + fee
+    whole = net + fee_upon(net, rate) if on_input else net
+    drained = sum(filled.paid) == sum(layers) and left > whole
+    if filled.left or (drained and way.release == "0.11"):
+        # Before 0.12 a drained bin takes its whole price, and what is left goes on.
+        fee, given = whole - net, whole
     else:
         given = left
     paid = sum(filled.paid)
@@ -128,12 +138,16 @@ def _taken(one: Bin, way: Way, want: int) -> Passed:
     passed = _given(one, way, given)
     if passed.paid < want:
         raise Unquotable(Refusal.ROUNDS_SHORT, f"bin {one.id}")
-    # What rounding pays beyond the amount asked for leaves the bin and stays with the reserve.
-    return passed._replace(paid=want)
+    # What rounding pays beyond the amount asked for leaves the bin, and stays with the reserve;
+    # where the fee is taken from what is paid, the program counts it as the protocol's.
+    beyond = 0 if on_input else passed.paid - want
+    return passed._replace(paid=want, protocol=passed.protocol + beyond)
 
 
 def _protocol(fee: int, filled: Filled, way: Way) -> int:
     """Return what of a fee the protocol keeps: its share, and half of the fee on orders."""
+    if way.release == "0.11":
+        return mul_div_floor(fee, way.protocol_share_bps, BPS_ONE)
     net = sum(filled.given)
     of_makers = mul_div_ceil(fee, filled.given[0], net) if net else 0
     of_orders = fee - of_makers
@@ -155,3 +169,13 @@ def _after(one: Bin, filled: Filled, *, down: bool) -> Bin:
         begun, open_ = open_ - filled.paid[2], 0
     asks = one.asks and bool(begun or open_)
     return Bin(one.id, one.price, x, y, begun, open_, asks)
+
+
+def kept(fee: TransferFee, received: int) -> int:
+    """Return the mint's fee on what is to arrive. Raises Unquotable where nothing fits."""
+    own = fee.on(received)
+    if received + own > RAW_MAX:
+        raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+    if fee.of(received + own) != own:
+        raise Unquotable(Refusal.NOT_DELIVERABLE)
+    return own

@@ -6,11 +6,14 @@ Source: raydium-amm, `math.rs` (`Calculator::swap_token_amount_base_in/out`) and
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.structs import force_setattr, replace
 
+from cambist.curves.price_impact import impact_hundredths, unless_dust
+from cambist.curves.segments import Segment
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX, mul_div_ceil, mul_div_floor
 from cambist.values.ids import Address
@@ -25,7 +28,6 @@ from cambist.venues.tokens import Mint
 SWAP_ONLY: Final = 6
 WAITING_TRADE: Final = 7
 """It opens with the first swap after its time."""
-_PPM_ONE: Final = 1_000_000
 
 
 class _Way(NamedTuple):
@@ -65,15 +67,26 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
     venue = "raydium"
     program = "amm_v4"
     clocked = False
+    exact_out = True
 
     def __post_init__(self) -> None:
         """Work out both directions once, since a pool is asked often."""
         ways: dict[Address, _Way] = {}
-        if self.status == SWAP_ONLY or self.time.unix_s >= self.opens_s:
+        if self._closed is None:
             x, y, (owed_a, owed_b) = self.reserve_a, self.reserve_b, self.owed
             ways[self.mint_a] = _Way(x, y, *self.fee, RAW_MAX - x - owed_a)
             ways[self.mint_b] = _Way(y, x, *self.fee, RAW_MAX - y - owed_b)
         force_setattr(self, "ways", ways)
+
+    @property
+    def _closed(self) -> Refusal | None:
+        """Why no swap is possible now, if so."""
+        if self.status != SWAP_ONLY and self.time.unix_s < self.opens_s:
+            return Refusal.NOT_OPEN_YET
+        if min(self.reserve_a, self.reserve_b) <= 0:
+            # Out of nothing any amount would buy the whole other reserve, which is never paid.
+            return Refusal.NOT_ENOUGH_LIQUIDITY
+        return None
 
     @property
     def mint_a(self) -> Address:
@@ -84,6 +97,11 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
     def mint_b(self) -> Address:
         """The pc."""
         return self.token_b.address
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """None: its mints have no extensions."""
+        return ()
 
     @property
     def slot(self) -> Slot:
@@ -104,7 +122,7 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         if way is None:
             return 0
         x, y, numerator, denominator, room = way
-        if amount > room or (2 * amount * numerator < denominator and numerator):
+        if not 0 < amount <= room or (2 * amount * numerator < denominator and numerator):
             return 0
         net = amount + -amount * numerator // denominator  # the fee is rounded up
         return net * y // (x + net) if net > 0 else 0
@@ -122,6 +140,13 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         net = -(-x * amount // left)
         given = -(-net * denominator // (denominator - numerator))
         return given if given <= room else 0
+
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve: one segment."""
+        way = self.ways.get(mint_in)
+        if way is not None and way.room > 0:
+            into, x_of = way.denominator - way.numerator, way.denominator * way.x
+            yield into * way.y, x_of, into, x_of, way.room
 
     def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
         """Return what a swap of this amount does. Raises Unquotable.
@@ -157,13 +182,14 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         way = self.ways.get(mint_in)
         if way is not None:
             return way
-        known = mint_in in {self.mint_a, self.mint_b}
-        raise Unquotable(Refusal.NOT_OPEN_YET if known else Refusal.WRONG_TOKEN)
+        closed = self._closed if mint_in in {self.mint_a, self.mint_b} else None
+        raise Unquotable(closed or Refusal.WRONG_TOKEN)
 
     def _swapped(self, mint_in: Address, way: _Way, given: int, net: int, paid: int) -> Swapped:
         """Return the swap, and the pool after it: the fee stays in, the first swap opens it."""
         x, y = way.x + given, way.y - paid
         a, b = (x, y) if mint_in == self.mint_a else (y, x)
         end = replace(self, reserve_a=a, reserve_b=b, status=SWAP_ONLY)
-        impact = mul_div_floor(net, _PPM_ONE, way.x + net)
-        return Swapped(given, paid, Fees(given - net), impact, end)
+        impact = impact_hundredths(net, paid, (way.y, way.x))
+        fees, told = Fees(given - net), unless_dust(given, paid, impact)
+        return Swapped(given, paid, fees, told, end)

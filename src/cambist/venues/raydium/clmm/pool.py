@@ -5,6 +5,7 @@ Source: raydium-clmm, `instructions/swap.rs` and `instructions/swap_v2.rs`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import msgspec
@@ -12,7 +13,9 @@ from msgspec.structs import force_setattr, replace
 
 from cambist.curves.concentrated import Walk, impact_hundredths
 from cambist.curves.paths import Broken, Ended, Path, Place, Rates, Renewal
+from cambist.curves.price_impact import unless_dust
 from cambist.curves.resting import RestingWalk, Terms
+from cambist.curves.segments import Segment, limited
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
@@ -70,6 +73,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
 
     venue = "raydium"
     program = "clmm"
+    exact_out = True
 
     def __post_init__(self) -> None:
         """Look both ways once, since a pool is asked often."""
@@ -96,8 +100,11 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def clocked(self) -> bool:
-        """Whether its fee fades with time."""
-        return self.renewal is not None and self.renewal.volatility is not None
+        """Whether its fee fades with time, or a later epoch brings another transfer fee."""
+        if self.renewal is not None and self.renewal.volatility is not None:
+            return True
+        epoch = self.time.epoch
+        return self.token_a.fee_changes(epoch) or self.token_b.fee_changes(epoch)
 
     @property
     def mint_a(self) -> Address:
@@ -110,14 +117,21 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         return self.token_b.address
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its mints' powers mean to who holds their tokens."""
+        return self.token_a.warnings + self.token_b.warnings
+
+    @property
     def slot(self) -> Slot:
         """When it stood so."""
         return self.time.slot
 
     def at(self, time: ChainTime) -> ClmmPool:
-        """Return the pool under another clock, which may open it."""
-        pool = replace(self, time=time)
-        if self.ways and pool.ways and self.renewal is None:
+        """Return the pool under another clock, which may open it, and move transfer fees."""
+        a, b = self.token_a.at(time.epoch), self.token_b.at(time.epoch)
+        pool = replace(self, time=time, token_a=a, token_b=b)
+        same = a is self.token_a and b is self.token_b and self.renewal is None
+        if self.ways and pool.ways and same:
             force_setattr(pool, "ways", self.ways)  # nothing in them depends on the clock
         return pool
 
@@ -163,6 +177,14 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         except (Ended, Broken, Unquotable):
             return 0
         return given if given <= RAW_MAX else 0
+
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve, tick by tick."""
+        way = self.ways.get(mint_in)
+        if way is None:
+            return iter(())
+        fees = None if way.plain else (way.fee_in, way.fee_out)
+        return limited(way.walk.segments(), (way.room, way.held), fees)
 
     def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
         """Return what a swap of this amount does. Raises Unquotable."""
@@ -254,11 +276,13 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             status=self.status if (y if down else x) else FROZEN,
         )
         net, gross = (given, paid + path.fee) if path.on_output else (given - path.fee, paid)
+        sent, received = given + kept_in, paid - kept_out
+        impact = impact_hundredths(path.first, net, gross, down=down)
         return Swapped(
-            given + kept_in,
-            paid - kept_out,
+            sent,
+            received,
             Fees(path.fee, path.kept, path.on_output, kept_in, kept_out),
-            impact_hundredths(self.place.price, net, gross, down=down),
+            unless_dust(sent, received, impact),
             end,
             self.shelf.touched(self.address, self.place.tick, path.targets, down=down),
         )

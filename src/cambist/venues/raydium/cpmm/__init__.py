@@ -10,20 +10,25 @@ from cambist.venues.accounts import Account, Snapshot
 from cambist.venues.logs import Line
 from cambist.venues.program import Instruction, Known, Opened, Trade, Traded, known
 from cambist.venues.raydium.cpmm import calls, state
-from cambist.venues.raydium.cpmm.pool import CpmmPool, Rates
+from cambist.venues.raydium.cpmm.pool import CpmmPool, Rates, Release
 
-__all__ = ["CPMM", "Cpmm", "CpmmPool", "Rates"]
+__all__ = ["CPMM", "Cpmm", "CpmmPool", "Rates", "Release"]
 
 
 class Cpmm:
-    """The program. `checked` says that a self-check has proved creator fees on this chain."""
+    """The program, of a release.
+
+    That of 2026-04 trades no pool without any fee, that of 2025-02 does. `checked` says that a
+    self-check has proved creator fees on this chain.
+    """
 
     venue = "raydium"
     name = "cpmm"
     id = state.ID
     errors: Mapping[str, Code] = calls.ERRORS
 
-    def __init__(self, *, checked: bool = False) -> None:
+    def __init__(self, release: Release = "2026-04", *, checked: bool = False) -> None:
+        self._release: Release = release
         self._checked = checked
 
     def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
@@ -32,7 +37,7 @@ class Cpmm:
 
     def decode(self, address: Address, snapshot: Snapshot) -> CpmmPool:
         """Return the pool. Raises Unquotable."""
-        return state.decode(address, snapshot, checked=self._checked)
+        return state.decode(address, snapshot, self._release, checked=self._checked)
 
     def encode(self, pool: CpmmPool) -> tuple[Account, ...]:
         """Return accounts that decode to this pool."""
@@ -56,4 +61,4 @@ class Cpmm:
 
 
 CPMM = Cpmm()
-"""With creator fees refused."""
+"""As on the main chain since 2026-04, with creator fees refused."""

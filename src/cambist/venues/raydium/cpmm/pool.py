@@ -5,11 +5,14 @@ Source: raydium-cp-swap, `curve/calculator.rs`, `curve/fees.rs`, `instructions/s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import force_setattr, replace
 
+from cambist.curves.price_impact import impact_hundredths, unless_dust
+from cambist.curves.segments import Segment, limited
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX, mul_div_ceil, mul_div_floor
@@ -27,6 +30,8 @@ SWAP_OFF: Final = 4
 """The bit of the status with which the owner switches swaps off."""
 
 CreatorSide = Literal["input", "mint_a", "mint_b"]
+Release = Literal["2025-02", "2026-04"]
+"""Which program runs: before creator fees, or with them."""
 
 
 class Rates(msgspec.Struct, frozen=True, gc=False):
@@ -84,16 +89,35 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
     status: int
     opens_s: int
     time: ChainTime
+    release: Release = "2026-04"
     ways: dict[Address, _Way] = {}
 
     venue = "raydium"
     program = "cpmm"
-    clocked = False
+    exact_out = True
 
     def __post_init__(self) -> None:
         """Work out both directions once, since a pool is asked often."""
-        closed = self.status & SWAP_OFF or self.time.unix_s < self.opens_s
-        force_setattr(self, "ways", {} if closed else self._ways())
+        force_setattr(self, "ways", {} if self._closed else self._ways())
+
+    @property
+    def _closed(self) -> Refusal | None:
+        """Why no swap is possible now either way, if so."""
+        if self.status & SWAP_OFF:
+            return Refusal.DISABLED
+        if self.time.unix_s < self.opens_s:
+            return Refusal.NOT_OPEN_YET
+        if min(self.reserve_a, self.reserve_b) <= 0:
+            # Out of nothing any amount would buy the whole other reserve.
+            return Refusal.NOT_ENOUGH_LIQUIDITY
+        return None
+
+    @property
+    def clocked(self) -> bool:
+        """Whether a later epoch brings another transfer fee."""
+        return self.token_a.fee_changes(self.time.epoch) or self.token_b.fee_changes(
+            self.time.epoch
+        )
 
     def _ways(self) -> dict[Address, _Way]:
         rates, a, b = self.rates, self.token_a, self.token_b
@@ -107,6 +131,9 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
             (b, a, self.reserve_b, self.reserve_a, self.owed[1]),
         ):
             inside = on_input[given.address]
+            if inside and not rates.trade + rates.creator and self.release != "2025-02":
+                # The program divides the fee by the sum of its rates, and stops where it is zero.
+                continue
             ways[given.address] = _Way(
                 x,
                 y,
@@ -130,13 +157,19 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         return self.token_b.address
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its mints' powers mean to who holds their tokens."""
+        return self.token_a.warnings + self.token_b.warnings
+
+    @property
     def slot(self) -> Slot:
         """When it stood so."""
         return self.time.slot
 
     def at(self, time: ChainTime) -> CpmmPool:
-        """Return the pool under another clock, which may open it."""
-        return replace(self, time=time)
+        """Return the pool under another clock, which may open it, and move transfer fees."""
+        a, b = self.token_a.at(time.epoch), self.token_b.at(time.epoch)
+        return replace(self, time=time, token_a=a, token_b=b)
 
     def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
         """Return what a swap of this amount would do, or why the pool refuses it."""
@@ -145,7 +178,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
     def amount_out(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
         way = self.ways.get(mint_in)
-        if way is None or amount <= 0:
+        if way is None or not 0 < amount <= RAW_MAX:
             return 0
         x, y, rate_in, rate_out, room, plain, fee_in, fee_out = way
         if not plain:
@@ -184,18 +217,30 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         except Unquotable:
             return 0
 
+    def segments(self, mint_in: Address) -> Iterator[Segment]:
+        """Yield its curve: one segment."""
+        way = self.ways.get(mint_in)
+        if way is None or way.room <= 0:
+            return iter(())
+        into, out, x_of = PPM_ONE - way.rate_in, PPM_ONE - way.rate_out, PPM_ONE * way.x
+        one = (into * out * way.y, PPM_ONE * x_of, into, x_of, way.room)
+        fees = None if way.plain else (way.fee_in, way.fee_out)
+        return limited(iter((one,)), (way.room, way.y), fees) if fees else iter((one,))
+
     def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
         """Return what a swap of this amount does. Raises Unquotable."""
         way = self._way(mint_in)
         if amount <= 0:
             raise Unquotable(Refusal.AMOUNT_ZERO)
+        if amount > RAW_MAX:
+            raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
         if mode == "exact_in":
             kept_in = way.fee_in.of(amount)
             sums = _forwards(way, amount - kept_in)
         else:
             sums = _backwards(way, amount + _deliverable(way.fee_out, amount))
             kept_in = _deliverable(way.fee_in, sums.given)
-        if sums.given > way.room:
+        if sums.given > way.room or sums.given + kept_in > RAW_MAX:
             raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
         kept_out = way.fee_out.of(sums.paid)
         if sums.paid <= kept_out:
@@ -208,7 +253,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
             return way
         if mint_in not in {self.mint_a, self.mint_b}:
             raise Unquotable(Refusal.WRONG_TOKEN)
-        raise Unquotable(Refusal.DISABLED if self.status & SWAP_OFF else Refusal.NOT_OPEN_YET)
+        raise Unquotable(self._closed or Refusal.NO_FEE_AT_ALL)
 
     def _swapped(
         self, mint_in: Address, way: _Way, sums: _Sums, kept_in: int, kept_out: int
@@ -239,9 +284,11 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
                 else (owed_a + owed_out, owed_b + owed_in)
             ),
         )
+        given, paid = sums.given + kept_in, sums.paid - kept_out
+        impact = impact_hundredths(sums.net, sums.paid + sums.fee_out, (way.y, way.x))
         return Swapped(
-            sums.given + kept_in,
-            sums.paid - kept_out,
+            given,
+            paid,
             Fees(
                 total,
                 owed_in,
@@ -249,7 +296,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
                 transfer_out=kept_out,
                 creator_out=owed_out,
             ),
-            mul_div_floor(sums.net, PPM_ONE, way.x + sums.net),
+            unless_dust(given, paid, impact),
             end,
         )
 

@@ -10,7 +10,7 @@ from cambist.values.ids import Address
 from cambist.values.program_address import program_address
 from cambist.venues.accounts import Account, Snapshot, Unquotable
 from cambist.venues.layout import Layout
-from cambist.venues.raydium.cpmm.pool import PPM_ONE, CpmmPool, CreatorSide, Rates
+from cambist.venues.raydium.cpmm.pool import PPM_ONE, CpmmPool, CreatorSide, Rates, Release
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import read_balance, read_mint, write_balance, write_mint
 
@@ -95,7 +95,7 @@ def wants(address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
     return tuple(one for one in needed if snapshot.get(one) is None)
 
 
-def decode(address: Address, snapshot: Snapshot, *, checked: bool) -> CpmmPool:
+def decode(address: Address, snapshot: Snapshot, release: Release, *, checked: bool) -> CpmmPool:
     """Return the pool. Raises Unquotable.
 
     Creator fees are proved by no program that could be had: without `checked` a pool that takes
@@ -142,6 +142,7 @@ def decode(address: Address, snapshot: Snapshot, *, checked: bool) -> CpmmPool:
         state.status,
         state.opens_s,
         snapshot.time,
+        release,
     )
 
 

@@ -1,0 +1,66 @@
+"""Remembers what the next unit of a token brings in another, to tell when a hub may be better.
+
+Two numbers a pair are enough for that (`routing.hubs.should_try_hubs`). Where a market has its
+pools at hand the rate is read from them; elsewhere it is the one the venues' last answer showed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from cambist.optimizer.rate_curve import Rate
+from cambist.ports.clock import Clock
+from cambist.ports.market import Market
+from cambist.routing.hubs import best_rate
+from cambist.values.ids import Address
+from cambist.values.route import Absent
+from cambist.values.token import Pair
+from cambist.venues.pool import Pool
+
+KEPT_MS: Final = 2_000
+"""How long a rate that was seen is taken for known. It only decides whether hubs are looked up."""
+
+PAIRS_MAX: Final = 4_096
+
+
+class MarginalRates:
+    """The best marginal rates of pairs, as last seen; fees counted, no outliers."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seen: dict[tuple[Address, Address], tuple[Rate, int]] = {}
+
+    def note(self, pair: Pair, pools: Sequence[Pool]) -> None:
+        """Take note of what the venues answered: the rate is 0 where they have no such pool."""
+        if len(self._seen) >= PAIRS_MAX:
+            self._seen.pop(next(iter(self._seen)))
+        rate = best_rate(pools, pair.token_in.mint) or 0
+        self._seen[_key(pair)] = (rate, self._clock.elapsed())
+
+    def rate(self, market: Market, pair: Pair) -> Rate | None:
+        """Return the rate of a pair; 0 where there are no pools, None where nobody knows."""
+        pools = _at_hand(market, pair)
+        if pools is not None:
+            return best_rate(pools, pair.token_in.mint) or 0
+        rate, at = self._seen.get(_key(pair), (None, 0))
+        return rate if self._clock.elapsed() - at < KEPT_MS else None
+
+    def is_unknown(self, market: Market, pair: Pair) -> bool:
+        """Whether venues have to be asked before anything is known of the pair."""
+        return self.rate(market, pair) is None
+
+
+def _key(pair: Pair) -> tuple[Address, Address]:
+    return pair.token_in.mint, pair.token_out.mint
+
+
+def _at_hand(market: Market, pair: Pair) -> list[Pool] | None:
+    found: list[Pool] = []
+    for venue in market.venues:
+        pools = market.at_hand(venue, pair)
+        if pools is None:
+            return None
+        if not isinstance(pools, Absent):
+            found += pools
+    return found

@@ -1,0 +1,54 @@
+"""Compares rates: which ways are too good to be true, and which are worth a closer look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Final
+
+from cambist.optimizer.clearing import L, SplitRequest, bound
+
+ENOUGH_TO_COMPARE: Final = 3
+_PROBE_SHARE: Final = 1_000
+
+
+def find_outliers(ways: Sequence[L], request: SplitRequest, more: Fraction) -> list[L]:
+    """Return the ways whose rate is so much more than that of the one in the middle.
+
+    Held against the rate in the middle, which no single pool can move. Rates come from the curves
+    and not from whole units, of which a token without decimals has too few to compare. What is
+    good for a few units alone is not yet odd: a thousandth of the amount has to be as good.
+    """
+    if len(ways) < ENOUGH_TO_COMPARE:
+        return []
+    rates = sorted(one.curve.rate for one in ways)
+    middle = rates[len(rates) // 2]
+    most = middle * float(1 + more)
+    if rates[-1] <= most:
+        return []
+    probe = (
+        request.amount if request.mode == "exact_in" else request.amount / middle
+    ) / _PROBE_SHARE
+    return [one for one in ways if one.curve.rate > most and one.curve.mean(probe) > most]
+
+
+def promising(
+    ways: Sequence[L], request: SplitRequest, alone: tuple[int, int], gain: Fraction
+) -> Sequence[L]:
+    """Return the ways a split may use; none where none can gain so much over one pool alone.
+
+    `alone` is what that takes and brings. Ways are asked at the rate that it brings on average.
+    """
+    given, paid = alone
+    best, rate = ways[0].curve.rate, paid / given
+    least = paid * float(1 + gain) if request.mode == "exact_in" else -given * float(1 - gain)
+    if (best * given if request.mode == "exact_in" else -paid / best) <= least:
+        return ()
+    most, likely = bound(ways, request, rate)
+    return likely if most > least else ()
+
+
+def beats(rates: tuple[float, float], alone: tuple[int, int], gain: Fraction) -> bool:
+    """Whether two rates, one after the other, are so much better than what a route brings."""
+    given, paid = alone
+    return rates[0] * rates[1] * given > paid * float(1 + gain)

@@ -1,0 +1,106 @@
+"""Looks for the few ways to share an amount over: subsets in the order of their bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, Generic
+
+from msgspec.structs import replace
+
+from cambist.optimizer.clearing import (
+    Allocation,
+    Found,
+    L,
+    SplitRequest,
+    allocations_at,
+    base,
+    by_surplus,
+    rate_of,
+    sized,
+    solve,
+)
+
+CANDIDATES_MAX: Final = 16
+"""Ways that are combined; the others have less of a surplus at the price of all."""
+SOLVED_MAX: Final = 40
+"""Subsets whose price is found, at most."""
+_TELLING: Final = 1 + 1e-6
+"""A bound that promises less than this over the best so far is not followed."""
+_WORTHLESS: Final = 1e-9
+"""Such a part of the best rate: at it every way takes all it can."""
+
+Fits = Callable[[Sequence[L], Sequence[float]], bool]
+"""Whether swaps of these ways, of about these amounts, fit one transaction."""
+
+
+def best_subsets(
+    ways: Sequence[L], request: SplitRequest, fits: Fits[L] | None = None
+) -> list[Found[L]]:
+    """Return sharings whose swaps fit, the best first; none where these ways cannot carry it all.
+
+    `ways` is sorted by the rate at the start, the best first.
+    """
+    rate, exact_in = rate_of(ways, request), request.mode == "exact_in"
+    scarce = not rate
+    rate = rate or ways[0].curve.rate * _WORTHLESS
+    # To rounding, each swap loses about a unit of what is given and one of what is taken.
+    lost = 1 + (rate if exact_in else 1 / rate if not scarce else 0)
+    request = replace(request, rounding=request.rounding + lost)
+    taken = allocations_at(ways, request, rate)
+    if scarce:
+        # Hardly any few can carry all of it: what a way has room for counts, not its price.
+        taken.sort(key=lambda one: -sized(one, exact_in))
+    search = _Search(sorted(taken[:CANDIDATES_MAX], key=by_surplus), request, rate, fits)
+    search.over((), 0, 0.0)
+    return sorted(search.found, key=lambda one: -one.value)
+
+
+class _Search(Generic[L]):
+    """Looks through the subsets of ways in the order of their bounds."""
+
+    def __init__(
+        self,
+        taken: Sequence[Allocation[L]],
+        request: SplitRequest,
+        rate: float,
+        fits: Fits[L] | None,
+    ) -> None:
+        self._taken, self._wanted, self._fits = taken, request, fits
+        self._exact_in = request.mode == "exact_in"
+        self._base = base(request, rate)
+        self._best = -float("inf")
+        self._solved = 0
+        self.found: list[Found[L]] = []
+
+    def over(self, chosen: tuple[int, ...], first: int, surplus: float) -> None:
+        """Solve all subsets that begin with those chosen and may beat the best so far."""
+        left, taken = self._wanted.ways_max - len(chosen), self._taken
+        for at in range(first, len(taken)):
+            ahead = sum(one.surplus for one in taken[at : at + left] if one.surplus > 0)
+            if not self._promises(surplus + max(ahead, taken[at].surplus)):
+                return
+            way = taken[at].way
+            if any(not set(way.pools).isdisjoint(taken[one].way.pools) for one in chosen):
+                continue
+            more, total = (*chosen, at), surplus + taken[at].surplus
+            ways = [taken[one].way for one in more]
+            sizes = [sized(taken[one], self._exact_in) for one in more]
+            if self._fits is not None and not self._fits(ways, sizes):
+                continue  # nor does anything with more swaps
+            if left > 1:
+                self.over(more, at + 1, total)
+            if self._promises(total):
+                self._solve(ways)
+
+    def _promises(self, surplus: float) -> bool:
+        if self._solved >= SOLVED_MAX:
+            return False
+        bound = self._base + surplus
+        return bound > self._best * (_TELLING if self._best > 0 else 2 - _TELLING)
+
+    def _solve(self, ways: Sequence[L]) -> None:
+        self._solved += 1
+        found = solve(ways, self._wanted)
+        if found is not None:
+            self._best = max(self._best, found.value)
+            self.found.append(found)

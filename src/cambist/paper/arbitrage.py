@@ -1,0 +1,69 @@
+"""Says what orders leave in what a token costs, after the arbitrageur traded along all cycles.
+
+A swap moves one pool. The arbitrageur sells where a token is dear and buys where it is cheap, along
+cycles of pools, so that he needs no money of his own. When no cycle pays any more, the price of
+every pair is the ratio of what its two tokens cost again, in all pools, and of the push the pool's
+part of the depth is left in what these two cost. From there outside trade brings them back to
+their paths, half of the way every 200 slots. Two sums a token tell that for any number of swaps:
+
+    off(t) = slow * 2^(-t/200) - fast * 2^(-t/20)
+
+Each swap adds the same to both, so that at its own slot no other pool has moved yet.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from cambist.paper.decay import PPB_ONE, left_ppb
+from cambist.values.moment import Slot
+
+CYCLES_HALF_LIFE_SLOTS: Final = 20
+OUTSIDE_HALF_LIFE_SLOTS: Final = 200
+OFFSET_MAX_PPB: Final = 100_000_000
+"""Orders move what a token costs by a tenth at most: outside trade takes the rest."""
+
+GRAIN_PPB: Final = 10_000
+"""Pools stand still until what a token costs is off by so much more: 0.1 bps."""
+
+
+class TokenPush(msgspec.Struct, frozen=True, gc=False):
+    """What orders left in what a token costs, as of a slot, in parts per billion."""
+
+    slow_ppb: int
+    fast_ppb: int
+    slot: Slot
+
+    def with_more(self, part_ppb: int, slot: Slot) -> TokenPush:
+        """Return the push at a slot with one swap's part more."""
+        slow, fast = self._left(slot)
+        return TokenPush(_bounded(slow + part_ppb), _bounded(fast + part_ppb), slot)
+
+    def offset_ppb(self, slot: Slot) -> int:
+        """Return how far the token is above its path at a slot, in whole grains."""
+        slow, fast = self._left(slot)
+        off = slow - fast
+        grains = abs(off) // GRAIN_PPB * GRAIN_PPB
+        return grains if off > 0 else -grains
+
+    def _left(self, slot: Slot) -> tuple[int, int]:
+        gone = max(slot - self.slot, 0)
+        slow = _part(self.slow_ppb, left_ppb(gone, OUTSIDE_HALF_LIFE_SLOTS))
+        return slow, _part(self.fast_ppb, left_ppb(gone, CYCLES_HALF_LIFE_SLOTS))
+
+
+def offset_ppb(push: TokenPush | None, slot: Slot) -> int:
+    """Return how far orders hold a token above its path at a slot, in parts per billion."""
+    return 0 if push is None else push.offset_ppb(slot)
+
+
+def _part(ppb: int, of_ppb: int) -> int:
+    """Return a part, rounded towards nothing."""
+    part = abs(ppb) * of_ppb // PPB_ONE
+    return part if ppb > 0 else -part
+
+
+def _bounded(ppb: int) -> int:
+    return min(max(ppb, -OFFSET_MAX_PPB // 2), OFFSET_MAX_PPB // 2)

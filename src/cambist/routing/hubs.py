@@ -1,0 +1,102 @@
+"""Says when a way through a hub may be better, and which of those ways are believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Final
+
+from cambist.faults import Code, Fault
+from cambist.optimizer.clearing import SplitRequest, by_rate
+from cambist.optimizer.outliers import ENOUGH_TO_COMPARE, beats
+from cambist.optimizer.rate_curve import Rate
+from cambist.routing.bounds import screen_outliers
+from cambist.routing.paths import HOP_ALLOWANCE_BPS, LegCosts, Pools, Way, straight, through
+from cambist.routing.pool_words import STALE
+from cambist.values.amount import BPS_ONE
+from cambist.values.ids import Address
+from cambist.values.moment import Slot
+from cambist.values.route import Absent, Route
+from cambist.venues.pool import Pool
+
+FRESH_SLOTS_MAX: Final = 150
+"""How much older than the newest pool one may be; about a minute."""
+_HUNDREDTHS: Final = 100
+_WHOLE: Final = _HUNDREDTHS * BPS_ONE
+_INVERSE_ALLOWANCE: Final = Fraction(BPS_ONE, BPS_ONE - HOP_ALLOWANCE_BPS)
+
+
+def should_try_hubs(
+    route: Route | Fault, rates: Iterable[tuple[Rate, Rate] | None], gain_min: Fraction
+) -> bool:
+    """Whether a way through a hub might be better than a route.
+
+    `rates` has, for each hub, the best rates at the start of both halves, and None where nobody
+    knows them: then the hub has to be looked up. A hub may be better where both rates together
+    beat what the last unit of the route brings, the allowance for the hub counted: be it that the
+    order moves its pools, or that they stand off the market. The size of the order does not decide.
+    """
+    if isinstance(route, Fault):
+        return True
+    used = {leg.pool for leg in route.legs}
+    impacts = [one.impact_hundredths or 0 for one in route.quotes if one.pool in used]
+    moved = max(impacts, default=0)
+    # The last unit brings less than the average, by about as much as that is below the first.
+    last = (route.amount_in * _WHOLE, route.amount_out * (_WHOLE - moved))
+    gain = (1 + gain_min) * _INVERSE_ALLOWANCE - 1
+    return any(one is None or beats(one, last, gain) for one in rates)
+
+
+def best_rate(pools: Sequence[Pool], mint_in: Address) -> Rate | None:
+    """Return the best rate at the start that is no outlier, fees counted; None: there is none."""
+    fresh, _ = newest(pools)
+    ways, _ = screen_outliers(straight(fresh, mint_in, "exact_in"), SplitRequest("exact_in", 1, 1))
+    return ways[0].curve.rate if ways else None
+
+
+def with_hubs(
+    ways: Sequence[Way],
+    hubs: Pools,
+    mints: tuple[Address, Address],
+    request: SplitRequest,
+    costs: LegCosts,
+) -> list[Way]:
+    """Return the ways with those through hubs, as far as these are no outliers.
+
+    A half is held against the other pools of its own two tokens. Where those are too few, the way
+    is held against all other ways: what it promises beyond them is no more to be trusted.
+    """
+    sure: list[Way] = []
+    unsure: list[Way] = []
+    for hub, (firsts, seconds) in hubs.items():
+        if hub in mints:
+            continue
+        halves = (
+            straight(firsts, mints[0], "exact_in", costs),
+            straight(seconds, hub, request.mode, costs),
+        )
+        near, far = (screen_outliers(half, request)[0] for half in halves)
+        hops = through((near, far), (mints[0], hub), request.mode, request.amount)
+        if min(len(near), len(far)) >= ENOUGH_TO_COMPARE:
+            sure += hops
+        else:
+            unsure += hops
+    kept, _ = screen_outliers(by_rate([*ways, *sure, *unsure]), request)
+    known = {id(one) for one in (*ways, *sure)}
+    return by_rate([*ways, *sure, *(one for one in kept if id(one) not in known)])
+
+
+def newest(pools: Sequence[Pool]) -> tuple[list[Pool], list[Absent]]:
+    """Return the pools that were seen not long before the newest one, and the others."""
+    slots = [one.slot for one in pools]
+    latest = max(slots, default=Slot(0))
+    if latest - min(slots, default=Slot(0)) <= FRESH_SLOTS_MAX:
+        return list(pools), []
+    fresh, stale = [], []
+    for one, slot in zip(pools, slots, strict=True):
+        if latest - slot <= FRESH_SLOTS_MAX:
+            fresh.append(one)
+        else:
+            why = f"{one.address} was last seen {latest - slot} slots ago"
+            stale.append(Absent(one.venue, Code.QUOTE_TIMED_OUT, why, one.program, STALE))
+    return fresh, stale

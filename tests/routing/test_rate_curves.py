@@ -1,0 +1,71 @@
+"""Hold the curves that routing searches to the amounts that the pools themselves tell."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.pools import made, many_ticks, site
+from cambist.optimizer.rate_curve import RateCurve, curve
+from cambist.routing.paths import straight as ways_of
+from cambist.routing.paths import through
+from cambist.venues.pool import Pool
+from cambist.venues.programs import PROGRAMS
+
+POOLS = [made(name, site(f"curve of {name}")) for name in sorted(PROGRAMS)]
+POOLS.append(many_ticks(site("curve of many ticks")))
+NAMES = [*sorted(PROGRAMS), "many ticks"]
+sides = st.booleans()
+NEAR = 1e-7
+
+
+def curve_of(pool: Pool, *, down: bool) -> tuple[RateCurve, str]:
+    """Return a pool's curve in one direction, and the mint that is given."""
+    mint = pool.mint_a if down else pool.mint_b
+    found = curve(pool.segments(mint))
+    assert found is not None
+    return found, mint
+
+
+@pytest.mark.parametrize("pool", POOLS, ids=NAMES)
+@given(down=sides, part=st.floats(1e-6, 0.999))
+def test_a_curve_tells_what_its_pool_brings(pool: Pool, down: bool, part: float):
+    told, mint = curve_of(pool, down=down)
+    room, _ = told.until(told.rate * 1e-12)
+    amount = max(int(room * part), 10**5)
+    brought = pool.amount_out(mint, amount)
+    assert abs(told.paid(float(amount)) - brought) <= 2 * (1 + told.rate) + brought * NEAR
+    if pool.exact_out:
+        cost = pool.amount_in(mint, brought)
+        assert abs(told.given(float(brought)) - cost) <= 2 * (1 + 1 / told.rate) + cost * NEAR
+    assert pool.swap(mint, "exact_in", amount).impact_hundredths <= 500_000
+
+
+@pytest.mark.parametrize("pool", POOLS, ids=NAMES)
+@given(down=sides, one=st.floats(0.4, 1), two=st.floats(0.4, 1))
+def test_less_is_taken_the_more_the_last_unit_has_to_bring(
+    pool: Pool,
+    down: bool,
+    one: float,
+    two: float,
+):
+    told, _ = curve_of(pool, down=down)
+    low, high = sorted((one, two))
+    most, least = told.until(told.rate * low), told.until(told.rate * high)
+    assert most[0] >= least[0]
+    assert most[1] >= least[1]
+
+
+@given(st.sampled_from(POOLS), st.sampled_from(POOLS), st.floats(1e-5, 0.9))
+def test_a_way_through_a_hub_is_a_curve_too(first: Pool, second: Pool, part: float):
+    near = ways_of([first], first.mint_a, "exact_in")
+    far = ways_of([second], second.mint_b, "exact_in")
+    for way in through((near, far), (first.mint_a, second.mint_b), "exact_in", 10**9):
+        room, _ = way.curve.until(way.curve.rate * 1e-12)
+        amount = max(int(room * part), 10**6)
+        brought = way.path.carries("exact_in", amount)
+        assert (
+            abs(way.curve.paid(float(amount)) - brought)
+            <= 20 * (1 + way.curve.rate) + brought * NEAR * 20
+        )

@@ -1,0 +1,96 @@
+"""Hold `pools` to naming every pool with one word, its share or its distance, within its limit."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from cambist.routing.pool_words import with_words
+from cambist.values import codec
+from cambist.values.amount import Bps, Raw
+from cambist.values.ids import Address
+from cambist.values.moment import Slot
+from cambist.values.route import Absent, Leg, Quote, Route
+from cambist.venues.refusals import SENTENCES
+from cambist.wire.pool_choices import POOLS_TOLD_MAX, pool_choices
+
+GIVEN, TAKEN = Address("given"), Address("taken")
+
+
+def _quote(name: str, out: int) -> Quote:
+    amounts = (Raw(1_000), Raw(out), Raw(2), Bps(25))
+    return Quote("raydium", Address(name), *amounts, 0, Slot(1), "cpmm")
+
+
+def _leg(name: str, given: int, path: int) -> Leg:
+    amounts = (Raw(given), Raw(given), Raw(1))
+    return Leg("raydium", Address(name), GIVEN, TAKEN, "cpmm", "exact_in", *amounts, path)
+
+
+ROUTE = Route(
+    "exact_in",
+    (_leg("one", 750, 0), _leg("two", 250, 1)),
+    Raw(1_000),
+    Raw(1_000),
+    Raw(990),
+    "",
+    (_quote("one", 999), _quote("two", 998), _quote("three", 990)),
+    with_words((Absent("meteora", "venue_unreachable", "it is away"),)),
+)
+
+
+def _told(route: Route) -> tuple[list[dict[str, object]], int]:
+    pools, more = pool_choices(route)
+    return msgspec.json.decode(msgspec.json.encode(pools)), more
+
+
+def test_every_pool_is_told_with_its_share_its_distance_or_its_word() -> None:
+    told, more = _told(ROUTE)
+    assert more == 0
+    assert [(one.get("pool"), one["word"]) for one in told] == [
+        ("one", "taken"),
+        ("two", "taken"),
+        ("three", "worse_rate"),
+        (None, "unreachable"),
+    ]
+    assert [one.get("share") for one in told] == [75, 25, None, None]
+    assert [one.get("worseBps") for one in told] == [None, None, 100, None]
+    assert told[3]["reason"] == "it is away"
+
+
+def test_a_route_of_one_swap_has_all_of_the_amount() -> None:
+    alone = Leg("raydium", Address("one"), GIVEN, TAKEN)
+    told, _ = _told(replace(ROUTE, legs=(alone,)))
+    assert (told[0]["word"], told[0]["share"], told[0]["program"]) == ("taken", 100, "cpmm")
+
+
+def test_what_is_beyond_the_limit_is_counted() -> None:
+    absent = tuple(Absent("meteora", "pool_refused", str(n), "dlmm", "stale") for n in range(30))
+    told, more = _told(replace(ROUTE, absent=absent, unlisted=5))
+    assert len(told) == POOLS_TOLD_MAX
+    assert more == 3 + 30 - POOLS_TOLD_MAX + 5
+
+
+@pytest.mark.parametrize("refusal", SENTENCES)
+def test_every_refusal_has_a_word_whatever_was_seen(refusal: str) -> None:
+    absent = [
+        Absent("meteora", "pool_refused", f"{SENTENCES[refusal][:-1]}{seen}", "dlmm")
+        for seen in (".", " (17).")
+    ]
+    words = {one.why for one in with_words(absent)}
+    assert len(words) == 1
+    assert words <= {
+        "too_small", "not_open", "program_unchecked", "account_missing", "beyond_size",
+        "no_exact_out", "refused",
+    }  # fmt: skip
+
+
+def test_what_was_stored_before_there_were_words_is_read() -> None:
+    stored = msgspec.json.decode(codec.encode(ROUTE))
+    del stored["unlisted"]
+    for one in stored["absent"]:
+        del one["why"]
+    read = codec.decoder(Route).decode(msgspec.json.encode(stored))
+    assert read.unlisted == 0
+    assert pool_choices(read)[0][-1].word == "refused"
