@@ -37,7 +37,10 @@ def explain(screen: Console, told: Quote, market: Pools) -> None:
     # A route asks no pool why it refuses whose venue has others; who wants to know is told.
     seen = {(one.dex, one.program) for one in market.absent}
     silent = [one for one in told.absent if (one.dex, one.program) not in seen]
-    draw_absent(screen, [*silent, *market.absent])
+    # A pool that cannot take the whole amount may still carry a part of it.
+    used = {(leg.dex, leg.program) for leg in told.legs}
+    absent = [one for one in (*silent, *market.absent) if (one.dex, one.program) not in used]
+    draw_absent(screen, absent)
 
 
 def _pools(screen: Console, told: Quote) -> None:
