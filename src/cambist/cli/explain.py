@@ -12,7 +12,7 @@ from rich.tree import Tree
 
 from cambist.cli.figures import brief, name_of, percent, plain, share, way_of
 from cambist.cli.pools import draw_absent, draw_depth
-from cambist.cli.tables import Column, draw, say
+from cambist.cli.tables import WIDE, Column, draw, say
 from cambist.values.amount import proportions
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def explain(screen: Console, told: Quote, market: Pools) -> None:
         screen, told.token_in, [by_pool[one.pool] for one in told.quotes if one.pool in by_pool]
     )
     screen.print()
-    screen.print(_route(told))
+    # A tree folds its lines itself: where there is no screen it is given all the width it wants.
+    screen.print(_route(told), width=None if screen.is_terminal else WIDE, crop=False)
     say(screen, _gain(told))
     _choices(screen, told)
     # A route asks no pool why it refuses whose venue has others; who wants to know is told.
