@@ -18,10 +18,11 @@ def names(lines: list[str]) -> list[str]:
 
 
 def test_a_quote_tells_pools_choice_worst_case_and_costs(cambist: Cambist) -> None:
-    done = cambist("quote", "1", "SOL", "USDC", "--slippage-bps", "100")
+    # So little that no second swap pays for itself, whatever the market does.
+    done = cambist("quote", "0.001", "SOL", "USDC", "--slippage-bps", "100")
     assert done.exit_code == 0, done.stderr
     told = done.stdout.splitlines()
-    assert told[0].startswith("Sell exactly 1 SOL for USDC")
+    assert told[0].startswith("Sell exactly 0.001 SOL for USDC")
     assert told[0].endswith("at most 1 % below the quote")
     assert told[1].split() == ["venue", "in", "out", "price", "impact", "fee"]
     found = names(told[2:8])
@@ -29,7 +30,7 @@ def test_a_quote_tells_pools_choice_worst_case_and_costs(cambist: Cambist) -> No
     # The best stands first, and is the choice.
     assert told[8].startswith(f"Choice: {found[0]}. ")
     assert told[8].split(". ")[1].lower().startswith(f"{found[0]} pays ")
-    assert told[9].startswith("At worst 1 SOL for ")
+    assert told[9].startswith("At worst 0.001 SOL for ")
     assert told[10].startswith("Costs: 0.000005 SOL in all: network fee 0.000005, tip 0, rent ")
 
 
@@ -44,15 +45,17 @@ def test_an_explained_quote_tells_depth_the_route_and_its_gain(cambist: Cambist)
     assert told[10].split() == ["pool", "-0.1", "%", "-0.5", "%", "-1", "%", "-2", "%"]
     assert set(names(told[11:17])) == POOLS
     assert told[17].startswith("all of them")
-    route = told.index(next(line for line in told if line.startswith("Route: 1000 SOL for ")))
-    legs = [line for line in told[route:] if ", at least " in line]
-    assert len(legs) == len(used) == 6
+    # A way through a hub needs a little less than its share, at moments when there is one.
+    route = next(place for place, line in enumerate(told) if line.startswith("Route: "))
+    assert re.match(r"Route: (1000|999\.\d+) SOL for ", told[route])
+    legs = [line for line in told[route:] if ", at least " in line or ", at most " in line]
+    assert len(legs) >= len(used) >= 2
     shares = [
         float(found[1]) for line in told[route:] if (found := re.search(r"─ ([\d.]+) %", line))
     ]
     assert round(sum(shares), 1) == 100
     looked = told.index(next(line for line in told if line.startswith("looked at")))
-    assert all(" taken " in line for line in told[looked + 1 : looked + 7])
+    assert sum(" taken " in line for line in told[looked + 1 :]) >= len(used)
     (choice,) = (line for line in told if line.startswith("Choice: "))
     parts = [float(one) for one in re.findall(r"([\d.]+) % [A-Z]", choice)]
     assert round(sum(parts), 1) == 100
@@ -62,7 +65,8 @@ def test_an_explained_quote_tells_depth_the_route_and_its_gain(cambist: Cambist)
 
 
 def test_an_explained_quote_of_one_pool_says_that_nothing_is_gained(cambist: Cambist) -> None:
-    told = cambist("quote", "buy", "0.1", "AAPL", "--explain").stdout
+    # So little that no second swap pays for itself, whatever the market does.
+    told = cambist("quote", "buy", "0.0001", "AAPL", "--explain").stdout
     assert re.search(r"└── \w+ [\w ]+, at most [\d.]+ USDC", told)
     assert "Gain: none is to be had" in told
     assert "left out: meteora damm v1: The program cannot be asked for an exact amount out." in told
