@@ -15,7 +15,7 @@ import pytest
 
 from cambist.cli.guard import Guardian, guarded_folder
 
-WAIT_S = 30
+WAIT_S = 90
 
 
 def until(is_so: object) -> None:
