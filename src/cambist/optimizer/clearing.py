@@ -60,13 +60,13 @@ class Candidate(Protocol):
 L = TypeVar("L", bound=Candidate)
 
 
-def by_rate(lanes: Iterable[L]) -> list[L]:
+def by_rate(ways: Iterable[L]) -> list[L]:
     """Sort ways: the best rate at the start first, then by name."""
-    return sorted(lanes, key=_rank)
+    return sorted(ways, key=_rank)
 
 
-def _rank(lane: Candidate) -> tuple[float, str]:
-    return -lane.curve.rate, lane.name
+def _rank(way: Candidate) -> tuple[float, str]:
+    return -way.curve.rate, way.name
 
 
 class SplitRequest(msgspec.Struct, frozen=True):
@@ -113,7 +113,7 @@ def bound(ways: Sequence[L], request: SplitRequest, rate: float) -> tuple[float,
 
 
 def solve(ways: Sequence[L], request: SplitRequest) -> Found[L] | None:
-    """PathShare the amount over all these ways; None where they cannot carry it."""
+    """Share the amount over all these ways; None where they cannot carry it."""
     curves = [one.curve for one in ways]
 
     def all_of(rate: float) -> list[tuple[float, float]]:

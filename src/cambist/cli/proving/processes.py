@@ -85,17 +85,6 @@ class Process:
         """End it as a crash would: no handler runs, nothing is flushed."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
-            await self._ended()
-
-    async def stop(self) -> None:
-        """Ask it to end."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.terminate()
-            await self._ended()
-
-    async def _ended(self) -> None:
-        if self._process is None:
-            return
-        await self._process.wait()
-        if self._guardian is not None:
-            self._guardian.forget(self._process.pid)
+            await self._process.wait()
+            if self._guardian is not None:
+                self._guardian.forget(self._process.pid)

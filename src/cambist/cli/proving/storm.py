@@ -74,8 +74,9 @@ class Storm:
                     looking.cancel()
                 return await self._settle(client)
         finally:
-            await self._engine.stop()
-            await self._chain.stop()
+            # Asked to end they would drain first; they are killed all the time here anyway.
+            await self._engine.kill()
+            await self._chain.kill()
 
     async def _rage(self) -> None:
         until = self._clock.elapsed() + self._plan.seconds * _SECOND_MS

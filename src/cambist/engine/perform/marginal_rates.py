@@ -31,24 +31,31 @@ class MarginalRates:
         self._clock = clock
         self._seen: dict[tuple[Address, Address], tuple[Rate, int]] = {}
 
-    def note(self, pair: Pair, pools: Sequence[Pool]) -> None:
-        """Take note of what the venues answered: the rate is 0 where they have no such pool."""
+    def note(self, market: Market, pair: Pair, pools: Sequence[Pool]) -> None:
+        """Take note of what the venues answered: the rate is 0 where they have no such pool.
+
+        Pools at hand are read when they are asked for, and need no note.
+        """
+        if _at_hand(market, pair) is not None:
+            return
+        key = _key(pair)
+        self._seen.pop(key, None)
         if len(self._seen) >= PAIRS_MAX:
-            self._seen.pop(next(iter(self._seen)))
-        rate = best_rate(pools, pair.token_in.mint) or 0
-        self._seen[_key(pair)] = (rate, self._clock.elapsed())
+            del self._seen[next(iter(self._seen))]
+        self._seen[key] = (best_rate(pools, pair.token_in.mint) or 0, self._clock.elapsed())
 
     def rate(self, market: Market, pair: Pair) -> Rate | None:
         """Return the rate of a pair; 0 where there are no pools, None where nobody knows."""
         pools = _at_hand(market, pair)
-        if pools is not None:
-            return best_rate(pools, pair.token_in.mint) or 0
-        rate, at = self._seen.get(_key(pair), (None, 0))
-        return rate if self._clock.elapsed() - at < KEPT_MS else None
+        return self._noted(pair) if pools is None else best_rate(pools, pair.token_in.mint) or 0
 
     def is_unknown(self, market: Market, pair: Pair) -> bool:
         """Whether venues have to be asked before anything is known of the pair."""
-        return self.rate(market, pair) is None
+        return _at_hand(market, pair) is None and self._noted(pair) is None
+
+    def _noted(self, pair: Pair) -> Rate | None:
+        rate, at = self._seen.get(_key(pair), (None, 0))
+        return rate if self._clock.elapsed() - at < KEPT_MS else None
 
 
 def _key(pair: Pair) -> tuple[Address, Address]:

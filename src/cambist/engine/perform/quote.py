@@ -97,7 +97,7 @@ class Quoter:
         first = (pair, *(half for half in every if self._rates.is_unknown(market, half)))
         answers = await _survey(market, self._clock, asking, first)
         for half in first:
-            self._rates.note(half, _pools(answers, half))
+            self._rates.note(market, half, _pools(answers, half))
         told = (answers[venue, pair] for venue in market.venues)
         absent = [one for one in told if isinstance(one, Absent)]
         pools = _pools(answers, pair)
@@ -118,7 +118,7 @@ class Quoter:
         rest = [half for half in every if half not in first]
         answers |= await _survey(market, self._clock, asking, rest)
         for half in rest:
-            self._rates.note(half, _pools(answers, half))
+            self._rates.note(market, half, _pools(answers, half))
         hubs = {
             hub: (_pools(answers, near), _pools(answers, far))
             for hub, (near, far) in halves.items()
