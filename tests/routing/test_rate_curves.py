@@ -57,6 +57,19 @@ def test_less_is_taken_the_more_the_last_unit_has_to_bring(
     assert most[1] >= least[1]
 
 
+@pytest.mark.parametrize("pool", POOLS, ids=NAMES)
+@given(down=sides)
+def test_the_pieces_of_a_curve_end_where_it_does(pool: Pool, down: bool):
+    told, _ = curve_of(pool, down=down)
+    first = next(told.pieces())
+    again = list(told.pieces())
+    assert again[0] == first
+    given, paid = told.until(told.rate * 1e-12)
+    assert sum(length for _, _, length in again) == pytest.approx(given)
+    assert sum(a * length / (1 + b * length) for a, b, length in again) == pytest.approx(paid)
+    assert paid / given >= told.rate * 0.5
+
+
 @given(st.sampled_from(POOLS), st.sampled_from(POOLS), st.floats(1e-5, 0.9))
 def test_a_way_through_a_hub_is_a_curve_too(first: Pool, second: Pool, part: float):
     near = ways_of([first], first.mint_a, "exact_in")

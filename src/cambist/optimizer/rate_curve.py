@@ -35,22 +35,6 @@ def converted(amount: int, rate: Rate) -> int:
     return ceil(amount * rate)
 
 
-def within_impact(segments: Iterator[Segment]) -> Iterator[Piece]:
-    """Yield segments up to where the mean rate has fallen by half."""
-    given = paid = least = 0.0
-    for rate, rate_of, fall, fall_of, whole in segments:
-        piece = a, b, length = rate / rate_of, fall / fall_of, float(whole)
-        least = least or a * RATE_LEFT_MIN
-        brought = a * length / (1 + b * length)
-        if paid + brought < least * (given + length):
-            length = _reach(piece, paid - least * given, least)
-            if length > 0:
-                yield a, b, length
-            return
-        yield piece
-        given, paid = given + length, paid + brought
-
-
 def _reach(piece: Piece, ahead: float, least: float) -> float:
     """Return how far a piece goes until what is `ahead` of the mean rate `least` is used up."""
     a, b, _ = piece
@@ -125,10 +109,17 @@ class RateCurve(msgspec.Struct, gc=False):
             brought = a * length / fallen
         end = -a / (fallen * fallen)
         falls.append(max(end, falls[-1]) if falls else end)
-        self._pieces.append(piece)
+        self._pieces.append((a, b, length))
         self._given.append(given + length)
         self._paid.append(paid + brought)
         return True
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield its pieces, up to where the mean rate has fallen by half."""
+        at = 0
+        while at < len(self._pieces) or self._grow():
+            yield self._pieces[at]
+            at += 1
 
     def until(self, rate: float) -> tuple[float, float]:
         """Return what goes in and comes out before the marginal rate is below `rate`.

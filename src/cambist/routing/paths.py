@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from cambist.optimizer.clearing import by_rate
-from cambist.optimizer.rate_curve import RateCurve, chained, curve, within_impact
+from cambist.optimizer.rate_curve import RateCurve, chained, curve
 from cambist.values.amount import BPS_ONE, mul_div_ceil, mul_div_floor
 from cambist.values.ids import Address
 from cambist.values.route import Mode
@@ -156,10 +156,7 @@ def through(
         for two in far:
             cost = one.cost + two.cost
             pools = (one.path.pools[0], two.path.pools[0])
-            halves_of = [
-                within_impact(pool.segments(mint)) for pool, mint in zip(pools, mints, strict=True)
-            ]
-            both = curve(chained(halves_of[0], halves_of[1], kept))
+            both = curve(chained(one.curve.pieces(), two.curve.pieces(), kept))
             if both is not None:
                 found.append(Way(Path(pools, mints, cost), both, pools[0].address))
     return found
