@@ -23,9 +23,11 @@ from cambist.values.token import SOL, USDC, Pair
 from cambist.venues.accounts import Snapshot, Unquotable
 from cambist.venues.pool import Pool
 from cambist.venues.programs import PROGRAMS
+from cambist.venues.refusals import Refusal
 
 ROUTED: Final = 200 * 10**9
 """Raw units of SOL: enough to be worth a split over pools of some thousands of dollars."""
+_TOO_SMALL: Final = {Refusal.AMOUNT_ZERO, Refusal.PAYS_NOTHING, Refusal.DUST}
 _COPIES_MAX: Final = 200
 _FRESH_ROUTES_MAX: Final = 10
 
@@ -116,7 +118,7 @@ def _crossed(pool: Any, mode: Mode, amount: int) -> int | None:
     try:
         end: Any = pool.swap(pool.mint_a, mode, amount).end
     except Unquotable as refused:
-        return 0 if "small" in str(refused) else None
+        return 0 if refused.refusal in _TOO_SMALL else None
     if pool.program == "dlmm":
         return int(pool.pair.active_id - end.pair.active_id)
     return sum(end.place.tick < one <= pool.place.tick for one in pool.shelf.ticks.numbers)

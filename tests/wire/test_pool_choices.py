@@ -6,13 +6,19 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from cambist.routing.pool_words import with_words
+from bench.pools import made, site
+from cambist.orders.intent import Intent
+from cambist.orders.terms import Terms
+from cambist.routing.find import Offered, find
+from cambist.routing.pool_words import refused, with_words
 from cambist.values import codec
 from cambist.values.amount import Bps, Raw
-from cambist.values.ids import Address
+from cambist.values.ids import LOCAL, Address
 from cambist.values.moment import Slot
 from cambist.values.route import Absent, Leg, Quote, Route
-from cambist.venues.refusals import SENTENCES
+from cambist.values.token import SOL, USDC, Pair
+from cambist.venues.accounts import Unquotable
+from cambist.venues.refusals import SENTENCES, Refusal
 from cambist.wire.pool_choices import POOLS_TOLD_MAX, pool_choices
 
 GIVEN, TAKEN = Address("given"), Address("taken")
@@ -72,18 +78,33 @@ def test_what_is_beyond_the_limit_is_counted() -> None:
     assert more == 3 + 30 - POOLS_TOLD_MAX + 5
 
 
-@pytest.mark.parametrize("refusal", SENTENCES)
-def test_every_refusal_has_a_word_whatever_was_seen(refusal: str) -> None:
-    absent = [
-        Absent("meteora", "pool_refused", f"{SENTENCES[refusal][:-1]}{seen}", "dlmm")
-        for seen in (".", " (17).")
-    ]
-    words = {one.why for one in with_words(absent)}
-    assert len(words) == 1
-    assert words <= {
+@pytest.mark.parametrize("refusal", Refusal)
+def test_every_refusal_has_a_word_whatever_its_sentence(
+    refusal: Refusal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = made("dlmm", site("one"))
+    word = refused(pool, Unquotable(refusal)).why
+    assert word in {
         "too_small", "not_open", "program_unchecked", "account_missing", "beyond_size",
         "no_exact_out", "refused",
     }  # fmt: skip
+    monkeypatch.setitem(SENTENCES, refusal, "Something else.")
+    told = refused(pool, Unquotable(refusal, "17"))
+    assert (told.why, told.reason) == (word, "Something else. (17)")
+    assert (told.venue, told.program, told.code) == ("meteora", "dlmm", "pool_refused")
+
+
+def test_a_route_tells_the_word_of_a_refusal_and_not_of_its_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for refusal in (Refusal.NOT_ENOUGH_LIQUIDITY, Refusal.TOO_FAR):
+        monkeypatch.setitem(SENTENCES, refusal, "Something else.")
+    pools = [made("cpmm", site("deep", usd=10**9)), made("dlmm", site("shallow", usd=100))]
+    pair = Pair(SOL, USDC)
+    intent = Intent("market", LOCAL, pair, "exact_in", Raw(10**12), Terms(Bps(50)))
+    route = find(intent, Offered(pools))
+    assert isinstance(route, Route)
+    assert [(one.program, one.why) for one in route.absent] == [("dlmm", "beyond_size")]
 
 
 def test_what_was_stored_before_there_were_words_is_read() -> None:

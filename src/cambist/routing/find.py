@@ -19,7 +19,7 @@ from cambist.routing.choose import choose
 from cambist.routing.hubs import newest, with_hubs
 from cambist.routing.legs import Drawn, draw
 from cambist.routing.paths import Carried, LegCosts, Pools, Way, straight
-from cambist.routing.pool_words import with_words
+from cambist.routing.pool_words import refused, with_words
 from cambist.routing.reasons import say_did_not_fit, say_found
 from cambist.routing.route_sizer import Programs, RouteSizer
 from cambist.routing.split import Split, loss, split
@@ -73,8 +73,8 @@ def find(intent: Intent, offered: Offered) -> Route | Fault:
     if isinstance(route, Fault):
         return route
     named = {quote.pool for quote in route.quotes} | {leg.pool for leg in route.legs}
-    refused = sum(1 for one in route.absent if one.program)
-    unlisted = sum(1 for pool in offered.pools if pool.address not in named) - refused
+    told = sum(1 for one in route.absent if one.program)
+    unlisted = sum(1 for pool in offered.pools if pool.address not in named) - told
     return replace(route, unlisted=unlisted) if unlisted > 0 else route
 
 
@@ -90,8 +90,8 @@ def _find(intent: Intent, offered: Offered) -> Route | Fault:
     fresh, stale = newest(offered.pools)
     ways, odd = screen_outliers(straight(fresh, mints[0], mode, offered.leg_costs), request)
     alone = _alone(ways, mode, amount)
-    quotes, refused = _quotes(intent, alone, fresh)
-    absent = with_words((*offered.absent, *stale, *odd, *refused)[:ABSENT_MAX])
+    quotes, unwilling = _quotes(intent, alone, fresh)
+    absent = with_words((*offered.absent, *stale, *odd, *unwilling)[:ABSENT_MAX])
     single = _held_to_the_worst(intent, choose(intent, quotes, absent), alone)
     if offered.hubs:
         ways = with_hubs(ways, offered.hubs, mints, request, offered.leg_costs)
@@ -180,8 +180,8 @@ def _held_to_the_worst(
         return single
     try:
         then = worst(pool, single.legs[0].mint_in, intent.mode, intent.amount)
-    except Unquotable as refused:
-        return refused.fault
+    except Unquotable as why:
+        return why.fault
     return replace(single, bound=intent.terms.bound(intent.mode, then.amount_in, then.amount_out))
 
 
@@ -226,23 +226,23 @@ def _quotes(
     """
     mint = intent.pair.token_in.mint
     quotes: list[Quote] = []
-    absent: list[Absent] = []
+    unwilling: list[Pool] = []
     venues: set[str] = set()
     for one in alone:
         pool = one.way.path.pools[0]
         venues.add(pool.venue)
         found = pool.quote(mint, intent.mode, intent.amount)
         if isinstance(found, Fault):
-            absent.append(Absent(pool.venue, found.code, found.message, pool.program))
+            unwilling.append(pool)
         else:
             quotes.append(found)
-    for pool in pools:
+    unwilling += [one for one in pools if one.venue not in venues]
+    absent: list[Absent] = []
+    for pool in unwilling:
         if len(absent) >= ABSENT_MAX:
             break
-        if pool.venue not in venues:
-            try:
-                pool.swap(mint, intent.mode, intent.amount)
-            except Unquotable as refused:
-                why = refused.fault
-                absent.append(Absent(pool.venue, why.code, why.message, pool.program))
+        try:
+            pool.swap(mint, intent.mode, intent.amount)
+        except Unquotable as why:
+            absent.append(refused(pool, why))
     return quotes, absent

@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from cambist.faults import Code
 from cambist.values.route import Absent
-from cambist.venues.refusals import SENTENCES, Refusal
+from cambist.venues.accounts import Unquotable
+from cambist.venues.pool import Pool
+from cambist.venues.refusals import Refusal
 
 OFF_MARKET: Final = "off_market"
 STALE: Final = "stale"
@@ -35,22 +37,25 @@ _WORDS: Final[dict[str, frozenset[Refusal]]] = {
     ),
     "no_exact_out": frozenset({Refusal.NO_EXACT_OUT}),
 }
-_BY_SENTENCE: Final = {
-    SENTENCES[refusal].removesuffix("."): word
-    for word, refusals in _WORDS.items()
-    for refusal in refusals
-}
+_WORD_OF: Final = {refusal: word for word, refusals in _WORDS.items() for refusal in refusals}
 _AWAY: Final = frozenset({Code.QUOTE_TIMED_OUT, Code.VENUE_UNREACHABLE})
 
 
+def refused(pool: Pool, why: Unquotable) -> Absent:
+    """Return a pool that refuses, with the word of its refusal."""
+    told = why.fault
+    return Absent(pool.venue, told.code, told.message, pool.program, word_of(why.refusal))
+
+
+def word_of(refusal: Refusal) -> str:
+    """Return the word for a refusal."""
+    return _WORD_OF.get(refusal, REFUSED)
+
+
 def with_words(absent: Iterable[Absent]) -> tuple[Absent, ...]:
-    """Return who gave no quote, each with its word."""
-    return tuple([one if one.why else replace(one, why=_word(one)) for one in absent])
+    """Return who gave no quote, each with its word: those that have none are whole venues."""
+    return tuple([one if one.why else replace(one, why=_venue_word(one)) for one in absent])
 
 
-def _word(absent: Absent) -> str:
-    if absent.code in _AWAY:
-        return UNREACHABLE
-    # Behind the sentence may stand in brackets what was seen.
-    sentence = absent.reason.partition(" (")[0].removesuffix(".")
-    return _BY_SENTENCE.get(sentence, REFUSED)
+def _venue_word(absent: Absent) -> str:
+    return UNREACHABLE if absent.code in _AWAY else REFUSED
