@@ -15,13 +15,17 @@ from cambist.optimizer.clearing import Found, SplitRequest, solve
 from cambist.optimizer.subsets import Fits, best_subsets
 from cambist.routing.paths import Way
 from cambist.routing.rounding import FEW_UNITS, PathShare, reclaim_rounding, trade_units
+from cambist.values.ids import Address
 
 FINISHED_MAX: Final = 3
 """Sharings that are worked out to the unit."""
 
 
 class Split(msgspec.Struct, frozen=True):
-    """Shares that add up to the amount, and what they bring or cost together."""
+    """Shares that add up to the amount, and what they bring or cost together.
+
+    The greatest comes first: in this order they are written into the route, and told.
+    """
 
     shares: tuple[PathShare, ...]
 
@@ -81,4 +85,9 @@ def _finish(found: Found[Way], request: SplitRequest) -> Split | None:
             shares = trade_units(shares, mode, amount)
         if sum(one.other for one in shares) < FEW_UNITS:
             shares = reclaim_rounding(shares, mode)
-    return Split(tuple(shares))
+    return Split(tuple(sorted(shares, key=greatest_first)))
+
+
+def greatest_first(share: PathShare) -> tuple[int, list[tuple[str, str, Address]]]:
+    """Sort shares: the greatest part first, equal ones by venue and program."""
+    return -share.amount, [(one.venue, one.program, one.address) for one in share.path.pools]

@@ -1,0 +1,50 @@
+"""Hold routes to how they are told: the greatest part first, and why none is found."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.pools import made, site
+from cambist.faults import Fault
+from cambist.routing.find import Offered, find
+from cambist.routing.paths import Path
+from cambist.routing.rounding import PathShare
+from cambist.routing.split import greatest_first
+from cambist.values.route import Leg, Mode
+from cambist.values.token import RAY, SOL, USDC
+from cambist.venues.programs import PROGRAMS
+from cambist.venues.raydium.cpmm import CpmmPool
+from tests.routing.test_find import crowds, modes, pool, wish
+
+
+@given(crowds, modes, st.integers(10**6, 10**9), st.booleans())
+def test_the_greatest_part_of_a_split_is_told_first(
+    pools: list[CpmmPool], mode: Mode, amount: int, through_a_hub: bool
+):
+    first = pool("first", 10**12, 10**12, (SOL.mint, RAY.mint))
+    second = pool("second", 10**12, 10**12, (RAY.mint, USDC.mint))
+    hubs = {RAY.mint: ([first], [second])} if through_a_hub else {}
+    answer = find(wish(amount, mode), Offered(pools, hubs, programs=PROGRAMS))
+    if isinstance(answer, Fault):
+        return
+    ways: dict[int, list[Leg]] = {}
+    for leg in answer.legs:
+        ways.setdefault(leg.path, []).append(leg)
+    assert list(ways) == sorted(ways)  # the swaps of a way stand together
+    if mode == "exact_in":
+        # A way through a hub may give less than its part: that is its first swap's bound.
+        parts = [one[0].amount_in if len(one) == 1 else one[0].bound for one in ways.values()]
+    else:
+        parts = [one[0].amount_out if len(one) == 1 else one[1].bound for one in ways.values()]
+    assert len(parts) == 1 or parts == sorted(parts, reverse=True)
+
+
+def test_parts_alike_are_told_by_venue_and_program():
+    pools = [made(name, site(name)) for name in sorted(PROGRAMS)]
+    alike = [PathShare(Path((one,), (SOL.mint,)), 5, 5) for one in pools]
+    small = PathShare(Path((pools[0],), (SOL.mint,)), 4, 4)
+    told = sorted([small, *reversed(alike)], key=greatest_first)
+    assert [one.path.pools[0].program for one in told] == [
+        "damm_v1", "damm_v2", "dlmm", "amm_v4", "clmm", "cpmm", "amm_v4"
+    ]  # fmt: skip
