@@ -26,7 +26,7 @@ from cambist.values.base58 import encode
 from cambist.values.ids import Address
 from cambist.values.moment import Slot
 from cambist.values.token import BONK, ETH, JUP, RAY, SOL, USDC, USDT
-from cambist.venues.accounts import ChainTime
+from cambist.venues.accounts import SLOTS_PER_EPOCH, ChainTime
 from cambist.venues.pool import Pool
 
 RAYDIUM: Final = "raydium"
@@ -152,8 +152,8 @@ def _units(key: PoolKey) -> tuple[int, int]:
 
 
 def time_of(slot: Slot) -> ChainTime:
-    """Return what the chain's clock says at a slot."""
-    return ChainTime(slot, _BEGUN_S + slot // _SLOTS_PER_S, 0)
+    """Return what the chain's clock says at a slot; epochs are as long as on the main chain."""
+    return ChainTime(slot, _BEGUN_S + slot // _SLOTS_PER_S, slot // SLOTS_PER_EPOCH)
 
 
 class PoolBook:
