@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bench.pools import made, site
-from cambist.faults import Fault
+from cambist.faults import Code, Fault
 from cambist.routing.find import Offered, find
 from cambist.routing.paths import Path
 from cambist.routing.rounding import PathShare
 from cambist.routing.split import greatest_first
+from cambist.routing.transaction_limits import V0, V1
 from cambist.values.route import Leg, Mode
 from cambist.values.token import RAY, SOL, USDC
 from cambist.venues.programs import PROGRAMS
 from cambist.venues.raydium.cpmm import CpmmPool
-from tests.routing.test_find import crowds, modes, pool, wish
+from tests.routing.test_find import crowds, found, modes, pool, wish
 
 
 @given(crowds, modes, st.integers(10**6, 10**9), st.booleans())
@@ -48,3 +51,37 @@ def test_parts_alike_are_told_by_venue_and_program():
     assert [one.path.pools[0].program for one in told] == [
         "damm_v1", "damm_v2", "dlmm", "amm_v4", "clmm", "cpmm", "amm_v4"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
+@pytest.mark.parametrize("paths_max", [3, 6])
+def test_swaps_that_only_together_trade_an_amount_and_do_not_fit_are_told(
+    mode: Mode, paths_max: int
+):
+    # One pool is moved by half by much less, and six of these swaps are too large for 1,232 bytes.
+    pools = [pool(f"p{n}", 10**12, 10**12) for n in range(6)]
+    amount = 5 * 10**12 if mode == "exact_in" else 27 * 10**11
+    small = replace(V0, paths_max=paths_max)
+    refused = find(wish(amount, mode), Offered(pools, programs=PROGRAMS, envelope=small))
+    assert isinstance(refused, Fault)
+    assert refused.code is Code.NO_ROUTE
+    assert refused.message.startswith("No pool trades this amount alone. 6 swaps together would,")
+    assert "do not fit one v0 transaction: it takes " in refused.message
+    assert refused.message.endswith(" bytes of 1232.")
+    route = found(find(wish(amount, mode), Offered(pools, programs=PROGRAMS, envelope=V1)))
+    assert len(route.legs) == 6
+
+
+def test_an_amount_that_no_swaps_together_trade_keeps_its_own_reason():
+    pools = [pool(f"p{n}", 10**12, 10**12) for n in range(6)]
+    refused = find(wish(10**14), Offered(pools, programs=PROGRAMS, envelope=V0))
+    assert isinstance(refused, Fault)
+    assert refused.message.startswith("The order would move the price by ")
+
+
+def test_more_paths_than_there_may_be_are_named_where_they_would_fit():
+    pools = [pool(f"p{n}", 10**12, 10**12) for n in range(6)]
+    narrow = replace(V1, paths_max=2)
+    refused = find(wish(5 * 10**12), Offered(pools, programs=PROGRAMS, envelope=narrow))
+    assert isinstance(refused, Fault)
+    assert refused.message.endswith("one v1 transaction: it takes at most 2 paths.")

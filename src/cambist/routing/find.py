@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from cambist.faults import Fault
+from cambist.faults import Code, Fault, fault
 from cambist.optimizer.clearing import SplitRequest
 from cambist.optimizer.outliers import promising
 from cambist.orders.intent import Intent
@@ -20,7 +20,7 @@ from cambist.routing.hubs import newest, with_hubs
 from cambist.routing.legs import Drawn, draw
 from cambist.routing.paths import Carried, LegCosts, Pools, Way, straight
 from cambist.routing.pool_words import refused, with_words
-from cambist.routing.reasons import say_did_not_fit, say_found
+from cambist.routing.reasons import say_did_not_fit, say_found, say_too_large_together
 from cambist.routing.route_sizer import Programs, RouteSizer
 from cambist.routing.split import Split, loss, split
 from cambist.routing.transaction_limits import V1, Envelope
@@ -110,6 +110,8 @@ def _find(intent: Intent, offered: Offered) -> Route | Fault:
             if isinstance(route, Fault) or not sizer.has_refused:
                 return route
             return _with_what_did_not_fit(route, found, offered.envelope, (likely, request))
+    if isinstance(single, Fault) and single.code is Code.NO_ROUTE:
+        return _too_large_together(intent, sizer, (likely, request)) or single
     return single
 
 
@@ -130,6 +132,23 @@ def _with_what_did_not_fit(
     better = loss(found, request) - loss(wider[0], request) if wider else 0
     said = say_did_not_fit(found, wider[0], better, envelope) if better > 0 else ""
     return replace(route, reason=f"{route.reason} {said}") if said else route
+
+
+def _too_large_together(
+    intent: Intent, sizer: RouteSizer, searched: tuple[Sequence[Way], SplitRequest]
+) -> Fault | None:
+    """Return why nothing trades the amount, where swaps would that do not fit a transaction."""
+    likely, request = searched
+    for wider in split(likely, replace(request, ways_max=WIDEST)):
+        drawn = draw(intent, wider)
+        if isinstance(drawn, Fault):
+            continue
+        why = sizer.limit_exceeded(wider, drawn)
+        if why is None and len(wider.shares) > request.ways_max:
+            why = f"it takes at most {request.ways_max} paths"
+        if why is not None:
+            return fault(Code.NO_ROUTE, say_too_large_together(wider, why, sizer.envelope))
+    return None
 
 
 def _alone(ways: Sequence[Way], mode: Mode, amount: int) -> list[Carried]:

@@ -70,6 +70,14 @@ def say_did_not_fit(found: Split, wider: Split, better: int, envelope: Envelope)
     )
 
 
+def say_too_large_together(wider: Split, why: str, envelope: Envelope) -> str:
+    """Say that only swaps together trade the amount, and that they do not fit a transaction."""
+    return (
+        f"No pool trades this amount alone. {wider.legs} swaps together would, and do not fit one "
+        f"{envelope.name} transaction: {why}."
+    )
+
+
 def _way(share: PathShare) -> str:
     return ", then ".join(name_pool(one.venue, one.program) for one in share.path.pools)
 
