@@ -18,6 +18,7 @@ from cambist.values.route import Leg, Mode
 from cambist.values.token import RAY, SOL, USDC
 from cambist.venues.programs import PROGRAMS
 from cambist.venues.raydium.cpmm import CpmmPool
+from cambist.venues.tokens import Power
 from tests.routing.test_find import crowds, found, modes, pool, wish
 
 
@@ -85,3 +86,15 @@ def test_more_paths_than_there_may_be_are_named_where_they_would_fit():
     refused = find(wish(5 * 10**12), Offered(pools, programs=PROGRAMS, envelope=narrow))
     assert isinstance(refused, Fault)
     assert refused.message.endswith("one v1 transaction: it takes at most 2 paths.")
+
+
+def test_a_route_tells_what_may_be_done_to_the_tokens_of_all_its_pools():
+    first = pool("first", 10**13, 10**13, (SOL.mint, RAY.mint))
+    second = pool("second", 10**13, 10**13, (RAY.mint, USDC.mint))
+    powerful = replace(first, token_b=replace(first.token_b, powers=(Power.PERMANENT_DELEGATE,)))
+    sentence = f"{RAY.mint}: {Power.PERMANENT_DELEGATE.sentence}."
+    route = found(find(wish(10**9), Offered([], {RAY.mint: ([powerful], [second])})))
+    assert route.warnings == (sentence,)
+    direct = pool("direct", 10**12, 10**12)
+    alone = replace(direct, token_b=replace(direct.token_b, powers=(Power.PAUSABLE,)))
+    assert found(find(wish(10**9), Offered([alone]))).warnings == alone.warnings != ()

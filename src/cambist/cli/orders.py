@@ -247,6 +247,8 @@ async def _watch(cambist: Client, order_id: str, title: str, from_seq: int) -> i
                 board.hear(event)
     # Past the end of a closed order's journal there is nothing to hear.
     told = life.newest or await cambist.get(order_id)
+    for warning in told.warnings:
+        say(console, f"note: {warning}")
     return DONE if told.status == "confirmed" else FAILED
 
 

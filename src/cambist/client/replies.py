@@ -131,6 +131,7 @@ class Standing(Reply, frozen=True, kw_only=True):
     code: str | None = None
     last_error: str | None = None
     last_code: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_closed(self) -> bool:

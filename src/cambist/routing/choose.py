@@ -35,7 +35,16 @@ def choose(intent: Intent, quotes: Sequence[Quote], absent: Sequence[Absent]) ->
     pair = intent.pair
     return Route(
         intent.mode,
-        (Leg(best.venue, best.pool, pair.token_in.mint, pair.token_out.mint, best.program),),
+        (
+            Leg(
+                best.venue,
+                best.pool,
+                pair.token_in.mint,
+                pair.token_out.mint,
+                best.program,
+                warnings=best.warnings,
+            ),
+        ),
         best.amount_in,
         best.amount_out,
         bound,

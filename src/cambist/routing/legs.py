@@ -95,6 +95,7 @@ def _leg(
         Raw(swap.amount_out),
         Raw(bound),
         path,
+        pool.warnings,
     )
 
 

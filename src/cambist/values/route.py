@@ -52,7 +52,8 @@ class Leg(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     Where a route has one leg, its amounts and bound are the route's and not repeated. Legs of the
     same `path` follow each other: the second gives exactly what the first one takes. For exact_in
-    `bound` is the least amount out, for exact_out the greatest amount in.
+    `bound` is the least amount out, for exact_out the greatest amount in. `warnings` are sentences
+    about the pool's tokens; legs stored before they had any have them in their quote.
     """
 
     venue: str
@@ -65,6 +66,7 @@ class Leg(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     amount_out: Raw = Raw(0)
     bound: Raw = Raw(0)
     path: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
@@ -84,3 +86,11 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     quotes: tuple[Quote, ...]
     absent: tuple[Absent, ...] = ()
     unlisted: int = 0
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is to be known of the tokens of the pools it goes through, each sentence once."""
+        used = {leg.pool for leg in self.legs}
+        quoted = (one.warnings for one in self.quotes if one.pool in used)
+        told = (*(leg.warnings for leg in self.legs), *quoted)
+        return tuple(dict.fromkeys(sentence for some in told for sentence in some))

@@ -90,7 +90,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     Several names stand for one thing, for clients that know only one of them: `selectedDex`,
     `dex` and `chosen`; `txHash` and `txSignature`; `executedPrice` and `price`. `reason` says
     why this venue was chosen, and of a failed order why it failed, as `error` does. Prices are
-    what is got per token given, or quote per base where a side was named.
+    what is got per token given, or quote per base where a side was named. `warnings` are what
+    somebody may do to who holds the tokens of the route's pools.
     """
 
     order_id: str
@@ -123,6 +124,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     code: str | None = None
     last_error: str | None = None
     last_code: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def standing(order: Order) -> dict[str, Any]:
@@ -176,6 +178,7 @@ def _add_route(known: dict[str, Any], intent: Intent, route: Route) -> None:
     known["quotes"] = tuple(views)
     if len(route.legs) > 1:
         known["legs"] = view_legs(intent, route)
+    known["warnings"] = route.warnings
     if route.absent:
         known["absent"] = view_absent(route)
 

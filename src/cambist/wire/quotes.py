@@ -129,17 +129,10 @@ def write_quote(asked: Asked, route: Route, costs: Costs, at: Moment) -> bytes:
             costs=CostsView(
                 str(costs.network_fee), str(costs.tip), str(costs.rent), str(costs.total)
             ),
-            warnings=(*asked.warnings, *_warnings(route)),
+            warnings=(*asked.warnings, *route.warnings),
             timestamp=write_moment(at),
         )
     )
-
-
-def _warnings(route: Route) -> tuple[str, ...]:
-    """Return what is to be known of the tokens of the pools it goes through, each sentence once."""
-    used = {leg.pool for leg in route.legs}
-    told = (one for quote in route.quotes if quote.pool in used for one in quote.warnings)
-    return tuple(dict.fromkeys(told))
 
 
 def _worst_case(intent: Intent, route: Route, costs: Costs) -> str:

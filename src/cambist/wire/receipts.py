@@ -72,6 +72,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     legs: tuple[LegView, ...] = ()
     pools: tuple[PoolChoice, ...] = ()
     more_pools: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -210,6 +211,7 @@ def _decision(told: Told, route: Route, signed_at: int | None) -> Decision:
         legs=view_legs(intent, route),
         pools=pools,
         more_pools=more,
+        warnings=route.warnings,
     )
 
 
