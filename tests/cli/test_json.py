@@ -23,7 +23,7 @@ def test_an_order_and_its_watch_are_a_line_an_event(cambist: Cambist) -> None:
     done = cambist("order", "1", "SOL", "USDC", "--json")
     assert done.exit_code == 0
     placed, *events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert placed["summary"].startswith("Sell exactly 1 SOL")
+    assert placed["summary"].startswith("Sell 1 SOL")
     path = ["pending", "routing", "building", "submitted", "sent", "confirmed"]
     assert [one["event"] for one in events] == path
     assert Decimal(events[-1]["amountOut"]) > 0

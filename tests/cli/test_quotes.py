@@ -22,7 +22,7 @@ def test_a_quote_tells_pools_choice_worst_case_and_costs(cambist: Cambist) -> No
     done = cambist("quote", "0.001", "SOL", "USDC", "--slippage-bps", "100")
     assert done.exit_code == 0, done.stderr
     told = done.stdout.splitlines()
-    assert told[0].startswith("Sell exactly 0.001 SOL for USDC")
+    assert told[0].startswith("Sell 0.001 SOL for USDC")
     assert told[0].endswith("at most 1 % below the quote")
     assert told[1].split() == ["venue", "in", "out", "price", "impact", "fee"]
     found = names(told[2:8])
@@ -103,4 +103,4 @@ def test_a_mistyped_token_is_warned_of_on_the_screen(cambist: Cambist) -> None:
         assert told in done.stdout.splitlines()
     assert "note:" not in cambist("quote", "1", "SOL", "AAPL").stdout
     native = cambist("quote", "1", "1" * 32, "USDC")
-    assert native.stdout.startswith("Sell exactly 1 SOL for USDC")
+    assert native.stdout.startswith("Sell 1 SOL for USDC")

@@ -4,15 +4,17 @@ import json
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from cambist.faults import Code, fault
 from cambist.orders.journal import retell
 from cambist.orders.lifecycle import NOTES
 from cambist.orders.order import Status
+from cambist.values.amount import Raw
 from cambist.wire.messages import MOVES, is_status_change, message
 from cambist.wire.problems import write_problem
 from cambist.wire.replies import Page, acceptance_writer, summary, write_list, write_order
-from tests.wire.orders import BODY, ORDER_ID, SIGNATURE, failure, intent_of, life
+from tests.wire.orders import BODY, ORDER_ID, SIGNATURE, failure, intent_of, life, route
 
 BUY = b'{"symbol":"SOL","side":"buy","quantity":"1.5"}'
 
@@ -113,14 +115,36 @@ def test_a_list_counts_everything_and_pages() -> None:
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        (BODY, "Sell exactly 1.5 SOL for USDC at the best of Raydium and Meteora, at most 0.5 % "
+        (BODY, "Sell 1.5 SOL for USDC at the best of Raydium and Meteora, at most 0.5 % "
                "below the quote"),
-        (BUY, "Buy exactly 1.5 SOL with USDC at the best of Raydium and Meteora, at most 0.5 % "
+        (BUY, "Buy 1.5 SOL with USDC at the best of Raydium and Meteora, at most 0.5 % "
               "above the quote"),
     ],
 )  # fmt: skip
 def test_the_receipt_says_in_one_sentence_what_will_be_done(body: bytes, sentence: str) -> None:
     assert summary(intent_of(body), ("raydium", "meteora")) == sentence
+
+
+@pytest.mark.parametrize(
+    ("body", "moved", "begins"),
+    [
+        (BODY, 0, "Sell 1.5 SOL for USDC at"),
+        (BODY, -700_000, "Sell at most 1.5 SOL (1.4993 SOL by this quote) for USDC at"),
+        (BUY, 0, "Buy 1.5 SOL with USDC at"),
+        (BUY, 700_000, "Buy at least 1.5 SOL (1.5007 SOL by this quote) with USDC at"),
+    ],
+)
+def test_a_quote_says_where_its_route_does_not_move_the_very_amount(
+    body: bytes, moved: int, begins: str
+) -> None:
+    intent = intent_of(body)
+    known = route(intent)
+    known = (
+        replace(known, amount_in=Raw(known.amount_in + moved))
+        if intent.mode == "exact_in"
+        else replace(known, amount_out=Raw(known.amount_out + moved))
+    )
+    assert summary(intent, ("raydium", "meteora"), known).startswith(begins)
 
 
 def test_the_receipt_names_the_order_and_its_streams() -> None:

@@ -62,7 +62,7 @@ def asked_of(order: Order) -> str:
     """Say what the user asked for."""
     tolerance = percent(order.slippage_bps)
     if order.max_amount_in is not None or (order.side == "buy" and order.symbol):
-        what = f"buy exactly {order.token_out} with {order.token_in}"
+        what = f"buy {order.token_out} with {order.token_in}"
         amount = _amount(order.amount_out, order.token_out)
         what = f"buy {amount} with {order.token_in}" if amount else what
         return f"{what}, at most {tolerance} above the quote"

@@ -117,11 +117,11 @@ class Client:
     # -------------------------------------------------------------------------------- placing
 
     async def buy(self, symbol: str, quantity: Amount, **more: Unpack[Terms]) -> Placed:
-        """Place an order that gets exactly so many of a token."""
+        """Place an order that gets so many of a token."""
         return await self.place(buy(symbol, quantity, **more))
 
     async def sell(self, symbol: str, quantity: Amount, **more: Unpack[Terms]) -> Placed:
-        """Place an order that gives exactly so many of a token."""
+        """Place an order that gives so many of a token."""
         return await self.place(sell(symbol, quantity, **more))
 
     async def swap(

@@ -42,12 +42,12 @@ class Terms(TypedDict, total=False):
 
 
 def buy(symbol: str, quantity: Amount, **more: Unpack[Terms]) -> Draft:
-    """Get exactly so many of a token, paid in USDC, or in what stands after the slash."""
+    """Get so many of a token, paid in USDC, or in what stands after the slash."""
     return Draft(symbol=symbol, side="buy", quantity=exact(quantity), **more)
 
 
 def sell(symbol: str, quantity: Amount, **more: Unpack[Terms]) -> Draft:
-    """Give exactly so many of a token, for USDC, or for what stands after the slash."""
+    """Give so many of a token, for USDC, or for what stands after the slash."""
     return Draft(symbol=symbol, side="sell", quantity=exact(quantity), **more)
 
 
@@ -59,7 +59,7 @@ def swap(
     amount_out: Amount | None = None,
     **more: Unpack[Terms],
 ) -> Draft:
-    """Give exactly `amount_in` of one token, or get exactly `amount_out` of the other.
+    """Give `amount_in` of one token, or get `amount_out` of the other.
 
     Raises ValueError unless one of the two is said.
     """

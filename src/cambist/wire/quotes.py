@@ -118,7 +118,7 @@ def write_quote(asked: Asked, route: Route, costs: Costs, at: Moment) -> bytes:
             selected_dex=leg.venue,
             dex=leg.venue,
             reason=route.reason,
-            summary=summary(intent, asked.venues),
+            summary=summary(intent, asked.venues, route),
             worst_case=_worst_case(intent, route, costs),
             quote=next((one for one in quotes if one.pool == leg.pool), None),
             quotes=quotes,

@@ -12,6 +12,7 @@ from cambist.orders.order import Order, Status
 from cambist.values.amount import write_amount, write_percent
 from cambist.values.ids import OrderId
 from cambist.values.moment import Moment
+from cambist.values.route import Route
 from cambist.wire.figures import Number, Standing, realised_slippage, standing
 from cambist.wire.halts import HealthHalt
 from cambist.wire.moments import write_moment
@@ -59,16 +60,27 @@ def acceptance_writer(venues: Sequence[str], warnings: tuple[str, ...]) -> Calla
     return write
 
 
-def summary(intent: Intent, venues: Sequence[str]) -> str:
-    """Say in one plain sentence what the order will do."""
+def summary(intent: Intent, venues: Sequence[str], route: Route | None = None) -> str:
+    """Say in one plain sentence what the order will do, on a route where one is known.
+
+    A way through a hub gives a little less than its part, or takes a little more: without a route
+    the sentence promises neither.
+    """
     given, taken = intent.pair.token_in, intent.pair.token_out
     amount = write_amount(intent.amount, intent.sized_token.decimals)
     tolerance = write_percent(intent.terms.slippage_bps * 100)
     best = _listed([venue.capitalize() for venue in venues])
-    if intent.mode == "exact_in":
-        deal, side = f"Sell exactly {amount} {given.symbol} for {taken.symbol}", "below"
+    sells = intent.mode == "exact_in"
+    moved = intent.amount if route is None else route.amount_in if sells else route.amount_out
+    by_quote = ""
+    if moved != intent.amount:
+        amount = f"at {'most' if sells else 'least'} {amount}"
+        sized = intent.sized_token
+        by_quote = f" ({write_amount(moved, sized.decimals)} {sized.symbol} by this quote)"
+    if sells:
+        deal, side = f"Sell {amount} {given.symbol}{by_quote} for {taken.symbol}", "below"
     else:
-        deal, side = f"Buy exactly {amount} {taken.symbol} with {given.symbol}", "above"
+        deal, side = f"Buy {amount} {taken.symbol}{by_quote} with {given.symbol}", "above"
     return f"{deal} at the best of {best}, at most {tolerance} % {side} the quote"
 
 

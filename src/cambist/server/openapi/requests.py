@@ -13,7 +13,7 @@ _SUMMARIES: Final = {
     "number": "The amount as a JSON number, under the plain name",
     "exact_out": "Buy an exact amount: give as much SOL as 150 USDC cost",
     "symbol_sell": "Sell by symbol, against USDC",
-    "symbol_buy": "Buy by symbol: exactly 5 AAPL, paid in USDC",
+    "symbol_buy": "Buy by symbol: 5 AAPL, paid in USDC",
     "symbol_pair": "A symbol with its quote token",
     "mints": "Tokens by mint",
     "raw_in": "The amount in the token's smallest unit",

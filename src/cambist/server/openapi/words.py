@@ -90,7 +90,7 @@ PROPERTIES: Final[dict[str, str]] = {
     "websocket": "The path of the order's WebSocket.",
     "stream": "The path of the order's journal and of its server-sent events.",
     "summary": "What the order will do, in one plain sentence.",
-    "warnings": "What was taken although it looks like a slip, and what somebody may do to the tokens.",
+    "warnings": "What may be a slip and was taken, and what somebody may do to the tokens.",
     "cancel": "`cancelled`, `cancel_pending` (a transaction may still land) or `too_late`.",
     "orders": "The orders of this page, newest first.",
     "count": "How many orders this page has.",
