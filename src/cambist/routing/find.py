@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -101,18 +101,41 @@ def _find(intent: Intent, offered: Offered) -> Route | Fault:
     if not likely:
         return single
     sizer = RouteSizer(offered.programs, request, offered.envelope)
-    for found in split(likely, request, sizer.fits):
-        if not isinstance(single, Fault) and not _is_worth_it(intent, found, single, offered):
-            return single
-        drawn = draw(intent, found)
-        if not isinstance(drawn, Fault) and sizer.limit_exceeded(found, drawn) is None:
-            route = _route(intent, found, drawn, single, (quotes, absent))
-            if isinstance(route, Fault) or not sizer.has_refused:
-                return route
-            return _with_what_did_not_fit(route, found, offered.envelope, (likely, request))
+    for found, drawn in _signable(intent, offered, single, (likely, request, sizer)):
+        route = _route(intent, found, drawn, single, (quotes, absent))
+        if isinstance(route, Fault) or not sizer.has_refused:
+            return route
+        return _with_what_did_not_fit(route, found, offered.envelope, (likely, request))
     if isinstance(single, Fault) and single.code is Code.NO_ROUTE:
         return _too_large_together(intent, sizer, (likely, request)) or single
     return single
+
+
+def _signable(
+    intent: Intent,
+    offered: Offered,
+    single: Route | Fault,
+    searched: tuple[Sequence[Way], SplitRequest, RouteSizer],
+) -> Iterator[tuple[Split, Drawn]]:
+    """Yield sharings that gain enough and fit one transaction, with their legs, the best first.
+
+    The best sharing mostly fits. So swaps are first counted when their legs are known, and sized
+    within the search, which costs a swap of each way more, only where these do not fit.
+    """
+    likely, request, sizer = searched
+    for fits in (None, sizer.fits):
+        for found in split(likely, request, fits):
+            if not isinstance(single, Fault) and not _is_worth_it(intent, found, single, offered):
+                return
+            drawn = draw(intent, found)
+            if isinstance(drawn, Fault):
+                continue
+            if sizer.limit_exceeded(found, drawn) is None:
+                yield found, drawn
+            elif fits is None:
+                break
+        else:
+            return
 
 
 def _net(single: Route, offered: Offered) -> tuple[int, int]:
