@@ -26,6 +26,8 @@ _PIECE: Final = 3
 RATE_LEFT_MIN: Final = 0.5 + 1e-7
 """What the mean rate of a swap has to keep of the rate it begins at: the limit of price impact."""
 _NOT_YET: Final[tuple[list[Any], ...]] = ([], [], [], [])
+_NEARLY: Final = 1 - 1e-6
+"""An amount that is so near a limit is not held to be beyond it: the pool itself is asked."""
 _SHY: Final = 1 - 1e-9
 """Where a curve ends it ends a little early: rounding must not lead beyond the true end."""
 
@@ -155,7 +157,8 @@ class RateCurve(msgspec.Struct, gc=False):
         at = bisect_left(self._given, given) - 1
         a, b, _ = self._pieces[at]
         more = given - self._given[at]
-        return self._paid[at] + a * more / (1 + b * more)
+        paid = self._paid[at] + a * more / (1 + b * more)
+        return paid if paid >= least * _NEARLY else 0.0
 
     def given(self, paid: float, most: float = inf) -> float:
         """Return what an amount costs; 0 where it cannot, or costs more than `most`."""
@@ -168,7 +171,8 @@ class RateCurve(msgspec.Struct, gc=False):
         at = bisect_left(self._paid, paid) - 1
         a, b, _ = self._pieces[at]
         more = paid - self._paid[at]
-        return self._given[at] + more / (a - b * more)
+        given = self._given[at] + more / (a - b * more)
+        return given if given * _NEARLY <= most else 0.0
 
     def most(self, given: int) -> int:
         """Return about what an amount brings, or as much of it as the way can take."""
