@@ -28,6 +28,8 @@ from cambist.wire.replies import acceptance_writer
 SENDERS: Final = 64
 LOOK_EVERY_S: Final = 0.01
 TOP: Final = 45
+_FACTS: Final = REGISTRY.restricted_registry(["cambist_facts_total"])
+"""One metric: collecting the whole registry a hundred times a second is 5 % of the main thread."""
 FINAL_S_MAX: Final = 120
 
 
@@ -80,7 +82,11 @@ async def _send(engine: Engine, numbers: Iterator[int]) -> None:
 
 
 def _finals() -> float:
-    return REGISTRY.get_sample_value("cambist_facts_total", {"kind": "finalized"}) or 0.0
+    for metric in _FACTS.collect():
+        for sample in metric.samples:
+            if sample.name == "cambist_facts_total" and sample.labels == {"kind": "finalized"}:
+                return sample.value
+    return 0.0
 
 
 def cpu_us_by_thread() -> dict[str, float]:

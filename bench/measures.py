@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
+from bench.calibrator import calibrating
 from bench.client import Asker, Crowd, Tally, get, orders
 from bench.figures import CannotMeasure, Reading, percentile
 from bench.machine import flush
@@ -103,24 +104,46 @@ async def _accept(plan: Plan, connections: int, key: str) -> list[Reading]:
 
 async def measure_complete(plan: Plan) -> list[Reading]:
     """Measure whole lives: rate, processor time, memory and disk for so many orders."""
+    with calibrating() as calibrator:
+        spent = await _complete(plan)
+    inflation = calibrator.between(*spent.during)
+    cpu = "CPU of the server per order"
+    return [
+        *spent.readings,
+        Reading(f"{cpu}, us", spent.cpu_us / plan.orders),
+        Reading(f"{cpu}, norm us", inflation.norm(spent.cpu_us) / plan.orders),
+        Reading("CPU time inflated by the machine, times", inflation.factor),
+        Reading("the same in its least tenth, times", inflation.least),
+        Reading("the same in its greatest tenth, times", inflation.most),
+    ]
+
+
+class Completed(NamedTuple):
+    """What a run of whole orders cost, and when: seconds of the monotonic clock."""
+
+    readings: list[Reading]
+    cpu_us: float
+    during: tuple[float, float]
+
+
+async def _complete(plan: Plan) -> Completed:
     async with serving(plan.folder) as server:
         await _warm_up(server, plan)
-        before, own = await _facts(server), time.process_time()
+        before, own, since = await _facts(server), time.process_time(), time.monotonic()
         used = server.cpu_us()
         with undisturbed():
             tally, census, seconds = await run_all(server, plan)
         own = time.process_time() - own
         facts = sum((await _finals(server, plan.orders + plan.warm_up)).values())
-        used = server.cpu_us() - used
+        used, during = server.cpu_us() - used, (since, time.monotonic())
         memory, total = server.memory_mib(), plan.orders + plan.warm_up
         await server.stop()
         many = f"{plan.orders:,} orders"
-        return [
+        readings = [
             Reading(f"completed orders/s ({many})", plan.orders / seconds),
             Reading(f"orders not confirmed (of {many})", total - census.completed),
             Reading(f"answers other than 202 (of {many})", tally.not_taken),
             Reading("durable facts per order", (facts - sum(before.values())) / plan.orders),
-            Reading("CPU of the server per order, us", used / plan.orders),
             Reading("CPU of the client per order, us", own * 1e6 / plan.orders),
             Reading(f"memory of the server after {many} (RSS), MiB", memory),
             Reading(f"bytes per order, {STORE_FILE}", server.bytes_of(STORE_FILE) / total),
@@ -129,6 +152,7 @@ async def measure_complete(plan: Plan) -> list[Reading]:
                 server.bytes_of(CHAIN_FILE) / total,
             ),
         ]
+        return Completed(readings, used, during)
 
 
 async def measure_push(plan: Plan) -> list[Reading]:

@@ -38,14 +38,14 @@ def first_sentence(thing: object) -> str:
 def lifecycle() -> str:
     """Print the states of an order."""
     moves = [
-        (f"`{status}`", f"`{kind}`", f"`{to}`")
+        (f"`{status}`", f"`{moved.kind}`", f"`{to}`")
         for status, row in TABLE.items()
-        for kind, to in row.items()
+        for moved, to in row.items()
     ]
     notes = [
-        (f"`{status}`", ", ".join(f"`{kind}`" for kind in sorted(kinds)))
-        for status, kinds in NOTES.items()
-        if kinds
+        (f"`{status}`", ", ".join(f"`{kind}`" for kind in sorted(noted.kind for noted in notes)))
+        for status, notes in NOTES.items()
+        if notes
     ]
     facts = [(f"`{kind.__struct_config__.tag}`", first_sentence(kind)) for kind in kinds_of_fact()]
     return page(
@@ -56,7 +56,7 @@ def lifecycle() -> str:
         ],
         ["```mermaid", *diagram().splitlines(), "```"],
         ["## Moves"],
-        table(("From", "Fact", "To"), [("", f"`{START}`", f"`{next(iter(TABLE))}`"), *moves]),
+        table(("From", "Fact", "To"), [("", f"`{START.kind}`", f"`{next(iter(TABLE))}`"), *moves]),
         [
             "Nothing leaves `submitted` but by `landed` while the transaction may still land: a",
             "retry, a cancel, an expiry or a failure needs the attempt reverted or lapsed first.",

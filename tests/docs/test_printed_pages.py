@@ -50,8 +50,8 @@ def test_every_code_has_its_place() -> None:
 def test_every_move_and_fact_is_told() -> None:
     page = print_docs.lifecycle()
     for status, row in TABLE.items():
-        for kind, to in row.items():
-            assert f"| `{status}` | `{kind}` | `{to}` |" in page
+        for moved, to in row.items():
+            assert f"| `{status}` | `{moved.kind}` | `{to}` |" in page
     for kind in FACTS:
         assert f"| `{kind.__struct_config__.tag}` |" in page
 

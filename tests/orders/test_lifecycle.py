@@ -68,10 +68,14 @@ def at(status: str, kind: str) -> Order:
 
 def test_the_table_is_the_one_written_down() -> None:
     table = {
-        (status.value, kind, to.value) for status, row in TABLE.items() for kind, to in row.items()
+        (status.value, moved.kind, to.value)
+        for status, row in TABLE.items()
+        for moved, to in row.items()
     }
     assert table == set(MOVES)
-    assert {status.value: set(kinds) for status, kinds in NOTES.items()} == NOTED
+    assert {
+        status.value: {noted.kind for noted in notes} for status, notes in NOTES.items()
+    } == NOTED
 
 
 def test_every_status_has_its_row() -> None:

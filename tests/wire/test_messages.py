@@ -90,7 +90,7 @@ def test_failed_is_told_once_with_its_error() -> None:
 
 
 def test_a_fact_either_moves_the_status_or_is_a_note() -> None:
-    notes = frozenset().union(*NOTES.values())
+    notes = {noted.kind for notes in NOTES.values() for noted in notes}
     assert not MOVES & notes
     assert [is_status_change(one) for one in life()][-3:] == [False, True, False]
 

@@ -12,7 +12,7 @@ For exact amounts out the same holds of what is saved.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import sqrt
+from math import inf, sqrt
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -23,6 +23,8 @@ from cambist.values.route import Mode
 
 LIKELY_MAX: Final = 24
 """Ways among which the best few are sought, once the rate is known from one side."""
+_FEWEST: Final = 2
+"""Ways that a sharing has at least, unless its only way has two swaps."""
 _FIRST_FALL: Final = 0.002
 _PROVEN: Final = 1e-7
 """What parts may be short of the bound."""
@@ -98,18 +100,45 @@ class Found(NamedTuple, Generic[L]):
     sizes: list[float]
 
 
-def bound(ways: Sequence[L], request: SplitRequest, rate: float) -> tuple[float, list[L]]:
-    """Return what no sharing can beat, and the ways with the greatest surpluses, by rate.
+def bound(
+    ways: Sequence[L], request: SplitRequest, rate: float, cost_min: int = 0
+) -> tuple[float, list[L]]:
+    """Return what no sharing of two swaps or more can beat, and the ways to look at, by rate.
 
-    Brought at most, or cost at least (then as a minus). It holds at every rate and is near where
-    the rate is that of the last unit. Where few ways have a surplus, the next by rate are named
-    as well: the last unit may be worth less than this rate.
+    Brought at most, or cost at least (then as a minus), net of what the swaps cost, but of
+    `cost_min` at the least. It holds at every rate and is near where the rate is that of the last
+    unit. Where few ways have a surplus, the next by rate are named as well: the last unit may be
+    worth less than this rate.
     """
     taken = allocations_at(ways, request, rate)
-    most = base(request, rate) + sum(one.surplus for one in taken[: request.ways_max])
+    gross = sum(sorted(-_gross(one, request) for one in taken)[: request.ways_max])
+    most = base(request, rate) + min(_net(ways, taken, request), -gross - cost_min)
     likely = [one.way for one in taken[:LIKELY_MAX]]
     likely += ways[len(taken) :][: LIKELY_MAX - len(likely)]
     return most, by_rate(likely)
+
+
+def _gross(one: Allocation[L], request: SplitRequest) -> float:
+    return one.surplus + _cost_of(one.way, request)
+
+
+def _net(ways: Sequence[L], taken: Sequence[Allocation[L]], request: SplitRequest) -> float:
+    """Return the greatest sum of surpluses of a sharing of two swaps or more, its costs counted.
+
+    It has two ways, of which each costs its swaps even where it has no surplus, or one way of two
+    swaps. Further ways are used only where they have a surplus.
+    """
+    surpluses = [one.surplus for one in taken]
+    chained = [one.surplus for one in taken if one.way.swaps > 1]
+    if len(surpluses) < _FEWEST or surpluses[_FEWEST - 1] < 0:
+        # A way whose rate is lower from the start has no surplus, and costs its swaps all the same.
+        idle = ways[len(taken) :]
+        surpluses = sorted((*surpluses, *(-_cost_of(way, request) for way in idle)), reverse=True)
+        chained += [-_cost_of(way, request) for way in idle if way.swaps > 1]
+    if len(surpluses) >= _FEWEST:
+        more = sum(one for one in surpluses[_FEWEST : request.ways_max] if one > 0)
+        chained.append(sum(surpluses[:_FEWEST]) + more)
+    return max(chained, default=-inf)
 
 
 def solve(ways: Sequence[L], request: SplitRequest) -> Found[L] | None:

@@ -33,18 +33,21 @@ def find_outliers(ways: Sequence[L], request: SplitRequest, more: Fraction) -> l
 
 
 def promising(
-    ways: Sequence[L], request: SplitRequest, alone: tuple[int, int], gain: Fraction
+    ways: Sequence[L], request: SplitRequest, alone: tuple[L, int, int], gain: Fraction
 ) -> Sequence[L]:
     """Return the ways a split may use; none where none can gain so much over one pool alone.
 
-    `alone` is what that takes and brings. Ways are asked at the rate that it brings on average.
+    `alone` is that pool, and what it takes and brings net of its swap's cost. Ways are asked at
+    the rate of its last unit: a lower rate says less, since deep pools take far more than the
+    order until they have fallen to it.
     """
-    given, paid = alone
-    best, rate = ways[0].curve.rate, paid / given
-    least = paid * float(1 + gain) if request.mode == "exact_in" else -given * float(1 - gain)
-    if (best * given if request.mode == "exact_in" else -paid / best) <= least:
+    pool, given, paid = alone
+    exact_in, best = request.mode == "exact_in", ways[0].curve.rate
+    least = paid * float(1 + gain) if exact_in else -given * float(1 - gain)
+    if (best * given if exact_in else -paid / best) <= least:
         return ()
-    most, likely = bound(ways, request, rate)
+    rate = pool.curve.rate_after(given) if exact_in else pool.curve.rate_after_paid(paid)
+    most, likely = bound(ways, request, rate or paid / given, pool.cost)
     return likely if most > least else ()
 
 

@@ -174,6 +174,22 @@ class RateCurve(msgspec.Struct, gc=False):
         given = self._given[at] + more / (a - b * more)
         return given if given * _NEARLY <= most else 0.0
 
+    def rate_after(self, given: float) -> float:
+        """Return the marginal rate once so much was given; 0 where that is more than it takes."""
+        if not self.paid(given):
+            return 0.0
+        return self._rate_at(given, bisect_left(self._given, given) - 1)
+
+    def rate_after_paid(self, paid: float) -> float:
+        """Return the marginal rate once so much was paid; 0 where that is more than it has."""
+        given = self.given(paid)
+        return self._rate_at(given, bisect_left(self._paid, paid) - 1) if given else 0.0
+
+    def _rate_at(self, given: float, at: int) -> float:
+        a, b, _ = self._pieces[at]
+        fallen = 1 + b * (given - self._given[at])
+        return a / (fallen * fallen)
+
     def most(self, given: int) -> int:
         """Return about what an amount brings, or as much of it as the way can take."""
         return int(self.paid(given) or self._paid[-1])

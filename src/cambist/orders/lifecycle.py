@@ -1,11 +1,31 @@
-"""Holds the table of every transition, and folds one fact into an order.
+"""Holds the transition table of an order, and applies one event to an order.
 
-Two rules:
-1. All that moves an order's status stands in `TABLE`. A pair that is not there is illegal,
-   raises `IllegalFact`, and changes nothing.
-2. Nothing leaves `submitted` by any door but `landed` while its attempt may still land.
+Theory of operation
+-------------------
+An order is its journal: a list of events, numbered 1, 2, 3, that only grows. Everything else that
+is known of an order follows from that list by `evolve(order, event, at)`, which is pure. A row of
+a store is a cache of the fold of these events, and `cambist verify` recomputes it.
 
-The picture in the docs is drawn from `TABLE` by `diagram`, so it cannot drift from it.
+`decide` (orders/decide.py) turns an outcome, such as an answer of the chain, into events. It
+proposes; this module has the last word. `evolve` accepts an event only if
+
+1. `TABLE` or `NOTES` has it for the status of the order. Events in `TABLE` move the status.
+   Events in `NOTES` are written to the journal and leave the status as it is.
+2. the attempt allows it. An attempt is *in flight* from `Signed` on, until `Landed`, `Reverted`
+   or `Lapsed` says what became of its transaction. While it is in flight the transaction may
+   still execute, so no event may end or retry the order (`_NEEDS_NONE`): a second transaction
+   could then be signed, and both could execute. Events about a transaction need one in flight
+   (`_NEEDS_ATTEMPT`).
+3. the fate of a transaction names the transaction that is in flight. A report about an earlier
+   one proves nothing about this one.
+
+Anything else raises and changes nothing. A mistake in `decide`, in a worker or in a store
+therefore ends as an error, and not as a second execution. The model check in tests/model explores
+this table together with crashes, stolen leases and lagging nodes.
+
+The table is keyed by event class, as h11 keys its own by event class, so that a misspelt event is
+a type error. The stored name of an event is `Fact.kind`. The diagram in docs/lifecycle.md is
+drawn from the table.
 """
 
 from __future__ import annotations
@@ -26,34 +46,34 @@ PENDING, ROUTING, BUILDING = Status.PENDING, Status.ROUTING, Status.BUILDING
 SUBMITTED, CONFIRMED, FAILED = Status.SUBMITTED, Status.CONFIRMED, Status.FAILED
 CANCELLED, EXPIRED = Status.CANCELLED, Status.EXPIRED
 
-START: Final = "accepted"
+START: Final = fact.Accepted
 
-TABLE: Final[dict[Status, dict[str, Status]]] = {
+TABLE: Final[dict[Status, dict[type[fact.Fact], Status]]] = {
     PENDING: {
-        "started": ROUTING,
-        "cancelled": CANCELLED,
-        "expired": EXPIRED,
+        fact.Started: ROUTING,
+        fact.Cancelled: CANCELLED,
+        fact.Expired: EXPIRED,
     },
     ROUTING: {
-        "routed": BUILDING,
-        "retry_scheduled": ROUTING,
-        "cancelled": CANCELLED,
-        "expired": EXPIRED,
-        "failed": FAILED,
+        fact.Routed: BUILDING,
+        fact.RetryScheduled: ROUTING,
+        fact.Cancelled: CANCELLED,
+        fact.Expired: EXPIRED,
+        fact.Failed: FAILED,
     },
     BUILDING: {
-        "signed": SUBMITTED,
-        "retry_scheduled": ROUTING,
-        "cancelled": CANCELLED,
-        "expired": EXPIRED,
-        "failed": FAILED,
+        fact.Signed: SUBMITTED,
+        fact.RetryScheduled: ROUTING,
+        fact.Cancelled: CANCELLED,
+        fact.Expired: EXPIRED,
+        fact.Failed: FAILED,
     },
     SUBMITTED: {
-        "landed": CONFIRMED,
-        "retry_scheduled": ROUTING,
-        "cancelled": CANCELLED,
-        "expired": EXPIRED,
-        "failed": FAILED,
+        fact.Landed: CONFIRMED,
+        fact.RetryScheduled: ROUTING,
+        fact.Cancelled: CANCELLED,
+        fact.Expired: EXPIRED,
+        fact.Failed: FAILED,
     },
     CONFIRMED: {},
     FAILED: {},
@@ -61,22 +81,34 @@ TABLE: Final[dict[Status, dict[str, Status]]] = {
     EXPIRED: {},
 }
 
-NOTES: Final[dict[Status, frozenset[str]]] = {
-    PENDING: frozenset(("amended", "cancel_requested")),
-    ROUTING: frozenset(("amended", "cancel_requested")),
-    BUILDING: frozenset(("amended", "cancel_requested")),
+NOTES: Final[dict[Status, frozenset[type[fact.Fact]]]] = {
+    PENDING: frozenset((fact.Amended, fact.CancelRequested)),
+    ROUTING: frozenset((fact.Amended, fact.CancelRequested)),
+    BUILDING: frozenset((fact.Amended, fact.CancelRequested)),
     SUBMITTED: frozenset(
-        ("amended", "cancel_requested", "sent", "seen", "written_off", "reverted", "lapsed")
+        (
+            fact.Amended,
+            fact.CancelRequested,
+            fact.Sent,
+            fact.Seen,
+            fact.WrittenOff,
+            fact.Reverted,
+            fact.Lapsed,
+        )
     ),
-    CONFIRMED: frozenset(("finalized", "rolled_back")),
+    CONFIRMED: frozenset((fact.Finalized, fact.RolledBack)),
     FAILED: frozenset(),
     CANCELLED: frozenset(),
     EXPIRED: frozenset(),
 }
 """Facts that are noted in the journal and move no status."""
 
-_NEEDS_ATTEMPT: Final = frozenset(("landed", "sent", "seen", "written_off", "reverted", "lapsed"))
-_NEEDS_NONE: Final = frozenset(("retry_scheduled", "cancelled", "expired", "failed"))
+_NEEDS_ATTEMPT: Final[frozenset[type[fact.Fact]]] = frozenset(
+    (fact.Landed, fact.Sent, fact.Seen, fact.WrittenOff, fact.Reverted, fact.Lapsed)
+)
+_NEEDS_NONE: Final[frozenset[type[fact.Fact]]] = frozenset(
+    (fact.RetryScheduled, fact.Cancelled, fact.Expired, fact.Failed)
+)
 
 
 class IllegalFact(RuntimeError):
@@ -98,20 +130,21 @@ def evolve(order: Order, one: fact.Fact, at: Moment) -> Order:
     Raises IllegalFact when the table does not allow it, or when it would leave `submitted`
     while the attempt may still land.
     """
-    kind = one.kind
-    status = TABLE[order.status].get(kind)
+    of = type(one)
+    status = TABLE[order.status].get(of)
     if status is None:
-        if kind not in NOTES[order.status]:
-            raise IllegalFact(order.status, kind)
+        if of not in NOTES[order.status]:
+            raise IllegalFact(order.status, one.kind)
         status = order.status
     flying = order.in_flight is not None
-    if (flying and kind in _NEEDS_NONE) or (not flying and kind in _NEEDS_ATTEMPT):
-        raise IllegalFact(f"{order.status}, attempt {'in flight' if flying else 'at rest'},", kind)
+    if (flying and of in _NEEDS_NONE) or (not flying and of in _NEEDS_ATTEMPT):
+        where = f"{order.status}, attempt {'in flight' if flying else 'at rest'},"
+        raise IllegalFact(where, one.kind)
     if isinstance(one, fact.Landed | fact.Reverted | fact.Lapsed) and not _is_of(
         one, order.attempt
     ):
-        raise IllegalFact(f"{order.status} by another transaction", kind)
-    grown = _FOLD[type(one)](order, one, status, at)
+        raise IllegalFact(f"{order.status} by another transaction", one.kind)
+    grown = _FOLD[of](order, one, status, at)
     ends = grown.is_closed and not order.is_closed
     return replace(grown, closed_at=at) if ends else grown
 
@@ -224,8 +257,8 @@ _FOLD: Final[dict[type[fact.Fact], _Fold]] = {
 
 def diagram() -> str:
     """Draw the table as a Mermaid state diagram."""
-    lines = ["stateDiagram-v2", f"    [*] --> {PENDING} : {START}"]
+    lines = ["stateDiagram-v2", f"    [*] --> {PENDING} : {START.kind}"]
     for status, moves in TABLE.items():
-        lines += [f"    {status} --> {target} : {kind}" for kind, target in moves.items()]
+        lines += [f"    {status} --> {target} : {of.kind}" for of, target in moves.items()]
     lines += [f"    {status} --> [*]" for status, moves in TABLE.items() if not moves]
     return "\n".join(lines) + "\n"

@@ -97,7 +97,8 @@ def _find(intent: Intent, offered: Offered) -> Route | Fault:
         ways = with_hubs(ways, offered.hubs, mints, request, offered.leg_costs)
     likely: Sequence[Way] = ways
     if ways and not isinstance(single, Fault):
-        likely = promising(ways, request, _net(single, offered), offered.gain_min)
+        pool = next(one.way for one in alone if one.way.name == single.legs[0].pool)
+        likely = promising(ways, request, (pool, *_net(single, offered)), offered.gain_min)
     if not likely:
         return single
     sizer = RouteSizer(offered.programs, request, offered.envelope)
@@ -228,10 +229,13 @@ def _held_to_the_worst(
 
 
 def _is_worth_it(intent: Intent, found: Split, single: Route, offered: Offered) -> bool:
-    """Whether several swaps gain enough over the single pool, net of what they cost."""
+    """Whether several swaps gain enough over the single pool, net of what they cost more.
+
+    That they cost less is no gain: nobody gets less than the best pool alone pays.
+    """
     if found.legs == 1:
         return False
-    more = found.cost - offered.leg_costs.get(single.legs[0].program, 0)
+    more = max(found.cost - offered.leg_costs.get(single.legs[0].program, 0), 0)
     if intent.mode == "exact_in":
         return found.other - more >= single.amount_out * (1 + offered.gain_min)
     return found.other + more <= single.amount_in * (1 - offered.gain_min)

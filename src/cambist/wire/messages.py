@@ -20,7 +20,7 @@ from cambist.wire.figures import Number, Standing, realised_slippage, standing
 from cambist.wire.moments import write_moment
 from cambist.wire.numbers import number
 
-MOVES: Final = frozenset((START, *(kind for moves in TABLE.values() for kind in moves)))
+MOVES: Final = frozenset((START.kind, *(moved.kind for moves in TABLE.values() for moved in moves)))
 _encode: Final = msgspec.json.Encoder().encode
 
 
