@@ -70,6 +70,16 @@ def test_the_pieces_of_a_curve_end_where_it_does(pool: Pool, down: bool):
     assert paid / given >= told.rate * 0.5
 
 
+@pytest.mark.parametrize("pool", POOLS, ids=NAMES)
+@given(down=sides)
+def test_no_pool_pays_more_than_it_says_it_may(pool: Pool, down: bool):
+    told, mint = curve_of(pool, down=down)
+    given, paid = told.until(told.rate * 1e-12)
+    most = pool.most_out(mint)
+    assert pool.amount_out(mint, int(given)) <= most
+    assert paid <= most * (1 + NEAR)
+
+
 @given(st.sampled_from(POOLS), st.sampled_from(POOLS), st.floats(1e-5, 0.9))
 def test_a_way_through_a_hub_is_a_curve_too(first: Pool, second: Pool, part: float):
     near = ways_of([first], first.mint_a, "exact_in")

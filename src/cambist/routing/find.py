@@ -191,6 +191,8 @@ def _alone(ways: Sequence[Way], mode: Mode, amount: int) -> list[Carried]:
         if limit and pool.venue in best:
             if (limit > curve.rate * amount) if sign < 0 else (limit * curve.rate < amount):
                 continue
+            if pool.most_out(way.path.mints[0]) < (limit if sign < 0 else amount):
+                continue
             if not (curve.paid(amount, limit) if sign < 0 else curve.given(amount, limit)):
                 continue
         other = way.path.carries(mode, amount)

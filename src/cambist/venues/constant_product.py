@@ -76,6 +76,10 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
         """Either amount may be asked for."""
         return True
 
+    def most_out(self, mint_in: Address) -> int:
+        """Return what it may pay at most for any amount."""
+        return self.reserve_b if mint_in == self.mint_a else self.reserve_a
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve: one segment."""
         x, y = self.reserve_a, self.reserve_b

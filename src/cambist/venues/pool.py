@@ -106,6 +106,9 @@ class Pool(Protocol):
     def amount_in(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units out would cost; 0 wherever `swap` raises."""
 
+    def most_out(self, mint_in: Address) -> int:
+        """Return what it may pay at most for any amount, without following its curve."""
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve as `amount_out` follows it, but for rounding; nothing where it is closed.
 

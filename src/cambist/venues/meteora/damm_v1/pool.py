@@ -153,6 +153,11 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         """Return 0: the program cannot be asked for an exact amount out."""
         return 0
 
+    def most_out(self, mint_in: Address) -> int:
+        """Return what it may pay at most for any amount."""
+        side = self.giving_a if mint_in == self.mint_a else self.giving_b
+        return side.reserve_out
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve: one segment, and no more than its vault has at hand."""
         side = self.giving_a if mint_in == self.mint_a else self.giving_b

@@ -113,6 +113,11 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
         except Unquotable:
             return 0
 
+    def most_out(self, mint_in: Address) -> int:
+        """Return what it may pay at most for any amount."""
+        side = self.giving_a if mint_in == self.mint_a else self.giving_b
+        return side.held
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve: one segment, to the end of its range."""
         side = self.giving_a if mint_in == self.mint_a else self.giving_b

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import islice
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import msgspec
@@ -37,6 +38,7 @@ from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import Mint
 
 _ONLY_Y: Final = 1
+_X, _Y, _BEGUN, _OPEN = map(attrgetter, ("x", "y", "begun_orders", "open_orders"))
 _U32_MAX, _I64_MAX = 2**32 - 1, 2**63 - 1
 
 
@@ -140,6 +142,10 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         except Unquotable:
             return 0
 
+    def most_out(self, mint_in: Address) -> int:
+        """Return what it may pay at most for any amount."""
+        return self._most_y if mint_in == self.mint_a else self._most_x
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve, bin by bin."""
         side = (
@@ -206,6 +212,16 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         if elapsed > _I64_MAX or (fades and pair.volatility * pair.reduction_bps > _U32_MAX):
             return Refusal.OUT_OF_BOUNDS
         return None
+
+    @cached_property
+    def _most_x(self) -> int:
+        first = self.pair.active_id // BINS_PER_ARRAY
+        return _sum_held(self.arrays, _X, lambda index: index >= first)
+
+    @cached_property
+    def _most_y(self) -> int:
+        first = self.pair.active_id // BINS_PER_ARRAY
+        return _sum_held(self.arrays, _Y, lambda index: index <= first)
 
     @cached_property
     def _down(self) -> _Side | None:
@@ -310,3 +326,11 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
             for one in self.marked_ahead(down=down)
             if (one >= end if down else one <= end)
         )
+
+
+def _sum_held(
+    arrays: Iterable[Bins], side: Callable[[Bin], int], is_ahead: Callable[[int], bool]
+) -> int:
+    """Return what arrays hold of a token, limit orders counted: they pay no more."""
+    ahead = [bins for index, bins in arrays if is_ahead(index)]
+    return sum(sum(map(held, bins)) for bins in ahead for held in (side, _BEGUN, _OPEN))

@@ -141,6 +141,11 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         given = -(-net * denominator // (denominator - numerator))
         return given if given <= room else 0
 
+    def most_out(self, mint_in: Address) -> int:
+        """Return what it may pay at most for any amount."""
+        way = self.ways.get(mint_in)
+        return 0 if way is None else way.y
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve: one segment."""
         way = self.ways.get(mint_in)

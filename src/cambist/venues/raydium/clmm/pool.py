@@ -178,6 +178,11 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             return 0
         return given if given <= RAW_MAX else 0
 
+    def most_out(self, mint_in: Address) -> int:
+        """Return what it may pay at most for any amount."""
+        way = self.ways.get(mint_in)
+        return 0 if way is None else way.held
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve, tick by tick."""
         way = self.ways.get(mint_in)

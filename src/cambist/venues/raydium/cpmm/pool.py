@@ -217,6 +217,10 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         except Unquotable:
             return 0
 
+    def most_out(self, mint_in: Address) -> int:
+        """Return what it may pay at most for any amount."""
+        return self.reserve_b if mint_in == self.mint_a else self.reserve_a
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve: one segment."""
         way = self.ways.get(mint_in)
