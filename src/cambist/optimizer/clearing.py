@@ -31,6 +31,9 @@ _PROVEN: Final = 1e-7
 _FLAT, _FLAT_ENOUGH = 1e-11, 1e-4
 """How well a rate is to be known at the most: when a subset is solved, when ways are chosen."""
 _ROUNDS_MAX: Final = 60
+_AHEAD, _AHEAD_OF_MANY = 1.05, 0.5
+"""Which part of the way to the amount a step goes, by the line so far: a little more than all of it.
+Among many ways half of it, since each of them is followed down to the rate that is asked about."""
 _STUCK: Final = 3
 """So often on one side, the next guess is in the middle."""
 
@@ -178,7 +181,8 @@ def rate_of(ways: Sequence[L], request: SplitRequest) -> float:
             some = by_rate(one.way for one in taken[:LIKELY_MAX])
         return [(one.given, one.paid) for one in best if one.surplus > 0]
 
-    found = find_clearing_rate(best_of, ways[0].curve.rate, request, _FLAT_ENOUGH)
+    ahead = _AHEAD if len(ways) <= LIKELY_MAX else _AHEAD_OF_MANY
+    found = find_clearing_rate(best_of, ways[0].curve.rate, request, _FLAT_ENOUGH, ahead)
     return 0.0 if found is None else found[1]
 
 
@@ -243,6 +247,7 @@ def find_clearing_rate(
     best: float,
     request: SplitRequest,
     flat: float,
+    ahead: float = _AHEAD,
 ) -> tuple[list[tuple[float, float]], float] | None:
     """Find the marginal rate at which all that is taken is the amount: who takes what, and it.
 
@@ -252,7 +257,7 @@ def find_clearing_rate(
     between what is taken before and after, and so do the parts: each unit is worth the same.
 
     It ends when the bound at the rate proves that the parts are as good as any, or when the rate
-    is known to the part `flat`.
+    is known to the part `flat`. `ahead` is how far beyond what is known the line is trusted.
     """
     exact_in, amount = request.mode == "exact_in", float(request.amount)
 
@@ -276,9 +281,9 @@ def find_clearing_rate(
             break
         if high.at >= last:
             return None
-        # On as the line goes, and a little more.
+        # On as the line goes, as far as one dares.
         grown = high.size - low.size
-        step *= min(max(1.05 * (amount - high.size) / grown, 0.1), 64.0) if grown > 0 else 8.0
+        step *= min(max(ahead * (amount - high.size) / grown, 0.1), 64.0) if grown > 0 else 8.0
         low = high
     else:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
-from cambist.optimizer.clearing import L, SplitRequest, bound
+from cambist.optimizer.clearing import LIKELY_MAX, L, SplitRequest, bound
 
 ENOUGH_TO_COMPARE: Final = 3
 _PROBE_SHARE: Final = 1_000
@@ -39,7 +39,8 @@ def promising(
 
     `alone` is that pool, and what it takes and brings net of its swap's cost. Ways are asked at
     the rate of its last unit: a lower rate says less, since deep pools take far more than the
-    order until they have fallen to it.
+    order until they have fallen to it. Where many ways begin above that rate some are sure to help,
+    and all are returned: to follow each of them so far down costs more than the search itself.
     """
     pool, given, paid = alone
     exact_in, best = request.mode == "exact_in", ways[0].curve.rate
@@ -47,6 +48,8 @@ def promising(
     if (best * given if exact_in else -paid / best) <= least:
         return ()
     rate = pool.curve.rate_after(given) if exact_in else pool.curve.rate_after_paid(paid)
+    if len(ways) > LIKELY_MAX and ways[LIKELY_MAX].curve.rate > rate > 0:
+        return ways
     most, likely = bound(ways, request, rate or paid / given, pool.cost)
     return likely if most > least else ()
 
