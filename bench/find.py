@@ -23,6 +23,7 @@ from bench.pools import NOW, market
 from cambist.venues.programs import PROGRAMS
 
 ROOT: Final = Path(__file__).parents[1]
+WORKER: Final = ROOT / "bench" / "find_worker.py"
 ROUNDS: Final = 5
 MARKETS: Final = (1, 2)
 """Seeds of the markets of mixed pools."""
@@ -157,18 +158,14 @@ def written(count: int) -> dict[str, Any]:
 def side(checkout: Path, accounts: Path) -> Iterator[Side]:
     """Run a worker over a checkout's sources, by its own interpreter where it has one."""
     own = checkout / ".venv" / "bin" / "python"
-    worker = subprocess.Popen(
-        [str(own if own.exists() else sys.executable), "-P", str(ROOT / "bench/find_worker.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={"PYTHONPATH": str(checkout / "src")},
-    )
-    try:
-        yield Side(worker, accounts, checkout)
-    finally:
-        worker.kill()
-        worker.wait()
+    command = [str(own if own.exists() else sys.executable), "-P", str(WORKER)]
+    sources = {"PYTHONPATH": str(checkout / "src")}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=sources) as worker:
+        try:
+            yield Side(worker, accounts, checkout)
+        finally:
+            worker.kill()
 
 
 def heading(rounds: int, compared: bool) -> str:  # noqa: FBT001

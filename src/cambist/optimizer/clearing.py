@@ -32,8 +32,8 @@ _FLAT, _FLAT_ENOUGH = 1e-11, 1e-4
 """How well a rate is to be known at the most: when a subset is solved, when ways are chosen."""
 _ROUNDS_MAX: Final = 60
 _AHEAD, _AHEAD_OF_MANY = 1.05, 0.5
-"""Which part of the way to the amount a step goes, by the line so far: a little more than all of it.
-Among many ways half of it, since each of them is followed down to the rate that is asked about."""
+"""Which part of the way to the amount a step goes, by the line so far: a little more than all.
+Among many ways half of it, since each of them is followed down to the rate that is asked."""
 _STUCK: Final = 3
 """So often on one side, the next guess is in the middle."""
 
