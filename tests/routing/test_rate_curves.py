@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from bench.pools import made, many_ticks, site
 from cambist.optimizer.rate_curve import RateCurve, curve
+from cambist.routing import paths
+from cambist.routing.paths import curve_of as kept_curve_of
 from cambist.routing.paths import straight as ways_of
 from cambist.routing.paths import through
 from cambist.venues.pool import Pool
@@ -78,6 +80,15 @@ def test_no_pool_pays_more_than_it_says_it_may(pool: Pool, down: bool):
     most = pool.most_out(mint)
     assert pool.amount_out(mint, int(given)) <= most
     assert paid <= most * (1 + NEAR)
+
+
+def test_a_curve_is_kept_as_long_as_its_pool_is_the_same_and_no_longer():
+    first, again = (made("cpmm", site("kept")) for _ in range(2))
+    assert first is not again
+    known = kept_curve_of(first, first.mint_a)
+    assert kept_curve_of(first, first.mint_a) is known
+    assert kept_curve_of(again, again.mint_a) is not known
+    assert not any(one is first for one, _ in paths._known.values())
 
 
 @given(st.sampled_from(POOLS), st.sampled_from(POOLS), st.floats(1e-5, 0.9))

@@ -34,7 +34,7 @@ LegCosts = Mapping[str, int]
 FREE: Final[LegCosts] = MappingProxyType({})
 KNOWN_MAX: Final = 4_096
 """Curves that are kept, with their pools: orders of one slot ask the same ones."""
-_known: dict[tuple[int, Address], tuple[Pool, RateCurve | None]] = {}
+_known: dict[tuple[Address, Address], tuple[Pool, RateCurve | None]] = {}
 
 
 class Path(msgspec.Struct, frozen=True, gc=False):
@@ -118,8 +118,11 @@ def straight(
 
 
 def curve_of(pool: Pool, mint_in: Address) -> RateCurve | None:
-    """Return the curve of a pool, the same one as long as the pool is the same."""
-    key = (id(pool), mint_in)
+    """Return the curve of a pool, the same one as long as the pool is the same.
+
+    What a pool was before is not kept: a newer one of the same address takes its place.
+    """
+    key = (pool.address, mint_in)
     known = _known.get(key)
     if known is not None and known[0] is pool:
         return known[1]
