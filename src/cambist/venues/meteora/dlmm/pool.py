@@ -106,6 +106,8 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         if same and not self._refusal and not pair._refusal:  # noqa: SLF001 -- our own
             # Nothing in the sums so far depends on the clock.
             pair.__dict__.update(_down=self._down, _up=self._up)
+        held = self.__dict__  # what bins hold does not depend on it either
+        pair.__dict__.update({name: held[name] for name in ("_most_x", "_most_y") if name in held})
         return pair
 
     def amount_out(self, mint_in: Address, amount: int) -> int:
