@@ -32,12 +32,13 @@ async def test_an_order_goes_through_every_step_in_order(tmp_path: Path) -> None
     assert {quote.venue for quote in order.route.quotes} == {"raydium", "meteora"}
 
 
-async def test_a_route_is_chosen_by_the_most_that_is_paid_out(tmp_path: Path) -> None:
+async def test_a_route_has_the_best_pool_and_tells_its_greatest_part_first(tmp_path: Path) -> None:
     async with rig(tmp_path) as r:
         order = await r.until_closed(await r.send(sell(10)))
     assert order.route is not None
     best = max(order.route.quotes, key=lambda quote: quote.amount_out)
-    assert order.route.legs[0].pool == best.pool
+    assert best.pool in {leg.pool for leg in order.route.legs}
+    assert order.route.legs[0].amount_in == max(leg.amount_in for leg in order.route.legs)
     assert best.venue.capitalize() in order.route.reason
 
 
