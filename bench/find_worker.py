@@ -45,6 +45,7 @@ class Worker:
         self._next = ChainTime(Slot(slot + 1), unix_s, epoch)
         self._markets = [[_pool(one) for one in market] for market in told["markets"]]
         self._known: dict[tuple[int, int], list[Any]] = {}
+        self._asked: Sequence[Any] = ()
 
     def measure(self, task: dict[str, Any]) -> float:
         """Return the microseconds of one run of a task: the median of some."""
@@ -99,9 +100,12 @@ class Worker:
         amount = Raw(sol * 10**SOL.decimals)
         intent = Intent("market", LOCAL, Pair(SOL, USDC), "exact_in", amount, Terms(Bps(50)))
         offered = Offered(pools, programs=PROGRAMS)
+        if pools is not self._asked:
+            gc.collect()  # what decoding made is not this route's to go through
         begin = time.process_time_ns()
         found = find(intent, offered)
         took = time.process_time_ns() - begin
+        self._asked = pools  # those before are freed now, and not while the clock runs
         if not isinstance(found, Route):
             raise LookupError(found.message)  # noqa: TRY004 -- no route is no wrong type
         return took
