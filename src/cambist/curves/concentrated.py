@@ -196,7 +196,7 @@ class Walk:
             place,
             at + 1,
             whole=True,
-            first=self._first(at),
+            first=self._first(at) if self.paid[at] + paid else after,
         )
 
     def _first(self, pieces: int) -> int:
