@@ -46,7 +46,7 @@ test-routing: $(V)/.test ## routes against a brute force over all subsets of poo
 	@$(PY) -m tests.routing.optimality --sets $(or $(SETS),400)
 
 test-onchain: $(V)/.test ## quotes against the compiled programs themselves (PROGRAMS=folder of .so files)
-	@$(PY) -m pytest -q tests/onchain --programs "$(PROGRAMS)"
+	@$(PY) -m pytest -q tests/onchain --programs "$(PROGRAMS)" --counts
 
 test-newest: $(V)/.test ## the connection's tests against the newest uvicorn, websockets and httptools there are
 	@$(PYTHON) -m venv --clear $(V)-newest

@@ -41,6 +41,7 @@ class Spent(NamedTuple):
     cpu_us: float
     by_thread: dict[str, float]
     profile: str
+    during: tuple[float, float] = (0.0, 0.0)
 
 
 async def run(folder: Path, orders: int, hands: int, *, profiled: bool) -> Spent:
@@ -49,15 +50,17 @@ async def run(folder: Path, orders: int, hands: int, *, profiled: bool) -> Spent
     async with open_engine(settings) as engine:
         await _complete(engine, SENDERS)
         before, cpu, begin = cpu_us_by_thread(), time.process_time(), time.perf_counter()
+        since = time.monotonic()
         profiler = cProfile.Profile()
         if profiled:
             profiler.enable()
         await _complete(engine, orders)
         profiler.disable()
         seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
-        after = cpu_us_by_thread()
+        after, during = cpu_us_by_thread(), (since, time.monotonic())
     spent = {name: after[name] - before.get(name, 0) for name in after}
-    return Spent(orders, seconds, cpu * 1e6, spent, _top(profiler) if profiled else "")
+    top = _top(profiler) if profiled else ""
+    return Spent(orders, seconds, cpu * 1e6, spent, top, during)
 
 
 async def _complete(engine: Engine, count: int) -> None:

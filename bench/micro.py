@@ -14,6 +14,7 @@ from pathlib import Path
 
 import uvloop
 
+from bench.calibrator import Inflation, calibrating
 from bench.figures import CannotMeasure, write_number
 from bench.inside import Spent, run
 from bench.stages import TIMES, Timing, time_all
@@ -33,10 +34,12 @@ def main(words: Sequence[str] | None = None) -> None:
         logs.set_up("info", "json", nowhere)
         try:
             if inside:
-                spent = runner.run(
-                    run(Path(home), given.orders, given.hands, profiled=given.profile)
-                )
-                print(write_spent(spent, threads=given.threads))
+                with calibrating() as calibrator:
+                    spent = runner.run(
+                        run(Path(home), given.orders, given.hands, profiled=given.profile)
+                    )
+                inflation = calibrator.between(*spent.during)
+                print(write_spent(spent, inflation, threads=given.threads))
             else:
                 print(write_stages(runner.run(time_all(Path(home), given.times))))
         except CannotMeasure as error:
@@ -66,16 +69,21 @@ def write_stages(timings: Sequence[Timing]) -> str:
     return "\n".join((*lines, f"| all of these | | | {total} |"))
 
 
-def write_spent(spent: Spent, *, threads: bool) -> str:
-    """Write what a run inside cost."""
+def write_spent(spent: Spent, inflation: Inflation, *, threads: bool) -> str:
+    """Write what a run inside cost, raw and by norm."""
     rate, each = write_number(spent.orders / spent.seconds), spent.cpu_us / spent.orders
+    norm = write_number(inflation.norm(each))
     lines = [
-        f"{spent.orders} orders, {rate} a second until final, {write_number(each)} us of CPU each"
+        f"{spent.orders} orders, {rate} a second until final, {norm} norm us of CPU each "
+        f"({write_number(each)} us)",
+        f"{inflation}",
     ]
     if threads:
-        lines += ["", "| thread | CPU us an order |", "|---|---|"]
+        lines += ["", "| thread | norm us an order |", "|---|---|"]
         costs = sorted(spent.by_thread.items(), key=lambda one: -one[1])
-        lines += [f"| {name} | {write_number(us / spent.orders)} |" for name, us in costs]
+        lines += [
+            f"| {name} | {write_number(inflation.norm(us) / spent.orders)} |" for name, us in costs
+        ]
     return "\n".join((*lines, spent.profile)) if spent.profile else "\n".join(lines)
 
 

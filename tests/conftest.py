@@ -46,3 +46,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run say where programs and captured pools are; tests are skipped without theirs."""
     parser.addoption("--programs", default=os.environ.get("PROGRAMS"), metavar="DIR")
     parser.addoption("--captures", default=os.environ.get("CAPTURES"), metavar="DIR")
+    parser.addoption("--counts", action="store_true", help="print the table of swaps by release")

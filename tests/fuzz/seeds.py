@@ -27,7 +27,7 @@ TAX: Final = TransferFee(50, 10**6)
 CHANGE: Final = FeeChange(TAX, TransferFee(300, 10**9), NOW.epoch + 1)
 _MORE: Final[dict[str, list[Program[Any]]]] = {
     "clmm": [Clmm(renewed=True, checked=True)],
-    "cpmm": [Cpmm("2025-02"), Cpmm(checked=True)],
+    "cpmm": [Cpmm("2025-02"), Cpmm("2026-04")],
     "dlmm": [Dlmm(orders=False)],
 }
 

@@ -1,21 +1,24 @@
-"""Finds the compiled programs, and captured pools: they come from elsewhere."""
+"""Finds the compiled programs and captured pools, which come from elsewhere; prints the counts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.onchain.counts import PROPERTY, Count, Row, SwapCount, row, table
+from tests.onchain.releases import Release
+
 
 @pytest.fixture
 def program(request: pytest.FixtureRequest) -> Callable[[str], Path]:
-    """Return where a program's file is; skips the test where it is not."""
+    """Return where a program's file is, in the folder or below; skips the test where it is not."""
     folder = request.config.getoption("--programs")
 
     def find(name: str) -> Path:
-        path = Path(folder or ".") / f"{name}.so"
-        if not folder or not path.exists():
+        path = next(Path(folder).rglob(f"{name}.so"), None) if folder else None
+        if path is None:
             pytest.skip(f"no {name}.so: name a folder that has it with --programs")
         return path
 
@@ -34,3 +37,34 @@ def captures(request: pytest.FixtureRequest) -> Callable[[str], list[Path]]:
         return found
 
     return find
+
+
+@pytest.fixture
+def count(record_property: Callable[[str, object], None]) -> Iterator[Count]:
+    """Return what counts a test's swaps at a release; the report carries them to the table."""
+    counts: list[SwapCount] = []
+
+    def begin(release: Release) -> SwapCount:
+        counts.append(SwapCount(release))
+        return counts[-1]
+
+    yield begin
+    for one in counts:
+        record_property(PROPERTY, row(one))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was counted, where that was asked for."""
+    if not terminalreporter.config.getoption("--counts"):
+        return
+    rows = [
+        Row(*value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "teardown"
+        for name, value in report.user_properties
+        if name == PROPERTY
+    ]
+    terminalreporter.section("swaps by program and release")
+    for line in table(rows):
+        terminalreporter.write_line(line)

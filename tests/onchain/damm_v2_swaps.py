@@ -17,8 +17,10 @@ from cambist.venues.meteora.damm_v2.state import State
 from cambist.venues.pool import Swapped
 from cambist.venues.program import Instruction, Trade
 from cambist.venues.refusals import Refusal
+from tests.onchain.counts import SwapCount
 from tests.onchain.damm_v2_pools import Made
 from tests.onchain.machine import Machine, Outcome
+from tests.onchain.releases import DAMM_V2 as RELEASE
 
 NAMES: Final = {
     Refusal.AMOUNT_ZERO: {"AmountIsZero"},
@@ -53,11 +55,12 @@ KINDS: Final = (
 class Bench:
     """A pool on a machine, the trader's accounts, and a count of what was compared."""
 
-    def __init__(self, machine: Machine, made: Made, *, counted: bool = True) -> None:
+    def __init__(
+        self, machine: Machine, made: Made, count: SwapCount | None = None, *, counted: bool = True
+    ) -> None:
         self.machine = machine
         self.made = made
-        self.swaps = 0
-        self.refused = 0
+        self.count = count or SwapCount(RELEASE)
         self._counted = counted
 
     @property
@@ -90,12 +93,19 @@ class Bench:
         except Unquotable as refused:
             self._refused(kind, mint_in, amount, refused.refusal)
             return refused.refusal
+        if self.count.equal % 16 == 0:
+            self._miss_by_one(kind, mint_in, amount, quoted)
+        with self.count.quoted():
+            self._compare(pool, kind, mint_in, amount, quoted)
+        return quoted
+
+    def _compare(
+        self, pool: DammV2Pool, kind: Kind, mint_in: Address, amount: int, quoted: Swapped
+    ) -> None:
         exact_in = kind.mode == "exact_in"
         if not kind.partial:
             fast = pool.amount_out if exact_in else pool.amount_in
             assert fast(mint_in, amount) == (quoted.amount_out if exact_in else quoted.amount_in)
-        if self.swaps % 16 == 0:
-            self._miss_by_one(kind, mint_in, amount, quoted)
         bound = quoted.amount_out if exact_in else quoted.amount_in
         before = self._balances()
         outcome = self.machine.must(self.call(kind, mint_in, amount, bound))
@@ -111,8 +121,6 @@ class Bench:
         assert self.seen(end.state) == self.seen(quoted.end.state)
         if self._counted:
             assert end == quoted.end
-        self.swaps += 1
-        return quoted
 
     def seen(self, state: State) -> State:
         """Return the state without the reserves, where the release does not count them."""
@@ -138,14 +146,13 @@ class Bench:
         loose = 0 if kind.mode == "exact_in" else int(RAW_MAX)
         bound = 1 if why is Refusal.PAYS_NOTHING else loose
         outcome = self.machine.send(self.call(kind, mint_in, amount, bound))
-        assert not outcome.ok, (why, kind, amount)
+        self.count.refused(why, outcome.ok)
         assert self.error(outcome) in NAMES[why], (why, outcome.logs)
-        self.refused += 1
 
     def _miss_by_one(self, kind: Kind, mint_in: Address, amount: int, quoted: Swapped) -> None:
         bound = quoted.amount_out + 1 if kind.mode == "exact_in" else quoted.amount_in - 1
         outcome = self.machine.send(self.call(kind, mint_in, amount, bound))
-        assert self.error(outcome) == "ExceededSlippage"
+        assert self.error(outcome) == "ExceededSlippage", outcome.logs
         assert DAMM_V2.error((), outcome.number) == DAMM_V2.error(outcome.lines, None)
 
     def error(self, outcome: Outcome) -> str | None:

@@ -17,8 +17,10 @@ from cambist.venues.meteora.dlmm import DLMM, Dlmm, DlmmPool
 from cambist.venues.pool import Swapped
 from cambist.venues.program import Trade
 from cambist.venues.refusals import Refusal
+from tests.onchain.counts import SwapCount
 from tests.onchain.dlmm_pairs import Pair, purse
 from tests.onchain.machine import Outcome
+from tests.onchain.releases import DLMM as RELEASE
 
 PAUSES_S: Final = (0, 0, 1, 10, 29, 30, 31, 120, 599, 600, 700)
 
@@ -54,8 +56,11 @@ def read(pair: Pair, program: Dlmm = DLMM) -> DlmmPool:
 class Swapper:
     """One trader on one pair; counts what was proved."""
 
-    def __init__(self, pair: Pair, seed: int, program: Dlmm = DLMM) -> None:
+    def __init__(
+        self, pair: Pair, seed: int, program: Dlmm = DLMM, count: SwapCount | None = None
+    ) -> None:
         self.pair, self.program = pair, program
+        self.count = count or SwapCount(RELEASE)
         self.rng = Random(seed)
         self.counted: Counter[str] = Counter()
         self.accounts = {
@@ -90,6 +95,16 @@ class Swapper:
             assert quick(mint_in, amount) == 0
             self.refused(pool, mode, amount, refused, down=down)
             return None
+        with self.count.quoted():
+            self.compare(pool, mode, amount, swapped, down=down)
+        return swapped
+
+    def compare(
+        self, pool: DlmmPool, mode: Mode, amount: int, swapped: Swapped, *, down: bool
+    ) -> None:
+        """Swap at the quote: the short way, amounts, event and end state are the quote's."""
+        mint_in = pool.mint_a if down else pool.mint_b
+        quick = pool.amount_out if mode == "exact_in" else pool.amount_in
         other = swapped.amount_out if mode == "exact_in" else swapped.amount_in
         assert quick(mint_in, amount) == other
         trade = self.trade(pool, mode, amount, down=down, bound=other)
@@ -113,18 +128,17 @@ class Swapper:
         self.counted[f"{mode} {'down' if down else 'up'}"] += 1
         self.counted["swaps"] += 1
         self.counted["bins"] += abs(after.pair.active_id - pool.pair.active_id)
-        return swapped
 
     def refused(
         self, pool: DlmmPool, mode: Mode, amount: int, why: Unquotable, *, down: bool
     ) -> None:
         """Send what was refused all the same, and see it fail as the refusal says."""
         self.counted[f"refused: {why.refusal}"] += 1
-        if why.refusal is Refusal.TOO_FAR:
-            return  # alone in its transaction it may get through, or not
         bound = 0 if mode == "exact_in" else RAW_MAX
         outcome, *_ = self.send(pool, self.trade(pool, mode, amount, down=down, bound=bound))
-        assert not outcome.ok, (mode, amount, down, why)
+        self.count.refused(why.refusal, outcome.ok)
+        if why.refusal is Refusal.TOO_FAR:
+            return  # alone in its transaction it may get through, or not
         known = self.program.error(outcome.lines, outcome.number)
         if any(_SPENT in line for line in outcome.logs):
             # So many bins ahead that the program runs out of compute before it runs out of bins.

@@ -16,11 +16,14 @@ from cambist.values.base58 import encode
 from cambist.values.ids import Address
 from cambist.values.route import Mode
 from cambist.venues.accounts import Account, Unquotable
+from cambist.venues.pool import Swapped
 from cambist.venues.program import Trade
 from cambist.venues.raydium.amm_v4 import AMM_V4, AmmV4, AmmV4Pool
 from cambist.venues.raydium.amm_v4.pool import SWAP_ONLY, WAITING_TRADE
 from cambist.venues.refusals import Refusal
+from tests.onchain.counts import Count
 from tests.onchain.machine import START_S, Machine, Outcome
+from tests.onchain.releases import AMM_V4 as RELEASE
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -40,13 +43,14 @@ class Site(NamedTuple):
     machine: Machine
     pool: Address
     accounts: dict[Address, Address]
+    program: AmmV4 = AMM_V4
 
     def read(self) -> AmmV4Pool:
         """Return the pool as it stands."""
         seen = self.machine.snapshot([self.pool])
-        while missing := AMM_V4.wants(self.pool, seen):
+        while missing := self.program.wants(self.pool, seen):
             seen = self.machine.snapshot([*seen.accounts, *missing])
-        return AMM_V4.decode(self.pool, seen)
+        return self.program.decode(self.pool, seen)
 
     def send(
         self, mint_in: Address, mode: Mode, amount: int, bound: int, program: AmmV4 = AMM_V4
@@ -60,11 +64,12 @@ class Site(NamedTuple):
 
 
 def build(
-    program: Find, fee: tuple[int, int] = (25, 10_000), status: int = SWAP_ONLY, opens_s: int = 0
-) -> Site:
+    program: Find, fee: tuple[int, int] = (25, 10_000), status: int = SWAP_ONLY, opens_s: int = 0,
+    adapter: AmmV4 = AMM_V4,
+) -> Site:  # fmt: skip
     """Write a pool's accounts: only an admin can make them."""
     machine = Machine()
-    machine.load(AMM_V4.id, program("raydium_amm_v4"))
+    machine.load(AMM_V4.id, program(RELEASE.file))
     a, b = machine.mint("coin", 9), machine.mint("pc", 6)
     pool = AmmV4Pool(
         key("pool"), a, b, key("vault a"), key("vault b"), 777_777_777_777, 55_555_555_555,
@@ -89,40 +94,74 @@ def build(
         machine.put(replace(account, data=bytes(data)))
     machine.put(Account(pool.open_orders, pool.market_program, bytes(8)))
     own = {one.address: machine.fund(one, 10**16) for one in (a, b)}
-    return Site(machine, pool.address, own)
+    return Site(machine, pool.address, own, adapter)
 
 
 @pytest.mark.parametrize("fee", FEES.values(), ids=FEES)
+@pytest.mark.parametrize("known", [True, False], ids=["release known", "any release"])
 def test_swaps_are_those_of_the_program(
-    program: Find, fee: tuple[int, int], record_property: Callable[..., None]
+    program: Find, fee: tuple[int, int], known: bool, count: Count
 ) -> None:
-    site, dice, done = build(program, fee), random.Random(7), 0
-    while done < SWAPS:
+    """Where the release is known the smallest amounts are quoted too; else they are refused."""
+    site = build(program, fee, adapter=AmmV4(RELEASE.name) if known else AMM_V4)
+    dice, tried = random.Random(7), count(RELEASE)
+    while tried.equal < SWAPS:
         pool = site.read()
         mint_in = dice.choice([pool.mint_a, pool.mint_b])
-        mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
         mode: Mode = dice.choice(["exact_in", "exact_out"])
         amount = dice.randint(1, 10 ** dice.randint(1, 11))
+        fast = pool.amount_out if mode == "exact_in" else pool.amount_in
         try:
             swap = pool.swap(mint_in, mode, amount)
         except Unquotable as refused:
-            if refused.refusal is not Refusal.DUST:
-                bound = 0 if mode == "exact_in" else 2**63
-                assert not site.send(mint_in, mode, amount, bound).ok
+            assert fast(mint_in, amount) == 0
+            bound = 0 if mode == "exact_in" else 2**63
+            done = site.send(mint_in, mode, amount, bound).ok
+            assert not (known and done)
+            tried.refused(refused.refusal, done)
             continue
-        bound = swap.amount_out if mode == "exact_in" else swap.amount_in
-        before = [site.machine.balance(site.accounts[one]) for one in (mint_in, mint_out)]
-        outcome = site.send(mint_in, mode, amount, bound)
-        assert outcome.ok, outcome.logs
-        after = [site.machine.balance(site.accounts[one]) for one in (mint_in, mint_out)]
-        moved = (before[0] - after[0], after[1] - before[1])
-        assert moved == (swap.amount_in, swap.amount_out)
-        assert site.read() == replace(swap.end, time=site.machine.time)
-        (told,) = AMM_V4.traded(outcome.lines, outcome.inner)
-        assert (told.amount_in, told.amount_out) == moved
-        done += 1
-    record_property("swaps", done)
-    assert done >= SWAPS
+        with tried.quoted():
+            assert fast(mint_in, amount) == (
+                swap.amount_out if mode == "exact_in" else swap.amount_in
+            )
+            compare(site, mint_in, mode, amount, swap)
+
+
+def compare(site: Site, mint_in: Address, mode: Mode, amount: int, swap: Swapped) -> None:
+    """Swap at the quote: amounts, log and end state are the quote's."""
+    pool = site.read()
+    mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
+    bound = swap.amount_out if mode == "exact_in" else swap.amount_in
+    before = [site.machine.balance(site.accounts[one]) for one in (mint_in, mint_out)]
+    outcome = site.send(mint_in, mode, amount, bound)
+    assert outcome.ok, outcome.logs
+    after = [site.machine.balance(site.accounts[one]) for one in (mint_in, mint_out)]
+    moved = (before[0] - after[0], after[1] - before[1])
+    assert moved == (swap.amount_in, swap.amount_out)
+    assert site.read() == replace(swap.end, time=site.machine.time)
+    (told,) = AMM_V4.traded(outcome.lines, outcome.inner)
+    assert (told.amount_in, told.amount_out) == moved
+
+
+@pytest.mark.parametrize("fee", FEES.values(), ids=FEES)
+def test_the_smallest_amounts_are_those_of_the_release(
+    program: Find, fee: tuple[int, int], count: Count
+) -> None:
+    site, tried = build(program, fee, adapter=AmmV4(RELEASE.name)), count(RELEASE)
+    for amount in range(1, 240):
+        for mint in (site.read().mint_a, site.read().mint_b):
+            for mode in ("exact_in", "exact_out"):
+                try:
+                    swap = site.read().swap(mint, mode, amount)
+                except Unquotable as refused:
+                    assert refused.refusal is Refusal.PAYS_NOTHING  # noqa: PT017
+                    bound = 0 if mode == "exact_in" else 2**63
+                    done = site.send(mint, mode, amount, bound).ok
+                    assert not done
+                    tried.refused(refused.refusal, done)
+                    continue
+                with tried.quoted():
+                    compare(site, mint, mode, amount, swap)
 
 
 @pytest.mark.parametrize("mode", ["exact_in", "exact_out"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -20,6 +19,8 @@ from cambist.venues.raydium.clmm import ClmmPool
 from cambist.venues.raydium.clmm.bitmap import is_inline, start_of
 from cambist.venues.refusals import Refusal
 from tests.onchain.clmm_site import Find, Plan, Site, build
+from tests.onchain.counts import Count, SwapCount
+from tests.onchain.releases import CLMM as RELEASE
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -79,12 +80,12 @@ def drawn(dice: random.Random, pool: ClmmPool, mint_in: Address, mode: Mode) -> 
 class Tally:
     """What a run has seen."""
 
-    def __init__(self) -> None:
-        self.swaps = self.refused = self.up = self.down = self.beyond = self.partly = 0
+    def __init__(self, count: SwapCount | None = None) -> None:
+        self.count = count or SwapCount(RELEASE)
+        self.up = self.down = self.beyond = self.partly = 0
 
     def add(self, pool: ClmmPool, end: ClmmPool) -> None:
-        """Count a swap, and the ticks that it left behind."""
-        self.swaps += 1
+        """Count the ticks that a swap left behind."""
         low, high = sorted((pool.place.tick, end.place.tick))
         crossed = sum(low < one <= high for one in pool.shelf.ticks.numbers)
         if end.place.tick > pool.place.tick:
@@ -94,11 +95,6 @@ class Tally:
         self.beyond += not is_inline(
             start_of(end.place.tick, pool.shelf.spacing), pool.shelf.spacing
         )
-
-    def record(self, record_property: Callable[..., None]) -> None:
-        """Tell the report."""
-        for name, value in vars(self).items():
-            record_property(name, value)
 
 
 def step(site: Site, pool: ClmmPool, dice: random.Random, tally: Tally) -> ClmmPool:
@@ -114,29 +110,26 @@ def settled(site: Site, pool: ClmmPool, trade: Trade, tally: Tally) -> ClmmPool:
     bare = pool.amount_out if trade.mode == "exact_in" else pool.amount_in
     try:
         swap = pool.swap(trade.mint_in, trade.mode, trade.amount)
-    except Unquotable:
+    except Unquotable as refused:
         assert bare(trade.mint_in, trade.amount) == 0
         outcome = site.swap(replace(trade, bound=BOUNDS[trade.mode]))
-        assert not outcome.ok, (trade, outcome.logs)
-        tally.refused += 1
-        return pool
-    other = swap.amount_out if trade.mode == "exact_in" else swap.amount_in
-    assert bare(trade.mint_in, trade.amount) == other
-    assert pool.ahead(trade.mint_in)[: len(swap.touched)] == swap.touched
-    end = site.agree(pool, trade, swap)
+        tally.count.refused(refused.refusal, outcome.ok)
+        return site.read() if outcome.ok else pool
+    with tally.count.quoted():
+        other = swap.amount_out if trade.mode == "exact_in" else swap.amount_in
+        assert bare(trade.mint_in, trade.amount) == other
+        assert pool.ahead(trade.mint_in)[: len(swap.touched)] == swap.touched
+        end = site.agree(pool, trade, swap)
     tally.add(pool, end)
     return end
 
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-def test_swaps_are_those_of_the_program(
-    program: Find, plan: Plan, record_property: Callable[..., None]
-) -> None:
-    site, dice, tally = build(program, plan), random.Random(7), Tally()
+def test_swaps_are_those_of_the_program(program: Find, plan: Plan, count: Count) -> None:
+    site, dice, tally = build(program, plan), random.Random(7), Tally(count(RELEASE))
     pool = site.read()
-    while tally.swaps < SWAPS:
+    while tally.count.equal < SWAPS:
         pool = step(site, pool, dice, tally)
-    tally.record(record_property)
     assert min(tally.up, tally.down) > 20
     if plan.spacing < 10 and abs(plan.price.bit_length() - 64) > 1:
         assert tally.beyond > SWAPS // 10
@@ -144,31 +137,30 @@ def test_swaps_are_those_of_the_program(
 
 @pytest.mark.parametrize("fees", FEES.values(), ids=FEES)
 def test_swaps_of_mints_that_keep_a_fee_are_those_of_the_program(
-    program: Find, fees: tuple[TransferFee, TransferFee], record_property: Callable[..., None]
+    program: Find, fees: tuple[TransferFee, TransferFee], count: Count
 ) -> None:
     site, dice, tally = (
         build(program, plan_at(-777, 10, 2_500, fees=fees)),
         random.Random(8),
-        Tally(),
+        Tally(count(RELEASE)),
     )
     pool = site.read()
-    while tally.swaps < SWAPS:
+    while tally.count.equal < SWAPS:
         pool = step(site, pool, dice, tally)
-    tally.record(record_property)
     assert min(tally.up, tally.down) > 20
 
 
 @pytest.mark.parametrize("fees", [(NO_FEE, NO_FEE), FEES["both"]], ids=["spl", "both"])
 def test_swaps_that_stop_at_a_price_are_those_of_the_program(
-    program: Find, fees: tuple[TransferFee, TransferFee], record_property: Callable[..., None]
+    program: Find, fees: tuple[TransferFee, TransferFee], count: Count
 ) -> None:
     site, dice, tally = (
         build(program, plan_at(-18_003, 1, 100, fees=fees)),
         random.Random(9),
-        Tally(),
+        Tally(count(RELEASE)),
     )
     pool = site.read()
-    while tally.swaps < SWAPS:
+    while tally.count.equal < SWAPS:
         mint_in = dice.choice([pool.mint_a, pool.mint_b])
         mode: Mode = dice.choice(["exact_in", "exact_out"])
         trade = site.trade(pool, mint_in, mode, drawn(dice, pool, mint_in, mode))
@@ -178,15 +170,15 @@ def test_swaps_that_stop_at_a_price_are_those_of_the_program(
         except Unquotable as refused:
             outcome, _, arrived = site.moved(replace(trade, bound=BOUNDS[mode]), limit)
             # The program also lets a mint's fee eat all that a part of a swap would bring.
-            assert not outcome.ok or (refused.refusal is Refusal.PAYS_NOTHING and not arrived)  # noqa: PT017
-            tally.refused += 1
+            eaten = refused.refusal is Refusal.PAYS_NOTHING and not arrived
+            tally.count.refused(refused.refusal, outcome.ok, allowed=eaten)
             pool = site.read()
             continue
         tally.partly += (swap.amount_in if mode == "exact_in" else swap.amount_out) < trade.amount
-        end = site.agree(pool, trade, swap, limit)
+        with tally.count.quoted():
+            end = site.agree(pool, trade, swap, limit)
         tally.add(pool, end)
         pool = end
-    tally.record(record_property)
     assert tally.partly > SWAPS // 10
 
 

@@ -25,18 +25,24 @@ from cambist.values.program_address import (
 from cambist.values.route import Mode
 from cambist.values.token import SOL
 from cambist.venues.accounts import Account, Unquotable
+from cambist.venues.pool import Swapped
 from cambist.venues.program import Instruction, Meta, Trade
 from cambist.venues.raydium.cpmm import Cpmm, CpmmPool
 from cambist.venues.raydium.cpmm.state import AUTHORITY, CONFIG, Config
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import Mint, Power, write_mint
+from tests.onchain.counts import Count, SwapCount
 from tests.onchain.machine import RENT, SYSTEM, Machine, Outcome
+from tests.onchain.releases import CPMM as RELEASE
+from tests.onchain.releases import CPMM_NEWER, Release
 
 pytestmark = pytest.mark.timeout(600)
 
-CPMM = Cpmm("2025-02")
+OLDER, NEWER = Cpmm("2025-02"), Cpmm("2026-04")
+CPMM = OLDER
 FEE_RECEIVER = Address("DNXgeM9EiiaAbaWvwjHj9fQQLAX5ZsfHyvmYUNRAdNC8")
 SWAPS = 1_000
+MODES: tuple[Mode, ...] = ("exact_in", "exact_out")
 Find = Callable[[str], Path]
 FEES = {
     "spl": (NO_FEE, NO_FEE),
@@ -52,13 +58,14 @@ class Site(NamedTuple):
     machine: Machine
     pool: Address
     accounts: dict[Address, Address]
+    program: Cpmm = OLDER
 
     def read(self) -> CpmmPool:
         """Return the pool as it stands."""
         seen = self.machine.snapshot([self.pool])
-        while missing := CPMM.wants(self.pool, seen):
+        while missing := self.program.wants(self.pool, seen):
             seen = self.machine.snapshot([*seen.accounts, *missing])
-        return CPMM.decode(self.pool, seen)
+        return self.program.decode(self.pool, seen)
 
     def send(self, mint_in: Address, mode: Mode, amount: int, bound: int) -> Outcome:
         """Trade on the chain."""
@@ -70,18 +77,22 @@ class Site(NamedTuple):
 
 
 def build(
-    program: Find, fees: tuple[TransferFee, TransferFee], opens_s: int = 0, trade: int = 2_500
+    program: Find,
+    fees: tuple[TransferFee, TransferFee],
+    opens_s: int = 0,
+    release: Release = RELEASE,
+    creator: int = 0,
 ) -> Site:
-    """Make a pool with the program's own `initialize`."""
+    """Make a pool with the program's own `initialize`; a creator fee is of the config alone."""
     machine = Machine()
-    machine.load(CPMM.id, program("raydium_cpmm"))
+    machine.load(CPMM.id, program(release.file))
     programs = [TOKEN_2022_PROGRAM if fee.bps else TOKEN_PROGRAM for fee in fees]
     made = [
         machine.mint(f"cpmm {n}", 9 - 3 * n, Mint(SYSTEM, programs[n], 0, fees[n])) for n in (0, 1)
     ]
     a, b = sorted(made, key=lambda one: key_bytes(one.address))
     config = program_address([b"amm_config", struct.pack(">H", 0)], CPMM.id)[0]
-    rates = CONFIG.write(Config(trade, 120_000, 40_000, 0))
+    rates = CONFIG.write(Config(2_500, 120_000, 40_000, creator))
     machine.put(Account(config, CPMM.id, rates[:36] + struct.pack("<Q", 150_000_000) + rates[44:]))
     native = Mint(SOL.mint, TOKEN_PROGRAM, 9)
     receiver = machine.fund(native, 0)
@@ -116,42 +127,103 @@ def build(
     assert told is not None
     assert (told.pool, told.mint_a, told.mint_b) == (pool, a.address, b.address)
     machine.wait(10)
-    return Site(machine, pool, own)
+    return Site(machine, pool, own, OLDER if release == RELEASE else NEWER)
 
 
-@pytest.mark.parametrize("fees", FEES.values(), ids=FEES)
-def test_swaps_are_those_of_the_program(
-    program: Find, fees: tuple[TransferFee, TransferFee], record_property: Callable[..., None]
-) -> None:
-    site, dice, done, refused = build(program, fees), random.Random(7), 0, 0
-    while done < SWAPS:
+def take_a_creator_fee(site: Site, side: int) -> None:
+    """Let a pool take it of the token given (0), or always of token 0 (1), or of token 1 (2)."""
+    account = site.machine.get(site.pool)
+    assert account is not None
+    data = account.data[:389] + bytes((side, 1)) + account.data[391:]
+    site.machine.put(replace(account, data=data))
+
+
+def swap_at_random(site: Site, dice: random.Random, swaps: int, tried: SwapCount) -> None:
+    """Swap either way in either mode until so many swaps were equal to their quotes."""
+    while tried.equal < swaps:
         pool = site.read()
         mint_in = dice.choice([pool.mint_a, pool.mint_b])
-        mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
         mode: Mode = dice.choice(["exact_in", "exact_out"])
         amount = dice.randint(1, 10 ** dice.randint(1, 11))
+        fast = pool.amount_out if mode == "exact_in" else pool.amount_in
         try:
             swap = pool.swap(mint_in, mode, amount)
-        except Unquotable:
+        except Unquotable as refused:
+            assert fast(mint_in, amount) == 0
             bound = 0 if mode == "exact_in" else 2**63
-            assert not site.send(mint_in, mode, amount, bound).ok
-            refused += 1
+            tried.refused(refused.refusal, site.send(mint_in, mode, amount, bound).ok)
             continue
-        bound = swap.amount_out if mode == "exact_in" else swap.amount_in
-        accounts = site.accounts
-        before = [site.machine.balance(accounts[one]) for one in (mint_in, mint_out)]
-        outcome = site.send(mint_in, mode, amount, bound)
-        assert outcome.ok, outcome.logs
-        after = [site.machine.balance(accounts[one]) for one in (mint_in, mint_out)]
-        moved = (before[0] - after[0], after[1] - before[1])
-        assert moved == (swap.amount_in, swap.amount_out)
-        assert site.read() == replace(swap.end, time=site.machine.time)
-        (told,) = CPMM.traded(outcome.lines, outcome.inner)
-        assert (told.pool, told.amount_in, told.amount_out) == (site.pool, *moved)
-        done += 1
-    record_property("swaps", done)
-    record_property("refused by both", refused)
-    assert done >= SWAPS
+        with tried.quoted():
+            assert fast(mint_in, amount) == (
+                swap.amount_out if mode == "exact_in" else swap.amount_in
+            )
+            compare(site, mint_in, mode, amount, swap)
+
+
+def compare(site: Site, mint_in: Address, mode: Mode, amount: int, swap: Swapped) -> None:
+    """Swap at the quote: amounts, event and end state are the quote's."""
+    pool, accounts = site.read(), site.accounts
+    mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
+    bound = swap.amount_out if mode == "exact_in" else swap.amount_in
+    before = [site.machine.balance(accounts[one]) for one in (mint_in, mint_out)]
+    outcome = site.send(mint_in, mode, amount, bound)
+    assert outcome.ok, outcome.logs
+    after = [site.machine.balance(accounts[one]) for one in (mint_in, mint_out)]
+    moved = (before[0] - after[0], after[1] - before[1])
+    assert moved == (swap.amount_in, swap.amount_out)
+    assert site.read() == replace(swap.end, time=site.machine.time)
+    (told,) = CPMM.traded(outcome.lines, outcome.inner)
+    assert (told.pool, told.amount_in, told.amount_out) == (site.pool, *moved)
+
+
+@pytest.mark.parametrize("release", [RELEASE, CPMM_NEWER], ids=lambda one: one.name)
+@pytest.mark.parametrize("fees", FEES.values(), ids=FEES)
+def test_swaps_are_those_of_the_program(
+    program: Find, fees: tuple[TransferFee, TransferFee], release: Release, count: Count
+) -> None:
+    site = build(program, fees, release=release)
+    swap_at_random(site, random.Random(7), SWAPS, count(release))
+
+
+@pytest.mark.parametrize("side", [0, 1, 2])
+@pytest.mark.parametrize("fees", FEES.values(), ids=FEES)
+def test_swaps_that_pay_a_creator_are_those_of_the_program(
+    program: Find, fees: tuple[TransferFee, TransferFee], side: int, count: Count
+) -> None:
+    site = build(program, fees, release=CPMM_NEWER, creator=3_000)
+    take_a_creator_fee(site, side)
+    swap_at_random(site, random.Random(side), SWAPS, count(CPMM_NEWER))
+
+
+@pytest.mark.parametrize("release", [RELEASE, CPMM_NEWER], ids=lambda one: one.name)
+def test_the_smallest_amounts_are_those_of_the_release(
+    program: Find, release: Release, count: Count
+) -> None:
+    site, tried = build(program, FEES["spl"], release=release), count(release)
+    for amount in range(1, 60):
+        for mint in (site.read().mint_a, site.read().mint_b):
+            for mode in MODES:
+                try:
+                    swap = site.read().swap(mint, mode, amount)
+                except Unquotable as refused:
+                    assert refused.refusal is Refusal.PAYS_NOTHING  # noqa: PT017
+                    bound = 0 if mode == "exact_in" else 2**63
+                    tried.refused(refused.refusal, site.send(mint, mode, amount, bound).ok)
+                    continue
+                with tried.quoted():
+                    compare(site, mint, mode, amount, swap)
+
+
+def test_what_costs_less_than_half_a_unit_is_refused_where_no_release_is_known(
+    program: Find, count: Count
+) -> None:
+    site, tried = build(program, FEES["spl"])._replace(program=Cpmm()), count(RELEASE)
+    pool = site.read()
+    dear = pool.mint_b if pool.reserve_b < pool.reserve_a else pool.mint_a
+    with pytest.raises(Unquotable) as refused:
+        pool.swap(dear, "exact_out", 1)
+    assert refused.value.refusal is Refusal.DUST
+    tried.refused(refused.value.refusal, site.send(dear, "exact_out", 1, 2**63).ok)
 
 
 @pytest.mark.parametrize("mode", ["exact_in", "exact_out"])

@@ -20,7 +20,7 @@ from cambist.values.route import Mode
 from cambist.values.token import SOL
 from cambist.venues.accounts import Account, Unquotable
 from cambist.venues.meteora.dlmm import DLMM, Dlmm
-from cambist.venues.meteora.dlmm.ahead import BINS_MAX
+from cambist.venues.meteora.dlmm.ahead import ARRAY_UNITS, BIN_UNITS, UNITS_MAX
 from cambist.venues.meteora.dlmm.state import PAIR, Bin
 from cambist.venues.program import Opened
 from cambist.venues.refusals import Refusal
@@ -88,14 +88,17 @@ def test_a_pair_can_be_drained_to_the_last_unit_and_filled_again(program: Find, 
 def test_what_one_transaction_cannot_pay_for_is_refused(program: Find) -> None:
     pair = stocked(program("meteora_dlmm"), Terms())
     provide(pair, -910, 70, 0, 10**9)
-    bins = range(-700, -700 - BINS_MAX - 5, -1)
+    most = (UNITS_MAX - 4 * ARRAY_UNITS) // BIN_UNITS
+    bins = range(-700, -700 - most - 5, -1)
     lay(pair, [Bin(one, 0, 0, 900, 1_000, 1_000) for one in bins])
     swapper = Swapper(pair, 1)
     each = 2_900
-    assert swapper.swap("exact_out", BINS_MAX * each + 1, down=True) is None
-    assert swapper.counted["refused: too_far"] == 1
-    assert swapper.swap("exact_out", BINS_MAX * each, down=True) is not None
-    assert swapper.counted["bins"] == BINS_MAX - 1
+    pool = read(pair)
+    with pytest.raises(Unquotable) as refused:
+        pool.swap(pool.mint_a, "exact_out", most * each + 1)
+    assert refused.value.refusal is Refusal.TOO_FAR
+    assert swapper.swap("exact_out", most * each, down=True) is not None
+    assert swapper.counted["bins"] == most - 1
 
 
 def test_the_least_amounts_do_what_the_quote_says(program: Find) -> None:

@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambist.paper.arbitrage import OFFSET_MAX_PPB, OUTSIDE_HALF_LIFE_SLOTS, TokenPush
+from cambist.paper.arbitrage import (
+    OFFSET_MAX_PPB,
+    OUTSIDE_HALF_LIFE_SLOTS,
+    ROUND_SLOTS,
+    TokenPush,
+)
 from cambist.paper.pools import (
     FEES_PPM,
     HALF_LIFE_SLOTS,
@@ -14,6 +19,7 @@ from cambist.paper.pools import (
     first_pool,
     pool_key,
 )
+from cambist.paper.prices import STEP_SLOTS
 from cambist.paper.shapes import SHAPES, Ratio
 from cambist.paper.words import read_pool, write_pool
 from cambist.values.ids import Address
@@ -175,3 +181,21 @@ def test_a_pool_begins_as_accounts_of_its_program(program: str):
     assert any(
         one.address == pool.address and one.owner == SHAPES[program].program.id for one in accounts
     )
+
+
+@given(keys, st.booleans(), st.integers(1, 400), st.integers(0, 200))
+def test_a_pushed_pool_stands_still_until_the_arbitrageur_comes(
+    key: PoolKey, up: bool, per_mille: int, later: int
+):
+    book = _book()
+    held = SHAPES[key.program].holdings(book.current(key, START))
+    try:
+        _push(book, key, key.mint_b if up else key.mint_a, max(held[up] * per_mille // 2_000, 1))
+    except Unquotable:
+        return
+    book.publish()
+    round_begins = (START + later) // ROUND_SLOTS * ROUND_SLOTS
+    inside = range(max(round_begins, START + 1), round_begins + ROUND_SLOTS)
+    if round_begins // STEP_SLOTS == START // STEP_SLOTS:
+        prices = {SHAPES[key.program].price(book.seen(key, Slot(slot))) for slot in inside}
+        assert len(prices) == 1

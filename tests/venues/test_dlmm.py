@@ -17,7 +17,13 @@ from cambist.values.token import RAY
 from cambist.venues.accounts import Snapshot, Unquotable
 from cambist.venues.logs import Line
 from cambist.venues.meteora.dlmm import DLMM, Dlmm, DlmmPool
-from cambist.venues.meteora.dlmm.ahead import array_address, extension_address
+from cambist.venues.meteora.dlmm.ahead import (
+    ARRAY_UNITS,
+    BIN_UNITS,
+    UNITS_MAX,
+    array_address,
+    extension_address,
+)
 from cambist.venues.meteora.dlmm.state import Bin
 from cambist.venues.program import Instruction, Known, Trade
 from cambist.venues.refusals import Refusal
@@ -150,6 +156,24 @@ def test_the_fee_grows_with_the_bins_crossed_and_fades_with_time():
     assert isinstance(far.end, DlmmPool)
     assert (far.end.pair.volatility, far.end.pair.active_id) == (40_000, -4)
     assert far.fees.trade > 4 * 10**6
+
+
+@pytest.mark.parametrize("apart", [1, 10, 30])
+def test_bins_and_arrays_are_gone_through_as_far_as_a_transaction_pays(apart: int):
+    numbers = range(0, -400 * apart, -apart)
+    pool = plain_pool(*(Bin(n, price_at(n, 10), 0, 1_000) for n in numbers))
+    units, seen, most = 0, set[int](), 0
+    for number in numbers:
+        units += BIN_UNITS + (0 if number // 70 in seen else ARRAY_UNITS)
+        seen.add(number // 70)
+        if units > UNITS_MAX:
+            break
+        most += 1
+    assert 0 < pool.amount_in(X, 1_000 * most) == pool.swap(X, "exact_out", 1_000 * most).amount_in
+    assert pool.amount_in(X, 1_000 * most + 1) == 0
+    with pytest.raises(Unquotable) as refused:
+        pool.swap(X, "exact_out", 1_000 * most + 1)
+    assert refused.value.refusal is Refusal.TOO_FAR
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cambist.curves.paths import Place, Rates
+from cambist.curves.concentrated import Walk
+from cambist.curves.paths import STEPS_MAX, Place, Rates, TooFar
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, sqrt_at_tick
 from cambist.faults import Code
 from cambist.values.ids import Address
@@ -21,6 +22,7 @@ from cambist.venues.program import Instruction, Meta, Trade
 from cambist.venues.raydium.clmm import CLMM, Clmm, ClmmPool, bitmap
 from cambist.venues.raydium.clmm.arrays import array_address, extension_address
 from cambist.venues.raydium.clmm.calls import EVENT, Event
+from cambist.venues.raydium.clmm.state import ARRAYS_EACH_WAY
 from cambist.venues.refusals import Refusal
 from tests.venues import laws
 from tests.venues.clmm_pools import KEYS, NOW, amounts, clmm_pools, pool_of
@@ -170,8 +172,24 @@ def test_at_most_so_many_arrays_are_asked_for_each_way():
     pool = pool_of(10, wide, Place(sqrt_at_tick(3) + 5, 3, 31 * 10**6), Rates(2_500, 0, 0))
     arrays = {array_address(pool.address, one) for one in pool.shelf.starts}
     asked = CLMM.wants(pool.address, snapshot_of(pool, *arrays))
-    near = [n * 600 for n in (0, *range(-1, -9, -1), *range(1, 9))]
+    most = ARRAYS_EACH_WAY
+    near = [n * 600 for n in (0, *range(-1, -most - 1, -1), *range(1, most + 1))]
     assert asked == tuple(array_address(pool.address, one) for one in near)
+
+
+def test_more_steps_than_a_transaction_pays_for_are_too_far():
+    ladder = {0: 10**9} | {n * 10: -(10**3) for n in range(1, 100)}
+    pool = pool_of(10, ladder, Place(sqrt_at_tick(3) + 5, 3, 10**9), Rates(2_500, 0, 0))
+    walk = pool.ways[pool.mint_b].walk
+    with pytest.raises(TooFar):
+        walk.amount_out(2**62)
+    assert isinstance(walk, Walk)
+    assert len(walk.given) == STEPS_MAX + 1
+    assert pool.amount_out(pool.mint_b, walk.given[-1]) == walk.paid[-1]
+    assert pool.amount_out(pool.mint_b, walk.given[-1] + 1) == 0
+    with pytest.raises(Unquotable) as refused:
+        pool.swap(pool.mint_b, "exact_in", walk.given[-1] + 1)
+    assert refused.value.refusal is Refusal.TOO_FAR
 
 
 def test_an_extension_that_the_chain_has_not_may_be_given_as_empty():

@@ -19,7 +19,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from cambist.curves import price_impact
-from cambist.curves.paths import PPM_ONE, Broken, Ended, Path, Place, Rates, Ticks
+from cambist.curves.paths import (
+    PPM_ONE,
+    STEPS_MAX,
+    Broken,
+    Ended,
+    Path,
+    Place,
+    Rates,
+    Ticks,
+    TooFar,
+)
 from cambist.curves.segments import Segment, ending, straight
 from cambist.curves.ticks import tick_at_sqrt
 
@@ -196,7 +206,7 @@ class Walk:
             place,
             at + 1,
             whole=True,
-            first=self._first(at),
+            first=self._first(at) if self.paid[at] + paid else after,
         )
 
     def _first(self, pieces: int) -> int:
@@ -239,6 +249,8 @@ class Walk:
 
     def _grow(self) -> None:
         """Sum up one piece more, to the next tick or to the limit. Raises Ended, Broken."""
+        if len(self.prices) > STEPS_MAX:
+            raise TooFar
         at, price, liquidity = self._next, self.prices[-1], self.liquidities[-1]
         if not 0 <= at < len(self._prices) or price == self.limit:
             msg = "no tick ahead"

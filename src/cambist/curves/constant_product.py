@@ -25,6 +25,14 @@ class Swapped(NamedTuple):
     fee: int
 
 
+def ceil_from_half(dividend: int, divisor: int) -> int:
+    """Return the quotient rounded up, except that less than a half is nothing.
+
+    So `checked_ceil_div` of SPL's math library divides, which programs used until August 2025.
+    """
+    return 0 if 2 * dividend < divisor else -(-dividend // divisor)
+
+
 class PoolTooSmall(ValueError):
     """The pool does not hold what is asked of it."""
 

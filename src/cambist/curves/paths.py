@@ -11,8 +11,17 @@ class Ended(ValueError):
     """No more ticks lie ahead, or the price limit is reached, and the amount is not used up."""
 
 
+class TooFar(Ended):
+    """The swap takes more steps than one transaction can pay for."""
+
+
 class Broken(ValueError):
     """Ticks and liquidity do not fit together, or a piece is too large for the program."""
+
+
+STEPS_MAX: Final = 64
+"""How many steps a swap takes: a transaction has 1,400,000 compute units, and a step that crosses a
+tick takes up to 17,000 of them, an array up to 5,000 more (measured on the compiled program)."""
 
 
 class Ticks(NamedTuple):

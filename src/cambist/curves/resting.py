@@ -12,15 +12,25 @@ from typing import Final, NamedTuple
 
 from cambist.curves import moving_fee
 from cambist.curves.limit_orders import fill
-from cambist.curves.paths import PPM_ONE, Broken, Ended, Orders, Path, Place, Rates, Renewal, Ticks
+from cambist.curves.paths import (
+    PPM_ONE,
+    STEPS_MAX,
+    Broken,
+    Ended,
+    Orders,
+    Path,
+    Place,
+    Rates,
+    Renewal,
+    Ticks,
+    TooFar,
+)
 from cambist.curves.segments import Segment, chords
 from cambist.curves.steps import Side, Step, step
 from cambist.curves.ticks import TICK_MAX, TICK_MIN, sqrt_at_tick, tick_at_sqrt
 
 _U64: Final = (1 << 64) - 1
 NO_ORDERS: Final = Orders(0, 0)
-STEPS_MAX: Final = 500
-"""More steps than the program can take in one transaction, where the fee stops at each spacing."""
 
 
 class Terms(NamedTuple):
@@ -123,8 +133,7 @@ class _Run:
         while True:
             self.steps += 1
             if self.steps > STEPS_MAX:
-                msg = "too many steps"
-                raise Broken(msg)
+                raise TooFar
             rate = self._rate()
             skipped, bounded, bound_tick = self._bounded(target)
             price, side = bounded, Side(self.down, self.exact_in, self.on_input, rate)

@@ -8,7 +8,8 @@ their paths, half of the way every 200 slots. Two sums a token tell that for any
 
     off(t) = slow * 2^(-t/200) - fast * 2^(-t/20)
 
-Each swap adds the same to both, so that at its own slot no other pool has moved yet.
+Each swap adds the same to both, so that at its own slot no other pool has moved yet. The
+arbitrageur comes every 20 slots, and all pools stand still in between.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from cambist.paper.decay import PPB_ONE, left_ppb
 from cambist.values.moment import Slot
 
 CYCLES_HALF_LIFE_SLOTS: Final = 20
+ROUND_SLOTS: Final = 20
+"""The arbitrageur comes at the slots that are a multiple of this."""
 OUTSIDE_HALF_LIFE_SLOTS: Final = 200
 OFFSET_MAX_PPB: Final = 100_000_000
 """Orders move what a token costs by a tenth at most: outside trade takes the rest."""
@@ -49,9 +52,14 @@ class TokenPush(msgspec.Struct, frozen=True, gc=False):
         return grains if off > 0 else -grains
 
     def _left(self, slot: Slot) -> tuple[int, int]:
-        gone = max(slot - self.slot, 0)
+        gone = slots_of_rounds(self.slot, slot)
         slow = _part(self.slow_ppb, left_ppb(gone, OUTSIDE_HALF_LIFE_SLOTS))
         return slow, _part(self.fast_ppb, left_ppb(gone, CYCLES_HALF_LIFE_SLOTS))
+
+
+def slots_of_rounds(since: Slot, until: Slot) -> int:
+    """Return how many slots lie between the last round before each of two slots; never negative."""
+    return max(until // ROUND_SLOTS - since // ROUND_SLOTS, 0) * ROUND_SLOTS
 
 
 def offset_ppb(push: TokenPush | None, slot: Slot) -> int:

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from cambist.paper import prices
-from cambist.paper.arbitrage import TokenPush, offset_ppb
+from cambist.paper.arbitrage import TokenPush, offset_ppb, slots_of_rounds
 from cambist.paper.decay import PPB_ONE, left_ppb
 from cambist.paper.shapes import SHAPES, Ratio, Site
 from cambist.paper.staging import Staged
@@ -254,5 +254,6 @@ def _above_ppb(price: Ratio, rest: Ratio) -> int:
 
 def _pushed(rest: Ratio, state: PoolState, slot: Slot) -> Ratio:
     """Return where a pool stands that the arbitrageur has pulled back since its last swap."""
-    left = state.pushed_ppb * left_ppb(slot - state.slot, HALF_LIFE_SLOTS) // PPB_ONE
+    gone = slots_of_rounds(state.slot, slot)
+    left = state.pushed_ppb * left_ppb(gone, HALF_LIFE_SLOTS) // PPB_ONE
     return Ratio(max(rest.b * (PPB_ONE + left), 1), rest.a * PPB_ONE) if left else rest

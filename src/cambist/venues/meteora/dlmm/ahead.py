@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -15,9 +15,12 @@ from cambist.venues.meteora.dlmm.walk import layers_of
 
 PROGRAM: Final = Address("LBUZKhRxPF3XUpBCjp4YzTKgLccjZhTSDM9YuVaPwxo")
 
-BINS_MAX: Final = 150
-"""How many bins that hold something one swap goes through: a transaction has 1,400,000 compute
-units, a swap needs some 50,000 of them, and each bin up to 8,100 (measured, with limit orders)."""
+UNITS_MAX: Final = 1_320_000
+BIN_UNITS: Final = 8_100
+ARRAY_UNITS: Final = 25_000
+"""What bins and arrays of one swap may take of a transaction's 1,400,000 compute units, since the
+swap itself takes some 50,000; a bin that holds something, limit orders counted; and an array, the
+empty bins in it counted (measured on the compiled programs)."""
 
 _REMEMBERED_MAX: Final = 16_384
 
@@ -71,6 +74,20 @@ def bins_ahead(
             if not low <= one.id <= high:
                 return
             yield one
+
+
+def within_reach(bins: Iterable[Bin], marked: Iterable[int]) -> Generator[Bin, None, bool]:
+    """Yield bins as long as one transaction can pay for them; return whether it cannot for all."""
+    units, arrays, here = 0, iter(marked), None
+    for one in bins:
+        units += BIN_UNITS
+        while here != one.id // BINS_PER_ARRAY:
+            here = next(arrays)
+            units += ARRAY_UNITS
+        if units > UNITS_MAX:
+            return True
+        yield one
+    return False
 
 
 def rungs(bins: Iterator[Bin], *, down: bool) -> Iterator[Rung]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from itertools import islice
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -23,12 +22,12 @@ from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote
 from cambist.venues.accounts import ChainTime, Unquotable
 from cambist.venues.meteora.dlmm.ahead import (
-    BINS_MAX,
     array_address,
     bins_ahead,
     changed,
     marked_ahead,
     rungs,
+    within_reach,
 )
 from cambist.venues.meteora.dlmm.state import BINS_PER_ARRAY, PERMISSIONED, Bin, Bins, Pair, Release
 from cambist.venues.meteora.dlmm.walk import Walked, Way, kept, walk_in, walk_out
@@ -236,7 +235,7 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     def _side(self, *, down: bool) -> _Side:
         fees = (self.x.fee, self.y.fee) if down else (self.y.fee, self.x.fee)
         marked = self.marked_ahead(down=down)
-        bins = islice(bins_ahead(self.arrays, marked, self.pair, down=down), BINS_MAX)
+        bins = within_reach(bins_ahead(self.arrays, marked, self.pair, down=down), marked)
         ladder = Ladder(
             rungs(bins, down=down), self._fee(down=down), down=down, go_on=self.release == "0.11"
         )
@@ -287,8 +286,7 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         """Yield the bins a swap may take from. Raises Unquotable where they are not known."""
         marked = self.marked_ahead(down=down)
         bins = bins_ahead(self.arrays, marked, self.pair, down=down)
-        yield from islice(bins, BINS_MAX)
-        if next(bins, None) is not None:
+        if (yield from within_reach(bins, marked)):
             raise Unquotable(Refusal.TOO_FAR)
         known = {index for index, _ in self.arrays}
         unknown = next((one for one in marked if one not in known), None)

@@ -31,8 +31,9 @@ from cambist.venues.program import Instruction, Known, Opened, Trade, Traded
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import read_mint, write_mint
 
-ARRAYS_EACH_WAY: Final = 4
-"""How many arrays that hold something are asked for on either side, the active one counted."""
+ARRAYS_EACH_WAY: Final = 16
+"""How many arrays that hold something are asked for on either side, the active one counted: a
+transaction of 64 accounts carries them beside those of two other swaps."""
 
 
 class Dlmm:

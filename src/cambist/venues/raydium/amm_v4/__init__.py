@@ -10,22 +10,24 @@ from cambist.venues.accounts import Account, Snapshot
 from cambist.venues.logs import Line
 from cambist.venues.program import Instruction, Known, Opened, Trade, Traded
 from cambist.venues.raydium.amm_v4 import calls, state
-from cambist.venues.raydium.amm_v4.calls import Release
-from cambist.venues.raydium.amm_v4.pool import AmmV4Pool
+from cambist.venues.raydium.amm_v4.pool import AmmV4Pool, Release
 
-__all__ = ["AMM_V4", "AmmV4", "AmmV4Pool"]
+__all__ = ["AMM_V4", "AmmV4", "AmmV4Pool", "Release"]
 
 
 class AmmV4:
-    """The program. `release` says which of its calls this chain's program knows."""
+    """The program, of a release where it is known: its calls, its roundings, and its order book.
+
+    Of "any" release there are the calls that every release knows, and nothing in which they differ.
+    """
 
     venue = "raydium"
     name = "amm_v4"
     id = state.ID
     errors: Mapping[str, Code] = calls.ERRORS
 
-    def __init__(self, release: Release = "order_book") -> None:
-        self._release = release
+    def __init__(self, release: Release = "any") -> None:
+        self._release: Release = release
 
     def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
         """Return the accounts that are still missing. Raises Unquotable."""
@@ -33,7 +35,7 @@ class AmmV4:
 
     def decode(self, address: Address, snapshot: Snapshot) -> AmmV4Pool:
         """Return the pool. Raises Unquotable."""
-        return state.decode(address, snapshot)
+        return state.decode(address, snapshot, self._release)
 
     def encode(self, pool: AmmV4Pool) -> tuple[Account, ...]:
         """Return accounts that decode to this pool."""
@@ -57,4 +59,4 @@ class AmmV4:
 
 
 AMM_V4 = AmmV4()
-"""With the calls that every release knows."""
+"""Of any release."""

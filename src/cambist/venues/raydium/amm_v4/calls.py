@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from cambist.faults import Code
 from cambist.values.program_address import TOKEN_PROGRAM
 from cambist.venues.accounts import Unquotable
 from cambist.venues.logs import Line, read_base64
 from cambist.venues.program import Instruction, Known, Meta, Opened, Trade, Traded
-from cambist.venues.raydium.amm_v4.pool import AmmV4Pool
+from cambist.venues.raydium.amm_v4.pool import AmmV4Pool, Release
 from cambist.venues.raydium.amm_v4.state import AUTHORITY, ID
 from cambist.venues.refusals import Refusal
 
-Release = Literal["order_book", "2025-09"]
+_CALLS, _SHORT_CALLS = (9, 11), (16, 17)
+TAGS: Final[Mapping[Release, tuple[int, int]]] = {
+    "any": _CALLS,
+    "2025-06": _CALLS,
+    "2025-09": _SHORT_CALLS,
+    "2026-07": _SHORT_CALLS,
+}
 """Before September 2025 every swap names the accounts of an order book, which it does not read."""
 
-TAGS: Final[Mapping[Release, tuple[int, int]]] = {"order_book": (9, 11), "2025-09": (16, 17)}
 INITIALIZE_2: Final = 1
 NUMBERS: Final[Mapping[int, str]] = {
     22: "InvalidStatus",
@@ -71,7 +76,7 @@ def instruction(pool: AmmV4Pool, trade: Trade, release: Release) -> Instruction:
         Meta(trade.owner, signer=True),
     )
     head = (Meta(TOKEN_PROGRAM), Meta(pool.address, writable=True), Meta(AUTHORITY))
-    if release == "2025-09":
+    if TAGS[release] == _SHORT_CALLS:
         return Instruction(ID, (*head, *vaults, *user), data)
     # Seven accounts of the order book that nobody reads: the pool itself stands in for them.
     unread = (Meta(pool.address, writable=True),) * 7

@@ -7,11 +7,12 @@ Source: raydium-amm, `math.rs` (`Calculator::swap_token_amount_base_in/out`) and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import force_setattr, replace
 
+from cambist.curves.constant_product import ceil_from_half
 from cambist.curves.price_impact import impact_hundredths, unless_dust
 from cambist.curves.segments import Segment
 from cambist.faults import Fault
@@ -25,9 +26,23 @@ from cambist.venues.pool import Fees, Swapped
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import Mint
 
+Release = Literal["any", "2025-06", "2025-09", "2026-07"]
+"""Which program runs, or "any" where that is not known.
+
+Until commit 78c6a81 of August 2025 ("2025-06") a quotient of less than a half is nothing, and
+since then it is one. Since commit 3b087ad ("2025-09") swaps need no accounts of an order book, and
+since commit 27f461d ("2026-07") no pool trades on one.
+"""
+
+INITIALIZED: Final = 1
+"""It has liquidity in an order book as well, where the release still knows order books."""
 SWAP_ONLY: Final = 6
 WAITING_TRADE: Final = 7
 """It opens with the first swap after its time."""
+
+
+_UNSURE: Final = frozenset({"any", "2025-06"})
+"""Releases for which less than half a unit is not a unit."""
 
 
 class _Way(NamedTuple):
@@ -62,6 +77,7 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
     status: int
     opens_s: int
     time: ChainTime
+    release: Release = "any"
     ways: dict[Address, _Way] = {}
 
     venue = "raydium"
@@ -81,7 +97,7 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
     @property
     def _closed(self) -> Refusal | None:
         """Why no swap is possible now, if so."""
-        if self.status != SWAP_ONLY and self.time.unix_s < self.opens_s:
+        if self.status == WAITING_TRADE and self.time.unix_s < self.opens_s:
             return Refusal.NOT_OPEN_YET
         if min(self.reserve_a, self.reserve_b) <= 0:
             # Out of nothing any amount would buy the whole other reserve, which is never paid.
@@ -122,9 +138,12 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         if way is None:
             return 0
         x, y, numerator, denominator, room = way
-        if not 0 < amount <= room or (2 * amount * numerator < denominator and numerator):
+        if not 0 < amount <= room:
             return 0
-        net = amount + -amount * numerator // denominator  # the fee is rounded up
+        if 2 * amount * numerator < denominator and self.release in _UNSURE and numerator:
+            net = amount if self.release == "2025-06" else 0
+        else:
+            net = amount + -amount * numerator // denominator  # the fee is rounded up
         return net * y // (x + net) if net > 0 else 0
 
     def amount_in(self, mint_in: Address, amount: int) -> int:
@@ -134,7 +153,7 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
             return 0
         x, y, numerator, denominator, room = way
         left = y - amount
-        if left <= 0 or 2 * x * amount < left:
+        if left <= 0 or (2 * x * amount < left and self.release in _UNSURE):
             return 0
         # What drives the price is rounded up, and so is what the fee is taken from.
         net = -(-x * amount // left)
@@ -156,8 +175,8 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
     def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
         """Return what a swap of this amount does. Raises Unquotable.
 
-        Amounts whose fee is less than half a unit are refused: releases before August 2025 take
-        none of them, later ones a whole unit.
+        Less than half a unit, of a fee or of a price, is nothing to releases before August 2025,
+        and a whole unit to later ones: it is refused where the release is not known.
         """
         way = self._way(mint_in)
         if amount <= 0:
@@ -165,23 +184,31 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         x, y, numerator, denominator, room = way
         if mode == "exact_in":
             given = amount
-            if 2 * given * numerator < denominator and numerator:
-                raise Unquotable(Refusal.DUST)
-            net = given - mul_div_ceil(given, numerator, denominator)
+            net = given - self._rounded_up(given * numerator, denominator)
             paid = mul_div_floor(net, y, x + net)
         else:
             paid = amount
             if paid >= y:
                 raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
-            if 2 * x * paid < y - paid:
-                raise Unquotable(Refusal.DUST)
-            net = mul_div_ceil(x, paid, y - paid)
+            net = self._rounded_up(x * paid, y - paid)
+            if not net:
+                # The program stops where nothing would go in (`InvalidInput`).
+                raise Unquotable(Refusal.PAYS_NOTHING, "it costs nothing, rounded")
             given = mul_div_ceil(net, denominator, denominator - numerator)
         if given > room:
             raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
         if paid <= 0:
             raise Unquotable(Refusal.PAYS_NOTHING)
         return self._swapped(mint_in, way, given, net, paid)
+
+    def _rounded_up(self, dividend: int, divisor: int) -> int:
+        """Return a quotient as the release rounds it. Raises Unquotable where that is not known."""
+        small = 0 < 2 * dividend < divisor
+        if small and self.release == "any":
+            raise Unquotable(Refusal.DUST)
+        if self.release == "2025-06":
+            return ceil_from_half(dividend, divisor)
+        return mul_div_ceil(dividend, 1, divisor)
 
     def _way(self, mint_in: Address) -> _Way:
         way = self.ways.get(mint_in)
@@ -192,9 +219,10 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
 
     def _swapped(self, mint_in: Address, way: _Way, given: int, net: int, paid: int) -> Swapped:
         """Return the swap, and the pool after it: the fee stays in, the first swap opens it."""
+        status = SWAP_ONLY if self.status == WAITING_TRADE else self.status
         x, y = way.x + given, way.y - paid
         a, b = (x, y) if mint_in == self.mint_a else (y, x)
-        end = replace(self, reserve_a=a, reserve_b=b, status=SWAP_ONLY)
+        end = replace(self, reserve_a=a, reserve_b=b, status=status)
         impact = impact_hundredths(net, paid, (way.y, way.x))
         fees, told = Fees(given - net), unless_dust(given, paid, impact)
         return Swapped(given, paid, fees, told, end)

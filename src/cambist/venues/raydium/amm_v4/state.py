@@ -10,11 +10,18 @@ from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM, program_address
 from cambist.venues.accounts import Account, Snapshot, Unquotable
 from cambist.venues.layout import Layout
-from cambist.venues.raydium.amm_v4.pool import SWAP_ONLY, WAITING_TRADE, AmmV4Pool
+from cambist.venues.raydium.amm_v4.pool import (
+    INITIALIZED,
+    SWAP_ONLY,
+    WAITING_TRADE,
+    AmmV4Pool,
+    Release,
+)
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import Mint, read_balance, read_mint, write_balance, write_mint
 
 ID: Final = Address("675kPX9MHTjS2zt1qfr1NYHuzeLXfQM9H24wFSUt1Mp8")
+_ORDER_BOOK_ONLY: Final = 5
 AUTHORITY, BUMP = program_address([b"amm authority"], ID)
 
 
@@ -72,11 +79,10 @@ def wants(address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
     return tuple(one for one in needed if snapshot.get(one) is None)
 
 
-def decode(address: Address, snapshot: Snapshot) -> AmmV4Pool:
+def decode(address: Address, snapshot: Snapshot, release: Release) -> AmmV4Pool:
     """Return the pool. Raises Unquotable.
 
-    The account has no mark of its kind, so its size must be exact. Pools that still trade on an
-    order book hold tokens there too, and are refused.
+    The account has no mark of its kind, so its size must be exact.
     """
     data = snapshot.owned(address, ID).data
     if len(data) != POOL.size:
@@ -84,10 +90,7 @@ def decode(address: Address, snapshot: Snapshot) -> AmmV4Pool:
     state = POOL.read(data)
     if state.status == 0:
         raise Unquotable(Refusal.NOT_INITIALISED, address)
-    if state.status in {1, 5}:
-        raise Unquotable(Refusal.ORDER_BOOK, f"status {state.status}")
-    if state.status not in {SWAP_ONLY, WAITING_TRADE}:
-        raise Unquotable(Refusal.DISABLED, f"status {state.status}")
+    _check_status(state.status, release)
     if not 0 <= state.fee_numerator < state.fee_denominator:
         raise Unquotable(Refusal.OUT_OF_BOUNDS, "fee")
     mint_a, mint_b = _mint(snapshot, state.mint_a), _mint(snapshot, state.mint_b)
@@ -113,7 +116,21 @@ def decode(address: Address, snapshot: Snapshot) -> AmmV4Pool:
         state.status,
         state.opens_s,
         snapshot.time,
+        release,
     )
+
+
+def _check_status(status: int, release: Release) -> None:
+    """Raise Unquotable where no swap is allowed, or where tokens may lie in an order book.
+
+    Since 2026-07 no order book is read (`AmmStatus::swap_permission`): status 1 trades as 6 does,
+    and 5 does not trade.
+    """
+    booked = {INITIALIZED, _ORDER_BOOK_ONLY}
+    if release != "2026-07" and status in booked:
+        raise Unquotable(Refusal.ORDER_BOOK, f"status {status}")
+    if status not in {INITIALIZED, SWAP_ONLY, WAITING_TRADE}:
+        raise Unquotable(Refusal.DISABLED, f"status {status}")
 
 
 def _mint(snapshot: Snapshot, address: Address) -> Mint:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import force_setattr, replace
 
 from cambist.curves.concentrated import Walk, impact_hundredths
-from cambist.curves.paths import Broken, Ended, Path, Place, Rates, Renewal
+from cambist.curves.paths import Broken, Ended, Path, Place, Rates, Renewal, TooFar
 from cambist.curves.price_impact import unless_dust
 from cambist.curves.resting import RestingWalk, Terms
 from cambist.curves.segments import Segment, limited
@@ -256,6 +256,8 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             if not given:
                 raise Unquotable(Refusal.PAYS_NOTHING)
             return way.walk.path_in(given)
+        except TooFar:
+            raise Unquotable(Refusal.TOO_FAR) from None
         except Ended:
             missing = self.shelf.beyond(self.address, self.place.tick, down=way.walk.down)
             if missing is None:

@@ -27,8 +27,9 @@ from cambist.venues.raydium.clmm.shelf import Shelf
 from cambist.venues.refusals import Refusal
 from cambist.venues.tokens import read_balance, read_mint, write_balance, write_mint
 
-ARRAYS_EACH_WAY: Final = 8
-"""How many tick arrays are asked for on either side of the one with the price."""
+ARRAYS_EACH_WAY: Final = 16
+"""How many tick arrays are asked for on either side of the one with the price: a transaction of 64
+accounts carries them beside those of two other swaps."""
 GROWTH_MAX: Final = 1 << 127
 """From where on the fee growth of a pool might overflow within one swap, which would stop it."""
 

@@ -16,10 +16,11 @@ __all__ = ["CPMM", "Cpmm", "CpmmPool", "Rates", "Release"]
 
 
 class Cpmm:
-    """The program, of a release.
+    """The program, of a release where it is known.
 
-    That of 2026-04 trades no pool without any fee, that of 2025-02 does. `checked` says that a
-    self-check has proved creator fees on this chain.
+    That of 2026-04 trades no pool without any fee, that of 2025-02 does; of "any" release there is
+    nothing in which they differ. Without `creators`, which is for a chain whose self-check fails on
+    such a pool, pools that take a creator fee are refused.
     """
 
     venue = "raydium"
@@ -27,9 +28,9 @@ class Cpmm:
     id = state.ID
     errors: Mapping[str, Code] = calls.ERRORS
 
-    def __init__(self, release: Release = "2026-04", *, checked: bool = False) -> None:
+    def __init__(self, release: Release = "any", *, creators: bool = True) -> None:
         self._release: Release = release
-        self._checked = checked
+        self._creators = creators
 
     def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
         """Return the accounts that are still missing. Raises Unquotable."""
@@ -37,7 +38,7 @@ class Cpmm:
 
     def decode(self, address: Address, snapshot: Snapshot) -> CpmmPool:
         """Return the pool. Raises Unquotable."""
-        return state.decode(address, snapshot, self._release, checked=self._checked)
+        return state.decode(address, snapshot, self._release, creators=self._creators)
 
     def encode(self, pool: CpmmPool) -> tuple[Account, ...]:
         """Return accounts that decode to this pool."""
@@ -61,4 +62,4 @@ class Cpmm:
 
 
 CPMM = Cpmm()
-"""As on the main chain since 2026-04, with creator fees refused."""
+"""Of any release."""

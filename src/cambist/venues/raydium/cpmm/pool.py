@@ -30,8 +30,12 @@ SWAP_OFF: Final = 4
 """The bit of the status with which the owner switches swaps off."""
 
 CreatorSide = Literal["input", "mint_a", "mint_b"]
-Release = Literal["2025-02", "2026-04"]
-"""Which program runs: before creator fees, or with them."""
+Release = Literal["any", "2025-02", "2026-04"]
+"""Which program runs, before creator fees or with them; "any" where that is not known.
+
+Until commit b0b2a08 of August 2025 an exact amount out that costs less than half a unit costs
+nothing, and is refused; since then it costs one.
+"""
 
 
 class Rates(msgspec.Struct, frozen=True, gc=False):
@@ -47,7 +51,8 @@ class Rates(msgspec.Struct, frozen=True, gc=False):
 class _Way(NamedTuple):
     """One direction: reserves, rates on what is given and on what is paid, and transfer fees.
 
-    `room` is what the vault may still take in, `plain` says that no mint keeps a fee.
+    `room` is what the vault may still take in, `plain` says that no mint keeps a fee, and
+    `rounds_up` that a price of less than half a unit is one.
     """
 
     x: int
@@ -58,6 +63,7 @@ class _Way(NamedTuple):
     plain: bool
     fee_in: TransferFee
     fee_out: TransferFee
+    rounds_up: bool
 
 
 class _Sums(NamedTuple):
@@ -89,7 +95,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
     status: int
     opens_s: int
     time: ChainTime
-    release: Release = "2026-04"
+    release: Release = "any"
     ways: dict[Address, _Way] = {}
 
     venue = "raydium"
@@ -143,6 +149,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
                 not given.fee.bps and not taken.fee.bps,
                 given.fee,
                 taken.fee,
+                self.release == "2026-04",
             )
         return ways
 
@@ -180,7 +187,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         way = self.ways.get(mint_in)
         if way is None or not 0 < amount <= RAW_MAX:
             return 0
-        x, y, rate_in, rate_out, room, plain, fee_in, fee_out = way
+        x, y, rate_in, rate_out, room, plain, fee_in, fee_out, _ = way
         if not plain:
             amount -= fee_in.of(amount)
         if amount > room:
@@ -198,13 +205,13 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         way = self.ways.get(mint_in)
         if way is None or amount <= 0:
             return 0
-        x, y, rate_in, rate_out, room, plain, _, _ = way
+        x, y, rate_in, rate_out, room, plain, _, _, rounds_up = way
         if not plain:
             return self._taxed_in(mint_in, amount)
         if rate_out:
             amount = -(-amount * PPM_ONE // (PPM_ONE - rate_out))  # rounded up
         left = y - amount
-        if left <= 0 or 2 * x * amount < left:
+        if left <= 0 or (2 * x * amount < left and not rounds_up):
             return 0
         given = -(-x * amount // left)  # rounded up, with the fee as well
         if rate_in:
@@ -242,7 +249,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
             kept_in = way.fee_in.of(amount)
             sums = _forwards(way, amount - kept_in)
         else:
-            sums = _backwards(way, amount + _deliverable(way.fee_out, amount))
+            sums = self._backwards(way, amount + _deliverable(way.fee_out, amount))
             kept_in = _deliverable(way.fee_in, sums.given)
         if sums.given > way.room or sums.given + kept_in > RAW_MAX:
             raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
@@ -250,6 +257,18 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         if sums.paid <= kept_out:
             raise Unquotable(Refusal.PAYS_NOTHING)
         return self._swapped(mint_in, way, sums, kept_in, kept_out)
+
+    def _backwards(self, way: _Way, paid: int) -> _Sums:
+        """Return the swap that pays so much. Raises Unquotable."""
+        curve = _before_fee(paid, way.rate_out)
+        if curve >= way.y:
+            raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+        if not way.rounds_up and 2 * way.x * curve < way.y - curve:
+            if self.release == "any":
+                raise Unquotable(Refusal.DUST)
+            raise Unquotable(Refusal.PAYS_NOTHING, "it costs nothing, rounded")
+        net = mul_div_ceil(way.x, curve, way.y - curve)
+        return _Sums(_before_fee(net, way.rate_in), net, paid, curve - paid)
 
     def _way(self, mint_in: Address) -> _Way:
         way = self.ways.get(mint_in)
@@ -320,17 +339,6 @@ def _forwards(way: _Way, given: int) -> _Sums:
     curve = mul_div_floor(net, way.y, way.x + net)
     fee_out = mul_div_ceil(curve, way.rate_out, PPM_ONE)
     return _Sums(given, net, curve - fee_out, fee_out)
-
-
-def _backwards(way: _Way, paid: int) -> _Sums:
-    curve = _before_fee(paid, way.rate_out)
-    if curve >= way.y:
-        raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
-    if 2 * way.x * curve < way.y - curve:
-        # Releases before August 2025 round less than half a unit down, and then refuse.
-        raise Unquotable(Refusal.DUST)
-    net = mul_div_ceil(way.x, curve, way.y - curve)
-    return _Sums(_before_fee(net, way.rate_in), net, paid, curve - paid)
 
 
 def _before_fee(after: int, rate: int) -> int:

@@ -95,18 +95,17 @@ def wants(address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
     return tuple(one for one in needed if snapshot.get(one) is None)
 
 
-def decode(address: Address, snapshot: Snapshot, release: Release, *, checked: bool) -> CpmmPool:
+def decode(address: Address, snapshot: Snapshot, release: Release, *, creators: bool) -> CpmmPool:
     """Return the pool. Raises Unquotable.
 
-    Creator fees are proved by no program that could be had: without `checked` a pool that takes
-    one is refused.
+    A pool that takes a creator fee is refused without `creators`, and by a release of before.
     """
     state = POOL.read(snapshot.owned(address, ID).data)
     config = CONFIG.read(snapshot.owned(state.config, ID).data)
     if state.creator_enabled > 1 or state.creator_on >= len(_SIDES):
         raise Unquotable(Refusal.OUT_OF_BOUNDS, "creator fee")
     creator_rate = config.creator_rate if state.creator_enabled else 0
-    if creator_rate and not checked:
+    if creator_rate and (not creators or release == "2025-02"):
         raise Unquotable(Refusal.RELEASE_NOT_CHECKED, "creator fee")
     if config.trade_rate + creator_rate >= PPM_ONE:
         raise Unquotable(Refusal.OUT_OF_BOUNDS, "fee rates")
