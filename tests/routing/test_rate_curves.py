@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bench.pools import made, many_ticks, site
 from cambist.optimizer.rate_curve import RateCurve, curve
@@ -103,3 +104,26 @@ def test_a_way_through_a_hub_is_a_curve_too(first: Pool, second: Pool, part: flo
             abs(way.curve.paid(float(amount)) - brought)
             <= 20 * (1 + way.curve.rate) + brought * NEAR * 20
         )
+
+
+@pytest.mark.parametrize("pool", POOLS, ids=NAMES)
+@given(later=st.integers(1, 10**6), down=sides)
+def test_a_curve_that_is_kept_is_that_of_the_pool_under_its_clock(
+    pool: Pool, later: int, down: bool
+):
+    mint = pool.mint_a if down else pool.mint_b
+    kept_curve_of(pool, mint)
+    time = replace(pool.time, slot=pool.time.slot + later, unix_s=pool.time.unix_s + later)
+    then = pool.at(time)
+    kept, fresh = kept_curve_of(then, mint), curve(then.segments(mint))
+    assert kept is not None
+    assert fresh is not None
+    assert list(kept.pieces()) == list(fresh.pieces())
+
+
+@pytest.mark.parametrize("name", ["clmm", "dlmm"])
+def test_the_next_slot_does_not_build_a_curve_again(name: str):
+    pool = POOLS[NAMES.index(name)]
+    then = pool.at(replace(pool.time, slot=pool.time.slot + 1))
+    for mint in (pool.mint_a, pool.mint_b):
+        assert kept_curve_of(then, mint) is kept_curve_of(pool, mint)

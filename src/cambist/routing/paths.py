@@ -34,7 +34,7 @@ LegCosts = Mapping[str, int]
 FREE: Final[LegCosts] = MappingProxyType({})
 KNOWN_MAX: Final = 4_096
 """Curves that are kept, with their pools: orders of one slot ask the same ones."""
-_known: dict[tuple[Address, Address], tuple[Pool, RateCurve | None]] = {}
+_known: dict[tuple[Address, Address], tuple[object, RateCurve | None]] = {}
 
 
 class Path(msgspec.Struct, frozen=True, gc=False):
@@ -118,18 +118,18 @@ def straight(
 
 
 def curve_of(pool: Pool, mint_in: Address) -> RateCurve | None:
-    """Return the curve of a pool, the same one as long as the pool is the same.
+    """Return the curve of a pool, the same one as long as what it follows from is the same.
 
     What a pool was before is not kept: a newer one of the same address takes its place.
     """
-    key = (pool.address, mint_in)
+    key, basis = (pool.address, mint_in), pool.curve_key(mint_in)
     known = _known.get(key)
-    if known is not None and known[0] is pool:
+    if known is not None and known[0] is basis:
         return known[1]
     if len(_known) >= KNOWN_MAX:
         _known.clear()
     found = curve(pool.segments(mint_in))
-    _known[key] = pool, found
+    _known[key] = basis, found
     return found
 
 

@@ -80,6 +80,10 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
         """Return what it may pay at most for any amount."""
         return self.reserve_b if mint_in == self.mint_a else self.reserve_a
 
+    def curve_key(self, _mint_in: Address) -> object:
+        """Return what its curve follows from: one object under all clocks that leave it so."""
+        return self
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve: one segment."""
         x, y = self.reserve_a, self.reserve_b

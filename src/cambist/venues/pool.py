@@ -109,6 +109,9 @@ class Pool(Protocol):
     def most_out(self, mint_in: Address) -> int:
         """Return what it may pay at most for any amount, without following its curve."""
 
+    def curve_key(self, mint_in: Address, /) -> object:
+        """Return what its curve follows from: one object under all clocks that leave it so."""
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve as `amount_out` follows it, but for rounding; nothing where it is closed.
 

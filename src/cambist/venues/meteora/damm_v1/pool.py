@@ -158,6 +158,10 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         side = self.giving_a if mint_in == self.mint_a else self.giving_b
         return side.reserve_out
 
+    def curve_key(self, _mint_in: Address) -> object:
+        """Return what its curve follows from: one object under all clocks that leave it so."""
+        return self
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve: one segment, and no more than its vault has at hand."""
         side = self.giving_a if mint_in == self.mint_a else self.giving_b

@@ -118,6 +118,10 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
         side = self.giving_a if mint_in == self.mint_a else self.giving_b
         return side.held
 
+    def curve_key(self, _mint_in: Address) -> object:
+        """Return what its curve follows from: one object under all clocks that leave it so."""
+        return self
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve: one segment, to the end of its range."""
         side = self.giving_a if mint_in == self.mint_a else self.giving_b

@@ -147,6 +147,10 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         """Return what it may pay at most for any amount."""
         return self._most_y if mint_in == self.mint_a else self._most_x
 
+    def curve_key(self, mint_in: Address) -> object:
+        """Return what its curve follows from: one object under all clocks that leave it so."""
+        return self._down if mint_in == self.mint_a else self._up
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve, bin by bin."""
         side = (

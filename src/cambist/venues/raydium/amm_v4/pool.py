@@ -165,6 +165,10 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         way = self.ways.get(mint_in)
         return 0 if way is None else way.y
 
+    def curve_key(self, _mint_in: Address) -> object:
+        """Return what its curve follows from: one object under all clocks that leave it so."""
+        return self
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve: one segment."""
         way = self.ways.get(mint_in)

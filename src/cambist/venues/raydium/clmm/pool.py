@@ -183,6 +183,10 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         way = self.ways.get(mint_in)
         return 0 if way is None else way.held
 
+    def curve_key(self, mint_in: Address) -> object:
+        """Return what its curve follows from: one object under all clocks that leave it so."""
+        return self.ways.get(mint_in)
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve, tick by tick."""
         way = self.ways.get(mint_in)

@@ -228,6 +228,10 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         """Return what it may pay at most for any amount."""
         return self.reserve_b if mint_in == self.mint_a else self.reserve_a
 
+    def curve_key(self, _mint_in: Address) -> object:
+        """Return what its curve follows from: one object under all clocks that leave it so."""
+        return self
+
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve: one segment."""
         way = self.ways.get(mint_in)
