@@ -18,11 +18,12 @@ from typing import Final
 
 import uvloop
 
-from bench.client import Crowd, orders
-from bench.figures import CannotMeasure, Reading, percentile, put, rows
-from bench.installations import LEASE_MS, Installation, Kind, Servers, installed, servers
-from bench.machine import describe
-from bench.measures import (
+from bench.deployments import LEASE_MS, Installation, Kind, Servers, installed, servers
+from bench.host_info import describe
+from bench.http_load import Crowd, orders
+from bench.open_loop_load import Pace, lags_ms
+from bench.report import CannotMeasure, Reading, percentile, put, rows
+from bench.scenarios import (
     CONFIRM_S_MAX,
     LOOK_EVERY_S,
     Plan,
@@ -31,7 +32,6 @@ from bench.measures import (
     undisturbed,
     until_confirmed,
 )
-from bench.paced import Pace, lags_ms
 
 KINDS: Final = (Kind("embedded"), Kind("1 API, 1 worker", 1), Kind("1 API, 2 workers", 2))
 QUIET: Final = (

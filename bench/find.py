@@ -17,10 +17,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final, NamedTuple
 
-from bench.figures import Reading, put, rows, write_number
-from bench.machine import name_machine
-from bench.pools import NOW, market
-from cambist.venues.programs import PROGRAMS
+from bench.host_info import name_machine
+from bench.report import Reading, put, rows, write_number
+from bench.sample_pools import NOW, market
+from cambist.venues.registry import PROGRAMS
 
 ROOT: Final = Path(__file__).parents[1]
 WORKER: Final = ROOT / "bench" / "find_worker.py"

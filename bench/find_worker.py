@@ -19,14 +19,14 @@ from typing import Any, Final
 import cambist
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.routing.find import Offered, find
+from cambist.routing.router import Offered, find
 from cambist.values.amount import Bps, Raw
 from cambist.values.ids import LOCAL, Address
-from cambist.values.moment import Slot
 from cambist.values.route import Route
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC, Pair
-from cambist.venues.accounts import Account, ChainTime, Snapshot
-from cambist.venues.programs import PROGRAMS
+from cambist.venues.registry import PROGRAMS
+from cambist.venues.snapshot import Account, ChainTime, Snapshot
 
 RUNS_MAX: Final = 40
 BUDGET_NS: Final = 60_000_000

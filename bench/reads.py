@@ -21,25 +21,25 @@ from typing import Final, NamedTuple
 import uvloop
 from msgspec.structs import replace
 
-from bench.client import Asker, get
-from bench.figures import CannotMeasure, Reading, percentile, put, rows, table
-from bench.machine import describe
+from bench.host_info import describe
+from bench.http_load import Asker, get
+from bench.report import CannotMeasure, Reading, percentile, put, rows, table
 from bench.server import Server
 from bench.stores import clock
-from cambist.app import STORE_FILE
-from cambist.orders import event as fact
+from cambist.bootstrap import STORE_FILE
+from cambist.orders import events as fact
 from cambist.orders.order import Status
 from cambist.ports.store import Store
 from cambist.stores.postgres import Target, open_postgres
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 from cambist.values.token import KNOWN, SOL, USDC, Pair
-from tests import lives
-from tests.contracts.shelf import change
+from tests import order_factory
+from tests.contracts.store_harness import change
 from tests.servers.postgres import some_postgres
-from tests.stores.postgres_shelves import database
+from tests.stores.postgres_stores import database
 
 ORDERS: Final = 100_000
 AT_ONCE: Final = 128
@@ -83,14 +83,14 @@ QUESTIONS: Final = (
 async def live(store: Store, number: int, now: Moment) -> None:
     """Bring one order from birth to end, as of an instant of the last days."""
     pair = PAIRS[number % FEW_IN % len(PAIRS)] if number % FEW_IN < len(PAIRS) else PAIRS[0]
-    birth = lives.birth(number, f"key {number}", now, pair=pair, wallet=wallet(number))
+    birth = order_factory.birth(number, f"key {number}", now, pair=pair, wallet=wallet(number))
     await store.add(birth)
     order = await store.claim(birth.told.order.id)
     if order is None:
         raise LookupError(birth.told.order.id)
-    tried = lives.attempt(1, order.id)
-    path = list(lives.path(Status.CONFIRMED, tried))
-    route = lives.route()
+    tried = order_factory.attempt(1, order.id)
+    path = list(order_factory.path(Status.CONFIRMED, tried))
+    route = order_factory.route()
     path[1] = fact.Routed(replace(route, quotes=route.quotes * QUOTES))
     begun = []
     for one in (*path, fact.Finalized(2_100)):

@@ -20,11 +20,11 @@ from typing import Final, NamedTuple
 
 import uvloop
 
-from bench.client import Asker, get, orders
-from bench.ears import Ear, Event, ask_socket, listen
-from bench.figures import Reading, percentile, put, rows, table
-from bench.machine import describe
+from bench.host_info import describe
+from bench.http_load import Asker, get, orders
+from bench.report import Reading, percentile, put, rows, table
 from bench.server import Server, serving
+from bench.stream_client import Ear, Event, ask_socket, listen
 
 ALL: Final = "/ws?notes=1"
 SMALL: Final = 1_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from cambist.faults import Code, Fault
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.attempt import Attempt, Fill, Sighting, Witness
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
@@ -72,7 +72,7 @@ routes = st.builds(
     absent=few(absents),
 )
 flown = st.just(Signature("Sig1"))
-"""The signature of the first attempt of `tests.lives`: the one whose fate may be told."""
+"""The signature of the first attempt of `tests.order_factory`: the one whose fate may be told."""
 fills = st.builds(Fill, flown, some_raws, some_raws, some_raws, slots)
 sightings = st.builds(
     Sighting, st.sampled_from(["processed", "confirmed", "finalized"]), slots, st.none() | faults

@@ -9,7 +9,7 @@ import time
 from typing import Final
 
 from cambist.values.ids import ENTROPY_BITS
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 _SETTLE_ROUNDS: Final = 50
 _DRAWN: Final = 32

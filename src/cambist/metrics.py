@@ -8,7 +8,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.journal import Told
 
 REGISTRY: Final = CollectorRegistry()

@@ -19,11 +19,11 @@ import httpx
 import msgspec
 
 from cambist.paper.ledger import executions
-from tests.acceptance.books import read_database, read_file
 from tests.acceptance.history import Call, Recorder, Truth, check
 from tests.acceptance.installation import KINDS, Installation, Kind, Servers, installed, servers_of
 from tests.acceptance.load import BODIES, RETRY_S, Load, client
 from tests.acceptance.nemesis import KILLS, RESTARTS, STOPS, Nemesis, Shares
+from tests.acceptance.stored_orders import read_database, read_file
 
 NEMESES: Final[dict[str, Shares]] = {"kill": KILLS, "stop": STOPS, "restart": RESTARTS}
 CLIENTS: Final = 20

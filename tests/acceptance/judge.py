@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cambist.paper.ledger import executions
-from tests.acceptance.books import Books, read_file
+from tests.acceptance.stored_orders import Books, read_file
 
 
 class Verdict(NamedTuple):

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from cambist.faultpoints import POINTS
+from cambist.failpoints import POINTS
 from tests.acceptance.installation import Installation, Servers
 
 STRIKE_EVERY_S = (0.3, 1.5)

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from cambist.venues.programs import PROGRAMS
-from tests.server.house import in_process, until_closed
+from cambist.venues.registry import PROGRAMS
+from tests.server.app_harness import in_process, until_closed
 
 TOKENS = {"SOL": "0.5", "USDC": "60", "USDT": "60", "RAY": "30", "JUP": "80", "BONK": "100000",
           "ETH": "0.02", "AAPL": "0.3"}  # fmt: skip

@@ -19,7 +19,7 @@ from tests.acceptance.judge import judge
 from tests.acceptance.load import Load, client
 from tests.acceptance.process import Process, engine, paper_chain
 from tests.compiling import preload
-from tests.stores.postgres_shelves import database
+from tests.stores.postgres_stores import database
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 HOUR, YEAR = 3_600_000, 365 * 24 * 3_600_000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.crowd import (
+from tests.acceptance.flood_clients import (
     FLOODS,
     SLOW,
     WAIT_S,
@@ -20,7 +20,7 @@ from tests.acceptance.crowd import (
     rss_kib,
 )
 from tests.acceptance.process import engine
-from tests.server.house import on_a_port, until, with_edge
+from tests.server.app_harness import on_a_port, until, with_edge
 
 AT_ONCE = 50
 GROWN_KIB_MAX = 50 * 1_024

@@ -13,11 +13,11 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from cambist.cli.cluster.postgres import find
+from cambist.cli.local_cluster.postgres import find
 from cambist.cli.main import app
 from cambist.paper.ledger import executions
-from tests.acceptance.disks import Filler, small_disk
 from tests.acceptance.process import Process, engine, paper_chain
+from tests.acceptance.small_disks import Filler, small_disk
 from tests.servers.machine import box
 from tests.servers.postgres import Postgres
 

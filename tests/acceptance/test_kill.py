@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from cambist.faultpoints import POINTS
-from tests.acceptance.cells import MATRIX, ORDERS, REACHED, Cell, one_for_each_point, run_cell
+from cambist.failpoints import POINTS
+from tests.acceptance.crash_matrix import (
+    MATRIX,
+    ORDERS,
+    REACHED,
+    Cell,
+    one_for_each_point,
+    run_cell,
+)
 from tests.acceptance.installation import Kind, Servers, servers_of
 from tests.acceptance.load import Load, client
 from tests.acceptance.process import engine

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from cambist.cli.main import app
 from cambist.paper.ledger import executions
 from tests.acceptance.process import Process, engine, paper_chain
-from tests.stores.postgres_shelves import database, talk
+from tests.stores.postgres_stores import database, talk
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
 MORE = 100

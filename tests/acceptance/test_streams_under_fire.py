@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures import Reading
+from bench.report import Reading
 from bench.streams import measure_fan_out, measure_many, measure_slow
-from tests.acceptance.cuts import Score, Storm
+from tests.acceptance.stream_followers import Score, Storm
 
 MEMORY_MIB_MAX = 400
 GROWN_MIB_MAX = 100

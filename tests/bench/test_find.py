@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures import Reading
 from bench.find import ROOT, Side, Task, side, tasks, write, written
-from bench.pools import NOW, market
+from bench.report import Reading
+from bench.sample_pools import NOW, market
 from cambist.values.ids import Address
-from cambist.venues.accounts import Account, Snapshot
-from cambist.venues.programs import PROGRAMS
+from cambist.venues.registry import PROGRAMS
+from cambist.venues.snapshot import Account, Snapshot
 
 
 class _Told(Side):

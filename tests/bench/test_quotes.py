@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures import Reading
-from bench.pools import many_ticks, market, site
+from bench.quote_timing import crossing, decoded
 from bench.quotes import BARE, NAMES, SDK, WHOLE, Asked, questions, write
-from bench.sdk import Question, ours
-from bench.timing import crossing, decoded
+from bench.reference_sdks import Question, ours
+from bench.report import Reading
+from bench.sample_pools import many_ticks, market, site
 from cambist.values.token import SOL, USDC
-from cambist.venues.programs import PROGRAMS
+from cambist.venues.registry import PROGRAMS
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cambist.cli.main import app
-from cambist.paper.chaos import Chaos, Dial, read
+from cambist.paper.fault_switches import Chaos, Dial, read
 
 
 def run(home: Path, *words: str, **settings: str) -> tuple[int, str]:

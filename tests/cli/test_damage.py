@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from cambist.app import CHAIN_FILE, STORE_FILE
-from cambist.cli.failures import explain
+from cambist.bootstrap import CHAIN_FILE, STORE_FILE
+from cambist.cli.exit_on_error import explain
 from tests.acceptance.process import Process
 from tests.cli.conftest import Cambist
 from tests.cli.test_start import run

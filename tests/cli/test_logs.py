@@ -9,8 +9,8 @@ import pytest
 import structlog
 
 from cambist import logs
-from cambist.engine.relay import Relay
-from cambist.ports.bus import Bus
+from cambist.engine.publisher import Relay
+from cambist.ports.event_bus import Bus
 from tests.wire.orders import BODY, ORDER_ID, failure, life
 
 BUY = b'{"symbol":"SOL","side":"buy","quantity":"1.5"}'

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 from rich.console import Console
 
-from cambist.cli.figures import percent, short
+from cambist.cli.formatting import percent, short
 from cambist.cli.pools import BAR_CELLS_MAX, draw_depth
 from cambist.client import Depth, Pool
 from tests.cli.conftest import Cambist
-from tests.cli.test_quotes import POOLS, names
+from tests.cli.test_quote import POOLS, names
 
 LEVELS = (10, 50, 100, 200)
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import typer
 
-from cambist.cli.exits import program, sole
+from cambist.cli.exit_codes import program, sole
 from cambist.config import Settings
 from tests.acceptance.process import Process, engine
 from tests.cli.conftest import Cambist

@@ -6,9 +6,9 @@ from itertools import count
 from pathlib import Path
 
 from cambist.client import Event, Placed, Refused, buy, sell, swap
-from cambist.client.follow import Over
-from tests.client.mischief import LOSE, Mischief, Stage, stage
-from tests.client.test_following import BOTH, LINES, cuts
+from cambist.client.event_streams import Over
+from tests.client.faulty_proxy import LOSE, Mischief, Stage, stage
+from tests.client.test_event_streams import BOTH, LINES, cuts
 
 WAIT_S = 20
 

@@ -8,7 +8,7 @@ import pytest
 from cambist.client import Placed, RateLimited, Refused, Unavailable, Unreachable, buy, sell, swap
 from cambist.client.drafts import exact
 from cambist.server.openapi import API_VERSION
-from tests.client.mischief import KIND, LOSE, Mischief, refuse, stage
+from tests.client.faulty_proxy import KIND, LOSE, Mischief, refuse, stage
 
 
 async def total(home: Path, tricks: list[Mischief]) -> tuple[Placed, int, list[int]]:

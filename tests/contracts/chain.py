@@ -12,17 +12,17 @@ from msgspec.structs import replace
 
 from cambist.faults import Code, Fault
 from cambist.orders.attempt import Attempt, Witness
-from cambist.orders.death import proof_of_death
 from cambist.orders.intent import Intent
+from cambist.orders.lapse import proof_of_death
 from cambist.orders.terms import SLIPPAGE_DEFAULT_BPS, Terms
 from cambist.ports.chain import Blockhash, Chain, Swap
 from cambist.ports.market import Market
 from cambist.ports.signer import Signer
-from cambist.routing.choose import choose
+from cambist.routing.selection import choose
 from cambist.values.amount import Bps, Raw
 from cambist.values.ids import LOCAL, OrderId
-from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote, Route
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC, Pair, Token
 
 ONE_SOL = 10**9

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.order import Status
 from cambist.values.ids import LOCAL, Principal
-from tests.contracts.shelf import Shelf, at_once
+from tests.contracts.store_harness import Shelf, at_once
 
 ANN = Principal("ann")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.order import Status
-from cambist.ports.failures import Halted
+from cambist.ports.errors import Halted
 from cambist.ports.store import Halt
-from tests import lives
-from tests.contracts.shelf import Shelf, at_once
+from tests import order_factory
+from tests.contracts.store_harness import Shelf, at_once
 
-HALT = Halt("the market is on fire", "ann", lives.START)
+HALT = Halt("the market is on fire", "ann", order_factory.START)
 
 
 class Halting:
@@ -23,8 +23,8 @@ class Halting:
         assert await shelf.store.halted() == HALT
         await shelf.reopen()
         assert await shelf.store.halted() == HALT
-        await shelf.store.resume("bob", "it is out", lives.START)
-        await shelf.store.resume("bob", "it is out", lives.START)
+        await shelf.store.resume("bob", "it is out", order_factory.START)
+        await shelf.store.resume("bob", "it is out", order_factory.START)
         assert await shelf.store.halted() is None
         await shelf.add()
 
@@ -39,22 +39,22 @@ class Halting:
 
     async def test_no_attempt_is_recorded_under_a_halt(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.BUILDING)
-        tried = lives.attempt(1, order.id)
+        tried = order_factory.attempt(1, order.id)
         await shelf.store.halt(HALT)
         with pytest.raises(Halted):
-            await shelf.commit(order, lives.signed(tried), tried)
-        await shelf.store.resume("bob", "it is out", lives.START)
-        assert (await shelf.commit(order, lives.signed(tried), tried)).in_flight is not None
+            await shelf.commit(order, order_factory.signed(tried), tried)
+        await shelf.store.resume("bob", "it is out", order_factory.START)
+        assert (await shelf.commit(order, order_factory.signed(tried), tried)).in_flight is not None
 
     async def test_what_is_in_flight_goes_on(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
         await shelf.store.halt(HALT)
-        landed = fact.Landed(lives.fill(lives.attempt(1, order.id)))
+        landed = fact.Landed(order_factory.fill(order_factory.attempt(1, order.id)))
         assert (await shelf.commit(order, landed)).status is Status.CONFIRMED
 
     async def test_once_a_halt_is_set_no_attempt_is_told_any_more(self, shelf: Shelf) -> None:
         orders = [await shelf.claimed(Status.BUILDING) for _ in range(40)]
-        tries = [lives.attempt(1, one.id) for one in orders]
+        tries = [order_factory.attempt(1, one.id) for one in orders]
 
         def signed() -> int:
             return len([one for one in shelf.told if isinstance(one.fact, fact.Signed)])
@@ -65,7 +65,7 @@ class Halting:
 
         *got, signed_by_then = await at_once(
             *(
-                shelf.commit(one, lives.signed(tried), tried)
+                shelf.commit(one, order_factory.signed(tried), tried)
                 for one, tried in zip(orders, tries, strict=True)
             ),
             halt(),

@@ -9,41 +9,41 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.journal import retell
 from cambist.orders.order import Order, Status
-from cambist.ports.failures import KeyTaken, StaleClaim
+from cambist.ports.errors import KeyTaken, StaleClaim
 from cambist.values.ids import LOCAL, OrderId
-from cambist.values.moment import Moment
-from tests import lives
-from tests.contracts.shelf import Opening, Shelf, at_once, change, folded
+from cambist.values.time_units import Moment
+from tests import order_factory
+from tests.contracts.store_harness import Opening, Shelf, at_once, change, folded
 
-NOW = lives.START
+NOW = order_factory.START
 OPEN = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 
 
 def next_facts(order: Order) -> list[fact.Fact]:
     """List what may become true of an order now."""
     tried = order.in_flight
-    again = fact.RetryScheduled(lives.PASSING, order.tries + 1, NOW)
+    again = fact.RetryScheduled(order_factory.PASSING, order.tries + 1, NOW)
     if order.status is Status.PENDING:
         return [fact.Started(), fact.Expired()]
     if order.status is Status.ROUTING:
-        return [fact.Routed(lives.route()), again, fact.Failed(lives.LASTING)]
+        return [fact.Routed(order_factory.route()), again, fact.Failed(order_factory.LASTING)]
     if order.status is Status.BUILDING:
-        fresh = lives.attempt(order.attempts_made + 1, order.id)
-        return [lives.signed(fresh), again, fact.Cancelled()]
+        fresh = order_factory.attempt(order.attempts_made + 1, order.id)
+        return [order_factory.signed(fresh), again, fact.Cancelled()]
     if order.status is Status.CONFIRMED:
         return [] if order.is_final else [fact.Finalized(2_100)]
     if order.status is not Status.SUBMITTED:
         return []
     if tried is None:
-        return [again, fact.Failed(lives.LASTING)]
+        return [again, fact.Failed(order_factory.LASTING)]
     return [
         fact.Sent(),
         fact.Seen(2_010),
-        fact.Landed(lives.fill(tried)),
-        fact.Lapsed(tried.signature, (lives.witness(),)),
+        fact.Landed(order_factory.fill(tried)),
+        fact.Lapsed(tried.signature, (order_factory.witness(),)),
     ]
 
 
@@ -118,7 +118,7 @@ class StoreMachine(RuleBasedStateMachine):
         if held is None or not choices:
             return
         one = data.draw(st.sampled_from(choices))
-        tried = lives.attempt(held.attempts_made + 1, order_id)
+        tried = order_factory.attempt(held.attempts_made + 1, order_id)
         known = self.model[order_id]
         writing = self.shelf.store.commit(held, change(one, tried), NOW)
         (after,) = self.run(at_once(writing))

@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
-from cambist.ports.failures import StaleClaim
+from cambist.ports.errors import StaleClaim
 from cambist.ports.store import OrderPage
 from cambist.values.ids import LOCAL, Address, OrderId
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 from cambist.values.token import BONK, RAY, SOL, USDC, Pair
-from tests import lives
-from tests.contracts.shelf import Shelf, at_once, same
+from tests import order_factory
+from tests.contracts.store_harness import Shelf, at_once, same
 
-NOW = lives.START
+NOW = order_factory.START
 LATER = Moment(NOW + 60_000)
 LEASED_MS = 20_000
 """Less than the lease of every store under test."""
@@ -129,7 +129,7 @@ class Claiming:
 
     async def test_what_is_not_due_is_not_handed_out(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.ROUTING)
-        again = fact.RetryScheduled(lives.PASSING, 2, LATER)
+        again = fact.RetryScheduled(order_factory.PASSING, 2, LATER)
         order = await shelf.commit(order, again, wake_at=LATER)
         await shelf.store.release(order)
         assert await shelf.store.claim_due(Moment(LATER - 1), 10) == ()
@@ -156,7 +156,7 @@ class Claiming:
 
     async def test_a_wish_to_cancel_wakes_a_resting_order(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.ROUTING)
-        again = fact.RetryScheduled(lives.PASSING, 2, LATER)
+        again = fact.RetryScheduled(order_factory.PASSING, 2, LATER)
         await shelf.store.release(await shelf.commit(order, again, wake_at=LATER))
         await shelf.store.note_cancel(order.id, NOW)
         (due,) = await shelf.store.claim_due(NOW, 10)
@@ -192,7 +192,7 @@ class Lasting:
         due = await shelf.store.claim_due(NOW, 10)
         assert {one.id for one in due} == {flying.id, landed.id}
         kept = next(one for one in due if one.id == flying.id)
-        assert kept.in_flight == replace(lives.attempt(1, flying.id), sent_at=NOW)
+        assert kept.in_flight == replace(order_factory.attempt(1, flying.id), sent_at=NOW)
 
     async def test_claims_die_with_their_process(self, shelf: Shelf) -> None:
         orders = [await shelf.claimed(status) for status in OPEN]
@@ -201,7 +201,7 @@ class Lasting:
 
     async def test_a_wake_up_to_come_is_still_to_come(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.ROUTING)
-        again = fact.RetryScheduled(lives.PASSING, 2, LATER)
+        again = fact.RetryScheduled(order_factory.PASSING, 2, LATER)
         await shelf.commit(order, again, wake_at=LATER)
         await shelf.reopen()
         assert await shelf.store.claim_due(Moment(LATER - 1), 10) == ()
@@ -226,7 +226,7 @@ class Finding:
         for number, status in enumerate(Status):
             for _ in range(number + 1):
                 await shelf.claimed(status)
-        await shelf.add(principal=lives.other("ann"))
+        await shelf.add(principal=order_factory.other("ann"))
         census = await shelf.store.census(LOCAL, NOW)
         assert census.by_status == {status: n + 1 for n, status in enumerate(Status)}
         assert await shelf.store.backlog() == sum(census.by_status[one] for one in OPEN) + 1
@@ -235,7 +235,7 @@ class Finding:
         order = await shelf.claimed(Status.ROUTING)
         await shelf.claimed(Status.SUBMITTED)
         await shelf.claimed(Status.CONFIRMED)
-        again = fact.RetryScheduled(lives.PASSING, 2, LATER)
+        again = fact.RetryScheduled(order_factory.PASSING, 2, LATER)
         await shelf.commit(order, again, wake_at=LATER)
         assert (await shelf.store.census(LOCAL, NOW)).delayed == 1
         assert (await shelf.store.census(LOCAL, LATER)).delayed == 0
@@ -244,15 +244,15 @@ class Finding:
         orders = [await shelf.add(at=NOW + n) for n in range(7)]
         newest = [one.id for one in reversed(orders)]
         store = shelf.store
-        assert [one.id for one in (await store.find(lives.newest(3))).orders] == newest[:3]
-        assert [one.id for one in (await store.find(lives.newest(3, offset=3))).orders] == newest[
-            3:6
-        ]
-        after = await store.find(lives.newest(3, before=newest[2]))
+        assert [one.id for one in (await store.find(order_factory.newest(3))).orders] == newest[:3]
+        assert [
+            one.id for one in (await store.find(order_factory.newest(3, offset=3))).orders
+        ] == newest[3:6]
+        after = await store.find(order_factory.newest(3, before=newest[2]))
         assert after.last == newest[5]
         assert [one.id for one in after.orders] == newest[3:6]
-        assert await store.find(lives.newest(3, offset=7)) == OrderPage(())
-        assert await store.find(lives.newest(0)) == OrderPage(())
+        assert await store.find(order_factory.newest(3, offset=7)) == OrderPage(())
+        assert await store.find(order_factory.newest(0)) == OrderPage(())
 
     @pytest.mark.parametrize(
         ("where", "wanted"),
@@ -283,9 +283,9 @@ class Finding:
             await shelf.add(at=NOW + 1, wallet=WALLET, pair=Pair(SOL, RAY)),
             await shelf.add(at=NOW + 2, pair=Pair(RAY, BONK)),
             await shelf.claimed(Status.FAILED, at=NOW + 3, pair=Pair(USDC, SOL)),
-            await shelf.add(at=NOW + 4, principal=lives.other("ann")),
+            await shelf.add(at=NOW + 4, principal=order_factory.other("ann")),
         ]
-        found = await shelf.store.find(lives.newest(10, **where))
+        found = await shelf.store.find(order_factory.newest(10, **where))
         assert {one.id for one in found.orders} == {orders[n].id for n in wanted}
 
     async def test_a_journal_is_read_from_any_line_on(self, shelf: Shelf) -> None:

@@ -7,20 +7,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.attempt import Fill
 from cambist.orders.decide import Change
 from cambist.orders.intent import Intent
 from cambist.orders.journal import open_journal, retell
 from cambist.orders.lifecycle import IllegalFact
 from cambist.orders.order import Status
-from cambist.ports.failures import KeyTaken, StaleClaim
+from cambist.ports.errors import KeyTaken, StaleClaim
 from cambist.ports.store import Birth, Keyed
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import LOCAL, order_id
-from cambist.values.moment import Height
-from tests import lives
-from tests.contracts.shelf import Shelf, at_once, bare, change, folded, same
+from cambist.values.time_units import Height
+from tests import order_factory
+from tests.contracts.store_harness import Shelf, at_once, bare, change, folded, same
 from tests.strategies import intents
 
 NEIGHBOURS = 50
@@ -43,17 +43,17 @@ class Adding:
     ) -> None:
         for wish in wishes:
             fresh = shelf.birth().told.order
-            told = open_journal(fresh.id, fact.Accepted(wish), lives.START)
+            told = open_journal(fresh.id, fact.Accepted(wish), order_factory.START)
             await shelf.store.add(Birth(told))
             assert await shelf.store.get(fresh.id) == told.order
-            assert (await shelf.store.find(lives.newest(1))).orders == (told.order,)
+            assert (await shelf.store.find(order_factory.newest(1))).orders == (told.order,)
 
     async def test_what_was_never_added_is_not_there(self, shelf: Shelf) -> None:
-        nobody = order_id(lives.START, 2**70)
+        nobody = order_id(order_factory.START, 2**70)
         assert await shelf.store.get(nobody) is None
         assert await shelf.store.claim(nobody) is None
         assert await shelf.store.journal(nobody, 0, 10) == ()
-        assert await shelf.store.note_cancel(nobody, lives.START) is None
+        assert await shelf.store.note_cancel(nobody, order_factory.START) is None
         assert await shelf.store.keyed(LOCAL, "nothing") is None
 
     async def test_a_key_remembers_the_request_and_its_reply(self, shelf: Shelf) -> None:
@@ -61,7 +61,7 @@ class Adding:
         await shelf.store.add(birth)
         kept = Keyed(birth.told.order.id, birth.fingerprint, birth.reply)
         assert await shelf.store.keyed(LOCAL, "key") == kept
-        assert await shelf.store.keyed(lives.other("ann"), "key") is None
+        assert await shelf.store.keyed(order_factory.other("ann"), "key") is None
 
     async def test_a_key_is_taken_once(self, shelf: Shelf) -> None:
         first, second = shelf.birth("key"), shelf.birth("key")
@@ -76,13 +76,13 @@ class Adding:
 
     async def test_a_key_belongs_to_its_principal(self, shelf: Shelf) -> None:
         mine = await shelf.add("key")
-        yours = await shelf.add("key", principal=lives.other("ann"))
+        yours = await shelf.add("key", principal=order_factory.other("ann"))
         assert await shelf.store.get(mine.id)
         assert await shelf.store.get(yours.id)
 
     async def test_orders_without_a_key_never_collide(self, shelf: Shelf) -> None:
         assert await at_once(*(shelf.add() for _ in range(20)))
-        assert len((await shelf.store.find(lives.newest(30))).orders) == 20
+        assert len((await shelf.store.find(order_factory.newest(30))).orders) == 20
 
     async def test_many_askers_with_one_key_make_one_order(self, shelf: Shelf) -> None:
         births = [shelf.birth("key") for _ in range(20)]
@@ -92,7 +92,7 @@ class Adding:
         lost = [got for got in results if got is not None]
         assert all(isinstance(got, KeyTaken) for got in lost)
         assert {got.existing.order_id for got in lost} == {won[0].told.order.id}
-        assert len((await shelf.store.find(lives.newest(30))).orders) == 1
+        assert len((await shelf.store.find(order_factory.newest(30))).orders) == 1
 
 
 class Moving:
@@ -122,7 +122,7 @@ class Moving:
             await shelf.commit(order, fact.Started())
         assert same(stale.value.fresh, moved)
         assert len(await shelf.journal(order)) == 2
-        again = await shelf.commit(stale.value.fresh, fact.Routed(lives.route()))  # type: ignore[arg-type]
+        again = await shelf.commit(stale.value.fresh, fact.Routed(order_factory.route()))  # type: ignore[arg-type]
         assert again.status is Status.BUILDING
 
     async def test_of_those_who_commit_at_once_one_wins(self, shelf: Shelf) -> None:
@@ -134,8 +134,8 @@ class Moving:
     async def test_a_crowd_is_written_as_one_by_one(self, shelf: Shelf) -> None:
         held = await at_once(*(shelf.claimed() for _ in range(CROWD)))
         for status in (Status.ROUTING, Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED):
-            tried = [lives.attempt(1, order.id) for order in held]
-            facts = [lives.path(status, one)[held[0].last_seq - 1] for one in tried]
+            tried = [order_factory.attempt(1, order.id) for order in held]
+            facts = [order_factory.path(status, one)[held[0].last_seq - 1] for one in tried]
             todo = zip(held, facts, tried, strict=True)
             held = await at_once(*(shelf.commit(*one) for one in todo))
             if status is Status.SUBMITTED:
@@ -145,73 +145,81 @@ class Moving:
 
     async def test_a_cancel_noted_in_between_makes_the_commit_stale(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.BUILDING)
-        noted = await shelf.store.note_cancel(order.id, lives.START)
+        noted = await shelf.store.note_cancel(order.id, order_factory.START)
         assert noted is not None
         assert noted.version > order.version
-        tried = lives.attempt(1, order.id)
+        tried = order_factory.attempt(1, order.id)
         with pytest.raises(StaleClaim) as stale:
-            await shelf.commit(order, lives.signed(tried), tried)
+            await shelf.commit(order, order_factory.signed(tried), tried)
         fresh = stale.value.fresh
         assert fresh is not None
-        assert fresh.cancel_requested_at == lives.START
+        assert fresh.cancel_requested_at == order_factory.START
         assert fresh.attempt is None
         ended = await shelf.commit(fresh, fact.Cancelled())
         assert ended.status is Status.CANCELLED
 
     async def test_a_cancel_is_noted_once_and_not_on_a_closed_order(self, shelf: Shelf) -> None:
         order = await shelf.add()
-        first = await shelf.store.note_cancel(order.id, lives.START)
-        second = await shelf.store.note_cancel(order.id, lives.START)
+        first = await shelf.store.note_cancel(order.id, order_factory.START)
+        second = await shelf.store.note_cancel(order.id, order_factory.START)
         assert first == second
         closed = await shelf.claimed(Status.FAILED)
-        assert same(await shelf.store.note_cancel(closed.id, lives.START), closed)
+        assert same(await shelf.store.note_cancel(closed.id, order_factory.START), closed)
         assert [one.fact.kind for one in shelf.told].count("cancel_requested") == 1
 
     async def test_what_the_table_forbids_writes_nothing(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
         with pytest.raises(IllegalFact):
-            await shelf.commit(order, fact.Landed(lives.fill(lives.attempt())))
+            await shelf.commit(order, fact.Landed(order_factory.fill(order_factory.attempt())))
         assert same(await shelf.store.get(order.id), order)
         assert len(await shelf.journal(order)) == 1
 
     async def test_the_index_refuses_a_second_live_attempt(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
-        forged = Change((fact.Seen(2_010),), lives.START, lives.attempt(2, order.id))
+        forged = Change(
+            (fact.Seen(2_010),), order_factory.START, order_factory.attempt(2, order.id)
+        )
         with pytest.raises(IllegalFact):
-            await shelf.store.commit(order, forged, lives.START)
+            await shelf.store.commit(order, forged, order_factory.START)
         assert same(await shelf.store.get(order.id), order)
         assert (await shelf.journal(order))[-1].kind == "sent"
 
     async def test_a_second_attempt_needs_the_first_one_dead(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
-        order = await shelf.commit(order, fact.Lapsed(order.attempt.signature, (lives.witness(),)))
-        order = await shelf.commit(order, fact.RetryScheduled(lives.PASSING, 2, lives.START))
-        order = await shelf.commit(order, fact.Routed(lives.route()))
-        second = lives.attempt(2, order.id)
-        order = await shelf.commit(order, lives.signed(second), second)
+        order = await shelf.commit(
+            order, fact.Lapsed(order.attempt.signature, (order_factory.witness(),))
+        )
+        order = await shelf.commit(
+            order, fact.RetryScheduled(order_factory.PASSING, 2, order_factory.START)
+        )
+        order = await shelf.commit(order, fact.Routed(order_factory.route()))
+        second = order_factory.attempt(2, order.id)
+        order = await shelf.commit(order, order_factory.signed(second), second)
         assert order.attempt == second
 
     async def test_a_landed_attempt_is_the_last(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.CONFIRMED)
-        forged = Change((fact.Finalized(9),), None, lives.attempt(2, order.id))
+        forged = Change((fact.Finalized(9),), None, order_factory.attempt(2, order.id))
         with pytest.raises(IllegalFact):
-            await shelf.store.commit(order, forged, lives.START)
+            await shelf.store.commit(order, forged, order_factory.START)
         assert (await shelf.journal(order))[-1].kind == "landed"
 
     async def test_one_bad_item_fails_alone(self, shelf: Shelf) -> None:
         held = [await shelf.claimed(Status.BUILDING) for _ in range(NEIGHBOURS + 2)]
         doubled = await shelf.claimed(Status.SUBMITTED)
-        await shelf.store.note_cancel(held[20].id, lives.START)
-        tried = [lives.attempt(1, order.id) for order in held]
+        await shelf.store.note_cancel(held[20].id, order_factory.START)
+        tried = [order_factory.attempt(1, order.id) for order in held]
         # No column holds such a height: a number no witness of a real chain could give.
         tried[40] = replace(tried[40], last_valid_height=Height(2**64 - 1))
         results = await at_once(
             *(
-                shelf.commit(order, lives.signed(one), one)
+                shelf.commit(order, order_factory.signed(one), one)
                 for order, one in zip(held, tried, strict=True)
             ),
             shelf.store.commit(
-                doubled, Change((), lives.START, lives.attempt(2, doubled.id)), lives.START
+                doubled,
+                Change((), order_factory.START, order_factory.attempt(2, doubled.id)),
+                order_factory.START,
             ),
         )
         bad = {n: got for n, got in enumerate(results) if isinstance(got, BaseException)}
@@ -224,8 +232,8 @@ class Moving:
 
     async def test_the_bytes_of_a_transaction_survive(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.BUILDING)
-        tried = replace(lives.attempt(1, order.id), transaction=bytes(range(256)) * 4)
-        await shelf.commit(order, lives.signed(tried), tried)
+        tried = replace(order_factory.attempt(1, order.id), transaction=bytes(range(256)) * 4)
+        await shelf.commit(order, order_factory.signed(tried), tried)
         await shelf.reopen()
         kept = await shelf.store.claim(order.id)
         assert kept is not None
@@ -233,9 +241,9 @@ class Moving:
 
     async def test_the_greatest_amounts_survive(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.BUILDING, amount=RAW_MAX)
-        tried = lives.attempt(1, order.id)
+        tried = order_factory.attempt(1, order.id)
         most = Fill(tried.signature, RAW_MAX, RAW_MAX, RAW_MAX, 2_010)
-        for one in (lives.signed(tried), fact.Sent(), fact.Landed(most)):
+        for one in (order_factory.signed(tried), fact.Sent(), fact.Landed(most)):
             order = await shelf.commit(order, one, tried)
         await shelf.reopen()
         kept = await shelf.store.get(order.id)
@@ -267,20 +275,23 @@ class Telling:
     async def test_a_change_without_facts_tells_nothing(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
         before = list(shelf.told)
-        await shelf.store.commit(order, Change((), lives.START), lives.START)
+        await shelf.store.commit(order, Change((), order_factory.START), order_factory.START)
         assert shelf.told == before
 
     async def test_who_hears_the_news_can_read_it(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
-        for one in lives.path(Status.CONFIRMED, lives.attempt(1, order.id)):
-            order = await shelf.commit(order, one, lives.attempt(1, order.id))
+        for one in order_factory.path(Status.CONFIRMED, order_factory.attempt(1, order.id)):
+            order = await shelf.commit(order, one, order_factory.attempt(1, order.id))
             heard = shelf.told[-1]
             assert (await shelf.journal(order))[-1] == heard.entry
 
     async def test_several_facts_of_one_change_are_told_together(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
-        both = (fact.Landed(lives.fill(lives.attempt(1, order.id))), fact.Finalized(9))
-        after = await shelf.store.commit(order, Change(both, None), lives.START)
+        both = (
+            fact.Landed(order_factory.fill(order_factory.attempt(1, order.id))),
+            fact.Finalized(9),
+        )
+        after = await shelf.store.commit(order, Change(both, None), order_factory.START)
         assert [one.fact for one in shelf.told[-2:]] == list(both)
         assert after.is_final
         assert change(both[1]).wake_at is None

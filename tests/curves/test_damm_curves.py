@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambist.curves import fee_schedule, price_volatility, single_range
-from cambist.curves.price_volatility import Rules, Volatility
-from cambist.curves.rate_limiter import ONE, NoAnswer, RateLimiter
+from cambist.curves import damm_v2_dynamic_fee, fee_schedule, single_range
+from cambist.curves.damm_v2_dynamic_fee import Rules, Volatility
+from cambist.curves.fee_rate_limiter import ONE, NoAnswer, RateLimiter
 
 prices = st.integers(1 << 32, 1 << 96)
 liquidities = st.integers(1, 1 << 120)
@@ -111,8 +111,8 @@ def test_what_a_limiter_asks_for_leaves_what_is_wanted(limiter: RateLimiter, amo
 
 @given(st.integers(1 << 32, (1 << 96) - 1), st.integers(1 << 32, (1 << 96) - 1))
 def test_bins_are_counted_the_same_both_ways(one: int, other: int):
-    bins = price_volatility.bins_between(one, other)
-    assert bins == price_volatility.bins_between(other, one) >= 0
+    bins = damm_v2_dynamic_fee.bins_between(one, other)
+    assert bins == damm_v2_dynamic_fee.bins_between(other, one) >= 0
     assert bins % 2 == 0
 
 
@@ -120,10 +120,10 @@ def test_volatility_is_kept_for_a_while_then_fades_then_is_forgotten():
     rules = Rules(10, 120, 5_000, 1_000_000, 956)
     was, price = Volatility(1_000, 1 << 64, 400_000, 77), 1 << 64
     moved = price + price // 1_000
-    kept = price_volatility.after(was, rules, (moved, moved), 1_009)
+    kept = damm_v2_dynamic_fee.after(was, rules, (moved, moved), 1_009)
     assert kept == Volatility(1_000, 1 << 64, 77 + 2 * 10 * 10_000, 77)
-    faded = price_volatility.after(was, rules, (moved, moved), 1_010)
+    faded = damm_v2_dynamic_fee.after(was, rules, (moved, moved), 1_010)
     assert faded == Volatility(1_000, moved, 200_000, 200_000)
-    forgotten = price_volatility.after(was, rules, (moved, moved), 1_120)
+    forgotten = damm_v2_dynamic_fee.after(was, rules, (moved, moved), 1_120)
     assert forgotten == Volatility(1_000, moved, 0, 0)
-    assert price_volatility.after(was, rules, (price, 2 * price), 1_010).now == 1_000_000
+    assert damm_v2_dynamic_fee.after(was, rules, (price, 2 * price), 1_010).now == 1_000_000

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cambist.cli.cluster.plan import DRAIN_MS_MAX
+from cambist.cli.local_cluster.plan import DRAIN_MS_MAX
 from cambist.config import load
-from tests.deploy.papers import (
+from tests.deploy.deploy_files import (
     KUBERNETES,
     ROOT,
     SYSTEMD,

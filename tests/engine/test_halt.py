@@ -6,10 +6,10 @@ from pathlib import Path
 from cambist.orders.order import Status
 from cambist.orders.terms import Terms
 from cambist.paper.market import PaperMarket
-from cambist.values.moment import after
+from cambist.values.time_units import after
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool
-from tests.engine.rig import rig, sell
+from tests.engine.engine_harness import rig, sell
 
 
 async def test_an_order_that_was_not_signed_waits_and_goes_on_after_the_halt(

@@ -13,7 +13,7 @@ from cambist.faults import Code, Refused
 from cambist.orders.order import Order, Status
 from cambist.ports.store import OrderQuery
 from cambist.values.ids import LOCAL, Principal, order_id
-from tests.engine.rig import CALM, DeadMarket, rig, sell
+from tests.engine.engine_harness import CALM, DeadMarket, rig, sell
 
 
 def _reply(order: Order) -> bytes:

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from cambist.faults import Code
 from cambist.orders.order import Status
 from cambist.orders.terms import Terms
-from cambist.paper.mishaps import PPM_ONE
+from cambist.paper.fault_model import PPM_ONE
 from cambist.values.amount import Bps
-from cambist.values.moment import Moment
-from tests.engine.rig import CALM, DeadMarket, HangingMarket, rig, sell
+from cambist.values.time_units import Moment
+from tests.engine.engine_harness import CALM, DeadMarket, HangingMarket, rig, sell
 
 ALWAYS_REVERTS = replace(CALM, name="reverts", reverted_ppm=PPM_ONE)
 ALWAYS_DROPS = replace(CALM, name="drops", dropped_ppm=PPM_ONE)

@@ -12,29 +12,28 @@ from pathlib import Path
 import pytest
 
 from cambist.clock import Entropy, SystemClock
-from cambist.engine import crew
+from cambist.coordination.memory import MemoryBus, MemoryWakeups
+from cambist.engine import crew, inflight_tracker
+from cambist.engine.dependencies import Means, World
 from cambist.engine.engine import Engine
 from cambist.engine.intake import Wish
-from cambist.engine.means import Means, World
-from cambist.engine.perform import track
-from cambist.engine.relay import Relay
+from cambist.engine.publisher import Relay
 from cambist.faults import Refused
 from cambist.orders.order import Order, Status
 from cambist.paper.chain import PaperChain
+from cambist.paper.fault_model import INSTANT
 from cambist.paper.ledger import executions
 from cambist.paper.market import PaperMarket
-from cambist.paper.mishaps import INSTANT
 from cambist.paper.signer import PaperSigner
 from cambist.paper.world import World as PaperWorld
-from cambist.ports.bus import Bus
+from cambist.ports.event_bus import Bus
 from cambist.ports.store import Store
-from cambist.signals.memory import MemoryBus, MemoryWakeups
 from cambist.stores.postgres import Target, open_postgres
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import LOCAL
-from tests.engine.rig import SEED, sell
-from tests.engine.sweep import Failing, Fuse, Strike, When
-from tests.stores.postgres_shelves import database
+from tests.engine.engine_harness import SEED, sell
+from tests.engine.port_failures import Failing, Fuse, Strike, When
+from tests.stores.postgres_stores import database
 
 CALLS_MIN = 20
 """An order's life has more calls than this; a sweep that ends sooner swept nothing."""
@@ -57,8 +56,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("STORE_AWAY_MS", "BAD_TURN_WAIT_MS"):
         monkeypatch.setattr(crew, name, 10)
     monkeypatch.setattr(crew, "SWEEP_EVERY_MS", 100)
-    monkeypatch.setattr(track, "AWAY_RETRY_MS", 10)
-    monkeypatch.setattr(track, "RESEND_EVERY_MS", 100)
+    monkeypatch.setattr(inflight_tracker, "AWAY_RETRY_MS", 10)
+    monkeypatch.setattr(inflight_tracker, "RESEND_EVERY_MS", 100)
 
 
 class Town:

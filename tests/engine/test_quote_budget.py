@@ -8,13 +8,13 @@ from contextlib import AsyncExitStack
 import pytest
 from msgspec.structs import replace
 
-from cambist.engine.perform import quote_budget
-from cambist.engine.perform.quote import could_carry
-from cambist.engine.perform.quote_budget import PERMITS, QuoteBudget, QuoteTurn
+from cambist.engine import quote_budget
+from cambist.engine.quote_budget import PERMITS, QuoteBudget, QuoteTurn
+from cambist.engine.quoting import could_carry
 from cambist.faults import Code, Refused
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.paper.pools import VENUES, first_pool, pool_keys
+from cambist.paper.pool_states import VENUES, first_pool, pool_keys
 from cambist.paper.tokens import token
 from cambist.values.amount import Raw
 from cambist.values.ids import LOCAL

@@ -9,19 +9,19 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.clock import ManualClock
+from cambist.coordination.memory import MemoryWakeups
 from cambist.engine import send_permission
 from cambist.engine.send_permission import SendPermission
 from cambist.orders.order import Status
 from cambist.orders.terms import Terms
 from cambist.paper.chain import PaperChain
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.ports.store import CurrentTerms
-from cambist.signals.memory import MemoryWakeups
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment, after
-from tests import lives
-from tests.engine.rig import Rig, rig, sell
+from cambist.values.time_units import Moment, after
+from tests import order_factory
+from tests.engine.engine_harness import Rig, rig, sell
 
 
 class LosingChain(PaperChain):
@@ -205,9 +205,11 @@ async def test_a_cancel_under_a_halt_ends_once_the_blockhash_is_dead(tmp_path: P
 
 def test_passed_deadlines_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(send_permission, "PASSED_DEADLINES_MAX", 3)
-    permission = SendPermission(None, ManualClock(lives.START))  # type: ignore[arg-type]
-    terms = Terms(deadline=lives.START)
-    orders = [replace(lives.standing(Status.SUBMITTED, number=n), terms=terms) for n in range(5)]
+    permission = SendPermission(None, ManualClock(order_factory.START))  # type: ignore[arg-type]
+    terms = Terms(deadline=order_factory.START)
+    orders = [
+        replace(order_factory.standing(Status.SUBMITTED, number=n), terms=terms) for n in range(5)
+    ]
     for order in orders:
         permission.time_of(order)
     permission.forget(orders[4].id)

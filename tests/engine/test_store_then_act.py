@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from cambist.orders.decide import Change
-from cambist.orders.event import Started
+from cambist.orders.events import Started
 from cambist.orders.order import Order, Status
 from cambist.paper.chain import PaperChain
 from cambist.ports.store import Commit
 from cambist.stores.sqlite.store import SqliteStore
-from cambist.values.moment import Moment
-from tests.engine.rig import rig, sell
+from cambist.values.time_units import Moment
+from tests.engine.engine_harness import rig, sell
 
 
 class SlowDisk(SqliteStore):

@@ -9,13 +9,13 @@ from msgspec.structs import replace
 
 from cambist.faults import Code
 from cambist.orders.attempt import Attempt, Witness
-from cambist.orders.event import WrittenOff
+from cambist.orders.events import WrittenOff
 from cambist.orders.order import Status
 from cambist.paper.chain import PaperChain
 from cambist.stores.sqlite.operators import still_in_file, write_off_in_file
 from cambist.stores.sqlite.store import SqliteStore
-from cambist.values.moment import Moment
-from tests.engine.rig import rig, sell
+from cambist.values.time_units import Moment
+from tests.engine.engine_harness import rig, sell
 
 WORD = WrittenOff("me", "the explorer has nothing of it")
 

@@ -11,14 +11,14 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from bench.pools import named
+from bench.sample_pools import named
 from cambist.curves.price_impact import DUST_MAX, WHOLE_HUNDREDTHS
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
-from cambist.venues.accounts import ChainTime, Snapshot, Unquotable
 from cambist.venues.pool import Fees, Pool, Swapped
 from cambist.venues.program import Instruction, Program, Trade
-from cambist.venues.programs import PROGRAMS
+from cambist.venues.registry import PROGRAMS
+from cambist.venues.snapshot import ChainTime, Snapshot, Unquotable
 from tests.fuzz.edits import Bytes, edited, magics_of, told
 from tests.fuzz.seeds import programs, seeds
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from bench.pools import NOW
+from bench.sample_pools import NOW
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, key_bytes
-from cambist.venues.accounts import Account, ChainTime, Snapshot
 from cambist.venues.logs import Line, read_lines
 from cambist.venues.program import Instruction, Meta, Program
+from cambist.venues.snapshot import Account, ChainTime, Snapshot
 
 EDITS_MAX: Final = 12
 _U64: Final = (1 << 64) - 1

@@ -7,18 +7,18 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from bench.pools import NOW, made, many_ticks, named, site
-from cambist.curves.paths import Orders, Renewal, Volatility
-from cambist.curves.price_volatility import STEP
+from bench.sample_pools import NOW, made, many_ticks, named, site
+from cambist.curves.damm_v2_dynamic_fee import STEP
+from cambist.curves.tick_walk_state import Orders, Renewal, Volatility
 from cambist.curves.transfer_fee import TransferFee
 from cambist.values.program_address import TOKEN_2022_PROGRAM
 from cambist.venues.meteora.damm_v1.pool import pool_at as damm_v1_at
 from cambist.venues.meteora.damm_v2.pool import pool_at
 from cambist.venues.meteora.dlmm.program import Dlmm
 from cambist.venues.program import Program
-from cambist.venues.programs import PROGRAMS
 from cambist.venues.raydium.clmm import Clmm
 from cambist.venues.raydium.cpmm import Cpmm
+from cambist.venues.registry import PROGRAMS
 from cambist.venues.tokens import FeeChange, Mint
 
 REACH: Final = 12

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cambist.venues.logs import Line
-from cambist.venues.programs import PROGRAMS
+from cambist.venues.registry import PROGRAMS
 from tests.fuzz.decoders import TARGETS, target
 
 TRIES: Final = 100_000

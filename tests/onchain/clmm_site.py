@@ -22,14 +22,14 @@ from cambist.values.program_address import (
     program_address,
 )
 from cambist.values.route import Mode
-from cambist.venues.accounts import Account, Unquotable
 from cambist.venues.pool import Swapped
 from cambist.venues.program import Instruction, Meta, Trade
 from cambist.venues.raydium.clmm import CLMM, ClmmPool
-from cambist.venues.raydium.clmm.arrays import array_address, extension_address
-from cambist.venues.raydium.clmm.bitmap import start_of
-from cambist.venues.raydium.clmm.calls import instruction
-from cambist.venues.raydium.clmm.state import CONFIG, Config
+from cambist.venues.raydium.clmm.accounts import CONFIG, Config
+from cambist.venues.raydium.clmm.instructions import instruction
+from cambist.venues.raydium.clmm.tick_array_bitmap import start_of
+from cambist.venues.raydium.clmm.tick_arrays import array_address, extension_address
+from cambist.venues.snapshot import Account, Unquotable
 from cambist.venues.tokens import Mint
 from tests.onchain.machine import RENT, SYSTEM, Machine, Outcome, discriminator
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
 from tests.onchain.releases import Release
 
 PROPERTY: Final = "swap counts"

@@ -16,9 +16,8 @@ from cambist.values.program_address import (
     program_address,
 )
 from cambist.values.token import SOL
-from cambist.venues.accounts import Account
-from cambist.venues.meteora.damm_v1 import DAMM_V1, DammV1Pool, calls
-from cambist.venues.meteora.damm_v1.state import (
+from cambist.venues.meteora.damm_v1 import DAMM_V1, DammV1Pool, instructions
+from cambist.venues.meteora.damm_v1.accounts import (
     LAYOUT,
     POOL_BYTES,
     PROGRAM,
@@ -28,6 +27,7 @@ from cambist.venues.meteora.damm_v1.state import (
     VaultState,
 )
 from cambist.venues.program import Instruction, Meta
+from cambist.venues.snapshot import Account
 from cambist.venues.tokens import Mint, write_balance
 from tests.onchain.machine import RENT, SYSTEM, Machine, discriminator
 
@@ -61,7 +61,7 @@ class Made(NamedTuple):
 
     def set_vault(self, mint: Mint, **fields: object) -> VaultState:
         """Change fields of a mint's vault."""
-        account = self.machine.get(calls.vault(mint.address))
+        account = self.machine.get(instructions.vault(mint.address))
         assert account is not None
         state = replace(VAULT_LAYOUT.read(account.data), **fields)
         self.machine.put(replace(account, data=VAULT_LAYOUT.write(state, account.data)))
@@ -70,13 +70,13 @@ class Made(NamedTuple):
 
 def make_vault(machine: Machine, mint: Mint) -> Address:
     """Make the vault of a mint by its program."""
-    vault = calls.vault(mint.address)
+    vault = instructions.vault(mint.address)
     metas = (
         Meta(vault, writable=True),
         Meta(machine.payer, signer=True, writable=True),
-        Meta(calls.token_vault(vault), writable=True),
+        Meta(instructions.token_vault(vault), writable=True),
         Meta(mint.address),
-        Meta(calls.share_mint(vault), writable=True),
+        Meta(instructions.share_mint(vault), writable=True),
         Meta(RENT),
         Meta(TOKEN_PROGRAM),
         Meta(SYSTEM),
@@ -87,11 +87,11 @@ def make_vault(machine: Machine, mint: Mint) -> Address:
 
 def deposit(machine: Machine, mint: Mint, amount: int, shares: Address) -> None:
     """Put raw units of the trader's into a vault, for shares that go to an account."""
-    vault = calls.vault(mint.address)
+    vault = instructions.vault(mint.address)
     metas = (
         Meta(vault, writable=True),
-        Meta(calls.token_vault(vault), writable=True),
-        Meta(calls.share_mint(vault), writable=True),
+        Meta(instructions.token_vault(vault), writable=True),
+        Meta(instructions.share_mint(vault), writable=True),
         Meta(associated_token(machine.payer, mint.address, TOKEN_PROGRAM), writable=True),
         Meta(shares, writable=True),
         Meta(machine.payer, signer=True),
@@ -104,14 +104,14 @@ def deposit(machine: Machine, mint: Mint, amount: int, shares: Address) -> None:
 def make_pool(machine: Machine, reserves: tuple[int, int], fees: tuple[int, int, int, int]) -> Made:
     """Make a pool with reserves in its vaults, which hold as much again of other depositors."""
     a, b = machine.mint("v1 a", 6), machine.mint("v1 b", 9)
-    pool = calls.customizable_pool(a.address, b.address)
+    pool = instructions.customizable_pool(a.address, b.address)
     holds, places = [], []
     for mint, amount in zip((a, b), reserves, strict=True):
         holds.append(machine.fund(mint, FUNDS))
         vault = make_vault(machine, mint)
-        own, bump = calls.pool_shares(vault, pool)
-        share_mint = Mint(calls.share_mint(vault), TOKEN_PROGRAM, mint.decimals)
-        fee = calls.protocol_fee(mint.address, pool)
+        own, bump = instructions.pool_shares(vault, pool)
+        share_mint = Mint(instructions.share_mint(vault), TOKEN_PROGRAM, mint.decimals)
+        fee = instructions.protocol_fee(mint.address, pool)
         places.append((vault, own, bump, fee))
         others = machine.fund(share_mint, 0)
         # All accounts of a pool are its first vault's shares'.
@@ -133,15 +133,16 @@ def pool_of_the_program(
     """Make a pool by the program's own instruction, which calls that of token metadata."""
     a, b = machine.mint("v1 a", 6), Mint(SOL.mint, TOKEN_PROGRAM, 9)
     holds = [machine.fund(one, FUNDS) for one in (a, b)]
-    pool = calls.customizable_pool(a.address, b.address)
+    pool = instructions.customizable_pool(a.address, b.address)
     vaults = [make_vault(machine, one) for one in (a, b)]
     share = program_address((b"lp_mint", key_bytes(pool)), PROGRAM)[0]
     metadata = program_address((b"metadata", key_bytes(METADATA), key_bytes(share)), METADATA)[0]
     written = (
-        pool, share, a.address, b.address, *vaults, *map(calls.token_vault, vaults),
-        *map(calls.share_mint, vaults), *(calls.pool_shares(one, pool)[0] for one in vaults),
+        pool, share, a.address, b.address, *vaults, *map(instructions.token_vault, vaults),
+        *map(instructions.share_mint, vaults), *(instructions.pool_shares(one,
+        pool)[0] for one in vaults),
         *holds, associated_token(machine.payer, share, TOKEN_PROGRAM),
-        *(calls.protocol_fee(one.address, pool) for one in (a, b)),
+        *(instructions.protocol_fee(one.address, pool) for one in (a, b)),
     )  # fmt: skip
     read = (METADATA, VAULT_PROGRAM, TOKEN_PROGRAM, ASSOCIATED_TOKEN_PROGRAM, SYSTEM)
     metas = (

@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 
 from solders.keypair import Keypair
 
-from cambist.curves.price_volatility import STEP
+from cambist.curves.damm_v2_dynamic_fee import STEP
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, key_bytes, program_address
-from cambist.venues.meteora.damm_v2 import calls
-from cambist.venues.meteora.damm_v2.state import PROGRAM
+from cambist.venues.meteora.damm_v2 import instructions
+from cambist.venues.meteora.damm_v2.accounts import PROGRAM
 from cambist.venues.program import Instruction, Meta
 from cambist.venues.tokens import Mint
 from tests.onchain.machine import SYSTEM, Machine
@@ -104,27 +104,27 @@ def make_pool(machine: Machine, plan: Plan, name: str = "pool") -> Made:
     holds_a, holds_b = machine.fund(a, FUNDS), machine.fund(b, FUNDS)
     nft = Keypair.from_seed(hashlib.sha256(f"nft {name}".encode()).digest())
     nft_mint = Address(str(nft.pubkey()))
-    pool = calls.customizable_pool(a.address, b.address)
+    pool = instructions.customizable_pool(a.address, b.address)
     seed = key_bytes(nft_mint)
     metas = (
         Meta(machine.payer),
         Meta(nft_mint, signer=True, writable=True),
         Meta(program_address((b"position_nft_account", seed), PROGRAM)[0], writable=True),
         Meta(machine.payer, signer=True, writable=True),
-        Meta(calls.AUTHORITY),
+        Meta(instructions.AUTHORITY),
         Meta(pool, writable=True),
         Meta(program_address((b"position", seed), PROGRAM)[0], writable=True),
         Meta(a.address),
         Meta(b.address),
-        Meta(calls.vault(pool, a.address), writable=True),
-        Meta(calls.vault(pool, b.address), writable=True),
+        Meta(instructions.vault(pool, a.address), writable=True),
+        Meta(instructions.vault(pool, b.address), writable=True),
         Meta(holds_a, writable=True),
         Meta(holds_b, writable=True),
         Meta(a.token_program),
         Meta(b.token_program),
         Meta(TOKEN_2022_PROGRAM),
         Meta(SYSTEM),
-        Meta(calls.EVENT_AUTHORITY),
+        Meta(instructions.EVENT_AUTHORITY),
         Meta(PROGRAM),
     )
     instruction = Instruction(PROGRAM, metas, plan.data)

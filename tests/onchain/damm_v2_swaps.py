@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.values.route import Mode
-from cambist.venues.accounts import Unquotable
-from cambist.venues.meteora.damm_v2 import DAMM_V2, DammV2Pool, calls
-from cambist.venues.meteora.damm_v2.state import State
+from cambist.venues.meteora.damm_v2 import DAMM_V2, DammV2Pool, instructions
+from cambist.venues.meteora.damm_v2.accounts import State
 from cambist.venues.pool import Swapped
 from cambist.venues.program import Instruction, Trade
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Unquotable
 from tests.onchain.counts import SwapCount
 from tests.onchain.damm_v2_pools import Made
 from tests.onchain.machine import Machine, Outcome
@@ -76,10 +76,10 @@ class Bench:
             source, destination = destination, source
         trade = Trade(self.machine.payer, source, destination, mint_in, kind.mode, amount, bound)
         if kind.partial:
-            return calls.swap(self.pool, trade, partial=True)
+            return instructions.swap(self.pool, trade, partial=True)
         call = DAMM_V2.instruction(self.pool, trade)
         if kind.first:
-            return replace(call, data=calls.SWAP + struct.pack("<QQ", amount, bound))
+            return replace(call, data=instructions.SWAP + struct.pack("<QQ", amount, bound))
         return call
 
     def swap(self, kind: Kind, mint_in: Address, amount: int) -> Swapped | Refusal:

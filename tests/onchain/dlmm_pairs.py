@@ -13,9 +13,9 @@ from solders.keypair import Keypair
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM, key_bytes, program_address
 from cambist.values.token import SOL
-from cambist.venues.accounts import Account
-from cambist.venues.meteora.dlmm.state import Bin
+from cambist.venues.meteora.dlmm.accounts import Bin
 from cambist.venues.program import Instruction, Meta
+from cambist.venues.snapshot import Account
 from cambist.venues.tokens import Mint
 from tests.onchain.machine import RENT, SYSTEM, Machine, discriminator
 

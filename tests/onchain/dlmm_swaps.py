@@ -12,11 +12,11 @@ from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM
 from cambist.values.route import Mode
-from cambist.venues.accounts import Account, Snapshot, Unquotable
 from cambist.venues.meteora.dlmm import DLMM, Dlmm, DlmmPool
 from cambist.venues.pool import Swapped
 from cambist.venues.program import Trade
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Account, Snapshot, Unquotable
 from tests.onchain.counts import SwapCount
 from tests.onchain.dlmm_pairs import Pair, purse
 from tests.onchain.machine import Outcome

@@ -21,12 +21,12 @@ from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata
 
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, associated_token
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL
-from cambist.venues.accounts import Account, ChainTime, Snapshot
 from cambist.venues.logs import Line, read_lines
 from cambist.venues.program import Instruction, Meta
+from cambist.venues.snapshot import Account, ChainTime, Snapshot
 from cambist.venues.tokens import Mint, write_balance, write_mint
 
 START_S: Final = 1_790_000_000

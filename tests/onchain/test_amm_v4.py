@@ -15,12 +15,12 @@ from cambist.faults import Code
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
 from cambist.values.route import Mode
-from cambist.venues.accounts import Account, Unquotable
 from cambist.venues.pool import Swapped
 from cambist.venues.program import Trade
 from cambist.venues.raydium.amm_v4 import AMM_V4, AmmV4, AmmV4Pool
 from cambist.venues.raydium.amm_v4.pool import SWAP_ONLY, WAITING_TRADE
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Account, Unquotable
 from tests.onchain.counts import Count
 from tests.onchain.machine import START_S, Machine, Outcome
 from tests.onchain.releases import AMM_V4 as RELEASE

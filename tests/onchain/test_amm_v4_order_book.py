@@ -12,12 +12,12 @@ from msgspec.structs import replace
 
 from cambist.values.ids import Address
 from cambist.values.program_address import key_bytes
-from cambist.venues.accounts import Account, Unquotable
 from cambist.venues.program import Instruction, Meta, Trade
 from cambist.venues.raydium.amm_v4 import AmmV4, AmmV4Pool
+from cambist.venues.raydium.amm_v4.accounts import AUTHORITY
 from cambist.venues.raydium.amm_v4.pool import INITIALIZED, SWAP_ONLY
-from cambist.venues.raydium.amm_v4.state import AUTHORITY
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Account, Unquotable
 from tests.onchain.counts import Count
 from tests.onchain.releases import AMM_V4 as RELEASE
 from tests.onchain.test_amm_v4 import Site, build, key

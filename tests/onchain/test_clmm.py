@@ -8,16 +8,16 @@ from contextlib import suppress
 import pytest
 from msgspec.structs import replace
 
-from cambist.curves.paths import Broken, Ended
+from cambist.curves.tick_walk_state import Broken, Ended
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, sqrt_at_tick
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.ids import Address
 from cambist.values.route import Mode
-from cambist.venues.accounts import Unquotable
 from cambist.venues.program import Trade
 from cambist.venues.raydium.clmm import ClmmPool
-from cambist.venues.raydium.clmm.bitmap import is_inline, start_of
-from cambist.venues.refusals import Refusal
+from cambist.venues.raydium.clmm.tick_array_bitmap import is_inline, start_of
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Unquotable
 from tests.onchain.clmm_site import Find, Plan, Site, build
 from tests.onchain.counts import Count, SwapCount
 from tests.onchain.releases import CLMM as RELEASE

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_PROGRAM, key_bytes
 from cambist.values.route import Mode
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
-from cambist.venues.accounts import Account, ChainTime, Snapshot
 from cambist.venues.pool import Swapped
 from cambist.venues.program import Trade
-from cambist.venues.raydium.clmm import CLMM, ClmmPool, bitmap
-from cambist.venues.raydium.clmm.arrays import array_address, extension_address
-from cambist.venues.raydium.clmm.state import CONFIG, EXTENSION, POOL, Config, Extension
+from cambist.venues.raydium.clmm import CLMM, ClmmPool, tick_array_bitmap
+from cambist.venues.raydium.clmm.accounts import CONFIG, EXTENSION, POOL, Config, Extension
+from cambist.venues.raydium.clmm.tick_arrays import array_address, extension_address
+from cambist.venues.snapshot import Account, ChainTime, Snapshot
 from cambist.venues.tokens import Mint, write_balance, write_mint
 from tests.onchain.clmm_site import Find, Site
 from tests.onchain.machine import Machine, discriminator
@@ -47,15 +47,17 @@ def accounts_of(capture: dict[str, Any]) -> Iterator[Account]:
         for one in capture["tick_arrays"]
     ]
     yield from arrays
-    start = bitmap.start_of(state.tick, state.spacing)
+    start = tick_array_bitmap.start_of(state.tick, state.spacing)
     inline = state.bits
     if array_address(pool, start) not in {one.address for one in arrays}:
-        bits = bitmap.join(inline, bitmap.NO_EXTENSION)
-        inline, _ = bitmap.split(bitmap.with_bit(bits, start, state.spacing, on=False))
+        bits = tick_array_bitmap.join(inline, tick_array_bitmap.NO_EXTENSION)
+        inline, _ = tick_array_bitmap.split(
+            tick_array_bitmap.with_bit(bits, start, state.spacing, on=False)
+        )
     yield Account(pool, CLMM.id, data[:904] + inline + data[1032:])
     config = CONFIG.write(Config(120_000, 400, state.spacing, 40_000))
     yield Account(state.config, CLMM.id, config)
-    beyond = EXTENSION.write(Extension(pool, bitmap.NO_EXTENSION))
+    beyond = EXTENSION.write(Extension(pool, tick_array_bitmap.NO_EXTENSION))
     yield Account(extension_address(pool), CLMM.id, beyond)
     for mint, vault in zip(MINTS, (state.vault_a, state.vault_b), strict=True):
         yield write_mint(mint)

@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from cambist.curves.ticks import sqrt_at_tick
 from cambist.faults import Code
 from cambist.values.route import Mode
-from cambist.venues.accounts import Snapshot, Unquotable
 from cambist.venues.program import Trade
 from cambist.venues.raydium.clmm import CLMM, Clmm, ClmmPool
-from cambist.venues.raydium.clmm.arrays import array_address, extension_address
-from cambist.venues.raydium.clmm.calls import instruction
-from cambist.venues.refusals import Refusal
+from cambist.venues.raydium.clmm.instructions import instruction
+from cambist.venues.raydium.clmm.tick_arrays import array_address, extension_address
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Snapshot, Unquotable
 from tests.onchain.clmm_site import Find, Plan, Site, build
 from tests.onchain.machine import START_S, Outcome
 

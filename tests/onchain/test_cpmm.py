@@ -24,12 +24,12 @@ from cambist.values.program_address import (
 )
 from cambist.values.route import Mode
 from cambist.values.token import SOL
-from cambist.venues.accounts import Account, Unquotable
 from cambist.venues.pool import Swapped
 from cambist.venues.program import Instruction, Meta, Trade
 from cambist.venues.raydium.cpmm import Cpmm, CpmmPool
-from cambist.venues.raydium.cpmm.state import AUTHORITY, CONFIG, Config
-from cambist.venues.refusals import Refusal
+from cambist.venues.raydium.cpmm.accounts import AUTHORITY, CONFIG, Config
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Account, Unquotable
 from cambist.venues.tokens import Mint, Power, write_mint
 from tests.onchain.counts import Count, SwapCount
 from tests.onchain.machine import RENT, SYSTEM, Machine, Outcome

@@ -11,12 +11,12 @@ import pytest
 
 from cambist.faults import Code
 from cambist.values.ids import Address
-from cambist.venues.accounts import Unquotable
 from cambist.venues.meteora.damm_v1 import DAMM_V1, DammV1Pool
-from cambist.venues.meteora.damm_v1.state import LAYOUT, PROGRAM, VAULT_PROGRAM, write_stake
+from cambist.venues.meteora.damm_v1.accounts import LAYOUT, PROGRAM, VAULT_PROGRAM, write_stake
 from cambist.venues.pool import Swapped
 from cambist.venues.program import Trade
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Unquotable
 from cambist.venues.tokens import Mint, write_balance
 from tests.onchain.counts import Count, SwapCount
 from tests.onchain.damm_v1_pools import METADATA, Made, make_pool, pool_of_the_program

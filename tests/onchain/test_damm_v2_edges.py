@@ -15,11 +15,11 @@ from msgspec.structs import replace
 from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from cambist.venues.accounts import Account, Unquotable
-from cambist.venues.meteora.damm_v2 import DAMM_V2, DammV2Pool, calls
-from cambist.venues.meteora.damm_v2.state import LAYOUT, PROGRAM
+from cambist.venues.meteora.damm_v2 import DAMM_V2, DammV2Pool, instructions
+from cambist.venues.meteora.damm_v2.accounts import LAYOUT, PROGRAM
 from cambist.venues.pool import Swapped
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Account, Unquotable
 from cambist.venues.tokens import Mint, write_balance, write_mint
 from tests.onchain.damm_v2_pools import (
     FUNDS,
@@ -238,7 +238,7 @@ def capture(machine: Machine, file: Path) -> Made:
     ):
         made = Mint(mint, TOKEN_2022_PROGRAM if flag else TOKEN_PROGRAM, 6)
         machine.put(write_mint(made))
-        machine.put(write_balance(vault, made, calls.AUTHORITY, FUNDS), FUNDS)
+        machine.put(write_balance(vault, made, instructions.AUTHORITY, FUNDS), FUNDS)
         holds.append(machine.fund(made, FUNDS))
         mints.append(made)
     return Made(address, *mints, *holds)

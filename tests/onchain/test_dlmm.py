@@ -12,7 +12,7 @@ import pytest
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from cambist.venues.meteora.dlmm import Dlmm
-from cambist.venues.meteora.dlmm.state import Bin
+from cambist.venues.meteora.dlmm.accounts import Bin
 from cambist.venues.tokens import Mint
 from tests.onchain.counts import Count, SwapCount
 from tests.onchain.dlmm_pairs import (

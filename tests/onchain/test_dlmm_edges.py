@@ -18,12 +18,12 @@ from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM
 from cambist.values.route import Mode
 from cambist.values.token import SOL
-from cambist.venues.accounts import Account, Unquotable
 from cambist.venues.meteora.dlmm import DLMM, Dlmm
-from cambist.venues.meteora.dlmm.ahead import ARRAY_UNITS, BIN_UNITS, UNITS_MAX
-from cambist.venues.meteora.dlmm.state import PAIR, Bin
+from cambist.venues.meteora.dlmm.accounts import PAIR, Bin
+from cambist.venues.meteora.dlmm.bin_arrays import ARRAY_UNITS, BIN_UNITS, UNITS_MAX
 from cambist.venues.program import Opened
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Account, Unquotable
 from cambist.venues.tokens import Mint, read_mint, write_mint
 from tests.onchain.dlmm_pairs import (
     PROGRAM,

@@ -11,12 +11,12 @@ from cambist.curves.ticks import sqrt_at_tick
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.ids import Address
 from cambist.values.route import Mode
-from cambist.venues.accounts import Unquotable
 from cambist.venues.meteora.dlmm import DlmmPool
+from cambist.venues.meteora.dlmm.accounts import BINS_PER_ARRAY, Bin
 from cambist.venues.meteora.dlmm.program import ARRAYS_EACH_WAY
-from cambist.venues.meteora.dlmm.state import BINS_PER_ARRAY, Bin
 from cambist.venues.raydium.clmm import ClmmPool
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Unquotable
 from tests.onchain.clmm_site import Find, Plan, Site, build
 from tests.onchain.counts import Count
 from tests.onchain.dlmm_pairs import Pair, Terms, lay, load, open_pair, plain_mints, provide

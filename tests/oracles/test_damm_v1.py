@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import pytest
 
-from cambist.venues.accounts import Unquotable
 from cambist.venues.meteora.damm_v1 import DammV1Pool
+from cambist.venues.meteora.damm_v1.accounts import State, Vault, VaultState
 from cambist.venues.meteora.damm_v1.pool import pool_at
-from cambist.venues.meteora.damm_v1.state import State, Vault, VaultState
 from cambist.venues.pool import Swapped
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Unquotable
 from tests.oracles.node import ask
 from tests.venues.test_damm_v1 import KEYS, NOW, A, B
 

@@ -11,13 +11,11 @@ from typing import Any, Final
 import pytest
 
 from cambist.curves import single_range
-from cambist.curves.price_volatility import STEP
+from cambist.curves.damm_v2_dynamic_fee import STEP
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from cambist.venues.accounts import Snapshot, Unquotable
 from cambist.venues.meteora.damm_v2 import DAMM_V2, DammV2Pool
-from cambist.venues.meteora.damm_v2.pool import pool_at
-from cambist.venues.meteora.damm_v2.state import (
+from cambist.venues.meteora.damm_v2.accounts import (
     COMPOUNDING,
     LIMITER,
     ONLY_B,
@@ -25,8 +23,10 @@ from cambist.venues.meteora.damm_v2.state import (
     TIME_EXPONENTIAL,
     State,
 )
+from cambist.venues.meteora.damm_v2.pool import pool_at
 from cambist.venues.pool import Swapped
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Snapshot, Unquotable
 from cambist.venues.tokens import Mint, write_mint
 from tests.oracles.node import ask
 from tests.venues.damm_v2_pools import KEYS, NOW, PRICE_MAX, PRICE_MIN, A, B

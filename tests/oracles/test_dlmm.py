@@ -11,11 +11,11 @@ import pytest
 
 from cambist.curves.bins import price_at
 from cambist.values.route import Mode
-from cambist.venues.accounts import Unquotable
 from cambist.venues.meteora.dlmm import DLMM, DlmmPool
-from cambist.venues.meteora.dlmm.state import Bin
+from cambist.venues.meteora.dlmm.accounts import Bin
 from cambist.venues.pool import Swapped
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Unquotable
 from tests.oracles.node import ask
 from tests.venues.dlmm_pools import NOW, X, Y, plain_pool
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from cambist.curves.paths import Orders, Place, Rates, Renewal, Volatility
+from cambist.curves.tick_walk_state import Orders, Place, Rates, Renewal, Volatility
 from cambist.curves.ticks import sqrt_at_tick
 from cambist.values.ids import Address
 from cambist.values.route import Mode
-from cambist.venues.accounts import Unquotable
 from cambist.venues.pool import Swapped
 from cambist.venues.raydium.clmm import CLMM, ClmmPool
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Unquotable
 from tests.oracles.node import ask
 from tests.venues.clmm_pools import NOW, pool_of
 from tests.venues.laws import tried

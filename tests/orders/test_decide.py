@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.faults import CATALOGUE, Code, Fault, Remedy, fault
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders import steps
 from cambist.orders.decide import Change, decide, give_up
 from cambist.orders.order import Order, Status
@@ -21,21 +21,25 @@ from cambist.orders.steps import (
     Withdrawn,
 )
 from cambist.values.ids import Signature
-from cambist.values.moment import Millis, Moment
-from tests import lives
-from tests.lives import POLICY, START, standing, witness
+from cambist.values.time_units import Millis, Moment
+from tests import order_factory
+from tests.order_factory import POLICY, START, standing, witness
 
 NOW = Moment(START + 60_000)
-UNSENT = (fact.Started(), fact.Routed(lives.route()), lives.signed(lives.attempt()))
+UNSENT = (
+    fact.Started(),
+    fact.Routed(order_factory.route()),
+    order_factory.signed(order_factory.attempt()),
+)
 ASKED = fact.CancelRequested()
-SIGNATURE = lives.attempt().signature
-PAST = lives.Terms(deadline=NOW)
+SIGNATURE = order_factory.attempt().signature
+PAST = order_factory.Terms(deadline=NOW)
 BEFORE_SIGNING = [
     (Status.PENDING, Begun()),
-    (Status.ROUTING, RouteFound(lives.route())),
-    (Status.ROUTING, Faulted(lives.PASSING)),
-    (Status.BUILDING, Built(lives.attempt())),
-    (Status.BUILDING, Faulted(lives.LASTING)),
+    (Status.ROUTING, RouteFound(order_factory.route())),
+    (Status.ROUTING, Faulted(order_factory.PASSING)),
+    (Status.BUILDING, Built(order_factory.attempt())),
+    (Status.BUILDING, Faulted(order_factory.LASTING)),
     (Status.PENDING, Withdrawn()),
     (Status.ROUTING, Withdrawn()),
     (Status.BUILDING, Withdrawn()),
@@ -59,14 +63,14 @@ def test_begun_is_started() -> None:
 
 
 def test_a_route_found_is_routed() -> None:
-    found = told(standing(Status.ROUTING), RouteFound(lives.route()))
-    assert found == Change((fact.Routed(lives.route()),), NOW)
+    found = told(standing(Status.ROUTING), RouteFound(order_factory.route()))
+    assert found == Change((fact.Routed(order_factory.route()),), NOW)
 
 
 def test_what_was_built_is_signed_with_its_bytes_in_the_same_change() -> None:
-    tried = lives.attempt()
+    tried = order_factory.attempt()
     change = told(standing(Status.BUILDING), Built(tried))
-    assert change == Change((lives.signed(tried),), NOW, tried)
+    assert change == Change((order_factory.signed(tried),), NOW, tried)
 
 
 @pytest.mark.parametrize("why", [None, fault(Code.SEND_UNCERTAIN)])
@@ -93,7 +97,7 @@ def test_a_deadline_before_signing_always_wins(status: Status, outcome: Outcome)
 
 @pytest.mark.parametrize(("status", "outcome"), BEFORE_SIGNING[:5])
 def test_a_deadline_to_come_changes_nothing(status: Status, outcome: Outcome) -> None:
-    later = lives.Terms(deadline=Moment(NOW + 1))
+    later = order_factory.Terms(deadline=Moment(NOW + 1))
     assert kinds(told(standing(status, terms=later), outcome)) == kinds(
         told(standing(status), outcome)
     )
@@ -107,11 +111,14 @@ def test_nothing_is_withdrawn_that_is_wanted() -> None:
     assert not told(standing(Status.ROUTING), Withdrawn()).facts
 
 
-@pytest.mark.parametrize("terms", [lives.Terms(), PAST])
-def test_an_attempt_in_flight_outlives_cancel_and_deadline(terms: lives.Terms) -> None:
+@pytest.mark.parametrize("terms", [order_factory.Terms(), PAST])
+def test_an_attempt_in_flight_outlives_cancel_and_deadline(terms: order_factory.Terms) -> None:
     order = standing(Status.SUBMITTED, ASKED, terms=terms)
-    assert not told(order, heard(lives.quiet())).facts
-    landed = told(order, heard(lives.seen("confirmed"), fill=lives.fill(lives.attempt())))
+    assert not told(order, heard(order_factory.quiet())).facts
+    landed = told(
+        order,
+        heard(order_factory.seen("confirmed"), fill=order_factory.fill(order_factory.attempt())),
+    )
     assert kinds(landed) == ["landed"]
 
 
@@ -120,7 +127,10 @@ def test_an_attempt_in_flight_outlives_cancel_and_deadline(terms: lives.Terms) -
 )
 @pytest.mark.parametrize(
     ("said", "first"),
-    [(witness(), "lapsed"), (lives.seen("finalized", lives.STALE_PRICE), "reverted")],
+    [
+        (witness(), "lapsed"),
+        (order_factory.seen("finalized", order_factory.STALE_PRICE), "reverted"),
+    ],
 )
 def test_a_spent_attempt_lets_the_unwanted_order_end(
     changes: tuple[fact.Fact, ...], end: str, said: object, first: str
@@ -131,15 +141,17 @@ def test_a_spent_attempt_lets_the_unwanted_order_end(
 @pytest.mark.parametrize(("tries", "wait"), [(1, 1_000), (2, 2_000)])
 def test_a_passing_fault_is_tried_again_after_a_wait(tries: int, wait: int) -> None:
     order = replace(standing(Status.ROUTING), tries=tries)
-    change = told(order, Faulted(lives.PASSING))
+    change = told(order, Faulted(order_factory.PASSING))
     at = Moment(NOW + wait)
-    assert change == Change((fact.RetryScheduled(lives.PASSING, tries + 1, at),), at)
+    assert change == Change((fact.RetryScheduled(order_factory.PASSING, tries + 1, at),), at)
 
 
 def test_the_third_try_is_the_last() -> None:
     order = replace(standing(Status.BUILDING), tries=3)
-    change = told(order, Faulted(lives.PASSING))
-    assert change == Change((fact.Failed(lives.PASSING, (fact.Setback(3, lives.PASSING),)),), None)
+    change = told(order, Faulted(order_factory.PASSING))
+    assert change == Change(
+        (fact.Failed(order_factory.PASSING, (fact.Setback(3, order_factory.PASSING),)),), None
+    )
 
 
 def test_the_waits_double_up_to_their_limit() -> None:
@@ -158,71 +170,76 @@ def test_only_a_fault_that_passes_is_tried_again(status: Status, code: Code) -> 
 
 
 def test_every_setback_on_the_way_is_told_at_the_end() -> None:
-    first = fact.RetryScheduled(lives.PASSING, 2, START)
-    second = fact.RetryScheduled(lives.STALE_PRICE, 3, START)
+    first = fact.RetryScheduled(order_factory.PASSING, 2, START)
+    second = fact.RetryScheduled(order_factory.STALE_PRICE, 3, START)
     order = standing(Status.ROUTING, first, second)
-    (end,) = told(order, Faulted(lives.LASTING)).facts
+    (end,) = told(order, Faulted(order_factory.LASTING)).facts
     assert isinstance(end, fact.Failed)
     assert [(one.attempt, one.fault) for one in end.setbacks] == [
-        (1, lives.PASSING), (2, lives.STALE_PRICE), (3, lives.LASTING),
+        (1, order_factory.PASSING), (2, order_factory.STALE_PRICE), (3, order_factory.LASTING),
     ]  # fmt: skip
-    assert give_up(order, lives.LASTING) == Change((end,), None)
+    assert give_up(order, order_factory.LASTING) == Change((end,), None)
 
 
 # ------------------------------------------------------------------------- what the chain says
 
 
 @pytest.mark.parametrize("commitment", ["processed", "confirmed"])
-@pytest.mark.parametrize("why", [None, lives.STALE_PRICE, lives.LASTING])
+@pytest.mark.parametrize("why", [None, order_factory.STALE_PRICE, order_factory.LASTING])
 def test_a_sighting_not_yet_final_is_noted_once(commitment: str, why: Fault | None) -> None:
     order = standing(Status.SUBMITTED)
-    change = told(order, heard(lives.seen(commitment, why)))
+    change = told(order, heard(order_factory.seen(commitment, why)))
     assert change == Change((fact.Seen(2_010),), NOW)
     again = standing(Status.SUBMITTED, fact.Seen(2_010))
-    assert not told(again, heard(lives.seen(commitment, why))).facts
+    assert not told(again, heard(order_factory.seen(commitment, why))).facts
 
 
 def test_a_processed_sighting_lands_nothing_even_with_a_fill() -> None:
-    said = heard(lives.seen("processed"), fill=lives.fill(lives.attempt()))
+    said = heard(order_factory.seen("processed"), fill=order_factory.fill(order_factory.attempt()))
     assert kinds(told(standing(Status.SUBMITTED), said)) == ["seen"]
 
 
 def test_a_landing_without_its_receipt_waits_for_it() -> None:
     order = standing(Status.SUBMITTED, fact.Seen(2_010))
     for commitment in ("confirmed", "finalized"):
-        assert not told(order, heard(lives.seen(commitment))).facts
+        assert not told(order, heard(order_factory.seen(commitment))).facts
 
 
 def test_landed_is_told_at_confirmed_and_finalized_afterwards() -> None:
-    moved = lives.fill(lives.attempt())
-    change = told(standing(Status.SUBMITTED), heard(lives.seen("confirmed"), fill=moved))
+    moved = order_factory.fill(order_factory.attempt())
+    change = told(standing(Status.SUBMITTED), heard(order_factory.seen("confirmed"), fill=moved))
     assert change == Change((fact.Landed(moved),), NOW)
     landed = standing(Status.CONFIRMED)
-    assert not told(landed, heard(lives.seen("confirmed"))).facts
-    final = told(landed, heard(lives.seen("finalized", slot=2_042)))
+    assert not told(landed, heard(order_factory.seen("confirmed"))).facts
+    final = told(landed, heard(order_factory.seen("finalized", slot=2_042)))
     assert final == Change((fact.Finalized(2_042),), None)
 
 
 def test_a_late_landing_may_be_final_at_once() -> None:
-    moved = lives.fill(lives.attempt())
-    change = told(standing(Status.SUBMITTED), heard(lives.seen("finalized"), fill=moved))
+    moved = order_factory.fill(order_factory.attempt())
+    change = told(standing(Status.SUBMITTED), heard(order_factory.seen("finalized"), fill=moved))
     assert change == Change((fact.Landed(moved), fact.Finalized(2_010)), None)
 
 
 @pytest.mark.parametrize(
-    ("why", "then"), [(lives.STALE_PRICE, "retry_scheduled"), (lives.LASTING, "failed")]
+    ("why", "then"),
+    [(order_factory.STALE_PRICE, "retry_scheduled"), (order_factory.LASTING, "failed")],
 )
 def test_a_revert_frees_the_order_at_finalized_only(why: Fault, then: str) -> None:
     order = standing(Status.SUBMITTED, fact.Seen(2_010))
     for commitment in ("processed", "confirmed"):
-        assert not told(order, heard(lives.seen(commitment, why))).facts
-    change = told(order, heard(lives.seen("finalized", why)))
+        assert not told(order, heard(order_factory.seen(commitment, why))).facts
+    change = told(order, heard(order_factory.seen("finalized", why)))
     assert kinds(change) == ["reverted", then]
     assert change.facts[0] == fact.Reverted(SIGNATURE, why, 2_010)
 
 
 def test_the_firmest_of_the_witnesses_is_heard() -> None:
-    said = heard(lives.seen("processed"), lives.seen("finalized", lives.LASTING), lives.quiet())
+    said = heard(
+        order_factory.seen("processed"),
+        order_factory.seen("finalized", order_factory.LASTING),
+        order_factory.quiet(),
+    )
     assert kinds(told(standing(Status.SUBMITTED), said)) == ["reverted", "failed"]
 
 
@@ -243,19 +260,21 @@ def test_an_attempt_never_sent_lapses_like_any_other() -> None:
 def test_silence_and_doubt_change_nothing() -> None:
     order = standing(Status.SUBMITTED)
     assert not told(order, heard()).facts
-    assert not told(order, heard(lives.quiet())).facts
+    assert not told(order, heard(order_factory.quiet())).facts
 
 
 def test_a_landing_that_is_gone_raises_the_alarm() -> None:
     landed = standing(Status.CONFIRMED)
     assert told(landed, heard(witness())) == Change((fact.RolledBack((witness(),)),), None)
-    failed = lives.seen("finalized", lives.LASTING)
+    failed = order_factory.seen("finalized", order_factory.LASTING)
     assert told(landed, heard(failed)) == Change((fact.RolledBack((failed,)),), None)
-    assert not told(landed, heard(lives.quiet())).facts
+    assert not told(landed, heard(order_factory.quiet())).facts
     assert not told(landed, heard()).facts
 
 
-@pytest.mark.parametrize("said", [witness(), lives.seen("finalized"), lives.quiet()])
+@pytest.mark.parametrize(
+    "said", [witness(), order_factory.seen("finalized"), order_factory.quiet()]
+)
 @pytest.mark.parametrize(
     "order",
     [
@@ -270,17 +289,21 @@ def test_a_landing_that_is_gone_raises_the_alarm() -> None:
     ids=lambda order: order.status.value,
 )
 def test_a_testimony_about_no_live_attempt_changes_nothing(order: Order, said: object) -> None:
-    assert not told(order, heard(said, fill=lives.fill(lives.attempt()))).facts
+    assert not told(order, heard(said, fill=order_factory.fill(order_factory.attempt()))).facts
 
 
 @pytest.mark.parametrize(
     "said",
-    [witness(), lives.seen("finalized"), lives.seen("finalized", lives.PASSING)],
+    [
+        witness(),
+        order_factory.seen("finalized"),
+        order_factory.seen("finalized", order_factory.PASSING),
+    ],
     ids=["dead", "landed", "reverted"],
 )
 def test_what_is_said_of_an_earlier_attempt_moves_nothing(said: object) -> None:
     earlier = Signature("the one before")
-    fill = replace(lives.fill(lives.attempt()), signature=earlier)
+    fill = replace(order_factory.fill(order_factory.attempt()), signature=earlier)
     note = steps.Testimony(earlier, (said,), fill)  # type: ignore[arg-type]
     assert told(standing(Status.SUBMITTED), note) == Change((), standing(Status.SUBMITTED).wake_at)
     assert not told(standing(Status.CONFIRMED), note).facts

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.journal import (
     BrokenJournal,
     Entry,
@@ -24,26 +24,26 @@ from cambist.orders.journal import (
 )
 from cambist.orders.lifecycle import IllegalFact
 from cambist.orders.order import GENESIS, Status
-from cambist.values.moment import Moment
-from tests import lives
+from cambist.values.time_units import Moment
+from tests import order_factory
 from tests.strategies import intents, moments, order_ids
 
 LONG = (
-    *lives.path(Status.SUBMITTED),
+    *order_factory.path(Status.SUBMITTED),
     fact.Seen(2_010),
     fact.CancelRequested(),
-    fact.Lapsed(lives.attempt().signature, (lives.witness(),)),
-    fact.RetryScheduled(lives.PASSING, 2, lives.START),
-    fact.Routed(lives.route()),
-    lives.signed(lives.attempt(2)),
-    fact.Sent(lives.PASSING),
-    fact.Landed(lives.fill(lives.attempt(2))),
+    fact.Lapsed(order_factory.attempt().signature, (order_factory.witness(),)),
+    fact.RetryScheduled(order_factory.PASSING, 2, order_factory.START),
+    fact.Routed(order_factory.route()),
+    order_factory.signed(order_factory.attempt(2)),
+    fact.Sent(order_factory.PASSING),
+    fact.Landed(order_factory.fill(order_factory.attempt(2))),
     fact.Finalized(2_500),
 )
 
 
-def life(*facts: fact.Fact, at: int = lives.START) -> tuple[Told, ...]:
-    first = lives.born(at=at)
+def life(*facts: fact.Fact, at: int = order_factory.START) -> tuple[Told, ...]:
+    first = order_factory.born(at=at)
     return (first, *append(first.order, facts, Moment(at)))
 
 
@@ -69,7 +69,11 @@ def test_lines_are_numbered_without_a_gap() -> None:
 
 @given(moments, st.lists(moments, min_size=1, max_size=len(LONG)))
 def test_time_never_goes_back_whatever_the_clock_says(first: int, later: list[int]) -> None:
-    told = [open_journal(lives.born().order.id, fact.Accepted(lives.intent()), Moment(first))]
+    told = [
+        open_journal(
+            order_factory.born().order.id, fact.Accepted(order_factory.intent()), Moment(first)
+        )
+    ]
     for one, at in zip(LONG, later, strict=False):
         told += append(told[-1].order, (one,), Moment(at))
     times = [line.entry.at for line in told]
@@ -172,15 +176,15 @@ def test_a_journal_begins_with_accepted() -> None:
 
 
 def test_a_second_acceptance_is_illegal() -> None:
-    order = lives.born().order
+    order = order_factory.born().order
     with pytest.raises(IllegalFact):
-        append(order, (fact.Accepted(lives.intent()),), lives.START)
+        append(order, (fact.Accepted(order_factory.intent()),), order_factory.START)
 
 
 def test_an_illegal_fact_adds_no_line_not_even_the_legal_ones_before_it() -> None:
-    order = lives.born().order
+    order = order_factory.born().order
     with pytest.raises(IllegalFact):
-        append(order, (fact.Started(), fact.Started()), lives.START)
+        append(order, (fact.Started(), fact.Started()), order_factory.START)
     assert order.last_seq == 1
 
 

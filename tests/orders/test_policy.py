@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cambist.faults import Code, fault
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders import steps
 from cambist.orders.attempt import Sighting, Witness
 from cambist.orders.decide import Policy, decide
@@ -30,11 +30,11 @@ from cambist.orders.steps import (
     Withdrawn,
     next_step,
 )
-from cambist.values.moment import Moment
-from tests import lives
+from cambist.values.time_units import Moment
+from tests import order_factory
 
 faults = st.sampled_from([*Code]).map(fault)
-policies = st.sampled_from([Policy(lives.RULES), Policy(lives.PAIR_RULES)])
+policies = st.sampled_from([Policy(order_factory.RULES), Policy(order_factory.PAIR_RULES)])
 sightings = st.builds(
     Sighting,
     st.sampled_from(["processed", "confirmed", "finalized"]),
@@ -51,7 +51,7 @@ witnesses = st.builds(
     st.booleans(),
     st.none() | st.none() | sightings,
 )
-dead = st.just((lives.witness("one"), lives.witness("two")))
+dead = st.just((order_factory.witness("one"), order_factory.witness("two")))
 testimonies = dead | st.lists(witnesses, max_size=3).map(tuple)
 
 
@@ -65,20 +65,20 @@ def outcome(order: Order, now: Moment, draw: st.DataObject) -> Outcome:
         case Begin():
             return Begun()
         case FindRoute():
-            return RouteFound(lives.route())
+            return RouteFound(order_factory.route())
         case Build():
-            return Built(lives.attempt(order.attempts_made + 1, order.id))
+            return Built(order_factory.attempt(order.attempts_made + 1, order.id))
         case Send(attempt):
             assert attempt is order.in_flight, "only what the order records is ever sent"
             return Handed(trouble)
         case Ask(attempt):
-            landed = draw.draw(st.none() | st.just(lives.fill(attempt)))
+            landed = draw.draw(st.none() | st.just(order_factory.fill(attempt)))
             return steps.Testimony(attempt.signature, draw.draw(testimonies), landed)
         case Withdraw():
             return Withdrawn()
         case _:
             assert isinstance(step, Rest)
-            return steps.Testimony(lives.attempt().signature, draw.draw(testimonies))
+            return steps.Testimony(order_factory.attempt().signature, draw.draw(testimonies))
 
 
 @settings(max_examples=300)
@@ -86,12 +86,12 @@ def outcome(order: Order, now: Moment, draw: st.DataObject) -> Outcome:
 def test_no_life_breaks_the_table(
     draw: st.DataObject, policy: Policy, deadline: int | None
 ) -> None:
-    terms = lives.Terms(
-        deadline=None if deadline is None else Moment(lives.START + deadline),
+    terms = order_factory.Terms(
+        deadline=None if deadline is None else Moment(order_factory.START + deadline),
         tries_max=draw.draw(st.integers(1, 4)),
     )
-    told = [lives.born(terms=terms)]
-    order, now, ends = told[0].order, lives.START, 0
+    told = [order_factory.born(terms=terms)]
+    order, now, ends = told[0].order, order_factory.START, 0
     for _ in range(draw.draw(st.integers(1, 30))):
         now = Moment(now + draw.draw(st.sampled_from([0, 10, 1_000, 30_000])))
         if draw.draw(st.integers(0, 9)) == 0 and not order.is_closed:
@@ -120,8 +120,8 @@ def test_no_life_breaks_the_table(
 
 @given(st.data(), st.sampled_from(Status))
 def test_the_same_question_has_the_same_answer(draw: st.DataObject, status: Status) -> None:
-    order = lives.standing(status)
-    answer = outcome(order, lives.START, draw)
-    assert decide(order, answer, lives.START, lives.POLICY) == decide(
-        order, answer, lives.START, lives.POLICY
+    order = order_factory.standing(status)
+    answer = outcome(order, order_factory.START, draw)
+    assert decide(order, answer, order_factory.START, order_factory.POLICY) == decide(
+        order, answer, order_factory.START, order_factory.POLICY
     )

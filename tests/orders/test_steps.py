@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.orders.steps import (
@@ -25,11 +25,15 @@ from cambist.orders.steps import (
 )
 from cambist.orders.terms import Terms
 from cambist.values.amount import Raw
-from cambist.values.moment import Moment
-from tests import lives
-from tests.lives import START, standing
+from cambist.values.time_units import Moment
+from tests import order_factory
+from tests.order_factory import START, standing
 
-UNSENT = (fact.Started(), fact.Routed(lives.route()), lives.signed(lives.attempt()))
+UNSENT = (
+    fact.Started(),
+    fact.Routed(order_factory.route()),
+    order_factory.signed(order_factory.attempt()),
+)
 NOW = Moment(START + 1)
 LATE = Terms(deadline=NOW)
 
@@ -43,7 +47,7 @@ def test_the_consequential_steps_are_exactly_one() -> None:
     [
         (standing(Status.PENDING), Begin()),
         (standing(Status.ROUTING), FindRoute()),
-        (standing(Status.BUILDING), Build(lives.route())),
+        (standing(Status.BUILDING), Build(order_factory.route())),
         (standing(Status.FAILED), Rest(None)),
         (standing(Status.CANCELLED), Rest(None)),
         (standing(Status.EXPIRED), Rest(None)),
@@ -52,7 +56,9 @@ def test_the_consequential_steps_are_exactly_one() -> None:
         (standing(Status.ROUTING, terms=LATE), Withdraw()),
         (
             standing(
-                Status.SUBMITTED, fact.Lapsed(lives.attempt().signature, ()), fact.CancelRequested()
+                Status.SUBMITTED,
+                fact.Lapsed(order_factory.attempt().signature, ()),
+                fact.CancelRequested(),
             ),
             Withdraw(),
         ),
@@ -73,7 +79,7 @@ def test_a_landed_order_is_asked_about_until_it_is_final() -> None:
     assert isinstance(next_step(standing(Status.CONFIRMED), NOW), Ask)
 
 
-@pytest.mark.parametrize("facts", [UNSENT, lives.path(Status.SUBMITTED)])
+@pytest.mark.parametrize("facts", [UNSENT, order_factory.path(Status.SUBMITTED)])
 def test_nothing_in_flight_is_withdrawn(facts: tuple[fact.Fact, ...]) -> None:
     order = standing(Status.PENDING, *facts, fact.CancelRequested(), terms=LATE)
     assert isinstance(next_step(order, NOW), Send | Ask)
@@ -96,7 +102,7 @@ def test_a_clock_that_stepped_back_makes_no_order_wait_longer_than_a_retry() -> 
 
 @given(st.integers(0, 9_999), st.integers(1, 2**64 - 1), st.integers(1, 2**64 - 1))
 def test_a_bound_is_never_looser_than_the_tolerance(bps: int, given_: int, taken: int) -> None:
-    terms = Terms(slippage_bps=lives.Bps(bps))
+    terms = Terms(slippage_bps=order_factory.Bps(bps))
     least = terms.bound("exact_in", Raw(given_), Raw(taken))
     most = terms.bound("exact_out", Raw(given_), Raw(taken))
     assert 0 <= least - Fraction(taken * (10_000 - bps), 10_000) < 1
@@ -104,6 +110,6 @@ def test_a_bound_is_never_looser_than_the_tolerance(bps: int, given_: int, taken
 
 
 def test_the_amount_counts_the_side_that_is_exact() -> None:
-    exact_in, exact_out = lives.intent(), lives.intent(mode="exact_out")
-    assert exact_in.sized_token == lives.SOL
-    assert exact_out.sized_token == lives.USDC
+    exact_in, exact_out = order_factory.intent(), order_factory.intent(mode="exact_out")
+    assert exact_in.sized_token == order_factory.SOL
+    assert exact_out.sized_token == order_factory.USDC

@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from cambist.faults import Code
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.order import Status
-from tests import lives
-from tests.lives import witness
+from tests import order_factory
+from tests.order_factory import witness
 from tests.orders.test_decide import SIGNATURE, heard, kinds, standing, told
 
 VOUCHED = fact.WrittenOff("me", "the endpoint forgot it")
@@ -28,12 +28,12 @@ def test_an_operators_word_stands_in_for_a_proof_nobody_can_give() -> None:
 def test_an_operators_word_is_nothing_against_a_witness() -> None:
     order = standing(Status.SUBMITTED, VOUCHED)
     assert not told(order, heard()).facts
-    assert not told(order, heard(lives.quiet())).facts
+    assert not told(order, heard(order_factory.quiet())).facts
     assert not told(order, heard(replace(witness(), height=10**9))).facts, "not plausible"
     doubtful = replace(witness(), blockhash_valid=True)
-    assert kinds(told(order, heard(doubtful, lives.seen("processed")))) == ["seen"]
-    moved = lives.fill(lives.attempt())
-    landed = told(order, heard(doubtful, lives.seen("confirmed"), fill=moved))
+    assert kinds(told(order, heard(doubtful, order_factory.seen("processed")))) == ["seen"]
+    moved = order_factory.fill(order_factory.attempt())
+    landed = told(order, heard(doubtful, order_factory.seen("confirmed"), fill=moved))
     assert kinds(landed) == ["landed"]
 
 

@@ -6,13 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.curves.transfer_fee import TransferFee
-from cambist.paper import pools
-from cambist.paper.pools import PoolBook, first_pool, pool_key, time_of
-from cambist.values.moment import Slot
+from cambist.paper import pool_states
+from cambist.paper.pool_states import PoolBook, first_pool, pool_key, time_of
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
-from cambist.venues.accounts import LANDING_DELAY_SLOTS, SLOTS_PER_EPOCH
 from cambist.venues.quoting import worst
 from cambist.venues.raydium.cpmm import CpmmPool
+from cambist.venues.snapshot import LANDING_DELAY_SLOTS, SLOTS_PER_EPOCH
 from cambist.venues.tokens import FeeChange
 
 KEY = pool_key("cpmm", SOL.mint, USDC.mint)
@@ -31,7 +31,7 @@ def book(monkeypatch: pytest.MonkeyPatch) -> PoolBook:
     if other.address != SOL.mint:
         sol, other = "token_b", plain.token_b
     taxed = replace(plain, **{sol: replace(other, change=change)})
-    monkeypatch.setattr(pools, "first_pool", lambda _: taxed)
+    monkeypatch.setattr(pool_states, "first_pool", lambda _: taxed)
     return PoolBook(1, lambda _: None)
 
 

@@ -11,15 +11,15 @@ import pytest
 
 from cambist.paper.ledger import executions, sums
 from tests.contracts.chain import ask, seen, sign
-from tests.paper.worlds import InProcess
+from tests.paper.paper_networks import InProcess
 
 SWAPS = 3
 LIFE = """
 import asyncio, sys
 from pathlib import Path
-from cambist import faultpoints
+from cambist import failpoints
 from tests.contracts.chain import sign
-from tests.paper.worlds import InProcess
+from tests.paper.paper_networks import InProcess
 
 async def live():
     network = InProcess(Path(sys.argv[1]))
@@ -30,7 +30,7 @@ async def live():
             await network.chain.send(attempt.transaction)
         await network.pass_slots(1)
 
-faultpoints.arm(sys.argv[2])
+failpoints.arm(sys.argv[2])
 asyncio.run(live())
 """
 

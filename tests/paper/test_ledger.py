@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cambist import faultpoints
+from cambist import failpoints
 from cambist.clock import ManualClock
 from cambist.paper.blocks import Block
+from cambist.paper.fault_model import INSTANT
 from cambist.paper.ledger import Ledger, LedgerLost, WrongSeed, executions, sums
-from cambist.paper.mishaps import INSTANT
 from cambist.paper.world import HEIGHT_RESERVE_SLOTS, World
-from cambist.ports.failures import PortDown
-from cambist.values.moment import Height
+from cambist.ports.errors import PortDown
+from cambist.values.time_units import Height
 from cambist.values.token import SOL, USDC, Pair
 from tests.contracts.chain import ask, seen, sign
-from tests.paper.test_prices import APART_MAX, furthest_apart
-from tests.paper.worlds import SEED, InProcess, running
+from tests.paper.paper_networks import SEED, InProcess, running
+from tests.paper.test_price_paths import APART_MAX, furthest_apart
 
 
 @settings(max_examples=15, deadline=None)
@@ -55,10 +55,10 @@ async def test_a_crash_around_a_commit_keeps_all_of_the_slot_or_nothing(
     attempts = [await sign(network, f"order {n}") for n in range(3)]
     for attempt in attempts:
         await network.chain.send(attempt.transaction)
-    faultpoints.arm(f"chain.{point}_commit:1:raise")
+    failpoints.arm(f"chain.{point}_commit:1:raise")
     await network.pass_slots(1)
-    faultpoints.arm(None)
-    assert isinstance(network.crashes.pop(), faultpoints.FaultInjected)
+    failpoints.arm(None)
+    assert isinstance(network.crashes.pop(), failpoints.FaultInjected)
     with pytest.raises(PortDown):
         await network.chain.ask(attempts)
     await network.restart()

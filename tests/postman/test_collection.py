@@ -13,7 +13,7 @@ import pytest
 
 from scripts import make_postman
 from scripts.postman_steps import FOLDERS
-from tests.server.house import on_a_port
+from tests.server.app_harness import on_a_port
 from tests.server.openapi.document import operations
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from cambist.values.ids import Address
 from cambist.values.route import Mode
-from cambist.venues.accounts import Unquotable
 from cambist.venues.pool import Pool, Swapped
+from cambist.venues.snapshot import Unquotable
 
 SUBSET_MAX = 3
 BPS, HOP_BPS = 10_000, 5

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from cambist.faults import Fault
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.routing.find import GAIN_MIN_HUNDREDTHS, Offered, find
+from cambist.routing.router import GAIN_MIN_HUNDREDTHS, Offered, find
 from cambist.routing.transaction_limits import V0
 from cambist.values.amount import Bps, Raw
 from cambist.values.ids import LOCAL, Address

@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from bench.pools import NOW, named
-from cambist.paper.shapes import SHAPES, Site
+from bench.sample_pools import NOW, named
+from cambist.paper.pool_models import SHAPES, Site
 from cambist.values.ids import Address
 from cambist.values.route import Mode
 from cambist.values.token import RAY, SOL, USDC

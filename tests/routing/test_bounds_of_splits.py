@@ -12,17 +12,17 @@ from cambist.optimizer.clearing import SplitRequest, bound, solve
 from cambist.optimizer.outliers import promising
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.routing import find as router
-from cambist.routing.find import Offered, find
+from cambist.routing import router
 from cambist.routing.leg_costs import LegPrice, leg_costs
 from cambist.routing.paths import LegCosts, Way, straight
+from cambist.routing.router import Offered, find
 from cambist.values.amount import Bps, Raw
 from cambist.values.ids import LOCAL, Address
 from cambist.values.route import Mode
 from cambist.values.token import Pair, Token
 from cambist.venues.pool import Pool
 from tests.routing.pool_sets import FAMILIES, PoolSet, draw_set
-from tests.routing.test_find import PROGRAMS, found, pool, wish
+from tests.routing.test_router import PROGRAMS, found, pool, wish
 
 SETS = 12
 EXACT = 1 + 1e-7

@@ -8,17 +8,17 @@ import pytest
 
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.paper.pools import VENUES, PoolBook, pool_keys
+from cambist.paper.pool_states import VENUES, PoolBook, pool_keys
 from cambist.paper.tokens import HUBS
-from cambist.routing.find import Offered, find
+from cambist.routing.router import Offered, find
 from cambist.values.amount import Bps, Raw
 from cambist.values.ids import LOCAL
-from cambist.values.moment import Slot
 from cambist.values.route import Mode
+from cambist.values.time_units import Slot
 from cambist.values.token import BONK, ETH, JUP, RAY, SOL, USDC, Pair, Token
 from cambist.venues.pool import Pool
-from cambist.venues.programs import PROGRAMS
-from tests.routing.test_find import found
+from cambist.venues.registry import PROGRAMS
+from tests.routing.test_router import found
 
 BOOK = PoolBook(1, lambda _: None)
 

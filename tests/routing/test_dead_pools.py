@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.pools import NOW, named
+from bench.sample_pools import NOW, named
 from cambist.faults import Fault
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.paper.shapes import SHAPES, Site
-from cambist.routing.find import Offered, find
+from cambist.paper.pool_models import SHAPES, Site
+from cambist.routing.router import Offered, find
 from cambist.routing.transaction_limits import V1
 from cambist.values.amount import Bps, Raw
 from cambist.values.ids import LOCAL
 from cambist.values.route import Mode, Route
 from cambist.values.token import SOL, USDC, Pair
 from cambist.venues.pool import Pool
-from cambist.venues.programs import PROGRAMS
+from cambist.venues.registry import PROGRAMS
 
 PPM = 10**6
 WORSE_MAX_PPM = 100

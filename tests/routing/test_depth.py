@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cambist.paper.pools import PROGRAMS_OF, VENUES, PoolBook, pool_key
+from cambist.paper.pool_states import PROGRAMS_OF, VENUES, PoolBook, pool_key
 from cambist.routing.depth import LEVELS_BPS, depth
 from cambist.values.amount import BPS_ONE, Bps
-from cambist.values.moment import Slot
+from cambist.values.time_units import Slot
 from cambist.values.token import BONK, SOL, USDC
 from cambist.venues.pool import Pool
-from tests.routing.test_find import pool
+from tests.routing.test_router import pool
 
 PROGRAMS = [program for venue in VENUES for program in PROGRAMS_OF[venue]]
 

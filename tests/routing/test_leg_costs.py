@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cambist.faults import Fault
-from cambist.routing.find import Offered, find
 from cambist.routing.leg_costs import BASE_FEE_LAMPORTS, LegPrice, leg_costs
+from cambist.routing.router import Offered, find
 from cambist.routing.transaction_limits import COMPUTE_UNITS
-from tests.routing.test_find import PROGRAMS, found, pool, wish
+from tests.routing.test_router import PROGRAMS, found, pool, wish
 
 programs = st.sampled_from(sorted(COMPUTE_UNITS))
 

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bench.pools import made, many_ticks, site
+from bench.sample_pools import made, many_ticks, site
 from cambist.optimizer.rate_curve import RateCurve, curve
 from cambist.routing import paths
 from cambist.routing.paths import curve_of as kept_curve_of
 from cambist.routing.paths import straight as ways_of
 from cambist.routing.paths import through
 from cambist.venues.pool import Pool
-from cambist.venues.programs import PROGRAMS
+from cambist.venues.registry import PROGRAMS
 
 POOLS = [made(name, site(f"curve of {name}")) for name in sorted(PROGRAMS)]
 POOLS.append(many_ticks(site("curve of many ticks")))

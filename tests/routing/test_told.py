@@ -7,19 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bench.pools import made, site
+from bench.sample_pools import made, site
 from cambist.faults import Code, Fault
-from cambist.routing.find import Offered, find
 from cambist.routing.paths import Path
 from cambist.routing.rounding import PathShare
+from cambist.routing.router import Offered, find
 from cambist.routing.split import greatest_first
 from cambist.routing.transaction_limits import V0, V1
 from cambist.values.route import Leg, Mode
 from cambist.values.token import RAY, SOL, USDC
-from cambist.venues.programs import PROGRAMS
 from cambist.venues.raydium.cpmm import CpmmPool
+from cambist.venues.registry import PROGRAMS
 from cambist.venues.tokens import Power
-from tests.routing.test_find import crowds, found, modes, pool, wish
+from tests.routing.test_router import crowds, found, modes, pool, wish
 
 
 @given(crowds, modes, st.integers(10**6, 10**9), st.booleans())

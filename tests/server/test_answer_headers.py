@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from cambist import logs
 from cambist.engine.engine import Engine
-from cambist.server.quotas import Quota
-from tests.server.house import ORDER, in_process, on_a_port, wire
-from tests.server.keyed import FREE, UNLIMITED, locked
+from cambist.server.rate_limit_headers import Quota
+from tests.server.app_harness import ORDER, in_process, on_a_port, wire
+from tests.server.authenticated_app import FREE, UNLIMITED, locked
 
 MADE = re.compile(r"[0-9a-f]{24}")
 

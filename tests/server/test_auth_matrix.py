@@ -10,11 +10,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from cambist.ports.keys import Scope
-from cambist.server.openapi.parts import PUBLIC
-from cambist.values.moment import Moment
-from tests.server.house import ORDER, wire
-from tests.server.keyed import BORN, OTHER, Locked, locked_on_a_port
+from cambist.ports.api_keys import Scope
+from cambist.server.openapi.builder import PUBLIC
+from cambist.values.time_units import Moment
+from tests.server.app_harness import ORDER, wire
+from tests.server.authenticated_app import BORN, OTHER, Locked, locked_on_a_port
 from tests.server.openapi.document import Described, operations
 
 NO_KEY = ("none", "bad", "revoked", "expired")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cambist.faults import Code
-from cambist.server.chunked_body import BadBody, ChunkedBody
+from cambist.server.protocol.chunked_body import BadBody, ChunkedBody
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 MAX = 4_096

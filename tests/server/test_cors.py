@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.config import BadSettings, load
-from tests.server.house import DEFAULTS, ORDER, in_process
-from tests.server.keyed import FREE, locked
+from tests.server.app_harness import DEFAULTS, ORDER, in_process
+from tests.server.authenticated_app import FREE, locked
 
 PAGE = "https://app.example"
 NAMED = (PAGE, "http://localhost:5173")

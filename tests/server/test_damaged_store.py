@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from cambist.values.ids import LOCAL
-from tests.server.house import ORDER, in_process, until_closed
+from tests.server.app_harness import ORDER, in_process, until_closed
 
 FAR = "9999-12-31T23:59:59-23:59"
 KEPT = 253_402_387_140_000

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from cambist.faults import Refused
 from cambist.server.docs_page import CARRIER, PARTS, DocsPage
-from tests.server.house import in_process
+from tests.server.app_harness import in_process
 
 ADDRESS = re.compile(r"""(?:src|href)=["']?([^"' >]+)""")
 

@@ -12,11 +12,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from cambist.coordination import memory
 from cambist.engine import feed
-from cambist.server import stories
-from cambist.signals import memory
+from cambist.server.streaming import event_streams
 from cambist.values.ids import LOCAL
-from tests.server.house import DEFAULTS, ORDER, WAIT_S, Rooms, on_a_port, until_closed
+from tests.server.app_harness import DEFAULTS, ORDER, WAIT_S, Rooms, on_a_port, until_closed
 
 SSE = {"accept": "text/event-stream"}
 ORDERS = 12
@@ -160,12 +160,12 @@ async def test_the_past_is_told_in_pages_and_little_of_it_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "FEED_PAGE", 7)
-    monkeypatch.setattr(stories, "MESSAGES_KEPT_BYTES_MAX", 10_000)
+    monkeypatch.setattr(event_streams, "MESSAGES_KEPT_BYTES_MAX", 10_000)
     async with on_a_port(tmp_path) as (rooms, _):
         orders = await place_all(rooms)
         for order_id in orders:
             await until_closed(rooms.client, order_id)
-        voice = stories.Voice(rooms.engine, DEFAULTS)
+        voice = event_streams.Voice(rooms.engine, DEFAULTS)
         told: list[tuple[str, int]] = []
         async for heard in rooms.engine.follow_all(LOCAL, 0, 1):
             assert len(heard.lines) <= ORDERS  # what happens meanwhile comes at once

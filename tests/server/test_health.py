@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from cambist.engine import engine as engine_module
 from cambist.engine.engine import Engine, Health
-from cambist.ports.keys import Scope
+from cambist.ports.api_keys import Scope
 from cambist.server.settings import Rates
-from tests.server.house import in_process
-from tests.server.keyed import FREE, locked
+from tests.server.app_harness import in_process
+from tests.server.authenticated_app import FREE, locked
 
 WHY = {"reason": "maintenance of the secret vault"}
 PATHS = ("/health", "/health/ready")

@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 from websockets.asyncio.client import connect
 
+from tests.server.app_harness import in_process, on_a_port, with_edge
+from tests.server.authenticated_app import locked_on_a_port
 from tests.server.hostile import Hostile, corpus
-from tests.server.house import in_process, on_a_port, with_edge
-from tests.server.keyed import locked_on_a_port
 
 JSON = {"content-type": "application/json"}
 

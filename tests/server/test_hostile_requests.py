@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from cambist.ports.keys import Scope
-from tests.server.house import ORDER, WAIT_S, on_a_port, wire
-from tests.server.keyed import locked_on_a_port
+from cambist.ports.api_keys import Scope
+from tests.server.app_harness import ORDER, WAIT_S, on_a_port, wire
+from tests.server.authenticated_app import locked_on_a_port
 
 REQUESTS = 2_400
 AT_ONCE = 6

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cambist.clock import ManualClock
-from cambist.engine.perform import quote_budget
+from cambist.coordination.buckets import MemoryBuckets
+from cambist.engine import quote_budget
 from cambist.faults import Refused
-from cambist.server.addresses import Address, Proxies, group_of, read_hop
-from cambist.server.census import House
-from cambist.server.passports import Passport
+from cambist.server.auth.caller import Passport
+from cambist.server.auth.caller_limits import Limited, Tolls
+from cambist.server.client_address import Address, Proxies, group_of, read_hop
+from cambist.server.protocol.connections import House
 from cambist.server.settings import EdgeLimits, Rates
-from cambist.server.tolls import Limited, Tolls
-from cambist.signals.buckets import MemoryBuckets
 from cambist.values.ids import LOCAL
-from tests.server.house import ORDER, until
-from tests.server.keyed import FREE, UNLIMITED, locked, locked_on_a_port
+from tests.server.app_harness import ORDER, until
+from tests.server.authenticated_app import FREE, UNLIMITED, locked, locked_on_a_port
 
 BAD = {"authorization": "Bearer hello"}
 KEY = Passport(LOCAL, "key")

@@ -12,32 +12,32 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cambist.app import open_keys, running
+from cambist.bootstrap import open_keys, running
 from cambist.clock import Entropy, SystemClock, draw_secret
 from cambist.config import Settings
+from cambist.coordination.memory import MemoryBus, MemoryWakeups
+from cambist.engine.dependencies import Means, World
 from cambist.engine.engine import Engine, Limits
 from cambist.engine.intake import Taken, Wish
-from cambist.engine.means import Means, World
-from cambist.engine.relay import Relay
+from cambist.engine.publisher import Relay
 from cambist.faults import Code, Refused
 from cambist.paper.chain import PaperChain
+from cambist.paper.fault_model import INSTANT
 from cambist.paper.market import PaperMarket
-from cambist.paper.mishaps import INSTANT
 from cambist.paper.signer import PaperSigner
 from cambist.paper.world import World as PaperWorld
-from cambist.ports.keys import Scope
+from cambist.ports.api_keys import Scope
 from cambist.ports.store import Store
 from cambist.server.app import build
-from cambist.server.doorman import Locks
+from cambist.server.auth.authenticator import Locks
 from cambist.server.settings import Rates, ServerSettings
-from cambist.signals.memory import MemoryBus, MemoryWakeups
-from cambist.stores.pepper import Pepper, make_pepper
+from cambist.stores.api_key_pepper import Pepper, make_pepper
 from cambist.stores.postgres import Target, open_postgres
 from cambist.stores.sqlite.store import SqliteStore
-from tests import lives
-from tests.server.house import ORDER, client_of, until
-from tests.server.keyed import made_key
-from tests.stores.postgres_shelves import database
+from tests import order_factory
+from tests.server.app_harness import ORDER, client_of, until
+from tests.server.authenticated_app import made_key
+from tests.stores.postgres_stores import database
 
 SEED = 5
 ROOM = 100
@@ -77,7 +77,7 @@ def door(store: Store, folder: Path, room: int) -> Engine:
 
 
 def wish(key: str | None = None) -> Wish:
-    return Wish(lives.intent(), lambda order: order.id.encode(), key)
+    return Wish(order_factory.intent(), lambda order: order.id.encode(), key)
 
 
 async def crowd(engine: Engine, within_s: float) -> Counter[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.house import ORDER, in_process, until_closed
+from tests.server.app_harness import ORDER, in_process, until_closed
 
 
 async def test_listed_tokens_and_venues_can_be_traded(tmp_path: Path) -> None:

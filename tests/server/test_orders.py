@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.faults import Code, Refused, fault
-from cambist.ports.failures import PortDown
-from cambist.values.moment import Moment
-from tests.server.house import DEFAULTS, ORDER, in_process, on_a_port, until_closed
+from cambist.ports.errors import PortDown
+from cambist.values.time_units import Moment
+from tests.server.app_harness import DEFAULTS, ORDER, in_process, on_a_port, until_closed
 
 MISSING = "01890000-0000-7000-8000-000000000000"
 

@@ -9,13 +9,13 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from cambist.app import open_paper_chain, running, serving
+from cambist.bootstrap import open_paper_chain, running, serving
 from cambist.config import BadSettings, Settings, load
 from cambist.server.app import build
 from cambist.server.settings import ServerSettings
-from tests.server.house import ORDER, client_of, in_process, until_closed
+from tests.server.app_harness import ORDER, client_of, in_process, until_closed
 from tests.servers.machine import free_port
-from tests.stores.postgres_shelves import database
+from tests.stores.postgres_stores import database
 
 SHARED = {"CAMBIST_DATABASE_URL": "postgresql://me@127.0.0.1/orders"}
 ANY = "0.0.0.0"  # noqa: S104 -- to see it refused

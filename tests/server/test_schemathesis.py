@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from cambist.server.openapi import document
-from tests.server.house import on_a_port
+from tests.server.app_harness import on_a_port
 
 schemathesis = pytest.importorskip("schemathesis")
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cambist.app import open_engine, open_keys
+from cambist.bootstrap import open_engine, open_keys
 from cambist.config import BadSettings, Settings
 from cambist.server.app import build
-from tests.server.house import DEFAULTS, ORDER, client_of, until_closed
+from tests.server.app_harness import DEFAULTS, ORDER, client_of, until_closed
 from tests.servers.postgres import Postgres
-from tests.stores.postgres_shelves import database, talk
+from tests.stores.postgres_stores import database, talk
 
 # A connection that is broken off while it is being made leaves a socket for the collector.
 pytestmark = [
@@ -83,7 +83,7 @@ async def test_a_driver_that_is_missing_is_named_with_the_way_to_get_it(
     def import_module(_: str) -> None:
         raise ModuleNotFoundError(name="asyncpg")
 
-    monkeypatch.setattr("cambist.app.stores.import_module", import_module)
+    monkeypatch.setattr("cambist.bootstrap.stores.import_module", import_module)
     with pytest.raises(BadSettings, match=r"pip install 'cambist\[postgres\]'"):
         async with house_on("postgresql://127.0.0.1:1/x", tmp_path):
             pass

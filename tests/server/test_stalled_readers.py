@@ -4,9 +4,9 @@ import asyncio
 
 from uvicorn.server import ServerState
 
-from cambist.server.census import NEVER, House
-from cambist.server.edge import EdgeConfig, EdgeHttp
-from cambist.server.edge_socket import CLOSE_STALLED, EdgeSocket
+from cambist.server.protocol.connections import NEVER, House
+from cambist.server.protocol.http1 import EdgeConfig, EdgeHttp
+from cambist.server.protocol.websocket import CLOSE_STALLED, EdgeSocket
 from cambist.server.settings import EdgeLimits
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.server.house import (
+from tests.server.app_harness import (
     DEFAULTS,
     ORDER,
     WAIT_S,

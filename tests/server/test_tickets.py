@@ -15,15 +15,15 @@ from websockets.typing import Subprotocol
 
 from cambist.clock import ManualClock
 from cambist.faults import Refused
-from cambist.ports.keys import Scope
-from cambist.server.passports import Passport, stamp
-from cambist.server.tickets import KEY_TICKETS_MAX, TICKET_MS, TICKETS_MAX, Tickets
-from cambist.server.tolls import Limited
+from cambist.ports.api_keys import Scope
+from cambist.server.auth.caller import Passport, stamp
+from cambist.server.auth.caller_limits import Limited
+from cambist.server.auth.tickets import KEY_TICKETS_MAX, TICKET_MS, TICKETS_MAX, Tickets
 from cambist.values.api_key import read_key_id
 from cambist.values.ids import Principal
-from cambist.wire.moments import read_moment
-from tests.server.house import ORDER, in_process
-from tests.server.keyed import BORN, FREE, OTHER, Locked, locked_on_a_port
+from cambist.wire.rfc3339 import read_moment
+from tests.server.app_harness import ORDER, in_process
+from tests.server.authenticated_app import BORN, FREE, OTHER, Locked, locked_on_a_port
 
 MINE = Passport(Principal("mine"), "key")
 

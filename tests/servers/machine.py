@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cambist.cli.cluster.machine import NoServer, free_port, nobody
+from cambist.cli.local_cluster.host import NoServer, free_port, nobody
 
 __all__ = ["NoServer", "box", "free_port", "nobody"]
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from cambist.cli.cluster import postgres
-from cambist.cli.cluster.postgres import Programs
+from cambist.cli.local_cluster import postgres
+from cambist.cli.local_cluster.postgres import Programs
 from tests.servers.machine import NoServer, box, free_port, nobody
 
 URL_VARIABLE = "CAMBIST_TEST_POSTGRES_URL"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cambist.cli.cluster import valkey
+from cambist.cli.local_cluster import valkey
 from tests.servers.machine import NoServer, box, free_port
 
 URL_VARIABLE = "CAMBIST_TEST_REDIS_URL"

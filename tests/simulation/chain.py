@@ -8,16 +8,16 @@ from typing import Final
 
 from cambist.faults import Code, Fault, fault
 from cambist.orders.attempt import Attempt, ChainRules, Fill, Sighting, Witness
-from cambist.paper import message as paper
+from cambist.paper import transaction as paper
 from cambist.ports.chain import Blockhash, Swap
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.values.costs import Costs
 from cambist.values.ids import Signature
-from cambist.values.moment import Height, Slot
 from cambist.values.route import Route
+from cambist.values.time_units import Height, Slot
 from tests.simulation.endpoints import Endpoint
+from tests.simulation.fault_dice import Dice
 from tests.simulation.ledger import Ledger, rules
-from tests.simulation.weather import Dice
 
 SLOW_MS: Final = (200, 4_000)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 from tests.simulation.loop import VirtualLoop
 
 START: Final = 1_700_000_000_000

@@ -12,15 +12,15 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.journal import Entry, Told, append
 from cambist.orders.lifecycle import IllegalFact
 from cambist.orders.order import Order
 from cambist.orders.retry import BACKOFF_MAX_MS
-from cambist.ports.failures import Halted, KeyTaken, PortFailure, StaleClaim
+from cambist.ports.errors import Halted, KeyTaken, PortFailure, StaleClaim
 from cambist.ports.store import Birth, Halt, Keyed, Line
 from cambist.values.ids import OrderId, Principal, Signature
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 from tests.simulation.writes import (
     Births,
     Cancel,

@@ -12,12 +12,12 @@ from typing import Final
 
 from cambist.orders.attempt import Fill, Sighting
 from cambist.ports.chain import Blockhash
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.values.amount import Raw
 from cambist.values.ids import Signature
-from cambist.values.moment import Height, Slot
+from cambist.values.time_units import Height, Slot
+from tests.simulation.fault_dice import Dice
 from tests.simulation.ledger import CACHED_SLOTS, FIRST_SLOT, SLACK, WINDOW, Ledger, View
-from tests.simulation.weather import Dice
 
 LIES: Final = ("slot as height", "amnesia", "frozen", "wrong last height")
 LAG_SLOTS_MAX: Final = 30

@@ -11,16 +11,16 @@ from hashlib import sha256
 
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.attempt import Fill
 from cambist.orders.journal import Entry, entry_hash, read_fact
 from cambist.orders.lifecycle import IllegalFact, begin, evolve
 from cambist.orders.order import GENESIS, Order, Status
 from cambist.values.ids import OrderId, Signature
-from cambist.values.moment import Moment
-from tests.simulation.diary import Diary
+from cambist.values.time_units import Moment
 from tests.simulation.evidence import is_proof
 from tests.simulation.ledger import Block, Landing, Ledger
+from tests.simulation.trace_log import Diary
 
 UNSPENT = (Status.FAILED, Status.CANCELLED, Status.EXPIRED)
 OPEN = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)

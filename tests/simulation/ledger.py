@@ -17,11 +17,11 @@ from typing import Final, NamedTuple
 
 from cambist.faults import Code, Fault, fault
 from cambist.orders.attempt import ChainRules, Commitment
-from cambist.paper import message as paper
+from cambist.paper import transaction as paper
 from cambist.values.ids import OrderId, Signature
-from cambist.values.moment import Height, Millis, Slot
+from cambist.values.time_units import Height, Millis, Slot
+from tests.simulation.fault_dice import Dice
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.weather import Dice
 
 WINDOW: Final = 15
 FINALITY: Final = 3

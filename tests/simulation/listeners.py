@@ -8,9 +8,9 @@ from collections.abc import Callable
 from contextlib import aclosing
 
 from cambist.orders.journal import BrokenJournal, Entry
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.values.ids import OrderId, Principal
-from tests.simulation.place import Place
+from tests.simulation.environment import Place
 from tests.simulation.process import Gone, Process
 
 BEAT_MS = 15_000

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
+from cambist.values.time_units import Slot
 from cambist.values.token import KNOWN, SOL, Pair, Token
 from cambist.venues.constant_product import ConstantProductPool
 from cambist.venues.pool import Pool
-from tests.simulation.weather import Dice
+from tests.simulation.fault_dice import Dice
 
 VENUES: Final = {"raydium": 2_500, "meteora": 2_000}
 HANG_S: Final = (0.5, 3.0)

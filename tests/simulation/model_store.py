@@ -13,7 +13,7 @@ from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, append
 from cambist.orders.order import Order, Status
 from cambist.ports.daily_fills import FillSums
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.ports.store import (
     Birth,
     Census,
@@ -27,7 +27,7 @@ from cambist.ports.store import (
     OrderQuery,
 )
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 from tests.simulation.database import Database
 from tests.simulation.writes import Births, Cancel, Move, Switch, Write, Written
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.simulation import wrong_decisions, wrong_records
-from tests.simulation.diary import Violation
-from tests.simulation.embedded import scratch
 from tests.simulation.run import Run, quiet, run
+from tests.simulation.sqlite_process import scratch
+from tests.simulation.trace_log import Violation
 
 SEEDS_MAX: Final = 8_000
 Mutation = Callable[[ExitStack], None]

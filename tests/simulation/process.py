@@ -6,28 +6,28 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
+from cambist.coordination.hub import Hub
+from cambist.coordination.memory import MemoryBus
+from cambist.engine.dependencies import Means
+from cambist.engine.dependencies import World as Ports
 from cambist.engine.engine import Engine, Limits
-from cambist.engine.means import Means
-from cambist.engine.means import World as Ports
-from cambist.engine.relay import Relay
+from cambist.engine.publisher import Relay
 from cambist.orders.retry import Backoff
 from cambist.paper.signer import PaperSigner
-from cambist.ports.bus import Bus
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
+from cambist.ports.event_bus import Bus
 from cambist.ports.store import CurrentTerms, Store
-from cambist.signals.hub import Hub
-from cambist.signals.memory import MemoryBus
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import OrderId
-from cambist.values.moment import Millis, Moment
+from cambist.values.time_units import Millis, Moment
 from tests.simulation.chain import SimChain
 from tests.simulation.clock import SimClock
-from tests.simulation.embedded import drop, open_sqlite
+from tests.simulation.coordination import SimWakeups
+from tests.simulation.environment import Place
 from tests.simulation.loop import Body
 from tests.simulation.market import SimMarket
 from tests.simulation.model_store import ModelStore
-from tests.simulation.place import Place
-from tests.simulation.signals import SimWakeups
+from tests.simulation.sqlite_process import drop, open_sqlite
 
 T = TypeVar("T")
 

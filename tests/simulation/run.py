@@ -12,24 +12,24 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from cambist import faultpoints
+from cambist import failpoints
+from cambist.coordination import memory
 from cambist.engine import crew
-from cambist.signals import memory
 from cambist.values.ids import ENTROPY_BITS
 from tests.simulation.clock import SimClock
+from tests.simulation.coordination import Post
 from tests.simulation.database import Database
-from tests.simulation.diary import Diary, Violation
-from tests.simulation.embedded import File
 from tests.simulation.endpoints import LAG_SLOTS_MAX, LIES, Endpoint
+from tests.simulation.environment import LEASE_MS, STALL_S, Place
+from tests.simulation.fault_dice import Dice
 from tests.simulation.judge import Judge
 from tests.simulation.ledger import SLOT_MS, Ledger
 from tests.simulation.loop import Deadlock, VirtualLoop
 from tests.simulation.nemesis import FaultPoints, Nemesis
-from tests.simulation.place import LEASE_MS, STALL_S, Place
 from tests.simulation.process import Killed, Process
-from tests.simulation.script import Script
-from tests.simulation.signals import Post
-from tests.simulation.weather import Dice
+from tests.simulation.sqlite_process import File
+from tests.simulation.trace_log import Diary, Violation
+from tests.simulation.workload import Script
 from tests.simulation.writes import Move, Write, Written
 
 STRIKES_S: Final = 25.0
@@ -258,14 +258,14 @@ def _calls(process: Process) -> int:
 def scaled(run: Run) -> Iterator[None]:
     """Scale the waits that are constants as the chain is scaled, and break at fault points."""
     kept = [getattr(room, name) for room, name, _ in SCALED]
-    fuse = faultpoints._fuse
+    fuse = failpoints._fuse
     for room, name, value in SCALED:
         setattr(room, name, value)
-    faultpoints._fuse = FaultPoints(run.place, run.nemesis, run.processes)  # type: ignore[assignment]
+    failpoints._fuse = FaultPoints(run.place, run.nemesis, run.processes)  # type: ignore[assignment]
     try:
         yield
     finally:
-        faultpoints._fuse = fuse
+        failpoints._fuse = fuse
         for (room, name, _), value in zip(SCALED, kept, strict=True):
             setattr(room, name, value)
 

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 import pytest
 from hypothesis import settings
 
-from cambist.ports.failures import StaleClaim
+from cambist.ports.errors import StaleClaim
 from cambist.ports.store import News
-from tests import lives
-from tests.contracts.shelf import Opening, Shelf, same
+from tests import order_factory
 from tests.contracts.store import StoreContract
+from tests.contracts.store_harness import Opening, Shelf, same
 from tests.contracts.store_machine import StoreMachine
 from tests.simulation.database import Database
 from tests.simulation.model_store import ModelStore, Wire
@@ -77,7 +77,7 @@ async def test_a_lease_runs_out_by_the_servers_clock_and_fences_its_owner() -> N
         got = await other.claim(held.id)
         assert same(got, held)
         with pytest.raises(StaleClaim) as stale:
-            await shelf.bring(held, lives.Status.ROUTING)
+            await shelf.bring(held, order_factory.Status.ROUTING)
         assert stale.value.fresh is None
         await shelf.store.release(held)
         assert await shelf.store.claim(held.id) is None, "a fenced owner releases nothing"

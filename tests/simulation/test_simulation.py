@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cambist.faultpoints import POINTS
+from cambist.failpoints import POINTS
+from tests.simulation.fault_dice import THEMES, WORST
 from tests.simulation.report import Tally, lines, tally
 from tests.simulation.run import run
-from tests.simulation.weather import THEMES, WORST
 
 SEEDS = int(os.environ.get("SEEDS", "500"))
 CHUNK_SEEDS = 50

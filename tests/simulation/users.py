@@ -18,12 +18,12 @@ from cambist.faults import Code, Fault, Refused
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import Terms
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.values.amount import Raw
 from cambist.values.ids import LOCAL, OrderId, Principal
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 from cambist.values.token import SOL, USDC, Pair
-from tests.simulation.place import Place
+from tests.simulation.environment import Place
 from tests.simulation.process import Gone, Process
 
 ANN: Final = Principal("ann")

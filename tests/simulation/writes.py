@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.attempt import Attempt, AttemptState
 from cambist.orders.decide import Change
 from cambist.orders.journal import Told, append
 from cambist.orders.order import Order
 from cambist.ports.store import Birth, Halt, Keyed
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 
 class Move(NamedTuple):

@@ -8,25 +8,24 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from cambist.engine import worker
-from cambist.engine.perform import track
+from cambist.engine import inflight_tracker, worker
 from cambist.engine.send_permission import SendPermission
 from cambist.faults import Code, fault
-from cambist.orders import death
 from cambist.orders import decide as deciding
-from cambist.orders import event as fact
+from cambist.orders import events as fact
+from cambist.orders import lapse
 from cambist.orders.attempt import Attempt, ChainRules, Witness
 from cambist.orders.decide import Change, Policy
 from cambist.orders.order import Order
 from cambist.orders.steps import Built, Handed, Outcome, Testimony
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 from tests.simulation.chain import SimChain
 from tests.simulation.ledger import SLOT_MS, WINDOW
 
 _decide = deciding.decide
-_counts = death._counts
-_proof = death.proof_of_death
+_counts = lapse._counts
+_proof = lapse.proof_of_death
 
 
 def swap(stack: ExitStack, room: Any, name: str, value: Any) -> None:
@@ -38,9 +37,9 @@ def swap(stack: ExitStack, room: Any, name: str, value: Any) -> None:
 
 def _decides(stack: ExitStack, wrong: Any, *, always: bool = False) -> None:
     swap(stack, worker, "decide", wrong)
-    swap(stack, track, "decide", wrong)
+    swap(stack, inflight_tracker, "decide", wrong)
     if always:
-        swap(stack, track, "_is_silent", lambda *_: False)
+        swap(stack, inflight_tracker, "_is_silent", lambda *_: False)
 
 
 def _lapse(order: Order, now: Moment, policy: Policy) -> Change:
@@ -91,7 +90,7 @@ def _needs_one(
 ) -> tuple[Witness, ...] | None:
     if _seen(Testimony(attempt.signature, tuple(said))):
         return None
-    return tuple(one for one in said if death._counts(attempt, one, rules)) or None
+    return tuple(one for one in said if lapse._counts(attempt, one, rules)) or None
 
 
 def _uncoupled(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
@@ -100,7 +99,7 @@ def _uncoupled(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
 
 
 def takes_height_and_silence_from_different_machines(stack: ExitStack) -> None:
-    swap(stack, death, "_counts", _uncoupled)
+    swap(stack, lapse, "_counts", _uncoupled)
     swap(stack, deciding, "proof_of_death", _needs_one)
 
 
@@ -110,7 +109,7 @@ def asks_two_and_couples_nothing(stack: ExitStack) -> None:
     def wrong(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
         return _uncoupled(attempt, replace(one, blockhash_valid=False), rules)
 
-    swap(stack, death, "_counts", wrong)
+    swap(stack, lapse, "_counts", wrong)
 
 
 def believes_one_where_one_may_lie(stack: ExitStack) -> None:
@@ -125,7 +124,7 @@ def forgets_the_second_clock(stack: ExitStack) -> None:
     def wrong(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
         return _counts(attempt, replace(one, blockhash_valid=False), rules)
 
-    swap(stack, death, "_counts", wrong)
+    swap(stack, lapse, "_counts", wrong)
 
 
 def takes_processed_for_settled(stack: ExitStack) -> None:
@@ -143,7 +142,7 @@ def takes_processed_for_settled(stack: ExitStack) -> None:
     _decides(stack, wrong)
     swap(stack, SimChain, "reads_processed", True)
     swap(
-        stack, track, "_may_have_landed",
+        stack, inflight_tracker, "_may_have_landed",
         lambda said: any(one.sighting is not None and one.sighting.fault is None for one in said),
     )  # fmt: skip
 

@@ -11,15 +11,15 @@ from cambist.engine import crew, engine, feed, follow, intake
 from cambist.engine.feed import HeardAll
 from cambist.faults import Code, Refused
 from cambist.orders import steps
-from cambist.orders.event import Accepted
+from cambist.orders.events import Accepted
 from cambist.orders.journal import open_journal
-from cambist.ports.bus import Bus
+from cambist.ports.event_bus import Bus
 from cambist.ports.store import Keyed, Line, Store
 from cambist.stores.sqlite import sheet, untold
 from cambist.stores.sqlite import store as embedded
 from cambist.stores.sqlite.many import write_many
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 from tests.simulation import database
 from tests.simulation.database import Database
 from tests.simulation.model_store import ModelStore

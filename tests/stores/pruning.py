@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from cambist.coordination.memory import MemoryBus
 from cambist.engine.feed import Feed
 from cambist.faults import Code, Refused
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.journal import retell
 from cambist.orders.order import Status
-from cambist.signals.memory import MemoryBus
 from cambist.stores.archive import Archive, read_archived
 from cambist.values.ids import LOCAL
-from cambist.values.moment import Moment
-from tests import lives
-from tests.contracts.shelf import Shelf, at_once
+from cambist.values.time_units import Moment
+from tests import order_factory
+from tests.contracts.store_harness import Shelf, at_once
 
 DAY = 24 * 3_600_000
-BEFORE = Moment(lives.START + 50 * DAY)
-LATELY = lives.START + 99 * DAY
+BEFORE = Moment(order_factory.START + 50 * DAY)
+LATELY = order_factory.START + 99 * DAY
 
 Prune = Callable[[Moment, Archive | None], Awaitable[int]]
 
@@ -33,18 +33,20 @@ async def put_away(shelf: Shelf, prune: Prune, path: Path) -> None:
     store = shelf.store
     gone = [await shelf.claimed(one) for one in (Status.FAILED, Status.CANCELLED)]
     landed = await shelf.claimed(Status.CONFIRMED, key="mine")
-    gone.append(await shelf.commit(landed, fact.Finalized(lives.fill(lives.attempt()).slot)))
+    gone.append(
+        await shelf.commit(landed, fact.Finalized(order_factory.fill(order_factory.attempt()).slot))
+    )
     resting = [await shelf.claimed(Status.CONFIRMED), await shelf.claimed(Status.SUBMITTED)]
     young = await shelf.claimed(Status.FAILED, at=LATELY)
     journals = [await shelf.journal(one) for one in gone]
-    await store.census(LOCAL, lives.START)
+    await store.census(LOCAL, order_factory.START)
 
     assert await prune(BEFORE, Archive(path)) == len(gone)
 
     assert [await store.look_again(one.id) for one in gone] == [None] * len(gone)
     for one in (*resting, young):
         assert await store.get(one.id) is not None
-    counts = (await store.census(LOCAL, lives.START)).by_status
+    counts = (await store.census(LOCAL, order_factory.START)).by_status
     assert (counts[Status.FAILED], counts[Status.CANCELLED], counts[Status.CONFIRMED]) == (1, 0, 1)
     assert await store.keyed(LOCAL, "mine") is None
     packed = await asyncio.to_thread(path.read_bytes)
@@ -78,5 +80,5 @@ async def prune_beside_writers(shelf: Shelf, prune: Prune) -> None:
         prune(BEFORE, None), *(shelf.claimed(Status.FAILED, at=LATELY) for _ in range(20))
     )
     assert pruned in (19, 20)
-    counts = (await shelf.store.census(LOCAL, lives.START)).by_status
+    counts = (await shelf.store.census(LOCAL, order_factory.START)).by_status
     assert counts[Status.FAILED] == 40 - pruned

@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 import structlog
 
-from cambist.app import HomeInUse, StoreDamaged, StoreSick, audit_store, open_engine
-from cambist.app.homes import made
+from cambist.bootstrap import HomeInUse, StoreDamaged, StoreSick, audit_store, open_engine
+from cambist.bootstrap.home import made
 from cambist.clock import SystemClock
 from cambist.config import Settings
 from cambist.ports.store import Halt
-from cambist.stores.sqlite import checkup
+from cambist.stores.sqlite import health
 from cambist.stores.sqlite.connection import LOG_BYTES_MAX, connect
 from cambist.stores.sqlite.integrity import ended_uncleanly, looked_over, quick_check
-from tests.contracts.shelf import Shelf
-from tests.stores.shelves import sqlite_at
+from tests.contracts.store_harness import Shelf
+from tests.stores.sqlite_stores import sqlite_at
 
 ORDERS = 40
 FILES = ("cambist.db", "paper-chain.db")
@@ -85,7 +85,7 @@ async def test_a_file_that_another_process_writes_to_for_long_is_in_use(
 ) -> None:
     monkeypatch.setattr("cambist.stores.sqlite.connection.BUSY_TIMEOUT_MS", 50)
     monkeypatch.setattr("cambist.paper.ledger.BUSY_TIMEOUT_MS", 50)
-    monkeypatch.setattr(checkup, "LOCK_WITHIN_S", 0.05)
+    monkeypatch.setattr(health, "LOCK_WITHIN_S", 0.05)
     await start(tmp_path)
     with closing(sqlite3.connect(tmp_path / name, isolation_level=None)) as stranger:
         stranger.execute("BEGIN IMMEDIATE")
@@ -97,10 +97,10 @@ async def test_a_file_that_another_process_writes_to_for_long_is_in_use(
         assert isinstance(error, HomeInUse)
         assert f"fuser {tmp_path / name}" in str(error)
         if name == FILES[0]:
-            assert checkup.look(tmp_path / name, SystemClock().elapsed).is_locked
+            assert health.look(tmp_path / name, SystemClock().elapsed).is_locked
         stranger.execute("ROLLBACK")
     await start(tmp_path)
-    assert not checkup.look(tmp_path / FILES[0], SystemClock().elapsed).is_locked
+    assert not health.look(tmp_path / FILES[0], SystemClock().elapsed).is_locked
 
 
 class Stop:
@@ -175,8 +175,8 @@ async def test_the_log_is_cut_once_a_long_reader_has_gone(tmp_path: Path) -> Non
         for _ in range(LOG_BYTES_MAX // 2**22 + 4):
             writer.execute("INSERT INTO room VALUES (zeroblob(4194304))")
         assert log.stat().st_size > LOG_BYTES_MAX
-        with suppress(checkup.Sick):
-            assert checkup.look(path, SystemClock().elapsed).log_bytes > LOG_BYTES_MAX
+        with suppress(health.Sick):
+            assert health.look(path, SystemClock().elapsed).log_bytes > LOG_BYTES_MAX
         reader.execute("COMMIT")
         for _ in range(3):
             writer.execute("INSERT INTO room VALUES (zeroblob(33554432))")

@@ -11,22 +11,22 @@ import pytest
 
 from cambist.clock import SystemClock
 from cambist.orders.order import Status
-from cambist.ports.failures import PortDown, ReadInterrupted
-from cambist.stores import migrate
+from cambist.ports.errors import PortDown, ReadInterrupted
 from cambist.stores.postgres import Target, open_postgres, pool
-from cambist.stores.postgres import migrate as room
+from cambist.stores.postgres import migrations as room
 from cambist.stores.postgres.pool import Pool
 from cambist.stores.sql import halves, migrations
+from cambist.stores.sqlite import migrations as migrate
 from cambist.stores.sqlite import readers
 from cambist.stores.sqlite.audit import audit
 from cambist.stores.sqlite.connection import connect
 from cambist.stores.sqlite.readers import Readers
 from cambist.values.ids import LOCAL, Address
 from cambist.values.token import BONK, RAY, SOL, Pair
-from tests import lives
-from tests.contracts.shelf import Opening, Shelf
-from tests.stores.postgres_shelves import database, still_database, talk
-from tests.stores.shelves import sqlite_at
+from tests import order_factory
+from tests.contracts.store_harness import Opening, Shelf
+from tests.stores.postgres_stores import database, still_database, talk
+from tests.stores.sqlite_stores import sqlite_at
 
 BEFORE_SQLITE, BEFORE_POSTGRES = 5, 3
 WALLET = Address("4k3Dyjzvzp8eMZWUXbBCjEvwSkkk59S5iCNLY3QrkX6R")
@@ -39,10 +39,10 @@ async def fill_as_before(opening: Opening) -> list[str]:
     """Write some orders by the schema of the version before."""
     async with Shelf(opening) as shelf:
         orders = [
-            await shelf.claimed(Status.CONFIRMED, at=lives.START, wallet=WALLET),
-            await shelf.claimed(Status.FAILED, at=lives.START + 1, pair=Pair(RAY, SOL)),
-            await shelf.claimed(at=lives.START + 2, pair=Pair(RAY, BONK)),
-            await shelf.add(at=lives.START + 3, principal=lives.other("ann")),
+            await shelf.claimed(Status.CONFIRMED, at=order_factory.START, wallet=WALLET),
+            await shelf.claimed(Status.FAILED, at=order_factory.START + 1, pair=Pair(RAY, SOL)),
+            await shelf.claimed(at=order_factory.START + 2, pair=Pair(RAY, BONK)),
+            await shelf.add(at=order_factory.START + 3, principal=order_factory.other("ann")),
         ]
     return [order.id for order in orders]
 
@@ -58,15 +58,17 @@ async def lists_as_it_should(opening: Opening, ids: list[str]) -> None:
             ({"wallet": WALLET}, [ids[0]]),
             ({"principal": "ann", "token": "USDC"}, [ids[3]]),
         ):
-            page = await store.find(lives.newest(10, **where))
+            page = await store.find(order_factory.newest(10, **where))
             assert [one.id for one in page.orders] == wanted, where
         assert {one.order_id for one in await store.feed(LOCAL, 0, 100)} == set(ids[:3])
-        assert [one.order_id for one in await store.feed(lives.other("ann"), 0, 9)] == [ids[3]]
+        assert [one.order_id for one in await store.feed(order_factory.other("ann"), 0, 9)] == [
+            ids[3]
+        ]
         assert not await store.add_up_fills()
         (sums,) = (await store.fill_sums(LOCAL, 0, 10)).days
         assert (sums.fills, sums.amount_in) == (1, 10**9)
-        newer = await shelf.add(at=lives.START + 9, pair=Pair(RAY, SOL))
-        page = await store.find(lives.newest(1, **RAY_ONLY))
+        newer = await shelf.add(at=order_factory.START + 9, pair=Pair(RAY, SOL))
+        page = await store.find(order_factory.newest(1, **RAY_ONLY))
         assert [one.id for one in page.orders] == [newer.id]
 
 
@@ -94,7 +96,7 @@ async def test_an_embedded_store_with_a_damaged_row_is_brought_up_to_date(
         spoil = "UPDATE journal SET payload = substr(payload, 1, 50) WHERE order_id = ?"
         stranger.execute(spoil, (ids[0],))
     async with Shelf(sqlite_at(path, inline=True)) as shelf:
-        page = await shelf.store.find(lives.newest(10))
+        page = await shelf.store.find(order_factory.newest(10))
         assert (len(page.orders), page.unreadable) == (2, (ids[0],))
         assert not await shelf.store.add_up_fills()
         sums = await shelf.store.fill_sums(LOCAL, 0, 10)
@@ -118,10 +120,10 @@ async def test_a_shared_store_made_before_opens_and_lists_beside_the_version_bef
         # One process of the version before still runs, and knows nothing of the new tables.
         monkeypatch.setattr(room, "halves", lambda _: before)
         async with Shelf(opening) as shelf:
-            late = await shelf.add(at=lives.START + 20, wallet=WALLET, pair=Pair(BONK, SOL))
+            late = await shelf.add(at=order_factory.START + 20, wallet=WALLET, pair=Pair(BONK, SOL))
         monkeypatch.undo()
         async with Shelf(opening) as shelf:
-            page = await shelf.store.find(lives.newest(1, wallet=WALLET, **BONK_ONLY))
+            page = await shelf.store.find(order_factory.newest(1, wallet=WALLET, **BONK_ONLY))
             assert [one.id for one in page.orders] == [late.id]
 
 

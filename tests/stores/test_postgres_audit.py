@@ -10,14 +10,14 @@ from typer.testing import CliRunner
 
 from cambist.cli.main import app
 from cambist.orders.order import Status
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.stores.audit import Report
-from cambist.stores.migrate import UnfitDatabase
 from cambist.stores.postgres import Target
 from cambist.stores.postgres.audit import audit
-from tests import lives
-from tests.contracts.shelf import Shelf
-from tests.stores.postgres_shelves import database, postgres_at, still_database, talk
+from cambist.stores.sqlite.migrations import UnfitDatabase
+from tests import order_factory
+from tests.contracts.store_harness import Shelf
+from tests.stores.postgres_stores import database, postgres_at, still_database, talk
 
 pytestmark = pytest.mark.postgres
 
@@ -72,8 +72,10 @@ async def url(postgres_url: str) -> AsyncIterator[str]:
             for status in Status:
                 await shelf.claimed(status)
             order = await shelf.claimed(Status.SUBMITTED)
-            tried = lives.attempt(1, order.id)
-            await shelf.commit(order, lives.fact.Lapsed(tried.signature, (lives.witness(),)))
+            tried = order_factory.attempt(1, order.id)
+            await shelf.commit(
+                order, order_factory.fact.Lapsed(tried.signature, (order_factory.witness(),))
+            )
         yield made
 
 

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from cambist.clock import Entropy, SystemClock
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.stores.postgres.pool import Target
 from cambist.stores.postgres.store import PostgresStore, open_postgres
-from tests import lives
+from tests import order_factory
 from tests.servers.postgres import Postgres, with_database
 from tests.servers.proxy import Loss, Proxy
-from tests.stores.careful import Carer, Witness, judge
-from tests.stores.postgres_shelves import database, talk, through
+from tests.stores.postgres_stores import database, talk, through
+from tests.stores.retrying_driver import Carer, Witness, judge
 
 # A connection that is broken off while it is being made leaves a socket for the collector.
 pytestmark = [
@@ -58,7 +58,7 @@ async def live(stores: list[PostgresStore], orders: int, at_once_: int = 32) -> 
     room = asyncio.Semaphore(at_once_)
 
     async def one(number: int) -> None:
-        birth = lives.birth(entropy(), f"key {number}", clock.now())
+        birth = order_factory.birth(entropy(), f"key {number}", clock.now())
         async with room:
             first = carers[number % len(carers)]
             # Every tenth order is cared for twice: leases keep the two apart.

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from cambist.clock import SystemClock
-from cambist.ports.failures import PortDown
-from cambist.stores.migrate import UnfitDatabase
+from cambist.ports.errors import PortDown
 from cambist.stores.postgres import Target, open_postgres
+from cambist.stores.sqlite.migrations import UnfitDatabase
 from tests.servers.postgres import Postgres
 from tests.servers.tls import Identity, TlsFront, make_identity
-from tests.stores.postgres_shelves import database, talk
+from tests.stores.postgres_stores import database, talk
 
 pytestmark = pytest.mark.postgres
 

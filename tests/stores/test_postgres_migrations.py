@@ -10,14 +10,14 @@ import asyncpg
 import pytest
 
 from cambist.clock import SystemClock
-from cambist.stores.migrate import NewerDatabase
 from cambist.stores.postgres import Target, open_postgres
-from cambist.stores.postgres import migrate as room
-from cambist.stores.postgres.migrate import Standing, migrate
+from cambist.stores.postgres import migrations as room
+from cambist.stores.postgres.migrations import Standing, migrate
 from cambist.stores.postgres.pool import Pool
 from cambist.stores.sql import Halves, halves, queries
-from tests import lives
-from tests.stores.postgres_shelves import database, talk
+from cambist.stores.sqlite.migrations import NewerDatabase
+from tests import order_factory
+from tests.stores.postgres_stores import database, talk
 
 pytestmark = pytest.mark.postgres
 KNOWN = halves("postgres")
@@ -61,7 +61,7 @@ async def columns(url: str) -> set[str]:
 
 async def an_order(url: str) -> Any:
     """Write an order and read it back."""
-    birth = lives.birth()
+    birth = order_factory.birth()
     async with open_postgres(Target(url), lambda *_: None, SystemClock(), owner="me") as store:
         await store.add(birth)
         return birth.told.order.id

@@ -11,17 +11,17 @@ from typer.testing import CliRunner
 
 from cambist.cli.main import app
 from cambist.clock import SystemClock
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.order import Status
-from cambist.ports.failures import StaleClaim
+from cambist.ports.errors import StaleClaim
 from cambist.stores.postgres import Target, open_postgres
-from cambist.values.moment import Moment
-from tests import lives
-from tests.contracts.shelf import change
-from tests.stores.postgres_shelves import database
+from cambist.values.time_units import Moment
+from tests import order_factory
+from tests.contracts.store_harness import change
+from tests.stores.postgres_stores import database
 
 pytestmark = pytest.mark.postgres
-NOW = Moment(lives.START)
+NOW = Moment(order_factory.START)
 WORD = fact.WrittenOff("me", "the explorer has nothing of it")
 
 
@@ -33,11 +33,11 @@ async def url(postgres_url: str) -> AsyncIterator[str]:
 
 async def test_a_word_is_noted_beside_the_holder_who_then_decides_anew(url: str) -> None:
     async def flown(store) -> object:  # type: ignore[no-untyped-def]
-        await store.add(lives.birth(1))
-        order = await store.claim(lives.birth(1).told.order.id)
+        await store.add(order_factory.birth(1))
+        order = await store.claim(order_factory.birth(1).told.order.id)
         assert (await store.write_off(order.id, WORD, NOW)).written_off_at is None
-        for one in lives.path(Status.SUBMITTED):
-            order = await store.commit(order, change(one, lives.attempt()), NOW)
+        for one in order_factory.path(Status.SUBMITTED):
+            order = await store.commit(order, change(one, order_factory.attempt()), NOW)
         return order
 
     def opened(owner: str):  # type: ignore[no-untyped-def]

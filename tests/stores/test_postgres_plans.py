@@ -12,7 +12,7 @@ import pytest
 
 from cambist.stores.postgres.pool import Pool, Target
 from cambist.stores.sql import queries
-from tests.stores.postgres_shelves import bring_up_to_date, database, talk
+from tests.stores.postgres_stores import bring_up_to_date, database, talk
 
 pytestmark = pytest.mark.postgres
 SQL = queries("postgres")

@@ -15,13 +15,13 @@ from cambist.stores.archive import Archive
 from cambist.stores.postgres import Target, prune
 from cambist.stores.sqlite.audit import audit
 from cambist.stores.sqlite.prune import prune_file
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 from cambist.wire.cursors import write_cursor
-from tests.contracts.shelf import Shelf
-from tests.server.house import ORDER, in_process, until_closed
-from tests.stores.postgres_shelves import postgres_at, still_database
+from tests.contracts.store_harness import Shelf
+from tests.server.app_harness import ORDER, in_process, until_closed
+from tests.stores.postgres_stores import postgres_at, still_database
 from tests.stores.pruning import DAY, Prune, prune_beside_writers, put_away
-from tests.stores.shelves import sqlite_at
+from tests.stores.sqlite_stores import sqlite_at
 
 
 @pytest.fixture

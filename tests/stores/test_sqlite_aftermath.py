@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.order import Status
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import LOCAL
-from tests import lives
-from tests.contracts.shelf import Shelf, change, same
-from tests.stores.shelves import sqlite_at
-from tests.stores.sickness import Disk
+from tests import order_factory
+from tests.contracts.store_harness import Shelf, change, same
+from tests.stores.disk_faults import Disk
+from tests.stores.sqlite_stores import sqlite_at
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def test_what_a_failed_commit_made_durable_is_told_before_what_comes_next(
     order = await shelf.claimed(Status.ROUTING)
     disk.breaks("COMMIT", after=True)
     with pytest.raises(PortDown):
-        await shelf.commit(order, fact.Routed(lives.route()))
+        await shelf.commit(order, fact.Routed(order_factory.route()))
     assert shelf.told[-1].entry.kind == "started"
     await shelf.add()
     assert [one.entry.kind for one in shelf.told[-2:]] == ["routed", "accepted"]
@@ -81,14 +81,16 @@ async def test_a_change_built_on_one_that_seemed_to_fail_is_told_and_counted(
 ) -> None:
     order = await shelf.claimed()
     disk.breaks("COMMIT", after=True)
-    first = shelf.store.begin(order, change(fact.Started()), lives.START)
+    first = shelf.store.begin(order, change(fact.Started()), order_factory.START)
     with pytest.raises(PortDown):
         await first.durable
-    second = shelf.store.begin(first.order, change(fact.Routed(lives.route())), lives.START)
+    second = shelf.store.begin(
+        first.order, change(fact.Routed(order_factory.route())), order_factory.START
+    )
     await second.durable
     assert [one.entry.kind for one in shelf.told] == ["accepted", "started", "routed"]
     assert await shelf.store.backlog() == 1
-    census = await shelf.store.census(LOCAL, lives.START)
+    census = await shelf.store.census(LOCAL, order_factory.START)
     assert {status for status, many in census.by_status.items() if many} == {Status.BUILDING}
     await everything_was_told(shelf)
 
@@ -97,18 +99,18 @@ async def test_an_order_that_rests_in_flight_unknown_to_its_worker_comes_up_agai
     shelf: Shelf, disk: Disk
 ) -> None:
     order = await shelf.claimed(Status.BUILDING)
-    tried = lives.attempt(1, order.id)
-    order = await shelf.commit(order, lives.signed(tried), tried)
+    tried = order_factory.attempt(1, order.id)
+    order = await shelf.commit(order, order_factory.signed(tried), tried)
     disk.breaks("COMMIT", after=True)
     with pytest.raises(PortDown):
         await shelf.commit(order, fact.Sent())
     await shelf.store.release(order)
-    (due,) = await shelf.store.claim_due(lives.START, 10)
+    (due,) = await shelf.store.claim_due(order_factory.START, 10)
     assert same(due, await shelf.store.get(order.id))
     assert due.rests_with_chain
     for _ in range(3):
         await shelf.store.release(due)
-        (due,) = await shelf.store.claim_due(lives.START, 10)
+        (due,) = await shelf.store.claim_due(order_factory.START, 10)
 
 
 async def test_claims_are_not_lost_with_a_read_that_fails(shelf: Shelf) -> None:
@@ -123,8 +125,8 @@ async def test_claims_are_not_lost_with_a_read_that_fails(shelf: Shelf) -> None:
         return await real(*args)
 
     store._readers.run = breaking
-    due = await store.claim_due(lives.START, 10)
+    due = await store.claim_due(order_factory.START, 10)
     assert {one.id for one in due} == {one.id for one in orders}
     for one in due:
         await store.release(one)
-    assert len(await store.claim_due(lives.START, 10)) == 3
+    assert len(await store.claim_due(order_factory.START, 10)) == 3

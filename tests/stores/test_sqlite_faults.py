@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.journal import Told
 from cambist.orders.order import Status
-from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
+from cambist.ports.errors import KeyTaken, PortDown, StaleClaim
 from cambist.stores.sqlite.audit import audit
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import LOCAL
-from tests import lives
-from tests.contracts.shelf import Shelf, at_once, same
-from tests.stores.shelves import sqlite_at
-from tests.stores.sickness import Disk
+from tests import order_factory
+from tests.contracts.store_harness import Shelf, at_once, same
+from tests.stores.disk_faults import Disk
+from tests.stores.sqlite_stores import sqlite_at
 
 ROUNDS = 5
 ACKNOWLEDGED_BEFORE_THE_KILL = 200
@@ -52,10 +52,10 @@ async def shelf(request: pytest.FixtureRequest, tmp_path: Path, disk: Disk) -> A
 
 async def counts_are_right(shelf: Shelf) -> None:
     """Compare the store's counts with a count of its rows."""
-    rows = (await shelf.store.find(lives.newest(10_000))).orders
+    rows = (await shelf.store.find(order_factory.newest(10_000))).orders
     standing = [one.status for one in rows]
     assert await shelf.store.backlog() == sum(not one.is_closed for one in rows)
-    census = await shelf.store.census(LOCAL, lives.START)
+    census = await shelf.store.census(LOCAL, order_factory.START)
     assert census.by_status == {status: standing.count(status) for status in Status}
 
 
@@ -100,7 +100,7 @@ async def test_a_disk_that_breaks_loses_nothing_acknowledged(
     await counts_are_right(shelf)
     await shelf.reopen()
     await counts_are_right(shelf)
-    assert len((await shelf.store.find(lives.newest(100))).orders) == WAITING + 3
+    assert len((await shelf.store.find(order_factory.newest(100))).orders) == WAITING + 3
 
 
 @pytest.mark.parametrize(("fails_at", "after"), BREAKS)
@@ -108,18 +108,18 @@ async def test_a_move_whose_outcome_is_unknown_may_be_made_again(
     shelf: Shelf, disk: Disk, fails_at: str, after: bool
 ) -> None:
     order = await shelf.claimed(Status.BUILDING)
-    tried = lives.attempt(1, order.id)
+    tried = order_factory.attempt(1, order.id)
     disk.breaks(fails_at, after=after)
     with pytest.raises(PortDown):
-        await shelf.commit(order, lives.signed(tried), tried)
+        await shelf.commit(order, order_factory.signed(tried), tried)
     if after:
         with pytest.raises(StaleClaim) as stale:
-            await shelf.commit(order, lives.signed(tried), tried)
+            await shelf.commit(order, order_factory.signed(tried), tried)
         assert stale.value.fresh is not None
         assert stale.value.fresh.attempt == tried, "what we signed is what stands there"
         fresh = stale.value.fresh
     else:
-        fresh = await shelf.commit(order, lives.signed(tried), tried)
+        fresh = await shelf.commit(order, order_factory.signed(tried), tried)
     await shelf.commit(fresh, fact.Sent())
     await counts_are_right(shelf)
     kinds = [line.kind for line in await shelf.journal(order)]
@@ -185,7 +185,7 @@ async def test_what_only_asks_or_is_refused_does_not_say_that_the_disk_takes_wri
     with pytest.raises(KeyTaken):
         await shelf.add("taken")
     assert not await shelf.store.add_up_fills()
-    await shelf.store.resume("nobody", "there is no halt", lives.START)
+    await shelf.store.resume("nobody", "there is no halt", order_factory.START)
     with pytest.raises(PortDown):
         await shelf.store.ping()
     await answers_again(shelf)
@@ -216,7 +216,7 @@ async def test_counts_stay_right_while_orders_pour_in(shelf: Shelf, disk: Disk) 
         disk.breaks("COMMIT", after=bool(round_ % 2))
         await at_once(
             *(shelf.add() for _ in range(20)),
-            *(shelf.store.census(LOCAL, lives.START) for _ in range(3)),
+            *(shelf.store.census(LOCAL, order_factory.START) for _ in range(3)),
             *(shelf.add() for _ in range(20)),
             shelf.store.backlog(),
         )
@@ -234,7 +234,7 @@ async def test_news_is_durable_before_it_is_told(tmp_path: Path) -> None:
 
     store = SqliteStore(path, look, owner="me")  # type: ignore[arg-type]
     await store.open()
-    await at_once(*(store.add(lives.birth(n)) for n in range(20)))
+    await at_once(*(store.add(order_factory.birth(n)) for n in range(20)))
     await store.close()
     assert found == [True] * 20
 
@@ -248,7 +248,7 @@ async def test_news_that_breaks_leaves_no_sender_waiting(tmp_path: Path) -> None
     await store.open()
     loop_told: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, what: loop_told.append(what))
-    await asyncio.wait_for(store.add(lives.birth()), 5)
+    await asyncio.wait_for(store.add(order_factory.birth()), 5)
     assert loop_told
     await store.close()
 
@@ -260,7 +260,7 @@ async def test_a_row_that_cannot_be_read_holds_nobody_else_up(tmp_path: Path) ->
     with closing(sqlite3.connect(path)) as stranger, stranger:
         stranger.execute("UPDATE engine_orders SET state = '{' WHERE id = ?", (spoilt.id,))
     async with Shelf(sqlite_at(path, inline=True)) as shelf:
-        due = await shelf.store.claim_due(lives.START, 1)
+        due = await shelf.store.claim_due(order_factory.START, 1)
         assert [one.id for one in due] == [sound.id]
         assert await shelf.store.claim(spoilt.id) is None
         assert shelf.store.unreadable() == 1
@@ -272,7 +272,7 @@ def test_what_was_acknowledged_before_a_kill_is_there(tmp_path: Path) -> None:
     acknowledged: list[str] = []
     for _ in range(ROUNDS):
         with subprocess.Popen(
-            [sys.executable, "-m", "tests.stores.adder", str(path)],
+            [sys.executable, "-m", "tests.stores.insert_until_killed", str(path)],
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},

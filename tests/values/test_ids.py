@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cambist.values.ids import ENTROPY_BITS, order_id, read_order_id
-from cambist.values.moment import Moment, after
+from cambist.values.time_units import Moment, after
 
 times = st.integers(0, 2**48 - 1)
 chances = st.integers(0, 2**ENTROPY_BITS - 1)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from cambist.curves.paths import Place, Rates
+from cambist.curves.tick_walk_state import Place, Rates
 from cambist.curves.ticks import TICK_MAX, sqrt_at_tick
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
-from cambist.venues.accounts import ChainTime
 from cambist.venues.raydium.clmm import ClmmPool
-from cambist.venues.raydium.clmm.shelf import stocked
+from cambist.venues.raydium.clmm.loaded_tick_arrays import stocked
+from cambist.venues.snapshot import ChainTime
 from cambist.venues.tokens import Mint
 
 NOW = ChainTime(Slot(9), 1_790_000_000, 900)

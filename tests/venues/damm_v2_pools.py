@@ -8,17 +8,15 @@ from typing import Final
 from hypothesis import strategies as st
 
 from cambist.curves import single_range
-from cambist.curves.price_volatility import STEP
+from cambist.curves.damm_v2_dynamic_fee import STEP
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
-from cambist.venues.accounts import ChainTime
 from cambist.venues.meteora.damm_v2 import DammV2Pool
-from cambist.venues.meteora.damm_v2.pool import pool_at
-from cambist.venues.meteora.damm_v2.state import (
+from cambist.venues.meteora.damm_v2.accounts import (
     COMPOUNDING,
     LIMITER,
     ONLY_B,
@@ -26,6 +24,8 @@ from cambist.venues.meteora.damm_v2.state import (
     TIME_EXPONENTIAL,
     State,
 )
+from cambist.venues.meteora.damm_v2.pool import pool_at
+from cambist.venues.snapshot import ChainTime
 from cambist.venues.tokens import Mint
 
 NOW: Final = ChainTime(Slot(400_000_000), 1_790_000_000, 900)

@@ -9,12 +9,12 @@ from cambist.curves.bins import price_at
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
-from cambist.venues.accounts import ChainTime
 from cambist.venues.meteora.dlmm import DlmmPool
-from cambist.venues.meteora.dlmm.state import Bin, Pair
+from cambist.venues.meteora.dlmm.accounts import Bin, Pair
+from cambist.venues.snapshot import ChainTime
 from cambist.venues.tokens import Mint
 
 NOW = ChainTime(Slot(9), 1_790_000_000, 900)

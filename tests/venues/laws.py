@@ -5,10 +5,10 @@ from __future__ import annotations
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.values.route import Mode
-from cambist.venues.accounts import ChainTime, Snapshot, Unquotable
 from cambist.venues.pool import Pool, Swapped
 from cambist.venues.program import P, Program
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import ChainTime, Snapshot, Unquotable
 
 
 def other(pool: Pool, mint: Address) -> Address:

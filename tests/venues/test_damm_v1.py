@@ -9,14 +9,14 @@ from msgspec.structs import replace
 
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
-from cambist.venues.accounts import Account, ChainTime, Snapshot, Unquotable
 from cambist.venues.meteora.damm_v1 import DAMM_V1, DammV1Pool
+from cambist.venues.meteora.damm_v1.accounts import LAYOUT, PROGRAM, State, Vault, VaultState
 from cambist.venues.meteora.damm_v1.pool import pool_at
-from cambist.venues.meteora.damm_v1.state import LAYOUT, PROGRAM, State, Vault, VaultState
 from cambist.venues.program import Instruction, Meta, Trade
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Account, ChainTime, Snapshot, Unquotable
 from tests.venues import laws
 
 NOW = ChainTime(Slot(400_000_000), 1_790_000_000, 900)

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 
 from cambist.curves.transfer_fee import NO_FEE
 from cambist.values.ids import Address
-from cambist.venues.accounts import Account, Snapshot, Unquotable
 from cambist.venues.meteora.damm_v2 import DAMM_V2, DammV2Pool
+from cambist.venues.meteora.damm_v2.accounts import LAYOUT, PROGRAM
 from cambist.venues.meteora.damm_v2.pool import pool_at
-from cambist.venues.meteora.damm_v2.side import Side, give
-from cambist.venues.meteora.damm_v2.state import LAYOUT, PROGRAM
+from cambist.venues.meteora.damm_v2.swap_math import Side, give
 from cambist.venues.program import Instruction, Meta, Trade
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Account, Snapshot, Unquotable
 from tests.venues import laws
 from tests.venues.damm_v2_pools import KEYS, NOW, A, B, pools
 

@@ -14,19 +14,19 @@ from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.values.program_address import key_bytes
 from cambist.values.token import RAY
-from cambist.venues.accounts import Snapshot, Unquotable
 from cambist.venues.logs import Line
 from cambist.venues.meteora.dlmm import DLMM, Dlmm, DlmmPool
-from cambist.venues.meteora.dlmm.ahead import (
+from cambist.venues.meteora.dlmm.accounts import Bin
+from cambist.venues.meteora.dlmm.bin_arrays import (
     ARRAY_UNITS,
     BIN_UNITS,
     UNITS_MAX,
     array_address,
     extension_address,
 )
-from cambist.venues.meteora.dlmm.state import Bin
 from cambist.venues.program import Instruction, Known, Trade
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Snapshot, Unquotable
 from tests.venues import laws
 from tests.venues.dlmm_pools import KEYS, NOW, X, Y, plain_pool, pools
 

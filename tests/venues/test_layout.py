@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.venues.accounts import Unquotable
 from cambist.venues.layout import Layout
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Unquotable
 
 
 class Shape(msgspec.Struct, frozen=True):

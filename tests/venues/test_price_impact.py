@@ -11,26 +11,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bench.pools import made, site
+from bench.sample_pools import made, site
 from cambist.curves.bins import price_at
-from cambist.curves.paths import Orders, Place, Rates, Renewal
 from cambist.curves.price_impact import DUST_MAX, impact_hundredths, unless_dust
+from cambist.curves.tick_walk_state import Orders, Place, Rates, Renewal
 from cambist.curves.ticks import sqrt_at_tick
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.routing.bounds import objection_to_impact
-from cambist.routing.choose import choose
 from cambist.routing.depth import depth
+from cambist.routing.quote_checks import objection_to_impact
+from cambist.routing.selection import choose
 from cambist.values.amount import RAW_MAX, Raw
-from cambist.values.codec import decoder, encode
 from cambist.values.ids import Principal
+from cambist.values.json_codec import decoder, encode
 from cambist.values.route import Mode, Quote, Route
 from cambist.values.token import SOL, USDC, Pair
 from cambist.venues.meteora.dlmm import DlmmPool
-from cambist.venues.meteora.dlmm.state import Bin
+from cambist.venues.meteora.dlmm.accounts import Bin
 from cambist.venues.pool import Pool
-from cambist.venues.programs import PROGRAMS
-from cambist.wire.figures import view_quote
+from cambist.venues.registry import PROGRAMS
+from cambist.wire.order_state import view_quote
 from tests.venues import laws
 from tests.venues.clmm_pools import pool_of
 from tests.venues.dlmm_pools import plain_pool

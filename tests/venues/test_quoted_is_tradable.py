@@ -7,25 +7,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bench.pools import made, site
+from bench.sample_pools import made, site
 from cambist.curves.bins import price_at
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from cambist.values.route import Mode, Quote
-from cambist.venues.accounts import SLOTS_PER_EPOCH, ChainTime, Snapshot, Unquotable
+from cambist.values.time_units import Slot
 from cambist.venues.constant_product import ConstantProductPool
 from cambist.venues.meteora.damm_v2.pool import pool_at
 from cambist.venues.meteora.dlmm import Dlmm
-from cambist.venues.meteora.dlmm.state import Bin
+from cambist.venues.meteora.dlmm.accounts import Bin
 from cambist.venues.pool import Pool
-from cambist.venues.programs import PROGRAMS
 from cambist.venues.quoting import worst
 from cambist.venues.raydium.amm_v4 import AmmV4Pool
 from cambist.venues.raydium.cpmm import Cpmm, CpmmPool, Rates, Release
-from cambist.venues.refusals import Refusal
+from cambist.venues.registry import PROGRAMS
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import SLOTS_PER_EPOCH, ChainTime, Snapshot, Unquotable
 from cambist.venues.tokens import FeeChange, Mint, Power, read_mint, write_mint
 from tests.venues import laws
 from tests.venues.dlmm_pools import KEYS, NOW, X, Y, plain_pool

@@ -9,21 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cambist.curves.concentrated import Walk
-from cambist.curves.paths import STEPS_MAX, Place, Rates, TooFar
+from cambist.curves.tick_walk import Walk
+from cambist.curves.tick_walk_state import STEPS_MAX, Place, Rates, TooFar
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, sqrt_at_tick
 from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM
 from cambist.values.route import Quote
-from cambist.venues.accounts import Account, Snapshot, Unquotable
 from cambist.venues.logs import Line
 from cambist.venues.program import Instruction, Meta, Trade
-from cambist.venues.raydium.clmm import CLMM, Clmm, ClmmPool, bitmap
-from cambist.venues.raydium.clmm.arrays import array_address, extension_address
-from cambist.venues.raydium.clmm.calls import EVENT, Event
-from cambist.venues.raydium.clmm.state import ARRAYS_EACH_WAY
-from cambist.venues.refusals import Refusal
+from cambist.venues.raydium.clmm import CLMM, Clmm, ClmmPool, tick_array_bitmap
+from cambist.venues.raydium.clmm.accounts import ARRAYS_EACH_WAY
+from cambist.venues.raydium.clmm.instructions import EVENT, Event
+from cambist.venues.raydium.clmm.tick_arrays import array_address, extension_address
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Account, Snapshot, Unquotable
 from tests.venues import laws
 from tests.venues.clmm_pools import KEYS, NOW, amounts, clmm_pools, pool_of
 
@@ -139,20 +139,20 @@ def test_foreign_bytes_are_refused(data: bytes, which: int):
     st.sampled_from([1, 10]),
 )  # fmt: skip
 def test_the_next_set_array_is_the_nearest(indices: set[int], here: int, down: bool, spacing: int):
-    wide = bitmap.width(spacing)
-    bits = bitmap.join(bitmap.NO_BITS, bitmap.NO_EXTENSION)
+    wide = tick_array_bitmap.width(spacing)
+    bits = tick_array_bitmap.join(tick_array_bitmap.NO_BITS, tick_array_bitmap.NO_EXTENSION)
     for index in indices:
-        bits = bitmap.with_bit(bits, index * wide, spacing)
-    inline, beyond = bitmap.split(bits)
-    assert bitmap.join(inline, beyond) == bits
+        bits = tick_array_bitmap.with_bit(bits, index * wide, spacing)
+    inline, beyond = tick_array_bitmap.split(bits)
+    assert tick_array_bitmap.join(inline, beyond) == bits
     assert len(inline) == 128
     assert len(beyond) == 1_792
     ahead = [one for one in indices if (one < here if down else one > here)]
     nearest = (max(ahead) if down else min(ahead)) * wide if ahead else None
-    assert bitmap.next_set(bits, here * wide, spacing, down=down) == nearest
-    assert bitmap.is_set(bits, here * wide, spacing) == (here in indices)
+    assert tick_array_bitmap.next_set(bits, here * wide, spacing, down=down) == nearest
+    assert tick_array_bitmap.is_set(bits, here * wide, spacing) == (here in indices)
     assert int.from_bytes(inline, "little").bit_count() == sum(
-        bitmap.is_inline(one * wide, spacing) for one in indices
+        tick_array_bitmap.is_inline(one * wide, spacing) for one in indices
     )
 
 

@@ -12,17 +12,17 @@ from msgspec.structs import replace
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from cambist.values.route import Mode
+from cambist.values.time_units import Slot
 from cambist.values.token import RAY, SOL, USDC
-from cambist.venues.accounts import ChainTime, Snapshot, Unquotable
 from cambist.venues.pool import Pool
 from cambist.venues.program import Trade
 from cambist.venues.raydium.amm_v4 import AMM_V4, AmmV4, AmmV4Pool, Release
 from cambist.venues.raydium.cpmm import CPMM, Cpmm, CpmmPool, Rates
 from cambist.venues.raydium.cpmm import Release as CpmmRelease
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import ChainTime, Snapshot, Unquotable
 from cambist.venues.tokens import Mint
 from tests.venues import laws
 

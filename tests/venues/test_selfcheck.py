@@ -9,7 +9,7 @@ from cambist.values.token import SOL
 from cambist.venues.program import Trade
 from cambist.venues.raydium.cpmm import CPMM, CpmmPool
 from cambist.venues.selfcheck import Came, judge, trial, trial_amount
-from tests.routing.test_find import key, pool
+from tests.routing.test_router import key, pool
 
 POOL: CpmmPool = pool("trial", 10**12, 3 * 10**11)
 

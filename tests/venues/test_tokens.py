@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
-from cambist.venues.accounts import Account, ChainTime, Snapshot, Unquotable
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Account, ChainTime, Snapshot, Unquotable
 from cambist.venues.tokens import Mint, Power, read_balance, read_mint, write_balance, write_mint
 
 NOW = ChainTime(Slot(1), 1, 900)

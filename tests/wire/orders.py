@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 
 from cambist.faults import Code, Fault, fault
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.attempt import Fill
 from cambist.orders.intent import Intent
 from cambist.orders.journal import Told, append, open_journal
 from cambist.values.amount import Bps, Raw
 from cambist.values.ids import Address, Signature, order_id
-from cambist.values.moment import Height, Moment, Slot
 from cambist.values.route import Absent, Leg, Quote, Route
+from cambist.values.time_units import Height, Moment, Slot
 from cambist.values.token import KNOWN, Token
-from cambist.wire.body import read_order
-from cambist.wire.intents import Caller, Limits, to_intent
+from cambist.wire.intent_builder import Caller, Limits, to_intent
+from cambist.wire.order_request import read_order
 
 BOOK: Mapping[str, Token] = {t.symbol: t for t in KNOWN} | {t.mint: t for t in KNOWN}
 AT = Moment(1_700_000_000_123)

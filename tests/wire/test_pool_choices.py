@@ -6,19 +6,19 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from bench.pools import made, site
+from bench.sample_pools import made, site
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.routing.find import Offered, find
-from cambist.routing.pool_words import refused, with_words
-from cambist.values import codec
+from cambist.routing.exclusion_codes import refused, with_words
+from cambist.routing.router import Offered, find
+from cambist.values import json_codec
 from cambist.values.amount import Bps, Raw
 from cambist.values.ids import LOCAL, Address
-from cambist.values.moment import Slot
 from cambist.values.route import Absent, Leg, Quote, Route
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC, Pair
-from cambist.venues.accounts import Unquotable
-from cambist.venues.refusals import SENTENCES, Refusal
+from cambist.venues.reject_reasons import SENTENCES, Refusal
+from cambist.venues.snapshot import Unquotable
 from cambist.wire.pool_choices import POOLS_TOLD_MAX, pool_choices
 
 GIVEN, TAKEN = Address("given"), Address("taken")
@@ -108,10 +108,10 @@ def test_a_route_tells_the_word_of_a_refusal_and_not_of_its_sentence(
 
 
 def test_what_was_stored_before_there_were_words_is_read() -> None:
-    stored = msgspec.json.decode(codec.encode(ROUTE))
+    stored = msgspec.json.decode(json_codec.encode(ROUTE))
     del stored["unlisted"]
     for one in stored["absent"]:
         del one["why"]
-    read = codec.decoder(Route).decode(msgspec.json.encode(stored))
+    read = json_codec.decoder(Route).decode(msgspec.json.encode(stored))
     assert read.unlisted == 0
     assert pool_choices(read)[0][-1].word == "refused"

@@ -6,15 +6,15 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from cambist.cli.facts import facts_of
-from cambist.client.replies import Event, Order
-from cambist.orders import event as fact
+from cambist.cli.order_summary import facts_of
+from cambist.client.models import Event, Order
+from cambist.orders import events as fact
 from cambist.orders.journal import Told, append, open_journal
-from cambist.values import codec
+from cambist.values import json_codec
 from cambist.values.route import Route
-from cambist.wire.messages import message
+from cambist.wire.event_messages import message
+from cambist.wire.order_responses import write_order
 from cambist.wire.receipts import write_receipt
-from cambist.wire.replies import write_order
 from tests.wire.orders import AT, BODY, ORDER_ID, intent_of, route
 
 DELEGATE = "TAKEN: its permanent delegate may take it from any account."
@@ -39,9 +39,9 @@ def _stored_before() -> Route:
     """Return a route as it was stored when only quotes had warnings."""
     plain = route(intent_of(BODY))
     quotes = tuple(replace(one, warnings=(DELEGATE, PAUSE)) for one in plain.quotes)
-    stored = codec.encode(replace(plain, quotes=quotes))
+    stored = json_codec.encode(replace(plain, quotes=quotes))
     assert b'"warnings"' not in stored.partition(b'"quotes"')[0]  # legs without take no room
-    return codec.decoder(Route).decode(stored)
+    return json_codec.decoder(Route).decode(stored)
 
 
 @pytest.mark.parametrize("made", [_with_legs, _stored_before])

@@ -8,12 +8,12 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 
-from cambist import app as house
-from cambist.cli import documents
-from cambist.cli.documents import AsJson
-from cambist.cli.exits import FAILED, USAGE, leave
-from cambist.cli.failures import explain
-from cambist.cli.live import console_out
+from cambist import bootstrap as house
+from cambist.cli import json_output
+from cambist.cli.exit_codes import FAILED, USAGE, leave
+from cambist.cli.exit_on_error import explain
+from cambist.cli.json_output import AsJson
+from cambist.cli.order_view import console_out
 from cambist.cli.settings import Home, settle_home
 from cambist.cli.tables import say
 from cambist.cli.verify import Progress, tell
@@ -42,7 +42,7 @@ def backup(
     settings = _settings(home)
     made = _try(lambda: house.back_up(settings, target, Progress()))
     if json:
-        documents.write({"path": str(made.path), "audit": made.report})
+        json_output.write({"path": str(made.path), "audit": made.report})
     else:
         console = console_out()
         tell(console, made.report)
@@ -70,7 +70,7 @@ def restore(
     else:
         report = _try(lambda: house.restore(settings, source, Progress()))
     if json:
-        documents.write({"halted": True, "audit": report})
+        json_output.write({"halted": True, "audit": report})
     elif report is not None:
         tell(console_out(), report)
     if report is not None and report.broken:

@@ -7,13 +7,13 @@ from typing import Annotated, Final
 
 import typer
 
-from cambist.cli import documents
-from cambist.cli.documents import AsJson
-from cambist.cli.exits import BAD_SETTINGS, leave
-from cambist.cli.live import console_out
+from cambist.cli import json_output
+from cambist.cli.exit_codes import BAD_SETTINGS, leave
+from cambist.cli.json_output import AsJson
+from cambist.cli.order_view import console_out
 from cambist.cli.tables import Column, draw, say
+from cambist.paper.fault_model import ENDOWMENT_WHOLE
 from cambist.paper.ledger import balances as read_balances
-from cambist.paper.mishaps import ENDOWMENT_WHOLE
 from cambist.paper.runtime import ARBITRAGE, ENDOWMENT, FEES
 from cambist.paper.tokens import token_of_mint
 from cambist.values.amount import write_amount
@@ -48,7 +48,7 @@ def balances(
             rows.append((account, token.symbol, write_amount(raw, token.decimals), mint))
     if json:
         names = ("wallet", "token", "amount", "mint")
-        documents.write({"balances": [dict(zip(names, row, strict=True)) for row in rows]})
+        json_output.write({"balances": [dict(zip(names, row, strict=True)) for row in rows]})
         return
     console = console_out()
     if rows:

@@ -12,18 +12,18 @@ import msgspec
 import typer
 from msgspec.structs import replace
 
-from cambist import app as house
-from cambist import faultpoints
-from cambist.cli import documents
-from cambist.cli.documents import AsJson
-from cambist.cli.exits import BAD_SETTINGS, USAGE, leave
-from cambist.cli.live import console_out
+from cambist import bootstrap as house
+from cambist import failpoints
+from cambist.cli import json_output
+from cambist.cli.exit_codes import BAD_SETTINGS, USAGE, leave
+from cambist.cli.json_output import AsJson
+from cambist.cli.order_view import console_out
 from cambist.cli.settings import Home, settle_home
 from cambist.clock import SystemClock
 from cambist.config import Settings
-from cambist.paper.chaos import NAMES, Chaos, Crash, Dial, read, write
-from cambist.values.moment import Moment, after
-from cambist.wire.moments import write_moment
+from cambist.paper.fault_switches import NAMES, Chaos, Crash, Dial, read, write
+from cambist.values.time_units import Moment, after
+from cambist.wire.rfc3339 import write_moment
 
 PPM_ONE: Final = 1_000_000
 LENGTH_MS_MAX: Final = 86_400_000
@@ -120,8 +120,8 @@ def _switch(text: str, lasting: str | None, now: Moment) -> tuple[str, Dial | Cr
 
 def _plan(text: str) -> str:
     try:
-        faultpoints.read_plan(text)
-    except faultpoints.BadPlan as bad:
+        failpoints.read_plan(text)
+    except failpoints.BadPlan as bad:
         leave(USAGE, str(bad).replace("CAMBIST_FAULT", "crash"))
     return text
 
@@ -148,7 +148,7 @@ def _rate_ppm(name: str, text: str) -> int:
 
 def _tell(chaos: Chaos, *, json: bool) -> None:
     if json:
-        documents.write(msgspec.structs.asdict(chaos))
+        json_output.write(msgspec.structs.asdict(chaos))
         return
     console, now = console_out(), SystemClock().now()
     switches: Mapping[str, Dial | Crash | None] = msgspec.structs.asdict(chaos)

@@ -10,10 +10,10 @@ from typing import Annotated, Final
 import typer
 from msgspec.structs import replace
 
-from cambist import app as house
-from cambist.cli.live import Board, Life, outcome
+from cambist import bootstrap as house
+from cambist.cli.connect import explained
+from cambist.cli.order_view import Board, Life, outcome
 from cambist.cli.orders import console
-from cambist.cli.reach import explained
 from cambist.cli.settings import run_loop, settle
 from cambist.client import Client, Draft, buy, swap
 from cambist.config import Settings

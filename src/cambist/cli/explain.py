@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from cambist.cli.figures import brief, name_of, percent, plain, share, way_of
+from cambist.cli.formatting import brief, name_of, percent, plain, share, way_of
 from cambist.cli.pools import draw_absent, draw_depth
 from cambist.cli.tables import WIDE, Column, draw, say
 from cambist.values.amount import proportions

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from cambist import app as house
-from cambist.cli.findings import Finding
+from cambist import bootstrap as house
+from cambist.cli.doctor.finding import Finding
 from cambist.config import BadSettings, Settings
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.ports.recall import Missing
 from cambist.ports.store import Halt
-from cambist.stores.migrate import UnfitDatabase
+from cambist.stores.sqlite.migrations import UnfitDatabase
 
 MISSING_SHOWN: Final = 10
 _RESUME: Final = "once the reason is gone: `cambist resume REASON`"

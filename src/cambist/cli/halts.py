@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from cambist import app as house
-from cambist.cli import documents
-from cambist.cli.documents import AsJson
-from cambist.cli.exits import USAGE, leave
-from cambist.cli.live import console_out
+from cambist import bootstrap as house
+from cambist.cli import json_output
+from cambist.cli.exit_codes import USAGE, leave
+from cambist.cli.json_output import AsJson
+from cambist.cli.order_view import console_out
 from cambist.cli.settings import Home, settle_home
 from cambist.cli.tables import say
 from cambist.wire.halts import REASON_LETTERS_MAX, is_reason
-from cambist.wire.moments import write_moment
+from cambist.wire.rfc3339 import write_moment
 
 if TYPE_CHECKING:
     from cambist.ports.store import Halt
@@ -33,7 +33,7 @@ def halt(reason: Reason, json: AsJson = False, home: Home = None) -> None:
     """
     before = _move(reason, home, halts=True)
     if json:
-        documents.write({"halted": True, "before": _document(before)})
+        json_output.write({"halted": True, "before": _document(before)})
         return
     if before is not None:
         say(console_out(), f"It was halted before, by {before.by}: {before.reason}")
@@ -44,7 +44,7 @@ def resume(reason: Reason, json: AsJson = False, home: Home = None) -> None:
     """Let trading go on; orders that were waiting go on, each within its own tolerance."""
     before = _move(reason, home, halts=False)
     if json:
-        documents.write({"halted": False, "before": _document(before)})
+        json_output.write({"halted": False, "before": _document(before)})
     elif before is None:
         say(console_out(), _NONE)
     else:

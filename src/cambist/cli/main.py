@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cambist.cli import output
-from cambist.cli.failures import explain
+from cambist.cli.exit_on_error import explain
 from cambist.values.version import VERSION
 
 

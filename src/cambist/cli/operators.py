@@ -8,13 +8,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cambist import app as house
-from cambist.cli import documents
-from cambist.cli.documents import AsJson
-from cambist.cli.exits import FAILED, USAGE, leave
-from cambist.cli.failures import explain
-from cambist.cli.live import console_out
+from cambist import bootstrap as house
+from cambist.cli import json_output
+from cambist.cli.exit_codes import FAILED, USAGE, leave
+from cambist.cli.exit_on_error import explain
+from cambist.cli.json_output import AsJson
 from cambist.cli.order_ids import chosen, is_ending
+from cambist.cli.order_view import console_out
 from cambist.cli.settings import Home, settle_home
 from cambist.cli.tables import Column, draw, say
 from cambist.clock import SystemClock
@@ -22,7 +22,7 @@ from cambist.config import Settings
 from cambist.orders.order import Order
 from cambist.ports.store import Still
 from cambist.values.ids import read_order_id
-from cambist.values.moment import SECOND, Millis, Moment
+from cambist.values.time_units import SECOND, Millis, Moment
 from cambist.wire.halts import REASON_LETTERS_MAX, is_reason
 
 STILL_FOR_S: Final = 60
@@ -65,7 +65,7 @@ def stuck(
     still = _look(settings, Millis(seconds * SECOND), limit)
     now = SystemClock().now()
     if json:
-        documents.write(
+        json_output.write(
             {
                 "open": still.open,
                 "inFlight": still.in_flight,
@@ -160,7 +160,7 @@ def resolve(
     if order.written_off_at is None:
         leave(FAILED, f"it is {order.status}, and has no transaction in flight: nothing to resolve")
     if json:
-        documents.write({"orderId": order.id, "status": order.status, "writtenOff": True})
+        json_output.write({"orderId": order.id, "status": order.status, "writtenOff": True})
     else:
         say(console_out(), _NOTED)
 
@@ -196,7 +196,7 @@ def drain(
             leave(FAILED, f"{told} still in flight; trading stays halted")
         asyncio.run(clock.sleep(LOOK_EVERY_MS))
     if json:
-        documents.write({"halted": True, "open": left.open, "inFlight": 0})
+        json_output.write({"halted": True, "open": left.open, "inFlight": 0})
     else:
         say(console, f"{left.open} open. {_TOLD}")
 

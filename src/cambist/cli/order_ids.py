@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from cambist.cli.complete import order_ids
-from cambist.cli.exits import USAGE, leave
+from cambist.cli.completion import order_ids
+from cambist.cli.exit_codes import USAGE, leave
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from cambist.cli import documents
-from cambist.cli.complete import order_ids, order_words, statuses
-from cambist.cli.documents import AsJson, AsJsonLines
-from cambist.cli.exits import DONE, FAILED, INTERRUPTED, USAGE, leave
-from cambist.cli.facts import facts_of
-from cambist.cli.figures import instant, plain, way_of
-from cambist.cli.live import Board, Life, console_out, line_of, remark
+from cambist.cli import json_output
+from cambist.cli.completion import order_ids, order_words, statuses
+from cambist.cli.connect import Url, reach
+from cambist.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE, leave
+from cambist.cli.formatting import instant, plain, way_of
+from cambist.cli.json_output import AsJson, AsJsonLines
 from cambist.cli.order_ids import OrderId, found_id
+from cambist.cli.order_summary import facts_of
+from cambist.cli.order_view import Board, Life, console_out, line_of, remark
 from cambist.cli.output import is_lost
-from cambist.cli.reach import Url, reach
 from cambist.cli.tables import Column, draw, say
 from cambist.client.drafts import buy, sell, swap
 from cambist.values.server_url import DEFAULT_URL
@@ -106,7 +106,7 @@ async def _order(url: str, draft: Draft, title: str, *, follow: bool, json: bool
     async with reach(url) as cambist:
         placed = await cambist.place(draft)
         if json:
-            documents.write(placed)
+            json_output.write(placed)
         else:
             say(console, f"{placed.order_id}  {placed.summary}")
             for warning in placed.warnings:
@@ -129,7 +129,7 @@ async def _show(url: str, order_id: str, *, json: bool) -> int:
         found = await cambist.get(known)
         journal = await cambist.history(known)
     if json:
-        documents.write({"order": found, "events": journal})
+        json_output.write({"order": found, "events": journal})
         return DONE
     draw(console, _FACTS, facts_of(found), heads=False)
     console.print()
@@ -164,7 +164,7 @@ async def _list(url: str, limit: int, status: str | None, *, json: bool) -> int:
         )
         page = await asked
     if json:
-        documents.write(page)
+        json_output.write(page)
         return DONE
     draw(console, _LISTED, [_row(one) for one in page.orders])
     say(console, "  ".join(f"{name} {getattr(page, name)}" for name in _COUNTED))
@@ -210,7 +210,7 @@ async def _watch_all(url: str, after: str | None, *, json: bool) -> int:
     async with reach(url) as cambist, aclosing(cambist.follow_all(after)) as events:
         async for event in events:
             if json:
-                documents.write(event)
+                json_output.write(event)
             else:
                 say(console, line_of(event))
             if is_lost():
@@ -232,7 +232,7 @@ async def _print_events(cambist: Client, order_id: str, from_seq: int) -> int:
     status = None
     async with aclosing(cambist.follow(order_id, from_seq)) as events:
         async for event in events:
-            documents.write(event)
+            json_output.write(event)
             status = event.status
     status = status or (await cambist.get(order_id)).status
     return DONE if status == "confirmed" else FAILED
@@ -261,7 +261,7 @@ async def _cancel(url: str, order_id: str, *, json: bool) -> int:
     async with reach(url) as cambist:
         answer = await cambist.cancel(await found_id(cambist, order_id))
     if json:
-        documents.write(answer)
+        json_output.write(answer)
     else:
         said = answer.error or f"The order is {answer.status}."
         say(console, f"{answer.cancel}: {said}")

@@ -10,13 +10,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cambist.cli import documents
-from cambist.cli.complete import token_words
-from cambist.cli.documents import AsJson
-from cambist.cli.exits import DONE
-from cambist.cli.figures import brief, name_of, percent, plain, share, short
+from cambist.cli import json_output
+from cambist.cli.completion import token_words
+from cambist.cli.connect import Url, reach
+from cambist.cli.exit_codes import DONE
+from cambist.cli.formatting import brief, name_of, percent, plain, share, short
+from cambist.cli.json_output import AsJson
 from cambist.cli.orders import console, run
-from cambist.cli.reach import Url, reach
 from cambist.cli.tables import Column, draw, say
 from cambist.values.server_url import DEFAULT_URL
 
@@ -54,7 +54,7 @@ async def _pools(url: str, pair: tuple[str, str], amount: str, *, json: bool) ->
     async with reach(url) as cambist:
         told = await cambist.pools(*pair, amount)
     if json:
-        documents.write(told)
+        json_output.write(told)
         return DONE
     count = len(told.pools)
     say(

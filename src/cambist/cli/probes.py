@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from cambist.cli.exits import program
-from cambist.cli.findings import Finding
-from cambist.cli.reach import KEY_NAME, refusal, with_scheme
+from cambist.cli.connect import KEY_NAME, refusal, with_scheme
+from cambist.cli.doctor.finding import Finding
+from cambist.cli.exit_codes import program
 from cambist.client import (
     CambistError,
     Client,

@@ -6,12 +6,12 @@ from typing import Annotated, Final
 
 import typer
 
-from cambist import app as house
-from cambist.cli import documents
-from cambist.cli.documents import AsJson
-from cambist.cli.exits import errors
-from cambist.cli.failures import explain
-from cambist.cli.live import console_out
+from cambist import bootstrap as house
+from cambist.cli import json_output
+from cambist.cli.exit_codes import errors
+from cambist.cli.exit_on_error import explain
+from cambist.cli.json_output import AsJson
+from cambist.cli.order_view import console_out
 from cambist.cli.settings import Home, settle_home
 from cambist.cli.tables import say
 
@@ -54,7 +54,7 @@ def prune(
         explain(error)
     if json:
         kept = None if done.path is None or not done.orders else str(done.path)
-        documents.write({"orders": done.orders, "archive": kept})
+        json_output.write({"orders": done.orders, "archive": kept})
         return
     where = "" if done.path is None or not done.orders else f", into {done.path}"
     say(console_out(), f"{done.orders:,} orders put away{where}")

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from cambist.cli import documents
-from cambist.cli.documents import AsJson
-from cambist.cli.exits import DONE
+from cambist.cli import json_output
+from cambist.cli.connect import Url, reach
+from cambist.cli.exit_codes import DONE
 from cambist.cli.explain import explain as drawn
-from cambist.cli.figures import brief, name_of, plain, share, way_of
+from cambist.cli.formatting import brief, name_of, plain, share, way_of
+from cambist.cli.json_output import AsJson
 from cambist.cli.orders import (
     SlippageBps,
     Wallet,
@@ -20,7 +21,6 @@ from cambist.cli.orders import (
     run,
     terms_of,
 )
-from cambist.cli.reach import Url, reach
 from cambist.cli.tables import Column, draw, say
 from cambist.values.amount import write_amount
 from cambist.values.server_url import DEFAULT_URL
@@ -59,7 +59,7 @@ async def _quote(url: str, draft: Draft, *, in_full: bool, json: bool) -> int:
             else:
                 market = await cambist.pools(*pair, amount_out=told.amount_out)
     if json:
-        documents.write(told if market is None else {"quote": told, "pools": market})
+        json_output.write(told if market is None else {"quote": told, "pools": market})
         return DONE
     _say(told.summary)
     if market is None:

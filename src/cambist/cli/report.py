@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from cambist.cli import documents
-from cambist.cli.documents import AsJson
-from cambist.cli.exits import DONE
-from cambist.cli.figures import plain
+from cambist.cli import json_output
+from cambist.cli.connect import Url, reach
+from cambist.cli.exit_codes import DONE
+from cambist.cli.formatting import plain
+from cambist.cli.json_output import AsJson
 from cambist.cli.orders import console, run
-from cambist.cli.reach import Url, reach
 from cambist.cli.tables import Column, draw, say
 from cambist.values.amount import write_amount
 from cambist.values.server_url import DEFAULT_URL
@@ -47,7 +47,7 @@ async def _report(url: str, since: str | None, *, json: bool) -> int:
     async with reach(url) as cambist:
         told = await cambist.report(since)
     if json:
-        documents.write(told)
+        json_output.write(told)
         return DONE
     if told.days:
         draw(console, _DAYS, [_row(line) for line in told.days])

@@ -10,8 +10,8 @@ from typing import Annotated, Final
 
 import typer
 
-from cambist import app as house
-from cambist.cli.exits import INTERRUPTED, errors, program
+from cambist import bootstrap as house
+from cambist.cli.exit_codes import INTERRUPTED, errors, program
 from cambist.cli.settings import run_loop, settle
 from cambist.config import Settings
 from cambist.values.server_url import DEFAULT_URL

@@ -12,8 +12,8 @@ import typer
 import uvloop
 
 from cambist import logs
-from cambist.cli.exits import BAD_SETTINGS, INTERRUPTED, errors, leave
-from cambist.cli.failures import explain
+from cambist.cli.exit_codes import BAD_SETTINGS, INTERRUPTED, errors, leave
+from cambist.cli.exit_on_error import explain
 from cambist.config import BadSettings, Settings, load
 
 Home = Annotated[str | None, typer.Option(help="The folder that holds the state.")]

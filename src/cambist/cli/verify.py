@@ -7,12 +7,12 @@ from typing import Final
 import typer
 from rich.console import Console
 
-from cambist import app as house
-from cambist.cli import documents
-from cambist.cli.documents import AsJson
-from cambist.cli.exits import FAILED, errors
-from cambist.cli.failures import explain
-from cambist.cli.live import console_out
+from cambist import bootstrap as house
+from cambist.cli import json_output
+from cambist.cli.exit_codes import FAILED, errors
+from cambist.cli.exit_on_error import explain
+from cambist.cli.json_output import AsJson
+from cambist.cli.order_view import console_out
 from cambist.cli.settings import Home, settle_home
 from cambist.cli.tables import say
 from cambist.clock import SystemClock
@@ -49,7 +49,7 @@ def verify(json: AsJson = False, home: Home = None) -> None:
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
         explain(error, damaged=FAILED)
     if json:
-        documents.write(report)
+        json_output.write(report)
     else:
         tell(console_out(), report)
     if report.broken:

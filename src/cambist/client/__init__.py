@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from cambist.client.calls import Patience
     from cambist.client.client import DEFAULT_URL, Client
     from cambist.client.drafts import Amount, Draft, buy, sell, swap
     from cambist.client.errors import (
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
         Unreachable,
         Unreadable,
     )
-    from cambist.client.replies import (
+    from cambist.client.http_client import Patience
+    from cambist.client.models import (
         Absent,
         Cancel,
         Costs,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     )
 
 _MODULES: Final = {
-    "cambist.client.calls": ("Patience",),
+    "cambist.client.http_client": ("Patience",),
     "cambist.client.client": (
         "DEFAULT_URL",
         "Client",
@@ -71,7 +71,7 @@ _MODULES: Final = {
         "Unreachable",
         "Unreadable",
     ),
-    "cambist.client.replies": (
+    "cambist.client.models": (
         "Absent",
         "Cancel",
         "Costs",

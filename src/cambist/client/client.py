@@ -12,11 +12,19 @@ import httpx
 import msgspec
 from msgspec.structs import replace
 
-from cambist.client.calls import Calls, Clock, Patience, connect, read
 from cambist.client.drafts import Amount, Draft, Terms, buy, exact, sell, swap
 from cambist.client.errors import OrderFailed, Refused, refusal
-from cambist.client.follow import Cuts, Mark, Over, Story, follow_all, hear_socket, hear_stream
-from cambist.client.replies import (
+from cambist.client.event_streams import (
+    Cuts,
+    Mark,
+    Over,
+    Story,
+    follow_all,
+    hear_socket,
+    hear_stream,
+)
+from cambist.client.http_client import Calls, Clock, Patience, connect, read
+from cambist.client.models import (
     Cancel,
     Event,
     Health,

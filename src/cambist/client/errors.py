@@ -23,10 +23,10 @@ from typing import Final
 
 import msgspec
 
-from cambist.client.replies import Order
+from cambist.client.models import Order
 from cambist.faults import CATALOGUE, Blame, Code, Entry, Remedy
-from cambist.values.moment import SECOND, Moment
-from cambist.wire.moments import read_moment
+from cambist.values.time_units import SECOND, Moment
+from cambist.wire.rfc3339 import read_moment
 
 _DIGITS_MAX: Final = 9
 _KNOWN: Final = frozenset(map(str, Code))

@@ -14,8 +14,8 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
+from cambist.config.accepted_values import takes
 from cambist.config.settings import Settings
-from cambist.config.takes import takes
 from cambist.values.server_url import (
     PORT_MAX,
     BadAddress,

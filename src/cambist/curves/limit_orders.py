@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cambist.curves.paths import PPM_ONE, Broken, Orders
-from cambist.curves.steps import Side, Step
+from cambist.curves.swap_step import Side, Step
+from cambist.curves.tick_walk_state import PPM_ONE, Broken, Orders
 from cambist.values.amount import mul_div_ceil, mul_div_floor
 
 _ONE = 1 << 64

@@ -10,18 +10,18 @@ import msgspec
 import structlog
 
 from cambist.engine.complaints import Complaints
-from cambist.engine.means import Means
-from cambist.engine.perform.track import Tracker
+from cambist.engine.dependencies import Means
+from cambist.engine.halted_orders import Standstill
+from cambist.engine.inflight_tracker import Tracker
 from cambist.engine.send_permission import SendPermission
 from cambist.engine.shaper import Shaper
-from cambist.engine.standstill import Standstill
 from cambist.engine.worker import Worker
 from cambist.faults import Code, fault
 from cambist.orders.order import Order, Status
 from cambist.orders.steps import Testimony
-from cambist.ports.failures import Halted, PortDown, PortFull, StaleClaim
+from cambist.ports.errors import Halted, PortDown, PortFull, StaleClaim
 from cambist.values.ids import OrderId
-from cambist.values.moment import after
+from cambist.values.time_units import after
 
 ADVANCED_AT_ONCE: Final = 24
 """Turns at once that take an order towards the chain. Fewer are performed at once; the others

@@ -12,13 +12,13 @@ import structlog
 
 from cambist import metrics
 from cambist.engine.crew import RENEW_EVERY_MS, Crew, Pace
+from cambist.engine.dependencies import Means, RedisWord
 from cambist.engine.feed import Feed, HeardAll
 from cambist.engine.follow import HEARTBEAT_MS, Heard, follow, get_of, history
+from cambist.engine.inflight_tracker import Tracker
 from cambist.engine.intake import BACKLOG_MAX, Answered, CancelAnswer, Intake, Taken, Wish
-from cambist.engine.means import Means, RedisWord
-from cambist.engine.perform.quote import Quoter, RoutingOptions
-from cambist.engine.perform.quote_budget import QuoteBudget, QuoteTurn
-from cambist.engine.perform.track import Tracker
+from cambist.engine.quote_budget import QuoteBudget, QuoteTurn
+from cambist.engine.quoting import Quoter, RoutingOptions
 from cambist.engine.send_permission import SendPermission
 from cambist.engine.worker import Worker
 from cambist.faults import Fault
@@ -28,13 +28,13 @@ from cambist.orders.journal import Told
 from cambist.orders.order import Order
 from cambist.orders.retry import Backoff
 from cambist.ports.daily_fills import FillSums
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.ports.market import Market
 from cambist.ports.store import Census, Halt, OrderPage, OrderQuery
 from cambist.values.costs import Costs
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment
 from cambist.values.route import Absent, Route
+from cambist.values.time_units import Moment
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool
 

@@ -11,8 +11,8 @@ import structlog
 
 from cambist.engine.follow import HEARTBEAT_MS, retold
 from cambist.faults import Code, Refused, fault
-from cambist.ports.bus import Bus, Placed
-from cambist.ports.failures import Unreadable
+from cambist.ports.errors import Unreadable
+from cambist.ports.event_bus import Bus, Placed
 from cambist.ports.store import Store
 from cambist.values.ids import OrderId, Principal
 

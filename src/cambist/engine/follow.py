@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 from cambist.orders.journal import BrokenJournal, Entry, Told, retell
 from cambist.orders.lifecycle import IllegalFact
 from cambist.orders.order import Order
-from cambist.ports.bus import Bus
-from cambist.ports.failures import Unreadable
+from cambist.ports.errors import Unreadable
+from cambist.ports.event_bus import Bus
 from cambist.ports.store import Store
 from cambist.values.ids import OrderId, Principal
 

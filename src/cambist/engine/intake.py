@@ -8,15 +8,15 @@ from typing import Final, Literal
 
 import msgspec
 
+from cambist.engine.dependencies import Means
 from cambist.engine.follow import get_of
-from cambist.engine.means import Means
-from cambist.faultpoints import faultpoint
+from cambist.failpoints import faultpoint
 from cambist.faults import Code, Fault, Refused, fault
-from cambist.orders.event import Accepted
+from cambist.orders.events import Accepted
 from cambist.orders.intent import Intent
 from cambist.orders.journal import open_journal
 from cambist.orders.order import Order, Status
-from cambist.ports.failures import Halted, KeyTaken, PortDown, PortFull, Unreadable
+from cambist.ports.errors import Halted, KeyTaken, PortDown, PortFull, Unreadable
 from cambist.ports.store import Birth, Keyed
 from cambist.ports.wakeups import Bell
 from cambist.values import ids

@@ -16,10 +16,10 @@ from msgspec.structs import replace
 from cambist.orders.order import Order
 from cambist.orders.steps import is_unwanted
 from cambist.ports.clock import Clock
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.ports.store import CurrentTerms, Store
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 PASSED_DEADLINES_MAX: Final = 10_000
 """How many passed deadlines a process remembers, oldest forgotten first."""

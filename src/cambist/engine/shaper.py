@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cambist.orders.order import Order, Status
 from cambist.values.ids import OrderId
-from cambist.values.moment import MINUTE
+from cambist.values.time_units import MINUTE
 
 
 class Shaper:

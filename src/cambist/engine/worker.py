@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from cambist.engine.means import Means
+from cambist.engine.dependencies import Means
+from cambist.engine.inflight_tracker import Tracker
 from cambist.engine.perform.build import build
-from cambist.engine.perform.quote import Quoter
-from cambist.engine.perform.track import Tracker
+from cambist.engine.quoting import Quoter
 from cambist.engine.send_permission import SendPermission
-from cambist.faultpoints import faultpoint
+from cambist.failpoints import faultpoint
 from cambist.faults import Fault
 from cambist.orders.decide import Change, Policy, decide, give_up
 from cambist.orders.order import Order
@@ -31,9 +31,9 @@ from cambist.orders.steps import (
     Withdrawn,
     next_step,
 )
-from cambist.ports.failures import StaleClaim
+from cambist.ports.errors import StaleClaim
 from cambist.ports.store import Store
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 STEPS_PER_TURN_MAX: Final = 64
 

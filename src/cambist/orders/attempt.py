@@ -9,7 +9,7 @@ import msgspec
 from cambist.faults import Fault
 from cambist.values.amount import Raw
 from cambist.values.ids import Signature
-from cambist.values.moment import Height, Millis, Moment, Slot
+from cambist.values.time_units import Height, Millis, Moment, Slot
 
 AttemptState = Literal["in_flight", "landed", "reverted", "lapsed"]
 Commitment = Literal["processed", "confirmed", "finalized"]

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 from cambist.values.token import Pair
 
 DAY_MS: Final = 86_400_000

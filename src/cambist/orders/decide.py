@@ -12,9 +12,9 @@ from typing import assert_never
 import msgspec
 
 from cambist.faults import Code, Fault, fault
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.attempt import Attempt, ChainRules, Sighting
-from cambist.orders.death import is_overdue, proof_of_death
+from cambist.orders.lapse import is_overdue, proof_of_death
 from cambist.orders.lifecycle import setback
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import Backoff, may_retry
@@ -29,7 +29,7 @@ from cambist.orders.steps import (
     Withdrawn,
     is_unwanted,
 )
-from cambist.values.moment import Moment, after
+from cambist.values.time_units import Moment, after
 
 
 class Policy(msgspec.Struct, frozen=True):

@@ -9,14 +9,14 @@ from typing import Final, cast
 import msgspec
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.lifecycle import begin, evolve
 from cambist.orders.order import GENESIS, Order
-from cambist.values import codec
+from cambist.values import json_codec
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
-_FACT: Final = codec.decoder(cast("type[fact.Fact]", fact.AnyFact))
+_FACT: Final = json_codec.decoder(cast("type[fact.Fact]", fact.AnyFact))
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -72,7 +72,7 @@ def append(order: Order, facts: Iterable[fact.Fact], at: Moment) -> tuple[Told, 
 
 
 def _write(order: Order, one: fact.Fact, at: Moment) -> Told:
-    seq, payload = order.last_seq + 1, codec.encode(one)
+    seq, payload = order.last_seq + 1, json_codec.encode(one)
     digest = entry_hash(order.head_hash, order.id, seq, at, payload)
     grown = replace(order, last_seq=seq, last_at=at, head_hash=digest)
     return Told(grown, one, Entry(order.id, seq, at, one.kind, payload, digest))

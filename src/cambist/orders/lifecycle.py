@@ -36,11 +36,11 @@ from typing import Any, Final, cast
 from msgspec.structs import replace
 
 from cambist.faults import Fault
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.attempt import Attempt
 from cambist.orders.order import Order, Status
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 PENDING, ROUTING, BUILDING = Status.PENDING, Status.ROUTING, Status.BUILDING
 SUBMITTED, CONFIRMED, FAILED = Status.SUBMITTED, Status.CONFIRMED, Status.FAILED

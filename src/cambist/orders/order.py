@@ -9,12 +9,12 @@ import msgspec
 
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, Fill
-from cambist.orders.event import Setback
+from cambist.orders.events import Setback
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
 from cambist.values.route import Route
+from cambist.values.time_units import Moment
 
 
 class Status(StrEnum):

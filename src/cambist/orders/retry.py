@@ -8,7 +8,7 @@ import msgspec
 
 from cambist.faults import Fault, Remedy
 from cambist.orders.order import Order
-from cambist.values.moment import Millis
+from cambist.values.time_units import Millis
 
 BACKOFF_FIRST_MS: Final = Millis(1_000)
 BACKOFF_MAX_MS: Final = Millis(60_000)

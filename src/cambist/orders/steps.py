@@ -11,8 +11,8 @@ from cambist.orders.attempt import Attempt, Fill, Witness
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.values.ids import Signature
-from cambist.values.moment import Moment, after
 from cambist.values.route import Route
+from cambist.values.time_units import Moment, after
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from cambist.values.amount import BPS_ONE, Bps, Raw, mul_div_ceil, mul_div_floor
-from cambist.values.moment import Moment
 from cambist.values.route import Mode
+from cambist.values.time_units import Moment
 
 SLIPPAGE_DEFAULT_BPS: Final = Bps(50)
 TRIES_DEFAULT: Final = 3

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from cambist.paper.decay import PPB_ONE, left_ppb
-from cambist.values.moment import Slot
+from cambist.values.time_units import Slot
 
 CYCLES_HALF_LIFE_SLOTS: Final = 20
 ROUND_SLOTS: Final = 20

@@ -8,9 +8,9 @@ import msgspec
 
 from cambist.faults import Fault
 from cambist.paper.arbitrage import TokenPush
-from cambist.paper.pools import PoolKey, PoolState
+from cambist.paper.pool_states import PoolKey, PoolState
 from cambist.values.ids import Address, OrderId, Signature
-from cambist.values.moment import Height, Slot
+from cambist.values.time_units import Height, Slot
 
 
 class Holding(NamedTuple):

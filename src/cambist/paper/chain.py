@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
-from cambist.paper import message as paper
+from cambist.paper import transaction as paper
 from cambist.paper.endpoints import ask_all
 from cambist.paper.world import World
 from cambist.ports.chain import Blockhash, Swap, Trace
 from cambist.values.costs import Costs
 from cambist.values.ids import Signature
-from cambist.values.moment import Slot
 from cambist.values.route import Route
+from cambist.values.time_units import Slot
 
 
 class PaperChain:

@@ -8,10 +8,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from cambist.orders.attempt import Witness
-from cambist.paper.mishaps import BLOCKHASH_WINDOW, draw, strikes
+from cambist.paper.fault_model import BLOCKHASH_WINDOW, draw, strikes
 from cambist.paper.world import World
 from cambist.values.ids import Signature
-from cambist.values.moment import Height, Slot
+from cambist.values.time_units import Height, Slot
 
 SECOND: Final = "paper-2"
 _AHEAD: Final = 3 * BLOCKHASH_WINDOW

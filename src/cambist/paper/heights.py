@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cambist.orders.attempt import ChainRules
 from cambist.ports.clock import Clock
-from cambist.values.moment import Height, Millis, Slot
+from cambist.values.time_units import Height, Millis, Slot
 
 
 class Heights:

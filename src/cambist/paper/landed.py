@@ -8,7 +8,7 @@ from cambist.paper.blocks import Execution
 from cambist.paper.ledger import Ledger
 from cambist.ports.chain import Trace
 from cambist.values.ids import Signature
-from cambist.values.moment import Height, Slot
+from cambist.values.time_units import Height, Slot
 
 EXECUTIONS_IN_MEMORY_MAX: Final = 20_000
 

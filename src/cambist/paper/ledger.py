@@ -21,13 +21,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from cambist.faultpoints import faultpoint
+from cambist.failpoints import faultpoint
 from cambist.faults import Code, Fault
 from cambist.paper.arbitrage import TokenPush
 from cambist.paper.blocks import Block, Execution, Holding
-from cambist.paper.pools import PoolKey, PoolState, pool_address
+from cambist.paper.pool_states import PoolKey, PoolState, pool_address
 from cambist.values.ids import Address, Signature
-from cambist.values.moment import Height, Slot
+from cambist.values.time_units import Height, Slot
 
 BUSY_TIMEOUT_MS: Final = 5_000
 FIRST_HEIGHT: Final = Height(1_000)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cambist.paper import tokens
-from cambist.paper.mishaps import delay_ms, strikes
-from cambist.paper.pools import VENUES
+from cambist.paper.fault_model import delay_ms, strikes
+from cambist.paper.pool_states import VENUES
 from cambist.paper.world import World
 from cambist.ports.clock import Clock
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.values.token import Pair, Token
 from cambist.venues.pool import Pool
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import heapq
 from typing import Final, NamedTuple
 
-from cambist.paper.message import Message
+from cambist.paper.transaction import Message
 from cambist.values.ids import Signature
-from cambist.values.moment import Height, Slot
+from cambist.values.time_units import Height, Slot
 
 PENDING_MAX: Final = 50_000
 SENDS_REMEMBERED_MAX: Final = 50_000

@@ -7,19 +7,19 @@ from typing import Final, NamedTuple
 
 from cambist.faults import Code, Fault, fault
 from cambist.paper.blocks import Block, Execution, Holding
+from cambist.paper.fault_model import Profile, strikes
 from cambist.paper.ledger import Ledger
-from cambist.paper.message import Message, OneSwap
-from cambist.paper.mishaps import Profile, strikes
-from cambist.paper.pools import PoolBook, PoolKey, PoolState, pool_address, pool_key
-from cambist.paper.shapes import SHAPES
-from cambist.paper.staging import Staged
+from cambist.paper.overlay import Staged
+from cambist.paper.pool_models import SHAPES
+from cambist.paper.pool_states import PoolBook, PoolKey, PoolState, pool_address, pool_key
 from cambist.paper.tokens import token_of_mint
+from cambist.paper.transaction import Message, OneSwap
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address, Signature
-from cambist.values.moment import Height, Slot
+from cambist.values.time_units import Height, Slot
 from cambist.values.token import SOL
-from cambist.venues.accounts import Unquotable
 from cambist.venues.pool import Pool, Swapped
+from cambist.venues.snapshot import Unquotable
 
 ENDOWMENT, ARBITRAGE, FEES = "endowment", "arbitrage", "fees"
 """The accounts that balance what comes into the world, moves pools, and is burned."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from cambist.paper import message as paper
+from cambist.paper import transaction as paper
 from cambist.ports.signer import SignedTransaction
 from cambist.values.base58 import encode
 from cambist.values.ids import Address

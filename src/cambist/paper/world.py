@@ -16,23 +16,23 @@ from typing import Final
 
 from cambist.faults import Code, Fault, fault
 from cambist.orders.attempt import Fill, Sighting, Witness
-from cambist.paper import message as paper
+from cambist.paper import transaction as paper
+from cambist.paper.block_writer import Commits
 from cambist.paper.blocks import Block, Execution
-from cambist.paper.chaos import Weather
-from cambist.paper.commits import Commits
+from cambist.paper.fault_model import BLOCKHASH_WINDOW, REALISTIC, Profile, delay_ms, strikes
+from cambist.paper.fault_switches import Weather
 from cambist.paper.heights import Heights
 from cambist.paper.landed import Landed
 from cambist.paper.ledger import Ledger
 from cambist.paper.mempool import Mempool, Pending
-from cambist.paper.mishaps import BLOCKHASH_WINDOW, REALISTIC, Profile, delay_ms, strikes
-from cambist.paper.pools import pool_keys
+from cambist.paper.pool_states import pool_keys
 from cambist.paper.runtime import Runtime
 from cambist.ports.chain import Blockhash, Trace
 from cambist.ports.clock import Clock
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.values.amount import Raw
 from cambist.values.ids import Address, Signature
-from cambist.values.moment import Height, Slot
+from cambist.values.time_units import Height, Slot
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool
 

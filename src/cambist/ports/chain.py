@@ -11,8 +11,8 @@ from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
 from cambist.values.costs import Costs
 from cambist.values.ids import Address, OrderId, Signature
-from cambist.values.moment import Height, Slot
 from cambist.values.route import Route
+from cambist.values.time_units import Height, Slot
 
 
 class Blockhash(msgspec.Struct, frozen=True, gc=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 
 class Clock(Protocol):

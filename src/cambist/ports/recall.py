@@ -10,7 +10,7 @@ import msgspec
 from cambist.ports.chain import Trace
 from cambist.ports.store import Halt, Store
 from cambist.values.ids import Signature
-from cambist.values.moment import Moment, Slot
+from cambist.values.time_units import Moment, Slot
 
 
 class Missing(msgspec.Struct, frozen=True):

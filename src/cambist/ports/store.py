@@ -14,7 +14,7 @@ from cambist.orders.order import Order, Status
 from cambist.orders.terms import Terms
 from cambist.ports.daily_fills import SummingStore
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 News = Callable[[Sequence[Told], Sequence[int]], None]
 """Called on the event loop once for each durable batch, with what became true in it and the

@@ -8,7 +8,7 @@ import msgspec
 
 from cambist.orders.steps import Testimony
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 
 class Bell(msgspec.Struct, frozen=True):

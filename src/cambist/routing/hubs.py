@@ -10,13 +10,13 @@ from cambist.faults import Code, Fault
 from cambist.optimizer.clearing import SplitRequest, by_rate
 from cambist.optimizer.outliers import ENOUGH_TO_COMPARE, beats
 from cambist.optimizer.rate_curve import Rate
-from cambist.routing.bounds import screen_outliers
+from cambist.routing.exclusion_codes import STALE
 from cambist.routing.paths import HOP_ALLOWANCE_BPS, LegCosts, Pools, Way, straight, through
-from cambist.routing.pool_words import STALE
+from cambist.routing.quote_checks import screen_outliers
 from cambist.values.amount import BPS_ONE
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.route import Absent, Route
+from cambist.values.time_units import Slot
 from cambist.venues.pool import Pool
 
 FRESH_SLOTS_MAX: Final = 150

@@ -7,15 +7,15 @@ from msgspec.structs import replace
 
 from cambist.faults import Code, Fault, fault
 from cambist.orders.intent import Intent
-from cambist.routing.bounds import objection_to_impact
+from cambist.routing.quote_checks import objection_to_impact
 from cambist.routing.rounding import PathShare
 from cambist.routing.split import Split
 from cambist.values.amount import RAW_MAX, Raw
 from cambist.values.ids import Address
 from cambist.values.route import Leg, Mode
-from cambist.venues.accounts import Unquotable
 from cambist.venues.pool import Pool, Swapped
 from cambist.venues.quoting import worst
+from cambist.venues.snapshot import Unquotable
 
 
 class Drawn(msgspec.Struct, frozen=True):

@@ -13,9 +13,9 @@ from cambist.routing.transaction_limits import Envelope, Load, limit_exceeded, l
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM, associated_token
 from cambist.values.route import Leg, Mode
-from cambist.venues.accounts import Unquotable
 from cambist.venues.pool import Pool
 from cambist.venues.program import Instruction, Program, Trade
+from cambist.venues.snapshot import Unquotable
 
 Programs = Mapping[str, Program[Any]]
 """The programs by short name: what writes the swaps whose size is counted."""

@@ -11,14 +11,14 @@ from starlette.requests import Request
 
 from cambist.engine.engine import Engine, Health
 from cambist.metrics import REGISTRY
-from cambist.server.answers import Answer, Header
-from cambist.server.doors import Doorman
-from cambist.server.pages import HTML, POLICY, page, wants_html, written
-from cambist.server.queries import NO_WORDS
-from cambist.server.seats import Seats
+from cambist.server.concurrency import Seats
+from cambist.server.endpoints import Doorman
+from cambist.server.html_pages import HTML, POLICY, page, wants_html, written
+from cambist.server.requests import NO_WORDS
+from cambist.server.responses import Answer, Header
 from cambist.wire.halts import health_halt
-from cambist.wire.moments import write_moment
-from cambist.wire.replies import HealthView, write_health
+from cambist.wire.order_responses import HealthView, write_health
+from cambist.wire.rfc3339 import write_moment
 
 PROBE_EVERY_MS: Final = 1_000
 """How long an answer about the parts stands for all who ask."""

@@ -12,15 +12,15 @@ from cambist.clock import draw_secret
 from cambist.engine.engine import Engine
 from cambist.faults import Code, Refused, fault
 from cambist.ports.clock import Clock
-from cambist.ports.failures import PortDown
-from cambist.server.answers import Answer, send_answer
-from cambist.server.doorman import KeyDoor, Locks, OpenDoor
-from cambist.server.doors import Doorman
+from cambist.ports.errors import PortDown
+from cambist.server.auth.authenticator import KeyDoor, Locks, OpenDoor
+from cambist.server.auth.tickets import Tickets
+from cambist.server.concurrency import Seats
+from cambist.server.endpoints import Doorman
 from cambist.server.gate import Gate
+from cambist.server.responses import Answer, send_answer
 from cambist.server.routes import Entrance, Routes
-from cambist.server.seats import Seats
 from cambist.server.settings import ServerSettings
-from cambist.server.tickets import Tickets
 
 PAGES: Final = frozenset(("/docs", "/docs/faults"))
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from starlette.types import Message, Send
 
-from cambist.server.answers import Answer, Header
+from cambist.server.responses import Answer, Header
 
 _VARY: Final[Header] = (b"vary", b"Origin")
 _MAY_READ: Final[Header] = (

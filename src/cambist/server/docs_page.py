@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 from starlette.requests import Request
 
 from cambist.faults import Code, Refused, fault
-from cambist.server.answers import Answer, Header
-from cambist.server.pages import HTML, POLICY, Page, page, written
+from cambist.server.html_pages import HTML, POLICY, Page, page, written
+from cambist.server.responses import Answer, Header
 
 CARRIER: Final = "offapi"
 _SCRIPT: Final = b"text/javascript; charset=utf-8"

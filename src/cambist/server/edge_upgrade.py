@@ -15,8 +15,8 @@ from typing import Final
 from websockets.utils import accept_key
 
 from cambist.faults import Code
-from cambist.server.chunked_body import ChunkedBody
 from cambist.server.heads import Head
+from cambist.server.protocol.chunked_body import ChunkedBody
 
 PATHS: Final = frozenset((b"/api/orders/execute", b"/api/orders"))
 CLOSE_TIMEOUT_S: Final = 1.0

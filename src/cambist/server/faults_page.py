@@ -8,8 +8,8 @@ from typing import Final
 from starlette.requests import Request
 
 from cambist.faults import CATALOGUE, Blame, Code, Remedy
-from cambist.server.answers import Answer
-from cambist.server.pages import HTML, POLICY, page, written
+from cambist.server.html_pages import HTML, POLICY, page, written
+from cambist.server.responses import Answer
 
 BLAMED: Final = {
     Blame.USER: "the one who asked",

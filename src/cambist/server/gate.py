@@ -14,16 +14,16 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cambist.faults import Code, Fault, Refused, fault
-from cambist.ports.failures import PortDown, PortFull, ReadInterrupted, Unreadable
-from cambist.server.addresses import Proxies
-from cambist.server.answers import Answer, ClientGone, deny, refusal, send_answer
+from cambist.ports.errors import PortDown, PortFull, ReadInterrupted, Unreadable
+from cambist.server.auth.caller_limits import Limited
+from cambist.server.auth.request_priority import Priority, assign_priority
+from cambist.server.client_address import Proxies
+from cambist.server.concurrency import Seats
 from cambist.server.cors import is_preflight, preflight, sharing
-from cambist.server.priorities import Priority, assign_priority
-from cambist.server.quotas import quota_headers
+from cambist.server.rate_limit_headers import quota_headers
 from cambist.server.request_ids import REQUEST_ID, RequestIds, with_headers
-from cambist.server.seats import Seats
+from cambist.server.responses import Answer, ClientGone, deny, refusal, send_answer
 from cambist.server.settings import LOOPBACK_HOSTS, ServerSettings
-from cambist.server.tolls import Limited
 
 _ANY: Final = "*"
 _TOO_LONG: Final = "This took too long to read; ask for less, or try again soon."

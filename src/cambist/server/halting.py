@@ -7,9 +7,9 @@ from collections.abc import Callable
 from starlette.types import Receive, Scope, Send
 
 from cambist.engine.engine import Engine
-from cambist.server.answers import Answer, send_answer
-from cambist.server.passports import passport_of
+from cambist.server.auth.caller import passport_of
 from cambist.server.placing import json_body
+from cambist.server.responses import Answer, send_answer
 from cambist.server.settings import ServerSettings
 from cambist.wire.halts import read_reason, stop, write_trading
 

@@ -9,13 +9,13 @@ from starlette.requests import Request
 from cambist.engine.engine import Engine
 from cambist.faults import Code, Refused, fault
 from cambist.orders.order import Order
-from cambist.server.answers import Answer
-from cambist.server.pages import pack
-from cambist.server.passports import passport_of
-from cambist.server.queries import read_query, wants_quotes
+from cambist.server.auth.caller import passport_of
+from cambist.server.html_pages import pack
+from cambist.server.requests import read_query, wants_quotes
+from cambist.server.responses import Answer
 from cambist.values.ids import read_order_id
+from cambist.wire.order_responses import Page, write_cancel, write_list, write_order
 from cambist.wire.receipts import write_receipt
-from cambist.wire.replies import Page, write_cancel, write_list, write_order
 
 _CANCEL_STATUS: Final = {"cancelled": 200, "cancel_pending": 202, "too_late": 409}
 

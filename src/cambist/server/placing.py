@@ -11,19 +11,19 @@ from starlette.types import Scope as Call
 from cambist.engine.engine import Engine
 from cambist.engine.intake import Taken, Wish
 from cambist.faults import Code, Fault, Refused, fault
-from cambist.ports.keys import Scope
-from cambist.server.answers import Answer, Header, read_body, send_answer
-from cambist.server.passports import Passport, charge, charge_quote, passport_of
-from cambist.server.queries import Want
-from cambist.server.reading import while_connected
-from cambist.server.seats import Seats
-from cambist.server.stories import OneOrder, Voice
-from cambist.server.streams import Opening, stream, wants_stream
-from cambist.server.taking import OrderTaker
+from cambist.ports.api_keys import Scope
+from cambist.server.auth.caller import Passport, charge, charge_quote, passport_of
+from cambist.server.cancel_on_disconnect import while_connected
+from cambist.server.concurrency import Seats
+from cambist.server.requests import Want
+from cambist.server.responses import Answer, Header, read_body, send_answer
+from cambist.server.streaming.event_streams import OneOrder, Voice
+from cambist.server.streaming.sse import Opening, stream, wants_stream
+from cambist.server.submission import OrderTaker
 from cambist.wire.batch import Result, read_batch, write_batch
+from cambist.wire.json_body import Fields
 from cambist.wire.problems import lead, write_problem
 from cambist.wire.quotes import Asked, write_quote
-from cambist.wire.text import Fields
 
 _REPLAYED: Final = (b"idempotency-replayed", b"true")
 _EVERYTHING: Final = Want(notes=True)

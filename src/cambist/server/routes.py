@@ -11,29 +11,29 @@ from starlette.types import Scope as Call
 
 from cambist.engine.engine import Engine
 from cambist.faults import Code, Refused, fault
-from cambist.ports.keys import Scope
+from cambist.ports.api_keys import Scope
 from cambist.server.about import About
-from cambist.server.answers import JSON, Answer
+from cambist.server.auth.authenticator import OpenDoor
+from cambist.server.auth.tickets import Tickets
+from cambist.server.concurrency import Seats
 from cambist.server.docs_page import DocsPage
-from cambist.server.doorman import OpenDoor
-from cambist.server.doors import ByMethod, Door, Doorman, SocketDoor, plain, reading
-from cambist.server.edge_socket import POSTED
+from cambist.server.endpoints import ByMethod, Door, Doorman, SocketDoor, plain, reading
 from cambist.server.faults_page import show_faults
 from cambist.server.halting import Halting
-from cambist.server.markets import Markets
+from cambist.server.handlers.markets import Markets
+from cambist.server.handlers.order_entry import OrderingSocket, PostedSocket
+from cambist.server.html_pages import page
 from cambist.server.openapi import document
-from cambist.server.ordering import OrderingSocket, PostedSocket
 from cambist.server.orders import Orders
-from cambist.server.pages import page
 from cambist.server.placing import AskQuote, PlaceBatch, PlaceOrder
-from cambist.server.queries import Want
-from cambist.server.seats import Seats
+from cambist.server.protocol.websocket import POSTED
+from cambist.server.requests import Want
+from cambist.server.responses import JSON, Answer
 from cambist.server.settings import ServerSettings
-from cambist.server.sockets import AllOrdersSocket, OrderSocket
-from cambist.server.stories import Voice
-from cambist.server.streams import AllEvents, Events
-from cambist.server.taking import OrderTaker
-from cambist.server.tickets import Tickets
+from cambist.server.streaming.event_streams import Voice
+from cambist.server.streaming.sse import AllEvents, Events
+from cambist.server.streaming.websocket import AllOrdersSocket, OrderSocket
+from cambist.server.submission import OrderTaker
 
 PUBLIC: Final = None
 READ, TRADE, CANCEL, ADMIN = Scope.READ, Scope.TRADE, Scope.CANCEL, Scope.ADMIN

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from cambist.wire.intents import Limits
+from cambist.wire.intent_builder import Limits
 from cambist.wire.slippage import SlippageUnit
 
 BATCH_PATH: Final = b"/api/orders/batch"

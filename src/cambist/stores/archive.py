@@ -13,9 +13,9 @@ from typing import Final
 import msgspec
 
 from cambist.orders.journal import Entry
-from cambist.stores.settling import OWNER_ONLY
+from cambist.stores.atomic_file import OWNER_ONLY
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 ORDERS_AT_ONCE: Final = 200
 """Orders put away in one transaction: writers wait for it."""

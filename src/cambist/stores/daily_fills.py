@@ -9,12 +9,12 @@ import msgspec
 
 from cambist.orders.daily_fills import DailyFills, day_of
 from cambist.ports.daily_fills import FillSums
-from cambist.ports.failures import ReadInterrupted
-from cambist.values import codec
+from cambist.ports.errors import ReadInterrupted
+from cambist.values import json_codec
 from cambist.values.amount import Raw, mul_div_ceil
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment
 from cambist.values.route import Mode
+from cambist.values.time_units import Moment
 from cambist.values.token import Pair
 
 FILLS_AT_ONCE: Final = 200
@@ -59,10 +59,10 @@ class _State(msgspec.Struct, frozen=True):
     attempts_made: int = 0
 
 
-_ACCEPTED: Final = codec.decoder(_Accepted).decode
-_ROUTED: Final = codec.decoder(_Routed).decode
-_STATE: Final = codec.decoder(_State).decode
-_PAIR: Final = codec.decoder(Pair).decode
+_ACCEPTED: Final = json_codec.decoder(_Accepted).decode
+_ROUTED: Final = json_codec.decoder(_Routed).decode
+_STATE: Final = json_codec.decoder(_State).decode
+_PAIR: Final = json_codec.decoder(Pair).decode
 
 
 class Added(NamedTuple):
@@ -106,7 +106,7 @@ def add_up(rows: Iterable[Sequence[Any]]) -> Added:
 
 def _read(principal: str, row: Sequence[Any]) -> tuple[Key, list[int]]:
     state, route = _STATE(row[3]), _ROUTED(row[5]).route
-    pair = codec.encode(_ACCEPTED(row[4]).intent.pair).decode()
+    pair = json_codec.encode(_ACCEPTED(row[4]).intent.pair).decode()
     amount_in, amount_out, fee = (int(Raw(text)) for text in row[6:9])
     if route.mode == "exact_in":
         worse, quoted = route.amount_out - amount_out, route.amount_out

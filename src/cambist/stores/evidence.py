@@ -9,13 +9,13 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.attempt import Witness
 from cambist.orders.journal import BrokenJournal, Told, retell
 from cambist.orders.lifecycle import IllegalFact
 from cambist.orders.order import Order
 from cambist.stores import records
-from cambist.values import codec
+from cambist.values import json_codec
 
 Row = Sequence[Any]
 
@@ -26,7 +26,7 @@ _FOLDED: Final = (
 )  # fmt: skip
 _ALIVE: Final = ("in_flight", "landed")
 _ROUTE_SEQ, _ATTEMPT, _WAKE_AT = 12, 13, 6
-_read_witnesses: Final = codec.decoder(tuple[Witness, ...]).decode
+_read_witnesses: Final = json_codec.decoder(tuple[Witness, ...]).decode
 
 
 class Kept(msgspec.Struct):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cambist.ports.failures import PortDown
-from cambist.ports.keys import ApiKey, Scope
+from cambist.ports.api_keys import ApiKey, Scope
+from cambist.ports.errors import PortDown
 from cambist.values.ids import Address, Principal
 
 

@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 from cambist.orders.order import Order
 from cambist.ports.store import OrderPage, OrderQuery
-from cambist.stores.unreadable import Loaded, UnreadableOrders, shown_id
+from cambist.stores.unreadable_orders import Loaded, UnreadableOrders, shown_id
 from cambist.values.ids import OrderId, order_id, read_order_id
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 _BEYOND_ALL_IDS: Final = "~"
 _ID_TIME_MAX: Final = Moment(2**48 - 1)

@@ -10,15 +10,15 @@ import structlog
 
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, Fill
-from cambist.orders.event import Accepted, Routed, Setback
+from cambist.orders.events import Accepted, Routed, Setback
 from cambist.orders.journal import Entry, read_fact
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import Terms
 from cambist.ports.store import Birth, CurrentTerms
-from cambist.values import codec
+from cambist.values import json_codec
 from cambist.values.amount import Raw
 from cambist.values.ids import OrderId, Signature
-from cambist.values.moment import Height, Moment, Slot
+from cambist.values.time_units import Height, Moment, Slot
 
 log = structlog.get_logger("cambist.store")
 
@@ -47,7 +47,7 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     written_off_at: Moment | None = None
 
 
-_STATE: Final = codec.decoder(State)
+_STATE: Final = json_codec.decoder(State)
 
 
 class CorruptRow(ValueError):
@@ -69,7 +69,7 @@ def _state(order: Order) -> str:
         order.is_final,
         order.written_off_at,
     )
-    return codec.encode(state).decode()
+    return json_codec.encode(state).decode()
 
 
 def birth_row(birth: Birth) -> Row:

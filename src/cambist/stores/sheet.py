@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.decide import Change
 from cambist.orders.journal import Told
 from cambist.orders.order import Order
 from cambist.ports.store import Birth
 from cambist.stores import records
 from cambist.stores.records import Row
-from cambist.values import codec
+from cambist.values import json_codec
 from cambist.values.ids import OrderId
 
 
@@ -57,7 +57,7 @@ class Sheet:
             case fact.Reverted():
                 self.closings.append((before.id, attempt.number, "reverted", None))
             case fact.Lapsed(_, evidence):
-                proof = codec.encode(evidence).decode()
+                proof = json_codec.encode(evidence).decode()
                 self.closings.append((before.id, attempt.number, "lapsed", proof))
             case _:
                 return

@@ -8,7 +8,7 @@ from cambist.orders.decide import Change
 from cambist.orders.journal import Told
 from cambist.orders.order import Order
 from cambist.ports.store import Birth, Keyed
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 
 class Add(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ import msgspec
 
 from cambist.values.amount import Bps, Raw
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
+from cambist.values.time_units import Slot
 
 Mode = Literal["exact_in", "exact_out"]
 

@@ -13,12 +13,12 @@ from cambist.curves.segments import Segment
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote
-from cambist.venues.accounts import ChainTime, Unquotable
+from cambist.values.time_units import Slot
 from cambist.venues.pool import Fees, Swapped
 from cambist.venues.quoting import quote
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import ChainTime, Unquotable
 
 
 class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):

@@ -11,8 +11,8 @@ from msgspec.structs import asdict
 
 from cambist.values.base58 import encode
 from cambist.values.program_address import key_bytes
-from cambist.venues.accounts import Unquotable
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Unquotable
 
 T = TypeVar("T", bound=msgspec.Struct)
 

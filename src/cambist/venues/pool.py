@@ -10,9 +10,9 @@ import msgspec
 from cambist.curves.segments import Segment
 from cambist.faults import Fault
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote
-from cambist.venues.accounts import ChainTime
+from cambist.values.time_units import Slot
+from cambist.venues.snapshot import ChainTime
 
 
 class Fees(msgspec.Struct, frozen=True, gc=False):

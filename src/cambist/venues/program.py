@@ -10,9 +10,9 @@ import msgspec
 from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.values.route import Mode
-from cambist.venues.accounts import Account, Snapshot
 from cambist.venues.logs import Line, error_name
 from cambist.venues.pool import Pool
+from cambist.venues.snapshot import Account, Snapshot
 
 P = TypeVar("P", bound=Pool)
 

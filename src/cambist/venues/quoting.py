@@ -6,8 +6,8 @@ from cambist.faults import Fault
 from cambist.values.amount import BPS_ONE, Bps, Raw, mul_div_floor
 from cambist.values.ids import Address
 from cambist.values.route import Mode, Quote
-from cambist.venues.accounts import LANDING_DELAY_S, LANDING_DELAY_SLOTS, Unquotable
 from cambist.venues.pool import Pool, Swapped
+from cambist.venues.snapshot import LANDING_DELAY_S, LANDING_DELAY_SLOTS, Unquotable
 
 
 def quote(pool: Pool, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:

@@ -13,8 +13,8 @@ from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.amount import BPS_ONE
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, key_bytes
-from cambist.venues.accounts import Account, Snapshot, Unquotable
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Account, Snapshot, Unquotable
 
 MINT_BYTES: Final = 82
 ACCOUNT_BYTES: Final = 165

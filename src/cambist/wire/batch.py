@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from cambist.faults import Code, Refused, fault
-from cambist.wire.text import Fields, only, read_object
+from cambist.wire.json_body import Fields, only, read_object
 
 BATCH_ORDERS_MAX: Final = 100
 _FIELD: Final = "orders"

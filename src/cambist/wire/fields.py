@@ -11,9 +11,9 @@ from cambist.faults import Code
 from cambist.values.base58 import read_address
 from cambist.values.ids import Address
 from cambist.values.token import read_symbol
-from cambist.wire.moments import MOMENT_FORM, read_moment
-from cambist.wire.numbers import is_negative, is_number, read_decimal, read_whole
-from cambist.wire.text import JsonValue, Literal
+from cambist.wire.decimals import is_negative, is_number, read_decimal, read_whole
+from cambist.wire.json_body import JsonValue, Literal
+from cambist.wire.rfc3339 import MOMENT_FORM, read_moment
 
 CLIENT_ORDER_ID_MAX: Final = 64
 KEY_MAX: Final = 255

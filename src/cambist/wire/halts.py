@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 
 from cambist.faults import Code, Refused, fault
-from cambist.values.moment import Moment
-from cambist.wire.moments import write_moment
-from cambist.wire.text import Literal, only, read_object
+from cambist.values.time_units import Moment
+from cambist.wire.json_body import Literal, only, read_object
+from cambist.wire.rfc3339 import write_moment
 
 REASON_LETTERS_MAX: Final = 200
 _FIELD: Final = "reason"

@@ -13,12 +13,12 @@ from cambist.orders.terms import Terms
 from cambist.routing.depth import depth
 from cambist.values.amount import Raw, write_amount
 from cambist.values.ids import LOCAL
-from cambist.values.moment import Moment
 from cambist.values.route import Absent, Mode
+from cambist.values.time_units import Moment
 from cambist.values.token import Pair, Token
 from cambist.venues.pool import Pool
-from cambist.wire.figures import AbsentView, Amount, QuoteView, view_quote
-from cambist.wire.moments import write_moment
+from cambist.wire.order_state import AbsentView, Amount, QuoteView, view_quote
+from cambist.wire.rfc3339 import write_moment
 
 _encode: Final = msgspec.json.Encoder().encode
 

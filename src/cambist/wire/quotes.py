@@ -10,10 +10,11 @@ import msgspec
 from cambist.orders.intent import Intent
 from cambist.values.amount import write_amount
 from cambist.values.costs import Costs
-from cambist.values.moment import Moment
 from cambist.values.route import Route
+from cambist.values.time_units import Moment
 from cambist.values.token import SOL
-from cambist.wire.figures import (
+from cambist.wire.order_responses import summary
+from cambist.wire.order_state import (
     AbsentView,
     Amount,
     LegView,
@@ -24,9 +25,8 @@ from cambist.wire.figures import (
     view_quote,
     write_price,
 )
-from cambist.wire.moments import write_moment
 from cambist.wire.pool_choices import PoolChoice, pool_choices
-from cambist.wire.replies import summary
+from cambist.wire.rfc3339 import write_moment
 
 _encode = msgspec.json.Encoder().encode
 

@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.intent import Intent
 from cambist.orders.journal import Told
 from cambist.orders.order import Order, Status
 from cambist.values.amount import write_amount
 from cambist.values.route import Quote, Route
-from cambist.wire.figures import (
+from cambist.wire.order_state import (
     AbsentView,
     Amount,
     LegView,
@@ -26,8 +26,8 @@ from cambist.wire.figures import (
     view_quote,
     write_price,
 )
-from cambist.wire.moments import write_moment
 from cambist.wire.pool_choices import PoolChoice, pool_choices
+from cambist.wire.rfc3339 import write_moment
 
 _encode = msgspec.json.Encoder().encode
 

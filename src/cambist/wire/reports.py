@@ -9,10 +9,10 @@ import msgspec
 
 from cambist.orders.daily_fills import DailyFills, start_of
 from cambist.values.amount import mul_div_ceil, write_amount, write_percent
-from cambist.values.moment import Moment
-from cambist.wire.figures import Amount, Number
-from cambist.wire.moments import write_moment
-from cambist.wire.numbers import number
+from cambist.values.time_units import Moment
+from cambist.wire.decimals import number
+from cambist.wire.order_state import Amount, Number
+from cambist.wire.rfc3339 import write_moment
 
 _DATE_LETTERS: Final = len("2030-01-31")
 _encode: Final = msgspec.json.Encoder().encode

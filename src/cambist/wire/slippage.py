@@ -11,8 +11,8 @@ from typing import Final, Literal, NamedTuple
 
 from cambist.faults import Code
 from cambist.values.amount import BPS_ONE, write_percent
+from cambist.wire.decimals import scale
 from cambist.wire.fields import Unfit
-from cambist.wire.numbers import scale
 
 SlippageUnit = Literal["percent", "fraction", "bps"]
 

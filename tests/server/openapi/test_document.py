@@ -12,13 +12,13 @@ import pytest
 from starlette.routing import BaseRoute, WebSocketRoute
 
 from cambist.faults import CATALOGUE, Blame, Code, Refused
-from cambist.ports.keys import Scope
+from cambist.ports.api_keys import Scope
 from cambist.server.about import ENDPOINTS
+from cambist.server.openapi.builder import PUBLIC, RECORDED
+from cambist.server.openapi.descriptions import PROPERTIES, SPECIAL
 from cambist.server.openapi.order_body import VARIANTS
-from cambist.server.openapi.parts import PUBLIC, RECORDED
-from cambist.server.openapi.words import PROPERTIES, SPECIAL
 from cambist.wire.vocabulary import FIELDS
-from tests.server.house import in_process
+from tests.server.app_harness import in_process
 from tests.server.openapi.document import DOCUMENT, codes, examples, operations
 
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]

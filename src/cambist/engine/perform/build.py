@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from cambist.engine.perform.quote import draw_key
+from cambist.engine.quoting import draw_key
 from cambist.faults import Code, fault
 from cambist.orders.attempt import Attempt
 from cambist.orders.order import Order
 from cambist.orders.steps import Built, Faulted
 from cambist.ports.chain import Chain, Swap
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortDown
 from cambist.ports.signer import Signer
 from cambist.values.route import Route
 

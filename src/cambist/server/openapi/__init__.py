@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
-from cambist.server.openapi import halting, markets, orders, placing, service, streams
-from cambist.server.openapi.parts import Operation
-from cambist.server.openapi.refusals import examples, responses
+from cambist.server.openapi import halting, markets, order_submission, orders, service, streams
+from cambist.server.openapi.builder import Operation
+from cambist.server.openapi.errors import examples, responses
 from cambist.server.openapi.schemas import schemas
 from cambist.values.version import VERSION
 
@@ -78,15 +78,15 @@ def _paths() -> Json:
     again = "the same under another path"
     operations: dict[str, dict[str, Operation]] = {
         "/api/orders/execute": {
-            "post": placing.place("executeOrder", "Place an order"),
+            "post": order_submission.place("executeOrder", "Place an order"),
             "get": streams.execute_socket(),
         },
         "/api/orders": {
-            "post": placing.place("placeOrder", f"Place an order: {again}"),
+            "post": order_submission.place("placeOrder", f"Place an order: {again}"),
             "get": orders.list_all(),
         },
-        "/api/orders/batch": {"post": placing.batch()},
-        "/api/quotes": {"post": placing.quote()},
+        "/api/orders/batch": {"post": order_submission.batch()},
+        "/api/quotes": {"post": order_submission.quote()},
         one: {
             "get": orders.read(),
             "patch": orders.amend(),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cambist.faults import Code
-from cambist.ports.keys import Scope
-from cambist.server.openapi.parts import JSON, Operation, answer, example, recorded, ref
+from cambist.ports.api_keys import Scope
+from cambist.server.openapi.builder import JSON, Operation, answer, example, recorded, ref
 
 TAG: Final = "service"
 Json = dict[str, Any]

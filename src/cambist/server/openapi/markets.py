@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cambist.faults import Code, fault
-from cambist.ports.keys import Scope
-from cambist.server.markets import REPORT_DAYS_DEFAULT, REPORT_DAYS_MAX, REPORT_LINES_MAX
-from cambist.server.openapi.parts import Operation, answer, query, recorded
-from cambist.wire.moments import MOMENT_FORM
+from cambist.ports.api_keys import Scope
+from cambist.server.handlers.markets import REPORT_DAYS_DEFAULT, REPORT_DAYS_MAX, REPORT_LINES_MAX
+from cambist.server.openapi.builder import Operation, answer, query, recorded
+from cambist.wire.rfc3339 import MOMENT_FORM
 
 TAG: Final = "market"
 Json = dict[str, Any]

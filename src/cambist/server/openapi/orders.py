@@ -6,14 +6,14 @@ from typing import Any, Final
 
 from cambist.faults import Code, fault
 from cambist.orders.order import Status
-from cambist.ports.keys import Scope
-from cambist.server.openapi.parts import (
+from cambist.ports.api_keys import Scope
+from cambist.server.openapi.builder import (
     Operation,
     answer,
     query,
     recorded,
 )
-from cambist.server.queries import INCLUDE_QUOTES, LIMIT_DEFAULT, LIMIT_MAX, OFFSET_MAX
+from cambist.server.requests import INCLUDE_QUOTES, LIMIT_DEFAULT, LIMIT_MAX, OFFSET_MAX
 
 Json = dict[str, Any]
 

@@ -8,17 +8,14 @@ import msgspec
 
 from cambist.faults import CATALOGUE
 from cambist.server.about import Alive, ServiceInfo
+from cambist.server.auth.tickets import Ticket
+from cambist.server.openapi.descriptions import INSTANTS, PROPERTIES, SPECIAL
 from cambist.server.openapi.order_body import order_schemas
-from cambist.server.openapi.words import INSTANTS, PROPERTIES, SPECIAL
-from cambist.server.tickets import Ticket
 from cambist.wire.batch import BATCH_ORDERS_MAX, BatchReply
+from cambist.wire.event_messages import Message, NestedMessage, Notice
 from cambist.wire.halts import REASON_LETTERS_MAX, TradingView
 from cambist.wire.markets import PoolList, TokenList, VenueList
-from cambist.wire.messages import Message, NestedMessage, Notice
-from cambist.wire.problems import Failure, Problem
-from cambist.wire.quotes import QuoteReply
-from cambist.wire.receipts import Receipt
-from cambist.wire.replies import (
+from cambist.wire.order_responses import (
     Acceptance,
     CancelReply,
     EventList,
@@ -26,6 +23,9 @@ from cambist.wire.replies import (
     OrderList,
     OrderView,
 )
+from cambist.wire.problems import Failure, Problem
+from cambist.wire.quotes import QuoteReply
+from cambist.wire.receipts import Receipt
 from cambist.wire.reports import Report
 
 Json = dict[str, Any]

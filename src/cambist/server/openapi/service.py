@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cambist.faults import Code
-from cambist.ports.keys import Scope
+from cambist.ports.api_keys import Scope
 from cambist.server.about import ENDPOINTS
 from cambist.server.docs_page import PARTS
-from cambist.server.openapi.parts import (
+from cambist.server.openapi.builder import (
     JSON,
     RECORDED,
     Operation,

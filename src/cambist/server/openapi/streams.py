@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cambist.faults import Code, Fault, fault
-from cambist.ports.keys import Scope
-from cambist.server.openapi.orders import AN_ID, ORDER_ID
-from cambist.server.openapi.parts import (
+from cambist.ports.api_keys import Scope
+from cambist.server.openapi.builder import (
     EVENT_STREAM,
     RECORDED,
     Operation,
@@ -19,7 +18,8 @@ from cambist.server.openapi.parts import (
     recorded,
     ref,
 )
-from cambist.server.queries import SEQ_MAX
+from cambist.server.openapi.orders import AN_ID, ORDER_ID
+from cambist.server.requests import SEQ_MAX
 
 Json = dict[str, Any]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from cambist.stores.audit import Report, Rows, walk
-from cambist.stores.migrate import UnfitDatabase
 from cambist.stores.postgres.pool import Pool, Target
 from cambist.stores.sql import queries
+from cambist.stores.sqlite.migrations import UnfitDatabase
 
 ANSWER_WITHIN_S: Final = 600
 """How long one query of an audit may take: the counts read every line there is."""

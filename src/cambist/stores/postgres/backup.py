@@ -16,13 +16,13 @@ import asyncpg
 import msgspec
 
 from cambist.ports.store import Halt
+from cambist.stores.atomic_file import UnfitBackup
 from cambist.stores.audit import Report
-from cambist.stores.migrate import UnfitDatabase
 from cambist.stores.postgres.audit import audit_within
-from cambist.stores.postgres.migrate import migrate, migrate_to
+from cambist.stores.postgres.migrations import migrate, migrate_to
 from cambist.stores.postgres.pool import Pool, Target
-from cambist.stores.postgres.reads import SQL
-from cambist.stores.settling import UnfitBackup
+from cambist.stores.postgres.reader import SQL
+from cambist.stores.sqlite.migrations import UnfitDatabase
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"

@@ -16,9 +16,9 @@ import asyncpg
 import msgspec
 import structlog
 
-from cambist.ports.failures import PortDown, ReadInterrupted
-from cambist.stores.migrate import UnfitDatabase
-from cambist.stores.postgres.trouble import BROKEN, Unsure, is_unsure
+from cambist.ports.errors import PortDown, ReadInterrupted
+from cambist.stores.postgres.errors import BROKEN, Unsure, is_unsure
+from cambist.stores.sqlite.migrations import UnfitDatabase
 
 T = TypeVar("T")
 Connection = Any

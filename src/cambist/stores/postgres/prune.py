@@ -8,11 +8,11 @@ from typing import Any
 from cambist.stores import records
 from cambist.stores.archive import ORDERS_AT_ONCE, Archive, Name, Progress, archived
 from cambist.stores.postgres import daily_fills
-from cambist.stores.postgres.migrate import migrate
+from cambist.stores.postgres.migrations import migrate
 from cambist.stores.postgres.pool import Pool, Target
-from cambist.stores.postgres.reads import SQL
+from cambist.stores.postgres.reader import SQL
 from cambist.values.ids import OrderId, Principal, order_id
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 
 async def prune(target: Target, before: Moment, archive: Archive | None, progress: Progress) -> int:

@@ -8,10 +8,10 @@ from typing import Any
 from cambist.ports.chain import Trace
 from cambist.ports.recall import Missing
 from cambist.ports.store import Halt
-from cambist.stores.postgres import reads
+from cambist.stores.postgres import reader
 from cambist.stores.postgres.pool import Pool
 from cambist.values.ids import Signature
-from cambist.values.moment import Moment, Slot
+from cambist.values.time_units import Moment, Slot
 
 
 class Recalling:
@@ -22,16 +22,16 @@ class Recalling:
 
     async def compared(self) -> Slot | None:
         """Return the slot up to which the chain was held against the attempts."""
-        ((slot,),) = await reads.fetch(self._readers, "compared")
+        ((slot,),) = await reader.fetch(self._readers, "compared")
         return None if slot is None else Slot(slot)
 
     async def note_compared(self, slot: Slot) -> None:
         """Remember how far the comparison went."""
-        await reads.fetch(self._writers, "note_compared", slot)
+        await reader.fetch(self._writers, "note_compared", slot)
 
     async def unrecorded(self, signatures: Sequence[Signature]) -> frozenset[Signature]:
         """Return those that neither an attempt has nor a note of what is missing."""
-        rows = await reads.fetch(self._readers, "recorded", list(signatures))
+        rows = await reader.fetch(self._readers, "recorded", list(signatures))
         return frozenset(signatures) - {Signature(row[0]) for row in rows}
 
     async def note_missing(self, missing: Sequence[Trace], halt: Halt, now: Moment) -> None:
@@ -46,8 +46,8 @@ class Recalling:
 
         async def write(line: Any) -> None:
             async with line.transaction():
-                await line.execute(reads.SQL["halt"], halt.reason, halt.by, halt.at)
-                await line.execute(reads.SQL["note_missing"], *columns, now)
+                await line.execute(reader.SQL["halt"], halt.reason, halt.by, halt.at)
+                await line.execute(reader.SQL["note_missing"], *columns, now)
 
         await self._writers.read(write)
 
@@ -58,6 +58,6 @@ class Recalling:
 
 async def missing(pool: Pool, limit: int) -> Missing:
     """Read what was noted as missing, newest first. Raises PortDown."""
-    total = await reads.one_number(pool, "count_missing")
-    rows = await reads.fetch(pool, "missing", limit)
+    total = await reader.one_number(pool, "count_missing")
+    rows = await reader.fetch(pool, "missing", limit)
     return Missing(total, tuple(Trace(*row) for row in rows))

@@ -11,7 +11,7 @@ from cambist.stores.records import Row
 from cambist.stores.sheet import Sheet, StaleRows
 from cambist.stores.writes import Move, Wish
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 _WIDTHS: Final = {
     "births": 15,

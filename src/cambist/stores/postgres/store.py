@@ -14,13 +14,13 @@ from typing import Final
 import structlog
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, append
 from cambist.orders.order import Order
 from cambist.ports.clock import Clock
 from cambist.ports.daily_fills import FillSums
-from cambist.ports.failures import PortDown, StaleClaim
+from cambist.ports.errors import PortDown, StaleClaim
 from cambist.ports.store import (
     Birth,
     Census,
@@ -36,16 +36,16 @@ from cambist.ports.store import (
 )
 from cambist.stores.daily_fills import Asked
 from cambist.stores.paging import page_of
-from cambist.stores.postgres import daily_fills, reads
-from cambist.stores.postgres.migrate import migrate
+from cambist.stores.postgres import daily_fills, reader
+from cambist.stores.postgres.leases import Seats
+from cambist.stores.postgres.migrations import migrate
 from cambist.stores.postgres.pool import Pool, Target
 from cambist.stores.postgres.recall import Recalling
-from cambist.stores.postgres.runner import Runner
-from cambist.stores.postgres.seats import Seats
-from cambist.stores.unreadable import UnreadableOrders, read_rows
+from cambist.stores.postgres.write_loop import Runner
+from cambist.stores.unreadable_orders import UnreadableOrders, read_rows
 from cambist.stores.writes import Add, AddAll, Facts, Move, Wish
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 log = structlog.get_logger("cambist.store")
 
@@ -107,8 +107,8 @@ class PostgresStore(Recalling):
     async def ping(self) -> None:
         """Return when the database can be read, and written to if it lately could not."""
         if self._runner.failed:
-            await self._writers.read(lambda line: line.execute(reads.SQL["probe"]))
-        await reads.fetch(self._readers, "feed_end")
+            await self._writers.read(lambda line: line.execute(reader.SQL["probe"]))
+        await reader.fetch(self._readers, "feed_end")
 
     # ------------------------------------------------------------------------------ writes
 
@@ -170,21 +170,21 @@ class PostgresStore(Recalling):
 
     async def still(self, since: Moment, limit: int) -> Still:
         """Return what has stood still since an instant. Raises PortDown."""
-        rows = await reads.fetch(self._readers, "orders_still", since, limit)
-        standing = await reads.fetch(self._readers, "standing")
+        rows = await reader.fetch(self._readers, "orders_still", since, limit)
+        standing = await reader.fetch(self._readers, "standing")
         return Still(read_rows(rows).orders, *standing[0])
 
     async def halt(self, halt: Halt) -> None:
         """Stop trading."""
-        await reads.fetch(self._writers, "halt", halt.reason, halt.by, halt.at)
+        await reader.fetch(self._writers, "halt", halt.reason, halt.by, halt.at)
 
     async def resume(self, by: str, reason: str, now: Moment) -> None:
         """Let trading go on."""
-        await reads.fetch(self._writers, "resume", by, reason, now)
+        await reader.fetch(self._writers, "resume", by, reason, now)
 
     async def halted(self) -> Halt | None:
         """Return the halt in force."""
-        return await reads.halted(self._readers)
+        return await reader.halted(self._readers)
 
     # ------------------------------------------------------------------------------ claims
 
@@ -208,13 +208,13 @@ class PostgresStore(Recalling):
 
     async def keyed(self, principal: Principal, key: str) -> Keyed | None:
         """Return what a key remembers."""
-        return await reads.keyed(self._readers, principal, key)
+        return await reader.keyed(self._readers, principal, key)
 
     async def get(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands."""
         with self._unreadable.noted():
-            order = await reads.get(self._readers, order_id)
-        return None if order is None else reads.ahead(order, self._seats.ahead_ms)
+            order = await reader.get(self._readers, order_id)
+        return None if order is None else reader.ahead(order, self._seats.ahead_ms)
 
     async def look_again(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands: nothing is remembered here."""
@@ -222,13 +222,13 @@ class PostgresStore(Recalling):
 
     async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
         """Return the cancel notes and amended terms of orders."""
-        return await reads.current_terms(self._readers, order_ids)
+        return await reader.current_terms(self._readers, order_ids)
 
     async def find(self, query: OrderQuery) -> OrderPage:
         """Return orders newest first."""
-        page = page_of(await reads.page(self._asked, query), self._unreadable)
+        page = page_of(await reader.page(self._asked, query), self._unreadable)
         by_ms = self._seats.ahead_ms
-        return replace(page, orders=tuple(reads.ahead(order, by_ms) for order in page.orders))
+        return replace(page, orders=tuple(reader.ahead(order, by_ms) for order in page.orders))
 
     def unreadable(self) -> int:
         """Return how many orders were found unreadable."""
@@ -245,7 +245,7 @@ class PostgresStore(Recalling):
 
     async def census(self, principal: Principal, now: Moment) -> Census:  # noqa: ARG002
         """Count orders by status; what is delayed, the database's clock says."""
-        return await reads.census(self._asked, principal)
+        return await reader.census(self._asked, principal)
 
     async def backlog(self) -> int:
         """Return how many orders are open, as far as is known while the database is away."""
@@ -257,7 +257,7 @@ class PostgresStore(Recalling):
         elif self._counted_at is None or now - self._counted_at >= BACKLOG_EVERY_MS:
             self._counted_at, before = now, self._counted
             try:
-                ((_, read),) = await reads.fetch(self._readers, "feed_end")
+                ((_, read),) = await reader.fetch(self._readers, "feed_end")
             except PortDown as down:
                 log.warning("store_away", error=str(down))
             else:
@@ -267,27 +267,27 @@ class PostgresStore(Recalling):
 
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Return journal entries in order."""
-        return await reads.entries(self._asked, order_id, after_seq, limit)
+        return await reader.entries(self._asked, order_id, after_seq, limit)
 
     async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
         """Return all journal entries of a few orders."""
-        return await reads.journals(self._asked, order_ids)
+        return await reader.journals(self._asked, order_ids)
 
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of a principal's orders stand."""
-        return await reads.feed(self._asked, principal, after, limit)
+        return await reader.feed(self._asked, principal, after, limit)
 
     async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of everyone's orders stand."""
-        return await reads.feed_all(self._readers, after, limit)
+        return await reader.feed_all(self._readers, after, limit)
 
     async def pruned_to(self) -> int:
         """Return the place up to which lines may be gone."""
-        return await reads.one_number(self._readers, "pruned")
+        return await reader.one_number(self._readers, "pruned")
 
     async def feed_end(self) -> int:
         """Return the place of the newest line of all."""
-        return await reads.one_number(self._readers, "feed_end")
+        return await reader.one_number(self._readers, "feed_end")
 
 
 def _takes(order: Order, note: fact.Fact) -> bool:

@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 from cambist.ports.store import Halt
-from cambist.stores.migrate import migrate_sqlite
-from cambist.stores.settling import NameTaken, part_of, remove, settle
+from cambist.stores.atomic_file import NameTaken, part_of, remove, settle
 from cambist.stores.sqlite import halts
 from cambist.stores.sqlite.connection import NotAStore, Sick, connect
+from cambist.stores.sqlite.migrations import migrate_sqlite
 
 
 def back_up(source: Path, target: Path) -> None:

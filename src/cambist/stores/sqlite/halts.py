@@ -10,7 +10,7 @@ from cambist.ports.store import Halt
 from cambist.stores.sqlite.connection import connect
 from cambist.stores.sqlite.items import Compared
 from cambist.stores.sqlite.many import SQL
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 
 def halted(db: sqlite3.Connection, _: None = None) -> Halt | None:

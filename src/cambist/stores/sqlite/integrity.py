@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import structlog
 
 from cambist.ports.clock import Clock
-from cambist.ports.failures import PortDown, PortFull, ReadInterrupted
+from cambist.ports.errors import PortDown, PortFull, ReadInterrupted
 from cambist.ports.store import Halt
 from cambist.stores.sqlite.connection import connect
 from cambist.stores.sqlite.readers import AskedRead

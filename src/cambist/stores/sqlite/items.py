@@ -8,7 +8,7 @@ from cambist.ports.chain import Trace
 from cambist.ports.store import Halt
 from cambist.stores.writes import Add, AddAll, Facts, Move, Untold
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment, Slot
+from cambist.values.time_units import Moment, Slot
 
 __all__ = [
     "Add", "AddAll", "AddUp", "Cancel", "Compared", "Facts", "Move", "Probe", "Summed", "Switch",

@@ -10,7 +10,7 @@ from cambist.orders.decide import Change
 from cambist.orders.journal import append
 from cambist.orders.order import Order
 from cambist.stores.sqlite.items import Move
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 LEASED: Final = Moment(2**53 - 1)
 """The wake-up of an order that rests in flight: the lock on the home never runs out by itself."""

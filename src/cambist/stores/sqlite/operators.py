@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events as fact
 from cambist.orders.decide import Change
 from cambist.orders.journal import append
 from cambist.orders.order import Order
@@ -17,7 +17,7 @@ from cambist.stores.sqlite.connection import connect
 from cambist.stores.sqlite.many import SQL
 from cambist.stores.sqlite.sheet import SqliteSheet
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 
 def still_in_file(path: Path, since: Moment, limit: int) -> Still:

@@ -13,7 +13,7 @@ from cambist.stores.sqlite import daily_fills, reads
 from cambist.stores.sqlite.connection import connect
 from cambist.stores.sqlite.many import SQL
 from cambist.values.ids import OrderId, Principal, order_id
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 _TABLES = (
     "fills", "attempts", "principal_events", "order_filters", "journal", "engine_orders",

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from cambist.ports.failures import PortDown, ReadInterrupted
+from cambist.ports.errors import PortDown, ReadInterrupted
 from cambist.stores.records import CorruptRow
 from cambist.stores.sqlite.connection import connect
 

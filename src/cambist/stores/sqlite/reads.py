@@ -13,11 +13,11 @@ from cambist.orders.order import Order
 from cambist.ports.store import CurrentTerms, Keyed, Line, OrderQuery
 from cambist.stores import records
 from cambist.stores.paging import Paged, id_range
-from cambist.stores.sqlite.counts import Counted
+from cambist.stores.sqlite.counters import Counted
 from cambist.stores.sqlite.many import SQL
-from cambist.stores.unreadable import Damage, Loaded, read_rows, shown_id
+from cambist.stores.unreadable_orders import Damage, Loaded, read_rows, shown_id
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 _PRIMARY_CODE: Final = 0xFF
 

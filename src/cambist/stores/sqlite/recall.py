@@ -14,7 +14,7 @@ from cambist.stores.sqlite.items import Compared
 from cambist.stores.sqlite.many import SQL
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import OrderId, Signature
-from cambist.values.moment import Moment, Slot
+from cambist.values.time_units import Moment, Slot
 
 
 class RecallingSqliteStore(SqliteStore):

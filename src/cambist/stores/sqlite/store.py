@@ -20,7 +20,7 @@ from cambist.orders.journal import Entry, Told
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.ports.daily_fills import FillSums
-from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim, Unreadable
+from cambist.ports.errors import Halted, KeyTaken, PortDown, StaleClaim, Unreadable
 from cambist.ports.store import (
     Birth,
     Census,
@@ -36,8 +36,7 @@ from cambist.ports.store import (
 from cambist.stores.daily_fills import Asked
 from cambist.stores.paging import page_of
 from cambist.stores.sqlite import daily_fills, halts, reads
-from cambist.stores.sqlite.claims import Claims
-from cambist.stores.sqlite.counts import Counts
+from cambist.stores.sqlite.counters import Counts
 from cambist.stores.sqlite.items import (
     Add,
     AddAll,
@@ -51,13 +50,14 @@ from cambist.stores.sqlite.items import (
     Write,
     Written,
 )
+from cambist.stores.sqlite.leases import Claims
 from cambist.stores.sqlite.moves import LEASED, write_out
 from cambist.stores.sqlite.readers import Readers
+from cambist.stores.sqlite.write_loop import Writer
 from cambist.stores.sqlite.writes import BatchWriter
-from cambist.stores.unreadable import UnreadableOrders
-from cambist.stores.writer import Writer
+from cambist.stores.unreadable_orders import UnreadableOrders
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment, after
+from cambist.values.time_units import Moment, after
 
 WARM_ORDERS_MAX: Final = 20_000
 

@@ -15,13 +15,12 @@ from typing import Final, assert_never
 
 from msgspec.structs import replace
 
-from cambist.faultpoints import faultpoint
-from cambist.orders import event as fact
+from cambist.failpoints import faultpoint
+from cambist.orders import events as fact
 from cambist.orders.decide import Change
 from cambist.orders.journal import append
 from cambist.orders.lifecycle import IllegalFact
-from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim, Unreadable
-from cambist.stores.migrate import migrate_sqlite
+from cambist.ports.errors import Halted, KeyTaken, PortDown, StaleClaim, Unreadable
 from cambist.stores.sheet import StaleRows
 from cambist.stores.sqlite import daily_fills, halts, reads
 from cambist.stores.sqlite.births import add_all, keyed
@@ -41,9 +40,10 @@ from cambist.stores.sqlite.items import (
     Written,
 )
 from cambist.stores.sqlite.many import SQL
+from cambist.stores.sqlite.migrations import migrate_sqlite
 from cambist.stores.sqlite.sheet import SqliteSheet as Sheet
 from cambist.stores.sqlite.untold import Places
-from cambist.values.moment import Moment
+from cambist.values.time_units import Moment
 
 _OWN_FAULTS: Final = (
     # A number or a text that no column holds is its item's fault, not the disk's.

@@ -18,13 +18,20 @@ from cambist.curves.segments import Segment, chords, limited
 from cambist.curves.vault_shares import locked_profit, shares_for, worth
 from cambist.faults import Fault
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote
+from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.accounts import ChainTime, Unquotable
-from cambist.venues.meteora.damm_v1.state import BY_TIME, CACHED_S, PRICE_ONE, STABLE, State, Vault
+from cambist.venues.meteora.damm_v1.accounts import (
+    BY_TIME,
+    CACHED_S,
+    PRICE_ONE,
+    STABLE,
+    State,
+    Vault,
+)
 from cambist.venues.pool import Fees, Swapped
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import ChainTime, Unquotable
 
 RAW_MAX: Final = (1 << 64) - 1
 _CHORD_BITS: Final = 14

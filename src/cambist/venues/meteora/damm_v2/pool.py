@@ -9,18 +9,18 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from cambist.curves import price_volatility
+from cambist.curves import damm_v2_dynamic_fee
 from cambist.curves.price_impact import impact_hundredths, unless_dust
 from cambist.curves.segments import Segment, chords, limited
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
 from cambist.values.amount import BPS_ONE, RAW_MAX
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote
+from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.accounts import ChainTime, Unquotable
-from cambist.venues.meteora.damm_v2.side import (
+from cambist.venues.meteora.damm_v2.accounts import State
+from cambist.venues.meteora.damm_v2.swap_math import (
     Moved,
     Side,
     fill,
@@ -29,9 +29,9 @@ from cambist.venues.meteora.damm_v2.side import (
     sides_at,
     take,
 )
-from cambist.venues.meteora.damm_v2.state import State
 from cambist.venues.pool import Fees, Swapped
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import ChainTime, Unquotable
 from cambist.venues.tokens import Mint
 
 _LARGEST: Final = int(RAW_MAX)
@@ -247,7 +247,7 @@ def _after(pool: DammV2Pool, side: Side, moved: Moved) -> State:
     )
     if not state.volatile:
         return after
-    now = price_volatility.after(
+    now = damm_v2_dynamic_fee.after(
         state.volatility, state.rules, (state.price, price), pool.time.unix_s
     )
     return replace(

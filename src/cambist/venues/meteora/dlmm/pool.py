@@ -10,18 +10,25 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from cambist.curves.bin_ladder import BEYOND, Ladder
 from cambist.curves.bins import ONE, Fee
+from cambist.curves.cumulative_bins import BEYOND, Ladder
 from cambist.curves.price_impact import impact_hundredths, unless_dust
 from cambist.curves.segments import Segment, limited
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
 from cambist.values.amount import BPS_ONE, RAW_MAX, mul_div_floor
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote
-from cambist.venues.accounts import ChainTime, Unquotable
-from cambist.venues.meteora.dlmm.ahead import (
+from cambist.values.time_units import Slot
+from cambist.venues.meteora.dlmm.accounts import (
+    BINS_PER_ARRAY,
+    PERMISSIONED,
+    Bin,
+    Bins,
+    Pair,
+    Release,
+)
+from cambist.venues.meteora.dlmm.bin_arrays import (
     array_address,
     bins_ahead,
     changed,
@@ -29,11 +36,11 @@ from cambist.venues.meteora.dlmm.ahead import (
     rungs,
     within_reach,
 )
-from cambist.venues.meteora.dlmm.state import BINS_PER_ARRAY, PERMISSIONED, Bin, Bins, Pair, Release
-from cambist.venues.meteora.dlmm.walk import Walked, Way, kept, walk_in, walk_out
+from cambist.venues.meteora.dlmm.bin_walk import Walked, Way, kept, walk_in, walk_out
 from cambist.venues.pool import Fees, Swapped
 from cambist.venues.quoting import quote
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import ChainTime, Unquotable
 from cambist.venues.tokens import Mint
 
 _ONLY_Y: Final = 1

@@ -8,13 +8,9 @@ from typing import Final
 from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from cambist.venues.accounts import Account, Snapshot, Unquotable
 from cambist.venues.logs import Line
-from cambist.venues.meteora.dlmm import tells
-from cambist.venues.meteora.dlmm.ahead import PROGRAM, array_address, extension_address
-from cambist.venues.meteora.dlmm.calls import swap_call
-from cambist.venues.meteora.dlmm.pool import DlmmPool
-from cambist.venues.meteora.dlmm.state import (
+from cambist.venues.meteora.dlmm import events
+from cambist.venues.meteora.dlmm.accounts import (
     BINS_PER_ARRAY,
     PAIR,
     Bins,
@@ -27,8 +23,12 @@ from cambist.venues.meteora.dlmm.state import (
     write_extension,
     write_marks,
 )
+from cambist.venues.meteora.dlmm.bin_arrays import PROGRAM, array_address, extension_address
+from cambist.venues.meteora.dlmm.instructions import swap_call
+from cambist.venues.meteora.dlmm.pool import DlmmPool
 from cambist.venues.program import Instruction, Known, Opened, Trade, Traded
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Account, Snapshot, Unquotable
 from cambist.venues.tokens import read_mint, write_mint
 
 ARRAYS_EACH_WAY: Final = 16
@@ -46,7 +46,7 @@ class Dlmm:
     venue = "meteora"
     name = "dlmm"
     id = PROGRAM
-    errors: Mapping[str, Code] = tells.ERRORS
+    errors: Mapping[str, Code] = events.ERRORS
 
     def __init__(self, *, orders: bool = True) -> None:
         self._orders = orders
@@ -122,15 +122,15 @@ class Dlmm:
 
     def traded(self, _lines: Sequence[Line], inner: Sequence[Instruction]) -> tuple[Traded, ...]:
         """Return the swaps that a transaction tells of: in inner instructions, not in logs."""
-        return tells.traded(inner)
+        return events.traded(inner)
 
     def opened(self, instruction: Instruction) -> Opened | None:
         """Return the pair that an instruction makes, or None when it makes none."""
-        return tells.opened(instruction)
+        return events.opened(instruction)
 
     def error(self, lines: Sequence[Line], number: int | None) -> Known | None:
         """Return what a failed transaction says of itself."""
-        return tells.error(lines, number)
+        return events.error(lines, number)
 
 
 def _read_pair(address: Address, snapshot: Snapshot) -> Pair:

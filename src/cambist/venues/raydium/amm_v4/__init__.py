@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from cambist.faults import Code
 from cambist.values.ids import Address
-from cambist.venues.accounts import Account, Snapshot
 from cambist.venues.logs import Line
 from cambist.venues.program import Instruction, Known, Opened, Trade, Traded
-from cambist.venues.raydium.amm_v4 import calls, state
+from cambist.venues.raydium.amm_v4 import accounts, instructions
 from cambist.venues.raydium.amm_v4.pool import AmmV4Pool, Release
+from cambist.venues.snapshot import Account, Snapshot
 
 __all__ = ["AMM_V4", "AmmV4", "AmmV4Pool", "Release"]
 
@@ -23,39 +23,39 @@ class AmmV4:
 
     venue = "raydium"
     name = "amm_v4"
-    id = state.ID
-    errors: Mapping[str, Code] = calls.ERRORS
+    id = accounts.ID
+    errors: Mapping[str, Code] = instructions.ERRORS
 
     def __init__(self, release: Release = "any") -> None:
         self._release: Release = release
 
     def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
         """Return the accounts that are still missing. Raises Unquotable."""
-        return state.wants(address, snapshot)
+        return accounts.wants(address, snapshot)
 
     def decode(self, address: Address, snapshot: Snapshot) -> AmmV4Pool:
         """Return the pool. Raises Unquotable."""
-        return state.decode(address, snapshot, self._release)
+        return accounts.decode(address, snapshot, self._release)
 
     def encode(self, pool: AmmV4Pool) -> tuple[Account, ...]:
         """Return accounts that decode to this pool."""
-        return state.encode(pool)
+        return accounts.encode(pool)
 
     def instruction(self, pool: AmmV4Pool, trade: Trade) -> Instruction:
         """Return the call that does a trade. Raises Unquotable."""
-        return calls.instruction(pool, trade, self._release)
+        return instructions.instruction(pool, trade, self._release)
 
     def traded(self, lines: Sequence[Line], _inner: Sequence[Instruction]) -> tuple[Traded, ...]:
         """Return the swaps that a transaction's logs tell of; they do not name their pools."""
-        return calls.traded(lines)
+        return instructions.traded(lines)
 
     def opened(self, instruction: Instruction) -> Opened | None:
         """Return the pool that an instruction makes, or None."""
-        return calls.opened(instruction)
+        return instructions.opened(instruction)
 
     def error(self, _lines: Sequence[Line], number: int | None) -> Known | None:
         """Return what a failed transaction's number means."""
-        return calls.error(number)
+        return instructions.error(number)
 
 
 AMM_V4 = AmmV4()

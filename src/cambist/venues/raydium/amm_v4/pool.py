@@ -18,12 +18,12 @@ from cambist.curves.segments import Segment
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX, mul_div_ceil, mul_div_floor
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote
+from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.accounts import ChainTime, Unquotable
 from cambist.venues.pool import Fees, Swapped
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import ChainTime, Unquotable
 from cambist.venues.tokens import Mint
 
 Release = Literal["any", "2025-06", "2025-09", "2026-07"]

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from cambist.faults import Code
 from cambist.values.ids import Address
-from cambist.venues.accounts import Account, Snapshot
 from cambist.venues.logs import Line
 from cambist.venues.program import Instruction, Known, Opened, Trade, Traded, known
-from cambist.venues.raydium.clmm import arrays, calls, state
+from cambist.venues.raydium.clmm import accounts, instructions, tick_arrays
 from cambist.venues.raydium.clmm.pool import ClmmPool
+from cambist.venues.snapshot import Account, Snapshot
 
 __all__ = ["CLMM", "Clmm", "ClmmPool"]
 
@@ -25,36 +25,36 @@ class Clmm:
 
     venue = "raydium"
     name = "clmm"
-    id = arrays.ID
-    errors: Mapping[str, Code] = calls.ERRORS
+    id = tick_arrays.ID
+    errors: Mapping[str, Code] = instructions.ERRORS
 
     def __init__(self, *, renewed: bool = False, checked: bool = False) -> None:
-        self._numbers = calls.RENEWED if renewed or checked else calls.CLASSIC
+        self._numbers = instructions.RENEWED if renewed or checked else instructions.CLASSIC
         self._checked = checked
 
     def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
         """Return the accounts that are still missing. Raises Unquotable."""
-        return state.wants(address, snapshot)
+        return accounts.wants(address, snapshot)
 
     def decode(self, address: Address, snapshot: Snapshot) -> ClmmPool:
         """Return the pool. Raises Unquotable."""
-        return state.decode(address, snapshot, checked=self._checked)
+        return accounts.decode(address, snapshot, checked=self._checked)
 
     def encode(self, pool: ClmmPool) -> tuple[Account, ...]:
         """Return accounts that decode to this pool."""
-        return state.encode(pool)
+        return accounts.encode(pool)
 
     def instruction(self, pool: ClmmPool, trade: Trade) -> Instruction:
         """Return the call that does a trade. Raises Unquotable."""
-        return calls.instruction(pool, trade)
+        return instructions.instruction(pool, trade)
 
     def traded(self, lines: Sequence[Line], _inner: Sequence[Instruction]) -> tuple[Traded, ...]:
         """Return the swaps that a transaction's logs tell of."""
-        return calls.traded(lines)
+        return instructions.traded(lines)
 
     def opened(self, instruction: Instruction) -> Opened | None:
         """Return the pool that an instruction makes, or None."""
-        return calls.opened(instruction)
+        return instructions.opened(instruction)
 
     def error(self, lines: Sequence[Line], number: int | None) -> Known | None:
         """Return what a failed transaction says of itself, by name or else by number."""

@@ -11,23 +11,23 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import force_setattr, replace
 
-from cambist.curves.concentrated import Walk, impact_hundredths
-from cambist.curves.paths import Broken, Ended, Path, Place, Rates, Renewal, TooFar
 from cambist.curves.price_impact import unless_dust
-from cambist.curves.resting import RestingWalk, Terms
 from cambist.curves.segments import Segment, limited
+from cambist.curves.tick_walk import Walk, impact_hundredths
+from cambist.curves.tick_walk_limit_orders import RestingWalk, Terms
+from cambist.curves.tick_walk_state import Broken, Ended, Path, Place, Rates, Renewal, TooFar
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.route import Mode, Quote
+from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.accounts import ChainTime, Unquotable
 from cambist.venues.pool import Fees, Swapped
-from cambist.venues.raydium.clmm.shelf import Shelf
-from cambist.venues.refusals import Refusal
+from cambist.venues.raydium.clmm.loaded_tick_arrays import Shelf
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import ChainTime, Unquotable
 from cambist.venues.tokens import Mint
 
 SWAP_OFF: Final = 16

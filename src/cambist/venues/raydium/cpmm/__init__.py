@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from cambist.faults import Code
 from cambist.values.ids import Address
-from cambist.venues.accounts import Account, Snapshot
 from cambist.venues.logs import Line
 from cambist.venues.program import Instruction, Known, Opened, Trade, Traded, known
-from cambist.venues.raydium.cpmm import calls, state
+from cambist.venues.raydium.cpmm import accounts, instructions
 from cambist.venues.raydium.cpmm.pool import CpmmPool, Rates, Release
+from cambist.venues.snapshot import Account, Snapshot
 
 __all__ = ["CPMM", "Cpmm", "CpmmPool", "Rates", "Release"]
 
@@ -25,8 +25,8 @@ class Cpmm:
 
     venue = "raydium"
     name = "cpmm"
-    id = state.ID
-    errors: Mapping[str, Code] = calls.ERRORS
+    id = accounts.ID
+    errors: Mapping[str, Code] = instructions.ERRORS
 
     def __init__(self, release: Release = "any", *, creators: bool = True) -> None:
         self._release: Release = release
@@ -34,31 +34,31 @@ class Cpmm:
 
     def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
         """Return the accounts that are still missing. Raises Unquotable."""
-        return state.wants(address, snapshot)
+        return accounts.wants(address, snapshot)
 
     def decode(self, address: Address, snapshot: Snapshot) -> CpmmPool:
         """Return the pool. Raises Unquotable."""
-        return state.decode(address, snapshot, self._release, creators=self._creators)
+        return accounts.decode(address, snapshot, self._release, creators=self._creators)
 
     def encode(self, pool: CpmmPool) -> tuple[Account, ...]:
         """Return accounts that decode to this pool."""
-        return state.encode(pool)
+        return accounts.encode(pool)
 
     def instruction(self, pool: CpmmPool, trade: Trade) -> Instruction:
         """Return the call that does a trade. Raises Unquotable."""
-        return calls.instruction(pool, trade)
+        return instructions.instruction(pool, trade)
 
     def traded(self, lines: Sequence[Line], _inner: Sequence[Instruction]) -> tuple[Traded, ...]:
         """Return the swaps that a transaction's logs tell of."""
-        return calls.traded(lines)
+        return instructions.traded(lines)
 
     def opened(self, instruction: Instruction) -> Opened | None:
         """Return the pool that an instruction makes, or None."""
-        return calls.opened(instruction)
+        return instructions.opened(instruction)
 
     def error(self, lines: Sequence[Line], number: int | None) -> Known | None:
         """Return what a failed transaction says of itself, by name or else by number."""
-        return known(self, lines, number, calls.NUMBERS)
+        return known(self, lines, number, instructions.NUMBERS)
 
 
 CPMM = Cpmm()

@@ -1,0 +1,103 @@
+"""Names the files of a home, and lets one process at a time work in it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import structlog
+
+from cambist.config import Settings
+from cambist.stores import api_key_pepper
+from cambist.stores.sqlite.connection import PUT_BACKUP, LockedFile, opening
+
+STORE_FILE: Final = "cambist.db"
+CHAIN_FILE: Final = "paper-chain.db"
+CHAIN_SOCKET: Final = "paper-chain.sock"
+CHAOS_FILE: Final = "chaos.json"
+LOCK_FILE: Final = "cambist.lock"
+CHAIN_LOCK: Final = "paper-chain.lock"
+OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_PID_DIGITS_MAX: Final = 20
+_warned: set[Path] = set()
+log = structlog.get_logger("cambist.home")
+
+
+class HomeInUse(RuntimeError):
+    """Another process works in this home, or keeps a file of it from being written."""
+
+
+def made(home: Path) -> Path:
+    """Return a home, made for its owner alone where it was missing.
+
+    One that was there before is taken as it is; where others can look in, a warning says so.
+    """
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if mode & OTHERS and home not in _warned:
+        _warned.add(home)
+        todo = f"chmod 700 {home}"
+        log.warning("home_open_to_others", home=str(home), mode=f"{mode:o}", todo=todo)
+    return home
+
+
+def pepper_file(settings: Settings) -> Path:
+    """Return where the pepper is kept."""
+    named = settings.pepper_file
+    return Path(settings.home) / api_key_pepper.FILE if named is None else Path(named)
+
+
+def is_shared(settings: Settings) -> bool:
+    """Whether the home holds nothing that one process must have for itself."""
+    return settings.database_url is not None and settings.paper_chain != "inside"
+
+
+@contextmanager
+def held(home: Path, name: str = LOCK_FILE) -> Iterator[None]:
+    """Hold the lock on a home: who has it is alone with its files. Raises HomeInUse."""
+    with (made(home) / name).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            msg = f"{home} is in use by another cambist; stop it, or set CAMBIST_HOME"
+            raise HomeInUse(msg) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+@contextmanager
+def opened(path: Path, todo: str = PUT_BACKUP) -> Iterator[None]:
+    """Say what keeps a file of a home from being opened. Raises HomeInUse and StoreSick."""
+    try:
+        with opening(path, todo):
+            yield
+    except LockedFile as locked:
+        raise HomeInUse(str(locked)) from locked
+
+
+class Holder(NamedTuple):
+    """Whether somebody works in a home, and the process, where it says so."""
+
+    is_held: bool
+    pid: int | None = None
+
+
+def holder(home: Path) -> Holder:
+    """Tell who holds the lock on a home, without keeping anyone from it for long."""
+    try:
+        with (home / LOCK_FILE).open("r") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                told = lock.read(_PID_DIGITS_MAX).strip()
+                return Holder(is_held=True, pid=int(told) if told.isdecimal() else None)
+    except OSError:
+        return Holder(is_held=False)
+    return Holder(is_held=False)

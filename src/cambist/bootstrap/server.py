@@ -1,0 +1,99 @@
+"""Opens the server of an engine, and refuses to where strangers could come in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
+
+from cambist.bootstrap.engine import Running
+from cambist.bootstrap.home import pepper_file
+from cambist.bootstrap.stores import open_keys
+from cambist.clock import draw_secret
+from cambist.config import Settings
+from cambist.server.app import build
+from cambist.server.auth.authenticator import Locks
+from cambist.server.runner import Serving
+from cambist.server.settings import EdgeLimits, Rates, ServerSettings
+from cambist.stores.api_key_pepper import Pepper, read_pepper
+from cambist.values.amount import Bps
+from cambist.wire.intent_builder import Limits as RequestLimits
+
+LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
+ANY_HOST: Final = frozenset(("0.0.0.0", "::", ""))  # noqa: S104 -- to know it, not to listen on it
+ADDRESS_CONNECTIONS_MAX: Final = 64
+ADDRESS_REQUESTS_MAX: Final = 8
+_UNSAFE: Final = (
+    "host {host} can be reached from other machines, and there is no key to tell who asks: make "
+    "one with `cambist keys create`, or listen on 127.0.0.1"
+)
+
+
+class UnsafeBind(ValueError):
+    """An address that strangers could reach."""
+
+
+class Place(NamedTuple):
+    """Where a server listens, and whether it lets in only who has a key."""
+
+    port: int
+    has_keys: bool
+
+
+@asynccontextmanager
+async def serving(running: Running, settings: Settings) -> AsyncIterator[Place]:
+    """Serve an engine for as long as the context lasts; a worker tells of its health alone.
+
+    Raises UnsafeBind, UnfitPepper, BadSettings, PortInUse and what opening the keys raises.
+    """
+    pepper, is_local = pepper_file(settings), settings.host in LOOPBACK
+    async with open_keys(settings) as keys:
+        has_keys = await keys.exist()
+        if has_keys:
+            read_pepper(pepper)
+        elif not is_local and settings.role != "worker":
+            raise UnsafeBind(_UNSAFE.format(host=settings.host))
+        locks = Locks(keys, Pepper(pepper), running.rates, draw_secret)
+        asked = _server_settings(settings, are_strangers=has_keys or not is_local)
+        served = Serving(build(running.engine, asked, locks), settings.host, settings.port)
+        async with served.listening() as port:
+            yield Place(port, has_keys)
+
+
+def _server_settings(settings: Settings, *, are_strangers: bool) -> ServerSettings:
+    """Return what the server is to hold to. Where only friends can come, none is counted."""
+    most = settings.address_connections_max
+    if most is None and are_strangers:
+        most = ADDRESS_CONNECTIONS_MAX
+    at_once = settings.address_requests_max
+    if at_once is None and are_strangers:
+        at_once = ADDRESS_REQUESTS_MAX
+    own = () if settings.host in ANY_HOST else (settings.host,)
+    return ServerSettings(
+        edge=EdgeLimits(
+            connections_max=settings.connections_max,
+            address_connections_max=most,
+            idle_ms=settings.keep_alive_ms,
+        ),
+        limits=RequestLimits(
+            Bps(settings.slippage_bps), Bps(settings.slippage_max_bps), settings.max_retries
+        ),
+        bare_slippage=settings.slippage_unit,
+        allowed_hosts=(*own, *settings.allowed_hosts),
+        allowed_origins=settings.allowed_origins,
+        trusted_proxies=settings.trusted_proxies,
+        rates=Rates(
+            settings.key_orders_per_minute,
+            settings.key_requests_per_minute,
+            settings.key_streams_per_minute,
+            settings.address_requests_per_minute,
+            settings.auth_failures_per_minute,
+            settings.key_quotes_per_minute,
+        ),
+        takes_orders=settings.role != "worker",
+        requests_max=settings.requests_max,
+        key_requests_max=settings.key_requests_max,
+        address_requests_max=at_once,
+        streams_max=settings.streams_max,
+        key_streams_max=settings.key_streams_max,
+    )

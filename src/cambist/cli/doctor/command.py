@@ -1,0 +1,202 @@
+"""Examines everything an engine leans on, and says what to do where something is amiss."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import resource
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from cambist import bootstrap as house
+from cambist.cli import json_output
+from cambist.cli.connect import Url
+from cambist.cli.doctor.finding import Finding, tell, write_us
+from cambist.cli.exit_codes import FAILED
+from cambist.cli.halted import trading
+from cambist.cli.json_output import AsJson
+from cambist.cli.order_view import console_out
+from cambist.cli.probes import engine, paper_chain, redis
+from cambist.clock import SystemClock
+from cambist.config import FILE, NOT_SETTINGS, PREFIX, SYNONYMS, BadSettings, Settings, load
+from cambist.ports.errors import PortDown
+from cambist.stores.sqlite.migrations import UnfitDatabase
+from cambist.values.server_url import DEFAULT_URL
+from cambist.values.version import VERSION
+
+DISK_FREE_BYTES_MIN: Final = 512 * 1_024 * 1_024
+WRITE_US_MAX: Final = 50_000
+FILES_BESIDE_CONNECTIONS: Final = 100
+_USUAL: Final = Settings()
+_NAMES: Final = Settings.__struct_fields__
+_GIB: Final = 1_024**3
+
+
+def doctor(
+    home: Annotated[
+        str | None, typer.Option(help="The folder that holds the state, if not the set one.")
+    ] = None,
+    json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Examine settings, home, disk, database, chain and server; exits 1 when one is sick."""
+    findings = asyncio.run(_examine({} if home is None else {"home": home}, url))
+    if json:
+        json_output.write({"findings": [one._asdict() for one in findings]})
+    else:
+        tell(console_out(), findings)
+    if any(one.state == "sick" for one in findings):
+        raise typer.Exit(FAILED)
+
+
+async def _examine(given: dict[str, object], url: str) -> list[Finding]:
+    settings, findings = _settings(given)
+    home = Path(settings.home)
+    findings = [*_versions(), *findings, *_home(home)]
+    findings += [await _shared_database(settings)] if settings.database_url else _database(home)
+    findings += await trading(settings, home)
+    findings.append(await _chain(settings, home))
+    findings.append(await redis(settings.redis_url))
+    findings += await engine(url)
+    findings.append(_open_files(settings))
+    return findings
+
+
+def _versions() -> Iterator[Finding]:
+    system = f"{platform.python_implementation()} on {platform.system()} {platform.machine()}"
+    yield Finding("ok", "Python", system, platform.python_version())
+    yield Finding("ok", "cambist", "", VERSION)
+
+
+def _settings(given: dict[str, object]) -> tuple[Settings, list[Finding]]:
+    """Return the settings in force; the defaults where they cannot be used."""
+    named = [name for names in SYNONYMS.values() for name in names]
+    names = sorted(
+        name
+        for name, value in os.environ.items()
+        if value and (name.startswith(PREFIX) or name in named) and name not in NOT_SETTINGS
+    )
+    try:
+        loaded = load(os.environ, Path.cwd(), given)
+    except BadSettings as error:
+        todo = "mend or unset it; what follows looks at the defaults"
+        bare = Settings(home=str(given.get("home") or os.environ.get("CAMBIST_HOME") or ".cambist"))
+        return bare, [Finding("sick", "settings", str(error), todo=todo)]
+    file = os.environ.get(f"{PREFIX}CONFIG") or (FILE if Path(FILE).exists() else "")
+    told = f"from {file or 'no file'}; environment: {', '.join(names) or 'nothing set'}"
+    unusual = [name for name in _NAMES if getattr(loaded.settings, name) != getattr(_USUAL, name)]
+    told += f"; not at the default: {', '.join(unusual)}" if unusual else "; all at the default"
+    findings = [Finding("ok", "settings", told)]
+    findings += [Finding("note", "settings", one) for one in loaded.warnings]
+    return loaded.settings, findings
+
+
+def _home(home: Path) -> Iterator[Finding]:
+    if not home.exists():
+        yield Finding("note", "home", f"{home} is not there yet: the first start makes it")
+        return
+    if not home.is_dir() or not os.access(home, os.W_OK | os.X_OK):
+        why = "cannot be written" if home.is_dir() else "is no folder"
+        todo = "let this user own it, or name another with CAMBIST_HOME"
+        yield Finding("sick", "home", f"{home} {why}", todo=todo)
+        return
+    mode = stat.S_IMODE(home.stat().st_mode)
+    told = f"{home} can be written, mode {mode:o}"
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        todo = f"chmod 700 {home}"
+        yield Finding("note", "home", f"{told}: others of this machine may look in", todo=todo)
+    else:
+        yield Finding("ok", "home", told)
+    held, pid = house.holder(home)
+    who = f"process {pid}" if pid is not None else "another process"
+    yield Finding("ok", "lock", f"held by {who}" if held else "free: no engine works in this home")
+    free = shutil.disk_usage(home).free
+    told = f"{free / _GIB:.1f} GiB free"
+    if free < DISK_FREE_BYTES_MIN:
+        yield Finding("sick", "disk", told, todo="make room: without it no order is stored")
+    else:
+        yield Finding("ok", "disk", told)
+
+
+async def _shared_database(settings: Settings) -> Finding:
+    """Ask the PostgreSQL that is named whether it is there, and fit to be trusted."""
+    clock = SystemClock()
+    began = clock.elapsed()
+    try:
+        version = await house.look_at_database(settings)
+    except (BadSettings, PortDown, UnfitDatabase) as sick:
+        return Finding("sick", "database", str(sick), todo="mend it, or what DATABASE_URL says")
+    told = "PostgreSQL answers, and keeps what it acknowledges"
+    return Finding("ok", "database", told, version, f"{clock.elapsed() - began} ms")
+
+
+def _database(home: Path) -> Iterator[Finding]:
+    version = house.sqlite_version()
+    if not home.is_dir():
+        yield Finding("note", "database", "none yet: the first start makes it", version)
+        return
+    try:
+        if (home / house.STORE_FILE).exists():
+            seen = house.look_at_store(home)
+            told = f"DB connected at: {seen.connected_at}; journal mode {seen.journal_mode}"
+            yield Finding("ok", "database", told, version, f"{write_us(seen.read_us)}")
+            yield _schema(seen.schema, seen.newest)
+            yield from _beside_the_file(home / house.STORE_FILE, seen)
+        else:
+            yield Finding("note", "database", "none yet: the first start makes it", version)
+        took = house.time_a_write(home)
+    except house.StoreSick as sick:
+        todo = "stop what holds it, or mend the disk; never write over it"
+        yield Finding("sick", "database", str(sick), version, todo=todo)
+        return
+    if took > WRITE_US_MAX:
+        todo = "put the home on a local disk: every order waits for some of these"
+        yield Finding("note", "durability", "a commit on this disk", "", write_us(took), todo)
+    else:
+        yield Finding("ok", "durability", "a commit on this disk", "", write_us(took))
+
+
+def _beside_the_file(path: Path, seen: house.Checkup) -> Iterator[Finding]:
+    """Tell of what keeps a store from being written, or its log from shrinking."""
+    if seen.is_locked:
+        told = f"another process keeps {path} from being written"
+        yield Finding("sick", "lock", told, todo=f"end it; `fuser {path}` names it")
+    if seen.log_bytes > seen.log_bytes_max:
+        told = f"the write-ahead log holds {seen.log_bytes / _GIB:.1f} GiB"
+        todo = "end what reads the file for long; the engine then cuts the log by itself"
+        yield Finding("note", "log", told, todo=todo)
+
+
+def _schema(schema: int, newest: int) -> Finding:
+    if schema > newest:
+        told = f"migration {schema}, and this program knows {newest}"
+        return Finding("sick", "schema", told, todo="upgrade cambist: a newer one wrote this")
+    if schema < newest:
+        return Finding("note", "schema", f"migration {schema}; the next start makes it {newest}")
+    return Finding("ok", "schema", f"migration {schema}, the newest")
+
+
+async def _chain(settings: Settings, home: Path) -> Finding:
+    place = house.chain_place(settings)
+    if place is not None:
+        return await paper_chain(place)
+    kept = (home / house.CHAIN_FILE).exists()
+    where = "its file is in the home" if kept else "no file yet"
+    told = f"inside the engine, profile {settings.paper_profile}; {where}"
+    return Finding("ok", "paper chain", told)
+
+
+def _open_files(settings: Settings) -> Finding:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.connections_max + FILES_BESIDE_CONNECTIONS
+    if soft in (resource.RLIM_INFINITY, -1) or soft >= wanted:
+        return Finding("ok", "open files", f"{soft} at once, enough for every connection")
+    told = f"{soft} at once carry about {max(soft - FILES_BESIDE_CONNECTIONS, 0)} connections"
+    todo = f"for up to {settings.connections_max}: `ulimit -n {wanted}` before the start"
+    return Finding("note", "open files", told, todo=todo)

@@ -1,0 +1,110 @@
+"""Plans an installation: which processes it has, in which order they start, what they are told."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from cambist import bootstrap as house
+from cambist.cli.local_cluster import readiness
+from cambist.cli.local_cluster.host import LOOPBACK, NoServer
+from cambist.cli.local_cluster.process import Part
+from cambist.cli.local_cluster.servers import own_postgres, own_valkey
+from cambist.config import Settings
+
+DRAIN_MS_MAX: Final = 20_000
+"""An engine drains for 10 s at most."""
+ANY_HOST: Final = {"0.0.0.0": LOOPBACK, "::": "::1", "": LOOPBACK}  # noqa: S104 -- to know it
+_NOTIFY: Final = "signals go through PostgreSQL's NOTIFY, for {why}"
+
+
+class Shape(NamedTuple):
+    """The ports that engines of each role listen on."""
+
+    apis: tuple[int, ...]
+    workers: tuple[int, ...]
+
+
+class Plan(NamedTuple):
+    """What is to run: each stage needs those before it. `notes` are for a person."""
+
+    stages: list[list[Part]]
+    environment: dict[str, str]
+    notes: list[str]
+
+
+def plan(settings: Settings, home: Path, shape: Shape, opened: ExitStack) -> Plan:
+    """Return what is to run; what must be tidied up afterwards is left with `opened`.
+
+    Raises NoServer.
+    """
+    made = Plan([], {"CAMBIST_HOME": str(home), "CAMBIST_PAPER_CHAIN": "socket"}, [])
+    made.environment["CAMBIST_PAPER_PROFILE"] = settings.paper_profile
+    _add_postgres(made, settings, home, opened)
+    _add_redis(made, settings, home)
+    engines = {**made.environment, "CAMBIST_API_PROCESSES": str(len(shape.apis))}
+    made.stages.append([_chain(home, made.environment)])
+    made.stages.append(
+        [
+            _engine(f"worker-{number}", "worker", (LOOPBACK, port), engines)
+            for number, port in enumerate(shape.workers, 1)
+        ]
+    )
+    made.stages.append(
+        [
+            _engine(f"api-{number}", "api", (settings.host, port), engines)
+            for number, port in enumerate(shape.apis, 1)
+        ]
+    )
+    return made
+
+
+def _add_postgres(made: Plan, settings: Settings, home: Path, opened: ExitStack) -> None:
+    url = settings.database_url
+    if url is None:
+        server = opened.enter_context(own_postgres(home))
+        made.stages.append([server.part])
+        url = server.url
+    else:
+        made.notes.append("orders are kept in the PostgreSQL of CAMBIST_DATABASE_URL")
+    made.environment["CAMBIST_DATABASE_URL"] = url
+
+
+def _add_redis(made: Plan, settings: Settings, home: Path) -> None:
+    if settings.redis_url is not None:
+        made.environment["CAMBIST_REDIS_URL"] = settings.redis_url
+        made.notes.append("signals go through the Redis of CAMBIST_REDIS_URL")
+        return
+    try:
+        server = own_valkey(home)
+    except NoServer as why:
+        made.notes.append(_NOTIFY.format(why=why))
+    else:
+        made.stages.append([server.part])
+        made.environment["CAMBIST_REDIS_URL"] = server.url
+
+
+def _chain(home: Path, environment: dict[str, str]) -> Part:
+    path = home / house.CHAIN_SOCKET
+
+    async def is_ready(_: int) -> bool:
+        return await readiness.listens(path)
+
+    command = (sys.executable, "-m", "cambist", "paper-chain")
+    return Part("paper-chain", str(path), command, is_ready, environment)
+
+
+def _engine(name: str, role: str, address: tuple[str, int], environment: dict[str, str]) -> Part:
+    host, port = address
+    door = (ANY_HOST.get(host, host), port)
+
+    async def is_ready(_: int) -> bool:
+        # Live, not ready: while trading is halted an API says it is not ready, and serves.
+        return await readiness.status(door, "/health/live") == readiness.OK
+
+    words = ("serve", "--role", role, "--host", host, "--port", str(port))
+    command = (sys.executable, "-m", "cambist", *words)
+    place = f"http://{host}:{port}" + (" (/health and /metrics alone)" if role == "worker" else "")
+    return Part(name, place, command, is_ready, environment, end_ms_max=DRAIN_MS_MAX)

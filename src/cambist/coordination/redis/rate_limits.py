@@ -1,0 +1,103 @@
+"""Holds callers of all processes to one rate, in Redis; while it is away, each to a share of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, Final, NamedTuple
+
+from cambist import metrics
+from cambist.coordination.lines import Line
+from cambist.coordination.redis.client import Address, Connection
+from cambist.coordination.redis.lua_scripts import TAKE
+from cambist.ports.clock import Clock
+from cambist.ports.rate_limits import Allowance, RateLimits, Wait
+
+ANSWER_WITHIN_MS: Final = 80
+"""How long a call waits for Redis before it is judged without it; a request makes up to three."""
+APART_MS: Final = 2_000
+"""How long nobody asks a Redis that once did not answer in time."""
+ASKED_AT_ONCE_MAX: Final = 64
+WAITING_MAX: Final = 1_000
+PING_EVERY_MS: Final = 500
+RATE_PREFIX: Final = "cambist:rate:"
+
+
+class _Asked(NamedTuple):
+    bucket: str
+    cost: int
+    allowance: Allowance
+    wait: asyncio.Future[int | None]
+
+
+class RedisBuckets:
+    """Token buckets that all processes share. Who cannot ask in time takes from `alone`."""
+
+    def __init__(self, clock: Clock, address: Address, alone: RateLimits) -> None:
+        self._clock = clock
+        self._alone = alone
+        self._asked: deque[_Asked] = deque()
+        self._came = asyncio.Event()
+        self._apart_until = 0
+        self.line = Line(clock, "redis_rates", address.dial, self._answer)
+
+    async def take(self, bucket: str, cost: int, allowance: Allowance) -> Wait:
+        """Take `cost` tokens and return 0, or take none and return how long to wait for them."""
+        apart = self._clock.elapsed() < self._apart_until
+        if apart or not self.line.is_up or len(self._asked) >= WAITING_MAX:
+            return await self._take_alone(bucket, cost, allowance)
+        wait: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._asked.append(_Asked(bucket, cost, allowance, wait))
+        self._came.set()
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_MS / 1_000):
+                told = await wait
+        except TimeoutError:
+            self._apart_until = self._clock.elapsed() + APART_MS
+            told = None
+        if told is None:
+            return await self._take_alone(bucket, cost, allowance)
+        return Wait(told) if told > 0 else Wait(0, -told)
+
+    async def _take_alone(self, bucket: str, cost: int, allowance: Allowance) -> Wait:
+        metrics.RATES_ALONE.inc()
+        return await self._alone.take(bucket, cost, allowance)
+
+    async def _answer(self, connection: Connection) -> None:
+        asked: list[_Asked] = []
+        try:
+            while True:
+                await self._wait()
+                asked = [
+                    self._asked.popleft() for _ in range(min(len(self._asked), ASKED_AT_ONCE_MAX))
+                ]
+                asked = [one for one in asked if not one.wait.done()]
+                if not asked:
+                    await connection.ask("PING")
+                    continue
+                for one, wait in zip(asked, await connection.ask(*_command(asked)), strict=True):
+                    if not one.wait.done():
+                        one.wait.set_result(int(wait))
+        finally:
+            for one in (*asked, *self._asked):
+                if not one.wait.done():
+                    one.wait.set_result(None)
+            self._asked.clear()
+
+    async def _wait(self) -> None:
+        if self._asked:
+            return
+        self._came.clear()
+        try:
+            async with asyncio.timeout(PING_EVERY_MS / 1_000):
+                await self._came.wait()
+        except TimeoutError:
+            return
+
+
+def _command(asked: list[_Asked]) -> tuple[Any, ...]:
+    words: list[int] = []
+    for one in asked:
+        words += (one.cost, one.allowance.per_minute, one.allowance.burst)
+    keys = [RATE_PREFIX + one.bucket for one in asked]
+    return ("EVAL", TAKE, len(keys), *keys, *words)

@@ -1,0 +1,42 @@
+"""Bundles the ports an engine runs on, as the composition root hands them over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from cambist.ports.chain import Chain
+from cambist.ports.clock import Clock
+from cambist.ports.event_bus import Bus
+from cambist.ports.market import Market
+from cambist.ports.signer import Signer
+from cambist.ports.store import Store
+from cambist.ports.wakeups import Wakeups
+
+RedisWord = Literal["ok", "down", "not_configured"]
+
+
+def _no_redis() -> RedisWord:
+    return "not_configured"
+
+
+class World(msgspec.Struct, frozen=True):
+    """What an order acts on."""
+
+    market: Market
+    chain: Chain
+    signer: Signer
+
+
+class Means(msgspec.Struct, frozen=True):
+    """The ports an engine runs on."""
+
+    store: Store
+    wakeups: Wakeups
+    bus: Bus
+    world: World
+    clock: Clock
+    entropy: Callable[[], int]
+    redis: Callable[[], RedisWord] = _no_redis

@@ -1,0 +1,207 @@
+"""Follows every attempt in flight: asks the chain about all in one call, resends, and rings.
+
+Moves no order. When the witnesses say something that would change one, it rings for it, with
+what they said as the note. Sending the same bytes again cannot execute twice, so that happens here
+too: for as long as the store says that the order is still wanted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from cambist.engine.send_permission import SendPermission
+from cambist.faults import Code, fault
+from cambist.orders.attempt import Attempt, Witness
+from cambist.orders.decide import Policy, decide
+from cambist.orders.lapse import is_overdue
+from cambist.orders.order import Order, Status
+from cambist.orders.steps import Handed, Testimony
+from cambist.ports.chain import Chain
+from cambist.ports.clock import Clock
+from cambist.ports.errors import PortDown
+from cambist.ports.wakeups import Bell, Wakeups
+from cambist.values.ids import OrderId
+
+ASK_EVERY_MS_MAX: Final = 400
+RESEND_EVERY_MS: Final = 2_000
+REREAD_EVERY_MS: Final = 5_000
+ASKED_AT_ONCE_MAX: Final = 256
+AWAY_RETRY_MS: Final = 250
+
+log = structlog.get_logger("cambist.track")
+
+
+class _Flight:
+    """One attempt that is followed, and when it next wants asking, sending and rereading."""
+
+    __slots__ = ("ask_at", "order", "reread_at", "resend_at")
+
+    def __init__(self, order: Order, ask_at: int, resend_at: int, reread_at: int) -> None:
+        self.order = order
+        self.ask_at = ask_at
+        self.resend_at = resend_at
+        self.reread_at = reread_at
+
+
+class Tracker:
+    """Holds the claimed orders that rest with the chain."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        wakeups: Wakeups,
+        permission: SendPermission,
+        clock: Clock,
+        policy: Policy,
+    ) -> None:
+        self._chain = chain
+        self._wakeups = wakeups
+        self._permission = permission
+        self._clock = clock
+        self._policy = policy
+        self._flights: dict[OrderId, _Flight] = {}
+        self._came = asyncio.Event()
+        self._ask_every_ms = min(policy.rules.slot_ms, ASK_EVERY_MS_MAX)
+
+    def __contains__(self, order_id: OrderId) -> bool:
+        return order_id in self._flights
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """The orders that rest with the chain."""
+        return tuple(flight.order for flight in self._flights.values())
+
+    def watch(self, order: Order) -> None:
+        """Follow an order's attempt until `take`."""
+        now, attempt = self._clock.elapsed(), order.attempt
+        ask_at, resend_at = now, now
+        if order.status is Status.CONFIRMED:
+            ask_at += self._policy.rules.slot_ms * self._policy.rules.finality
+        elif attempt is not None and attempt.sent_at is not None:
+            sent_ago = max(self._clock.now() - attempt.sent_at, 0)
+            resend_at += max(RESEND_EVERY_MS - sent_ago, 0)
+        self._flights[order.id] = _Flight(order, ask_at, resend_at, now + REREAD_EVERY_MS)
+        self._came.set()
+
+    def take(self, order_id: OrderId) -> Order | None:
+        """Return a followed order to its worker, and follow it no more."""
+        flight = self._flights.pop(order_id, None)
+        return None if flight is None else flight.order
+
+    async def send(self, attempt: Attempt) -> Handed:
+        """Hand the recorded bytes to the network; any trouble means only the chain can say."""
+        try:
+            await self._chain.send(attempt.transaction)
+        except PortDown as down:
+            return Handed(fault(Code.SEND_UNCERTAIN, str(down)))
+        return Handed()
+
+    async def run(self) -> None:
+        """Ask, resend and ring, for ever; while nothing is in flight, wait."""
+        while True:
+            while not self._flights:
+                self._came.clear()
+                await self._came.wait()
+            try:
+                await self._round()
+            except PortDown as down:
+                # Silence proves nothing: everything stays in flight until the chain answers.
+                log.warning("chain_away", error=str(down), in_flight=len(self._flights))
+                await self._clock.sleep(AWAY_RETRY_MS)
+            await self._clock.sleep(self._ask_every_ms)
+
+    async def _round(self) -> None:
+        now = self._clock.elapsed()
+        due = [flight for flight in self._flights.values() if flight.ask_at <= now]
+        for start in range(0, len(due), ASKED_AT_ONCE_MAX):
+            await self._ask(due[start : start + ASKED_AT_ONCE_MAX])
+
+    async def _ask(self, flights: Sequence[_Flight]) -> None:
+        attempts = [flight.order.attempt for flight in flights]
+        asked = [attempt for attempt in attempts if attempt is not None]
+        answers = await self._chain.ask(asked)
+        reports = tuple(zip(flights, answers, strict=True))
+        await self._resend(
+            [flight for flight, witnesses in reports if self._is_unseen(flight, witnesses)]
+        )
+        for flight, witnesses in reports:
+            await self._hear(flight, witnesses)
+
+    async def _hear(self, flight: _Flight, witnesses: tuple[Witness, ...]) -> None:
+        order, attempt = flight.order, flight.order.attempt
+        if attempt is None or self._flights.get(order.id) is not flight:
+            return
+        if _is_silent(attempt, witnesses):
+            return
+        fill = None
+        if order.status is Status.SUBMITTED and _may_have_landed(witnesses):
+            fill = await self._chain.receipt(attempt.signature)
+        heard = Testimony(attempt.signature, witnesses, fill)
+        if decide(order, heard, self._permission.time_of(order), self._policy).facts:
+            flight.ask_at = self._clock.elapsed() + ASK_EVERY_MS_MAX
+            self._wakeups.ring(Bell(order.id, heard))
+        elif is_overdue(attempt, witnesses, self._policy.rules):
+            self._ring_to_reread(flight)
+
+    def _ring_to_reread(self, flight: _Flight) -> None:
+        """Have an order read again whose end nobody can prove: an operator may have spoken."""
+        now = self._clock.elapsed()
+        if flight.order.in_flight is not None and flight.reread_at <= now:
+            flight.reread_at = now + REREAD_EVERY_MS
+            log.info("unresolved", order_id=flight.order.id)
+            self._wakeups.ring(Bell(flight.order.id))
+
+    def _is_unseen(self, flight: _Flight, witnesses: Sequence[Witness]) -> bool:
+        """Whether it is time to send again what nobody saw yet."""
+        attempt = flight.order.in_flight
+        is_due = flight.resend_at <= self._clock.elapsed()
+        return attempt is not None and is_due and _may_still_land(attempt, witnesses)
+
+    async def _resend(self, flights: Sequence[_Flight]) -> None:
+        """Hand the same bytes over again, of those orders that are still wanted."""
+        if not flights:
+            return
+        try:
+            allowed = await self._permission.may_resend([flight.order for flight in flights])
+        except PortDown as down:
+            log.warning("resend_withheld", error=str(down), in_flight=len(flights))
+            return
+        for flight in flights:
+            flight.resend_at = self._clock.elapsed() + RESEND_EVERY_MS
+            attempt = flight.order.in_flight
+            is_followed = self._flights.get(flight.order.id) is flight
+            if attempt is not None and is_followed and flight.order.id in allowed:
+                await self.send(attempt)
+
+
+def _may_still_land(attempt: Attempt, witnesses: Sequence[Witness]) -> bool:
+    """Whether nobody saw the transaction, and somebody does not call it too old.
+
+    One endpoint that runs ahead, or lies, must not keep the bytes from being sent again.
+    """
+    if any(one.sighting is not None for one in witnesses):
+        return False
+    return any(one.height <= attempt.last_valid_height for one in witnesses)
+
+
+def _is_silent(attempt: Attempt, witnesses: Sequence[Witness]) -> bool:
+    """Whether nobody saw the transaction yet and nobody calls it too old."""
+    for one in witnesses:
+        if one.sighting is not None or one.height > attempt.last_valid_height:
+            return False
+    return True
+
+
+def _may_have_landed(witnesses: Sequence[Witness]) -> bool:
+    for one in witnesses:
+        seen = one.sighting
+        if seen is not None and seen.fault is None and seen.commitment != "processed":
+            return True
+    return False

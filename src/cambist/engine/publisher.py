@@ -1,0 +1,89 @@
+"""Tells the world what became durable: listeners, the log and the counters, in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from cambist import metrics
+from cambist.failpoints import faultpoint
+from cambist.orders import events as fact
+from cambist.orders.journal import Told
+from cambist.ports.event_bus import Bus
+from cambist.values.amount import write_amount
+
+log = structlog.get_logger("cambist.orders")
+
+_ENDS: Final = frozenset(("landed", "failed", "cancelled", "expired"))
+
+
+class Relay:
+    """Called once for each durable batch, on the event loop."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    def __call__(self, news: Sequence[Told], places: Sequence[int]) -> None:
+        """Publish a batch, then log and count it from the facts themselves."""
+        faultpoint("relay.before_publish")
+        self._bus.publish(news, places)
+        metrics.count_facts(news)
+        for told in news:
+            kind = told.entry.kind
+            if isinstance(told.fact, fact.Routed):
+                _log_route(told, told.fact)
+            elif kind in _ENDS:
+                metrics.count_end(told)
+                _log_turning_point(told)
+            elif kind == "retry_scheduled":
+                _log_turning_point(told)
+            elif isinstance(told.fact, fact.RolledBack):
+                log.error("rolled_back", order_id=told.order.id)
+
+
+def _log_route(told: Told, routed: fact.Routed) -> None:
+    """Write the routing decision as one line: what was quoted, what was chosen and why."""
+    route, pair = routed.route, told.order.intent.pair
+    exact_in = route.mode == "exact_in"
+    decimals = pair.token_out.decimals if exact_in else pair.token_in.decimals
+    log.info(
+        "routed",
+        order_id=told.order.id,
+        chosen=route.legs[0].venue,
+        reason=route.reason,
+        quotes={
+            f"{one.venue} {one.program}".rstrip(): write_amount(
+                one.amount_out if exact_in else one.amount_in, decimals
+            )
+            for one in route.quotes
+        },
+        absent=[f"{one.venue} {one.program}".strip() for one in route.absent],
+        attempt=told.order.tries,
+    )
+
+
+def _log_turning_point(told: Told) -> None:
+    order, intent = told.order, told.order.intent
+    why, fill = order.fault, order.fill
+    given, taken = intent.pair.token_in, intent.pair.token_out
+    exact_in = intent.mode == "exact_in"
+    raw_in = fill.amount_in if fill is not None else intent.amount if exact_in else None
+    raw_out = fill.amount_out if fill is not None else None if exact_in else intent.amount
+    setback = order.setbacks[-1].fault if order.setbacks else None
+    log.info(
+        told.entry.kind,
+        order_id=order.id,
+        status=order.status.value,
+        attempt=order.tries,
+        code=None if why is None else why.code.value,
+        signature=None if order.attempt is None else order.attempt.signature,
+        token_in=given.symbol,
+        token_out=taken.symbol,
+        amount_in=None if raw_in is None else write_amount(raw_in, given.decimals),
+        amount_out=None if raw_out is None else write_amount(raw_out, taken.decimals),
+        reason=None if order.route is None else order.route.reason,
+        error=None if why is None else why.message,
+        setback=None if setback is None else setback.message,
+    )

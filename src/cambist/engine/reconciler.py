@@ -1,0 +1,139 @@
+"""Holds the store against the chain's own record, and halts when the chain knows more.
+
+A store that was restored from a backup, or put back by hand, lacks what was signed since. To go
+on from it would be to do again what was done. So before an order is moved, and then every minute,
+whatever the chain executed for us is looked up among the attempts: one that is not there stops
+all trading, from inside the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from cambist.ports.chain import Chain, Trace
+from cambist.ports.clock import Clock
+from cambist.ports.errors import PortDown
+from cambist.ports.recall import RecallingStore
+from cambist.ports.store import Halt
+from cambist.values.ids import Signature
+from cambist.values.time_units import Slot
+
+LOOK_EVERY_MS: Final = 60_000
+AWAY_RETRY_MS: Final = 250
+TRACES_PER_PAGE: Final = 500
+LOGGED_MAX: Final = 20
+BY: Final = "cambist"
+RESTORED_BY: Final = "cambist restore"
+"""Who halts a store that was just restored; that halt ends by itself when nothing is missing."""
+
+log = structlog.get_logger("cambist.reconcile")
+
+
+def older_than_the_chain(many: int) -> str:
+    """Say why trading stops, and where to read what to do."""
+    attempts = "1 executed attempt is" if many == 1 else f"{many} executed attempts are"
+    return (
+        f"the chain knows more than the store: {attempts} not in it, as after a restore from a"
+        " backup; `cambist doctor` lists them and says what to do"
+    )
+
+
+class Reconciler:
+    """Compares once before work begins (`compared` is set then), and from time to time after."""
+
+    def __init__(self, store: RecallingStore, chain: Chain, clock: Clock) -> None:
+        self._store = store
+        self._chain = chain
+        self._clock = clock
+        self._first: Slot | None = None
+        self.compared = asyncio.Event()
+
+    async def run(self) -> None:
+        """Compare, for ever; while store or chain are away, try again."""
+        while True:
+            try:
+                await self.look()
+                wait_ms = await self._wait_ms()
+            except PortDown as down:
+                log.warning("not_compared", error=str(down))
+                wait_ms = LOOK_EVERY_MS if self.compared.is_set() else AWAY_RETRY_MS
+            await self._clock.sleep(wait_ms)
+
+    async def look(self) -> int:
+        """Compare everything the chain executed since the last time; return what is missing.
+
+        Raises PortDown.
+        """
+        # The height before the record: what is executed later is for the next look.
+        height = (await self._chain.blockhash()).slot
+        self._first = height if self._first is None else self._first
+        mark = await self._store.compared()
+        if mark is not None and height < mark:
+            log.error("chain_behind", height=height, seen=mark)
+            mark = None
+        missing = await self._search(mark or Slot(0))
+        if not missing and self._is_settled(height):
+            await self._end_of_restore()
+        await self._store.note_compared(height)
+        self.compared.set()
+        return missing
+
+    async def _search(self, since: Slot) -> int:
+        """Note every transaction since a slot that is no attempt, page by page."""
+        total, before = 0, None
+        while True:
+            page = await self._chain.traces(since, before, TRACES_PER_PAGE)
+            missing = await self._unrecorded(page)
+            if missing:
+                total += len(missing)
+                await self._halt(missing, total)
+            if len(page) < TRACES_PER_PAGE:
+                return total
+            before = page[-1].signature
+
+    async def _unrecorded(self, page: tuple[Trace, ...]) -> tuple[Trace, ...]:
+        if not page:
+            return ()
+        unrecorded: frozenset[Signature]
+        unrecorded = await self._store.unrecorded([one.signature for one in page])
+        return tuple(one for one in page if one.signature in unrecorded)
+
+    async def _halt(self, missing: tuple[Trace, ...], total: int) -> None:
+        reason, now = older_than_the_chain(total), self._clock.now()
+        await self._store.note_missing(missing, Halt(reason, BY, now), now)
+        log.critical("halted", by=BY, reason=reason)
+        for one in missing[: max(LOGGED_MAX - total + len(missing), 0)]:
+            log.error(
+                "attempt_missing",
+                order_id=one.order_id,
+                attempt=one.attempt,
+                signature=one.signature,
+                slot=one.slot,
+                failed=one.failed,
+            )
+
+    def _settle_slots(self) -> int:
+        """Return how long a transaction that was on its way at the start may take to be final."""
+        rules = self._chain.rules
+        return rules.window + rules.finality
+
+    def _is_settled(self, height: Slot) -> bool:
+        return self._first is not None and height > self._first + self._settle_slots()
+
+    async def _end_of_restore(self) -> None:
+        """Let a restored store trade: all that was on its way has landed or never will."""
+        halt = await self._store.halted()
+        if halt is not None and halt.by == RESTORED_BY:
+            why = "restored, and the chain executed nothing that is not in the store"
+            await self._store.resume(BY, why, self._clock.now())
+            log.warning("resumed", by=BY, reason=why)
+
+    async def _wait_ms(self) -> int:
+        """Return when to look again: sooner while a restore waits for the chain to settle."""
+        halt = await self._store.halted()
+        if halt is None or halt.by != RESTORED_BY:
+            return LOOK_EVERY_MS
+        return min((self._settle_slots() + 2) * self._chain.rules.slot_ms, LOOK_EVERY_MS)

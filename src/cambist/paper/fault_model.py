@@ -1,0 +1,105 @@
+"""Says what goes wrong in the paper world, how often, and how long things take.
+
+Every draw is a hash of (seed, purpose, key), so the same order meets the same luck in whatever
+order things happen, and a mishap can be named and found again.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Final, Literal
+
+import msgspec
+
+from cambist.orders.attempt import ChainRules
+from cambist.values.time_units import Millis
+
+PPM_ONE: Final = 1_000_000
+BLOCKHASH_WINDOW: Final = 150
+ENDOWMENT_WHOLE: Final = 1_000_000
+
+ProfileName = Literal["realistic", "instant"]
+Purpose = Literal[
+    "landing", "dropped", "reverted", "phantom", "quote_delay", "quote_error", "busy", "lie"
+]
+
+
+class Span(msgspec.Struct, frozen=True, gc=False):
+    """A range of milliseconds, both ends included."""
+
+    low_ms: Millis
+    high_ms: Millis
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """How the world behaves. Rates are in parts per million of what they strike.
+
+    `quote_ms` is None where quotes are at hand; `endowment_whole` is how many whole tokens of
+    each kind a wallet is given on first use, `witnesses` how many endpoints are asked. Mishaps by
+    name:
+
+    reverted     an attempt executes with a passing error and moves nothing but the fee
+    dropped      a send vanishes on its way; the next send of the same bytes may arrive
+    phantom      a signature shows as processed for a few slots on a fork that is then forgotten
+    quote_error  a venue cannot be asked
+    """
+
+    name: str
+    slot_ms: Millis
+    finality: int
+    landing_ms: Span
+    quote_ms: Span | None
+    reverted_ppm: int = 0
+    dropped_ppm: int = 0
+    phantom_ppm: int = 0
+    quote_error_ppm: int = 0
+    endowment_whole: int = ENDOWMENT_WHOLE
+    witnesses: int = 1
+
+    @property
+    def rules(self) -> ChainRules:
+        """The chain's numbers; with one witness, the margin is the window."""
+        window = BLOCKHASH_WINDOW
+        return ChainRules(
+            slot_ms=self.slot_ms,
+            window=window,
+            finality=self.finality,
+            margin=window,
+            witnesses=self.witnesses,
+        )
+
+
+REALISTIC: Final = Profile(
+    "realistic",
+    slot_ms=Millis(100),
+    finality=10,
+    landing_ms=Span(Millis(2_000), Millis(3_000)),
+    quote_ms=Span(Millis(150), Millis(250)),
+    reverted_ppm=50_000,
+    dropped_ppm=20_000,
+)
+INSTANT: Final = Profile(
+    "instant",
+    slot_ms=Millis(5),
+    finality=4,
+    landing_ms=Span(Millis(0), Millis(0)),
+    quote_ms=None,
+)
+PROFILES: Final[dict[ProfileName, Profile]] = {"realistic": REALISTIC, "instant": INSTANT}
+
+
+def draw(seed: int, purpose: Purpose, key: str) -> int:
+    """Return 64 bits that only the seed, the purpose and the key decide."""
+    text = f"{seed}\n{purpose}\n{key}".encode()
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
+
+
+def strikes(seed: int, purpose: Purpose, key: str, rate_ppm: int) -> bool:
+    """Tell whether a mishap of this rate strikes here."""
+    return rate_ppm > 0 and draw(seed, purpose, key) % PPM_ONE < rate_ppm
+
+
+def delay_ms(seed: int, purpose: Purpose, key: str, span: Span) -> int:
+    """Return a delay within the span, in milliseconds."""
+    width = span.high_ms - span.low_ms
+    return span.low_ms + (draw(seed, purpose, key) % (width + 1) if width else 0)

@@ -1,0 +1,237 @@
+"""Reaches a paper world in another process, and comes back to it when it was away."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Future, StreamReader, StreamWriter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, TypeVar, cast
+
+import msgspec
+import structlog
+
+from cambist.faults import Fault
+from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
+from cambist.paper import tokens
+from cambist.paper import transaction as paper
+from cambist.paper.pool_states import VENUES
+from cambist.paper.rpc.pool_codec import PoolWord, read_pool
+from cambist.paper.rpc.protocol import (
+    LINE_BYTES_MAX,
+    PENDING_MAX,
+    AskBlockhash,
+    AskPools,
+    AskReceipt,
+    AskSend,
+    AskSimulate,
+    AskTraces,
+    AskWitnesses,
+    Place,
+    Question,
+    Reply,
+    Request,
+)
+from cambist.ports.chain import Blockhash, Swap, Trace
+from cambist.ports.clock import Clock
+from cambist.ports.errors import PortDown
+from cambist.values import json_codec
+from cambist.values.costs import Costs
+from cambist.values.ids import Signature
+from cambist.values.route import Route
+from cambist.values.time_units import Millis, Slot
+from cambist.values.token import Pair, Token
+from cambist.venues.pool import Pool
+
+RECONNECT_MS: Final = Millis(50)
+UNREADABLE: Final = "the paper chain gave an answer that cannot be read"
+ANSWER_MS_MAX: Final = Millis(5_000)
+"""How long a frozen world may hold up who asks it: a turn that waits holds one of few hands."""
+
+log = structlog.get_logger("cambist.paper")
+T = TypeVar("T")
+
+_read_reply: Final = json_codec.decoder(Reply).decode
+_pools: Final = json_codec.decoder(tuple[PoolWord, ...])
+_blockhash: Final = json_codec.decoder(Blockhash)
+_fault: Final = json_codec.decoder(cast("type[Fault | None]", Fault | None))
+_nothing: Final = json_codec.decoder(type(None))
+_witnesses: Final = json_codec.decoder(tuple[tuple[Witness, ...], ...])
+_traces: Final = json_codec.decoder(tuple[Trace, ...])
+_fill: Final = json_codec.decoder(cast("type[Fill | None]", Fill | None))
+
+
+class RemoteWorld:
+    """One connection to the world, shared by market and chain; `run` keeps it up."""
+
+    def __init__(self, clock: Clock, place: Place) -> None:
+        self._clock = clock
+        self._place = place
+        self._writer: StreamWriter | None = None
+        self._pending: dict[int, Future[Reply]] = {}
+        self._asked = 0
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the world can be asked just now."""
+        return self._writer is not None
+
+    async def run(self) -> None:
+        """Keep connected, for ever."""
+        while True:
+            try:
+                reader, writer = await self._connect()
+            except (OSError, TimeoutError):
+                await self._clock.sleep(RECONNECT_MS)
+                continue
+            try:
+                self._writer = writer
+                await self._listen(reader)
+            finally:
+                self._drop(writer)
+
+    async def _connect(self) -> tuple[StreamReader, StreamWriter]:
+        if isinstance(self._place, Path):
+            return await asyncio.open_unix_connection(self._place, limit=LINE_BYTES_MAX)
+        async with asyncio.timeout(ANSWER_MS_MAX / 1_000):
+            return await asyncio.open_connection(*self._place, limit=LINE_BYTES_MAX)
+
+    async def _listen(self, reader: StreamReader) -> None:
+        try:
+            while line := await reader.readline():
+                reply = _read_reply(line)
+                waiting = self._pending.pop(reply.id, None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(reply)
+        except OSError:
+            return
+        except ValueError as error:  # DecodeError is one, and so is a line that is too long
+            log.warning("chain_answer_unreadable", error=type(error).__name__)
+
+    def _drop(self, writer: StreamWriter) -> None:
+        """Tell everyone who waits that no answer will come."""
+        self._writer = None
+        writer.close()
+        for waiting in self._pending.values():
+            if not waiting.done():
+                waiting.set_exception(PortDown("the paper chain went away before it answered"))
+        self._pending = {}
+
+    async def put(self, question: Question, decoder: json_codec.Decoder[T]) -> T:
+        """Return the answer to a question. Raises PortDown; then it may have been heard or not."""
+        # A line that broke is closed a moment before whoever reads it hears so.
+        writer = self._writer
+        if writer is None or writer.is_closing() or len(self._pending) >= PENDING_MAX:
+            msg = "the paper chain cannot be asked"
+            raise PortDown(msg)
+        self._asked += 1
+        number = self._asked
+        waiting: Future[Reply] = asyncio.get_running_loop().create_future()
+        self._pending[number] = waiting
+        try:
+            writer.write(json_codec.encode(Request(number, question)) + b"\n")
+            async with asyncio.timeout(ANSWER_MS_MAX / 1_000):
+                reply = await waiting
+        except TimeoutError:
+            self._doubt_line()
+            msg = f"the paper chain did not answer within {ANSWER_MS_MAX} ms"
+            raise PortDown(msg) from None
+        finally:
+            self._pending.pop(number, None)
+        if reply.down is not None:
+            raise PortDown(reply.down)
+        try:
+            return decoder.decode(reply.result)
+        except msgspec.DecodeError as error:
+            raise PortDown(UNREADABLE) from error
+
+    def _doubt_line(self) -> None:
+        """Hang up on a machine that may be gone without a word; `run` then connects anew."""
+        if self._writer is not None and not isinstance(self._place, Path):
+            self._writer.transport.abort()
+
+
+class RemoteMarket:
+    """The market of a world in another process."""
+
+    def __init__(self, world: RemoteWorld, *, makes_up: bool = True) -> None:
+        self._world = world
+        self._find = tokens.token if makes_up else tokens.listed_token
+
+    @property
+    def venues(self) -> tuple[str, ...]:
+        """The venues that may be asked, by name."""
+        return VENUES
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """The tokens that are listed; any other is synthetic."""
+        return tokens.LISTED
+
+    @property
+    def hubs(self) -> tuple[Token, ...]:
+        """The tokens that a route may go through."""
+        return tokens.HUBS
+
+    def token(self, name: str) -> Token | None:
+        """Return the token of a symbol or a mint; unlisted ones are made up, or refused."""
+        return self._find(name)
+
+    def at_hand(self, venue: str, pair: Pair) -> Sequence[Pool] | None:  # noqa: ARG002 -- the port's
+        """Return None: another process must be asked."""
+        return None
+
+    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+        """Ask a venue for its pools of a pair. Raises PortDown."""
+        words = await self._world.put(AskPools(venue, pair, asker), _pools)
+        try:
+            return tuple(read_pool(word) for word in words)
+        except Exception as error:  # a chain of another version may tell of pools we cannot make
+            raise PortDown(UNREADABLE) from error
+
+
+class RemoteChain:
+    """The chain of a world in another process. Every method that asks may raise PortDown."""
+
+    def __init__(self, world: RemoteWorld, rules: ChainRules) -> None:
+        self._world = world
+        self._rules = rules
+
+    @property
+    def rules(self) -> ChainRules:
+        """The chain's own numbers."""
+        return self._rules
+
+    def costs(self, _route: Route, /) -> Costs:
+        """Return what one attempt costs: any route the same."""
+        return paper.costs()
+
+    async def blockhash(self) -> Blockhash:
+        """Return a recent blockhash."""
+        return await self._world.put(AskBlockhash(), _blockhash)
+
+    def compose(self, swap: Swap, blockhash: Blockhash) -> bytes:
+        """Return the message to sign."""
+        return paper.compose(swap, blockhash)
+
+    async def simulate(self, message: bytes) -> Fault | None:
+        """Return what the chain would refuse the message for now, or None."""
+        return await self._world.put(AskSimulate(message), _fault)
+
+    async def send(self, transaction: bytes) -> None:
+        """Hand bytes to the network, once; sending them again is harmless."""
+        await self._world.put(AskSend(transaction), _nothing)
+
+    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
+        """Return what every endpoint says of each attempt."""
+        questions = tuple((one.signature, one.blockhash) for one in attempts)
+        asking = AskWitnesses(questions, self._rules.witnesses)
+        return await self._world.put(asking, _witnesses)
+
+    async def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+        """Return what was executed at a slot or later, newest first."""
+        return await self._world.put(AskTraces(since, before, limit), _traces)
+
+    async def receipt(self, signature: Signature) -> Fill | None:
+        """Return what a landed transaction moved, or None when none landed."""
+        return await self._world.put(AskReceipt(signature), _fill)

@@ -1,0 +1,127 @@
+"""Offers a paper world to other processes, over a Unix socket or TCP."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import StreamReader, StreamWriter, TaskGroup
+from pathlib import Path
+from typing import Final, assert_never
+
+import msgspec
+import structlog
+
+from cambist.failpoints import faultpoint
+from cambist.paper.chain import PaperChain
+from cambist.paper.endpoints import ask_all
+from cambist.paper.market import PaperMarket
+from cambist.paper.rpc.pool_codec import write_pool
+from cambist.paper.rpc.protocol import (
+    LINE_BYTES_MAX,
+    PENDING_MAX,
+    AskBlockhash,
+    AskPools,
+    AskReceipt,
+    AskSend,
+    AskSimulate,
+    AskTraces,
+    AskWitnesses,
+    Place,
+    Question,
+    Reply,
+    Request,
+)
+from cambist.paper.world import World
+from cambist.ports.clock import Clock
+from cambist.ports.errors import PortDown
+from cambist.values import json_codec
+
+SOCKET_MODE: Final = 0o600
+log = structlog.get_logger("cambist.paper")
+
+_read_request: Final = json_codec.decoder(Request).decode
+
+
+async def serve(world: World, clock: Clock, place: Place) -> None:
+    """Answer at a place until cancelled; the world must be open and running.
+
+    A Unix socket that a dead process left behind is replaced, and only its owner may connect. Over
+    TCP whoever reaches the port is answered: it is for networks where nobody else does.
+    """
+    desk = _Desk(world, clock)
+    async with TaskGroup() as group:
+
+        def welcome(reader: StreamReader, writer: StreamWriter) -> None:
+            group.create_task(desk.attend(reader, writer))
+
+        if isinstance(place, Path):
+            server = await asyncio.start_unix_server(welcome, place, limit=LINE_BYTES_MAX)
+            place.chmod(SOCKET_MODE)
+        else:
+            server = await asyncio.start_server(welcome, *place, limit=LINE_BYTES_MAX)
+        try:
+            await asyncio.Event().wait()  # for ever: until cancelled
+        finally:
+            server.close()
+
+
+class _Desk:
+    """Answers every connection."""
+
+    def __init__(self, world: World, clock: Clock) -> None:
+        self._world = world
+        self._market = PaperMarket(world, clock)
+        self._chain = PaperChain(world)
+
+    async def attend(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Answer a connection until it ends, or until it says what nobody understands."""
+        room = asyncio.Semaphore(PENDING_MAX)
+        try:
+            async with TaskGroup() as group:
+                while line := await reader.readline():
+                    request = _read_request(line)
+                    await room.acquire()
+                    group.create_task(self._reply(request, writer, room))
+        except* ConnectionError:
+            pass
+        except* ValueError:  # DecodeError is one, and so is a line that is too long
+            log.warning("chain_request_unreadable")
+        except* Exception:
+            # A peer may end its own connection with what it sends, and nothing more.
+            log.exception("chain_connection_failed")
+        finally:
+            writer.close()
+
+    async def _reply(self, request: Request, writer: StreamWriter, room: asyncio.Semaphore) -> None:
+        try:
+            answer = await self._answer(request.params)
+            reply = Reply(request.id, msgspec.Raw(json_codec.encode(answer)))
+        except PortDown as down:
+            reply = Reply(request.id, down=str(down))
+        try:
+            if not writer.is_closing():
+                writer.write(json_codec.encode(reply) + b"\n")
+                await writer.drain()  # who does not read its replies is asked to wait with more
+        finally:
+            room.release()
+
+    async def _answer(self, question: Question) -> object:
+        match question:
+            case AskPools(venue, pair, asker):
+                pools = await self._market.pools(venue, pair, asker)
+                return tuple(write_pool(pool) for pool in pools)
+            case AskBlockhash():
+                return await self._chain.blockhash()
+            case AskSimulate(message):
+                return await self._chain.simulate(message)
+            case AskSend(transaction):
+                await self._chain.send(transaction)
+                faultpoint("chain.heard")
+                return None
+            case AskWitnesses(questions, endpoints):
+                return await ask_all(self._world, questions, endpoints)
+            case AskReceipt(signature):
+                return await self._chain.receipt(signature)
+            case AskTraces(since, before, limit):
+                return await self._chain.traces(since, before, limit)
+            case _:
+                assert_never(question)

@@ -1,0 +1,67 @@
+"""States what the server needs to know of API keys: whose they are, and what they may do."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from cambist.values.ids import Address, Principal
+from cambist.values.time_units import Moment
+
+
+class Scope(StrEnum):
+    """What a key may be used for. None includes another: `trade` alone may not even read."""
+
+    READ = "read"
+    TRADE = "trade"
+    CANCEL = "cancel"
+    ADMIN = "admin"
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key as it is stored: its digest, never its secret.
+
+    Keys of one principal see the same orders, so that a key can be replaced by another.
+    `wallets` limits the wallets its orders may name; empty means any. `orders_per_minute`
+    is None where the server's own limit holds.
+    """
+
+    id: str
+    digest: bytes
+    principal: Principal
+    name: str
+    scopes: frozenset[Scope]
+    created_at: Moment
+    wallets: tuple[Address, ...] = ()
+    orders_per_minute: int | None = None
+    expires_at: Moment | None = None
+    revoked_at: Moment | None = None
+    last_used_at: Moment | None = None
+
+    def is_in_force(self, now: Moment) -> bool:
+        """Whether it was neither revoked nor has expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class Keys(Protocol):
+    """The keys of an installation. All may raise PortDown."""
+
+    async def exist(self) -> bool:
+        """Return whether a key was ever made: from then on nobody is let in without one."""
+
+    async def find(self, key_id: str) -> ApiKey | None:
+        """Return a key, revoked and expired ones included."""
+
+    async def list(self) -> tuple[ApiKey, ...]:
+        """Return all keys, oldest first."""
+
+    async def add(self, key: ApiKey) -> None:
+        """Store a new key."""
+
+    async def revoke(self, key_id: str, now: Moment) -> bool:
+        """End a key's life now; False when there is none such alive."""
+
+    async def note_use(self, key_id: str, now: Moment) -> None:
+        """Note when a key was last used; may be late, or lost in a crash."""

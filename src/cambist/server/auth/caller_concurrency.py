@@ -1,0 +1,83 @@
+"""Limits how many requests of one caller are answered at once, so that none stops the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final, NamedTuple
+
+from cambist.server.auth.caller import Passport
+from cambist.server.auth.caller_limits import Limited
+from cambist.server.auth.request_priority import Priority
+from cambist.server.settings import ServerSettings
+
+STOPS_MAX: Final = 8
+"""Cancels and halts of one caller that are answered although all its permits are in use."""
+
+RETRY_S: Final = 1
+
+
+class Permit(NamedTuple):
+    """The right to have one request answered. A caller that is not counted has no `name`."""
+
+    counter: Counter[str]
+    name: str | None
+
+    def release(self) -> None:
+        """Give the permit back."""
+        if self.name is not None:
+            self.counter[self.name] -= 1
+            if not self.counter[self.name]:
+                del self.counter[self.name]
+
+
+class CallerLimits:
+    """Counts the requests that are being answered, by key or by anonymous address.
+
+    An anonymous caller without a `source` is not counted: on a loopback without keys every
+    client has the same address.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._key_max = settings.key_requests_max
+        self._address_max = settings.address_requests_max
+        self._normal: Counter[str] = Counter()
+        self._stops: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._normal) + len(self._stops)
+
+    def acquire(self, caller: Passport, priority: Priority) -> Permit:
+        """Take a permit. Raises Limited when the caller has all of its permits in use."""
+        name, most, who = self._allowance(caller)
+        if name is None or most is None:
+            return Permit(self._normal, None)
+        if self._normal[name] < most:
+            return self._take(self._normal, name)
+        if priority is Priority.STOP and self._stops[name] < STOPS_MAX:
+            return self._take(self._stops, name)
+        message = f"{who} may have {most} requests answered at once; wait until one is done."
+        raise Limited(message, RETRY_S)
+
+    def suspend(self, caller: Passport) -> Permit:
+        """Give a permit back while a stream lasts, which is counted apart.
+
+        `resume` takes it again; the request is at its end by then.
+        """
+        name, most, _ = self._allowance(caller)
+        permit = Permit(self._normal, None if most is None else name)
+        permit.release()
+        return permit
+
+    def resume(self, permit: Permit) -> None:
+        """Take a suspended permit again."""
+        if permit.name is not None:
+            permit.counter[permit.name] += 1
+
+    def _allowance(self, caller: Passport) -> tuple[str | None, int | None, str]:
+        if caller.key_id is not None:
+            return caller.caller, self._key_max, "A key"
+        return caller.caller, self._address_max, "An address without a key"
+
+    def _take(self, counter: Counter[str], name: str) -> Permit:
+        counter[name] += 1
+        return Permit(counter, name)

@@ -1,0 +1,44 @@
+"""Stops work that only reads once the client that asked for it has left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from starlette.types import Receive
+
+from cambist.server.concurrency import Life
+from cambist.server.responses import ClientGone
+
+_T = TypeVar("_T")
+
+
+async def while_connected(receive: Receive, work: Awaitable[_T]) -> _T:
+    """Return what the work returns; cancel it as soon as the client has left.
+
+    Only for work that changes nothing. Raises ClientGone, and what the work raises.
+    """
+    life = Life()
+    outcome: list[_T] = []
+    failure: Exception | None = None
+    async with asyncio.TaskGroup() as tasks:
+        watcher = tasks.create_task(_watch(receive, life))
+        try:
+            async with life.lasts():
+                outcome.append(await work)
+        except Exception as error:  # noqa: BLE001 -- a TaskGroup would raise it as one of several
+            failure = error
+        finally:
+            watcher.cancel()
+    if failure is not None:
+        raise failure
+    if not outcome:
+        raise ClientGone
+    return outcome[0]
+
+
+async def _watch(receive: Receive, life: Life) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
+    life.cut()

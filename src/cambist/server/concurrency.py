@@ -1,0 +1,172 @@
+"""Counts requests and streams, and ends the streams when the server drains."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Final
+
+from starlette.types import Receive
+
+from cambist.faults import Code, Refused, fault
+from cambist.server.auth.caller import Passport
+from cambist.server.auth.caller_concurrency import CallerLimits
+from cambist.server.auth.caller_limits import Limited
+from cambist.server.responses import read_body
+from cambist.server.settings import ServerSettings
+
+CLOSE_DONE: Final = 1000
+CLOSE_RESTART: Final = 1012
+CLOSE_UNAUTHORIZED: Final = 4401
+CROWD_RETRY_S: Final = 1
+
+
+class Seats:
+    """Counts requests and streams apart: a stream stays for long and costs little.
+
+    So does a request whose body has not come yet.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.requests = 0
+        self.bodies = 0
+        self.streams = 0
+        self.requests_max = settings.requests_max
+        self.bodies_max = settings.bodies_max
+        self.streams_max = settings.streams_max
+        self.key_streams_max = settings.key_streams_max
+        self.draining = False
+        self.callers = CallerLimits(settings)
+        self._by_key: Counter[str] = Counter()
+        self._lives: dict[Life, Passport] = {}
+
+    async def body(self, receive: Receive, bytes_max: int) -> bytes | None:
+        """Wait for a body on a seat of its own, so that slow senders keep nobody from theirs.
+
+        Return None as soon as it is too large. Raises Refused when too many are waited for, or
+        too many requests are there once it has come; and ClientGone.
+        """
+        if self.bodies >= self.bodies_max:
+            raise Refused(fault(Code.TOO_BUSY))
+        self.bodies += 1
+        self.requests -= 1
+        try:
+            come = await read_body(receive, bytes_max)
+        finally:
+            self.requests += 1
+            self.bodies -= 1
+        if self.requests > self.requests_max:
+            raise Refused(fault(Code.TOO_BUSY))
+        return come
+
+    @contextlib.contextmanager
+    def stream(self, passport: Passport) -> Iterator[Life]:
+        """Take a stream's seat, and give the request's back while it lasts.
+
+        Raises Refused when there is none. A socket has no request's seat: see `socket`.
+        """
+        with self.socket(passport) as life:
+            self.requests -= 1
+            permit = self.callers.suspend(passport)
+            try:
+                yield life
+            finally:
+                self.requests += 1
+                self.callers.resume(permit)
+
+    @contextlib.contextmanager
+    def socket(self, passport: Passport) -> Iterator[Life]:
+        """Take a stream's seat. Raises Refused when there is none, or none for this key."""
+        if self.draining:
+            raise Refused(fault(Code.SHUTTING_DOWN))
+        if self.streams >= self.streams_max:
+            raise Refused(fault(Code.TOO_BUSY, "Too many streams are open."))
+        key_id = passport.key_id
+        if key_id is not None and self._by_key[key_id] >= self.key_streams_max:
+            message = f"A key may have {self.key_streams_max} streams open at once."
+            raise Limited(message, CROWD_RETRY_S)
+        life = Life()
+        self.streams += 1
+        self._lives[life] = passport
+        if key_id is not None:
+            self._by_key[key_id] += 1
+        try:
+            yield life
+        finally:
+            del self._lives[life]
+            self.streams -= 1
+            if key_id is not None:
+                self._by_key[key_id] -= 1
+                if not self._by_key[key_id]:
+                    del self._by_key[key_id]
+
+    async def dismiss(self, may_stay: Callable[[Passport], Awaitable[bool]]) -> None:
+        """End the streams of those who may not stay, asking once for each key.
+
+        Raises what `may_stay` raises.
+        """
+        by_key: dict[str | None, list[Life]] = {}
+        passports = {}
+        for life, passport in tuple(self._lives.items()):
+            by_key.setdefault(passport.key_id, []).append(life)
+            passports[passport.key_id] = passport
+        for key_id, lives in by_key.items():
+            if not await may_stay(passports[key_id]):
+                for life in lives:
+                    life.end(CLOSE_UNAUTHORIZED)
+
+    def drain(self) -> None:
+        """Take no more streams, and end those that are open."""
+        self.draining = True
+        for life in tuple(self._lives):
+            life.end(CLOSE_RESTART)
+
+
+class Life:
+    """How long a stream may go on, and with which code it is closed.
+
+    `is_cut` says that the other side is gone: then there is nobody to close it for.
+    """
+
+    def __init__(self) -> None:
+        self.close_code = CLOSE_DONE
+        self.is_cut = False
+        self._over = False
+        self._timeout: asyncio.Timeout | None = None
+
+    @contextlib.asynccontextmanager
+    async def lasts(self) -> AsyncIterator[None]:
+        """Run the body until the life is ended."""
+        self._timeout = asyncio.timeout(0 if self._over else None)
+        try:
+            async with self._timeout:
+                yield
+        except TimeoutError:
+            if not self._timeout.expired():
+                raise
+
+    def end(self, close_code: int = CLOSE_DONE) -> None:
+        """End the stream now."""
+        self.close_code = close_code
+        self._over = True
+        if self._timeout is not None:
+            self._reschedule(0)
+
+    def end_after(self, milliseconds: int) -> None:
+        """End the stream a while from now, unless it ends by itself before."""
+        if self._timeout is not None and not self._over:
+            self._reschedule(milliseconds)
+
+    def cut(self) -> None:
+        """End the stream because the other side is gone."""
+        self.is_cut = True
+        self.end()
+
+    def _reschedule(self, milliseconds: int) -> None:
+        timeout = self._timeout
+        if timeout is not None and not timeout.expired():
+            at = asyncio.get_running_loop().time() + milliseconds / 1_000
+            with contextlib.suppress(RuntimeError):  # the body is over already
+                timeout.reschedule(at)

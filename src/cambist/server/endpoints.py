@@ -1,0 +1,122 @@
+"""Sends a call on by its method, once whoever calls may do what lies behind that door."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple, Protocol
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cambist.faults import Code, fault
+from cambist.ports.api_keys import Scope as Right
+from cambist.server.auth.caller import Passport, stamp
+from cambist.server.auth.caller_concurrency import CallerLimits
+from cambist.server.auth.request_priority import priority_of
+from cambist.server.cancel_on_disconnect import while_connected
+from cambist.server.protocol.handshake import defect_in
+from cambist.server.responses import Answer, refusal, send_answer
+
+Handler = Callable[[Request], Awaitable[Answer]]
+
+
+class Doorman(Protocol):
+    """Lets calls in."""
+
+    async def admit(self, call: Scope, right: Right | None) -> Passport:
+        """Return who calls. Raises Refused when they may not do this, or not now.
+
+        None stands for what everyone may do.
+        """
+
+    async def still_admits(self, passport: Passport) -> bool:
+        """Return whether whoever was let in may stay. Raises PortDown."""
+
+    async def recognises(self, call: Scope) -> bool:
+        """Return whether a call that needs no key shows one that is active, or none is needed."""
+
+
+class Door(NamedTuple):
+    """What lies behind a path and method, and what a caller needs to go through."""
+
+    right: Right | None
+    inside: ASGIApp
+
+
+Choose = Callable[[Scope], Door]
+
+
+class ByMethod:
+    """Sends a request on by its method, and refuses the methods a path does not take."""
+
+    def __init__(
+        self,
+        doorman: Doorman,
+        doors: Mapping[str, Door],
+        limits: CallerLimits | None = None,
+        socket: Choose | None = None,
+    ) -> None:
+        """Take the doors by method; `socket` says what a WebSocket at the same path needs."""
+        self._doorman = doorman
+        self._limits = limits
+        self._doors = dict(doors)
+        if "GET" in self._doors:
+            self._doors["HEAD"] = self._doors["GET"]
+        self._socket = socket
+        methods = {*self._doors, *(("GET",) if socket is not None else ())}
+        self._allow = (b"allow", ", ".join(sorted(methods)).encode())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        door = self._doors.get(scope["method"])
+        if door is None and self._socket is not None and scope["method"] == "GET":
+            await self._doorman.admit(scope, self._socket(scope).right)
+            await send_answer(send, defect_in(scope).answer())
+            return
+        if door is None:
+            answer = refusal((fault(Code.METHOD_NOT_ALLOWED),))
+            await send_answer(send, answer._replace(headers=(self._allow,)))
+            return
+        caller = await self._doorman.admit(scope, door.right)
+        stamp(scope, caller)
+        if self._limits is None:
+            await door.inside(scope, receive, send)
+            return
+        permit = self._limits.acquire(caller, priority_of(scope))
+        try:
+            await door.inside(scope, receive, send)
+        finally:
+            permit.release()
+
+
+class SocketDoor:
+    """Lets a WebSocket in: `choose` says through which door, by what it asks for."""
+
+    def __init__(self, doorman: Doorman, choose: Choose) -> None:
+        self._doorman = doorman
+        self._choose = choose
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket."""
+        door = self._choose(scope)
+        stamp(scope, await self._doorman.admit(scope, door.right))
+        await door.inside(scope, receive, send)
+
+
+def plain(handler: Handler) -> ASGIApp:
+    """Return the application of a handler that answers whole."""
+
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        await send_answer(send, await handler(Request(scope, receive)))
+
+    return endpoint
+
+
+def reading(handler: Handler) -> ASGIApp:
+    """Return the application of a handler that only reads: it stops once the client has left."""
+
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        work = handler(Request(scope, receive))
+        await send_answer(send, await while_connected(receive, work))
+
+    return endpoint

@@ -1,0 +1,107 @@
+"""Answers what can be traded here, and what trading brought and cost."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import Request
+
+from cambist.engine.engine import Engine
+from cambist.faults import Code, Refused, fault
+from cambist.orders.daily_fills import day_of, start_of
+from cambist.server.auth.caller import charge_quote, passport_of
+from cambist.server.requests import read_since
+from cambist.server.responses import Answer
+from cambist.values.amount import OutOfRange, Raw, TooManyDigits, parse_amount
+from cambist.values.token import Pair, Token
+from cambist.wire.fields import Unfit, read_amount, read_token
+from cambist.wire.intent_builder import too_many_digits
+from cambist.wire.markets import Listed, write_pools, write_tokens, write_venues
+from cambist.wire.reports import write_report
+
+REPORT_DAYS_DEFAULT: Final = 30
+REPORT_DAYS_MAX: Final = 366
+"""How many days back a report may begin."""
+REPORT_LINES_MAX: Final = 5_000
+
+
+class Markets:
+    """Answers for the market."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def tokens(self, _request: Request) -> Answer:
+        """List the tokens."""
+        return Answer(200, write_tokens(self._engine.market.tokens))
+
+    async def venues(self, _request: Request) -> Answer:
+        """List the venues."""
+        return Answer(200, write_venues(self._engine.market.venues))
+
+    async def pools(self, request: Request) -> Answer:
+        """List the pools of a pair."""
+        pair = Pair(self._token(request, "tokenIn"), self._token(request, "tokenOut"))
+        if pair.token_in.mint == pair.token_out.mint:
+            raise Refused(fault(Code.SAME_TOKEN, "", "tokenOut"))
+        asked = _asked(request, pair)
+        passport = passport_of(request.scope)
+        await charge_quote(passport)
+        async with self._engine.quote_budget.turn(passport.caller) as turn:
+            found = await self._engine.pools(pair, turn)
+            return Answer(200, write_pools(asked, found, self._engine.clock.now()))
+
+    def _token(self, request: Request, name: str) -> Token:
+        text = request.query_params.get(name)
+        if text is None:
+            raise Refused(fault(Code.INVALID_QUERY, f"{name} is missing.", name))
+        try:
+            token = self._engine.market.token(read_token(text))
+        except Unfit as unfit:
+            raise Refused(fault(Code.INVALID_QUERY, unfit.message, name)) from None
+        if token is None:
+            raise Refused(fault(Code.UNKNOWN_TOKEN, f"The token {text} is not known here.", name))
+        return token
+
+    async def report(self, request: Request) -> Answer:
+        """Sum up the caller's fills, by days (UTC) from that of `since` on."""
+        since = read_since(request.query_params.get("since"))
+        principal = passport_of(request.scope).principal
+        today = day_of(self._engine.clock.now())
+        first = today - REPORT_DAYS_DEFAULT if since is None else day_of(since)
+        if first < today - REPORT_DAYS_MAX:
+            why = f"since is at most {REPORT_DAYS_MAX} days ago."
+            raise Refused(fault(Code.INVALID_QUERY, why, "since"))
+        sums = await self._engine.fill_sums(principal, first, REPORT_LINES_MAX + 1)
+        days, truncated = sums.days[:REPORT_LINES_MAX], len(sums.days) > REPORT_LINES_MAX
+        told = write_report(days, start_of(first), truncated=truncated, unreadable=sums.unreadable)
+        return Answer(200, told)
+
+
+def _asked(request: Request, pair: Pair) -> Listed:
+    """Return what to quote for: one whole token given, where nothing was said."""
+    given, taken = (request.query_params.get(name) for name in ("amountIn", "amountOut"))
+    if given is not None and taken is not None:
+        why = "Say either amountIn or amountOut."
+        raise Refused(fault(Code.INVALID_QUERY, why, "amountOut"))
+    if taken is not None:
+        return Listed(pair, "exact_out", _amount(taken, pair.token_out, "amountOut"))
+    return Listed(
+        pair, "exact_in", _amount("1" if given is None else given, pair.token_in, "amountIn")
+    )
+
+
+def _amount(text: str, token: Token, name: str) -> Raw:
+    amount = ""
+    try:
+        amount = read_amount(text)
+        return parse_amount(amount, token.decimals)
+    except Unfit as unfit:
+        why = unfit.message or "An amount is greater than zero."
+        raise Refused(fault(Code.INVALID_QUERY, why, name)) from None
+    except TooManyDigits:
+        why = too_many_digits(amount, token)
+        raise Refused(fault(Code.INVALID_QUERY, why, name)) from None
+    except OutOfRange:
+        why = "No account can hold so much."
+        raise Refused(fault(Code.INVALID_QUERY, why, name)) from None

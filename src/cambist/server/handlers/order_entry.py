@@ -1,0 +1,160 @@
+"""Takes orders over an open WebSocket, and tells their events on it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+from starlette.types import Message, Receive, Scope, Send
+
+from cambist.engine.intake import Taken
+from cambist.faults import Code, Fault, Refused, fault
+from cambist.ports.errors import PortDown
+from cambist.server.auth.caller import Passport, passport_of
+from cambist.server.concurrency import Life, Seats
+from cambist.server.protocol.websocket import POSTED
+from cambist.server.requests import Want
+from cambist.server.streaming.event_streams import OneOrder, Voice
+from cambist.server.streaming.sse import CLOSE_BROKEN, serve
+from cambist.server.streaming.websocket import CLOSE_POLICY, FrameLimit, accept, listen, part, tell
+from cambist.server.submission import OrderTaker
+from cambist.wire.problems import write_failure
+
+FIRST_FRAME_MS: Final = 20
+"""The wait between the 101 and the first frame of a posted order: its client may lose what comes
+with the head."""
+
+FRAME_GAP_MS: Final = 5
+"""The wait after each frame of a posted order: its client may read one frame a segment."""
+
+_HISTORY: Final = Want()
+_GREETED: Final = Want(greets=True, nested=True)
+log = structlog.get_logger(__name__)
+
+
+class OrderingSocket:
+    """Each text message is an order; it is answered, and then its events follow."""
+
+    def __init__(self, voice: Voice, seats: Seats, taker: OrderTaker) -> None:
+        self._voice = voice
+        self._seats = seats
+        self._taker = taker
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket."""
+        settings = self._voice.settings
+        with self._seats.socket(passport_of(scope)) as life:
+            await accept((scope, receive, send))
+            frames = FrameLimit(self._voice.engine.clock, settings.orders_in_max)
+            async with asyncio.TaskGroup() as followers:
+                talk = _Talk(self._voice, life, (scope, send), followers)
+                hearing = self._hear(talk, passport_of(scope), frames, receive)
+                await serve(asyncio.Event().wait(), hearing, life)
+                talk.end()
+            await part(life, send)
+
+    async def _hear(
+        self, talk: _Talk, passport: Passport, frames: FrameLimit, receive: Receive
+    ) -> None:
+        while (event := await receive())["type"] != "websocket.disconnect":
+            if frames.is_passed():
+                talk.life.end(CLOSE_POLICY)
+                return
+            text: str | None = event.get("text")
+            body = text.encode() if text is not None else event.get("bytes") or b""
+            if talk.is_full:
+                busy = "Too many orders are open on this socket; wait for some, or open another."
+                await talk.refuse((fault(Code.TOO_BUSY, busy),))
+                continue
+            try:
+                taken = await self._taker.take(body, None, passport)
+            except Refused as refused:
+                await talk.refuse(refused.faults)
+                continue
+            except PortDown:
+                await talk.refuse((fault(Code.STORE_UNAVAILABLE),))
+                continue
+            await talk.answer(taken, passport)
+        talk.life.cut()
+
+
+class _Talk:
+    """One socket's side of the talk, and the orders it follows."""
+
+    def __init__(
+        self, voice: Voice, life: Life, line: tuple[Scope, Send], followers: asyncio.TaskGroup
+    ) -> None:
+        self.life = life
+        self._voice = voice
+        self._scope, self._send = line
+        self._followers = followers
+        self._following: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether this socket follows as many orders as it may."""
+        return len(self._following) >= self._voice.settings.socket_orders_max
+
+    async def refuse(self, faults: tuple[Fault, ...]) -> None:
+        """Say why a message was no order we take."""
+        await self._say(write_failure(faults))
+
+    async def answer(self, taken: Taken, passport: Passport) -> None:
+        """Say that an order was taken, and begin to tell its events."""
+        await self._say(taken.reply)
+        order = await self._voice.engine.get(taken.order_id, passport.principal)
+        if order is not None:
+            story = OneOrder(self._voice, order, _HISTORY)
+            task = self._followers.create_task(self._follow(story))
+            self._following.add(task)
+            task.add_done_callback(self._following.discard)
+
+    def end(self) -> None:
+        """Follow no order any more."""
+        for task in tuple(self._following):
+            task.cancel()
+
+    async def _follow(self, story: OneOrder) -> None:
+        try:
+            # A life of its own: the end of one order is not the end of the socket.
+            await tell(story, Life(), self._scope, self._send)
+        except OSError:
+            self.life.cut()
+        except Exception:
+            log.exception("stream_failed")
+            self.life.end(CLOSE_BROKEN)
+
+    async def _say(self, text: bytes) -> None:
+        await self._send({"type": "websocket.send", "text": text.decode()})
+
+
+class PostedSocket:
+    """An order posted with a wish for a WebSocket: taken, then told on the same connection."""
+
+    def __init__(self, voice: Voice, seats: Seats, taker: OrderTaker) -> None:
+        self._voice = voice
+        self._seats = seats
+        self._taker = taker
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket; a bad order is refused before there is one."""
+        posted: bytes = scope["extensions"][POSTED]
+        passport = passport_of(scope)
+        key = dict(scope["headers"]).get(b"idempotency-key")
+        with self._seats.socket(passport) as life:
+            taken = await self._taker.take(posted, key, passport)
+            order = await self._voice.engine.get(taken.order_id, passport.principal)
+            if order is None:
+                raise Refused(fault(Code.ORDER_NOT_FOUND))
+            await accept((scope, receive, send), ((b"x-order-id", order.id.encode()),))
+            clock = self._voice.engine.clock
+            await clock.sleep(FIRST_FRAME_MS)
+
+            async def send_apart(message: Message) -> None:
+                await send(message)
+                if message["type"] == "websocket.send":
+                    await clock.sleep(FRAME_GAP_MS)
+
+            story = OneOrder(self._voice, order, _GREETED)
+            await listen(story, life, FrameLimit.of(self._voice), (scope, receive, send_apart))

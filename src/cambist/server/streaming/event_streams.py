@@ -1,0 +1,148 @@
+"""Tells what happened and happens, line by line: to one order, or to all of a caller's."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Final, NamedTuple, Protocol, cast
+
+from cambist.engine.engine import Engine
+from cambist.engine.feed import HeardAll
+from cambist.engine.follow import Heard
+from cambist.orders.journal import Told
+from cambist.orders.order import Order
+from cambist.server.concurrency import Life
+from cambist.server.requests import Want
+from cambist.server.settings import ServerSettings
+from cambist.values.ids import OrderId, Principal
+from cambist.wire import event_messages
+from cambist.wire.cursors import write_cursor
+
+MESSAGES_KEPT_MAX: Final = 1_024
+MESSAGES_KEPT_BYTES_MAX: Final = 2 * 1_024 * 1_024
+"""How much text is kept for those who listen to the same: the past of one reader fills it too."""
+
+
+class Line(NamedTuple):
+    """One event, ready to send, and the mark to resume after; a notice has none."""
+
+    mark: str | None
+    text: bytes
+
+
+class Story(Protocol):
+    """Lines in order, from where a listener wants them."""
+
+    def lines(self, life: Life) -> AsyncGenerator[tuple[Line, ...], None]:
+        """Yield lines until there are no more; an empty tuple is a heartbeat."""
+
+
+class Voice:
+    """Writes each journal line once, however many listen to it."""
+
+    def __init__(self, engine: Engine, settings: ServerSettings) -> None:
+        self.engine = engine
+        self.settings = settings
+        self._kept: dict[tuple[bytes, bool], bytes] = {}
+        self._kept_bytes = 0
+
+    def say(self, told: Told, *, nested: bool = False) -> bytes:
+        """Return the message of a line. Its hash names it: no two lines have the same."""
+        key = (told.entry.hash, nested)
+        text = self._kept.get(key)
+        if text is None:
+            text = self._kept[key] = event_messages.message(told, nested=nested)
+            self._kept_bytes += len(text)
+            while len(self._kept) > MESSAGES_KEPT_MAX or self._kept_bytes > MESSAGES_KEPT_BYTES_MAX:
+                self._kept_bytes -= len(self._kept.pop(next(iter(self._kept))))
+        return text
+
+    def lag(self, order: Order | None) -> Line:
+        """Return the notice that a listener was too slow."""
+        return Line(None, event_messages.lagged(order, self.engine.clock.now()))
+
+    def leave_out(self, order_id: OrderId) -> Line:
+        """Return the notice that an order's events cannot be read."""
+        return Line(None, event_messages.unreadable(order_id, self.engine.clock.now()))
+
+
+class OneOrder:
+    """An order's events from where a listener wants them, until nothing more can come."""
+
+    def __init__(self, voice: Voice, order: Order, want: Want) -> None:
+        self._voice = voice
+        self._order = order
+        self._want = want
+
+    async def lines(self, life: Life) -> AsyncGenerator[tuple[Line, ...], None]:
+        """Yield events in order.
+
+        Without notes the story ends with the order. With notes it goes on until the engine
+        has nothing more to tell, or for as long as the settings grant.
+        """
+        want, settings = self._want, self._voice.settings
+        if want.greets:
+            now = self._voice.engine.clock.now()
+            yield (Line(None, event_messages.subscribed(self._order, now)),)
+        if self._order.is_closed:
+            life.end_after(settings.notes_after_end_ms)
+        news = self._voice.engine.follow(self._order.id, want.after_seq, settings.beat_ms)
+        is_past = True
+        async with aclosing(cast("AsyncGenerator[Heard, None]", news)) as batches:
+            async for heard in batches:
+                lines = self._write(heard)
+                yield lines[-1:] if is_past and want.latest_only else lines
+                is_past = False
+                if not heard.lines or not heard.lines[-1].order.is_closed:
+                    continue
+                if not want.notes:
+                    return
+                life.end_after(settings.notes_after_end_ms)
+
+    def _write(self, heard: Heard) -> tuple[Line, ...]:
+        want, voice = self._want, self._voice
+        lines = tuple(
+            Line(str(one.entry.seq), voice.say(one, nested=want.nested))
+            for one in heard.lines
+            if want.notes or event_messages.is_status_change(one)
+        )
+        if heard.lagged and want.notes:
+            return (voice.lag(heard.lines[-1].order if heard.lines else self._order), *lines)
+        return lines
+
+
+class AllOrders:
+    """The events of all orders of a principal, from a place on or from now; it never ends.
+
+    `beginning` is the cursor it begins after: a cut before the first event is resumed there.
+    """
+
+    def __init__(
+        self, voice: Voice, news: AsyncIterator[HeardAll], begin: int, *, notes: bool
+    ) -> None:
+        self.beginning = write_cursor(begin)
+        self._voice = voice
+        self._news = news
+        self._notes = notes
+
+    @classmethod
+    @asynccontextmanager
+    async def listening(
+        cls, voice: Voice, principal: Principal, after: int | None, *, notes: bool
+    ) -> AsyncIterator[AllOrders]:
+        """Listen before the client is told so: what it does next must not be missed."""
+        news = voice.engine.follow_all(principal, after, voice.settings.beat_ms)
+        async with aclosing(cast("AsyncGenerator[HeardAll, None]", news)) as opened:
+            first = await anext(opened)
+            yield cls(voice, opened, first.seen, notes=notes)
+
+    async def lines(self, _life: Life) -> AsyncGenerator[tuple[Line, ...], None]:
+        """Yield events in the order in which they became durable."""
+        async for heard in self._news:
+            lines = tuple(
+                Line(write_cursor(one.place), self._voice.say(one.told))
+                for one in heard.lines
+                if self._notes or event_messages.is_status_change(one.told)
+            )
+            notices = (self._voice.lag(None),) if heard.lagged else ()
+            yield (*notices, *map(self._voice.leave_out, heard.unreadable), *lines)

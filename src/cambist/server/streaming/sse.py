@@ -1,0 +1,152 @@
+"""Streams events over server-sent events: of one order, of all, or of one just placed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from contextlib import aclosing
+from typing import Any, Final, NamedTuple
+
+import structlog
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from cambist.ports.errors import PortDown
+from cambist.server.auth.caller import passport_of
+from cambist.server.cancel_on_disconnect import while_connected
+from cambist.server.concurrency import Life, Seats
+from cambist.server.orders import find_order
+from cambist.server.requests import read_after, read_want
+from cambist.server.responses import Answer, Header, send_answer, send_nothing
+from cambist.server.streaming.event_streams import AllOrders, Line, OneOrder, Story, Voice
+from cambist.wire.order_responses import write_events
+
+EVENT_STREAM: Final = b"text/event-stream"
+CLOSE_BROKEN: Final = 1011
+BEAT: Final = b": beat\n\n"
+_HEADERS: Final[tuple[Header, ...]] = (
+    (b"content-type", EVENT_STREAM),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+)
+log = structlog.get_logger(__name__)
+
+
+async def serve(
+    tell: Coroutine[Any, Any, Any], watch: Coroutine[Any, Any, None], life: Life
+) -> None:
+    """Run a stream until it is told, ended, or nobody listens any more."""
+    async with asyncio.TaskGroup() as tasks:
+        watcher = tasks.create_task(watch)
+        try:
+            async with life.lasts():
+                await tell
+        except OSError:
+            life.cut()
+        except PortDown as down:
+            # The listener resumes where it was; there is nothing here for anyone to mend.
+            log.warning("store_away", error=str(down))
+            life.close_code = CLOSE_BROKEN
+        except Exception:
+            log.exception("stream_failed")
+            life.close_code = CLOSE_BROKEN
+        finally:
+            watcher.cancel()
+
+
+def wants_stream(fields: Mapping[bytes, bytes]) -> bool:
+    """Whether a client accepts server-sent events."""
+    return EVENT_STREAM in fields.get(b"accept", b"").lower()
+
+
+class Opening(NamedTuple):
+    """How a stream begins: its status, its headers, and what stands before the first event."""
+
+    status: int = 200
+    headers: tuple[Header, ...] = ()
+    first: bytes = b""
+
+
+_PLAIN: Final = Opening()
+
+
+async def stream(
+    story: Story, life: Life, line: tuple[Receive, Send], opening: Opening = _PLAIN
+) -> None:
+    """Stream a story as server-sent events."""
+    receive, send = line
+    headers = [*_HEADERS, *opening.headers]
+    await send({"type": "http.response.start", "status": opening.status, "headers": headers})
+
+    async def put(body: bytes) -> None:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def tell() -> None:
+        if opening.first:
+            await put(opening.first)
+        async with aclosing(story.lines(life)) as batches:
+            async for lines in batches:
+                await put(b"".join([_frame(one) for one in lines]) or BEAT)
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            continue
+        life.cut()
+
+    await serve(tell(), watch(), life)
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _frame(line: Line) -> bytes:
+    if line.mark is None:
+        return b"data: %b\n\n" % line.text
+    return b"id: %b\ndata: %b\n\n" % (line.mark.encode(), line.text)
+
+
+class Events:
+    """Answers with an order's journal: as JSON, or as a stream if the client accepts one."""
+
+    def __init__(self, voice: Voice, seats: Seats) -> None:
+        self._voice = voice
+        self._seats = seats
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one GET."""
+        request, voice = Request(scope), self._voice
+        order = await find_order(voice.engine, request)
+        want = read_want(request.query_params, request.headers.get("last-event-id"), notes=True)
+        if wants_stream(dict(scope["headers"])) and request.method == "GET":
+            is_over = order.is_closed and not order.rests_with_chain
+            if is_over and want.after_seq >= order.last_seq:
+                await send_nothing(send)
+                return
+            with self._seats.stream(passport_of(scope)) as life:
+                await stream(OneOrder(voice, order, want), life, (receive, send))
+            return
+        history = voice.engine.history(order.id, want.after_seq)
+        told = await while_connected(receive, history)
+        body = write_events(order.id, [voice.say(one) for one in told])
+        await send_answer(send, Answer(200, body))
+
+
+class AllEvents:
+    """Streams the events of all the caller's orders, from a cursor on or from now."""
+
+    def __init__(self, voice: Voice, seats: Seats) -> None:
+        self._voice = voice
+        self._seats = seats
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one GET."""
+        request = Request(scope)
+        after = read_after(request.query_params, request.headers.get("last-event-id"))
+        principal = passport_of(scope).principal
+        if request.method == "HEAD":
+            await send_answer(send, Answer(200, b"", EVENT_STREAM))
+            return
+        listening = AllOrders.listening(self._voice, principal, after, notes=True)
+        with self._seats.stream(passport_of(scope)) as life:
+            async with listening as story:
+                # An id without data is no event: it only says where to go on after a cut.
+                first = b"id: %b\n\n" % story.beginning.encode()
+                await stream(story, life, (receive, send), Opening(first=first))

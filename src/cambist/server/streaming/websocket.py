@@ -1,0 +1,153 @@
+"""Serves WebSockets: one order, all orders, or orders placed over the socket itself."""
+
+from __future__ import annotations
+
+from contextlib import aclosing, suppress
+from typing import Final
+
+import msgspec
+from starlette.datastructures import QueryParams
+from starlette.types import Receive, Scope, Send
+
+from cambist.faults import CATALOGUE, Code
+from cambist.orders.order import Order
+from cambist.ports.clock import Clock
+from cambist.server.auth.caller import passport_of
+from cambist.server.concurrency import Life, Seats
+from cambist.server.protocol.frames import send_texts
+from cambist.server.requests import Want, read_after, read_want, wants_notes
+from cambist.server.responses import Header
+from cambist.server.streaming.event_streams import AllOrders, OneOrder, Story, Voice
+from cambist.server.streaming.sse import serve
+from cambist.values.ids import read_order_id
+from cambist.values.time_units import SECOND
+
+CLOSE_POLICY: Final = 1008
+CLOSE_UNKNOWN: Final = 4404
+NO_ORDER_ID: Final = "orderId query parameter is required"
+SUBPROTOCOL: Final = "cambist.v1"
+Call = tuple[Scope, Receive, Send]
+
+
+class OrderSocket:
+    """One order's events as text messages; what the client sends is read and ignored.
+
+    `manner` is how the path it stands on tells a story that is not resumed. The order id stands in
+    the path or in the query; without one the socket is closed with a word why.
+    """
+
+    def __init__(self, voice: Voice, seats: Seats, manner: Want) -> None:
+        self._voice = voice
+        self._seats = seats
+        self._manner = manner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket."""
+        params = QueryParams(scope["query_string"])
+        last = dict(scope["headers"]).get(b"last-event-id")
+        want = read_want(params, None if last is None else last.decode("latin-1"), notes=False)
+        if "fromSeq" not in params and last is None:
+            want = self._manner._replace(notes=want.notes)
+        name = scope["path_params"].get("order_id", params.get("orderId"))
+        order = await self._find(name, scope)
+        with self._seats.socket(passport_of(scope)) as life:
+            await accept((scope, receive, send))
+            if name is None:
+                await _dismiss(send, NO_ORDER_ID, CLOSE_POLICY)
+            elif order is None:
+                sentence = CATALOGUE[Code.ORDER_NOT_FOUND].sentence
+                await _dismiss(send, sentence, CLOSE_UNKNOWN)
+            else:
+                story = OneOrder(self._voice, order, want)
+                await listen(story, life, FrameLimit.of(self._voice), (scope, receive, send))
+
+    async def _find(self, name: str | None, scope: Scope) -> Order | None:
+        order_id = read_order_id(name) if name is not None else None
+        if order_id is None:
+            return None
+        return await self._voice.engine.get(order_id, passport_of(scope).principal)
+
+
+class AllOrdersSocket:
+    """The events of all the caller's orders, from now on."""
+
+    def __init__(self, voice: Voice, seats: Seats) -> None:
+        self._voice = voice
+        self._seats = seats
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket."""
+        params = QueryParams(scope["query_string"])
+        after, notes = read_after(params, None), wants_notes(params)
+        principal = passport_of(scope).principal
+        listening = AllOrders.listening(self._voice, principal, after, notes=notes)
+        with self._seats.socket(passport_of(scope)) as life:
+            async with listening as story:
+                await accept((scope, receive, send))
+                await listen(story, life, FrameLimit.of(self._voice), (scope, receive, send))
+
+
+class FrameLimit:
+    """Counts what a client sends, second by second."""
+
+    def __init__(self, clock: Clock, frames_max: int) -> None:
+        self._clock = clock
+        self._frames_max = frames_max
+        self._since = clock.elapsed()
+        self._count = 0
+
+    @classmethod
+    def of(cls, voice: Voice) -> FrameLimit:
+        """Return the limit for a socket that has nothing to hear."""
+        return cls(voice.engine.clock, voice.settings.frames_in_max)
+
+    def is_passed(self) -> bool:
+        """Count one frame; whether it was one too many."""
+        now = self._clock.elapsed()
+        if now - self._since >= SECOND:
+            self._since, self._count = now, 0
+        self._count += 1
+        return self._count > self._frames_max
+
+
+async def accept(call: Call, headers: tuple[Header, ...] = ()) -> None:
+    """Open a socket, in our own subprotocol where the client asks for it."""
+    scope, receive, send = call
+    await receive()
+    asked = scope.get("subprotocols") or ()
+    chosen = SUBPROTOCOL if SUBPROTOCOL in asked else None
+    await send({"type": "websocket.accept", "subprotocol": chosen, "headers": headers})
+
+
+async def listen(story: Story, life: Life, frames: FrameLimit, call: Call) -> None:
+    """Tell a story over a socket until it ends or the client goes."""
+    scope, receive, send = call
+
+    async def watch() -> None:
+        while (await receive())["type"] != "websocket.disconnect":
+            if frames.is_passed():
+                life.end(CLOSE_POLICY)
+                return
+        life.cut()
+
+    await serve(tell(story, life, scope, send), watch(), life)
+    await part(life, send)
+
+
+async def part(life: Life, send: Send) -> None:
+    """Close a socket with the code its life ended with, unless the client left first."""
+    if not life.is_cut:
+        with suppress(OSError):
+            await send({"type": "websocket.close", "code": life.close_code})
+
+
+async def tell(story: Story, life: Life, scope: Scope, send: Send) -> None:
+    """Send the lines of a story as text messages."""
+    async with aclosing(story.lines(life)) as batches:
+        async for lines in batches:
+            await send_texts(scope, send, [one.text for one in lines])
+
+
+async def _dismiss(send: Send, error: str, code: int) -> None:
+    await send({"type": "websocket.send", "text": msgspec.json.encode({"error": error}).decode()})
+    await send({"type": "websocket.close", "code": code, "reason": error})

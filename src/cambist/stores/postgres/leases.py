@@ -1,0 +1,210 @@
+"""Gives out the right to move orders: a lease in the order's row, on the database's clock.
+
+Claims and releases wait for each other's company and are written together, apart from the
+changes of orders: they tell nobody anything, so they have no place in the feed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+from msgspec.structs import replace
+
+from cambist.failpoints import faultpoint
+from cambist.orders.order import Order
+from cambist.orders.retry import BACKOFF_MAX_MS
+from cambist.ports.errors import PortDown
+from cambist.stores.postgres import reader
+from cambist.stores.postgres.errors import Unsure, is_passing
+from cambist.stores.postgres.pool import Pool
+from cambist.stores.sql import queries
+from cambist.stores.unreadable_orders import UnreadableOrders, read_rows
+from cambist.stores.write_queue import Lanes, Waiting, answer
+from cambist.values.ids import OrderId
+from cambist.values.time_units import Moment
+
+SQL: Final = queries("postgres")
+PASSING_TRIES_MAX: Final = 5
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """The wish to move an order."""
+
+    order_id: OrderId
+
+
+class Release(msgspec.Struct, frozen=True):
+    """The end of a claim."""
+
+    order_id: OrderId
+    epoch: int
+
+
+Ask = Claim | Release
+
+
+class Seats:
+    """The claims of one process. `owner` names it to people; the epoch is what fences."""
+
+    def __init__(self, pool: Pool, owner: str, lease_ms: int, unreadable: UnreadableOrders) -> None:
+        self._pool = pool
+        self._owner = owner
+        if lease_ms > BACKOFF_MAX_MS:
+            msg = f"a lease of {lease_ms} ms is longer than any wait ({BACKOFF_MAX_MS} ms)"
+            raise ValueError(msg)
+        self._lease_ms = lease_ms
+        self._unreadable = unreadable
+        # A wake-up or a lease that ends later than this was set before the database's clock stepped
+        # back. Twice the lease: a step that is shorter than a lease takes no lease that is alive.
+        self._ahead_ms = max(BACKOFF_MAX_MS, 2 * lease_ms)
+        self._bell = asyncio.Event()
+        self._lanes: Lanes[Ask, Order | None] = Lanes(self._bell.set)
+        self._held: dict[OrderId, int] = {}
+        self._owed: dict[OrderId, int] = {}
+        self.ahead_ms = 0
+        """How far the database's clock is ahead of ours, as seen when we last asked."""
+
+    async def run(self) -> None:
+        """Write claims and releases until closed."""
+        while not self._lanes.drained:
+            await self._bell.wait()
+            self._bell.clear()
+            while batch := self._lanes.batch():
+                asked = [waiting.item for waiting in batch]
+                try:
+                    results = await self._apply(asked)
+                except PortDown as down:
+                    self._owe(asked)
+                    answer(batch, [down if isinstance(one, Claim) else None for one in asked])
+                    continue
+                self._owed.clear()
+                answer(batch, results)
+                self._give_back(batch, results)
+
+    def _owe(self, asked: Sequence[Ask]) -> None:
+        """Remember the releases that could not be written: they go with the next ones.
+
+        Nobody waits for them: a lease that is not given back runs out.
+        """
+        self._owed |= {one.order_id: one.epoch for one in asked if isinstance(one, Release)}
+
+    async def close(self) -> None:
+        """Give all claims back, as far as the database can be reached, and take no more."""
+        held, self._held = self._held, {}
+        for order_id, epoch in held.items():
+            self._lanes.settle(Release(order_id, epoch)).add_done_callback(_no_matter)
+        self._lanes.close()
+
+    def _give_back(self, batch: Sequence[Waiting[Ask, Order | None]], got: Sequence[Any]) -> None:
+        """Release what somebody claimed who is gone by now."""
+        for waiting, order in zip(batch, got, strict=True):
+            if waiting.future.cancelled() and isinstance(order, Order):
+                self._held.pop(order.id, None)
+                gone = Release(order.id, order.lease_epoch)
+                self._lanes.settle(gone).add_done_callback(_no_matter)
+
+    # ------------------------------------------------------------------------------ asking
+
+    async def claim(self, order_id: OrderId) -> Order | None:
+        """Take the right to move an order."""
+        return await self._lanes.settle(Claim(order_id))
+
+    async def release(self, order: Order) -> None:
+        """Give up the right to move an order; what was not ours, or is over, is not touched.
+
+        Raises nothing: what cannot be given back at the moment is given back later, or runs out.
+        """
+        if self._held.get(order.id) == order.lease_epoch:
+            del self._held[order.id]
+            await self._lanes.settle(Release(order.id, order.lease_epoch))
+
+    def end(self, order: Order) -> None:
+        """Forget a claim that ended with the order's last change."""
+        if self._held.get(order.id) == order.lease_epoch:
+            del self._held[order.id]
+
+    async def renew(self, orders: Sequence[Order]) -> None:
+        """Keep these claims, and all others we hold: an order may wait long for its turn."""
+        held = self._held | {order.id: order.lease_epoch for order in orders}
+        if held:
+            faultpoint("claims.before_renew")
+            values = (list(held), list(held.values()), self._owner, self._lease_ms)
+            await self._pool.read(lambda line: line.execute(SQL["renew"], *values))
+
+    async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
+        """Take the orders whose wake-up is due by the database's clock, oldest first."""
+
+        async def take(line: Any) -> tuple[Sequence[Any], Sequence[Any], int]:
+            taken = (self._owner, self._lease_ms)
+            won = await line.fetch(SQL["claim_due"], limit, *taken)
+            if len(won) < limit:
+                late = (limit - len(won), *taken, self._ahead_ms)
+                won += await line.fetch(SQL["claim_ahead"], *late)
+            rows = await line.fetch(SQL["orders_by_id"], [row[0] for row in won]) if won else ()
+            return won, rows, await line.fetchval(SQL["engine_now"])
+
+        won, rows, then = await self._pool.read(take)
+        if won:
+            faultpoint("claims.swept")
+        self.ahead_ms = then - now
+        return tuple(sorted(self._seat(won, rows), key=_turn))
+
+    # ----------------------------------------------------------------------------- writing
+
+    async def _apply(self, asked: Sequence[Ask]) -> list[Order | None]:
+        """Write releases, then claims. Raises PortDown: then nobody knows who holds what."""
+        for tried in range(1, PASSING_TRIES_MAX + 1):
+            try:
+                return await self._pool.run(lambda line: self._write(line, asked))
+            except Unsure as error:
+                msg = f"the database failed: {error}"
+                raise PortDown(msg) from error
+            except asyncpg.PostgresError as error:
+                if not is_passing(error) or tried == PASSING_TRIES_MAX:
+                    msg = f"the database refused: {error}"
+                    raise PortDown(msg) from error
+        raise AssertionError
+
+    async def _write(self, line: Any, asked: Sequence[Ask]) -> list[Order | None]:
+        over = self._owed | {one.order_id: one.epoch for one in asked if isinstance(one, Release)}
+        wanted = list({one.order_id for one in asked if isinstance(one, Claim)})
+        if over:
+            await line.execute(SQL["release"], list(over), list(over.values()), self._owner)
+            faultpoint("claims.released")
+        if not wanted:
+            return [None] * len(asked)
+        taken = (self._owner, self._lease_ms, self._ahead_ms)
+        faultpoint("claims.before_commit")
+        won = await line.fetch(SQL["claim"], wanted, *taken)
+        faultpoint("claims.after_commit")
+        rows = await line.fetch(SQL["orders_by_id"], [row[0] for row in won]) if won else ()
+        got = {order.id: order for order in self._seat(won, rows)}
+        return [got.pop(one.order_id, None) if isinstance(one, Claim) else None for one in asked]
+
+    def _seat(self, won: Sequence[Any], rows: Sequence[Any]) -> list[Order]:
+        """Return the orders just claimed, and remember that we hold them."""
+        epochs = {OrderId(row[0]): int(row[1]) for row in won}
+        seated: list[Order] = []
+        loaded = read_rows(rows)
+        for order in self._unreadable.note_all(loaded):
+            epoch = epochs[order.id]
+            self._held[order.id] = epoch
+            seated.append(
+                replace(
+                    reader.ahead(order, self.ahead_ms), lease_owner=self._owner, lease_epoch=epoch
+                )
+            )
+        return seated
+
+
+def _turn(order: Order) -> tuple[int, OrderId]:
+    return (order.wake_at or 0, order.id)
+
+
+def _no_matter(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,143 @@
+"""Finds out what became of each item of a round: who won, and what those who lost ran into."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cambist.orders.order import Order
+from cambist.ports.errors import Halted, KeyTaken, PortDown, StaleClaim
+from cambist.ports.store import Halt, Keyed
+from cambist.stores.postgres import reader
+from cambist.stores.postgres.pool import Pool
+from cambist.stores.postgres.round import KeyName, Part, Round, Write, births_of, key_name
+from cambist.stores.writes import AddAll, Facts, Move, Wish
+from cambist.values.ids import OrderId
+
+Result = Facts | BaseException
+
+
+class Settled(NamedTuple):
+    """Who won, the place before the first line of those, and the halt that kept others out."""
+
+    won: frozenset[OrderId]
+    place: int
+    halt: Halt | None
+
+
+class Undone(Exception):
+    """An item that a halt kept out for the sake of one written with it: it may go alone."""
+
+
+class _Known(NamedTuple):
+    """What was looked up for those who lost: places of lines that are there, keys, orders."""
+
+    places: dict[int, int]
+    keyed: dict[KeyName, Keyed]
+    fresh: dict[OrderId, Order]
+
+
+async def judge(
+    pool: Pool, one: Round, writes: Sequence[Write], settled: Settled, *, unsure: bool
+) -> dict[int, Result]:
+    """Give each item of a round its result.
+
+    Lines stand in the order of their items. When it is `unsure` whether the round was written
+    before, who lost may have lost to itself: then its lines are there. Raises PortDown if so,
+    and it cannot be looked up.
+    """
+    place = settled.place + 1
+    at: dict[int, int] = {}
+    lost: list[Part] = []
+    for part in (part for parts in one.parts.values() for part in parts):
+        if part.order_id not in settled.won:
+            lost.append(part)
+            continue
+        at[id(part)] = place
+        place += len(part.told)
+    known, away = _Known({}, {}, {}), None
+    try:
+        known = await _look(pool, lost, unsure=unsure)
+    except PortDown as down:
+        if unsure:
+            raise
+        away = down
+    at |= known.places
+    results: dict[int, Result] = {}
+    for index, parts in one.parts.items():
+        has_lost = any(id(part) not in at for part in parts)
+        if has_lost and away is not None:
+            results[index] = away
+        elif has_lost and settled.halt is not None and one.may_be_halted(index):
+            results[index] = Halted(settled.halt) if _begins(writes[index]) else Undone()
+        elif has_lost and not isinstance(writes[index], AddAll):
+            results[index] = _explain(writes[index], known)
+        else:
+            results[index] = await _won(pool, writes[index], parts, at, known.keyed)
+    return results
+
+
+async def _look(pool: Pool, lost: Sequence[Part], *, unsure: bool) -> _Known:
+    """Look up all that explains why parts lost."""
+    births = [part.birth for part in lost if part.birth is not None]
+    names = [name for birth in births if (name := key_name(birth)) is not None]
+    keyed = await reader.all_keyed(pool, names) if names else {}
+    told = [part for part in lost if part.told and (unsure or _only_by_id(part, keyed))]
+    places = await reader.places(pool, told) if told else {}
+    moves = [part.order_id for part in lost if part.birth is None and id(part) not in places]
+    found = (await reader.by_ids(pool, moves)).orders if moves else ()
+    fresh = {order.id: order for order in found}
+    return _Known(places, keyed, fresh)
+
+
+def _only_by_id(part: Part, keyed: dict[KeyName, Keyed]) -> bool:
+    """Whether a birth is there already, if at all, under no key but its id."""
+    return part.birth is not None and key_name(part.birth) not in keyed
+
+
+def _begins(write: Write) -> bool:
+    """Whether a write begins something that a halt forbids: an order, or an attempt of one."""
+    return not isinstance(write, Move) or write.change.signed is not None
+
+
+def _explain(write: Write, known: _Known) -> BaseException:
+    """Say what an item that lost ran into."""
+    if isinstance(write, Move):
+        fresh = known.fresh.get(write.before.id)
+        is_ours = (
+            fresh is not None
+            and not isinstance(write, Wish)
+            and fresh.lease_epoch == write.before.lease_epoch
+            and fresh.lease_owner == write.after.lease_owner
+        )
+        return StaleClaim(fresh if is_ours else None)
+    name = key_name(births_of(write)[0])
+    taken = None if name is None else known.keyed.get(name)
+    return PortDown("an order with this id is there") if taken is None else KeyTaken(taken)
+
+
+async def _won(
+    pool: Pool,
+    write: Write,
+    parts: Sequence[Part],
+    at: dict[int, int],
+    keyed: dict[KeyName, Keyed],
+) -> Facts:
+    """Say what became true by an item; of orders added together some may be there already."""
+    told = tuple(line for part in parts if id(part) in at for line in part.told)
+    place = next((at[id(part)] for part in parts if id(part) in at), 0)
+    if not isinstance(write, AddAll):
+        return Facts(told, place)
+    ours = {part.order_id for part in parts if id(part) in at}
+    named = {name: birth for birth in write.births if (name := key_name(birth)) is not None}
+    taken: list[Keyed | None] = []
+    for birth in write.births:
+        name = key_name(birth)
+        if birth.told.order.id in ours or name is None:
+            taken.append(None)
+            continue
+        if name not in keyed:
+            # It lost to one before it in the same write, which is durable by now.
+            keyed |= await reader.all_keyed(pool, list(named))
+        taken.append(keyed.get(name))
+    return Facts(told, place, tuple(taken))

@@ -1,0 +1,165 @@
+"""Reads orders, journals and counts from PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from cambist.orders.journal import Entry
+from cambist.orders.order import Order, Status
+from cambist.ports.store import Census, CurrentTerms, Halt, Keyed, Line, OrderQuery
+from cambist.stores import records
+from cambist.stores.paging import Paged, id_range
+from cambist.stores.postgres.pool import Pool
+from cambist.stores.postgres.round import KeyName, Part
+from cambist.stores.sql import queries
+from cambist.stores.unreadable_orders import Loaded, read_rows
+from cambist.values.ids import OrderId, Principal
+from cambist.values.time_units import Moment
+
+SQL: Final = queries("postgres")
+
+
+async def fetch(pool: Pool, name: str, *values: Any) -> Sequence[Any]:
+    """Return the rows of a named query. Raises PortDown."""
+    rows: Sequence[Any] = await pool.read(lambda line: line.fetch(SQL[name], *values))
+    return rows
+
+
+async def ask(pool: Pool, name: str, *values: Any) -> Sequence[Any]:
+    """Return the rows of a client's query. Raises PortDown and ReadInterrupted."""
+    rows: Sequence[Any] = await pool.ask(lambda line: line.fetch(SQL[name], *values))
+    return rows
+
+
+async def one_number(pool: Pool, name: str, *values: Any) -> int:
+    """Return the first number of a named query's first row. Raises PortDown."""
+    return int((await fetch(pool, name, *values))[0][0])
+
+
+async def by_ids(pool: Pool, ids: Sequence[OrderId]) -> Loaded:
+    """Return the orders of these ids, and which of them cannot be read. Raises PortDown."""
+    return read_rows(await fetch(pool, "orders_by_id", ids))
+
+
+async def get(pool: Pool, order_id: OrderId) -> Order | None:
+    """Return an order as it stands. Raises PortDown, and Unreadable."""
+    return (await by_ids(pool, [order_id])).one()
+
+
+async def current_terms(pool: Pool, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
+    """Return the cancel notes and amended terms of orders. Raises PortDown."""
+    return records.read_current_terms(await fetch(pool, "order_states", list(order_ids)))
+
+
+async def keyed(pool: Pool, principal: Principal, key: str) -> Keyed | None:
+    """Return what a key remembers."""
+    rows = await fetch(pool, "keyed", principal, key)
+    return _keyed(rows[0]) if rows else None
+
+
+async def all_keyed(pool: Pool, names: Sequence[KeyName]) -> dict[KeyName, Keyed]:
+    """Return what each key remembers."""
+    who, keys = [name[0] for name in names], [name[1] for name in names]
+    rows = await fetch(pool, "all_keyed", who, keys)
+    return {names[row[0]]: _keyed(row[1:]) for row in rows}
+
+
+def _keyed(row: Sequence[Any]) -> Keyed:
+    return Keyed(OrderId(row[0]), row[1], row[2])
+
+
+async def places(pool: Pool, parts: Sequence[Part]) -> dict[int, int]:
+    """Return where the lines of parts stand that were written: the place of each one's first."""
+    last = [part.told[-1].entry for part in parts]
+    rows = await fetch(
+        pool,
+        "places",
+        [one.order_id for one in last],
+        [one.seq for one in last],
+        [one.hash for one in last],
+    )
+    return {id(parts[row[0]]): row[1] - len(parts[row[0]].told) + 1 for row in rows}
+
+
+async def page(pool: Pool, query: OrderQuery) -> Paged:
+    """Return a page of orders, newest first. Raises PortDown and ReadInterrupted."""
+    name, values = _page_ids(query)
+
+    async def read(line: Any) -> Paged:
+        ids = [OrderId(row[0]) for row in await line.fetch(SQL[name], *values)]
+        rows = await line.fetch(SQL["orders_by_id"], ids) if ids else ()
+        return Paged(tuple(ids), read_rows(rows))
+
+    return await pool.ask(read)
+
+
+def _page_ids(query: OrderQuery) -> tuple[str, tuple[Any, ...]]:
+    """Return the query that names the orders of a page, and its values.
+
+    Each way to ask has a statement of its own: one plan for all of them would look at every row.
+    """
+    statuses = [one.value for one in query.statuses] or None
+    is_narrow = statuses is not None or query.since is not None
+    plain = (query.principal, *id_range(query), query.limit, query.offset)
+    word = query.token or query.wallet
+    if word is None:
+        narrow = (*plain, statuses, query.since)
+        return ("page_ids_of", narrow) if is_narrow else ("page_ids", plain)
+    field = "wallet" if query.token is None else "token"
+    if is_narrow or (query.token is not None and query.wallet is not None):
+        besides = query.wallet if query.token is not None else None
+        return "page_ids_by_and", (*plain, field, word, besides, statuses, query.since)
+    return "page_ids_by", (*plain, field, word)
+
+
+async def census(pool: Pool, principal: Principal) -> Census:
+    """Count a principal's orders."""
+    counts = dict.fromkeys(Status, 0)
+    for status, many in await ask(pool, "census", principal):
+        if status in counts:
+            counts[Status(status)] = many
+    return Census(counts, int((await ask(pool, "delayed", principal))[0][0]))
+
+
+async def entries(pool: Pool, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
+    """Return journal lines in order."""
+    rows = await ask(pool, "entries", order_id, after_seq, limit)
+    return tuple(records.read_entry(tuple(row)) for row in rows)
+
+
+async def journals(pool: Pool, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
+    """Return all journal lines of some orders, order by order."""
+    rows = await ask(pool, "journals", list(order_ids))
+    return tuple(records.read_entry(tuple(row)) for row in rows)
+
+
+async def feed(pool: Pool, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
+    """Return where the lines of a principal's orders stand."""
+    rows = await ask(pool, "feed", after, principal, limit)
+    return _lines(rows)
+
+
+async def feed_all(pool: Pool, after: int, limit: int) -> tuple[Line, ...]:
+    """Return where the lines of everyone's orders stand."""
+    return _lines(await fetch(pool, "feed_all", after, limit))
+
+
+def _lines(rows: Iterable[Any]) -> tuple[Line, ...]:
+    return tuple(Line(row[0], OrderId(row[1]), row[2], Principal(row[3])) for row in rows)
+
+
+async def halted(pool: Pool) -> Halt | None:
+    """Return the halt in force."""
+    rows = await fetch(pool, "halted")
+    return Halt(*rows[0]) if rows else None
+
+
+def ahead(order: Order, by_ms: int) -> Order:
+    """Return an order with its wake-up on our clock, where the database's is ahead of it."""
+    wake_at = order.wake_at
+    return (
+        order if not by_ms or wake_at is None else replace(order, wake_at=Moment(wake_at - by_ms))
+    )

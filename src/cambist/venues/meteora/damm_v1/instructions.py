@@ -1,0 +1,89 @@
+"""Builds the swaps of Meteora's DAMM v1, and derives the addresses of its pools and vaults."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from cambist.values.ids import Address
+from cambist.values.program_address import TOKEN_PROGRAM, key_bytes, program_address
+from cambist.venues.meteora.damm_v1.accounts import PROGRAM, VAULT_PROGRAM
+from cambist.venues.meteora.damm_v1.pool import DammV1Pool
+from cambist.venues.program import Instruction, Meta, Trade
+from cambist.venues.reject_reasons import Refusal
+from cambist.venues.snapshot import Unquotable
+
+SWAP: Final = bytes.fromhex("f8c69e91e17587c8")
+_VAULT_BASE: Final = Address("HWzXGcGHy4tcpYfaRDCyLNzXqBTv3E6BttpCH2vJxArv")
+
+
+def swap(pool: DammV1Pool, trade: Trade) -> Instruction:
+    """Return the call that does a trade. Raises Unquotable."""
+    if trade.mint_in not in {pool.mint_a, pool.mint_b}:
+        raise Unquotable(Refusal.WRONG_TOKEN, trade.mint_in)
+    if trade.mode == "exact_out":
+        raise Unquotable(Refusal.NO_EXACT_OUT)
+    state, a, b = pool.state, pool.vault_a, pool.vault_b
+    written = (
+        pool.address,
+        trade.source,
+        trade.destination,
+        a.address,
+        b.address,
+        a.state.token_vault,
+        b.state.token_vault,
+        a.state.share_mint,
+        b.state.share_mint,
+        state.shares_a,
+        state.shares_b,
+        state.fee_a if trade.mint_in == pool.mint_a else state.fee_b,
+    )
+    metas = (
+        *(Meta(one, writable=True) for one in written),
+        Meta(trade.owner, signer=True),
+        Meta(VAULT_PROGRAM),
+        Meta(TOKEN_PROGRAM),
+        *((Meta(state.stake_account),) if state.stakes else ()),
+    )
+    return Instruction(PROGRAM, metas, SWAP + struct.pack("<QQ", trade.amount, trade.bound))
+
+
+def vault(mint: Address) -> Address:
+    """Return the vault of a mint."""
+    seeds = (b"vault", key_bytes(mint), key_bytes(_VAULT_BASE))
+    return program_address(seeds, VAULT_PROGRAM)[0]
+
+
+def token_vault(of: Address) -> Address:
+    """Return where a vault keeps its tokens."""
+    return program_address((b"token_vault", key_bytes(of)), VAULT_PROGRAM)[0]
+
+
+def share_mint(of: Address) -> Address:
+    """Return the mint of a vault's shares."""
+    return program_address((b"lp_mint", key_bytes(of)), VAULT_PROGRAM)[0]
+
+
+def pool_shares(of: Address, pool: Address) -> tuple[Address, int]:
+    """Return where a pool keeps its shares of a vault, and the bump."""
+    return program_address((key_bytes(of), key_bytes(pool)), PROGRAM)
+
+
+def protocol_fee(mint: Address, pool: Address) -> Address:
+    """Return where a pool's protocol fees of a mint go."""
+    return program_address((b"fee", key_bytes(mint), key_bytes(pool)), PROGRAM)[0]
+
+
+def customizable_pool(one: Address, other: Address) -> Address:
+    """Return the pool of two mints that has no config."""
+    return program_address((b"pool", *_ordered(one, other)), PROGRAM)[0]
+
+
+def config_pool(one: Address, other: Address, config: Address) -> Address:
+    """Return the pool of two mints with a config."""
+    return program_address((*_ordered(one, other), key_bytes(config)), PROGRAM)[0]
+
+
+def _ordered(one: Address, other: Address) -> tuple[bytes, bytes]:
+    high, low = sorted((key_bytes(one), key_bytes(other)), reverse=True)
+    return high, low

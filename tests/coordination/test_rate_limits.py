@@ -1,0 +1,103 @@
+"""Hold the token buckets to a model: never more than the burst and what the time since brought."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cambist.clock import ManualClock
+from cambist.coordination.buckets import MemoryBuckets
+from cambist.ports.rate_limits import Allowance, RateLimits
+
+MINUTE = 60_000
+ALLOWANCES = st.builds(Allowance, st.integers(1, 10_000), st.integers(1, 500))
+STEPS = st.lists(
+    st.tuples(st.integers(0, 2 * MINUTE), st.sampled_from("ab"), st.integers(1, 120)), max_size=60
+)
+
+
+@given(ALLOWANCES, STEPS)
+async def test_it_gives_what_the_model_gives_and_tells_the_true_wait(
+    allowance: Allowance, steps: list[tuple[int, str, int]]
+) -> None:
+    clock = ManualClock()
+    limits: RateLimits = MemoryBuckets(clock)
+    levels = dict.fromkeys("ab", Fraction(allowance.burst))
+    for passed, name, cost in steps:
+        await clock.push(passed)
+        for one in levels:
+            levels[one] += Fraction(passed * allowance.per_minute, MINUTE)
+            levels[one] = min(levels[one], Fraction(allowance.burst))
+        wait = await limits.take(name, cost, allowance)
+        if cost <= levels[name]:
+            assert wait == 0
+            levels[name] -= cost
+        else:
+            missing = (cost - levels[name]) * MINUTE / allowance.per_minute
+            assert missing <= wait < missing + 1
+
+
+@given(ALLOWANCES, STEPS, st.integers(1, 3))
+async def test_no_window_yields_more_than_the_burst_and_its_share_however_few_the_buckets(
+    allowance: Allowance, steps: list[tuple[int, str, int]], buckets_max: int
+) -> None:
+    clock = ManualClock()
+    limits = MemoryBuckets(clock, buckets_max)
+    taken: dict[str, list[tuple[int, int]]] = {"a": [], "b": []}
+    for number, (passed, name, cost) in enumerate(steps):
+        await clock.push(passed)
+        await limits.take(f"k:{number}", 1, allowance)
+        if await limits.take(f"k:{name}", cost, allowance) == 0:
+            taken[name].append((clock.elapsed(), cost))
+        assert len(limits) <= buckets_max + 1
+    for gains in taken.values():
+        for first, (since, _) in enumerate(gains):
+            total = 0
+            for at, cost in gains[first:]:
+                total += cost
+                assert total <= allowance.burst + Fraction(
+                    (at - since) * allowance.per_minute, MINUTE
+                )
+
+
+async def test_the_wait_it_names_is_enough_and_one_less_is_not() -> None:
+    clock = ManualClock()
+    limits = MemoryBuckets(clock)
+    allowance = Allowance(7, 3)
+    for _ in range(3):
+        assert await limits.take("k:a", 1, allowance) == 0
+    wait = await limits.take("k:a", 1, allowance)
+    await clock.push(wait - 1)
+    assert await limits.take("k:a", 1, allowance) == 1
+    await clock.push(1)
+    assert await limits.take("k:a", 1, allowance) == 0
+
+
+async def test_all_or_none_are_taken() -> None:
+    limits = MemoryBuckets(ManualClock())
+    allowance = Allowance(60, 10)
+    assert await limits.take("k:a", 6, allowance) == 0
+    assert await limits.take("k:a", 5, allowance) > 0
+    assert await limits.take("k:a", 4, allowance) == 0
+
+
+@pytest.mark.parametrize("strangers", [20, 1_000])
+async def test_a_flood_of_names_takes_no_more_room_and_forgives_nobody(strangers: int) -> None:
+    clock = ManualClock()
+    limits = MemoryBuckets(clock, 8)
+    allowance = Allowance(5, 5)
+    assert await limits.take("k:a", 5, allowance) == 0
+    for number in range(strangers):
+        await limits.take(f"k:{number}", 1, allowance)
+    assert len(limits) <= 9
+    assert await limits.take("k:a", 1, allowance) > 0
+    assert await limits.take("k:yet another", 1, allowance) > 0
+    assert await limits.take("other:first", 1, allowance) == 0
+    await clock.push(MINUTE)
+    for number in range(100):
+        assert await limits.take(f"k:new {number}", 1, allowance) == 0
+        await clock.push(MINUTE)
+    assert len(limits) <= 9
