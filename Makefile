@@ -35,7 +35,7 @@ demo: $(V)/.run ## start it, send five orders at once and watch their lives
 test: check ## check, then the whole suite: two tests at once, since much of it waits
 	@$(PY) -m pytest -q -n 2 --dist loadgroup
 
-check: $(V)/.test ## format, lint, import contracts, types, walls
+check: $(V)/.test ## format, lint, import contracts, types, architecture tests
 	@$(V)/bin/ruff format --check --quiet
 	@$(V)/bin/ruff check --quiet
 	@$(V)/bin/lint-imports --no-logo

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from bench.server import PROFILE, family_cpu_us, serving
 from cambist.bootstrap import STORE_FILE
-from cambist.cli.local_cluster import valkey
+from cambist.cli.local_cluster import server_programs
 from cambist.cli.local_cluster.host import free_port
 from cambist.cli.local_cluster.plan import Shape, plan
 from cambist.cli.local_cluster.process import Child
@@ -135,7 +135,7 @@ class Installation:
 @contextmanager
 def servers() -> Iterator[Servers]:
     """Run the servers of a run: a PostgreSQL with fsync on, a Valkey that keeps nothing."""
-    with own_postgres() as one, own_valkey(valkey.DISPOSABLE) as other:
+    with own_postgres() as one, own_valkey(server_programs.DISPOSABLE) as other:
         yield Servers(one, other)
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from bench.http_load import SWAPS
 from cambist.clock import Entropy, ManualClock
-from cambist.engine.perform.build import build
+from cambist.engine.executor import build
 from cambist.engine.quoting import Quoter
 from cambist.orders.decide import Change, Policy, decide
 from cambist.orders.events import Accepted
@@ -23,13 +23,11 @@ from cambist.orders.intent import Intent
 from cambist.orders.journal import Told, append, open_journal
 from cambist.orders.order import Order
 from cambist.orders.steps import Begun, Handed, Outcome, Testimony
-from cambist.paper.chain import PaperChain
+from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
 from cambist.paper.fault_model import INSTANT
-from cambist.paper.market import PaperMarket
-from cambist.paper.signer import PaperSigner
-from cambist.paper.world import World
+from cambist.paper.network import World
 from cambist.ports.store import Birth
-from cambist.stores.sqlite.items import Move
+from cambist.stores.commands import Move
 from cambist.values.ids import LOCAL, order_id
 from cambist.wire.intent_builder import Caller, Limits, to_intent
 from cambist.wire.order_request import read_order

@@ -17,17 +17,17 @@ from cambist.engine.publisher import Relay
 from cambist.orders.events import Accepted
 from cambist.orders.journal import open_journal
 from cambist.orders.steps import Built, RouteFound
-from cambist.paper import transaction as paper
+from cambist.paper import transaction
+from cambist.paper.adapters import wallet_of
 from cambist.paper.fault_model import INSTANT
 from cambist.paper.ledger import Ledger
 from cambist.paper.pool_models import SHAPES
 from cambist.paper.pool_states import VENUES, PoolBook, PoolState, pool_keys
 from cambist.paper.runtime import Runtime
-from cambist.paper.signer import wallet_of
 from cambist.ports.chain import Swap
 from cambist.routing.selection import choose
-from cambist.stores.sqlite.items import Add, Write
-from cambist.stores.sqlite.writes import BatchWriter
+from cambist.stores.commands import Add, Write
+from cambist.stores.sqlite.writer import BatchWriter
 from cambist.values.ids import LOCAL, order_id
 from cambist.values.route import Quote
 from cambist.values.time_units import Height, Slot
@@ -187,7 +187,7 @@ def _sending(bench: Bench, lives: Sequence[Life], folder: Path) -> list[Stage]:
             )
             for i in range(BATCH)
         ]
-        return [paper.sign(text) + text for text in texts]
+        return [transaction.sign(text) + text for text in texts]
 
     def send() -> Work:
         transactions = signed()
@@ -199,8 +199,10 @@ def _sending(bench: Bench, lives: Sequence[Life], folder: Path) -> list[Stage]:
         return work
 
     def execute() -> Work:
-        apart = [parts for one in signed() if (parts := paper.take_apart(one)) is not None]
-        read = [(name, said) for name, text in apart if (said := paper.read(text)) is not None]
+        apart = [parts for one in signed() if (parts := transaction.take_apart(one)) is not None]
+        read = [
+            (name, said) for name, text in apart if (said := transaction.read(text)) is not None
+        ]
 
         def work() -> None:
             done = [runtime.execute(said, name, slot) for name, said in read]

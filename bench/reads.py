@@ -27,7 +27,7 @@ from bench.report import CannotMeasure, Reading, percentile, put, rows, table
 from bench.server import Server
 from bench.stores import clock
 from cambist.bootstrap import STORE_FILE
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.order import Status
 from cambist.ports.store import Store
 from cambist.stores.postgres import Target, open_postgres
@@ -91,9 +91,9 @@ async def live(store: Store, number: int, now: Moment) -> None:
     tried = order_factory.attempt(1, order.id)
     path = list(order_factory.path(Status.CONFIRMED, tried))
     route = order_factory.route()
-    path[1] = fact.Routed(replace(route, quotes=route.quotes * QUOTES))
+    path[1] = events.Routed(replace(route, quotes=route.quotes * QUOTES))
     begun = []
-    for one in (*path, fact.Finalized(2_100)):
+    for one in (*path, events.Finalized(2_100)):
         commit = store.begin(order, change(one, tried, now), now)
         order = commit.order
         begun.append(commit.durable)

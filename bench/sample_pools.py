@@ -11,7 +11,7 @@ from cambist.curves.tick_walk_state import Place
 from cambist.curves.ticks import tick_at_sqrt
 from cambist.paper.pool_models import SHAPES, Site
 from cambist.paper.pool_models.clmm import root_of
-from cambist.paper.pool_models.shape import through_accounts
+from cambist.paper.pool_models.model import through_accounts
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
 from cambist.values.time_units import Slot

@@ -19,7 +19,7 @@ from typing import Any, Final
 import uvloop
 
 from cambist.clock import Entropy, SystemClock
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.order import Status
 from cambist.ports.store import Store
 from cambist.stores.postgres import Target, open_postgres
@@ -46,7 +46,7 @@ async def live(store: Store, waits_ms: list[int]) -> None:
         raise LookupError(birth.told.order.id)
     tried = order_factory.attempt(1, order.id)
     path = order_factory.path(Status.CONFIRMED, tried)
-    for together in (path[:3], path[3:4], path[4:5], (fact.Finalized(2_100),)):
+    for together in (path[:3], path[3:4], path[4:5], (events.Finalized(2_100),)):
         begun = []
         for one in together:
             commit = store.begin(order, change(one, tried, now), now)

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
-from cambist.server.openapi import document
 from cambist.server.openapi.descriptions import PROPERTIES
-from cambist.wire.vocabulary import FIELDS, LATER_FIELDS
+from cambist.server.openapi.document import document
+from cambist.wire.order_fields import FIELDS, LATER_FIELDS
 from scripts.layout import page, table
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")

@@ -23,7 +23,7 @@ from cambist.failpoints import POINTS
 from cambist.faults import CATALOGUE, Code
 from cambist.orders.events import Fact
 from cambist.orders.lifecycle import NOTES, START, TABLE, diagram
-from cambist.server.faults_page import BLAMED, REMEDIES
+from cambist.server.handlers.docs import BLAMED, REMEDIES
 from scripts import generate_api, generate_refusals
 from scripts.layout import page, table
 

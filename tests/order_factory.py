@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from cambist.faults import Code, fault
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.attempt import Attempt, ChainRules, Fill, Sighting, Witness
 from cambist.orders.decide import Policy
 from cambist.orders.intent import Intent
@@ -71,10 +71,10 @@ def attempt(number: int = 1, who: str = "") -> Attempt:
     )
 
 
-def signed(one: Attempt) -> fact.Signed:
+def signed(one: Attempt) -> events.Signed:
     """Say that an attempt was signed."""
     digest = sha256(one.transaction).hexdigest()
-    return fact.Signed(
+    return events.Signed(
         one.number, one.signature, one.blockhash, one.last_valid_height, one.built_slot, digest
     )
 
@@ -86,7 +86,7 @@ def fill(one: Attempt) -> Fill:
 
 def born(number: int = 0, at: int = START, **changes: object) -> Told:
     """Open the journal of an order; `number` tells orders apart."""
-    return open_journal(order_id(at, number), fact.Accepted(intent(**changes)), Moment(at))
+    return open_journal(order_id(at, number), events.Accepted(intent(**changes)), Moment(at))
 
 
 def birth(number: int = 0, key: str | None = None, at: int = START, **changes: object) -> Birth:
@@ -105,25 +105,25 @@ def newest(limit: int, **where: object) -> OrderQuery:
     return OrderQuery(**({"principal": LOCAL, "limit": limit} | where))  # type: ignore[arg-type]
 
 
-def path(status: Status, one: Attempt | None = None) -> tuple[fact.Fact, ...]:
+def path(status: Status, one: Attempt | None = None) -> tuple[events.Fact, ...]:
     """List the facts that bring a new order to a status, sent and at rest where it can be."""
     tried = one or attempt()
-    to_building = (fact.Started(), fact.Routed(route()))
-    to_submitted = (*to_building, signed(tried), fact.Sent())
-    paths: dict[Status, tuple[fact.Fact, ...]] = {
+    to_building = (events.Started(), events.Routed(route()))
+    to_submitted = (*to_building, signed(tried), events.Sent())
+    paths: dict[Status, tuple[events.Fact, ...]] = {
         Status.PENDING: (),
-        Status.ROUTING: (fact.Started(),),
+        Status.ROUTING: (events.Started(),),
         Status.BUILDING: to_building,
         Status.SUBMITTED: to_submitted,
-        Status.CONFIRMED: (*to_submitted, fact.Landed(fill(tried))),
-        Status.FAILED: (fact.Started(), fact.Failed(LASTING)),
-        Status.CANCELLED: (fact.CancelRequested(), fact.Cancelled()),
-        Status.EXPIRED: (fact.Expired(),),
+        Status.CONFIRMED: (*to_submitted, events.Landed(fill(tried))),
+        Status.FAILED: (events.Started(), events.Failed(LASTING)),
+        Status.CANCELLED: (events.CancelRequested(), events.Cancelled()),
+        Status.EXPIRED: (events.Expired(),),
     }
     return paths[status]
 
 
-def standing(status: Status, *more: fact.Fact, number: int = 0, **changes: object) -> Order:
+def standing(status: Status, *more: events.Fact, number: int = 0, **changes: object) -> Order:
     """Bring an order to a status, and on by more facts."""
     told = born(number, **changes)
     lines = append(told.order, (*path(status), *more), START)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from cambist.faults import Code, Fault
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.attempt import Attempt, Fill, Sighting, Witness
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
@@ -96,17 +96,17 @@ attempts = st.builds(
     built_slot=slots,
     transaction=st.binary(min_size=1, max_size=1_232),
 )
-setbacks = st.builds(fact.Setback, st.integers(1, 10), faults, st.none() | signatures)
+setbacks = st.builds(events.Setback, st.integers(1, 10), faults, st.none() | signatures)
 
-FACTS: dict[type[fact.Fact], st.SearchStrategy] = {
-    fact.Accepted: st.builds(fact.Accepted, intents),
-    fact.Amended: st.builds(fact.Amended, terms),
-    fact.CancelRequested: st.builds(fact.CancelRequested),
-    fact.WrittenOff: st.builds(fact.WrittenOff, words, words),
-    fact.Started: st.builds(fact.Started),
-    fact.Routed: st.builds(fact.Routed, routes),
-    fact.Signed: st.builds(
-        fact.Signed,
+FACTS: dict[type[events.Fact], st.SearchStrategy] = {
+    events.Accepted: st.builds(events.Accepted, intents),
+    events.Amended: st.builds(events.Amended, terms),
+    events.CancelRequested: st.builds(events.CancelRequested),
+    events.WrittenOff: st.builds(events.WrittenOff, words, words),
+    events.Started: st.builds(events.Started),
+    events.Routed: st.builds(events.Routed, routes),
+    events.Signed: st.builds(
+        events.Signed,
         st.integers(1, 10),
         flown | signatures,
         addresses,
@@ -114,16 +114,16 @@ FACTS: dict[type[fact.Fact], st.SearchStrategy] = {
         slots,
         st.binary(min_size=32, max_size=32).map(bytes.hex),
     ),
-    fact.Sent: st.builds(fact.Sent, st.none() | faults),
-    fact.Seen: st.builds(fact.Seen, slots),
-    fact.Landed: st.builds(fact.Landed, fills),
-    fact.Reverted: st.builds(fact.Reverted, flown, faults, slots),
-    fact.Lapsed: st.builds(fact.Lapsed, flown, few(witnesses)),
-    fact.RetryScheduled: st.builds(fact.RetryScheduled, faults, st.integers(2, 10), moments),
-    fact.Cancelled: st.builds(fact.Cancelled),
-    fact.Expired: st.builds(fact.Expired),
-    fact.Failed: st.builds(fact.Failed, faults, few(setbacks)),
-    fact.Finalized: st.builds(fact.Finalized, slots),
-    fact.RolledBack: st.builds(fact.RolledBack, few(witnesses)),
+    events.Sent: st.builds(events.Sent, st.none() | faults),
+    events.Seen: st.builds(events.Seen, slots),
+    events.Landed: st.builds(events.Landed, fills),
+    events.Reverted: st.builds(events.Reverted, flown, faults, slots),
+    events.Lapsed: st.builds(events.Lapsed, flown, few(witnesses)),
+    events.RetryScheduled: st.builds(events.RetryScheduled, faults, st.integers(2, 10), moments),
+    events.Cancelled: st.builds(events.Cancelled),
+    events.Expired: st.builds(events.Expired),
+    events.Failed: st.builds(events.Failed, faults, few(setbacks)),
+    events.Finalized: st.builds(events.Finalized, slots),
+    events.RolledBack: st.builds(events.RolledBack, few(witnesses)),
 }
 facts = st.one_of(*FACTS.values())

@@ -8,7 +8,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.journal import Told
 
 REGISTRY: Final = CollectorRegistry()
@@ -58,7 +58,7 @@ RATES_ALONE: Final = Counter(
 
 _by_kind: Final = {
     cls.__struct_config__.tag: FACTS.labels(kind=cls.__struct_config__.tag)
-    for cls in fact.Fact.__subclasses__()
+    for cls in events.Fact.__subclasses__()
 }
 
 
@@ -71,9 +71,9 @@ def count_facts(news: Sequence[Told]) -> None:
 def count_end(told: Told) -> None:
     """Count how an order came out."""
     match told.fact:
-        case fact.Landed():
+        case events.Landed():
             LANDED_AFTER.observe((told.entry.at - told.order.created_at) / 1_000)
-        case fact.Failed(why):
+        case events.Failed(why):
             FAILED.labels(blame=why.blame.value).inc()
         case _:
             return

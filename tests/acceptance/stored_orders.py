@@ -14,8 +14,8 @@ import msgspec
 from cambist.orders.events import Signed
 from cambist.orders.journal import BrokenJournal, Entry, retell
 from cambist.orders.lifecycle import IllegalFact
-from cambist.stores import records
-from cambist.stores.sqlite.audit import audit
+from cambist.stores.rows import read_entry
+from cambist.stores.sqlite.maintenance import audit
 from tests.stores.postgres_stores import talk
 
 
@@ -64,7 +64,7 @@ async def read_database(url: str) -> Books:
     breaks = [] if [row[0] for row in rows] == list(range(1, len(rows) + 1)) else ["feed: a gap"]
     journals: dict[str, list[Entry]] = defaultdict(list)
     for row in rows:
-        journals[row[1]].append(records.read_entry(tuple(row[1:])))
+        journals[row[1]].append(read_entry(tuple(row[1:])))
     tried: dict[str, list[Any]] = defaultdict(list)
     for row in attempts:
         tried[row["order_id"]].append(row)

@@ -14,7 +14,7 @@ import pytest
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.paper.ledger import executions
 from cambist.stores.postgres import Target
-from cambist.stores.postgres.audit import audit
+from cambist.stores.postgres.maintenance import audit
 from tests.acceptance.judge import judge
 from tests.acceptance.load import Load, client
 from tests.acceptance.process import Process, engine, paper_chain

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from cambist.cli.local_cluster.postgres import find
+from cambist.cli.local_cluster.server_programs import find_postgres
 from cambist.cli.main import app
 from cambist.paper.ledger import executions
 from tests.acceptance.process import Process, engine, paper_chain
@@ -104,7 +104,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
             yield from _running(home, home, None)
         return
     with box("pg") as folder, small_disk(folder / "disk", POSTGRES_MIB) as disk:
-        programs = find().within_reach(folder / "programs")
+        programs = find_postgres().within_reach(folder / "programs")
         server = Postgres(disk, programs, {"shared_buffers": "16MB", "max_wal_size": "40MB"})
         server.make()
         try:

@@ -1,4 +1,4 @@
-"""Teach import-linter to skip the rooms that are not built yet."""
+"""Teach import-linter to skip packages that do not exist yet."""
 
 from typing import cast
 
@@ -8,17 +8,17 @@ from importlinter.domain.contract import ContractCheck
 from importlinter.domain.imports import ModuleExpression
 
 
-class ForbiddenContractForBuiltRooms(ForbiddenContract):
+class ForbiddenAmongExisting(ForbiddenContract):
     """A forbidden contract that passes over our own modules while they do not exist.
 
-    The stock contract calls a missing module a mistake, so the wall could only go up after the last
-    room. A misspelt name cannot hide here: `test_contracts.py` knows every room.
+    The stock contract calls a missing module a mistake, so it could only be used once all
+    packages exist. A misspelt name cannot hide here: `test_contracts.py` knows every package.
     """
 
-    type_name = "forbidden_for_built_rooms"
+    type_name = "forbidden_among_existing"
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
-        """Check the rooms that stand."""
+        """Check the packages that exist."""
         for side in ("source_modules", "forbidden_modules"):
             named = cast("set[ModuleExpression]", getattr(self, side))
             setattr(self, side, {module for module in named if _is_here(module, graph)})

@@ -33,7 +33,7 @@ def snippet() -> str:
 
 
 def test_each_banned_call_is_refused_in_the_engine() -> None:
-    verdict = ruff(snippet(), filename="src/cambist/engine/worker.py")
+    verdict = ruff(snippet(), filename="src/cambist/engine/executor.py")
     missed = [
         call for call in BANNED if f"`{call}` is banned: {BANNED[call]['msg']}" not in verdict
     ]

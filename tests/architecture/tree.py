@@ -11,7 +11,7 @@ EXACT = ("values", "faults.py", "orders", "curves", "venues", "routing", "wire",
 """Floors 0 to 5, where a float would sooner or later be money."""
 
 EXACT_IN_PAPER = (
-    "arbitrage.py", "chain.py", "decay.py", "ledger.py", "pool_states.py", "price_paths.py",
+    "arbitrage.py", "adapters.py", "decay.py", "ledger.py", "pool_states.py", "price_paths.py",
 )  # fmt: skip
 EXACT_IN_SOLANA = ("fees.py", "receipt.py")
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from cambist.cli.main import app
-from cambist.cli.operators import waits_for
+from cambist.cli.operator_commands import waits_for
 from cambist.orders.order import Status
 from cambist.values.time_units import Moment
 from tests import order_factory

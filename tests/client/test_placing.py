@@ -7,7 +7,7 @@ import pytest
 
 from cambist.client import Placed, RateLimited, Refused, Unavailable, Unreachable, buy, sell, swap
 from cambist.client.drafts import exact
-from cambist.server.openapi import API_VERSION
+from cambist.server.openapi.document import API_VERSION
 from tests.client.faulty_proxy import KIND, LOSE, Mischief, refuse, stage
 
 

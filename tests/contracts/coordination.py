@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
-from cambist.engine.feed import Feed
-from cambist.engine.follow import follow
+from cambist.engine.subscriptions import Feed, follow
 from cambist.orders.steps import Testimony
 from cambist.ports.wakeups import Bell, Wakeups
 from cambist.values.ids import LOCAL, OrderId, Signature

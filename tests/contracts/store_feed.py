@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.order import Status
 from cambist.values.ids import LOCAL, Principal
 from tests.contracts.store_harness import Shelf, at_once
@@ -66,7 +66,7 @@ class Feeding:
     async def test_a_refused_write_moves_nobody_elses_place(self, shelf: Shelf) -> None:
         held = await shelf.claimed()
         await at_once(
-            *(shelf.commit(held, fact.Started()) for _ in range(5)),
+            *(shelf.commit(held, events.Started()) for _ in range(5)),
             *(shelf.add("same") for _ in range(5)),
         )
         lines = await shelf.store.feed(LOCAL, 0, 10_000)

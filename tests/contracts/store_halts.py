@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.order import Status
 from cambist.ports.errors import Halted
 from cambist.ports.store import Halt
@@ -49,7 +49,7 @@ class Halting:
     async def test_what_is_in_flight_goes_on(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
         await shelf.store.halt(HALT)
-        landed = fact.Landed(order_factory.fill(order_factory.attempt(1, order.id)))
+        landed = events.Landed(order_factory.fill(order_factory.attempt(1, order.id)))
         assert (await shelf.commit(order, landed)).status is Status.CONFIRMED
 
     async def test_once_a_halt_is_set_no_attempt_is_told_any_more(self, shelf: Shelf) -> None:
@@ -57,7 +57,7 @@ class Halting:
         tries = [order_factory.attempt(1, one.id) for one in orders]
 
         def signed() -> int:
-            return len([one for one in shelf.told if isinstance(one.fact, fact.Signed)])
+            return len([one for one in shelf.told if isinstance(one.fact, events.Signed)])
 
         async def halt() -> int:
             await shelf.store.halt(HALT)

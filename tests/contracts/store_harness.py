@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.attempt import Attempt
 from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, Told
@@ -81,7 +81,7 @@ class Shelf:
         return order
 
     async def commit(
-        self, order: Order, one: fact.Fact, tried: Attempt | None = None, **when: Any
+        self, order: Order, one: events.Fact, tried: Attempt | None = None, **when: Any
     ) -> Order:
         """Commit one fact; with `signed` go the bytes."""
         return await self.store.commit(order, change(one, tried, **when), order_factory.START)
@@ -92,11 +92,11 @@ class Shelf:
 
 
 def change(
-    one: fact.Fact, tried: Attempt | None = None, wake_at: int | None = order_factory.START
+    one: events.Fact, tried: Attempt | None = None, wake_at: int | None = order_factory.START
 ) -> Change:
     """Write one fact as a change; an end has no wake-up."""
-    ended = isinstance(one, fact.Failed | fact.Cancelled | fact.Expired | fact.Finalized)
-    signed = tried if isinstance(one, fact.Signed) else None
+    ended = isinstance(one, events.Failed | events.Cancelled | events.Expired | events.Finalized)
+    signed = tried if isinstance(one, events.Signed) else None
     return Change((one,), None if ended or wake_at is None else Moment(wake_at), signed)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.journal import retell
 from cambist.orders.order import Order, Status
 from cambist.ports.errors import KeyTaken, StaleClaim
@@ -22,28 +22,28 @@ NOW = order_factory.START
 OPEN = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 
 
-def next_facts(order: Order) -> list[fact.Fact]:
+def next_facts(order: Order) -> list[events.Fact]:
     """List what may become true of an order now."""
     tried = order.in_flight
-    again = fact.RetryScheduled(order_factory.PASSING, order.tries + 1, NOW)
+    again = events.RetryScheduled(order_factory.PASSING, order.tries + 1, NOW)
     if order.status is Status.PENDING:
-        return [fact.Started(), fact.Expired()]
+        return [events.Started(), events.Expired()]
     if order.status is Status.ROUTING:
-        return [fact.Routed(order_factory.route()), again, fact.Failed(order_factory.LASTING)]
+        return [events.Routed(order_factory.route()), again, events.Failed(order_factory.LASTING)]
     if order.status is Status.BUILDING:
         fresh = order_factory.attempt(order.attempts_made + 1, order.id)
-        return [order_factory.signed(fresh), again, fact.Cancelled()]
+        return [order_factory.signed(fresh), again, events.Cancelled()]
     if order.status is Status.CONFIRMED:
-        return [] if order.is_final else [fact.Finalized(2_100)]
+        return [] if order.is_final else [events.Finalized(2_100)]
     if order.status is not Status.SUBMITTED:
         return []
     if tried is None:
-        return [again, fact.Failed(order_factory.LASTING)]
+        return [again, events.Failed(order_factory.LASTING)]
     return [
-        fact.Sent(),
-        fact.Seen(2_010),
-        fact.Landed(order_factory.fill(tried)),
-        fact.Lapsed(tried.signature, (order_factory.witness(),)),
+        events.Sent(),
+        events.Seen(2_010),
+        events.Landed(order_factory.fill(tried)),
+        events.Lapsed(tried.signature, (order_factory.witness(),)),
     ]
 
 

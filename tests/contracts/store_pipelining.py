@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.order import Status
 from cambist.ports.errors import StaleClaim
 from tests import order_factory
@@ -18,13 +18,13 @@ class Turns:
         self, shelf: Shelf
     ) -> None:
         order = await shelf.claimed(Status.PENDING)
-        begun = shelf.store.begin(order, change(fact.Started()), order_factory.START)
+        begun = shelf.store.begin(order, change(events.Started()), order_factory.START)
         await begun.durable
         ahead = await shelf.claimed(Status.PENDING)
         await shelf.store.note_cancel(ahead.id, order_factory.START)
-        first = shelf.store.begin(ahead, change(fact.Started()), order_factory.START)
+        first = shelf.store.begin(ahead, change(events.Started()), order_factory.START)
         second = shelf.store.begin(
-            first.order, change(fact.Routed(order_factory.route())), order_factory.START
+            first.order, change(events.Routed(order_factory.route())), order_factory.START
         )
         for one in (first, second):
             with pytest.raises(StaleClaim):
@@ -39,9 +39,9 @@ class Turns:
 
     async def test_changes_begun_in_turn_are_made_in_turn(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.PENDING)
-        first = shelf.store.begin(order, change(fact.Started()), order_factory.START)
+        first = shelf.store.begin(order, change(events.Started()), order_factory.START)
         second = shelf.store.begin(
-            first.order, change(fact.Routed(order_factory.route())), order_factory.START
+            first.order, change(events.Routed(order_factory.route())), order_factory.START
         )
         await second.durable
         await first.durable
@@ -58,7 +58,7 @@ class Turns:
         order = await shelf.claimed(Status.BUILDING)
         tried = order_factory.attempt(1, order.id)
         order = await shelf.commit(order, order_factory.signed(tried), tried)
-        begun = shelf.store.begin(order, change(fact.Sent()), order_factory.START)
+        begun = shelf.store.begin(order, change(events.Sent()), order_factory.START)
         await shelf.store.release(order)
         await begun.durable
         (due,) = await shelf.store.claim_due(order_factory.START, 10)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.ports.errors import StaleClaim
@@ -79,7 +79,7 @@ class Claiming:
         await shelf.store.release(order)
         held = await shelf.store.claim(order.id)
         assert held is not None
-        final = await shelf.commit(held, fact.Finalized(9))
+        final = await shelf.commit(held, events.Finalized(9))
         await shelf.store.release(final)
         assert await shelf.store.claim(order.id) is None
 
@@ -88,9 +88,9 @@ class Claiming:
         await shelf.store.release(old)
         new = await shelf.store.claim(old.id)
         assert new is not None
-        await shelf.commit(new, fact.Started())
+        await shelf.commit(new, events.Started())
         with pytest.raises(StaleClaim):
-            await shelf.commit(old, fact.Started())
+            await shelf.commit(old, events.Started())
 
     async def test_the_oldest_wake_up_comes_first(self, shelf: Shelf) -> None:
         orders = [await shelf.add(at=NOW - age) for age in (3, 9, 1, 7, 5)]
@@ -129,7 +129,7 @@ class Claiming:
 
     async def test_what_is_not_due_is_not_handed_out(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.ROUTING)
-        again = fact.RetryScheduled(order_factory.PASSING, 2, LATER)
+        again = events.RetryScheduled(order_factory.PASSING, 2, LATER)
         order = await shelf.commit(order, again, wake_at=LATER)
         await shelf.store.release(order)
         assert await shelf.store.claim_due(Moment(LATER - 1), 10) == ()
@@ -156,7 +156,7 @@ class Claiming:
 
     async def test_a_wish_to_cancel_wakes_a_resting_order(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.ROUTING)
-        again = fact.RetryScheduled(order_factory.PASSING, 2, LATER)
+        again = events.RetryScheduled(order_factory.PASSING, 2, LATER)
         await shelf.store.release(await shelf.commit(order, again, wake_at=LATER))
         await shelf.store.note_cancel(order.id, NOW)
         (due,) = await shelf.store.claim_due(NOW, 10)
@@ -201,7 +201,7 @@ class Lasting:
 
     async def test_a_wake_up_to_come_is_still_to_come(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.ROUTING)
-        again = fact.RetryScheduled(order_factory.PASSING, 2, LATER)
+        again = events.RetryScheduled(order_factory.PASSING, 2, LATER)
         await shelf.commit(order, again, wake_at=LATER)
         await shelf.reopen()
         assert await shelf.store.claim_due(Moment(LATER - 1), 10) == ()
@@ -235,7 +235,7 @@ class Finding:
         order = await shelf.claimed(Status.ROUTING)
         await shelf.claimed(Status.SUBMITTED)
         await shelf.claimed(Status.CONFIRMED)
-        again = fact.RetryScheduled(order_factory.PASSING, 2, LATER)
+        again = events.RetryScheduled(order_factory.PASSING, 2, LATER)
         await shelf.commit(order, again, wake_at=LATER)
         assert (await shelf.store.census(LOCAL, NOW)).delayed == 1
         assert (await shelf.store.census(LOCAL, LATER)).delayed == 0

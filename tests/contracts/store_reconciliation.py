@@ -7,8 +7,7 @@ import pytest
 from cambist.orders.order import Status
 from cambist.ports.chain import Trace
 from cambist.ports.errors import Halted
-from cambist.ports.recall import Missing, RecallingStore
-from cambist.ports.store import Halt
+from cambist.ports.store import Halt, Missing, RecallingStore
 from cambist.values.ids import OrderId, Signature
 from cambist.values.time_units import Slot
 from tests import order_factory

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.attempt import Fill
 from cambist.orders.decide import Change
 from cambist.orders.intent import Intent
@@ -43,7 +43,7 @@ class Adding:
     ) -> None:
         for wish in wishes:
             fresh = shelf.birth().told.order
-            told = open_journal(fresh.id, fact.Accepted(wish), order_factory.START)
+            told = open_journal(fresh.id, events.Accepted(wish), order_factory.START)
             await shelf.store.add(Birth(told))
             assert await shelf.store.get(fresh.id) == told.order
             assert (await shelf.store.find(order_factory.newest(1))).orders == (told.order,)
@@ -112,22 +112,22 @@ class Moving:
 
     async def test_every_commit_raises_the_version(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
-        after = await shelf.commit(order, fact.Started())
+        after = await shelf.commit(order, events.Started())
         assert after.version > order.version
 
     async def test_a_stale_version_is_refused_with_the_order_as_it_is(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
-        moved = await shelf.commit(order, fact.Started())
+        moved = await shelf.commit(order, events.Started())
         with pytest.raises(StaleClaim) as stale:
-            await shelf.commit(order, fact.Started())
+            await shelf.commit(order, events.Started())
         assert same(stale.value.fresh, moved)
         assert len(await shelf.journal(order)) == 2
-        again = await shelf.commit(stale.value.fresh, fact.Routed(order_factory.route()))  # type: ignore[arg-type]
+        again = await shelf.commit(stale.value.fresh, events.Routed(order_factory.route()))  # type: ignore[arg-type]
         assert again.status is Status.BUILDING
 
     async def test_of_those_who_commit_at_once_one_wins(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
-        results = await at_once(*(shelf.commit(order, fact.Started()) for _ in range(10)))
+        results = await at_once(*(shelf.commit(order, events.Started()) for _ in range(10)))
         assert sum(isinstance(got, StaleClaim) for got in results) == 9
         assert len(await shelf.journal(order)) == 2
 
@@ -139,7 +139,7 @@ class Moving:
             todo = zip(held, facts, tried, strict=True)
             held = await at_once(*(shelf.commit(*one) for one in todo))
             if status is Status.SUBMITTED:
-                held = await at_once(*(shelf.commit(order, fact.Sent()) for order in held))
+                held = await at_once(*(shelf.commit(order, events.Sent()) for order in held))
         for order in held:
             assert bare(retell(await shelf.journal(order))[-1].order) == folded(order)
 
@@ -155,7 +155,7 @@ class Moving:
         assert fresh is not None
         assert fresh.cancel_requested_at == order_factory.START
         assert fresh.attempt is None
-        ended = await shelf.commit(fresh, fact.Cancelled())
+        ended = await shelf.commit(fresh, events.Cancelled())
         assert ended.status is Status.CANCELLED
 
     async def test_a_cancel_is_noted_once_and_not_on_a_closed_order(self, shelf: Shelf) -> None:
@@ -170,14 +170,14 @@ class Moving:
     async def test_what_the_table_forbids_writes_nothing(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
         with pytest.raises(IllegalFact):
-            await shelf.commit(order, fact.Landed(order_factory.fill(order_factory.attempt())))
+            await shelf.commit(order, events.Landed(order_factory.fill(order_factory.attempt())))
         assert same(await shelf.store.get(order.id), order)
         assert len(await shelf.journal(order)) == 1
 
     async def test_the_index_refuses_a_second_live_attempt(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
         forged = Change(
-            (fact.Seen(2_010),), order_factory.START, order_factory.attempt(2, order.id)
+            (events.Seen(2_010),), order_factory.START, order_factory.attempt(2, order.id)
         )
         with pytest.raises(IllegalFact):
             await shelf.store.commit(order, forged, order_factory.START)
@@ -187,19 +187,19 @@ class Moving:
     async def test_a_second_attempt_needs_the_first_one_dead(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
         order = await shelf.commit(
-            order, fact.Lapsed(order.attempt.signature, (order_factory.witness(),))
+            order, events.Lapsed(order.attempt.signature, (order_factory.witness(),))
         )
         order = await shelf.commit(
-            order, fact.RetryScheduled(order_factory.PASSING, 2, order_factory.START)
+            order, events.RetryScheduled(order_factory.PASSING, 2, order_factory.START)
         )
-        order = await shelf.commit(order, fact.Routed(order_factory.route()))
+        order = await shelf.commit(order, events.Routed(order_factory.route()))
         second = order_factory.attempt(2, order.id)
         order = await shelf.commit(order, order_factory.signed(second), second)
         assert order.attempt == second
 
     async def test_a_landed_attempt_is_the_last(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.CONFIRMED)
-        forged = Change((fact.Finalized(9),), None, order_factory.attempt(2, order.id))
+        forged = Change((events.Finalized(9),), None, order_factory.attempt(2, order.id))
         with pytest.raises(IllegalFact):
             await shelf.store.commit(order, forged, order_factory.START)
         assert (await shelf.journal(order))[-1].kind == "landed"
@@ -243,7 +243,7 @@ class Moving:
         order = await shelf.claimed(Status.BUILDING, amount=RAW_MAX)
         tried = order_factory.attempt(1, order.id)
         most = Fill(tried.signature, RAW_MAX, RAW_MAX, RAW_MAX, 2_010)
-        for one in (order_factory.signed(tried), fact.Sent(), fact.Landed(most)):
+        for one in (order_factory.signed(tried), events.Sent(), events.Landed(most)):
             order = await shelf.commit(order, one, tried)
         await shelf.reopen()
         kept = await shelf.store.get(order.id)
@@ -266,9 +266,9 @@ class Telling:
 
     async def test_nothing_refused_is_told(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
-        await shelf.commit(order, fact.Started())
+        await shelf.commit(order, events.Started())
         before = list(shelf.told)
-        stale = await at_once(*(shelf.commit(order, fact.Started()) for _ in range(5)))
+        stale = await at_once(*(shelf.commit(order, events.Started()) for _ in range(5)))
         assert all(isinstance(got, StaleClaim) for got in stale)
         assert shelf.told == before
 
@@ -288,8 +288,8 @@ class Telling:
     async def test_several_facts_of_one_change_are_told_together(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
         both = (
-            fact.Landed(order_factory.fill(order_factory.attempt(1, order.id))),
-            fact.Finalized(9),
+            events.Landed(order_factory.fill(order_factory.attempt(1, order.id))),
+            events.Finalized(9),
         )
         after = await shelf.store.commit(order, Change(both, None), order_factory.START)
         assert [one.fact for one in shelf.told[-2:]] == list(both)

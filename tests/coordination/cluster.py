@@ -17,11 +17,9 @@ from cambist.engine.dependencies import World as Ports
 from cambist.engine.engine import Engine
 from cambist.engine.intake import Wish
 from cambist.engine.publisher import Relay
-from cambist.paper.chain import PaperChain
+from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
 from cambist.paper.fault_model import INSTANT
-from cambist.paper.market import PaperMarket
-from cambist.paper.signer import PaperSigner
-from cambist.paper.world import World
+from cambist.paper.network import World
 from cambist.ports.rate_limits import Allowance
 from cambist.ports.store import Store
 from cambist.stores.postgres import Target, open_postgres

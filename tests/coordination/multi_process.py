@@ -9,7 +9,7 @@ from pathlib import Path
 from cambist.bootstrap.coordination import Part, Signals, make_signals
 from cambist.clock import SystemClock
 from cambist.config import Settings
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.order import Order
 from cambist.stores.sqlite.store import SqliteStore
 from tests import order_factory
@@ -39,13 +39,13 @@ class Town:
         """Write so many lines about an order."""
         for _ in range(count):
             order = await self.store.commit(
-                order, change(fact.CancelRequested()), order_factory.START
+                order, change(events.CancelRequested()), order_factory.START
             )
         return order
 
     async def close(self, order: Order) -> Order:
         """Write an order's end."""
-        return await self.store.commit(order, change(fact.Cancelled()), order_factory.START)
+        return await self.store.commit(order, change(events.Cancelled()), order_factory.START)
 
 
 def by_redis(url: str) -> Make:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cambist.coordination.doorbell import Doorbell
+from cambist.coordination.multi_process import Doorbell
 from cambist.engine import inflight_tracker
 from cambist.engine.intake import Wish
-from cambist.paper.chain import PaperChain
+from cambist.paper.adapters import PaperChain
 from cambist.values.ids import LOCAL
 from tests import order_factory
 from tests.coordination.cluster import cluster

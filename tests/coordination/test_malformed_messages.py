@@ -8,14 +8,14 @@ import asyncpg
 import pytest
 
 from cambist.clock import SystemClock
-from cambist.coordination.doorbell import Doorbell
-from cambist.coordination.ends import Ends
+from cambist.coordination.multi_process import Doorbell
 from cambist.coordination.outbox import Outbox
 from cambist.coordination.postgres import BELLS_CHANNEL, NEWS_CHANNEL, Notices
 from cambist.coordination.redis.client import Address
 from cambist.coordination.redis.consumers import BellEar, NewsEar
-from cambist.coordination.redis.sender import BELLS_STREAM
-from cambist.coordination.redis.sender import NEWS_CHANNEL as REDIS_NEWS
+from cambist.coordination.redis.publisher import BELLS_STREAM
+from cambist.coordination.redis.publisher import NEWS_CHANNEL as REDIS_NEWS
+from cambist.coordination.transport import Ends
 from cambist.ports.wakeups import Bell
 from tests import order_factory
 from tests.malformed_messages import broken_messages

@@ -16,7 +16,7 @@ from cambist.coordination.memory import (
     MemoryBus,
     MemoryWakeups,
 )
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.journal import Told, append
 from cambist.ports.event_bus import Placed
 from cambist.ports.wakeups import Bell
@@ -122,7 +122,7 @@ async def test_who_waits_is_woken(doorbell: Doorbell) -> None:
 def news(number: int = 0, facts: int = 1, principal: str = LOCAL) -> list[Told]:
     """Write a life of so many lines."""
     told = order_factory.born(number, principal=principal)
-    cancels = [fact.CancelRequested()] * (facts - 1)
+    cancels = [events.CancelRequested()] * (facts - 1)
     return [told, *append(told.order, cancels, order_factory.START)]
 
 

@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from cambist.clock import ManualClock
-from cambist.coordination import hub as module
-from cambist.coordination.hub import Hub
-from cambist.engine.feed import Feed
-from cambist.engine.follow import follow
-from cambist.orders import events as fact
+from cambist.coordination import multi_process
+from cambist.coordination.multi_process import Hub
+from cambist.engine.subscriptions import Feed, follow
+from cambist.orders import events
 from cambist.orders.order import Order
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import LOCAL, OrderId
@@ -41,12 +40,12 @@ class Two:
     async def note(self, order: Order, count: int) -> Order:
         for _ in range(count):
             order = await self.store.commit(
-                order, change(fact.CancelRequested()), order_factory.START
+                order, change(events.CancelRequested()), order_factory.START
             )
         return order
 
     async def close(self, order: Order) -> Order:
-        return await self.store.commit(order, change(fact.Cancelled()), order_factory.START)
+        return await self.store.commit(order, change(events.Cancelled()), order_factory.START)
 
 
 @asynccontextmanager
@@ -98,7 +97,7 @@ async def test_an_order_written_elsewhere_is_followed_to_its_end(tmp_path: Path)
 async def test_without_any_bell_it_takes_a_look_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LOOK_EVERY_MS", 5)
+    monkeypatch.setattr(multi_process, "LOOK_EVERY_MS", 5)
     async with two(tmp_path, deaf=True) as house:
         order = await house.born(1)
         heard = asyncio.create_task(follow_one(house, house.there, order.id))
@@ -110,7 +109,7 @@ async def test_without_any_bell_it_takes_a_look_and_loses_nothing(
 async def test_all_orders_are_heard_in_the_order_of_their_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LINES_PAGE", 3)
+    monkeypatch.setattr(multi_process, "LINES_PAGE", 3)
     async with two(tmp_path) as house:
         feeds = [Feed(house.store, hub, LOCAL).follow(0) for hub in (house.here, house.there)]
         orders = [await house.born(number) for number in range(5)]

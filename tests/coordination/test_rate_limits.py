@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cambist.clock import ManualClock
-from cambist.coordination.buckets import MemoryBuckets
+from cambist.coordination.rate_limits import MemoryBuckets
 from cambist.ports.rate_limits import Allowance, RateLimits
 
 MINUTE = 60_000

@@ -13,13 +13,13 @@ from structlog.testing import capture_logs
 from cambist.bootstrap.coordination import Part, make_signals
 from cambist.clock import SystemClock
 from cambist.config import Settings
-from cambist.coordination.doorbell import Doorbell
+from cambist.coordination.multi_process import Doorbell
 from cambist.coordination.outbox import TOLD_HELD_MAX, Outbox
 from cambist.coordination.redis.client import Address, Connection
 from cambist.coordination.redis.consumers import ENTRY_IDLE_MS, GROUP, BellEar
 from cambist.coordination.redis.lua_scripts import TELL
-from cambist.coordination.redis.sender import BELLS_STREAM, STATE_KEPT_MS
-from cambist.orders import events as fact
+from cambist.coordination.redis.publisher import BELLS_STREAM, STATE_KEPT_MS
+from cambist.orders import events
 from cambist.orders.journal import append
 from cambist.values.ids import OrderId
 from tests import order_factory
@@ -63,7 +63,9 @@ async def test_an_older_word_never_takes_the_place_of_a_newer(breakable_valkey: 
 
 async def test_a_flood_for_outsiders_drops_the_oldest() -> None:
     outbox, told = Outbox(), order_factory.birth(1).told
-    lines = append(told.order, [fact.CancelRequested()] * (TOLD_HELD_MAX + 7), order_factory.START)
+    lines = append(
+        told.order, [events.CancelRequested()] * (TOLD_HELD_MAX + 7), order_factory.START
+    )
     outbox.post(lines)
     parcel = outbox.take()
     assert parcel is not None
@@ -132,7 +134,7 @@ async def test_what_was_written_last_is_told_before_the_process_ends(
     tmp_path: Path, breakable_valkey: Valkey
 ) -> None:
     lines = append(
-        order_factory.born(1).order, [fact.CancelRequested()] * 1_000, order_factory.START
+        order_factory.born(1).order, [events.CancelRequested()] * 1_000, order_factory.START
     )
     async with town(tmp_path, by_redis(breakable_valkey.url)) as built:
         built.worker.outbox.post(lines)

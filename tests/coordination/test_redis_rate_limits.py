@@ -9,11 +9,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from cambist.clock import ManualClock, SystemClock
-from cambist.coordination.buckets import MemoryBuckets
-from cambist.coordination.redis import rate_limits as module
+from cambist.coordination.rate_limits import MemoryBuckets, Share
+from cambist.coordination.redis import rate_limits
 from cambist.coordination.redis.client import Address
 from cambist.coordination.redis.rate_limits import RATE_PREFIX, RedisBuckets
-from cambist.coordination.shares import Share
 from cambist.ports.rate_limits import Allowance
 from tests.coordination.waiting import until
 from tests.servers.valkey import Valkey
@@ -101,7 +100,7 @@ async def test_one_call_waits_for_a_frozen_redis_and_the_next_ones_do_not(
     limits = RedisBuckets(clock, Address(breakable_valkey.url), Alone(clock))
     running = asyncio.create_task(limits.line.run())
     await until(lambda: limits.line.is_up)
-    monkeypatch.setattr(module, "APART_MS", 600_000)
+    monkeypatch.setattr(rate_limits, "APART_MS", 600_000)
     breakable_valkey.freeze()
     await limits.take("k:first", 1, SLOW)
     breakable_valkey.thaw()

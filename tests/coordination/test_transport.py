@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from cambist.bootstrap.coordination import Part, Signals, make_signals
 from cambist.clock import ManualClock, SystemClock
 from cambist.config import Settings
-from cambist.coordination.lines import STEADY_MS, WAIT_FIRST_MS, WAIT_MAX_MS, Line, Unreachable
+from cambist.coordination.transport import STEADY_MS, WAIT_FIRST_MS, WAIT_MAX_MS, Line, Unreachable
 from tests.coordination.multi_process import town
 from tests.coordination.waiting import until
 from tests.servers.postgres import Postgres

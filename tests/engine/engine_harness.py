@@ -20,11 +20,9 @@ from cambist.engine.publisher import Relay
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order
 from cambist.orders.terms import Terms
-from cambist.paper.chain import PaperChain
+from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
 from cambist.paper.fault_model import REALISTIC, Profile
-from cambist.paper.market import PaperMarket
-from cambist.paper.signer import PaperSigner
-from cambist.paper.world import World
+from cambist.paper.network import World
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.amount import Raw
 from cambist.values.ids import LOCAL, OrderId

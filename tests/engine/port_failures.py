@@ -14,7 +14,8 @@ from typing import Any, Literal, NamedTuple
 
 from cambist.ports.errors import PortDown
 from cambist.ports.store import Commit
-from cambist.stores.sqlite.moves import write_out
+from cambist.stores.commands import write_out
+from cambist.stores.sqlite.leases import LEASED
 
 When = Literal["before", "after"]
 LOST = ("ring", "ring_at", "publish")
@@ -120,4 +121,4 @@ def _deny(done: asyncio.Future[Any], told: asyncio.Future[Any]) -> None:
 
 
 def _foretold(order: Any, change: Any, now: Any) -> Any:
-    return write_out(order, change, now, order.lease_owner or "rig").after
+    return write_out(order, change, now, order.lease_owner or "rig", LEASED).after

@@ -14,9 +14,8 @@ from cambist import metrics
 from cambist.engine.engine import Limits
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import Backoff
-from cambist.paper.chain import PaperChain
+from cambist.paper.adapters import PaperChain, PaperMarket
 from cambist.paper.fault_model import INSTANT
-from cambist.paper.market import PaperMarket
 from cambist.ports.errors import PortDown
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import LOCAL

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cambist.orders.order import Status
 from cambist.orders.terms import Terms
-from cambist.paper.market import PaperMarket
+from cambist.paper.adapters import PaperMarket
 from cambist.values.time_units import after
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool

@@ -13,19 +13,17 @@ import pytest
 
 from cambist.clock import Entropy, SystemClock
 from cambist.coordination.memory import MemoryBus, MemoryWakeups
-from cambist.engine import crew, inflight_tracker
+from cambist.engine import dispatcher, inflight_tracker
 from cambist.engine.dependencies import Means, World
 from cambist.engine.engine import Engine
 from cambist.engine.intake import Wish
 from cambist.engine.publisher import Relay
 from cambist.faults import Refused
 from cambist.orders.order import Order, Status
-from cambist.paper.chain import PaperChain
+from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
 from cambist.paper.fault_model import INSTANT
 from cambist.paper.ledger import executions
-from cambist.paper.market import PaperMarket
-from cambist.paper.signer import PaperSigner
-from cambist.paper.world import World as PaperWorld
+from cambist.paper.network import World as PaperWorld
 from cambist.ports.event_bus import Bus
 from cambist.ports.store import Store
 from cambist.stores.postgres import Target, open_postgres
@@ -54,8 +52,8 @@ END_WITHIN_S = 20
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten every wait after a failure."""
     for name in ("STORE_AWAY_MS", "BAD_TURN_WAIT_MS"):
-        monkeypatch.setattr(crew, name, 10)
-    monkeypatch.setattr(crew, "SWEEP_EVERY_MS", 100)
+        monkeypatch.setattr(dispatcher, name, 10)
+    monkeypatch.setattr(dispatcher, "SWEEP_EVERY_MS", 100)
     monkeypatch.setattr(inflight_tracker, "AWAY_RETRY_MS", 10)
     monkeypatch.setattr(inflight_tracker, "RESEND_EVERY_MS", 100)
 

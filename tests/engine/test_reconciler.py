@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from cambist.clock import ManualClock
-from cambist.engine import reconciler as room
+from cambist.engine import reconciler
 from cambist.engine.reconciler import BY, LOOK_EVERY_MS, RESTORED_BY, Reconciler
 from cambist.paper.fault_model import INSTANT
 from cambist.ports.chain import Blockhash, Trace
 from cambist.ports.errors import PortDown
 from cambist.ports.store import Halt
-from cambist.stores.sqlite.recall import RecallingSqliteStore
+from cambist.stores.sqlite.store import RecallingSqliteStore
 from cambist.values.ids import OrderId, Signature
 from cambist.values.time_units import Height, Slot
 from tests import order_factory
@@ -79,7 +79,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 async def test_all_that_is_missing_is_found_whatever_the_size_of_a_page(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "TRACES_PER_PAGE", 7)
+    monkeypatch.setattr(reconciler, "TRACES_PER_PAGE", 7)
     rig.chain.execute(30)
     assert await rig.reconciler.look() == 30
     assert (await rig.store.missing(1)).total == 30

@@ -14,7 +14,7 @@ from cambist.engine import send_permission
 from cambist.engine.send_permission import SendPermission
 from cambist.orders.order import Status
 from cambist.orders.terms import Terms
-from cambist.paper.chain import PaperChain
+from cambist.paper.adapters import PaperChain
 from cambist.ports.errors import PortDown
 from cambist.ports.store import CurrentTerms
 from cambist.stores.sqlite.store import SqliteStore

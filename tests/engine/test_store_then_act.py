@@ -11,7 +11,7 @@ from typing import Any
 from cambist.orders.decide import Change
 from cambist.orders.events import Started
 from cambist.orders.order import Order, Status
-from cambist.paper.chain import PaperChain
+from cambist.paper.adapters import PaperChain
 from cambist.ports.store import Commit
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.time_units import Moment

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from cambist.clock import ManualClock
 from cambist.coordination.memory import SUBSCRIPTION_FACTS_MAX, MemoryBus
-from cambist.engine.follow import follow, history
-from cambist.orders import events as fact
+from cambist.engine.subscriptions import follow, history
+from cambist.orders import events
 from cambist.orders.journal import Entry, Told
 from cambist.orders.order import Order, Status
 from cambist.stores.sqlite.store import SqliteStore
@@ -36,7 +36,7 @@ class Stage:
         self._task: asyncio.Task[None] | None = None
         self.ended = False
 
-    async def write(self, one: fact.Fact) -> None:
+    async def write(self, one: events.Fact) -> None:
         tried = order_factory.attempt(1, self.order.id)
         self.order = await self.store.commit(self.order, change(one, tried), order_factory.START)
 
@@ -100,26 +100,26 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
         await store.close()
 
 
-AGAIN = fact.RetryScheduled(order_factory.PASSING, 2, order_factory.START)
+AGAIN = events.RetryScheduled(order_factory.PASSING, 2, order_factory.START)
 LIFE = [
-    fact.Started(),
-    fact.Routed(order_factory.route()),
+    events.Started(),
+    events.Routed(order_factory.route()),
     AGAIN,
-    fact.Routed(order_factory.route()),
+    events.Routed(order_factory.route()),
     "signed",
-    fact.Sent(),
-    fact.Seen(2_010),
+    events.Sent(),
+    events.Seen(2_010),
     "landed",
-    fact.Finalized(2_050),
+    events.Finalized(2_050),
 ]
 acts = st.lists(st.sampled_from(["write", "connect", "cut", "settle", "deafen"]), max_size=40)
 
 
-def fact_of(stage: Stage, name: object) -> fact.Fact:
+def fact_of(stage: Stage, name: object) -> events.Fact:
     tried = order_factory.attempt(1, stage.order.id)
     if name == "signed":
         return order_factory.signed(tried)
-    return fact.Landed(order_factory.fill(tried)) if name == "landed" else name  # type: ignore[return-value]
+    return events.Landed(order_factory.fill(tried)) if name == "landed" else name  # type: ignore[return-value]
 
 
 @settings(max_examples=60)
@@ -157,13 +157,13 @@ async def test_a_listener_that_overflowed_loses_nothing(tmp_path: Path) -> None:
         lines = follow(stage.store, stage.bus, stage.order.id, 0, BEAT_MS)
         seen = [one.entry.seq for one in (await anext(lines)).lines]
         for _ in range(SUBSCRIPTION_FACTS_MAX + 10):
-            await stage.write(fact.CancelRequested())
+            await stage.write(events.CancelRequested())
         caught_up = await anext(lines)
         assert caught_up.lagged
         seen += [one.entry.seq for one in caught_up.lines]
         (listener,) = stage.bus._of_orders._by_topic[stage.order.id]
         assert not listener.lagged, "it listens again, and does not go on reading the journal"
-        await stage.write(fact.Cancelled())
+        await stage.write(events.Cancelled())
         async for told in lines:
             assert not told.lagged
             seen += [one.entry.seq for one in told.lines]
@@ -174,8 +174,8 @@ async def test_a_follower_of_a_finished_order_is_given_its_past_and_let_go(
     tmp_path: Path,
 ) -> None:
     async with staged(tmp_path) as stage:
-        await stage.write(fact.CancelRequested())
-        await stage.write(fact.Cancelled())
+        await stage.write(events.CancelRequested())
+        await stage.write(events.Cancelled())
         for after, wanted in ((0, [1, 2, 3]), (2, [3]), (3, [])):
             lines = follow(stage.store, stage.bus, stage.order.id, after, BEAT_MS)
             seen = [one.entry.seq async for told in lines for one in told.lines]
@@ -204,7 +204,7 @@ async def test_a_landed_order_is_followed_until_it_is_final(tmp_path: Path) -> N
         stage.connect()
         await stage.clock.settle()
         assert not stage.ended
-        await stage.write(fact.Finalized(2_050))
+        await stage.write(events.Finalized(2_050))
         await stage.finish()
         assert stage.seen[-1] == len(LIFE) + 1
 
@@ -218,8 +218,8 @@ async def test_an_order_that_ends_while_its_past_is_read_is_told_to_its_end(
         async def early(order: OrderId, after: int, limit: int) -> tuple[Entry, ...]:
             past = await journal(order, after, limit)
             if not looked:
-                await stage.write(fact.CancelRequested())
-                await stage.write(fact.Cancelled())
+                await stage.write(events.CancelRequested())
+                await stage.write(events.Cancelled())
             looked.append(1)
             return past
 
@@ -238,7 +238,7 @@ async def test_a_line_that_memory_does_not_know_yet_is_not_told_again(tmp_path: 
 
         stage.store.get = get  # type: ignore[method-assign]
         bus = Lossy()
-        await stage.write(fact.CancelRequested())
+        await stage.write(events.CancelRequested())
         told = await history(stage.store, old.id)
         lines = follow(stage.store, bus, old.id, 2, 0)
         assert not (await anext(lines)).lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from structlog.testing import capture_logs
 
 from cambist.clock import ManualClock
-from cambist.engine.complaints import TOLD_EVERY_MS, Complaints
+from cambist.engine.dispatcher import TOLD_EVERY_MS, Complaints
 
 
 async def test_a_trouble_of_many_is_one_line_a_second_that_counts_them() -> None:

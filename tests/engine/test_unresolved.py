@@ -11,8 +11,8 @@ from cambist.faults import Code
 from cambist.orders.attempt import Attempt, Witness
 from cambist.orders.events import WrittenOff
 from cambist.orders.order import Status
-from cambist.paper.chain import PaperChain
-from cambist.stores.sqlite.operators import still_in_file, write_off_in_file
+from cambist.paper.adapters import PaperChain
+from cambist.stores.sqlite.maintenance import still_in_file, write_off_in_file
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.time_units import Moment
 from tests.engine.engine_harness import rig, sell

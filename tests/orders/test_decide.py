@@ -6,8 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.faults import CATALOGUE, Code, Fault, Remedy, fault
-from cambist.orders import events as fact
-from cambist.orders import steps
+from cambist.orders import events, steps
 from cambist.orders.decide import Change, decide, give_up
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import Backoff, may_retry
@@ -27,11 +26,11 @@ from tests.order_factory import POLICY, START, standing, witness
 
 NOW = Moment(START + 60_000)
 UNSENT = (
-    fact.Started(),
-    fact.Routed(order_factory.route()),
+    events.Started(),
+    events.Routed(order_factory.route()),
     order_factory.signed(order_factory.attempt()),
 )
-ASKED = fact.CancelRequested()
+ASKED = events.CancelRequested()
 SIGNATURE = order_factory.attempt().signature
 PAST = order_factory.Terms(deadline=NOW)
 BEFORE_SIGNING = [
@@ -59,12 +58,12 @@ def heard(*witnesses: object, fill: object = None) -> steps.Testimony:
 
 
 def test_begun_is_started() -> None:
-    assert told(standing(Status.PENDING), Begun()) == Change((fact.Started(),), NOW)
+    assert told(standing(Status.PENDING), Begun()) == Change((events.Started(),), NOW)
 
 
 def test_a_route_found_is_routed() -> None:
     found = told(standing(Status.ROUTING), RouteFound(order_factory.route()))
-    assert found == Change((fact.Routed(order_factory.route()),), NOW)
+    assert found == Change((events.Routed(order_factory.route()),), NOW)
 
 
 def test_what_was_built_is_signed_with_its_bytes_in_the_same_change() -> None:
@@ -76,7 +75,7 @@ def test_what_was_built_is_signed_with_its_bytes_in_the_same_change() -> None:
 @pytest.mark.parametrize("why", [None, fault(Code.SEND_UNCERTAIN)])
 def test_whatever_the_network_answers_only_the_chain_is_asked_next(why: Fault | None) -> None:
     order = standing(Status.PENDING, *UNSENT)
-    assert told(order, Handed(why)) == Change((fact.Sent(why),), NOW)
+    assert told(order, Handed(why)) == Change((events.Sent(why),), NOW)
     assert CATALOGUE[Code.SEND_UNCERTAIN].remedy is Remedy.ASK_CHAIN
 
 
@@ -87,12 +86,12 @@ def test_a_send_fault_ends_nothing_even_when_unwanted() -> None:
 
 @pytest.mark.parametrize(("status", "outcome"), BEFORE_SIGNING)
 def test_a_cancel_before_signing_always_wins(status: Status, outcome: Outcome) -> None:
-    assert told(standing(status, ASKED), outcome) == Change((fact.Cancelled(),), None)
+    assert told(standing(status, ASKED), outcome) == Change((events.Cancelled(),), None)
 
 
 @pytest.mark.parametrize(("status", "outcome"), BEFORE_SIGNING)
 def test_a_deadline_before_signing_always_wins(status: Status, outcome: Outcome) -> None:
-    assert told(standing(status, terms=PAST), outcome) == Change((fact.Expired(),), None)
+    assert told(standing(status, terms=PAST), outcome) == Change((events.Expired(),), None)
 
 
 @pytest.mark.parametrize(("status", "outcome"), BEFORE_SIGNING[:5])
@@ -123,7 +122,7 @@ def test_an_attempt_in_flight_outlives_cancel_and_deadline(terms: order_factory.
 
 
 @pytest.mark.parametrize(
-    ("changes", "end"), [((ASKED,), "cancelled"), ((fact.Amended(PAST),), "expired")]
+    ("changes", "end"), [((ASKED,), "cancelled"), ((events.Amended(PAST),), "expired")]
 )
 @pytest.mark.parametrize(
     ("said", "first"),
@@ -133,7 +132,7 @@ def test_an_attempt_in_flight_outlives_cancel_and_deadline(terms: order_factory.
     ],
 )
 def test_a_spent_attempt_lets_the_unwanted_order_end(
-    changes: tuple[fact.Fact, ...], end: str, said: object, first: str
+    changes: tuple[events.Fact, ...], end: str, said: object, first: str
 ) -> None:
     assert kinds(told(standing(Status.SUBMITTED, *changes), heard(said))) == [first, end]
 
@@ -143,14 +142,14 @@ def test_a_passing_fault_is_tried_again_after_a_wait(tries: int, wait: int) -> N
     order = replace(standing(Status.ROUTING), tries=tries)
     change = told(order, Faulted(order_factory.PASSING))
     at = Moment(NOW + wait)
-    assert change == Change((fact.RetryScheduled(order_factory.PASSING, tries + 1, at),), at)
+    assert change == Change((events.RetryScheduled(order_factory.PASSING, tries + 1, at),), at)
 
 
 def test_the_third_try_is_the_last() -> None:
     order = replace(standing(Status.BUILDING), tries=3)
     change = told(order, Faulted(order_factory.PASSING))
     assert change == Change(
-        (fact.Failed(order_factory.PASSING, (fact.Setback(3, order_factory.PASSING),)),), None
+        (events.Failed(order_factory.PASSING, (events.Setback(3, order_factory.PASSING),)),), None
     )
 
 
@@ -170,11 +169,11 @@ def test_only_a_fault_that_passes_is_tried_again(status: Status, code: Code) -> 
 
 
 def test_every_setback_on_the_way_is_told_at_the_end() -> None:
-    first = fact.RetryScheduled(order_factory.PASSING, 2, START)
-    second = fact.RetryScheduled(order_factory.STALE_PRICE, 3, START)
+    first = events.RetryScheduled(order_factory.PASSING, 2, START)
+    second = events.RetryScheduled(order_factory.STALE_PRICE, 3, START)
     order = standing(Status.ROUTING, first, second)
     (end,) = told(order, Faulted(order_factory.LASTING)).facts
-    assert isinstance(end, fact.Failed)
+    assert isinstance(end, events.Failed)
     assert [(one.attempt, one.fault) for one in end.setbacks] == [
         (1, order_factory.PASSING), (2, order_factory.STALE_PRICE), (3, order_factory.LASTING),
     ]  # fmt: skip
@@ -189,8 +188,8 @@ def test_every_setback_on_the_way_is_told_at_the_end() -> None:
 def test_a_sighting_not_yet_final_is_noted_once(commitment: str, why: Fault | None) -> None:
     order = standing(Status.SUBMITTED)
     change = told(order, heard(order_factory.seen(commitment, why)))
-    assert change == Change((fact.Seen(2_010),), NOW)
-    again = standing(Status.SUBMITTED, fact.Seen(2_010))
+    assert change == Change((events.Seen(2_010),), NOW)
+    again = standing(Status.SUBMITTED, events.Seen(2_010))
     assert not told(again, heard(order_factory.seen(commitment, why))).facts
 
 
@@ -200,7 +199,7 @@ def test_a_processed_sighting_lands_nothing_even_with_a_fill() -> None:
 
 
 def test_a_landing_without_its_receipt_waits_for_it() -> None:
-    order = standing(Status.SUBMITTED, fact.Seen(2_010))
+    order = standing(Status.SUBMITTED, events.Seen(2_010))
     for commitment in ("confirmed", "finalized"):
         assert not told(order, heard(order_factory.seen(commitment))).facts
 
@@ -208,17 +207,17 @@ def test_a_landing_without_its_receipt_waits_for_it() -> None:
 def test_landed_is_told_at_confirmed_and_finalized_afterwards() -> None:
     moved = order_factory.fill(order_factory.attempt())
     change = told(standing(Status.SUBMITTED), heard(order_factory.seen("confirmed"), fill=moved))
-    assert change == Change((fact.Landed(moved),), NOW)
+    assert change == Change((events.Landed(moved),), NOW)
     landed = standing(Status.CONFIRMED)
     assert not told(landed, heard(order_factory.seen("confirmed"))).facts
     final = told(landed, heard(order_factory.seen("finalized", slot=2_042)))
-    assert final == Change((fact.Finalized(2_042),), None)
+    assert final == Change((events.Finalized(2_042),), None)
 
 
 def test_a_late_landing_may_be_final_at_once() -> None:
     moved = order_factory.fill(order_factory.attempt())
     change = told(standing(Status.SUBMITTED), heard(order_factory.seen("finalized"), fill=moved))
-    assert change == Change((fact.Landed(moved), fact.Finalized(2_010)), None)
+    assert change == Change((events.Landed(moved), events.Finalized(2_010)), None)
 
 
 @pytest.mark.parametrize(
@@ -226,12 +225,12 @@ def test_a_late_landing_may_be_final_at_once() -> None:
     [(order_factory.STALE_PRICE, "retry_scheduled"), (order_factory.LASTING, "failed")],
 )
 def test_a_revert_frees_the_order_at_finalized_only(why: Fault, then: str) -> None:
-    order = standing(Status.SUBMITTED, fact.Seen(2_010))
+    order = standing(Status.SUBMITTED, events.Seen(2_010))
     for commitment in ("processed", "confirmed"):
         assert not told(order, heard(order_factory.seen(commitment, why))).facts
     change = told(order, heard(order_factory.seen("finalized", why)))
     assert kinds(change) == ["reverted", then]
-    assert change.facts[0] == fact.Reverted(SIGNATURE, why, 2_010)
+    assert change.facts[0] == events.Reverted(SIGNATURE, why, 2_010)
 
 
 def test_the_firmest_of_the_witnesses_is_heard() -> None:
@@ -246,8 +245,8 @@ def test_the_firmest_of_the_witnesses_is_heard() -> None:
 def test_a_lapse_keeps_its_evidence_and_uses_a_try_up() -> None:
     change = told(standing(Status.SUBMITTED), heard(witness()))
     at = Moment(NOW + 1_000)
-    again = fact.RetryScheduled(fault(Code.ATTEMPT_LAPSED), 2, at)
-    assert change == Change((fact.Lapsed(SIGNATURE, (witness(),)), again), at)
+    again = events.RetryScheduled(fault(Code.ATTEMPT_LAPSED), 2, at)
+    assert change == Change((events.Lapsed(SIGNATURE, (witness(),)), again), at)
     last = replace(standing(Status.SUBMITTED), tries=3)
     assert kinds(told(last, heard(witness()))) == ["lapsed", "failed"]
 
@@ -265,9 +264,9 @@ def test_silence_and_doubt_change_nothing() -> None:
 
 def test_a_landing_that_is_gone_raises_the_alarm() -> None:
     landed = standing(Status.CONFIRMED)
-    assert told(landed, heard(witness())) == Change((fact.RolledBack((witness(),)),), None)
+    assert told(landed, heard(witness())) == Change((events.RolledBack((witness(),)),), None)
     failed = order_factory.seen("finalized", order_factory.LASTING)
-    assert told(landed, heard(failed)) == Change((fact.RolledBack((failed,)),), None)
+    assert told(landed, heard(failed)) == Change((events.RolledBack((failed,)),), None)
     assert not told(landed, heard(order_factory.quiet())).facts
     assert not told(landed, heard()).facts
 
@@ -283,8 +282,8 @@ def test_a_landing_that_is_gone_raises_the_alarm() -> None:
         standing(Status.FAILED),
         standing(Status.CANCELLED),
         standing(Status.EXPIRED),
-        standing(Status.CONFIRMED, fact.Finalized(3)),
-        standing(Status.SUBMITTED, fact.Lapsed(SIGNATURE, (witness(),))),
+        standing(Status.CONFIRMED, events.Finalized(3)),
+        standing(Status.SUBMITTED, events.Lapsed(SIGNATURE, (witness(),))),
     ],
     ids=lambda order: order.status.value,
 )

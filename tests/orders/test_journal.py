@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.journal import (
     BrokenJournal,
     Entry,
@@ -30,19 +30,19 @@ from tests.strategies import intents, moments, order_ids
 
 LONG = (
     *order_factory.path(Status.SUBMITTED),
-    fact.Seen(2_010),
-    fact.CancelRequested(),
-    fact.Lapsed(order_factory.attempt().signature, (order_factory.witness(),)),
-    fact.RetryScheduled(order_factory.PASSING, 2, order_factory.START),
-    fact.Routed(order_factory.route()),
+    events.Seen(2_010),
+    events.CancelRequested(),
+    events.Lapsed(order_factory.attempt().signature, (order_factory.witness(),)),
+    events.RetryScheduled(order_factory.PASSING, 2, order_factory.START),
+    events.Routed(order_factory.route()),
     order_factory.signed(order_factory.attempt(2)),
-    fact.Sent(order_factory.PASSING),
-    fact.Landed(order_factory.fill(order_factory.attempt(2))),
-    fact.Finalized(2_500),
+    events.Sent(order_factory.PASSING),
+    events.Landed(order_factory.fill(order_factory.attempt(2))),
+    events.Finalized(2_500),
 )
 
 
-def life(*facts: fact.Fact, at: int = order_factory.START) -> tuple[Told, ...]:
+def life(*facts: events.Fact, at: int = order_factory.START) -> tuple[Told, ...]:
     first = order_factory.born(at=at)
     return (first, *append(first.order, facts, Moment(at)))
 
@@ -71,7 +71,7 @@ def test_lines_are_numbered_without_a_gap() -> None:
 def test_time_never_goes_back_whatever_the_clock_says(first: int, later: list[int]) -> None:
     told = [
         open_journal(
-            order_factory.born().order.id, fact.Accepted(order_factory.intent()), Moment(first)
+            order_factory.born().order.id, events.Accepted(order_factory.intent()), Moment(first)
         )
     ]
     for one, at in zip(LONG, later, strict=False):
@@ -101,7 +101,7 @@ def test_what_is_told_again_equals_what_was() -> None:
 
 @given(intents, moments, order_ids)
 def test_any_order_is_told_again_as_it_was(intent: object, at: int, order_id: str) -> None:
-    told = open_journal(order_id, fact.Accepted(intent), Moment(at))  # type: ignore[arg-type]
+    told = open_journal(order_id, events.Accepted(intent), Moment(at))  # type: ignore[arg-type]
     assert retell([told.entry]) == (told,)
 
 
@@ -178,13 +178,13 @@ def test_a_journal_begins_with_accepted() -> None:
 def test_a_second_acceptance_is_illegal() -> None:
     order = order_factory.born().order
     with pytest.raises(IllegalFact):
-        append(order, (fact.Accepted(order_factory.intent()),), order_factory.START)
+        append(order, (events.Accepted(order_factory.intent()),), order_factory.START)
 
 
 def test_an_illegal_fact_adds_no_line_not_even_the_legal_ones_before_it() -> None:
     order = order_factory.born().order
     with pytest.raises(IllegalFact):
-        append(order, (fact.Started(), fact.Started()), order_factory.START)
+        append(order, (events.Started(), events.Started()), order_factory.START)
     assert order.last_seq == 1
 
 

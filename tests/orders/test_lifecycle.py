@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.journal import append, retell
 from cambist.orders.lifecycle import NOTES, TABLE, IllegalFact, diagram, evolve
 from cambist.orders.order import CLOSED, Order, Status
@@ -55,8 +55,8 @@ NOTED = {
 LEAVES_SUBMITTED_AT_REST = {"retry_scheduled", "cancelled", "expired", "failed"}
 NEEDS_AN_ATTEMPT = {"landed", "sent", "seen", "written_off", "reverted", "lapsed"}
 BY_NAME = {kind.__struct_config__.tag: drawn for kind, drawn in FACTS.items()}
-SPENT = fact.Lapsed(order_factory.attempt().signature, (order_factory.witness(),))
-REVERTED = fact.Reverted(order_factory.attempt().signature, order_factory.STALE_PRICE, 5)
+SPENT = events.Lapsed(order_factory.attempt().signature, (order_factory.witness(),))
+REVERTED = events.Reverted(order_factory.attempt().signature, order_factory.STALE_PRICE, 5)
 
 
 def at(status: str, kind: str) -> Order:
@@ -145,7 +145,7 @@ def test_nothing_leaves_submitted_while_the_attempt_may_land(
 @settings(max_examples=10)
 @given(data=st.data())
 def test_nothing_is_told_of_an_attempt_that_is_spent(
-    data: st.DataObject, kind: str, end: fact.Fact
+    data: st.DataObject, kind: str, end: events.Fact
 ) -> None:
     order = order_factory.standing(Status.SUBMITTED, end)
     with pytest.raises(IllegalFact, match="at rest"):
@@ -154,7 +154,7 @@ def test_nothing_is_told_of_an_attempt_that_is_spent(
 
 @given(st.lists(facts, max_size=12))
 def test_no_sequence_of_facts_ends_an_order_twice_or_frees_a_live_attempt(
-    tried: list[fact.Fact],
+    tried: list[events.Fact],
 ) -> None:
     order, ends, signatures = order_factory.born().order, 0, 0
     for one in tried:
@@ -164,7 +164,7 @@ def test_no_sequence_of_facts_ends_an_order_twice_or_frees_a_live_attempt(
             continue
         if order.in_flight is not None and after.status is not Status.SUBMITTED:
             assert after.status is Status.CONFIRMED
-        signatures += isinstance(one, fact.Signed)
+        signatures += isinstance(one, events.Signed)
         ends += after.is_closed and not order.is_closed
         assert not (order.is_closed and not after.is_closed)
         order = after
@@ -174,7 +174,7 @@ def test_no_sequence_of_facts_ends_an_order_twice_or_frees_a_live_attempt(
 
 def test_the_fold_keeps_what_each_fact_says() -> None:
     tried = order_factory.attempt()
-    order = order_factory.standing(Status.SUBMITTED, fact.Seen(77))
+    order = order_factory.standing(Status.SUBMITTED, events.Seen(77))
     assert order.route == order_factory.route()
     assert order.route_seq == 3
     assert order.attempts_made == 1
@@ -185,33 +185,33 @@ def test_the_fold_keeps_what_each_fact_says() -> None:
     assert landed.fill == order_factory.fill(tried)
     assert not landed.is_final
     assert landed.rests_with_chain
-    final = order_factory.standing(Status.CONFIRMED, fact.Finalized(9))
+    final = order_factory.standing(Status.CONFIRMED, events.Finalized(9))
     assert final.is_final
     assert not final.rests_with_chain
 
 
 def test_a_retry_forgets_the_route_and_keeps_the_setback() -> None:
-    again = fact.RetryScheduled(order_factory.PASSING, 2, order_factory.START)
+    again = events.RetryScheduled(order_factory.PASSING, 2, order_factory.START)
     order = order_factory.standing(Status.SUBMITTED, SPENT, again)
     assert (order.route, order.route_seq, order.attempt) == (None, None, None)
     assert (order.tries, order.attempts_made) == (2, 1)
     assert order.setbacks == (
-        fact.Setback(1, order_factory.PASSING, order_factory.attempt().signature),
+        events.Setback(1, order_factory.PASSING, order_factory.attempt().signature),
     )
     assert order.fault == order_factory.PASSING
 
 
 def test_an_amendment_changes_the_terms_and_never_the_intent() -> None:
     terms = order_factory.Terms(slippage_bps=order_factory.Bps(7))
-    order = order_factory.standing(Status.ROUTING, fact.Amended(terms))
+    order = order_factory.standing(Status.ROUTING, events.Amended(terms))
     assert order.terms == terms
     assert order.intent.terms == order_factory.Terms()
 
 
 def test_the_first_wish_to_cancel_is_the_one_that_counts() -> None:
     order = order_factory.born().order
-    first = evolve(order, fact.CancelRequested(), order_factory.START)
-    second = evolve(first, fact.CancelRequested(), order_factory.Moment(order_factory.START + 5))
+    first = evolve(order, events.CancelRequested(), order_factory.START)
+    second = evolve(first, events.CancelRequested(), order_factory.Moment(order_factory.START + 5))
     assert second.cancel_requested_at == order_factory.START
 
 
@@ -232,9 +232,9 @@ def test_no_fate_is_told_of_a_transaction_that_is_not_the_one_in_flight() -> Non
     order = order_factory.standing(Status.SUBMITTED)
     other = order_factory.attempt(2).signature
     for one in (
-        fact.Landed(order_factory.fill(order_factory.attempt(2))),
-        fact.Reverted(other, order_factory.STALE_PRICE, 5),
-        fact.Lapsed(other, (order_factory.witness(),)),
+        events.Landed(order_factory.fill(order_factory.attempt(2))),
+        events.Reverted(other, order_factory.STALE_PRICE, 5),
+        events.Lapsed(other, (order_factory.witness(),)),
     ):
         with pytest.raises(IllegalFact, match="another transaction"):
             evolve(order, one, order_factory.START)

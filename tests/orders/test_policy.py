@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cambist.faults import Code, fault
-from cambist.orders import events as fact
-from cambist.orders import steps
+from cambist.orders import events, steps
 from cambist.orders.attempt import Sighting, Witness
 from cambist.orders.decide import Policy, decide
 from cambist.orders.journal import append, retell
@@ -95,12 +94,12 @@ def test_no_life_breaks_the_table(
     for _ in range(draw.draw(st.integers(1, 30))):
         now = Moment(now + draw.draw(st.sampled_from([0, 10, 1_000, 30_000])))
         if draw.draw(st.integers(0, 9)) == 0 and not order.is_closed:
-            lines = append(order, (fact.CancelRequested(),), now)
+            lines = append(order, (events.CancelRequested(),), now)
         else:
             change = decide(order, outcome(order, now, draw), now, policy)
             lines = append(order, change.facts, now)
             assert (change.signed is not None) == any(
-                isinstance(one, fact.Signed) for one in change.facts
+                isinstance(one, events.Signed) for one in change.facts
             )
             if lines:
                 order = replace(lines[-1].order, wake_at=change.wake_at)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.orders.steps import (
@@ -30,8 +30,8 @@ from tests import order_factory
 from tests.order_factory import START, standing
 
 UNSENT = (
-    fact.Started(),
-    fact.Routed(order_factory.route()),
+    events.Started(),
+    events.Routed(order_factory.route()),
     order_factory.signed(order_factory.attempt()),
 )
 NOW = Moment(START + 1)
@@ -51,14 +51,14 @@ def test_the_consequential_steps_are_exactly_one() -> None:
         (standing(Status.FAILED), Rest(None)),
         (standing(Status.CANCELLED), Rest(None)),
         (standing(Status.EXPIRED), Rest(None)),
-        (standing(Status.CONFIRMED, fact.Finalized(1)), Rest(None)),
-        (standing(Status.PENDING, fact.CancelRequested()), Withdraw()),
+        (standing(Status.CONFIRMED, events.Finalized(1)), Rest(None)),
+        (standing(Status.PENDING, events.CancelRequested()), Withdraw()),
         (standing(Status.ROUTING, terms=LATE), Withdraw()),
         (
             standing(
                 Status.SUBMITTED,
-                fact.Lapsed(order_factory.attempt().signature, ()),
-                fact.CancelRequested(),
+                events.Lapsed(order_factory.attempt().signature, ()),
+                events.CancelRequested(),
             ),
             Withdraw(),
         ),
@@ -80,8 +80,8 @@ def test_a_landed_order_is_asked_about_until_it_is_final() -> None:
 
 
 @pytest.mark.parametrize("facts", [UNSENT, order_factory.path(Status.SUBMITTED)])
-def test_nothing_in_flight_is_withdrawn(facts: tuple[fact.Fact, ...]) -> None:
-    order = standing(Status.PENDING, *facts, fact.CancelRequested(), terms=LATE)
+def test_nothing_in_flight_is_withdrawn(facts: tuple[events.Fact, ...]) -> None:
+    order = standing(Status.PENDING, *facts, events.CancelRequested(), terms=LATE)
     assert isinstance(next_step(order, NOW), Send | Ask)
 
 

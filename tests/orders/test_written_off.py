@@ -5,13 +5,13 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from cambist.faults import Code
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.order import Status
 from tests import order_factory
 from tests.order_factory import witness
 from tests.orders.test_decide import SIGNATURE, heard, kinds, standing, told
 
-VOUCHED = fact.WrittenOff("me", "the endpoint forgot it")
+VOUCHED = events.WrittenOff("me", "the endpoint forgot it")
 
 
 def test_an_operators_word_stands_in_for_a_proof_nobody_can_give() -> None:
@@ -19,9 +19,9 @@ def test_an_operators_word_stands_in_for_a_proof_nobody_can_give() -> None:
     doubtful = replace(witness(), blockhash_valid=True)
     change = told(order, heard(doubtful))
     assert kinds(change) == ["lapsed", "failed"]
-    assert change.facts[0] == fact.Lapsed(SIGNATURE, (doubtful,))
+    assert change.facts[0] == events.Lapsed(SIGNATURE, (doubtful,))
     assert change.facts[1].fault.code is Code.WRITTEN_OFF  # type: ignore[attr-defined]
-    unwanted = standing(Status.SUBMITTED, VOUCHED, fact.CancelRequested())
+    unwanted = standing(Status.SUBMITTED, VOUCHED, events.CancelRequested())
     assert kinds(told(unwanted, heard(doubtful))) == ["lapsed", "cancelled"]
 
 

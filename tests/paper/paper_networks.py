@@ -8,11 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from cambist.clock import ManualClock
-from cambist.paper.chain import PaperChain
+from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
 from cambist.paper.fault_model import INSTANT, Profile
-from cambist.paper.market import PaperMarket
-from cambist.paper.signer import PaperSigner
-from cambist.paper.world import World
+from cambist.paper.network import World
 
 SEED = 7
 

@@ -12,7 +12,7 @@ from cambist import failpoints
 from cambist.clock import ManualClock
 from cambist.orders.attempt import Attempt, Witness
 from cambist.orders.lapse import proof_of_death
-from cambist.paper.endpoints import SECOND
+from cambist.paper.adapters import SECOND
 from cambist.paper.fault_model import INSTANT, PPM_ONE
 from cambist.paper.fault_switches import Chaos, Crash, Dial, Watch, Weather, read, write
 from cambist.ports.errors import PortDown

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 
 from cambist.clock import SystemClock
-from cambist.paper import transaction as paper
+from cambist.paper import transaction
+from cambist.paper.adapters import PaperMarket, PaperSigner
 from cambist.paper.fault_model import INSTANT
-from cambist.paper.market import PaperMarket
 from cambist.paper.rpc.client import RemoteChain, RemoteMarket, RemoteWorld
 from cambist.paper.rpc.protocol import (
     AskBlockhash,
@@ -29,7 +29,6 @@ from cambist.paper.rpc.protocol import (
     Request,
 )
 from cambist.paper.rpc.server import serve
-from cambist.paper.signer import PaperSigner
 from cambist.paper.transaction import SIGNATURE_BYTES
 from cambist.ports.errors import PortDown
 from cambist.values import json_codec
@@ -103,7 +102,7 @@ async def test_broken_messages_end_their_connection_and_nothing_more(tmp_path: P
         messages = chain_of(
             broken_messages(1, good, MESSAGES),
             (
-                line(9, AskSend(paper.sign(spoiled) + spoiled))
+                line(9, AskSend(transaction.sign(spoiled) + spoiled))
                 for spoiled in broken_messages(3, [message], MESSAGES)
             ),
         )

@@ -16,10 +16,9 @@ from msgspec.structs import replace
 
 from cambist.faults import Code
 from cambist.orders.lapse import proof_of_death
-from cambist.paper.blocks import Execution
 from cambist.paper.fault_model import INSTANT, PPM_ONE, REALISTIC, Profile
-from cambist.paper.ledger import executions, sums
-from cambist.paper.world import BLOCK_SWAPS_MAX, HEIGHT_RESERVE_SLOTS
+from cambist.paper.ledger import Execution, executions, sums
+from cambist.paper.network import BLOCK_SWAPS_MAX, HEIGHT_RESERVE_SLOTS
 from cambist.ports.chain import Swap
 from cambist.ports.errors import PortDown
 from cambist.values.ids import OrderId

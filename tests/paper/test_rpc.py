@@ -13,13 +13,12 @@ import pytest
 import uvloop
 
 from cambist.clock import ManualClock
-from cambist.paper.chain import PaperChain
+from cambist.paper.adapters import PaperChain, PaperSigner
 from cambist.paper.fault_model import INSTANT, REALISTIC, Profile
 from cambist.paper.rpc import client
 from cambist.paper.rpc.client import RECONNECT_MS, RemoteChain, RemoteMarket, RemoteWorld
 from cambist.paper.rpc.protocol import Place
 from cambist.paper.rpc.server import serve
-from cambist.paper.signer import PaperSigner
 from cambist.ports.errors import PortDown
 from cambist.values.token import SOL, USDC, Pair
 from tests.contracts.chain import ChainContract, ask, find_route, seen, sign

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from cambist.bootstrap import open_engine, open_keys
 from cambist.clock import draw_secret
 from cambist.config import Settings
-from cambist.coordination.buckets import MemoryBuckets
+from cambist.coordination.rate_limits import MemoryBuckets
 from cambist.engine.engine import Engine
 from cambist.ports.api_keys import ApiKey, Keys, Scope
 from cambist.server.app import App, build

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.clock import ManualClock
-from cambist.coordination.buckets import MemoryBuckets
+from cambist.coordination.rate_limits import MemoryBuckets
 from cambist.faults import Code, Refused
 from cambist.ports.api_keys import ApiKey, Scope
 from cambist.ports.errors import PortDown

@@ -7,7 +7,7 @@ import pytest
 from starlette.requests import Request
 
 from cambist.faults import Refused
-from cambist.server.docs_page import CARRIER, PARTS, DocsPage
+from cambist.server.handlers.docs import CARRIER, PARTS, DocsPage
 from tests.server.app_harness import in_process
 
 ADDRESS = re.compile(r"""(?:src|href)=["']?([^"' >]+)""")

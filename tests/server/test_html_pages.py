@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
-from cambist.server.docs_page import CARRIER
+from cambist.server.handlers.docs import CARRIER
 from cambist.server.html_pages import STYLE, accepts_gzip, page
 from cambist.server.protocol.http1 import WRITE_BUFFER_BYTES_MAX, EdgeHttp
 from cambist.server.responses import CHUNK_BYTES, Answer, send_answer

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cambist.clock import ManualClock
-from cambist.coordination.buckets import MemoryBuckets
+from cambist.coordination.rate_limits import MemoryBuckets
 from cambist.engine import quote_budget
 from cambist.faults import Refused
 from cambist.server.auth.caller import Passport

@@ -21,11 +21,9 @@ from cambist.engine.engine import Engine, Limits
 from cambist.engine.intake import Taken, Wish
 from cambist.engine.publisher import Relay
 from cambist.faults import Code, Refused
-from cambist.paper.chain import PaperChain
+from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
 from cambist.paper.fault_model import INSTANT
-from cambist.paper.market import PaperMarket
-from cambist.paper.signer import PaperSigner
-from cambist.paper.world import World as PaperWorld
+from cambist.paper.network import World as PaperWorld
 from cambist.ports.api_keys import Scope
 from cambist.ports.store import Store
 from cambist.server.app import build

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from cambist.server.openapi import document
+from cambist.server.openapi.document import document
 from tests.server.app_harness import on_a_port
 
 schemathesis = pytest.importorskip("schemathesis")

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from cambist.cli.local_cluster import postgres
-from cambist.cli.local_cluster.postgres import Programs
+from cambist.cli.local_cluster import server_programs
+from cambist.cli.local_cluster.server_programs import Programs
 from tests.servers.machine import NoServer, box, free_port, nobody
 
 URL_VARIABLE = "CAMBIST_TEST_POSTGRES_URL"
 START_WITHIN_S = 20
 STOP_WITHIN_S = 10
-SETTINGS = postgres.DURABLE | {
+SETTINGS = server_programs.POSTGRES_DURABLE | {
     "max_connections": "80",
     "shared_buffers": "64MB",
     "log_min_messages": "warning",
@@ -67,7 +67,7 @@ class Postgres:
         command = self._programs.command(str(self._data), self.port, told)
         until = time.monotonic() + START_WITHIN_S
         self._child = self._spawn(command)
-        while not postgres.is_ready(self._data, self._child.pid):
+        while not server_programs.is_ready(self._data, self._child.pid):
             if time.monotonic() > until:
                 raise NoServer((self._place / "server.log").read_text()[-1_000:])
             time.sleep(0.01)
@@ -111,7 +111,7 @@ class Postgres:
 @contextmanager
 def own_postgres(settings: dict[str, str] | None = None) -> Iterator[Postgres]:
     """Run a server that a test may break. Raises NoServer."""
-    programs = postgres.find()
+    programs = server_programs.find_postgres()
     with box("pg") as folder:
         server = Postgres(folder, programs, settings)
         server.make()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cambist.cli.local_cluster import valkey
+from cambist.cli.local_cluster import server_programs
 from tests.servers.machine import NoServer, box, free_port
 
 URL_VARIABLE = "CAMBIST_TEST_REDIS_URL"
@@ -26,7 +26,7 @@ class Valkey:
     def __init__(self, folder: Path, executable: Path, settings: dict[str, str] | None = None):
         self._folder = folder
         self._executable = executable
-        self._settings = valkey.DURABLE | (settings or {})
+        self._settings = server_programs.VALKEY_DURABLE | (settings or {})
         self._child: subprocess.Popen[bytes] | None = None
         self.port = free_port()
 
@@ -43,7 +43,7 @@ class Valkey:
     def start(self) -> None:
         """Start, and return when it answers."""
         where = {"port": str(self.port), "bind": "127.0.0.1"}
-        command = valkey.command(self._executable, self._folder, where | self._settings)
+        command = server_programs.command(self._executable, self._folder, where | self._settings)
         with (self._folder / "server.log").open("ab") as log:
             self._child = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         until = time.monotonic() + START_WITHIN_S
@@ -98,7 +98,7 @@ class Valkey:
 @contextmanager
 def own_valkey(settings: dict[str, str] | None = None) -> Iterator[Valkey]:
     """Run a server that a test may break. Raises NoServer."""
-    executable = valkey.find()
+    executable = server_programs.find_valkey()
     with box("vk") as folder:
         server = Valkey(folder, executable, settings)
         try:

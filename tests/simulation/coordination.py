@@ -11,8 +11,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-from cambist.coordination.hub import Hub
 from cambist.coordination.memory import MemoryWakeups
+from cambist.coordination.multi_process import Hub
 from cambist.ports.wakeups import Bell
 from tests.simulation.clock import SimClock
 from tests.simulation.fault_dice import Dice

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.journal import Entry, Told, append
 from cambist.orders.lifecycle import IllegalFact
 from cambist.orders.order import Order
@@ -200,7 +200,7 @@ class Database:
         order = self.rows.get(write.order_id)
         if order is None or order.is_closed or order.cancel_requested_at is not None:
             return Written((), 0)
-        told = append(order, (fact.CancelRequested(),), write.now)
+        told = append(order, (events.CancelRequested(),), write.now)
         wake_at = order.wake_at if order.in_flight is not None else write.now
         after = replace(told[-1].order, version=order.version + 1, wake_at=wake_at)
         written = self._tell((replace(told[-1], order=after),))

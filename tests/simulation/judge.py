@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from msgspec.structs import replace
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.attempt import Fill
 from cambist.orders.journal import Entry, entry_hash, read_fact
 from cambist.orders.lifecycle import IllegalFact, begin, evolve
@@ -34,7 +34,7 @@ class Life:
         self.order = order
         self.entries: list[Entry] = []
         self.cancelled_after: int | None = None
-        self.signed: dict[Signature, fact.Signed] = {}
+        self.signed: dict[Signature, events.Signed] = {}
         self.fates: dict[Signature, str] = {}
 
     @property
@@ -83,12 +83,12 @@ class Judge:
             if most is not None and entry.kind == "accepted" and self.open_orders > most:
                 self._diary.blame("I8", f"more than {most} orders are open", who)
 
-    def _life(self, entry: Entry, one: fact.Fact) -> Life | None:
+    def _life(self, entry: Entry, one: events.Fact) -> Life | None:
         """Fold a line into its order (I4, I5)."""
         life = self.lives.get(entry.order_id)
         before = GENESIS if life is None else life.order.head_hash
         expected = 1 if life is None else life.order.last_seq + 1
-        if life is None and isinstance(one, fact.Accepted):
+        if life is None and isinstance(one, events.Accepted):
             order = begin(entry.order_id, one, entry.at)
             life = self.lives[entry.order_id] = Life(order)
             self._diary.names[entry.order_id] = one.intent.user_id or entry.order_id
@@ -113,29 +113,29 @@ class Judge:
         life.entries.append(entry)
         return life
 
-    def _judge(self, life: Life, one: fact.Fact) -> None:
+    def _judge(self, life: Life, one: events.Fact) -> None:
         """Judge what a fact says of the chain (I2, I3, I7)."""
         match one:
-            case fact.Signed():
+            case events.Signed():
                 self._judge_signed(life, one)
-            case fact.Lapsed():
+            case events.Lapsed():
                 self._judge_lapsed(life, one)
-            case fact.Reverted(signature, _, _):
+            case events.Reverted(signature, _, _):
                 life.fates[signature] = "reverted"
                 landing = self._ledger.landing(signature, self._ledger.now.finalized)
                 if landing is None or landing.error is None:
                     self._diary.blame("I7", "reverted, and it is not so", life.order.id)
-            case fact.Landed(fill):
+            case events.Landed(fill):
                 self._judge_landed(life, fill)
-            case fact.RolledBack():
+            case events.RolledBack():
                 self._diary.blame("I3", "what had landed was called rolled back", life.order.id)
-            case fact.Failed() | fact.Cancelled() | fact.Expired():
+            case events.Failed() | events.Cancelled() | events.Expired():
                 if self.successes(life.order.id, self._ledger.now.tip):
                     self._diary.blame("I2", f"{one.kind}, and it was executed", life.order.id)
             case _:
                 return
 
-    def _judge_signed(self, life: Life, one: fact.Signed) -> None:
+    def _judge_signed(self, life: Life, one: events.Signed) -> None:
         alive = [name for name in life.signed if name not in life.fates]
         if alive:
             self._diary.blame("I7", "signed while an attempt could land", life.order.id)
@@ -143,7 +143,7 @@ class Judge:
             self._diary.blame("I7", "signed the same twice", life.order.id)
         life.signed[one.signature] = one
 
-    def _judge_lapsed(self, life: Life, one: fact.Lapsed) -> None:
+    def _judge_lapsed(self, life: Life, one: events.Lapsed) -> None:
         life.fates[one.signature] = "lapsed"
         self._dead[one.signature] = life.order.id
         attempt = life.order.attempt

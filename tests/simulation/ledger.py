@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from cambist.faults import Code, Fault, fault
 from cambist.orders.attempt import ChainRules, Commitment
-from cambist.paper import transaction as paper
+from cambist.paper.transaction import Message, read, take_apart
 from cambist.values.ids import OrderId, Signature
 from cambist.values.time_units import Height, Millis, Slot
 from tests.simulation.fault_dice import Dice
@@ -87,7 +87,7 @@ class View(NamedTuple):
 
 
 class _Pending(NamedTuple):
-    message: paper.Message
+    message: Message
     signature: Signature
     blockhash: Block
     lands_at: int
@@ -197,8 +197,8 @@ class Ledger:
 
     def receive(self, transaction: bytes) -> None:
         """Take a transaction from the network; identical bytes are one transaction."""
-        apart = paper.take_apart(transaction)
-        told = None if apart is None else paper.read(apart[1])
+        apart = take_apart(transaction)
+        told = None if apart is None else read(apart[1])
         block = None if told is None else self._blocks.get(told.blockhash)
         if apart is None or told is None:
             raise AssertionError("the engine sent what no signer signed")

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
-from cambist.coordination.hub import Hub
 from cambist.coordination.memory import MemoryBus
+from cambist.coordination.multi_process import Hub
 from cambist.engine.dependencies import Means
 from cambist.engine.dependencies import World as Ports
 from cambist.engine.engine import Engine, Limits
 from cambist.engine.publisher import Relay
 from cambist.orders.retry import Backoff
-from cambist.paper.signer import PaperSigner
+from cambist.paper.adapters import PaperSigner
 from cambist.ports.errors import PortDown
 from cambist.ports.event_bus import Bus
 from cambist.ports.store import CurrentTerms, Store

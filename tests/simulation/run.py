@@ -14,7 +14,7 @@ import structlog
 
 from cambist import failpoints
 from cambist.coordination import memory
-from cambist.engine import crew
+from cambist.engine import dispatcher
 from cambist.values.ids import ENTROPY_BITS
 from tests.simulation.clock import SimClock
 from tests.simulation.coordination import Post
@@ -39,7 +39,7 @@ IDLE_S: Final = 6.0
 CALLS_IDLE_MAX: Final = 5.0
 """Questions to the store that a process with nothing to do may ask in a second."""
 # Scaled as the chain is: the lease is 3 s here, and renewed each second.
-SCALED: Final = ((crew, "RENEW_EVERY_MS", LEASE_MS // 3), (memory, "ALARM_TICK_MS", 250))
+SCALED: Final = ((dispatcher, "RENEW_EVERY_MS", LEASE_MS // 3), (memory, "ALARM_TICK_MS", 250))
 LOOK_EVERY_S: Final = 0.5
 UNCOUNTED: Final = (
     "store refuses before the commit",

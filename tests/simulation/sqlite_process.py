@@ -19,12 +19,12 @@ from cambist.orders.journal import Entry
 from cambist.orders.order import Order
 from cambist.ports.errors import PortDown
 from cambist.ports.store import News
-from cambist.stores import records
-from cambist.stores.sqlite import reads
-from cambist.stores.sqlite.audit import audit
+from cambist.stores.rows import read_entry
+from cambist.stores.sqlite import reader
 from cambist.stores.sqlite.connection import connect
+from cambist.stores.sqlite.maintenance import audit
 from cambist.stores.sqlite.migrations import migrate_sqlite
-from cambist.stores.sqlite.readers import Readers
+from cambist.stores.sqlite.reader import Readers
 from cambist.stores.sqlite.store import SqliteStore
 from tests.simulation.fault_dice import Dice
 from tests.simulation.loop import VirtualLoop
@@ -63,12 +63,12 @@ class File:
         """Hand on the lines that became durable since the last look."""
         rows = self._eyes.execute(NEWER, (self._seen,)).fetchall()
         self._seen += len(rows)
-        self._on_lines([records.read_entry(row) for row in rows])
+        self._on_lines([read_entry(row) for row in rows])
 
     def rows(self) -> list[Order]:
         """Return every order as its row stands."""
         ids = self._eyes.execute("SELECT id FROM engine_orders ORDER BY id").fetchall()
-        found = reads.by_ids(self._eyes, [name for (name,) in ids])
+        found = reader.by_ids(self._eyes, [name for (name,) in ids])
         return sorted(found.orders, key=lambda order: order.id)
 
     def breaks(self) -> list[str]:

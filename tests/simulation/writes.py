@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.attempt import Attempt, AttemptState
 from cambist.orders.decide import Change
 from cambist.orders.journal import Told, append
@@ -63,14 +63,14 @@ class Kept(NamedTuple):
     state: AttemptState
 
 
-def fate(one: fact.Fact) -> AttemptState | None:
+def fate(one: events.Fact) -> AttemptState | None:
     """Return the state a fact leaves its attempt in."""
     match one:
-        case fact.Landed():
+        case events.Landed():
             return "landed"
-        case fact.Reverted():
+        case events.Reverted():
             return "reverted"
-        case fact.Lapsed():
+        case events.Lapsed():
             return "lapsed"
         case _:
             return None

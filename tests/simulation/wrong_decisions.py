@@ -8,12 +8,10 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from cambist.engine import inflight_tracker, worker
+from cambist.engine import executor, inflight_tracker
 from cambist.engine.send_permission import SendPermission
 from cambist.faults import Code, fault
-from cambist.orders import decide as deciding
-from cambist.orders import events as fact
-from cambist.orders import lapse
+from cambist.orders import decide, events, lapse
 from cambist.orders.attempt import Attempt, ChainRules, Witness
 from cambist.orders.decide import Change, Policy
 from cambist.orders.order import Order
@@ -23,7 +21,7 @@ from cambist.values.time_units import Moment
 from tests.simulation.chain import SimChain
 from tests.simulation.ledger import SLOT_MS, WINDOW
 
-_decide = deciding.decide
+_decide = decide.decide
 _counts = lapse._counts
 _proof = lapse.proof_of_death
 
@@ -36,7 +34,7 @@ def swap(stack: ExitStack, room: Any, name: str, value: Any) -> None:
 
 
 def _decides(stack: ExitStack, wrong: Any, *, always: bool = False) -> None:
-    swap(stack, worker, "decide", wrong)
+    swap(stack, executor, "decide", wrong)
     swap(stack, inflight_tracker, "decide", wrong)
     if always:
         swap(stack, inflight_tracker, "_is_silent", lambda *_: False)
@@ -46,8 +44,8 @@ def _lapse(order: Order, now: Moment, policy: Policy) -> Change:
     """Call the attempt in flight dead, with nothing to show for it."""
     attempt = order.in_flight
     assert attempt is not None
-    gone = fact.Lapsed(attempt.signature, ())
-    return deciding._set_back(order, (gone,), fault(Code.ATTEMPT_LAPSED), now, policy)
+    gone = events.Lapsed(attempt.signature, ())
+    return decide._set_back(order, (gone,), fault(Code.ATTEMPT_LAPSED), now, policy)
 
 
 def signs_again_when_a_send_fails(stack: ExitStack) -> None:
@@ -82,7 +80,7 @@ def believes_the_first_who_says_expired(stack: ExitStack) -> None:
         late = [one for one in said if one.height > attempt.last_valid_height]
         return tuple(late[:1]) or None
 
-    swap(stack, deciding, "proof_of_death", wrong)
+    swap(stack, decide, "proof_of_death", wrong)
 
 
 def _needs_one(
@@ -100,7 +98,7 @@ def _uncoupled(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
 
 def takes_height_and_silence_from_different_machines(stack: ExitStack) -> None:
     swap(stack, lapse, "_counts", _uncoupled)
-    swap(stack, deciding, "proof_of_death", _needs_one)
+    swap(stack, decide, "proof_of_death", _needs_one)
 
 
 def asks_two_and_couples_nothing(stack: ExitStack) -> None:
@@ -113,7 +111,7 @@ def asks_two_and_couples_nothing(stack: ExitStack) -> None:
 
 
 def believes_one_where_one_may_lie(stack: ExitStack) -> None:
-    swap(stack, deciding, "proof_of_death", _needs_one)
+    swap(stack, decide, "proof_of_death", _needs_one)
 
 
 def reads_silence_before_the_height(stack: ExitStack) -> None:
@@ -169,7 +167,7 @@ def takes_a_note_for_whatever_is_in_flight(stack: ExitStack) -> None:
 
 
 def throws_unsent_bytes_away(stack: ExitStack) -> None:
-    real = worker.Worker._go
+    real = executor.Worker._go
 
     async def wrong(self: Any, turn: Any, note: Testimony | None) -> Order | None:
         attempt, now = turn.order.in_flight, self._clock.now()
@@ -177,7 +175,7 @@ def throws_unsent_bytes_away(stack: ExitStack) -> None:
             turn.begin(_lapse(turn.order, now, self._policy), now)
         return await real(self, turn, note)
 
-    swap(stack, worker.Worker, "_go", wrong)
+    swap(stack, executor.Worker, "_go", wrong)
 
 
 def sends_again_after_a_cancel(stack: ExitStack) -> None:
@@ -197,7 +195,7 @@ def sends_first_by_what_it_remembers(stack: ExitStack) -> None:
 
 
 def sends_before_it_records(stack: ExitStack) -> None:
-    real = worker.Worker._perform
+    real = executor.Worker._perform
 
     async def wrong(self: Any, step: Any, order: Order) -> Outcome:
         outcome = await real(self, step, order)
@@ -205,7 +203,7 @@ def sends_before_it_records(stack: ExitStack) -> None:
             await self._tracker.send(outcome.attempt)
         return outcome
 
-    swap(stack, worker.Worker, "_perform", wrong)
+    swap(stack, executor.Worker, "_perform", wrong)
 
 
 ALL: Final = (

@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from typing import Any, Final
 
-from cambist.engine import crew, engine, feed, follow, intake
-from cambist.engine.feed import HeardAll
+from cambist.engine import dispatcher, engine, intake, subscriptions
+from cambist.engine.subscriptions import HeardAll
 from cambist.faults import Code, Refused
 from cambist.orders import steps
 from cambist.orders.events import Accepted
 from cambist.orders.journal import open_journal
 from cambist.ports.event_bus import Bus
 from cambist.ports.store import Keyed, Line, Store
-from cambist.stores.sqlite import sheet, untold
 from cambist.stores.sqlite import store as embedded
-from cambist.stores.sqlite.many import write_many
+from cambist.stores.sqlite import writer
+from cambist.stores.sqlite.connection import write_many
 from cambist.values.ids import OrderId, Principal
 from cambist.values.time_units import Moment
 from tests.simulation import database
@@ -38,7 +38,7 @@ def compares_the_version_alone(stack: ExitStack) -> None:
 
 
 def writes_the_journal_in_a_second_transaction(stack: ExitStack) -> None:
-    real = sheet.SqliteSheet.write
+    real = writer.SqliteSheet.write
 
     def wrong(self: Any, db: sqlite3.Connection) -> None:
         entries, self.entries = self.entries, []
@@ -47,7 +47,7 @@ def writes_the_journal_in_a_second_transaction(stack: ExitStack) -> None:
         db.execute("BEGIN IMMEDIATE")
         write_many(db, "add_entries", entries)
 
-    swap(stack, sheet.SqliteSheet, "write", wrong)
+    swap(stack, writer.SqliteSheet, "write", wrong)
 
 
 def asks_again_under_a_new_id(stack: ExitStack) -> None:
@@ -108,10 +108,10 @@ def resumes_by_numbers_drawn_before_the_commit(stack: ExitStack) -> None:
 
 
 def announces_a_feed_before_it_listens(stack: ExitStack) -> None:
-    real = feed.Feed.follow
+    real = subscriptions.Feed.follow
 
     async def wrong(
-        self: Any, after: int | None, beat_ms: int = feed.HEARTBEAT_MS
+        self: Any, after: int | None, beat_ms: int = subscriptions.HEARTBEAT_MS
     ) -> AsyncIterator[HeardAll]:
         if after is None:
             yield HeardAll((), await self._store.feed_end())
@@ -121,19 +121,19 @@ def announces_a_feed_before_it_listens(stack: ExitStack) -> None:
                 yield heard
             first = False
 
-    swap(stack, feed.Feed, "follow", wrong)
+    swap(stack, subscriptions.Feed, "follow", wrong)
 
 
 def lets_a_follower_go_between_two_looks(stack: ExitStack) -> None:
     """Take an order that ended since its journal was read for one of which all was told."""
-    real = follow.follow
+    real = subscriptions.follow
 
     async def wrong(
         store: Store, bus: Bus, order_id: OrderId, after_seq: int = 0, beat_ms: int = 1
-    ) -> AsyncIterator[follow.Heard]:
-        if after_seq and not await follow.history(store, order_id, after_seq):
+    ) -> AsyncIterator[subscriptions.Heard]:
+        if after_seq and not await subscriptions.history(store, order_id, after_seq):
             order = await store.get(order_id)
-            if order is None or follow._is_over(order):
+            if order is None or subscriptions._is_over(order):
                 return
         async for heard in real(store, bus, order_id, after_seq, beat_ms):
             yield heard
@@ -142,7 +142,7 @@ def lets_a_follower_go_between_two_looks(stack: ExitStack) -> None:
 
 
 def ends_when_a_claim_cannot_be_given_up(stack: ExitStack) -> None:
-    swap(stack, crew.Crew, "_let_go", lambda self, order: self._store.release(order))
+    swap(stack, dispatcher.Crew, "_let_go", lambda self, order: self._store.release(order))
 
 
 def waits_for_a_clock_that_stepped_back(stack: ExitStack) -> None:
@@ -152,7 +152,7 @@ def waits_for_a_clock_that_stepped_back(stack: ExitStack) -> None:
 
 
 def never_tells_what_a_failed_commit_wrote(stack: ExitStack) -> None:
-    swap(stack, untold, "untold_after", lambda *_: ())
+    swap(stack, writer, "untold_after", lambda *_: ())
 
 
 ALL: Final = (

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from cambist.coordination.memory import MemoryBus
-from cambist.engine.feed import Feed
+from cambist.engine.subscriptions import Feed
 from cambist.faults import Code, Refused
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.journal import retell
 from cambist.orders.order import Status
 from cambist.stores.archive import Archive, read_archived
@@ -34,7 +34,9 @@ async def put_away(shelf: Shelf, prune: Prune, path: Path) -> None:
     gone = [await shelf.claimed(one) for one in (Status.FAILED, Status.CANCELLED)]
     landed = await shelf.claimed(Status.CONFIRMED, key="mine")
     gone.append(
-        await shelf.commit(landed, fact.Finalized(order_factory.fill(order_factory.attempt()).slot))
+        await shelf.commit(
+            landed, events.Finalized(order_factory.fill(order_factory.attempt()).slot)
+        )
     )
     resting = [await shelf.claimed(Status.CONFIRMED), await shelf.claimed(Status.SUBMITTED)]
     young = await shelf.claimed(Status.FAILED, at=LATELY)

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.journal import Told, retell
 from cambist.orders.order import Order, Status
 from cambist.ports.clock import Clock
 from cambist.ports.errors import KeyTaken, PortDown, PortFull, StaleClaim
 from cambist.ports.store import Birth, Store
-from cambist.stores import records
+from cambist.stores.rows import read_entry
 from cambist.values.ids import OrderId
 from tests import order_factory
 from tests.contracts.store_harness import change
@@ -76,7 +76,7 @@ class Carer:
     async def _move(self, order: Order) -> bool:
         """Make what is left of its changes; True when it is over."""
         tried = order_factory.attempt(1, order.id)
-        facts = (*order_factory.path(Status.CONFIRMED, tried), fact.Finalized(2_100))
+        facts = (*order_factory.path(Status.CONFIRMED, tried), events.Finalized(2_100))
         while not order.is_final:
             one = facts[order.last_seq - 1]
             try:
@@ -113,7 +113,7 @@ async def judge(line: Any, orders: int, witnesses: Sequence[Witness]) -> int:
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1)), "places have a gap"
     lines: dict[str, list[Any]] = {}
     for row in rows:
-        lines.setdefault(row[1], []).append(records.read_entry(tuple(row[1:])))
+        lines.setdefault(row[1], []).append(read_entry(tuple(row[1:])))
     assert len(lines) == orders
     for entries in lines.values():
         assert [one.kind for one in entries] == KINDS

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from cambist.ports.store import News
-from cambist.stores.sqlite.recall import RecallingSqliteStore
+from cambist.stores.sqlite.store import RecallingSqliteStore
 from tests.contracts.store_harness import Opening
 
 

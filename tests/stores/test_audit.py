@@ -11,7 +11,7 @@ import pytest
 
 from cambist.orders.order import Status
 from cambist.stores import audit as room
-from cambist.stores.sqlite.audit import audit
+from cambist.stores.sqlite.maintenance import audit
 from cambist.stores.sqlite.store import SqliteStore
 from tests import order_factory
 from tests.contracts.store_harness import Shelf

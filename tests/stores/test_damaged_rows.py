@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import pytest
 
-from cambist.engine.follow import history
+from cambist.engine.subscriptions import history
 from cambist.orders.order import Order, Status
 from cambist.ports.errors import Unreadable
-from cambist.stores.sqlite.prune import prune_file
+from cambist.stores.sqlite.maintenance import prune_file
 from cambist.values.ids import LOCAL
 from cambist.values.time_units import Moment
 from cambist.wire.event_messages import message

@@ -17,10 +17,10 @@ from cambist.stores.postgres import migrations as room
 from cambist.stores.postgres.pool import Pool
 from cambist.stores.sql import halves, migrations
 from cambist.stores.sqlite import migrations as migrate
-from cambist.stores.sqlite import readers
-from cambist.stores.sqlite.audit import audit
+from cambist.stores.sqlite import reader
 from cambist.stores.sqlite.connection import connect
-from cambist.stores.sqlite.readers import Readers
+from cambist.stores.sqlite.maintenance import audit
+from cambist.stores.sqlite.reader import Readers
 from cambist.values.ids import LOCAL, Address
 from cambist.values.token import BONK, RAY, SOL, Pair
 from tests import order_factory
@@ -135,7 +135,7 @@ def postgres_at_now(url: str) -> Opening:
 async def test_a_read_of_the_embedded_store_ends_after_its_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "READ_WITHIN_S", 0.05)
+    monkeypatch.setattr(reader, "READ_WITHIN_S", 0.05)
     connect(tmp_path / "orders.db").close()
     found = Readers(tmp_path / "orders.db")
     for _ in range(5):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from cambist.stores.errors import NewerDatabase
 from cambist.stores.sql import migrations, queries
-from cambist.stores.sqlite.connection import connect
-from cambist.stores.sqlite.many import _statement
-from cambist.stores.sqlite.migrations import NewerDatabase, migrate_sqlite
+from cambist.stores.sqlite.connection import _statement, connect
+from cambist.stores.sqlite.migrations import migrate_sqlite
 from cambist.stores.sqlite.store import SqliteStore
 
 NEWEST = migrations("sqlite")[-1][0]

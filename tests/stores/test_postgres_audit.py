@@ -12,9 +12,9 @@ from cambist.cli.main import app
 from cambist.orders.order import Status
 from cambist.ports.errors import PortDown
 from cambist.stores.audit import Report
+from cambist.stores.errors import UnfitDatabase
 from cambist.stores.postgres import Target
-from cambist.stores.postgres.audit import audit
-from cambist.stores.sqlite.migrations import UnfitDatabase
+from cambist.stores.postgres.maintenance import audit
 from tests import order_factory
 from tests.contracts.store_harness import Shelf
 from tests.stores.postgres_stores import database, postgres_at, still_database, talk
@@ -74,7 +74,7 @@ async def url(postgres_url: str) -> AsyncIterator[str]:
             order = await shelf.claimed(Status.SUBMITTED)
             tried = order_factory.attempt(1, order.id)
             await shelf.commit(
-                order, order_factory.fact.Lapsed(tried.signature, (order_factory.witness(),))
+                order, order_factory.events.Lapsed(tried.signature, (order_factory.witness(),))
             )
         yield made
 

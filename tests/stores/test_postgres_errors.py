@@ -11,7 +11,7 @@ import pytest
 
 from cambist import failpoints
 from cambist.clock import SystemClock
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.order import Status
 from cambist.ports.errors import KeyTaken, PortDown, StaleClaim
 from cambist.stores.postgres import Target, open_postgres, pool, write_loop
@@ -92,7 +92,7 @@ async def test_a_lock_that_is_soon_free_costs_a_try_and_no_error(url: str) -> No
         await line.execute("BEGIN")
         await line.execute("SELECT 1 FROM engine_orders FOR UPDATE")
         now = Moment(order_factory.START)
-        commit = store.begin(order, change(fact.Started(), None, now), now)
+        commit = store.begin(order, change(events.Started(), None, now), now)
         await asyncio.sleep(0.15)
         await line.execute("ROLLBACK")
         await commit.durable
@@ -120,7 +120,7 @@ async def test_a_deadlock_is_lost_by_somebody_and_tried_again(
         await line.execute(lock, held[1].id)
         sent.clear()
         now = Moment(order_factory.START)
-        begun = [store.begin(one, change(fact.Started(), None, now), now) for one in held]
+        begun = [store.begin(one, change(events.Started(), None, now), now) for one in held]
         await asyncio.sleep(0.2)
         # We hold the second and want the first: who waited longest, the store, is told so.
         wanting = asyncio.ensure_future(line.execute(lock, held[0].id))
@@ -217,11 +217,11 @@ async def test_a_lease_that_ran_out_is_taken_by_another_and_its_first_holder_wri
         (taken,) = await theirs.claim_due(SystemClock().now(), 10)
         assert taken.lease_epoch == order.lease_epoch + 1
         with pytest.raises(StaleClaim) as stale:
-            await mine.commit(order, change(fact.Started(), None, now), now)
+            await mine.commit(order, change(events.Started(), None, now), now)
         assert stale.value.fresh is None
         await mine.release(order)
         assert await mine.claim(order.id) is None
-        assert (await theirs.commit(taken, change(fact.Started(), None, now), now)).version == 1
+        assert (await theirs.commit(taken, change(events.Started(), None, now), now)).version == 1
 
 
 async def test_a_release_that_cannot_be_written_is_made_good(url: str) -> None:
@@ -256,7 +256,7 @@ async def test_a_clock_an_hour_wrong_stalls_nothing(url: str) -> None:
             await store.add(order_factory.birth(number, at=at))
             (order,) = await store.claim_due(at, 10)
             assert order.wake_at <= at + 50
-            order = await store.commit(order, change(fact.Started(), None, at), at)
+            order = await store.commit(order, change(events.Started(), None, at), at)
             await store.release(order)
             (order,) = await store.claim_due(at, 10)
             assert order.status is Status.ROUTING

@@ -12,8 +12,8 @@ import pytest
 
 from cambist.clock import SystemClock
 from cambist.ports.errors import PortDown
+from cambist.stores.errors import UnfitDatabase
 from cambist.stores.postgres import Target, open_postgres
-from cambist.stores.sqlite.migrations import UnfitDatabase
 from tests.servers.postgres import Postgres
 from tests.servers.tls import Identity, TlsFront, make_identity
 from tests.stores.postgres_stores import database, talk

@@ -10,12 +10,11 @@ import asyncpg
 import pytest
 
 from cambist.clock import SystemClock
-from cambist.stores.postgres import Target, open_postgres
-from cambist.stores.postgres import migrations as room
+from cambist.stores.errors import NewerDatabase
+from cambist.stores.postgres import Target, migrations, open_postgres
 from cambist.stores.postgres.migrations import Standing, migrate
 from cambist.stores.postgres.pool import Pool
 from cambist.stores.sql import Halves, halves, queries
-from cambist.stores.sqlite.migrations import NewerDatabase
 from tests import order_factory
 from tests.stores.postgres_stores import database, talk
 
@@ -47,7 +46,7 @@ async def bring(url: str) -> Standing:
 
 def knows(monkeypatch: pytest.MonkeyPatch, *more: Halves) -> None:
     """Let the program know these migrations besides its own."""
-    monkeypatch.setattr(room, "halves", lambda _: (*KNOWN, *more))
+    monkeypatch.setattr(migrations, "halves", lambda _: (*KNOWN, *more))
 
 
 async def columns(url: str) -> set[str]:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cambist.cli.main import app
 from cambist.clock import SystemClock
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.order import Status
 from cambist.ports.errors import StaleClaim
 from cambist.stores.postgres import Target, open_postgres
@@ -22,7 +22,7 @@ from tests.stores.postgres_stores import database
 
 pytestmark = pytest.mark.postgres
 NOW = Moment(order_factory.START)
-WORD = fact.WrittenOff("me", "the explorer has nothing of it")
+WORD = events.WrittenOff("me", "the explorer has nothing of it")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def test_a_word_is_noted_beside_the_holder_who_then_decides_anew(url: str)
         assert again is not None
         assert again.last_seq == noted.last_seq
         with pytest.raises(StaleClaim) as stale:
-            await holder.commit(order, change(fact.Seen(2_010)), NOW)  # type: ignore[arg-type]
+            await holder.commit(order, change(events.Seen(2_010)), NOW)  # type: ignore[arg-type]
         assert stale.value.fresh is not None
         assert stale.value.fresh.written_off_at == noted.written_off_at
 

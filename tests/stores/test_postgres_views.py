@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.clock import SystemClock
-from cambist.orders import events as fact
+from cambist.orders.events import Fact, Landed, Routed, Signed
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order, Status
 from cambist.stores.postgres import Target, open_postgres
@@ -45,30 +45,30 @@ async def both(postgres_url: str) -> AsyncIterator[tuple[PostgresStore, Any]]:
             yield store, line
 
 
-def facts_of(status: Status, intent: Intent) -> list[fact.Fact]:
+def facts_of(status: Status, intent: Intent) -> list[Fact]:
     """Lead to a status by a route and a fill of the intent's own size."""
     tried = order_factory.attempt(1, "x")
     big = replace(order_factory.route(), amount_in=intent.amount, amount_out=RAW_MAX, bound=Raw(10))
     moved = replace(order_factory.fill(tried), amount_in=intent.amount, amount_out=Raw(999))
-    path: list[fact.Fact] = []
+    path: list[Fact] = []
     for one in order_factory.path(status, tried):
         match one:
-            case fact.Routed():
-                path.append(fact.Routed(big))
-            case fact.Landed():
-                path.append(fact.Landed(moved))
+            case Routed():
+                path.append(Routed(big))
+            case Landed():
+                path.append(Landed(moved))
             case _:
                 path.append(one)
     return path
 
 
-async def write(store: PostgresStore, order: Order, facts: list[fact.Fact]) -> None:
+async def write(store: PostgresStore, order: Order, facts: list[Fact]) -> None:
     """Write the same to PostgreSQL, at the same instants."""
     held = await store.claim(order.id)
     assert held is not None
     tried = order_factory.attempt(1, order.id)
     for one in facts:
-        signed = replace(one, signature=tried.signature) if isinstance(one, fact.Signed) else one
+        signed = replace(one, signature=tried.signature) if isinstance(one, Signed) else one
         held = await store.commit(held, change(signed, tried), order_factory.START)
     await store.release(held)
 
@@ -102,9 +102,9 @@ async def test_an_order_reads_the_same_in_both(
         tried = order_factory.attempt(1, birth.told.order.id)
         own = [
             replace(one, signature=tried.signature)
-            if isinstance(one, fact.Signed)
-            else fact.Landed(replace(one.fill, signature=tried.signature))
-            if isinstance(one, fact.Landed)
+            if isinstance(one, Signed)
+            else Landed(replace(one.fill, signature=tried.signature))
+            if isinstance(one, Landed)
             else one
             for one in facts
         ]

@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 import pytest
 
-from cambist.stores.sqlite.audit import audit
 from cambist.stores.sqlite.connection import connect
+from cambist.stores.sqlite.maintenance import audit
 from tests.architecture.tree import ROOT
 from tests.compiling import preload
 

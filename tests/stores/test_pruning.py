@@ -13,8 +13,7 @@ from cambist.cli.main import app
 from cambist.clock import SystemClock
 from cambist.stores.archive import Archive
 from cambist.stores.postgres import Target, prune
-from cambist.stores.sqlite.audit import audit
-from cambist.stores.sqlite.prune import prune_file
+from cambist.stores.sqlite.maintenance import audit, prune_file
 from cambist.values.time_units import Moment
 from cambist.wire.cursors import write_cursor
 from tests.contracts.store_harness import Shelf

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.order import Status
 from cambist.ports.errors import PortDown
 from cambist.stores.sqlite.store import SqliteStore
@@ -46,7 +46,7 @@ async def test_what_a_failed_commit_made_durable_is_told_before_what_comes_next(
     order = await shelf.claimed(Status.ROUTING)
     disk.breaks("COMMIT", after=True)
     with pytest.raises(PortDown):
-        await shelf.commit(order, fact.Routed(order_factory.route()))
+        await shelf.commit(order, events.Routed(order_factory.route()))
     assert shelf.told[-1].entry.kind == "started"
     await shelf.add()
     assert [one.entry.kind for one in shelf.told[-2:]] == ["routed", "accepted"]
@@ -57,7 +57,7 @@ async def test_it_is_told_though_nothing_else_is_written(shelf: Shelf, disk: Dis
     order = await shelf.claimed(Status.SUBMITTED)
     disk.breaks("COMMIT", after=True)
     with pytest.raises(PortDown):
-        await shelf.commit(order, fact.Seen(2_010))
+        await shelf.commit(order, events.Seen(2_010))
     await shelf.store.backlog()
     assert isinstance(shelf.store, SqliteStore)
     assert shelf.store._probing is not None
@@ -81,11 +81,11 @@ async def test_a_change_built_on_one_that_seemed_to_fail_is_told_and_counted(
 ) -> None:
     order = await shelf.claimed()
     disk.breaks("COMMIT", after=True)
-    first = shelf.store.begin(order, change(fact.Started()), order_factory.START)
+    first = shelf.store.begin(order, change(events.Started()), order_factory.START)
     with pytest.raises(PortDown):
         await first.durable
     second = shelf.store.begin(
-        first.order, change(fact.Routed(order_factory.route())), order_factory.START
+        first.order, change(events.Routed(order_factory.route())), order_factory.START
     )
     await second.durable
     assert [one.entry.kind for one in shelf.told] == ["accepted", "started", "routed"]
@@ -103,7 +103,7 @@ async def test_an_order_that_rests_in_flight_unknown_to_its_worker_comes_up_agai
     order = await shelf.commit(order, order_factory.signed(tried), tried)
     disk.breaks("COMMIT", after=True)
     with pytest.raises(PortDown):
-        await shelf.commit(order, fact.Sent())
+        await shelf.commit(order, events.Sent())
     await shelf.store.release(order)
     (due,) = await shelf.store.claim_due(order_factory.START, 10)
     assert same(due, await shelf.store.get(order.id))

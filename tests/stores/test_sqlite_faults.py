@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.journal import Told
 from cambist.orders.order import Status
 from cambist.ports.errors import KeyTaken, PortDown, StaleClaim
-from cambist.stores.sqlite.audit import audit
+from cambist.stores.sqlite.maintenance import audit
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import LOCAL
 from tests import order_factory
@@ -120,7 +120,7 @@ async def test_a_move_whose_outcome_is_unknown_may_be_made_again(
         fresh = stale.value.fresh
     else:
         fresh = await shelf.commit(order, order_factory.signed(tried), tried)
-    await shelf.commit(fresh, fact.Sent())
+    await shelf.commit(fresh, events.Sent())
     await counts_are_right(shelf)
     kinds = [line.kind for line in await shelf.journal(order)]
     assert kinds == ["accepted", "started", "routed", "signed", "sent"]
@@ -131,12 +131,12 @@ async def test_a_disk_that_breaks_while_a_bad_item_is_set_apart_keeps_nothing(
     shelf: Shelf, disk: Disk, fails_at: str
 ) -> None:
     old = await shelf.claimed()
-    moved = await shelf.commit(old, fact.Started())
+    moved = await shelf.commit(old, events.Started())
     births = [shelf.birth() for _ in range(10)]
     disk.breaks(fails_at)
     results = await at_once(
         *(shelf.store.add(birth) for birth in births[:5]),
-        shelf.commit(old, fact.Started()),
+        shelf.commit(old, events.Started()),
         *(shelf.store.add(birth) for birth in births[5:]),
     )
     assert all(got is None or isinstance(got, PortDown | StaleClaim) for got in results)

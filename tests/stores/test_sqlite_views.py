@@ -13,16 +13,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cambist.orders import events as fact
 from cambist.orders.decide import Change
+from cambist.orders.events import Accepted, Amended, Fact, Landed, Routed, Sent, Signed, Started
 from cambist.orders.intent import Intent
 from cambist.orders.journal import append, open_journal
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import SLIPPAGE_DEFAULT_BPS, TRIES_DEFAULT
 from cambist.ports.store import Birth
-from cambist.stores.sqlite.items import Add, Facts, Move
-from cambist.stores.sqlite.many import _statement
-from cambist.stores.sqlite.writes import SQL, BatchWriter
+from cambist.stores.commands import Add, Facts, Move
+from cambist.stores.sqlite.connection import _statement
+from cambist.stores.sqlite.writer import SQL, BatchWriter
 from cambist.values.amount import RAW_MAX, Raw, write_amount
 from cambist.values.ids import order_id
 from cambist.values.route import Route
@@ -54,11 +54,11 @@ class Book:
     def __del__(self) -> None:
         self.writer.close()
 
-    def write(self, intent: Intent, *facts: fact.Fact, number: int = 0) -> Order:
+    def write(self, intent: Intent, *facts: Fact, number: int = 0) -> Order:
         """Write an order and what became of it."""
         told = open_journal(
             order_id(order_factory.START, number),
-            fact.Accepted(intent),
+            Accepted(intent),
             Moment(order_factory.START),
         )
         (written,) = self.writer.apply([Add(Birth(told))])
@@ -68,7 +68,7 @@ class Book:
         for one in facts:
             lines = append(order, (one,), order_factory.START)
             after = replace(lines[-1].order, version=order.version + 1)
-            signed = isinstance(one, fact.Signed)
+            signed = isinstance(one, Signed)
             change = Change((one,), None, order_factory.attempt(1, order.id) if signed else None)
             (result,) = self.writer.apply([Move(order, after, lines, change)])
             assert isinstance(result, Facts)
@@ -83,15 +83,15 @@ class Book:
         return dict(zip(names, found.fetchone(), strict=True))
 
 
-def taken(route: Route, order: str) -> tuple[fact.Fact, ...]:
+def taken(route: Route, order: str) -> tuple[Fact, ...]:
     """Go by a route and land."""
     tried = order_factory.attempt(1, order)
     moved = replace(
         order_factory.fill(tried), amount_in=route.amount_in, amount_out=route.amount_out
     )
     return (
-        fact.Started(), fact.Routed(route), order_factory.signed(tried), fact.Sent(),
-        fact.Landed(moved),
+        Started(), Routed(route), order_factory.signed(tried), Sent(),
+        Landed(moved),
     )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def test_an_order_that_takes_an_exact_amount_is_sized_in_what_it_takes() -> None
 def test_a_fee_of_nothing_is_nothing() -> None:
     book = Book()
     route = replace(order_factory.route(), bound=Raw(0))
-    row = book.row(book.write(order_factory.intent(), fact.Started(), fact.Routed(route)))
+    row = book.row(book.write(order_factory.intent(), Started(), Routed(route)))
     assert row["min_amount_out"] == "0"
 
 
@@ -174,7 +174,7 @@ def test_what_an_order_amended_is_what_counts() -> None:
     row = book.row(book.write(order_factory.intent(terms=first)))
     assert (row["slippage"], row["max_retries"]) == (1.0, 5)
     book = Book()
-    row = book.row(book.write(order_factory.intent(terms=first), fact.Amended(second)))
+    row = book.row(book.write(order_factory.intent(terms=first), Amended(second)))
     assert (row["slippage"], row["max_retries"]) == (0.25, 7)
 
 

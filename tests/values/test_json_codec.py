@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.journal import read_fact
 from cambist.values import json_codec
 from cambist.values.amount import Raw
@@ -18,7 +18,7 @@ raw_decoder = json_codec.decoder(Raw)
 
 
 @given(facts)
-def test_a_fact_is_read_back_as_it_was(one: fact.Fact) -> None:
+def test_a_fact_is_read_back_as_it_was(one: events.Fact) -> None:
     data = json_codec.encode(one)
     again = read_fact(data)
     assert again == one
@@ -27,13 +27,13 @@ def test_a_fact_is_read_back_as_it_was(one: fact.Fact) -> None:
 
 
 @pytest.mark.parametrize("kind", FACTS)
-def test_every_kind_says_its_name(kind: type[fact.Fact]) -> None:
+def test_every_kind_says_its_name(kind: type[events.Fact]) -> None:
     assert kind.__struct_config__.tag
     assert kind.__struct_config__.tag_field == "kind"
 
 
 def test_no_kind_is_left_out() -> None:
-    assert set(FACTS) == set(fact.Fact.__subclasses__())
+    assert set(FACTS) == set(events.Fact.__subclasses__())
 
 
 @given(some_raws)

@@ -20,7 +20,7 @@ from cambist.venues.logs import Line
 from cambist.venues.program import Instruction, Meta, Trade
 from cambist.venues.raydium.clmm import CLMM, Clmm, ClmmPool, tick_array_bitmap
 from cambist.venues.raydium.clmm.accounts import ARRAYS_EACH_WAY
-from cambist.venues.raydium.clmm.instructions import EVENT, Event
+from cambist.venues.raydium.clmm.events import EVENT, Event
 from cambist.venues.raydium.clmm.tick_arrays import array_address, extension_address
 from cambist.venues.reject_reasons import Refusal
 from cambist.venues.snapshot import Account, Snapshot, Unquotable

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from cambist.faults import Code, Fault, fault
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.attempt import Fill
 from cambist.orders.intent import Intent
 from cambist.orders.journal import Told, append, open_journal
@@ -47,34 +47,34 @@ def route(intent: Intent) -> Route:
     )  # fmt: skip
 
 
-def signed() -> fact.Signed:
-    return fact.Signed(1, SIGNATURE, "hash", Height(10), Slot(1), "00")
+def signed() -> events.Signed:
+    return events.Signed(1, SIGNATURE, "hash", Height(10), Slot(1), "00")
 
 
 def life(body: bytes = BODY) -> tuple[Told, ...]:
     """Return the journal of an order that lands at the second try."""
     intent = intent_of(body)
-    told = open_journal(ORDER_ID, fact.Accepted(intent), AT)
+    told = open_journal(ORDER_ID, events.Accepted(intent), AT)
     moved = (1_500_000_000, 224_900_000)
     if intent.mode == "exact_out":
         moved = (224_900_000, 1_500_000_000)
     fill = Fill(SIGNATURE, Raw(moved[0]), Raw(moved[1]), Raw(5_000), Slot(9))
     busy: Fault = fault(Code.NETWORK_CONGESTED)
     facts = (
-        fact.Started(),
-        fact.RetryScheduled(busy, 2, Moment(AT + 1_000)),
-        fact.Routed(route(intent)),
+        events.Started(),
+        events.RetryScheduled(busy, 2, Moment(AT + 1_000)),
+        events.Routed(route(intent)),
         signed(),
-        fact.Sent(),
-        fact.Landed(fill),
-        fact.Finalized(Slot(20)),
+        events.Sent(),
+        events.Landed(fill),
+        events.Finalized(Slot(20)),
     )
     return (told, *append(told.order, facts, AT))
 
 
 def failure() -> tuple[Told, ...]:
     """Return the journal of an order that fails."""
-    told = open_journal(ORDER_ID, fact.Accepted(intent_of(BODY)), AT)
+    told = open_journal(ORDER_ID, events.Accepted(intent_of(BODY)), AT)
     why = fault(Code.NO_ROUTE)
-    facts = (fact.Started(), fact.Failed(why, (fact.Setback(1, why),)))
+    facts = (events.Started(), events.Failed(why, (events.Setback(1, why),)))
     return (told, *append(told.order, facts, AT))

@@ -13,8 +13,8 @@ from cambist.values.amount import RAW_MAX, write_amount
 from cambist.values.time_units import Moment
 from cambist.values.token import SOL, USDC
 from cambist.wire.intent_builder import Caller, Limits
+from cambist.wire.order_fields import FIELDS, LATER_FIELDS
 from cambist.wire.order_request import FAULTS_MAX, Parsed, read_order
-from cambist.wire.vocabulary import FIELDS, LATER_FIELDS
 from tests.wire.orders import BOOK, intent_of
 
 PAIR = {"tokenIn": "SOL", "tokenOut": "USDC"}

@@ -17,7 +17,7 @@ from cambist.orders.terms import Terms
 from cambist.values.amount import RAW_MAX, Raw, parse_amount, write_amount
 from cambist.values.time_units import Moment
 from cambist.wire.cursors import read_cursor, write_cursor
-from cambist.wire.fields import Unfit, read_instant
+from cambist.wire.order_fields import Unfit, read_instant
 from cambist.wire.order_request import read_order
 from cambist.wire.order_responses import Page, write_list, write_order
 from cambist.wire.receipts import write_receipt

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cambist.cli.order_summary import facts_of
 from cambist.client.models import Event, Order
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.journal import Told, append, open_journal
 from cambist.values import json_codec
 from cambist.values.route import Route
@@ -22,8 +22,8 @@ PAUSE = "TAKEN: its issuer may pause it."
 
 
 def _routed(route: Route) -> tuple[Told, ...]:
-    told = open_journal(ORDER_ID, fact.Accepted(intent_of(BODY)), AT)
-    return (told, *append(told.order, (fact.Started(), fact.Routed(route)), AT))
+    told = open_journal(ORDER_ID, events.Accepted(intent_of(BODY)), AT)
+    return (told, *append(told.order, (events.Started(), events.Routed(route)), AT))
 
 
 def _with_legs() -> Route:

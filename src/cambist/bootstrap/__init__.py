@@ -8,7 +8,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from cambist.bootstrap.backups import PUT_BACK, back_up, restore
     from cambist.bootstrap.engine import Running, open_engine, running
     from cambist.bootstrap.home import (
         CHAIN_FILE,
@@ -22,9 +21,15 @@ if TYPE_CHECKING:
         holder,
         pepper_file,
     )
+    from cambist.bootstrap.maintenance import (
+        PRUNED_AFTER_DAYS_MIN,
+        PUT_BACK,
+        back_up,
+        prune,
+        restore,
+    )
     from cambist.bootstrap.operator_actions import move_switch, what_stands_still, write_off
     from cambist.bootstrap.paper import chain_place, open_paper_chain
-    from cambist.bootstrap.pruning import PRUNED_AFTER_DAYS_MIN, prune
     from cambist.bootstrap.server import LOOPBACK, Place, UnsafeBind, serving
     from cambist.bootstrap.stores import (
         Checkup,
@@ -42,11 +47,6 @@ if TYPE_CHECKING:
     from cambist.stores.audit import Report
 
 _ROOMS: Final = {
-    "cambist.bootstrap.backups": (
-        "PUT_BACK",
-        "back_up",
-        "restore",
-    ),
     "cambist.bootstrap.engine": (
         "Running",
         "open_engine",
@@ -56,13 +56,20 @@ _ROOMS: Final = {
         "CHAIN_FILE",
         "CHAIN_SOCKET",
         "CHAOS_FILE",
-        "LOCK_FILE",
-        "STORE_FILE",
         "Holder",
         "HomeInUse",
+        "LOCK_FILE",
+        "STORE_FILE",
         "held",
         "holder",
         "pepper_file",
+    ),
+    "cambist.bootstrap.maintenance": (
+        "PRUNED_AFTER_DAYS_MIN",
+        "PUT_BACK",
+        "back_up",
+        "prune",
+        "restore",
     ),
     "cambist.bootstrap.operator_actions": (
         "move_switch",
@@ -72,10 +79,6 @@ _ROOMS: Final = {
     "cambist.bootstrap.paper": (
         "chain_place",
         "open_paper_chain",
-    ),
-    "cambist.bootstrap.pruning": (
-        "PRUNED_AFTER_DAYS_MIN",
-        "prune",
     ),
     "cambist.bootstrap.server": (
         "LOOPBACK",

@@ -12,14 +12,11 @@ from typing import Any, Final, Literal
 import msgspec
 
 from cambist.config import BadSettings, Settings
-from cambist.coordination.buckets import MemoryBuckets
-from cambist.coordination.doorbell import Doorbell
-from cambist.coordination.ends import Ends
-from cambist.coordination.hub import Hub, Places
-from cambist.coordination.lines import Line
 from cambist.coordination.memory import MemoryBus, MemoryWakeups
+from cambist.coordination.multi_process import Doorbell, Hub, Places
 from cambist.coordination.outbox import Outbox
-from cambist.coordination.shares import Share
+from cambist.coordination.rate_limits import MemoryBuckets, Share
+from cambist.coordination.transport import Ends, Line
 from cambist.engine.dependencies import RedisWord
 from cambist.ports.clock import Clock
 from cambist.ports.event_bus import Bus

@@ -14,10 +14,8 @@ from cambist.paper.ledger import WrongSeed
 from cambist.ports.errors import PortDown
 from cambist.server.runner import PortInUse
 from cambist.stores.api_key_pepper import UnfitPepper
-from cambist.stores.atomic_file import NameTaken, UnfitBackup
-from cambist.stores.records import CorruptRow
+from cambist.stores.errors import CorruptRow, NameTaken, NewerDatabase, UnfitBackup, UnfitDatabase
 from cambist.stores.sqlite.connection import DamagedFile, LockedFile, NotAStore, OldSqlite, Sick
-from cambist.stores.sqlite.migrations import NewerDatabase, UnfitDatabase
 
 Kind = Literal["in_use", "away", "unfit", "damaged"]
 

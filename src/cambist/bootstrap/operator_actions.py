@@ -17,7 +17,7 @@ from cambist.orders.order import Order
 from cambist.ports.store import Halt, Still
 from cambist.stores.sqlite.halts import halt_file, resume_file
 from cambist.stores.sqlite.health import look_at_trading
-from cambist.stores.sqlite.operators import still_in_file, write_off_in_file
+from cambist.stores.sqlite.maintenance import still_in_file, write_off_in_file
 from cambist.values.ids import OrderId
 from cambist.values.time_units import Millis, Moment
 

@@ -16,15 +16,13 @@ from cambist.bootstrap.home import CHAIN_FILE, CHAIN_LOCK, CHAIN_SOCKET, CHAOS_F
 from cambist.clock import SystemClock
 from cambist.config import BadSettings, Settings
 from cambist.engine.dependencies import World as Ports
-from cambist.paper.chain import PaperChain
+from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
 from cambist.paper.fault_model import PROFILES, Profile
 from cambist.paper.fault_switches import Watch, Weather
-from cambist.paper.market import PaperMarket
+from cambist.paper.network import World
 from cambist.paper.rpc.client import RemoteChain, RemoteMarket, RemoteWorld
 from cambist.paper.rpc.protocol import Place
 from cambist.paper.rpc.server import serve
-from cambist.paper.signer import PaperSigner
-from cambist.paper.world import World
 
 _BEGIN_ANEW: Final = (
     "Move it away and keep it: the next start begins a paper chain that knows of no execution, and "

@@ -17,15 +17,14 @@ from cambist.clock import SystemClock
 from cambist.config import BadSettings, Settings
 from cambist.ports.api_keys import Keys
 from cambist.ports.clock import Clock
-from cambist.ports.recall import Missing, RecallingStore
-from cambist.ports.store import Halt, News
+from cambist.ports.store import Halt, Missing, News, RecallingStore
 from cambist.stores.audit import Report
 from cambist.stores.sqlite import health
 from cambist.stores.sqlite.api_keys import SqliteKeys
-from cambist.stores.sqlite.audit import audit
 from cambist.stores.sqlite.connection import DamagedFile, Sick, opening
 from cambist.stores.sqlite.integrity import ended_uncleanly, looked_over
-from cambist.stores.sqlite.recall import RecallingSqliteStore
+from cambist.stores.sqlite.maintenance import audit
+from cambist.stores.sqlite.store import RecallingSqliteStore
 
 Checkup = health.Checkup
 StoreSick = Sick

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from msgspec.structs import replace
 
-from cambist import bootstrap as house
+from cambist import bootstrap
 from cambist.cli import json_output
 from cambist.cli.exit_codes import FAILED, USAGE, errors, leave
 from cambist.cli.json_output import AsJson
@@ -150,8 +150,8 @@ def _end(text: str, now: Moment) -> Moment:
 
 
 async def _create(settings: Settings, key: ApiKey, text: str, *, json: bool) -> None:
-    kept = house.pepper_file(settings)
-    async with house.open_keys(settings) as keys:
+    kept = bootstrap.pepper_file(settings)
+    async with bootstrap.open_keys(settings) as keys:
         is_first = not await keys.exist()
         # A pepper that is gone is not made anew under keys that were digested with it.
         lives = any(_state(one, key.created_at) == "in force" for one in await keys.list())
@@ -169,8 +169,8 @@ async def _create(settings: Settings, key: ApiKey, text: str, *, json: bool) -> 
 async def _list(settings: Settings, *, json: bool) -> None:
     now = SystemClock().now()
     found: tuple[ApiKey, ...] = ()
-    if settings.database_url or (Path(settings.home) / house.STORE_FILE).exists():
-        async with house.open_keys(settings) as keys:
+    if settings.database_url or (Path(settings.home) / bootstrap.STORE_FILE).exists():
+        async with bootstrap.open_keys(settings) as keys:
             found = await keys.list()
     if json:
         json_output.write({"keys": [_document(one, now) for one in found]})
@@ -240,7 +240,7 @@ def _state(key: ApiKey, now: Moment) -> str:
 
 
 async def _revoke(settings: Settings, key_id: str, *, json: bool) -> None:
-    async with house.open_keys(settings) as keys:
+    async with bootstrap.open_keys(settings) as keys:
         if not await keys.revoke(key_id, SystemClock().now()):
             leave(FAILED, await _why_not(keys, key_id))
     if json:

@@ -12,8 +12,7 @@ import msgspec
 import typer
 from msgspec.structs import replace
 
-from cambist import bootstrap as house
-from cambist import failpoints
+from cambist import bootstrap, failpoints
 from cambist.cli import json_output
 from cambist.cli.exit_codes import BAD_SETTINGS, USAGE, leave
 from cambist.cli.json_output import AsJson
@@ -89,7 +88,7 @@ def _settings(home: str | None) -> Settings:
 def _path(settings: Settings) -> Path:
     if settings.mode != "paper":
         leave(BAD_SETTINGS, "only a paper world can be broken on purpose")
-    return Path(settings.home) / house.CHAOS_FILE
+    return Path(settings.home) / bootstrap.CHAOS_FILE
 
 
 def _read(path: Path) -> Chaos:

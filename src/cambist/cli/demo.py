@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 from msgspec.structs import replace
 
-from cambist import bootstrap as house
+from cambist import bootstrap
 from cambist.cli.connect import explained
 from cambist.cli.order_view import Board, Life, outcome
 from cambist.cli.orders import console
@@ -52,8 +52,8 @@ def demo(
 
 async def _demo(settings: Settings) -> None:
     async with (
-        house.running(settings) as opened,
-        house.serving(opened, settings) as (port, _),
+        bootstrap.running(settings) as opened,
+        bootstrap.serving(opened, settings) as (port, _),
         # The key in the environment is for another engine than this one.
         Client(f"http://127.0.0.1:{port}") as cambist,
         explained(),

@@ -34,7 +34,7 @@ COMMANDS: Final[dict[str, Entry]] = {
         "Run the paper chain alone, on a Unix socket in the home, for engines beside it.",
     ),
     "up": Entry(
-        "cluster.up",
+        "local_cluster.command",
         "up",
         "Run a whole small installation: PostgreSQL, Valkey, the paper chain, an API, two workers.",
     ),
@@ -45,7 +45,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     ),
     "order": Entry("orders", "order", "Place a market order, and watch it until it is closed."),
     "quote": Entry(
-        "quotes", "quote", "Ask what an order would do now, pool by pool; nothing is placed."
+        "quote", "quote", "Ask what an order would do now, pool by pool; nothing is placed."
     ),
     "pools": Entry(
         "pools", "pools", "Show every pool of two tokens: price, fee, impact and depth."
@@ -64,55 +64,55 @@ COMMANDS: Final[dict[str, Entry]] = {
     ),
     "report": Entry("report", "report", "Show what the orders of a time came to."),
     "halt": Entry(
-        "halts",
+        "operator_commands",
         "halt",
         "Stop all trading now: no order is taken or signed; what is in flight is watched to its "
         "end.",
     ),
     "resume": Entry(
-        "halts",
+        "operator_commands",
         "resume",
         "Let trading go on; orders that were waiting go on, each within its own tolerance.",
     ),
     "drain": Entry(
-        "operators",
+        "operator_commands",
         "drain",
         "Halt, and wait until no transaction is in flight: for maintenance of all processes at "
         "once.",
     ),
-    "orders": Entry("operators", "app", "Look after orders that stand still."),
+    "orders": Entry("operator_commands", "app", "Look after orders that stand still."),
     "balances": Entry(
         "balances", "balances", "Show what the wallets of the paper world hold, in whole tokens."
     ),
     "verify": Entry(
-        "verify",
+        "maintenance",
         "verify",
         "Check every order's journal against its rows, and the counts; exits 1 at any difference.",
     ),
     "backup": Entry(
-        "backup",
+        "maintenance",
         "backup",
         "Write all orders, journals and keys into one file, from one moment, while engines run.",
     ),
     "restore": Entry(
-        "backup",
+        "maintenance",
         "restore",
         "Put a backup into an empty home or database, and have it compared with the chain.",
     ),
     "prune": Entry(
-        "prune",
+        "maintenance",
         "prune",
         "Put long closed orders away: out of the store, into an archive that proves itself.",
     ),
     "prove": Entry(
-        "prove",
+        "crash_test.command",
         "prove",
         "Kill a real engine again and again under load; exit 0 if no order was lost or doubled.",
     ),
-    "keys": Entry("keys", "app", "Make, list and revoke the API keys of a home."),
+    "keys": Entry("api_keys", "app", "Make, list and revoke the API keys of a home."),
     "chaos": Entry("chaos", "app", "Break the running paper world on purpose, and mend it."),
     "doctor": Entry(
-        "doctor",
+        "doctor.command",
         "doctor",
         "Examine settings, home, disk, database, chain and server; exits 1 when one is sick.",
     ),

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cambist import bootstrap as house
+from cambist import bootstrap
 from cambist.cli.exit_codes import INTERRUPTED, errors, program
 from cambist.cli.settings import run_loop, settle
 from cambist.config import Settings
@@ -98,8 +98,8 @@ def listen_for_the_end() -> asyncio.Event:
 async def _serve(settings: Settings) -> None:
     told_to_end = listen_for_the_end()
     async with (
-        house.running(settings) as opened,
-        house.serving(opened, settings) as (port, has_keys),
+        bootstrap.running(settings) as opened,
+        bootstrap.serving(opened, settings) as (port, has_keys),
     ):
         if settings.role == "worker":
             errors.print(_WORKER.format(place=place_of(settings.host, port)), markup=False)
@@ -115,7 +115,7 @@ async def _serve(settings: Settings) -> None:
         errors.print(told, markup=False, soft_wrap=True)
         if not has_keys:
             errors.print(NO_KEYS, markup=False, soft_wrap=True)
-        elif settings.host not in house.LOOPBACK:
+        elif settings.host not in bootstrap.LOOPBACK:
             errors.print(NOT_ENCRYPTED, markup=False, soft_wrap=True)
         await told_to_end.wait()
         errors.print("cambist: stopping; open orders are kept and go on at the next start")
@@ -134,7 +134,7 @@ def _watch(port: int) -> str:
 
 async def _paper_chain(settings: Settings, *, to_anyone: bool) -> None:
     told_to_end = listen_for_the_end()
-    async with house.open_paper_chain(settings, to_anyone=to_anyone) as place:
+    async with bootstrap.open_paper_chain(settings, to_anyone=to_anyone) as place:
         shown = place if isinstance(place, Path) else f"{place[0]}:{place[1]}"
         errors.print(f"cambist: the paper chain listens on {shown}", markup=False, soft_wrap=True)
         await told_to_end.wait()

@@ -13,9 +13,8 @@ from typing import Any, Final
 
 import asyncpg
 
-from cambist.coordination.ends import Ends
-from cambist.coordination.lines import Line, Unreachable
 from cambist.coordination.outbox import Parcel
+from cambist.coordination.transport import Ends, Line, Unreachable
 from cambist.failpoints import faultpoint
 from cambist.ports.clock import Clock
 from cambist.values.ids import read_order_id

@@ -11,16 +11,23 @@ import msgspec
 import structlog
 
 from cambist import metrics
-from cambist.engine.crew import RENEW_EVERY_MS, Crew, Pace
 from cambist.engine.dependencies import Means, RedisWord
-from cambist.engine.feed import Feed, HeardAll
-from cambist.engine.follow import HEARTBEAT_MS, Heard, follow, get_of, history
+from cambist.engine.dispatcher import RENEW_EVERY_MS, Crew, Pace
+from cambist.engine.executor import Worker
 from cambist.engine.inflight_tracker import Tracker
 from cambist.engine.intake import BACKLOG_MAX, Answered, CancelAnswer, Intake, Taken, Wish
 from cambist.engine.quote_budget import QuoteBudget, QuoteTurn
 from cambist.engine.quoting import Quoter, RoutingOptions
 from cambist.engine.send_permission import SendPermission
-from cambist.engine.worker import Worker
+from cambist.engine.subscriptions import (
+    HEARTBEAT_MS,
+    Feed,
+    Heard,
+    HeardAll,
+    follow,
+    get_of,
+    history,
+)
 from cambist.faults import Fault
 from cambist.orders.decide import Policy
 from cambist.orders.intent import Intent

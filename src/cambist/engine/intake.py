@@ -9,7 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from cambist.engine.dependencies import Means
-from cambist.engine.follow import get_of
+from cambist.engine.subscriptions import get_of
 from cambist.failpoints import faultpoint
 from cambist.faults import Code, Fault, Refused, fault
 from cambist.orders.events import Accepted

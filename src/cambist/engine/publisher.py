@@ -9,7 +9,7 @@ import structlog
 
 from cambist import metrics
 from cambist.failpoints import faultpoint
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.journal import Told
 from cambist.ports.event_bus import Bus
 from cambist.values.amount import write_amount
@@ -32,18 +32,18 @@ class Relay:
         metrics.count_facts(news)
         for told in news:
             kind = told.entry.kind
-            if isinstance(told.fact, fact.Routed):
+            if isinstance(told.fact, events.Routed):
                 _log_route(told, told.fact)
             elif kind in _ENDS:
                 metrics.count_end(told)
                 _log_turning_point(told)
             elif kind == "retry_scheduled":
                 _log_turning_point(told)
-            elif isinstance(told.fact, fact.RolledBack):
+            elif isinstance(told.fact, events.RolledBack):
                 log.error("rolled_back", order_id=told.order.id)
 
 
-def _log_route(told: Told, routed: fact.Routed) -> None:
+def _log_route(told: Told, routed: events.Routed) -> None:
     """Write the routing decision as one line: what was quoted, what was chosen and why."""
     route, pair = routed.route, told.order.intent.pair
     exact_in = route.mode == "exact_in"

@@ -16,8 +16,7 @@ import structlog
 from cambist.ports.chain import Chain, Trace
 from cambist.ports.clock import Clock
 from cambist.ports.errors import PortDown
-from cambist.ports.recall import RecallingStore
-from cambist.ports.store import Halt
+from cambist.ports.store import Halt, RecallingStore
 from cambist.values.ids import Signature
 from cambist.values.time_units import Slot
 

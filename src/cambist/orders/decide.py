@@ -12,7 +12,7 @@ from typing import assert_never
 import msgspec
 
 from cambist.faults import Code, Fault, fault
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.attempt import Attempt, ChainRules, Sighting
 from cambist.orders.lapse import is_overdue, proof_of_death
 from cambist.orders.lifecycle import setback
@@ -46,7 +46,7 @@ class Change(msgspec.Struct, frozen=True):
     look. No facts means nothing is to be written.
     """
 
-    facts: tuple[fact.Fact, ...]
+    facts: tuple[events.Fact, ...]
     wake_at: Moment | None
     signed: Attempt | None = None
 
@@ -56,14 +56,14 @@ def decide(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Chang
     if isinstance(outcome, Testimony):
         return _hear(order, outcome, now, policy)
     if isinstance(outcome, Handed):
-        return Change((fact.Sent(outcome.fault),), now)
+        return Change((events.Sent(outcome.fault),), now)
     if is_unwanted(order, now):
         return Change((_ending(order),), None)
     match outcome:
         case Begun():
-            return Change((fact.Started(),), now)
+            return Change((events.Started(),), now)
         case RouteFound(route):
-            return Change((fact.Routed(route),), now)
+            return Change((events.Routed(route),), now)
         case Built(attempt):
             return Change((_signed(attempt),), now, attempt)
         case Withdrawn():
@@ -76,11 +76,11 @@ def decide(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Chang
 
 def give_up(order: Order, why: Fault) -> Change:
     """Return the change that parks an order as failed; nothing may be in flight."""
-    return Change((fact.Failed(why, (*order.setbacks, setback(order, why))),), None)
+    return Change((events.Failed(why, (*order.setbacks, setback(order, why))),), None)
 
 
-def _signed(attempt: Attempt) -> fact.Signed:
-    return fact.Signed(
+def _signed(attempt: Attempt) -> events.Signed:
+    return events.Signed(
         attempt.number,
         attempt.signature,
         attempt.blockhash,
@@ -90,8 +90,8 @@ def _signed(attempt: Attempt) -> fact.Signed:
     )
 
 
-def _ending(order: Order) -> fact.Fact:
-    return fact.Cancelled() if order.cancel_requested_at is not None else fact.Expired()
+def _ending(order: Order) -> events.Fact:
+    return events.Cancelled() if order.cancel_requested_at is not None else events.Expired()
 
 
 def _hear(order: Order, heard: Testimony, now: Moment, policy: Policy) -> Change:
@@ -110,7 +110,7 @@ def _hear(order: Order, heard: Testimony, now: Moment, policy: Policy) -> Change
             evidence = heard.witnesses
         if evidence is None:
             return Change((), now)
-        lapsed = fact.Lapsed(attempt.signature, evidence)
+        lapsed = events.Lapsed(attempt.signature, evidence)
         return _set_back(order, (lapsed,), fault(Code.ATTEMPT_LAPSED), now, policy)
     return _hear_sighting(order, heard, sighting, now, policy)
 
@@ -125,16 +125,16 @@ def _hear_sighting(
 ) -> Change:
     final = sighting.commitment == "finalized"
     if sighting.fault is not None and final:
-        reverted = fact.Reverted(heard.signature, sighting.fault, sighting.slot)
+        reverted = events.Reverted(heard.signature, sighting.fault, sighting.slot)
         return _set_back(order, (reverted,), sighting.fault, now, policy)
     if sighting.fault is None and heard.fill is not None and sighting.commitment != "processed":
-        landed = fact.Landed(heard.fill)
+        landed = events.Landed(heard.fill)
         if final:
-            return Change((landed, fact.Finalized(sighting.slot)), None)
+            return Change((landed, events.Finalized(sighting.slot)), None)
         return Change((landed,), now)
     attempt = order.attempt
     if attempt is not None and attempt.sighted_slot is None:
-        return Change((fact.Seen(sighting.slot),), now)
+        return Change((events.Seen(sighting.slot),), now)
     return Change((), now)
 
 
@@ -145,10 +145,10 @@ def _hear_after_landing(
         if sighting.commitment != "finalized":
             return Change((), now)
         if sighting.fault is None:
-            return Change((fact.Finalized(sighting.slot),), None)
-        return Change((fact.RolledBack(heard.witnesses),), None)
+            return Change((events.Finalized(sighting.slot),), None)
+        return Change((events.RolledBack(heard.witnesses),), None)
     evidence = proof_of_death(attempt, heard.witnesses, policy.rules)
-    return Change((), now) if evidence is None else Change((fact.RolledBack(evidence),), None)
+    return Change((), now) if evidence is None else Change((events.RolledBack(evidence),), None)
 
 
 def _firmest(heard: Testimony) -> Sighting | None:
@@ -159,7 +159,7 @@ def _firmest(heard: Testimony) -> Sighting | None:
 
 
 def _set_back(
-    order: Order, before: tuple[fact.Fact, ...], why: Fault, now: Moment, policy: Policy
+    order: Order, before: tuple[events.Fact, ...], why: Fault, now: Moment, policy: Policy
 ) -> Change:
     """End the try: withdraw if unwanted, else try again or give up."""
     if is_unwanted(order, now):
@@ -169,7 +169,7 @@ def _set_back(
         why = fault(Code.WRITTEN_OFF)
     elif may_retry(order, why):
         wake_at = after(now, policy.backoff.after(order.tries))
-        again = fact.RetryScheduled(why, order.tries + 1, wake_at)
+        again = events.RetryScheduled(why, order.tries + 1, wake_at)
         return Change((*before, again), wake_at)
-    end = fact.Failed(why, (*order.setbacks, setback(order, why)))
+    end = events.Failed(why, (*order.setbacks, setback(order, why)))
     return Change((*before, end), None)

@@ -9,14 +9,14 @@ from typing import Final, cast
 import msgspec
 from msgspec.structs import replace
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.lifecycle import begin, evolve
 from cambist.orders.order import GENESIS, Order
 from cambist.values import json_codec
 from cambist.values.ids import OrderId
 from cambist.values.time_units import Moment
 
-_FACT: Final = json_codec.decoder(cast("type[fact.Fact]", fact.AnyFact))
+_FACT: Final = json_codec.decoder(cast("type[events.Fact]", events.AnyFact))
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -38,7 +38,7 @@ class Told(msgspec.Struct, frozen=True):
     """A fact on its way to listeners: its journal line, and the order as it stood then."""
 
     order: Order
-    fact: fact.Fact
+    fact: events.Fact
     entry: Entry
 
 
@@ -52,12 +52,12 @@ def entry_hash(previous: bytes, order_id: str, seq: int, at: int, payload: bytes
     return sha256(head + payload).digest()
 
 
-def open_journal(order_id: OrderId, intent_fact: fact.Accepted, at: Moment) -> Told:
+def open_journal(order_id: OrderId, intent_fact: events.Accepted, at: Moment) -> Told:
     """Return a new order with the first line of its journal."""
     return _write(begin(order_id, intent_fact, at), intent_fact, at)
 
 
-def append(order: Order, facts: Iterable[fact.Fact], at: Moment) -> tuple[Told, ...]:
+def append(order: Order, facts: Iterable[events.Fact], at: Moment) -> tuple[Told, ...]:
     """Return the lines that these facts add, each with the order after it.
 
     No line is older than the one before it, whatever the clock says. Raises IllegalFact.
@@ -71,14 +71,14 @@ def append(order: Order, facts: Iterable[fact.Fact], at: Moment) -> tuple[Told, 
     return tuple(told)
 
 
-def _write(order: Order, one: fact.Fact, at: Moment) -> Told:
+def _write(order: Order, one: events.Fact, at: Moment) -> Told:
     seq, payload = order.last_seq + 1, json_codec.encode(one)
     digest = entry_hash(order.head_hash, order.id, seq, at, payload)
     grown = replace(order, last_seq=seq, last_at=at, head_hash=digest)
     return Told(grown, one, Entry(order.id, seq, at, one.kind, payload, digest))
 
 
-def read_fact(payload: bytes) -> fact.Fact:
+def read_fact(payload: bytes) -> events.Fact:
     """Read a fact that the journal holds. Raises msgspec.DecodeError on anything else."""
     return _FACT.decode(payload)
 
@@ -108,7 +108,7 @@ def retell(entries: Sequence[Entry]) -> tuple[Told, ...]:
     return tuple(told)
 
 
-def _read(entry: Entry) -> fact.Fact:
+def _read(entry: Entry) -> events.Fact:
     try:
         return read_fact(entry.payload)
     except (msgspec.DecodeError, ValueError) as error:
@@ -116,9 +116,9 @@ def _read(entry: Entry) -> fact.Fact:
         raise BrokenJournal(msg) from error
 
 
-def _next(order: Order | None, entry: Entry, one: fact.Fact) -> Order:
+def _next(order: Order | None, entry: Entry, one: events.Fact) -> Order:
     if order is None:
-        if not isinstance(one, fact.Accepted):
+        if not isinstance(one, events.Accepted):
             msg = f"a journal begins with accepted, not {one.kind}"
             raise BrokenJournal(msg)
         grown = begin(entry.order_id, one, entry.at)

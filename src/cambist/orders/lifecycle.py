@@ -36,7 +36,7 @@ from typing import Any, Final, cast
 from msgspec.structs import replace
 
 from cambist.faults import Fault
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.attempt import Attempt
 from cambist.orders.order import Order, Status
 from cambist.values.ids import OrderId
@@ -46,34 +46,34 @@ PENDING, ROUTING, BUILDING = Status.PENDING, Status.ROUTING, Status.BUILDING
 SUBMITTED, CONFIRMED, FAILED = Status.SUBMITTED, Status.CONFIRMED, Status.FAILED
 CANCELLED, EXPIRED = Status.CANCELLED, Status.EXPIRED
 
-START: Final = fact.Accepted
+START: Final = events.Accepted
 
-TABLE: Final[dict[Status, dict[type[fact.Fact], Status]]] = {
+TABLE: Final[dict[Status, dict[type[events.Fact], Status]]] = {
     PENDING: {
-        fact.Started: ROUTING,
-        fact.Cancelled: CANCELLED,
-        fact.Expired: EXPIRED,
+        events.Started: ROUTING,
+        events.Cancelled: CANCELLED,
+        events.Expired: EXPIRED,
     },
     ROUTING: {
-        fact.Routed: BUILDING,
-        fact.RetryScheduled: ROUTING,
-        fact.Cancelled: CANCELLED,
-        fact.Expired: EXPIRED,
-        fact.Failed: FAILED,
+        events.Routed: BUILDING,
+        events.RetryScheduled: ROUTING,
+        events.Cancelled: CANCELLED,
+        events.Expired: EXPIRED,
+        events.Failed: FAILED,
     },
     BUILDING: {
-        fact.Signed: SUBMITTED,
-        fact.RetryScheduled: ROUTING,
-        fact.Cancelled: CANCELLED,
-        fact.Expired: EXPIRED,
-        fact.Failed: FAILED,
+        events.Signed: SUBMITTED,
+        events.RetryScheduled: ROUTING,
+        events.Cancelled: CANCELLED,
+        events.Expired: EXPIRED,
+        events.Failed: FAILED,
     },
     SUBMITTED: {
-        fact.Landed: CONFIRMED,
-        fact.RetryScheduled: ROUTING,
-        fact.Cancelled: CANCELLED,
-        fact.Expired: EXPIRED,
-        fact.Failed: FAILED,
+        events.Landed: CONFIRMED,
+        events.RetryScheduled: ROUTING,
+        events.Cancelled: CANCELLED,
+        events.Expired: EXPIRED,
+        events.Failed: FAILED,
     },
     CONFIRMED: {},
     FAILED: {},
@@ -81,33 +81,33 @@ TABLE: Final[dict[Status, dict[type[fact.Fact], Status]]] = {
     EXPIRED: {},
 }
 
-NOTES: Final[dict[Status, frozenset[type[fact.Fact]]]] = {
-    PENDING: frozenset((fact.Amended, fact.CancelRequested)),
-    ROUTING: frozenset((fact.Amended, fact.CancelRequested)),
-    BUILDING: frozenset((fact.Amended, fact.CancelRequested)),
+NOTES: Final[dict[Status, frozenset[type[events.Fact]]]] = {
+    PENDING: frozenset((events.Amended, events.CancelRequested)),
+    ROUTING: frozenset((events.Amended, events.CancelRequested)),
+    BUILDING: frozenset((events.Amended, events.CancelRequested)),
     SUBMITTED: frozenset(
         (
-            fact.Amended,
-            fact.CancelRequested,
-            fact.Sent,
-            fact.Seen,
-            fact.WrittenOff,
-            fact.Reverted,
-            fact.Lapsed,
+            events.Amended,
+            events.CancelRequested,
+            events.Sent,
+            events.Seen,
+            events.WrittenOff,
+            events.Reverted,
+            events.Lapsed,
         )
     ),
-    CONFIRMED: frozenset((fact.Finalized, fact.RolledBack)),
+    CONFIRMED: frozenset((events.Finalized, events.RolledBack)),
     FAILED: frozenset(),
     CANCELLED: frozenset(),
     EXPIRED: frozenset(),
 }
 """Facts that are noted in the journal and move no status."""
 
-_NEEDS_ATTEMPT: Final[frozenset[type[fact.Fact]]] = frozenset(
-    (fact.Landed, fact.Sent, fact.Seen, fact.WrittenOff, fact.Reverted, fact.Lapsed)
+_NEEDS_ATTEMPT: Final[frozenset[type[events.Fact]]] = frozenset(
+    (events.Landed, events.Sent, events.Seen, events.WrittenOff, events.Reverted, events.Lapsed)
 )
-_NEEDS_NONE: Final[frozenset[type[fact.Fact]]] = frozenset(
-    (fact.RetryScheduled, fact.Cancelled, fact.Expired, fact.Failed)
+_NEEDS_NONE: Final[frozenset[type[events.Fact]]] = frozenset(
+    (events.RetryScheduled, events.Cancelled, events.Expired, events.Failed)
 )
 
 
@@ -118,13 +118,13 @@ class IllegalFact(RuntimeError):
         super().__init__(f"an order that is {status} cannot be {kind}")
 
 
-def begin(order_id: OrderId, accepted: fact.Accepted, at: Moment) -> Order:
+def begin(order_id: OrderId, accepted: events.Accepted, at: Moment) -> Order:
     """Return the order that an `accepted` fact begins."""
     intent = accepted.intent
     return Order(order_id, intent, intent.terms, PENDING, created_at=at, wake_at=at)
 
 
-def evolve(order: Order, one: fact.Fact, at: Moment) -> Order:
+def evolve(order: Order, one: events.Fact, at: Moment) -> Order:
     """Return the order after one more fact.
 
     Raises IllegalFact when the table does not allow it, or when it would leave `submitted`
@@ -140,7 +140,7 @@ def evolve(order: Order, one: fact.Fact, at: Moment) -> Order:
     if (flying and of in _NEEDS_NONE) or (not flying and of in _NEEDS_ATTEMPT):
         where = f"{order.status}, attempt {'in flight' if flying else 'at rest'},"
         raise IllegalFact(where, one.kind)
-    if isinstance(one, fact.Landed | fact.Reverted | fact.Lapsed) and not _is_of(
+    if isinstance(one, events.Landed | events.Reverted | events.Lapsed) and not _is_of(
         one, order.attempt
     ):
         raise IllegalFact(f"{order.status} by another transaction", one.kind)
@@ -149,56 +149,56 @@ def evolve(order: Order, one: fact.Fact, at: Moment) -> Order:
     return replace(grown, closed_at=at) if ends else grown
 
 
-def _is_of(one: fact.Landed | fact.Reverted | fact.Lapsed, attempt: Attempt | None) -> bool:
+def _is_of(one: events.Landed | events.Reverted | events.Lapsed, attempt: Attempt | None) -> bool:
     """Whether the fate of a transaction is told of the one that is in flight."""
-    told = one.fill.signature if isinstance(one, fact.Landed) else one.signature
+    told = one.fill.signature if isinstance(one, events.Landed) else one.signature
     return attempt is not None and attempt.signature == told
 
 
-def _move(order: Order, _one: fact.Fact, status: Status, _at: Moment) -> Order:
+def _move(order: Order, _one: events.Fact, status: Status, _at: Moment) -> Order:
     return replace(order, status=status)
 
 
-def _amended(order: Order, one: fact.Amended, status: Status, _at: Moment) -> Order:
+def _amended(order: Order, one: events.Amended, status: Status, _at: Moment) -> Order:
     return replace(order, status=status, terms=one.terms)
 
 
-def _cancel_requested(order: Order, _one: fact.Fact, status: Status, at: Moment) -> Order:
+def _cancel_requested(order: Order, _one: events.Fact, status: Status, at: Moment) -> Order:
     first = order.cancel_requested_at
     return replace(order, status=status, cancel_requested_at=at if first is None else first)
 
 
-def _written_off(order: Order, _one: fact.Fact, status: Status, at: Moment) -> Order:
+def _written_off(order: Order, _one: events.Fact, status: Status, at: Moment) -> Order:
     first = order.written_off_at
     return replace(order, status=status, written_off_at=at if first is None else first)
 
 
-def _routed(order: Order, one: fact.Routed, status: Status, _at: Moment) -> Order:
+def _routed(order: Order, one: events.Routed, status: Status, _at: Moment) -> Order:
     return replace(order, status=status, route=one.route, route_seq=order.last_seq + 1)
 
 
-def _signed(order: Order, one: fact.Signed, status: Status, _at: Moment) -> Order:
+def _signed(order: Order, one: events.Signed, status: Status, _at: Moment) -> Order:
     attempt = Attempt(one.attempt, one.signature, one.blockhash, one.last_valid_height, one.slot)
     return replace(order, status=status, attempt=attempt, attempts_made=one.attempt)
 
 
-def _sent(order: Order, _one: fact.Sent, status: Status, at: Moment) -> Order:
+def _sent(order: Order, _one: events.Sent, status: Status, at: Moment) -> Order:
     return _with_attempt(order, status, sent_at=at)
 
 
-def _seen(order: Order, one: fact.Seen, status: Status, _at: Moment) -> Order:
+def _seen(order: Order, one: events.Seen, status: Status, _at: Moment) -> Order:
     return _with_attempt(order, status, sighted_slot=one.slot)
 
 
-def _landed(order: Order, one: fact.Landed, status: Status, _at: Moment) -> Order:
+def _landed(order: Order, one: events.Landed, status: Status, _at: Moment) -> Order:
     return replace(_with_attempt(order, status, state="landed"), fill=one.fill, fault=None)
 
 
-def _reverted(order: Order, one: fact.Reverted, status: Status, _at: Moment) -> Order:
+def _reverted(order: Order, one: events.Reverted, status: Status, _at: Moment) -> Order:
     return replace(_with_attempt(order, status, state="reverted"), fault=one.fault)
 
 
-def _lapsed(order: Order, _one: fact.Lapsed, status: Status, _at: Moment) -> Order:
+def _lapsed(order: Order, _one: events.Lapsed, status: Status, _at: Moment) -> Order:
     return _with_attempt(order, status, state="lapsed")
 
 
@@ -206,7 +206,7 @@ def _with_attempt(order: Order, status: Status, **changes: Any) -> Order:
     return replace(order, status=status, attempt=replace(cast("Attempt", order.attempt), **changes))
 
 
-def _retried(order: Order, one: fact.RetryScheduled, status: Status, _at: Moment) -> Order:
+def _retried(order: Order, one: events.RetryScheduled, status: Status, _at: Moment) -> Order:
     return replace(
         order,
         status=status,
@@ -219,39 +219,39 @@ def _retried(order: Order, one: fact.RetryScheduled, status: Status, _at: Moment
     )
 
 
-def _failed(order: Order, one: fact.Failed, status: Status, _at: Moment) -> Order:
+def _failed(order: Order, one: events.Failed, status: Status, _at: Moment) -> Order:
     return replace(order, status=status, fault=one.fault, setbacks=one.setbacks)
 
 
-def _finalized(order: Order, _one: fact.Fact, status: Status, _at: Moment) -> Order:
+def _finalized(order: Order, _one: events.Fact, status: Status, _at: Moment) -> Order:
     return replace(order, status=status, is_final=True)
 
 
-def setback(order: Order, why: Fault) -> fact.Setback:
+def setback(order: Order, why: Fault) -> events.Setback:
     """Return the record of the try that is ending now."""
     tried = order.attempt
-    return fact.Setback(order.tries, why, tried.signature if tried is not None else None)
+    return events.Setback(order.tries, why, tried.signature if tried is not None else None)
 
 
 _Fold = Callable[[Order, Any, Status, Moment], Order]
-_FOLD: Final[dict[type[fact.Fact], _Fold]] = {
-    fact.Amended: _amended,
-    fact.CancelRequested: _cancel_requested,
-    fact.WrittenOff: _written_off,
-    fact.Started: _move,
-    fact.Routed: _routed,
-    fact.Signed: _signed,
-    fact.Sent: _sent,
-    fact.Seen: _seen,
-    fact.Landed: _landed,
-    fact.Reverted: _reverted,
-    fact.Lapsed: _lapsed,
-    fact.RetryScheduled: _retried,
-    fact.Cancelled: _move,
-    fact.Expired: _move,
-    fact.Failed: _failed,
-    fact.Finalized: _finalized,
-    fact.RolledBack: _finalized,
+_FOLD: Final[dict[type[events.Fact], _Fold]] = {
+    events.Amended: _amended,
+    events.CancelRequested: _cancel_requested,
+    events.WrittenOff: _written_off,
+    events.Started: _move,
+    events.Routed: _routed,
+    events.Signed: _signed,
+    events.Sent: _sent,
+    events.Seen: _seen,
+    events.Landed: _landed,
+    events.Reverted: _reverted,
+    events.Lapsed: _lapsed,
+    events.RetryScheduled: _retried,
+    events.Cancelled: _move,
+    events.Expired: _move,
+    events.Failed: _failed,
+    events.Finalized: _finalized,
+    events.RolledBack: _finalized,
 }
 
 

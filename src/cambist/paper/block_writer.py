@@ -9,8 +9,7 @@ from typing import Final
 
 import structlog
 
-from cambist.paper.blocks import Block
-from cambist.paper.ledger import Ledger, NoRoom
+from cambist.paper.ledger import Block, Ledger, NoRoom
 from cambist.ports.clock import Clock
 from cambist.values.time_units import Height
 

@@ -1,4 +1,6 @@
-"""Keeps the paper chain's truth in an SQLite file, one durable commit for each slot.
+"""Keeps the ledger of the paper network: blocks, executions and balances.
+
+Keeps the paper chain's truth in an SQLite file, one durable commit for each slot.
 
 The table `executions` is what judges the engine: a signature stands in it at most once, and an
 order that stands in it twice without an error was executed twice.
@@ -19,14 +21,16 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from cambist.failpoints import faultpoint
 from cambist.faults import Code, Fault
 from cambist.paper.arbitrage import TokenPush
-from cambist.paper.blocks import Block, Execution, Holding
 from cambist.paper.pool_states import PoolKey, PoolState, pool_address
-from cambist.values.ids import Address, Signature
+from cambist.ports.chain import Trace
+from cambist.values.ids import Address, OrderId, Signature
 from cambist.values.time_units import Height, Slot
 
 BUSY_TIMEOUT_MS: Final = 5_000
@@ -312,3 +316,74 @@ def _execution(row: tuple[Any, ...]) -> Execution:
     return Execution(
         signature, order_id, attempt, slot, why, wallet, mint_in, mint_out, moved_in, moved_out, fee
     )
+
+
+EXECUTIONS_IN_MEMORY_MAX: Final = 20_000
+
+
+class Landed:
+    """Every execution that is durable."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._complete_from = Slot(0)
+        latest = ledger.latest(EXECUTIONS_IN_MEMORY_MAX)
+        self._recent = {one.signature: one for one in latest}
+        if len(latest) == EXECUTIONS_IN_MEMORY_MAX:
+            self._complete_from = Slot(latest[0].slot + 1)
+
+    def find(self, signature: Signature, made: Height) -> Execution | None:
+        """Return what became of a signature that cannot have landed before height `made`."""
+        done = self._recent.get(signature)
+        if done is None and made < self._complete_from:
+            return self._ledger.execution(signature)
+        return done
+
+    def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+        """Return what was executed at a slot or later, newest first."""
+        return tuple(
+            Trace(one.signature, one.slot, one.order_id, one.attempt, one.fault is not None)
+            for one in self._ledger.newest(since, before, limit)
+        )
+
+    def add(self, executions: tuple[Execution, ...]) -> None:
+        """Take note of a slot that became durable."""
+        recent = self._recent
+        for one in executions:
+            recent[one.signature] = one
+        while len(recent) > EXECUTIONS_IN_MEMORY_MAX:
+            oldest = recent.pop(next(iter(recent)))
+            self._complete_from = Slot(oldest.slot + 1)
+
+
+class Holding(NamedTuple):
+    """Whose balance of which mint."""
+
+    account: str
+    mint: Address
+
+
+class Execution(msgspec.Struct, frozen=True, gc=False):
+    """A transaction that was executed, for ever. Amounts are raw units; a fault moved nothing."""
+
+    signature: Signature
+    order_id: OrderId
+    attempt: int
+    slot: Slot
+    fault: Fault | None
+    wallet: Address
+    mint_in: Address
+    mint_out: Address
+    amount_in: int
+    amount_out: int
+    fee_lamports: int
+
+
+class Block(msgspec.Struct, frozen=True):
+    """What one commit makes durable: the mark, a slot's executions, what they changed."""
+
+    mark: Height
+    executions: tuple[Execution, ...] = ()
+    balances: dict[Holding, int] = {}
+    pools: dict[PoolKey, PoolState] = {}
+    pushes: dict[Address, TokenPush] = {}

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from cambist.faults import Code, Fault, fault
-from cambist.paper.blocks import Block, Execution, Holding
 from cambist.paper.fault_model import Profile, strikes
-from cambist.paper.ledger import Ledger
+from cambist.paper.ledger import Block, Execution, Holding, Ledger
 from cambist.paper.overlay import Staged
 from cambist.paper.pool_models import SHAPES
 from cambist.paper.pool_states import PoolBook, PoolKey, PoolState, pool_address, pool_key

@@ -1,4 +1,4 @@
-"""States what the engine needs of the truth: orders, their journals and their attempts."""
+"""States what the engine needs of a store: orders, journal, leases, reconciliation."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, Told
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import Terms
+from cambist.ports.chain import Trace
 from cambist.ports.daily_fills import SummingStore
-from cambist.values.ids import OrderId, Principal
-from cambist.values.time_units import Moment
+from cambist.values.ids import OrderId, Principal, Signature
+from cambist.values.time_units import Moment, Slot
 
 News = Callable[[Sequence[Told], Sequence[int]], None]
 """Called on the event loop once for each durable batch, with what became true in it and the
@@ -230,3 +231,37 @@ class Store(SummingStore, Protocol):
 
     async def feed_end(self) -> int:
         """Return the place of the newest line of all; 0 when there is none."""
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """How many executed attempts a store does not have, and the newest of them."""
+
+    total: int
+    newest: tuple[Trace, ...] = ()
+
+
+class Recall(Protocol):
+    """What a store remembers of attempts. All may raise PortDown."""
+
+    async def compared(self) -> Slot | None:
+        """Return the slot up to which the chain's record was held against the attempts."""
+
+    async def note_compared(self, slot: Slot) -> None:
+        """Remember that everything executed up to a slot is an attempt, or noted as missing."""
+
+    async def unrecorded(self, signatures: Sequence[Signature]) -> frozenset[Signature]:
+        """Return those that neither an attempt has nor a note of what is missing."""
+
+    async def note_missing(self, missing: Sequence[Trace], halt: Halt, now: Moment) -> None:
+        """Halt, and note executed attempts that are not there, in one transaction.
+
+        Orders they moved funds for are given to nobody from then on: what became of them only
+        the chain knows.
+        """
+
+    async def missing(self, limit: int) -> Missing:
+        """Return what was noted as missing, newest first."""
+
+
+class RecallingStore(Store, Recall, Protocol):
+    """A store that can be held against the chain."""

@@ -13,11 +13,10 @@ from cambist.engine.engine import Engine
 from cambist.faults import Code, Refused, fault
 from cambist.ports.clock import Clock
 from cambist.ports.errors import PortDown
-from cambist.server.auth.authenticator import KeyDoor, Locks, OpenDoor
+from cambist.server.auth.authenticator import Doorman, KeyDoor, Locks, OpenDoor
 from cambist.server.auth.tickets import Tickets
 from cambist.server.concurrency import Seats
-from cambist.server.endpoints import Doorman
-from cambist.server.gate import Gate
+from cambist.server.middleware import Gate
 from cambist.server.responses import Answer, send_answer
 from cambist.server.routes import Entrance, Routes
 from cambist.server.settings import ServerSettings

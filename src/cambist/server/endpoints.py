@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cambist.faults import Code, fault
 from cambist.ports.api_keys import Scope as Right
-from cambist.server.auth.caller import Passport, stamp
+from cambist.server.auth.authenticator import Doorman
+from cambist.server.auth.caller import stamp
 from cambist.server.auth.caller_concurrency import CallerLimits
 from cambist.server.auth.request_priority import priority_of
 from cambist.server.cancel_on_disconnect import while_connected
@@ -18,22 +19,6 @@ from cambist.server.protocol.handshake import defect_in
 from cambist.server.responses import Answer, refusal, send_answer
 
 Handler = Callable[[Request], Awaitable[Answer]]
-
-
-class Doorman(Protocol):
-    """Lets calls in."""
-
-    async def admit(self, call: Scope, right: Right | None) -> Passport:
-        """Return who calls. Raises Refused when they may not do this, or not now.
-
-        None stands for what everyone may do.
-        """
-
-    async def still_admits(self, passport: Passport) -> bool:
-        """Return whether whoever was let in may stay. Raises PortDown."""
-
-    async def recognises(self, call: Scope) -> bool:
-        """Return whether a call that needs no key shows one that is active, or none is needed."""
 
 
 class Door(NamedTuple):

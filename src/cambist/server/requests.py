@@ -6,16 +6,22 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.types import Receive
 
+from cambist.engine.engine import Engine
 from cambist.faults import Code, Refused, fault
-from cambist.orders.order import Status
+from cambist.orders.order import Order, Status
 from cambist.ports.store import OrderQuery
+from cambist.server.auth.caller import passport_of
+from cambist.server.concurrency import Seats
+from cambist.server.responses import read_body
 from cambist.values.base58 import read_address
 from cambist.values.ids import OrderId, Principal, read_order_id
 from cambist.values.time_units import Moment
 from cambist.values.token import NATIVE_SOL, SOL
 from cambist.wire.cursors import read_cursor
-from cambist.wire.fields import Unfit, read_token
+from cambist.wire.order_fields import Unfit, read_token
 from cambist.wire.rfc3339 import MOMENT_FORM, read_moment
 
 LIMIT_DEFAULT: Final = 50
@@ -149,3 +155,36 @@ def read_after(params: Mapping[str, str], last_event_id: str | None) -> int | No
     if text is not None and place is None:
         raise _refused("cursor", "cursor is the id of an earlier event of this stream.")
     return place
+
+
+async def find_order(engine: Engine, request: Request) -> Order:
+    """Return the order a path names. Raises Refused when the caller has none such."""
+    order_id = read_order_id(request.path_params["order_id"])
+    principal = passport_of(request.scope).principal
+    order = await engine.get(order_id, principal) if order_id is not None else None
+    if order is None:
+        raise Refused(fault(Code.ORDER_NOT_FOUND))
+    return order
+
+
+async def json_body(
+    seats: Seats | None, fields: Mapping[bytes, bytes], receive: Receive, bytes_max: int
+) -> bytes:
+    """Return the body of a request. Raises Refused unless it is JSON, and not too large.
+
+    Without `seats` nobody counts who waits for it: that is for requests outside all limits.
+    """
+    kind = fields.get(b"content-type", b"")
+    if kind != b"application/json" and not _is_json(kind):
+        raise Refused(fault(Code.UNSUPPORTED_MEDIA_TYPE))
+    if seats is None:
+        body = await read_body(receive, bytes_max)
+    else:
+        body = await seats.body(receive, bytes_max)
+    if body is None:
+        raise Refused(fault(Code.BODY_TOO_LARGE, f"A body has at most {bytes_max} bytes."))
+    return body
+
+
+def _is_json(content_type: bytes) -> bool:
+    return content_type.partition(b";")[0].strip().lower() == b"application/json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -10,6 +11,8 @@ from starlette.types import Receive, Send
 from cambist.clock import draw_secret
 from cambist.faults import Fault
 from cambist.wire.problems import MEDIA_TYPE, lead, write_problem
+
+EVENT_STREAM: Final = b"text/event-stream"
 
 JSON: Final = b"application/json"
 Header = tuple[bytes, bytes]
@@ -123,3 +126,8 @@ def write_raw(answer: Answer) -> bytes:
         lines,
         answer.body,
     )
+
+
+def wants_stream(fields: Mapping[bytes, bytes]) -> bool:
+    """Whether a client accepts server-sent events."""
+    return EVENT_STREAM in fields.get(b"accept", b"").lower()

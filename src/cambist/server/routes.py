@@ -12,20 +12,17 @@ from starlette.types import Scope as Call
 from cambist.engine.engine import Engine
 from cambist.faults import Code, Refused, fault
 from cambist.ports.api_keys import Scope
-from cambist.server.about import About
-from cambist.server.auth.authenticator import OpenDoor
+from cambist.server.auth.authenticator import Doorman, OpenDoor
 from cambist.server.auth.tickets import Tickets
 from cambist.server.concurrency import Seats
-from cambist.server.docs_page import DocsPage
-from cambist.server.endpoints import ByMethod, Door, Doorman, SocketDoor, plain, reading
-from cambist.server.faults_page import show_faults
-from cambist.server.halting import Halting
-from cambist.server.handlers.markets import Markets
+from cambist.server.endpoints import ByMethod, Door, SocketDoor, plain, reading
+from cambist.server.handlers.docs import DocsPage, show_faults
+from cambist.server.handlers.markets import AskQuote, Markets
 from cambist.server.handlers.order_entry import OrderingSocket, PostedSocket
+from cambist.server.handlers.orders import Orders, PlaceBatch, PlaceOrder
+from cambist.server.handlers.service import About, Halting
 from cambist.server.html_pages import page
-from cambist.server.openapi import document
-from cambist.server.orders import Orders
-from cambist.server.placing import AskQuote, PlaceBatch, PlaceOrder
+from cambist.server.openapi.document import document
 from cambist.server.protocol.websocket import POSTED
 from cambist.server.requests import Want
 from cambist.server.responses import JSON, Answer

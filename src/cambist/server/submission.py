@@ -11,9 +11,9 @@ from cambist.orders.intent import Intent
 from cambist.server.auth.caller import Passport, charge
 from cambist.server.settings import ServerSettings
 from cambist.values.time_units import Moment
-from cambist.wire.fields import is_key
 from cambist.wire.intent_builder import Caller, to_intent
 from cambist.wire.json_body import Fields
+from cambist.wire.order_fields import is_key
 from cambist.wire.order_request import Parsed, read_fields, read_order
 from cambist.wire.order_responses import acceptance_writer
 from cambist.wire.unlisted_tokens import warnings_of

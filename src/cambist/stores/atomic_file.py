@@ -7,16 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from cambist.stores.errors import NameTaken
+
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
 OWNER_ONLY: Final = 0o600
-
-
-class NameTaken(FileExistsError):
-    """A file that is there already, and is not written over."""
-
-
-class UnfitBackup(RuntimeError):
-    """A file that is no backup of a store, or not a whole one."""
 
 
 def part_of(target: Path) -> Path:

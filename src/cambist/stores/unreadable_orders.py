@@ -10,7 +10,8 @@ import structlog
 
 from cambist.orders.order import Order
 from cambist.ports.errors import Unreadable
-from cambist.stores import records
+from cambist.stores.errors import CorruptRow
+from cambist.stores.rows import Row, read_order
 from cambist.values.ids import OrderId, Principal
 
 log = structlog.get_logger("cambist.store")
@@ -44,14 +45,14 @@ class Loaded(NamedTuple):
         return self.orders[0] if self.orders else None
 
 
-def read_rows(rows: Iterable[records.Row]) -> Loaded:
+def read_rows(rows: Iterable[Row]) -> Loaded:
     """Read rows; one that no order can have hides no other."""
     orders: list[Order] = []
     unreadable: dict[OrderId, Damage] = {}
     for row in rows:
         try:
-            orders.append(records.read_order(row))
-        except records.CorruptRow as error:
+            orders.append(read_order(row))
+        except CorruptRow as error:
             unreadable[shown_id(str(row[0]))] = Damage(str(error), Principal(row[_PRINCIPAL]))
     return Loaded(tuple(orders), unreadable)
 

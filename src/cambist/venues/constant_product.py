@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec.structs import replace
 
-from cambist.curves import constant_product as curve
+from cambist.curves import constant_product
 from cambist.curves.price_impact import unless_dust
 from cambist.curves.segments import Segment
 from cambist.faults import Fault
@@ -89,8 +89,8 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
         x, y = self.reserve_a, self.reserve_b
         if mint_in != self.mint_a:
             x, y = y, x
-        into, x_of = curve.PPM_ONE - self.fee_ppm, curve.PPM_ONE * x
-        if x > 0 and y > 0 and 0 < into <= curve.PPM_ONE:
+        into, x_of = constant_product.PPM_ONE - self.fee_ppm, constant_product.PPM_ONE * x
+        if x > 0 and y > 0 and 0 < into <= constant_product.PPM_ONE:
             yield into * y, x_of, into, x_of, RAW_MAX - x
 
     def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
@@ -103,20 +103,24 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
         if amount <= 0:
             raise Unquotable(Refusal.AMOUNT_ZERO)
         if mode == "exact_in":
-            swap = curve.amount_out(reserve_in, reserve_out, amount, self.fee_ppm)
+            swap = constant_product.amount_out(reserve_in, reserve_out, amount, self.fee_ppm)
             if not swap.amount_out:
                 raise Unquotable(Refusal.PAYS_NOTHING)
         elif amount >= reserve_out:
             raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
         else:
-            swap = curve.amount_in(reserve_in, reserve_out, amount, self.fee_ppm)
+            swap = constant_product.amount_in(reserve_in, reserve_out, amount, self.fee_ppm)
         if reserve_in + swap.amount_in > RAW_MAX:
             raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
         return Swapped(
             swap.amount_in,
             swap.amount_out,
             Fees(swap.fee),
-            unless_dust(swap.amount_in, swap.amount_out, curve.impact_hundredths(reserve_in, swap)),
+            unless_dust(
+                swap.amount_in,
+                swap.amount_out,
+                constant_product.impact_hundredths(reserve_in, swap),
+            ),
             self.swapped(mint_in, swap.amount_in, swap.amount_out),
         )
 
@@ -127,7 +131,7 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
         if min(self.reserve_a, self.reserve_b) <= 0:
             # Out of nothing any amount would buy the whole other reserve.
             raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
-        if not 0 <= self.fee_ppm < curve.PPM_ONE:
+        if not 0 <= self.fee_ppm < constant_product.PPM_ONE:
             raise Unquotable(Refusal.OUT_OF_BOUNDS, f"a fee of {self.fee_ppm} ppm")
         if mint_in == self.mint_a:
             return self.reserve_a, self.reserve_b

@@ -12,10 +12,9 @@ from cambist.faults import Code, Fault, Refused, fault
 from cambist.orders.intent import Kind, Quoted
 from cambist.values.route import Mode
 from cambist.values.time_units import Moment
-from cambist.wire.fields import Unfit
 from cambist.wire.json_body import Fields, JsonValue, read_object, shown
+from cambist.wire.order_fields import FIELDS, LATER_FIELDS, LATER_VALUES, Unfit
 from cambist.wire.slippage import SlippageUnit, Tolerance, read_tolerance
-from cambist.wire.vocabulary import FIELDS, LATER_FIELDS, LATER_VALUES
 
 FAULTS_MAX: Final = 16
 _HINTS_MAX: Final = 4

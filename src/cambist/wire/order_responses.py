@@ -14,7 +14,6 @@ from cambist.values.ids import OrderId
 from cambist.values.route import Route
 from cambist.values.time_units import Moment
 from cambist.wire.decimals import number
-from cambist.wire.halts import HealthHalt
 from cambist.wire.order_state import Number, Standing, realised_slippage, standing
 from cambist.wire.rfc3339 import write_moment
 
@@ -266,24 +265,3 @@ class EventList(msgspec.Struct, frozen=True, rename="camel"):
 def write_events(order_id: str, messages: Sequence[bytes]) -> bytes:
     """Write messages that are JSON already as one list."""
     return _encode(EventList(order_id, tuple(msgspec.Raw(one) for one in messages)))
-
-
-class HealthView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which parts answer: `ok`, `down` or `not_configured`; `halt` while trading is `halted`.
-
-    `unreadable` counts the orders that were met since the start and cannot be read, if any.
-    """
-
-    status: str
-    timestamp: str
-    database: str
-    chain: str
-    redis: str | msgspec.UnsetType = msgspec.UNSET
-    trading: str | msgspec.UnsetType = msgspec.UNSET
-    halt: HealthHalt | None = None
-    unreadable: int = 0
-
-
-def write_health(health: HealthView) -> bytes:
-    """Write the health of the parts."""
-    return _encode(health)

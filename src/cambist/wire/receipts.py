@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.intent import Intent
 from cambist.orders.journal import Told
 from cambist.orders.order import Order, Status
@@ -181,10 +181,10 @@ def _asked(order: Order) -> Asked:
 def _decisions(told: Sequence[Told]) -> tuple[Decision, ...]:
     decisions: list[Decision] = []
     for place, one in enumerate(told):
-        if not isinstance(one.fact, fact.Routed):
+        if not isinstance(one.fact, events.Routed):
             continue
         after = told[place + 1].fact if place + 1 < len(told) else None
-        signed_at = after.slot if isinstance(after, fact.Signed) else None
+        signed_at = after.slot if isinstance(after, events.Signed) else None
         decisions.append(_decision(one, one.fact.route, signed_at))
     return tuple(decisions)
 
@@ -227,10 +227,10 @@ def _attempts(order: Order, told: Sequence[Told]) -> tuple[AttemptRecord, ...]:
     ended: list[AttemptRecord] = []
     facts: list[Told] = []
     for one in told:
-        if isinstance(one.fact, fact.Signed) and facts:
+        if isinstance(one.fact, events.Signed) and facts:
             ended.append(_attempt(order, facts))
             facts = []
-        if facts or isinstance(one.fact, fact.Signed):
+        if facts or isinstance(one.fact, events.Signed):
             facts.append(one)
     return (*ended, _attempt(order, facts)) if facts else tuple(ended)
 
@@ -238,9 +238,9 @@ def _attempts(order: Order, told: Sequence[Told]) -> tuple[AttemptRecord, ...]:
 def _attempt(order: Order, told: Sequence[Told]) -> AttemptRecord:
     first = told[0]
     signed = first.fact
-    assert isinstance(signed, fact.Signed)  # noqa: S101 -- the caller begins with one
-    sent = [one for one in told if isinstance(one.fact, fact.Sent)]
-    ends = (fact.Landed, fact.Reverted, fact.Lapsed)
+    assert isinstance(signed, events.Signed)  # noqa: S101 -- the caller begins with one
+    sent = [one for one in told if isinstance(one.fact, events.Sent)]
+    ends = (events.Landed, events.Reverted, events.Lapsed)
     end = next((one for one in told if isinstance(one.fact, ends)), None)
     held = order.attempt
     is_held = held is not None and held.number == signed.attempt
@@ -269,11 +269,11 @@ class _Fate(NamedTuple):
     error: str | None = None
 
 
-def _fate(end: fact.Fact | None) -> _Fate:
+def _fate(end: events.Fact | None) -> _Fate:
     match end:
-        case fact.Landed(fill):
+        case events.Landed(fill):
             return _Fate(fill.slot)
-        case fact.Reverted(_, why, slot):
+        case events.Reverted(_, why, slot):
             return _Fate(slot, why.message)
         case _:
             return _Fate()

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 from cambist.faults import Code
 from cambist.values.amount import BPS_ONE, write_percent
 from cambist.wire.decimals import scale
-from cambist.wire.fields import Unfit
+from cambist.wire.order_fields import Unfit
 
 SlippageUnit = Literal["percent", "fraction", "bps"]
 

@@ -11,7 +11,7 @@ from typing import Never
 import pytest
 from typer.testing import CliRunner
 
-from cambist.cli.local_cluster import postgres, valkey
+from cambist.cli.local_cluster import server_programs
 from cambist.cli.local_cluster.host import NoServer
 from cambist.cli.local_cluster.plan import Plan, Shape, plan
 from cambist.cli.main import app
@@ -55,7 +55,7 @@ def test_without_a_redis_signals_go_through_postgres(
     def find() -> Never:
         raise NoServer("there is none")
 
-    monkeypatch.setattr(valkey, "find", find)
+    monkeypatch.setattr(server_programs, "find_valkey", find)
     made = planned(tmp_path)
     assert "CAMBIST_REDIS_URL" not in made.environment
     assert "signals go through PostgreSQL's NOTIFY, for there is none" in made.notes
@@ -65,7 +65,7 @@ def test_without_a_redis_signals_go_through_postgres(
 def test_where_no_postgres_can_be_had_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "_programs", lambda: iter(()))
+    monkeypatch.setattr(server_programs, "_programs", lambda: iter(()))
     done = CliRunner().invoke(app, ["up", "--port", "0", "--home", str(tmp_path)])
     assert done.exit_code == 78
     for way in ("apt-get install postgresql", "cambist[cluster]", "CAMBIST_DATABASE_URL"):

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cambist.cli.local_cluster import postgres
+from cambist.cli.local_cluster import server_programs
 from cambist.cli.local_cluster.host import NoServer, free_port
 from cambist.paper.ledger import executions
 from tests.acceptance.process import Process
@@ -100,7 +100,7 @@ def installation(home: Path, **settings: object) -> Installation:
 @pytest.fixture(autouse=True)
 def _server() -> None:
     try:
-        postgres.find()
+        server_programs.find_postgres()
     except NoServer as missing:
         pytest.skip(f"NOT TESTED, for want of a real server: {missing}")
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from cambist.server.openapi import document
+from cambist.server.openapi.document import document
 
 Json = dict[str, Any]
 DOCUMENT: Json = json.loads(document())

@@ -13,11 +13,11 @@ from starlette.routing import BaseRoute, WebSocketRoute
 
 from cambist.faults import CATALOGUE, Blame, Code, Refused
 from cambist.ports.api_keys import Scope
-from cambist.server.about import ENDPOINTS
+from cambist.server.handlers.service import ENDPOINTS
 from cambist.server.openapi.builder import PUBLIC, RECORDED
 from cambist.server.openapi.descriptions import PROPERTIES, SPECIAL
-from cambist.server.openapi.order_body import VARIANTS
-from cambist.wire.vocabulary import FIELDS
+from cambist.server.openapi.request_bodies import VARIANTS
+from cambist.wire.order_fields import FIELDS
 from tests.server.app_harness import in_process
 from tests.server.openapi.document import DOCUMENT, codes, examples, operations
 

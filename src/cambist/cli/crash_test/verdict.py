@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from cambist.bootstrap import CHAIN_FILE, STORE_FILE
 from cambist.paper.ledger import executions
-from cambist.stores.sqlite.audit import audit
+from cambist.stores.sqlite.maintenance import audit
 
 OPEN: Final = frozenset(("pending", "routing", "building", "submitted"))
 CONFIRMED: Final = "confirmed"

@@ -14,19 +14,18 @@ from typing import Annotated, Final
 
 import typer
 
-from cambist import bootstrap as house
+from cambist import bootstrap
 from cambist.cli import json_output
 from cambist.cli.connect import Url
+from cambist.cli.doctor.checks import engine, paper_chain, redis, trading
 from cambist.cli.doctor.finding import Finding, tell, write_us
 from cambist.cli.exit_codes import FAILED
-from cambist.cli.halted import trading
 from cambist.cli.json_output import AsJson
 from cambist.cli.order_view import console_out
-from cambist.cli.probes import engine, paper_chain, redis
 from cambist.clock import SystemClock
 from cambist.config import FILE, NOT_SETTINGS, PREFIX, SYNONYMS, BadSettings, Settings, load
 from cambist.ports.errors import PortDown
-from cambist.stores.sqlite.migrations import UnfitDatabase
+from cambist.stores.errors import UnfitDatabase
 from cambist.values.server_url import DEFAULT_URL
 from cambist.values.version import VERSION
 
@@ -113,7 +112,7 @@ def _home(home: Path) -> Iterator[Finding]:
         yield Finding("note", "home", f"{told}: others of this machine may look in", todo=todo)
     else:
         yield Finding("ok", "home", told)
-    held, pid = house.holder(home)
+    held, pid = bootstrap.holder(home)
     who = f"process {pid}" if pid is not None else "another process"
     yield Finding("ok", "lock", f"held by {who}" if held else "free: no engine works in this home")
     free = shutil.disk_usage(home).free
@@ -129,7 +128,7 @@ async def _shared_database(settings: Settings) -> Finding:
     clock = SystemClock()
     began = clock.elapsed()
     try:
-        version = await house.look_at_database(settings)
+        version = await bootstrap.look_at_database(settings)
     except (BadSettings, PortDown, UnfitDatabase) as sick:
         return Finding("sick", "database", str(sick), todo="mend it, or what DATABASE_URL says")
     told = "PostgreSQL answers, and keeps what it acknowledges"
@@ -137,21 +136,21 @@ async def _shared_database(settings: Settings) -> Finding:
 
 
 def _database(home: Path) -> Iterator[Finding]:
-    version = house.sqlite_version()
+    version = bootstrap.sqlite_version()
     if not home.is_dir():
         yield Finding("note", "database", "none yet: the first start makes it", version)
         return
     try:
-        if (home / house.STORE_FILE).exists():
-            seen = house.look_at_store(home)
+        if (home / bootstrap.STORE_FILE).exists():
+            seen = bootstrap.look_at_store(home)
             told = f"DB connected at: {seen.connected_at}; journal mode {seen.journal_mode}"
             yield Finding("ok", "database", told, version, f"{write_us(seen.read_us)}")
             yield _schema(seen.schema, seen.newest)
-            yield from _beside_the_file(home / house.STORE_FILE, seen)
+            yield from _beside_the_file(home / bootstrap.STORE_FILE, seen)
         else:
             yield Finding("note", "database", "none yet: the first start makes it", version)
-        took = house.time_a_write(home)
-    except house.StoreSick as sick:
+        took = bootstrap.time_a_write(home)
+    except bootstrap.StoreSick as sick:
         todo = "stop what holds it, or mend the disk; never write over it"
         yield Finding("sick", "database", str(sick), version, todo=todo)
         return
@@ -162,7 +161,7 @@ def _database(home: Path) -> Iterator[Finding]:
         yield Finding("ok", "durability", "a commit on this disk", "", write_us(took))
 
 
-def _beside_the_file(path: Path, seen: house.Checkup) -> Iterator[Finding]:
+def _beside_the_file(path: Path, seen: bootstrap.Checkup) -> Iterator[Finding]:
     """Tell of what keeps a store from being written, or its log from shrinking."""
     if seen.is_locked:
         told = f"another process keeps {path} from being written"
@@ -183,10 +182,10 @@ def _schema(schema: int, newest: int) -> Finding:
 
 
 async def _chain(settings: Settings, home: Path) -> Finding:
-    place = house.chain_place(settings)
+    place = bootstrap.chain_place(settings)
     if place is not None:
         return await paper_chain(place)
-    kept = (home / house.CHAIN_FILE).exists()
+    kept = (home / bootstrap.CHAIN_FILE).exists()
     where = "its file is in the home" if kept else "no file yet"
     told = f"inside the engine, profile {settings.paper_profile}; {where}"
     return Finding("ok", "paper chain", told)

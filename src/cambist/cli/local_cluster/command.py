@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cambist import bootstrap as house
+from cambist import bootstrap
 from cambist.cli.exit_codes import (
     BAD_SETTINGS,
     FAILED,
@@ -80,7 +80,7 @@ def up(
     # For the children as well: no file of the home is for others.
     os.umask(0o077)
     try:
-        with house.held(Path(settings.home), LOCK_FILE):
+        with bootstrap.held(Path(settings.home), LOCK_FILE):
             _run(settings, _shape(settings, apis, workers))
     except NoServer as error:
         leave(BAD_SETTINGS, str(error))
@@ -117,8 +117,8 @@ def _run(settings: Settings, shape: Shape) -> None:
     home = Path(settings.home).resolve()
     if not fits_a_socket(home):
         leave(BAD_SETTINGS, _TOO_LONG.format(home=home))
-    if (home / house.STORE_FILE).exists():
-        _say(_OTHER_STORE.format(file=home / house.STORE_FILE))
+    if (home / bootstrap.STORE_FILE).exists():
+        _say(_OTHER_STORE.format(file=home / bootstrap.STORE_FILE))
     logs = home / "logs"
     logs.mkdir(exist_ok=True)
     with ExitStack() as opened:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from cambist import bootstrap as house
+from cambist import bootstrap
 from cambist.cli.local_cluster import readiness
 from cambist.cli.local_cluster.host import LOOPBACK, NoServer
 from cambist.cli.local_cluster.process import Part
@@ -87,7 +87,7 @@ def _add_redis(made: Plan, settings: Settings, home: Path) -> None:
 
 
 def _chain(home: Path, environment: dict[str, str]) -> Part:
-    path = home / house.CHAIN_SOCKET
+    path = home / bootstrap.CHAIN_SOCKET
 
     async def is_ready(_: int) -> bool:
         return await readiness.listens(path)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from cambist.cli.local_cluster import postgres, readiness, valkey
+from cambist.cli.local_cluster import readiness, server_programs
 from cambist.cli.local_cluster.host import LOOPBACK, NoServer, free_port, nobody
 from cambist.cli.local_cluster.process import Part
 from cambist.clock import SystemClock, draw_secret
@@ -28,7 +28,7 @@ VALKEY_END_MS_MAX: Final = 5_000
 SOCKET_BYTES_MAX: Final = 100
 """How long a Unix socket's path may be: the kernel takes 107 bytes on Linux, 103 elsewhere."""
 _SETTINGS: Final = {
-    **postgres.DURABLE,
+    **server_programs.POSTGRES_DURABLE,
     "unix_socket_directories": "",
     "max_connections": "200",
     "log_min_messages": "warning",
@@ -52,19 +52,19 @@ def own_postgres(home: Path) -> Iterator[Server]:
     if importlib.util.find_spec("asyncpg") is None:
         raise NoServer(_NO_DRIVER.format(name="PostgreSQL"))
     folder, data = home / "postgres", home / "postgres" / "data"
-    programs = postgres.find(postgres.made_by(data))
+    programs = server_programs.find_postgres(server_programs.made_by(data))
     folder.mkdir(OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
     password, port = _password(folder / "password"), free_port()
     with tempfile.TemporaryDirectory(prefix="cambist-pg-", ignore_cleanup_errors=True) as spare:
         Path(spare).chmod(0o755)
         programs = programs.within_reach(Path(spare))
-        if postgres.made_by(data) is None:
+        if server_programs.made_by(data) is None:
             asyncio.run(_make(programs, data, password))
         _wait_until_gone(data)
         with _handed(data) as (shown, how):
 
             async def is_ready(pid: int) -> bool:
-                return postgres.is_ready(data, pid)
+                return server_programs.is_ready(data, pid)
 
             yield Server(
                 Part(
@@ -85,15 +85,15 @@ def own_valkey(home: Path) -> Server:
     """Make a Valkey in the home ready to start, on a Unix socket there. Raises NoServer."""
     if importlib.util.find_spec("redis") is None:
         raise NoServer(_NO_DRIVER.format(name="Redis"))
-    program, folder = valkey.find(), home / "valkey"
+    program, folder = server_programs.find_valkey(), home / "valkey"
     folder.mkdir(OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
     path = folder / "valkey.sock"
 
     async def is_ready(_: int) -> bool:
         return await readiness.says_pong(path)
 
-    settings = {**valkey.DISPOSABLE, "port": "0", "unixsocket": str(path)}
-    command = valkey.command(program, folder, {**settings, "unixsocketperm": "700"})
+    settings = {**server_programs.DISPOSABLE, "port": "0", "unixsocket": str(path)}
+    command = server_programs.command(program, folder, {**settings, "unixsocketperm": "700"})
     name = program.name.removesuffix("-server").capitalize()
     place = f"{name} on {path}"
     part = Part("valkey", place, tuple(command), is_ready, end_ms_max=VALKEY_END_MS_MAX)
@@ -124,7 +124,7 @@ def write_privately(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-async def _make(programs: postgres.Programs, data: Path, password: str) -> None:
+async def _make(programs: server_programs.Programs, data: Path, password: str) -> None:
     """Make the database beside its place and move it there whole: half of one is never used."""
     draft = data.with_name(f"data.{os.getpid()}")
     draft.mkdir(OWNER_ONLY_FOLDER)
@@ -165,7 +165,7 @@ def _handed(data: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _wait_until_gone(data: Path) -> None:
     """Let the server of an installation that was killed a moment ago end first."""
-    clock, pid = SystemClock(), postgres.holder(data)
+    clock, pid = SystemClock(), server_programs.holder(data)
     until = clock.elapsed() + GONE_MS_MAX
     while pid is not None and _is_a_postgres(pid) and clock.elapsed() < until:
         asyncio.run(clock.sleep(LOOK_EVERY_MS))

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from cambist.coordination.doorbell import Doorbell
-from cambist.coordination.lines import Line
+from cambist.coordination.multi_process import Doorbell
 from cambist.coordination.redis.client import (
     ANSWER_WITHIN_MS,
     Address,
@@ -15,7 +14,8 @@ from cambist.coordination.redis.client import (
     Listener,
     Refusal,
 )
-from cambist.coordination.redis.sender import BELLS_STREAM, NEWS_CHANNEL
+from cambist.coordination.redis.publisher import BELLS_STREAM, NEWS_CHANNEL
+from cambist.coordination.transport import Line
 from cambist.ports.clock import Clock
 from cambist.values.ids import read_order_id
 

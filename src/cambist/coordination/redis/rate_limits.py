@@ -7,9 +7,9 @@ from collections import deque
 from typing import Any, Final, NamedTuple
 
 from cambist import metrics
-from cambist.coordination.lines import Line
 from cambist.coordination.redis.client import Address, Connection
 from cambist.coordination.redis.lua_scripts import TAKE
+from cambist.coordination.transport import Line
 from cambist.ports.clock import Clock
 from cambist.ports.rate_limits import Allowance, RateLimits, Wait
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from cambist.coordination.ends import Ends
-from cambist.coordination.lines import Line
 from cambist.coordination.redis.client import Address
 from cambist.coordination.redis.consumers import BellEar, NewsEar
-from cambist.coordination.redis.outsiders import OpenBus
+from cambist.coordination.redis.publisher import OpenBus, Sender
 from cambist.coordination.redis.rate_limits import RedisBuckets
-from cambist.coordination.redis.sender import Sender
+from cambist.coordination.transport import Ends, Line
 from cambist.ports.clock import Clock
 from cambist.ports.event_bus import Bus
 from cambist.ports.rate_limits import RateLimits

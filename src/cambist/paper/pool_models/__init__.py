@@ -10,7 +10,7 @@ from cambist.paper.pool_models.constant_product import AMM_V4_SHAPE, CPMM_SHAPE
 from cambist.paper.pool_models.damm_v1 import DAMM_V1_SHAPE
 from cambist.paper.pool_models.damm_v2 import DAMM_V2_SHAPE
 from cambist.paper.pool_models.dlmm import DLMM_SHAPE
-from cambist.paper.pool_models.shape import Ratio, Shape, Site
+from cambist.paper.pool_models.model import Ratio, Shape, Site
 
 __all__ = ["SHAPES", "Ratio", "Shape", "Site"]
 

@@ -9,8 +9,7 @@ from msgspec.structs import replace
 
 from cambist.curves.tick_walk_state import Place, Rates
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, tick_at_sqrt
-from cambist.paper.pool_models.keys import key
-from cambist.paper.pool_models.shape import Ratio, Site, through_accounts
+from cambist.paper.pool_models.model import Ratio, Site, key, through_accounts
 from cambist.values.program_address import TOKEN_PROGRAM
 from cambist.venues.raydium.clmm import CLMM, ClmmPool
 from cambist.venues.raydium.clmm.loaded_tick_arrays import stocked

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from cambist.paper.pool_models.keys import key
-from cambist.paper.pool_models.shape import Ratio, Site, through_accounts
+from cambist.paper.pool_models.model import Ratio, Site, key, through_accounts
 from cambist.values.amount import mul_div_ceil
 from cambist.values.program_address import TOKEN_PROGRAM
 from cambist.venues.program import Program

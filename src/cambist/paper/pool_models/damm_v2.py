@@ -9,8 +9,7 @@ from msgspec.structs import replace
 
 from cambist.curves import single_range
 from cambist.paper.pool_models.clmm import root_of
-from cambist.paper.pool_models.keys import key
-from cambist.paper.pool_models.shape import Ratio, Site, through_accounts
+from cambist.paper.pool_models.model import Ratio, Site, key, through_accounts
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM
 from cambist.venues.meteora.damm_v2 import DAMM_V2, DammV2Pool

@@ -9,8 +9,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from cambist.curves.bins import SCALE_BITS, price_at
-from cambist.paper.pool_models.keys import key
-from cambist.paper.pool_models.shape import Ratio, Site, through_accounts
+from cambist.paper.pool_models.model import Ratio, Site, key, through_accounts
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM
 from cambist.venues.meteora.dlmm import DLMM, DlmmPool

@@ -11,9 +11,8 @@ import msgspec
 import structlog
 
 from cambist.failpoints import faultpoint
-from cambist.paper.chain import PaperChain
-from cambist.paper.endpoints import ask_all
-from cambist.paper.market import PaperMarket
+from cambist.paper.adapters import PaperChain, PaperMarket, ask_all
+from cambist.paper.network import World
 from cambist.paper.rpc.pool_codec import write_pool
 from cambist.paper.rpc.protocol import (
     LINE_BYTES_MAX,
@@ -30,7 +29,6 @@ from cambist.paper.rpc.protocol import (
     Reply,
     Request,
 )
-from cambist.paper.world import World
 from cambist.ports.clock import Clock
 from cambist.ports.errors import PortDown
 from cambist.values import json_codec

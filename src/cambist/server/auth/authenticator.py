@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -19,8 +19,8 @@ from cambist.server.auth.caller_limits import Tolls
 from cambist.server.auth.tickets import Tickets, has_ticket
 from cambist.server.client_address import Proxies
 from cambist.server.rate_limit_headers import open_quotas
+from cambist.server.responses import wants_stream
 from cambist.server.settings import Rates, ServerSettings
-from cambist.server.streaming.sse import wants_stream
 from cambist.values import api_key
 from cambist.values.ids import Principal
 from cambist.values.time_units import MINUTE, Moment
@@ -197,3 +197,19 @@ class KeyDoor:
             self._noted.clear()
         self._noted[key.id] = now
         await self._keys.note_use(key.id, now)
+
+
+class Doorman(Protocol):
+    """Lets calls in."""
+
+    async def admit(self, call: Call, right: Scope | None) -> Passport:
+        """Return who calls. Raises Refused when they may not do this, or not now.
+
+        None stands for what everyone may do.
+        """
+
+    async def still_admits(self, passport: Passport) -> bool:
+        """Return whether whoever was let in may stay. Raises PortDown."""
+
+    async def recognises(self, call: Call) -> bool:
+        """Return whether a call that needs no key shows one that is active, or none is needed."""

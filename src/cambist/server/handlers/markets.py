@@ -5,18 +5,24 @@ from __future__ import annotations
 from typing import Final
 
 from starlette.requests import Request
+from starlette.types import Receive, Send
+from starlette.types import Scope as Call
 
 from cambist.engine.engine import Engine
-from cambist.faults import Code, Refused, fault
+from cambist.faults import Code, Fault, Refused, fault
 from cambist.orders.daily_fills import day_of, start_of
 from cambist.server.auth.caller import charge_quote, passport_of
-from cambist.server.requests import read_since
-from cambist.server.responses import Answer
+from cambist.server.cancel_on_disconnect import while_connected
+from cambist.server.concurrency import Seats
+from cambist.server.requests import json_body, read_since
+from cambist.server.responses import Answer, send_answer
+from cambist.server.submission import OrderTaker
 from cambist.values.amount import OutOfRange, Raw, TooManyDigits, parse_amount
 from cambist.values.token import Pair, Token
-from cambist.wire.fields import Unfit, read_amount, read_token
 from cambist.wire.intent_builder import too_many_digits
 from cambist.wire.markets import Listed, write_pools, write_tokens, write_venues
+from cambist.wire.order_fields import Unfit, read_amount, read_token
+from cambist.wire.quotes import Asked, write_quote
 from cambist.wire.reports import write_report
 
 REPORT_DAYS_DEFAULT: Final = 30
@@ -105,3 +111,26 @@ def _amount(text: str, token: Token, name: str) -> Raw:
     except OutOfRange:
         why = "No account can hold so much."
         raise Refused(fault(Code.INVALID_QUERY, why, name)) from None
+
+
+class AskQuote:
+    """Says what an order would do now, and stores nothing."""
+
+    def __init__(self, engine: Engine, taker: OrderTaker, seats: Seats, body_max: int) -> None:
+        self._engine = engine
+        self._taker = taker
+        self._seats = seats
+        self._body_max = body_max
+
+    async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
+        """Answer one POST."""
+        body = await json_body(self._seats, dict(scope["headers"]), receive, self._body_max)
+        passport = passport_of(scope)
+        intent, warnings = self._taker.intent(body, passport)
+        await charge_quote(passport)
+        quoted = await while_connected(receive, self._engine.quote(intent, passport.caller))
+        if isinstance(quoted, Fault):
+            raise Refused(quoted)
+        asked = Asked(intent, self._engine.market.venues, warnings)
+        text = write_quote(asked, quoted.route, quoted.costs, quoted.at)
+        await send_answer(send, Answer(200, text))

@@ -20,7 +20,7 @@ from cambist.server.openapi.builder import (
     ref,
 )
 from cambist.server.openapi.orders import AN_ID, TAG
-from cambist.server.openapi.requests import batch_examples, order_examples
+from cambist.server.openapi.request_bodies import batch_examples, order_examples
 from cambist.wire.batch import BATCH_ORDERS_MAX
 
 Json = dict[str, Any]

@@ -7,22 +7,16 @@ from typing import Any, Final
 import msgspec
 
 from cambist.faults import CATALOGUE
-from cambist.server.about import Alive, ServiceInfo
 from cambist.server.auth.tickets import Ticket
+from cambist.server.handlers.service import Alive, ServiceInfo
 from cambist.server.openapi.descriptions import INSTANTS, PROPERTIES, SPECIAL
-from cambist.server.openapi.order_body import order_schemas
+from cambist.server.openapi.request_bodies import order_schemas
 from cambist.wire.batch import BATCH_ORDERS_MAX, BatchReply
 from cambist.wire.event_messages import Message, NestedMessage, Notice
 from cambist.wire.halts import REASON_LETTERS_MAX, TradingView
+from cambist.wire.health import HealthView
 from cambist.wire.markets import PoolList, TokenList, VenueList
-from cambist.wire.order_responses import (
-    Acceptance,
-    CancelReply,
-    EventList,
-    HealthView,
-    OrderList,
-    OrderView,
-)
+from cambist.wire.order_responses import Acceptance, CancelReply, EventList, OrderList, OrderView
 from cambist.wire.problems import Failure, Problem
 from cambist.wire.quotes import QuoteReply
 from cambist.wire.receipts import Receipt

@@ -21,11 +21,10 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from cambist.faults import Code, fault
-from cambist.server.edge_upgrade import Posted
-from cambist.server.heads import Head, plain_head, upgrade_head
 from cambist.server.protocol.chunked_body import WIRE_BYTES_PER_BYTE_MAX, BadBody
 from cambist.server.protocol.connections import NEVER, Guest, House
 from cambist.server.protocol.handshake import SCOPE_KEY, Defect, find_defect
+from cambist.server.protocol.request_head import Head, Posted, plain_head, upgrade_head
 from cambist.server.protocol.websocket import EdgeSocket
 from cambist.server.responses import refusal, write_raw
 

@@ -15,9 +15,9 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.protocol import State
 
 from cambist.faults import Code, fault
-from cambist.server.edge_upgrade import CLOSE_TIMEOUT_S, Posted
 from cambist.server.protocol.connections import NEVER, Guest
 from cambist.server.protocol.frames import FRAMES
+from cambist.server.protocol.request_head import CLOSE_TIMEOUT_S, Posted
 from cambist.server.responses import refusal, write_raw
 from cambist.server.settings import EdgeLimits
 

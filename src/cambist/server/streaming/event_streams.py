@@ -7,8 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Final, NamedTuple, Protocol, cast
 
 from cambist.engine.engine import Engine
-from cambist.engine.feed import HeardAll
-from cambist.engine.follow import Heard
+from cambist.engine.subscriptions import Heard, HeardAll
 from cambist.orders.journal import Told
 from cambist.orders.order import Order
 from cambist.server.concurrency import Life

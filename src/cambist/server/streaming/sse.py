@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
@@ -15,13 +15,18 @@ from cambist.ports.errors import PortDown
 from cambist.server.auth.caller import passport_of
 from cambist.server.cancel_on_disconnect import while_connected
 from cambist.server.concurrency import Life, Seats
-from cambist.server.orders import find_order
-from cambist.server.requests import read_after, read_want
-from cambist.server.responses import Answer, Header, send_answer, send_nothing
+from cambist.server.requests import find_order, read_after, read_want
+from cambist.server.responses import (
+    EVENT_STREAM,
+    Answer,
+    Header,
+    send_answer,
+    send_nothing,
+    wants_stream,
+)
 from cambist.server.streaming.event_streams import AllOrders, Line, OneOrder, Story, Voice
 from cambist.wire.order_responses import write_events
 
-EVENT_STREAM: Final = b"text/event-stream"
 CLOSE_BROKEN: Final = 1011
 BEAT: Final = b": beat\n\n"
 _HEADERS: Final[tuple[Header, ...]] = (
@@ -52,11 +57,6 @@ async def serve(
             life.close_code = CLOSE_BROKEN
         finally:
             watcher.cancel()
-
-
-def wants_stream(fields: Mapping[bytes, bytes]) -> bool:
-    """Whether a client accepts server-sent events."""
-    return EVENT_STREAM in fields.get(b"accept", b"").lower()
 
 
 class Opening(NamedTuple):

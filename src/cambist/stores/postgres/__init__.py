@@ -1,11 +1,10 @@
 """Keeps orders in a PostgreSQL database that any number of processes share."""
 
 from cambist.stores.postgres.api_keys import open_postgres_keys
-from cambist.stores.postgres.audit import audit
 from cambist.stores.postgres.backup import back_up, restore
 from cambist.stores.postgres.health import look, look_at_trading
+from cambist.stores.postgres.maintenance import audit, prune
 from cambist.stores.postgres.pool import Target
-from cambist.stores.postgres.prune import prune
 from cambist.stores.postgres.store import open_postgres
 
 __all__ = [

@@ -10,10 +10,10 @@ import structlog
 
 from cambist.ports.api_keys import ApiKey
 from cambist.ports.errors import PortDown
-from cambist.stores.key_rows import key_row, read_key
 from cambist.stores.postgres import reader
 from cambist.stores.postgres.migrations import migrate
 from cambist.stores.postgres.pool import Pool, Target
+from cambist.stores.rows import key_row, read_key
 from cambist.values.time_units import Moment
 
 KEY_CONNECTIONS_MAX: Final = 2

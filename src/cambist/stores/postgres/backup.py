@@ -16,13 +16,12 @@ import asyncpg
 import msgspec
 
 from cambist.ports.store import Halt
-from cambist.stores.atomic_file import UnfitBackup
 from cambist.stores.audit import Report
-from cambist.stores.postgres.audit import audit_within
+from cambist.stores.errors import UnfitBackup, UnfitDatabase
+from cambist.stores.postgres.maintenance import audit_within
 from cambist.stores.postgres.migrations import migrate, migrate_to
 from cambist.stores.postgres.pool import Pool, Target
 from cambist.stores.postgres.reader import SQL
-from cambist.stores.sqlite.migrations import UnfitDatabase
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from cambist.ports.recall import Missing
-from cambist.ports.store import Halt
+from cambist.ports.store import Halt, Missing
 from cambist.stores.postgres import reader
 from cambist.stores.postgres.pool import Pool, Target
-from cambist.stores.postgres.recall import missing
+from cambist.stores.postgres.store import missing
 
 
 async def look_at_trading(target: Target, limit: int) -> tuple[Halt | None, Missing]:

@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 
 from cambist.ports.errors import PortDown
+from cambist.stores.errors import NewerDatabase
 from cambist.stores.postgres.errors import Unsure
 from cambist.stores.postgres.pool import Pool
 from cambist.stores.sql import Halves, halves
-from cambist.stores.sqlite.migrations import NewerDatabase
 
 MIGRATE_WITHIN_S: Final = 120
 _LOCK: Final = 0x63616D62697374

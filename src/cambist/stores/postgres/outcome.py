@@ -8,10 +8,10 @@ from typing import NamedTuple
 from cambist.orders.order import Order
 from cambist.ports.errors import Halted, KeyTaken, PortDown, StaleClaim
 from cambist.ports.store import Halt, Keyed
+from cambist.stores.commands import AddAll, Facts, Move, Wish
 from cambist.stores.postgres import reader
+from cambist.stores.postgres.batch import KeyName, Part, Round, Write, births_of, key_name
 from cambist.stores.postgres.pool import Pool
-from cambist.stores.postgres.round import KeyName, Part, Round, Write, births_of, key_name
-from cambist.stores.writes import AddAll, Facts, Move, Wish
 from cambist.values.ids import OrderId
 
 Result = Facts | BaseException

@@ -17,8 +17,8 @@ import msgspec
 import structlog
 
 from cambist.ports.errors import PortDown, ReadInterrupted
+from cambist.stores.errors import UnfitDatabase
 from cambist.stores.postgres.errors import BROKEN, Unsure, is_unsure
-from cambist.stores.sqlite.migrations import UnfitDatabase
 
 T = TypeVar("T")
 Connection = Any

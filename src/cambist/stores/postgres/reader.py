@@ -10,10 +10,10 @@ from msgspec.structs import replace
 from cambist.orders.journal import Entry
 from cambist.orders.order import Order, Status
 from cambist.ports.store import Census, CurrentTerms, Halt, Keyed, Line, OrderQuery
-from cambist.stores import records
 from cambist.stores.paging import Paged, id_range
+from cambist.stores.postgres.batch import KeyName, Part
 from cambist.stores.postgres.pool import Pool
-from cambist.stores.postgres.round import KeyName, Part
+from cambist.stores.rows import read_current_terms, read_entry
 from cambist.stores.sql import queries
 from cambist.stores.unreadable_orders import Loaded, read_rows
 from cambist.values.ids import OrderId, Principal
@@ -51,7 +51,7 @@ async def get(pool: Pool, order_id: OrderId) -> Order | None:
 
 async def current_terms(pool: Pool, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
     """Return the cancel notes and amended terms of orders. Raises PortDown."""
-    return records.read_current_terms(await fetch(pool, "order_states", list(order_ids)))
+    return read_current_terms(await fetch(pool, "order_states", list(order_ids)))
 
 
 async def keyed(pool: Pool, principal: Principal, key: str) -> Keyed | None:
@@ -127,13 +127,13 @@ async def census(pool: Pool, principal: Principal) -> Census:
 async def entries(pool: Pool, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
     """Return journal lines in order."""
     rows = await ask(pool, "entries", order_id, after_seq, limit)
-    return tuple(records.read_entry(tuple(row)) for row in rows)
+    return tuple(read_entry(tuple(row)) for row in rows)
 
 
 async def journals(pool: Pool, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
     """Return all journal lines of some orders, order by order."""
     rows = await ask(pool, "journals", list(order_ids))
-    return tuple(records.read_entry(tuple(row)) for row in rows)
+    return tuple(read_entry(tuple(row)) for row in rows)
 
 
 async def feed(pool: Pool, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:

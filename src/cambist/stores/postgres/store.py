@@ -1,4 +1,6 @@
-"""Is the Store that any number of processes share: the truth is in PostgreSQL alone.
+"""Keeps orders in PostgreSQL, for any number of processes.
+
+Is the Store that any number of processes share: the truth is in PostgreSQL alone.
 
 Who moves an order holds a lease in its row, on the database's clock. Nothing is kept in memory
 that another process could change, save for the backlog, which may be a moment old.
@@ -9,15 +11,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from msgspec.structs import replace
 
-from cambist.orders import events as fact
+from cambist.orders import events
 from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, append
 from cambist.orders.order import Order
+from cambist.ports.chain import Trace
 from cambist.ports.clock import Clock
 from cambist.ports.daily_fills import FillSums
 from cambist.ports.errors import PortDown, StaleClaim
@@ -29,23 +32,73 @@ from cambist.ports.store import (
     Halt,
     Keyed,
     Line,
+    Missing,
     News,
     OrderPage,
     OrderQuery,
     Still,
 )
+from cambist.stores.commands import Add, AddAll, Facts, Move, Wish
 from cambist.stores.daily_fills import Asked
 from cambist.stores.paging import page_of
 from cambist.stores.postgres import daily_fills, reader
 from cambist.stores.postgres.leases import Seats
 from cambist.stores.postgres.migrations import migrate
 from cambist.stores.postgres.pool import Pool, Target
-from cambist.stores.postgres.recall import Recalling
 from cambist.stores.postgres.write_loop import Runner
 from cambist.stores.unreadable_orders import UnreadableOrders, read_rows
-from cambist.stores.writes import Add, AddAll, Facts, Move, Wish
-from cambist.values.ids import OrderId, Principal
-from cambist.values.time_units import Moment
+from cambist.values.ids import OrderId, Principal, Signature
+from cambist.values.time_units import Moment, Slot
+
+
+class Recalling:
+    """What makes a shared store one that can be held against the chain."""
+
+    _readers: Pool
+    _writers: Pool
+
+    async def compared(self) -> Slot | None:
+        """Return the slot up to which the chain was held against the attempts."""
+        ((slot,),) = await reader.fetch(self._readers, "compared")
+        return None if slot is None else Slot(slot)
+
+    async def note_compared(self, slot: Slot) -> None:
+        """Remember how far the comparison went."""
+        await reader.fetch(self._writers, "note_compared", slot)
+
+    async def unrecorded(self, signatures: Sequence[Signature]) -> frozenset[Signature]:
+        """Return those that neither an attempt has nor a note of what is missing."""
+        rows = await reader.fetch(self._readers, "recorded", list(signatures))
+        return frozenset(signatures) - {Signature(row[0]) for row in rows}
+
+    async def note_missing(self, missing: Sequence[Trace], halt: Halt, now: Moment) -> None:
+        """Halt, and note what is missing."""
+        columns = (
+            [one.signature for one in missing],
+            [one.order_id for one in missing],
+            [one.attempt for one in missing],
+            [one.slot for one in missing],
+            [one.failed for one in missing],
+        )
+
+        async def write(line: Any) -> None:
+            async with line.transaction():
+                await line.execute(reader.SQL["halt"], halt.reason, halt.by, halt.at)
+                await line.execute(reader.SQL["note_missing"], *columns, now)
+
+        await self._writers.read(write)
+
+    async def missing(self, limit: int) -> Missing:
+        """Return what was noted as missing, newest first."""
+        return await missing(self._readers, limit)
+
+
+async def missing(pool: Pool, limit: int) -> Missing:
+    """Read what was noted as missing, newest first. Raises PortDown."""
+    total = await reader.one_number(pool, "count_missing")
+    rows = await reader.fetch(pool, "missing", limit)
+    return Missing(total, tuple(Trace(*row) for row in rows))
+
 
 log = structlog.get_logger("cambist.store")
 
@@ -142,10 +195,10 @@ class PostgresStore(Recalling):
 
     async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
         """Note that the user wants the order no more."""
-        return await self._note(order_id, fact.CancelRequested(), now)
+        return await self._note(order_id, events.CancelRequested(), now)
 
     async def write_off(
-        self, order_id: OrderId, word: fact.WrittenOff, now: Moment
+        self, order_id: OrderId, word: events.WrittenOff, now: Moment
     ) -> Order | None:
         """Note that an attempt can never land; None when there is no such order.
 
@@ -153,7 +206,7 @@ class PostgresStore(Recalling):
         """
         return await self._note(order_id, word, now)
 
-    async def _note(self, order_id: OrderId, note: fact.Fact, now: Moment) -> Order | None:
+    async def _note(self, order_id: OrderId, note: events.Fact, now: Moment) -> Order | None:
         for _ in range(NOTE_TRIES_MAX):
             order = await self.get(order_id)
             if order is None or not _takes(order, note):
@@ -290,9 +343,9 @@ class PostgresStore(Recalling):
         return await reader.one_number(self._readers, "feed_end")
 
 
-def _takes(order: Order, note: fact.Fact) -> bool:
+def _takes(order: Order, note: events.Fact) -> bool:
     """Whether a note says anything new of an order."""
-    if isinstance(note, fact.WrittenOff):
+    if isinstance(note, events.WrittenOff):
         return order.in_flight is not None and order.written_off_at is None
     return not order.is_closed and order.cancel_requested_at is None
 

@@ -12,11 +12,11 @@ from cambist.orders.journal import Told
 from cambist.ports.clock import Clock
 from cambist.ports.errors import PortDown
 from cambist.ports.store import News
+from cambist.stores.commands import Facts
+from cambist.stores.postgres.batch import Write
 from cambist.stores.postgres.pool import Pool
-from cambist.stores.postgres.round import Write
 from cambist.stores.postgres.writer import BatchWriter
 from cambist.stores.write_queue import Lanes, Waiting, answer
-from cambist.stores.writes import Facts
 
 log = structlog.get_logger("cambist.store")
 

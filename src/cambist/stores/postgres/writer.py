@@ -18,12 +18,12 @@ from cambist.orders.journal import Told
 from cambist.orders.lifecycle import IllegalFact
 from cambist.ports.errors import PortDown
 from cambist.ports.store import Halt
+from cambist.stores.commands import Facts, Move
+from cambist.stores.postgres.batch import Round, Write, rounds
 from cambist.stores.postgres.errors import Unsure, is_own_fault, is_passing
 from cambist.stores.postgres.outcome import Result, Settled, Undone, judge
 from cambist.stores.postgres.pool import Pool
-from cambist.stores.postgres.round import Round, Write, rounds
 from cambist.stores.sql import queries
-from cambist.stores.writes import Facts, Move
 from cambist.values.ids import OrderId
 
 SQL: Final = queries("postgres")

@@ -17,9 +17,8 @@ import structlog
 
 from cambist.ports.api_keys import ApiKey
 from cambist.ports.errors import PortDown
-from cambist.stores.key_rows import key_row, read_key
-from cambist.stores.sqlite.connection import connect
-from cambist.stores.sqlite.many import SQL
+from cambist.stores.rows import key_row, read_key
+from cambist.stores.sqlite.connection import SQL, connect
 from cambist.stores.sqlite.migrations import migrate_sqlite
 from cambist.values.time_units import Moment
 

@@ -7,7 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 from cambist.ports.store import Halt
-from cambist.stores.atomic_file import NameTaken, part_of, remove, settle
+from cambist.stores.atomic_file import part_of, remove, settle
+from cambist.stores.errors import NameTaken
 from cambist.stores.sqlite import halts
 from cambist.stores.sqlite.connection import NotAStore, Sick, connect
 from cambist.stores.sqlite.migrations import migrate_sqlite

@@ -7,7 +7,7 @@ import sqlite3
 from cambist.ports.daily_fills import FillSums
 from cambist.stores import daily_fills
 from cambist.stores.daily_fills import FILLS_AT_ONCE, FILLS_WAITING_MAX, Asked
-from cambist.stores.sqlite.many import SQL, write_many
+from cambist.stores.sqlite.connection import SQL, write_many
 
 
 def is_any_waiting(db: sqlite3.Connection, _: None = None) -> bool:

@@ -7,9 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 from cambist.ports.store import Halt
-from cambist.stores.sqlite.connection import connect
-from cambist.stores.sqlite.items import Compared
-from cambist.stores.sqlite.many import SQL
+from cambist.stores.commands import Compared
+from cambist.stores.sqlite.connection import SQL, connect
 from cambist.values.time_units import Moment
 
 

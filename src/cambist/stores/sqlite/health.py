@@ -12,8 +12,7 @@ from typing import Final
 
 import msgspec
 
-from cambist.ports.recall import Missing
-from cambist.ports.store import Halt
+from cambist.ports.store import Halt, Missing
 from cambist.stores.sql import migrations
 from cambist.stores.sqlite.connection import (
     LOG_BYTES_MAX,
@@ -23,7 +22,7 @@ from cambist.stores.sqlite.connection import (
     connect,
 )
 from cambist.stores.sqlite.halts import halted
-from cambist.stores.sqlite.recall import missing
+from cambist.stores.sqlite.store import missing
 
 READS: Final = 2_000
 WRITES: Final = 20

@@ -16,7 +16,7 @@ from cambist.ports.clock import Clock
 from cambist.ports.errors import PortDown, PortFull, ReadInterrupted
 from cambist.ports.store import Halt
 from cambist.stores.sqlite.connection import connect
-from cambist.stores.sqlite.readers import AskedRead
+from cambist.stores.sqlite.reader import AskedRead
 
 FINDINGS_MAX: Final = 5
 CHECKED_BY: Final = "cambist"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cambist.orders.order import Order
-from cambist.stores.sqlite.moves import LEASED
 from cambist.values.ids import OrderId
+from cambist.values.time_units import Moment
+
+LEASED: Final = Moment(2**53 - 1)
+"""The wake-up of an order that rests in flight: the lock on the home never runs out by itself."""
 
 
 class Claims:

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from cambist.stores.errors import NewerDatabase
 from cambist.stores.sql import migrations
-
-
-class UnfitDatabase(RuntimeError):
-    """A database that must not be trusted with orders, and why."""
-
-
-class NewerDatabase(RuntimeError):
-    """The database was written by a newer cambist."""
 
 
 def migrate_sqlite(connection: sqlite3.Connection) -> int:

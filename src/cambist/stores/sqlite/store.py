@@ -1,4 +1,6 @@
-"""Is the Store of one process: every order it may move is its own, so claims write nothing.
+"""Keeps orders in a SQLite file, for one process.
+
+Is the Store of one process: every order it may move is its own, so claims write nothing.
 
 The process holds the lock on its home, so at boot no lease but its own can be alive. A claim is
 a mark in memory, and rides with the first commit of its turn. Orders that move are kept in
@@ -8,17 +10,20 @@ memory as last committed, so that a turn begins without a read.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from cambist.orders.decide import Change
 from cambist.orders.journal import Entry, Told
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
+from cambist.ports.chain import Trace
 from cambist.ports.daily_fills import FillSums
 from cambist.ports.errors import Halted, KeyTaken, PortDown, StaleClaim, Unreadable
 from cambist.ports.store import (
@@ -29,19 +34,17 @@ from cambist.ports.store import (
     Halt,
     Keyed,
     Line,
+    Missing,
     News,
     OrderPage,
     OrderQuery,
 )
-from cambist.stores.daily_fills import Asked
-from cambist.stores.paging import page_of
-from cambist.stores.sqlite import daily_fills, halts, reads
-from cambist.stores.sqlite.counters import Counts
-from cambist.stores.sqlite.items import (
+from cambist.stores.commands import (
     Add,
     AddAll,
     AddUp,
     Cancel,
+    Compared,
     Facts,
     Move,
     Probe,
@@ -49,15 +52,20 @@ from cambist.stores.sqlite.items import (
     Switch,
     Write,
     Written,
+    write_out,
 )
-from cambist.stores.sqlite.leases import Claims
-from cambist.stores.sqlite.moves import LEASED, write_out
-from cambist.stores.sqlite.readers import Readers
+from cambist.stores.daily_fills import Asked
+from cambist.stores.paging import page_of
+from cambist.stores.sqlite import daily_fills, halts, reader
+from cambist.stores.sqlite.connection import SQL
+from cambist.stores.sqlite.counters import Counts
+from cambist.stores.sqlite.leases import LEASED, Claims
+from cambist.stores.sqlite.reader import Readers
 from cambist.stores.sqlite.write_loop import Writer
-from cambist.stores.sqlite.writes import BatchWriter
+from cambist.stores.sqlite.writer import BatchWriter
 from cambist.stores.unreadable_orders import UnreadableOrders
-from cambist.values.ids import OrderId, Principal
-from cambist.values.time_units import Moment, after
+from cambist.values.ids import OrderId, Principal, Signature
+from cambist.values.time_units import Moment, Slot, after
 
 WARM_ORDERS_MAX: Final = 20_000
 
@@ -95,7 +103,7 @@ class SqliteStore:
             self._probe()
         doubts = self._counts.begin()
         try:
-            found = await self._readers.run(reads.count)
+            found = await self._readers.run(reader.count)
         except BaseException:
             self._counts.give_up()
             raise
@@ -113,7 +121,7 @@ class SqliteStore:
         It never waits for a write. After one that failed it raises PortDown until something was
         written again, and has that tried.
         """
-        await self._readers.run(reads.ping)
+        await self._readers.run(reader.ping)
         if self._batches.failed:
             self._probe()
             msg = "the last write failed, and none has succeeded since"
@@ -142,7 +150,7 @@ class SqliteStore:
 
     def begin(self, order: Order, change: Change, now: Moment) -> Commit:
         """Begin to write a change of a claimed order."""
-        move = write_out(order, change, now, self._owner)
+        move = write_out(order, change, now, self._owner, LEASED)
         return Commit(move.after, self._writer.lanes.settle(move))
 
     async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
@@ -250,22 +258,22 @@ class SqliteStore:
 
     async def _take_due(self, now: Moment, limit: int, taken: list[Order]) -> None:
         # Due orders that are being moved stand first: only the others are worth loading.
-        due = await self._readers.run(reads.due, (now, 2 * limit + len(self._claimed)))
+        due = await self._readers.run(reader.due, (now, 2 * limit + len(self._claimed)))
         free = [one for one in due if one not in self._claimed]
         while free and len(taken) < limit:  # one that cannot be read holds nobody else up
-            loaded = await self._readers.run(reads.by_ids, free[:limit])
+            loaded = await self._readers.run(reader.by_ids, free[:limit])
             taken += self._take(self._unreadable.note_all(loaded), limit - len(taken))
             free = free[limit:]
         await self._take_adrift(limit, taken)
         if len(taken) < limit:  # further off than any wait: set before the clock stepped back
             key = (after(now, BACKOFF_MAX_MS), LEASED, limit)
-            loaded = await self._readers.run(reads.ahead, key)
+            loaded = await self._readers.run(reader.ahead, key)
             taken += self._take(self._unreadable.note_all(loaded), limit - len(taken))
 
     async def _read(self, order_id: OrderId) -> Order | None:
         """Read an order from the file. Raises Unreadable."""
         with self._unreadable.noted():
-            return await self._readers.run(reads.order, order_id)
+            return await self._readers.run(reader.order, order_id)
 
     def _take(self, rows: Sequence[Order], most: int) -> list[Order]:
         """Claim those of some orders that nobody moves."""
@@ -297,7 +305,7 @@ class SqliteStore:
 
     async def keyed(self, principal: Principal, key: str) -> Keyed | None:
         """Return what a key remembers."""
-        return await self._readers.run(reads.keyed, (principal, key))
+        return await self._readers.run(reader.keyed, (principal, key))
 
     async def get(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands."""
@@ -320,12 +328,12 @@ class SqliteStore:
                 found[order_id] = CurrentTerms(order.cancel_requested_at, order.terms)
         missing = [order_id for order_id in order_ids if order_id not in found]
         if missing:
-            found |= await self._readers.run(reads.current_terms, missing)
+            found |= await self._readers.run(reader.current_terms, missing)
         return found
 
     async def find(self, query: OrderQuery) -> OrderPage:
         """Return orders newest first."""
-        return page_of(await self._readers.ask(reads.page, query), self._unreadable)
+        return page_of(await self._readers.ask(reader.page, query), self._unreadable)
 
     def unreadable(self) -> int:
         """Return how many orders were found unreadable."""
@@ -345,10 +353,10 @@ class SqliteStore:
 
     async def census(self, principal: Principal, now: Moment) -> Census:
         """Count orders by status."""
-        _, pruned = await self._readers.run(reads.pruned)
+        _, pruned = await self._readers.run(reader.pruned)
         if self._counts.is_doubtful or self._counts.pruned != pruned:
             await self._recount()
-        delayed = await self._readers.ask(reads.delayed, (now, principal))
+        delayed = await self._readers.ask(reader.delayed, (now, principal))
         return Census(self._counts.of(principal), delayed)
 
     async def backlog(self) -> int:
@@ -360,30 +368,83 @@ class SqliteStore:
 
     async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
         """Return journal entries in order."""
-        return await self._readers.ask(reads.entries, (order_id, after_seq, limit))
+        return await self._readers.ask(reader.entries, (order_id, after_seq, limit))
 
     async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
         """Return all journal entries of a few orders."""
-        return await self._readers.ask(reads.journals, order_ids)
+        return await self._readers.ask(reader.journals, order_ids)
 
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of a principal's orders stand."""
-        return await self._readers.ask(reads.feed, (after, principal, limit))
+        return await self._readers.ask(reader.feed, (after, principal, limit))
 
     async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
         """Return where the lines of everyone's orders stand."""
-        return await self._readers.run(reads.feed_all, (after, limit))
+        return await self._readers.run(reader.feed_all, (after, limit))
 
     async def pruned_to(self) -> int:
         """Return the place up to which lines may be gone."""
-        return (await self._readers.run(reads.pruned))[0]
+        return (await self._readers.run(reader.pruned))[0]
 
     async def feed_end(self) -> int:
         """Return the place of the newest line of all."""
-        return await self._readers.run(reads.feed_end)
+        return await self._readers.run(reader.feed_end)
 
 
 def _look_at(probing: asyncio.Future[Written]) -> None:
     """Take an outcome that nobody waits for; a failed write is known by the writer."""
     if not probing.cancelled():
         probing.exception()
+
+
+class RecallingSqliteStore(SqliteStore):
+    """The embedded store, which can be held against the chain."""
+
+    async def open(self) -> None:
+        """Open, and let nobody move an order whose fate only the chain knows."""
+        await super().open()
+        self._claimed.bar(await self._readers.run(_barred))
+
+    async def compared(self) -> Slot | None:
+        """Return the slot up to which the chain was held against the attempts."""
+        return await self._readers.run(_compared)
+
+    async def note_compared(self, slot: Slot) -> None:
+        """Remember how far the comparison went."""
+        await self._writer.lanes.settle(Compared(slot))
+
+    async def unrecorded(self, signatures: Sequence[Signature]) -> frozenset[Signature]:
+        """Return those that neither an attempt has nor a note of what is missing."""
+        return frozenset(signatures) - await self._readers.run(_recorded, signatures)
+
+    async def note_missing(self, missing: Sequence[Trace], halt: Halt, now: Moment) -> None:
+        """Halt, and note what is missing."""
+        await self._writer.lanes.settle(Compared(None, tuple(missing), halt, now))
+        self._claimed.bar(await self._readers.run(_barred))
+
+    async def missing(self, limit: int) -> Missing:
+        """Return what was noted as missing, newest first."""
+        return await self._readers.run(missing, limit)
+
+
+def _compared(db: sqlite3.Connection, _: None) -> Slot | None:
+    row = db.execute(SQL["compared"]).fetchone()
+    return None if row is None else Slot(row[0])
+
+
+def _recorded(db: sqlite3.Connection, signatures: Sequence[Signature]) -> frozenset[Signature]:
+    asked = msgspec.json.encode(list(signatures)).decode()
+    return frozenset(Signature(row[0]) for row in db.execute(SQL["recorded"], (asked,)))
+
+
+def _barred(db: sqlite3.Connection, _: None) -> frozenset[OrderId]:
+    return frozenset(OrderId(row[0]) for row in db.execute(SQL["barred"]))
+
+
+def missing(db: sqlite3.Connection, limit: int) -> Missing:
+    """Read what was noted as missing, newest first."""
+    (total,) = db.execute(SQL["count_missing"]).fetchone()
+    rows = db.execute(SQL["missing"], (limit,))
+    return Missing(
+        total, tuple(Trace(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows)
+    )

@@ -1,0 +1,270 @@
+"""Command quote: every pool's answer, the choice, the worst case, and --explain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_DOWN, Decimal
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from cambist.cli import json_output
+from cambist.cli.connect import Url, reach
+from cambist.cli.exit_codes import DONE
+from cambist.cli.formatting import brief, name_of, percent, plain, share, way_of
+from cambist.cli.json_output import AsJson
+from cambist.cli.orders import (
+    SlippageBps,
+    Wallet,
+    Words,
+    console,
+    read_words,
+    run,
+    terms_of,
+)
+from cambist.cli.pools import draw_absent, draw_depth
+from cambist.cli.tables import WIDE, Column, draw, say
+from cambist.values.amount import proportions, write_amount
+from cambist.values.server_url import DEFAULT_URL
+
+if TYPE_CHECKING:
+    from cambist.client import Costs, Draft, Leg, Pools, Quote, VenueQuote
+
+
+SOL_DECIMALS: Final = 9
+
+
+def quote(
+    words: Words,
+    slippage_bps: SlippageBps = None,
+    wallet: Wallet = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Draw depth, the route leg by leg, and its gain.")
+    ] = False,
+    json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Ask what an order would do now, pool by pool; nothing is placed."""
+    draft = read_words(words, terms_of(slippage_bps, wallet))
+    run(_quote(url, draft, in_full=explain, json=json))
+
+
+async def _quote(url: str, draft: Draft, *, in_full: bool, json: bool) -> int:
+    market: Pools | None = None
+    async with reach(url) as cambist:
+        told = await cambist.quote(draft)
+        if in_full:
+            pair = (told.token_in_mint or told.token_in, told.token_out_mint or told.token_out)
+            # What a hub saves is not asked of the pools: they are asked for what the order was.
+            amount = draft.amount_in or draft.quantity or told.amount_in
+            if told.mode == "exact_in":
+                market = await cambist.pools(*pair, amount)
+            else:
+                market = await cambist.pools(*pair, amount_out=told.amount_out)
+    if json:
+        json_output.write(told if market is None else {"quote": told, "pools": market})
+        return DONE
+    _say(told.summary)
+    if market is None:
+        _venues(told)
+    else:
+        explain(console, told, market)
+    # Where there are several, the sentence itself says which.
+    _say(f"Choice: {told.reason}" if told.legs else f"Choice: {way_of(told)}. {told.reason}")
+    _say(told.worst_case)
+    if told.costs is not None:
+        _say(f"Costs: {_costs(told.costs)}")
+    for warning in told.warnings:
+        _say(f"note: {warning}")
+    return DONE
+
+
+def _say(sentence: str) -> None:
+    say(console, sentence)
+
+
+def _venues(told: Quote) -> None:
+    gives = told.mode == "exact_in"
+    columns = (
+        Column("venue"),
+        Column("in", rank=5 if gives else 0, right=True),
+        Column("out", rank=0 if gives else 5, right=True),
+        Column("price", rank=1, right=True),
+        Column("impact", rank=2, right=True),
+        Column("fee", rank=3, right=True),
+    )
+    draw(console, columns, [_row(told, one) for one in told.quotes])
+    for gone in told.absent:
+        say(console, f"left out: {name_of(gone.dex, gone.program)}: {gone.reason or gone.code}")
+
+
+def _row(told: Quote, one: VenueQuote) -> tuple[str, ...]:
+    return (
+        name_of(one.dex, one.program),
+        f"{plain(one.amount_in)} {told.token_in}",
+        f"{plain(one.amount_out)} {told.token_out}",
+        brief(one.price),
+        share(one.price_impact),
+        f"{plain(one.fee)} {told.token_in}",
+    )
+
+
+def _costs(costs: Costs) -> str:
+    fee, tip, rent, total = (
+        write_amount(lamports, SOL_DECIMALS)
+        for lamports in (
+            costs.network_fee_lamports,
+            costs.tip_lamports,
+            costs.rent_lamports,
+            costs.total_lamports,
+        )
+    )
+    return f"{total} SOL in all: network fee {fee}, tip {tip}, rent {rent}"
+
+
+_SHORT: Final = Decimal("0.1")
+_WHOLE_TENTHS: Final = 1_000
+_BPS_ONE: Final = 10_000
+
+
+def explain(screen: Console, told: Quote, market: Pools) -> None:
+    """Draw all that decided: the pools, their depth, the route, its gain, and who was left out."""
+    _pools(screen, told)
+    by_pool = {one.pool: one for one in market.pools}
+    draw_depth(
+        screen, told.token_in, [by_pool[one.pool] for one in told.quotes if one.pool in by_pool]
+    )
+    screen.print()
+    # A tree folds its lines itself: where there is no screen it is given all the width it wants.
+    screen.print(_route(told), width=None if screen.is_terminal else WIDE, crop=False)
+    say(screen, _gain(told))
+    _choices(screen, told)
+    # A route asks no pool why it refuses whose venue has others; who wants to know is told.
+    seen = {(one.dex, one.program) for one in market.absent}
+    silent = [one for one in told.absent if (one.dex, one.program) not in seen]
+    # A pool that cannot take the whole amount may still carry a part of it.
+    used = {(leg.dex, leg.program) for leg in told.legs}
+    absent = [one for one in (*silent, *market.absent) if (one.dex, one.program) not in used]
+    draw_absent(screen, absent)
+
+
+def _pools(screen: Console, told: Quote) -> None:
+    """Lay out the quotes, the best first, with a star at those the route uses."""
+    gives = told.mode == "exact_in"
+    used = {leg.pool for leg in told.legs} or ({told.quote.pool} if told.quote else set())
+    columns = (
+        Column(""),
+        Column("pool"),
+        Column("out" if gives else "in", right=True),
+        Column("price", rank=1, right=True),
+        Column("fee", rank=3, right=True),
+        Column("impact", rank=2, right=True),
+    )
+    rows = []
+    for one in told.quotes:
+        amount = one.amount_out if gives else one.amount_in
+        cells = (
+            "*" if one.pool in used else "",
+            name_of(one.dex, one.program),
+            f"{plain(amount)} {told.token_out if gives else told.token_in}",
+            brief(one.price),
+            percent(one.fee_bps),
+            share(one.price_impact),
+        )
+        rows.append([Text(cell, "bold" if one.pool in used else "") for cell in cells])
+    draw(screen, columns, rows)
+
+
+def _choices(screen: Console, told: Quote) -> None:
+    """Lay out what became of every pool that was looked at, in the words of docs/quotes.md."""
+    if not told.pools:
+        return
+    screen.print()
+    columns = (
+        Column("looked at"),
+        Column("word"),
+        Column("share", right=True),
+        Column("worse", right=True),
+    )
+    rows = [
+        (
+            name_of(one.dex, one.program),
+            one.word,
+            "" if one.share is None else f"{plain(one.share)} %",
+            "" if one.worse_bps is None else f"{plain(one.worse_bps)} bps",
+        )
+        for one in told.pools
+    ]
+    draw(screen, columns, rows)
+    if told.more_pools:
+        say(screen, f"and {told.more_pools} more pools")
+
+
+def _route(told: Quote) -> Tree:
+    """Draw the route: a branch for each way, a twig for each swap."""
+    tree = Tree(
+        f"Route: {plain(told.amount_in)} {told.token_in} for {plain(told.amount_out)} "
+        f"{told.token_out}",
+        highlight=False,
+    )
+    if not told.legs:
+        gives = told.mode == "exact_in"
+        bound = told.min_amount_out if gives else told.max_amount_in
+        word, token = ("at least", told.token_out) if gives else ("at most", told.token_in)
+        tree.add(f"{way_of(told)}, {word} {plain(bound)} {token}")
+        return tree
+    ways: dict[int, list[Leg]] = {}
+    for leg in told.legs:
+        ways.setdefault(leg.path, []).append(leg)
+    for legs, tenths in zip(ways.values(), _shares(told, list(ways.values())), strict=True):
+        branch = tree.add(_way(legs, tenths))
+        for leg in legs:
+            branch.add(_swap(leg))
+    return tree
+
+
+def _way(legs: Sequence[Leg], tenths: int) -> str:
+    share = f"{plain(tenths * _SHORT)} %"
+    hubs = [leg.token_in or leg.token_in_mint for leg in legs[1:]]
+    return f"{share} through {', '.join(hubs)}" if hubs else share
+
+
+def _shares(told: Quote, ways: Sequence[Sequence[Leg]]) -> list[int]:
+    """Return each way's part of the amount in tenths of a percent: together they are the whole."""
+    gives = told.mode == "exact_in"
+    parts = [legs[0].amount_in_raw if gives else legs[-1].amount_out_raw for legs in ways]
+    return proportions(parts, _WHOLE_TENTHS)
+
+
+def _swap(leg: Leg) -> str:
+    given, taken = leg.token_in or leg.token_in_mint, leg.token_out or leg.token_out_mint
+    exact_in = leg.mode == "exact_in"
+    bound = f"at least {plain(leg.bound, '?')} {taken}"
+    if not exact_in:
+        bound = f"at most {plain(leg.bound, '?')} {given}"
+    return (
+        f"{name_of(leg.dex, leg.program)}: {plain(leg.amount_in, '?')} {given} for "
+        f"{plain(leg.amount_out, '?')} {taken}, {bound}"
+    )
+
+
+def _gain(told: Quote) -> str:
+    """Say what the route has over the best pool alone, by the quotes themselves."""
+    gives = told.mode == "exact_in"
+    token = told.token_out if gives else told.token_in
+    if not told.quotes:
+        return "Gain: no single pool trades the amount."
+    if gives:
+        best = max(told.quotes, key=lambda one: one.amount_out)
+        ahead, whole = told.amount_out - best.amount_out, best.amount_out
+    else:
+        best = min(told.quotes, key=lambda one: one.amount_in)
+        ahead, whole = best.amount_in - told.amount_in, best.amount_in
+    name = name_of(best.dex, best.program)
+    if not told.legs:
+        return f"Gain: none is to be had by sharing or a detour; {name} alone is best."
+    bps = (ahead * _BPS_ONE / whole).quantize(_SHORT, ROUND_DOWN)
+    return f"Gain: {plain(ahead.normalize())} {token} over {name} alone, {bps} bps"

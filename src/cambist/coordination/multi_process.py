@@ -1,0 +1,173 @@
+"""Carries wake-ups and events between several processes.
+
+Tells the listeners of one process what happens in all processes of an installation.
+
+The journal is the news: a hub reads on from the place it knows, whenever a bell rings and at least
+once a second, and sends those who listen to its orders to the journal. So a bell that is lost, late
+or doubled costs time and nothing else, and whoever carries the bells may be thrown away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final, Protocol
+
+import structlog
+
+from cambist import metrics
+from cambist.coordination.memory import Audience, MemorySubscription, MemoryWakeups
+from cambist.orders.journal import Told
+from cambist.ports.clock import Clock
+from cambist.ports.errors import PortDown
+from cambist.ports.event_bus import Placed
+from cambist.ports.store import Line
+from cambist.ports.wakeups import Bell
+from cambist.values.ids import OrderId, Principal
+
+LOOK_EVERY_MS: Final = 1_000
+LINES_PAGE: Final = 1_000
+ORDERS_REMEMBERED_MAX: Final = 10_000
+STORE_AWAY_MS: Final = 500
+log = structlog.get_logger("cambist.signals")
+
+
+class Places(Protocol):
+    """What a hub reads of the store. All may raise PortDown."""
+
+    async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
+        """Return where lines stand, in order of their places."""
+
+    async def feed_end(self) -> int:
+        """Return the place of the newest line."""
+
+
+class Hub:
+    """A bus over several processes. `tell` rings at the other processes."""
+
+    def __init__(self, places: Places, clock: Clock, tell: Callable[[int], None]) -> None:
+        self._places = places
+        self._clock = clock
+        self._tell = tell
+        self._of_orders: Audience[Told] = Audience()
+        self._of_principals: Audience[Placed] = Audience()
+        self._bell = asyncio.Event()
+        self._mine: dict[OrderId, int] = {}
+
+    def publish(self, news: Sequence[Told], places: Sequence[int]) -> None:
+        """Tell what became true here: at once to those who listen to one order.
+
+        Who listens to all of a principal's is sent to the journal, for only there stands what
+        happened here in order with what happened elsewhere.
+        """
+        if not places:
+            return
+        for told in news:
+            self._note(told.order.id, told.entry.seq)
+            for listener in self._of_orders.of(told.order.id):
+                listener.offer(told)
+            for one in self._of_principals.of(told.order.intent.principal):
+                one.poke()
+        self._tell(places[-1])
+
+    def _note(self, order_id: OrderId, seq: int) -> None:
+        """Remember what was told here, so that nobody is sent to read it again."""
+        self._mine.pop(order_id, None)
+        self._mine[order_id] = seq
+        if len(self._mine) > ORDERS_REMEMBERED_MAX:
+            del self._mine[next(iter(self._mine))]
+
+    def ring(self) -> None:
+        """Look for news now."""
+        self._bell.set()
+
+    def listen(self, order_id: OrderId) -> MemorySubscription[Told]:
+        """Listen to one order."""
+        return self._of_orders.join(order_id)
+
+    def listen_to_all(self, principal: Principal) -> MemorySubscription[Placed]:
+        """Listen to all orders of a principal."""
+        return self._of_principals.join(principal)
+
+    async def run(self) -> None:
+        """Pass news on until cancelled."""
+        seen: int | None = None
+        while True:
+            self._bell.clear()
+            try:
+                seen = await self._look(seen)
+            except PortDown as down:
+                log.warning("store_away", error=str(down))
+                await self._clock.sleep(STORE_AWAY_MS)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_MS / 1_000):
+                    await self._bell.wait()
+
+    async def _look(self, seen: int | None) -> int:
+        """Send listeners to the journal for what is new; return the place up to which they are."""
+        end = await self._places.feed_end()
+        if seen is None:
+            # Whoever listens already may have read the journal before this answer was made.
+            self._of_orders.poke()
+            self._of_principals.poke()
+            return end
+        if not (self._of_orders or self._of_principals):
+            # Who comes later reads the journal anyway.
+            return end
+        while seen < end:
+            lines = await self._places.feed_all(seen, LINES_PAGE)
+            for line in lines:
+                if line.seq <= self._mine.get(line.order_id, 0):
+                    continue
+                for one in self._of_orders.of(line.order_id):
+                    one.poke()
+                for other in self._of_principals.of(line.principal):
+                    other.poke()
+            seen = lines[-1].place if lines else end
+        return seen
+
+
+BELLS_WAITING_MAX: Final = 10_000
+"""Bells from elsewhere that wait for the crew; past this many they are left to the sweep."""
+
+
+class Doorbell(MemoryWakeups):
+    """Rings here where there are workers, and elsewhere through `send`.
+
+    A note never leaves the process, and nor do alarms: they belong to whoever holds the order.
+    """
+
+    def __init__(self, clock: Clock, send: Callable[[OrderId], None] | None) -> None:
+        super().__init__(clock)
+        self._send = send
+        self._offered = asyncio.Event()
+        self._offered.set()
+
+    def ring(self, bell: Bell) -> None:
+        """Ask for a look at an order: here, where there is a worker to take it."""
+        if self._send is not None:
+            self._send(bell.order_id)
+            return
+        self._offered.clear()
+        super().ring(bell)
+
+    def hear(self, order_id: OrderId) -> None:
+        """Ring for an order because another process asks for it."""
+        if self.waiting < BELLS_WAITING_MAX:
+            self._offered.clear()
+            super().ring(Bell(order_id))
+        else:
+            metrics.SIGNALS_DROPPED.labels(kind="bell").inc()
+
+    async def next(self) -> Bell:
+        """Wait for the next ring."""
+        bell = await super().next()
+        if not self.waiting:
+            self._offered.set()
+        return bell
+
+    async def offered(self) -> None:
+        """Return when all that was rung has been handed over."""
+        await self._offered.wait()

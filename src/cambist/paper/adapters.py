@@ -1,0 +1,186 @@
+"""Offers the paper network as the ports of the engine: Chain, Market, Signer, endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final
+
+from msgspec.structs import replace
+
+from cambist.faults import Fault
+from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
+from cambist.paper import tokens
+from cambist.paper import transaction as paper
+from cambist.paper.fault_model import BLOCKHASH_WINDOW, delay_ms, draw, strikes
+from cambist.paper.network import World
+from cambist.paper.pool_states import VENUES
+from cambist.ports.chain import Blockhash, Swap, Trace
+from cambist.ports.clock import Clock
+from cambist.ports.errors import PortDown
+from cambist.ports.signer import SignedTransaction
+from cambist.values.base58 import encode
+from cambist.values.costs import Costs
+from cambist.values.ids import Address, Signature
+from cambist.values.route import Route
+from cambist.values.time_units import Height, Slot
+from cambist.values.token import Pair, Token
+from cambist.venues.pool import Pool
+
+
+class PaperChain:
+    """The chain of a world in this process. Every method that asks may raise PortDown."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._rules = world.profile.rules
+
+    @property
+    def rules(self) -> ChainRules:
+        """The chain's own numbers."""
+        return self._rules
+
+    def costs(self, _route: Route, /) -> Costs:
+        """Return what one attempt costs: any route the same."""
+        return paper.costs()
+
+    async def blockhash(self) -> Blockhash:
+        """Return a recent blockhash."""
+        return await self._world.blockhash()
+
+    def compose(self, swap: Swap, blockhash: Blockhash) -> bytes:
+        """Return the message to sign."""
+        return paper.compose(swap, blockhash)
+
+    async def simulate(self, message: bytes) -> Fault | None:
+        """Return what the chain would refuse the message for now, or None."""
+        return self._world.simulate(message)
+
+    async def send(self, transaction: bytes) -> None:
+        """Hand bytes to the network, once; sending them again is harmless."""
+        self._world.send(transaction)
+
+    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
+        """Return what every endpoint says of each attempt."""
+        questions = [(one.signature, one.blockhash) for one in attempts]
+        return await ask_all(self._world, questions, self._rules.witnesses)
+
+    async def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+        """Return what was executed at a slot or later, newest first."""
+        return self._world.traces(since, before, limit)
+
+    async def receipt(self, signature: Signature) -> Fill | None:
+        """Return what a landed transaction moved, or None when none landed."""
+        return self._world.receipt(signature)
+
+
+class PaperMarket:
+    """The market of a world in this process."""
+
+    def __init__(self, world: World, clock: Clock, *, makes_up: bool = True) -> None:
+        self._world = world
+        self._clock = clock
+        self._find = tokens.token if makes_up else tokens.listed_token
+
+    @property
+    def venues(self) -> tuple[str, ...]:
+        """The venues that may be asked, by name."""
+        return VENUES
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """The tokens that are listed; any other is synthetic."""
+        return tokens.LISTED
+
+    @property
+    def hubs(self) -> tuple[Token, ...]:
+        """The tokens that a route may go through."""
+        return tokens.HUBS
+
+    def token(self, name: str) -> Token | None:
+        """Return the token of a symbol or a mint; unlisted ones are made up, or refused."""
+        return self._find(name)
+
+    def at_hand(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
+        """Return a venue's pools, where the profile has quotes at hand and the slot may be told."""
+        world = self._world
+        if world.profile.quote_ms is not None or not world.is_told or not world.weather.is_calm:
+            return None
+        return self._world.pools(venue, pair)
+
+    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+        """Ask a venue for its pools of a pair. Raises PortDown."""
+        world, key = self._world, f"{venue}\n{asker}"
+        span, weather = world.profile.quote_ms, world.weather
+        if strikes(world.seed, "busy", key, weather.busy_ppm):
+            msg = f"{venue} answers 429: too many requests"
+            raise PortDown(msg)
+        if span is not None:
+            await self._clock.sleep(delay_ms(world.seed, "quote_delay", key, span))
+        error_ppm = max(world.profile.quote_error_ppm, weather.quote_error_ppm)
+        if strikes(world.seed, "quote_error", key, error_ppm):
+            msg = f"{venue} gave no answer"
+            raise PortDown(msg)
+        await world.tell()
+        return world.pools(venue, pair)
+
+
+def wallet_of(seed: int) -> Address:
+    """Return the wallet that orders without one trade for."""
+    return Address(encode(sha256(f"cambist paper wallet\n{seed}".encode()).digest()))
+
+
+class PaperSigner:
+    """A signer for every wallet of one paper world."""
+
+    def __init__(self, seed: int) -> None:
+        self._address = wallet_of(seed)
+
+    @property
+    def address(self) -> Address:
+        """The wallet that orders without one trade for."""
+        return self._address
+
+    async def sign(self, message: bytes) -> SignedTransaction:
+        """Sign a message."""
+        signature = paper.sign(message)
+        return SignedTransaction(paper.signature_text(signature), signature + message)
+
+
+SECOND: Final = "paper-2"
+_AHEAD: Final = 3 * BLOCKHASH_WINDOW
+
+
+async def ask_all(
+    world: World, questions: Sequence[tuple[Signature, str]], endpoints: int
+) -> tuple[tuple[Witness, ...], ...]:
+    """Return what each endpoint says of each signature and its blockhash. Raises PortDown."""
+    honest = await world.witnesses(questions)
+    if endpoints == 1:
+        return tuple([(one,) for one in honest])
+    return tuple(
+        (one, _second(world, signature, one))
+        for (signature, _), one in zip(questions, honest, strict=True)
+    )
+
+
+def _second(world: World, signature: Signature, honest: Witness) -> Witness:
+    """Answer for the second endpoint, which says the same, or one of two lies.
+
+    Amnesia: it never saw the transaction. Or worse: the chain is far past its last height, too,
+    which would prove by itself that it can never land.
+    """
+    same = replace(honest, endpoint=SECOND)
+    if not strikes(world.seed, "lie", signature, world.weather.lie_ppm):
+        return same
+    forgetful = replace(same, sighting=None)
+    if draw(world.seed, "lie", f"{signature}\nkind") & 1:
+        return forgetful
+    slot = Slot(honest.slot + _AHEAD)
+    return replace(
+        forgetful,
+        slot=slot,
+        height=Height(honest.height + _AHEAD),
+        context_slot=slot,
+        blockhash_valid=False,
+    )

@@ -1,0 +1,318 @@
+"""Runs the paper network: slots, mempool, ledger, runtime.
+
+Composes the paper world: time, ledger, mempool and runtime; lands transactions slot by slot.
+
+Three rules:
+1. A slot's executions are one durable commit, and nobody sees them before it.
+2. No height is told to anyone above the durable mark, and a restart resumes at the mark: heights
+   never go back, and never jump by the time nobody was there.
+3. A signature is executed at most once, for ever; past its last valid height it is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from cambist.faults import Code, Fault, fault
+from cambist.orders.attempt import ChainRules, Fill, Sighting, Witness
+from cambist.paper import transaction as paper
+from cambist.paper.block_writer import Commits
+from cambist.paper.fault_model import BLOCKHASH_WINDOW, REALISTIC, Profile, delay_ms, strikes
+from cambist.paper.fault_switches import Weather
+from cambist.paper.ledger import Block, Execution, Landed, Ledger
+from cambist.paper.mempool import Mempool, Pending
+from cambist.paper.pool_states import pool_keys
+from cambist.paper.runtime import Runtime
+from cambist.ports.chain import Blockhash, Trace
+from cambist.ports.clock import Clock
+from cambist.ports.errors import PortDown
+from cambist.values.amount import Raw
+from cambist.values.ids import Address, Signature
+from cambist.values.time_units import Height, Millis, Slot
+from cambist.values.token import Pair
+from cambist.venues.pool import Pool
+
+
+class Heights:
+    """The chain's own clock: every slot has a block, so a height is a slot too."""
+
+    def __init__(self, clock: Clock, rules: ChainRules, first: Height) -> None:
+        self._clock = clock
+        self._slot_ms = rules.slot_ms
+        self._first = first
+        self._started = clock.elapsed()
+
+    def now(self) -> Height:
+        """Return the height at this moment."""
+        return Height(self._first + (self._clock.elapsed() - self._started) // self._slot_ms)
+
+    def ms_until(self, slot: Slot) -> Millis:
+        """Return how many milliseconds are left until a slot begins; at least one."""
+        at = self._started + (slot - self._first) * self._slot_ms
+        return Millis(max(at - self._clock.elapsed(), 1))
+
+
+HEIGHT_RESERVE_SLOTS: Final = 8
+"""How far ahead of the told height the mark is set, so that few questions cost a commit."""
+
+BLOCK_SWAPS_MAX: Final = 100
+"""How many transactions fit a slot, so that no slot holds the event loop for long."""
+
+PHANTOM_SLOTS: Final = 3
+
+
+class World:
+    """One world: its file, its seed and its profile.
+
+    `run` must be running for anything to land. With `inline` commits run on the calling thread,
+    so that a pushed clock gives the same world every time.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        path: Path,
+        seed: int,
+        profile: Profile = REALISTIC,
+        *,
+        inline: bool = False,
+    ) -> None:
+        self._clock = clock
+        self._path = path
+        self.seed = seed
+        self.profile = profile
+        self._inline = inline
+        self._rules = profile.rules
+        self._landing_slots_min = max(profile.landing_ms.low_ms // profile.slot_ms, 1)
+        self.weather = Weather(clock)
+        self._mempool = Mempool()
+        self._executing: Slot | None = None
+        self._executed = Slot(0)
+        self._is_up = False
+        self._woken = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._marking = asyncio.Lock()
+
+    def open(self) -> None:
+        """Open the file and go on from where it stopped. Raises WrongSeed and sqlite3.Error."""
+        ledger = Ledger(self._path, self.seed)
+        self._commits = Commits(ledger, self._lose, inline=self._inline)
+        self._heights = Heights(self._clock, self._rules, self._commits.mark)
+        self._runtime = Runtime(ledger, self.seed, self.profile)
+        self._landed = Landed(ledger)
+        self._is_up = True
+
+    def close(self) -> None:
+        """Let the file go; what was not durable is lost, as in a crash."""
+        self._is_up = False
+        self._commits.close()
+
+    def _lose(self) -> None:
+        """Wake whoever waits, so that a world without its file is noticed."""
+        self._is_up = False
+        self._woken.set()
+        self._settled.set()
+
+    async def run(self) -> None:
+        """Land transactions at their slots, for ever; does nothing while none is on its way.
+
+        Raises what made a commit fail: the world cannot go on without its file.
+        """
+        try:
+            while self._commits.lost is None:
+                due = self._next_slot()
+                if due is None:
+                    self._woken.clear()
+                    await self._woken.wait()
+                    continue
+                height = self._heights.now()
+                if due > height:
+                    soonest = min(due, height + self._landing_slots_min)
+                    await self._clock.sleep(self._heights.ms_until(Slot(soonest)))
+                    continue
+                await self._execute(Slot(height))
+            raise self._commits.lost
+        finally:
+            self._is_up = False
+
+    async def caught_up(self) -> None:
+        """Wait until everything that was to land by now has landed, durably."""
+        while not self._is_idle():
+            self._settled.clear()
+            await self._settled.wait()
+
+    def _is_idle(self) -> bool:
+        if not self._is_up:
+            return True
+        due = self._next_slot()
+        return self._executing is None and (due is None or due > self._heights.now())
+
+    def _next_slot(self) -> Slot | None:
+        """Return the slot to execute next: no slot is executed twice."""
+        due = self._mempool.first_slot
+        return None if due is None else Slot(max(due, self._executed + 1))
+
+    async def tell(self) -> Height:
+        """Return the height, never to go back behind it. Raises PortDown."""
+        self._check()
+        if self._heights.now() > self._commits.mark:
+            async with self._marking:
+                height = self._heights.now()
+                if height > self._commits.mark:
+                    await self._raise_mark(Height(height + HEIGHT_RESERVE_SLOTS))
+        return min(self._heights.now(), self._commits.mark)
+
+    async def _raise_mark(self, mark: Height) -> None:
+        try:
+            await self._commits.commit(Block(mark))
+        except Exception as lost:
+            msg = f"the paper chain cannot write: {lost}"
+            raise PortDown(msg) from lost
+
+    async def blockhash(self) -> Blockhash:
+        """Return the newest blockhash."""
+        height = await self.tell()
+        text = paper.blockhash_text(self.seed, height)
+        return Blockhash(text, Height(height + BLOCKHASH_WINDOW), Slot(height))
+
+    def simulate(self, message: bytes) -> Fault | None:
+        """Return why the message would fail now."""
+        self._check()
+        read = paper.read(message)
+        if read is None:
+            return fault(Code.TRANSACTION_REFUSED)
+        height = self._heights.now()
+        if self._last_valid(read.blockhash, height) is None:
+            return fault(Code.BLOCKHASH_EXPIRED)
+        return self._runtime.objection(read, Slot(height))
+
+    def send(self, transaction: bytes) -> None:
+        """Take a transaction, unless it is known, too old, or lost on its way.
+
+        Raises PortDown when it cannot be read or there is no room.
+        """
+        self._check()
+        parts = paper.take_apart(transaction)
+        read = None if parts is None else paper.read(parts[1])
+        if parts is None or read is None:
+            msg = "the network cannot read the transaction"
+            raise PortDown(msg)
+        signature, height = parts[0], self._heights.now()
+        last_valid = self._last_valid(read.blockhash, height)
+        if last_valid is None or signature in self._mempool:
+            return
+        if self._landed.find(signature, Height(last_valid - BLOCKHASH_WINDOW)) is not None:
+            return
+        if self._mempool.is_full:
+            msg = "the network takes no more transactions at the moment"
+            raise PortDown(msg)
+        self._take(signature, read, last_valid, height)
+
+    def _take(
+        self, signature: Signature, read: paper.Message, last_valid: Height, height: Height
+    ) -> None:
+        """Put a transaction in line for its slot, if it arrives."""
+        profile, key = self.profile, self._mempool.luck(signature, read)
+        if strikes(self.seed, "dropped", key, max(profile.dropped_ppm, self.weather.drop_ppm)):
+            return
+        takes_ms = delay_ms(self.seed, "landing", key, profile.landing_ms) + self.weather.delay_ms
+        slots = takes_ms // profile.slot_ms
+        slot, place = Slot(height + max(slots, 1)), self._mempool.next_place()
+        self._mempool.add(Pending(slot, place, signature, read, last_valid, key))
+        self._woken.set()
+
+    async def witnesses(self, questions: Sequence[tuple[Signature, str]]) -> list[Witness]:
+        """Return what the chain says of each signature and its blockhash."""
+        height = await self.tell()
+        final = Height(max(height - self._rules.finality, 0))
+        if self._executing is not None:
+            final = Height(min(final, self._executing - 1))
+        answers = []
+        for signature, blockhash in questions:
+            made = paper.height_of(self.seed, blockhash)
+            valid = made is not None and final <= made + BLOCKHASH_WINDOW
+            seen = self._sighting(signature, made or Height(0), height, final)
+            at = Slot(final)
+            answers.append(Witness("paper", at, final, Slot(height), Slot(0), valid, seen, at))
+        return answers
+
+    def _sighting(
+        self, signature: Signature, made: Height, height: Height, final: Height
+    ) -> Sighting | None:
+        done = self._landed.find(signature, made)
+        if done is not None:
+            return Sighting(
+                "finalized" if done.slot <= final else "confirmed", done.slot, done.fault
+            )
+        seen = self._mempool.phantom(signature, Slot(height))
+        return None if seen is None else Sighting("processed", seen)
+
+    def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+        """Return what was executed at a slot or later, newest first."""
+        self._check()
+        return self._landed.traces(since, before, limit)
+
+    def receipt(self, signature: Signature) -> Fill | None:
+        """Return what a landed transaction moved."""
+        self._check()
+        done = self._landed.find(signature, Height(0))
+        if done is None or done.fault is not None:
+            return None
+        moved_in, moved_out = Raw(done.amount_in), Raw(done.amount_out)
+        return Fill(signature, moved_in, moved_out, Raw(done.fee_lamports), done.slot)
+
+    def pools(self, venue: str, pair: Pair) -> tuple[Pool, ...]:
+        """Return a venue's pools of a pair as they stand."""
+        self._check()
+        given, taken = pair.token_in.mint, pair.token_out.mint
+        if given == taken:
+            return ()
+        book, slot = self._runtime.pools, Slot(self._heights.now())
+        return tuple(book.seen(key, slot) for key in pool_keys(venue, given, taken))
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the height of this moment may be told without a commit."""
+        return self._is_up and self._heights.now() <= self._commits.mark
+
+    def balance(self, wallet: Address, mint: Address) -> int:
+        """Return a wallet's balance in raw units."""
+        self._check()
+        return self._runtime.balance(wallet, mint)
+
+    def _check(self) -> None:
+        if not self._is_up:
+            msg = "the paper chain is not running"
+            raise PortDown(msg)
+
+    def _last_valid(self, blockhash: str, height: Height) -> Height | None:
+        """Return the last height a blockhash is good for; None when it is not good now."""
+        made = paper.height_of(self.seed, blockhash)
+        if made is None or not made <= height <= made + BLOCKHASH_WINDOW:
+            return None
+        return Height(made + BLOCKHASH_WINDOW)
+
+    async def _execute(self, slot: Slot) -> None:
+        self._executed = self._executing = slot
+        taken = self._mempool.take(slot, BLOCK_SWAPS_MAX)
+        executions = tuple(done for one in taken if (done := self._land(one, slot)) is not None)
+        if executions:
+            mark = Height(slot + HEIGHT_RESERVE_SLOTS)
+            await self._commits.until_written(self._runtime.block(mark, executions), self._clock)
+            self._runtime.publish()
+            self._landed.add(executions)
+        self._mempool.settle(taken)
+        self._executing = None
+        self._settled.set()
+
+    def _land(self, one: Pending, slot: Slot) -> Execution | None:
+        if slot > one.last_valid_height:
+            return None
+        fork_ppm = max(self.profile.phantom_ppm, self.weather.fork_ppm)
+        if strikes(self.seed, "phantom", one.luck, fork_ppm):
+            self._mempool.haunt(one.signature, slot, Slot(slot + PHANTOM_SLOTS))
+            return None
+        return self._runtime.execute(one.message, one.signature, slot)

@@ -1,0 +1,184 @@
+"""Guards every request: Host and Origin, CORS, load, errors as problem documents.
+
+Lets requests in: for this host, from these origins, so many at once.
+
+A page of another site can make a browser on this machine call a loopback server, and can make
+its own name point here. The first shows in Origin, the second in Host; both are checked on
+every request, sockets included.
+
+Tells browsers which pages of other origins may read what they asked for.
+
+Only origins the operator named, each echoed as it was sent; never a wildcard, and no credentials:
+a key is sent by the page's own code, never by the browser on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cambist.faults import Code, Fault, Refused, fault
+from cambist.ports.errors import PortDown, PortFull, ReadInterrupted, Unreadable
+from cambist.server.auth.caller_limits import Limited
+from cambist.server.auth.request_priority import Priority, assign_priority
+from cambist.server.client_address import Proxies
+from cambist.server.concurrency import Seats
+from cambist.server.rate_limit_headers import quota_headers
+from cambist.server.request_ids import REQUEST_ID, RequestIds, with_headers
+from cambist.server.responses import Answer, ClientGone, Header, deny, refusal, send_answer
+from cambist.server.settings import LOOPBACK_HOSTS, ServerSettings
+
+_ANY: Final = "*"
+_TOO_LONG: Final = "This took too long to read; ask for less, or try again soon."
+DEFAULT_PORTS: Final = {"http": b"80", "https": b"443"}
+log = structlog.get_logger(__name__)
+
+
+class Gate:
+    """The outermost layer: checks who calls, and turns what is raised into an answer."""
+
+    def __init__(
+        self,
+        inner: ASGIApp,
+        settings: ServerSettings,
+        seats: Seats,
+        draw: Callable[[int], bytes],
+    ) -> None:
+        self._inner = inner
+        self._ids = RequestIds(draw)
+        self._seats = seats
+        self._retry_after = settings.retry_after_seconds
+        self._proxies = Proxies(settings.trusted_proxies)
+        hosts = (*LOOPBACK_HOSTS, *settings.allowed_hosts)
+        self._hosts = frozenset(host.lower().encode() for host in hosts)
+        self._any_host = _ANY in settings.allowed_hosts
+        self._origins = frozenset(one.lower().encode() for one in settings.allowed_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request or serve one socket."""
+        is_http = scope["type"] == "http"
+        answer = send_answer if is_http else deny
+        seats = self._seats
+        fields = dict(scope["headers"])
+        request_id = (REQUEST_ID, self._ids.take(fields))
+        send = with_headers(send, lambda: [request_id, *quota_headers(scope)])
+        wrong = self._wrong(scope, fields)
+        is_counted = is_http and assign_priority(scope) is Priority.NORMAL
+        if wrong is None and is_counted and seats.requests >= seats.requests_max:
+            wrong = fault(Code.TOO_BUSY)
+        origin = fields.get(b"origin")
+        if origin is not None and is_http and origin.lower() in self._origins:
+            if wrong is None and is_preflight(scope["method"], fields):
+                await answer(send, preflight(origin))
+                return
+            send = sharing(send, origin)
+        if wrong is not None:
+            await answer(send, refusal((wrong,), self._retry_after))
+            return
+        seats.requests += is_counted
+        try:
+            await self._inner(scope, receive, send)
+        except ClientGone:
+            return
+        except Exception as error:  # noqa: BLE001 -- the last door: nobody else would answer
+            await answer(send, self._answer_error(error, scope))
+        finally:
+            seats.requests -= is_counted
+
+    def _answer_error(self, error: Exception, scope: Scope) -> Answer:
+        """Return the answer to a request that raised; a bug's own words stay in the log."""
+        match error:
+            case Limited():
+                return refusal(error.faults, error.retry_after_seconds)
+            case Refused():
+                faults = error.faults
+            case Unreadable():
+                faults = (fault(Code.ORDER_UNREADABLE),)
+            case ReadInterrupted():
+                faults = (fault(Code.TOO_BUSY, _TOO_LONG),)
+            case PortFull():
+                faults = (fault(Code.TOO_BUSY),)
+            case PortDown():
+                faults = (fault(Code.STORE_UNAVAILABLE),)
+            case _:
+                log.error("request_failed", path=scope["path"], exc_info=error)
+                faults = (fault(Code.INTERNAL),)
+        return refusal(faults, self._retry_after)
+
+    def _wrong(self, scope: Scope, fields: dict[bytes, bytes]) -> Fault | None:
+        """Return what is wrong with where a request was sent, or where it came from."""
+        host = fields.get(b"host")
+        if not host:
+            return fault(Code.BAD_REQUEST, "A request needs a Host header.")
+        name, colon, port = host.lower().rpartition(b":")
+        if not colon or not port.isdigit():
+            name = host.lower()
+        if name not in self._hosts and not self._any_host:
+            return fault(Code.HOST_NOT_ALLOWED)
+        origin = fields.get(b"origin")
+        if origin is None:
+            return None
+        origin = origin.lower()
+        if origin in self._origins or _is_own(origin, self._proxies.scheme_of(scope), host):
+            return None
+        return fault(Code.ORIGIN_NOT_ALLOWED)
+
+
+def _is_own(origin: bytes, scheme: str, host: bytes) -> bool:
+    """Whether an origin is this server's: the same scheme, host and port."""
+    its_scheme, mark, its_host = origin.partition(b"://")
+    if not mark or its_scheme != scheme.encode():
+        return False
+    return _with_port(its_host, scheme) == _with_port(host.lower(), scheme)
+
+
+def _with_port(host: bytes, scheme: str) -> tuple[bytes, bytes]:
+    name, colon, port = host.rpartition(b":")
+    if colon and port.isdigit():
+        return name, port
+    return host, DEFAULT_PORTS[scheme]
+
+
+_VARY: Final[Header] = (b"vary", b"Origin")
+_MAY_READ: Final[Header] = (
+    b"access-control-expose-headers",
+    b"Location, Retry-After, X-Order-Id, X-Request-Id, Idempotency-Replayed, RateLimit, "
+    b"RateLimit-Policy, WWW-Authenticate",
+)
+_MAY_SEND: Final[tuple[Header, ...]] = (
+    (b"access-control-allow-methods", b"GET, HEAD, POST, PATCH, DELETE"),
+    (
+        b"access-control-allow-headers",
+        b"Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID, X-Request-Id",
+    ),
+    (b"access-control-max-age", b"600"),
+)
+
+
+def is_preflight(method: str, fields: dict[bytes, bytes]) -> bool:
+    """Whether a browser asks what a page may send."""
+    return method == "OPTIONS" and b"access-control-request-method" in fields
+
+
+def preflight(origin: bytes) -> Answer:
+    """Return what pages of an origin may send."""
+    return Answer(200, b"", headers=(_allow(origin), *_MAY_SEND, _VARY))
+
+
+def sharing(send: Send, origin: bytes) -> Send:
+    """Return a way to send that lets pages of an origin read the answer."""
+    headers = (_allow(origin), _MAY_READ, _VARY)
+
+    async def send_shared(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *headers]}
+        await send(message)
+
+    return send_shared
+
+
+def _allow(origin: bytes) -> Header:
+    return (b"access-control-allow-origin", origin)

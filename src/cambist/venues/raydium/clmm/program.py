@@ -1,0 +1,64 @@
+"""Wires up Raydium's CLMM program: pools, swap instruction, events and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cambist.faults import Code
+from cambist.values.ids import Address
+from cambist.venues.logs import Line
+from cambist.venues.program import Instruction, Known, Opened, Trade, Traded, known
+from cambist.venues.raydium.clmm import accounts, events, instructions, tick_arrays
+from cambist.venues.raydium.clmm.events import CLASSIC, ERRORS, RENEWED
+from cambist.venues.raydium.clmm.pool import ClmmPool
+from cambist.venues.snapshot import Account, Snapshot
+
+
+class Clmm:
+    """The program.
+
+    `renewed` says that the release of 2026 with limit orders runs on this chain: its error numbers
+    are others. `checked` says that a self-check has proved its fee sides, moving fees and limit
+    orders here.
+    """
+
+    venue = "raydium"
+    name = "clmm"
+    id = tick_arrays.ID
+    errors: Mapping[str, Code] = ERRORS
+
+    def __init__(self, *, renewed: bool = False, checked: bool = False) -> None:
+        self._numbers = RENEWED if renewed or checked else CLASSIC
+        self._checked = checked
+
+    def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
+        """Return the accounts that are still missing. Raises Unquotable."""
+        return accounts.wants(address, snapshot)
+
+    def decode(self, address: Address, snapshot: Snapshot) -> ClmmPool:
+        """Return the pool. Raises Unquotable."""
+        return accounts.decode(address, snapshot, checked=self._checked)
+
+    def encode(self, pool: ClmmPool) -> tuple[Account, ...]:
+        """Return accounts that decode to this pool."""
+        return accounts.encode(pool)
+
+    def instruction(self, pool: ClmmPool, trade: Trade) -> Instruction:
+        """Return the call that does a trade. Raises Unquotable."""
+        return instructions.instruction(pool, trade)
+
+    def traded(self, lines: Sequence[Line], _inner: Sequence[Instruction]) -> tuple[Traded, ...]:
+        """Return the swaps that a transaction's logs tell of."""
+        return events.traded(lines)
+
+    def opened(self, instruction: Instruction) -> Opened | None:
+        """Return the pool that an instruction makes, or None."""
+        return events.opened(instruction)
+
+    def error(self, lines: Sequence[Line], number: int | None) -> Known | None:
+        """Return what a failed transaction says of itself, by name or else by number."""
+        return known(self, lines, number, self._numbers)
+
+
+CLMM = Clmm()
+"""As on the main chain in April 2026, with everything newer refused."""
