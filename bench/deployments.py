@@ -14,8 +14,8 @@ from bench.server import PROFILE, family_cpu_us, serving
 from cambist.bootstrap import STORE_FILE
 from cambist.cli.local_cluster import server_programs
 from cambist.cli.local_cluster.host import free_port
-from cambist.cli.local_cluster.plan import Shape, plan
-from cambist.cli.local_cluster.process import Child
+from cambist.cli.local_cluster.plan import Topology, plan
+from cambist.cli.local_cluster.process import ManagedProcess
 from cambist.clock import SystemClock
 from cambist.config import Settings
 from cambist.stores.sqlite.connection import connect
@@ -84,7 +84,7 @@ class Alone:
 class Split:
     """A chain, workers and an API over shared servers."""
 
-    def __init__(self, children: Mapping[str, Child], servers: Servers, url: str) -> None:
+    def __init__(self, children: Mapping[str, ManagedProcess], servers: Servers, url: str) -> None:
         self._children = children
         self._servers = servers
         self._url = url
@@ -163,16 +163,18 @@ async def installed(
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _children(kind: Kind, shared: Servers, home: Path, url: str) -> dict[str, Child]:
+def _children(kind: Kind, shared: Servers, home: Path, url: str) -> dict[str, ManagedProcess]:
     redis = shared.valkey.url if kind.signals == "redis" else NOBODY_LISTENS
     settings = Settings(home=str(home), database_url=url, redis_url=redis, paper_profile=PROFILE)
-    ports = Shape((free_port(),), tuple(free_port() for _ in range(kind.workers)))
+    ports = Topology((free_port(),), tuple(free_port() for _ in range(kind.workers)))
     with ExitStack() as opened:
         stages = plan(settings, home, ports, opened).stages
     more = {**SHARED, **({"CAMBIST_REDIS_URL": ""} if kind.signals == "notify" else {})}
     parts = (part for stage in stages for part in stage)
     clock = SystemClock()
     return {
-        part.name: Child(part._replace(environment={**part.environment, **more}), home, clock)
+        part.name: ManagedProcess(
+            part._replace(environment={**part.environment, **more}), home, clock
+        )
         for part in parts
     }

@@ -19,8 +19,8 @@ from typing import Any, Final
 import cambist
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.routing.router import Offered, find
-from cambist.values.amount import Bps, Raw
+from cambist.routing.router import MarketSnapshot, find_route
+from cambist.values.amount import Bps, RawAmount
 from cambist.values.ids import LOCAL, Address
 from cambist.values.route import Route
 from cambist.values.time_units import Slot
@@ -97,13 +97,13 @@ class Worker:
         return pools, time.process_time_ns() - begin
 
     def _find(self, pools: Sequence[Any], sol: int) -> int:
-        amount = Raw(sol * 10**SOL.decimals)
+        amount = RawAmount(sol * 10**SOL.decimals)
         intent = Intent("market", LOCAL, Pair(SOL, USDC), "exact_in", amount, Terms(Bps(50)))
-        offered = Offered(pools, programs=PROGRAMS)
+        offered = MarketSnapshot(pools, programs=PROGRAMS)
         if pools is not self._asked:
             gc.collect()  # what decoding made is not this route's to go through
         begin = time.process_time_ns()
-        found = find(intent, offered)
+        found = find_route(intent, offered)
         took = time.process_time_ns() - begin
         self._asked = pools  # those before are freed now, and not while the clock runs
         if not isinstance(found, Route):

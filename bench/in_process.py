@@ -18,12 +18,12 @@ from bench.server import PROFILE
 from cambist.bootstrap import open_engine
 from cambist.config import Settings
 from cambist.engine.engine import Engine
-from cambist.engine.intake import Wish
+from cambist.engine.intake import SubmitOrder
 from cambist.metrics import REGISTRY
 from cambist.values.ids import LOCAL
-from cambist.wire.intent_builder import Caller, Limits, to_intent
+from cambist.wire.intent_builder import RequestLimits, SubmissionContext, to_intent
 from cambist.wire.order_request import read_order
-from cambist.wire.order_responses import acceptance_writer
+from cambist.wire.order_responses import acceptance_renderer
 
 SENDERS: Final = 64
 LOOK_EVERY_S: Final = 0.01
@@ -77,11 +77,15 @@ async def _complete(engine: Engine, count: int) -> None:
 
 
 async def _send(engine: Engine, numbers: Iterator[int]) -> None:
-    limits, market = Limits(), engine.market
+    limits, market = RequestLimits(), engine.market
     for number in numbers:
         parsed = read_order(SWAPS[number % len(SWAPS)])
-        intent = to_intent(parsed, market.token, limits, Caller(LOCAL, now=engine.clock.now()))
-        await engine.submit(Wish(intent, acceptance_writer(market.venues, parsed.warnings)))
+        intent = to_intent(
+            parsed, market.token, limits, SubmissionContext(LOCAL, now=engine.clock.now())
+        )
+        await engine.submit(
+            SubmitOrder(intent, acceptance_renderer(market.venues, parsed.warnings))
+        )
 
 
 def _finals() -> float:

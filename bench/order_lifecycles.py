@@ -15,21 +15,21 @@ from msgspec.structs import replace
 
 from bench.http_load import SWAPS
 from cambist.clock import Entropy, ManualClock
-from cambist.engine.executor import build
+from cambist.engine.executor import build_attempt
 from cambist.engine.quoting import Quoter
-from cambist.orders.decide import Change, Policy, decide
+from cambist.orders.decide import Decision, Policy, decide
 from cambist.orders.events import Accepted
 from cambist.orders.intent import Intent
-from cambist.orders.journal import Told, append, open_journal
+from cambist.orders.journal import RecordedEvent, append, start_journal
 from cambist.orders.order import Order
-from cambist.orders.steps import Begun, Handed, Outcome, Testimony
+from cambist.orders.steps import AttemptReport, OrderStarted, Outcome, TransactionSent
 from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
 from cambist.paper.fault_model import INSTANT
-from cambist.paper.network import World
-from cambist.ports.store import Birth
-from cambist.stores.commands import Move
+from cambist.paper.network import PaperNetwork
+from cambist.ports.store import NewOrder
+from cambist.stores.commands import ApplyDecision
 from cambist.values.ids import LOCAL, order_id
-from cambist.wire.intent_builder import Caller, Limits, to_intent
+from cambist.wire.intent_builder import RequestLimits, SubmissionContext, to_intent
 from cambist.wire.order_request import read_order
 
 entropy = Entropy()
@@ -38,25 +38,25 @@ T = TypeVar("T")
 SEED: Final = 1
 LAND_MS: Final = 10
 FINAL_MS: Final = 60
-LIMITS: Final = Limits()
+LIMITS: Final = RequestLimits()
 
 
 class Moved(NamedTuple):
     """One transition of one order: what came back, what was decided, what was written."""
 
     outcome: Outcome
-    change: Change
-    move: Move
+    change: Decision
+    move: ApplyDecision
 
 
 class Life(NamedTuple):
     """One order from its acceptance to its finality."""
 
-    birth: Birth
+    birth: NewOrder
     moves: list[Moved]
 
     @property
-    def told(self) -> list[Told]:
+    def told(self) -> list[RecordedEvent]:
         """Every line of its journal."""
         return [self.birth.told, *(told for moved in self.moves for told in moved.move.told)]
 
@@ -66,7 +66,7 @@ class Bench:
 
     def __init__(self, path: Path) -> None:
         self.clock = ManualClock()
-        self.world = World(self.clock, path, SEED, INSTANT, inline=True)
+        self.world = PaperNetwork(self.clock, path, SEED, INSTANT, inline=True)
         self.world.open()
         self.market = PaperMarket(self.world, self.clock)
         self.chain = PaperChain(self.world)
@@ -77,12 +77,14 @@ class Bench:
     def intent(self, number: int) -> Intent:
         """Read one of the two small orders as the server reads it."""
         parsed = read_order(SWAPS[number % len(SWAPS)])
-        return to_intent(parsed, self.market.token, LIMITS, Caller(LOCAL, now=self.clock.now()))
+        return to_intent(
+            parsed, self.market.token, LIMITS, SubmissionContext(LOCAL, now=self.clock.now())
+        )
 
-    def born(self, number: int) -> Birth:
+    def born(self, number: int) -> NewOrder:
         """Open an order's journal."""
         now = self.clock.now()
-        return Birth(open_journal(order_id(now, entropy()), Accepted(self.intent(number)), now))
+        return NewOrder(start_journal(order_id(now, entropy()), Accepted(self.intent(number)), now))
 
     async def lives(self, count: int) -> list[Life]:
         """Lead so many orders side by side to their finality."""
@@ -97,15 +99,17 @@ class Bench:
         return lives
 
     async def _to_chain(self, life: Life) -> None:
-        order = self._move(life, life.birth.told.order, Begun())
+        order = self._move(life, life.birth.told.order, OrderStarted())
         order = self._move(life, order, await self.quoter.route_order(order))
         if order.route is None:
             raise RuntimeError(order.fault)
-        order = self._move(life, order, await build(self.chain, self.signer, order, order.route))
+        order = self._move(
+            life, order, await build_attempt(self.chain, self.signer, order, order.route)
+        )
         if order.attempt is None:
             raise RuntimeError(order.fault)
         await self.chain.send(order.attempt.transaction)
-        self._move(life, order, Handed())
+        self._move(life, order, TransactionSent())
 
     def _hear(self, life: Life) -> None:
         order = life.moves[-1].move.after
@@ -114,7 +118,7 @@ class Bench:
             raise RuntimeError(order.fault)
         (witnesses,) = finish(self.chain.ask([attempt]))
         fill = self.world.receipt(attempt.signature)
-        self._move(life, order, Testimony(attempt.signature, witnesses, fill))
+        self._move(life, order, AttemptReport(attempt.signature, witnesses, fill))
 
     def _move(self, life: Life, before: Order, outcome: Outcome) -> Order:
         move = self.moved(before, outcome)
@@ -130,7 +134,7 @@ class Bench:
         if change.signed is not None:
             after = replace(after, attempt=change.signed)
         after = replace(after, version=before.version + 1, wake_at=change.wake_at)
-        return Moved(outcome, change, Move(before, after, told, change))
+        return Moved(outcome, change, ApplyDecision(before, after, told, change))
 
 
 @asynccontextmanager

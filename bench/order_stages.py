@@ -12,30 +12,30 @@ from typing import Final, NamedTuple
 from bench.http_load import SWAPS
 from bench.order_lifecycles import LIMITS, SEED, Bench, Life, finish, standing
 from cambist.clock import Entropy
-from cambist.coordination.memory import MemoryBus
-from cambist.engine.publisher import Relay
+from cambist.coordination.memory import InMemoryEventBus
+from cambist.engine.publisher import EventPublisher
 from cambist.orders.events import Accepted
-from cambist.orders.journal import open_journal
-from cambist.orders.steps import Built, RouteFound
+from cambist.orders.journal import start_journal
+from cambist.orders.steps import RouteFound, TransactionBuilt
 from cambist.paper import transaction
 from cambist.paper.adapters import wallet_of
 from cambist.paper.fault_model import INSTANT
 from cambist.paper.ledger import Ledger
-from cambist.paper.pool_models import SHAPES
-from cambist.paper.pool_states import VENUES, PoolBook, PoolState, pool_keys
+from cambist.paper.pool_models import POOL_MODELS
+from cambist.paper.pool_states import VENUES, PoolState, PoolStates, pool_keys
 from cambist.paper.runtime import Runtime
-from cambist.ports.chain import Swap
+from cambist.ports.chain import SwapRequest
 from cambist.routing.selection import choose
-from cambist.stores.commands import Add, Write
+from cambist.stores.commands import InsertOrder, Write
 from cambist.stores.sqlite.writer import BatchWriter
 from cambist.values.ids import LOCAL, order_id
 from cambist.values.route import Quote
 from cambist.values.time_units import Height, Slot
 from cambist.values.token import SOL, USDC
 from cambist.wire.event_messages import message
-from cambist.wire.intent_builder import Caller, to_intent
+from cambist.wire.intent_builder import SubmissionContext, to_intent
 from cambist.wire.order_request import read_order
-from cambist.wire.order_responses import acceptance_writer
+from cambist.wire.order_responses import acceptance_renderer
 
 entropy = Entropy()
 
@@ -110,16 +110,20 @@ def _intake(bench: Bench, lives: Sequence[Life]) -> list[Stage]:
     parsed = [read_order(body) for body in SWAPS]
     intents = [bench.intent(number) for number in range(len(SWAPS))]
     orders, now = [life.birth.told.order for life in lives], bench.clock.now()
-    caller, venues, find = Caller(LOCAL, now=now), bench.market.venues, bench.market.token
+    caller, venues, find = (
+        SubmissionContext(LOCAL, now=now),
+        bench.market.venues,
+        bench.market.token,
+    )
     return [
         Stage("parse the body", 1, each(lambda i: read_order(SWAPS[i % 2]))),
         Stage("body to intent", 1, each(lambda i: to_intent(parsed[i % 2], find, LIMITS, caller))),
         Stage(
             "open the journal, with an id",
             1,
-            each(lambda i: open_journal(order_id(now, entropy()), Accepted(intents[i % 2]), now)),
+            each(lambda i: start_journal(order_id(now, entropy()), Accepted(intents[i % 2]), now)),
         ),
-        Stage("write the reply", 1, each(lambda i: acceptance_writer(venues, ())(orders[i]))),
+        Stage("write the reply", 1, each(lambda i: acceptance_renderer(venues, ())(orders[i]))),
     ]
 
 
@@ -135,7 +139,7 @@ def _world(bench: Bench, lives: Sequence[Life]) -> list[Stage]:
     intents = [life.birth.told.order.intent for life in lives]
     routed = [moved.outcome for life in lives for moved in life.moves]
     routes = [one.route for one in routed if isinstance(one, RouteFound)]
-    attempts = [one.attempt for one in routed if isinstance(one, Built)]
+    attempts = [one.attempt for one in routed if isinstance(one, TransactionBuilt)]
     orders = [life.moves[0].move.after for life in lives]
     quotes = [route.quotes for route in routes]
 
@@ -150,7 +154,7 @@ def _world(bench: Bench, lives: Sequence[Life]) -> list[Stage]:
     def sign(number: int) -> None:
         hash_now = finish(bench.chain.blockhash())
         order = orders[number]
-        swap = Swap(order.id, 1, bench.signer.address, routes[number], f"{entropy()}/1")
+        swap = SwapRequest(order.id, 1, bench.signer.address, routes[number], f"{entropy()}/1")
         text = bench.chain.compose(swap, hash_now)
         finish(bench.chain.simulate(text))
         finish(bench.signer.sign(text))
@@ -182,7 +186,9 @@ def _sending(bench: Bench, lives: Sequence[Life], folder: Path) -> list[Stage]:
         hash_now = finish(bench.chain.blockhash())
         texts = [
             bench.chain.compose(
-                Swap(lives[i].birth.told.order.id, 1, wallet_of(SEED), routes[i], f"{entropy()}/1"),
+                SwapRequest(
+                    lives[i].birth.told.order.id, 1, wallet_of(SEED), routes[i], f"{entropy()}/1"
+                ),
                 hash_now,
             )
             for i in range(BATCH)
@@ -199,7 +205,9 @@ def _sending(bench: Bench, lives: Sequence[Life], folder: Path) -> list[Stage]:
         return work
 
     def execute() -> Work:
-        apart = [parts for one in signed() if (parts := transaction.take_apart(one)) is not None]
+        apart = [
+            parts for one in signed() if (parts := transaction.split_transaction(one)) is not None
+        ]
         read = [
             (name, said) for name, text in apart if (said := transaction.read(text)) is not None
         ]
@@ -223,13 +231,13 @@ def _paper_market() -> list[Stage]:
 
     def looked(moved: int) -> Callable[[], Work]:
         def prepare() -> Work:
-            book = PoolBook(SEED, lambda _: None)
+            book = PoolStates(SEED, lambda _: None)
             keys = [key for venue in VENUES for key in pool_keys(venue, SOL.mint, USDC.mint)]
             for key in keys[:moved]:
                 before = book.current(key, _QUIET)
                 after = before.swap(SOL.mint, "exact_in", _PUSH).end
                 pushed = book.push(key, before, after, _QUIET)
-                saved = SHAPES[key.program].saved(after)
+                saved = POOL_MODELS[key.program].saved(after)
                 book.states.stage(key, PoolState(0, 0, _QUIET, saved, pushed))
             book.publish()
 
@@ -250,7 +258,7 @@ def _paper_market() -> list[Stage]:
 
 def _news(lives: Sequence[Life]) -> list[Stage]:
     facts = [told for life in lives for told in life.told]
-    relay, per_life = Relay(MemoryBus()), len(lives[0].told)
+    relay, per_life = EventPublisher(InMemoryEventBus()), len(lives[0].told)
     places = range(1, len(facts) + 1)
     return [
         Stage(
@@ -274,7 +282,9 @@ async def _time_store(bench: Bench, folder: Path, times: int) -> list[Timing]:
     took: dict[str, list[float]] = {}
     for _ in range(times):
         lives = await bench.lives(BATCH)
-        steps: list[tuple[str, list[Write]]] = [("accepted", [Add(life.birth) for life in lives])]
+        steps: list[tuple[str, list[Write]]] = [
+            ("accepted", [InsertOrder(life.birth) for life in lives])
+        ]
         for at, name in enumerate(_NAMES):
             steps.append((name, [life.moves[at].move for life in lives]))
         for name, batch in steps:

@@ -15,19 +15,19 @@ from bench.reference_sdks import Question
 from bench.report import CannotMeasure
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.routing.router import Offered, find
-from cambist.values.amount import Bps, Raw
+from cambist.routing.router import MarketSnapshot, find_route
+from cambist.values.amount import Bps, RawAmount
 from cambist.values.ids import LOCAL
-from cambist.values.route import Mode, Route
+from cambist.values.route import Route, SwapMode
 from cambist.values.token import SOL, USDC, Pair
 from cambist.venues.pool import Pool
 from cambist.venues.registry import PROGRAMS
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Snapshot, Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected, Snapshot
 
 ROUTED: Final = 200 * 10**9
 """Raw units of SOL: enough to be worth a split over pools of some thousands of dollars."""
-_TOO_SMALL: Final = {Refusal.AMOUNT_ZERO, Refusal.PAYS_NOTHING, Refusal.DUST}
+_TOO_SMALL: Final = {RejectReason.AMOUNT_ZERO, RejectReason.PAYS_NOTHING, RejectReason.DUST}
 _COPIES_MAX: Final = 200
 _FRESH_ROUTES_MAX: Final = 10
 
@@ -60,10 +60,10 @@ def first_us(question: Question, ms: int) -> float:
 
 def route_us(pools: Sequence[Pool], ms: int) -> tuple[float, float]:
     """Return what a route over these pools costs: asked again, and when all are just decoded."""
-    intent = Intent("market", LOCAL, Pair(SOL, USDC), "exact_in", Raw(ROUTED), Terms(Bps(50)))
+    intent = Intent("market", LOCAL, Pair(SOL, USDC), "exact_in", RawAmount(ROUTED), Terms(Bps(50)))
 
     def ask(some: Sequence[Pool]) -> None:
-        found = find(intent, Offered(some, programs=PROGRAMS))
+        found = find_route(intent, MarketSnapshot(some, programs=PROGRAMS))
         if not isinstance(found, Route):
             raise CannotMeasure(found.message)
 
@@ -88,7 +88,7 @@ def decoded(pool: Any) -> Pool:
     return fresh
 
 
-def crossing(pool: Any, mode: Mode, count: int) -> int:
+def crossing(pool: Any, mode: SwapMode, count: int) -> int:
     """Return an amount with which a swap crosses so many ticks or bins, and half of the next.
 
     Raises CannotMeasure where no amount does.
@@ -97,7 +97,7 @@ def crossing(pool: Any, mode: Mode, count: int) -> int:
     return (least + most) // 2
 
 
-def _least(pool: Any, mode: Mode, count: int) -> int:
+def _least(pool: Any, mode: SwapMode, count: int) -> int:
     """Return the least amount that crosses so many, by halving."""
     low, high = 1, 1 << 50
     while low < high:
@@ -113,11 +113,11 @@ def _least(pool: Any, mode: Mode, count: int) -> int:
     return low
 
 
-def _crossed(pool: Any, mode: Mode, amount: int) -> int | None:
+def _crossed(pool: Any, mode: SwapMode, amount: int) -> int | None:
     """Return how many ticks or bins a swap crosses going down; None where it does not end."""
     try:
         end: Any = pool.swap(pool.mint_a, mode, amount).end
-    except Unquotable as refused:
+    except PoolRejected as refused:
         return 0 if refused.refusal in _TOO_SMALL else None
     if pool.program == "dlmm":
         return int(pool.pair.active_id - end.pair.active_id)

@@ -34,7 +34,7 @@ from cambist.stores.postgres import Target, open_postgres
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from cambist.values.token import KNOWN, SOL, USDC, Pair
 from tests import order_factory
 from tests.contracts.store_harness import change
@@ -80,7 +80,7 @@ QUESTIONS: Final = (
 )
 
 
-async def live(store: Store, number: int, now: Moment) -> None:
+async def live(store: Store, number: int, now: Timestamp) -> None:
     """Bring one order from birth to end, as of an instant of the last days."""
     pair = PAIRS[number % FEW_IN % len(PAIRS)] if number % FEW_IN < len(PAIRS) else PAIRS[0]
     birth = order_factory.birth(number, f"key {number}", now, pair=pair, wallet=wallet(number))
@@ -109,7 +109,7 @@ async def fill(store: Store, orders: int) -> None:
 
     async def one_after_the_other() -> None:
         while (number := next(numbers)) < orders:
-            await live(store, number, Moment(began + number * step))
+            await live(store, number, Timestamp(began + number * step))
 
     async with asyncio.TaskGroup() as tasks:
         for _ in range(AT_ONCE):

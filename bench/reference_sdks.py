@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from cambist.curves.ticks import SQRT_MIN
 from cambist.values.ids import Address
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
 from cambist.venues.meteora.damm_v1.accounts import Vault
 from cambist.venues.meteora.damm_v2 import DAMM_V2
 from cambist.venues.meteora.dlmm import DLMM
@@ -30,7 +30,7 @@ class Question(NamedTuple):
     """What a pool is asked: raw units of its first mint given, or of its second one taken."""
 
     pool: Any
-    mode: Mode
+    mode: SwapMode
     amount: int
 
 

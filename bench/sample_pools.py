@@ -7,18 +7,18 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from cambist.curves.tick_walk_state import Place
+from cambist.curves.tick_walk_state import TickState
 from cambist.curves.ticks import tick_at_sqrt
-from cambist.paper.pool_models import SHAPES, Site
+from cambist.paper.pool_models import POOL_MODELS, PoolSpec
 from cambist.paper.pool_models.clmm import root_of
-from cambist.paper.pool_models.model import through_accounts
+from cambist.paper.pool_models.model import encode_decode
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
 from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
 from cambist.venues.pool import Pool
 from cambist.venues.raydium.clmm import CLMM, ClmmPool
-from cambist.venues.raydium.clmm.loaded_tick_arrays import stocked
+from cambist.venues.raydium.clmm.loaded_tick_arrays import load
 from cambist.venues.registry import PROGRAMS
 from cambist.venues.snapshot import ChainTime
 
@@ -34,7 +34,9 @@ def named(name: str) -> Address:
     return Address(encode(name.encode().ljust(32, b".")[:32]))
 
 
-def site(name: str, usd: int = 2_000_000, price_bps: int = 10_000, fee_ppm: int = 2_500) -> Site:
+def site(
+    name: str, usd: int = 2_000_000, price_bps: int = 10_000, fee_ppm: int = 2_500
+) -> PoolSpec:
     """Return a place for a pool of SOL and USDC, so many dollars deep on either side.
 
     SOL is worth 150 USDC there, times `price_bps` of 10,000.
@@ -42,17 +44,19 @@ def site(name: str, usd: int = 2_000_000, price_bps: int = 10_000, fee_ppm: int 
     depth_b = usd * 10**USDC.decimals
     depth_a = usd * 10**SOL.decimals * 10_000 // (150 * price_bps)
     pool = named(name)
-    return Site(pool, SOL.mint, USDC.mint, SOL.decimals, USDC.decimals, depth_a, depth_b, fee_ppm)
+    return PoolSpec(
+        pool, SOL.mint, USDC.mint, SOL.decimals, USDC.decimals, depth_a, depth_b, fee_ppm
+    )
 
 
-def made(program: str, where: Site) -> Pool:
+def made(program: str, where: PoolSpec) -> Pool:
     """Return a program's pool at a place, as the paper world makes it."""
-    return SHAPES[program].made(where, NOW)
+    return POOL_MODELS[program].made(where, NOW)
 
 
-def many_ticks(where: Site, spacing: int = 10) -> ClmmPool:
+def many_ticks(where: PoolSpec, spacing: int = 10) -> ClmmPool:
     """Return a CLMM pool that changes its liquidity at every tick it may, for a way both ways."""
-    pool = SHAPES["clmm"].made(where, NOW)
+    pool = POOL_MODELS["clmm"].made(where, NOW)
     assert isinstance(pool, ClmmPool)  # noqa: S101 - for the types' sake
     here = tick_at_sqrt(root_of(where.price))
     middle = here // spacing * spacing
@@ -60,8 +64,8 @@ def many_ticks(where: Site, spacing: int = 10) -> ClmmPool:
     below = [middle - spacing * n for n in range(TICK_STEPS, -1, -1)]
     above = [middle + spacing * n for n in range(1, TICK_STEPS + 2)]
     nets = dict.fromkeys(below, part) | dict.fromkeys(above, -part)
-    place = Place(pool.place.price, here, part * len(below))
-    return through_accounts(CLMM, replace(pool, shelf=stocked(spacing, nets), place=place), NOW)
+    place = TickState(pool.place.price, here, part * len(below))
+    return encode_decode(CLMM, replace(pool, shelf=load(spacing, nets), place=place), NOW)
 
 
 def market(count: int, seed: int = 1) -> list[Pool]:

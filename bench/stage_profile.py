@@ -19,7 +19,7 @@ from bench.in_process import Spent, run
 from bench.order_stages import TIMES, Timing, time_all
 from bench.report import CannotMeasure, write_number
 from cambist import logs
-from cambist.engine.engine import HANDS
+from cambist.engine.engine import CONCURRENCY_DEFAULT
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -52,7 +52,10 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--threads", action="store_true", help="print what each thread used")
     parser.add_argument("--orders", type=int, default=2_000, help="orders to run (%(default)s)")
     parser.add_argument(
-        "--hands", type=int, default=HANDS, help="orders performed at once (%(default)s)"
+        "--hands",
+        type=int,
+        default=CONCURRENCY_DEFAULT,
+        help="orders performed at once (%(default)s)",
     )
     parser.add_argument("--times", type=int, default=TIMES, help="repetitions (%(default)s)")
     parser.add_argument("--folder", type=Path, help="make the temporary home here")

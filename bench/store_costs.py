@@ -24,7 +24,7 @@ from cambist.clock import SystemClock
 from cambist.orders.order import Order
 from cambist.ports.store import Store
 from cambist.stores.postgres import Target, open_postgres
-from cambist.stores.postgres.pool import Pool
+from cambist.stores.postgres.pool import ConnectionPool
 from tests.servers.postgres import own_postgres
 from tests.stores.postgres_stores import database, talk
 
@@ -108,13 +108,13 @@ async def measure(url: str) -> tuple[Meter, dict[str, int], int]:
 
 def _count_trips(meter: Meter) -> None:
     """Count each time the store turns to the server."""
-    run = Pool.run
+    run = ConnectionPool.run
 
-    async def counted(self: Pool, work: Any) -> Any:
+    async def counted(self: ConnectionPool, work: Any) -> Any:
         meter.trips += 1
         return await run(self, work)
 
-    Pool.run = counted  # type: ignore[method-assign]
+    ConnectionPool.run = counted  # type: ignore[method-assign]
 
 
 def _tell_nobody(*_: Any) -> None:

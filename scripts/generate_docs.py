@@ -18,11 +18,11 @@ from msgspec import NODEFAULT, Meta
 from prometheus_client import Counter, Gauge, Histogram
 
 from cambist import metrics as counted
-from cambist.config import PREFIX, SYNONYMS, Settings, literals
-from cambist.failpoints import POINTS
+from cambist.config import PREFIX, SYNONYMS, Settings, literal_values
+from cambist.failpoints import FAILPOINTS
 from cambist.faults import CATALOGUE, Code
-from cambist.orders.events import Fact
-from cambist.orders.lifecycle import NOTES, START, TABLE, diagram
+from cambist.orders.events import OrderEvent
+from cambist.orders.lifecycle import INITIAL_EVENT, STATUS_NEUTRAL_EVENTS, TRANSITIONS, diagram
 from cambist.server.handlers.docs import BLAMED, REMEDIES
 from scripts import generate_api, generate_refusals
 from scripts.layout import page, table
@@ -39,12 +39,12 @@ def lifecycle() -> str:
     """Print the states of an order."""
     moves = [
         (f"`{status}`", f"`{moved.kind}`", f"`{to}`")
-        for status, row in TABLE.items()
+        for status, row in TRANSITIONS.items()
         for moved, to in row.items()
     ]
     notes = [
         (f"`{status}`", ", ".join(f"`{kind}`" for kind in sorted(noted.kind for noted in notes)))
-        for status, notes in NOTES.items()
+        for status, notes in STATUS_NEUTRAL_EVENTS.items()
         if notes
     ]
     facts = [(f"`{kind.__struct_config__.tag}`", first_sentence(kind)) for kind in kinds_of_fact()]
@@ -56,7 +56,10 @@ def lifecycle() -> str:
         ],
         ["```mermaid", *diagram().splitlines(), "```"],
         ["## Moves"],
-        table(("From", "Fact", "To"), [("", f"`{START.kind}`", f"`{next(iter(TABLE))}`"), *moves]),
+        table(
+            ("From", "Fact", "To"),
+            [("", f"`{INITIAL_EVENT.kind}`", f"`{next(iter(TRANSITIONS))}`"), *moves],
+        ),
         [
             "Nothing leaves `submitted` but by `landed` while the transaction may still land: a",
             "retry, a cancel, an expiry or a failure needs the attempt reverted or lapsed first.",
@@ -68,9 +71,9 @@ def lifecycle() -> str:
     )
 
 
-def kinds_of_fact() -> list[type[Fact]]:
+def kinds_of_fact() -> list[type[OrderEvent]]:
     """List the kinds of fact in the order they are written down."""
-    return Fact.__subclasses__()
+    return OrderEvent.__subclasses__()
 
 
 def faults() -> str:
@@ -111,7 +114,7 @@ def faultpoints() -> str:
             "exception.",
         ],
         ["```text", "CAMBIST_FAULT=worker.before_send:3 cambist serve", "```"],
-        table(("Point", "The moment"), [(f"`{name}`", when) for name, when in POINTS.items()]),
+        table(("Point", "The moment"), [(f"`{name}`", when) for name, when in FAILPOINTS.items()]),
     )
 
 
@@ -151,7 +154,7 @@ def told(name: str, hint: Any) -> tuple[str, str]:
     metas = [one for one in (*notes, *inner) if isinstance(one, Meta)]
     meta = metas[0] if metas else Meta()
     ranged = next((one for one in metas if one.le is not None), None)
-    words = literals(name)
+    words = literal_values(name)
     if words:
         takes = " or ".join(f"`{word}`" for word in words)
     elif ranged is not None:

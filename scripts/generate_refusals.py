@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cambist.venues.reject_reasons import Refusal
+from cambist.venues.reject_reasons import RejectReason
 from scripts.layout import page, table
 
 
@@ -17,5 +17,5 @@ def refusals() -> str:
             "all of them is `pool_refused` ([faults](faults.md#pool_refused)). What is quoted, and",
             "how that is proved: [venues](venues.md).",
         ],
-        table(("Refusal", "Meaning"), ((f"`{one}`", one.sentence) for one in Refusal)),
+        table(("Refusal", "Meaning"), ((f"`{one}`", one.sentence) for one in RejectReason)),
     )

@@ -20,8 +20,8 @@ import httpx
 
 from cambist.bootstrap import open_engine
 from cambist.config import Settings
-from cambist.server.app import build
-from cambist.server.runner import Serving
+from cambist.server.app import create_app
+from cambist.server.runner import ServerRunner
 from cambist.server.settings import ServerSettings
 
 ANSWERS: Final = Path(__file__).parents[1] / "src/cambist/server/openapi/answers.json"
@@ -39,8 +39,8 @@ async def house(**settings: Any) -> AsyncIterator[httpx.AsyncClient]:
     """Run an engine in a home of its own, and yield a client of it."""
     with TemporaryDirectory() as home:
         async with open_engine(Settings(home=home, **settings)) as engine:
-            app = build(engine, ServerSettings())
-            async with Serving(app, "127.0.0.1", 0).listening() as port:
+            app = create_app(engine, ServerSettings())
+            async with ServerRunner(app, "127.0.0.1", 0).listening() as port:
                 base = f"http://127.0.0.1:{port}"
                 async with httpx.AsyncClient(base_url=base, trust_env=False) as client:
                     yield client

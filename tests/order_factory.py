@@ -6,23 +6,23 @@ from hashlib import sha256
 
 from cambist.faults import Code, fault
 from cambist.orders import events
-from cambist.orders.attempt import Attempt, ChainRules, Fill, Sighting, Witness
+from cambist.orders.attempt import Attempt, ChainParameters, Fill, NodeObservation, SignatureStatus
 from cambist.orders.decide import Policy
 from cambist.orders.intent import Intent
-from cambist.orders.journal import Told, append, open_journal
+from cambist.orders.journal import RecordedEvent, append, start_journal
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import Terms
-from cambist.ports.store import Birth, OrderQuery
-from cambist.values.amount import Bps, Raw
+from cambist.ports.store import NewOrder, OrderQuery
+from cambist.values.amount import Bps, RawAmount
 from cambist.values.ids import LOCAL, Address, Principal, Signature, order_id
 from cambist.values.route import Leg, Quote, Route
-from cambist.values.time_units import Height, Millis, Moment, Slot
+from cambist.values.time_units import Height, Millis, Slot, Timestamp
 from cambist.values.token import SOL, USDC, Pair
 
-START = Moment(1_700_000_000_000)
+START = Timestamp(1_700_000_000_000)
 POOL = Address("58oQChx4yWmvKdwLLZzBi4ChoCc2fqCUWBkwMihLYQo2")
-RULES = ChainRules(Millis(400), window=150, finality=32, margin=150, witnesses=1)
-PAIR_RULES = ChainRules(Millis(400), window=150, finality=32, margin=150, witnesses=2)
+RULES = ChainParameters(Millis(400), window=150, finality=32, margin=150, witnesses=1)
+PAIR_RULES = ChainParameters(Millis(400), window=150, finality=32, margin=150, witnesses=2)
 POLICY = Policy(RULES)
 
 PASSING = fault(Code.VENUE_UNREACHABLE)
@@ -37,7 +37,7 @@ def intent(**changes: object) -> Intent:
         "principal": LOCAL,
         "pair": Pair(SOL, USDC),
         "mode": "exact_in",
-        "amount": Raw(10**9),
+        "amount": RawAmount(10**9),
         "terms": Terms(),
     }
     return Intent(**(fields | changes))  # type: ignore[arg-type]
@@ -46,14 +46,21 @@ def intent(**changes: object) -> Intent:
 def route(amount_in: int = 10**9, amount_out: int = 150_000_000) -> Route:
     """Go through one pool."""
     quote = Quote(
-        "raydium", POOL, Raw(amount_in), Raw(amount_out), Raw(25), Bps(25), 100, Slot(1_000)
+        "raydium",
+        POOL,
+        RawAmount(amount_in),
+        RawAmount(amount_out),
+        RawAmount(25),
+        Bps(25),
+        100,
+        Slot(1_000),
     )
     return Route(
         "exact_in",
         (Leg("raydium", POOL, SOL.mint, USDC.mint),),
-        Raw(amount_in),
-        Raw(amount_out),
-        Raw(max(amount_out - amount_out // 200, 1)),
+        RawAmount(amount_in),
+        RawAmount(amount_out),
+        RawAmount(max(amount_out - amount_out // 200, 1)),
         "pays most",
         (quote,),
     )
@@ -81,18 +88,20 @@ def signed(one: Attempt) -> events.Signed:
 
 def fill(one: Attempt) -> Fill:
     """Say what an attempt moved."""
-    return Fill(one.signature, Raw(10**9), Raw(149_900_000), Raw(5_000), Slot(2_010))
+    return Fill(
+        one.signature, RawAmount(10**9), RawAmount(149_900_000), RawAmount(5_000), Slot(2_010)
+    )
 
 
-def born(number: int = 0, at: int = START, **changes: object) -> Told:
+def born(number: int = 0, at: int = START, **changes: object) -> RecordedEvent:
     """Open the journal of an order; `number` tells orders apart."""
-    return open_journal(order_id(at, number), events.Accepted(intent(**changes)), Moment(at))
+    return start_journal(order_id(at, number), events.Accepted(intent(**changes)), Timestamp(at))
 
 
-def birth(number: int = 0, key: str | None = None, at: int = START, **changes: object) -> Birth:
+def birth(number: int = 0, key: str | None = None, at: int = START, **changes: object) -> NewOrder:
     """Ask for an order to be stored."""
     told = born(number, at, **changes)
-    return Birth(told, key, b"print of %d" % number, b"reply %d" % number)
+    return NewOrder(told, key, b"print of %d" % number, b"reply %d" % number)
 
 
 def other(name: str) -> Principal:
@@ -105,12 +114,12 @@ def newest(limit: int, **where: object) -> OrderQuery:
     return OrderQuery(**({"principal": LOCAL, "limit": limit} | where))  # type: ignore[arg-type]
 
 
-def path(status: Status, one: Attempt | None = None) -> tuple[events.Fact, ...]:
+def path(status: Status, one: Attempt | None = None) -> tuple[events.OrderEvent, ...]:
     """List the facts that bring a new order to a status, sent and at rest where it can be."""
     tried = one or attempt()
     to_building = (events.Started(), events.Routed(route()))
     to_submitted = (*to_building, signed(tried), events.Sent())
-    paths: dict[Status, tuple[events.Fact, ...]] = {
+    paths: dict[Status, tuple[events.OrderEvent, ...]] = {
         Status.PENDING: (),
         Status.ROUTING: (events.Started(),),
         Status.BUILDING: to_building,
@@ -123,14 +132,14 @@ def path(status: Status, one: Attempt | None = None) -> tuple[events.Fact, ...]:
     return paths[status]
 
 
-def standing(status: Status, *more: events.Fact, number: int = 0, **changes: object) -> Order:
+def standing(status: Status, *more: events.OrderEvent, number: int = 0, **changes: object) -> Order:
     """Bring an order to a status, and on by more facts."""
     told = born(number, **changes)
     lines = append(told.order, (*path(status), *more), START)
     return lines[-1].order if lines else told.order
 
 
-def witness(endpoint: str = "one", **changes: object) -> Witness:
+def witness(endpoint: str = "one", **changes: object) -> NodeObservation:
     """Testify all that proves the attempt of `attempt` dead before a lone witness."""
     fields = {
         "slot": Slot(2_400),
@@ -140,15 +149,15 @@ def witness(endpoint: str = "one", **changes: object) -> Witness:
         "blockhash_valid": False,
         "sighting": None,
     }
-    return Witness(endpoint, **(fields | changes))  # type: ignore[arg-type]
+    return NodeObservation(endpoint, **(fields | changes))  # type: ignore[arg-type]
 
 
-def seen(commitment: str, why: object = None, slot: int = 2_010) -> Witness:
+def seen(commitment: str, why: object = None, slot: int = 2_010) -> NodeObservation:
     """Testify that the attempt is on chain."""
-    sighting = Sighting(commitment, Slot(slot), why)  # type: ignore[arg-type]
+    sighting = SignatureStatus(commitment, Slot(slot), why)  # type: ignore[arg-type]
     return witness(height=Height(1_010), blockhash_valid=True, sighting=sighting)
 
 
-def quiet() -> Witness:
+def quiet() -> NodeObservation:
     """Testify that nothing is known, and that the attempt may still land."""
     return witness(slot=Slot(2_005), context_slot=Slot(2_005), height=Height(1_005))

@@ -6,19 +6,19 @@ from hypothesis import strategies as st
 
 from cambist.faults import Code, Fault
 from cambist.orders import events
-from cambist.orders.attempt import Attempt, Fill, Sighting, Witness
+from cambist.orders.attempt import Attempt, Fill, NodeObservation, SignatureStatus
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
 from cambist.values import base58
-from cambist.values.amount import RAW_MAX, Raw
+from cambist.values.amount import RAW_MAX, RawAmount
 from cambist.values.ids import LOCAL, Address, Signature, order_id
-from cambist.values.route import Absent, Leg, Quote, Route
+from cambist.values.route import Leg, Quote, QuoteFailure, Route
 from cambist.values.token import Pair, Token
 
 BIG = 2**53 - 1
 
-raws = st.integers(1, RAW_MAX).map(Raw)
-some_raws = st.one_of(st.sampled_from([1, 2**53, 2**63 - 1, 2**63, RAW_MAX]).map(Raw), raws)
+raws = st.integers(1, RAW_MAX).map(RawAmount)
+some_raws = st.one_of(st.sampled_from([1, 2**53, 2**63 - 1, 2**63, RAW_MAX]).map(RawAmount), raws)
 bps = st.integers(0, 10_000)
 moments = st.integers(0, BIG)
 slots = st.integers(0, BIG)
@@ -52,7 +52,7 @@ quotes = st.builds(
     Quote, words, addresses, some_raws, some_raws, some_raws, bps, st.integers(0, BIG), slots
 )
 legs = st.builds(Leg, words, addresses, addresses, addresses)
-absents = st.builds(Absent, words, words, words)
+absents = st.builds(QuoteFailure, words, words, words)
 
 
 def few(of: st.SearchStrategy) -> st.SearchStrategy:
@@ -75,10 +75,13 @@ flown = st.just(Signature("Sig1"))
 """The signature of the first attempt of `tests.order_factory`: the one whose fate may be told."""
 fills = st.builds(Fill, flown, some_raws, some_raws, some_raws, slots)
 sightings = st.builds(
-    Sighting, st.sampled_from(["processed", "confirmed", "finalized"]), slots, st.none() | faults
+    SignatureStatus,
+    st.sampled_from(["processed", "confirmed", "finalized"]),
+    slots,
+    st.none() | faults,
 )
 witnesses = st.builds(
-    Witness,
+    NodeObservation,
     words,
     slots,
     heights,
@@ -96,9 +99,9 @@ attempts = st.builds(
     built_slot=slots,
     transaction=st.binary(min_size=1, max_size=1_232),
 )
-setbacks = st.builds(events.Setback, st.integers(1, 10), faults, st.none() | signatures)
+setbacks = st.builds(events.FailedTry, st.integers(1, 10), faults, st.none() | signatures)
 
-FACTS: dict[type[events.Fact], st.SearchStrategy] = {
+FACTS: dict[type[events.OrderEvent], st.SearchStrategy] = {
     events.Accepted: st.builds(events.Accepted, intents),
     events.Amended: st.builds(events.Amended, terms),
     events.CancelRequested: st.builds(events.CancelRequested),

@@ -9,7 +9,7 @@ import time
 from typing import Final
 
 from cambist.values.ids import ENTROPY_BITS
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 _SETTLE_ROUNDS: Final = 50
 _DRAWN: Final = 32
@@ -40,9 +40,9 @@ def draw_secret(size: int) -> bytes:
 class SystemClock:
     """The machine's clock."""
 
-    def now(self) -> Moment:
+    def now(self) -> Timestamp:
         """Return the wall clock's instant; it may step."""
-        return Moment(time.time_ns() // 1_000_000)  # noqa: TID251 -- the one door to time
+        return Timestamp(time.time_ns() // 1_000_000)  # noqa: TID251 -- the one door to time
 
     def elapsed(self) -> int:
         """Return milliseconds since some fixed start; never goes back."""
@@ -62,9 +62,9 @@ class ManualClock:
         self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
         self._count = 0
 
-    def now(self) -> Moment:
+    def now(self) -> Timestamp:
         """Return the instant it was pushed to."""
-        return Moment(self._start + self._passed)
+        return Timestamp(self._start + self._passed)
 
     def elapsed(self) -> int:
         """Return how far it was pushed, in milliseconds."""

@@ -11,7 +11,7 @@ import os
 import signal
 from typing import Final, Literal, NamedTuple, cast
 
-POINTS: Final[dict[str, str]] = {
+FAILPOINTS: Final[dict[str, str]] = {
     "intake.before_commit": "an order was checked, and is not stored yet",
     "intake.after_commit": "an order is stored, and its sender was not answered yet",
     "intake.cancel_noted": "a wish to cancel is stored, and no worker was told yet",
@@ -41,15 +41,15 @@ _ACTS: Final = ("kill", "stop", "raise")
 STDERR: Final = 2
 
 
-class BadPlan(ValueError):
+class InvalidFailpointPlan(ValueError):
     """A plan that names no point, count or act."""
 
 
-class FaultInjected(RuntimeError):
+class FailpointTriggered(RuntimeError):
     """The exception of a fault point told to raise."""
 
 
-class Plan(NamedTuple):
+class FailpointPlan(NamedTuple):
     """Where to break, at which pass, and how."""
 
     point: str
@@ -61,24 +61,24 @@ class _Fuse:
     """Counts passes of the planned point."""
 
     def __init__(self) -> None:
-        self.plan: Plan | None = None
+        self.plan: FailpointPlan | None = None
         self.passed = 0
 
-    def burn(self, plan: Plan) -> None:
+    def burn(self, plan: FailpointPlan) -> None:
         self.passed += 1
         if self.passed != plan.nth:
             return
         # Past every buffer: whoever planned it must be able to see that it came to it.
         os.write(STDERR, f"cambist: fault point {plan.point}: {plan.act}\n".encode())
         if plan.act == "raise":
-            raise FaultInjected(plan.point)
+            raise FailpointTriggered(plan.point)
         os.kill(os.getpid(), signal.SIGKILL if plan.act == "kill" else signal.SIGSTOP)
 
 
 _fuse = _Fuse()
 
 
-def faultpoint(name: str) -> None:
+def failpoint(name: str) -> None:
     """Pass a named durable step; breaks here when the plan says so."""
     plan = _fuse.plan
     if plan is not None and plan.point == name:
@@ -86,19 +86,22 @@ def faultpoint(name: str) -> None:
 
 
 def arm(text: str | None) -> None:
-    """Read a plan, or disarm with None. Raises BadPlan."""
+    """Read a plan, or disarm with None. Raises InvalidFailpointPlan."""
     _fuse.passed = 0
     _fuse.plan = None
     if text:
         _fuse.plan = read_plan(text)
 
 
-def read_plan(text: str) -> Plan:
-    """Return what a plan says. Raises BadPlan."""
+def read_plan(text: str) -> FailpointPlan:
+    """Return what a plan says. Raises InvalidFailpointPlan."""
     point, _, rest = text.partition(":")
     count, _, act = rest.partition(":")
     act = act or "kill"
-    if point not in POINTS or not count.isdecimal() or act not in _ACTS:
-        msg = f"CAMBIST_FAULT is point:count[:kill|stop|raise], with a point of {', '.join(POINTS)}"
-        raise BadPlan(msg)
-    return Plan(point, int(count), cast("Act", act))
+    if point not in FAILPOINTS or not count.isdecimal() or act not in _ACTS:
+        msg = (
+            "CAMBIST_FAULT is point:count[:kill|stop|raise], with a point of "
+            f"{', '.join(FAILPOINTS)}"
+        )
+        raise InvalidFailpointPlan(msg)
+    return FailpointPlan(point, int(count), cast("Act", act))

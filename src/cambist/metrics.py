@@ -9,7 +9,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from cambist.orders import events
-from cambist.orders.journal import Told
+from cambist.orders.journal import RecordedEvent
 
 REGISTRY: Final = CollectorRegistry()
 
@@ -58,17 +58,17 @@ RATES_ALONE: Final = Counter(
 
 _by_kind: Final = {
     cls.__struct_config__.tag: FACTS.labels(kind=cls.__struct_config__.tag)
-    for cls in events.Fact.__subclasses__()
+    for cls in events.OrderEvent.__subclasses__()
 }
 
 
-def count_facts(news: Sequence[Told]) -> None:
+def count_facts(news: Sequence[RecordedEvent]) -> None:
     """Count a batch of durable facts."""
     for kind, number in Tally(told.entry.kind for told in news).items():
         _by_kind[kind].inc(number)
 
 
-def count_end(told: Told) -> None:
+def count_end(told: RecordedEvent) -> None:
     """Count how an order came out."""
     match told.fact:
         case events.Landed():

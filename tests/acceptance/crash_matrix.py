@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from cambist.coordination.redis.client import Address
-from cambist.failpoints import POINTS, Act
+from cambist.coordination.redis.client import RedisAddress
+from cambist.failpoints import FAILPOINTS, Act
 from tests.acceptance.installation import LEASE_MS, Installation, Kind, Servers, installed
 from tests.acceptance.judge import Verdict, weigh
 from tests.acceptance.load import Load, client
@@ -37,12 +37,12 @@ IN_FLIGHT: Final = ("claims.before_renew",)
 """Points that need orders which take longer than a third of a lease."""
 ONCE: Final = ("intake.cancel_noted", "chain.heard")
 
-_IN: Final = tuple(one for one in POINTS if one.startswith("intake."))
-_MOVES: Final = tuple(one for one in POINTS if one.startswith("worker."))
-_BOTH: Final = tuple(one for one in POINTS if one.startswith(("store.", "relay.")))
-_CLAIMS: Final = tuple(one for one in POINTS if one.startswith("claims."))
-_SIGNALS: Final = tuple(one for one in POINTS if one.startswith("signals."))
-_CHAIN: Final = tuple(one for one in POINTS if one.startswith("chain."))
+_IN: Final = tuple(one for one in FAILPOINTS if one.startswith("intake."))
+_MOVES: Final = tuple(one for one in FAILPOINTS if one.startswith("worker."))
+_BOTH: Final = tuple(one for one in FAILPOINTS if one.startswith(("store.", "relay.")))
+_CLAIMS: Final = tuple(one for one in FAILPOINTS if one.startswith("claims."))
+_SIGNALS: Final = tuple(one for one in FAILPOINTS if one.startswith("signals."))
+_CHAIN: Final = tuple(one for one in FAILPOINTS if one.startswith("chain."))
 REACHED: Final[dict[Kind, dict[str, tuple[str, ...]]]] = {
     "sqlite": {"all": (*_IN, *_MOVES, *_BOTH), "chain": _CHAIN},
     "postgres": {
@@ -87,7 +87,7 @@ MATRIX: Final = tuple(
 def one_for_each_point() -> tuple[Cell, ...]:
     """Return a cell for every point, with acts by turns; mostly where few processes are enough."""
     chosen: list[Cell] = []
-    for number, point in enumerate(POINTS):
+    for number, point in enumerate(FAILPOINTS):
         cells = [one for one in MATRIX if one.point == point and one.act == ACTS[number % 3]]
         cells.sort(key=lambda one: (one.kind == "sqlite") == (point in ON_POSTGRES))
         chosen.append(cells[0])
@@ -146,7 +146,7 @@ async def _arm(
     await asyncio.gather(*(load.place(http) for _ in range(early)))
     if cell.point in BY_SWEEP and valkey is not None:
         # Bells that are lost: nothing but the sweep finds these orders.
-        async with Address(valkey.url).dial() as line:
+        async with RedisAddress(valkey.url).dial() as line:
             await line.ask("FLUSHALL", within_ms=5_000)
     planned = [{"fault": cell.fault}]
     site.plan = lambda name: planned.pop() if name == cell.part and planned else {}

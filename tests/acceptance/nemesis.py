@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from cambist.failpoints import POINTS
+from cambist.failpoints import FAILPOINTS
 from tests.acceptance.installation import Installation, Servers
 
 STRIKE_EVERY_S = (0.3, 1.5)
@@ -60,7 +60,7 @@ class Nemesis:
         """Arm some starts with a fault point: it is the process itself that strikes then."""
         if self._dice.random() >= self._shares.fault:
             return {}
-        own = [one for one in sorted(POINTS) if one.startswith("chain.") == (name == "chain")]
+        own = [one for one in sorted(FAILPOINTS) if one.startswith("chain.") == (name == "chain")]
         point, nth = self._dice.choice(own), self._dice.randint(*FAULT_COUNT)
         acts = [act for act in ACTS if act != "raise" or not point.startswith(OF_A_REQUEST)]
         return {"fault": f"{point}:{nth}:{self._dice.choice(acts)}"}

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cambist.orders.events import Signed
-from cambist.orders.journal import BrokenJournal, Entry, retell
-from cambist.orders.lifecycle import IllegalFact
+from cambist.orders.journal import CorruptJournal, JournalEntry, replay
+from cambist.orders.lifecycle import IllegalTransition
 from cambist.stores.rows import read_entry
 from cambist.stores.sqlite.maintenance import audit
 from tests.stores.postgres_stores import talk
@@ -62,7 +62,7 @@ async def read_database(url: str) -> Books:
             for row in await line.fetch("SELECT status, sum(n)::int AS n FROM tallies GROUP BY 1")
         }
     breaks = [] if [row[0] for row in rows] == list(range(1, len(rows) + 1)) else ["feed: a gap"]
-    journals: dict[str, list[Entry]] = defaultdict(list)
+    journals: dict[str, list[JournalEntry]] = defaultdict(list)
     for row in rows:
         journals[row[1]].append(read_entry(tuple(row[1:])))
     tried: dict[str, list[Any]] = defaultdict(list)
@@ -90,11 +90,11 @@ def _ids(rows: list[Any]) -> set[str]:
     return {row["id"] for row in rows}
 
 
-def _check(row: Any, entries: list[Entry], attempts: list[Any]) -> str:
+def _check(row: Any, entries: list[JournalEntry], attempts: list[Any]) -> str:
     """Return what is wrong with one order: numbers, hashes, facts, attempts; or nothing."""
     try:
-        told = retell(entries)
-    except (BrokenJournal, IllegalFact, msgspec.DecodeError) as error:
+        told = replay(entries)
+    except (CorruptJournal, IllegalTransition, msgspec.DecodeError) as error:
         return str(error)
     if not told:
         return "the journal is empty"

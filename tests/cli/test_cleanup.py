@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cambist.cli.cleanup import Guardian, guarded_folder
+from cambist.cli.cleanup import CleanupProcess, cleaned_up_folder
 
 WAIT_S = 90
 
@@ -70,7 +70,7 @@ def test_a_guardian_ends_what_it_was_told_of_and_nothing_that_was_waited_for(
     sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
     kept, noted = (subprocess.Popen(sleeper, start_new_session=True) for _ in range(2))
     try:
-        with Guardian(tmp_path / "own") as guardian:
+        with CleanupProcess(tmp_path / "own") as guardian:
             (tmp_path / "own").mkdir()
             guardian.note(kept.pid)
             guardian.note(noted.pid)
@@ -88,7 +88,7 @@ def test_a_folder_is_gone_after_an_error(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     def work() -> None:
-        with guarded_folder("own-") as (folder, _):
+        with cleaned_up_folder("own-") as (folder, _):
             (folder / "file").write_text("x", "utf-8")
             msg = "it broke"
             raise RuntimeError(msg)

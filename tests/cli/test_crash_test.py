@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from cambist.cli.crash_test.command import _prove
-from cambist.cli.crash_test.runner import Plan, Storm
-from cambist.cli.crash_test.verdict import Stored, executed, judge
+from cambist.cli.crash_test.runner import CrashRun, CrashTestPlan
+from cambist.cli.crash_test.verdict import ReportedOrder, executed, judge
 
-PLAN = Plan(seconds=2, per_second=40, seed=3, profile="instant")
+PLAN = CrashTestPlan(seconds=2, per_second=40, seed=3, profile="instant")
 
 
 @pytest.mark.acceptance
@@ -26,7 +26,7 @@ async def test_the_promise_is_kept_under_kills(
 
 @pytest.mark.acceptance
 async def test_the_judge_sees_what_is_lost_doubled_or_untrue(tmp_path: Path) -> None:
-    storm = Storm(tmp_path, PLAN)
+    storm = CrashRun(tmp_path, PLAN)
     stored = await storm.run()
     assert storm.kills
     assert judge(tmp_path, storm.accepted, stored).broken == ()
@@ -35,7 +35,7 @@ async def test_the_judge_sees_what_is_lost_doubled_or_untrue(tmp_path: Path) -> 
     lost = judge(tmp_path, {**storm.accepted, "key": "nowhere"}, stored)
     assert lost.lost == 1
     for status in ("failed", "submitted"):
-        wrong = {**stored, order_id: Stored(stored[order_id].key, status)}
+        wrong = {**stored, order_id: ReportedOrder(stored[order_id].key, status)}
         (broken,) = judge(tmp_path, storm.accepted, wrong).broken
         assert order_id in broken
     gone = {name: one for name, one in stored.items() if name != order_id}

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cambist.cli.main import app
 from cambist.cli.operator_commands import waits_for
 from cambist.orders.order import Status
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests import order_factory
 from tests.server.app_harness import ORDER, in_process, until_closed
 
@@ -68,7 +68,7 @@ def test_it_says_what_each_order_waits_for() -> None:
     assert "seen by nobody" in waits_for(flying, now)
     assert "written off" in waits_for(replace(flying, written_off_at=now), now)
     assert "not yet final" in waits_for(order_factory.standing(Status.CONFIRMED), now)
-    resting = replace(order_factory.standing(Status.ROUTING), wake_at=Moment(now + 90_000))
+    resting = replace(order_factory.standing(Status.ROUTING), wake_at=Timestamp(now + 90_000))
     assert waits_for(resting, now) == "its next try in 1 min 30 s"
     due = replace(resting, wake_at=now)
     assert waits_for(due, now).startswith("a worker: ")

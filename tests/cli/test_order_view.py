@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from cambist.cli.formatting import brief, plain
+from cambist.cli.formatting import format_amount, format_price
 
 
 @pytest.mark.parametrize(
@@ -20,10 +20,10 @@ from cambist.cli.formatting import brief, plain
     ],
 )
 def test_a_price_is_shown_by_the_digits_that_count(price: str, shown: str) -> None:
-    assert brief(Decimal(price)) == shown
+    assert format_price(Decimal(price)) == shown
 
 
 def test_an_amount_is_never_an_exponent() -> None:
-    assert plain(Decimal("1E-9")) == "0.000000001"
-    assert plain(Decimal("9E+5")) == "900000"
-    assert (plain(None), plain(None, "?"), brief(None)) == ("-", "?", "-")
+    assert format_amount(Decimal("1E-9")) == "0.000000001"
+    assert format_amount(Decimal("9E+5")) == "900000"
+    assert (format_amount(None), format_amount(None, "?"), format_price(None)) == ("-", "?", "-")

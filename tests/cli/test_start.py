@@ -11,7 +11,7 @@ import httpx
 import pytest
 import typer
 
-from cambist.cli.exit_codes import program, sole
+from cambist.cli.exit_codes import program, unwrap_group
 from cambist.config import Settings
 from tests.acceptance.process import Process, engine
 from tests.cli.conftest import Cambist
@@ -218,10 +218,10 @@ def test_a_demo_ends_with_five_closed_orders(tmp_path: Path) -> None:
 
 def test_an_error_in_groups_is_the_error_it_holds() -> None:
     error = typer.Exit(75)
-    assert sole(ExceptionGroup("", [ExceptionGroup("", [error])])) is error
-    assert sole(error) is error
+    assert unwrap_group(ExceptionGroup("", [ExceptionGroup("", [error])])) is error
+    assert unwrap_group(error) is error
     two = ExceptionGroup("", [ValueError(), ValueError()])
-    assert sole(two) is two
+    assert unwrap_group(two) is two
 
 
 def test_the_way_to_run_it_again_is_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:

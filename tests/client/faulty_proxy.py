@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cambist.client import Client, Patience
-from cambist.values.time_units import Moment
+from cambist.client import Client, RetryPolicy
+from cambist.values.time_units import Timestamp
 from tests.server.app_harness import Rooms, on_a_port
 
 READ_BYTES = 1_024
-NOW = Moment(1_700_000_000_000)
+NOW = Timestamp(1_700_000_000_000)
 
 
 class Mischief(NamedTuple):
@@ -118,7 +118,7 @@ class HastyClock:
     def __init__(self) -> None:
         self.waits: list[int] = []
 
-    def now(self) -> Moment:
+    def now(self) -> Timestamp:
         return NOW
 
     async def sleep(self, milliseconds: int) -> None:
@@ -145,6 +145,6 @@ async def stage(
         proxy = Proxy(port, tricks)
         async with (
             proxy.listening() as url,
-            Client(url, patience=Patience(**patience), clock=clock) as cambist,
+            Client(url, patience=RetryPolicy(**patience), clock=clock) as cambist,
         ):
             yield Stage(rooms, proxy, cambist, clock)

@@ -8,23 +8,23 @@ import pytest
 from cambist.client import (
     CambistError,
     Client,
+    ConnectionFailed,
     Forbidden,
+    InvalidResponse,
     NotFound,
-    Patience,
     RateLimited,
-    Refused,
+    RequestRejected,
+    RetryPolicy,
     Unauthorized,
     Unavailable,
-    Unreachable,
-    Unreadable,
     sell,
 )
 from cambist.client.errors import KINDS, read_retry_after
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests.client.faulty_proxy import NOW, HastyClock
 
 KEY = "cmb_0123456789abcdef"
-ONCE = Patience(tries_max=1)
+ONCE = RetryPolicy(tries_max=1)
 
 
 def client(answer: httpx.Response | Exception, key: str | None = KEY) -> Client:
@@ -50,17 +50,19 @@ async def refused(answer: httpx.Response | Exception) -> CambistError:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, Refused),
+        (400, RequestRejected),
         (401, Unauthorized),
         (403, Forbidden),
         (404, NotFound),
-        (422, Refused),
+        (422, RequestRejected),
         (429, RateLimited),
-        (500, Refused),
+        (500, RequestRejected),
         (503, Unavailable),
     ],
 )
-async def test_a_problem_document_is_an_error_of_its_kind(status: int, kind: type[Refused]) -> None:
+async def test_a_problem_document_is_an_error_of_its_kind(
+    status: int, kind: type[RequestRejected]
+) -> None:
     problem = {
         "code": "some_code",
         "detail": "No.",
@@ -68,7 +70,7 @@ async def test_a_problem_document_is_an_error_of_its_kind(status: int, kind: typ
     }
     error = await refused(httpx.Response(status, json=problem, headers={"retry-after": "7"}))
     assert type(error) is kind
-    assert isinstance(error, Refused)
+    assert isinstance(error, RequestRejected)
     assert (error.status, error.code, error.field) == (status, "some_code", "amountIn")
     assert str(error) == "amountIn: No."
     assert error.retry_after_ms == 7_000
@@ -83,12 +85,12 @@ async def test_a_refusal_by_a_stranger_is_told_by_its_status(body: bytes) -> Non
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"orderId":1}', b"\xff"])
 async def test_an_answer_by_a_stranger_is_unreadable(body: bytes) -> None:
-    assert isinstance(await refused(httpx.Response(200, content=body)), Unreadable)
+    assert isinstance(await refused(httpx.Response(200, content=body)), InvalidResponse)
 
 
 async def test_a_client_is_not_sent_elsewhere() -> None:
     away = httpx.Response(307, headers={"location": "http://elsewhere.example/"})
-    assert isinstance(await refused(away), Unreadable)
+    assert isinstance(await refused(away), InvalidResponse)
 
 
 async def test_no_error_shows_the_key() -> None:
@@ -127,7 +129,7 @@ async def test_a_ticket_is_not_shown_by_accident() -> None:
 
 async def test_no_answer_says_where_nobody_was() -> None:
     error = await refused(httpx.ConnectError("refused"))
-    assert isinstance(error, Unreachable)
+    assert isinstance(error, ConnectionFailed)
     assert (error.url, error.reason) == ("http://127.0.0.1:3000", "ConnectError")
 
 
@@ -151,7 +153,7 @@ async def test_a_server_that_is_down_says_so() -> None:
 
 async def test_an_answer_without_end_is_not_read() -> None:
     error = await refused(httpx.Response(200, content=b"x" * (32 * 1_024 * 1_024 + 1)))
-    assert isinstance(error, Unreadable)
+    assert isinstance(error, InvalidResponse)
 
 
 @pytest.mark.parametrize(
@@ -169,8 +171,8 @@ async def test_an_answer_without_end_is_not_read() -> None:
     ],
 )
 def test_a_retry_after_is_seconds_or_an_instant(text: str | None, milliseconds: int | None) -> None:
-    assert read_retry_after(text, Moment(NOW)) == milliseconds
+    assert read_retry_after(text, Timestamp(NOW)) == milliseconds
 
 
 def test_every_kind_is_one_of_a_refusal() -> None:
-    assert all(issubclass(kind, Refused) for kind in KINDS.values())
+    assert all(issubclass(kind, RequestRejected) for kind in KINDS.values())

@@ -14,15 +14,15 @@ import pytest
 
 from cambist.client import (
     Client,
+    ConnectionFailed,
+    InvalidResponse,
     NotFound,
     OrderFailed,
-    Patience,
+    RetryPolicy,
     Unauthorized,
-    Unreachable,
-    Unreadable,
 )
 from cambist.client.event_streams import Over
-from cambist.faults import Blame, Remedy
+from cambist.faults import Origin, Remedy
 from tests.client.faulty_proxy import HastyClock, Mischief, Stage, refuse, stage
 
 NOBODY = "01890000-0000-7000-8000-000000000000"
@@ -134,7 +134,9 @@ async def test_a_server_that_stays_away_is_given_up(tmp_path: Path, over: Over) 
     async with stage(tmp_path, tries_max=3) as there:
         placed = await there.cambist.sell("SOL", 1)
         async with Client("http://127.0.0.1:1", clock=there.clock) as nobody:
-            with pytest.raises(Unreachable, match=r"no engine answers at http://127\.0\.0\.1:1 "):
+            with pytest.raises(
+                ConnectionFailed, match=r"no engine answers at http://127\.0\.0\.1:1 "
+            ):
                 await anext(nobody.follow(placed.order_id, over=over))
 
 
@@ -144,7 +146,7 @@ async def test_who_waits_is_told_why_an_order_failed(tmp_path: Path) -> None:
         with pytest.raises(OrderFailed, match=f"order {placed.order_id} is failed: ") as caught:
             await there.cambist.wait(placed.order_id)
         assert (caught.value.code, caught.value.order.status) == ("no_route", "failed")
-        assert (caught.value.blame, caught.value.remedy) == (Blame.VENUE, Remedy.GIVE_UP)
+        assert (caught.value.blame, caught.value.remedy) == (Origin.VENUE, Remedy.GIVE_UP)
 
 
 async def test_who_stops_listening_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -183,7 +185,7 @@ def line(seq: int) -> dict[str, object]:
 
 
 async def follow_liar(seqs: list[list[int]]) -> list[int]:
-    patience = Patience(tries_max=4)
+    patience = RetryPolicy(tries_max=4)
     transport = liar(seqs)
     async with Client(transport=transport, patience=patience, clock=HastyClock()) as cambist:
         return [one.seq async for one in cambist.follow(NOBODY)]
@@ -198,5 +200,5 @@ async def test_a_line_told_twice_is_heard_once() -> None:
 
 
 async def test_a_line_that_is_always_left_out_is_no_story() -> None:
-    with pytest.raises(Unreadable, match="line 2 of order"):
+    with pytest.raises(InvalidResponse, match="line 2 of order"):
         await follow_liar([[1, 3], [3], [3], [3], [3]])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 
-from cambist.client.errors import Unreadable
+from cambist.client.errors import InvalidResponse
 from cambist.client.http_client import read
 from cambist.client.models import Event, Order
-from cambist.client.sse import Frames
+from cambist.client.sse import SseDecoder
 from cambist.client.websocket import is_event
 from tests.malformed_messages import broken_messages
 
@@ -20,16 +20,16 @@ GOOD = [
 
 
 def test_broken_events_are_unreadable_and_nothing_worse() -> None:
-    chance, frames, unreadable = random.Random(5), Frames(), 0
+    chance, frames, unreadable = random.Random(5), SseDecoder(), 0
     for message in broken_messages(5, GOOD, MESSAGES):
         start = chance.choice((b"data: ", b"id: ", b"", b": ", b"data:", b"\n"))
         try:
             for frame in frames.feed(start + message + chance.choice((b"\n\n", b"\n", b"\r\n"))):
                 if frame is not None and is_event(frame.data):
                     read(frame.data, Event)
-        except Unreadable:
+        except InvalidResponse:
             unreadable += 1
-            frames = Frames()
+            frames = SseDecoder()
     assert unreadable > 50
 
 
@@ -38,6 +38,6 @@ def test_broken_answers_are_unreadable_and_nothing_worse() -> None:
     for message in broken_messages(6, GOOD, MESSAGES):
         try:
             read(message, Order)
-        except Unreadable:
+        except InvalidResponse:
             unreadable += 1
     assert unreadable > MESSAGES // 2

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from cambist.client import Client, Placed, Refused, buy, models, sell, swap
+from cambist.client import Client, Placed, RequestRejected, buy, models, sell, swap
 from tests.client.faulty_proxy import HastyClock
 
 ORDER_ID = "01890000-0000-7000-8000-000000000000"
@@ -107,7 +107,7 @@ async def test_a_batch_answers_each_order_in_its_place() -> None:
     async with desk.client() as cambist:
         placed, refused = await cambist.batch([buy("AAPL", 1, client_order_id="a"), sell("SOL", 0)])
     assert isinstance(placed, Placed)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RequestRejected)
     assert (refused.status, refused.code, str(refused)) == (400, "not_positive", "Zero.")
     keys = [one["clientOrderId"] for one in desk.asked[0][1]["orders"]]
     assert keys[0] == "a"

@@ -12,21 +12,21 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 from msgspec.structs import replace
 
-from cambist.ports.api_keys import ApiKey, Keys, Scope
-from cambist.ports.errors import PortDown
+from cambist.ports.api_keys import ApiKey, ApiKeyStore, Permission
+from cambist.ports.errors import PortUnavailable
 from cambist.values.ids import Address, Principal
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
-Opening = Callable[[], AbstractAsyncContextManager[Keys]]
+Opening = Callable[[], AbstractAsyncContextManager[ApiKeyStore]]
 
-BORN = Moment(1_700_000_000_000)
-LATER = Moment(1_700_000_060_000)
+BORN = Timestamp(1_700_000_000_000)
+LATER = Timestamp(1_700_000_060_000)
 PLAIN = ApiKey(
     id="aaaaaaaa",
     digest=b"\0\1" * 16,
     principal=Principal("local"),
     name="a bot",
-    scopes=frozenset((Scope.READ, Scope.TRADE)),
+    scopes=frozenset((Permission.READ, Permission.TRADE)),
     created_at=BORN,
 )
 FULL = replace(
@@ -34,11 +34,11 @@ FULL = replace(
     id="bbbbbbbb",
     principal=Principal("desk 2"),
     name="caf\u00e9 'x'; --",
-    scopes=frozenset(Scope),
+    scopes=frozenset(Permission),
     created_at=LATER,
     wallets=(Address("1" * 32), Address("So11111111111111111111111111111111111111112")),
     orders_per_minute=7,
-    expires_at=Moment(LATER + 1),
+    expires_at=Timestamp(LATER + 1),
 )
 
 
@@ -83,7 +83,7 @@ class KeysContract:
             await keys.add(PLAIN)
             assert not await keys.revoke(FULL.id, LATER)
             assert await keys.revoke(PLAIN.id, LATER)
-            assert not await keys.revoke(PLAIN.id, Moment(LATER + 1))
+            assert not await keys.revoke(PLAIN.id, Timestamp(LATER + 1))
             assert await keys.find(PLAIN.id) == replace(PLAIN, revoked_at=LATER)
 
     async def test_keys_are_listed_oldest_first(self, opening: Opening) -> None:
@@ -96,7 +96,7 @@ class KeysContract:
     async def test_an_id_belongs_to_one_key(self, opening: Opening) -> None:
         async with opening() as keys:
             await keys.add(PLAIN)
-            with pytest.raises(PortDown):
+            with pytest.raises(PortUnavailable):
                 await keys.add(replace(FULL, id=PLAIN.id))
             assert await keys.list() == (PLAIN,)
 

@@ -11,17 +11,17 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from cambist.faults import Code, Fault
-from cambist.orders.attempt import Attempt, Witness
+from cambist.orders.attempt import Attempt, NodeObservation
 from cambist.orders.intent import Intent
-from cambist.orders.lapse import proof_of_death
+from cambist.orders.lapse import prove_lapsed
 from cambist.orders.terms import SLIPPAGE_DEFAULT_BPS, Terms
-from cambist.ports.chain import Blockhash, Chain, Swap
+from cambist.ports.chain import Blockhash, Chain, SwapRequest
 from cambist.ports.market import Market
 from cambist.ports.signer import Signer
 from cambist.routing.selection import choose
-from cambist.values.amount import Bps, Raw
+from cambist.values.amount import Bps, RawAmount
 from cambist.values.ids import LOCAL, OrderId
-from cambist.values.route import Mode, Quote, Route
+from cambist.values.route import Quote, Route, SwapMode
 from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC, Pair, Token
 
@@ -48,7 +48,7 @@ class Network(Protocol):
 async def find_route(
     network: Network,
     amount: int = ONE_SOL,
-    mode: Mode = "exact_in",
+    mode: SwapMode = "exact_in",
     pair: tuple[Token, Token] = (SOL, USDC),
     slippage_bps: int = SLIPPAGE_DEFAULT_BPS,
 ) -> Route:
@@ -60,7 +60,7 @@ async def find_route(
             answer = pool.quote(wish.token_in.mint, mode, amount)
             if isinstance(answer, Quote):  # not every program sells exact amounts
                 quotes.append(answer)
-    intent = Intent("market", LOCAL, wish, mode, Raw(amount), Terms(Bps(slippage_bps)))
+    intent = Intent("market", LOCAL, wish, mode, RawAmount(amount), Terms(Bps(slippage_bps)))
     route = choose(intent, quotes, ())
     assert isinstance(route, Route)
     return route
@@ -72,7 +72,7 @@ async def sign(
     """Return an attempt that is signed and not sent."""
     route = route or await find_route(network)
     blockhash = blockhash or await network.chain.blockhash()
-    swap = Swap(OrderId(name), 1, network.signer.address, route, f"{name}/1")
+    swap = SwapRequest(OrderId(name), 1, network.signer.address, route, f"{name}/1")
     signed = await network.signer.sign(network.chain.compose(swap, blockhash))
     return Attempt(
         1,
@@ -84,12 +84,12 @@ async def sign(
     )
 
 
-async def ask(network: Network, *attempts: Attempt) -> list[Witness]:
+async def ask(network: Network, *attempts: Attempt) -> list[NodeObservation]:
     """Return the first witness of each attempt."""
     return [answer[0] for answer in await network.chain.ask(attempts)]
 
 
-def seen(witnesses: Sequence[Witness]) -> list[str | None]:
+def seen(witnesses: Sequence[NodeObservation]) -> list[str | None]:
     """Return how firmly each signature was seen."""
     return [None if one.sighting is None else one.sighting.commitment for one in witnesses]
 
@@ -162,10 +162,10 @@ class ChainContract:
         await network.pass_slots(rules.finality)
         witnesses = await ask(network, attempt, late)
         assert seen(witnesses) == ["finalized", None]
-        assert proof_of_death(late, witnesses[1:], rules) is None
+        assert prove_lapsed(late, witnesses[1:], rules) is None
         await network.pass_slots(rules.margin + 1)
         witnesses = await ask(network, late)
-        assert proof_of_death(late, witnesses, rules) == tuple(witnesses)
+        assert prove_lapsed(late, witnesses, rules) == tuple(witnesses)
         await network.restart()
         await network.chain.send(late.transaction)
         await network.pass_slots(3)
@@ -220,7 +220,7 @@ class ChainContract:
         old = await chain.blockhash()
 
         async def objection(route: Route, blockhash: Blockhash) -> Code | None:
-            swap = Swap(OrderId("one"), 1, network.signer.address, route, "one/1")
+            swap = SwapRequest(OrderId("one"), 1, network.signer.address, route, "one/1")
             why = await chain.simulate(chain.compose(swap, blockhash))
             return None if why is None else why.code
 
@@ -255,9 +255,11 @@ class ChainContract:
 async def _better(network: Network) -> Route:
     """Return a route whose bound no pool keeps."""
     route = await find_route(network)
-    return replace(route, bound=Raw(route.amount_out * 2))
+    return replace(route, bound=RawAmount(route.amount_out * 2))
 
 
 async def _beyond_means(network: Network) -> Route:
     """Return a route that gives more than a wallet holds."""
-    return replace(await find_route(network), amount_in=Raw(10**6 * ONE_SOL + 1), bound=Raw(1))
+    return replace(
+        await find_route(network), amount_in=RawAmount(10**6 * ONE_SOL + 1), bound=RawAmount(1)
+    )

@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
-from cambist.engine.subscriptions import Feed, follow
-from cambist.orders.steps import Testimony
-from cambist.ports.wakeups import Bell, Wakeups
+from cambist.engine.subscriptions import PrincipalSubscription, follow_order
+from cambist.orders.steps import AttemptReport
+from cambist.ports.wakeups import Wakeup, WakeupQueue
 from cambist.values.ids import LOCAL, OrderId, Signature
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests.coordination.multi_process import Town
 
 WITHIN_S = 10
 
 
-async def heard(wakeups: Wakeups, number: int) -> list[Bell]:
+async def heard(wakeups: WakeupQueue, number: int) -> list[Wakeup]:
     """Wait for so many rings."""
     async with asyncio.timeout(WITHIN_S):
         return [await wakeups.next() for _ in range(number)]
@@ -34,24 +34,24 @@ class Ringing:
 
     async def test_who_serves_is_heard_by_who_works(self, town: Town) -> None:
         for name in names(5):
-            town.api.wakeups.ring(Bell(name))
+            town.api.wakeups.ring(Wakeup(name))
         assert [one.order_id for one in await heard(town.worker.wakeups, 5)] == names(5)
 
     async def test_who_works_hears_itself_first_and_keeps_its_notes(self, town: Town) -> None:
-        note = Testimony(Signature("signed"), ())
-        town.worker.wakeups.ring(Bell(OrderId("mine"), note))
-        assert await heard(town.worker.wakeups, 1) == [Bell(OrderId("mine"), note)]
+        note = AttemptReport(Signature("signed"), ())
+        town.worker.wakeups.ring(Wakeup(OrderId("mine"), note))
+        assert await heard(town.worker.wakeups, 1) == [Wakeup(OrderId("mine"), note)]
 
     async def test_a_crowd_of_bells_is_heard_whole(self, town: Town) -> None:
         for name in names(1_000):
-            town.api.wakeups.ring(Bell(name))
+            town.api.wakeups.ring(Wakeup(name))
         came = {one.order_id for one in await heard(town.worker.wakeups, 1_000)}
         assert came == set(names(1_000))
 
     async def test_an_alarm_rings_where_it_was_set(self, town: Town) -> None:
         running = asyncio.create_task(town.worker.wakeups.run())
-        town.worker.wakeups.ring_at(OrderId("late"), Moment(0))
-        assert await heard(town.worker.wakeups, 1) == [Bell(OrderId("late"))]
+        town.worker.wakeups.ring_at(OrderId("late"), Timestamp(0))
+        assert await heard(town.worker.wakeups, 1) == [Wakeup(OrderId("late"))]
         running.cancel()
 
 
@@ -62,7 +62,7 @@ class Listening:
         order = await town.born(1)
 
         async def hear() -> list[int]:
-            told = follow(town.store, town.api.bus, order.id)
+            told = follow_order(town.store, town.api.bus, order.id)
             return [one.entry.seq async for heard in told for one in heard.lines]
 
         async with asyncio.timeout(WITHIN_S):
@@ -75,7 +75,7 @@ class Listening:
         places: list[int] = []
         async with (
             asyncio.timeout(WITHIN_S),
-            aclosing(Feed(town.store, town.api.bus, LOCAL).follow(0)) as feed,  # type: ignore[type-var]
+            aclosing(PrincipalSubscription(town.store, town.api.bus, LOCAL).follow(0)) as feed,  # type: ignore[type-var]
         ):
             await anext(feed)
             for number in range(5):

@@ -54,7 +54,7 @@ class Feeding:
     async def test_places_only_grow_and_are_those_of_the_news(self, shelf: Shelf) -> None:
         orders = await at_once(*(shelf.claimed(one) for one in Status for _ in range(3)))
         await shelf.store.add_all([shelf.birth(), shelf.birth("key"), shelf.birth("key")])
-        await at_once(*(shelf.store.note_cancel(one.id, one.last_at) for one in orders))
+        await at_once(*(shelf.store.request_cancel(one.id, one.last_at) for one in orders))
         assert shelf.places == sorted(set(shelf.places))
         lines = await shelf.store.feed(LOCAL, 0, 10_000)
         assert [(one.place, one.order_id, one.seq) for one in lines] == [

@@ -6,7 +6,7 @@ import pytest
 
 from cambist.orders import events
 from cambist.orders.order import Status
-from cambist.ports.errors import Halted
+from cambist.ports.errors import TradingHalted
 from cambist.ports.store import Halt
 from tests import order_factory
 from tests.contracts.store_harness import Shelf, at_once
@@ -31,8 +31,8 @@ class Halting:
     async def test_no_order_is_added_under_a_halt(self, shelf: Shelf) -> None:
         await shelf.store.halt(HALT)
         got = await at_once(*(shelf.add() for _ in range(5)))
-        assert all(isinstance(one, Halted) and one.halt == HALT for one in got)
-        with pytest.raises(Halted):
+        assert all(isinstance(one, TradingHalted) and one.halt == HALT for one in got)
+        with pytest.raises(TradingHalted):
             await shelf.store.add_all([shelf.birth(), shelf.birth()])
         assert await shelf.store.backlog() == 0
         assert shelf.told == []
@@ -41,7 +41,7 @@ class Halting:
         order = await shelf.claimed(Status.BUILDING)
         tried = order_factory.attempt(1, order.id)
         await shelf.store.halt(HALT)
-        with pytest.raises(Halted):
+        with pytest.raises(TradingHalted):
             await shelf.commit(order, order_factory.signed(tried), tried)
         await shelf.store.resume("bob", "it is out", order_factory.START)
         assert (await shelf.commit(order, order_factory.signed(tried), tried)).in_flight is not None
@@ -70,5 +70,5 @@ class Halting:
             ),
             halt(),
         )
-        refused = [one for one in got if isinstance(one, Halted)]
+        refused = [one for one in got if isinstance(one, TradingHalted)]
         assert signed() == signed_by_then == len(orders) - len(refused)

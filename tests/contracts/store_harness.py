@@ -12,14 +12,14 @@ from msgspec.structs import replace
 
 from cambist.orders import events
 from cambist.orders.attempt import Attempt
-from cambist.orders.decide import Change
-from cambist.orders.journal import Entry, Told
+from cambist.orders.decide import Decision
+from cambist.orders.journal import JournalEntry, RecordedEvent
 from cambist.orders.order import GENESIS, Order, Status
-from cambist.ports.store import Birth, News, Store
-from cambist.values.time_units import Moment
+from cambist.ports.store import CommitListener, NewOrder, Store
+from cambist.values.time_units import Timestamp
 from tests import order_factory
 
-Opening = Callable[[News], AbstractAsyncContextManager[Store]]
+Opening = Callable[[CommitListener], AbstractAsyncContextManager[Store]]
 """Opens a store at the place it always is; leaving closes it."""
 
 JOURNAL_MAX = 10_000
@@ -31,7 +31,7 @@ class Shelf:
     def __init__(self, opening: Opening) -> None:
         self._opening = opening
         self._numbers = count(1)
-        self.told: list[Told] = []
+        self.told: list[RecordedEvent] = []
         self.places: list[int] = []
         self.store: Store = None  # type: ignore[assignment]
 
@@ -43,7 +43,7 @@ class Shelf:
     async def __aexit__(self, *_: object) -> None:
         await self._open.__aexit__(None, None, None)
 
-    def _hear(self, news: Sequence[Told], places: Sequence[int]) -> None:
+    def _hear(self, news: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         self.told += news
         self.places += places
 
@@ -54,7 +54,7 @@ class Shelf:
 
     def birth(
         self, key: str | None = None, at: int = order_factory.START, **changes: object
-    ) -> Birth:
+    ) -> NewOrder:
         """Make an order unlike all others."""
         return order_factory.birth(next(self._numbers), key, at, **changes)
 
@@ -81,23 +81,23 @@ class Shelf:
         return order
 
     async def commit(
-        self, order: Order, one: events.Fact, tried: Attempt | None = None, **when: Any
+        self, order: Order, one: events.OrderEvent, tried: Attempt | None = None, **when: Any
     ) -> Order:
         """Commit one fact; with `signed` go the bytes."""
         return await self.store.commit(order, change(one, tried, **when), order_factory.START)
 
-    async def journal(self, order: Order) -> tuple[Entry, ...]:
+    async def journal(self, order: Order) -> tuple[JournalEntry, ...]:
         """Read the whole journal of an order."""
         return await self.store.journal(order.id, 0, JOURNAL_MAX)
 
 
 def change(
-    one: events.Fact, tried: Attempt | None = None, wake_at: int | None = order_factory.START
-) -> Change:
+    one: events.OrderEvent, tried: Attempt | None = None, wake_at: int | None = order_factory.START
+) -> Decision:
     """Write one fact as a change; an end has no wake-up."""
     ended = isinstance(one, events.Failed | events.Cancelled | events.Expired | events.Finalized)
     signed = tried if isinstance(one, events.Signed) else None
-    return Change((one,), None if ended or wake_at is None else Moment(wake_at), signed)
+    return Decision((one,), None if ended or wake_at is None else Timestamp(wake_at), signed)
 
 
 def bare(order: Order) -> Order:

@@ -10,11 +10,11 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
 from cambist.orders import events
-from cambist.orders.journal import retell
+from cambist.orders.journal import replay
 from cambist.orders.order import Order, Status
-from cambist.ports.errors import KeyTaken, StaleClaim
+from cambist.ports.errors import DuplicateIdempotencyKey, VersionConflict
 from cambist.values.ids import LOCAL, OrderId
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests import order_factory
 from tests.contracts.store_harness import Opening, Shelf, at_once, change, folded
 
@@ -22,7 +22,7 @@ NOW = order_factory.START
 OPEN = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 
 
-def next_facts(order: Order) -> list[events.Fact]:
+def next_facts(order: Order) -> list[events.OrderEvent]:
     """List what may become true of an order now."""
     tried = order.in_flight
     again = events.RetryScheduled(order_factory.PASSING, order.tries + 1, NOW)
@@ -77,7 +77,7 @@ class StoreMachine(RuleBasedStateMachine):
         birth = self.shelf.birth(key)
         (refusal,) = self.run(at_once(self.shelf.store.add(birth)))
         if key is not None and key in self.keys:
-            assert isinstance(refusal, KeyTaken)
+            assert isinstance(refusal, DuplicateIdempotencyKey)
             assert refusal.existing.order_id == self.keys[key]
             return self.keys[key]
         assert refusal is None
@@ -102,13 +102,13 @@ class StoreMachine(RuleBasedStateMachine):
     def claim_due(self, limit: int) -> None:
         due = {one.id for one in self.model.values() if one.wake_at is not None}
         free = due - self.claims.keys()
-        got = self.run(self.shelf.store.claim_due(Moment(NOW + 1), limit))
+        got = self.run(self.shelf.store.claim_due(Timestamp(NOW + 1), limit))
         assert len(got) <= limit
         for one in got:
             assert one.id in free
             self.agree(one, self.model[one.id])
             self.claims[one.id] = one
-        resting = {one for one in free if self.model[one].rests_with_chain}
+        resting = {one for one in free if self.model[one].awaits_chain}
         assert len(got) >= min(limit, len(free - resting))
 
     @rule(order_id=orders, data=st.data())
@@ -123,7 +123,7 @@ class StoreMachine(RuleBasedStateMachine):
         writing = self.shelf.store.commit(held, change(one, tried), NOW)
         (after,) = self.run(at_once(writing))
         if held.version != known.version:
-            assert isinstance(after, StaleClaim)
+            assert isinstance(after, VersionConflict)
             assert after.fresh is not None
             self.agree(after.fresh, known)
             self.claims[order_id] = after.fresh
@@ -137,9 +137,9 @@ class StoreMachine(RuleBasedStateMachine):
             self.run(self.shelf.store.release(held))
 
     @rule(order_id=orders)
-    def note_cancel(self, order_id: OrderId) -> None:
+    def request_cancel(self, order_id: OrderId) -> None:
         known = self.model[order_id]
-        noted = self.run(self.shelf.store.note_cancel(order_id, NOW))
+        noted = self.run(self.shelf.store.request_cancel(order_id, NOW))
         if known.is_closed or known.cancel_requested_at is not None:
             self.agree(noted, known)
         else:
@@ -161,7 +161,7 @@ class StoreMachine(RuleBasedStateMachine):
         known = self.model[order_id]
         self.agree(self.run(self.shelf.store.get(order_id)), known)
         journal = self.run(self.shelf.journal(known))
-        again = retell(journal)[-1].order
+        again = replay(journal)[-1].order
         assert folded(again) == folded(known)
         told = [one.entry for one in self.shelf.told if one.order.id == order_id]
         assert tuple(told) == journal

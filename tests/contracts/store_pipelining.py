@@ -6,7 +6,7 @@ import pytest
 
 from cambist.orders import events
 from cambist.orders.order import Status
-from cambist.ports.errors import StaleClaim
+from cambist.ports.errors import VersionConflict
 from tests import order_factory
 from tests.contracts.store_harness import Shelf, bare, change
 
@@ -21,13 +21,13 @@ class Turns:
         begun = shelf.store.begin(order, change(events.Started()), order_factory.START)
         await begun.durable
         ahead = await shelf.claimed(Status.PENDING)
-        await shelf.store.note_cancel(ahead.id, order_factory.START)
+        await shelf.store.request_cancel(ahead.id, order_factory.START)
         first = shelf.store.begin(ahead, change(events.Started()), order_factory.START)
         second = shelf.store.begin(
             first.order, change(events.Routed(order_factory.route())), order_factory.START
         )
         for one in (first, second):
-            with pytest.raises(StaleClaim):
+            with pytest.raises(VersionConflict):
                 await one.durable
         found = await shelf.store.get(ahead.id)
         assert found is not None

@@ -8,16 +8,16 @@ from msgspec.structs import replace
 from cambist.orders import events
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
-from cambist.ports.errors import StaleClaim
+from cambist.ports.errors import VersionConflict
 from cambist.ports.store import OrderPage
 from cambist.values.ids import LOCAL, Address, OrderId
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from cambist.values.token import BONK, RAY, SOL, USDC, Pair
 from tests import order_factory
 from tests.contracts.store_harness import Shelf, at_once, same
 
 NOW = order_factory.START
-LATER = Moment(NOW + 60_000)
+LATER = Timestamp(NOW + 60_000)
 LEASED_MS = 20_000
 """Less than the lease of every store under test."""
 WALLET = Address("4k3Dyjzvzp8eMZWUXbBCjEvwSkkk59S5iCNLY3QrkX6R")
@@ -32,7 +32,7 @@ class Permission:
     ) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
         before = await shelf.store.current_terms([order.id])
-        await shelf.store.note_cancel(order.id, LATER)
+        await shelf.store.request_cancel(order.id, LATER)
         after = await shelf.store.current_terms([order.id])
         assert before[order.id].cancel_requested_at is None
         assert after[order.id].cancel_requested_at == LATER
@@ -45,7 +45,7 @@ class Permission:
 
     async def test_a_store_that_was_opened_again_tells_of_a_cancel(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
-        await shelf.store.note_cancel(order.id, LATER)
+        await shelf.store.request_cancel(order.id, LATER)
         await shelf.reopen()
         found = await shelf.store.current_terms([order.id])
         assert found[order.id].cancel_requested_at == LATER
@@ -89,7 +89,7 @@ class Claiming:
         new = await shelf.store.claim(old.id)
         assert new is not None
         await shelf.commit(new, events.Started())
-        with pytest.raises(StaleClaim):
+        with pytest.raises(VersionConflict):
             await shelf.commit(old, events.Started())
 
     async def test_the_oldest_wake_up_comes_first(self, shelf: Shelf) -> None:
@@ -122,17 +122,17 @@ class Claiming:
 
     async def test_a_second_look_sees_what_a_first_one_does(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
-        assert same(await shelf.store.look_again(order.id), order)
-        noted = await shelf.store.note_cancel(order.id, NOW)
-        assert same(await shelf.store.look_again(order.id), noted)
-        assert await shelf.store.look_again(OrderId(order.id[::-1])) is None
+        assert same(await shelf.store.reload(order.id), order)
+        noted = await shelf.store.request_cancel(order.id, NOW)
+        assert same(await shelf.store.reload(order.id), noted)
+        assert await shelf.store.reload(OrderId(order.id[::-1])) is None
 
     async def test_what_is_not_due_is_not_handed_out(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.ROUTING)
         again = events.RetryScheduled(order_factory.PASSING, 2, LATER)
         order = await shelf.commit(order, again, wake_at=LATER)
         await shelf.store.release(order)
-        assert await shelf.store.claim_due(Moment(LATER - 1), 10) == ()
+        assert await shelf.store.claim_due(Timestamp(LATER - 1), 10) == ()
         (due,) = await shelf.store.claim_due(LATER, 10)
         assert same(due, order)
 
@@ -140,10 +140,10 @@ class Claiming:
         """The clock has stepped back since; nobody should wait for it to catch up."""
         assert await shelf.store.claim_due(LATER, 10) == ()
         orders = [await shelf.add(at=LATER) for _ in range(3)]
-        before = Moment(LATER - BACKOFF_MAX_MS)
+        before = Timestamp(LATER - BACKOFF_MAX_MS)
         assert await shelf.store.claim_due(before, 10) == ()
-        due = await shelf.store.claim_due(Moment(before - 1), 2)
-        due += await shelf.store.claim_due(Moment(before - 3_600_000), 10)
+        due = await shelf.store.claim_due(Timestamp(before - 1), 2)
+        due += await shelf.store.claim_due(Timestamp(before - 3_600_000), 10)
         assert {one.id for one in due} == {one.id for one in orders}
 
     async def test_what_is_released_comes_up_again(self, shelf: Shelf) -> None:
@@ -158,14 +158,14 @@ class Claiming:
         order = await shelf.claimed(Status.ROUTING)
         again = events.RetryScheduled(order_factory.PASSING, 2, LATER)
         await shelf.store.release(await shelf.commit(order, again, wake_at=LATER))
-        await shelf.store.note_cancel(order.id, NOW)
+        await shelf.store.request_cancel(order.id, NOW)
         (due,) = await shelf.store.claim_due(NOW, 10)
         assert due.cancel_requested_at == NOW
 
     async def test_an_order_that_rests_with_the_chain_is_not_swept_up(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
         await shelf.store.renew((order,))
-        assert await shelf.store.claim_due(Moment(NOW + LEASED_MS), 10) == ()
+        assert await shelf.store.claim_due(Timestamp(NOW + LEASED_MS), 10) == ()
         kept = await shelf.store.get(order.id)
         assert kept is not None
         assert kept.version == order.version, "renewing a claim raises no version"
@@ -204,7 +204,7 @@ class Lasting:
         again = events.RetryScheduled(order_factory.PASSING, 2, LATER)
         await shelf.commit(order, again, wake_at=LATER)
         await shelf.reopen()
-        assert await shelf.store.claim_due(Moment(LATER - 1), 10) == ()
+        assert await shelf.store.claim_due(Timestamp(LATER - 1), 10) == ()
         assert len(await shelf.store.claim_due(LATER, 10)) == 1
 
     async def test_keys_and_counts_are_there_again(self, shelf: Shelf) -> None:
@@ -266,13 +266,13 @@ class Finding:
             ({"token": RAY.mint}, {1, 2}),
             ({"token": "SOL"}, {0, 1, 3}),
             ({"token": "NONE"}, set()),
-            ({"since": Moment(NOW + 2)}, {2, 3}),
+            ({"since": Timestamp(NOW + 2)}, {2, 3}),
             ({"principal": "ann"}, {4}),
             ({"principal": "ann", "token": "RAY"}, set()),
             ({"wallet": WALLET, "token": "RAY"}, {1}),
             ({"wallet": WALLET, "token": "BONK"}, set()),
             ({"wallet": WALLET, "statuses": (Status.FAILED,)}, set()),
-            ({"token": "RAY", "since": Moment(NOW + 2), "statuses": (Status.PENDING,)}, {2}),
+            ({"token": "RAY", "since": Timestamp(NOW + 2), "statuses": (Status.PENDING,)}, {2}),
         ],
     )
     async def test_orders_are_found_by(

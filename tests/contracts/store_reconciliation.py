@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cambist.orders.order import Status
-from cambist.ports.chain import Trace
-from cambist.ports.errors import Halted
-from cambist.ports.store import Halt, Missing, RecallingStore
+from cambist.ports.chain import ExecutedTransaction
+from cambist.ports.errors import TradingHalted
+from cambist.ports.store import Halt, RecallingStore, UnrecordedTransactions
 from cambist.values.ids import OrderId, Signature
 from cambist.values.time_units import Slot
 from tests import order_factory
@@ -16,8 +16,10 @@ from tests.contracts.store_harness import Shelf
 HALT = Halt("the chain knows more", "cambist", order_factory.START)
 
 
-def trace(name: str, order_id: OrderId | None = None, slot: int = 5, **more: bool) -> Trace:
-    return Trace(Signature(name), Slot(slot), order_id, 2, **more)
+def trace(
+    name: str, order_id: OrderId | None = None, slot: int = 5, **more: bool
+) -> ExecutedTransaction:
+    return ExecutedTransaction(Signature(name), Slot(slot), order_id, 2, **more)
 
 
 class RecallContract:
@@ -55,9 +57,9 @@ class RecallContract:
         await shelf.reopen()
         fresh: RecallingStore = shelf.store  # type: ignore[assignment]
         assert await fresh.halted() == HALT
-        assert await fresh.missing(10) == Missing(2, (two, one))
-        assert await fresh.missing(1) == Missing(2, (two,))
-        with pytest.raises(Halted):
+        assert await fresh.missing(10) == UnrecordedTransactions(2, (two, one))
+        assert await fresh.missing(1) == UnrecordedTransactions(2, (two,))
+        with pytest.raises(TradingHalted):
             await shelf.add()
 
     @pytest.mark.parametrize("reopens", [False, True])
@@ -73,6 +75,6 @@ class RecallContract:
         due = await shelf.store.claim_due(order_factory.START, 10)
         assert {one.id for one in due} == {reverted.id, free.id}
         assert await shelf.store.claim(moved.id) is None
-        await shelf.store.note_cancel(moved.id, order_factory.START)
+        await shelf.store.request_cancel(moved.id, order_factory.START)
         assert await shelf.store.claim(moved.id) is None
         assert not await shelf.store.claim_due(order_factory.START, 10)

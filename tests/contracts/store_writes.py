@@ -9,13 +9,13 @@ from msgspec.structs import replace
 
 from cambist.orders import events
 from cambist.orders.attempt import Fill
-from cambist.orders.decide import Change
+from cambist.orders.decide import Decision
 from cambist.orders.intent import Intent
-from cambist.orders.journal import open_journal, retell
-from cambist.orders.lifecycle import IllegalFact
+from cambist.orders.journal import replay, start_journal
+from cambist.orders.lifecycle import IllegalTransition
 from cambist.orders.order import Status
-from cambist.ports.errors import KeyTaken, StaleClaim
-from cambist.ports.store import Birth, Keyed
+from cambist.ports.errors import DuplicateIdempotencyKey, VersionConflict
+from cambist.ports.store import IdempotencyRecord, NewOrder
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import LOCAL, order_id
 from cambist.values.time_units import Height
@@ -43,8 +43,8 @@ class Adding:
     ) -> None:
         for wish in wishes:
             fresh = shelf.birth().told.order
-            told = open_journal(fresh.id, events.Accepted(wish), order_factory.START)
-            await shelf.store.add(Birth(told))
+            told = start_journal(fresh.id, events.Accepted(wish), order_factory.START)
+            await shelf.store.add(NewOrder(told))
             assert await shelf.store.get(fresh.id) == told.order
             assert (await shelf.store.find(order_factory.newest(1))).orders == (told.order,)
 
@@ -53,22 +53,22 @@ class Adding:
         assert await shelf.store.get(nobody) is None
         assert await shelf.store.claim(nobody) is None
         assert await shelf.store.journal(nobody, 0, 10) == ()
-        assert await shelf.store.note_cancel(nobody, order_factory.START) is None
+        assert await shelf.store.request_cancel(nobody, order_factory.START) is None
         assert await shelf.store.keyed(LOCAL, "nothing") is None
 
     async def test_a_key_remembers_the_request_and_its_reply(self, shelf: Shelf) -> None:
         birth = shelf.birth("key")
         await shelf.store.add(birth)
-        kept = Keyed(birth.told.order.id, birth.fingerprint, birth.reply)
+        kept = IdempotencyRecord(birth.told.order.id, birth.fingerprint, birth.reply)
         assert await shelf.store.keyed(LOCAL, "key") == kept
         assert await shelf.store.keyed(order_factory.other("ann"), "key") is None
 
     async def test_a_key_is_taken_once(self, shelf: Shelf) -> None:
         first, second = shelf.birth("key"), shelf.birth("key")
         await shelf.store.add(first)
-        with pytest.raises(KeyTaken) as taken:
+        with pytest.raises(DuplicateIdempotencyKey) as taken:
             await shelf.store.add(second)
-        kept = Keyed(first.told.order.id, first.fingerprint, first.reply)
+        kept = IdempotencyRecord(first.told.order.id, first.fingerprint, first.reply)
         assert taken.value.existing == kept
         assert await shelf.store.get(second.told.order.id) is None
         assert await shelf.journal(second.told.order) == ()
@@ -90,7 +90,7 @@ class Adding:
         won = [birth for birth, got in zip(births, results, strict=True) if got is None]
         assert len(won) == 1
         lost = [got for got in results if got is not None]
-        assert all(isinstance(got, KeyTaken) for got in lost)
+        assert all(isinstance(got, DuplicateIdempotencyKey) for got in lost)
         assert {got.existing.order_id for got in lost} == {won[0].told.order.id}
         assert len((await shelf.store.find(order_factory.newest(30))).orders) == 1
 
@@ -108,7 +108,7 @@ class Moving:
         await shelf.store.release(order)
         await shelf.reopen()
         assert same(await shelf.store.get(order.id), order)
-        assert bare(retell(await shelf.journal(order))[-1].order) == folded(order)
+        assert bare(replay(await shelf.journal(order))[-1].order) == folded(order)
 
     async def test_every_commit_raises_the_version(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
@@ -118,7 +118,7 @@ class Moving:
     async def test_a_stale_version_is_refused_with_the_order_as_it_is(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
         moved = await shelf.commit(order, events.Started())
-        with pytest.raises(StaleClaim) as stale:
+        with pytest.raises(VersionConflict) as stale:
             await shelf.commit(order, events.Started())
         assert same(stale.value.fresh, moved)
         assert len(await shelf.journal(order)) == 2
@@ -128,7 +128,7 @@ class Moving:
     async def test_of_those_who_commit_at_once_one_wins(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
         results = await at_once(*(shelf.commit(order, events.Started()) for _ in range(10)))
-        assert sum(isinstance(got, StaleClaim) for got in results) == 9
+        assert sum(isinstance(got, VersionConflict) for got in results) == 9
         assert len(await shelf.journal(order)) == 2
 
     async def test_a_crowd_is_written_as_one_by_one(self, shelf: Shelf) -> None:
@@ -141,15 +141,15 @@ class Moving:
             if status is Status.SUBMITTED:
                 held = await at_once(*(shelf.commit(order, events.Sent()) for order in held))
         for order in held:
-            assert bare(retell(await shelf.journal(order))[-1].order) == folded(order)
+            assert bare(replay(await shelf.journal(order))[-1].order) == folded(order)
 
     async def test_a_cancel_noted_in_between_makes_the_commit_stale(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.BUILDING)
-        noted = await shelf.store.note_cancel(order.id, order_factory.START)
+        noted = await shelf.store.request_cancel(order.id, order_factory.START)
         assert noted is not None
         assert noted.version > order.version
         tried = order_factory.attempt(1, order.id)
-        with pytest.raises(StaleClaim) as stale:
+        with pytest.raises(VersionConflict) as stale:
             await shelf.commit(order, order_factory.signed(tried), tried)
         fresh = stale.value.fresh
         assert fresh is not None
@@ -160,26 +160,26 @@ class Moving:
 
     async def test_a_cancel_is_noted_once_and_not_on_a_closed_order(self, shelf: Shelf) -> None:
         order = await shelf.add()
-        first = await shelf.store.note_cancel(order.id, order_factory.START)
-        second = await shelf.store.note_cancel(order.id, order_factory.START)
+        first = await shelf.store.request_cancel(order.id, order_factory.START)
+        second = await shelf.store.request_cancel(order.id, order_factory.START)
         assert first == second
         closed = await shelf.claimed(Status.FAILED)
-        assert same(await shelf.store.note_cancel(closed.id, order_factory.START), closed)
+        assert same(await shelf.store.request_cancel(closed.id, order_factory.START), closed)
         assert [one.fact.kind for one in shelf.told].count("cancel_requested") == 1
 
     async def test_what_the_table_forbids_writes_nothing(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
-        with pytest.raises(IllegalFact):
+        with pytest.raises(IllegalTransition):
             await shelf.commit(order, events.Landed(order_factory.fill(order_factory.attempt())))
         assert same(await shelf.store.get(order.id), order)
         assert len(await shelf.journal(order)) == 1
 
     async def test_the_index_refuses_a_second_live_attempt(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
-        forged = Change(
+        forged = Decision(
             (events.Seen(2_010),), order_factory.START, order_factory.attempt(2, order.id)
         )
-        with pytest.raises(IllegalFact):
+        with pytest.raises(IllegalTransition):
             await shelf.store.commit(order, forged, order_factory.START)
         assert same(await shelf.store.get(order.id), order)
         assert (await shelf.journal(order))[-1].kind == "sent"
@@ -199,15 +199,15 @@ class Moving:
 
     async def test_a_landed_attempt_is_the_last(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.CONFIRMED)
-        forged = Change((events.Finalized(9),), None, order_factory.attempt(2, order.id))
-        with pytest.raises(IllegalFact):
+        forged = Decision((events.Finalized(9),), None, order_factory.attempt(2, order.id))
+        with pytest.raises(IllegalTransition):
             await shelf.store.commit(order, forged, order_factory.START)
         assert (await shelf.journal(order))[-1].kind == "landed"
 
     async def test_one_bad_item_fails_alone(self, shelf: Shelf) -> None:
         held = [await shelf.claimed(Status.BUILDING) for _ in range(NEIGHBOURS + 2)]
         doubled = await shelf.claimed(Status.SUBMITTED)
-        await shelf.store.note_cancel(held[20].id, order_factory.START)
+        await shelf.store.request_cancel(held[20].id, order_factory.START)
         tried = [order_factory.attempt(1, order.id) for order in held]
         # No column holds such a height: a number no witness of a real chain could give.
         tried[40] = replace(tried[40], last_valid_height=Height(2**64 - 1))
@@ -218,13 +218,13 @@ class Moving:
             ),
             shelf.store.commit(
                 doubled,
-                Change((), order_factory.START, order_factory.attempt(2, doubled.id)),
+                Decision((), order_factory.START, order_factory.attempt(2, doubled.id)),
                 order_factory.START,
             ),
         )
         bad = {n: got for n, got in enumerate(results) if isinstance(got, BaseException)}
         assert set(bad) == {20, 40, NEIGHBOURS + 2}
-        assert isinstance(bad[20], StaleClaim)
+        assert isinstance(bad[20], VersionConflict)
         for number, order in enumerate(held):
             lines = await shelf.journal(order)
             assert (lines[-1].kind == "signed") == (number not in bad)
@@ -269,13 +269,13 @@ class Telling:
         await shelf.commit(order, events.Started())
         before = list(shelf.told)
         stale = await at_once(*(shelf.commit(order, events.Started()) for _ in range(5)))
-        assert all(isinstance(got, StaleClaim) for got in stale)
+        assert all(isinstance(got, VersionConflict) for got in stale)
         assert shelf.told == before
 
     async def test_a_change_without_facts_tells_nothing(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
         before = list(shelf.told)
-        await shelf.store.commit(order, Change((), order_factory.START), order_factory.START)
+        await shelf.store.commit(order, Decision((), order_factory.START), order_factory.START)
         assert shelf.told == before
 
     async def test_who_hears_the_news_can_read_it(self, shelf: Shelf) -> None:
@@ -291,7 +291,7 @@ class Telling:
             events.Landed(order_factory.fill(order_factory.attempt(1, order.id))),
             events.Finalized(9),
         )
-        after = await shelf.store.commit(order, Change(both, None), order_factory.START)
+        after = await shelf.store.commit(order, Decision(both, None), order_factory.START)
         assert [one.fact for one in shelf.told[-2:]] == list(both)
         assert after.is_final
         assert change(both[1]).wake_at is None

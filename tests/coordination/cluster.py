@@ -9,18 +9,18 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from cambist.bootstrap.coordination import Part, Signals, make_signals
+from cambist.bootstrap.coordination import Coordination, ProcessRole, build_coordination
 from cambist.clock import Entropy, SystemClock
 from cambist.config import Settings
-from cambist.engine.dependencies import Means
-from cambist.engine.dependencies import World as Ports
+from cambist.engine.dependencies import ChainPorts as Ports
+from cambist.engine.dependencies import EngineDependencies
 from cambist.engine.engine import Engine
-from cambist.engine.intake import Wish
-from cambist.engine.publisher import Relay
+from cambist.engine.intake import SubmitOrder
+from cambist.engine.publisher import EventPublisher
 from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
 from cambist.paper.fault_model import INSTANT
-from cambist.paper.network import World
-from cambist.ports.rate_limits import Allowance
+from cambist.paper.network import PaperNetwork
+from cambist.ports.rate_limits import RateLimit
 from cambist.ports.store import Store
 from cambist.stores.postgres import Target, open_postgres
 from cambist.values.ids import LOCAL, OrderId
@@ -30,7 +30,7 @@ from tests.stores.postgres_stores import database
 CLOSE_WITHIN_S = 60
 FOLLOWED = 100
 TICK_S = 0.01
-ALLOWANCE = Allowance(1_000_000, 1_000_000)
+ALLOWANCE = RateLimit(1_000_000, 1_000_000)
 SEED = 3
 
 
@@ -72,7 +72,9 @@ class Figures(NamedTuple):
 class Cluster:
     """One engine that serves, and others that work."""
 
-    def __init__(self, api: Engine, signals: Signals, store: Store, claims: list[Claims]) -> None:
+    def __init__(
+        self, api: Engine, signals: Coordination, store: Store, claims: list[Claims]
+    ) -> None:
         self.api = api
         self.signals = signals
         self.store = store
@@ -95,7 +97,7 @@ class Cluster:
         began = time.monotonic()
         await self.signals.limits.take("orders:one", 1, ALLOWANCE)
         self._figures.takes.append((time.monotonic() - began) * 1_000)
-        taken = await self.api.submit(Wish(order_factory.intent(), lambda _: b"{}"))
+        taken = await self.api.submit(SubmitOrder(order_factory.intent(), lambda _: b"{}"))
         self._figures.answers.append((time.monotonic() - began) * 1_000)
         self.ids.append(taken.order_id)
         if is_followed:
@@ -122,7 +124,7 @@ class Cluster:
                     self._lines.setdefault(told.order.id, []).append(told.entry.seq)
                     if told.entry.kind == "landed":
                         self._figures.ends.append(told.entry.at - told.order.created_at)
-                    if told.order.is_closed and not told.order.rests_with_chain:
+                    if told.order.is_closed and not told.order.awaits_chain:
                         self._ended[told.order.id] = now
                 if len(self._ended) >= orders:
                     return
@@ -150,7 +152,7 @@ async def cluster(
 ) -> AsyncIterator[Cluster]:
     """Open a cluster on a database of its own."""
     clock, settings = SystemClock(), Settings(redis_url=redis)
-    world = World(clock, folder / "chain.db", SEED, INSTANT)
+    world = PaperNetwork(clock, folder / "chain.db", SEED, INSTANT)
     world.open()
     ports = Ports(PaperMarket(world, clock), PaperChain(world), PaperSigner(SEED))
     async with AsyncExitStack() as opened:
@@ -159,17 +161,17 @@ async def cluster(
         tasks = await opened.enter_async_context(_tasks())
         tasks.append(asyncio.create_task(world.run()))
 
-        async def part(owner: str, *, works: bool) -> tuple[Engine, Signals, Claims]:
-            who = Part(owner, serves=not works, works=works, notices=database_url)
-            signals = make_signals(settings, clock, who)
-            relay, target = Relay(signals.bus), Target(database_url)
+        async def part(owner: str, *, works: bool) -> tuple[Engine, Coordination, Claims]:
+            who = ProcessRole(owner, serves=not works, works=works, notices=database_url)
+            signals = build_coordination(settings, clock, who)
+            relay, target = EventPublisher(signals.bus), Target(database_url)
             store = await opened.enter_async_context(
                 open_postgres(target, relay, clock, owner=owner)
             )
             await opened.enter_async_context(signals.beside(store))
             claims = Claims(store)
             tells = signals.wakeups, signals.bus
-            means = Means(claims, *tells, ports, clock, Entropy(), signals.redis)  # type: ignore[arg-type]
+            means = EngineDependencies(claims, *tells, ports, clock, Entropy(), signals.redis)  # type: ignore[arg-type]
             return Engine(means), signals, claims
 
         api, signals, store = await part("api", works=False)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from cambist.bootstrap.coordination import Part, Signals, make_signals
+from cambist.bootstrap.coordination import Coordination, ProcessRole, build_coordination
 from cambist.clock import SystemClock
 from cambist.config import Settings
 from cambist.orders import events
@@ -16,15 +16,15 @@ from tests import order_factory
 from tests.contracts.store_harness import change
 from tests.coordination.waiting import until
 
-Make = Callable[[Part], Signals]
-API = Part("api", works=False, notices="none")
-WORKER = Part("worker", serves=False, notices="none")
+Make = Callable[[ProcessRole], Coordination]
+API = ProcessRole("api", works=False, notices="none")
+WORKER = ProcessRole("worker", serves=False, notices="none")
 
 
 class Town:
     """Two processes of one installation: `api` serves and `worker` works."""
 
-    def __init__(self, store: SqliteStore, api: Signals, worker: Signals) -> None:
+    def __init__(self, store: SqliteStore, api: Coordination, worker: Coordination) -> None:
         self.store, self.api, self.worker = store, api, worker
 
     async def born(self, number: int) -> Order:
@@ -50,12 +50,12 @@ class Town:
 
 def by_redis(url: str) -> Make:
     """Return how to make the signals of a process that has a Redis."""
-    return lambda part: make_signals(Settings(redis_url=url), SystemClock(), part)
+    return lambda part: build_coordination(Settings(redis_url=url), SystemClock(), part)
 
 
 @asynccontextmanager
 async def town(
-    folder: Path, make: Make, *, api: Part = API, worker: Part = WORKER
+    folder: Path, make: Make, *, api: ProcessRole = API, worker: ProcessRole = WORKER
 ) -> AsyncIterator[Town]:
     """Open a town, and wait until its processes hear one another."""
     serving, working = make(api), make(worker)

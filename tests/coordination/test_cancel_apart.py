@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cambist.coordination.multi_process import Doorbell
+from cambist.coordination.multi_process import MultiProcessWakeupQueue
 from cambist.engine import inflight_tracker
-from cambist.engine.intake import Wish
+from cambist.engine.intake import SubmitOrder
 from cambist.paper.adapters import PaperChain
 from cambist.values.ids import LOCAL
 from tests import order_factory
@@ -28,10 +28,10 @@ async def test_a_cancel_taken_by_another_process_stops_resends_though_every_wake
         sent.append(transaction)
 
     monkeypatch.setattr(PaperChain, "send", send)
-    monkeypatch.setattr(Doorbell, "hear", lambda *_: None)
+    monkeypatch.setattr(MultiProcessWakeupQueue, "hear", lambda *_: None)
     monkeypatch.setattr(inflight_tracker, "RESEND_EVERY_MS", 50)
     async with asyncio.timeout(60), cluster(tmp_path, postgres_url, None) as town:
-        taken = await town.api.submit(Wish(order_factory.intent(), lambda _: b"{}"))
+        taken = await town.api.submit(SubmitOrder(order_factory.intent(), lambda _: b"{}"))
         await until(lambda: len(sent) >= 3)
         found = await town.api.cancel(taken.order_id, LOCAL)
         assert found is not None

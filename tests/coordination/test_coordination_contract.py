@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from cambist.bootstrap.coordination import Part, Signals, make_signals
+from cambist.bootstrap.coordination import Coordination, ProcessRole, build_coordination
 from cambist.clock import SystemClock
 from cambist.config import Settings
 from tests.contracts.coordination import SignalsContract
@@ -21,7 +21,7 @@ class TestOneProcess(SignalsContract):
 
     @pytest.fixture
     async def town(self, tmp_path: Path) -> AsyncIterator[Town]:
-        alone = make_signals(Settings(), SystemClock(), Part("alone"))
+        alone = build_coordination(Settings(), SystemClock(), ProcessRole("alone"))
         async with town(tmp_path, lambda _: alone) as built:
             yield built
 
@@ -42,8 +42,10 @@ class TestNotices(SignalsContract):
 
     @pytest.fixture
     async def town(self, tmp_path: Path, postgres_url: str) -> AsyncIterator[Town]:
-        def make(part: Part) -> Signals:
-            return make_signals(Settings(), SystemClock(), replace(part, notices=postgres_url))
+        def make(part: ProcessRole) -> Coordination:
+            return build_coordination(
+                Settings(), SystemClock(), replace(part, notices=postgres_url)
+            )
 
         async with town(tmp_path, make) as built:
             yield built

@@ -8,15 +8,15 @@ import asyncpg
 import pytest
 
 from cambist.clock import SystemClock
-from cambist.coordination.multi_process import Doorbell
+from cambist.coordination.multi_process import MultiProcessWakeupQueue
 from cambist.coordination.outbox import Outbox
-from cambist.coordination.postgres import BELLS_CHANNEL, NEWS_CHANNEL, Notices
-from cambist.coordination.redis.client import Address
-from cambist.coordination.redis.consumers import BellEar, NewsEar
+from cambist.coordination.postgres import BELLS_CHANNEL, NEWS_CHANNEL, PostgresTransport
+from cambist.coordination.redis.client import RedisAddress
+from cambist.coordination.redis.consumers import PositionSubscriber, WakeupConsumer
 from cambist.coordination.redis.publisher import BELLS_STREAM
 from cambist.coordination.redis.publisher import NEWS_CHANNEL as REDIS_NEWS
-from cambist.coordination.transport import Ends
-from cambist.ports.wakeups import Bell
+from cambist.coordination.transport import TransportCallbacks
+from cambist.ports.wakeups import Wakeup
 from tests import order_factory
 from tests.malformed_messages import broken_messages
 from tests.server.app_harness import until
@@ -31,7 +31,7 @@ def messages() -> list[bytes]:
     return list(broken_messages(4, [b'{"a":[1,"x"]}', b"12", b'"018bcfe5-6800"'], MESSAGES))
 
 
-async def first_bell(doorbell: Doorbell) -> Bell:
+async def first_bell(doorbell: MultiProcessWakeupQueue) -> Wakeup:
     """Return the next wakeup. What was broken woke nobody, so it is the first."""
     async with asyncio.timeout(30):
         return await doorbell.next()
@@ -40,12 +40,12 @@ async def first_bell(doorbell: Doorbell) -> Bell:
 @pytest.mark.redis
 @pytest.mark.timeout(120)
 async def test_redis_may_say_anything(redis_url: str) -> None:
-    clock, address = SystemClock(), Address(redis_url)
-    doorbell = Doorbell(clock, None)
+    clock, address = SystemClock(), RedisAddress(redis_url)
+    doorbell = MultiProcessWakeupQueue(clock, None)
     rung = asyncio.Event()
     ears = (
-        NewsEar(clock, address, rung.set, lambda _: False),
-        BellEar(clock, address, doorbell, "me"),
+        PositionSubscriber(clock, address, rung.set, lambda _: False),
+        WakeupConsumer(clock, address, doorbell, "me"),
     )
     good = order_factory.birth(1).told.order.id
     async with asyncio.TaskGroup() as tasks, address.dial() as line:
@@ -73,10 +73,12 @@ async def test_redis_may_say_anything(redis_url: str) -> None:
 @pytest.mark.timeout(120)
 async def test_notices_of_postgresql_may_say_anything(postgres_url: str) -> None:
     clock, rung = SystemClock(), asyncio.Event()
-    doorbell = Doorbell(clock, None)
+    doorbell = MultiProcessWakeupQueue(clock, None)
     good = order_factory.birth(1).told.order.id
     async with database(postgres_url) as url, asyncio.TaskGroup() as tasks:
-        notices = Notices(clock, url, Ends(Outbox(), "me", doorbell, rung.set))
+        notices = PostgresTransport(
+            clock, url, TransportCallbacks(Outbox(), "me", doorbell, rung.set)
+        )
         running = tasks.create_task(notices.run())
         await until(lambda: notices.line.is_up)
         other = await asyncpg.connect(url)

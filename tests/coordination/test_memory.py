@@ -13,15 +13,15 @@ from cambist.clock import ManualClock
 from cambist.coordination.memory import (
     ALARM_TICK_MS,
     SUBSCRIPTION_FACTS_MAX,
-    MemoryBus,
-    MemoryWakeups,
+    InMemoryEventBus,
+    InMemoryWakeupQueue,
 )
 from cambist.orders import events
-from cambist.orders.journal import Told, append
-from cambist.ports.event_bus import Placed
-from cambist.ports.wakeups import Bell
+from cambist.orders.journal import RecordedEvent, append
+from cambist.ports.event_bus import PositionedEvent
+from cambist.ports.wakeups import Wakeup
 from cambist.values.ids import LOCAL, OrderId
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests import order_factory
 
 
@@ -31,7 +31,7 @@ class Doorbell:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.start = self.clock.now()
-        self.wakeups = MemoryWakeups(self.clock)
+        self.wakeups = InMemoryWakeupQueue(self.clock)
         self.rung: list[tuple[int, OrderId]] = []
 
     async def listen(self) -> None:
@@ -52,7 +52,7 @@ class Doorbell:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def at(self, name: str, milliseconds: int) -> None:
-        self.wakeups.ring_at(OrderId(name), Moment(self.start + milliseconds))
+        self.wakeups.ring_at(OrderId(name), Timestamp(self.start + milliseconds))
 
 
 @pytest.fixture
@@ -104,14 +104,14 @@ async def test_an_order_has_one_alarm_the_nearest(doorbell: Doorbell) -> None:
 
 
 async def test_bells_ring_at_once_in_the_order_they_were_rung() -> None:
-    wakeups = MemoryWakeups(ManualClock())
+    wakeups = InMemoryWakeupQueue(ManualClock())
     for name in ("one", "two", "one"):
-        wakeups.ring(Bell(OrderId(name)))
+        wakeups.ring(Wakeup(OrderId(name)))
     assert [(await wakeups.next()).order_id for _ in range(3)] == ["one", "two", "one"]
 
 
 async def test_who_waits_is_woken(doorbell: Doorbell) -> None:
-    doorbell.wakeups.ring(Bell(OrderId("one")))
+    doorbell.wakeups.ring(Wakeup(OrderId("one")))
     await doorbell.clock.settle()
     assert doorbell.rung == [(0, "one")]
 
@@ -119,22 +119,24 @@ async def test_who_waits_is_woken(doorbell: Doorbell) -> None:
 # ------------------------------------------------------------------------------------- the bus
 
 
-def news(number: int = 0, facts: int = 1, principal: str = LOCAL) -> list[Told]:
+def news(number: int = 0, facts: int = 1, principal: str = LOCAL) -> list[RecordedEvent]:
     """Write a life of so many lines."""
     told = order_factory.born(number, principal=principal)
     cancels = [events.CancelRequested()] * (facts - 1)
     return [told, *append(told.order, cancels, order_factory.START)]
 
 
-def publish(bus: MemoryBus, told: Sequence[Told], first: int = 1) -> list[Placed]:
+def publish(
+    bus: InMemoryEventBus, told: Sequence[RecordedEvent], first: int = 1
+) -> list[PositionedEvent]:
     """Tell news whose places begin at `first`."""
     places = range(first, first + len(told))
     bus.publish(told, places)
-    return [Placed(place, one) for place, one in zip(places, told, strict=True)]
+    return [PositionedEvent(place, one) for place, one in zip(places, told, strict=True)]
 
 
 async def test_a_listener_hears_its_order_and_no_other() -> None:
-    bus = MemoryBus()
+    bus = InMemoryEventBus()
     mine, yours = news(1, 3), news(2, 3)
     listener = bus.listen(mine[0].order.id)
     publish(bus, [one for pair in zip(mine, yours, strict=True) for one in pair])
@@ -143,25 +145,25 @@ async def test_a_listener_hears_its_order_and_no_other() -> None:
 
 
 async def test_a_principal_hears_all_its_orders_and_nobody_elses() -> None:
-    bus = MemoryBus()
-    listener = bus.listen_to_all(LOCAL)
+    bus = InMemoryEventBus()
+    listener = bus.subscribe_principal(LOCAL)
     told = publish(bus, [*news(1), *news(3, principal="ann"), *news(2)], first=5)
     assert await listener.next(0) == (told[0], told[2])
     assert [one.place for one in told] == [5, 6, 7]
 
 
 async def test_who_listens_later_hears_only_what_is_later() -> None:
-    bus = MemoryBus()
+    bus = InMemoryEventBus()
     told = news(1, 2)
     publish(bus, told[:1])
-    listener = bus.listen_to_all(LOCAL)
+    listener = bus.subscribe_principal(LOCAL)
     later = publish(bus, told[1:], first=2)
     assert await listener.next(0) == tuple(later)
 
 
 async def test_a_listener_that_waits_is_woken() -> None:
-    bus = MemoryBus()
-    listener = bus.listen_to_all(LOCAL)
+    bus = InMemoryEventBus()
+    listener = bus.subscribe_principal(LOCAL)
     waiting = asyncio.create_task(listener.next(60_000))
     await asyncio.sleep(0)
     told = publish(bus, news())
@@ -169,9 +171,9 @@ async def test_a_listener_that_waits_is_woken() -> None:
 
 
 async def test_a_lagging_listener_is_told_and_hears_again_after_resuming() -> None:
-    bus = MemoryBus()
+    bus = InMemoryEventBus()
     told = news(1, SUBSCRIPTION_FACTS_MAX + 3)
-    listener = bus.listen_to_all(LOCAL)
+    listener = bus.subscribe_principal(LOCAL)
     publish(bus, told[:SUBSCRIPTION_FACTS_MAX])
     assert not listener.lagged
     publish(bus, told[SUBSCRIPTION_FACTS_MAX:-1])
@@ -185,10 +187,10 @@ async def test_a_lagging_listener_is_told_and_hears_again_after_resuming() -> No
 
 
 async def test_one_laggard_slows_nobody_else() -> None:
-    bus = MemoryBus()
+    bus = InMemoryEventBus()
     told = news(1, 2 * SUBSCRIPTION_FACTS_MAX)
     slow, quick = bus.listen(told[0].order.id), bus.listen(told[0].order.id)
-    heard: list[Told] = []
+    heard: list[RecordedEvent] = []
     for one in told:
         publish(bus, [one])
         heard += await quick.next(0) or ()
@@ -197,9 +199,9 @@ async def test_one_laggard_slows_nobody_else() -> None:
 
 
 async def test_closed_subscriptions_are_forgotten() -> None:
-    bus = MemoryBus()
+    bus = InMemoryEventBus()
     ids = [news(number)[0].order.id for number in range(50)] * 2
-    listeners = [*(bus.listen(one) for one in ids), bus.listen_to_all(LOCAL)]
+    listeners = [*(bus.listen(one) for one in ids), bus.subscribe_principal(LOCAL)]
     assert len(bus._of_orders._by_topic) == 50
     for listener in listeners:
         listener.close()

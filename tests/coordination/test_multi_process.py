@@ -12,8 +12,8 @@ import pytest
 
 from cambist.clock import ManualClock
 from cambist.coordination import multi_process
-from cambist.coordination.multi_process import Hub
-from cambist.engine.subscriptions import Feed, follow
+from cambist.coordination.multi_process import MultiProcessEventBus
+from cambist.engine.subscriptions import PrincipalSubscription, follow_order
 from cambist.orders import events
 from cambist.orders.order import Order
 from cambist.stores.sqlite.store import SqliteStore
@@ -27,7 +27,9 @@ WAIT_S = 10
 class Two:
     """A store written here, and a hub there that hears of it by bells which may be lost."""
 
-    def __init__(self, store: SqliteStore, here: Hub, there: Hub) -> None:
+    def __init__(
+        self, store: SqliteStore, here: MultiProcessEventBus, there: MultiProcessEventBus
+    ) -> None:
         self.store, self.here, self.there = store, here, there
 
     async def born(self, number: int) -> Order:
@@ -51,7 +53,7 @@ class Two:
 @asynccontextmanager
 async def two(folder: Path, *, deaf: bool = False) -> AsyncIterator[Two]:
     clock = ManualClock()
-    hubs: list[Hub] = []
+    hubs: list[MultiProcessEventBus] = []
 
     def ring(_: int) -> None:
         if not deaf:
@@ -60,7 +62,10 @@ async def two(folder: Path, *, deaf: bool = False) -> AsyncIterator[Two]:
     store = SqliteStore(
         folder / "orders.db", lambda *news: hubs[0].publish(*news), owner="me", inline=True
     )
-    hubs += [Hub(store, clock, ring), Hub(store, clock, lambda _: None)]
+    hubs += [
+        MultiProcessEventBus(store, clock, ring),
+        MultiProcessEventBus(store, clock, lambda _: None),
+    ]
     await store.open()
     running = [asyncio.create_task(one.run()) for one in hubs]
     await asyncio.sleep(0)
@@ -73,11 +78,11 @@ async def two(folder: Path, *, deaf: bool = False) -> AsyncIterator[Two]:
         await store.close()
 
 
-async def follow_one(house: Two, hub: Hub, order_id: OrderId) -> list[int]:
+async def follow_one(house: Two, hub: MultiProcessEventBus, order_id: OrderId) -> list[int]:
     async with asyncio.timeout(WAIT_S):
         return [
             one.entry.seq
-            async for heard in follow(house.store, hub, order_id)
+            async for heard in follow_order(house.store, hub, order_id)
             for one in heard.lines
         ]
 
@@ -111,7 +116,10 @@ async def test_all_orders_are_heard_in_the_order_of_their_places(
 ) -> None:
     monkeypatch.setattr(multi_process, "LINES_PAGE", 3)
     async with two(tmp_path) as house:
-        feeds = [Feed(house.store, hub, LOCAL).follow(0) for hub in (house.here, house.there)]
+        feeds = [
+            PrincipalSubscription(house.store, hub, LOCAL).follow(0)
+            for hub in (house.here, house.there)
+        ]
         orders = [await house.born(number) for number in range(5)]
         dice = random.Random(1)
         for _ in range(30):
@@ -145,9 +153,9 @@ async def test_who_hears_at_once_is_not_sent_to_read_it_again(tmp_path: Path) ->
 async def test_who_listens_before_the_first_look_is_over_misses_nothing(tmp_path: Path) -> None:
     async with two(tmp_path, deaf=True) as house:
         order = await house.born(1)
-        hub = Hub(house.store, ManualClock(), lambda _: None)
+        hub = MultiProcessEventBus(house.store, ManualClock(), lambda _: None)
         listener = hub.listen(order.id)
-        to_all = hub.listen_to_all(LOCAL)
+        to_all = hub.subscribe_principal(LOCAL)
         await house.note(order, 1)
         await hub._look(None)
         assert [await one.next(0) for one in (listener, to_all)] == [(), ()]

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cambist.clock import ManualClock
-from cambist.coordination.rate_limits import MemoryBuckets
-from cambist.ports.rate_limits import Allowance, RateLimits
+from cambist.coordination.rate_limits import InMemoryRateLimiter
+from cambist.ports.rate_limits import RateLimit, RateLimiter
 
 MINUTE = 60_000
-ALLOWANCES = st.builds(Allowance, st.integers(1, 10_000), st.integers(1, 500))
+ALLOWANCES = st.builds(RateLimit, st.integers(1, 10_000), st.integers(1, 500))
 STEPS = st.lists(
     st.tuples(st.integers(0, 2 * MINUTE), st.sampled_from("ab"), st.integers(1, 120)), max_size=60
 )
@@ -21,10 +21,10 @@ STEPS = st.lists(
 
 @given(ALLOWANCES, STEPS)
 async def test_it_gives_what_the_model_gives_and_tells_the_true_wait(
-    allowance: Allowance, steps: list[tuple[int, str, int]]
+    allowance: RateLimit, steps: list[tuple[int, str, int]]
 ) -> None:
     clock = ManualClock()
-    limits: RateLimits = MemoryBuckets(clock)
+    limits: RateLimiter = InMemoryRateLimiter(clock)
     levels = dict.fromkeys("ab", Fraction(allowance.burst))
     for passed, name, cost in steps:
         await clock.push(passed)
@@ -42,10 +42,10 @@ async def test_it_gives_what_the_model_gives_and_tells_the_true_wait(
 
 @given(ALLOWANCES, STEPS, st.integers(1, 3))
 async def test_no_window_yields_more_than_the_burst_and_its_share_however_few_the_buckets(
-    allowance: Allowance, steps: list[tuple[int, str, int]], buckets_max: int
+    allowance: RateLimit, steps: list[tuple[int, str, int]], buckets_max: int
 ) -> None:
     clock = ManualClock()
-    limits = MemoryBuckets(clock, buckets_max)
+    limits = InMemoryRateLimiter(clock, buckets_max)
     taken: dict[str, list[tuple[int, int]]] = {"a": [], "b": []}
     for number, (passed, name, cost) in enumerate(steps):
         await clock.push(passed)
@@ -65,8 +65,8 @@ async def test_no_window_yields_more_than_the_burst_and_its_share_however_few_th
 
 async def test_the_wait_it_names_is_enough_and_one_less_is_not() -> None:
     clock = ManualClock()
-    limits = MemoryBuckets(clock)
-    allowance = Allowance(7, 3)
+    limits = InMemoryRateLimiter(clock)
+    allowance = RateLimit(7, 3)
     for _ in range(3):
         assert await limits.take("k:a", 1, allowance) == 0
     wait = await limits.take("k:a", 1, allowance)
@@ -77,8 +77,8 @@ async def test_the_wait_it_names_is_enough_and_one_less_is_not() -> None:
 
 
 async def test_all_or_none_are_taken() -> None:
-    limits = MemoryBuckets(ManualClock())
-    allowance = Allowance(60, 10)
+    limits = InMemoryRateLimiter(ManualClock())
+    allowance = RateLimit(60, 10)
     assert await limits.take("k:a", 6, allowance) == 0
     assert await limits.take("k:a", 5, allowance) > 0
     assert await limits.take("k:a", 4, allowance) == 0
@@ -87,8 +87,8 @@ async def test_all_or_none_are_taken() -> None:
 @pytest.mark.parametrize("strangers", [20, 1_000])
 async def test_a_flood_of_names_takes_no_more_room_and_forgives_nobody(strangers: int) -> None:
     clock = ManualClock()
-    limits = MemoryBuckets(clock, 8)
-    allowance = Allowance(5, 5)
+    limits = InMemoryRateLimiter(clock, 8)
+    allowance = RateLimit(5, 5)
     assert await limits.take("k:a", 5, allowance) == 0
     for number in range(strangers):
         await limits.take(f"k:{number}", 1, allowance)

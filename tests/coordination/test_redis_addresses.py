@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from cambist.coordination.redis.client import Address, Away
+from cambist.coordination.redis.client import RedisAddress, RedisUnavailable
 from tests.servers.fixtures import lend
 from tests.servers.machine import box
 from tests.servers.valkey import Valkey, own_valkey
@@ -18,13 +18,13 @@ SECRET = "hunter2/@:hunter2"
 @pytest.fixture
 async def guarded(breakable_valkey: Valkey) -> Valkey:
     """A server that wants a password."""
-    async with Address(breakable_valkey.url).dial() as line:
+    async with RedisAddress(breakable_valkey.url).dial() as line:
         await line.ask("CONFIG", "SET", "requirepass", SECRET)
     return breakable_valkey
 
 
 async def pings(url: str) -> bytes:
-    async with Address(url).dial() as line:
+    async with RedisAddress(url).dial() as line:
         return bytes(await line.ask("PING"))
 
 
@@ -38,7 +38,7 @@ async def test_a_socket_is_an_address_too() -> None:
     with box("vk") as folder:
         path = folder / "redis.sock"
         for server in lend(own_valkey({"unixsocket": str(path)})):
-            async with Address(server.url).dial() as line:
+            async with RedisAddress(server.url).dial() as line:
                 await line.ask("CONFIG", "SET", "requirepass", SECRET)
             assert await pings(f"unix://:{quote(SECRET, safe='')}@{path}?db=1") == b"PONG"
 
@@ -54,6 +54,6 @@ async def test_a_socket_is_an_address_too() -> None:
     ],
 )
 async def test_what_does_not_open_says_so_without_the_password(guarded: Valkey, url: str) -> None:
-    with pytest.raises(Away) as away:
+    with pytest.raises(RedisUnavailable) as away:
         await pings(url.format(port=guarded.port))
     assert "hunter2" not in str(away.value)

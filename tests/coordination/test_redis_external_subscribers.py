@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from cambist.bootstrap.coordination import Part, make_signals
+from cambist.bootstrap.coordination import ProcessRole, build_coordination
 from cambist.clock import SystemClock
 from cambist.config import Settings
-from cambist.coordination.multi_process import Doorbell
+from cambist.coordination.multi_process import MultiProcessWakeupQueue
 from cambist.coordination.outbox import TOLD_HELD_MAX, Outbox
-from cambist.coordination.redis.client import Address, Connection
-from cambist.coordination.redis.consumers import ENTRY_IDLE_MS, GROUP, BellEar
-from cambist.coordination.redis.lua_scripts import TELL
+from cambist.coordination.redis.client import RedisAddress, RedisConnection
+from cambist.coordination.redis.consumers import ENTRY_IDLE_MS, GROUP, WakeupConsumer
+from cambist.coordination.redis.lua_scripts import PUBLISH_EVENTS
 from cambist.coordination.redis.publisher import BELLS_STREAM, STATE_KEPT_MS
 from cambist.orders import events
 from cambist.orders.journal import append
@@ -40,7 +40,7 @@ async def test_each_event_is_told_on_the_orders_channel_and_the_last_one_kept(
     house: Town, breakable_valkey: Valkey
 ) -> None:
     order = await house.born(1)
-    address, key = Address(breakable_valkey.url), f"order:{order.id}"
+    address, key = RedisAddress(breakable_valkey.url), f"order:{order.id}"
     async with address.listen(key) as outsider, address.dial() as line:
         await house.close(await house.note(order, 3))
         told: list[dict[str, object]] = []
@@ -54,10 +54,10 @@ async def test_each_event_is_told_on_the_orders_channel_and_the_last_one_kept(
 
 
 async def test_an_older_word_never_takes_the_place_of_a_newer(breakable_valkey: Valkey) -> None:
-    async with Address(breakable_valkey.url).dial() as line:
+    async with RedisAddress(breakable_valkey.url).dial() as line:
         for seq in (2, 10, 9, 1):
             text = json.dumps({"note": '"seq":99', "seq": seq}, separators=(",", ":"))
-            await line.ask("EVAL", TELL, 1, "order:x", 60_000, seq, text)
+            await line.ask("EVAL", PUBLISH_EVENTS, 1, "order:x", 60_000, seq, text)
         assert json.loads(await line.ask("GET", "order:x"))["seq"] == 10
 
 
@@ -92,16 +92,16 @@ async def test_bells_that_were_not_sent_are_sent_again_in_turn_before_the_next()
 LEFT = OrderId("018bcfe5-6800-7000-8000-000000000001")
 
 
-async def pending(line: Connection) -> int:
+async def pending(line: RedisConnection) -> int:
     return int((await line.ask("XPENDING", BELLS_STREAM, GROUP))[0])
 
 
 async def test_what_a_dead_worker_had_read_is_taken_over_and_nothing_stays_behind(
     breakable_valkey: Valkey,
 ) -> None:
-    clock, address = SystemClock(), Address(breakable_valkey.url)
-    doorbell = Doorbell(clock, None)
-    ear = BellEar(clock, address, doorbell, "living")
+    clock, address = SystemClock(), RedisAddress(breakable_valkey.url)
+    doorbell = MultiProcessWakeupQueue(clock, None)
+    ear = WakeupConsumer(clock, address, doorbell, "living")
     async with address.dial() as line:
         await ear._join(line)
         await line.ask("XADD", BELLS_STREAM, "*", "order", LEFT)
@@ -119,8 +119,10 @@ async def test_what_a_dead_worker_had_read_is_taken_over_and_nothing_stays_behin
 
 async def test_no_log_and_no_warning_shows_a_password() -> None:
     secret = "hunter2-hunter2"
-    signals = make_signals(
-        Settings(redis_url=f"redis://me:{secret}@127.0.0.1:1/0"), SystemClock(), Part("alone")
+    signals = build_coordination(
+        Settings(redis_url=f"redis://me:{secret}@127.0.0.1:1/0"),
+        SystemClock(),
+        ProcessRole("alone"),
     )
     with capture_logs() as logs:
         async with signals.beside(None):  # type: ignore[arg-type]
@@ -138,18 +140,18 @@ async def test_what_was_written_last_is_told_before_the_process_ends(
     )
     async with town(tmp_path, by_redis(breakable_valkey.url)) as built:
         built.worker.outbox.post(lines)
-    async with Address(breakable_valkey.url).dial() as line:
+    async with RedisAddress(breakable_valkey.url).dial() as line:
         kept = json.loads(await line.ask("GET", f"order:{lines[-1].order.id}"))
     assert kept["seq"] == lines[-1].entry.seq
 
 
 async def test_an_outbox_says_when_all_has_arrived() -> None:
     outbox = Outbox()
-    await outbox.emptied(0)
+    await outbox.wait_empty(0)
     outbox.tell(7)
     parcel = outbox.take()
     assert parcel is not None
-    waiting = asyncio.create_task(outbox.emptied(10_000))
+    waiting = asyncio.create_task(outbox.wait_empty(10_000))
     await asyncio.sleep(0)
     outbox.put_back(parcel)
     await asyncio.sleep(0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cambist.coordination.redis.client import Address
+from cambist.coordination.redis.client import RedisAddress
 from tests.coordination.cluster import cluster, run
 from tests.coordination.waiting import until
 from tests.servers.valkey import Valkey
@@ -24,7 +24,7 @@ async def nothing(server: Valkey, scale: float) -> None:
 
 async def flush(server: Valkey, scale: float) -> None:
     """Empty it every second."""
-    async with Address(server.url).dial() as line:
+    async with RedisAddress(server.url).dial() as line:
         while True:
             await asyncio.sleep(1 * scale)
             await line.ask("FLUSHALL", within_ms=5_000)

@@ -9,25 +9,25 @@ from contextlib import asynccontextmanager
 import pytest
 
 from cambist.clock import ManualClock, SystemClock
-from cambist.coordination.rate_limits import MemoryBuckets, Share
+from cambist.coordination.rate_limits import InMemoryRateLimiter, PartitionedRateLimiter
 from cambist.coordination.redis import rate_limits
-from cambist.coordination.redis.client import Address
-from cambist.coordination.redis.rate_limits import RATE_PREFIX, RedisBuckets
-from cambist.ports.rate_limits import Allowance
+from cambist.coordination.redis.client import RedisAddress
+from cambist.coordination.redis.rate_limits import RATE_PREFIX, RedisRateLimiter
+from cambist.ports.rate_limits import RateLimit
 from tests.coordination.waiting import until
 from tests.servers.valkey import Valkey
 
 pytestmark = pytest.mark.redis
-SLOW = Allowance(1, 10)
+SLOW = RateLimit(1, 10)
 """One a minute: nothing comes back while a test runs."""
-QUICK = Allowance(6_000, 3)
+QUICK = RateLimit(6_000, 3)
 
 
 @asynccontextmanager
-async def process(server: Valkey, processes: int = 1) -> AsyncIterator[RedisBuckets]:
+async def process(server: Valkey, processes: int = 1) -> AsyncIterator[RedisRateLimiter]:
     clock = SystemClock()
-    alone = Share(MemoryBuckets(clock), processes)
-    limits = RedisBuckets(clock, Address(server.url), alone)
+    alone = PartitionedRateLimiter(InMemoryRateLimiter(clock), processes)
+    limits = RedisRateLimiter(clock, RedisAddress(server.url), alone)
     running = asyncio.create_task(limits.line.run())
     try:
         await until(lambda: limits.line.is_up)
@@ -64,13 +64,13 @@ async def test_a_full_bucket_takes_no_room(breakable_valkey: Valkey) -> None:
     async with process(breakable_valkey) as limits:
         assert await limits.take("k:a", 1, QUICK) == 0
         await asyncio.sleep(0.02)
-        async with Address(breakable_valkey.url).dial() as line:
+        async with RedisAddress(breakable_valkey.url).dial() as line:
             assert await line.ask("EXISTS", RATE_PREFIX + "k:a") == 0
 
 
 async def test_a_bucket_somebody_spoilt_is_a_full_one(breakable_valkey: Valkey) -> None:
     async with process(breakable_valkey) as limits:
-        async with Address(breakable_valkey.url).dial() as line:
+        async with RedisAddress(breakable_valkey.url).dial() as line:
             await line.ask("SET", RATE_PREFIX + "k:a", "nonsense")
         assert await limits.take("k:a", 1, SLOW) == 0
 
@@ -91,13 +91,13 @@ async def test_one_call_waits_for_a_frozen_redis_and_the_next_ones_do_not(
 ) -> None:
     asked: list[str] = []
 
-    class Alone(MemoryBuckets):
-        async def take(self, bucket: str, cost: int, allowance: Allowance):  # type: ignore[no-untyped-def]
+    class Alone(InMemoryRateLimiter):
+        async def take(self, bucket: str, cost: int, allowance: RateLimit):  # type: ignore[no-untyped-def]
             asked.append(bucket)
             return await super().take(bucket, cost, allowance)
 
     clock = SystemClock()
-    limits = RedisBuckets(clock, Address(breakable_valkey.url), Alone(clock))
+    limits = RedisRateLimiter(clock, RedisAddress(breakable_valkey.url), Alone(clock))
     running = asyncio.create_task(limits.line.run())
     await until(lambda: limits.line.is_up)
     monkeypatch.setattr(rate_limits, "APART_MS", 600_000)
@@ -115,14 +115,14 @@ async def test_one_call_waits_for_a_frozen_redis_and_the_next_ones_do_not(
 async def test_a_share_is_rounded_down_and_never_nothing(
     processes: int, cost: int, granted: int
 ) -> None:
-    limits = Share(MemoryBuckets(ManualClock()), processes)
+    limits = PartitionedRateLimiter(InMemoryRateLimiter(ManualClock()), processes)
     waits = [await limits.take("k:a", cost, SLOW) for _ in range(12)]
     assert sum(wait == 0 for wait in waits) == granted
 
 
 async def test_what_the_whole_allows_at_once_a_share_allows_too() -> None:
     clock = ManualClock()
-    limits = Share(MemoryBuckets(clock), 4)
+    limits = PartitionedRateLimiter(InMemoryRateLimiter(clock), 4)
     assert await limits.take("k:a", 10, SLOW) == 0
     wait = await limits.take("k:a", 10, SLOW)
     await clock.push(wait)

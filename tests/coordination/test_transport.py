@@ -11,10 +11,16 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from cambist.bootstrap.coordination import Part, Signals, make_signals
+from cambist.bootstrap.coordination import Coordination, ProcessRole, build_coordination
 from cambist.clock import ManualClock, SystemClock
 from cambist.config import Settings
-from cambist.coordination.transport import STEADY_MS, WAIT_FIRST_MS, WAIT_MAX_MS, Line, Unreachable
+from cambist.coordination.transport import (
+    STEADY_MS,
+    WAIT_FIRST_MS,
+    WAIT_MAX_MS,
+    ReconnectingConnection,
+    TransportDown,
+)
 from tests.coordination.multi_process import town
 from tests.coordination.waiting import until
 from tests.servers.postgres import Postgres
@@ -27,10 +33,10 @@ class Bearer:
         self.clock = ManualClock()
         self.dialled: list[int] = []
         self.closed = 0
-        self.ends: BaseException | None = Unreachable("away")
+        self.ends: BaseException | None = TransportDown("away")
         self.answers = True
         self.running: asyncio.Task[None] | None = None
-        self.line = Line(self.clock, "test", self.dial, self.work)
+        self.line = ReconnectingConnection(self.clock, "test", self.dial, self.work)
 
     async def push(self, milliseconds: int) -> None:
         """Let time pass; the first time is the beginning."""
@@ -41,7 +47,7 @@ class Bearer:
     async def dial(self) -> AsyncIterator[str]:
         self.dialled.append(self.clock.elapsed())
         if not self.answers:
-            raise Unreachable("nobody is there")
+            raise TransportDown("nobody is there")
         try:
             yield "line"
         finally:
@@ -50,7 +56,7 @@ class Bearer:
     async def work(self, _line: str) -> None:
         if self.ends is None:
             await self.clock.sleep(2 * STEADY_MS)
-            raise Unreachable("cut")
+            raise TransportDown("cut")
         raise self.ends
 
 
@@ -107,9 +113,9 @@ async def test_an_outage_is_logged_once_at_each_end(bearer: Bearer) -> None:
 async def test_notices_come_back_with_their_server(
     tmp_path: Path, breakable_postgres: Postgres
 ) -> None:
-    def make(part: Part) -> Signals:
+    def make(part: ProcessRole) -> Coordination:
         shared = replace(part, notices=breakable_postgres.url)
-        return make_signals(Settings(), SystemClock(), shared)
+        return build_coordination(Settings(), SystemClock(), shared)
 
     async with town(tmp_path, make) as house:
         lines = (*house.api.lines, *house.worker.lines)

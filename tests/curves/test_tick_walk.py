@@ -10,19 +10,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambist.curves.tick_walk import Walk, impact_hundredths
-from cambist.curves.tick_walk_state import PPM_ONE, Broken, Ended, Place, Rates, Ticks
+from cambist.curves.tick_walk import TickWalk, impact_hundredths
+from cambist.curves.tick_walk_state import (
+    PPM_ONE,
+    FeeRates,
+    InconsistentTicks,
+    InsufficientLiquidity,
+    Ticks,
+    TickState,
+)
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, sqrt_at_tick, tick_at_sqrt
 from cambist.values.amount import mul_div_ceil
 
-Found = tuple[int, int, Place]
+Found = tuple[int, int, TickState]
 
 
 class Case(NamedTuple):
     """A pool, a fee, and which way and how to ask."""
 
     ticks: Ticks
-    place: Place
+    place: TickState
     fee: int
     down: bool
     mode: str
@@ -37,7 +44,7 @@ def walked(case: Case, amount: int) -> Found:
     while rest and price != limit:
         ahead = [n for n in ticks.numbers if (n <= tick if down else n > tick)]
         if not ahead:
-            raise Ended
+            raise InsufficientLiquidity
         number = ahead[-1] if down else ahead[0]
         at_tick = sqrt_at_tick(number)
         target = max(at_tick, limit) if down else min(at_tick, limit)
@@ -51,7 +58,7 @@ def walked(case: Case, amount: int) -> Found:
         elif after != price:
             tick = tick_at_sqrt(after)
         price = after
-    return amount - rest, other, Place(price, tick, liquidity)
+    return amount - rest, other, TickState(price, tick, liquidity)
 
 
 def step(case: Case, price: int, target: int, liquidity: int, rest: int):
@@ -91,7 +98,7 @@ def moved(price, liquidity, amount, down, *, give):
 
 
 @st.composite
-def pools(draw: st.DrawFn) -> tuple[Ticks, Place]:
+def pools(draw: st.DrawFn) -> tuple[Ticks, TickState]:
     """A few positions, and a price among or beside them."""
     middle = draw(st.sampled_from([-200_000, -18_000, 0, 7, 60_000, 300_000]))
     spans = draw(
@@ -110,7 +117,7 @@ def pools(draw: st.DrawFn) -> tuple[Ticks, Place]:
     tick = middle + draw(st.integers(-450, 750))
     low, high = sqrt_at_tick(tick), sqrt_at_tick(tick + 1)
     price = draw(st.one_of(st.just(low), st.integers(low, high - 1)))
-    return ticks, Place(price, tick, sum(net for n, net in nets.items() if n <= tick))
+    return ticks, TickState(price, tick, sum(net for n, net in nets.items() if n <= tick))
 
 
 amounts = st.one_of(st.integers(1, 1_000), st.integers(1, 2**64 - 1))
@@ -122,19 +129,19 @@ modes = st.sampled_from(["exact_in", "exact_out"])
 def test_the_summed_walk_is_the_plain_one(pool, fee, down, mode, several):
     ticks, place = pool
     limit = SQRT_MIN + 1 if down else SQRT_MAX - 1
-    walk = Walk(ticks, place, Rates(fee, 120_000, 40_000), limit, down=down)
+    walk = TickWalk(ticks, place, FeeRates(fee, 120_000, 40_000), limit, down=down)
     for amount in several:  # one walk answers all: what it remembers must not matter
         bare = walk.amount_out if mode == "exact_in" else walk.amount_in
         path = walk.path_in if mode == "exact_in" else walk.path_out
         try:
             done, other, end = walked(Case(ticks, place, fee, down, mode), amount)
-        except Ended:
-            with pytest.raises((Ended, Broken)):
+        except InsufficientLiquidity:
+            with pytest.raises((InsufficientLiquidity, InconsistentTicks)):
                 bare(amount)
             continue
         try:
             found = path(amount)
-        except Broken:
+        except InconsistentTicks:
             assert other >= 2**63 or amount >= 2**63
             continue
         assert found.whole == (done == amount)
@@ -148,8 +155,10 @@ def test_the_summed_walk_is_the_plain_one(pool, fee, down, mode, several):
 @given(pools(), fees, st.booleans(), amounts)
 def test_the_tables_rise_and_end_on_the_ticks(pool, fee, down, amount):
     ticks, place = pool
-    walk = Walk(ticks, place, Rates(fee, 0, 0), SQRT_MIN + 1 if down else SQRT_MAX - 1, down=down)
-    with suppress(Ended, Broken):
+    walk = TickWalk(
+        ticks, place, FeeRates(fee, 0, 0), SQRT_MIN + 1 if down else SQRT_MAX - 1, down=down
+    )
+    with suppress(InsufficientLiquidity, InconsistentTicks):
         walk.amount_out(amount)
     assert all(a <= b for a, b in pairwise(walk.given))
     assert all(a <= b for a, b in pairwise(walk.paid))
@@ -161,12 +170,12 @@ def test_the_tables_rise_and_end_on_the_ticks(pool, fee, down, amount):
 def test_walks_are_equal_by_where_they_begin_and_not_by_how_far_they_were_asked(pool, down):
     ticks, place = pool
     ends = SQRT_MIN + 1 if down else SQRT_MAX - 1
-    one, two = (Walk(ticks, place, Rates(100, 0, 0), ends, down=down) for _ in range(2))
-    with suppress(Ended, Broken):
+    one, two = (TickWalk(ticks, place, FeeRates(100, 0, 0), ends, down=down) for _ in range(2))
+    with suppress(InsufficientLiquidity, InconsistentTicks):
         one.amount_out(10**9)
     assert one == two
     assert hash(one) == hash(two)
-    assert one != Walk(ticks, place, Rates(101, 0, 0), ends, down=down)
+    assert one != TickWalk(ticks, place, FeeRates(101, 0, 0), ends, down=down)
     assert one != place
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cambist.failpoints import POINTS
+from cambist.failpoints import FAILPOINTS
 from cambist.faults import CATALOGUE, Code
-from cambist.orders.lifecycle import TABLE
-from cambist.venues.reject_reasons import Refusal
+from cambist.orders.lifecycle import TRANSITIONS
+from cambist.venues.reject_reasons import RejectReason
 from scripts import generate_docs, generate_refusals
 from tests.strategies import FACTS
 
@@ -49,7 +49,7 @@ def test_every_code_has_its_place() -> None:
 
 def test_every_move_and_fact_is_told() -> None:
     page = generate_docs.lifecycle()
-    for status, row in TABLE.items():
+    for status, row in TRANSITIONS.items():
         for moved, to in row.items():
             assert f"| `{status}` | `{moved.kind}` | `{to}` |" in page
     for kind in FACTS:
@@ -58,9 +58,9 @@ def test_every_move_and_fact_is_told() -> None:
 
 def test_every_point_is_told() -> None:
     page = generate_docs.faultpoints()
-    assert all(f"| `{name}` | {when} |" in page for name, when in POINTS.items())
+    assert all(f"| `{name}` | {when} |" in page for name, when in FAILPOINTS.items())
 
 
 def test_every_refusal_is_told() -> None:
     page = generate_refusals.refusals()
-    assert all(f"| `{one}` | {one.sentence} |" in page for one in Refusal)
+    assert all(f"| `{one}` | {one.sentence} |" in page for one in RejectReason)

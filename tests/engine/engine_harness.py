@@ -11,20 +11,20 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from cambist.clock import ManualClock
-from cambist.coordination.memory import MemoryBus, MemoryWakeups
-from cambist.engine.dependencies import Means
-from cambist.engine.dependencies import World as Ports
-from cambist.engine.engine import Engine, Limits
-from cambist.engine.intake import Wish
-from cambist.engine.publisher import Relay
+from cambist.coordination.memory import InMemoryEventBus, InMemoryWakeupQueue
+from cambist.engine.dependencies import ChainPorts as Ports
+from cambist.engine.dependencies import EngineDependencies
+from cambist.engine.engine import Engine, EngineLimits
+from cambist.engine.intake import SubmitOrder
+from cambist.engine.publisher import EventPublisher
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order
 from cambist.orders.terms import Terms
 from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
 from cambist.paper.fault_model import REALISTIC, Profile
-from cambist.paper.network import World
+from cambist.paper.network import PaperNetwork
 from cambist.stores.sqlite.store import SqliteStore
-from cambist.values.amount import Raw
+from cambist.values.amount import RawAmount
 from cambist.values.ids import LOCAL, OrderId
 from cambist.values.token import SOL, USDC, Pair
 from cambist.venues.pool import Pool
@@ -44,7 +44,7 @@ class Rig:
 
     async def send(self, intent: Intent, key: str | None = None, body: bytes = b"1") -> OrderId:
         """Submit an order and return its id."""
-        taken = await self.engine.submit(Wish(intent, _reply, key, body))
+        taken = await self.engine.submit(SubmitOrder(intent, _reply, key, body))
         return taken.order_id
 
     async def push(self, milliseconds: int) -> None:
@@ -63,7 +63,7 @@ class Rig:
         for _ in range(0, most_ms, STEP_MS * 4):
             await self.clock.push(STEP_MS * 4)
             order = await self.order(order_id)
-            if order.is_closed and not order.rests_with_chain:
+            if order.is_closed and not order.awaits_chain:
                 return order
         raise TimeoutError(order_id)
 
@@ -88,7 +88,7 @@ def sell(whole: int = 1, terms: Terms = Terms(), name: str | None = None) -> Int
         LOCAL,
         Pair(SOL, USDC),
         "exact_in",
-        Raw(whole * 10**9),
+        RawAmount(whole * 10**9),
         terms,
         client_order_id=name,
     )
@@ -98,20 +98,22 @@ def sell(whole: int = 1, terms: Terms = Terms(), name: str | None = None) -> Int
 async def rig(
     path: Path,
     profile: Profile = CALM,
-    limits: Limits = Limits(),
+    limits: EngineLimits = EngineLimits(),
     market: type[PaperMarket] = PaperMarket,
     *,
     kinds: tuple[type[SqliteStore], type[PaperChain]] = (SqliteStore, PaperChain),
 ) -> AsyncIterator[Rig]:
     """Run an engine on the files in a folder; leaving it is a stop without a drain."""
-    clock, bus = ManualClock(), MemoryBus()
-    world = World(clock, path / "paper-chain.db", SEED, profile, inline=True)
+    clock, bus = ManualClock(), InMemoryEventBus()
+    world = PaperNetwork(clock, path / "paper-chain.db", SEED, profile, inline=True)
     world.open()
-    store = kinds[0](path / "cambist.db", Relay(bus), owner="rig", inline=True)
+    store = kinds[0](path / "cambist.db", EventPublisher(bus), owner="rig", inline=True)
     await store.open()
     numbers = itertools.count(1)
     ports = Ports(market(world, clock), kinds[1](world), PaperSigner(SEED))
-    means = Means(store, MemoryWakeups(clock), bus, ports, clock, lambda: next(numbers))
+    means = EngineDependencies(
+        store, InMemoryWakeupQueue(clock), bus, ports, clock, lambda: next(numbers)
+    )
     engine = Engine(means, limits)
     try:
         async with asyncio.TaskGroup() as tasks:

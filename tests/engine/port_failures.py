@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
-from cambist.ports.errors import PortDown
-from cambist.ports.store import Commit
+from cambist.ports.errors import PortUnavailable
+from cambist.ports.store import PendingCommit
 from cambist.stores.commands import write_out
 from cambist.stores.sqlite.leases import LEASED
 
@@ -78,10 +78,10 @@ class Failing:
         async def ask(*given: Any) -> Any:
             when = self._fuse.burns(f"{self._room}.{name}")
             if when == "before":
-                raise PortDown("it failed, and nothing was done")
+                raise PortUnavailable("it failed, and nothing was done")
             answer = await real(*given)
             if when == "after":
-                raise PortDown("it failed, and all was done")
+                raise PortUnavailable("it failed, and all was done")
             return answer
 
         return ask
@@ -96,19 +96,19 @@ class Failing:
 
         return signal
 
-    def _begin(self, real: Callable[..., Commit]) -> Callable[..., Commit]:
-        def begin(*given: Any) -> Commit:
+    def _begin(self, real: Callable[..., PendingCommit]) -> Callable[..., PendingCommit]:
+        def begin(*given: Any) -> PendingCommit:
             when = self._fuse.burns(f"{self._room}.begin")
             if when is None:
                 return real(*given)
             told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             if when == "before":
-                told.set_exception(PortDown("it failed, and nothing was written"))
+                told.set_exception(PortUnavailable("it failed, and nothing was written"))
                 # The order as it would have been, of a write that is called off at once.
-                return Commit(_foretold(*given), told)
+                return PendingCommit(_foretold(*given), told)
             begun = real(*given)
             begun.durable.add_done_callback(lambda done: _deny(done, told))
-            return Commit(begun.order, told)
+            return PendingCommit(begun.order, told)
 
         return begin
 
@@ -117,7 +117,7 @@ def _deny(done: asyncio.Future[Any], told: asyncio.Future[Any]) -> None:
     if not done.cancelled():
         done.exception()
     if not told.done():
-        told.set_exception(PortDown("it failed, and all was written"))
+        told.set_exception(PortUnavailable("it failed, and all was written"))
 
 
 def _foretold(order: Any, change: Any, now: Any) -> Any:

@@ -11,12 +11,12 @@ from typing import ClassVar
 from msgspec.structs import replace
 
 from cambist import metrics
-from cambist.engine.engine import Limits
+from cambist.engine.engine import EngineLimits
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import Backoff
 from cambist.paper.adapters import PaperChain, PaperMarket
 from cambist.paper.fault_model import INSTANT
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import LOCAL
 from cambist.values.time_units import Millis
@@ -58,7 +58,7 @@ class Forgetful(SqliteStore):
         self.releases += 1
         if self.releases % 2:
             self.lost += 1
-            raise PortDown("the store is away")
+            raise PortUnavailable("the store is away")
 
 
 async def test_no_more_turns_are_performed_at_once_than_was_said(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ async def test_a_store_that_goes_away_at_the_end_of_a_turn_does_not_end_the_engi
 
 
 async def test_orders_past_the_rate_wait_and_none_is_lost(tmp_path: Path) -> None:
-    limits = Limits(orders_per_minute=60)
+    limits = EngineLimits(orders_per_minute=60)
     async with rig(tmp_path, replace(INSTANT, slot_ms=Millis(50)), limits) as r:
         ids = [await r.send(sell()) for _ in range(4)]
         for order_id in ids:
@@ -128,7 +128,7 @@ async def test_orders_past_the_rate_wait_and_none_is_lost(tmp_path: Path) -> Non
 
 
 async def test_a_cancel_does_not_wait_for_the_rate(tmp_path: Path) -> None:
-    async with rig(tmp_path, limits=Limits(orders_per_minute=1)) as r:
+    async with rig(tmp_path, limits=EngineLimits(orders_per_minute=1)) as r:
         ids = [await r.send(sell()) for _ in range(3)]
         await r.push(500)
         async with asyncio.TaskGroup() as tasks:
@@ -140,7 +140,7 @@ async def test_a_cancel_does_not_wait_for_the_rate(tmp_path: Path) -> None:
 
 
 async def test_backoff_is_what_was_set(tmp_path: Path) -> None:
-    limits = Limits(backoff=Backoff(Millis(10_000)))
+    limits = EngineLimits(backoff=Backoff(Millis(10_000)))
     profile = replace(CALM, reverted_ppm=1_000_000)
     async with rig(tmp_path, profile, limits) as r:
         order_id = await r.send(sell())

@@ -9,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.clock import ManualClock
-from cambist.coordination.memory import MemoryWakeups
-from cambist.engine.inflight_tracker import RESEND_EVERY_MS, Tracker
+from cambist.coordination.memory import InMemoryWakeupQueue
+from cambist.engine.inflight_tracker import RESEND_EVERY_MS, InFlightTracker
 from cambist.engine.send_permission import SendPermission
-from cambist.orders.attempt import Attempt, Witness
+from cambist.orders.attempt import Attempt, NodeObservation
 from cambist.orders.decide import Policy
 from cambist.orders.order import Status
 from cambist.paper.fault_model import INSTANT
@@ -29,10 +29,10 @@ RULES = replace(INSTANT.rules, witnesses=2)
 class Chain:
     """Endpoints that say what they are told to say, and take note of what is sent."""
 
-    def __init__(self, *said: Witness) -> None:
+    def __init__(self, *said: NodeObservation) -> None:
         self.said, self.sent = said, list[bytes]()
 
-    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
+    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
         return tuple(self.said for _ in attempts)
 
     async def send(self, transaction: bytes) -> None:
@@ -60,11 +60,11 @@ class Wanted:
     ],
 )
 async def test_one_endpoint_that_calls_it_too_old_does_not_stop_the_sending(
-    said: tuple[Witness, ...], resends: bool
+    said: tuple[NodeObservation, ...], resends: bool
 ) -> None:
     clock, chain = ManualClock(order_factory.START), Chain(*said)
     permission = SendPermission(Wanted(), clock)  # type: ignore[arg-type]
-    tracker = Tracker(chain, MemoryWakeups(clock), permission, clock, Policy(RULES))  # type: ignore[arg-type]
+    tracker = InFlightTracker(chain, InMemoryWakeupQueue(clock), permission, clock, Policy(RULES))  # type: ignore[arg-type]
     order = order_factory.standing(Status.SUBMITTED)
     assert order.attempt is not None
     tracker.watch(replace(order, attempt=replace(order.attempt, transaction=b"bytes")))

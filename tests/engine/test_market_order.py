@@ -11,7 +11,7 @@ from cambist.orders.order import Status
 from cambist.orders.terms import Terms
 from cambist.paper.fault_model import PPM_ONE
 from cambist.values.amount import Bps
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests.engine.engine_harness import CALM, DeadMarket, HangingMarket, rig, sell
 
 ALWAYS_REVERTS = replace(CALM, name="reverts", reverted_ppm=PPM_ONE)
@@ -135,7 +135,7 @@ async def test_more_than_the_wallet_holds_fails_at_once_and_signs_nothing(tmp_pa
 
 async def test_a_deadline_that_passes_before_signing_expires_the_order(tmp_path: Path) -> None:
     async with rig(tmp_path, market=DeadMarket) as r:
-        deadline = Moment(r.clock.now() + 1_500)
+        deadline = Timestamp(r.clock.now() + 1_500)
         order_id = await r.send(sell(1, Terms(deadline=deadline)))
         order = await r.until_closed(order_id)
     assert order.status is Status.EXPIRED

@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 
 from cambist.clock import Entropy, SystemClock
-from cambist.coordination.memory import MemoryBus, MemoryWakeups
+from cambist.coordination.memory import InMemoryEventBus, InMemoryWakeupQueue
 from cambist.engine import dispatcher, inflight_tracker
-from cambist.engine.dependencies import Means, World
+from cambist.engine.dependencies import ChainPorts, EngineDependencies
 from cambist.engine.engine import Engine
-from cambist.engine.intake import Wish
-from cambist.engine.publisher import Relay
-from cambist.faults import Refused
+from cambist.engine.intake import SubmitOrder
+from cambist.engine.publisher import EventPublisher
+from cambist.faults import RequestRejected
 from cambist.orders.order import Order, Status
 from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
 from cambist.paper.fault_model import INSTANT
 from cambist.paper.ledger import executions
-from cambist.paper.network import World as PaperWorld
-from cambist.ports.event_bus import Bus
+from cambist.paper.network import PaperNetwork as PaperWorld
+from cambist.ports.event_bus import EventBus
 from cambist.ports.store import Store
 from cambist.stores.postgres import Target, open_postgres
 from cambist.stores.sqlite.store import SqliteStore
@@ -61,7 +61,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 class Town:
     """A store and a chain that outlive each engine, all of whose calls pass one fuse."""
 
-    def __init__(self, store: Store, bus: Bus, world: PaperWorld, fuse: Fuse) -> None:
+    def __init__(self, store: Store, bus: EventBus, world: PaperWorld, fuse: Fuse) -> None:
         self.store = store
         self.fuse = fuse
         self._bus = bus
@@ -71,14 +71,14 @@ class Town:
     async def engine(self) -> AsyncIterator[Engine]:
         """Run an engine."""
         clock, fuse = SystemClock(), self.fuse
-        ports = World(
+        ports = ChainPorts(
             PaperMarket(self._world, clock),
             Failing(PaperChain(self._world), "chain", fuse),
             Failing(PaperSigner(SEED), "signer", fuse),
         )
-        wakeups = Failing(MemoryWakeups(clock), "wakeups", fuse)
+        wakeups = Failing(InMemoryWakeupQueue(clock), "wakeups", fuse)
         store = Failing(self.store, "store", fuse)
-        engine = Engine(Means(store, wakeups, self._bus, ports, clock, Entropy()))
+        engine = Engine(EngineDependencies(store, wakeups, self._bus, ports, clock, Entropy()))
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(engine.run())
             try:
@@ -92,18 +92,20 @@ class Town:
 async def town(folder: Path, url: str | None) -> AsyncIterator[Town]:
     """Open a store, in a database or in a file, beside a chain."""
     clock, fuse = SystemClock(), Fuse()
-    bus = Failing(MemoryBus(), "bus", fuse)
+    bus = Failing(InMemoryEventBus(), "bus", fuse)
     world = PaperWorld(clock, folder / CHAIN, SEED, INSTANT)
     world.open()
     async with AsyncExitStack() as opened:
         opened.callback(world.close)
         store: Store
         if url is None:
-            store = SqliteStore(folder / "cambist.db", Relay(bus), owner="rig")
+            store = SqliteStore(folder / "cambist.db", EventPublisher(bus), owner="rig")
             await store.open()
             opened.push_async_callback(store.close)
         else:
-            opening = open_postgres(Target(url), Relay(bus), clock, owner="rig", lease_ms=500)
+            opening = open_postgres(
+                Target(url), EventPublisher(bus), clock, owner="rig", lease_ms=500
+            )
             store = await opened.enter_async_context(opening)
         tasks = await opened.enter_async_context(asyncio.TaskGroup())
         trading = tasks.create_task(world.run())
@@ -115,18 +117,18 @@ async def live(place: Town, strike: Strike | None, key: str) -> Order:
     """Bring one order from its first POST to its end, past the one failure."""
     place.fuse.arm(strike)
     async with place.engine() as engine, asyncio.timeout(END_WITHIN_S):
-        wish = Wish(sell(name=key), lambda order: order.id.encode(), key, b"same")
+        wish = SubmitOrder(sell(name=key), lambda order: order.id.encode(), key, b"same")
         for _ in range(TRIES_MAX):
             try:
                 taken = await engine.submit(wish)
                 break
-            except Refused:
+            except RequestRejected:
                 continue
         else:
             raise AssertionError("never taken")
         while True:
             order = await place.store.get(taken.order_id)
-            if order is not None and order.is_closed and not order.rests_with_chain:
+            if order is not None and order.is_closed and not order.awaits_chain:
                 return order
             await asyncio.sleep(LOOK_S)
 

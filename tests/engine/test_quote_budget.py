@@ -9,14 +9,14 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.engine import quote_budget
-from cambist.engine.quote_budget import PERMITS, QuoteBudget, QuoteTurn
+from cambist.engine.quote_budget import PERMITS, QuoteBudget, QuotePermit
 from cambist.engine.quoting import could_carry
-from cambist.faults import Code, Refused
+from cambist.faults import Code, RequestRejected
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
 from cambist.paper.pool_states import VENUES, first_pool, pool_keys
 from cambist.paper.tokens import token
-from cambist.values.amount import Raw
+from cambist.values.amount import RawAmount
 from cambist.values.ids import LOCAL
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool
@@ -36,7 +36,7 @@ def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def rejected(budget: QuoteBudget, caller: str | None = None) -> Code:
     """Return why a quote that comes now is rejected."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRejected) as refused:
         async with budget.turn(caller):
             pass
     return refused.value.faults[0].code
@@ -71,7 +71,7 @@ async def test_a_caller_computes_one_at_a_time_and_another_is_not_held_up(
 async def test_those_who_wait_for_venues_hold_no_permit() -> None:
     budget = QuoteBudget()
     answered = asyncio.Event()
-    waiting: list[QuoteTurn] = []
+    waiting: list[QuotePermit] = []
 
     async def wait() -> None:
         async with budget.turn(None) as turn, turn.waiting_for_venues():
@@ -132,6 +132,6 @@ def test_what_the_pools_cannot_hold_together_is_seen_before_routing(
     assert SOL is not None
     assert USDC is not None
     few = [one for one in POOLS if one.program == "cpmm"]
-    intent = Intent("market", LOCAL, Pair(SOL, USDC), "exact_in", Raw(amount), Terms())
+    intent = Intent("market", LOCAL, Pair(SOL, USDC), "exact_in", RawAmount(amount), Terms())
     assert could_carry(few, replace(intent, mode=mode)) is carried
     assert not could_carry([], intent)

@@ -10,10 +10,10 @@ import pytest
 
 from cambist.clock import ManualClock
 from cambist.engine import reconciler
-from cambist.engine.reconciler import BY, LOOK_EVERY_MS, RESTORED_BY, Reconciler
+from cambist.engine.reconciler import BY, RECONCILE_EVERY_MS, RESTORED_BY, Reconciler
 from cambist.paper.fault_model import INSTANT
-from cambist.ports.chain import Blockhash, Trace
-from cambist.ports.errors import PortDown
+from cambist.ports.chain import Blockhash, ExecutedTransaction
+from cambist.ports.errors import PortUnavailable
 from cambist.ports.store import Halt
 from cambist.stores.sqlite.store import RecallingSqliteStore
 from cambist.values.ids import OrderId, Signature
@@ -30,7 +30,7 @@ class Chain:
 
     def __init__(self) -> None:
         self.height = 1_000
-        self.done: list[Trace] = []
+        self.done: list[ExecutedTransaction] = []
         self.asked: list[int] = []
         self.away = False
 
@@ -38,15 +38,19 @@ class Chain:
         for _ in range(many):
             self.height += 1
             name = f"s{self.height}"
-            one = Trace(Signature(name), Slot(self.height), OrderId(f"o{name}"), 1, failed)
+            one = ExecutedTransaction(
+                Signature(name), Slot(self.height), OrderId(f"o{name}"), 1, failed
+            )
             self.done.append(one)
 
     async def blockhash(self) -> Blockhash:
         if self.away:
-            raise PortDown("away")
+            raise PortUnavailable("away")
         return Blockhash("hash", Height(self.height + 150), Slot(self.height))
 
-    async def traces(self, since: Slot, before: Signature | None, limit: int) -> Sequence[Trace]:
+    async def traces(
+        self, since: Slot, before: Signature | None, limit: int
+    ) -> Sequence[ExecutedTransaction]:
         newest = self.done[::-1]
         if before is not None:
             newest = newest[[one.signature for one in newest].index(before) + 1 :]
@@ -155,6 +159,6 @@ async def test_nothing_is_compared_while_the_chain_is_away_and_all_when_it_is_ba
         assert rig.reconciler.compared.is_set()
         assert await rig.halt_of() == BY
         rig.chain.execute(1)
-        await rig.clock.push(LOOK_EVERY_MS)
+        await rig.clock.push(RECONCILE_EVERY_MS)
         assert (await rig.store.missing(0)).total == 2
         task.cancel()

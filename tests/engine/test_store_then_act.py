@@ -8,22 +8,22 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from cambist.orders.decide import Change
+from cambist.orders.decide import Decision
 from cambist.orders.events import Started
 from cambist.orders.order import Order, Status
 from cambist.paper.adapters import PaperChain
-from cambist.ports.store import Commit
+from cambist.ports.store import PendingCommit
 from cambist.stores.sqlite.store import SqliteStore
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests.engine.engine_harness import rig, sell
 
 
 class SlowDisk(SqliteStore):
     """A store whose changes become durable only when the test says so."""
 
-    held: list[tuple[asyncio.Future[Any], Order, Change, Moment]]
+    held: list[tuple[asyncio.Future[Any], Order, Decision, Timestamp]]
 
-    def begin(self, order: Order, change: Change, now: Moment) -> Commit:
+    def begin(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
         """Hold a change back; tell the engine only how the order will stand."""
         self.held = getattr(self, "held", [])
         gate: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -31,11 +31,11 @@ class SlowDisk(SqliteStore):
         if begun is not None:
             return begun
         self.held.append((gate, order, change, now))
-        return Commit(self.foretold(order, change, now), gate)
+        return PendingCommit(self.foretold(order, change, now), gate)
 
     is_open = False
 
-    def foretold(self, order: Order, change: Change, now: Moment) -> Order:
+    def foretold(self, order: Order, change: Decision, now: Timestamp) -> Order:
         """Return the order as a commit would leave it, without one."""
         kept = self._writer
         self._writer = _Nowhere()  # type: ignore[assignment]
@@ -106,7 +106,7 @@ async def test_what_was_built_on_a_stale_change_is_thrown_away_with_it(tmp_path:
         held, r.store.held = r.store.held, []
         assert isinstance(held[0][2].facts[0], Started)
         r.store.is_open = True
-        await r.store.note_cancel(placed, r.clock.now())
+        await r.store.request_cancel(placed, r.clock.now())
         for gate, order, change, now in held:
             begun = SqliteStore.begin(r.store, order, change, now)
             try:

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cambist.clock import ManualClock
-from cambist.coordination.memory import SUBSCRIPTION_FACTS_MAX, MemoryBus
-from cambist.engine.subscriptions import follow, history
+from cambist.coordination.memory import SUBSCRIPTION_FACTS_MAX, InMemoryEventBus
+from cambist.engine.subscriptions import follow_order, replay_events
 from cambist.orders import events
-from cambist.orders.journal import Entry, Told
+from cambist.orders.journal import JournalEntry, RecordedEvent
 from cambist.orders.order import Order, Status
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import OrderId, order_id
@@ -29,14 +29,14 @@ BEAT_MS = 600_000
 class Stage:
     """One order in a store whose news go over a bus, which may lose some."""
 
-    def __init__(self, store: SqliteStore, bus: MemoryBus, order: Order) -> None:
+    def __init__(self, store: SqliteStore, bus: InMemoryEventBus, order: Order) -> None:
         self.store, self.bus, self.order = store, bus, order
         self.clock = ManualClock()
         self.seen: list[int] = []
         self._task: asyncio.Task[None] | None = None
         self.ended = False
 
-    async def write(self, one: events.Fact) -> None:
+    async def write(self, one: events.OrderEvent) -> None:
         tried = order_factory.attempt(1, self.order.id)
         self.order = await self.store.commit(self.order, change(one, tried), order_factory.START)
 
@@ -54,7 +54,7 @@ class Stage:
 
     async def _follow(self) -> None:
         after = self.seen[-1] if self.seen else 0
-        lines = follow(self.store, self.bus, self.order.id, after, BEAT_MS)
+        lines = follow_order(self.store, self.bus, self.order.id, after, BEAT_MS)
         try:
             async for told in lines:
                 self.seen += [one.entry.seq for one in told.lines]
@@ -70,14 +70,14 @@ class Stage:
         await asyncio.wait_for(self._task, 10)
 
 
-class Lossy(MemoryBus):
+class Lossy(InMemoryEventBus):
     """Loses what it is told to lose."""
 
     def __init__(self) -> None:
         super().__init__()
         self.deaf = False
 
-    def publish(self, news: Sequence[Told], places: Sequence[int]) -> None:
+    def publish(self, news: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         if not self.deaf:
             super().publish(news, places)
 
@@ -115,7 +115,7 @@ LIFE = [
 acts = st.lists(st.sampled_from(["write", "connect", "cut", "settle", "deafen"]), max_size=40)
 
 
-def fact_of(stage: Stage, name: object) -> events.Fact:
+def fact_of(stage: Stage, name: object) -> events.OrderEvent:
     tried = order_factory.attempt(1, stage.order.id)
     if name == "signed":
         return order_factory.signed(tried)
@@ -154,7 +154,7 @@ async def test_every_line_is_seen_once_and_in_order_whatever_is_cut(script: list
 
 async def test_a_listener_that_overflowed_loses_nothing(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
-        lines = follow(stage.store, stage.bus, stage.order.id, 0, BEAT_MS)
+        lines = follow_order(stage.store, stage.bus, stage.order.id, 0, BEAT_MS)
         seen = [one.entry.seq for one in (await anext(lines)).lines]
         for _ in range(SUBSCRIPTION_FACTS_MAX + 10):
             await stage.write(events.CancelRequested())
@@ -177,7 +177,7 @@ async def test_a_follower_of_a_finished_order_is_given_its_past_and_let_go(
         await stage.write(events.CancelRequested())
         await stage.write(events.Cancelled())
         for after, wanted in ((0, [1, 2, 3]), (2, [3]), (3, [])):
-            lines = follow(stage.store, stage.bus, stage.order.id, after, BEAT_MS)
+            lines = follow_order(stage.store, stage.bus, stage.order.id, after, BEAT_MS)
             seen = [one.entry.seq async for told in lines for one in told.lines]
             assert seen == wanted
 
@@ -185,12 +185,12 @@ async def test_a_follower_of_a_finished_order_is_given_its_past_and_let_go(
 async def test_a_follower_of_nothing_is_let_go(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         nobody = order_id(order_factory.START, 99)
-        assert [told async for told in follow(stage.store, stage.bus, nobody)] == []
+        assert [told async for told in follow_order(stage.store, stage.bus, nobody)] == []
 
 
 async def test_silence_is_a_heartbeat(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
-        lines = follow(stage.store, stage.bus, stage.order.id, 1, beat_ms=0)
+        lines = follow_order(stage.store, stage.bus, stage.order.id, 1, beat_ms=0)
         assert not (await anext(lines)).lines
         assert not (await anext(lines)).lines
         await lines.aclose()  # type: ignore[attr-defined]
@@ -215,7 +215,7 @@ async def test_an_order_that_ends_while_its_past_is_read_is_told_to_its_end(
     async with staged(tmp_path) as stage:
         looked, journal = list[int](), stage.store.journal
 
-        async def early(order: OrderId, after: int, limit: int) -> tuple[Entry, ...]:
+        async def early(order: OrderId, after: int, limit: int) -> tuple[JournalEntry, ...]:
             past = await journal(order, after, limit)
             if not looked:
                 await stage.write(events.CancelRequested())
@@ -224,7 +224,7 @@ async def test_an_order_that_ends_while_its_past_is_read_is_told_to_its_end(
             return past
 
         stage.store.journal = early  # type: ignore[method-assign]
-        lines = follow(stage.store, stage.bus, stage.order.id, 1, BEAT_MS)
+        lines = follow_order(stage.store, stage.bus, stage.order.id, 1, BEAT_MS)
         assert [one.entry.seq async for told in lines for one in told.lines] == [2, 3]
 
 
@@ -239,8 +239,8 @@ async def test_a_line_that_memory_does_not_know_yet_is_not_told_again(tmp_path: 
         stage.store.get = get  # type: ignore[method-assign]
         bus = Lossy()
         await stage.write(events.CancelRequested())
-        told = await history(stage.store, old.id)
-        lines = follow(stage.store, bus, old.id, 2, 0)
+        told = await replay_events(stage.store, old.id)
+        lines = follow_order(stage.store, bus, old.id, 2, 0)
         assert not (await anext(lines)).lines
         bus.publish(told[1:], (2,))
         assert not (await anext(lines)).lines
@@ -252,13 +252,13 @@ async def test_news_that_come_with_gaps_doubled_or_out_of_order_are_set_right(
     tmp_path: Path, came: list[int]
 ) -> None:
     async with staged(tmp_path) as stage:
-        lines = follow(stage.store, stage.bus, stage.order.id, 0, BEAT_MS)
+        lines = follow_order(stage.store, stage.bus, stage.order.id, 0, BEAT_MS)
         seen = [one.entry.seq for one in (await anext(lines)).lines]
         stage.bus.deaf = True
         for one in LIFE[:3]:
             await stage.write(one)
         stage.bus.deaf = False
-        told = await history(stage.store, stage.order.id)
+        told = await replay_events(stage.store, stage.order.id)
         stage.bus.publish([told[seq - 1] for seq in came], came)
         seen += [one.entry.seq for one in (await anext(lines)).lines]
         assert seen == [1, 2, 3, 4]
@@ -270,6 +270,6 @@ async def test_history_goes_on_after_any_line(tmp_path: Path, after: int) -> Non
     async with staged(tmp_path) as stage:
         for one in LIFE:
             await stage.write(fact_of(stage, one))
-        told = await history(stage.store, stage.order.id, after)
+        told = await replay_events(stage.store, stage.order.id, after)
         assert [one.entry.seq for one in told] == list(range(after + 1, len(LIFE) + 2))
         assert all(one.order.last_seq == one.entry.seq for one in told)

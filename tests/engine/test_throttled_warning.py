@@ -5,12 +5,12 @@ from __future__ import annotations
 from structlog.testing import capture_logs
 
 from cambist.clock import ManualClock
-from cambist.engine.dispatcher import TOLD_EVERY_MS, Complaints
+from cambist.engine.dispatcher import TOLD_EVERY_MS, ThrottledWarning
 
 
 async def test_a_trouble_of_many_is_one_line_a_second_that_counts_them() -> None:
     clock = ManualClock()
-    complaints = Complaints(clock, "store_away")
+    complaints = ThrottledWarning(clock, "store_away")
     with capture_logs() as said:
         for _ in range(3):
             for _ in range(100):

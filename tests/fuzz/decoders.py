@@ -15,10 +15,10 @@ from bench.sample_pools import named
 from cambist.curves.price_impact import DUST_MAX, WHOLE_HUNDREDTHS
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
-from cambist.venues.pool import Fees, Pool, Swapped
-from cambist.venues.program import Instruction, Program, Trade
+from cambist.venues.pool import Fees, Pool, SwapResult
+from cambist.venues.program import Instruction, Program, SwapParams
 from cambist.venues.registry import PROGRAMS
-from cambist.venues.snapshot import ChainTime, Snapshot, Unquotable
+from cambist.venues.snapshot import ChainTime, PoolRejected, Snapshot
 from tests.fuzz.edits import Bytes, edited, magics_of, told
 from tests.fuzz.seeds import programs, seeds
 
@@ -61,7 +61,7 @@ def _ask(program: Program[Any], address: Address, seen: Snapshot, amount: int) -
     try:
         program.wants(address, seen)
         pool = program.decode(address, seen)
-    except Unquotable:
+    except PoolRejected:
         return
     _question(program, pool, amount)
     written = {one.address: one for one in program.encode(pool)}
@@ -89,7 +89,7 @@ def _question(program: Program[Any], pool: Pool, amount: int) -> None:
             swap.end.amount_out(mint, amount)
             _swap(swap.end, mint, mode, amount)
             assert all(0 <= one <= RAW_MAX for one in _moved(swap.fees)), swap
-            _write(program, pool, Trade(
+            _write(program, pool, SwapParams(
                 pool.address, pool.mint_a, pool.mint_b, mint, mode, amount, 1, swap.touched
             ))  # fmt: skip
         pool.quote(mint, "exact_in", amount)
@@ -100,15 +100,15 @@ def _moved(fees: Fees) -> tuple[int, ...]:
     return fees.trade, fees.protocol, fees.transfer_in, fees.transfer_out, fees.creator_out
 
 
-def _swap(pool: Pool, mint: Address, mode: Any, amount: int) -> Swapped | None:
+def _swap(pool: Pool, mint: Address, mode: Any, amount: int) -> SwapResult | None:
     try:
         return pool.swap(mint, mode, amount)
-    except Unquotable:
+    except PoolRejected:
         return None
 
 
-def _write(program: Program[Any], pool: Pool, trade: Trade) -> None:
+def _write(program: Program[Any], pool: Pool, trade: SwapParams) -> None:
     try:
         program.instruction(pool, trade)
-    except Unquotable:
+    except PoolRejected:
         return

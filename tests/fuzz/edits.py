@@ -10,8 +10,8 @@ from bench.sample_pools import NOW
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, key_bytes
-from cambist.venues.logs import Line, read_lines
-from cambist.venues.program import Instruction, Meta, Program
+from cambist.venues.logs import ProgramLogLine, read_lines
+from cambist.venues.program import AccountMeta, Instruction, Program
 from cambist.venues.snapshot import Account, ChainTime, Snapshot
 
 EDITS_MAX: Final = 12
@@ -108,9 +108,9 @@ def _place(used: tuple[int, ...], data: Bytes) -> int:
 
 def told(
     program: Program[Any], magics: Sequence[bytes], data: Bytes
-) -> tuple[list[Line], list[Instruction]]:
+) -> tuple[list[ProgramLogLine], list[Instruction]]:
     """Return log lines and inner instructions as the bytes say."""
-    lines: list[Line] = []
+    lines: list[ProgramLogLine] = []
     calls: list[Instruction] = []
     programs = (program.id, TOKEN_PROGRAM, TOKEN_2022_PROGRAM, *_OWNERS)
     while data.left and len(lines) + len(calls) < EDITS_MAX:
@@ -118,13 +118,13 @@ def told(
         body = b"".join(magics[data.below(len(magics))] for _ in range(data.below(3)))
         body += data.take(data.below(400))
         if kind == 0:
-            lines.append(Line(by, data=body))
+            lines.append(ProgramLogLine(by, data=body))
         elif kind == 1:
             lines += read_lines(body.decode("utf-8", "replace").splitlines())
         elif kind == 2:
-            lines.append(Line(by, text=body.decode("utf-8", "replace")))
+            lines.append(ProgramLogLine(by, text=body.decode("utf-8", "replace")))
         else:
-            named = (Meta(Address(encode(bytes([n]) * 32))) for n in range(data.below(20)))
+            named = (AccountMeta(Address(encode(bytes([n]) * 32))) for n in range(data.below(20)))
             calls.append(Instruction(by, tuple(named), body))
     return lines, calls
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bench.sample_pools import NOW, made, many_ticks, named, site
 from cambist.curves.damm_v2_dynamic_fee import STEP
-from cambist.curves.tick_walk_state import Orders, Renewal, Volatility
+from cambist.curves.tick_walk_state import ClmmVolatility, Release2026Features, TickOrders
 from cambist.curves.transfer_fee import TransferFee
 from cambist.values.program_address import TOKEN_2022_PROGRAM
 from cambist.venues.meteora.damm_v1.pool import pool_at as damm_v1_at
@@ -63,9 +63,9 @@ def _clmm(plain: list[Any]) -> list[Any]:
     pool = many_ticks(site("many ticks", 10**5))
     taxed = replace(pool, token_a=_taxed(pool.token_a), token_b=_taxed(pool.token_b))
     at = pool.place.tick // pool.shelf.spacing
-    moving = Volatility(30, 600, 5_000, 50_000, 350_000, at, 1_000, 2_000, NOW.unix_s - 60)
-    orders = tuple((one, Orders(10**6, 10**3)) for one in pool.shelf.ticks.numbers[220:260:2])
-    renewed = replace(pool, renewal=Renewal(1, moving, orders))
+    moving = ClmmVolatility(30, 600, 5_000, 50_000, 350_000, at, 1_000, 2_000, NOW.unix_s - 60)
+    orders = tuple((one, TickOrders(10**6, 10**3)) for one in pool.shelf.ticks.numbers[220:260:2])
+    renewed = replace(pool, renewal=Release2026Features(1, moving, orders))
     return [*plain, pool, taxed, renewed]
 
 

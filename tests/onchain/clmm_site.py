@@ -21,15 +21,15 @@ from cambist.values.program_address import (
     key_bytes,
     program_address,
 )
-from cambist.values.route import Mode
-from cambist.venues.pool import Swapped
-from cambist.venues.program import Instruction, Meta, Trade
+from cambist.values.route import SwapMode
+from cambist.venues.pool import SwapResult
+from cambist.venues.program import AccountMeta, Instruction, SwapParams
 from cambist.venues.raydium.clmm import CLMM, ClmmPool
-from cambist.venues.raydium.clmm.accounts import CONFIG, Config
+from cambist.venues.raydium.clmm.accounts import CONFIG, ClmmConfigAccount
 from cambist.venues.raydium.clmm.instructions import instruction
 from cambist.venues.raydium.clmm.tick_array_bitmap import start_of
 from cambist.venues.raydium.clmm.tick_arrays import array_address, extension_address
-from cambist.venues.snapshot import Account, Unquotable
+from cambist.venues.snapshot import Account, PoolRejected
 from cambist.venues.tokens import Mint
 from tests.onchain.machine import RENT, SYSTEM, Machine, Outcome, discriminator
 
@@ -69,23 +69,23 @@ class Site(NamedTuple):
             seen = self.machine.snapshot([*seen.accounts, *missing])
         return CLMM.decode(self.pool, seen)
 
-    def trade(self, pool: ClmmPool, mint_in: Address, mode: Mode, amount: int) -> Trade:
+    def trade(self, pool: ClmmPool, mint_in: Address, mode: SwapMode, amount: int) -> SwapParams:
         """Return a trade without a bound that carries all arrays it may touch, and spares."""
         mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
         try:
             count = len(pool.swap(mint_in, mode, amount).touched) + SPARES
-        except Unquotable:
+        except PoolRejected:
             count = 8
         bound = 0 if mode == "exact_in" else 2**64 - 1
         arrays = pool.ahead(mint_in)[:count]
         ends = self.own[mint_in], self.own[mint_out]
-        return Trade(self.machine.payer, *ends, mint_in, mode, amount, bound, arrays)
+        return SwapParams(self.machine.payer, *ends, mint_in, mode, amount, bound, arrays)
 
-    def swap(self, trade: Trade, limit: int = 0) -> Outcome:
+    def swap(self, trade: SwapParams, limit: int = 0) -> Outcome:
         """Send a trade, and nothing else."""
         return self.machine.send(instruction(self.read(), trade, limit))
 
-    def moved(self, trade: Trade, limit: int = 0) -> tuple[Outcome, int, int]:
+    def moved(self, trade: SwapParams, limit: int = 0) -> tuple[Outcome, int, int]:
         """Send a trade, and return what left and what arrived in the trader's accounts."""
         ends = (trade.source, trade.destination)
         before = [self.machine.balance(one) for one in ends]
@@ -93,7 +93,9 @@ class Site(NamedTuple):
         after = [self.machine.balance(one) for one in ends]
         return outcome, before[0] - after[0], after[1] - before[1]
 
-    def agree(self, pool: ClmmPool, trade: Trade, swap: Swapped, limit: int = 0) -> ClmmPool:
+    def agree(
+        self, pool: ClmmPool, trade: SwapParams, swap: SwapResult, limit: int = 0
+    ) -> ClmmPool:
         """Swap on the chain within bounds that just fit: amounts, event and end are the quote's.
 
         Returns the pool afterwards.
@@ -122,7 +124,7 @@ def build(program: Find, plan: Plan) -> Site:
     ]
     a, b = sorted(made, key=lambda one: key_bytes(one.address))
     config = address([b"amm_config", struct.pack(">H", 4)])
-    rates = CONFIG.write(Config(120_000, plan.trade, plan.spacing, 40_000))
+    rates = CONFIG.write(ClmmConfigAccount(120_000, plan.trade, plan.spacing, 40_000))
     machine.put(Account(config, CLMM.id, rates))
     own = {one.address: machine.fund(one, 2**63) for one in (a, b)}
     call = _create(machine, plan, config, (a, b))
@@ -144,11 +146,13 @@ def _create(machine: Machine, plan: Plan, config: Address, mints: tuple[Mint, Mi
     vaults = [address([b"pool_vault", key_bytes(pool), key]) for key in keys[1:]]
     data = discriminator("global", "create_pool") + plan.price.to_bytes(16, "little")
     accounts = (
-        Meta(machine.payer, signer=True, writable=True), Meta(config), Meta(pool, writable=True),
-        Meta(a.address), Meta(b.address), *(Meta(one, writable=True) for one in vaults),
-        Meta(address([b"observation", key_bytes(pool)]), writable=True),
-        Meta(extension_address(pool), writable=True), Meta(a.token_program),
-        Meta(b.token_program), Meta(SYSTEM), Meta(RENT),
+        AccountMeta(machine.payer, signer=True, writable=True), AccountMeta(config),
+        AccountMeta(pool, writable=True),
+        AccountMeta(a.address), AccountMeta(b.address), *(AccountMeta(one,
+        writable=True) for one in vaults),
+        AccountMeta(address([b"observation", key_bytes(pool)]), writable=True),
+        AccountMeta(extension_address(pool), writable=True), AccountMeta(a.token_program),
+        AccountMeta(b.token_program), AccountMeta(SYSTEM), AccountMeta(RENT),
     )  # fmt: skip
     return Instruction(CLMM.id, accounts, data + struct.pack("<Q", plan.opens_s))
 
@@ -174,12 +178,14 @@ def open_position(
         address([b"position", key_bytes(token)]), *(site.own[one.address] for one in mints),
         *(address([b"pool_vault", key, key_bytes(one.address)]) for one in mints),
     ]  # fmt: skip
-    metas = [Meta(one, writable=True) for one in writable]
+    metas = [AccountMeta(one, writable=True) for one in writable]
     accounts = (
-        Meta(me, signer=True, writable=True), Meta(me), Meta(token, signer=True, writable=True),
-        *metas[:2], Meta(address([b"position", key, *bounds])), *metas[2:], Meta(RENT),
-        Meta(SYSTEM), Meta(TOKEN_PROGRAM), Meta(ASSOCIATED_TOKEN_PROGRAM),
-        Meta(TOKEN_2022_PROGRAM), *(Meta(one.address) for one in mints),
-        Meta(extension_address(pool), writable=True),
+        AccountMeta(me, signer=True, writable=True), AccountMeta(me), AccountMeta(token,
+        signer=True, writable=True),
+        *metas[:2], AccountMeta(address([b"position", key, *bounds])), *metas[2:],
+        AccountMeta(RENT),
+        AccountMeta(SYSTEM), AccountMeta(TOKEN_PROGRAM), AccountMeta(ASSOCIATED_TOKEN_PROGRAM),
+        AccountMeta(TOKEN_2022_PROGRAM), *(AccountMeta(one.address) for one in mints),
+        AccountMeta(extension_address(pool), writable=True),
     )  # fmt: skip
     site.machine.must(Instruction(CLMM.id, accounts, data), signers=[nft])

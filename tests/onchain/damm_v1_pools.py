@@ -23,10 +23,10 @@ from cambist.venues.meteora.damm_v1.accounts import (
     PROGRAM,
     VAULT_LAYOUT,
     VAULT_PROGRAM,
-    State,
-    VaultState,
+    DammV1PoolAccount,
+    VaultAccount,
 )
-from cambist.venues.program import Instruction, Meta
+from cambist.venues.program import AccountMeta, Instruction
 from cambist.venues.snapshot import Account
 from cambist.venues.tokens import Mint, write_balance
 from tests.onchain.machine import RENT, SYSTEM, Machine, discriminator
@@ -59,7 +59,7 @@ class Made(NamedTuple):
         state = replace(LAYOUT.read(account.data), **fields)
         self.machine.put(replace(account, data=LAYOUT.write(state, account.data)))
 
-    def set_vault(self, mint: Mint, **fields: object) -> VaultState:
+    def set_vault(self, mint: Mint, **fields: object) -> VaultAccount:
         """Change fields of a mint's vault."""
         account = self.machine.get(instructions.vault(mint.address))
         assert account is not None
@@ -72,14 +72,14 @@ def make_vault(machine: Machine, mint: Mint) -> Address:
     """Make the vault of a mint by its program."""
     vault = instructions.vault(mint.address)
     metas = (
-        Meta(vault, writable=True),
-        Meta(machine.payer, signer=True, writable=True),
-        Meta(instructions.token_vault(vault), writable=True),
-        Meta(mint.address),
-        Meta(instructions.share_mint(vault), writable=True),
-        Meta(RENT),
-        Meta(TOKEN_PROGRAM),
-        Meta(SYSTEM),
+        AccountMeta(vault, writable=True),
+        AccountMeta(machine.payer, signer=True, writable=True),
+        AccountMeta(instructions.token_vault(vault), writable=True),
+        AccountMeta(mint.address),
+        AccountMeta(instructions.share_mint(vault), writable=True),
+        AccountMeta(RENT),
+        AccountMeta(TOKEN_PROGRAM),
+        AccountMeta(SYSTEM),
     )
     machine.must(Instruction(VAULT_PROGRAM, metas, discriminator("global", "initialize")))
     return vault
@@ -89,13 +89,13 @@ def deposit(machine: Machine, mint: Mint, amount: int, shares: Address) -> None:
     """Put raw units of the trader's into a vault, for shares that go to an account."""
     vault = instructions.vault(mint.address)
     metas = (
-        Meta(vault, writable=True),
-        Meta(instructions.token_vault(vault), writable=True),
-        Meta(instructions.share_mint(vault), writable=True),
-        Meta(associated_token(machine.payer, mint.address, TOKEN_PROGRAM), writable=True),
-        Meta(shares, writable=True),
-        Meta(machine.payer, signer=True),
-        Meta(TOKEN_PROGRAM),
+        AccountMeta(vault, writable=True),
+        AccountMeta(instructions.token_vault(vault), writable=True),
+        AccountMeta(instructions.share_mint(vault), writable=True),
+        AccountMeta(associated_token(machine.payer, mint.address, TOKEN_PROGRAM), writable=True),
+        AccountMeta(shares, writable=True),
+        AccountMeta(machine.payer, signer=True),
+        AccountMeta(TOKEN_PROGRAM),
     )
     data = discriminator("global", "deposit") + struct.pack("<QQ", amount, 0)
     machine.must(Instruction(VAULT_PROGRAM, metas, data))
@@ -120,7 +120,7 @@ def make_pool(machine: Machine, reserves: tuple[int, int], fees: tuple[int, int,
         deposit(machine, mint, amount, own)
         deposit(machine, mint, amount, others)
     (vault_a, own_a, bump, fee_a), (vault_b, own_b, _, fee_b) = places
-    state = State(
+    state = DammV1PoolAccount(
         a.address, b.address, vault_a, vault_b, own_a, own_b, bump, 1, fee_a, fee_b, *fees, 0, 1, 0
     )
     machine.put(Account(pool, PROGRAM, LAYOUT.write(state, bytes(POOL_BYTES))))
@@ -146,11 +146,11 @@ def pool_of_the_program(
     )  # fmt: skip
     read = (METADATA, VAULT_PROGRAM, TOKEN_PROGRAM, ASSOCIATED_TOKEN_PROGRAM, SYSTEM)
     metas = (
-        *(Meta(one, writable=True) for one in written),
-        Meta(machine.payer, signer=True, writable=True),
-        Meta(RENT),
-        Meta(metadata, writable=True),
-        *map(Meta, read),
+        *(AccountMeta(one, writable=True) for one in written),
+        AccountMeta(machine.payer, signer=True, writable=True),
+        AccountMeta(RENT),
+        AccountMeta(metadata, writable=True),
+        *map(AccountMeta, read),
     )
     name = "initialize_customizable_permissionless_constant_product_pool"
     data = discriminator("global", name) + struct.pack("<QQI", *reserves, 2_500)

@@ -13,7 +13,7 @@ from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, key_bytes, program_address
 from cambist.venues.meteora.damm_v2 import instructions
 from cambist.venues.meteora.damm_v2.accounts import PROGRAM
-from cambist.venues.program import Instruction, Meta
+from cambist.venues.program import AccountMeta, Instruction
 from cambist.venues.tokens import Mint
 from tests.onchain.machine import SYSTEM, Machine
 
@@ -107,25 +107,25 @@ def make_pool(machine: Machine, plan: Plan, name: str = "pool") -> Made:
     pool = instructions.customizable_pool(a.address, b.address)
     seed = key_bytes(nft_mint)
     metas = (
-        Meta(machine.payer),
-        Meta(nft_mint, signer=True, writable=True),
-        Meta(program_address((b"position_nft_account", seed), PROGRAM)[0], writable=True),
-        Meta(machine.payer, signer=True, writable=True),
-        Meta(instructions.AUTHORITY),
-        Meta(pool, writable=True),
-        Meta(program_address((b"position", seed), PROGRAM)[0], writable=True),
-        Meta(a.address),
-        Meta(b.address),
-        Meta(instructions.vault(pool, a.address), writable=True),
-        Meta(instructions.vault(pool, b.address), writable=True),
-        Meta(holds_a, writable=True),
-        Meta(holds_b, writable=True),
-        Meta(a.token_program),
-        Meta(b.token_program),
-        Meta(TOKEN_2022_PROGRAM),
-        Meta(SYSTEM),
-        Meta(instructions.EVENT_AUTHORITY),
-        Meta(PROGRAM),
+        AccountMeta(machine.payer),
+        AccountMeta(nft_mint, signer=True, writable=True),
+        AccountMeta(program_address((b"position_nft_account", seed), PROGRAM)[0], writable=True),
+        AccountMeta(machine.payer, signer=True, writable=True),
+        AccountMeta(instructions.AUTHORITY),
+        AccountMeta(pool, writable=True),
+        AccountMeta(program_address((b"position", seed), PROGRAM)[0], writable=True),
+        AccountMeta(a.address),
+        AccountMeta(b.address),
+        AccountMeta(instructions.vault(pool, a.address), writable=True),
+        AccountMeta(instructions.vault(pool, b.address), writable=True),
+        AccountMeta(holds_a, writable=True),
+        AccountMeta(holds_b, writable=True),
+        AccountMeta(a.token_program),
+        AccountMeta(b.token_program),
+        AccountMeta(TOKEN_2022_PROGRAM),
+        AccountMeta(SYSTEM),
+        AccountMeta(instructions.EVENT_AUTHORITY),
+        AccountMeta(PROGRAM),
     )
     instruction = Instruction(PROGRAM, metas, plan.data)
     machine.must(instruction, signers=[nft])

@@ -24,8 +24,9 @@ from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, associated_token
 from cambist.values.time_units import Slot
 from cambist.values.token import SOL
-from cambist.venues.logs import Line, read_lines
-from cambist.venues.program import Instruction, Meta
+from cambist.venues.logs import ProgramLogLine, read_lines
+from cambist.venues.program import AccountMeta as Meta
+from cambist.venues.program import Instruction
 from cambist.venues.snapshot import Account, ChainTime, Snapshot
 from cambist.venues.tokens import Mint, write_balance, write_mint
 
@@ -43,7 +44,7 @@ class Outcome(NamedTuple):
     """What became of a transaction. `error` is a program's own number, or the runtime's words."""
 
     ok: bool
-    lines: tuple[Line, ...]
+    lines: tuple[ProgramLogLine, ...]
     inner: tuple[Instruction, ...]
     units: int
     number: int | None = None

@@ -10,13 +10,19 @@ from typing import Any
 
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM, key_bytes
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
 from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
-from cambist.venues.pool import Swapped
-from cambist.venues.program import Trade
+from cambist.venues.pool import SwapResult
+from cambist.venues.program import SwapParams
 from cambist.venues.raydium.clmm import CLMM, ClmmPool, tick_array_bitmap
-from cambist.venues.raydium.clmm.accounts import CONFIG, EXTENSION, POOL, Config, Extension
+from cambist.venues.raydium.clmm.accounts import (
+    CONFIG,
+    EXTENSION,
+    POOL,
+    BitmapExtensionAccount,
+    ClmmConfigAccount,
+)
 from cambist.venues.raydium.clmm.tick_arrays import array_address, extension_address
 from cambist.venues.snapshot import Account, ChainTime, Snapshot
 from cambist.venues.tokens import Mint, write_balance, write_mint
@@ -55,9 +61,9 @@ def accounts_of(capture: dict[str, Any]) -> Iterator[Account]:
             tick_array_bitmap.with_bit(bits, start, state.spacing, on=False)
         )
     yield Account(pool, CLMM.id, data[:904] + inline + data[1032:])
-    config = CONFIG.write(Config(120_000, 400, state.spacing, 40_000))
+    config = CONFIG.write(ClmmConfigAccount(120_000, 400, state.spacing, 40_000))
     yield Account(state.config, CLMM.id, config)
-    beyond = EXTENSION.write(Extension(pool, tick_array_bitmap.NO_EXTENSION))
+    beyond = EXTENSION.write(BitmapExtensionAccount(pool, tick_array_bitmap.NO_EXTENSION))
     yield Account(extension_address(pool), CLMM.id, beyond)
     for mint, vault in zip(MINTS, (state.vault_a, state.vault_b), strict=True):
         yield write_mint(mint)
@@ -66,10 +72,10 @@ def accounts_of(capture: dict[str, Any]) -> Iterator[Account]:
     yield Account(state.observation, CLMM.id, seen.ljust(4_483, b"\0"))
 
 
-def quoted(pool: ClmmPool, swap: dict[str, Any]) -> Swapped:
+def quoted(pool: ClmmPool, swap: dict[str, Any]) -> SwapResult:
     """Return what the captured swap does in the pool."""
     mint_in = pool.mint_a if swap["zero_for_one"] else pool.mint_b
-    mode: Mode = "exact_in" if swap["is_base_input"] else "exact_out"
+    mode: SwapMode = "exact_in" if swap["is_base_input"] else "exact_out"
     limit = int(swap["sqrt_price_limit_x64"])
     if limit:
         return pool.swap_until(mint_in, mode, swap["amount"], limit)
@@ -111,7 +117,7 @@ def test_the_program_does_captured_swaps_as_the_main_chain_did(
         given, taken = (
             (pool.mint_a, pool.mint_b) if swap["zero_for_one"] else (pool.mint_b, pool.mint_a)
         )
-        mode: Mode = "exact_in" if swap["is_base_input"] else "exact_out"
+        mode: SwapMode = "exact_in" if swap["is_base_input"] else "exact_out"
         ends = site.own[given], site.own[taken]
-        trade = Trade(machine.payer, *ends, given, mode, swap["amount"], 0, done.touched)
+        trade = SwapParams(machine.payer, *ends, given, mode, swap["amount"], 0, done.touched)
         site.agree(pool, trade, done, int(swap["sqrt_price_limit_x64"]))

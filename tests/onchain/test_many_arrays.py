@@ -10,13 +10,13 @@ from msgspec.structs import replace
 from cambist.curves.ticks import sqrt_at_tick
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.ids import Address
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
 from cambist.venues.meteora.dlmm import DlmmPool
 from cambist.venues.meteora.dlmm.accounts import BINS_PER_ARRAY, Bin
 from cambist.venues.meteora.dlmm.program import ARRAYS_EACH_WAY
 from cambist.venues.raydium.clmm import ClmmPool
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 from tests.onchain.clmm_site import Find, Plan, Site, build
 from tests.onchain.counts import Count
 from tests.onchain.dlmm_pairs import Pair, Terms, lay, load, open_pair, plain_mints, provide
@@ -26,7 +26,7 @@ from tests.onchain.test_dlmm import RELEASES, adapter
 
 pytestmark = pytest.mark.timeout(600)
 
-MODES: Final[tuple[Mode, ...]] = ("exact_in", "exact_out")
+MODES: Final[tuple[SwapMode, ...]] = ("exact_in", "exact_out")
 ACTIVE: Final = 34
 FEES: Final = {
     "spl": (NO_FEE, NO_FEE),
@@ -105,15 +105,15 @@ def test_a_swap_through_sixteen_tick_arrays_is_equal_to_its_quote(
         mint = pool.mint_a if down else pool.mint_b
         for mode in MODES:
             last = furthest(pool, mint, mode)
-            with pytest.raises(Unquotable) as refused:
+            with pytest.raises(PoolRejected) as refused:
                 pool.swap(mint, mode, 2 * last)
-            assert refused.value.refusal is Refusal.TOO_FAR
+            assert refused.value.refusal is RejectReason.TOO_FAR
             trade = replace(
                 site.trade(pool, mint, mode, last),
                 amount=2 * last,
                 arrays=pool.ahead(mint),
             )
-            tried.refused(Refusal.TOO_FAR, site.swap(trade).ok)
+            tried.refused(RejectReason.TOO_FAR, site.swap(trade).ok)
         mode = MODES[down]
         last = furthest(pool, mint, mode)
         swap = pool.swap(mint, mode, last)
@@ -122,7 +122,7 @@ def test_a_swap_through_sixteen_tick_arrays_is_equal_to_its_quote(
             site.agree(pool, replace(site.trade(pool, mint, mode, last), arrays=swap.touched), swap)
 
 
-def furthest(pool: ClmmPool, mint: Address, mode: Mode) -> int:
+def furthest(pool: ClmmPool, mint: Address, mode: SwapMode) -> int:
     """Return the greatest amount of as many steps as are allowed."""
     fast = pool.amount_out if mode == "exact_in" else pool.amount_in
     low, high = 1, 1 << 62

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cambist.orders.attempt import Attempt, Sighting, Witness
-from cambist.orders.lapse import proof_of_death
+from cambist.orders.attempt import Attempt, NodeObservation, SignatureStatus
+from cambist.orders.lapse import prove_lapsed
 from tests import order_factory
 from tests.order_factory import PAIR_RULES, RULES, witness
 from tests.strategies import slots
@@ -18,12 +18,12 @@ SIGHTED = replace(ATTEMPT, sighted_slot=2_010)
 LAST_VALID, BUILT = ATTEMPT.last_valid_height, ATTEMPT.built_slot
 
 
-def dead(*witnesses: Witness, attempt: Attempt = ATTEMPT, rules: object = RULES) -> bool:
-    return proof_of_death(attempt, witnesses, rules) is not None  # type: ignore[arg-type]
+def dead(*witnesses: NodeObservation, attempt: Attempt = ATTEMPT, rules: object = RULES) -> bool:
+    return prove_lapsed(attempt, witnesses, rules) is not None  # type: ignore[arg-type]
 
 
 def test_a_witness_that_says_all_six_proves_it() -> None:
-    assert proof_of_death(ATTEMPT, [witness()], RULES) == (witness(),)
+    assert prove_lapsed(ATTEMPT, [witness()], RULES) == (witness(),)
 
 
 def test_d1_a_height_within_the_lone_margin_proves_nothing() -> None:
@@ -63,7 +63,7 @@ def test_d4_the_recent_statuses_need_no_history() -> None:
 
 
 def test_d5_a_witness_that_shows_it_outweighs_all_others() -> None:
-    shows = witness("three", sighting=Sighting("processed", 2_399))
+    shows = witness("three", sighting=SignatureStatus("processed", 2_399))
     assert not dead(shows)
     assert not dead(witness("one"), witness("two"), shows, rules=PAIR_RULES)
 
@@ -103,23 +103,23 @@ def test_silence_proves_nothing() -> None:
 
 
 any_witness = st.builds(
-    Witness,
+    NodeObservation,
     st.sampled_from(["one", "two", "three"]),
     st.integers(1_900, 2_600),
     st.integers(900, 1_400),
     st.integers(1_900, 2_600),
     st.integers(0, 2_100),
     st.booleans(),
-    st.none() | st.builds(Sighting, st.sampled_from(["processed", "confirmed"]), slots),
+    st.none() | st.builds(SignatureStatus, st.sampled_from(["processed", "confirmed"]), slots),
 )
 few = st.lists(any_witness, max_size=5)
 
 
 @given(few, st.sampled_from([RULES, PAIR_RULES]), st.sampled_from([ATTEMPT, SIGHTED]))
 def test_it_is_never_dead_while_any_witness_shows_it(
-    said: list[Witness], rules: object, attempt: Attempt
+    said: list[NodeObservation], rules: object, attempt: Attempt
 ) -> None:
-    proof = proof_of_death(attempt, said, rules)  # type: ignore[arg-type]
+    proof = prove_lapsed(attempt, said, rules)  # type: ignore[arg-type]
     if any(one.sighting is not None for one in said):
         assert proof is None
     if proof is not None:
@@ -128,8 +128,10 @@ def test_it_is_never_dead_while_any_witness_shows_it(
 
 
 @given(few, any_witness)
-def test_who_shows_it_can_only_keep_it_alive(said: list[Witness], one: Witness) -> None:
-    shown = replace(one, sighting=Sighting("processed", one.slot))
+def test_who_shows_it_can_only_keep_it_alive(
+    said: list[NodeObservation], one: NodeObservation
+) -> None:
+    shown = replace(one, sighting=SignatureStatus("processed", one.slot))
     assert not dead(*said, shown)
 
 

@@ -7,8 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cambist.orders import events
-from cambist.orders.journal import append, retell
-from cambist.orders.lifecycle import NOTES, TABLE, IllegalFact, diagram, evolve
+from cambist.orders.journal import append, replay
+from cambist.orders.lifecycle import (
+    STATUS_NEUTRAL_EVENTS,
+    TRANSITIONS,
+    IllegalTransition,
+    diagram,
+    evolve,
+)
 from cambist.orders.order import CLOSED, Order, Status
 from tests import order_factory
 from tests.strategies import FACTS, facts
@@ -69,18 +75,19 @@ def at(status: str, kind: str) -> Order:
 def test_the_table_is_the_one_written_down() -> None:
     table = {
         (status.value, moved.kind, to.value)
-        for status, row in TABLE.items()
+        for status, row in TRANSITIONS.items()
         for moved, to in row.items()
     }
     assert table == set(MOVES)
     assert {
-        status.value: {noted.kind for noted in notes} for status, notes in NOTES.items()
+        status.value: {noted.kind for noted in notes}
+        for status, notes in STATUS_NEUTRAL_EVENTS.items()
     } == NOTED
 
 
 def test_every_status_has_its_row() -> None:
-    assert set(TABLE) == set(NOTES) == set(Status)
-    assert {status for status, row in TABLE.items() if not row} == CLOSED
+    assert set(TRANSITIONS) == set(STATUS_NEUTRAL_EVENTS) == set(Status)
+    assert {status for status, row in TRANSITIONS.items() if not row} == CLOSED
 
 
 @pytest.mark.parametrize(("status", "kind", "to"), MOVES)
@@ -119,7 +126,7 @@ def test_any_other_fact_is_illegal_and_changes_nothing(
 ) -> None:
     order = order_factory.standing(Status(status))
     before = repr(order)
-    with pytest.raises(IllegalFact, match=kind):
+    with pytest.raises(IllegalTransition, match=kind):
         append(order, (data.draw(BY_NAME[kind]),), order_factory.START)
     assert repr(order) == before
 
@@ -136,7 +143,7 @@ def test_nothing_leaves_submitted_while_the_attempt_may_land(
     data: st.DataObject, kind: str
 ) -> None:
     order = order_factory.standing(Status.SUBMITTED)
-    with pytest.raises(IllegalFact, match="in flight"):
+    with pytest.raises(IllegalTransition, match="in flight"):
         evolve(order, data.draw(BY_NAME[kind]), order_factory.START)
 
 
@@ -145,22 +152,22 @@ def test_nothing_leaves_submitted_while_the_attempt_may_land(
 @settings(max_examples=10)
 @given(data=st.data())
 def test_nothing_is_told_of_an_attempt_that_is_spent(
-    data: st.DataObject, kind: str, end: events.Fact
+    data: st.DataObject, kind: str, end: events.OrderEvent
 ) -> None:
     order = order_factory.standing(Status.SUBMITTED, end)
-    with pytest.raises(IllegalFact, match="at rest"):
+    with pytest.raises(IllegalTransition, match="at rest"):
         evolve(order, data.draw(BY_NAME[kind]), order_factory.START)
 
 
 @given(st.lists(facts, max_size=12))
 def test_no_sequence_of_facts_ends_an_order_twice_or_frees_a_live_attempt(
-    tried: list[events.Fact],
+    tried: list[events.OrderEvent],
 ) -> None:
     order, ends, signatures = order_factory.born().order, 0, 0
     for one in tried:
         try:
             after = evolve(order, one, order_factory.START)
-        except IllegalFact:
+        except IllegalTransition:
             continue
         if order.in_flight is not None and after.status is not Status.SUBMITTED:
             assert after.status is Status.CONFIRMED
@@ -184,10 +191,10 @@ def test_the_fold_keeps_what_each_fact_says() -> None:
     landed = order_factory.standing(Status.CONFIRMED)
     assert landed.fill == order_factory.fill(tried)
     assert not landed.is_final
-    assert landed.rests_with_chain
+    assert landed.awaits_chain
     final = order_factory.standing(Status.CONFIRMED, events.Finalized(9))
     assert final.is_final
-    assert not final.rests_with_chain
+    assert not final.awaits_chain
 
 
 def test_a_retry_forgets_the_route_and_keeps_the_setback() -> None:
@@ -196,7 +203,7 @@ def test_a_retry_forgets_the_route_and_keeps_the_setback() -> None:
     assert (order.route, order.route_seq, order.attempt) == (None, None, None)
     assert (order.tries, order.attempts_made) == (2, 1)
     assert order.setbacks == (
-        events.Setback(1, order_factory.PASSING, order_factory.attempt().signature),
+        events.FailedTry(1, order_factory.PASSING, order_factory.attempt().signature),
     )
     assert order.fault == order_factory.PASSING
 
@@ -211,7 +218,9 @@ def test_an_amendment_changes_the_terms_and_never_the_intent() -> None:
 def test_the_first_wish_to_cancel_is_the_one_that_counts() -> None:
     order = order_factory.born().order
     first = evolve(order, events.CancelRequested(), order_factory.START)
-    second = evolve(first, events.CancelRequested(), order_factory.Moment(order_factory.START + 5))
+    second = evolve(
+        first, events.CancelRequested(), order_factory.Timestamp(order_factory.START + 5)
+    )
     assert second.cancel_requested_at == order_factory.START
 
 
@@ -225,7 +234,7 @@ def test_the_picture_has_every_arrow_of_the_table() -> None:
 def test_a_life_told_again_is_the_life_that_was() -> None:
     told = order_factory.born()
     lines = (told, *append(told.order, order_factory.path(Status.CONFIRMED), order_factory.START))
-    assert retell([line.entry for line in lines]) == lines
+    assert replay([line.entry for line in lines]) == lines
 
 
 def test_no_fate_is_told_of_a_transaction_that_is_not_the_one_in_flight() -> None:
@@ -236,17 +245,17 @@ def test_no_fate_is_told_of_a_transaction_that_is_not_the_one_in_flight() -> Non
         events.Reverted(other, order_factory.STALE_PRICE, 5),
         events.Lapsed(other, (order_factory.witness(),)),
     ):
-        with pytest.raises(IllegalFact, match="another transaction"):
+        with pytest.raises(IllegalTransition, match="another transaction"):
             evolve(order, one, order_factory.START)
 
 
 @pytest.mark.parametrize("status", Status)
 def test_only_what_was_sent_or_is_not_yet_final_rests_with_the_chain(status: Status) -> None:
     order = order_factory.standing(status)
-    assert order.rests_with_chain == (status in (Status.SUBMITTED, Status.CONFIRMED))
+    assert order.awaits_chain == (status in (Status.SUBMITTED, Status.CONFIRMED))
 
 
 def test_what_was_not_sent_yet_does_not_rest_with_the_chain() -> None:
     order = order_factory.standing(Status.BUILDING, order_factory.signed(order_factory.attempt()))
     assert order.in_flight is not None
-    assert not order.rests_with_chain
+    assert not order.awaits_chain

@@ -10,7 +10,7 @@ from pathlib import Path
 from cambist.clock import ManualClock
 from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
 from cambist.paper.fault_model import INSTANT, Profile
-from cambist.paper.network import World
+from cambist.paper.network import PaperNetwork
 
 SEED = 7
 
@@ -23,12 +23,12 @@ async def running(
     crashes: list[Exception] | None = None,
     *,
     inline: bool = True,
-) -> AsyncIterator[World]:
+) -> AsyncIterator[PaperNetwork]:
     """Open a world, run it, and drop it as a crash would: nothing is finished first.
 
     With `crashes` what ends the world is noted there, and raised nowhere.
     """
-    world = World(clock, path, SEED, profile, inline=inline)
+    world = PaperNetwork(clock, path, SEED, profile, inline=inline)
     world.open()
     try:
         async with TaskGroup() as group:
@@ -39,7 +39,7 @@ async def running(
         world.close()
 
 
-async def _run(world: World, crashes: list[Exception] | None) -> None:
+async def _run(world: PaperNetwork, crashes: list[Exception] | None) -> None:
     try:
         await world.run()
     except Exception as crash:

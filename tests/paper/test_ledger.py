@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from cambist import failpoints
 from cambist.clock import ManualClock
 from cambist.paper.fault_model import INSTANT
-from cambist.paper.ledger import Block, Ledger, LedgerLost, WrongSeed, executions, sums
-from cambist.paper.network import HEIGHT_RESERVE_SLOTS, World
-from cambist.ports.errors import PortDown
+from cambist.paper.ledger import Block, Ledger, LedgerTakenOver, WrongSeed, executions, sums
+from cambist.paper.network import HEIGHT_RESERVE_SLOTS, PaperNetwork
+from cambist.ports.errors import PortUnavailable
 from cambist.values.time_units import Height
 from cambist.values.token import SOL, USDC, Pair
 from tests.contracts.chain import ask, seen, sign
@@ -57,8 +57,8 @@ async def test_a_crash_around_a_commit_keeps_all_of_the_slot_or_nothing(
     failpoints.arm(f"chain.{point}_commit:1:raise")
     await network.pass_slots(1)
     failpoints.arm(None)
-    assert isinstance(network.crashes.pop(), failpoints.FaultInjected)
-    with pytest.raises(PortDown):
+    assert isinstance(network.crashes.pop(), failpoints.FailpointTriggered)
+    with pytest.raises(PortUnavailable):
         await network.chain.ask(attempts)
     await network.restart()
     assert (None not in seen(await ask(network, *attempts))) is executed
@@ -75,7 +75,7 @@ async def test_a_commit_on_its_own_thread_is_seen_when_it_is_durable(tmp_path: P
     attempt = await sign(network, "one")
     await network.chain.send(attempt.transaction)
     await network.pass_slots(1)
-    await network.world.caught_up()
+    await network.world.wait_idle()
     assert seen(await ask(network, attempt)) == ["confirmed"]
     await network.stop()
     assert len(executions(network.path)) == 1
@@ -85,7 +85,7 @@ async def test_a_ledger_of_another_seed_is_refused(tmp_path: Path):
     async with running(ManualClock(), tmp_path / "chain.db"):
         pass
     with pytest.raises(WrongSeed, match="of the world of seed 7"):
-        World(ManualClock(), tmp_path / "chain.db", SEED + 1, inline=True).open()
+        PaperNetwork(ManualClock(), tmp_path / "chain.db", SEED + 1, inline=True).open()
 
 
 async def test_a_process_that_never_closed_its_file_has_kept_what_it_told(network: InProcess):
@@ -104,10 +104,10 @@ async def test_who_opened_a_ledger_first_may_write_no_more_once_another_did(netw
     async with running(network.clock, network.path) as second:
         await network.pass_slots(1)
         await second.tell()
-        with pytest.raises(PortDown):
+        with pytest.raises(PortUnavailable):
             await network.world.tell()
         await network.clock.settle()
-        assert isinstance(network.crashes.pop(), LedgerLost)
+        assert isinstance(network.crashes.pop(), LedgerTakenOver)
 
 
 async def test_an_execution_too_old_to_be_remembered_is_read_from_the_ledger(
@@ -158,7 +158,7 @@ async def test_nobody_sees_a_slot_before_it_is_durable(
             one.amount_out(SOL.mint, 10**9) for one in pools
         ]
     gate.set()
-    await network.world.caught_up()
+    await network.world.wait_idle()
     sighting = (await ask(network, attempt))[0].sighting
     assert sighting is not None
     assert sighting.slot > witness.height, "nothing lands at or below a height told as final"

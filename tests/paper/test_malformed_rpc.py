@@ -15,22 +15,22 @@ from cambist.clock import SystemClock
 from cambist.paper import transaction
 from cambist.paper.adapters import PaperMarket, PaperSigner
 from cambist.paper.fault_model import INSTANT
-from cambist.paper.rpc.client import RemoteChain, RemoteMarket, RemoteWorld
+from cambist.paper.rpc.client import RemoteChain, RemoteMarket, RpcConnection
 from cambist.paper.rpc.protocol import (
-    AskBlockhash,
-    AskPools,
-    AskReceipt,
-    AskSend,
-    AskSimulate,
-    AskTraces,
-    AskWitnesses,
-    Question,
-    Reply,
-    Request,
+    GetBlockhash,
+    GetExecuted,
+    GetFill,
+    GetObservations,
+    GetPools,
+    RpcMethod,
+    RpcReply,
+    RpcRequest,
+    SimulateMessage,
+    SubmitTransaction,
 )
 from cambist.paper.rpc.server import serve
 from cambist.paper.transaction import SIGNATURE_BYTES
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.values import json_codec
 from cambist.values.ids import Signature
 from cambist.values.time_units import Slot
@@ -55,8 +55,8 @@ async def ended(work: object) -> AsyncIterator[asyncio.Task[None]]:
         task.cancel()
 
 
-def line(number: int, question: Question) -> bytes:
-    return json_codec.encode(Request(number, question))
+def line(number: int, question: RpcMethod) -> bytes:
+    return json_codec.encode(RpcRequest(number, question))
 
 
 async def ask(place: Path, *messages: bytes) -> bytes:
@@ -80,7 +80,7 @@ async def test_broken_messages_end_their_connection_and_nothing_more(tmp_path: P
     path = tmp_path / "paper-chain.db"
     async with running(clock, path, INSTANT) as world, ended(serve(world, clock, place)):
         await until(place.exists)
-        remote = RemoteWorld(clock, place)
+        remote = RpcConnection(clock, place)
         async with ended(remote.run()):
             await until(lambda: remote.is_up)
             chain = RemoteChain(remote, INSTANT.rules)
@@ -88,13 +88,13 @@ async def test_broken_messages_end_their_connection_and_nothing_more(tmp_path: P
             network = SimpleNamespace(market=market, chain=chain, signer=PaperSigner(SEED))
             signed = await sign(network, "one")  # type: ignore[arg-type]
         good = [
-            line(1, AskPools("raydium", PAIR, "me")),
-            line(2, AskBlockhash()),
-            line(3, AskSimulate(signed.transaction[SIGNATURE_BYTES:])),
-            line(4, AskSend(signed.transaction)),
-            line(5, AskWitnesses(((signed.signature, signed.blockhash),), 2)),
-            line(6, AskReceipt(Signature("s" * 88))),
-            line(7, AskTraces(Slot(0), None, 10)),
+            line(1, GetPools("raydium", PAIR, "me")),
+            line(2, GetBlockhash()),
+            line(3, SimulateMessage(signed.transaction[SIGNATURE_BYTES:])),
+            line(4, SubmitTransaction(signed.transaction)),
+            line(5, GetObservations(((signed.signature, signed.blockhash),), 2)),
+            line(6, GetFill(Signature("s" * 88))),
+            line(7, GetExecuted(Slot(0), None, 10)),
         ]
         for message in good:
             assert b'"down":null' in await ask(place, message)
@@ -102,7 +102,7 @@ async def test_broken_messages_end_their_connection_and_nothing_more(tmp_path: P
         messages = chain_of(
             broken_messages(1, good, MESSAGES),
             (
-                line(9, AskSend(transaction.sign(spoiled) + spoiled))
+                line(9, SubmitTransaction(transaction.sign(spoiled) + spoiled))
                 for spoiled in broken_messages(3, [message], MESSAGES)
             ),
         )
@@ -114,14 +114,14 @@ async def test_broken_messages_end_their_connection_and_nothing_more(tmp_path: P
         async with asyncio.TaskGroup() as tasks:
             for _ in range(AT_ONCE):
                 tasks.create_task(send_some())
-        assert b'"down":null' in await ask(place, line(8, AskBlockhash()))
+        assert b'"down":null' in await ask(place, line(8, GetBlockhash()))
 
 
 @pytest.mark.timeout(120)
 async def test_broken_answers_are_no_answer_and_do_not_end_the_client(tmp_path: Path) -> None:
     place = tmp_path / "s"
-    result = json_codec.encode(Reply(1, json_codec.encode(("a", 1))))  # type: ignore[arg-type]
-    answers = broken_messages(2, [result, json_codec.encode(Reply(1, down="away"))], MESSAGES)
+    result = json_codec.encode(RpcReply(1, json_codec.encode(("a", 1))))  # type: ignore[arg-type]
+    answers = broken_messages(2, [result, json_codec.encode(RpcReply(1, down="away"))], MESSAGES)
     sent = 0
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -137,10 +137,10 @@ async def test_broken_answers_are_no_answer_and_do_not_end_the_client(tmp_path: 
         writer.close()
 
     server = await asyncio.start_unix_server(answer, place)
-    remote = RemoteWorld(SystemClock(), place)
+    remote = RpcConnection(SystemClock(), place)
     market = RemoteMarket(remote)
     async with server, ended(remote.run()):
         while sent < MESSAGES:
             await until(lambda: remote.is_up)
-            with suppress(PortDown):
+            with suppress(PortUnavailable):
                 await market.pools("raydium", PAIR, "me")

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cambist.faults import Code
-from cambist.orders.lapse import proof_of_death
+from cambist.orders.lapse import prove_lapsed
 from cambist.paper.fault_model import INSTANT, PPM_ONE, REALISTIC, Profile
 from cambist.paper.ledger import Execution, executions, sums
 from cambist.paper.network import BLOCK_SWAPS_MAX, HEIGHT_RESERVE_SLOTS
-from cambist.ports.chain import Swap
-from cambist.ports.errors import PortDown
+from cambist.ports.chain import SwapRequest
+from cambist.ports.errors import PortUnavailable
 from cambist.values.ids import OrderId
 from cambist.values.token import BONK, JUP, SOL, USDC, Pair
 from tests.contracts.chain import ask, find_route, seen, sign
@@ -117,7 +117,7 @@ async def test_a_phantom_is_seen_and_forgotten_and_never_executed(tmp_path: Path
         await network.pass_slots(400)
         witnesses = await ask(network, attempt)
         sighted = replace(attempt, sighted_slot=attempt.built_slot)
-        assert proof_of_death(sighted, witnesses, profile.rules) == tuple(witnesses)
+        assert prove_lapsed(sighted, witnesses, profile.rules) == tuple(witnesses)
     assert executions(tmp_path / "chain.db") == []
 
 
@@ -180,13 +180,13 @@ async def test_instant_quotes_are_at_hand_and_realistic_ones_are_not(tmp_path: P
 async def test_a_venue_that_errs_is_down(tmp_path: Path):
     profile = replace(INSTANT, quote_error_ppm=PPM_ONE)
     async with _network(tmp_path / "chain.db", profile) as network:
-        with pytest.raises(PortDown):
+        with pytest.raises(PortUnavailable):
             await network.market.pools("raydium", Pair(SOL, USDC), "tester")
 
 
 async def test_bytes_nobody_signed_are_not_taken(network: InProcess):
     attempt = await sign(network, "one")
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await network.chain.send(attempt.transaction[:-2] + b" }")
     await network.pass_slots(2)
     assert seen(await ask(network, attempt)) == [None]
@@ -202,7 +202,7 @@ async def test_a_message_with_a_negative_amount_is_no_message(network: InProcess
     route = await find_route(network)
     bad = replace(route, bound=-1)
     message = network.chain.compose(
-        Swap(OrderId("one"), 1, network.signer.address, bad, "one/1"),
+        SwapRequest(OrderId("one"), 1, network.signer.address, bad, "one/1"),
         await network.chain.blockhash(),
     )
     why = await network.chain.simulate(message)

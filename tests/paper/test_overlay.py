@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambist.paper.overlay import Staged
+from cambist.paper.overlay import SlotOverlay
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(["stage", "look", "publish"]), st.integers(0, 9), st.integers(0, 99)),
@@ -17,7 +17,7 @@ def test_what_is_seen_is_what_was_published_however_little_is_remembered(
 ):
     ledger: dict[int, int] = {}
     running: dict[int, int] = {}
-    values: Staged[int, int] = Staged(ledger.get, kept_max)
+    values: SlotOverlay[int, int] = SlotOverlay(ledger.get, kept_max)
     for deed, key, value in steps:
         if deed == "stage":
             values.stage(key, value)

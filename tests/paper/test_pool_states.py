@@ -10,13 +10,13 @@ from cambist.paper.arbitrage import (
     ROUND_SLOTS,
     TokenPush,
 )
-from cambist.paper.pool_models import SHAPES, Ratio
+from cambist.paper.pool_models import POOL_MODELS, PriceRatio
 from cambist.paper.pool_states import (
     FEES_PPM,
     HALF_LIFE_SLOTS,
-    PoolBook,
     PoolKey,
     PoolState,
+    PoolStates,
     first_pool,
     pool_key,
 )
@@ -27,7 +27,7 @@ from cambist.values.route import Quote
 from cambist.values.time_units import Slot
 from cambist.values.token import BONK, ETH, JUP, SOL, USDC, USDT
 from cambist.venues.pool import Pool
-from cambist.venues.snapshot import Unquotable
+from cambist.venues.snapshot import PoolRejected
 from tests.paper.test_price_paths import APART_MAX, furthest_apart
 
 START = Slot(5_000)
@@ -35,43 +35,43 @@ SEED = 3
 PAIRS = ((SOL, USDC), (BONK, SOL), (USDC, JUP), (ETH, USDT))
 keys = st.builds(
     lambda program, pair: pool_key(program, pair[0].mint, pair[1].mint),
-    st.sampled_from(list(SHAPES)),
+    st.sampled_from(list(POOL_MODELS)),
     st.sampled_from(PAIRS),
 )
-every_program = pytest.mark.parametrize("program", SHAPES)
+every_program = pytest.mark.parametrize("program", POOL_MODELS)
 
 
-def _book() -> PoolBook:
-    return PoolBook(SEED, lambda _: None)
+def _book() -> PoolStates:
+    return PoolStates(SEED, lambda _: None)
 
 
 def _key(program: str) -> PoolKey:
     return pool_key(program, SOL.mint, USDC.mint)
 
 
-def _push(book: PoolBook, key: PoolKey, mint: Address, amount: int) -> Pool:
+def _push(book: PoolStates, key: PoolKey, mint: Address, amount: int) -> Pool:
     before = book.current(key, START)
     swap = before.swap(mint, "exact_in", amount)
-    saved = SHAPES[key.program].saved(swap.end)
+    saved = POOL_MODELS[key.program].saved(swap.end)
     pushed = book.push(key, before, swap.end, START)
     book.states.stage(key, PoolState(0, 0, START, saved, pushed))
     return swap.end
 
 
-def _off_ppb(book: PoolBook, key: PoolKey, slot: int) -> int:
+def _off_ppb(book: PoolStates, key: PoolKey, slot: int) -> int:
     """Return how far a pool is above where it rests."""
-    stands = SHAPES[key.program].price(book.current(key, Slot(slot)))
+    stands = POOL_MODELS[key.program].price(book.current(key, Slot(slot)))
     return _above_ppb(stands, book.rest_price(key, Slot(slot), book.pushes.current))
 
 
-def _above_ppb(price: Ratio, other: Ratio) -> int:
+def _above_ppb(price: PriceRatio, other: PriceRatio) -> int:
     even = price.a * other.b
     return (price.b * other.a - even) * 10**9 // even
 
 
-def _path_ppb(book: PoolBook, key: PoolKey, slot: int) -> int:
+def _path_ppb(book: PoolStates, key: PoolKey, slot: int) -> int:
     """Return how far a pool is above where it would be had nobody ever traded."""
-    stands = SHAPES[key.program].price(book.current(key, Slot(slot)))
+    stands = POOL_MODELS[key.program].price(book.current(key, Slot(slot)))
     return _above_ppb(stands, book.rest_price(key, Slot(slot), lambda _: None))
 
 
@@ -91,10 +91,10 @@ def test_a_swap_is_seen_by_nobody_before_it_is_published(program: str):
     before = book.seen(key, START)
     after = _push(book, key, SOL.mint, 10**12)
     assert book.seen(key, START) == before
-    stands = SHAPES[program].price(book.current(key, START))
-    assert stands == SHAPES[program].price(after)
+    stands = POOL_MODELS[program].price(book.current(key, START))
+    assert stands == POOL_MODELS[program].price(after)
     book.publish()
-    assert SHAPES[program].price(book.seen(key, START)) == stands
+    assert POOL_MODELS[program].price(book.seen(key, START)) == stands
 
 
 @given(keys)
@@ -105,11 +105,11 @@ def test_an_untouched_pool_stands_at_its_target(key: PoolKey):
 @given(keys, st.booleans(), st.integers(1, 400), st.integers(0, 3_000))
 def test_the_arbitrageur_pulls_a_pool_back(key: PoolKey, up: bool, per_mille: int, wait: int):
     book = _book()
-    held = SHAPES[key.program].holdings(book.current(key, START))
+    held = POOL_MODELS[key.program].holdings(book.current(key, START))
     mint = key.mint_b if up else key.mint_a
     try:
         _push(book, key, mint, max(held[up] * per_mille // 2_000, 1))
-    except Unquotable:
+    except PoolRejected:
         return
     pushed, sooner, later = (
         _off_ppb(book, key, START + slots) for slots in (0, wait, wait + HALF_LIFE_SLOTS)
@@ -123,7 +123,7 @@ def test_the_arbitrageur_pulls_a_pool_back(key: PoolKey, up: bool, per_mille: in
 def test_an_order_moves_pools_apart_and_the_arbitrageur_brings_them_together(program: str):
     book, key = _book(), _key(program)
     pairs = ((SOL.mint, USDT.mint), (SOL.mint, ETH.mint), (SOL.mint, USDC.mint))
-    others = [pool_key(other, *mints) for other in SHAPES for mints in pairs]
+    others = [pool_key(other, *mints) for other in POOL_MODELS for mints in pairs]
     others.remove(key)
     before = {one: _path_ppb(book, one, START) for one in others}
     _push(book, key, SOL.mint, 1_000 * 10**9)
@@ -161,10 +161,10 @@ def test_a_pool_told_in_words_is_the_same_pool(key: PoolKey, slot: int):
 
 @given(keys, st.integers(1, 300))
 def test_what_a_swap_left_is_loaded_as_it_was(key: PoolKey, per_mille: int):
-    shape, pool = SHAPES[key.program], _book().seen(key, START)
+    shape, pool = POOL_MODELS[key.program], _book().seen(key, START)
     try:
         swap = pool.swap(key.mint_a, "exact_in", shape.holdings(pool)[0] * per_mille // 1_000)
-    except Unquotable:
+    except PoolRejected:
         return
     loaded = shape.loaded(first_pool(key), shape.saved(swap.end))
     assert shape.price(loaded) == shape.price(swap.end)
@@ -177,9 +177,10 @@ def test_what_a_swap_left_is_loaded_as_it_was(key: PoolKey, per_mille: int):
 @every_program
 def test_a_pool_begins_as_accounts_of_its_program(program: str):
     pool = first_pool(_key(program))
-    accounts = SHAPES[program].program.encode(pool)
+    accounts = POOL_MODELS[program].program.encode(pool)
     assert any(
-        one.address == pool.address and one.owner == SHAPES[program].program.id for one in accounts
+        one.address == pool.address and one.owner == POOL_MODELS[program].program.id
+        for one in accounts
     )
 
 
@@ -188,14 +189,14 @@ def test_a_pushed_pool_stands_still_until_the_arbitrageur_comes(
     key: PoolKey, up: bool, per_mille: int, later: int
 ):
     book = _book()
-    held = SHAPES[key.program].holdings(book.current(key, START))
+    held = POOL_MODELS[key.program].holdings(book.current(key, START))
     try:
         _push(book, key, key.mint_b if up else key.mint_a, max(held[up] * per_mille // 2_000, 1))
-    except Unquotable:
+    except PoolRejected:
         return
     book.publish()
     round_begins = (START + later) // ROUND_SLOTS * ROUND_SLOTS
     inside = range(max(round_begins, START + 1), round_begins + ROUND_SLOTS)
     if round_begins // STEP_SLOTS == START // STEP_SLOTS:
-        prices = {SHAPES[key.program].price(book.seen(key, Slot(slot))) for slot in inside}
+        prices = {POOL_MODELS[key.program].price(book.seen(key, Slot(slot))) for slot in inside}
         assert len(prices) == 1

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cambist.optimizer.rate_curve import curve
-from cambist.paper.pool_models import SHAPES, Ratio
-from cambist.paper.pool_states import FEES_PPM, VENUES, PoolBook, PoolKey, pool_key, pool_keys
+from cambist.paper.pool_models import POOL_MODELS, PriceRatio
+from cambist.paper.pool_states import FEES_PPM, VENUES, PoolKey, PoolStates, pool_key, pool_keys
 from cambist.paper.price_paths import (
     DRIFT_MAX_PPM_PER_STEP,
     SHOCK_SLOTS,
@@ -32,15 +32,15 @@ SEEDS = st.integers(0, 2**32)
 APART_MAX = 10 / 10_000
 
 
-def _book(seed: int) -> PoolBook:
-    return PoolBook(seed, lambda _: None)
+def _book(seed: int) -> PoolStates:
+    return PoolStates(seed, lambda _: None)
 
 
 def _pool(seed: int, program: str, mints: tuple[Address, Address], slot: int) -> Pool:
     return _book(seed).seen(pool_key(program, *mints), Slot(slot))
 
 
-def _rest(seed: int, key: PoolKey, slot: int) -> Ratio:
+def _rest(seed: int, key: PoolKey, slot: int) -> PriceRatio:
     return _book(seed).rest_price(key, Slot(slot), lambda _: None)
 
 
@@ -54,7 +54,7 @@ def _is_quiet(seed: int, slot: int) -> bool:
     )
 
 
-def _first_rates(book: PoolBook, slot: int) -> dict[tuple[Token, Token], float]:
+def _first_rates(book: PoolStates, slot: int) -> dict[tuple[Token, Token], float]:
     """Return what the first unit brings in the best pool of each listed pair, its fee put back."""
     fee = max(FEES_PPM.values()) / 1_000_000
     found: dict[tuple[Token, Token], float] = {}
@@ -65,7 +65,7 @@ def _first_rates(book: PoolBook, slot: int) -> dict[tuple[Token, Token], float]:
     return found
 
 
-def furthest_apart(book: PoolBook, slot: int) -> float:
+def furthest_apart(book: PoolStates, slot: int) -> float:
     """Return by what part a listed pair and the same pair through a hub differ at most."""
     rates = _first_rates(book, slot)
     return max(
@@ -89,7 +89,7 @@ def test_between_shocks_every_pair_agrees_as_well(window: int):
     assert furthest_apart(_book(3), slot) <= APART_MAX
 
 
-@given(SEEDS, st.sampled_from(list(SHAPES)), st.sets(MINTS, min_size=2, max_size=2), STEPS)
+@given(SEEDS, st.sampled_from(list(POOL_MODELS)), st.sets(MINTS, min_size=2, max_size=2), STEPS)
 def test_no_price_moves_more_than_a_basis_point_in_a_step_but_by_a_shock(
     seed: int, program: str, mints: set[Address], step: int
 ):
@@ -101,11 +101,13 @@ def test_no_price_moves_more_than_a_basis_point_in_a_step_but_by_a_shock(
         assert abs(after.b * before.a - even) * 10**6 <= even * DRIFT_MAX_PPM_PER_STEP
 
 
-@given(SEEDS, st.sampled_from(list(SHAPES)), st.integers(0, 59), st.integers(0, STEP_SLOTS - 1))
+@given(
+    SEEDS, st.sampled_from(list(POOL_MODELS)), st.integers(0, 59), st.integers(0, STEP_SLOTS - 1)
+)
 def test_a_price_stands_still_within_its_step(seed: int, program: str, step: int, along: int):
     first = _pool(seed, program, (SOL.mint, USDC.mint), step * STEP_SLOTS)
     later = _pool(seed, program, (SOL.mint, USDC.mint), step * STEP_SLOTS + along)
-    assert SHAPES[program].price(first) == SHAPES[program].price(later)
+    assert POOL_MODELS[program].price(first) == POOL_MODELS[program].price(later)
 
 
 @given(SEEDS, MINTS, SLOTS)
@@ -164,7 +166,7 @@ def test_no_shock_strikes_a_new_market_nor_the_dollars():
 
 def test_the_same_seed_gives_the_same_prices_and_another_seed_others():
     mints = (SOL.mint, USDC.mint)
-    for program in SHAPES:
+    for program in POOL_MODELS:
         assert _pool(1, program, mints, 5_000) == _pool(1, program, mints, 5_000)
         assert _pool(1, program, mints, 5_000) != _pool(2, program, mints, 5_000)
 
@@ -175,7 +177,7 @@ def test_any_two_tokens_have_pools_that_trade_them(one: str, other: str):
     assert first is not None
     assert second is not None
     if first.mint != second.mint:
-        for program, shape in SHAPES.items():
+        for program, shape in POOL_MODELS.items():
             pool = _pool(3, program, (first.mint, second.mint), 5_000)
             held_a, held_b = shape.holdings(pool)
             assert 10**6 < held_a < 2**63

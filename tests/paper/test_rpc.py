@@ -16,10 +16,10 @@ from cambist.clock import ManualClock
 from cambist.paper.adapters import PaperChain, PaperSigner
 from cambist.paper.fault_model import INSTANT, REALISTIC, Profile
 from cambist.paper.rpc import client
-from cambist.paper.rpc.client import RECONNECT_MS, RemoteChain, RemoteMarket, RemoteWorld
-from cambist.paper.rpc.protocol import Place
+from cambist.paper.rpc.client import RECONNECT_MS, RemoteChain, RemoteMarket, RpcConnection
+from cambist.paper.rpc.protocol import RpcAddress
 from cambist.paper.rpc.server import serve
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.values.token import SOL, USDC, Pair
 from tests.contracts.chain import ChainContract, ask, find_route, seen, sign
 from tests.paper.paper_networks import SEED, running
@@ -40,14 +40,16 @@ async def _until_left(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 class OverSocket:
     """A network behind a socket; `restart` drops the world while the client stays."""
 
-    def __init__(self, home: Path, profile: Profile = INSTANT, place: Place | None = None) -> None:
+    def __init__(
+        self, home: Path, profile: Profile = INSTANT, place: RpcAddress | None = None
+    ) -> None:
         self.clock = ManualClock()
         self.home = home
         self.place = place or home / "s"
         self.profile = profile
         self.signer = PaperSigner(SEED)
         self.client_clock = ManualClock()
-        self.remote = RemoteWorld(self.client_clock, self.place)
+        self.remote = RpcConnection(self.client_clock, self.place)
         self.chain = RemoteChain(self.remote, profile.rules)
         self.market = RemoteMarket(self.remote)
         self._client_stack, self._stack = AsyncExitStack(), AsyncExitStack()
@@ -117,7 +119,7 @@ async def test_a_chain_whose_machine_went_silent_is_connected_to_anew(
     monkeypatch.setattr(client, "ANSWER_MS_MAX", 50)
     monkeypatch.setattr(PaperChain, "blockhash", lambda _: asyncio.Event().wait())
     line = tcp.remote._writer
-    with pytest.raises(PortDown, match="did not answer"):
+    with pytest.raises(PortUnavailable, match="did not answer"):
         await tcp.chain.blockhash()
     while tcp.remote._writer in (line, None):
         await tcp.client_clock.push(RECONNECT_MS)
@@ -126,9 +128,9 @@ async def test_a_chain_whose_machine_went_silent_is_connected_to_anew(
 async def test_a_chain_that_is_away_is_down_and_comes_back(network: OverSocket):
     attempt = await sign(network, "one")
     await network.fall()
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await network.chain.send(attempt.transaction)
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await network.market.pools("raydium", PAIR, "tester")
     await network.rise()
     await network.chain.send(attempt.transaction)
@@ -140,12 +142,12 @@ async def test_a_question_the_chain_left_open_fails_when_it_goes():
     with TemporaryDirectory() as home:
         slow = OverSocket(Path(home), REALISTIC)
         await slow.start()
-        told: list[PortDown] = []
+        told: list[PortUnavailable] = []
 
         async def wonder() -> None:
             try:
                 await slow.market.pools("raydium", PAIR, "tester")
-            except PortDown as down:
+            except PortUnavailable as down:
                 told.append(down)
 
         async with TaskGroup() as group:
@@ -190,7 +192,7 @@ def test_a_line_that_broke_this_moment_is_a_world_that_is_away(tmp_path: Path) -
             writer = over.remote._writer
             assert writer is not None
             writer.transport.abort()
-            with pytest.raises(PortDown):
+            with pytest.raises(PortUnavailable):
                 await over.chain.blockhash()
         finally:
             await over.stop()

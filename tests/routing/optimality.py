@@ -14,9 +14,9 @@ from typing import NamedTuple
 from cambist.faults import Fault
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.routing.router import GAIN_MIN_HUNDREDTHS, Offered, find
+from cambist.routing.router import GAIN_MIN_HUNDREDTHS, MarketSnapshot, find_route
 from cambist.routing.transaction_limits import V0
-from cambist.values.amount import Bps, Raw
+from cambist.values.amount import Bps, RawAmount
 from cambist.values.ids import LOCAL, Address
 from cambist.values.token import Pair, Token
 from tests.routing.brute_force import ChainedPools, best_alone, best_sharing
@@ -61,8 +61,8 @@ def _routed(drawn: PoolSet, gain: int) -> int | None:
     pool = drawn.pools[0]
     a, b = _token(pool.mint_a), _token(pool.mint_b)
     pair = Pair(a, b) if drawn.mint_in == pool.mint_a else Pair(b, a)
-    intent = Intent("market", LOCAL, pair, drawn.mode, Raw(drawn.amount), Terms(Bps(50)))
-    route = find(intent, Offered(drawn.pools, envelope=V0, gain_min_hundredths=gain))
+    intent = Intent("market", LOCAL, pair, drawn.mode, RawAmount(drawn.amount), Terms(Bps(50)))
+    route = find_route(intent, MarketSnapshot(drawn.pools, envelope=V0, gain_min_hundredths=gain))
     if isinstance(route, Fault):
         return None
     return int(route.amount_out if drawn.mode == "exact_in" else route.amount_in)
@@ -94,11 +94,13 @@ def judge_hub(seed: int) -> Outcome:
     alone = best_alone(drawn.direct, drawn.mints[0], drawn.mode, drawn.amount)
     optimum = None if best is None else best.other
     pair = Pair(_token(drawn.mints[0]), _token(drawn.mints[2]))
-    intent = Intent("market", LOCAL, pair, drawn.mode, Raw(drawn.amount), Terms(Bps(50)))
+    intent = Intent("market", LOCAL, pair, drawn.mode, RawAmount(drawn.amount), Terms(Bps(50)))
     hubs = {drawn.mints[1]: (drawn.firsts, drawn.seconds)}
     found = []
     for gain in (0, GAIN_MIN_HUNDREDTHS):
-        route = find(intent, Offered(drawn.direct, hubs, envelope=V0, gain_min_hundredths=gain))
+        route = find_route(
+            intent, MarketSnapshot(drawn.direct, hubs, envelope=V0, gain_min_hundredths=gain)
+        )
         known = None if isinstance(route, Fault) else route
         exact_in = drawn.mode == "exact_in"
         found.append(known and int(known.amount_out if exact_in else known.amount_in))

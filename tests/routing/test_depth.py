@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cambist.paper.pool_states import PROGRAMS_OF, VENUES, PoolBook, pool_key
+from cambist.paper.pool_states import PROGRAMS_OF, VENUES, PoolStates, pool_key
 from cambist.routing.depth import LEVELS_BPS, depth
 from cambist.values.amount import BPS_ONE, Bps
 from cambist.values.time_units import Slot
@@ -20,7 +20,7 @@ PROGRAMS = [program for venue in VENUES for program in PROGRAMS_OF[venue]]
 
 def of_paper(program: str) -> Pool:
     """Return the paper world's pool of SOL and USDC of a program."""
-    return PoolBook(1, lambda _: None).seen(pool_key(program, SOL.mint, USDC.mint), Slot(777))
+    return PoolStates(1, lambda _: None).seen(pool_key(program, SOL.mint, USDC.mint), Slot(777))
 
 
 @pytest.mark.parametrize("mint", [SOL.mint, USDC.mint])

@@ -20,7 +20,7 @@ from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
 from cambist.routing.hubs import FRESH_SLOTS_MAX
 from cambist.routing.paths import HOP_ALLOWANCE_BPS, Way, straight
-from cambist.routing.router import Offered, find
+from cambist.routing.router import MarketSnapshot, find_route
 from cambist.routing.split import Split, split
 from cambist.routing.transaction_limits import (
     V0,
@@ -32,16 +32,17 @@ from cambist.routing.transaction_limits import (
     load,
     transaction_bytes,
 )
-from cambist.values.amount import Bps, Raw
+from cambist.values.amount import Bps, RawAmount
 from cambist.values.base58 import encode
 from cambist.values.ids import LOCAL, Address
 from cambist.values.program_address import TOKEN_PROGRAM
-from cambist.values.route import Mode, Route
+from cambist.values.route import Route, SwapMode
 from cambist.values.time_units import Slot
 from cambist.values.token import RAY, SOL, USDC, Pair
-from cambist.venues.program import Instruction, Meta
+from cambist.venues.program import AccountMeta as Meta
+from cambist.venues.program import Instruction
 from cambist.venues.raydium.amm_v4 import AMM_V4
-from cambist.venues.raydium.cpmm import CPMM, CpmmPool, Rates
+from cambist.venues.raydium.cpmm import CPMM, CpmmFeeRates, CpmmPool
 from cambist.venues.snapshot import ChainTime
 from cambist.venues.tokens import Mint
 
@@ -67,14 +68,14 @@ def pool(
     a, b = (Mint(one, TOKEN_PROGRAM, 6) for one in mints)
     keys = [key(f"{name} {n}") for n in range(5)]
     return CpmmPool(
-        keys[0], a, b, keys[1], keys[2], x, y, (0, 0), Rates(trade, 120_000, 40_000),
+        keys[0], a, b, keys[1], keys[2], x, y, (0, 0), CpmmFeeRates(trade, 120_000, 40_000),
         keys[3], keys[4], 0, 0, NOW,
     )  # fmt: skip
 
 
-def wish(amount: int, mode: Mode = "exact_in") -> Intent:
+def wish(amount: int, mode: SwapMode = "exact_in") -> Intent:
     """Return the intent to give SOL for USDC."""
-    return Intent("market", LOCAL, Pair(SOL, USDC), mode, Raw(amount), Terms(Bps(50)))
+    return Intent("market", LOCAL, Pair(SOL, USDC), mode, RawAmount(amount), Terms(Bps(50)))
 
 
 def found(answer: Route | Fault) -> Route:
@@ -91,7 +92,7 @@ crowds = st.lists(st.tuples(reserves, reserves), min_size=1, max_size=6).map(
 
 @given(crowds, modes, st.integers(10**3, 10**9), st.integers(0, 10**4))
 def test_a_split_adds_up_and_is_never_worse_than_the_best_pool(
-    pools: list[CpmmPool], mode: Mode, amount: int, leg_cost: int
+    pools: list[CpmmPool], mode: SwapMode, amount: int, leg_cost: int
 ):
     whole = [one.amount_out if mode == "exact_in" else one.amount_in for one in pools]
     alone = [brought for ask in whole if (brought := ask(SOL.mint, amount))]
@@ -117,7 +118,7 @@ def test_a_split_adds_up_and_is_never_worse_than_the_best_pool(
         assert shared.other + cost <= best + off
 
 
-def _carries(way: Way, mode: Mode, amount: int) -> bool:
+def _carries(way: Way, mode: SwapMode, amount: int) -> bool:
     """Whether a way carries the amount without moving its pool by half."""
     return bool(way.curve.paid(amount) if mode == "exact_in" else way.curve.given(amount))
 
@@ -147,8 +148,8 @@ def test_a_route_through_a_hub_leaves_nothing_there_and_says_what_it_gains():
     direct = pool("direct", 10**12, 10**12, trade=50_000)
     first = pool("first", 10**13, 10**13, (SOL.mint, RAY.mint), trade=100)
     second = pool("second", 10**13, 10**13, (RAY.mint, USDC.mint), trade=100)
-    offered = Offered([direct], {RAY.mint: ([first], [second])}, programs=PROGRAMS)
-    route = found(find(wish(10**9), offered))
+    offered = MarketSnapshot([direct], {RAY.mint: ([first], [second])}, programs=PROGRAMS)
+    route = found(find_route(wish(10**9), offered))
     one, two = route.legs
     assert (one.mode, two.mode) == ("exact_out", "exact_in")
     assert one.amount_out == two.amount_in
@@ -158,7 +159,7 @@ def test_a_route_through_a_hub_leaves_nothing_there_and_says_what_it_gains():
     assert route.amount_out > direct.amount_out(SOL.mint, 10**9)
     assert route.reason.startswith("Raydium CPMM, then Raydium CPMM pays 999.100366 USDC, 526.8")
     assert "bps more than Raydium CPMM alone" in route.reason
-    out = found(find(wish(10**9, "exact_out"), offered))
+    out = found(find_route(wish(10**9, "exact_out"), offered))
     assert [leg.mode for leg in out.legs] == ["exact_out", "exact_in"]
     assert out.legs[0].amount_out == out.legs[1].amount_in
     assert out.legs[1].bound == 10**9
@@ -168,14 +169,14 @@ def test_a_route_through_a_hub_leaves_nothing_there_and_says_what_it_gains():
 def test_where_no_pool_has_the_pair_the_hub_has_it():
     first = pool("first", 10**13, 10**13, (SOL.mint, RAY.mint))
     second = pool("second", 10**13, 10**13, (RAY.mint, USDC.mint))
-    route = found(find(wish(10**9), Offered([], {RAY.mint: ([first], [second])})))
+    route = found(find_route(wish(10**9), MarketSnapshot([], {RAY.mint: ([first], [second])})))
     assert route.reason.endswith("no single pool trades the amount.")
-    assert isinstance(find(wish(10**9), Offered([])), Fault)
+    assert isinstance(find_route(wish(10**9), MarketSnapshot([])), Fault)
 
 
 @given(crowds, modes, st.integers(10**6, 10**9))
-def test_a_routes_legs_add_up_to_it(pools: list[CpmmPool], mode: Mode, amount: int):
-    answer = find(wish(amount, mode), Offered(pools, programs=PROGRAMS))
+def test_a_routes_legs_add_up_to_it(pools: list[CpmmPool], mode: SwapMode, amount: int):
+    answer = find_route(wish(amount, mode), MarketSnapshot(pools, programs=PROGRAMS))
     if isinstance(answer, Fault):
         return
     if len(answer.legs) > 1:
@@ -189,19 +190,22 @@ def test_a_routes_legs_add_up_to_it(pools: list[CpmmPool], mode: Mode, amount: i
 def test_a_pool_that_is_too_good_to_be_true_is_not_believed():
     honest = [pool(f"honest {n}", 10**12, 10**12 + n) for n in range(3)]
     bait = pool("bait", 10**12, 2 * 10**12)
-    route = found(find(wish(10**9), Offered([*honest, bait])))
+    route = found(find_route(wish(10**9), MarketSnapshot([*honest, bait])))
     assert bait.address not in {leg.pool for leg in route.legs}
     assert any("too far from what the other pools pay" in one.reason for one in route.absent)
     deep, shallow = pool("deep", 10**15, 10**15), [pool(f"s{n}", 10**9, 10**9) for n in range(4)]
-    assert found(find(wish(10**10), Offered([deep, *shallow]))).legs[0].pool == deep.address
+    assert (
+        found(find_route(wish(10**10), MarketSnapshot([deep, *shallow]))).legs[0].pool
+        == deep.address
+    )
 
 
 def test_a_venue_that_trades_is_not_asked_why_another_pool_of_its_refuses():
     deep, shallow = pool("deep", 10**12, 10**12), pool("shallow", 10**12, 1)
-    route = found(find(wish(10**6), Offered([shallow, deep])))
+    route = found(find_route(wish(10**6), MarketSnapshot([shallow, deep])))
     assert [leg.pool for leg in route.legs] == [deep.address]
     assert route.absent == ()
-    refused = find(wish(10**6), Offered([shallow]))
+    refused = find_route(wish(10**6), MarketSnapshot([shallow]))
     assert isinstance(refused, Fault)
     assert "pay nothing for so small an amount" in refused.message
 
@@ -210,7 +214,7 @@ def test_a_pool_that_was_not_seen_for_long_is_not_believed():
     then = replace(NOW, slot=Slot(NOW.slot - FRESH_SLOTS_MAX - 1))
     old = pool("old", 10**12, 10**12).at(then)
     new = pool("new", 10**12, 9 * 10**11)
-    route = found(find(wish(10**9), Offered([old, new])))
+    route = found(find_route(wish(10**9), MarketSnapshot([old, new])))
     assert [leg.pool for leg in route.legs] == [new.address]
     assert any("slots ago" in one.reason for one in route.absent)
 
@@ -218,14 +222,18 @@ def test_a_pool_that_was_not_seen_for_long_is_not_believed():
 def test_what_does_not_fit_one_transaction_is_split_over_fewer_ways():
     pools = [pool(f"p{n}", 10**12, 10**12) for n in range(6)]
     small = replace(V0, paths_max=6)
-    narrow = found(find(wish(5 * 10**11), Offered(pools, programs=PROGRAMS, envelope=small)))
-    wide = found(find(wish(5 * 10**11), Offered(pools, programs=PROGRAMS, envelope=V1)))
+    narrow = found(
+        find_route(wish(5 * 10**11), MarketSnapshot(pools, programs=PROGRAMS, envelope=small))
+    )
+    wide = found(
+        find_route(wish(5 * 10**11), MarketSnapshot(pools, programs=PROGRAMS, envelope=V1))
+    )
     assert 1 < len(narrow.legs) < len(wide.legs) == 6
     assert wide.amount_out > narrow.amount_out
     assert "6 swaps would be" in narrow.reason
     assert "do not fit one v0 transaction of 1232 bytes" in narrow.reason
     assert "do not fit" not in wide.reason
-    refused = find(wish(5 * 10**12), Offered(pools[:1]))
+    refused = find_route(wish(5 * 10**12), MarketSnapshot(pools[:1]))
     assert isinstance(refused, Fault)
     assert refused.code is Code.NO_ROUTE
 
@@ -290,10 +298,10 @@ class Dearer:
 
 
 @given(modes)
-def test_the_bound_rests_on_the_worse_of_now_and_when_the_swap_lands(mode: Mode):
+def test_the_bound_rests_on_the_worse_of_now_and_when_the_swap_lands(mode: SwapMode):
     now, then = pool("now", 10**12, 10**12), pool("now", 10**12, 10**12, trade=20_000)
     intent = wish(10**9, mode)
-    route = found(find(intent, Offered([Dearer(now, then)])))
+    route = found(find_route(intent, MarketSnapshot([Dearer(now, then)])))
     swap = then.swap(SOL.mint, mode, 10**9)
     assert route.bound == intent.terms.bound(mode, swap.amount_in, swap.amount_out)
     assert route.amount_out == now.swap(SOL.mint, mode, 10**9).amount_out

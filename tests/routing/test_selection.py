@@ -10,26 +10,30 @@ from cambist.faults import Code, Fault
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
 from cambist.routing.selection import choose
-from cambist.values.amount import RAW_MAX, Bps, Raw
+from cambist.values.amount import RAW_MAX, Bps, RawAmount
 from cambist.values.ids import LOCAL, Address
-from cambist.values.route import Absent, Mode, Quote, Route
+from cambist.values.route import Quote, QuoteFailure, Route, SwapMode
 from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC, Pair
 
 PAIR = Pair(SOL, USDC)
-SLOW = Absent("raydium", Code.QUOTE_TIMED_OUT, "it did not answer within 1000 ms.")
-REFUSED = Absent("meteora", Code.POOL_REFUSED, "The pool holds less than the amount asked for.")
+SLOW = QuoteFailure("raydium", Code.QUOTE_TIMED_OUT, "it did not answer within 1000 ms.")
+REFUSED = QuoteFailure(
+    "meteora", Code.POOL_REFUSED, "The pool holds less than the amount asked for."
+)
 
 
-def _intent(mode: Mode = "exact_in", slippage_bps: int = 50) -> Intent:
-    return Intent("market", LOCAL, PAIR, mode, Raw(10**10), Terms(Bps(slippage_bps)))
+def _intent(mode: SwapMode = "exact_in", slippage_bps: int = 50) -> Intent:
+    return Intent("market", LOCAL, PAIR, mode, RawAmount(10**10), Terms(Bps(slippage_bps)))
 
 
 def _quote(venue: str, paid: int, **changes: Any) -> Quote:
     given_, got = changes.pop("amounts", (10**10, paid))
     impact = changes.pop("impact", 290)
     pool = Address(f"{venue} pool{changes.pop('pool', '')}")
-    return Quote(venue, pool, Raw(given_), Raw(got), Raw(25), Bps(25), impact, Slot(9))
+    return Quote(
+        venue, pool, RawAmount(given_), RawAmount(got), RawAmount(25), Bps(25), impact, Slot(9)
+    )
 
 
 def _route(answer: Route | Fault) -> Route:
@@ -71,7 +75,7 @@ def test_a_venue_left_out_is_named_with_its_reason():
     st.lists(st.tuples(st.sampled_from(["raydium", "meteora"]), st.integers(1, 9)), min_size=1),
     st.sampled_from(["exact_in", "exact_out"]),
 )
-def test_no_other_quote_is_better_than_the_chosen_one(drawn: list[tuple[str, int]], mode: Mode):
+def test_no_other_quote_is_better_than_the_chosen_one(drawn: list[tuple[str, int]], mode: SwapMode):
     quotes = [
         _quote(venue, 0, amounts=(n, 5) if mode == "exact_out" else (5, n), pool=place)
         for place, (venue, n) in enumerate(drawn)

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from cambist.bootstrap import open_engine
 from cambist.config import Settings
 from cambist.engine.engine import Engine
-from cambist.server.app import App, build
-from cambist.server.runner import Serving
+from cambist.server.app import App, create_app
+from cambist.server.runner import ServerRunner
 from cambist.server.settings import ServerSettings
 
 ORDER = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 1}
@@ -33,7 +33,7 @@ class Rooms(NamedTuple):
 async def in_process(home: Path, settings: ServerSettings = DEFAULTS) -> AsyncIterator[Rooms]:
     """Run an engine, and its application without a socket."""
     async with open_engine(Settings(home=str(home), paper_profile="instant")) as engine:
-        app = build(engine, settings)
+        app = create_app(engine, settings)
         async with client_of(app) as client:
             yield Rooms(engine, app, client)
 
@@ -50,8 +50,8 @@ async def on_a_port(
 ) -> AsyncIterator[tuple[Rooms, int]]:
     """Run an engine, and its application on a real port."""
     async with open_engine(Settings(home=str(home), paper_profile="instant")) as engine:
-        app = build(engine, settings)
-        async with Serving(app, "127.0.0.1", 0).listening() as port:
+        app = create_app(engine, settings)
+        async with ServerRunner(app, "127.0.0.1", 0).listening() as port:
             base = f"http://127.0.0.1:{port}"
             async with httpx.AsyncClient(base_url=base, trust_env=False) as client:
                 yield Rooms(engine, app, client), port

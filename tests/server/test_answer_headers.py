@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from cambist import logs
 from cambist.engine.engine import Engine
-from cambist.server.rate_limit_headers import Quota
+from cambist.server.rate_limit_headers import RateLimitStatus
 from tests.server.app_harness import ORDER, in_process, on_a_port, wire
 from tests.server.authenticated_app import FREE, UNLIMITED, locked
 
@@ -89,4 +89,4 @@ async def test_who_is_not_counted_is_told_of_no_rate(tmp_path: Path) -> None:
 
 
 def test_the_time_until_a_bucket_is_full_is_rounded_up() -> None:
-    assert [Quota("a", 100, left).full_in_seconds for left in (100, 99, 0)] == [0, 1, 60]
+    assert [RateLimitStatus("a", 100, left).full_in_seconds for left in (100, 99, 0)] == [0, 1, 60]

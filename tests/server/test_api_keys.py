@@ -11,11 +11,11 @@ import pytest
 
 from cambist.bootstrap import open_keys
 from cambist.config import Settings
-from cambist.ports.api_keys import Scope
+from cambist.ports.api_keys import Permission
 from cambist.stores.api_key_pepper import FILE
 from cambist.values.api_key import read_key_id
 from cambist.values.ids import Address
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests.server.app_harness import ORDER, in_process
 from tests.server.authenticated_app import BORN, OTHER, Locked, locked, locked_on_a_port
 
@@ -52,7 +52,7 @@ async def test_all_that_is_wrong_with_a_key_is_told_in_the_same_bytes(tmp_path: 
     async with locked_on_a_port(tmp_path) as rooms:
         good = await rooms.key_text()
         revoked = await rooms.key_text(revoked_at=BORN)
-        expired = await rooms.key_text(expires_at=Moment(BORN + 1))
+        expired = await rooms.key_text(expires_at=Timestamp(BORN + 1))
         wrong = {
             "none": None,
             "no scheme": good,
@@ -89,7 +89,7 @@ async def test_a_bad_key_is_refused_before_the_body_is_looked_at(tmp_path: Path)
 
 async def test_a_missing_scope_is_named(tmp_path: Path) -> None:
     async with locked(tmp_path) as rooms:
-        reader = await rooms.key(Scope.READ)
+        reader = await rooms.key(Permission.READ)
         refused = await rooms.client.post("/api/orders", json=ORDER, headers=reader)
         assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
         assert "`trade`" in refused.json()["detail"]
@@ -158,7 +158,7 @@ async def test_a_use_is_noted_once_a_minute(tmp_path: Path) -> None:
         noted: list[str] = []
         note = rooms.keys.note_use
 
-        async def spy(key_id: str, now: Moment) -> None:
+        async def spy(key_id: str, now: Timestamp) -> None:
             noted.append(key_id)
             await note(key_id, now)
 
@@ -216,7 +216,10 @@ async def test_an_application_without_locks_lets_everyone_in(tmp_path: Path) -> 
 
 async def test_a_key_that_may_not_read_gets_no_stream_on_its_post(tmp_path: Path) -> None:
     async with locked(tmp_path) as rooms:
-        writes, reads = await rooms.key(Scope.TRADE), await rooms.key(Scope.TRADE, Scope.READ)
+        writes, reads = (
+            await rooms.key(Permission.TRADE),
+            await rooms.key(Permission.TRADE, Permission.READ),
+        )
         accept = {"accept": "text/event-stream"}
         placed = await rooms.client.post("/api/orders", json=ORDER, headers={**writes, **accept})
         assert placed.status_code == 202

@@ -9,21 +9,21 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.clock import ManualClock
-from cambist.coordination.rate_limits import MemoryBuckets
-from cambist.faults import Code, Refused
-from cambist.ports.api_keys import ApiKey, Scope
-from cambist.ports.errors import PortDown
-from cambist.server.auth.authenticator import LOOK_EVERY_MS, KeyDoor, Locks
-from cambist.server.auth.caller import Passport, charge
+from cambist.coordination.rate_limits import InMemoryRateLimiter
+from cambist.faults import Code, RequestRejected
+from cambist.ports.api_keys import ApiKey, Permission
+from cambist.ports.errors import PortUnavailable
+from cambist.server.auth.authenticator import LOOK_EVERY_MS, ApiKeyAuthenticator, AuthDependencies
+from cambist.server.auth.caller import Caller, charge
 from cambist.server.auth.tickets import Tickets
-from cambist.server.concurrency import CLOSE_UNAUTHORIZED, Seats
+from cambist.server.concurrency import CLOSE_UNAUTHORIZED, ConcurrencyLimits
 from cambist.server.settings import ServerSettings
 from cambist.values.ids import LOCAL, Principal
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests.server.authenticated_app import made_key
 
 PEPPER = bytes(32)
-ANYONE = Passport(LOCAL)
+ANYONE = Caller(LOCAL)
 
 
 class Shelf:
@@ -33,17 +33,17 @@ class Shelf:
         self.kept: dict[str, ApiKey] = {}
         self.is_down = False
         self.asked = 0
-        self.noted: list[Moment] = []
+        self.noted: list[Timestamp] = []
 
     async def exist(self) -> bool:
         self.asked += 1
         if self.is_down:
-            raise PortDown("down")
+            raise PortUnavailable("down")
         return bool(self.kept)
 
     async def find(self, key_id: str) -> ApiKey | None:
         if self.is_down:
-            raise PortDown("down")
+            raise PortUnavailable("down")
         return self.kept.get(key_id)
 
     async def list(self) -> tuple[ApiKey, ...]:
@@ -52,11 +52,11 @@ class Shelf:
     async def add(self, key: ApiKey) -> None:
         self.kept[key.id] = key
 
-    async def revoke(self, key_id: str, now: Moment) -> bool:
+    async def revoke(self, key_id: str, now: Timestamp) -> bool:
         self.kept[key_id] = replace(self.kept[key_id], revoked_at=now)
         return True
 
-    async def note_use(self, _key_id: str, now: Moment) -> None:
+    async def note_use(self, _key_id: str, now: Timestamp) -> None:
         self.noted.append(now)
 
 
@@ -65,19 +65,19 @@ class Porch:
 
     def __init__(self, settings: ServerSettings | None = None) -> None:
         self.clock, self.keys = ManualClock(), Shelf()
-        locks = Locks(self.keys, lambda: PEPPER, MemoryBuckets(self.clock), bytes)
+        locks = AuthDependencies(self.keys, lambda: PEPPER, InMemoryRateLimiter(self.clock), bytes)
         tickets = Tickets(self.clock, bytes)
-        self.door = KeyDoor(self.clock, locks, settings or ServerSettings(), tickets)
+        self.door = ApiKeyAuthenticator(self.clock, locks, settings or ServerSettings(), tickets)
 
-    async def make(self, *scopes: Scope, **more: Any) -> bytes:
+    async def make(self, *scopes: Permission, **more: Any) -> bytes:
         text, key = made_key(PEPPER, *scopes, **more)
         await self.keys.add(key)
         return b"Bearer " + text.encode()
 
-    async def ask(self, shown: bytes | None, right: Scope | None = Scope.READ) -> Passport:
+    async def ask(self, shown: bytes | None, right: Permission | None = Permission.READ) -> Caller:
         headers = [] if shown is None else [(b"authorization", shown)]
         call = {"type": "http", "headers": headers, "client": ("127.0.0.1", 1)}
-        return await self.door.admit(call, right)
+        return await self.door.authenticate(call, right)
 
 
 async def test_the_first_key_is_noticed_within_a_second_and_asked_for_now_and_then() -> None:
@@ -89,7 +89,7 @@ async def test_the_first_key_is_noticed_within_a_second_and_asked_for_now_and_th
     await porch.clock.push(LOOK_EVERY_MS - 1)
     assert (await porch.ask(None)).key_id is None
     await porch.clock.push(1)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRejected) as refused:
         await porch.ask(None)
     assert refused.value.faults[0].code is Code.UNAUTHORIZED
     assert LOOK_EVERY_MS <= 1_000
@@ -99,35 +99,35 @@ async def test_nobody_is_let_in_while_it_is_not_known_whether_there_are_keys() -
     porch = Porch()
     porch.keys.is_down = True
     for _ in range(3):
-        with pytest.raises(PortDown):
+        with pytest.raises(PortUnavailable):
             await porch.ask(None)
     porch.keys.is_down = False
     assert (await porch.ask(None)).principal == LOCAL
     porch.keys.is_down = True
     await porch.clock.push(LOOK_EVERY_MS)
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await porch.ask(None)
 
 
 async def test_a_door_once_locked_stays_locked() -> None:
     porch = Porch()
     await porch.make()
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await porch.ask(None)
     porch.keys.kept.clear()
     await porch.clock.push(10 * LOOK_EVERY_MS)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await porch.ask(None)
 
 
 async def test_a_key_is_good_up_to_its_end() -> None:
     porch = Porch()
-    end = Moment(porch.clock.now() + 1_000)
+    end = Timestamp(porch.clock.now() + 1_000)
     shown = await porch.make(expires_at=end)
     await porch.clock.push(999)
     assert (await porch.ask(shown)).key_id is not None
     await porch.clock.push(1)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await porch.ask(shown)
 
 
@@ -147,31 +147,31 @@ async def test_who_came_in_before_there_were_keys_places_no_order_after() -> Non
     await charge(early, 1)
     await porch.make()
     await porch.clock.push(LOOK_EVERY_MS)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRejected) as refused:
         await charge(early, 1)
     assert refused.value.faults[0].code is Code.UNAUTHORIZED
-    assert not await porch.door.still_admits(early)
+    assert not await porch.door.is_still_valid(early)
 
 
 async def test_what_is_public_is_answered_while_the_keys_are_out_of_reach() -> None:
     porch = Porch()
     await porch.make()
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await porch.ask(None)
     porch.keys.is_down = True
     assert not (await porch.ask(None, None)).scopes
 
 
 async def test_streams_are_ended_by_key_and_asked_for_once() -> None:
-    seats, asked = Seats(ServerSettings()), []
-    gone, stays = Passport(Principal("a"), "gone"), Passport(Principal("a"), "stays")
+    seats, asked = ConcurrencyLimits(ServerSettings()), []
+    gone, stays = Caller(Principal("a"), "gone"), Caller(Principal("a"), "stays")
 
-    async def may_stay(passport: Passport) -> bool:
+    async def may_stay(passport: Caller) -> bool:
         asked.append(passport.key_id)
         return passport.key_id != "gone"
 
     with seats.socket(gone) as one, seats.socket(gone) as two, seats.socket(stays) as three:
-        await seats.dismiss(may_stay)
+        await seats.close_unauthorized(may_stay)
         assert [life.close_code == CLOSE_UNAUTHORIZED for life in (one, two, three)] == [
             True, True, False,
         ]  # fmt: skip
@@ -180,7 +180,7 @@ async def test_streams_are_ended_by_key_and_asked_for_once() -> None:
 
 
 async def test_bodies_have_seats_of_their_own_and_so_many() -> None:
-    seats = Seats(ServerSettings(requests_max=1, bodies_max=1))
+    seats = ConcurrencyLimits(ServerSettings(requests_max=1, bodies_max=1))
     arrived: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
     seats.requests = 1
 
@@ -190,11 +190,11 @@ async def test_bodies_have_seats_of_their_own_and_so_many() -> None:
     waiting = asyncio.create_task(seats.body(receive, 10))
     await asyncio.sleep(0)
     assert (seats.requests, seats.bodies) == (0, 1)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await seats.body(receive, 10)
     seats.requests = 1  # somebody else took the seat
     arrived.set_result({"type": "http.request", "body": b"{}"})
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await waiting
     assert (seats.requests, seats.bodies) == (2, 0)
     seats.requests = 1

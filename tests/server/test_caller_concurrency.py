@@ -13,12 +13,12 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.engine.engine import Engine
-from cambist.ports.api_keys import Scope
-from cambist.ports.errors import PortFull
+from cambist.ports.api_keys import Permission
+from cambist.ports.errors import PortOverloaded
 from cambist.ports.store import OrderPage
-from cambist.server.auth.caller import Passport
-from cambist.server.auth.caller_concurrency import STOPS_MAX, CallerLimits
-from cambist.server.auth.caller_limits import Limited
+from cambist.server.auth.caller import Caller
+from cambist.server.auth.caller_concurrency import STOPS_MAX, CallerConcurrency
+from cambist.server.auth.caller_limits import RateLimited
 from cambist.server.auth.request_priority import Priority, assign_priority
 from cambist.server.settings import ServerSettings
 from cambist.values.ids import LOCAL
@@ -33,7 +33,7 @@ STOPS = (
     ("POST", "/api/resume", {"reason": "room"}),
 )
 PROBES = ("/health", "/health/live", "/health/ready")
-ALL = frozenset(Scope)
+ALL = frozenset(Permission)
 
 
 class Held:
@@ -118,23 +118,23 @@ async def test_a_key_has_its_permits_and_others_have_theirs(tmp_path: Path, held
 
 
 def test_an_address_without_a_key_has_permits_too() -> None:
-    limits = CallerLimits(ServerSettings(address_requests_max=1))
-    caller = Passport(source="203.0.113.1")
+    limits = CallerConcurrency(ServerSettings(address_requests_max=1))
+    caller = Caller(source="203.0.113.1")
     permit = limits.acquire(caller, Priority.NORMAL)
-    with pytest.raises(Limited):
+    with pytest.raises(RateLimited):
         limits.acquire(caller, Priority.NORMAL)
-    limits.acquire(Passport(source="203.0.113.2"), Priority.NORMAL).release()
+    limits.acquire(Caller(source="203.0.113.2"), Priority.NORMAL).release()
     permit.release()
     limits.acquire(caller, Priority.NORMAL).release()
     assert len(limits) == 0
 
 
 def test_stops_have_so_many_permits_beside_the_others_and_no_more() -> None:
-    limits = CallerLimits(ServerSettings(key_requests_max=2))
-    caller = Passport(LOCAL, "key")
+    limits = CallerConcurrency(ServerSettings(key_requests_max=2))
+    caller = Caller(LOCAL, "key")
     taken = [limits.acquire(caller, Priority.STOP) for _ in range(2 + STOPS_MAX)]
     for priority in (Priority.STOP, Priority.NORMAL):
-        with pytest.raises(Limited):
+        with pytest.raises(RateLimited):
             limits.acquire(caller, priority)
     for permit in taken:
         permit.release()
@@ -142,13 +142,13 @@ def test_stops_have_so_many_permits_beside_the_others_and_no_more() -> None:
 
 
 def test_a_stream_gives_its_permit_back_while_it_lasts() -> None:
-    limits = CallerLimits(ServerSettings(key_requests_max=1))
-    caller = Passport(LOCAL, "key")
+    limits = CallerConcurrency(ServerSettings(key_requests_max=1))
+    caller = Caller(LOCAL, "key")
     permit = limits.acquire(caller, Priority.NORMAL)
     suspended = limits.suspend(caller)
     limits.acquire(caller, Priority.NORMAL).release()
     limits.resume(suspended)
-    with pytest.raises(Limited):
+    with pytest.raises(RateLimited):
         limits.acquire(caller, Priority.NORMAL)
     permit.release()
     assert len(limits) == 0
@@ -194,7 +194,7 @@ async def test_the_abandoned_reads_of_one_key_do_not_disturb_another(
     tmp_path: Path, held: Held
 ) -> None:
     async with locked_on_a_port(tmp_path, replace(FREE, key_requests_max=4)) as rooms:
-        reads, other = await rooms.key(Scope.READ), await rooms.key()
+        reads, other = await rooms.key(Permission.READ), await rooms.key()
         shown = f"Authorization: {reads['authorization']}"
         line = f"GET /api/orders HTTP/1.1\r\nHost: localhost\r\n{shown}\r\n\r\n"
         async with asyncio.TaskGroup() as tasks:
@@ -243,7 +243,7 @@ async def test_a_store_without_room_for_a_read_says_when_to_ask_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def overloaded(_engine: Engine, _query: Any) -> Any:
-        raise PortFull
+        raise PortOverloaded
 
     monkeypatch.setattr(Engine, "find", overloaded)
     async with in_process(tmp_path) as rooms:

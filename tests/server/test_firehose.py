@@ -165,7 +165,7 @@ async def test_the_past_is_told_in_pages_and_little_of_it_is_kept(
         orders = await place_all(rooms)
         for order_id in orders:
             await until_closed(rooms.client, order_id)
-        voice = event_streams.Voice(rooms.engine, DEFAULTS)
+        voice = event_streams.MessageCache(rooms.engine, DEFAULTS)
         told: list[tuple[str, int]] = []
         async for heard in rooms.engine.follow_all(LOCAL, 0, 1):
             assert len(heard.lines) <= ORDERS  # what happens meanwhile comes at once

@@ -18,7 +18,7 @@ from websockets.server import ServerProtocol
 
 from cambist import logs
 from cambist.server.protocol.handshake import find_defect
-from cambist.server.protocol.request_head import Head, upgrade_head
+from cambist.server.protocol.request_head import RequestHead, upgrade_head
 from tests.server.app_harness import Wire, on_a_port, wire
 from tests.server.authenticated_app import locked_on_a_port
 
@@ -161,7 +161,7 @@ def test_what_we_let_through_the_library_takes(
     if find_defect(b"/ws", headers, "1.1") is not None:
         return
     library = ServerProtocol()
-    library.receive_data(upgrade_head(Head(b"/ws", headers)))
+    library.receive_data(upgrade_head(RequestHead(b"/ws", headers)))
     (asked,) = library.events_received()
     assert isinstance(asked, Request)
     assert library.accept(asked).status_code == 101

@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.engine import engine as engine_module
-from cambist.engine.engine import Engine, Health
-from cambist.ports.api_keys import Scope
-from cambist.server.settings import Rates
+from cambist.engine.engine import Engine, EngineHealth
+from cambist.ports.api_keys import Permission
+from cambist.server.settings import CallerRates
 from tests.server.app_harness import in_process
 from tests.server.authenticated_app import FREE, locked
 
@@ -41,7 +41,7 @@ async def test_nobody_without_a_key_learns_why_trading_is_halted_or_who_did_it(
 ) -> None:
     async with locked(tmp_path) as rooms:
         client = rooms.client
-        admin, reader = await rooms.key(Scope.ADMIN), await rooms.key(Scope.READ)
+        admin, reader = await rooms.key(Permission.ADMIN), await rooms.key(Permission.READ)
         halted = (await client.post("/api/halt", json=WHY, headers=admin)).json()["halt"]
         for path in PATHS:
             for stranger in ({}, {"authorization": "Bearer hello"}):
@@ -54,7 +54,7 @@ async def test_nobody_without_a_key_learns_why_trading_is_halted_or_who_did_it(
 
 
 async def test_probes_are_counted_against_no_address(tmp_path: Path) -> None:
-    rates = Rates(0, 0, 0, 1, 0, 0)
+    rates = CallerRates(0, 0, 0, 1, 0, 0)
     async with locked(tmp_path, replace(FREE, rates=rates, address_requests_max=1)) as rooms:
         await rooms.key()
         for path in (*PATHS, "/health/live"):
@@ -68,7 +68,7 @@ async def test_all_who_ask_share_one_probe_and_liveness_makes_none(
 ) -> None:
     probes, health = 0, Engine.health
 
-    async def counted(engine: Engine) -> Health:
+    async def counted(engine: Engine) -> EngineHealth:
         nonlocal probes
         probes += 1
         return await health(engine)

@@ -14,10 +14,10 @@ import pytest
 from starlette.types import Message
 
 from cambist.server.handlers.docs import CARRIER
-from cambist.server.html_pages import STYLE, accepts_gzip, page
-from cambist.server.protocol.http1 import WRITE_BUFFER_BYTES_MAX, EdgeHttp
-from cambist.server.responses import CHUNK_BYTES, Answer, send_answer
-from cambist.server.runner import Serving
+from cambist.server.html_pages import STYLE, accepts_gzip, prepare_page
+from cambist.server.protocol.http1 import WRITE_BUFFER_BYTES_MAX, LimitedHttpProtocol
+from cambist.server.responses import CHUNK_BYTES, Response, send_answer
+from cambist.server.runner import ServerRunner
 from tests.server.app_harness import in_process, until
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -110,10 +110,10 @@ def test_what_a_client_takes_is_read_as_it_says(said: str, takes: bool) -> None:
 
 
 def test_a_packed_page_is_the_same_page() -> None:
-    made = page(b"x" * 5_000)
+    made = prepare_page(b"x" * 5_000)
     assert made.packed is not None
     assert gzip.decompress(made.packed.body) == made.answer.body
-    assert page(b"short").packed is None
+    assert prepare_page(b"short").packed is None
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES])
@@ -124,7 +124,7 @@ async def test_an_answer_goes_out_in_chunks_and_whole(size: int) -> None:
         sent.append(message)
 
     body = bytes(range(256)) * (size // 256 + 1)
-    await send_answer(send, Answer(200, body[:size]))
+    await send_answer(send, Response(200, body[:size]))
     parts: list[Any] = [one["body"] for one in sent[1:]]
     assert b"".join(parts) == body[:size]
     assert max(map(len, parts)) <= CHUNK_BYTES
@@ -136,7 +136,7 @@ async def test_pages_that_nobody_reads_cost_little(tmp_path: Path) -> None:
     # The kernel takes some megabytes for each connection: more is asked for than it can hold.
     ask = b"GET /docs/ui/swagger-ui.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 5
     async with in_process(tmp_path) as rooms, AsyncExitStack() as stack:
-        serving = Serving(rooms.app, "127.0.0.1", 0)
+        serving = ServerRunner(rooms.app, "127.0.0.1", 0)
         port = await stack.enter_async_context(serving.listening())
         loop = asyncio.get_running_loop()
         for _ in range(OPENED):
@@ -151,7 +151,7 @@ async def test_pages_that_nobody_reads_cost_little(tmp_path: Path) -> None:
             return [
                 one.transport.get_write_buffer_size()
                 for one in connections
-                if isinstance(one, EdgeHttp) and one.flow.write_paused
+                if isinstance(one, LimitedHttpProtocol) and one.flow.write_paused
             ]
 
         await until(lambda: len(waiting()) == OPENED)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from cambist.faults import Code, Refused, fault
-from cambist.ports.errors import PortDown
-from cambist.values.time_units import Moment
+from cambist.faults import Code, RequestRejected, fault
+from cambist.ports.errors import PortUnavailable
+from cambist.values.time_units import Timestamp
 from tests.server.app_harness import DEFAULTS, ORDER, in_process, on_a_port, until_closed
 
 MISSING = "01890000-0000-7000-8000-000000000000"
@@ -62,7 +62,7 @@ async def test_a_repeat_keeps_its_answer_when_its_time_is_over(
     body = {**ORDER, "expiresAt": "2090-01-01T00:00:00Z", "clientOrderId": "mine"}
     async with in_process(tmp_path) as rooms:
         first = await rooms.client.post("/api/orders", json=body)
-        monkeypatch.setattr(rooms.engine.clock, "now", lambda: Moment(4_000_000_000_000))
+        monkeypatch.setattr(rooms.engine.clock, "now", lambda: Timestamp(4_000_000_000_000))
         again = await rooms.client.post("/api/orders", json=body)
         assert (again.status_code, again.content) == (200, first.content)
         keyless = {name: value for name, value in body.items() if name != "clientOrderId"}
@@ -252,7 +252,9 @@ async def test_a_bug_keeps_its_words_to_itself(
         assert b"secret" not in answer.content
 
 
-@pytest.mark.parametrize("error", [PortDown(), Refused(fault(Code.STORE_UNAVAILABLE))])
+@pytest.mark.parametrize(
+    "error", [PortUnavailable(), RequestRejected(fault(Code.STORE_UNAVAILABLE))]
+)
 async def test_a_store_that_is_down_is_503(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:

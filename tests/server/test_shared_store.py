@@ -13,7 +13,7 @@ import pytest
 
 from cambist.bootstrap import open_engine, open_keys
 from cambist.config import BadSettings, Settings
-from cambist.server.app import build
+from cambist.server.app import create_app
 from tests.server.app_harness import DEFAULTS, ORDER, client_of, until_closed
 from tests.servers.postgres import Postgres
 from tests.stores.postgres_stores import database, talk
@@ -28,7 +28,7 @@ pytestmark = [
 @asynccontextmanager
 async def house_on(url: str, home: Path) -> AsyncIterator[httpx.AsyncClient]:
     settings = Settings(home=str(home), paper_profile="instant", database_url=url)
-    async with open_engine(settings) as engine, client_of(build(engine, DEFAULTS)) as client:
+    async with open_engine(settings) as engine, client_of(create_app(engine, DEFAULTS)) as client:
         yield client
 
 

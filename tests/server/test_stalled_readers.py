@@ -4,10 +4,10 @@ import asyncio
 
 from uvicorn.server import ServerState
 
-from cambist.server.protocol.connections import NEVER, House
-from cambist.server.protocol.http1 import EdgeConfig, EdgeHttp
-from cambist.server.protocol.websocket import CLOSE_STALLED, EdgeSocket
-from cambist.server.settings import EdgeLimits
+from cambist.server.protocol.connections import NEVER, ConnectionRegistry
+from cambist.server.protocol.http1 import LimitedHttpProtocol, ProtocolConfig
+from cambist.server.protocol.websocket import CLOSE_STALLED, LimitedWebSocketProtocol
+from cambist.server.settings import ConnectionLimits
 
 
 class Pipe(asyncio.Transport):
@@ -39,10 +39,10 @@ class Pipe(asyncio.Transport):
 
 
 async def test_a_socket_whose_reader_stalls_is_told_and_then_dropped() -> None:
-    house = House(EdgeLimits(stall_ms=0, connections_max=1))
-    config = EdgeConfig(asyncio.sleep, ws=EdgeSocket, log_config=None)
+    house = ConnectionRegistry(ConnectionLimits(stall_ms=0, connections_max=1))
+    config = ProtocolConfig(asyncio.sleep, ws=LimitedWebSocketProtocol, log_config=None)
     config.load()
-    socket = EdgeSocket(config, ServerState(), {})
+    socket = LimitedWebSocketProtocol(config, ServerState(), {})
     socket.guest = house.enter("peer")
     pipe = Pipe()
     socket.connection_made(pipe)
@@ -62,9 +62,9 @@ async def test_a_socket_whose_reader_stalls_is_told_and_then_dropped() -> None:
 
 
 async def test_a_response_whose_reader_stalls_is_cut() -> None:
-    config = EdgeConfig(asyncio.sleep, ws=EdgeSocket, log_config=None)
-    config.house = House(EdgeLimits(stall_ms=0))
-    line = EdgeHttp(config, ServerState(), {})
+    config = ProtocolConfig(asyncio.sleep, ws=LimitedWebSocketProtocol, log_config=None)
+    config.house = ConnectionRegistry(ConnectionLimits(stall_ms=0))
+    line = LimitedHttpProtocol(config, ServerState(), {})
     pipe = Pipe()
     line.connection_made(pipe)
     line.pause_writing()
@@ -76,9 +76,9 @@ async def test_a_response_whose_reader_stalls_is_cut() -> None:
 
 
 async def test_a_slow_reader_who_takes_something_may_stay() -> None:
-    config = EdgeConfig(asyncio.sleep, ws=EdgeSocket, log_config=None)
-    config.house = House(EdgeLimits(stall_ms=0))
-    line = EdgeHttp(config, ServerState(), {})
+    config = ProtocolConfig(asyncio.sleep, ws=LimitedWebSocketProtocol, log_config=None)
+    config.house = ConnectionRegistry(ConnectionLimits(stall_ms=0))
+    line = LimitedHttpProtocol(config, ServerState(), {})
     pipe = Pipe()
     line.connection_made(pipe)
     line.pause_writing()

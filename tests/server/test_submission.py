@@ -12,9 +12,9 @@ import pytest
 
 from cambist.bootstrap import open_engine
 from cambist.config import Settings
-from cambist.orders.journal import retell
+from cambist.orders.journal import replay
 from cambist.server import html_pages
-from cambist.server.app import build
+from cambist.server.app import create_app
 from cambist.wire.batch import BATCH_ORDERS_MAX
 from tests.server.app_harness import DEFAULTS, ORDER, client_of, in_process, on_a_port, until_closed
 
@@ -82,7 +82,7 @@ async def test_a_batch_has_no_key_of_its_own(tmp_path: Path) -> None:
 
 async def test_there_is_room_for_a_whole_batch_or_for_none_of_it(tmp_path: Path) -> None:
     settings = Settings(home=str(tmp_path), paper_profile="instant", backlog_max=5)
-    async with open_engine(settings) as engine, client_of(build(engine, DEFAULTS)) as client:
+    async with open_engine(settings) as engine, client_of(create_app(engine, DEFAULTS)) as client:
         answer = await client.post(BATCH, json={"orders": [ORDER] * 6})
         assert (answer.status_code, answer.json()["code"]) == (503, "backlog_full")
         assert (await client.get("/api/orders")).json()["total"] == 0
@@ -170,7 +170,7 @@ async def test_a_receipt_proves_what_was_decided_signed_and_paid(tmp_path: Path)
         assert receipt["fill"]["realisedSlippage"] == order["realisedSlippage"]
         told = await engine.history(taken["orderId"])
         assert [one["hash"] for one in receipt["journal"]] == [one.entry.hash.hex() for one in told]
-        assert receipt["headHash"] == retell([one.entry for one in told])[-1].order.head_hash.hex()
+        assert receipt["headHash"] == replay([one.entry for one in told])[-1].order.head_hash.hex()
         missing = await client.get("/api/orders/01890000-0000-7000-8000-000000000000/receipt")
         assert (missing.status_code, missing.json()["error"]) == (404, "Order not found")
 

@@ -14,10 +14,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from cambist.clock import ManualClock
-from cambist.faults import Refused
-from cambist.ports.api_keys import Scope
-from cambist.server.auth.caller import Passport, stamp
-from cambist.server.auth.caller_limits import Limited
+from cambist.faults import RequestRejected
+from cambist.ports.api_keys import Permission
+from cambist.server.auth.caller import Caller, attach_caller
+from cambist.server.auth.caller_limits import RateLimited
 from cambist.server.auth.tickets import KEY_TICKETS_MAX, TICKET_MS, TICKETS_MAX, Tickets
 from cambist.values.api_key import read_key_id
 from cambist.values.ids import Principal
@@ -25,12 +25,12 @@ from cambist.wire.rfc3339 import read_moment
 from tests.server.app_harness import ORDER, in_process
 from tests.server.authenticated_app import BORN, FREE, OTHER, Locked, locked_on_a_port
 
-MINE = Passport(Principal("mine"), "key")
+MINE = Caller(Principal("mine"), "key")
 
 
 def a_call(key_id: str = "key") -> Request:
     call: dict[str, Any] = {"type": "http", "headers": []}
-    stamp(call, replace(MINE, key_id=key_id))
+    attach_caller(call, replace(MINE, key_id=key_id))
     return Request(call)
 
 
@@ -71,7 +71,7 @@ async def test_tickets_are_bounded_and_those_that_ended_make_room() -> None:
     tickets = Tickets(clock, Draws())
     for number in range(TICKETS_MAX):
         await tickets.issue(a_call(str(number)))
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await tickets.issue(a_call())
     assert len(tickets) == TICKETS_MAX
     await clock.push(TICKET_MS)
@@ -83,14 +83,14 @@ async def test_a_key_takes_no_tickets_from_others() -> None:
     clock = ManualClock()
     tickets = Tickets(clock, Draws())
     issued = [await tickets.issue(a_call("chatty")) for _ in range(KEY_TICKETS_MAX)]
-    with pytest.raises(Limited) as limited:
+    with pytest.raises(RateLimited) as limited:
         await tickets.issue(a_call("chatty"))
     assert limited.value.retry_after_seconds * 1_000 == TICKET_MS
     await tickets.issue(a_call("other"))
     used = json.loads(issued[0].body)["ticket"]
     assert tickets.redeem([f"ticket.{used}"]) is not None
     await tickets.issue(a_call("chatty"))
-    with pytest.raises(Limited):
+    with pytest.raises(RateLimited):
         await tickets.issue(a_call("chatty"))
     await clock.push(TICKET_MS)
     for _ in range(KEY_TICKETS_MAX):
@@ -138,7 +138,7 @@ async def heard(socket: ClientConnection) -> str:
 
 async def test_a_ticket_sees_and_does_what_its_key_may(tmp_path: Path) -> None:
     async with locked_on_a_port(tmp_path) as rooms:
-        reader, trader = await rooms.key(Scope.READ), await rooms.key()
+        reader, trader = await rooms.key(Permission.READ), await rooms.key()
         theirs = await rooms.key(principal=OTHER)
         placed = (await rooms.client.post("/api/orders", json=ORDER, headers=trader)).json()
         path = f"/ws?orderId={placed['orderId']}"

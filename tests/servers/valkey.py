@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cambist.cli.local_cluster import server_programs
-from tests.servers.machine import NoServer, box, free_port
+from tests.servers.machine import ServerNotAvailable, box, free_port
 
 URL_VARIABLE = "CAMBIST_TEST_REDIS_URL"
 START_WITHIN_S = 10
@@ -49,12 +49,12 @@ class Valkey:
         until = time.monotonic() + START_WITHIN_S
         while not self._answers(self._child):
             if time.monotonic() > until:
-                raise NoServer("Valkey did not start in time")
+                raise ServerNotAvailable("Valkey did not start in time")
             time.sleep(0.005)
 
     def _answers(self, child: subprocess.Popen[bytes]) -> bool:
         if child.poll() is not None:
-            raise NoServer((self._folder / "server.log").read_text()[-1_000:])
+            raise ServerNotAvailable((self._folder / "server.log").read_text()[-1_000:])
         try:
             with socket.create_connection(("127.0.0.1", self.port), ANSWER_WITHIN_S) as line:
                 line.sendall(b"PING\r\n")
@@ -97,7 +97,7 @@ class Valkey:
 
 @contextmanager
 def own_valkey(settings: dict[str, str] | None = None) -> Iterator[Valkey]:
-    """Run a server that a test may break. Raises NoServer."""
+    """Run a server that a test may break. Raises ServerNotAvailable."""
     executable = server_programs.find_valkey()
     with box("vk") as folder:
         server = Valkey(folder, executable, settings)
@@ -110,7 +110,7 @@ def own_valkey(settings: dict[str, str] | None = None) -> Iterator[Valkey]:
 
 @contextmanager
 def some_redis() -> Iterator[str]:
-    """Yield the URL of a server whose keys a test may use. Raises NoServer."""
+    """Yield the URL of a server whose keys a test may use. Raises ServerNotAvailable."""
     named = os.environ.get(URL_VARIABLE)
     if named:
         yield named

@@ -11,9 +11,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-from cambist.coordination.memory import MemoryWakeups
-from cambist.coordination.multi_process import Hub
-from cambist.ports.wakeups import Bell
+from cambist.coordination.memory import InMemoryWakeupQueue
+from cambist.coordination.multi_process import MultiProcessEventBus
+from cambist.ports.wakeups import Wakeup
 from tests.simulation.clock import SimClock
 from tests.simulation.fault_dice import Dice
 from tests.simulation.loop import Body, VirtualLoop, context_of
@@ -26,10 +26,10 @@ class Post:
 
     def __init__(self, loop: VirtualLoop, dice: Dice) -> None:
         self.loop, self.dice = loop, dice
-        self.boxes: list[tuple[Body, SimWakeups, Hub | None]] = []
+        self.boxes: list[tuple[Body, SimWakeups, MultiProcessEventBus | None]] = []
         self._moving: list[asyncio.TimerHandle] = []
 
-    def join(self, body: Body, wakeups: SimWakeups, hub: Hub | None) -> None:
+    def join(self, body: Body, wakeups: SimWakeups, hub: MultiProcessEventBus | None) -> None:
         """Let a process take part."""
         self.boxes.append((body, wakeups, hub))
 
@@ -43,7 +43,7 @@ class Post:
             handle.cancel()
         self._moving.clear()
 
-    def ring(self, bell: Bell, home: Body) -> None:
+    def ring(self, bell: Wakeup, home: Body) -> None:
         """Carry a bell: with a note to the process it comes from, else to any."""
         if self.dice.hit("bell is lost") or not self.boxes:
             return
@@ -75,16 +75,16 @@ class Post:
         self._moving.append(handle)
 
 
-class SimWakeups(MemoryWakeups):
+class SimWakeups(InMemoryWakeupQueue):
     """The real doorbell, whose bells go by post; alarms stay at home."""
 
     def __init__(self, clock: SimClock, post: Post, body: Body) -> None:
         super().__init__(clock)
         self._post, self._body = post, body
 
-    def ring(self, bell: Bell) -> None:
+    def ring(self, bell: Wakeup) -> None:
         self._post.ring(bell, self._body)
 
-    def deliver(self, bell: Bell) -> None:
+    def deliver(self, bell: Wakeup) -> None:
         """Ring here."""
         super().ring(bell)

@@ -13,14 +13,14 @@ from typing import Final
 from msgspec.structs import replace
 
 from cambist.orders import events
-from cambist.orders.journal import Entry, Told, append
-from cambist.orders.lifecycle import IllegalFact
+from cambist.orders.journal import JournalEntry, RecordedEvent, append
+from cambist.orders.lifecycle import IllegalTransition
 from cambist.orders.order import Order
 from cambist.orders.retry import BACKOFF_MAX_MS
-from cambist.ports.errors import Halted, KeyTaken, PortFailure, StaleClaim
-from cambist.ports.store import Birth, Halt, Keyed, Line
+from cambist.ports.errors import DuplicateIdempotencyKey, PortError, TradingHalted, VersionConflict
+from cambist.ports.store import FeedEntry, Halt, IdempotencyRecord, NewOrder
 from cambist.values.ids import OrderId, Principal, Signature
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests.simulation.writes import (
     Births,
     Cancel,
@@ -48,12 +48,12 @@ class Database:
         self.rows: dict[OrderId, Order] = {}
         self.leases: dict[OrderId, int] = {}
         self.granted: dict[OrderId, tuple[str, int]] = {}
-        self.journals: dict[OrderId, list[Entry]] = {}
-        self.lines: list[Line] = []
+        self.journals: dict[OrderId, list[JournalEntry]] = {}
+        self.lines: list[FeedEntry] = []
         self.attempts: dict[OrderId, dict[int, Kept]] = {}
         self.signatures: set[Signature] = set()
         self.halt: Halt | None = None
-        self.keys: dict[tuple[Principal, str], Keyed] = {}
+        self.keys: dict[tuple[Principal, str], IdempotencyRecord] = {}
         self.on_commit: Callable[[Write, Written, str], None] = lambda *_: None
 
     # ------------------------------------------------------------------------------ writes
@@ -73,7 +73,7 @@ class Database:
                 continue
             try:
                 written = self._apply(write, owner)
-            except (PortFailure, IllegalFact) as error:
+            except (PortError, IllegalTransition) as error:
                 results.append(error)
                 continue
             results.append(written)
@@ -99,13 +99,13 @@ class Database:
             case _:
                 return None
 
-    def _taken(self, birth: Birth) -> Keyed | None:
+    def _taken(self, birth: NewOrder) -> IdempotencyRecord | None:
         order = birth.told.order
         if birth.key is None or order.id in self.rows:
             return None
         return self.keys.get((order.intent.principal, birth.key))
 
-    def _place(self, told: Sequence[Told]) -> int:
+    def _place(self, told: Sequence[RecordedEvent]) -> int:
         first = told[0].entry
         at = (first.order_id, first.seq)
         return next(one.place for one in self.lines if (one.order_id, one.seq) == at)
@@ -113,7 +113,7 @@ class Database:
     def _apply(self, write: Write, owner: str) -> Written:
         begins = isinstance(write, Births) or (isinstance(write, Move) and write.change.signed)
         if begins and self.halt is not None:
-            raise Halted(self.halt)
+            raise TradingHalted(self.halt)
         match write:
             case Births():
                 return self._bear(write)
@@ -126,36 +126,38 @@ class Database:
                 return Written((), 0)
 
     def _bear(self, write: Births) -> Written:
-        told: list[Told] = []
-        taken: list[Keyed | None] = []
+        told: list[RecordedEvent] = []
+        taken: list[IdempotencyRecord | None] = []
         for birth in write.births:
             order = birth.told.order
             key = None if birth.key is None else (order.intent.principal, birth.key)
             known = None if key is None else self.keys.get(key)
             if known is not None and write.strict:
-                raise KeyTaken(known)
+                raise DuplicateIdempotencyKey(known)
             taken.append(known)
             if known is not None:
                 continue
             if key is not None:
-                self.keys[key] = Keyed(order.id, birth.fingerprint, birth.reply)
+                self.keys[key] = IdempotencyRecord(order.id, birth.fingerprint, birth.reply)
             self.rows[order.id] = order
             self.journals[order.id] = []
             told.append(birth.told)
         return self._tell(tuple(told), tuple(taken))
 
-    def _tell(self, told: tuple[Told, ...], taken: tuple[Keyed | None, ...] = ()) -> Written:
+    def _tell(
+        self, told: tuple[RecordedEvent, ...], taken: tuple[IdempotencyRecord | None, ...] = ()
+    ) -> Written:
         """Add lines to the journals; the index refuses a number that is there."""
         place = len(self.lines) + 1
         ends = {one.entry.order_id: len(self.journals[one.entry.order_id]) for one in told}
         for one in told:
             ends[one.entry.order_id] += 1
             if one.entry.seq != ends[one.entry.order_id]:
-                raise IllegalFact("journal", f"numbered {one.entry.seq}")
+                raise IllegalTransition("journal", f"numbered {one.entry.seq}")
         for one in told:
             self.journals[one.entry.order_id].append(one.entry)
             who = one.order.intent.principal
-            line = Line(len(self.lines) + 1, one.entry.order_id, one.entry.seq, who)
+            line = FeedEntry(len(self.lines) + 1, one.entry.order_id, one.entry.seq, who)
             self.lines.append(line)
         return Written(told, place, taken)
 
@@ -167,7 +169,7 @@ class Database:
             fits = fits and row.head_hash == before.head_hash
         mine = row.lease_owner == owner and row.lease_epoch == before.lease_epoch
         if self.checks_claims and not (fits and mine):
-            raise StaleClaim(row if mine else None)
+            raise VersionConflict(row if mine else None)
         if not self.checks_claims:
             write = rebased(write, row)
         changed = self._attempts_after(write)
@@ -189,10 +191,10 @@ class Database:
         signed = write.change.signed
         if signed is not None:
             if signed.last_valid_height > INTEGER_MAX:
-                raise IllegalFact("a height", "no column holds")
+                raise IllegalTransition("a height", "no column holds")
             alive = any(one.state in ALIVE for one in kept.values())
             if alive or signed.number in kept or signed.signature in self.signatures:
-                raise IllegalFact(write.before.status, "signed again: an index refuses it")
+                raise IllegalTransition(write.before.status, "signed again: an index refuses it")
             kept[signed.number] = Kept(signed, "in_flight")
         return kept
 
@@ -225,7 +227,7 @@ class Database:
         self.granted[order_id] = (owner, row.lease_epoch)
         return row
 
-    def claim_due(self, now: Moment, limit: int, owner: str) -> tuple[Order, ...]:
+    def claim_due(self, now: Timestamp, limit: int, owner: str) -> tuple[Order, ...]:
         """Give a process what is due, oldest first, passing over what others hold."""
         due = [
             one

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from tests.simulation.coordination import Post
 from tests.simulation.database import Database
 from tests.simulation.endpoints import Endpoint
@@ -64,7 +64,7 @@ class SickWire(Wire):
         stalls = dice.hit("store stalls")
         await asyncio.sleep(dice.between(*(STALL_S if stalls else (0.0005, 0.004))))
         if self._place.database_down or dice.hit("store refuses before the commit"):
-            raise PortDown("the database does not answer")
+            raise PortUnavailable("the database does not answer")
 
     async def back(self) -> None:
         dice = self._place.dice

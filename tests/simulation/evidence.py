@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cambist.orders.attempt import Attempt, Witness
+from cambist.orders.attempt import Attempt, NodeObservation
 from tests.simulation.ledger import CACHED_SLOTS, SLACK, WINDOW
 
 
-def is_proof(attempt: Attempt, evidence: Sequence[Witness], endpoints: int) -> bool:
+def is_proof(attempt: Attempt, evidence: Sequence[NodeObservation], endpoints: int) -> bool:
     """Whether enough of so many endpoints say each of D1 to D6."""
     alone = endpoints == 1
     needed = endpoints if attempt.sighted_slot is not None else min(endpoints, 2)

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from cambist.orders import events
 from cambist.orders.attempt import Fill
-from cambist.orders.journal import Entry, entry_hash, read_fact
-from cambist.orders.lifecycle import IllegalFact, begin, evolve
+from cambist.orders.journal import JournalEntry, decode_event, entry_hash
+from cambist.orders.lifecycle import IllegalTransition, create_order, evolve
 from cambist.orders.order import GENESIS, Order, Status
 from cambist.values.ids import OrderId, Signature
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests.simulation.evidence import is_proof
 from tests.simulation.ledger import Block, Landing, Ledger
 from tests.simulation.trace_log import Diary
@@ -32,7 +32,7 @@ class Life:
 
     def __init__(self, order: Order) -> None:
         self.order = order
-        self.entries: list[Entry] = []
+        self.entries: list[JournalEntry] = []
         self.cancelled_after: int | None = None
         self.signed: dict[Signature, events.Signed] = {}
         self.fates: dict[Signature, str] = {}
@@ -40,7 +40,7 @@ class Life:
     @property
     def is_over(self) -> bool:
         """Whether nothing more can come."""
-        return self.order.is_closed and not self.order.rests_with_chain
+        return self.order.is_closed and not self.order.awaits_chain
 
 
 class Judge:
@@ -52,7 +52,7 @@ class Judge:
         self.is_halted: Callable[[], bool] = lambda: False
         self.most_open: Callable[[], int | None] = lambda: None
         self.lives: dict[OrderId, Life] = {}
-        self.lines: list[Entry] = []
+        self.lines: list[JournalEntry] = []
         self._dead: dict[Signature, OrderId] = {}
         self._landed: dict[OrderId, list[Landing]] = {}
         self._tip: Block | None = None
@@ -61,11 +61,11 @@ class Judge:
 
     # ----------------------------------------------------------------------------- journal
 
-    def durable(self, entries: Iterable[Entry]) -> None:
+    def durable(self, entries: Iterable[JournalEntry]) -> None:
         """Judge lines that became durable, in the order of their places."""
         for entry in entries:
             self.lines.append(entry)
-            one = read_fact(entry.payload)
+            one = decode_event(entry.payload)
             life = self._life(entry, one)
             if life is None:
                 continue
@@ -83,13 +83,13 @@ class Judge:
             if most is not None and entry.kind == "accepted" and self.open_orders > most:
                 self._diary.blame("I8", f"more than {most} orders are open", who)
 
-    def _life(self, entry: Entry, one: events.Fact) -> Life | None:
+    def _life(self, entry: JournalEntry, one: events.OrderEvent) -> Life | None:
         """Fold a line into its order (I4, I5)."""
         life = self.lives.get(entry.order_id)
         before = GENESIS if life is None else life.order.head_hash
         expected = 1 if life is None else life.order.last_seq + 1
         if life is None and isinstance(one, events.Accepted):
-            order = begin(entry.order_id, one, entry.at)
+            order = create_order(entry.order_id, one, entry.at)
             life = self.lives[entry.order_id] = Life(order)
             self._diary.names[entry.order_id] = one.intent.user_id or entry.order_id
             self._diary.note(f"accepted as {entry.order_id}", entry.order_id)
@@ -99,7 +99,7 @@ class Judge:
         else:
             try:
                 order = evolve(life.order, one, entry.at)
-            except IllegalFact as illegal:
+            except IllegalTransition as illegal:
                 self._diary.blame("I4", f"{illegal}", entry.order_id)
                 return None
         whole = entry_hash(before, entry.order_id, entry.seq, entry.at, entry.payload)
@@ -113,7 +113,7 @@ class Judge:
         life.entries.append(entry)
         return life
 
-    def _judge(self, life: Life, one: events.Fact) -> None:
+    def _judge(self, life: Life, one: events.OrderEvent) -> None:
         """Judge what a fact says of the chain (I2, I3, I7)."""
         match one:
             case events.Signed():
@@ -198,7 +198,7 @@ class Judge:
                 return life.order.id
         return None
 
-    def sending(self, order_id: OrderId | None, read: tuple[int, Moment] | None) -> None:
+    def sending(self, order_id: OrderId | None, read: tuple[int, Timestamp] | None) -> None:
         """Judge that a process begins to send, and what it could know when it last looked (I19)."""
         life = None if order_id is None else self.lives.get(order_id)
         if life is None or order_id is None:

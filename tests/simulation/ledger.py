@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from cambist.faults import Code, Fault, fault
-from cambist.orders.attempt import ChainRules, Commitment
-from cambist.paper.transaction import Message, read, take_apart
+from cambist.orders.attempt import ChainParameters, Commitment
+from cambist.paper.transaction import PaperMessage, read, split_transaction
 from cambist.values.ids import OrderId, Signature
 from cambist.values.time_units import Height, Millis, Slot
 from tests.simulation.fault_dice import Dice
@@ -33,9 +33,9 @@ FIRST_SLOT: Final = 10_000
 FIRST_HEIGHT: Final = 9_000
 
 
-def rules(witnesses: int) -> ChainRules:
+def rules(witnesses: int) -> ChainParameters:
     """Return what the engine is told of this chain."""
-    return ChainRules(
+    return ChainParameters(
         Millis(SLOT_MS), WINDOW, FINALITY, WINDOW, witnesses, CACHED_SLOTS, SLACK
     )  # fmt: skip
 
@@ -87,7 +87,7 @@ class View(NamedTuple):
 
 
 class _Pending(NamedTuple):
-    message: Message
+    message: PaperMessage
     signature: Signature
     blockhash: Block
     lands_at: int
@@ -197,7 +197,7 @@ class Ledger:
 
     def receive(self, transaction: bytes) -> None:
         """Take a transaction from the network; identical bytes are one transaction."""
-        apart = take_apart(transaction)
+        apart = split_transaction(transaction)
         told = None if apart is None else read(apart[1])
         block = None if told is None else self._blocks.get(told.blockhash)
         if apart is None or told is None:

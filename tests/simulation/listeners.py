@@ -7,8 +7,8 @@ import random
 from collections.abc import Callable
 from contextlib import aclosing
 
-from cambist.orders.journal import BrokenJournal, Entry
-from cambist.ports.errors import PortDown
+from cambist.orders.journal import CorruptJournal, JournalEntry
+from cambist.ports.errors import PortUnavailable
 from cambist.values.ids import OrderId, Principal
 from tests.simulation.environment import Place
 from tests.simulation.process import Gone, Process
@@ -35,8 +35,8 @@ class Listener:
                 try:
                     async with asyncio.timeout(patience):
                         await process.call(self.listen(process))
-                except (TimeoutError, Gone, PortDown, BrokenJournal) as error:
-                    if isinstance(error, BrokenJournal):
+                except (TimeoutError, Gone, PortUnavailable, CorruptJournal) as error:
+                    if isinstance(error, CorruptJournal):
                         self._place.diary.blame("I10", f"a broken journal was read: {error}")
             await asyncio.sleep(self._chance.uniform(0.01, 1.5))
 
@@ -62,7 +62,7 @@ class OrderListener(Listener):
     ) -> None:
         super().__init__(place, reach, seed)
         self._order_id = order_id
-        self.heard: list[Entry] = []
+        self.heard: list[JournalEntry] = []
 
     async def listen(self, process: Process) -> None:
         assert process.engine is not None
@@ -73,7 +73,7 @@ class OrderListener(Listener):
                     self._hear(told.entry)
         self.is_done = True
 
-    def _hear(self, entry: Entry) -> None:
+    def _hear(self, entry: JournalEntry) -> None:
         known = self._place.judge.lives[self._order_id].entries
         expected = len(self.heard) + 1
         if entry.seq != expected or len(known) < expected or known[expected - 1] != entry:
@@ -113,7 +113,7 @@ class FeedListener(Listener):
                     self._hear(one.place, one.told.entry)
                 self._pass(some.seen)
 
-    def _hear(self, place: int, entry: Entry) -> None:
+    def _hear(self, place: int, entry: JournalEntry) -> None:
         """Hear one line: the next one of this principal, at its place, and no other."""
         expected = self._next()
         if place != expected or self._place.judge.lines[place - 1] != entry:

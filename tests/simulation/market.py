@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.values.ids import Address
 from cambist.values.time_units import Slot
 from cambist.values.token import KNOWN, SOL, Pair, Token
@@ -46,7 +46,7 @@ class SimMarket:
         hangs = self._dice.hit("venue hangs")
         await asyncio.sleep(self._dice.between(*(HANG_S if hangs else (0.0, 0.05))))
         if self._dice.hit("venue gives no answer"):
-            raise PortDown(f"{venue} gave no answer")
+            raise PortUnavailable(f"{venue} gave no answer")
         deep = 10**15 + self._dice.chance.randrange(10**12)
         return (
             ConstantProductPool(

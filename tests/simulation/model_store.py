@@ -9,25 +9,25 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from cambist.orders.decide import Change
-from cambist.orders.journal import Entry, append
+from cambist.orders.decide import Decision
+from cambist.orders.journal import JournalEntry, append
 from cambist.orders.order import Order, Status
 from cambist.ports.daily_fills import FillSums
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.ports.store import (
-    Birth,
-    Census,
-    Commit,
+    CommitListener,
     CurrentTerms,
+    FeedEntry,
     Halt,
-    Keyed,
-    Line,
-    News,
+    IdempotencyRecord,
+    NewOrder,
+    OrderCounts,
     OrderPage,
     OrderQuery,
+    PendingCommit,
 )
 from cambist.values.ids import OrderId, Principal
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests.simulation.database import Database
 from tests.simulation.writes import Births, Cancel, Move, Switch, Write, Written
 
@@ -46,7 +46,7 @@ class Wire:
     """The way to the server and back. This one never fails and takes no time."""
 
     async def there(self) -> None:
-        """Carry a call. Raises PortDown when it certainly did not arrive."""
+        """Carry a call. Raises PortUnavailable when it certainly did not arrive."""
 
     async def back(self) -> None:
         """Carry an answer. Raises LostReply."""
@@ -60,7 +60,7 @@ class _Queued(NamedTuple):
 class ModelStore:
     """The Store port over `Database`."""
 
-    def __init__(self, database: Database, news: News, *, owner: str, wire: Wire) -> None:
+    def __init__(self, database: Database, news: CommitListener, *, owner: str, wire: Wire) -> None:
         self._db, self._news, self._owner, self._wire = database, news, owner, wire
         self._queue: deque[_Queued] = deque()
         self._come = asyncio.Event()
@@ -84,7 +84,7 @@ class ModelStore:
         try:
             await self._wire.back()
         except LostReply as lost:
-            raise PortDown("the connection broke") from lost
+            raise PortUnavailable("the connection broke") from lost
         return found
 
     # ------------------------------------------------------------------------------ writes
@@ -124,30 +124,30 @@ class ModelStore:
             except LostReply:
                 again = True
                 continue
-            except PortDown as down:
+            except PortUnavailable as down:
                 if again:
                     continue
                 return [down for _ in writes]
             return results
-        return [PortDown("whether it was written is unknown") for _ in writes]
+        return [PortUnavailable("whether it was written is unknown") for _ in writes]
 
     def _tell(self, results: Sequence[Written | Exception]) -> None:
         for one in results:
             if isinstance(one, Written) and one.told:
                 self._news(one.told, range(one.place, one.place + len(one.told)))
 
-    async def add(self, birth: Birth) -> None:
+    async def add(self, birth: NewOrder) -> None:
         await self._send(Births((birth,), strict=True))
 
-    async def add_all(self, births: Sequence[Birth]) -> tuple[Keyed | None, ...]:
+    async def add_all(self, births: Sequence[NewOrder]) -> tuple[IdempotencyRecord | None, ...]:
         return (await self._send(Births(tuple(births), strict=False))).taken
 
-    async def commit(self, order: Order, change: Change, now: Moment) -> Order:
+    async def commit(self, order: Order, change: Decision, now: Timestamp) -> Order:
         begun = self.begin(order, change, now)
         await begun.durable
         return begun.order
 
-    def begin(self, order: Order, change: Change, now: Moment) -> Commit:
+    def begin(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
         told = append(order, change.facts, now)
         after = replace(
             told[-1].order if told else order,
@@ -159,16 +159,16 @@ class ModelStore:
             kept = replace(after.attempt, transaction=change.signed.transaction)
             after = replace(after, attempt=kept)
         told = (*told[:-1], replace(told[-1], order=after)) if told else ()
-        return Commit(after, self._send(Move(order, after, told, change)))
+        return PendingCommit(after, self._send(Move(order, after, told, change)))
 
-    async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
+    async def request_cancel(self, order_id: OrderId, now: Timestamp) -> Order | None:
         await self._send(Cancel(order_id, now))
         return await self.get(order_id)
 
     async def halt(self, halt: Halt) -> None:
         await self._send(Switch(halt))
 
-    async def resume(self, by: str, reason: str, now: Moment) -> None:
+    async def resume(self, by: str, reason: str, now: Timestamp) -> None:
         await self._send(Switch(None))
 
     async def halted(self) -> Halt | None:
@@ -179,7 +179,7 @@ class ModelStore:
     async def claim(self, order_id: OrderId) -> Order | None:
         return await self._ask(lambda: self._db.claim(order_id, self._owner))
 
-    async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
+    async def claim_due(self, now: Timestamp, limit: int) -> tuple[Order, ...]:
         return await self._ask(lambda: self._db.claim_due(now, limit, self._owner))
 
     async def renew(self, orders: Sequence[Order]) -> None:
@@ -194,13 +194,13 @@ class ModelStore:
     async def ping(self) -> None:
         await self._ask(lambda: None)
 
-    async def keyed(self, principal: Principal, key: str) -> Keyed | None:
+    async def keyed(self, principal: Principal, key: str) -> IdempotencyRecord | None:
         return await self._ask(lambda: self._db.keys.get((principal, key)))
 
     async def get(self, order_id: OrderId) -> Order | None:
         return await self._ask(lambda: self._db.rows.get(order_id))
 
-    async def look_again(self, order_id: OrderId) -> Order | None:
+    async def reload(self, order_id: OrderId) -> Order | None:
         return await self.get(order_id)
 
     async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
@@ -225,44 +225,46 @@ class ModelStore:
     async def fill_sums(self, principal: Principal, since_day: int, limit: int) -> FillSums:
         return FillSums(())
 
-    async def census(self, principal: Principal, now: Moment) -> Census:
-        def count() -> Census:
+    async def census(self, principal: Principal, now: Timestamp) -> OrderCounts:
+        def count() -> OrderCounts:
             mine = [one for one in self._db.rows.values() if one.intent.principal == principal]
             standing = [one.status for one in mine]
             late = [one for one in mine if one.wake_at is not None and one.wake_at > now]
             resting = (Status.CONFIRMED, Status.SUBMITTED)
             delayed = sum(one.status not in resting for one in late)
-            return Census({status: standing.count(status) for status in Status}, delayed)
+            return OrderCounts({status: standing.count(status) for status in Status}, delayed)
 
         return await self._ask(count)
 
     async def backlog(self) -> int:
         return await self._ask(lambda: sum(one.status in OPEN for one in self._db.rows.values()))
 
-    async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
-        def read() -> tuple[Entry, ...]:
+    async def journal(
+        self, order_id: OrderId, after_seq: int, limit: int
+    ) -> tuple[JournalEntry, ...]:
+        def read() -> tuple[JournalEntry, ...]:
             return tuple(self._db.journals.get(order_id, ())[after_seq : after_seq + limit])
 
         return await self._ask(read)
 
-    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
-        def read() -> tuple[Entry, ...]:
+    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
+        def read() -> tuple[JournalEntry, ...]:
             known = self._db.journals
             return tuple(line for one in sorted(order_ids) for line in known.get(one, ()))
 
         return await self._ask(read)
 
-    async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
-        def read() -> tuple[Line, ...]:
+    async def feed(self, principal: Principal, after: int, limit: int) -> tuple[FeedEntry, ...]:
+        def read() -> tuple[FeedEntry, ...]:
             mine = (one for one in self._db.lines[after:] if one.principal == principal)
             return tuple(mine)[:limit]
 
         return await self._ask(read)
 
-    async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
+    async def feed_all(self, after: int, limit: int) -> tuple[FeedEntry, ...]:
         return await self._ask(lambda: tuple(self._db.lines[after : after + limit]))
 
-    async def pruned_to(self) -> int:
+    async def pruned_position(self) -> int:
         return 0
 
     async def feed_end(self) -> int:

@@ -206,4 +206,4 @@ class FaultPoints:
             raise Killed(self._point)
         if self._point.startswith("worker.") and drawn > 1_000_000 - self._nemesis.raise_ppm:
             self._place.dice.struck["a turn raised"] += 1
-            raise failpoints.FaultInjected(self._point)
+            raise failpoints.FailpointTriggered(self._point)

@@ -6,20 +6,20 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
-from cambist.coordination.memory import MemoryBus
-from cambist.coordination.multi_process import Hub
-from cambist.engine.dependencies import Means
-from cambist.engine.dependencies import World as Ports
-from cambist.engine.engine import Engine, Limits
-from cambist.engine.publisher import Relay
+from cambist.coordination.memory import InMemoryEventBus
+from cambist.coordination.multi_process import MultiProcessEventBus
+from cambist.engine.dependencies import ChainPorts as Ports
+from cambist.engine.dependencies import EngineDependencies
+from cambist.engine.engine import Engine, EngineLimits
+from cambist.engine.publisher import EventPublisher
 from cambist.orders.retry import Backoff
 from cambist.paper.adapters import PaperSigner
-from cambist.ports.errors import PortDown
-from cambist.ports.event_bus import Bus
+from cambist.ports.errors import PortUnavailable
+from cambist.ports.event_bus import EventBus
 from cambist.ports.store import CurrentTerms, Store
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import OrderId
-from cambist.values.time_units import Millis, Moment
+from cambist.values.time_units import Millis, Timestamp
 from tests.simulation.chain import SimChain
 from tests.simulation.clock import SimClock
 from tests.simulation.coordination import SimWakeups
@@ -49,7 +49,7 @@ class Permissions:
 
     def __init__(self, place: Place, clock: SimClock) -> None:
         self._place, self._clock = place, clock
-        self._read: dict[OrderId, tuple[int, Moment]] = {}
+        self._read: dict[OrderId, tuple[int, Timestamp]] = {}
 
     def watch(self, store: Store) -> None:
         """Note each read of current terms, with when it began."""
@@ -106,25 +106,25 @@ class Process:
         ports = Ports(SimMarket(place.dice), self.chain, SIGNER)
         assert self.store is not None
         self._permissions.watch(self.store)
-        means = Means(self.store, self._wakeups, bus, ports, self.clock, place.entropy)
-        self.engine = Engine(means, Limits(place.hands, place.backlog_max, 0, FIRST_WAIT))
+        means = EngineDependencies(self.store, self._wakeups, bus, ports, self.clock, place.entropy)
+        self.engine = Engine(means, EngineLimits(place.hands, place.backlog_max, 0, FIRST_WAIT))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.engine.run())
             tasks.create_task(self._measure(self.engine))
             if hub is not None:
                 tasks.create_task(hub.run())
 
-    async def _open(self) -> tuple[Bus, Hub | None]:
+    async def _open(self) -> tuple[EventBus, MultiProcessEventBus | None]:
         """Open the store and the bus of this kind of run."""
         place = self.place
         if place.file is not None:
-            bus = MemoryBus()
-            self.store = await open_sqlite(place.file, Relay(bus), place.loop)
+            bus = InMemoryEventBus()
+            self.store = await open_sqlite(place.file, EventPublisher(bus), place.loop)
             return bus, None
         wire, owner = place.wire(), self.body.name
         store = ModelStore(place.database, lambda *told: relay(*told), owner=owner, wire=wire)
-        hub = Hub(store, self.clock, place.post.tell(self.body))
-        relay = Relay(hub)
+        hub = MultiProcessEventBus(store, self.clock, place.post.tell(self.body))
+        relay = EventPublisher(hub)
         await store.open()
         self.store = store
         return hub, hub
@@ -135,7 +135,7 @@ class Process:
             await self.clock.sleep(MEASURE_EVERY_MS)
             try:
                 await engine.measure()
-            except PortDown:
+            except PortUnavailable:
                 continue
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -15,10 +15,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from cambist.orders.journal import Entry
+from cambist.orders.journal import JournalEntry
 from cambist.orders.order import Order
-from cambist.ports.errors import PortDown
-from cambist.ports.store import News
+from cambist.ports.errors import PortUnavailable
+from cambist.ports.store import CommitListener
 from cambist.stores.rows import read_entry
 from cambist.stores.sqlite import reader
 from cambist.stores.sqlite.connection import connect
@@ -43,7 +43,9 @@ def scratch() -> TemporaryDirectory[str]:
 class File:
     """The database file of one run, and what became durable in it."""
 
-    def __init__(self, folder: Path, dice: Dice, on_lines: Callable[[list[Entry]], None]) -> None:
+    def __init__(
+        self, folder: Path, dice: Dice, on_lines: Callable[[list[JournalEntry]], None]
+    ) -> None:
         template = folder / "template.db"
         if not template.exists():
             made = connect(template)
@@ -126,7 +128,7 @@ class SickReaders:
         self.calls += 1
         await asyncio.sleep(self._dice.between(0, 0.002))
         if self._dice.hit("store cannot be read"):
-            raise PortDown("the store cannot be read")
+            raise PortUnavailable("the store cannot be read")
         return await self._real.run(read, key)
 
     async def ask(self, read: Any, key: object = None) -> Any:
@@ -136,7 +138,7 @@ class SickReaders:
         self._real.close()
 
 
-async def open_sqlite(file: File, news: News, loop: VirtualLoop) -> SqliteStore:
+async def open_sqlite(file: File, news: CommitListener, loop: VirtualLoop) -> SqliteStore:
     """Open the real store on a run's file."""
     store = SqliteStore(file.path, news, owner="embedded", inline=True)
     await store.open()

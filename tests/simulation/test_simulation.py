@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cambist.failpoints import POINTS
+from cambist.failpoints import FAILPOINTS
 from tests.simulation.fault_dice import THEMES, WORST
 from tests.simulation.report import Tally, lines, tally
 from tests.simulation.run import run
@@ -55,7 +55,7 @@ def test_a_run_does_not_depend_on_how_strings_hash(folder: Path, hash_seed: str)
 def test_every_mishap_and_every_fault_point_strikes(folder: Path) -> None:
     """What never happens proves nothing."""
     struck, themes, kinds = Counter[str](), set[str](), set[str]()
-    here = (one for one in POINTS if not one.startswith(ELSEWHERE))
+    here = (one for one in FAILPOINTS if not one.startswith(ELSEWHERE))
     wanted = {*WORST, *(f"process killed at {one}" for one in here)}
     for seed in range(1_800, 3_000):
         outcome = run(seed, folder, lambda one: kinds.add(one.kind) or themes.add(one.theme))

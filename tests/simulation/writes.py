@@ -8,12 +8,12 @@ from msgspec.structs import replace
 
 from cambist.orders import events
 from cambist.orders.attempt import Attempt, AttemptState
-from cambist.orders.decide import Change
-from cambist.orders.journal import Told, append
+from cambist.orders.decide import Decision
+from cambist.orders.journal import RecordedEvent, append
 from cambist.orders.order import Order
-from cambist.ports.store import Birth, Halt, Keyed
+from cambist.ports.store import Halt, IdempotencyRecord, NewOrder
 from cambist.values.ids import OrderId
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 
 class Move(NamedTuple):
@@ -21,14 +21,14 @@ class Move(NamedTuple):
 
     before: Order
     after: Order
-    told: tuple[Told, ...]
-    change: Change
+    told: tuple[RecordedEvent, ...]
+    change: Decision
 
 
 class Births(NamedTuple):
     """Orders that are born together."""
 
-    births: tuple[Birth, ...]
+    births: tuple[NewOrder, ...]
     strict: bool
 
 
@@ -36,7 +36,7 @@ class Cancel(NamedTuple):
     """A user's wish to end an order."""
 
     order_id: OrderId
-    now: Moment
+    now: Timestamp
 
 
 class Switch(NamedTuple):
@@ -51,9 +51,9 @@ Write = Move | Births | Cancel | Switch
 class Written(NamedTuple):
     """Lines that became durable; `place` is the first one's."""
 
-    told: tuple[Told, ...]
+    told: tuple[RecordedEvent, ...]
     place: int
-    taken: tuple[Keyed | None, ...] = ()
+    taken: tuple[IdempotencyRecord | None, ...] = ()
 
 
 class Kept(NamedTuple):
@@ -63,7 +63,7 @@ class Kept(NamedTuple):
     state: AttemptState
 
 
-def fate(one: events.Fact) -> AttemptState | None:
+def fate(one: events.OrderEvent) -> AttemptState | None:
     """Return the state a fact leaves its attempt in."""
     match one:
         case events.Landed():

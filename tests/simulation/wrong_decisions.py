@@ -12,18 +12,18 @@ from cambist.engine import executor, inflight_tracker
 from cambist.engine.send_permission import SendPermission
 from cambist.faults import Code, fault
 from cambist.orders import decide, events, lapse
-from cambist.orders.attempt import Attempt, ChainRules, Witness
-from cambist.orders.decide import Change, Policy
+from cambist.orders.attempt import Attempt, ChainParameters, NodeObservation
+from cambist.orders.decide import Decision, Policy
 from cambist.orders.order import Order
-from cambist.orders.steps import Built, Handed, Outcome, Testimony
+from cambist.orders.steps import AttemptReport, Outcome, TransactionBuilt, TransactionSent
 from cambist.values.ids import OrderId
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests.simulation.chain import SimChain
 from tests.simulation.ledger import SLOT_MS, WINDOW
 
 _decide = decide.decide
-_counts = lapse._counts
-_proof = lapse.proof_of_death
+_counts = lapse._proves_lapse
+_proof = lapse.prove_lapsed
 
 
 def swap(stack: ExitStack, room: Any, name: str, value: Any) -> None:
@@ -40,17 +40,17 @@ def _decides(stack: ExitStack, wrong: Any, *, always: bool = False) -> None:
         swap(stack, inflight_tracker, "_is_silent", lambda *_: False)
 
 
-def _lapse(order: Order, now: Moment, policy: Policy) -> Change:
+def _lapse(order: Order, now: Timestamp, policy: Policy) -> Decision:
     """Call the attempt in flight dead, with nothing to show for it."""
     attempt = order.in_flight
     assert attempt is not None
     gone = events.Lapsed(attempt.signature, ())
-    return decide._set_back(order, (gone,), fault(Code.ATTEMPT_LAPSED), now, policy)
+    return decide._retry_or_fail(order, (gone,), fault(Code.ATTEMPT_LAPSED), now, policy)
 
 
 def signs_again_when_a_send_fails(stack: ExitStack) -> None:
-    def wrong(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
-        if isinstance(outcome, Handed) and outcome.fault is not None:
+    def wrong(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
+        if isinstance(outcome, TransactionSent) and outcome.fault is not None:
             return _lapse(order, now, policy)
         return _decide(order, outcome, now, policy)
 
@@ -58,9 +58,9 @@ def signs_again_when_a_send_fails(stack: ExitStack) -> None:
 
 
 def expires_by_the_wall_clock(stack: ExitStack) -> None:
-    def wrong(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
+    def wrong(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
         attempt = order.in_flight
-        silent = isinstance(outcome, Testimony) and not _seen(outcome)
+        silent = isinstance(outcome, AttemptReport) and not _seen(outcome)
         sent_at = None if attempt is None else attempt.sent_at
         if silent and sent_at is not None and now - sent_at > WINDOW * SLOT_MS:
             return _lapse(order, now, policy)
@@ -69,14 +69,14 @@ def expires_by_the_wall_clock(stack: ExitStack) -> None:
     _decides(stack, wrong, always=True)
 
 
-def _seen(heard: Testimony) -> bool:
+def _seen(heard: AttemptReport) -> bool:
     return any(one.sighting is not None for one in heard.witnesses)
 
 
 def believes_the_first_who_says_expired(stack: ExitStack) -> None:
     def wrong(
-        attempt: Attempt, said: Sequence[Witness], _rules: ChainRules
-    ) -> tuple[Witness, ...] | None:
+        attempt: Attempt, said: Sequence[NodeObservation], _rules: ChainParameters
+    ) -> tuple[NodeObservation, ...] | None:
         late = [one for one in said if one.height > attempt.last_valid_height]
         return tuple(late[:1]) or None
 
@@ -84,14 +84,14 @@ def believes_the_first_who_says_expired(stack: ExitStack) -> None:
 
 
 def _needs_one(
-    attempt: Attempt, said: Sequence[Witness], rules: ChainRules
-) -> tuple[Witness, ...] | None:
-    if _seen(Testimony(attempt.signature, tuple(said))):
+    attempt: Attempt, said: Sequence[NodeObservation], rules: ChainParameters
+) -> tuple[NodeObservation, ...] | None:
+    if _seen(AttemptReport(attempt.signature, tuple(said))):
         return None
-    return tuple(one for one in said if lapse._counts(attempt, one, rules)) or None
+    return tuple(one for one in said if lapse._proves_lapse(attempt, one, rules)) or None
 
 
-def _uncoupled(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
+def _uncoupled(attempt: Attempt, one: NodeObservation, rules: ChainParameters) -> bool:
     late = max(one.context_slot, one.slot)
     return _counts(attempt, replace(one, context_slot=late), rules)
 
@@ -104,7 +104,7 @@ def takes_height_and_silence_from_different_machines(stack: ExitStack) -> None:
 def asks_two_and_couples_nothing(stack: ExitStack) -> None:
     """What the pair is worth by itself: neither the slot of the silence nor the second clock."""
 
-    def wrong(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
+    def wrong(attempt: Attempt, one: NodeObservation, rules: ChainParameters) -> bool:
         return _uncoupled(attempt, replace(one, blockhash_valid=False), rules)
 
     swap(stack, lapse, "_counts", wrong)
@@ -119,21 +119,21 @@ def reads_silence_before_the_height(stack: ExitStack) -> None:
 
 
 def forgets_the_second_clock(stack: ExitStack) -> None:
-    def wrong(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
+    def wrong(attempt: Attempt, one: NodeObservation, rules: ChainParameters) -> bool:
         return _counts(attempt, replace(one, blockhash_valid=False), rules)
 
     swap(stack, lapse, "_counts", wrong)
 
 
 def takes_processed_for_settled(stack: ExitStack) -> None:
-    def firm(one: Witness) -> Witness:
+    def firm(one: NodeObservation) -> NodeObservation:
         seen = one.sighting
         if seen is None or seen.commitment != "processed":
             return one
         return replace(one, sighting=replace(seen, commitment="confirmed"))
 
-    def wrong(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
-        if isinstance(outcome, Testimony):
+    def wrong(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
+        if isinstance(outcome, AttemptReport):
             outcome = replace(outcome, witnesses=tuple(firm(one) for one in outcome.witnesses))
         return _decide(order, outcome, now, policy)
 
@@ -146,9 +146,9 @@ def takes_processed_for_settled(stack: ExitStack) -> None:
 
 
 def lets_a_cancel_win_over_an_attempt(stack: ExitStack) -> None:
-    def wrong(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
+    def wrong(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
         unwanted = order.cancel_requested_at is not None and order.in_flight is not None
-        if isinstance(outcome, Testimony) and unwanted and not _seen(outcome):
+        if isinstance(outcome, AttemptReport) and unwanted and not _seen(outcome):
             return _lapse(order, now, policy)
         return _decide(order, outcome, now, policy)
 
@@ -156,26 +156,26 @@ def lets_a_cancel_win_over_an_attempt(stack: ExitStack) -> None:
 
 
 def takes_a_note_for_whatever_is_in_flight(stack: ExitStack) -> None:
-    def wrong(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
-        if isinstance(outcome, Testimony) and order.attempt is not None:
+    def wrong(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
+        if isinstance(outcome, AttemptReport) and order.attempt is not None:
             name = order.attempt.signature
             fill = None if outcome.fill is None else replace(outcome.fill, signature=name)
-            outcome = Testimony(name, outcome.witnesses, fill)
+            outcome = AttemptReport(name, outcome.witnesses, fill)
         return _decide(order, outcome, now, policy)
 
     _decides(stack, wrong)
 
 
 def throws_unsent_bytes_away(stack: ExitStack) -> None:
-    real = executor.Worker._go
+    real = executor.OrderExecutor._go
 
-    async def wrong(self: Any, turn: Any, note: Testimony | None) -> Order | None:
+    async def wrong(self: Any, turn: Any, note: AttemptReport | None) -> Order | None:
         attempt, now = turn.order.in_flight, self._clock.now()
         if attempt is not None and attempt.sent_at is None:
             turn.begin(_lapse(turn.order, now, self._policy), now)
         return await real(self, turn, note)
 
-    swap(stack, executor.Worker, "_go", wrong)
+    swap(stack, executor.OrderExecutor, "_go", wrong)
 
 
 def sends_again_after_a_cancel(stack: ExitStack) -> None:
@@ -195,15 +195,15 @@ def sends_first_by_what_it_remembers(stack: ExitStack) -> None:
 
 
 def sends_before_it_records(stack: ExitStack) -> None:
-    real = executor.Worker._perform
+    real = executor.OrderExecutor._perform
 
     async def wrong(self: Any, step: Any, order: Order) -> Outcome:
         outcome = await real(self, step, order)
-        if isinstance(outcome, Built):
+        if isinstance(outcome, TransactionBuilt):
             await self._tracker.send(outcome.attempt)
         return outcome
 
-    swap(stack, executor.Worker, "_perform", wrong)
+    swap(stack, executor.OrderExecutor, "_perform", wrong)
 
 
 ALL: Final = (

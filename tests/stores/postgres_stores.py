@@ -13,12 +13,12 @@ import asyncpg
 
 from cambist.clock import SystemClock
 from cambist.orders.order import Order
-from cambist.ports.store import Census, News, Store
+from cambist.ports.store import CommitListener, OrderCounts, Store
 from cambist.stores.postgres.migrations import migrate
-from cambist.stores.postgres.pool import Pool, Target
+from cambist.stores.postgres.pool import ConnectionPool, Target
 from cambist.stores.postgres.store import PostgresStore, open_postgres
 from cambist.values.ids import Principal
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests import order_factory
 from tests.contracts.store_harness import Opening
 from tests.servers.postgres import with_database
@@ -94,7 +94,7 @@ async def talk(url: str) -> AsyncIterator[Any]:
 
 async def bring_up_to_date(url: str) -> None:
     """Run the migrations of a database."""
-    pool = Pool(Target(url), 1)
+    pool = ConnectionPool(Target(url), 1)
     await pool.open()
     await migrate(pool)
     await pool.close()
@@ -111,15 +111,15 @@ class _Still:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def _set(self, now: Moment) -> None:
+    async def _set(self, now: Timestamp) -> None:
         async with self._turn:
             await self._line.execute("UPDATE still_clock SET at = $1", now)
 
-    async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
+    async def claim_due(self, now: Timestamp, limit: int) -> tuple[Order, ...]:
         await self._set(now)
         return await self._store.claim_due(now, limit)
 
-    async def census(self, principal: Principal, now: Moment) -> Census:
+    async def census(self, principal: Principal, now: Timestamp) -> OrderCounts:
         await self._set(now)
         return await self._store.census(principal, now)
 
@@ -128,7 +128,7 @@ def postgres_at(url: str, *, owner: str = "me", lease_ms: int = LEASE_MS) -> Ope
     """Return how to open the store of a database whose clock stands still."""
 
     @asynccontextmanager
-    async def opening(news: News) -> AsyncIterator[Store]:
+    async def opening(news: CommitListener) -> AsyncIterator[Store]:
         clock = SystemClock()
         async with (
             open_postgres(Target(url), news, clock, owner=owner, lease_ms=lease_ms) as store,

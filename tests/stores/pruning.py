@@ -9,23 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from cambist.coordination.memory import MemoryBus
-from cambist.engine.subscriptions import Feed
-from cambist.faults import Code, Refused
+from cambist.coordination.memory import InMemoryEventBus
+from cambist.engine.subscriptions import PrincipalSubscription
+from cambist.faults import Code, RequestRejected
 from cambist.orders import events
-from cambist.orders.journal import retell
+from cambist.orders.journal import replay
 from cambist.orders.order import Status
 from cambist.stores.archive import Archive, read_archived
 from cambist.values.ids import LOCAL
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests import order_factory
 from tests.contracts.store_harness import Shelf, at_once
 
 DAY = 24 * 3_600_000
-BEFORE = Moment(order_factory.START + 50 * DAY)
+BEFORE = Timestamp(order_factory.START + 50 * DAY)
 LATELY = order_factory.START + 99 * DAY
 
-Prune = Callable[[Moment, Archive | None], Awaitable[int]]
+Prune = Callable[[Timestamp, Archive | None], Awaitable[int]]
 
 
 async def put_away(shelf: Shelf, prune: Prune, path: Path) -> None:
@@ -45,7 +45,7 @@ async def put_away(shelf: Shelf, prune: Prune, path: Path) -> None:
 
     assert await prune(BEFORE, Archive(path)) == len(gone)
 
-    assert [await store.look_again(one.id) for one in gone] == [None] * len(gone)
+    assert [await store.reload(one.id) for one in gone] == [None] * len(gone)
     for one in (*resting, young):
         assert await store.get(one.id) is not None
     counts = (await store.census(LOCAL, order_factory.START)).by_status
@@ -55,7 +55,7 @@ async def put_away(shelf: Shelf, prune: Prune, path: Path) -> None:
     kept = [read_archived(line) for line in gzip.decompress(packed).splitlines()]
     assert {one[0].order_id: one for one in kept} == {one[0].order_id: one for one in journals}
     for journal in kept:
-        retell(journal)
+        replay(journal)
     assert await prune(BEFORE, Archive(path)) == 0
     await _look_at_the_feed(shelf)
 
@@ -63,13 +63,13 @@ async def put_away(shelf: Shelf, prune: Prune, path: Path) -> None:
 async def _look_at_the_feed(shelf: Shelf) -> None:
     """Places go on where they were, and nobody is told less than he asks for."""
     store, end = shelf.store, await shelf.store.feed_end()
-    pruned_to = await store.pruned_to()
+    pruned_to = await store.pruned_position()
     assert 0 < pruned_to < end
     await shelf.add(at=LATELY)
     assert shelf.places[-1] == await store.feed_end() == end + 1
-    feed = Feed(store, MemoryBus(), LOCAL)
+    feed = PrincipalSubscription(store, InMemoryEventBus(), LOCAL)
     assert (await anext(feed.follow(pruned_to))).seen == pruned_to
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRejected) as refused:
         await anext(feed.follow(pruned_to - 1))
     assert refused.value.faults[0].code is Code.CURSOR_TOO_OLD
 

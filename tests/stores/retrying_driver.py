@@ -8,11 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from cambist.orders import events
-from cambist.orders.journal import Told, retell
+from cambist.orders.journal import RecordedEvent, replay
 from cambist.orders.order import Order, Status
 from cambist.ports.clock import Clock
-from cambist.ports.errors import KeyTaken, PortDown, PortFull, StaleClaim
-from cambist.ports.store import Birth, Store
+from cambist.ports.errors import (
+    DuplicateIdempotencyKey,
+    PortOverloaded,
+    PortUnavailable,
+    VersionConflict,
+)
+from cambist.ports.store import NewOrder, Store
 from cambist.stores.rows import read_entry
 from cambist.values.ids import OrderId
 from tests import order_factory
@@ -29,7 +34,7 @@ class Witness:
     def __init__(self) -> None:
         self.heard: list[tuple[int, str, int]] = []
 
-    def __call__(self, told: Sequence[Told], places: Sequence[int]) -> None:
+    def __call__(self, told: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         for one, place in zip(told, places, strict=True):
             assert not self.heard or place > self.heard[-1][0], "places only grow"
             self.heard.append((place, one.order.id, one.entry.seq))
@@ -43,15 +48,15 @@ class Carer:
         self._clock = clock
         self.setbacks: Counter[str] = Counter()
 
-    async def add(self, birth: Birth) -> None:
+    async def add(self, birth: NewOrder) -> None:
         """Add an order, whatever it takes."""
         for _ in range(TRIES_MAX):
             try:
                 await self._store.add(birth)
-            except KeyTaken as taken:
+            except DuplicateIdempotencyKey as taken:
                 if taken.existing.order_id != birth.told.order.id:
                     raise
-            except (PortDown, PortFull) as down:
+            except (PortUnavailable, PortOverloaded) as down:
                 self.setbacks[type(down).__name__] += 1
                 await asyncio.sleep(AGAIN_S)
                 continue
@@ -82,12 +87,12 @@ class Carer:
             try:
                 now = self._clock.now()
                 order = await self._store.commit(order, change(one, tried, now), now)
-            except StaleClaim as stale:
-                self.setbacks["StaleClaim"] += 1
+            except VersionConflict as stale:
+                self.setbacks["VersionConflict"] += 1
                 if stale.fresh is None:
                     return False
                 order = stale.fresh
-            except (PortDown, PortFull) as down:
+            except (PortUnavailable, PortOverloaded) as down:
                 self.setbacks[type(down).__name__] += 1
                 await asyncio.sleep(AGAIN_S)
                 return False
@@ -96,8 +101,8 @@ class Carer:
     async def _try(self, asking: Any) -> Any:
         try:
             return await asking
-        except PortDown:
-            self.setbacks["PortDown"] += 1
+        except PortUnavailable:
+            self.setbacks["PortUnavailable"] += 1
             return None
 
 
@@ -117,7 +122,7 @@ async def judge(line: Any, orders: int, witnesses: Sequence[Witness]) -> int:
     assert len(lines) == orders
     for entries in lines.values():
         assert [one.kind for one in entries] == KINDS
-        retell(entries)
+        replay(entries)
     alive = await line.fetchval("SELECT count(*) FROM attempts WHERE state = 'landed'")
     assert (alive, await line.fetchval("SELECT count(*) FROM fills")) == (orders, orders)
     counts = await line.fetch("SELECT status, n FROM tallies WHERE n <> 0")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from cambist.ports.store import News
+from cambist.ports.store import CommitListener
 from cambist.stores.sqlite.store import RecallingSqliteStore
 from tests.contracts.store_harness import Opening
 
@@ -15,7 +15,7 @@ def sqlite_at(path: Path, *, inline: bool) -> Opening:
     """Return how to open the store of a file."""
 
     @asynccontextmanager
-    async def opening(news: News) -> AsyncIterator[RecallingSqliteStore]:
+    async def opening(news: CommitListener) -> AsyncIterator[RecallingSqliteStore]:
         store = RecallingSqliteStore(path, news, owner="me", inline=inline)
         await store.open()
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cambist.stores.api_key_pepper import FILE, UnfitPepper, make_pepper, read_pepper
+from cambist.stores.api_key_pepper import FILE, InvalidPepper, make_pepper, read_pepper
 
 
 def draw(size: int) -> bytes:
@@ -38,7 +38,7 @@ def test_one_that_others_may_touch_is_refused(tmp_path: Path, mode: int) -> None
     make_pepper(tmp_path / FILE, draw)
     (tmp_path / FILE).chmod(mode)
     for read in (read_pepper, lambda path: make_pepper(path, draw)):
-        with pytest.raises(UnfitPepper, match="chmod 600"):
+        with pytest.raises(InvalidPepper, match="chmod 600"):
             read(tmp_path / FILE)
 
 
@@ -51,7 +51,7 @@ def test_one_that_is_mounted_for_our_group_is_read(
     path.chmod(mode)
     ours = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: ours + 1)
-    with nullcontext() if is_fit else pytest.raises(UnfitPepper):
+    with nullcontext() if is_fit else pytest.raises(InvalidPepper):
         assert read_pepper(path) == made
 
 
@@ -60,12 +60,12 @@ def test_one_that_is_broken_is_refused_and_not_repeated(tmp_path: Path, text: st
     path = tmp_path / FILE
     path.touch(0o600)
     path.write_text(text, "utf-8")
-    with pytest.raises(UnfitPepper) as told:
+    with pytest.raises(InvalidPepper) as told:
         read_pepper(tmp_path / FILE)
     assert not text or text not in str(told.value)
 
 
 def test_one_that_is_gone_is_not_made_anew_by_reading(tmp_path: Path) -> None:
-    with pytest.raises(UnfitPepper, match="put its copy back"):
+    with pytest.raises(InvalidPepper, match="put its copy back"):
         read_pepper(tmp_path / FILE)
     assert not list(tmp_path.iterdir())

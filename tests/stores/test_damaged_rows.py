@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import pytest
 
-from cambist.engine.subscriptions import history
+from cambist.engine.subscriptions import replay_events
 from cambist.orders.order import Order, Status
 from cambist.ports.errors import Unreadable
 from cambist.stores.sqlite.maintenance import prune_file
 from cambist.values.ids import LOCAL
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from cambist.wire.event_messages import message
 from cambist.wire.order_responses import Page, write_list, write_order
 from cambist.wire.receipts import write_receipt
@@ -24,7 +24,7 @@ from tests.contracts.store_harness import Shelf
 from tests.stores.postgres_stores import postgres_at, still_database, talk
 from tests.stores.sqlite_stores import sqlite_at
 
-LATE = Moment(order_factory.START + 400 * 86_400_000)
+LATE = Timestamp(order_factory.START + 400 * 86_400_000)
 FAR_DEADLINE = 253_402_387_140_000
 """9999-12-31T23:59:59-23:59, which stores made before may hold."""
 FAR = (
@@ -130,8 +130,8 @@ async def test_a_damaged_journal_is_told_as_such(ground: Ground, damage: str) ->
     good, bad = [await shelf.claimed(Status.CONFIRMED) for _ in range(2)]
     await spoil(damage, bad)
     with pytest.raises(Unreadable):
-        await history(shelf.store, bad.id)
-    assert len(await history(shelf.store, good.id)) == good.last_seq
+        await replay_events(shelf.store, bad.id)
+    assert len(await replay_events(shelf.store, good.id)) == good.last_seq
 
 
 async def test_an_instant_beyond_the_calendar_is_read_and_written(ground: Ground) -> None:
@@ -144,7 +144,7 @@ async def test_an_instant_beyond_the_calendar_is_read_and_written(ground: Ground
     assert kept.terms.deadline == FAR_DEADLINE
     assert b'"expiresAt":"9999-12-31T23:59:59.999Z"' in write_order(kept)
     assert b'"orders":[{' in write_list(Page(page.orders, 10), {}, 0)
-    told = await history(shelf.store, order.id)
+    told = await replay_events(shelf.store, order.id)
     assert write_receipt(kept, told)
     assert all(message(one) for one in told)
 
@@ -161,7 +161,7 @@ async def test_bytes_that_are_no_text_hide_no_other_row(tmp_path: Path) -> None:
         assert len(page.unreadable) == 3
         assert b'"unreadable":3' in write_list(Page(page.orders, 10, 0, page.unreadable), {}, 0)
         with pytest.raises(Unreadable):
-            await history(shelf.store, orders[1].id)
+            await replay_events(shelf.store, orders[1].id)
 
 
 async def test_a_cancel_of_a_damaged_order_fails_alone(ground: Ground) -> None:
@@ -169,8 +169,8 @@ async def test_a_cancel_of_a_damaged_order_fails_alone(ground: Ground) -> None:
     good, bad = await shelf.add(), await shelf.add()
     await spoil("UPDATE engine_orders SET state = '{{' WHERE id = {}", bad)
     with pytest.raises(Unreadable):
-        await shelf.store.note_cancel(bad.id, order_factory.START)
-    noted = await shelf.store.note_cancel(good.id, order_factory.START)
+        await shelf.store.request_cancel(bad.id, order_factory.START)
+    noted = await shelf.store.request_cancel(good.id, order_factory.START)
     assert noted is not None
     assert noted.cancel_requested_at == order_factory.START
     await shelf.store.ping()

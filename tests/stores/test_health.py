@@ -11,7 +11,14 @@ import pytest
 
 from cambist.stores.sql import migrations
 from cambist.stores.sqlite import connection
-from cambist.stores.sqlite.health import READS, WRITES, Sick, look, sqlite_version, write_us
+from cambist.stores.sqlite.health import (
+    READS,
+    WRITES,
+    StoreFileUnusable,
+    inspect_file,
+    measure_commit_us,
+    sqlite_version,
+)
 from tests.stores.sqlite_stores import sqlite_at
 
 
@@ -29,7 +36,7 @@ async def test_a_store_tells_its_version_mode_and_latency(tmp_path: Path) -> Non
     path = tmp_path / "cambist.db"
     await a_store(path)
     before = path.read_bytes()
-    seen = look(path, ticks(2 * READS).__next__)
+    seen = inspect_file(path, ticks(2 * READS).__next__)
     newest = migrations("sqlite")[-1][0]
     assert (seen.schema, seen.newest, seen.journal_mode) == (newest, newest, "wal")
     assert seen.read_us == 2_000
@@ -45,8 +52,8 @@ async def test_what_is_no_store_is_said_and_left_alone(tmp_path: Path) -> None:
         db.execute("CREATE TABLE recipes (name TEXT)")
     for path in (diary, other):
         before = path.read_bytes()
-        with pytest.raises(Sick, match="is no store of cambist"):
-            look(path, ticks(1).__next__)
+        with pytest.raises(StoreFileUnusable, match="is no store of cambist"):
+            inspect_file(path, ticks(1).__next__)
         assert path.read_bytes() == before
 
 
@@ -54,21 +61,21 @@ async def test_a_store_without_its_tables_cannot_be_read(tmp_path: Path) -> None
     path = tmp_path / "cambist.db"
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 1")
-    with pytest.raises(Sick, match="cannot be read: no such table"):
-        look(path, ticks(1).__next__)
+    with pytest.raises(StoreFileUnusable, match="cannot be read: no such table"):
+        inspect_file(path, ticks(1).__next__)
 
 
 def test_an_old_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection.sqlite3, "sqlite_version_info", (3, 36, 9))
-    with pytest.raises(Sick, match=r"3\.37"):
-        look(tmp_path / "cambist.db", ticks(1).__next__)
+    with pytest.raises(StoreFileUnusable, match=r"3\.37"):
+        inspect_file(tmp_path / "cambist.db", ticks(1).__next__)
 
 
 def test_a_timed_write_leaves_nothing_behind(tmp_path: Path) -> None:
-    assert write_us(tmp_path, ticks(3 * WRITES).__next__) == 3_000
+    assert measure_commit_us(tmp_path, ticks(3 * WRITES).__next__) == 3_000
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Sick, match="nothing can be written in"):
-        write_us(tmp_path / "nowhere", ticks(1).__next__)
+    with pytest.raises(StoreFileUnusable, match="nothing can be written in"):
+        measure_commit_us(tmp_path / "nowhere", ticks(1).__next__)

@@ -11,10 +11,10 @@ import pytest
 
 from cambist.clock import SystemClock
 from cambist.orders.order import Status
-from cambist.ports.errors import PortDown, ReadInterrupted
+from cambist.ports.errors import PortUnavailable, ReadInterrupted
 from cambist.stores.postgres import Target, open_postgres, pool
 from cambist.stores.postgres import migrations as room
-from cambist.stores.postgres.pool import Pool
+from cambist.stores.postgres.pool import ConnectionPool
 from cambist.stores.sql import halves, migrations
 from cambist.stores.sqlite import migrations as migrate
 from cambist.stores.sqlite import reader
@@ -184,7 +184,7 @@ async def test_a_read_of_the_shared_store_ends_on_the_server_too(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with still_database(postgres_url) as url, talk(url) as stranger:
-        asked = Pool(Target(url), 1, only_reads=True)
+        asked = ConnectionPool(Target(url), 1, only_reads=True)
         await asked.open()
         (ours,) = await asked.ask(lambda line: line.fetchrow("SELECT pg_backend_pid()"))
         waiting = asyncio.ensure_future(asked.ask(lambda line: line.fetch(LONG)))
@@ -216,14 +216,14 @@ async def test_an_error_while_a_connection_is_given_back_changes_no_result(
 
     monkeypatch.setattr(pool, "_leave_as_it_is", gone)
     async with still_database(postgres_url) as url:
-        used = Pool(Target(url), 1)
+        used = ConnectionPool(Target(url), 1)
         await used.open()
         cut.append(True)
         for number in range(3):  # each needs a connection of its own
             assert (
                 await used.run(lambda line, n=number: line.fetchval("SELECT $1::int", n)) == number
             )
-        with pytest.raises(PortDown, match="division"):
+        with pytest.raises(PortUnavailable, match="division"):
             await used.read(lambda line: line.fetchval("SELECT 1 / 0"))
         cut.clear()
         assert await used.ask(lambda line: line.fetchval("SELECT 7")) == 7

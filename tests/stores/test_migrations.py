@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cambist.stores.errors import NewerDatabase
+from cambist.stores.errors import SchemaTooNew
 from cambist.stores.sql import migrations, queries
 from cambist.stores.sqlite.connection import _statement, connect
 from cambist.stores.sqlite.migrations import migrate_sqlite
@@ -42,10 +42,10 @@ def test_a_newer_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
         migrate_sqlite(db)
         db.execute(f"PRAGMA user_version = {NEWEST + 1}")
         before = db.execute(NAMES).fetchall()
-        with pytest.raises(NewerDatabase, match="upgrade cambist"):
+        with pytest.raises(SchemaTooNew, match="upgrade cambist"):
             migrate_sqlite(db)
         assert db.execute(NAMES).fetchall() == before
-    with pytest.raises(NewerDatabase):
+    with pytest.raises(SchemaTooNew):
         SqliteStore(path, print, owner="me")
 
 

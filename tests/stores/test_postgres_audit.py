@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from cambist.cli.main import app
 from cambist.orders.order import Status
-from cambist.ports.errors import PortDown
-from cambist.stores.audit import Report
-from cambist.stores.errors import UnfitDatabase
+from cambist.ports.errors import PortUnavailable
+from cambist.stores.audit import AuditReport
+from cambist.stores.errors import DatabaseUnusable
 from cambist.stores.postgres import Target
 from cambist.stores.postgres.maintenance import audit
 from tests import order_factory
@@ -87,7 +87,7 @@ async def spoil(url: str, sql: str) -> None:
         assert not (await line.execute(sql)).endswith(" 0")
 
 
-async def look(url: str) -> Report:
+async def look(url: str) -> AuditReport:
     return await audit(Target(url), lambda _: None)
 
 
@@ -122,9 +122,9 @@ async def test_a_line_of_nobody_is_noticed_as_an_empty_place_is_told(url: str) -
 
 async def test_a_database_without_a_store_is_called_so(postgres_url: str) -> None:
     async with database(postgres_url) as empty:
-        with pytest.raises(UnfitDatabase, match="no store"):
+        with pytest.raises(DatabaseUnusable, match="no store"):
             await look(empty)
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await look(empty)
 
 

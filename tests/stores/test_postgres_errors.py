@@ -13,11 +13,11 @@ from cambist import failpoints
 from cambist.clock import SystemClock
 from cambist.orders import events
 from cambist.orders.order import Status
-from cambist.ports.errors import KeyTaken, PortDown, StaleClaim
+from cambist.ports.errors import DuplicateIdempotencyKey, PortUnavailable, VersionConflict
 from cambist.stores.postgres import Target, open_postgres, pool, write_loop
 from cambist.stores.postgres.writer import BatchWriter
 from cambist.values.ids import LOCAL
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests import order_factory
 from tests.contracts.store_harness import Shelf, at_once, change
 from tests.servers.proxy import Proxy, Way
@@ -65,7 +65,7 @@ async def test_a_full_disk_refuses_and_recovers(url: str) -> None:
         await store.add(order_factory.birth(1))
         await line.execute(FULL)
         got = await at_once(*(store.add(order_factory.birth(n)) for n in range(2, 6)))
-        assert all(isinstance(one, PortDown) and "no space" in str(one) for one in got)
+        assert all(isinstance(one, PortUnavailable) and "no space" in str(one) for one in got)
         await line.execute("DROP TRIGGER no_room ON journal")
         await store.ping()
         await at_once(*(store.add(order_factory.birth(n)) for n in range(2, 6)))
@@ -77,7 +77,7 @@ async def test_a_statement_that_waits_too_long_writes_nothing(url: str) -> None:
     async with opened(url) as store, talk(url) as line:
         birth = order_factory.birth(1)
         await line.execute("BEGIN; LOCK TABLE feed_end")
-        with pytest.raises(PortDown):
+        with pytest.raises(PortUnavailable):
             await store.add(birth)
         assert await store.get(birth.told.order.id) is None
         await line.execute("ROLLBACK")
@@ -91,7 +91,7 @@ async def test_a_lock_that_is_soon_free_costs_a_try_and_no_error(url: str) -> No
         order = await store.claim(order_factory.birth(1).told.order.id)
         await line.execute("BEGIN")
         await line.execute("SELECT 1 FROM engine_orders FOR UPDATE")
-        now = Moment(order_factory.START)
+        now = Timestamp(order_factory.START)
         commit = store.begin(order, change(events.Started(), None, now), now)
         await asyncio.sleep(0.15)
         await line.execute("ROLLBACK")
@@ -119,7 +119,7 @@ async def test_a_deadlock_is_lost_by_somebody_and_tried_again(
         lock = "SELECT 1 FROM engine_orders WHERE id = $1 FOR UPDATE"
         await line.execute(lock, held[1].id)
         sent.clear()
-        now = Moment(order_factory.START)
+        now = Timestamp(order_factory.START)
         begun = [store.begin(one, change(events.Started(), None, now), now) for one in held]
         await asyncio.sleep(0.2)
         # We hold the second and want the first: who waited longest, the store, is told so.
@@ -139,13 +139,13 @@ async def test_an_exception_beside_a_commit_leaves_the_outcome_unknown(
         birth = order_factory.birth(1, "key")
         failpoints.arm(f"{point}:1:raise")
         try:
-            with pytest.raises(PortDown):
+            with pytest.raises(PortUnavailable):
                 await store.add(birth)
         finally:
             failpoints.arm(None)
         (again,) = await at_once(store.add(birth))
         assert (again is None) == (point == "store.before_commit")
-        assert again is None or isinstance(again, KeyTaken)
+        assert again is None or isinstance(again, DuplicateIdempotencyKey)
         assert await store.backlog() == 1
 
 
@@ -171,7 +171,7 @@ async def test_a_network_that_fails_is_told_in_time_and_leaves_nothing_stuck(
                 store.find(order_factory.newest(1)),
                 store.claim(order_factory.birth(1).told.order.id), store.renew(()), store.backlog(),
             )  # fmt: skip
-        assert [isinstance(one, PortDown) for one in got[:4]] == [True] * 4
+        assert [isinstance(one, PortUnavailable) for one in got[:4]] == [True] * 4
         assert got[5] == 1, "the backlog is told as it was last known"
         proxy.way, proxy.cut_after_bytes = Way.PASS, None
         if trouble == "refuse":
@@ -180,7 +180,7 @@ async def test_a_network_that_fails_is_told_in_time_and_leaves_nothing_stuck(
         async with asyncio.timeout(20):
             await comes_back(store)
             (again,) = await at_once(store.add(order_factory.birth(2, "key")))
-        assert again is None or isinstance(again, KeyTaken)
+        assert again is None or isinstance(again, DuplicateIdempotencyKey)
         assert await store.feed_end() == 2
 
 
@@ -189,7 +189,7 @@ async def comes_back(store: Any) -> None:
         try:
             await store.ping()
             await store.claim("nobody")
-        except PortDown:
+        except PortUnavailable:
             await asyncio.sleep(0.02)
         else:
             return
@@ -208,7 +208,7 @@ async def test_a_delayed_and_slow_network_is_only_slow(url: str) -> None:
 async def test_a_lease_that_ran_out_is_taken_by_another_and_its_first_holder_writes_nothing(
     url: str,
 ) -> None:
-    now = Moment(order_factory.START)
+    now = Timestamp(order_factory.START)
     async with opened(url, lease_ms=50) as mine, opened(url, lease_ms=60_000) as theirs:
         await mine.add(order_factory.birth(1))
         order = await mine.claim(order_factory.birth(1).told.order.id)
@@ -216,7 +216,7 @@ async def test_a_lease_that_ran_out_is_taken_by_another_and_its_first_holder_wri
         await asyncio.sleep(0.06)
         (taken,) = await theirs.claim_due(SystemClock().now(), 10)
         assert taken.lease_epoch == order.lease_epoch + 1
-        with pytest.raises(StaleClaim) as stale:
+        with pytest.raises(VersionConflict) as stale:
             await mine.commit(order, change(events.Started(), None, now), now)
         assert stale.value.fresh is None
         await mine.release(order)
@@ -252,7 +252,7 @@ async def test_a_clock_an_hour_wrong_stalls_nothing(url: str) -> None:
     hour = 3_600_000
     async with opened(url) as store:
         for number, step in enumerate((-hour, hour)):
-            at = Moment(SystemClock().now() + step)
+            at = Timestamp(SystemClock().now() + step)
             await store.add(order_factory.birth(number, at=at))
             (order,) = await store.claim_due(at, 10)
             assert order.wake_at <= at + 50

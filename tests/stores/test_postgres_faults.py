@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cambist.clock import Entropy, SystemClock
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.stores.postgres.pool import Target
 from cambist.stores.postgres.store import PostgresStore, open_postgres
 from tests import order_factory
@@ -159,7 +159,7 @@ async def until_up(store: PostgresStore) -> None:
     for _ in range(500):
         try:
             return await store.ping()
-        except PortDown:
+        except PortUnavailable:
             await asyncio.sleep(0.02)
     raise AssertionError("the store never came back")
 

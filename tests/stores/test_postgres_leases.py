@@ -6,7 +6,7 @@ import pytest
 
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.stores.postgres.store import LEASE_MS
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests import order_factory
 from tests.contracts.store_harness import Shelf
 from tests.stores.postgres_stores import postgres_at, still_database
@@ -26,7 +26,7 @@ async def test_a_step_back_that_is_shorter_than_a_lease_takes_none(
     ):
         order = await mine.add()
         assert await mine.store.claim_due(order_factory.START, 1)
-        back = Moment(order_factory.START - step_ms)
+        back = Timestamp(order_factory.START - step_ms)
         assert await other.store.claim_due(back, 1) == ()
         assert await other.store.claim(order.id) is None
 
@@ -39,4 +39,4 @@ async def test_after_a_long_step_back_the_order_is_due(postgres_url: str) -> Non
     ):
         await mine.add()
         assert await mine.store.claim_due(order_factory.START, 1)
-        assert await other.store.claim_due(Moment(order_factory.START - BACKOFF_MAX_MS), 1)
+        assert await other.store.claim_due(Timestamp(order_factory.START - BACKOFF_MAX_MS), 1)

@@ -13,15 +13,15 @@ from cambist.cli.main import app
 from cambist.clock import SystemClock
 from cambist.orders import events
 from cambist.orders.order import Status
-from cambist.ports.errors import StaleClaim
+from cambist.ports.errors import VersionConflict
 from cambist.stores.postgres import Target, open_postgres
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from tests import order_factory
 from tests.contracts.store_harness import change
 from tests.stores.postgres_stores import database
 
 pytestmark = pytest.mark.postgres
-NOW = Moment(order_factory.START)
+NOW = Timestamp(order_factory.START)
 WORD = events.WrittenOff("me", "the explorer has nothing of it")
 
 
@@ -54,7 +54,7 @@ async def test_a_word_is_noted_beside_the_holder_who_then_decides_anew(url: str)
         again = await operator.write_off(noted.id, WORD, NOW)
         assert again is not None
         assert again.last_seq == noted.last_seq
-        with pytest.raises(StaleClaim) as stale:
+        with pytest.raises(VersionConflict) as stale:
             await holder.commit(order, change(events.Seen(2_010)), NOW)  # type: ignore[arg-type]
         assert stale.value.fresh is not None
         assert stale.value.fresh.written_off_at == noted.written_off_at

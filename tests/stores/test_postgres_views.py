@@ -10,12 +10,12 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.clock import SystemClock
-from cambist.orders.events import Fact, Landed, Routed, Signed
+from cambist.orders.events import Landed, OrderEvent, Routed, Signed
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order, Status
 from cambist.stores.postgres import Target, open_postgres
 from cambist.stores.postgres.store import PostgresStore
-from cambist.values.amount import RAW_MAX, Bps, Raw
+from cambist.values.amount import RAW_MAX, Bps, RawAmount
 from cambist.values.token import SOL, Pair, Token
 from tests import order_factory
 from tests.contracts.store_harness import change
@@ -28,10 +28,10 @@ DUST = Token("DUST", order_factory.POOL, 18)
 WHOLE = Token("WHOLE", order_factory.POOL, 0)
 WISHES: list[dict[str, Any]] = [
     {},
-    {"mode": "exact_out", "amount": Raw(1_500_000)},
+    {"mode": "exact_out", "amount": RawAmount(1_500_000)},
     {"quoted": "buy", "user_id": "ann", "wallet": order_factory.POOL},
     {"pair": Pair(DUST, WHOLE), "amount": RAW_MAX},
-    {"pair": Pair(WHOLE, DUST), "amount": Raw(1), "quoted": "buy"},
+    {"pair": Pair(WHOLE, DUST), "amount": RawAmount(1), "quoted": "buy"},
     {"terms": order_factory.Terms(Bps(125), 7)},
     {"pair": Pair(replace(SOL, symbol="\u00e9'\"\\"), SOL)},
 ]
@@ -45,12 +45,14 @@ async def both(postgres_url: str) -> AsyncIterator[tuple[PostgresStore, Any]]:
             yield store, line
 
 
-def facts_of(status: Status, intent: Intent) -> list[Fact]:
+def facts_of(status: Status, intent: Intent) -> list[OrderEvent]:
     """Lead to a status by a route and a fill of the intent's own size."""
     tried = order_factory.attempt(1, "x")
-    big = replace(order_factory.route(), amount_in=intent.amount, amount_out=RAW_MAX, bound=Raw(10))
-    moved = replace(order_factory.fill(tried), amount_in=intent.amount, amount_out=Raw(999))
-    path: list[Fact] = []
+    big = replace(
+        order_factory.route(), amount_in=intent.amount, amount_out=RAW_MAX, bound=RawAmount(10)
+    )
+    moved = replace(order_factory.fill(tried), amount_in=intent.amount, amount_out=RawAmount(999))
+    path: list[OrderEvent] = []
     for one in order_factory.path(status, tried):
         match one:
             case Routed():
@@ -62,7 +64,7 @@ def facts_of(status: Status, intent: Intent) -> list[Fact]:
     return path
 
 
-async def write(store: PostgresStore, order: Order, facts: list[Fact]) -> None:
+async def write(store: PostgresStore, order: Order, facts: list[OrderEvent]) -> None:
     """Write the same to PostgreSQL, at the same instants."""
     held = await store.claim(order.id)
     assert held is not None

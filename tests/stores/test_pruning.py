@@ -14,7 +14,7 @@ from cambist.clock import SystemClock
 from cambist.stores.archive import Archive
 from cambist.stores.postgres import Target, prune
 from cambist.stores.sqlite.maintenance import audit, prune_file
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from cambist.wire.cursors import write_cursor
 from tests.contracts.store_harness import Shelf
 from tests.server.app_harness import ORDER, in_process, until_closed
@@ -30,14 +30,14 @@ async def url(postgres_url: str) -> AsyncIterator[str]:
 
 
 def from_file(path: Path) -> Prune:
-    async def act(before: Moment, archive: Archive | None) -> int:
+    async def act(before: Timestamp, archive: Archive | None) -> int:
         return await asyncio.to_thread(prune_file, path, before, archive, lambda _: None)
 
     return act
 
 
 def from_database(url: str) -> Prune:
-    async def act(before: Moment, archive: Archive | None) -> int:
+    async def act(before: Timestamp, archive: Archive | None) -> int:
         return await prune(Target(url), before, archive, lambda _: None)
 
     return act
@@ -100,7 +100,7 @@ async def test_a_stream_that_cannot_be_whole_is_refused(tmp_path: Path) -> None:
 
 async def in_future(path: Path) -> None:
     """Prune as if a year had gone by, once everything is at rest."""
-    later = Moment(SystemClock().now() + 365 * DAY)
+    later = Timestamp(SystemClock().now() + 365 * DAY)
     for _ in range(100):
         if await from_file(path)(later, None):
             return

@@ -9,7 +9,7 @@ import pytest
 
 from cambist.orders import events
 from cambist.orders.order import Status
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import LOCAL
 from tests import order_factory
@@ -45,7 +45,7 @@ async def test_what_a_failed_commit_made_durable_is_told_before_what_comes_next(
 ) -> None:
     order = await shelf.claimed(Status.ROUTING)
     disk.breaks("COMMIT", after=True)
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await shelf.commit(order, events.Routed(order_factory.route()))
     assert shelf.told[-1].entry.kind == "started"
     await shelf.add()
@@ -56,7 +56,7 @@ async def test_what_a_failed_commit_made_durable_is_told_before_what_comes_next(
 async def test_it_is_told_though_nothing_else_is_written(shelf: Shelf, disk: Disk) -> None:
     order = await shelf.claimed(Status.SUBMITTED)
     disk.breaks("COMMIT", after=True)
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await shelf.commit(order, events.Seen(2_010))
     await shelf.store.backlog()
     assert isinstance(shelf.store, SqliteStore)
@@ -69,7 +69,7 @@ async def test_it_is_told_though_nothing_else_is_written(shelf: Shelf, disk: Dis
 async def test_several_failures_in_turn_leave_nothing_untold(shelf: Shelf, disk: Disk) -> None:
     for after in (True, False, True, True):
         disk.breaks("COMMIT", after=after)
-        with pytest.raises(PortDown):
+        with pytest.raises(PortUnavailable):
             await shelf.add()
     await shelf.add()
     assert len(shelf.told) == 4
@@ -82,7 +82,7 @@ async def test_a_change_built_on_one_that_seemed_to_fail_is_told_and_counted(
     order = await shelf.claimed()
     disk.breaks("COMMIT", after=True)
     first = shelf.store.begin(order, change(events.Started()), order_factory.START)
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await first.durable
     second = shelf.store.begin(
         first.order, change(events.Routed(order_factory.route())), order_factory.START
@@ -102,12 +102,12 @@ async def test_an_order_that_rests_in_flight_unknown_to_its_worker_comes_up_agai
     tried = order_factory.attempt(1, order.id)
     order = await shelf.commit(order, order_factory.signed(tried), tried)
     disk.breaks("COMMIT", after=True)
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await shelf.commit(order, events.Sent())
     await shelf.store.release(order)
     (due,) = await shelf.store.claim_due(order_factory.START, 10)
     assert same(due, await shelf.store.get(order.id))
-    assert due.rests_with_chain
+    assert due.awaits_chain
     for _ in range(3):
         await shelf.store.release(due)
         (due,) = await shelf.store.claim_due(order_factory.START, 10)
@@ -121,7 +121,7 @@ async def test_claims_are_not_lost_with_a_read_that_fails(shelf: Shelf) -> None:
     async def breaking(*args: Any) -> Any:
         reads.append(args)
         if len(reads) == 3:
-            raise PortDown("the store cannot be read")
+            raise PortUnavailable("the store cannot be read")
         return await real(*args)
 
     store._readers.run = breaking

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.stores.sql import migrations
 from cambist.stores.sqlite.api_keys import SqliteKeys
 from cambist.stores.sqlite.connection import connect
@@ -69,7 +69,7 @@ async def test_a_key_nobody_can_read_lets_nobody_in(path: Path, opening: Opening
         await keys.add(PLAIN)
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             db.execute("UPDATE api_keys SET scopes = 'everything'")
-        with pytest.raises(PortDown):
+        with pytest.raises(PortUnavailable):
             await keys.find(PLAIN.id)
 
 
@@ -91,9 +91,9 @@ async def test_a_file_without_keys_table_is_told_apart_from_one_without_keys(pat
     with closing(connect(path)) as db:
         db.execute("CREATE TABLE other (n INTEGER)")
     keys = SqliteKeys(path)
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await keys.exist()
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await keys.revoke(PLAIN.id, BORN)
     await keys.note_use(PLAIN.id, BORN)
     await keys.close()

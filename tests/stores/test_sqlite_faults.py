@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from cambist.orders import events
-from cambist.orders.journal import Told
+from cambist.orders.journal import RecordedEvent
 from cambist.orders.order import Status
-from cambist.ports.errors import KeyTaken, PortDown, StaleClaim
+from cambist.ports.errors import DuplicateIdempotencyKey, PortUnavailable, VersionConflict
 from cambist.stores.sqlite.maintenance import audit
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import LOCAL
@@ -60,7 +60,7 @@ async def counts_are_right(shelf: Shelf) -> None:
 
 
 async def probe_of(shelf: Shelf) -> None:
-    """Wait for what the store tries to write after a failure. Raises PortDown."""
+    """Wait for what the store tries to write after a failure. Raises PortUnavailable."""
     assert isinstance(shelf.store, SqliteStore)
     assert shelf.store._probing is not None
     await shelf.store._probing
@@ -68,7 +68,7 @@ async def probe_of(shelf: Shelf) -> None:
 
 async def answers_again(shelf: Shelf) -> None:
     """See that a store whose last write failed is well once something was written."""
-    with suppress(PortDown):
+    with suppress(PortUnavailable):
         await shelf.store.ping()
         return
     await probe_of(shelf)
@@ -84,18 +84,22 @@ async def test_a_disk_that_breaks_loses_nothing_acknowledged(
     disk.breaks(fails_at, after=after)
     births = [shelf.birth(f"late {n}") for n in range(WAITING)]
     results = await at_once(*(shelf.store.add(birth) for birth in births))
-    down = [birth for birth, got in zip(births, results, strict=True) if isinstance(got, PortDown)]
+    down = [
+        birth
+        for birth, got in zip(births, results, strict=True)
+        if isinstance(got, PortUnavailable)
+    ]
     assert down, "every sender of the batch is told that the outcome is unknown"
     assert len(shelf.told) == told + WAITING - len(down)
     for birth, got in zip(births, results, strict=True):
         kept = await shelf.store.get(birth.told.order.id)
-        assert isinstance(got, PortDown) or same(kept, birth.told.order)
+        assert isinstance(got, PortUnavailable) or same(kept, birth.told.order)
         assert (kept is None) or after or birth not in down
     for order in before:
         assert same(await shelf.store.get(order.id), order)
     await counts_are_right(shelf)
     again = await at_once(*(shelf.store.add(birth) for birth in down))
-    assert all(isinstance(got, KeyTaken) if after else got is None for got in again)
+    assert all(isinstance(got, DuplicateIdempotencyKey) if after else got is None for got in again)
     await answers_again(shelf)
     await counts_are_right(shelf)
     await shelf.reopen()
@@ -110,10 +114,10 @@ async def test_a_move_whose_outcome_is_unknown_may_be_made_again(
     order = await shelf.claimed(Status.BUILDING)
     tried = order_factory.attempt(1, order.id)
     disk.breaks(fails_at, after=after)
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await shelf.commit(order, order_factory.signed(tried), tried)
     if after:
-        with pytest.raises(StaleClaim) as stale:
+        with pytest.raises(VersionConflict) as stale:
             await shelf.commit(order, order_factory.signed(tried), tried)
         assert stale.value.fresh is not None
         assert stale.value.fresh.attempt == tried, "what we signed is what stands there"
@@ -139,10 +143,12 @@ async def test_a_disk_that_breaks_while_a_bad_item_is_set_apart_keeps_nothing(
         shelf.commit(old, events.Started()),
         *(shelf.store.add(birth) for birth in births[5:]),
     )
-    assert all(got is None or isinstance(got, PortDown | StaleClaim) for got in results)
-    assert any(isinstance(got, PortDown) for got in results)
+    assert all(got is None or isinstance(got, PortUnavailable | VersionConflict) for got in results)
+    assert any(isinstance(got, PortUnavailable) for got in results)
     for birth, got in zip(births, [*results[:5], *results[6:]], strict=True):
-        assert (await shelf.store.get(birth.told.order.id) is None) == isinstance(got, PortDown)
+        assert (await shelf.store.get(birth.told.order.id) is None) == isinstance(
+            got, PortUnavailable
+        )
     assert same(await shelf.store.get(old.id), moved)
     await counts_are_right(shelf)
     await shelf.add()
@@ -153,7 +159,7 @@ async def test_a_full_disk_refuses_and_recovers(shelf: Shelf, disk: Disk) -> Non
     disk.full = True
     fat = {"user_id": "x" * 100_000}
     refused = await at_once(*(shelf.add(**fat) for _ in range(5)))
-    assert all(isinstance(got, PortDown) for got in refused)
+    assert all(isinstance(got, PortUnavailable) for got in refused)
     assert same(await shelf.store.get(kept.id), kept)
     disk.full = False
     await shelf.add(**fat)
@@ -163,12 +169,12 @@ async def test_a_full_disk_refuses_and_recovers(shelf: Shelf, disk: Disk) -> Non
 async def test_a_disk_still_broken_is_told_and_asked_again(shelf: Shelf, disk: Disk) -> None:
     for _ in range(3):
         disk.breaks("COMMIT")
-        with pytest.raises(PortDown):
+        with pytest.raises(PortUnavailable):
             await shelf.add()
         disk.breaks("COMMIT")
-        with pytest.raises(PortDown):
+        with pytest.raises(PortUnavailable):
             await shelf.store.ping()
-        with pytest.raises(PortDown):
+        with pytest.raises(PortUnavailable):
             await probe_of(shelf)
     await answers_again(shelf)
     await shelf.add()
@@ -180,13 +186,13 @@ async def test_what_only_asks_or_is_refused_does_not_say_that_the_disk_takes_wri
 ) -> None:
     await shelf.add("taken")
     disk.breaks("COMMIT")
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await shelf.add()
-    with pytest.raises(KeyTaken):
+    with pytest.raises(DuplicateIdempotencyKey):
         await shelf.add("taken")
     assert not await shelf.store.add_up_fills()
     await shelf.store.resume("nobody", "there is no halt", order_factory.START)
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await shelf.store.ping()
     await answers_again(shelf)
 
@@ -201,11 +207,11 @@ async def test_a_write_that_another_process_keeps_from_the_file_holds_no_reader_
         with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
             stranger.execute("BEGIN IMMEDIATE")
             await shelf.store.ping()
-            with pytest.raises(PortDown):
+            with pytest.raises(PortUnavailable):
                 await shelf.add()
             await counts_are_right(shelf)
             assert same(await shelf.store.get(order.id), order)
-            with pytest.raises(PortDown):
+            with pytest.raises(PortUnavailable):
                 await shelf.store.ping()
             stranger.execute("ROLLBACK")
         await answers_again(shelf)
@@ -227,7 +233,7 @@ async def test_news_is_durable_before_it_is_told(tmp_path: Path) -> None:
     path = tmp_path / "orders.db"
     found: list[bool] = []
 
-    def look(news: list[Told], _: object) -> None:
+    def look(news: list[RecordedEvent], _: object) -> None:
         with closing(sqlite3.connect(path)) as stranger:
             rows = stranger.execute("SELECT order_id, seq FROM journal").fetchall()
         found.extend((one.entry.order_id, one.entry.seq) in rows for one in news)

@@ -13,20 +13,29 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cambist.orders.decide import Change
-from cambist.orders.events import Accepted, Amended, Fact, Landed, Routed, Sent, Signed, Started
+from cambist.orders.decide import Decision
+from cambist.orders.events import (
+    Accepted,
+    Amended,
+    Landed,
+    OrderEvent,
+    Routed,
+    Sent,
+    Signed,
+    Started,
+)
 from cambist.orders.intent import Intent
-from cambist.orders.journal import append, open_journal
+from cambist.orders.journal import append, start_journal
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import SLIPPAGE_DEFAULT_BPS, TRIES_DEFAULT
-from cambist.ports.store import Birth
-from cambist.stores.commands import Add, Facts, Move
+from cambist.ports.store import NewOrder
+from cambist.stores.commands import ApplyDecision, CommittedEvents, InsertOrder
 from cambist.stores.sqlite.connection import _statement
 from cambist.stores.sqlite.writer import SQL, BatchWriter
-from cambist.values.amount import RAW_MAX, Raw, write_amount
+from cambist.values.amount import RAW_MAX, RawAmount, write_amount
 from cambist.values.ids import order_id
 from cambist.values.route import Route
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from cambist.values.token import SOL, Pair, Token
 from tests import order_factory
 from tests.strategies import decimals, some_raws
@@ -54,24 +63,24 @@ class Book:
     def __del__(self) -> None:
         self.writer.close()
 
-    def write(self, intent: Intent, *facts: Fact, number: int = 0) -> Order:
+    def write(self, intent: Intent, *facts: OrderEvent, number: int = 0) -> Order:
         """Write an order and what became of it."""
-        told = open_journal(
+        told = start_journal(
             order_id(order_factory.START, number),
             Accepted(intent),
-            Moment(order_factory.START),
+            Timestamp(order_factory.START),
         )
-        (written,) = self.writer.apply([Add(Birth(told))])
-        assert isinstance(written, Facts)
+        (written,) = self.writer.apply([InsertOrder(NewOrder(told))])
+        assert isinstance(written, CommittedEvents)
         assert written.told == (told,)
         order = told.order
         for one in facts:
             lines = append(order, (one,), order_factory.START)
             after = replace(lines[-1].order, version=order.version + 1)
             signed = isinstance(one, Signed)
-            change = Change((one,), None, order_factory.attempt(1, order.id) if signed else None)
-            (result,) = self.writer.apply([Move(order, after, lines, change)])
-            assert isinstance(result, Facts)
+            change = Decision((one,), None, order_factory.attempt(1, order.id) if signed else None)
+            (result,) = self.writer.apply([ApplyDecision(order, after, lines, change)])
+            assert isinstance(result, CommittedEvents)
             assert result.told == lines
             order = after
         return order
@@ -83,7 +92,7 @@ class Book:
         return dict(zip(names, found.fetchone(), strict=True))
 
 
-def taken(route: Route, order: str) -> tuple[Fact, ...]:
+def taken(route: Route, order: str) -> tuple[OrderEvent, ...]:
     """Go by a route and land."""
     tried = order_factory.attempt(1, order)
     moved = replace(
@@ -119,11 +128,11 @@ def test_the_view_of_events_has_the_words_of_every_client() -> None:
     st.tuples(decimals, decimals),
     st.sampled_from(["pair", "buy"]),
 )
-@example((RAW_MAX, Raw(1), RAW_MAX), (18, 0), "pair")
-@example((Raw(1), RAW_MAX, Raw(1)), (0, 18), "buy")
-@example((Raw(1), Raw(10), Raw(100)), (0, 0), "pair")
+@example((RAW_MAX, RawAmount(1), RAW_MAX), (18, 0), "pair")
+@example((RawAmount(1), RAW_MAX, RawAmount(1)), (0, 18), "buy")
+@example((RawAmount(1), RawAmount(10), RawAmount(100)), (0, 0), "pair")
 def test_whole_tokens_are_exact(
-    amounts: tuple[Raw, Raw, Raw], places: tuple[int, int], quoted: str
+    amounts: tuple[RawAmount, RawAmount, RawAmount], places: tuple[int, int], quoted: str
 ) -> None:
     given_, got, bound = amounts
     decimals_in, decimals_out = places
@@ -143,7 +152,7 @@ def test_whole_tokens_are_exact(
 
 def test_an_order_that_takes_an_exact_amount_is_sized_in_what_it_takes() -> None:
     book = Book()
-    wish = order_factory.intent(mode="exact_out", amount=Raw(1_500_000))
+    wish = order_factory.intent(mode="exact_out", amount=RawAmount(1_500_000))
     row = book.row(book.write(wish))
     assert (row["amount"], row["amount_out"], row["min_amount_out"]) == ("1.5", "1.5", "1.5")
     assert row["amount_in"] is None
@@ -151,7 +160,7 @@ def test_an_order_that_takes_an_exact_amount_is_sized_in_what_it_takes() -> None
 
 def test_a_fee_of_nothing_is_nothing() -> None:
     book = Book()
-    route = replace(order_factory.route(), bound=Raw(0))
+    route = replace(order_factory.route(), bound=RawAmount(0))
     row = book.row(book.write(order_factory.intent(), Started(), Routed(route)))
     assert row["min_amount_out"] == "0"
 

@@ -8,41 +8,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cambist.orders import events
-from cambist.orders.journal import read_fact
+from cambist.orders.journal import decode_event
 from cambist.values import json_codec
-from cambist.values.amount import Raw
+from cambist.values.amount import RawAmount
 from cambist.values.token import read_symbol
 from tests.strategies import FACTS, facts, some_raws
 
-raw_decoder = json_codec.decoder(Raw)
+raw_decoder = json_codec.decoder(RawAmount)
 
 
 @given(facts)
-def test_a_fact_is_read_back_as_it_was(one: events.Fact) -> None:
+def test_a_fact_is_read_back_as_it_was(one: events.OrderEvent) -> None:
     data = json_codec.encode(one)
-    again = read_fact(data)
+    again = decode_event(data)
     assert again == one
     assert type(again) is type(one)
     assert json_codec.encode(again) == data, "equal values give equal bytes"
 
 
 @pytest.mark.parametrize("kind", FACTS)
-def test_every_kind_says_its_name(kind: type[events.Fact]) -> None:
+def test_every_kind_says_its_name(kind: type[events.OrderEvent]) -> None:
     assert kind.__struct_config__.tag
     assert kind.__struct_config__.tag_field == "kind"
 
 
 def test_no_kind_is_left_out() -> None:
-    assert set(FACTS) == set(events.Fact.__subclasses__())
+    assert set(FACTS) == set(events.OrderEvent.__subclasses__())
 
 
 @given(some_raws)
-def test_an_amount_travels_as_text(raw: Raw) -> None:
+def test_an_amount_travels_as_text(raw: RawAmount) -> None:
     data = json_codec.encode(raw)
     assert json.loads(data) == str(int(raw))
     again = raw_decoder.decode(data)
     assert again == raw
-    assert type(again) is Raw
+    assert type(again) is RawAmount
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_what_the_chain_cannot_hold_is_not_read_as_an_amount(text: str) -> None:
 @pytest.mark.parametrize("data", [b"{}", b'{"kind":"sold"}', b"", b"[]", b'{"kind":"landed"}'])
 def test_what_is_no_fact_is_not_read(data: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
-        read_fact(data)
+        decode_event(data)
 
 
 def test_a_stranger_has_no_json_form() -> None:

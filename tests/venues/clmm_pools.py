@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from cambist.curves.tick_walk_state import Place, Rates
+from cambist.curves.tick_walk_state import FeeRates, TickState
 from cambist.curves.ticks import TICK_MAX, sqrt_at_tick
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.base58 import encode
@@ -13,7 +13,7 @@ from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
 from cambist.venues.raydium.clmm import ClmmPool
-from cambist.venues.raydium.clmm.loaded_tick_arrays import stocked
+from cambist.venues.raydium.clmm.loaded_tick_arrays import load
 from cambist.venues.snapshot import ChainTime
 from cambist.venues.tokens import Mint
 
@@ -51,16 +51,16 @@ def clmm_pools(draw: st.DrawFn, *, fees: bool = True) -> ClmmPool:
     price = draw(st.one_of(st.just(low), st.integers(low, high - 1)))
     fee = draw(taken) if fees else NO_FEE, draw(taken) if fees else NO_FEE
     return pool_of(
-        spacing, nets, Place(price, tick, sum(net for n, net in nets.items() if n <= tick)),
-        Rates(draw(st.sampled_from([0, 100, 2_500, 10_000])), 120_000, 40_000), fee,
+        spacing, nets, TickState(price, tick, sum(net for n, net in nets.items() if n <= tick)),
+        FeeRates(draw(st.sampled_from([0, 100, 2_500, 10_000])), 120_000, 40_000), fee,
     )  # fmt: skip
 
 
 def pool_of(
     spacing: int,
     nets: dict[int, int],
-    place: Place,
-    rates: Rates,
+    place: TickState,
+    rates: FeeRates,
     fees: tuple[TransferFee, TransferFee] = (NO_FEE, NO_FEE),
 ) -> ClmmPool:
     """Return a pool with these ticks, all arrays at hand."""
@@ -79,7 +79,7 @@ def pool_of(
         rates,
         KEYS[4],
         place,
-        stocked(spacing, nets),
+        load(spacing, nets),
         0,
         0,
         NOW,

@@ -13,7 +13,7 @@ from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
 from cambist.venues.meteora.dlmm import DlmmPool
-from cambist.venues.meteora.dlmm.accounts import Bin, Pair
+from cambist.venues.meteora.dlmm.accounts import Bin, DlmmPairAccount
 from cambist.venues.snapshot import ChainTime
 from cambist.venues.tokens import Mint
 
@@ -32,7 +32,7 @@ def mint(address: Address, fee: TransferFee = NO_FEE) -> Mint:
     return Mint(address, TOKEN_2022_PROGRAM if fee.bps else TOKEN_PROGRAM, 6, fee)
 
 
-PLAIN = Pair(
+PLAIN = DlmmPairAccount(
     base_factor=10_000,
     filter_s=30,
     decay_s=600,
@@ -80,7 +80,7 @@ def plain_pool(*bins: Bin, **changes: int) -> DlmmPool:
 
 
 @st.composite
-def pairs(draw: st.DrawFn, active: int, *, fixed_fee: bool = False) -> Pair:
+def pairs(draw: st.DrawFn, active: int, *, fixed_fee: bool = False) -> DlmmPairAccount:
     """Draw the numbers of a pair."""
     volatility = draw(st.integers(0, 400_000))
     return replace(

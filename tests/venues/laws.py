@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
-from cambist.values.route import Mode
-from cambist.venues.pool import Pool, Swapped
+from cambist.values.route import SwapMode
+from cambist.venues.pool import Pool, SwapResult
 from cambist.venues.program import P, Program
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import ChainTime, Snapshot, Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import ChainTime, PoolRejected, Snapshot
 
 
 def other(pool: Pool, mint: Address) -> Address:
@@ -16,11 +16,11 @@ def other(pool: Pool, mint: Address) -> Address:
     return pool.mint_b if mint == pool.mint_a else pool.mint_a
 
 
-def tried(pool: Pool, mint_in: Address, mode: Mode, amount: int) -> Swapped | None:
+def tried(pool: Pool, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult | None:
     """Return what a swap does, or None where the pool refuses it."""
     try:
         return pool.swap(mint_in, mode, amount)
-    except Unquotable:
+    except PoolRejected:
         return None
 
 
@@ -81,8 +81,8 @@ def what_was_asked_for_comes(pool: Pool, mint_in: Address, amount: int, slack: i
     assert bought.amount_out == amount
     try:
         again = pool.swap(mint_in, "exact_in", bought.amount_in)
-    except Unquotable as refused:
-        assert refused.refusal is Refusal.DUST  # noqa: PT017
+    except PoolRejected as refused:
+        assert refused.refusal is RejectReason.DUST  # noqa: PT017
     else:
         assert again.amount_out + slack >= amount
 
@@ -108,7 +108,7 @@ def any_bytes_are_decoded_or_refused(program: Program[P], pool: P, at: int, byte
             decoded = program.decode(pool.address, seen)
             decoded.amount_out(decoded.mint_a, 10**6)
             decoded.amount_in(decoded.mint_b, 10**3)
-        except Unquotable:
+        except PoolRejected:
             continue
 
 

@@ -14,7 +14,7 @@ from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.values.program_address import key_bytes
 from cambist.values.token import RAY
-from cambist.venues.logs import Line
+from cambist.venues.logs import ProgramLogLine
 from cambist.venues.meteora.dlmm import DLMM, Dlmm, DlmmPool
 from cambist.venues.meteora.dlmm.accounts import Bin
 from cambist.venues.meteora.dlmm.bin_arrays import (
@@ -24,9 +24,9 @@ from cambist.venues.meteora.dlmm.bin_arrays import (
     array_address,
     extension_address,
 )
-from cambist.venues.program import Instruction, Known, Trade
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Snapshot, Unquotable
+from cambist.venues.program import Instruction, KnownError, SwapParams
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected, Snapshot
 from tests.venues import laws
 from tests.venues.dlmm_pools import KEYS, NOW, X, Y, plain_pool, pools
 
@@ -171,27 +171,27 @@ def test_bins_and_arrays_are_gone_through_as_far_as_a_transaction_pays(apart: in
         most += 1
     assert 0 < pool.amount_in(X, 1_000 * most) == pool.swap(X, "exact_out", 1_000 * most).amount_in
     assert pool.amount_in(X, 1_000 * most + 1) == 0
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         pool.swap(X, "exact_out", 1_000 * most + 1)
-    assert refused.value.refusal is Refusal.TOO_FAR
+    assert refused.value.refusal is RejectReason.TOO_FAR
 
 
 @pytest.mark.parametrize(
     ("pool", "refusal"),
     [
-        (_pool(status=1), Refusal.DISABLED),
+        (_pool(status=1), RejectReason.DISABLED),
         (
             _pool(pair_type=2, activation_type=1, activation_point=LATER_S),
-            Refusal.NOT_OPEN_YET,
+            RejectReason.NOT_OPEN_YET,
         ),
-        (_pool(pair_type=1, activation_point=NOW.slot + 1), Refusal.NOT_OPEN_YET),
-        (_pool(updated_s=-(2**63)), Refusal.OUT_OF_BOUNDS),
-        (replace(_pool(), arrays=()), Refusal.ACCOUNT_MISSING),
-        (replace(_pool(), arrays=(), marked=()), Refusal.NOT_ENOUGH_LIQUIDITY),
+        (_pool(pair_type=1, activation_point=NOW.slot + 1), RejectReason.NOT_OPEN_YET),
+        (_pool(updated_s=-(2**63)), RejectReason.OUT_OF_BOUNDS),
+        (replace(_pool(), arrays=()), RejectReason.ACCOUNT_MISSING),
+        (replace(_pool(), arrays=(), marked=()), RejectReason.NOT_ENOUGH_LIQUIDITY),
     ],
 )
-def test_a_pair_is_refused_for_its_reason(pool: DlmmPool, refusal: Refusal):
-    with pytest.raises(Unquotable) as refused:
+def test_a_pair_is_refused_for_its_reason(pool: DlmmPool, refusal: RejectReason):
+    with pytest.raises(PoolRejected) as refused:
         pool.swap(X, "exact_in", 10**6)
     assert refused.value.refusal is refusal
     assert pool.amount_out(X, 10**6) == pool.amount_in(X, 10**6) == 0
@@ -200,31 +200,31 @@ def test_a_pair_is_refused_for_its_reason(pool: DlmmPool, refusal: Refusal):
 @pytest.mark.parametrize(
     ("mint_in", "amount", "refusal"),
     [
-        (RAY.mint, 5, Refusal.WRONG_TOKEN),
-        (X, 0, Refusal.AMOUNT_ZERO),
-        (X, 1, Refusal.PAYS_NOTHING),
-        (X, 2**64, Refusal.AMOUNT_OVERFLOWS),
-        (X, 10**12, Refusal.NOT_ENOUGH_LIQUIDITY),
+        (RAY.mint, 5, RejectReason.WRONG_TOKEN),
+        (X, 0, RejectReason.AMOUNT_ZERO),
+        (X, 1, RejectReason.PAYS_NOTHING),
+        (X, 2**64, RejectReason.AMOUNT_OVERFLOWS),
+        (X, 10**12, RejectReason.NOT_ENOUGH_LIQUIDITY),
     ],
 )
-def test_an_amount_is_refused_for_its_reason(mint_in: Address, amount: int, refusal: Refusal):
-    with pytest.raises(Unquotable) as refused:
+def test_an_amount_is_refused_for_its_reason(mint_in: Address, amount: int, refusal: RejectReason):
+    with pytest.raises(PoolRejected) as refused:
         _pool().swap(mint_in, "exact_in", amount)
     assert refused.value.refusal is refusal
 
 
 def test_bytes_of_another_release_are_refused():
     accounts = {one.address: one for one in DLMM.encode(_pool(collect_fee_mode=1))}
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         Dlmm(orders=False).decode(KEYS[0], Snapshot(accounts, NOW))
-    assert refused.value.refusal is Refusal.RELEASE_NOT_CHECKED
+    assert refused.value.refusal is RejectReason.RELEASE_NOT_CHECKED
     at = array_address(KEYS[0], 0)
     counted = bytearray(accounts[at].data)
     struct.pack_into("<QQQ", counted, 56 + 112, 7, 0, 9)  # what went in, as 0.11 counted it
     accounts[at] = replace(accounts[at], data=bytes(counted))
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         DLMM.decode(KEYS[0], Snapshot(accounts, NOW))
-    assert refused.value.refusal is Refusal.RELEASE_NOT_CHECKED
+    assert refused.value.refusal is RejectReason.RELEASE_NOT_CHECKED
 
 
 def test_a_swap_names_its_accounts_in_order():
@@ -232,7 +232,9 @@ def test_a_swap_names_its_accounts_in_order():
     swap = pool.swap(X, "exact_in", 75 * 10**9)
     arrays = [array_address(KEYS[0], one) for one in (0, -1, -2)]
     assert list(swap.touched) == arrays
-    trade = Trade(ME, KEYS[4], KEYS[5], X, "exact_in", 75 * 10**9, swap.amount_out, swap.touched)
+    trade = SwapParams(
+        ME, KEYS[4], KEYS[5], X, "exact_in", 75 * 10**9, swap.amount_out, swap.touched
+    )
     call = DLMM.instruction(pool, trade)
     named = [one.address for one in call.accounts]
     assert named[:10] == [
@@ -256,10 +258,14 @@ def test_what_a_swap_tells_is_read_from_its_inner_instructions():
 
 
 def test_an_error_is_known_by_name_and_by_number():
-    logged = Line(DLMM.id, "AnchorError occurred. Error Code: PoolDisabled. Error Number: 6042.")
-    assert DLMM.error([logged], 6042) == Known("PoolDisabled", Code.POOL_REFUSED)
-    assert DLMM.error([], 6042) == Known("PoolDisabled", Code.POOL_REFUSED)
-    assert DLMM.error([], 6003) == Known("ExceededAmountSlippageTolerance", Code.SLIPPAGE_EXCEEDED)
+    logged = ProgramLogLine(
+        DLMM.id, "AnchorError occurred. Error Code: PoolDisabled. Error Number: 6042."
+    )
+    assert DLMM.error([logged], 6042) == KnownError("PoolDisabled", Code.POOL_REFUSED)
+    assert DLMM.error([], 6042) == KnownError("PoolDisabled", Code.POOL_REFUSED)
+    assert DLMM.error([], 6003) == KnownError(
+        "ExceededAmountSlippageTolerance", Code.SLIPPAGE_EXCEEDED
+    )
     assert DLMM.error([], 12_345) is None
 
 

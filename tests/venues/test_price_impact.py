@@ -14,17 +14,17 @@ from msgspec.structs import replace
 from bench.sample_pools import made, site
 from cambist.curves.bins import price_at
 from cambist.curves.price_impact import DUST_MAX, impact_hundredths, unless_dust
-from cambist.curves.tick_walk_state import Orders, Place, Rates, Renewal
+from cambist.curves.tick_walk_state import FeeRates, Release2026Features, TickOrders, TickState
 from cambist.curves.ticks import sqrt_at_tick
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
 from cambist.routing.depth import depth
-from cambist.routing.quote_checks import objection_to_impact
+from cambist.routing.quote_checks import reject_reason_for_impact
 from cambist.routing.selection import choose
-from cambist.values.amount import RAW_MAX, Raw
+from cambist.values.amount import RAW_MAX, RawAmount
 from cambist.values.ids import Principal
 from cambist.values.json_codec import decoder, encode
-from cambist.values.route import Mode, Quote, Route
+from cambist.values.route import Quote, Route, SwapMode
 from cambist.values.token import SOL, USDC, Pair
 from cambist.venues.meteora.dlmm import DlmmPool
 from cambist.venues.meteora.dlmm.accounts import Bin
@@ -41,7 +41,7 @@ INTENT = Intent(
     Principal(""),
     Pair(SOL, USDC),
     "exact_in",
-    Raw(10**7),
+    RawAmount(10**7),
     Terms(slippage_bps=50),
 )
 
@@ -57,7 +57,7 @@ def _gap(*held: int) -> DlmmPool:
 
 @pytest.mark.parametrize("held", [(-10, -11, -12), (-281, -282, -283)])
 @pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
-def test_bins_that_hold_nothing_for_a_swap_do_not_count(held: tuple[int, ...], mode: Mode):
+def test_bins_that_hold_nothing_for_a_swap_do_not_count(held: tuple[int, ...], mode: SwapMode):
     pool = _gap(*held)
     swap = pool.swap(A, mode, 10**7)
     assert swap.impact_hundredths == 0
@@ -70,11 +70,11 @@ def test_bins_that_hold_nothing_for_a_swap_do_not_count(held: tuple[int, ...], m
 
 
 @pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
-@pytest.mark.parametrize("renewal", [None, Renewal(1), Renewal(2)])
-def test_ticks_without_liquidity_do_not_count(mode: Mode, renewal: Renewal | None):
-    place = Place(sqrt_at_tick(0), 0, 0)
+@pytest.mark.parametrize("renewal", [None, Release2026Features(1), Release2026Features(2)])
+def test_ticks_without_liquidity_do_not_count(mode: SwapMode, renewal: Release2026Features | None):
+    place = TickState(sqrt_at_tick(0), 0, 0)
     nets = {-9_000: 10**12, -8_000: -(10**12)}
-    pool = replace(pool_of(60, nets, place, Rates(2_500, 0, 0)), renewal=renewal)
+    pool = replace(pool_of(60, nets, place, FeeRates(2_500, 0, 0)), renewal=renewal)
     assert pool.swap(A, mode, 10**7).impact_hundredths <= 20  # type: ignore[operator]
     last = depth(pool, A)[-1]
     swap = pool.swap(A, "exact_in", last.amount_in)
@@ -82,10 +82,11 @@ def test_ticks_without_liquidity_do_not_count(mode: Mode, renewal: Renewal | Non
 
 
 def test_limit_orders_on_a_tick_are_had_at_its_price():
-    place = Place(sqrt_at_tick(0), 0, 0)
-    orders = ((-9_000, Orders(10**9, 0, True)),)
+    place = TickState(sqrt_at_tick(0), 0, 0)
+    orders = ((-9_000, TickOrders(10**9, 0, True)),)
     pool = replace(
-        pool_of(60, {-9_000: 0}, place, Rates(2_500, 0, 0)), renewal=Renewal(0, None, orders)
+        pool_of(60, {-9_000: 0}, place, FeeRates(2_500, 0, 0)),
+        renewal=Release2026Features(0, None, orders),
     )
     assert pool.swap(A, "exact_in", 10**7).impact_hundredths == 0
 
@@ -131,9 +132,9 @@ def _made(name: str) -> Pool:
 
 
 def test_the_limit_does_not_refuse_dust():
-    assert objection_to_impact(None) is None
-    assert objection_to_impact(500_000) is None
-    assert objection_to_impact(500_001) is not None
+    assert reject_reason_for_impact(None) is None
+    assert reject_reason_for_impact(500_000) is None
+    assert reject_reason_for_impact(500_001) is not None
     quote = _quote(None)
     assert isinstance(choose(INTENT, [quote, _quote(10)], ()), Route)
 

@@ -13,19 +13,19 @@ from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from cambist.values.route import Mode, Quote
+from cambist.values.route import Quote, SwapMode
 from cambist.values.time_units import Slot
 from cambist.venues.constant_product import ConstantProductPool
 from cambist.venues.meteora.damm_v2.pool import pool_at
 from cambist.venues.meteora.dlmm import Dlmm
 from cambist.venues.meteora.dlmm.accounts import Bin
 from cambist.venues.pool import Pool
-from cambist.venues.quoting import worst
+from cambist.venues.quoting import worst_case
 from cambist.venues.raydium.amm_v4 import AmmV4Pool
-from cambist.venues.raydium.cpmm import Cpmm, CpmmPool, Rates, Release
+from cambist.venues.raydium.cpmm import Cpmm, CpmmFeeRates, CpmmPool, Release
 from cambist.venues.registry import PROGRAMS
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import SLOTS_PER_EPOCH, ChainTime, Snapshot, Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import SLOTS_PER_EPOCH, ChainTime, PoolRejected, Snapshot
 from cambist.venues.tokens import FeeChange, Mint, Power, read_mint, write_mint
 from tests.venues import laws
 from tests.venues.dlmm_pools import KEYS, NOW, X, Y, plain_pool
@@ -47,7 +47,7 @@ def _amm_v4(x: int, y: int, fee: tuple[int, int] = (25, 10_000)) -> AmmV4Pool:
 
 
 def _cpmm(
-    x: int, y: int, rates: Rates, fees: tuple[TransferFee, TransferFee] = (NO_FEE, NO_FEE)
+    x: int, y: int, rates: CpmmFeeRates, fees: tuple[TransferFee, TransferFee] = (NO_FEE, NO_FEE)
 ) -> CpmmPool:
     a, b = _mint(A, fees[0]), _mint(B, fees[1])
     keys = KEYS[3:5]
@@ -59,8 +59,8 @@ def _two_reserves(x: int, y: int) -> list[Pool]:
     return [
         _amm_v4(x, y),
         _amm_v4(x, y, (0, 1)),
-        _cpmm(x, y, Rates(2_500, 120_000, 40_000)),
-        _cpmm(x, y, Rates(2_500, 0, 0, 500, "mint_b")),
+        _cpmm(x, y, CpmmFeeRates(2_500, 120_000, 40_000)),
+        _cpmm(x, y, CpmmFeeRates(2_500, 0, 0, 500, "mint_b")),
         plain,
         replace(plain, fee_ppm=0),
         replace(plain, fee_ppm=1_000_000),
@@ -91,14 +91,14 @@ def test_no_pool_of_two_reserves_pays_a_whole_one(x: int, y: int, amount: int, m
 
 def test_no_amount_past_64_bits_leaves_a_pool_with_the_mints_fees_counted():
     fees = TransferFee(9_999, RAW_MAX), NO_FEE
-    pool = _cpmm(10**12, 10**12, Rates(2_500, 120_000, 40_000), fees)
+    pool = _cpmm(10**12, 10**12, CpmmFeeRates(2_500, 120_000, 40_000), fees)
     for amount in (999_000_000_000, 999_900_000_000):
         laws.fast_is_full(pool, A, amount)
         laws.what_is_quoted_fits(pool, A, amount)
     assert pool.amount_in(A, 999_900_000_000) == 0
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         pool.swap(A, "exact_out", 999_900_000_000)
-    assert refused.value.refusal is Refusal.AMOUNT_OVERFLOWS
+    assert refused.value.refusal is RejectReason.AMOUNT_OVERFLOWS
     # As an exact amount in: what would arrive fits, what is sent does not.
     assert pool.amount_out(A, 2**64) == 0
     assert laws.tried(pool, A, "exact_in", 2**64) is None
@@ -136,8 +136,8 @@ def _with_fees(name: str, fee: TransferFee, change: FeeChange | None = None) -> 
 
 
 @pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
-def test_cpmm_without_any_fee_is_what_its_release_makes_of_it(mode: Mode):
-    pool = _cpmm(10**12, 10**12, Rates(0, 0, 0))
+def test_cpmm_without_any_fee_is_what_its_release_makes_of_it(mode: SwapMode):
+    pool = _cpmm(10**12, 10**12, CpmmFeeRates(0, 0, 0))
     accounts = Snapshot({one.address: one for one in Cpmm().encode(pool)}, NOW)
     releases: dict[Release, int] = {"2025-02": 1_000_000, "2026-04": 0}
     for release, amount in releases.items():
@@ -146,12 +146,12 @@ def test_cpmm_without_any_fee_is_what_its_release_makes_of_it(mode: Mode):
         swap = laws.tried(told, A, mode, 1_000_000)
         assert (swap is not None) == bool(amount)
     refused = Cpmm("2026-04").decode(pool.address, accounts)
-    with pytest.raises(Unquotable) as why:
+    with pytest.raises(PoolRejected) as why:
         refused.swap(A, mode, 1_000_000)
-    assert why.value.refusal is Refusal.NO_FEE_AT_ALL
+    assert why.value.refusal is RejectReason.NO_FEE_AT_ALL
     # A creator's fee alone is enough, and one that is taken of the other side is not divided.
-    assert _cpmm(10**12, 10**12, Rates(0, 0, 0, 500)).amount_out(A, 10**6)
-    assert _cpmm(10**12, 10**12, Rates(0, 0, 0, 500, "mint_b")).amount_out(A, 10**6)
+    assert _cpmm(10**12, 10**12, CpmmFeeRates(0, 0, 0, 500)).amount_out(A, 10**6)
+    assert _cpmm(10**12, 10**12, CpmmFeeRates(0, 0, 0, 500, "mint_b")).amount_out(A, 10**6)
 
 
 # ---------------------------------------------------------------------- fees of mints by the epoch
@@ -199,7 +199,7 @@ def test_a_bound_near_the_end_of_an_epoch_rests_on_the_worse_of_both_fees(
     pool = _with_fees(name, change.at(900), change).at(time)
     then = pool.at(replace(time, epoch=901))
     for mode in ("exact_in", "exact_out"):
-        held = worst(pool, pool.mint_a, mode, 10**7)
+        held = worst_case(pool, pool.mint_a, mode, 10**7)
         now, next_ = (one.swap(pool.mint_a, mode, 10**7) for one in (pool, then))
         near = [now, next_] if left < 8 else [now]
         if mode == "exact_in":

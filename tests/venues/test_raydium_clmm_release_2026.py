@@ -11,17 +11,17 @@ from msgspec.structs import replace
 
 from cambist.curves import clmm_dynamic_fee
 from cambist.curves.limit_orders import fill
-from cambist.curves.swap_step import Side
-from cambist.curves.tick_walk_limit_orders import RestingWalk, Terms
+from cambist.curves.swap_step import SwapSide
+from cambist.curves.tick_walk_limit_orders import LimitOrderTickWalk, TickWalkTerms
 from cambist.curves.tick_walk_state import (
-    Broken,
-    Ended,
-    Orders,
-    Path,
-    Place,
-    Rates,
-    Renewal,
-    Volatility,
+    ClmmVolatility,
+    FeeRates,
+    InconsistentTicks,
+    InsufficientLiquidity,
+    Release2026Features,
+    TickOrders,
+    TickPath,
+    TickState,
 )
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, sqrt_at_tick
 from cambist.venues.raydium.clmm import Clmm, ClmmPool
@@ -39,15 +39,15 @@ def renewed_pools(draw: st.DrawFn) -> ClmmPool:
     pool = draw(clmm_pools())
     index = pool.place.tick // pool.shelf.spacing
     moving = st.builds(
-        Volatility, st.just(30), st.just(600), st.integers(1, 9_999), st.integers(1, 99_999),
+        ClmmVolatility, st.just(30), st.just(600), st.integers(1, 9_999), st.integers(1, 99_999),
         st.sampled_from([10_000, 350_000]), st.integers(index - 20, index + 20),
         st.integers(0, 300_000), st.integers(0, 350_000), st.integers(NOW.unix_s - 700, NOW.unix_s),
     )  # fmt: skip
-    resting = st.builds(Orders, st.integers(1, 2**40), st.integers(0, 2**40))
+    resting = st.builds(TickOrders, st.integers(1, 2**40), st.integers(0, 2**40))
     numbers = draw(st.sets(st.sampled_from(pool.shelf.ticks.numbers)))
     orders = tuple((number, draw(resting)) for number in sorted(numbers))
-    renewal = Renewal(draw(st.integers(0, 2)), draw(st.none() | moving), orders)
-    return replace(pool, renewal=None if renewal == Renewal() else renewal)
+    renewal = Release2026Features(draw(st.integers(0, 2)), draw(st.none() | moving), orders)
+    return replace(pool, renewal=None if renewal == Release2026Features() else renewal)
 
 
 @given(renewed_pools(), ways, amounts)
@@ -84,28 +84,30 @@ def test_with_nothing_new_in_use_both_walks_agree(
 ):
     limit = SQRT_MIN + 1 if down else SQRT_MAX - 1
     mint = pool.mint_a if down else pool.mint_b
-    terms = Terms(pool.rates, Renewal(), pool.shelf.spacing, NOW.unix_s)
-    resting = RestingWalk(pool.shelf.ticks, pool.place, terms, limit, down=down)
-    found: list[Path | None] = []
+    terms = TickWalkTerms(pool.rates, Release2026Features(), pool.shelf.spacing, NOW.unix_s)
+    resting = LimitOrderTickWalk(pool.shelf.ticks, pool.place, terms, limit, down=down)
+    found: list[TickPath | None] = []
     for walk in (pool.ways[mint].walk, resting):
         path = None
-        with suppress(Ended, Broken):
+        with suppress(InsufficientLiquidity, InconsistentTicks):
             path = getattr(walk, ask)(max(amount, 1))._replace(renewal=None)
         found.append(path)
     assert found[0] == found[1]
-    assert resting == RestingWalk(pool.shelf.ticks, pool.place, terms, limit, down=down)
-    assert hash(resting) == hash(RestingWalk(pool.shelf.ticks, pool.place, terms, limit, down=down))
+    assert resting == LimitOrderTickWalk(pool.shelf.ticks, pool.place, terms, limit, down=down)
+    assert hash(resting) == hash(
+        LimitOrderTickWalk(pool.shelf.ticks, pool.place, terms, limit, down=down)
+    )
 
 
-orders = st.builds(Orders, st.integers(0, 2**50), st.integers(0, 2**50), st.booleans())
+orders = st.builds(TickOrders, st.integers(0, 2**50), st.integers(0, 2**50), st.booleans())
 sides = st.builds(
-    Side, st.booleans(), st.booleans(), st.booleans(), st.sampled_from([0, 100, 99_999])
+    SwapSide, st.booleans(), st.booleans(), st.booleans(), st.sampled_from([0, 100, 99_999])
 )
 
 
 @given(orders, st.integers(1, 2**50), st.integers(-200_000, 200_000), sides)
 def test_orders_pay_no_more_than_rests_and_no_better_than_their_price(
-    resting: Orders, amount: int, tick: int, side: Side
+    resting: TickOrders, amount: int, tick: int, side: SwapSide
 ):
     price = sqrt_at_tick(tick)
     filled = fill(resting, amount, price, side)
@@ -124,7 +126,10 @@ def test_orders_pay_no_more_than_rests_and_no_better_than_their_price(
 
 def test_a_tick_that_held_orders_alone_is_gone_when_they_are_filled():
     number = 40
-    pool = replace(_small(), renewal=Renewal(0, None, ((number, Orders(5_000, 0, alone=True)),)))
+    pool = replace(
+        _small(),
+        renewal=Release2026Features(0, None, ((number, TickOrders(5_000, 0, alone=True)),)),
+    )
     assert CHECKED.decode(pool.address, _seen(pool)) == pool
     swap = pool.swap(pool.mint_b, "exact_in", 10**7)
     assert isinstance(swap.end, ClmmPool)
@@ -132,21 +137,23 @@ def test_a_tick_that_held_orders_alone_is_gone_when_they_are_filled():
     assert swap.end.renewal is None
     part = pool.swap(pool.mint_b, "exact_out", _before(pool) + 1_000)
     assert isinstance(part.end, ClmmPool)
-    assert part.end.renewal == Renewal(0, None, ((number, Orders(0, 4_000, alone=True)),))
+    assert part.end.renewal == Release2026Features(
+        0, None, ((number, TickOrders(0, 4_000, alone=True)),)
+    )
     assert part.end.place.tick == number - 1
     assert part.end.place.price == sqrt_at_tick(number)
 
 
 def test_a_fee_moves_with_the_price_and_calms_down_with_time():
-    fee = Volatility(30, 600, 5_000, 10_000, 350_000, 10, 0, 100_000, 1_000)
-    assert clmm_dynamic_fee.begun(fee, 50, 1_020) == fee
-    decayed = clmm_dynamic_fee.begun(fee, 50, 1_100)
+    fee = ClmmVolatility(30, 600, 5_000, 10_000, 350_000, 10, 0, 100_000, 1_000)
+    assert clmm_dynamic_fee.start(fee, 50, 1_020) == fee
+    decayed = clmm_dynamic_fee.start(fee, 50, 1_100)
     assert (decayed.index_reference, decayed.reference, decayed.updated_s) == (50, 50_000, 1_100)
-    assert clmm_dynamic_fee.begun(fee, 50, 1_600).reference == 0
-    assert clmm_dynamic_fee.begun(fee, 50, 0) == fee
-    far = clmm_dynamic_fee.accumulated(decayed, 45)
+    assert clmm_dynamic_fee.start(fee, 50, 1_600).reference == 0
+    assert clmm_dynamic_fee.start(fee, 50, 0) == fee
+    far = clmm_dynamic_fee.accumulate(decayed, 45)
     assert far.accumulator == 100_000
-    assert clmm_dynamic_fee.accumulated(decayed, 500).accumulator == 350_000
+    assert clmm_dynamic_fee.accumulate(decayed, 500).accumulator == 350_000
     assert clmm_dynamic_fee.rate(far, 10, 2_500) == 2_500 + 1_000
     assert clmm_dynamic_fee.rate(far, 1_000, 2_500) == clmm_dynamic_fee.FEE_MAX_PPM
 
@@ -154,7 +161,9 @@ def test_a_fee_moves_with_the_price_and_calms_down_with_time():
 def _small() -> ClmmPool:
     """A pool with liquidity about its price, and a tick above that no position ends at."""
     nets = {-600: 10**9, 40: 0, 1_200: -(10**9)}
-    return pool_of(10, nets, Place(sqrt_at_tick(3) + 5, 3, 10**9), Rates(2_500, 120_000, 40_000))
+    return pool_of(
+        10, nets, TickState(sqrt_at_tick(3) + 5, 3, 10**9), FeeRates(2_500, 120_000, 40_000)
+    )
 
 
 def _seen(pool: ClmmPool) -> Snapshot:
@@ -172,7 +181,7 @@ def _before(pool: ClmmPool) -> int:
     (2, False, False),
 ])  # fmt: skip
 def test_the_fee_is_taken_on_its_side(fee_on: int, down: bool, on_output: bool):
-    pool = replace(_small(), renewal=Renewal(fee_on, None, ((40, Orders(1, 0)),)))
+    pool = replace(_small(), renewal=Release2026Features(fee_on, None, ((40, TickOrders(1, 0)),)))
     mint = pool.mint_a if down else pool.mint_b
     swap = pool.swap(mint, "exact_in", 10**6)
     assert swap.fees.on_output == on_output

@@ -13,16 +13,16 @@ from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
 from cambist.values.time_units import Slot
 from cambist.values.token import RAY, SOL, USDC
 from cambist.venues.pool import Pool
-from cambist.venues.program import Trade
+from cambist.venues.program import SwapParams
 from cambist.venues.raydium.amm_v4 import AMM_V4, AmmV4, AmmV4Pool, Release
-from cambist.venues.raydium.cpmm import CPMM, Cpmm, CpmmPool, Rates
+from cambist.venues.raydium.cpmm import CPMM, Cpmm, CpmmFeeRates, CpmmPool
 from cambist.venues.raydium.cpmm import Release as CpmmRelease
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import ChainTime, Snapshot, Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import ChainTime, PoolRejected, Snapshot
 from cambist.venues.tokens import Mint
 from tests.venues import laws
 
@@ -41,7 +41,7 @@ def _mint(address: Address, fee: TransferFee) -> Mint:
 
 @st.composite
 def cpmm_pools(draw: st.DrawFn, release: CpmmRelease = "any") -> CpmmPool:
-    rates = Rates(
+    rates = CpmmFeeRates(
         draw(st.sampled_from([0, 100, 2_500, 10_000])),
         draw(st.integers(0, 500_000)),
         draw(st.integers(0, 500_000)),
@@ -73,7 +73,7 @@ pools = st.one_of(
 )
 plain = pools.filter(lambda one: not (one.token_a.fee.bps or one.token_b.fee.bps))
 mints = st.sampled_from([A, B])
-MODES: tuple[Mode, ...] = ("exact_in", "exact_out")
+MODES: tuple[SwapMode, ...] = ("exact_in", "exact_out")
 
 
 @given(pools, mints, amounts)
@@ -132,9 +132,9 @@ def test_any_amm_v4_bytes_are_decoded_or_refused(pool: AmmV4Pool, at: int, byte:
 def test_a_creator_fee_is_refused_where_a_self_check_fails_and_by_releases_before(pool: CpmmPool):
     accounts = {one.address: one for one in CPMM.encode(pool)}
     for program in (Cpmm(creators=False), Cpmm("2025-02")):
-        with pytest.raises(Unquotable) as refused:
+        with pytest.raises(PoolRejected) as refused:
             program.decode(pool.address, Snapshot(accounts, NOW))
-        assert refused.value.refusal is Refusal.RELEASE_NOT_CHECKED
+        assert refused.value.refusal is RejectReason.RELEASE_NOT_CHECKED
 
 
 @given(
@@ -144,7 +144,7 @@ def test_a_creator_fee_is_refused_where_a_self_check_fails_and_by_releases_befor
     amounts,
 )
 def test_a_creators_fee_is_taken_where_the_pool_says(
-    pool: CpmmPool, mint: Address, mode: Mode, amount: int
+    pool: CpmmPool, mint: Address, mode: SwapMode, amount: int
 ):
     """Its parts follow `split_creator_fee` and `creator_fee`, and all parts sum up to the whole."""
     swap = laws.tried(pool, mint, mode, amount)
@@ -195,10 +195,14 @@ def test_an_amm_v4_pool_of_any_other_status_is_refused(status: int):
         KEYS[0], a, b, KEYS[1], KEYS[2], 10**9, 10**9, (0, 0), (25, 10_000), *KEYS[3:6], 6, 0, NOW
     )
     accounts = {one.address: one for one in AMM_V4.encode(replace(pool, status=status))}
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         AMM_V4.decode(pool.address, Snapshot(accounts, NOW))
-    expected = {0: Refusal.NOT_INITIALISED, 1: Refusal.ORDER_BOOK, 5: Refusal.ORDER_BOOK}
-    assert refused.value.refusal is expected.get(status, Refusal.DISABLED)
+    expected = {
+        0: RejectReason.NOT_INITIALISED,
+        1: RejectReason.ORDER_BOOK,
+        5: RejectReason.ORDER_BOOK,
+    }
+    assert refused.value.refusal is expected.get(status, RejectReason.DISABLED)
 
 
 @pytest.mark.parametrize("status", [1, 2, 3, 4, 5])
@@ -212,9 +216,9 @@ def test_without_an_order_book_status_1_trades_on_and_stays(status: int):
         assert isinstance(end, AmmV4Pool)
         assert end.status == 1
         return
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         program.decode(pool.address, accounts)
-    assert refused.value.refusal is Refusal.DISABLED
+    assert refused.value.refusal is RejectReason.DISABLED
 
 
 @pytest.mark.parametrize(
@@ -235,12 +239,12 @@ def test_the_smallest_amounts_at_amm_v4_follow_the_release(release: Release, out
 
 @pytest.mark.parametrize(
     ("release", "why"),
-    [("any", Refusal.DUST), ("2025-02", Refusal.PAYS_NOTHING), ("2026-04", None)],
+    [("any", RejectReason.DUST), ("2025-02", RejectReason.PAYS_NOTHING), ("2026-04", None)],
 )
 def test_what_costs_less_than_half_a_unit_at_cpmm_follows_the_release(
-    release: CpmmRelease, why: Refusal | None
+    release: CpmmRelease, why: RejectReason | None
 ):
-    a, b, rates = _mint(A, NO_FEE), _mint(B, NO_FEE), Rates(2_500, 0, 0)
+    a, b, rates = _mint(A, NO_FEE), _mint(B, NO_FEE), CpmmFeeRates(2_500, 0, 0)
     fixed = (10**9, 10**10, (0, 0), rates, *KEYS[3:5], 0, 0, NOW)
     pool = CpmmPool(KEYS[0], a, b, KEYS[1], KEYS[2], *fixed, release)
     assert pool.amount_in(A, 5) == 2
@@ -248,7 +252,7 @@ def test_what_costs_less_than_half_a_unit_at_cpmm_follows_the_release(
         assert pool.amount_in(A, 4) == pool.swap(A, "exact_out", 4).amount_in == 2
         return
     assert pool.amount_in(A, 4) == 0
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         pool.swap(A, "exact_out", 4)
     assert refused.value.refusal is why
 
@@ -258,8 +262,8 @@ def test_the_newer_amm_v4_call_names_eight_accounts():
     pool = AmmV4Pool(
         KEYS[0], a, b, KEYS[1], KEYS[2], 10**9, 10**9, (0, 0), (25, 10_000), *KEYS[3:6], 6, 0, NOW
     )
-    trade = Trade(KEYS[6], KEYS[7], KEYS[5], A, "exact_out", 5, 9)
+    trade = SwapParams(KEYS[6], KEYS[7], KEYS[5], A, "exact_out", 5, 9)
     call = AmmV4("2025-09").instruction(pool, trade)
     assert (len(call.accounts), call.data[0], call.data[1]) == (8, 17, 9)
-    with pytest.raises(Unquotable):
+    with pytest.raises(PoolRejected):
         AMM_V4.instruction(pool, replace(trade, mint_in=RAY.mint))

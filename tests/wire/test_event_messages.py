@@ -7,12 +7,12 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.faults import Code, fault
-from cambist.orders.journal import retell
-from cambist.orders.lifecycle import NOTES
+from cambist.orders.journal import replay
+from cambist.orders.lifecycle import STATUS_NEUTRAL_EVENTS
 from cambist.orders.order import Status
-from cambist.values.amount import Raw
+from cambist.values.amount import RawAmount
 from cambist.wire.event_messages import MOVES, is_status_change, message
-from cambist.wire.order_responses import Page, acceptance_writer, summary, write_list, write_order
+from cambist.wire.order_responses import Page, acceptance_renderer, summary, write_list, write_order
 from cambist.wire.problems import write_problem
 from tests.wire.orders import BODY, ORDER_ID, SIGNATURE, failure, intent_of, life, route
 
@@ -21,7 +21,7 @@ BUY = b'{"symbol":"SOL","side":"buy","quantity":"1.5"}'
 
 def test_history_and_news_are_the_same_bytes() -> None:
     live = life()
-    retold = retell([one.entry for one in live])
+    retold = replay([one.entry for one in live])
     assert [message(one) for one in live] == [message(one) for one in retold]
 
 
@@ -90,7 +90,7 @@ def test_failed_is_told_once_with_its_error() -> None:
 
 
 def test_a_fact_either_moves_the_status_or_is_a_note() -> None:
-    notes = {noted.kind for notes in NOTES.values() for noted in notes}
+    notes = {noted.kind for notes in STATUS_NEUTRAL_EVENTS.values() for noted in notes}
     assert not MOVES & notes
     assert [is_status_change(one) for one in life()][-3:] == [False, True, False]
 
@@ -140,15 +140,15 @@ def test_a_quote_says_where_its_route_does_not_move_the_very_amount(
     intent = intent_of(body)
     known = route(intent)
     known = (
-        replace(known, amount_in=Raw(known.amount_in + moved))
+        replace(known, amount_in=RawAmount(known.amount_in + moved))
         if intent.mode == "exact_in"
-        else replace(known, amount_out=Raw(known.amount_out + moved))
+        else replace(known, amount_out=RawAmount(known.amount_out + moved))
     )
     assert summary(intent, ("raydium", "meteora"), known).startswith(begins)
 
 
 def test_the_receipt_names_the_order_and_its_streams() -> None:
-    receipt = json.loads(acceptance_writer(("raydium",), ("mind",))(life()[0].order))
+    receipt = json.loads(acceptance_renderer(("raydium",), ("mind",))(life()[0].order))
     assert receipt["success"] is True
     assert (receipt["orderId"], receipt["status"]) == (ORDER_ID, "pending")
     assert receipt["websocket"] == f"/api/orders/execute?orderId={ORDER_ID}"

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambist.faults import Code, Fault, Refused
+from cambist.faults import Code, Fault, RequestRejected
 from cambist.values.amount import RAW_MAX, write_amount
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from cambist.values.token import SOL, USDC
-from cambist.wire.intent_builder import Caller, Limits
+from cambist.wire.intent_builder import RequestLimits, SubmissionContext
 from cambist.wire.order_fields import FIELDS, LATER_FIELDS
-from cambist.wire.order_request import FAULTS_MAX, Parsed, read_order
+from cambist.wire.order_request import FAULTS_MAX, ParsedOrder, read_order
 from tests.wire.orders import BOOK, intent_of
 
 PAIR = {"tokenIn": "SOL", "tokenOut": "USDC"}
@@ -22,12 +22,12 @@ WALLET = "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM"
 USER = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 
 
-def read(**fields: Any) -> Parsed:
+def read(**fields: Any) -> ParsedOrder:
     return read_order(json.dumps(fields).encode())
 
 
 def refused(body: bytes) -> dict[str | None, Code]:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         read_order(body)
     return {one.field: one.code for one in caught.value.faults}
 
@@ -52,7 +52,7 @@ def test_a_small_exponent_is_read_exactly(digits: int, exponent: int) -> None:
     if raw == int(raw):
         assert intent_of(body).amount == raw
     else:
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRejected):
             intent_of(body)
 
 
@@ -176,7 +176,7 @@ def test_two_fields_that_disagree_are_refused(fields: dict[str, Any], blamed: st
 
 
 def test_whole_tokens_and_base_units_must_agree() -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         intent_of(json.dumps({**PAIR, "amount": 1, "amountRaw": 2}).encode())
     assert caught.value.faults[0].code is Code.CONFLICTING_FIELDS
 
@@ -205,13 +205,13 @@ def test_every_fault_is_told_at_once() -> None:
 
 
 def test_a_misspelt_field_is_guessed() -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         read(**PAIR, amountIn=1, slippageBsp=1)
     assert "slippageBps" in caught.value.faults[0].message
 
 
 def test_a_heap_of_faults_is_cut() -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         read(**{f"x{n}": n for n in range(1_000)})
     assert len(caught.value.faults) == FAULTS_MAX
 
@@ -233,7 +233,7 @@ def test_deadlines_wallets_and_users_are_kept() -> None:
         **PAIR, amount=1, timeInForce="GTD", expiresAt="2030-01-01T01:00:00.5+01:00",
         walletAddress=WALLET, userId=USER.upper(),
     ).request  # fmt: skip
-    assert request.deadline == Moment(1_893_456_000_500)
+    assert request.deadline == Timestamp(1_893_456_000_500)
     assert (request.wallet, request.user_id) == (WALLET, USER)
 
 
@@ -252,14 +252,16 @@ def test_deadlines_wallets_and_users_are_kept() -> None:
 )
 def test_what_is_impossible_is_unprocessable(fields: dict[str, Any], code: Code) -> None:
     body = json.dumps({**PAIR, **fields}).encode()
-    with pytest.raises(Refused) as caught:
-        intent_of(body, caller=Caller(now=Moment(1_700_000_000_000)))
+    with pytest.raises(RequestRejected) as caught:
+        intent_of(body, caller=SubmissionContext(now=Timestamp(1_700_000_000_000)))
     assert code in {one.code for one in caught.value.faults}
     assert all(one.status == 422 and one.field in fields | PAIR for one in caught.value.faults)
 
 
 def test_a_silent_request_gets_the_servers_defaults() -> None:
-    intent = intent_of(b'{"tokenIn":"SOL","tokenOut":"USDC","amount":1}', Limits(tries_max=7))
+    intent = intent_of(
+        b'{"tokenIn":"SOL","tokenOut":"USDC","amount":1}', RequestLimits(tries_max=7)
+    )
     assert (intent.terms.slippage_bps, intent.terms.tries_max) == (50, 7)
 
 
@@ -280,7 +282,7 @@ def test_no_value_surprises_the_reader(fields: dict[str, Any]) -> None:
     refusals: tuple[Fault, ...] = ()
     try:
         intent_of(json.dumps(fields).encode())
-    except Refused as refusal:
+    except RequestRejected as refusal:
         refusals = refusal.faults
     assert all(400 <= one.status < 500 for one in refusals)
 

@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from cambist.orders.attempt import Fill
 from cambist.orders.order import Status
 from cambist.orders.terms import Terms
-from cambist.values.amount import RAW_MAX, Raw, parse_amount, write_amount
-from cambist.values.time_units import Moment
+from cambist.values.amount import RAW_MAX, RawAmount, parse_amount, write_amount
+from cambist.values.time_units import Timestamp
 from cambist.wire.cursors import read_cursor, write_cursor
-from cambist.wire.order_fields import Unfit, read_instant
+from cambist.wire.order_fields import InvalidField, read_instant
 from cambist.wire.order_request import read_order
 from cambist.wire.order_responses import Page, write_list, write_order
 from cambist.wire.receipts import write_receipt
@@ -49,7 +49,7 @@ def test_the_range_holds_after_the_offset_is_applied(text: str, at: int | None) 
 
 @given(st.integers(MOMENT_MIN, MOMENT_MAX))
 def test_what_is_read_is_written_and_read_the_same(at: int) -> None:
-    assert read_moment(write_moment(Moment(at))) == at
+    assert read_moment(write_moment(Timestamp(at))) == at
 
 
 @given(
@@ -66,12 +66,12 @@ def test_any_offset_is_read_as_arithmetic_says(local: datetime, minutes: int) ->
 
 @given(INTEGERS)
 def test_any_stored_instant_is_written(at: int) -> None:
-    assert RFC_3339.fullmatch(write_moment(Moment(at)))
+    assert RFC_3339.fullmatch(write_moment(Timestamp(at)))
 
 
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59-23:59", "1970-01-01T00:00:00Z", "soon"])
 def test_a_body_with_such_a_deadline_names_the_field(text: str) -> None:
-    with pytest.raises(Unfit, match="2000 to 2261"):
+    with pytest.raises(InvalidField, match="2000 to 2261"):
         read_instant(text)
     body = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": "1", "expiresAt": text}
     with pytest.raises(Exception, match="2000 to 2261") as refused:
@@ -85,8 +85,8 @@ def test_any_order_that_a_store_can_hold_is_written(
 ) -> None:
     order = replace(
         order_factory.standing(Status.CONFIRMED),
-        created_at=Moment(created),
-        last_at=Moment(last),
+        created_at=Timestamp(created),
+        last_at=Timestamp(last),
         closed_at=closed,
         cancel_requested_at=closed,
         terms=Terms(deadline=deadline),  # type: ignore[arg-type]
@@ -95,9 +95,9 @@ def test_any_order_that_a_store_can_hold_is_written(
     assert write_list(Page((order,), 1), {}, 0)
 
 
-@given(*(st.integers(0, RAW_MAX).map(Raw) for _ in range(4)))
+@given(*(st.integers(0, RAW_MAX).map(RawAmount) for _ in range(4)))
 def test_any_amounts_of_a_fill_and_its_route_are_written(
-    paid: Raw, got: Raw, quoted_in: Raw, quoted_out: Raw
+    paid: RawAmount, got: RawAmount, quoted_in: RawAmount, quoted_out: RawAmount
 ) -> None:
     order = order_factory.standing(Status.CONFIRMED)
     assert order.fill is not None

@@ -6,7 +6,7 @@ import pytest
 
 from cambist.paper.tokens import LISTED, token
 from cambist.values.token import SOL, Pair
-from cambist.wire.unlisted_tokens import hint, warnings_of
+from cambist.wire.unlisted_tokens import hint, unlisted_token_warnings
 
 SYMBOLS = [one.symbol for one in LISTED]
 
@@ -14,7 +14,7 @@ SYMBOLS = [one.symbol for one in LISTED]
 def warned(name: str) -> tuple[str, ...]:
     found = token(name)
     assert found is not None
-    return warnings_of(Pair(found, SOL), LISTED)
+    return unlisted_token_warnings(Pair(found, SOL), LISTED)
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_both_tokens_of_a_pair_are_looked_at() -> None:
     given, taken = token("SOLL"), token("USDCC")
     assert given is not None
     assert taken is not None
-    assert len(warnings_of(Pair(given, taken), LISTED)) == 2
+    assert len(unlisted_token_warnings(Pair(given, taken), LISTED)) == 2

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from cambist.cli.order_summary import facts_of
+from cambist.cli.order_summary import summary_rows
 from cambist.client.models import Event, Order
 from cambist.orders import events
-from cambist.orders.journal import Told, append, open_journal
+from cambist.orders.journal import RecordedEvent, append, start_journal
 from cambist.values import json_codec
 from cambist.values.route import Route
 from cambist.wire.event_messages import message
@@ -21,8 +21,8 @@ DELEGATE = "TAKEN: its permanent delegate may take it from any account."
 PAUSE = "TAKEN: its issuer may pause it."
 
 
-def _routed(route: Route) -> tuple[Told, ...]:
-    told = open_journal(ORDER_ID, events.Accepted(intent_of(BODY)), AT)
+def _routed(route: Route) -> tuple[RecordedEvent, ...]:
+    told = start_journal(ORDER_ID, events.Accepted(intent_of(BODY)), AT)
     return (told, *append(told.order, (events.Started(), events.Routed(route)), AT))
 
 
@@ -57,7 +57,7 @@ def test_the_warnings_of_a_routes_pools_are_told_once_each_wherever_the_order_is
     assert msgspec.json.decode(body)["warnings"] == [DELEGATE, PAUSE]
     receipt = msgspec.json.decode(write_receipt(told[-1].order, told))
     assert receipt["decisions"][0]["warnings"] == [DELEGATE, PAUSE]
-    shown = facts_of(msgspec.json.decode(body, type=Order, strict=False))
+    shown = summary_rows(msgspec.json.decode(body, type=Order, strict=False))
     assert [value for name, value in shown if name == "note"] == [DELEGATE, PAUSE]
 
 

@@ -8,17 +8,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from cambist.bootstrap.engine import Running, open_engine, running
+    from cambist.bootstrap.engine import RunningEngine, open_engine, run_engine
     from cambist.bootstrap.home import (
         CHAIN_FILE,
         CHAIN_SOCKET,
         CHAOS_FILE,
         LOCK_FILE,
         STORE_FILE,
-        Holder,
         HomeInUse,
-        held,
-        holder,
+        LockHolder,
+        home_lock,
+        lock_holder,
         pepper_file,
     )
     from cambist.bootstrap.maintenance import (
@@ -28,40 +28,40 @@ if TYPE_CHECKING:
         prune,
         restore,
     )
-    from cambist.bootstrap.operator_actions import move_switch, what_stands_still, write_off
-    from cambist.bootstrap.paper import chain_place, open_paper_chain
-    from cambist.bootstrap.server import LOOPBACK, Place, UnsafeBind, serving
+    from cambist.bootstrap.operator_actions import list_stuck, set_halt, write_off
+    from cambist.bootstrap.paper import open_paper_chain, paper_chain_address
+    from cambist.bootstrap.server import LOOPBACK, ListenAddress, UnsafeBind, serve_http
     from cambist.bootstrap.stores import (
         Checkup,
         StoreDamaged,
-        StoreSick,
+        StoreUnusable,
         audit_store,
-        look_at_database,
-        look_at_store,
-        look_at_trading,
+        inspect_database,
+        inspect_halt,
+        inspect_store,
+        measure_commit,
         open_keys,
         sqlite_version,
-        time_a_write,
     )
     from cambist.engine.reconciler import RESTORED_BY
-    from cambist.stores.audit import Report
+    from cambist.stores.audit import AuditReport
 
 _ROOMS: Final = {
     "cambist.bootstrap.engine": (
-        "Running",
+        "RunningEngine",
         "open_engine",
-        "running",
+        "run_engine",
     ),
     "cambist.bootstrap.home": (
         "CHAIN_FILE",
         "CHAIN_SOCKET",
         "CHAOS_FILE",
-        "Holder",
+        "LockHolder",
         "HomeInUse",
         "LOCK_FILE",
         "STORE_FILE",
-        "held",
-        "holder",
+        "home_lock",
+        "lock_holder",
         "pepper_file",
     ),
     "cambist.bootstrap.maintenance": (
@@ -72,34 +72,34 @@ _ROOMS: Final = {
         "restore",
     ),
     "cambist.bootstrap.operator_actions": (
-        "move_switch",
-        "what_stands_still",
+        "set_halt",
+        "list_stuck",
         "write_off",
     ),
     "cambist.bootstrap.paper": (
-        "chain_place",
+        "paper_chain_address",
         "open_paper_chain",
     ),
     "cambist.bootstrap.server": (
         "LOOPBACK",
-        "Place",
+        "ListenAddress",
         "UnsafeBind",
-        "serving",
+        "serve_http",
     ),
     "cambist.bootstrap.stores": (
         "Checkup",
         "StoreDamaged",
-        "StoreSick",
+        "StoreUnusable",
         "audit_store",
-        "look_at_database",
-        "look_at_store",
-        "look_at_trading",
+        "inspect_database",
+        "inspect_store",
+        "inspect_halt",
         "open_keys",
         "sqlite_version",
-        "time_a_write",
+        "measure_commit",
     ),
     "cambist.engine.reconciler": ("RESTORED_BY",),
-    "cambist.stores.audit": ("Report",),
+    "cambist.stores.audit": ("AuditReport",),
 }
 _ROOM_OF: Final = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -113,35 +113,35 @@ __all__ = [
     "PUT_BACK",
     "RESTORED_BY",
     "STORE_FILE",
+    "AuditReport",
     "Checkup",
-    "Holder",
     "HomeInUse",
-    "Place",
-    "Report",
-    "Running",
+    "ListenAddress",
+    "LockHolder",
+    "RunningEngine",
     "StoreDamaged",
-    "StoreSick",
+    "StoreUnusable",
     "UnsafeBind",
     "audit_store",
     "back_up",
-    "chain_place",
-    "held",
-    "holder",
-    "look_at_database",
-    "look_at_store",
-    "look_at_trading",
-    "move_switch",
+    "home_lock",
+    "inspect_database",
+    "inspect_halt",
+    "inspect_store",
+    "list_stuck",
+    "lock_holder",
+    "measure_commit",
     "open_engine",
     "open_keys",
     "open_paper_chain",
+    "paper_chain_address",
     "pepper_file",
     "prune",
     "restore",
-    "running",
-    "serving",
+    "run_engine",
+    "serve_http",
+    "set_halt",
     "sqlite_version",
-    "time_a_write",
-    "what_stands_still",
     "write_off",
 ]
 

@@ -14,20 +14,20 @@ from typing import Final, NamedTuple
 import structlog
 
 from cambist import failpoints, metrics
-from cambist.bootstrap.coordination import Part, make_signals
-from cambist.bootstrap.home import held, is_shared, made
+from cambist.bootstrap.coordination import ProcessRole, build_coordination
+from cambist.bootstrap.home import ensure_home, home_lock, needs_no_lock
 from cambist.bootstrap.paper import open_ports
 from cambist.bootstrap.stores import open_store
 from cambist.clock import Entropy, SystemClock
 from cambist.config import Settings
-from cambist.engine.dependencies import Means
-from cambist.engine.engine import Engine, Limits
-from cambist.engine.publisher import Relay
+from cambist.engine.dependencies import EngineDependencies
+from cambist.engine.engine import Engine, EngineLimits
+from cambist.engine.publisher import EventPublisher
 from cambist.engine.quoting import RoutingOptions
 from cambist.engine.reconciler import Reconciler
 from cambist.orders.retry import Backoff
-from cambist.ports.errors import PortDown, PortFull
-from cambist.ports.rate_limits import RateLimits
+from cambist.ports.errors import PortOverloaded, PortUnavailable
+from cambist.ports.rate_limits import RateLimiter
 from cambist.routing.transaction_limits import V0, V1
 from cambist.values.time_units import Millis
 
@@ -43,15 +43,15 @@ COMPARE_WITHIN_S: Final = 10
 """How long a start waits for the chain; then orders are taken, and rest until it answers."""
 
 
-class Running(NamedTuple):
+class RunningEngine(NamedTuple):
     """An engine that runs, and what its server counts callers by."""
 
     engine: Engine
-    rates: RateLimits
+    rates: RateLimiter
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
+async def run_engine(settings: Settings) -> AsyncIterator[RunningEngine]:
     """Run an engine for as long as the context lasts; on the way out it drains, and closes.
 
     Of role `api` it takes orders and moves none. Raises HomeInUse, and what opening the store and
@@ -60,30 +60,30 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     home, clock = Path(settings.home), SystemClock()
     failpoints.arm(settings.fault)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    with nullcontext(made(home)) if is_shared(settings) else held(home):
-        signals = make_signals(settings, clock, _part(settings))
+    with nullcontext(ensure_home(home)) if needs_no_lock(settings) else home_lock(home):
+        signals = build_coordination(settings, clock, _process_role(settings))
         async with (
-            open_store(settings, Relay(signals.bus), clock) as store,
+            open_store(settings, EventPublisher(signals.bus), clock) as store,
             signals.beside(store),
             open_ports(settings, home, clock) as ports,
         ):
             tells = signals.wakeups, signals.bus
-            means = Means(store, *tells, ports, clock, Entropy(), signals.redis)
+            means = EngineDependencies(store, *tells, ports, clock, Entropy(), signals.redis)
             engine = Engine(means, _limits(settings))
             reconciler = None if settings.role == "api" else Reconciler(store, ports.chain, clock)
-            async with _beside(engine, clock, reconciler):
-                yield Running(engine, signals.limits)
+            async with _background_tasks(engine, clock, reconciler):
+                yield RunningEngine(engine, signals.limits)
 
 
 @asynccontextmanager
 async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
-    """Run an engine without a server. Raises what `running` raises."""
-    async with running(settings) as opened:
+    """Run an engine without a server. Raises what `run_engine` raises."""
+    async with run_engine(settings) as opened:
         yield opened.engine
 
 
-def _part(settings: Settings) -> Part:
-    return Part(
+def _process_role(settings: Settings) -> ProcessRole:
+    return ProcessRole(
         f"{socket.gethostname()}/{os.getpid()}",
         serves=settings.role != "worker",
         works=settings.role != "api",
@@ -92,7 +92,7 @@ def _part(settings: Settings) -> Part:
 
 
 @asynccontextmanager
-async def _beside(
+async def _background_tasks(
     engine: Engine, clock: SystemClock, reconciler: Reconciler | None
 ) -> AsyncIterator[None]:
     """Run an engine; where there is a reconciler it moves orders, once the chain was compared."""
@@ -103,7 +103,7 @@ async def _beside(
         ]
         if reconciler is not None:
             beside.append(tasks.create_task(reconciler.run()))
-            beside.append(tasks.create_task(_work(engine, reconciler)))
+            beside.append(tasks.create_task(_run_after_reconciliation(engine, reconciler)))
             with suppress(TimeoutError):
                 async with asyncio.timeout(COMPARE_WITHIN_S):
                     await reconciler.compared.wait()
@@ -115,14 +115,14 @@ async def _beside(
                 task.cancel()
 
 
-async def _work(engine: Engine, reconciler: Reconciler) -> None:
+async def _run_after_reconciliation(engine: Engine, reconciler: Reconciler) -> None:
     """Move orders as soon as it is known that the chain executed none that are not in the store."""
     await reconciler.compared.wait()
     await engine.run()
 
 
-def _limits(settings: Settings) -> Limits:
-    return Limits(
+def _limits(settings: Settings) -> EngineLimits:
+    return EngineLimits(
         hands=settings.worker_concurrency,
         backlog_max=settings.backlog_max,
         orders_per_minute=settings.orders_per_minute,
@@ -147,7 +147,7 @@ async def _add_up(engine: Engine, clock: SystemClock) -> None:
         try:
             while await engine.add_up_fills():
                 continue
-        except (PortDown, PortFull) as down:
+        except (PortUnavailable, PortOverloaded) as down:
             log.warning("fills_not_added_up", error=str(down))
         await clock.sleep(ADD_UP_EVERY_MS)
 
@@ -158,5 +158,5 @@ async def _measure(engine: Engine, clock: SystemClock) -> None:
         due = clock.elapsed() + MEASURE_EVERY_MS
         await clock.sleep(MEASURE_EVERY_MS)
         metrics.LOOP_LAG.set(max(clock.elapsed() - due, 0) / 1_000)
-        with suppress(PortDown):
+        with suppress(PortUnavailable):
             await engine.measure()

@@ -9,13 +9,25 @@ from cambist.bootstrap.home import HomeInUse
 from cambist.bootstrap.server import UnsafeBind
 from cambist.bootstrap.stores import StoreGone
 from cambist.config import BadSettings
-from cambist.failpoints import BadPlan
+from cambist.failpoints import InvalidFailpointPlan
 from cambist.paper.ledger import WrongSeed
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.server.runner import PortInUse
-from cambist.stores.api_key_pepper import UnfitPepper
-from cambist.stores.errors import CorruptRow, NameTaken, NewerDatabase, UnfitBackup, UnfitDatabase
-from cambist.stores.sqlite.connection import DamagedFile, LockedFile, NotAStore, OldSqlite, Sick
+from cambist.stores.api_key_pepper import InvalidPepper
+from cambist.stores.errors import (
+    CorruptRow,
+    DatabaseUnusable,
+    InvalidBackup,
+    SchemaTooNew,
+    TargetExists,
+)
+from cambist.stores.sqlite.connection import (
+    DamagedFile,
+    LockedFile,
+    NotACambistStore,
+    SqliteTooOld,
+    StoreFileUnusable,
+)
 
 Kind = Literal["in_use", "away", "unfit", "damaged"]
 
@@ -27,12 +39,13 @@ _DAMAGED: Final = (
     "`cambist restore` puts a backup into an empty home"
 )
 _UNFIT: Final = (
-    Sick, NotAStore, OldSqlite, NewerDatabase, UnfitDatabase, UnfitPepper, UnfitBackup, NameTaken,
-    UnsafeBind, BadPlan, WrongSeed, BadSettings,
+    StoreFileUnusable, NotACambistStore, SqliteTooOld, SchemaTooNew, DatabaseUnusable,
+    InvalidPepper, InvalidBackup, TargetExists,
+    UnsafeBind, InvalidFailpointPlan, WrongSeed, BadSettings,
 )  # fmt: skip
 
 
-class Failure(NamedTuple):
+class ErrorMessage(NamedTuple):
     """What went wrong.
 
     `in_use`: another process has what is needed; `away`: a server does not answer; `damaged`: a
@@ -43,37 +56,37 @@ class Failure(NamedTuple):
     sentence: str
 
 
-def describe(error: BaseException) -> Failure | None:
+def describe(error: BaseException) -> ErrorMessage | None:
     """Return what an error means to who runs a command; None for what is a mistake of ours."""
     match error:
         case HomeInUse() | PortInUse() | LockedFile():
-            return Failure("in_use", str(error))
-        case PortDown():
-            return Failure("away", str(error))
+            return ErrorMessage("in_use", str(error))
+        case PortUnavailable():
+            return ErrorMessage("away", str(error))
         case sqlite3.Error():
             return _of_sqlite(error)
         case CorruptRow():
-            return Failure("damaged", _DAMAGED.format(told=error))
+            return ErrorMessage("damaged", _DAMAGED.format(told=error))
         case StoreGone() | DamagedFile():
-            return Failure("damaged", str(error))
+            return ErrorMessage("damaged", str(error))
         case _ if isinstance(error, _UNFIT):
-            return Failure("unfit", str(error))
+            return ErrorMessage("unfit", str(error))
         case OSError(filename=str(name) | bytes(name), strerror=str(reason)):
             shown = name if isinstance(name, str) else name.decode("utf-8", "replace")
-            return Failure("unfit", f"{shown}: {reason}")
+            return ErrorMessage("unfit", f"{shown}: {reason}")
         case OSError():
-            return Failure("unfit", error.strerror or str(error) or type(error).__name__)
+            return ErrorMessage("unfit", error.strerror or str(error) or type(error).__name__)
         case _ if type(error).__module__.partition(".")[0] == "asyncpg":
             # A driver's own text may repeat an address with its password.
             told = f"the database cannot be used as it is named ({type(error).__name__})"
-            return Failure("unfit", told)
+            return ErrorMessage("unfit", told)
     return None
 
 
-def _of_sqlite(error: sqlite3.Error) -> Failure:
+def _of_sqlite(error: sqlite3.Error) -> ErrorMessage:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return Failure("in_use", _LOCKED.format(told=error))
+        return ErrorMessage("in_use", _LOCKED.format(told=error))
     if code == sqlite3.SQLITE_FULL:
-        return Failure("unfit", "the disk is full: make room, then start again")
-    return Failure("damaged", _DAMAGED.format(told=error))
+        return ErrorMessage("unfit", "the disk is full: make room, then start again")
+    return ErrorMessage("damaged", _DAMAGED.format(told=error))

@@ -32,7 +32,7 @@ class HomeInUse(RuntimeError):
     """Another process works in this home, or keeps a file of it from being written."""
 
 
-def made(home: Path) -> Path:
+def ensure_home(home: Path) -> Path:
     """Return a home, made for its owner alone where it was missing.
 
     One that was there before is taken as it is; where others can look in, a warning says so.
@@ -52,15 +52,15 @@ def pepper_file(settings: Settings) -> Path:
     return Path(settings.home) / api_key_pepper.FILE if named is None else Path(named)
 
 
-def is_shared(settings: Settings) -> bool:
+def needs_no_lock(settings: Settings) -> bool:
     """Whether the home holds nothing that one process must have for itself."""
     return settings.database_url is not None and settings.paper_chain != "inside"
 
 
 @contextmanager
-def held(home: Path, name: str = LOCK_FILE) -> Iterator[None]:
+def home_lock(home: Path, name: str = LOCK_FILE) -> Iterator[None]:
     """Hold the lock on a home: who has it is alone with its files. Raises HomeInUse."""
-    with (made(home) / name).open("a+") as lock:
+    with (ensure_home(home) / name).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -82,14 +82,14 @@ def opened(path: Path, todo: str = PUT_BACKUP) -> Iterator[None]:
         raise HomeInUse(str(locked)) from locked
 
 
-class Holder(NamedTuple):
+class LockHolder(NamedTuple):
     """Whether somebody works in a home, and the process, where it says so."""
 
     is_held: bool
     pid: int | None = None
 
 
-def holder(home: Path) -> Holder:
+def lock_holder(home: Path) -> LockHolder:
     """Tell who holds the lock on a home, without keeping anyone from it for long."""
     try:
         with (home / LOCK_FILE).open("r") as lock:
@@ -97,7 +97,7 @@ def holder(home: Path) -> Holder:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
                 told = lock.read(_PID_DIGITS_MAX).strip()
-                return Holder(is_held=True, pid=int(told) if told.isdecimal() else None)
+                return LockHolder(is_held=True, pid=int(told) if told.isdecimal() else None)
     except OSError:
-        return Holder(is_held=False)
-    return Holder(is_held=False)
+        return LockHolder(is_held=False)
+    return LockHolder(is_held=False)

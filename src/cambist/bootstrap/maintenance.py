@@ -7,19 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from cambist.bootstrap.home import STORE_FILE, held, made
-from cambist.bootstrap.stores import StoreSick, audit_store, shared_room, target_of
+from cambist.bootstrap.home import STORE_FILE, ensure_home, home_lock
+from cambist.bootstrap.stores import StoreUnusable, audit_store, load_postgres, target_of
 from cambist.clock import SystemClock
 from cambist.config import Settings
 from cambist.engine.reconciler import RESTORED_BY
 from cambist.ports.store import Halt
 from cambist.stores.archive import Archive, Progress
-from cambist.stores.atomic_file import part_of, remove, settle
-from cambist.stores.audit import Report
-from cambist.stores.errors import UnfitBackup
+from cambist.stores.atomic_file import publish, remove, temp_file_for
+from cambist.stores.audit import AuditReport
+from cambist.stores.errors import InvalidBackup
 from cambist.stores.sqlite import backup
 from cambist.stores.sqlite.maintenance import audit, prune_file
-from cambist.values.time_units import MINUTE, Moment
+from cambist.values.time_units import MINUTE, Timestamp
 from cambist.wire.rfc3339 import write_moment
 
 RESTORED: Final = "restored from a backup of {}: waits until the chain was compared with it"
@@ -32,13 +32,13 @@ class Backup(NamedTuple):
     """A backup that was made, and what an audit of it found."""
 
     path: Path
-    report: Report
+    report: AuditReport
 
 
 def back_up(settings: Settings, where: Path, progress: Callable[[int], None]) -> Backup:
     """Write all that is kept of orders into one file: `where`, or one in that folder.
 
-    Raises StoreSick, NameTaken, OSError, UnfitDatabase and PortDown.
+    Raises StoreUnusable, NameTaken, OSError, UnfitDatabase and PortDown.
     """
     ending = ".db" if settings.database_url is None else ".zip"
     if where.is_dir():
@@ -49,39 +49,39 @@ def back_up(settings: Settings, where: Path, progress: Callable[[int], None]) ->
     path = Path(settings.home) / STORE_FILE
     if not path.exists():
         msg = f"{path} is not there; name another folder with --home"
-        raise StoreSick(msg)
+        raise StoreUnusable(msg)
     backup.back_up(path, where)
     return Backup(where, audit(where, progress))
 
 
 def _back_up_shared(settings: Settings, path: Path, progress: Callable[[int], None]) -> Backup:
-    room, part = shared_room(), part_of(path)
+    room, part = load_postgres(), temp_file_for(path)
     try:
         report = asyncio.run(room.back_up(target_of(settings), part, progress))
-        settle(part, path)
+        publish(part, path)
     finally:
         remove(part)
     return Backup(path, report)
 
 
-def restore(settings: Settings, source: Path, progress: Callable[[int], None]) -> Report:
+def restore(settings: Settings, source: Path, progress: Callable[[int], None]) -> AuditReport:
     """Put a backup where no store is yet, halted until an engine has compared it with the chain.
 
-    Returns what an audit of the restored store found. Raises HomeInUse, StoreSick, NameTaken,
-    OSError, UnfitDatabase, NewerDatabase, PortDown and UnfitBackup.
+    Returns what an audit of the restored store found. Raises HomeInUse, StoreUnusable, NameTaken,
+    OSError, UnfitDatabase, NewerDatabase, PortDown and InvalidBackup.
     """
     with source.open("rb") as file:
         magic = file.read(len(_SQLITE_MAGIC))
     is_shared = settings.database_url is not None
     if not magic.startswith(_ZIP_MAGIC if is_shared else _SQLITE_MAGIC):
         msg = f"{source} is no backup of a store in {'PostgreSQL' if is_shared else 'a home'}"
-        raise UnfitBackup(msg)
+        raise InvalidBackup(msg)
     halt = Halt(RESTORED.format(source.name), RESTORED_BY, SystemClock().now())
     if is_shared:
-        asyncio.run(shared_room().restore(target_of(settings), source, halt))
+        asyncio.run(load_postgres().restore(target_of(settings), source, halt))
     else:
         home = Path(settings.home)
-        with held(home):
+        with home_lock(home):
             backup.restore(source, home / STORE_FILE, halt)
     return audit_store(settings, progress)
 
@@ -102,20 +102,20 @@ class Pruned(NamedTuple):
 def prune(settings: Settings, days: int, progress: Progress, *, keeps: bool) -> Pruned:
     """Put away the orders at rest for so many days; unless one `keeps` nothing, in an archive.
 
-    Raises StoreSick, OSError, UnfitDatabase and PortDown.
+    Raises StoreUnusable, OSError, UnfitDatabase and PortDown.
     """
     now, home = SystemClock().now(), Path(settings.home)
-    before = Moment(max(now - days * _DAY, 0))
+    before = Timestamp(max(now - days * _DAY, 0))
     path = None
     if keeps:
         name = write_moment(now).partition(".")[0].replace(":", "")
-        path = made(made(home) / ARCHIVES) / f"orders-{name}Z.jsonl.gz"
+        path = ensure_home(ensure_home(home) / ARCHIVES) / f"orders-{name}Z.jsonl.gz"
     archive = None if path is None else Archive(path)
     if settings.database_url is not None:
-        pruning = shared_room().prune(target_of(settings), before, archive, progress)
+        pruning = load_postgres().prune(target_of(settings), before, archive, progress)
         return Pruned(asyncio.run(pruning), path)
     store = home / STORE_FILE
     if not store.exists():
         msg = f"{store} is not there: nobody trades in this home"
-        raise StoreSick(msg)
+        raise StoreUnusable(msg)
     return Pruned(prune_file(store, before, archive, progress), path)

@@ -12,16 +12,23 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from cambist import failpoints
-from cambist.bootstrap.home import CHAIN_FILE, CHAIN_LOCK, CHAIN_SOCKET, CHAOS_FILE, held, opened
+from cambist.bootstrap.home import (
+    CHAIN_FILE,
+    CHAIN_LOCK,
+    CHAIN_SOCKET,
+    CHAOS_FILE,
+    home_lock,
+    opened,
+)
 from cambist.clock import SystemClock
 from cambist.config import BadSettings, Settings
-from cambist.engine.dependencies import World as Ports
+from cambist.engine.dependencies import ChainPorts as Ports
 from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
 from cambist.paper.fault_model import PROFILES, Profile
-from cambist.paper.fault_switches import Watch, Weather
-from cambist.paper.network import World
-from cambist.paper.rpc.client import RemoteChain, RemoteMarket, RemoteWorld
-from cambist.paper.rpc.protocol import Place
+from cambist.paper.fault_switches import ActiveFaults, FaultConfigWatcher
+from cambist.paper.network import PaperNetwork
+from cambist.paper.rpc.client import RemoteChain, RemoteMarket, RpcConnection
+from cambist.paper.rpc.protocol import RpcAddress
 from cambist.paper.rpc.server import serve
 
 _BEGIN_ANEW: Final = (
@@ -44,11 +51,13 @@ async def open_ports(settings: Settings, home: Path, clock: SystemClock) -> Asyn
     """Open the market, the chain and the signer of the mode."""
     signer = PaperSigner(settings.paper_seed)
     makes_up = settings.unknown_tokens == "warn"
-    place = chain_place(settings)
+    place = paper_chain_address(settings)
     if place is not None:
-        away = RemoteWorld(clock, place)
+        away = RpcConnection(clock, place)
         rules = profile_of(settings).rules
-        weather = Watch(home / CHAOS_FILE, Weather(clock), clock)  # for the crash switch alone
+        weather = FaultConfigWatcher(
+            home / CHAOS_FILE, ActiveFaults(clock), clock
+        )  # for the crash switch alone
         async with _beside(away.run()), _beside(weather.run()):
             yield Ports(RemoteMarket(away, makes_up=makes_up), RemoteChain(away, rules), signer)
         return
@@ -57,12 +66,14 @@ async def open_ports(settings: Settings, home: Path, clock: SystemClock) -> Asyn
 
 
 @asynccontextmanager
-async def paper_world(settings: Settings, home: Path, clock: SystemClock) -> AsyncIterator[World]:
+async def paper_world(
+    settings: Settings, home: Path, clock: SystemClock
+) -> AsyncIterator[PaperNetwork]:
     """Run the paper world on its own file for as long as the context lasts."""
-    world = World(clock, home / CHAIN_FILE, settings.paper_seed, profile_of(settings))
+    world = PaperNetwork(clock, home / CHAIN_FILE, settings.paper_seed, profile_of(settings))
     with opened(home / CHAIN_FILE, _BEGIN_ANEW):
         world.open()
-    weather = Watch(home / CHAOS_FILE, world.weather, clock)
+    weather = FaultConfigWatcher(home / CHAOS_FILE, world.weather, clock)
     weather.look()
     try:
         async with _beside(world.run()), _beside(weather.run()):
@@ -71,7 +82,7 @@ async def paper_world(settings: Settings, home: Path, clock: SystemClock) -> Asy
         world.close()
 
 
-def chain_place(settings: Settings) -> Place | None:
+def paper_chain_address(settings: Settings) -> RpcAddress | None:
     """Return where the paper chain is to be found; None when it runs inside."""
     told = settings.paper_chain
     if told == "inside":
@@ -83,7 +94,9 @@ def chain_place(settings: Settings) -> Place | None:
 
 
 @asynccontextmanager
-async def open_paper_chain(settings: Settings, *, to_anyone: bool = False) -> AsyncIterator[Place]:
+async def open_paper_chain(
+    settings: Settings, *, to_anyone: bool = False
+) -> AsyncIterator[RpcAddress]:
     """Run the paper world for other processes, at the place yielded.
 
     It asks nobody who he is: what other machines can reach is refused, unless `to_anyone`.
@@ -91,10 +104,10 @@ async def open_paper_chain(settings: Settings, *, to_anyone: bool = False) -> As
     """
     home, clock = Path(settings.home), SystemClock()
     failpoints.arm(settings.fault)
-    place = chain_place(settings) or home / CHAIN_SOCKET
+    place = paper_chain_address(settings) or home / CHAIN_SOCKET
     if not isinstance(place, Path) and not to_anyone and not _is_loopback(place[0]):
         raise BadSettings(_OPEN.format(host=place[0]))
-    with held(home, CHAIN_LOCK):
+    with home_lock(home, CHAIN_LOCK):
         async with paper_world(settings, home, clock) as world, _beside(serve(world, clock, place)):
             yield place
 

@@ -6,18 +6,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-from cambist.bootstrap.engine import Running
+from cambist.bootstrap.engine import RunningEngine
 from cambist.bootstrap.home import pepper_file
 from cambist.bootstrap.stores import open_keys
 from cambist.clock import draw_secret
 from cambist.config import Settings
-from cambist.server.app import build
-from cambist.server.auth.authenticator import Locks
-from cambist.server.runner import Serving
-from cambist.server.settings import EdgeLimits, Rates, ServerSettings
+from cambist.server.app import create_app
+from cambist.server.auth.authenticator import AuthDependencies
+from cambist.server.runner import ServerRunner
+from cambist.server.settings import CallerRates, ConnectionLimits, ServerSettings
 from cambist.stores.api_key_pepper import Pepper, read_pepper
 from cambist.values.amount import Bps
-from cambist.wire.intent_builder import Limits as RequestLimits
+from cambist.wire.intent_builder import RequestLimits as RequestLimits
 
 LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
 ANY_HOST: Final = frozenset(("0.0.0.0", "::", ""))  # noqa: S104 -- to know it, not to listen on it
@@ -33,7 +33,7 @@ class UnsafeBind(ValueError):
     """An address that strangers could reach."""
 
 
-class Place(NamedTuple):
+class ListenAddress(NamedTuple):
     """Where a server listens, and whether it lets in only who has a key."""
 
     port: int
@@ -41,7 +41,7 @@ class Place(NamedTuple):
 
 
 @asynccontextmanager
-async def serving(running: Running, settings: Settings) -> AsyncIterator[Place]:
+async def serve_http(running: RunningEngine, settings: Settings) -> AsyncIterator[ListenAddress]:
     """Serve an engine for as long as the context lasts; a worker tells of its health alone.
 
     Raises UnsafeBind, UnfitPepper, BadSettings, PortInUse and what opening the keys raises.
@@ -53,11 +53,13 @@ async def serving(running: Running, settings: Settings) -> AsyncIterator[Place]:
             read_pepper(pepper)
         elif not is_local and settings.role != "worker":
             raise UnsafeBind(_UNSAFE.format(host=settings.host))
-        locks = Locks(keys, Pepper(pepper), running.rates, draw_secret)
+        locks = AuthDependencies(keys, Pepper(pepper), running.rates, draw_secret)
         asked = _server_settings(settings, are_strangers=has_keys or not is_local)
-        served = Serving(build(running.engine, asked, locks), settings.host, settings.port)
+        served = ServerRunner(
+            create_app(running.engine, asked, locks), settings.host, settings.port
+        )
         async with served.listening() as port:
-            yield Place(port, has_keys)
+            yield ListenAddress(port, has_keys)
 
 
 def _server_settings(settings: Settings, *, are_strangers: bool) -> ServerSettings:
@@ -70,7 +72,7 @@ def _server_settings(settings: Settings, *, are_strangers: bool) -> ServerSettin
         at_once = ADDRESS_REQUESTS_MAX
     own = () if settings.host in ANY_HOST else (settings.host,)
     return ServerSettings(
-        edge=EdgeLimits(
+        edge=ConnectionLimits(
             connections_max=settings.connections_max,
             address_connections_max=most,
             idle_ms=settings.keep_alive_ms,
@@ -82,7 +84,7 @@ def _server_settings(settings: Settings, *, are_strangers: bool) -> ServerSettin
         allowed_hosts=(*own, *settings.allowed_hosts),
         allowed_origins=settings.allowed_origins,
         trusted_proxies=settings.trusted_proxies,
-        rates=Rates(
+        rates=CallerRates(
             settings.key_orders_per_minute,
             settings.key_requests_per_minute,
             settings.key_streams_per_minute,

@@ -12,19 +12,19 @@ from msgspec.structs import replace
 
 from cambist import bootstrap
 from cambist.cli import json_output
-from cambist.cli.exit_codes import FAILED, USAGE, errors, leave
+from cambist.cli.exit_codes import FAILED, USAGE, errors, exit_with
 from cambist.cli.json_output import AsJson
 from cambist.cli.order_view import console_out
-from cambist.cli.settings import Home, run_loop, settle_home
-from cambist.cli.tables import Column, draw, say
+from cambist.cli.settings import Home, load_home_settings, run_loop
+from cambist.cli.tables import Column, print_sentence, print_table
 from cambist.clock import SystemClock, draw_secret
 from cambist.config import Settings
-from cambist.ports.api_keys import ApiKey, Keys, Scope
+from cambist.ports.api_keys import ApiKey, ApiKeyStore, Permission
 from cambist.stores.api_key_pepper import make_pepper, read_pepper
 from cambist.values import api_key
 from cambist.values.base58 import read_address
 from cambist.values.ids import LOCAL, Address, Principal
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from cambist.wire.rfc3339 import MOMENT_MAX, read_moment, write_moment
 
 NAME_LETTERS_MAX: Final = 64
@@ -78,9 +78,9 @@ def create(
     """Make a key, and show it once."""
     now = SystemClock().now()
     if not name.isprintable() or not 0 < len(name) <= NAME_LETTERS_MAX:
-        leave(USAGE, f"a name has 1 to {NAME_LETTERS_MAX} printable letters")
+        exit_with(USAGE, f"a name has 1 to {NAME_LETTERS_MAX} printable letters")
     if not _ACCOUNT.fullmatch(account):
-        leave(USAGE, "an account has 1 to 64 printable ASCII letters and no blanks")
+        exit_with(USAGE, "an account has 1 to 64 printable ASCII letters and no blanks")
     text = api_key.write_key(draw_secret(api_key.ID_BYTES), draw_secret(api_key.SECRET_BYTES))
     key = ApiKey(
         id=api_key.read_key_id(text) or "",
@@ -114,14 +114,14 @@ def revoke(
 
 
 def _settings(home: str | None) -> Settings:
-    return settle_home(home)
+    return load_home_settings(home)
 
 
-def _scopes(text: str) -> frozenset[Scope]:
+def _scopes(text: str) -> frozenset[Permission]:
     try:
-        return frozenset(Scope(word.strip().lower()) for word in text.split(","))
+        return frozenset(Permission(word.strip().lower()) for word in text.split(","))
     except ValueError:
-        leave(USAGE, f"a scope is one of {', '.join(Scope)}; several have commas between")
+        exit_with(USAGE, f"a scope is one of {', '.join(Permission)}; several have commas between")
 
 
 def _wallets(texts: Iterable[str]) -> tuple[Address, ...]:
@@ -129,23 +129,25 @@ def _wallets(texts: Iterable[str]) -> tuple[Address, ...]:
     for text in texts:
         address = read_address(text)
         if address is None:
-            leave(USAGE, f"{text} is no wallet: that is base58 of 32 bytes")
+            exit_with(USAGE, f"{text} is no wallet: that is base58 of 32 bytes")
         wallets.append(address)
     if len(wallets) > WALLETS_MAX:
-        leave(USAGE, f"a key names at most {WALLETS_MAX} wallets")
+        exit_with(USAGE, f"a key names at most {WALLETS_MAX} wallets")
     return tuple(dict.fromkeys(wallets))
 
 
-def _end(text: str, now: Moment) -> Moment:
+def _end(text: str, now: Timestamp) -> Timestamp:
     """Return when a key ends: at an instant, or a span from now."""
     span = _SPAN.fullmatch(text)
-    end = Moment(now + int(span[1]) * _UNIT_MS[span[2]]) if span else read_moment(text)
+    end = Timestamp(now + int(span[1]) * _UNIT_MS[span[2]]) if span else read_moment(text)
     if end is None:
-        leave(USAGE, f"{text} is no end of a key; say 2030-01-31T12:00:00Z, or 90d, 12h, 30m")
+        exit_with(USAGE, f"{text} is no end of a key; say 2030-01-31T12:00:00Z, or 90d, 12h, 30m")
     if end <= now:
-        leave(USAGE, f"{text} is over already")
+        exit_with(USAGE, f"{text} is over already")
     if end > MOMENT_MAX:
-        leave(USAGE, f"{text} ends after {write_moment(MOMENT_MAX)}; name an earlier end, or none")
+        exit_with(
+            USAGE, f"{text} ends after {write_moment(MOMENT_MAX)}; name an earlier end, or none"
+        )
     return end
 
 
@@ -176,7 +178,7 @@ async def _list(settings: Settings, *, json: bool) -> None:
         json_output.write({"keys": [_document(one, now) for one in found]})
         return
     if not found:
-        say(console_out(), _NONE)
+        print_sentence(console_out(), _NONE)
         return
     rows = [
         (
@@ -191,14 +193,14 @@ async def _list(settings: Settings, *, json: bool) -> None:
         )
         for one in found
     ]
-    draw(console_out(), _LISTED, rows)
+    print_table(console_out(), _LISTED, rows)
 
 
 def _scope_words(key: ApiKey) -> str:
-    return ",".join(scope for scope in Scope if scope in key.scopes)
+    return ",".join(scope for scope in Permission if scope in key.scopes)
 
 
-def _document(key: ApiKey, now: Moment) -> dict[str, Any]:
+def _document(key: ApiKey, now: Timestamp) -> dict[str, Any]:
     """Return what may be told of a key: all but its digest."""
     ends = {
         "expiresAt": key.expires_at,
@@ -209,7 +211,7 @@ def _document(key: ApiKey, now: Moment) -> dict[str, Any]:
         "id": key.id,
         "name": key.name,
         "account": key.principal,
-        "scopes": [scope for scope in Scope if scope in key.scopes],
+        "scopes": [scope for scope in Permission if scope in key.scopes],
         "wallets": key.wallets,
         "ordersPerMinute": key.orders_per_minute,
         "createdAt": write_moment(key.created_at),
@@ -229,27 +231,27 @@ def _limits(key: ApiKey) -> str:
     return ", ".join(told)
 
 
-def _day(at: Moment | None) -> str:
+def _day(at: Timestamp | None) -> str:
     return "never" if at is None else write_moment(at)[:16].replace("T", " ")
 
 
-def _state(key: ApiKey, now: Moment) -> str:
+def _state(key: ApiKey, now: Timestamp) -> str:
     if key.revoked_at is not None:
         return "revoked"
-    return "in force" if key.is_in_force(now) else "expired"
+    return "in force" if key.is_active(now) else "expired"
 
 
 async def _revoke(settings: Settings, key_id: str, *, json: bool) -> None:
     async with bootstrap.open_keys(settings) as keys:
         if not await keys.revoke(key_id, SystemClock().now()):
-            leave(FAILED, await _why_not(keys, key_id))
+            exit_with(FAILED, await _why_not(keys, key_id))
     if json:
         json_output.write({"id": key_id, "revoked": True})
     else:
         typer.echo(f"{key_id} is revoked")
 
 
-async def _why_not(keys: Keys, key_id: str) -> str:
+async def _why_not(keys: ApiKeyStore, key_id: str) -> str:
     if await keys.find(key_id) is not None:
         return f"{key_id} was revoked before"
     return f"there is no key {key_id}; `cambist keys list` shows their ids"

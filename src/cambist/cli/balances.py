@@ -8,11 +8,11 @@ from typing import Annotated, Final
 import typer
 
 from cambist.cli import json_output
-from cambist.cli.exit_codes import BAD_SETTINGS, leave
+from cambist.cli.exit_codes import BAD_SETTINGS, exit_with
 from cambist.cli.json_output import AsJson
 from cambist.cli.order_view import console_out
-from cambist.cli.tables import Column, draw, say
-from cambist.paper.fault_model import ENDOWMENT_WHOLE
+from cambist.cli.tables import Column, print_sentence, print_table
+from cambist.paper.fault_model import INITIAL_BALANCE_WHOLE
 from cambist.paper.ledger import balances as read_balances
 from cambist.paper.runtime import ARBITRAGE, ENDOWMENT, FEES
 from cambist.paper.tokens import token_of_mint
@@ -40,7 +40,7 @@ def balances(
     """Show what the wallets of the paper world hold, in whole tokens."""
     path = home / CHAIN_FILE
     if not path.exists():
-        leave(BAD_SETTINGS, f"{path} is not there; name another folder with --home")
+        exit_with(BAD_SETTINGS, f"{path} is not there; name another folder with --home")
     rows = []
     for (account, mint), raw in read_balances(path, wallet, ROWS_MAX):
         if account not in BOOKS:
@@ -52,5 +52,7 @@ def balances(
         return
     console = console_out()
     if rows:
-        draw(console, _HELD, rows)
-    say(console, f"A wallet holds {ENDOWMENT_WHOLE:,} of a token until it first uses it.")
+        print_table(console, _HELD, rows)
+    print_sentence(
+        console, f"A wallet holds {INITIAL_BALANCE_WHOLE:,} of a token until it first uses it."
+    )

@@ -14,14 +14,14 @@ from msgspec.structs import replace
 
 from cambist import bootstrap, failpoints
 from cambist.cli import json_output
-from cambist.cli.exit_codes import BAD_SETTINGS, USAGE, leave
+from cambist.cli.exit_codes import BAD_SETTINGS, USAGE, exit_with
 from cambist.cli.json_output import AsJson
 from cambist.cli.order_view import console_out
-from cambist.cli.settings import Home, settle_home
+from cambist.cli.settings import Home, load_home_settings
 from cambist.clock import SystemClock
 from cambist.config import Settings
-from cambist.paper.fault_switches import NAMES, Chaos, Crash, Dial, read, write
-from cambist.values.time_units import Moment, after
+from cambist.paper.fault_switches import NAMES, CrashPlan, FaultConfig, FaultSwitch, read, write
+from cambist.values.time_units import Timestamp, add_ms
 from cambist.wire.rfc3339 import write_moment
 
 PPM_ONE: Final = 1_000_000
@@ -66,7 +66,7 @@ def set_switches(
     path, now = _path(settings), SystemClock().now()
     changes = dict(_switch(one, lasting, now) for one in switches)
     if changes.get("lie") is not None and settings.paper_witnesses == 1:
-        leave(BAD_SETTINGS, _TWO)
+        exit_with(BAD_SETTINGS, _TWO)
     chaos = replace(_read(path), **changes)
     write(path, chaos)
     _tell(chaos, json=json)
@@ -77,51 +77,53 @@ def off(json: AsJson = False, home: Home = None) -> None:
     """Take all switches back: the world is as its profile makes it."""
     path = _path(_settings(home))
     if path.parent.is_dir():
-        write(path, Chaos())
-    _tell(Chaos(), json=json)
+        write(path, FaultConfig())
+    _tell(FaultConfig(), json=json)
 
 
 def _settings(home: str | None) -> Settings:
-    return settle_home(home)
+    return load_home_settings(home)
 
 
 def _path(settings: Settings) -> Path:
     if settings.mode != "paper":
-        leave(BAD_SETTINGS, "only a paper world can be broken on purpose")
+        exit_with(BAD_SETTINGS, "only a paper world can be broken on purpose")
     return Path(settings.home) / bootstrap.CHAOS_FILE
 
 
-def _read(path: Path) -> Chaos:
+def _read(path: Path) -> FaultConfig:
     if not path.parent.is_dir():
-        leave(BAD_SETTINGS, f"{path.parent} is not there; name another folder with --home")
+        exit_with(BAD_SETTINGS, f"{path.parent} is not there; name another folder with --home")
     try:
         return read(path)
     except ValueError as error:
-        leave(BAD_SETTINGS, f"{error}; `cambist chaos off` writes it anew")
+        exit_with(BAD_SETTINGS, f"{error}; `cambist chaos off` writes it anew")
 
 
-def _switch(text: str, lasting: str | None, now: Moment) -> tuple[str, Dial | Crash | None]:
+def _switch(
+    text: str, lasting: str | None, now: Timestamp
+) -> tuple[str, FaultSwitch | CrashPlan | None]:
     """Read `name=value[@length]`."""
     name, _, rest = text.partition("=")
     value, _, own = rest.partition("@")
     name = name.strip().replace("-", "_")
     if name not in NAMES:
-        leave(USAGE, f"{name} is no switch: there are {', '.join(NAMES)}")
+        exit_with(USAGE, f"{name} is no switch: there are {', '.join(NAMES)}")
     length = own or lasting
-    until = None if not length else after(now, _length_ms(length))
+    until = None if not length else add_ms(now, _length_ms(length))
     if value in ("0", "off"):
         return name, None
     if name == "crash":
-        return name, Crash(_plan(value), until, now)
+        return name, CrashPlan(_plan(value), until, now)
     strength = _length_ms(value) if name == "delay" else _rate_ppm(name, value)
-    return name, Dial(strength, until) if strength else None
+    return name, FaultSwitch(strength, until) if strength else None
 
 
 def _plan(text: str) -> str:
     try:
         failpoints.read_plan(text)
-    except failpoints.BadPlan as bad:
-        leave(USAGE, str(bad).replace("CAMBIST_FAULT", "crash"))
+    except failpoints.InvalidFailpointPlan as bad:
+        exit_with(USAGE, str(bad).replace("CAMBIST_FAULT", "crash"))
     return text
 
 
@@ -129,7 +131,7 @@ def _length_ms(text: str) -> int:
     found = _LENGTH.fullmatch(text.strip())
     length = int(found[1]) * _UNITS[found[2]] if found else LENGTH_MS_MAX + 1
     if length > LENGTH_MS_MAX:
-        leave(USAGE, f"{text} is no length up to a day, such as 500ms, 30s, 5m or 1h")
+        exit_with(USAGE, f"{text} is no length up to a day, such as 500ms, 30s, 5m or 1h")
     return length
 
 
@@ -141,29 +143,29 @@ def _rate_ppm(name: str, text: str) -> int:
     except InvalidOperation:
         rate = Decimal(-1)
     if not rate.is_finite() or not 0 <= rate <= PPM_ONE:
-        leave(USAGE, f"{name}={text}: a rate lies between 0 and 1, or 0% and 100%")
+        exit_with(USAGE, f"{name}={text}: a rate lies between 0 and 1, or 0% and 100%")
     return int(rate)
 
 
-def _tell(chaos: Chaos, *, json: bool) -> None:
+def _tell(chaos: FaultConfig, *, json: bool) -> None:
     if json:
         json_output.write(msgspec.structs.asdict(chaos))
         return
     console, now = console_out(), SystemClock().now()
-    switches: Mapping[str, Dial | Crash | None] = msgspec.structs.asdict(chaos)
+    switches: Mapping[str, FaultSwitch | CrashPlan | None] = msgspec.structs.asdict(chaos)
     for name, one in switches.items():
         if one is None:
             continue
-        what = one.plan if isinstance(one, Crash) else _strength(name, one)
+        what = one.plan if isinstance(one, CrashPlan) else _strength(name, one)
         line = f"{name:<12} {what}"
         if one.until is not None:
             line += f"  {'until' if now < one.until else 'over since'} {write_moment(one.until)}"
         console.print(line, markup=False)
-    if chaos == Chaos():
+    if chaos == FaultConfig():
         console.print("calm: no switch is set")
 
 
-def _strength(name: str, dial: Dial) -> str:
+def _strength(name: str, dial: FaultSwitch) -> str:
     if name == "delay":
         return f"{dial.strength} ms"
     return f"{Decimal(dial.strength * 100) / PPM_ONE:f} %"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from cambist.cli.connect import KEY_NAME, with_scheme
-from cambist.cli.formatting import plain
+from cambist.cli.formatting import format_amount
 from cambist.values.server_url import DEFAULT_URL
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ def order_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 
 
 async def _newest(url: str) -> tuple[Order, ...]:
-    from cambist.client import Client, Patience
+    from cambist.client import Client, RetryPolicy
 
-    haste = Patience(tries_max=1, timeout_ms=WAIT_MS)
+    haste = RetryPolicy(tries_max=1, timeout_ms=WAIT_MS)
     key = os.environ.get(KEY_NAME) or None
     async with Client(with_scheme(url), key, patience=haste) as cambist:
         return (await cambist.page(limit=PROPOSED_MAX)).orders
@@ -66,5 +66,5 @@ async def _newest(url: str) -> tuple[Order, ...]:
 
 def _told(one: Order) -> str:
     """Say which order it is, without a colon: zsh would cut there."""
-    given = f"{plain(one.amount_in, '?')} {one.token_in}"
-    return f"{one.status}, {given} to {plain(one.amount_out, '?')} {one.token_out}"
+    given = f"{format_amount(one.amount_in, '?')} {one.token_in}"
+    return f"{one.status}, {given} to {format_amount(one.amount_out, '?')} {one.token_out}"

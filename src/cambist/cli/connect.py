@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import typer
 
-from cambist.cli.exit_codes import FAILED, UNREACHABLE, USAGE, leave, program, sole
+from cambist.cli.exit_codes import FAILED, UNREACHABLE, USAGE, exit_with, program, unwrap_group
 
 if TYPE_CHECKING:
-    from cambist.client import Client, Patience, Refused
+    from cambist.client import Client, RequestRejected, RetryPolicy
 
 KEY_NAME: Final = "CAMBIST_API_KEY"
 """The one place a key is read from: an argument would stand in the list of processes."""
@@ -26,16 +26,16 @@ Url = Annotated[str, typer.Option("--url", envvar="CAMBIST_URL", help="Where the
 
 
 @asynccontextmanager
-async def reach(url: str, patience: Patience | None = None) -> AsyncIterator[Client]:
+async def connect(url: str, patience: RetryPolicy | None = None) -> AsyncIterator[Client]:
     """Yield a client of one engine; a refusal or no answer ends the command."""
-    from cambist.client import Client, Patience
+    from cambist.client import Client, RetryPolicy
 
-    patience = Patience(tries_max=TRIES_MAX) if patience is None else patience
+    patience = RetryPolicy(tries_max=TRIES_MAX) if patience is None else patience
     try:
         client = Client(with_scheme(url), os.environ.get(KEY_NAME) or None, patience=patience)
     except ValueError as error:
-        leave(USAGE, str(error))
-    async with client, explained():
+        exit_with(USAGE, str(error))
+    async with client, exit_on_error():
         yield client
 
 
@@ -52,7 +52,7 @@ def with_scheme(url: str) -> str:
 
 
 @asynccontextmanager
-async def explained() -> AsyncIterator[None]:
+async def exit_on_error() -> AsyncIterator[None]:
     """End the command with a sentence when a client's error comes out of the context."""
     try:
         yield
@@ -61,31 +61,31 @@ async def explained() -> AsyncIterator[None]:
 
 
 def _explain(error: Exception) -> NoReturn:
-    from cambist.client import Refused, Unreachable, Unreadable
+    from cambist.client import ConnectionFailed, InvalidResponse, RequestRejected
 
-    match sole(error):
-        case Refused() as refused:
-            leave(_code(refused), refusal(refused))
-        case Unreachable() as nobody:
-            leave(
+    match unwrap_group(error):
+        case RequestRejected() as refused:
+            exit_with(_code(refused), refusal(refused))
+        case ConnectionFailed() as nobody:
+            exit_with(
                 UNREACHABLE,
                 f"{nobody}; start one with `{program()} serve`, "
                 "or name another with --url or CAMBIST_URL",
             )
-        case Unreadable() as stranger:
-            leave(UNREACHABLE, f"{stranger}; name the engine with --url or CAMBIST_URL")
+        case InvalidResponse() as stranger:
+            exit_with(UNREACHABLE, f"{stranger}; name the engine with --url or CAMBIST_URL")
         case _:
             raise error
 
 
-def _code(refused: Refused) -> int:
+def _code(refused: RequestRejected) -> int:
     from cambist.client import RateLimited
 
     asked_wrongly = refused.status < _SERVER_ERROR and not isinstance(refused, RateLimited)
     return USAGE if asked_wrongly else FAILED
 
 
-def refusal(refused: Refused) -> str:
+def refusal(refused: RequestRejected) -> str:
     """Say what was refused, and what to do about it where that is known."""
     from cambist.client import RateLimited, Unauthorized
 

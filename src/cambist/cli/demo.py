@@ -11,10 +11,10 @@ import typer
 from msgspec.structs import replace
 
 from cambist import bootstrap
-from cambist.cli.connect import explained
-from cambist.cli.order_view import Board, Life, outcome
+from cambist.cli.connect import exit_on_error
+from cambist.cli.order_view import LiveTable, OrderProgress, outcome
 from cambist.cli.orders import console
-from cambist.cli.settings import run_loop, settle
+from cambist.cli.settings import load_settings, run_loop
 from cambist.client import Client, Draft, buy, swap
 from cambist.config import Settings
 
@@ -36,7 +36,7 @@ def demo(
 ) -> None:
     """Start an engine of its own, send it five market orders at once, and show their lives."""
     with tempfile.TemporaryDirectory(prefix="cambist-demo-") as home:
-        settings = settle(
+        settings = load_settings(
             {
                 "home": home,
                 "host": "127.0.0.1",
@@ -52,11 +52,11 @@ def demo(
 
 async def _demo(settings: Settings) -> None:
     async with (
-        bootstrap.running(settings) as opened,
-        bootstrap.serving(opened, settings) as (port, _),
+        bootstrap.run_engine(settings) as opened,
+        bootstrap.serve_http(opened, settings) as (port, _),
         # The key in the environment is for another engine than this one.
         Client(f"http://127.0.0.1:{port}") as cambist,
-        explained(),
+        exit_on_error(),
     ):
         console.print(f"The engine listens on port {port}; five orders go in at once.\n")
         lives = await _trade(cambist)
@@ -64,8 +64,8 @@ async def _demo(settings: Settings) -> None:
     outcome(console, lives)
 
 
-async def _trade(cambist: Client) -> list[Life]:
-    with Board(console) as board:
+async def _trade(cambist: Client) -> list[OrderProgress]:
+    with LiveTable(console) as board:
         async with asyncio.TaskGroup() as trading:
             tasks = [
                 trading.create_task(_live(cambist, board, number)) for number in range(len(ORDERS))
@@ -73,10 +73,10 @@ async def _trade(cambist: Client) -> list[Life]:
     return [task.result() for task in tasks]
 
 
-async def _live(cambist: Client, board: Board, number: int) -> Life:
+async def _live(cambist: Client, board: LiveTable, number: int) -> OrderProgress:
     title, draft = ORDERS[number]
     placed = await cambist.place(replace(draft, client_order_id=f"demo-{number + 1}"))
-    life = Life(placed.order_id, title)
+    life = OrderProgress(placed.order_id, title)
     board.add(life)
     async with aclosing(cambist.follow(life.order_id)) as events:
         async for event in events:

@@ -22,13 +22,13 @@ INTERRUPTED: Final = 130
 errors: Final = Console(stderr=True, highlight=False)
 
 
-def leave(code: int, sentence: str) -> NoReturn:
+def exit_with(code: int, sentence: str) -> NoReturn:
     """Say why, and end the process."""
     errors.print(f"cambist: {sentence}", markup=False, soft_wrap=True)
     raise typer.Exit(code)
 
 
-def sole(error: BaseException) -> BaseException:
+def unwrap_group(error: BaseException) -> BaseException:
     """Return the one error of a group, however deep it stands; any other error as it is."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         (error,) = error.exceptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NoReturn
 
-from cambist.cli.exit_codes import BAD_SETTINGS, IN_USE, UNREACHABLE, leave, sole
+from cambist.cli.exit_codes import BAD_SETTINGS, IN_USE, UNREACHABLE, exit_with, unwrap_group
 
 CODES: Final[Mapping[str, int]] = {
     "in_use": IN_USE,
@@ -15,13 +15,13 @@ CODES: Final[Mapping[str, int]] = {
 }
 
 
-def explain(error: BaseException, *, damaged: int = BAD_SETTINGS) -> NoReturn:
+def explain_and_exit(error: BaseException, *, damaged: int = BAD_SETTINGS) -> NoReturn:
     """End the command with a sentence, where one says it all; raise what is a mistake of ours.
 
     `damaged` is the exit code for a file that is not what it was: for a command that looks for
     damage it is a result.
     """
-    alone = sole(error)
+    alone = unwrap_group(error)
     if type(alone).__module__.partition(".")[0] == "typer":  # its ways to end a command
         raise alone
     # What knows all failures loads most of the engine, and nearly every command ends well.
@@ -30,4 +30,4 @@ def explain(error: BaseException, *, damaged: int = BAD_SETTINGS) -> NoReturn:
     failure = describe(alone)
     if failure is None:
         raise error
-    leave(damaged if failure.kind == "damaged" else CODES[failure.kind], failure.sentence)
+    exit_with(damaged if failure.kind == "damaged" else CODES[failure.kind], failure.sentence)

@@ -15,24 +15,24 @@ _THOUSAND: Final = 1_000
 _CENT: Final = Decimal("0.01")
 
 
-def instant(at: datetime) -> str:
+def format_instant(at: datetime) -> str:
     """Write an instant as the wire does."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def plain(amount: Decimal | None, unknown: str = "-") -> str:
+def format_amount(amount: Decimal | None, unknown: str = "-") -> str:
     """Write an amount in plain digits, never as an exponent."""
     return unknown if amount is None else format(amount, "f")
 
 
-def share(percents: Decimal | None) -> str:
+def format_percent(percents: Decimal | None) -> str:
     """Write a share in percent, or a dash where there is none to tell."""
-    return "-" if percents is None else f"{plain(percents)} %"
+    return "-" if percents is None else f"{format_amount(percents)} %"
 
 
-def brief(price: Decimal | None) -> str:
+def format_price(price: Decimal | None) -> str:
     """Write a price with eight digits that count; the order itself shows all of them."""
-    text = plain(price)
+    text = format_amount(price)
     counted = 0
     for place, letter in enumerate(text):
         counted += letter.isdigit() and (counted > 0 or letter != "0")
@@ -41,38 +41,38 @@ def brief(price: Decimal | None) -> str:
     return text
 
 
-def name_of(dex: str, program: str) -> str:
+def dex_name(dex: str, program: str) -> str:
     """Write a pool's venue and program as people say them: "meteora damm v2"."""
     return f"{dex} {program.replace('_', ' ')}".strip()
 
 
-def way_of(told: Order | Event | Quote) -> str:
+def route_label(told: Order | Event | Quote) -> str:
     """Write where the swaps go: `>` leads through a hub, `+` shares the amount.
 
     A venue is named where it changes: "raydium clmm + amm v4".
     """
     if not told.legs:
         quote = told.quote
-        return name_of(quote.dex, quote.program) if quote else told.selected_dex or "-"
+        return dex_name(quote.dex, quote.program) if quote else told.selected_dex or "-"
     text, before = "", None
     for leg in told.legs:
         if before is not None:
             text += " > " if leg.path == before.path else " + "
         same = before is not None and leg.dex == before.dex
-        text += name_of("" if same else leg.dex, leg.program)
+        text += dex_name("" if same else leg.dex, leg.program)
         before = leg
     return text
 
 
-def percent(bps: int) -> str:
+def format_bps(bps: int) -> str:
     """Write basis points as percent, in as few digits as it takes."""
     whole, part = divmod(bps, 100)
     return f"{whole}.{part:02}".rstrip("0").rstrip(".") + " %"
 
 
-def short(amount: Decimal) -> str:
+def format_short_amount(amount: Decimal) -> str:
     """Write an amount for comparing: cents below a thousand, groups of three from there on."""
     if amount < 1:
-        return brief(amount)
+        return format_price(amount)
     rounded = amount.quantize(_CENT)
     return f"{rounded:,.0f}" if rounded >= _THOUSAND else f"{rounded}"

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cambist.cli import output
-from cambist.cli.exit_on_error import explain
+from cambist.cli.exit_on_error import explain_and_exit
 from cambist.values.version import VERSION
 
 
@@ -161,7 +161,7 @@ class Tree(TyperGroup):
         try:
             return super().invoke(ctx)
         except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
-            explain(error)
+            explain_and_exit(error)
 
 
 OWNER_ALONE: Final = 0o077
@@ -198,8 +198,8 @@ def _options(
 def main() -> None:
     """Run the command line: what it makes is for its owner alone, and no failed write fails it."""
     os.umask(OWNER_ALONE)
-    output.guard()
+    output.guard_streams()
     try:
         app()
     finally:
-        output.close()
+        output.close_streams()

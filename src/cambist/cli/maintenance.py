@@ -11,12 +11,12 @@ from rich.console import Console
 
 from cambist import bootstrap
 from cambist.cli import json_output
-from cambist.cli.exit_codes import FAILED, USAGE, errors, leave
-from cambist.cli.exit_on_error import explain
+from cambist.cli.exit_codes import FAILED, USAGE, errors, exit_with
+from cambist.cli.exit_on_error import explain_and_exit
 from cambist.cli.json_output import AsJson
 from cambist.cli.order_view import console_out
-from cambist.cli.settings import Home, settle_home
-from cambist.cli.tables import say
+from cambist.cli.settings import Home, load_home_settings
+from cambist.cli.tables import print_sentence
 from cambist.clock import SystemClock
 from cambist.config import Settings
 
@@ -46,11 +46,11 @@ def verify(json: AsJson = False, home: Home = None) -> None:
     Reads only, from one snapshot, while engines run or not: the file in the home, or the database
     that is named.
     """
-    settings = settle_home(home)
+    settings = load_home_settings(home)
     try:
         report = bootstrap.audit_store(settings, Progress())
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
-        explain(error, damaged=FAILED)
+        explain_and_exit(error, damaged=FAILED)
     if json:
         json_output.write(report)
     else:
@@ -59,17 +59,17 @@ def verify(json: AsJson = False, home: Home = None) -> None:
         raise typer.Exit(FAILED)
 
 
-def tell(console: Console, report: bootstrap.Report) -> None:
+def tell(console: Console, report: bootstrap.AuditReport) -> None:
     """Print what is wrong, and how much was read."""
     for broken in report.breaks[:BREAKS_SHOWN_MAX]:
-        say(console, f"{broken.order_id}: {broken.reason}")
+        print_sentence(console, f"{broken.order_id}: {broken.reason}")
     if report.broken > BREAKS_SHOWN_MAX:
-        say(console, f"... and {report.broken - BREAKS_SHOWN_MAX} more")
+        print_sentence(console, f"... and {report.broken - BREAKS_SHOWN_MAX} more")
     if report.empty_places:
-        say(console, _EMPTY.format(report.empty_places))
+        print_sentence(console, _EMPTY.format(report.empty_places))
     verdict = "all as written" if not report.broken else f"{report.broken} broken"
     orders = f"{report.orders} order" + ("" if report.orders == 1 else "s")
-    say(console, f"{orders}, {report.entries} journal entries: {verdict}")
+    print_sentence(console, f"{orders}, {report.entries} journal entries: {verdict}")
 
 
 T = TypeVar("T")
@@ -99,8 +99,8 @@ def backup(
     else:
         console = console_out()
         tell(console, made.report)
-        say(console, f"Written to {made.path}")
-        say(console, _PEPPER)
+        print_sentence(console, f"Written to {made.path}")
+        print_sentence(console, _PEPPER)
     if made.report.broken:
         raise typer.Exit(FAILED)
 
@@ -116,11 +116,11 @@ def restore(
 ) -> None:
     """Put a backup into an empty home or database, and have it compared with the chain."""
     if (source is None) != in_place:
-        leave(USAGE, "name the file that `cambist backup` wrote, or say --in-place, not both")
+        exit_with(USAGE, "name the file that `cambist backup` wrote, or say --in-place, not both")
     settings, report = _settings(home), None
     if source is None:
         _try(
-            lambda: bootstrap.move_switch(
+            lambda: bootstrap.set_halt(
                 settings, bootstrap.RESTORED_BY, bootstrap.PUT_BACK, halts=True
             )
         )
@@ -133,18 +133,18 @@ def restore(
     if report is not None and report.broken:
         raise typer.Exit(FAILED)
     if not json:
-        say(console_out(), _NEXT)
+        print_sentence(console_out(), _NEXT)
 
 
 def _settings(home: str | None) -> Settings:
-    return settle_home(home)
+    return load_home_settings(home)
 
 
 def _try(work: Callable[[], T]) -> T:
     try:
         return work()
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
-        explain(error)
+        explain_and_exit(error)
 
 
 DAYS_MAX: Final = 36_500
@@ -172,7 +172,7 @@ def prune(
     Works while engines run. The keys of those orders are forgotten with them, and a stream of all
     orders can no longer be resumed from before. By default nothing is ever put away.
     """
-    settings = settle_home(home)
+    settings = load_home_settings(home)
     told = [0]
 
     def progress(orders: int) -> None:
@@ -183,10 +183,10 @@ def prune(
     try:
         done = bootstrap.prune(settings, days, progress, keeps=archive)
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
-        explain(error)
+        explain_and_exit(error)
     if json:
         kept = None if done.path is None or not done.orders else str(done.path)
         json_output.write({"orders": done.orders, "archive": kept})
         return
     where = "" if done.path is None or not done.orders else f", into {done.path}"
-    say(console_out(), f"{done.orders:,} orders put away{where}")
+    print_sentence(console_out(), f"{done.orders:,} orders put away{where}")

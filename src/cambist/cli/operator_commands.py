@@ -10,19 +10,19 @@ import typer
 
 from cambist import bootstrap
 from cambist.cli import json_output
-from cambist.cli.exit_codes import FAILED, USAGE, leave
-from cambist.cli.exit_on_error import explain
+from cambist.cli.exit_codes import FAILED, USAGE, exit_with
+from cambist.cli.exit_on_error import explain_and_exit
 from cambist.cli.json_output import AsJson
 from cambist.cli.order_ids import chosen, is_ending
 from cambist.cli.order_view import console_out
-from cambist.cli.settings import Home, settle_home
-from cambist.cli.tables import Column, draw, say
+from cambist.cli.settings import Home, load_home_settings
+from cambist.cli.tables import Column, print_sentence, print_table
 from cambist.clock import SystemClock
 from cambist.config import Settings
 from cambist.orders.order import Order
-from cambist.ports.store import Still
+from cambist.ports.store import StuckOrders
 from cambist.values.ids import read_order_id
-from cambist.values.time_units import SECOND, Millis, Moment
+from cambist.values.time_units import SECOND, Millis, Timestamp
 from cambist.wire.halts import REASON_LETTERS_MAX, is_reason
 from cambist.wire.rfc3339 import write_moment
 
@@ -46,8 +46,8 @@ def halt(reason: Reason, json: AsJson = False, home: Home = None) -> None:
         json_output.write({"halted": True, "before": _halt_json(before)})
         return
     if before is not None:
-        say(console_out(), f"It was halted before, by {before.by}: {before.reason}")
-    say(console_out(), _HALTED)
+        print_sentence(console_out(), f"It was halted before, by {before.by}: {before.reason}")
+    print_sentence(console_out(), _HALTED)
 
 
 def resume(reason: Reason, json: AsJson = False, home: Home = None) -> None:
@@ -56,10 +56,10 @@ def resume(reason: Reason, json: AsJson = False, home: Home = None) -> None:
     if json:
         json_output.write({"halted": False, "before": _halt_json(before)})
     elif before is None:
-        say(console_out(), _NOT_HALTED)
+        print_sentence(console_out(), _NOT_HALTED)
     else:
-        say(console_out(), f"The halt of {before.by} is over: {before.reason}")
-        say(console_out(), _RESUMED)
+        print_sentence(console_out(), f"The halt of {before.by} is over: {before.reason}")
+        print_sentence(console_out(), _RESUMED)
 
 
 def _halt_json(halt: Halt | None) -> dict[str, str] | None:
@@ -70,9 +70,9 @@ def _halt_json(halt: Halt | None) -> dict[str, str] | None:
 
 def _move(reason: str, home: str | None, *, halts: bool) -> Halt | None:
     if not is_reason(reason):
-        leave(USAGE, f"a reason has 1 to {REASON_LETTERS_MAX} printable letters")
-    settings = settle_home(home)
-    return bootstrap.move_switch(settings, getpass.getuser(), reason.strip(), halts=halts)
+        exit_with(USAGE, f"a reason has 1 to {REASON_LETTERS_MAX} printable letters")
+    settings = load_home_settings(home)
+    return bootstrap.set_halt(settings, getpass.getuser(), reason.strip(), halts=halts)
 
 
 STILL_FOR_S: Final = 60
@@ -111,7 +111,7 @@ def stuck(
 
     Exits 1 when there are any. Works while the engine runs and while it does not.
     """
-    settings = settle_home(home)
+    settings = load_home_settings(home)
     still = _look(settings, Millis(seconds * SECOND), limit)
     now = SystemClock().now()
     if json:
@@ -128,9 +128,9 @@ def stuck(
         raise typer.Exit(FAILED)
 
 
-def _tell_still(still: Still, seconds: int, now: Moment) -> None:
+def _tell_still(still: StuckOrders, seconds: int, now: Timestamp) -> None:
     console = console_out()
-    say(
+    print_sentence(
         console,
         f"{still.open} open, {still.in_flight} with a transaction in flight; "
         f"{len(still.orders)} still for {seconds} s or more",
@@ -140,10 +140,10 @@ def _tell_still(still: Still, seconds: int, now: Moment) -> None:
             (order.id, order.status, _duration(now - order.last_at), waits_for(order, now))
             for order in still.orders
         ]
-        draw(console, _STILL, rows)
+        print_table(console, _STILL, rows)
 
 
-def _stuck_order_json(order: Order, now: Moment) -> dict[str, Any]:
+def _stuck_order_json(order: Order, now: Timestamp) -> dict[str, Any]:
     return {
         "orderId": order.id,
         "status": order.status,
@@ -152,7 +152,7 @@ def _stuck_order_json(order: Order, now: Moment) -> dict[str, Any]:
     }
 
 
-def waits_for(order: Order, now: Moment) -> str:
+def waits_for(order: Order, now: Timestamp) -> str:
     """Say what an open order waits for."""
     attempt = order.in_flight
     if attempt is not None:
@@ -162,7 +162,7 @@ def waits_for(order: Order, now: Moment) -> str:
             f"the chain: {word}{seen}, last valid height {attempt.last_valid_height}, "
             f"signature {attempt.signature}"
         )
-    if order.rests_with_chain:
+    if order.awaits_chain:
         return "the chain: landed, and not yet final"
     if order.wake_at is not None and order.wake_at > now:
         why = "" if order.fault is None else f" after {order.fault.code}"
@@ -192,27 +192,29 @@ def resolve(
     is long over and none has seen it: what landed is still found to have landed.
     """
     if not is_reason(reason):
-        leave(USAGE, f"a reason has 1 to {REASON_LETTERS_MAX} printable letters")
-    settings = settle_home(home)
+        exit_with(USAGE, f"a reason has 1 to {REASON_LETTERS_MAX} printable letters")
+    settings = load_home_settings(home)
     known = read_order_id(order_id)
     if known is None and is_ending(order_id):
         every = _look(settings, Millis(0), SHOWN_MAX).orders
         ends = [one for one in every if one.id.endswith(order_id.lower())]
         known = read_order_id(chosen(order_id, [(one.id, str(one.status)) for one in ends]))
     if known is None:
-        leave(USAGE, "that is no order's id")
+        exit_with(USAGE, "that is no order's id")
     try:
         order = bootstrap.write_off(settings, known, getpass.getuser(), reason.strip())
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
-        explain(error)
+        explain_and_exit(error)
     if order is None:
-        leave(FAILED, "there is no such order")
+        exit_with(FAILED, "there is no such order")
     if order.written_off_at is None:
-        leave(FAILED, f"it is {order.status}, and has no transaction in flight: nothing to resolve")
+        exit_with(
+            FAILED, f"it is {order.status}, and has no transaction in flight: nothing to resolve"
+        )
     if json:
         json_output.write({"orderId": order.id, "status": order.status, "writtenOff": True})
     else:
-        say(console_out(), _NOTED)
+        print_sentence(console_out(), _NOTED)
 
 
 def drain(
@@ -229,30 +231,30 @@ def drain(
     orders are kept. To end one process alone, send it SIGTERM: the others go on.
     """
     if not is_reason(reason):
-        leave(USAGE, f"a reason has 1 to {REASON_LETTERS_MAX} printable letters")
-    settings = settle_home(home)
+        exit_with(USAGE, f"a reason has 1 to {REASON_LETTERS_MAX} printable letters")
+    settings = load_home_settings(home)
     try:
-        bootstrap.move_switch(settings, getpass.getuser(), reason.strip(), halts=True)
+        bootstrap.set_halt(settings, getpass.getuser(), reason.strip(), halts=True)
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
-        explain(error)
+        explain_and_exit(error)
     console, clock = console_out(), SystemClock()
     until, told = clock.elapsed() + seconds * SECOND, -1
     while (left := _look(settings, Millis(0), 1)).in_flight:
         if left.in_flight != told:
             told = left.in_flight
             if not json:
-                say(console, f"{told} in flight, {left.open} open")
+                print_sentence(console, f"{told} in flight, {left.open} open")
         if clock.elapsed() >= until:
-            leave(FAILED, f"{told} still in flight; trading stays halted")
+            exit_with(FAILED, f"{told} still in flight; trading stays halted")
         asyncio.run(clock.sleep(LOOK_EVERY_MS))
     if json:
         json_output.write({"halted": True, "open": left.open, "inFlight": 0})
     else:
-        say(console, f"{left.open} open. {_TOLD}")
+        print_sentence(console, f"{left.open} open. {_TOLD}")
 
 
-def _look(settings: Settings, for_ms: Millis, limit: int) -> Still:
+def _look(settings: Settings, for_ms: Millis, limit: int) -> StuckOrders:
     try:
-        return bootstrap.what_stands_still(settings, for_ms, limit)
+        return bootstrap.list_stuck(settings, for_ms, limit)
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
-        explain(error)
+        explain_and_exit(error)

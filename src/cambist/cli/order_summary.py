@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from cambist.cli.formatting import instant, percent, plain, way_of
+from cambist.cli.formatting import format_amount, format_bps, format_instant, route_label
 
 if TYPE_CHECKING:
     from cambist.client import Order
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 _BEFORE_THE_CHAIN_IS_SURE: Final = "confirmed; the chain may still take it back"
 
 
-def facts_of(order: Order) -> list[tuple[str, str]]:
+def summary_rows(order: Order) -> list[tuple[str, str]]:
     """Return what is known of an order, each with a name a person uses."""
     told = [
         ("order", order.order_id),
         ("your id", order.client_order_id or ""),
-        ("status", standing_of(order)),
-        ("asked", asked_of(order)),
+        ("status", status_text(order)),
+        ("asked", request_text(order)),
         (
             "gave" if order.status == "confirmed" else "gives",
             _amount(order.amount_in, order.token_in),
@@ -30,9 +30,14 @@ def facts_of(order: Order) -> list[tuple[str, str]]:
         ),
         ("at least", _amount(order.min_amount_out, order.token_out)),
         ("at most", _amount(order.max_amount_in, order.token_in)),
-        ("price", "" if order.executed_price is None else plain(order.executed_price)),
+        ("price", "" if order.executed_price is None else format_amount(order.executed_price)),
         ("slippage", _slippage(order.realised_slippage)),
-        ("through", way_of(order).replace("-", "", 1) if way_of(order) == "-" else way_of(order)),
+        (
+            "through",
+            route_label(order).replace("-", "", 1)
+            if route_label(order) == "-"
+            else route_label(order),
+        ),
         ("why", "" if order.error else order.reason or ""),
         ("tries", _tries(order)),
         ("transaction", order.tx_hash or ""),
@@ -40,27 +45,27 @@ def facts_of(order: Order) -> list[tuple[str, str]]:
         ("user", order.user_id or ""),
         ("tokens", "a made-up token of the paper market is in it" if order.synthetic else ""),
         *(("note", one) for one in order.warnings),
-        ("made", instant(order.created_at)),
-        ("closed", "" if order.closed_at is None else instant(order.closed_at)),
-        ("ends by", "" if order.expires_at is None else instant(order.expires_at)),
+        ("made", format_instant(order.created_at)),
+        ("closed", "" if order.closed_at is None else format_instant(order.closed_at)),
+        ("ends by", "" if order.expires_at is None else format_instant(order.expires_at)),
         (
             "cancel asked",
-            "" if order.cancel_requested_at is None else instant(order.cancel_requested_at),
+            "" if order.cancel_requested_at is None else format_instant(order.cancel_requested_at),
         ),
     ]
     return [(name, value) for name, value in told if value]
 
 
-def standing_of(order: Order) -> str:
+def status_text(order: Order) -> str:
     """Say where an order stands, and why it failed."""
     if order.status == "confirmed":
         return "confirmed, for good" if order.is_final else _BEFORE_THE_CHAIN_IS_SURE
     return f"{order.status}: {order.error}" if order.error else order.status
 
 
-def asked_of(order: Order) -> str:
+def request_text(order: Order) -> str:
     """Say what the user asked for."""
-    tolerance = percent(order.slippage_bps)
+    tolerance = format_bps(order.slippage_bps)
     if order.max_amount_in is not None or (order.side == "buy" and order.symbol):
         what = f"buy {order.token_out} with {order.token_in}"
         amount = _amount(order.amount_out, order.token_out)
@@ -71,7 +76,7 @@ def asked_of(order: Order) -> str:
 
 
 def _amount(amount: Decimal | None, token: str) -> str:
-    return "" if amount is None else f"{plain(amount)} {token}"
+    return "" if amount is None else f"{format_amount(amount)} {token}"
 
 
 def _slippage(worse: Decimal | None) -> str:
@@ -79,7 +84,7 @@ def _slippage(worse: Decimal | None) -> str:
         return ""
     if not worse:
         return "none: as quoted"
-    return f"{plain(abs(worse))} % {'worse' if worse > 0 else 'better'} than quoted"
+    return f"{format_amount(abs(worse))} % {'worse' if worse > 0 else 'better'} than quoted"
 
 
 def _tries(order: Order) -> str:

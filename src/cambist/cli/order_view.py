@@ -9,8 +9,8 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from cambist.cli.formatting import brief, instant, plain, way_of
-from cambist.cli.tables import WIDE, Column, draw, tabulate
+from cambist.cli.formatting import format_amount, format_instant, format_price, route_label
+from cambist.cli.tables import WIDE, Column, print_table, tabulate
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,7 +48,7 @@ _OUTCOME: Final = (
 )
 
 
-class Life:
+class OrderProgress:
     """What is known of one order: its path so far, and its newest message."""
 
     def __init__(self, order_id: str, title: str) -> None:
@@ -76,12 +76,12 @@ class Life:
         return f"{(self.closed_at - self.first_at).total_seconds():.2f} s"
 
 
-class Board:
+class LiveTable:
     """Several lives on one screen; where there is no screen, a line for each step."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._lives: dict[str, Life] = {}
+        self._lives: dict[str, OrderProgress] = {}
         self._live = Live(
             console=console,
             refresh_per_second=REFRESH_PER_SECOND,
@@ -90,7 +90,7 @@ class Board:
             vertical_overflow="visible",
         )
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> LiveTable:
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -99,7 +99,7 @@ class Board:
         if self._console.is_terminal:
             self._live.stop()
 
-    def add(self, life: Life) -> None:
+    def add(self, life: OrderProgress) -> None:
         """Show one more order."""
         self._lives[life.order_id] = life
 
@@ -111,7 +111,7 @@ class Board:
 
     def _table(self) -> RenderableType:
         rows = [
-            (_short(life.order_id), life.title, _path(life.path), remark(life.newest))
+            (_short(life.order_id), life.title, _path(life.path), describe(life.newest))
             for life in self._lives.values()
         ]
         return tabulate(_BOARD, rows, self._console.width)
@@ -124,8 +124,8 @@ def _short(order_id: str) -> str:
 
 def line_of(event: Event) -> str:
     """Write an event as a line."""
-    told = f"{instant(event.timestamp)}  {_short(event.order_id)}  {event.event:<16}"
-    return f"{told} {remark(event)}".rstrip()
+    told = f"{format_instant(event.timestamp)}  {_short(event.order_id)}  {event.event:<16}"
+    return f"{told} {describe(event)}".rstrip()
 
 
 def _path(steps: Iterable[str]) -> Text:
@@ -137,7 +137,7 @@ def _path(steps: Iterable[str]) -> Text:
     return text
 
 
-def remark(event: Event | None) -> str:
+def describe(event: Event | None) -> str:
     """Say what is worth knowing of an event, in a few words."""
     if event is None:
         return ""
@@ -147,14 +147,14 @@ def remark(event: Event | None) -> str:
         case "building":
             return event.reason or event.selected_dex or ""
         case "confirmed":
-            return f"{plain(event.amount_in)} → {plain(event.amount_out)}"
+            return f"{format_amount(event.amount_in)} → {format_amount(event.amount_out)}"
         case "failed":
             return event.error or ""
         case _:
             return ""
 
 
-def outcome(console: Console, lives: Iterable[Life]) -> None:
+def outcome(console: Console, lives: Iterable[OrderProgress]) -> None:
     """Print how each order ended: pools, amounts, price, slippage and time."""
     rows = []
     for life in lives:
@@ -165,16 +165,16 @@ def outcome(console: Console, lives: Iterable[Life]) -> None:
                     _short(life.order_id),
                     life.title,
                     Text(told.status, style=COLOURS.get(told.status, "")),
-                    way_of(told),
-                    plain(told.amount_in),
-                    plain(told.amount_out),
-                    brief(told.executed_price),
-                    "-" if told.slippage is None else f"{plain(told.slippage)} %",
+                    route_label(told),
+                    format_amount(told.amount_in),
+                    format_amount(told.amount_out),
+                    format_price(told.executed_price),
+                    "-" if told.slippage is None else f"{format_amount(told.slippage)} %",
                     life.took,
                 )
             )
     console.print("Outcome")
-    draw(console, _OUTCOME, rows, how="cambist show ORDER")
+    print_table(console, _OUTCOME, rows, how="cambist show ORDER")
 
 
 def console_out() -> Console:

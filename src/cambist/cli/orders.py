@@ -11,21 +11,21 @@ import typer
 
 from cambist.cli import json_output
 from cambist.cli.completion import order_ids, order_words, statuses
-from cambist.cli.connect import Url, reach
-from cambist.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE, leave
-from cambist.cli.formatting import instant, plain, way_of
+from cambist.cli.connect import Url, connect
+from cambist.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE, exit_with
+from cambist.cli.formatting import format_amount, format_instant, route_label
 from cambist.cli.json_output import AsJson, AsJsonLines
 from cambist.cli.order_ids import OrderId, found_id
-from cambist.cli.order_summary import facts_of
-from cambist.cli.order_view import Board, Life, console_out, line_of, remark
+from cambist.cli.order_summary import summary_rows
+from cambist.cli.order_view import LiveTable, OrderProgress, console_out, describe, line_of
 from cambist.cli.output import is_lost
-from cambist.cli.tables import Column, draw, say
+from cambist.cli.tables import Column, print_sentence, print_table
 from cambist.client.drafts import buy, sell, swap
 from cambist.values.server_url import DEFAULT_URL
 
 if TYPE_CHECKING:
     from cambist.client import Client, Draft, Event, Order
-    from cambist.client.drafts import Terms
+    from cambist.client.drafts import DraftTerms
 
 SIDES: Final = {"buy": buy, "sell": sell}
 WORDS: Final = 3
@@ -82,9 +82,9 @@ def order(
     run(_order(url, read_words(words, terms), " ".join(words), follow=follow, json=json))
 
 
-def terms_of(slippage_bps: int | None, wallet: str | None) -> Terms:
+def terms_of(slippage_bps: int | None, wallet: str | None) -> DraftTerms:
     """Return what was said besides the tokens and the amount."""
-    terms: Terms = {}
+    terms: DraftTerms = {}
     if slippage_bps is not None:
         terms["slippage_bps"] = slippage_bps
     if wallet is not None:
@@ -92,10 +92,10 @@ def terms_of(slippage_bps: int | None, wallet: str | None) -> Terms:
     return terms
 
 
-def read_words(words: list[str], terms: Terms) -> Draft:
+def read_words(words: list[str], terms: DraftTerms) -> Draft:
     """Return the order the words ask for; what is no order ends the command."""
     if len(words) != WORDS:
-        leave(USAGE, "say AMOUNT TOKEN_IN TOKEN_OUT, or buy|sell AMOUNT SYMBOL")
+        exit_with(USAGE, "say AMOUNT TOKEN_IN TOKEN_OUT, or buy|sell AMOUNT SYMBOL")
     first, second, third = words
     if first.lower() in SIDES:
         return SIDES[first.lower()](third, second, **terms)
@@ -103,14 +103,14 @@ def read_words(words: list[str], terms: Terms) -> Draft:
 
 
 async def _order(url: str, draft: Draft, title: str, *, follow: bool, json: bool) -> int:
-    async with reach(url) as cambist:
+    async with connect(url) as cambist:
         placed = await cambist.place(draft)
         if json:
             json_output.write(placed)
         else:
-            say(console, f"{placed.order_id}  {placed.summary}")
+            print_sentence(console, f"{placed.order_id}  {placed.summary}")
             for warning in placed.warnings:
-                say(console, f"note: {warning}")
+                print_sentence(console, f"note: {warning}")
         if not follow:
             return DONE
         if json:
@@ -124,22 +124,22 @@ def show(order_id: OrderId, json: AsJson = False, url: Url = DEFAULT_URL) -> Non
 
 
 async def _show(url: str, order_id: str, *, json: bool) -> int:
-    async with reach(url) as cambist:
+    async with connect(url) as cambist:
         known = await found_id(cambist, order_id)
         found = await cambist.get(known)
         journal = await cambist.history(known)
     if json:
         json_output.write({"order": found, "events": journal})
         return DONE
-    draw(console, _FACTS, facts_of(found), heads=False)
+    print_table(console, _FACTS, summary_rows(found), heads=False)
     console.print()
-    draw(console, _JOURNAL, [_journal_row(one) for one in journal])
+    print_table(console, _JOURNAL, [_journal_row(one) for one in journal])
     return DONE
 
 
 def _journal_row(event: Event) -> tuple[str, ...]:
-    said = event.error or event.last_error or remark(event)
-    return (str(event.seq), instant(event.timestamp), event.event, event.status, said)
+    said = event.error or event.last_error or describe(event)
+    return (str(event.seq), format_instant(event.timestamp), event.event, event.status, said)
 
 
 def list_orders(
@@ -156,7 +156,7 @@ def list_orders(
 
 
 async def _list(url: str, limit: int, status: str | None, *, json: bool) -> int:
-    async with reach(url) as cambist:
+    async with connect(url) as cambist:
         asked = (
             cambist.page(limit=limit)
             if status is None
@@ -166,8 +166,8 @@ async def _list(url: str, limit: int, status: str | None, *, json: bool) -> int:
     if json:
         json_output.write(page)
         return DONE
-    draw(console, _LISTED, [_row(one) for one in page.orders])
-    say(console, "  ".join(f"{name} {getattr(page, name)}" for name in _COUNTED))
+    print_table(console, _LISTED, [_row(one) for one in page.orders])
+    print_sentence(console, "  ".join(f"{name} {getattr(page, name)}" for name in _COUNTED))
     return DONE
 
 
@@ -175,11 +175,11 @@ def _row(one: Order) -> tuple[str, ...]:
     return (
         one.order_id,
         one.status,
-        f"{plain(one.amount_in, '?')} {one.token_in}",
-        f"{plain(one.amount_out, '?')} {one.token_out}",
-        way_of(one),
+        f"{format_amount(one.amount_in, '?')} {one.token_in}",
+        f"{format_amount(one.amount_out, '?')} {one.token_out}",
+        route_label(one),
         str(one.retry_count + 1),
-        instant(one.created_at),
+        format_instant(one.created_at),
     )
 
 
@@ -207,19 +207,19 @@ def watch(
 
 async def _watch_all(url: str, after: str | None, *, json: bool) -> int:
     """Print what happens to all orders, until told to stop or until nobody reads it any more."""
-    async with reach(url) as cambist, aclosing(cambist.follow_all(after)) as events:
+    async with connect(url) as cambist, aclosing(cambist.follow_all(after)) as events:
         async for event in events:
             if json:
                 json_output.write(event)
             else:
-                say(console, line_of(event))
+                print_sentence(console, line_of(event))
             if is_lost():
                 break
     return DONE
 
 
 async def _watch_alone(url: str, order_id: str, from_seq: int, *, json: bool) -> int:
-    async with reach(url) as cambist:
+    async with connect(url) as cambist:
         known = await found_id(cambist, order_id)
         found = await cambist.get(known)
         if json:
@@ -239,8 +239,8 @@ async def _print_events(cambist: Client, order_id: str, from_seq: int) -> int:
 
 
 async def _watch(cambist: Client, order_id: str, title: str, from_seq: int) -> int:
-    life = Life(order_id, title)
-    with Board(console) as board:
+    life = OrderProgress(order_id, title)
+    with LiveTable(console) as board:
         board.add(life)
         async with aclosing(cambist.follow(order_id, from_seq)) as events:
             async for event in events:
@@ -248,7 +248,7 @@ async def _watch(cambist: Client, order_id: str, title: str, from_seq: int) -> i
     # Past the end of a closed order's journal there is nothing to hear.
     told = life.newest or await cambist.get(order_id)
     for warning in told.warnings:
-        say(console, f"note: {warning}")
+        print_sentence(console, f"note: {warning}")
     return DONE if told.status == "confirmed" else FAILED
 
 
@@ -258,13 +258,13 @@ def cancel(order_id: OrderId, json: AsJson = False, url: Url = DEFAULT_URL) -> N
 
 
 async def _cancel(url: str, order_id: str, *, json: bool) -> int:
-    async with reach(url) as cambist:
+    async with connect(url) as cambist:
         answer = await cambist.cancel(await found_id(cambist, order_id))
     if json:
         json_output.write(answer)
     else:
         said = answer.error or f"The order is {answer.status}."
-        say(console, f"{answer.cancel}: {said}")
+        print_sentence(console, f"{answer.cancel}: {said}")
     return FAILED if answer.cancel == "too_late" else DONE
 
 

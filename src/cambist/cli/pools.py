@@ -12,12 +12,19 @@ from rich.text import Text
 
 from cambist.cli import json_output
 from cambist.cli.completion import token_words
-from cambist.cli.connect import Url, reach
+from cambist.cli.connect import Url, connect
 from cambist.cli.exit_codes import DONE
-from cambist.cli.formatting import brief, name_of, percent, plain, share, short
+from cambist.cli.formatting import (
+    dex_name,
+    format_amount,
+    format_bps,
+    format_percent,
+    format_price,
+    format_short_amount,
+)
 from cambist.cli.json_output import AsJson
 from cambist.cli.orders import console, run
-from cambist.cli.tables import Column, draw, say
+from cambist.cli.tables import Column, print_sentence, print_table
 from cambist.values.server_url import DEFAULT_URL
 
 if TYPE_CHECKING:
@@ -51,15 +58,16 @@ def pools(
 
 
 async def _pools(url: str, pair: tuple[str, str], amount: str, *, json: bool) -> int:
-    async with reach(url) as cambist:
+    async with connect(url) as cambist:
         told = await cambist.pools(*pair, amount)
     if json:
         json_output.write(told)
         return DONE
     count = len(told.pools)
-    say(
+    print_sentence(
         console,
-        f"{count} {'pool' if count == 1 else 'pools'} for {plain(told.amount_in)} {told.token_in} "
+        f"{count} {'pool' if count == 1 else 'pools'} for {format_amount(told.amount_in)} "
+        f"{told.token_in} "
         f"in {told.token_out}",
     )
     ranked = sorted(told.pools, key=lambda one: one.amount_out, reverse=True)
@@ -80,15 +88,15 @@ def _draw_pools(told: Pools, ranked: Sequence[Pool]) -> None:
     )
     rows = [
         (
-            name_of(one.dex, one.program),
-            f"{plain(one.amount_out)} {told.token_out}",
-            brief(one.price),
-            percent(one.fee_bps),
-            share(one.price_impact),
+            dex_name(one.dex, one.program),
+            f"{format_amount(one.amount_out)} {told.token_out}",
+            format_price(one.price),
+            format_bps(one.fee_bps),
+            format_percent(one.price_impact),
         )
         for one in ranked
     ]
-    draw(console, columns, rows)
+    print_table(console, columns, rows)
 
 
 def draw_depth(screen: Console, token: str, deep: Sequence[Pool]) -> None:
@@ -98,7 +106,7 @@ def draw_depth(screen: Console, token: str, deep: Sequence[Pool]) -> None:
         return
     heads: list[Text] = []
     for shade, style, bps in zip(CELLS, STYLES, levels, strict=False):
-        head = Text(f"-{percent(bps)}")
+        head = Text(f"-{format_bps(bps)}")
         heads.append(Text(shade, style=style) + " " + head if screen.is_terminal else head)
     columns = [Column("pool"), Column("", rank=1)] + [Column(head, right=True) for head in heads]
     widest = max(level.amount_in for one in deep for level in one.depth)
@@ -106,17 +114,17 @@ def draw_depth(screen: Console, token: str, deep: Sequence[Pool]) -> None:
     rows: list[list[str | Text]] = []
     for one in deep:
         bar = _bar(one.depth, widest, cells)
-        amounts = [short(level.amount_in) for level in one.depth]
-        rows.append([name_of(one.dex, one.program), bar, *amounts])
+        amounts = [format_short_amount(level.amount_in) for level in one.depth]
+        rows.append([dex_name(one.dex, one.program), bar, *amounts])
     if len(deep) > 1:
         sums = [
-            short(sum((level.amount_in for level in same), Decimal(0)))
+            format_short_amount(sum((level.amount_in for level in same), Decimal(0)))
             for same in zip(*(one.depth for one in deep), strict=True)
         ]
         rows.append(["all of them", "", *sums])
     screen.print()
-    say(screen, f"Depth: the {token} that may be given before the rate is so much worse")
-    draw(screen, columns, rows)
+    print_sentence(screen, f"Depth: the {token} that may be given before the rate is so much worse")
+    print_table(screen, columns, rows)
 
 
 def _bar(depth: Sequence[Depth], widest: Decimal, cells: int) -> Text:
@@ -131,5 +139,5 @@ def _bar(depth: Sequence[Depth], widest: Decimal, cells: int) -> Text:
 def draw_absent(screen: Console, absent: Iterable[Absent]) -> None:
     """Say who gave no quote, and why."""
     for gone in absent:
-        name = name_of(gone.dex, gone.program)
-        say(screen, f"left out: {name}: {gone.reason or gone.code}")
+        name = dex_name(gone.dex, gone.program)
+        print_sentence(screen, f"left out: {name}: {gone.reason or gone.code}")

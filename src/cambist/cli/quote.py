@@ -12,9 +12,16 @@ from rich.text import Text
 from rich.tree import Tree
 
 from cambist.cli import json_output
-from cambist.cli.connect import Url, reach
+from cambist.cli.connect import Url, connect
 from cambist.cli.exit_codes import DONE
-from cambist.cli.formatting import brief, name_of, percent, plain, share, way_of
+from cambist.cli.formatting import (
+    dex_name,
+    format_amount,
+    format_bps,
+    format_percent,
+    format_price,
+    route_label,
+)
 from cambist.cli.json_output import AsJson
 from cambist.cli.orders import (
     SlippageBps,
@@ -26,7 +33,7 @@ from cambist.cli.orders import (
     terms_of,
 )
 from cambist.cli.pools import draw_absent, draw_depth
-from cambist.cli.tables import WIDE, Column, draw, say
+from cambist.cli.tables import WIDE, Column, print_sentence, print_table
 from cambist.values.amount import proportions, write_amount
 from cambist.values.server_url import DEFAULT_URL
 
@@ -54,7 +61,7 @@ def quote(
 
 async def _quote(url: str, draft: Draft, *, in_full: bool, json: bool) -> int:
     market: Pools | None = None
-    async with reach(url) as cambist:
+    async with connect(url) as cambist:
         told = await cambist.quote(draft)
         if in_full:
             pair = (told.token_in_mint or told.token_in, told.token_out_mint or told.token_out)
@@ -73,7 +80,7 @@ async def _quote(url: str, draft: Draft, *, in_full: bool, json: bool) -> int:
     else:
         explain(console, told, market)
     # Where there are several, the sentence itself says which.
-    _say(f"Choice: {told.reason}" if told.legs else f"Choice: {way_of(told)}. {told.reason}")
+    _say(f"Choice: {told.reason}" if told.legs else f"Choice: {route_label(told)}. {told.reason}")
     _say(told.worst_case)
     if told.costs is not None:
         _say(f"Costs: {_costs(told.costs)}")
@@ -83,7 +90,7 @@ async def _quote(url: str, draft: Draft, *, in_full: bool, json: bool) -> int:
 
 
 def _say(sentence: str) -> None:
-    say(console, sentence)
+    print_sentence(console, sentence)
 
 
 def _venues(told: Quote) -> None:
@@ -96,19 +103,21 @@ def _venues(told: Quote) -> None:
         Column("impact", rank=2, right=True),
         Column("fee", rank=3, right=True),
     )
-    draw(console, columns, [_row(told, one) for one in told.quotes])
+    print_table(console, columns, [_row(told, one) for one in told.quotes])
     for gone in told.absent:
-        say(console, f"left out: {name_of(gone.dex, gone.program)}: {gone.reason or gone.code}")
+        print_sentence(
+            console, f"left out: {dex_name(gone.dex, gone.program)}: {gone.reason or gone.code}"
+        )
 
 
 def _row(told: Quote, one: VenueQuote) -> tuple[str, ...]:
     return (
-        name_of(one.dex, one.program),
-        f"{plain(one.amount_in)} {told.token_in}",
-        f"{plain(one.amount_out)} {told.token_out}",
-        brief(one.price),
-        share(one.price_impact),
-        f"{plain(one.fee)} {told.token_in}",
+        dex_name(one.dex, one.program),
+        f"{format_amount(one.amount_in)} {told.token_in}",
+        f"{format_amount(one.amount_out)} {told.token_out}",
+        format_price(one.price),
+        format_percent(one.price_impact),
+        f"{format_amount(one.fee)} {told.token_in}",
     )
 
 
@@ -140,7 +149,7 @@ def explain(screen: Console, told: Quote, market: Pools) -> None:
     screen.print()
     # A tree folds its lines itself: where there is no screen it is given all the width it wants.
     screen.print(_route(told), width=None if screen.is_terminal else WIDE, crop=False)
-    say(screen, _gain(told))
+    print_sentence(screen, _gain(told))
     _choices(screen, told)
     # A route asks no pool why it refuses whose venue has others; who wants to know is told.
     seen = {(one.dex, one.program) for one in market.absent}
@@ -168,14 +177,14 @@ def _pools(screen: Console, told: Quote) -> None:
         amount = one.amount_out if gives else one.amount_in
         cells = (
             "*" if one.pool in used else "",
-            name_of(one.dex, one.program),
-            f"{plain(amount)} {told.token_out if gives else told.token_in}",
-            brief(one.price),
-            percent(one.fee_bps),
-            share(one.price_impact),
+            dex_name(one.dex, one.program),
+            f"{format_amount(amount)} {told.token_out if gives else told.token_in}",
+            format_price(one.price),
+            format_bps(one.fee_bps),
+            format_percent(one.price_impact),
         )
         rows.append([Text(cell, "bold" if one.pool in used else "") for cell in cells])
-    draw(screen, columns, rows)
+    print_table(screen, columns, rows)
 
 
 def _choices(screen: Console, told: Quote) -> None:
@@ -191,22 +200,23 @@ def _choices(screen: Console, told: Quote) -> None:
     )
     rows = [
         (
-            name_of(one.dex, one.program),
+            dex_name(one.dex, one.program),
             one.word,
-            "" if one.share is None else f"{plain(one.share)} %",
-            "" if one.worse_bps is None else f"{plain(one.worse_bps)} bps",
+            "" if one.share is None else f"{format_amount(one.share)} %",
+            "" if one.worse_bps is None else f"{format_amount(one.worse_bps)} bps",
         )
         for one in told.pools
     ]
-    draw(screen, columns, rows)
+    print_table(screen, columns, rows)
     if told.more_pools:
-        say(screen, f"and {told.more_pools} more pools")
+        print_sentence(screen, f"and {told.more_pools} more pools")
 
 
 def _route(told: Quote) -> Tree:
     """Draw the route: a branch for each way, a twig for each swap."""
     tree = Tree(
-        f"Route: {plain(told.amount_in)} {told.token_in} for {plain(told.amount_out)} "
+        f"Route: {format_amount(told.amount_in)} {told.token_in} for "
+        f"{format_amount(told.amount_out)} "
         f"{told.token_out}",
         highlight=False,
     )
@@ -214,7 +224,7 @@ def _route(told: Quote) -> Tree:
         gives = told.mode == "exact_in"
         bound = told.min_amount_out if gives else told.max_amount_in
         word, token = ("at least", told.token_out) if gives else ("at most", told.token_in)
-        tree.add(f"{way_of(told)}, {word} {plain(bound)} {token}")
+        tree.add(f"{route_label(told)}, {word} {format_amount(bound)} {token}")
         return tree
     ways: dict[int, list[Leg]] = {}
     for leg in told.legs:
@@ -227,7 +237,7 @@ def _route(told: Quote) -> Tree:
 
 
 def _way(legs: Sequence[Leg], tenths: int) -> str:
-    share = f"{plain(tenths * _SHORT)} %"
+    share = f"{format_amount(tenths * _SHORT)} %"
     hubs = [leg.token_in or leg.token_in_mint for leg in legs[1:]]
     return f"{share} through {', '.join(hubs)}" if hubs else share
 
@@ -242,12 +252,12 @@ def _shares(told: Quote, ways: Sequence[Sequence[Leg]]) -> list[int]:
 def _swap(leg: Leg) -> str:
     given, taken = leg.token_in or leg.token_in_mint, leg.token_out or leg.token_out_mint
     exact_in = leg.mode == "exact_in"
-    bound = f"at least {plain(leg.bound, '?')} {taken}"
+    bound = f"at least {format_amount(leg.bound, '?')} {taken}"
     if not exact_in:
-        bound = f"at most {plain(leg.bound, '?')} {given}"
+        bound = f"at most {format_amount(leg.bound, '?')} {given}"
     return (
-        f"{name_of(leg.dex, leg.program)}: {plain(leg.amount_in, '?')} {given} for "
-        f"{plain(leg.amount_out, '?')} {taken}, {bound}"
+        f"{dex_name(leg.dex, leg.program)}: {format_amount(leg.amount_in, '?')} {given} for "
+        f"{format_amount(leg.amount_out, '?')} {taken}, {bound}"
     )
 
 
@@ -263,8 +273,8 @@ def _gain(told: Quote) -> str:
     else:
         best = min(told.quotes, key=lambda one: one.amount_in)
         ahead, whole = best.amount_in - told.amount_in, best.amount_in
-    name = name_of(best.dex, best.program)
+    name = dex_name(best.dex, best.program)
     if not told.legs:
         return f"Gain: none is to be had by sharing or a detour; {name} alone is best."
     bps = (ahead * _BPS_ONE / whole).quantize(_SHORT, ROUND_DOWN)
-    return f"Gain: {plain(ahead.normalize())} {token} over {name} alone, {bps} bps"
+    return f"Gain: {format_amount(ahead.normalize())} {token} over {name} alone, {bps} bps"

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from cambist.cli import json_output
-from cambist.cli.connect import Url, reach
+from cambist.cli.connect import Url, connect
 from cambist.cli.exit_codes import DONE
-from cambist.cli.formatting import plain
+from cambist.cli.formatting import format_amount
 from cambist.cli.json_output import AsJson
 from cambist.cli.orders import console, run
-from cambist.cli.tables import Column, draw, say
+from cambist.cli.tables import Column, print_sentence, print_table
 from cambist.values.amount import write_amount
 from cambist.values.server_url import DEFAULT_URL
 from cambist.values.token import SOL
@@ -44,17 +44,19 @@ def report(
 
 
 async def _report(url: str, since: str | None, *, json: bool) -> int:
-    async with reach(url) as cambist:
+    async with connect(url) as cambist:
         told = await cambist.report(since)
     if json:
         json_output.write(told)
         return DONE
     if told.days:
-        draw(console, _DAYS, [_row(line) for line in told.days])
+        print_table(console, _DAYS, [_row(line) for line in told.days])
     count = f"{told.orders} confirmed order{'' if told.orders == 1 else 's'}"
-    say(console, f"{count} since {told.since}" if told.since else count)
+    print_sentence(console, f"{count} since {told.since}" if told.since else count)
     if told.truncated:
-        say(console, "note: there were more than one report holds; ask for less with --since")
+        print_sentence(
+            console, "note: there were more than one report holds; ask for less with --since"
+        )
     return DONE
 
 
@@ -63,9 +65,9 @@ def _row(line: ReportDay) -> tuple[str, ...]:
         line.day,
         f"{line.token_in} to {line.token_out}",
         str(line.fills),
-        f"{plain(line.amount_in)} {line.token_in}",
-        f"{plain(line.amount_out)} {line.token_out}",
-        f"{plain(line.slippage)} %",
+        f"{format_amount(line.amount_in)} {line.token_in}",
+        f"{format_amount(line.amount_out)} {line.token_out}",
+        f"{format_amount(line.slippage)} %",
         f"{write_amount(line.fee_lamports, SOL.decimals)} SOL",
         str(line.attempts),
     )

@@ -12,7 +12,7 @@ import typer
 
 from cambist import bootstrap
 from cambist.cli.exit_codes import INTERRUPTED, errors, program
-from cambist.cli.settings import run_loop, settle
+from cambist.cli.settings import load_settings, run_loop
 from cambist.config import Settings
 from cambist.values.server_url import DEFAULT_URL
 
@@ -51,7 +51,7 @@ def serve(
     of `--role worker` execute them. Each worker answers /health and /metrics alone.
     """
     given = {"port": port, "host": host, "home": home, "paper_profile": profile, "role": role}
-    settings = settle({key: value for key, value in given.items() if value is not None})
+    settings = load_settings({key: value for key, value in given.items() if value is not None})
     run_loop(lambda: _serve(settings))
 
 
@@ -72,9 +72,9 @@ def paper_chain(
     Engines elsewhere reach it over TCP, where CAMBIST_PAPER_CHAIN names its host and port. It asks
     nobody who he is, so that port is for a network of your own.
     """
-    settings = settle({} if home is None else {"home": home})
+    settings = load_settings({} if home is None else {"home": home})
     if listen is not None:
-        settings = settle({"home": settings.home, "paper_chain": listen})
+        settings = load_settings({"home": settings.home, "paper_chain": listen})
     run_loop(lambda: _paper_chain(settings, to_anyone=to_anyone))
 
 
@@ -98,8 +98,8 @@ def listen_for_the_end() -> asyncio.Event:
 async def _serve(settings: Settings) -> None:
     told_to_end = listen_for_the_end()
     async with (
-        bootstrap.running(settings) as opened,
-        bootstrap.serving(opened, settings) as (port, has_keys),
+        bootstrap.run_engine(settings) as opened,
+        bootstrap.serve_http(opened, settings) as (port, has_keys),
     ):
         if settings.role == "worker":
             errors.print(_WORKER.format(place=place_of(settings.host, port)), markup=False)

@@ -46,7 +46,7 @@ class Layout(NamedTuple):
     is_stacked: bool = False
 
 
-def arrange(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int) -> Layout:
+def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int) -> Layout:
     """Return what fits into so many cells."""
     natural = [
         max(_cells(column.name), *(_cells(row[place]) for row in rows), 0)
@@ -103,7 +103,7 @@ def tabulate(
 ) -> RenderableType:
     """Return a table for a screen of so many cells; `how` is what shows all of it."""
     lines = [tuple(row) for row in rows]
-    layout = arrange(columns, lines, width)
+    layout = lay_out(columns, lines, width)
     if layout.is_stacked:
         return _blocks(columns, lines)
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=heads)
@@ -144,7 +144,7 @@ def _blocks(columns: Sequence[Column], lines: Sequence[Sequence[Cell]]) -> Rende
     return Group(*told)
 
 
-def draw(
+def print_table(
     screen: Console,
     columns: Sequence[Column],
     rows: Iterable[Sequence[Cell]],
@@ -157,6 +157,6 @@ def draw(
     screen.print(tabulate(columns, rows, width, heads=heads, how=how))
 
 
-def say(screen: Console, sentence: str) -> None:
+def print_sentence(screen: Console, sentence: str) -> None:
     """Print a sentence: folded at words on a screen, on one line elsewhere."""
     screen.print(Text(sentence), soft_wrap=not screen.is_terminal)

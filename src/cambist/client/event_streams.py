@@ -8,10 +8,10 @@ from typing import Final, Literal
 
 from msgspec.structs import replace
 
-from cambist.client.errors import CambistError, Unreachable, Unreadable
-from cambist.client.http_client import PASSING, Calls, read
+from cambist.client.errors import CambistError, ConnectionFailed, InvalidResponse
+from cambist.client.http_client import PASSING, HttpClient, read
 from cambist.client.models import Event, Order
-from cambist.client.sse import Frame, Frames
+from cambist.client.sse import SseDecoder, SseEvent
 from cambist.client.websocket import is_event, listen
 
 Over = Literal["sse", "websocket"]
@@ -21,10 +21,10 @@ Heard = AsyncGenerator[Event | None, None]
 FINAL: Final = "finalized"
 
 
-class Cuts:
+class ReconnectBackoff:
     """Counts the cuts that nothing good came between."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: HttpClient) -> None:
         self._calls = calls
         self._tries = 0
 
@@ -32,9 +32,9 @@ class Cuts:
         """Begin to count anew: something came."""
         self._tries = 0
 
-    def ended(self) -> Unreachable:
+    def ended(self) -> ConnectionFailed:
         """Return what it means when a stream ends before its story does."""
-        return Unreachable(self._calls.url, "the stream ended")
+        return ConnectionFailed(self._calls.url, "the stream ended")
 
     async def mend(self, failed: CambistError) -> None:
         """Wait before the next try; raise what failed when there were too many."""
@@ -42,14 +42,14 @@ class Cuts:
         await self._calls.pause(failed, self._tries)
 
 
-class Story:
+class OrderStream:
     """One order, from where it was left."""
 
     def __init__(
         self,
         open_at: Callable[[int], Heard],
         ask: Callable[[], Awaitable[Order]],
-        cuts: Cuts,
+        cuts: ReconnectBackoff,
         after_seq: int,
     ) -> None:
         self._open_at = open_at
@@ -76,18 +76,18 @@ class Story:
                 if order.is_closed and order.seq <= self._seen:
                     return
                 failed = self._cuts.ended()
-            except (*PASSING, Unreadable) as error:
+            except (*PASSING, InvalidResponse) as error:
                 failed = error
             await self._cuts.mend(failed)
 
     def _is_next(self, event: Event) -> bool:
-        """Tell whether an event is news. Raises Unreadable when one before it is missing."""
+        """Tell whether an event is news. Raises InvalidResponse when one before it is missing."""
         if not self._heard_any:
             # Who asks for what comes after a line not written yet is told from the end there is.
             self._seen = min(self._seen, event.seq - 1)
         if event.seq > self._seen + 1:
             msg = f"line {self._seen + 1} of order {event.order_id} was left out"
-            raise Unreadable(msg)
+            raise InvalidResponse(msg)
         is_news = event.seq > self._seen
         if is_news:
             self._seen, self._heard_any = event.seq, True
@@ -95,14 +95,16 @@ class Story:
         return is_news
 
 
-class Mark:
+class StreamCursor:
     """The id of the last event a stream told, for the next connection to go on from."""
 
     def __init__(self, last_id: str | None) -> None:
         self.last_id = last_id
 
 
-async def follow_all(open_again: Callable[[], Heard], cuts: Cuts) -> AsyncGenerator[Event, None]:
+async def follow_all(
+    open_again: Callable[[], Heard], cuts: ReconnectBackoff
+) -> AsyncGenerator[Event, None]:
     """Yield the events of all orders for ever, resumed where they were cut."""
     while True:
         failed: CambistError = cuts.ended()
@@ -112,17 +114,17 @@ async def follow_all(open_again: Callable[[], Heard], cuts: Cuts) -> AsyncGenera
                     cuts.forget()
                     if event is not None:
                         yield event
-        except (*PASSING, Unreadable) as error:
+        except (*PASSING, InvalidResponse) as error:
             failed = error
         await cuts.mend(failed)
 
 
-async def hear_stream(calls: Calls, path: str, mark: Mark) -> Heard:
+async def stream_sse(calls: HttpClient, path: str, mark: StreamCursor) -> Heard:
     """Yield what server-sent events tell after the mark, and move it along."""
     headers = {"accept": "text/event-stream", "cache-control": "no-store"}
     if mark.last_id is not None:
         headers["last-event-id"] = mark.last_id
-    frames = Frames()
+    frames = SseDecoder()
     async with aclosing(calls.stream(path, headers)) as chunks:
         async for chunk in chunks:
             for frame in frames.feed(chunk):
@@ -130,14 +132,14 @@ async def hear_stream(calls: Calls, path: str, mark: Mark) -> Heard:
                 yield None if frame is None else _event(frame)
 
 
-def _event(frame: Frame) -> Event | None:
+def _event(frame: SseEvent) -> Event | None:
     """Read an event; a notice of the stream about itself is only a sign of life."""
     if not is_event(frame.data):
         return None
     return replace(read(frame.data, Event), cursor=frame.id)
 
 
-async def hear_socket(calls: Calls, path: str) -> Heard:
+async def stream_websocket(calls: HttpClient, path: str) -> Heard:
     """Yield what a WebSocket tells."""
     async with aclosing(listen(calls, path)) as texts:
         async for text in texts:

@@ -15,15 +15,15 @@ import msgspec
 
 from cambist.client.errors import (
     CambistError,
+    ConnectionFailed,
+    InvalidResponse,
     RateLimited,
-    Refused,
+    RequestRejected,
     Unavailable,
-    Unreachable,
-    Unreadable,
     refusal,
 )
 from cambist.clock import Entropy
-from cambist.values.time_units import SECOND, Moment
+from cambist.values.time_units import SECOND, Timestamp
 
 ANSWER_BYTES_MAX: Final = 32 * 1_024 * 1_024
 CALLS_MAX: Final = 64
@@ -33,7 +33,7 @@ STREAMS_MAX: Final = 10_000
 STREAMS_IDLE_MAX: Final = 8
 KEY_CHARACTERS_MAX: Final = 512
 _JSON: Final = {"content-type": "application/json"}
-PASSING: Final = (Unreachable, RateLimited, Unavailable)
+PASSING: Final = (ConnectionFailed, RateLimited, Unavailable)
 """What is worth another try."""
 
 _Thing = TypeVar("_Thing")
@@ -42,14 +42,14 @@ _Thing = TypeVar("_Thing")
 class Clock(Protocol):
     """What is asked of a clock."""
 
-    def now(self) -> Moment:
+    def now(self) -> Timestamp:
         """Return the wall clock's instant."""
 
     async def sleep(self, milliseconds: int) -> None:
         """Wait."""
 
 
-class Patience(msgspec.Struct, frozen=True, kw_only=True):
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How long one waits, and how often one asks again. Durations are milliseconds.
 
     The wait before a second try is `wait_first_ms`, then it doubles up to `wait_max_ms`; half of
@@ -64,7 +64,7 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     silence_max_ms: int = 35_000
 
 
-class Answer(NamedTuple):
+class HttpResponse(NamedTuple):
     """A whole answer."""
 
     status: int
@@ -72,7 +72,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Lines(NamedTuple):
+class ConnectionPools(NamedTuple):
     """The connections to one server: a call never waits for a stream to end."""
 
     calls: httpx.AsyncClient
@@ -84,10 +84,10 @@ class Lines(NamedTuple):
         await self.streams.aclose()
 
 
-class Calls:
+class HttpClient:
     """The way to one server."""
 
-    def __init__(self, lines: Lines, patience: Patience, clock: Clock) -> None:
+    def __init__(self, lines: ConnectionPools, patience: RetryPolicy, clock: Clock) -> None:
         self._http = lines.calls
         self._streams = lines.streams
         self._chance = Entropy()
@@ -103,10 +103,10 @@ class Calls:
         body: bytes | None = None,
         params: Mapping[str, Any] | None = None,
         also: frozenset[int] = frozenset(),
-    ) -> Answer:
+    ) -> HttpResponse:
         """Return an answer that is a success, or has a status of `also`.
 
-        Raises Refused, Unreachable and Unreadable.
+        Raises RequestRejected, Unreachable and Unreadable.
         """
         request = self._http.build_request(
             method,
@@ -122,7 +122,7 @@ class Calls:
             try:
                 answer = await self._send(request)
             except httpx.HTTPError as error:
-                failed = Unreachable(self.url, type(error).__name__)
+                failed = ConnectionFailed(self.url, type(error).__name__)
             else:
                 if httpx.codes.is_success(answer.status) or _is_meant(answer, also):
                     return answer
@@ -131,7 +131,7 @@ class Calls:
                 raise failed
             await self.pause(failed, tries)
 
-    async def _send(self, request: httpx.Request) -> Answer:
+    async def _send(self, request: httpx.Request) -> HttpResponse:
         reply = await self._http.send(request, stream=True)
         try:
             body = bytearray()
@@ -139,8 +139,8 @@ class Calls:
                 body += chunk
                 if len(body) > ANSWER_BYTES_MAX:
                     msg = f"an answer has at most {ANSWER_BYTES_MAX} bytes"
-                    raise Unreadable(msg)
-            return Answer(reply.status_code, reply.headers, bytes(body))
+                    raise InvalidResponse(msg)
+            return HttpResponse(reply.status_code, reply.headers, bytes(body))
         finally:
             await reply.aclose()
 
@@ -151,20 +151,23 @@ class Calls:
             raise failed
         wait_ms = min(patience.wait_first_ms << (tries - 1), patience.wait_max_ms)
         wait_ms -= self._chance() % (wait_ms // 2 + 1)
-        if isinstance(failed, Refused) and failed.retry_after_ms is not None:
+        if isinstance(failed, RequestRejected) and failed.retry_after_ms is not None:
             if failed.retry_after_ms > patience.wait_max_ms:
                 raise failed
             wait_ms = max(wait_ms, failed.retry_after_ms)
         await self.clock.sleep(wait_ms)
 
-    def refused(self, answer: Answer) -> CambistError:
+    def refused(self, answer: HttpResponse) -> CambistError:
         """Return what an answer that is no success means."""
         if answer.status < httpx.codes.BAD_REQUEST:
-            return Unreadable(f"{self.url} answered {answer.status}, which cambist never does")
+            return InvalidResponse(f"{self.url} answered {answer.status}, which cambist never does")
         return refusal(answer.status, answer.headers, answer.body, self.clock.now())
 
     async def stream(self, path: str, headers: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
-        """Yield an event stream's bytes as they come. Raises Refused, Unreachable, Unreadable."""
+        """Yield an event stream's bytes as they come.
+
+        Raises RequestRejected, Unreachable, Unreadable.
+        """
         timeout_s = self.patience.timeout_ms / SECOND
         silence_s = self.patience.silence_max_ms / SECOND
         timeout = httpx.Timeout(timeout_s, read=silence_s, pool=None)
@@ -177,12 +180,12 @@ class Calls:
                     async for chunk in reply.aiter_bytes():
                         yield chunk
                 elif reply.is_success:
-                    failed = Unreadable(f"{self.url}{path} is no stream of events")
+                    failed = InvalidResponse(f"{self.url}{path} is no stream of events")
                 else:
                     body = await reply.aread()
-                    failed = self.refused(Answer(reply.status_code, reply.headers, body))
+                    failed = self.refused(HttpResponse(reply.status_code, reply.headers, body))
         except httpx.HTTPError as error:
-            failed = Unreachable(self.url, type(error).__name__)
+            failed = ConnectionFailed(self.url, type(error).__name__)
         if failed is not None:
             raise failed
 
@@ -193,7 +196,7 @@ class Calls:
         return {"Authorization": held} if held is not None else {}
 
 
-def _is_meant(answer: Answer, also: frozenset[int]) -> bool:
+def _is_meant(answer: HttpResponse, also: frozenset[int]) -> bool:
     """Tell an answer that is none of success from a refusal with the same status."""
     return answer.status in also and "problem" not in answer.headers.get("content-type", "")
 
@@ -204,19 +207,19 @@ def _is_stream(reply: httpx.Response) -> bool:
 
 
 def read(body: bytes, kind: type[_Thing]) -> _Thing:
-    """Read an answer's body. Raises Unreadable."""
+    """Read an answer's body. Raises InvalidResponse."""
     failed = ""
     try:
         return msgspec.json.decode(body, type=kind, strict=False)
     except (ValueError, RecursionError) as error:
         failed = str(error)
     msg = f"the answer is not one of cambist's: {failed}"
-    raise Unreadable(msg)
+    raise InvalidResponse(msg)
 
 
 def connect(
-    url: str, api_key: str | None, patience: Patience, transport: httpx.AsyncBaseTransport | None
-) -> Lines:
+    url: str, api_key: str | None, patience: RetryPolicy, transport: httpx.AsyncBaseTransport | None
+) -> ConnectionPools:
     """Return the connections to one server; proxies of the environment are not for it.
 
     Raises ValueError for what is no URL of a server, and for a key that cannot be sent.
@@ -241,7 +244,7 @@ def connect(
             trust_env=False,
         )
 
-    return Lines(
+    return ConnectionPools(
         line(httpx.Limits(max_connections=CALLS_MAX)),
         line(httpx.Limits(max_connections=STREAMS_MAX, max_keepalive_connections=STREAMS_IDLE_MAX)),
     )

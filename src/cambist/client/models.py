@@ -13,11 +13,11 @@ import msgspec
 from cambist.orders.order import CLOSED
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class ApiModel(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A JSON object of the API."""
 
 
-class Placed(Reply, frozen=True, kw_only=True):
+class Placed(ApiModel, frozen=True, kw_only=True):
     """The answer to an order that was taken: it is on disk. A repeat gets the same answer."""
 
     order_id: str
@@ -29,7 +29,7 @@ class Placed(Reply, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-class VenueQuote(Reply, frozen=True, kw_only=True):
+class VenueQuote(ApiModel, frozen=True, kw_only=True):
     """A pool's quote. `fee` is in whole tokens of the token given, `price_impact` in percent.
 
     The impact is None for amounts so small that rounding is too much of them. `program` is what
@@ -49,7 +49,7 @@ class VenueQuote(Reply, frozen=True, kw_only=True):
     program: str = ""
 
 
-class Depth(Reply, frozen=True, kw_only=True):
+class Depth(ApiModel, frozen=True, kw_only=True):
     """How many whole tokens may be given before the rate is `bps` basis points worse."""
 
     bps: int
@@ -62,7 +62,7 @@ class Pool(VenueQuote, frozen=True, kw_only=True):
     depth: tuple[Depth, ...] = ()
 
 
-class Leg(Reply, frozen=True, kw_only=True):
+class Leg(ApiModel, frozen=True, kw_only=True):
     """One swap of a route of several; legs of the same `path` follow each other.
 
     For `exact_in` the bound is the least amount out, for `exact_out` the greatest amount in. Raw
@@ -86,7 +86,7 @@ class Leg(Reply, frozen=True, kw_only=True):
     bound_raw: int = 0
 
 
-class Absent(Reply, frozen=True, kw_only=True):
+class Absent(ApiModel, frozen=True, kw_only=True):
     """A venue or a pool that gave no quote, and why."""
 
     dex: str
@@ -95,7 +95,7 @@ class Absent(Reply, frozen=True, kw_only=True):
     program: str = ""
 
 
-class PoolChoice(Reply, frozen=True, kw_only=True):
+class PoolChoice(ApiModel, frozen=True, kw_only=True):
     """A pool that was looked at: taken with its share in percent, or not and why, in one word."""
 
     dex: str
@@ -107,7 +107,7 @@ class PoolChoice(Reply, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class Standing(Reply, frozen=True, kw_only=True):
+class OrderState(ApiModel, frozen=True, kw_only=True):
     """What is known of an order: None is what is not known yet. Amounts are in whole tokens."""
 
     order_id: str
@@ -139,7 +139,7 @@ class Standing(Reply, frozen=True, kw_only=True):
         return self.status in CLOSED
 
 
-class Order(Standing, frozen=True, kw_only=True):
+class Order(OrderState, frozen=True, kw_only=True):
     """An order as it stands.
 
     `slippage` is the tolerance, and `realised_slippage` how much worse the fill was than the
@@ -170,7 +170,7 @@ class Order(Standing, frozen=True, kw_only=True):
     cancel_requested_at: datetime | None = None
 
 
-class Event(Standing, frozen=True, kw_only=True):
+class Event(OrderState, frozen=True, kw_only=True):
     """One line of an order's journal, with everything known by then.
 
     `event` is the status where it changed, and the name of the note elsewhere. `slippage` is the
@@ -190,7 +190,7 @@ class Event(Standing, frozen=True, kw_only=True):
         return self.event == self.status
 
 
-class OrderPage(Reply, frozen=True, kw_only=True):
+class OrderPage(ApiModel, frozen=True, kw_only=True):
     """A page of orders, newest first, with the counts of all."""
 
     orders: tuple[Order, ...]
@@ -204,7 +204,7 @@ class OrderPage(Reply, frozen=True, kw_only=True):
     total: int = 0
 
 
-class Cancel(Reply, frozen=True, kw_only=True):
+class Cancel(ApiModel, frozen=True, kw_only=True):
     """What became of a wish to cancel.
 
     `cancel` is `cancelled`, `cancel_pending` (what is in flight may still land) or `too_late`.
@@ -216,7 +216,7 @@ class Cancel(Reply, frozen=True, kw_only=True):
     error: str | None = None
 
 
-class Costs(Reply, frozen=True, kw_only=True):
+class Costs(ApiModel, frozen=True, kw_only=True):
     """The worst an order costs besides the venue's fee, in lamports."""
 
     network_fee_lamports: int = 0
@@ -225,7 +225,7 @@ class Costs(Reply, frozen=True, kw_only=True):
     total_lamports: int = 0
 
 
-class Quote(Reply, frozen=True, kw_only=True):
+class Quote(ApiModel, frozen=True, kw_only=True):
     """What an order would do now; nothing is stored."""
 
     token_in: str
@@ -256,7 +256,7 @@ class Quote(Reply, frozen=True, kw_only=True):
     timestamp: datetime | None = None
 
 
-class Pools(Reply, frozen=True, kw_only=True):
+class Pools(ApiModel, frozen=True, kw_only=True):
     """The pools of a pair, each with its quote for so many whole tokens in, or out."""
 
     token_in: str
@@ -268,7 +268,7 @@ class Pools(Reply, frozen=True, kw_only=True):
     timestamp: datetime | None = None
 
 
-class ReportDay(Reply, frozen=True, kw_only=True):
+class ReportDay(ApiModel, frozen=True, kw_only=True):
     """What the fills of one pair moved on one day (UTC), in whole tokens.
 
     `slippage` is the mean of the fills' own in percent; below 0 is better than quoted.
@@ -287,7 +287,7 @@ class ReportDay(Reply, frozen=True, kw_only=True):
     attempts: int
 
 
-class Report(Reply, frozen=True, kw_only=True):
+class Report(ApiModel, frozen=True, kw_only=True):
     """The fills since an instant, newest day first; `truncated` when there were too many."""
 
     since: datetime | None = None
@@ -296,7 +296,7 @@ class Report(Reply, frozen=True, kw_only=True):
     days: tuple[ReportDay, ...] = ()
 
 
-class Halted(Reply, frozen=True, kw_only=True):
+class Halted(ApiModel, frozen=True, kw_only=True):
     """A stop of all trading. Why, and by whom, is told to callers with a key."""
 
     since: datetime | None = None
@@ -304,7 +304,7 @@ class Halted(Reply, frozen=True, kw_only=True):
     by: str | None = None
 
 
-class Health(Reply, frozen=True, kw_only=True):
+class Health(ApiModel, frozen=True, kw_only=True):
     """Which parts answer: `ok`, `down` or `not_configured`. `status`: ok, degraded or down.
 
     `halt` is None while trading goes on.
@@ -318,7 +318,7 @@ class Health(Reply, frozen=True, kw_only=True):
     halt: Halted | None = None
 
 
-class Ticket(Reply, frozen=True, kw_only=True):
+class Ticket(ApiModel, frozen=True, kw_only=True):
     """A word that opens one stream, for places that cannot send a key; it expires soon."""
 
     ticket: str

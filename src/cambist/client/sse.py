@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from cambist.client.errors import Unreadable
+from cambist.client.errors import InvalidResponse
 
 EVENT_BYTES_MAX: Final = 1_024 * 1_024
 
 
-class Frame(NamedTuple):
+class SseEvent(NamedTuple):
     """One whole event."""
 
     id: str | None
     data: bytes
 
 
-class Frames:
+class SseDecoder:
     """The reader of one stream."""
 
     def __init__(self) -> None:
@@ -27,12 +27,12 @@ class Frames:
         self._data: list[bytes] = []
         self._held = 0
 
-    def feed(self, chunk: bytes) -> Iterator[Frame | None]:
+    def feed(self, chunk: bytes) -> Iterator[SseEvent | None]:
         """Take in bytes as they came; yield the events they complete, and None for what is none.
 
         A heartbeat is none, and a mark without an event, which moves `last_id` only.
 
-        What a cut leaves unfinished never comes out. Raises Unreadable.
+        What a cut leaves unfinished never comes out. Raises InvalidResponse.
         """
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         self._held += len(chunk)
@@ -46,7 +46,7 @@ class Frames:
                 yield from self._end()
         if self._held > EVENT_BYTES_MAX:
             msg = f"an event has at most {EVENT_BYTES_MAX} bytes"
-            raise Unreadable(msg)
+            raise InvalidResponse(msg)
 
     def _take(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
@@ -56,10 +56,10 @@ class Frames:
         elif name == b"id":
             self.last_id, self._is_marked = value.decode(errors="replace"), True
 
-    def _end(self) -> Iterator[Frame | None]:
+    def _end(self) -> Iterator[SseEvent | None]:
         data, is_marked = self._data, self._is_marked
         self._data, self._is_marked, self._held = [], False, len(self._rest)
         if data:
-            yield Frame(self.last_id, b"\n".join(data))
+            yield SseEvent(self.last_id, b"\n".join(data))
         elif is_marked:
             yield None

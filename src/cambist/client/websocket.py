@@ -10,8 +10,14 @@ import msgspec
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from cambist.client.errors import CambistError, FieldFault, NotFound, Refused, Unreachable
-from cambist.client.http_client import Answer, Calls
+from cambist.client.errors import (
+    CambistError,
+    ConnectionFailed,
+    FieldFault,
+    NotFound,
+    RequestRejected,
+)
+from cambist.client.http_client import HttpClient, HttpResponse
 from cambist.client.sse import EVENT_BYTES_MAX
 from cambist.values.time_units import SECOND
 
@@ -35,10 +41,10 @@ class _Notice(msgspec.Struct, frozen=True):
 _read: Final = msgspec.json.Decoder(_Notice).decode
 
 
-async def listen(calls: Calls, path: str) -> AsyncGenerator[bytes, None]:
+async def listen(calls: HttpClient, path: str) -> AsyncGenerator[bytes, None]:
     """Yield the events a socket tells, as JSON, until it is closed as it should be.
 
-    Raises Refused and Unreachable.
+    Raises RequestRejected and Unreachable.
     """
     failed: CambistError | None = None
     said = ""
@@ -68,9 +74,11 @@ async def listen(calls: Calls, path: str) -> AsyncGenerator[bytes, None]:
         failed = _ended(calls, code, said)
     except InvalidStatus as refused:
         reply = refused.response
-        failed = calls.refused(Answer(reply.status_code, reply.headers, bytes(reply.body or b"")))
+        failed = calls.refused(
+            HttpResponse(reply.status_code, reply.headers, bytes(reply.body or b""))
+        )
     except (WebSocketException, OSError) as error:
-        failed = Unreachable(calls.url, type(error).__name__)
+        failed = ConnectionFailed(calls.url, type(error).__name__)
     if failed is not None:
         raise failed
 
@@ -87,13 +95,15 @@ def _notice(text: bytes) -> _Notice:
         return _Notice(error=text.decode(errors="replace"))
 
 
-def _ended(calls: Calls, code: int | None, said: str) -> CambistError | None:
+def _ended(calls: HttpClient, code: int | None, said: str) -> CambistError | None:
     match code:
         case 1000:
             return None
         case 4404:
             return NotFound(404, (FieldFault("order_not_found", said or "Order not found"),))
         case 1008:
-            return Refused(400, (FieldFault("bad_request", said or "the socket was refused"),))
+            return RequestRejected(
+                400, (FieldFault("bad_request", said or "the socket was refused"),)
+            )
         case _:
-            return Unreachable(calls.url, "ConnectionClosed")
+            return ConnectionFailed(calls.url, "ConnectionClosed")

@@ -1,6 +1,6 @@
 """Holds the settings of a process, read once."""
 
-from cambist.config.accepted_values import literals
+from cambist.config.accepted_values import literal_values
 from cambist.config.loading import (
     FILE,
     NOT_SETTINGS,
@@ -20,6 +20,6 @@ __all__ = [
     "BadSettings",
     "Loaded",
     "Settings",
-    "literals",
+    "literal_values",
     "load",
 ]

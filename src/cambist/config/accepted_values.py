@@ -17,19 +17,19 @@ _OWN: Final = {
 """Settings whose type alone does not say it."""
 
 
-def takes(name: str) -> str:
+def accepted_values(name: str) -> str:
     """Return "it takes ..." for a setting."""
     return f"it takes {_OWN.get(name) or _words_of(name)}"
 
 
-def literals(name: str) -> tuple[str, ...]:
+def literal_values(name: str) -> tuple[str, ...]:
     """Return the words a setting may be, where it is one of a few."""
     hint = get_type_hints(Settings)[name]
     return get_args(hint) if get_origin(hint) is Literal else ()
 
 
 def _words_of(name: str) -> str:
-    words = literals(name)
+    words = literal_values(name)
     if words:
         return ", ".join(words[:-1]) + (" or " if len(words) > 1 else "") + words[-1]
     shape = inspect.type_info(Settings)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from cambist.config.accepted_values import takes
+from cambist.config.accepted_values import accepted_values
 from cambist.config.settings import Settings
 from cambist.values.server_url import (
     PORT_MAX,
@@ -146,7 +146,7 @@ def _check_network(text: str) -> None:
 def _plain(message: str, names: Mapping[str, str]) -> str:
     """Name the setting as its user wrote it, and never the value."""
     name = message.partition(" - at `$.")[2].partition("[")[0].rstrip("`")
-    return f"{names.get(name, name)}: {takes(name)}" if name else message
+    return f"{names.get(name, name)}: {accepted_values(name)}" if name else message
 
 
 def _unknown(name: str, written: str) -> BadSettings:

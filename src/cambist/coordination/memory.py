@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Generic, TypeVar
 
-from cambist.orders.journal import Told
+from cambist.orders.journal import RecordedEvent
 from cambist.ports.clock import Clock
-from cambist.ports.event_bus import Placed
-from cambist.ports.wakeups import Bell
+from cambist.ports.event_bus import PositionedEvent
+from cambist.ports.wakeups import Wakeup
 from cambist.values.ids import OrderId, Principal
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 T = TypeVar("T")
 
@@ -22,28 +22,28 @@ ALARM_TICK_MS: Final = 20
 SUBSCRIPTION_FACTS_MAX: Final = 256
 
 
-class MemoryWakeups:
+class InMemoryWakeupQueue:
     """Rings at once, and at an instant by one heap: resting orders cost entries, not tasks."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._rung: deque[Bell] = deque()
-        self._alarms: list[tuple[Moment, OrderId]] = []
-        self._next: dict[OrderId, Moment] = {}
+        self._ready: deque[Wakeup] = deque()
+        self._timers: list[tuple[Timestamp, OrderId]] = []
+        self._next: dict[OrderId, Timestamp] = {}
         self._bell = asyncio.Event()
         self._alarm_set = asyncio.Event()
 
     @property
     def waiting(self) -> int:
         """How many rings nobody has come for yet."""
-        return len(self._rung)
+        return len(self._ready)
 
-    def ring(self, bell: Bell) -> None:
+    def ring(self, bell: Wakeup) -> None:
         """Ask for a look at an order now."""
-        self._rung.append(bell)
+        self._ready.append(bell)
         self._bell.set()
 
-    def ring_at(self, order_id: OrderId, at: Moment) -> None:
+    def ring_at(self, order_id: OrderId, at: Timestamp) -> None:
         """Ask for a look at an order at an instant, unless one comes sooner anyway.
 
         After each look whoever had it knows when the next is due. So one alarm an order is
@@ -53,36 +53,36 @@ class MemoryWakeups:
         if standing is not None and standing <= at:
             return
         self._next[order_id] = at
-        heapq.heappush(self._alarms, (at, order_id))
+        heapq.heappush(self._timers, (at, order_id))
         self._alarm_set.set()
 
-    async def next(self) -> Bell:
+    async def next(self) -> Wakeup:
         """Wait for the next ring."""
-        while not self._rung:
+        while not self._ready:
             self._bell.clear()
             await self._bell.wait()
-        return self._rung.popleft()
+        return self._ready.popleft()
 
     async def run(self) -> None:
         """Ring alarms when their instant comes."""
         while True:
-            while not self._alarms:
+            while not self._timers:
                 self._alarm_set.clear()
                 await self._alarm_set.wait()
             now = self._clock.now()
-            while self._alarms and self._alarms[0][0] <= now:
-                at, order_id = heapq.heappop(self._alarms)
+            while self._timers and self._timers[0][0] <= now:
+                at, order_id = heapq.heappop(self._timers)
                 if self._next.get(order_id) == at:  # else a nearer one took its place
                     del self._next[order_id]
-                    self.ring(Bell(order_id))
-            if self._alarms:
-                await self._clock.sleep(min(self._alarms[0][0] - now, ALARM_TICK_MS))
+                    self.ring(Wakeup(order_id))
+            if self._timers:
+                await self._clock.sleep(min(self._timers[0][0] - now, ALARM_TICK_MS))
 
 
-class MemorySubscription(Generic[T]):
+class InMemorySubscription(Generic[T]):
     """One listener's buffer; past its limit it is emptied and marked as lagged."""
 
-    def __init__(self, leave: Callable[[MemorySubscription[T]], None]) -> None:
+    def __init__(self, leave: Callable[[InMemorySubscription[T]], None]) -> None:
         self._leave = leave
         self._facts: deque[T] = deque()
         self._came = asyncio.Event()
@@ -135,17 +135,17 @@ class MemorySubscription(Generic[T]):
         self._leave(self)
 
 
-class Audience(Generic[T]):
+class SubscriberRegistry(Generic[T]):
     """Those who listen, by what they listen to."""
 
     def __init__(self) -> None:
         # Not sets: who joined first is told first, so that a run can be repeated exactly.
-        self._by_topic: dict[str, dict[MemorySubscription[T], None]] = {}
+        self._by_topic: dict[str, dict[InMemorySubscription[T], None]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._by_topic)
 
-    def of(self, topic: str) -> Iterable[MemorySubscription[T]]:
+    def of(self, topic: str) -> Iterable[InMemorySubscription[T]]:
         """Return those who listen to a topic."""
         return self._by_topic.get(topic, ())
 
@@ -155,28 +155,28 @@ class Audience(Generic[T]):
             for one in listeners:
                 one.poke()
 
-    def join(self, topic: str) -> MemorySubscription[T]:
+    def join(self, topic: str) -> InMemorySubscription[T]:
         """Add a listener to a topic."""
         listeners = self._by_topic.setdefault(topic, {})
 
-        def leave(one: MemorySubscription[T]) -> None:
+        def leave(one: InMemorySubscription[T]) -> None:
             listeners.pop(one, None)
             if not listeners and self._by_topic.get(topic) is listeners:
                 del self._by_topic[topic]
 
-        subscription = MemorySubscription(leave)
+        subscription = InMemorySubscription(leave)
         listeners[subscription] = None
         return subscription
 
 
-class MemoryBus:
+class InMemoryEventBus:
     """Hands each fact to those who listen to its order or its principal."""
 
     def __init__(self) -> None:
-        self._of_orders: Audience[Told] = Audience()
-        self._of_principals: Audience[Placed] = Audience()
+        self._of_orders: SubscriberRegistry[RecordedEvent] = SubscriberRegistry()
+        self._of_principals: SubscriberRegistry[PositionedEvent] = SubscriberRegistry()
 
-    def publish(self, news: Sequence[Told], places: Sequence[int]) -> None:
+    def publish(self, news: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         """Tell what became true."""
         if self._of_orders:
             for told in news:
@@ -185,12 +185,12 @@ class MemoryBus:
         if self._of_principals:
             for told, place in zip(news, places, strict=True):
                 for one in self._of_principals.of(told.order.intent.principal):
-                    one.offer(Placed(place, told))
+                    one.offer(PositionedEvent(place, told))
 
-    def listen(self, order_id: OrderId) -> MemorySubscription[Told]:
+    def listen(self, order_id: OrderId) -> InMemorySubscription[RecordedEvent]:
         """Listen to one order."""
         return self._of_orders.join(order_id)
 
-    def listen_to_all(self, principal: Principal) -> MemorySubscription[Placed]:
+    def subscribe_principal(self, principal: Principal) -> InMemorySubscription[PositionedEvent]:
         """Listen to all orders of a principal."""
         return self._of_principals.join(principal)

@@ -17,45 +17,49 @@ from typing import Final, Protocol
 import structlog
 
 from cambist import metrics
-from cambist.coordination.memory import Audience, MemorySubscription, MemoryWakeups
-from cambist.orders.journal import Told
+from cambist.coordination.memory import (
+    InMemorySubscription,
+    InMemoryWakeupQueue,
+    SubscriberRegistry,
+)
+from cambist.orders.journal import RecordedEvent
 from cambist.ports.clock import Clock
-from cambist.ports.errors import PortDown
-from cambist.ports.event_bus import Placed
-from cambist.ports.store import Line
-from cambist.ports.wakeups import Bell
+from cambist.ports.errors import PortUnavailable
+from cambist.ports.event_bus import PositionedEvent
+from cambist.ports.store import FeedEntry
+from cambist.ports.wakeups import Wakeup
 from cambist.values.ids import OrderId, Principal
 
 LOOK_EVERY_MS: Final = 1_000
 LINES_PAGE: Final = 1_000
 ORDERS_REMEMBERED_MAX: Final = 10_000
 STORE_AWAY_MS: Final = 500
-log = structlog.get_logger("cambist.signals")
+log = structlog.get_logger("cambist.coordination")
 
 
-class Places(Protocol):
-    """What a hub reads of the store. All may raise PortDown."""
+class FeedReader(Protocol):
+    """What a hub reads of the store. All may raise PortUnavailable."""
 
-    async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
+    async def feed_all(self, after: int, limit: int) -> tuple[FeedEntry, ...]:
         """Return where lines stand, in order of their places."""
 
     async def feed_end(self) -> int:
         """Return the place of the newest line."""
 
 
-class Hub:
+class MultiProcessEventBus:
     """A bus over several processes. `tell` rings at the other processes."""
 
-    def __init__(self, places: Places, clock: Clock, tell: Callable[[int], None]) -> None:
+    def __init__(self, places: FeedReader, clock: Clock, tell: Callable[[int], None]) -> None:
         self._places = places
         self._clock = clock
-        self._tell = tell
-        self._of_orders: Audience[Told] = Audience()
-        self._of_principals: Audience[Placed] = Audience()
+        self._announce = tell
+        self._of_orders: SubscriberRegistry[RecordedEvent] = SubscriberRegistry()
+        self._of_principals: SubscriberRegistry[PositionedEvent] = SubscriberRegistry()
         self._bell = asyncio.Event()
-        self._mine: dict[OrderId, int] = {}
+        self._published: dict[OrderId, int] = {}
 
-    def publish(self, news: Sequence[Told], places: Sequence[int]) -> None:
+    def publish(self, news: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         """Tell what became true here: at once to those who listen to one order.
 
         Who listens to all of a principal's is sent to the journal, for only there stands what
@@ -69,24 +73,24 @@ class Hub:
                 listener.offer(told)
             for one in self._of_principals.of(told.order.intent.principal):
                 one.poke()
-        self._tell(places[-1])
+        self._announce(places[-1])
 
     def _note(self, order_id: OrderId, seq: int) -> None:
         """Remember what was told here, so that nobody is sent to read it again."""
-        self._mine.pop(order_id, None)
-        self._mine[order_id] = seq
-        if len(self._mine) > ORDERS_REMEMBERED_MAX:
-            del self._mine[next(iter(self._mine))]
+        self._published.pop(order_id, None)
+        self._published[order_id] = seq
+        if len(self._published) > ORDERS_REMEMBERED_MAX:
+            del self._published[next(iter(self._published))]
 
     def ring(self) -> None:
         """Look for news now."""
         self._bell.set()
 
-    def listen(self, order_id: OrderId) -> MemorySubscription[Told]:
+    def listen(self, order_id: OrderId) -> InMemorySubscription[RecordedEvent]:
         """Listen to one order."""
         return self._of_orders.join(order_id)
 
-    def listen_to_all(self, principal: Principal) -> MemorySubscription[Placed]:
+    def subscribe_principal(self, principal: Principal) -> InMemorySubscription[PositionedEvent]:
         """Listen to all orders of a principal."""
         return self._of_principals.join(principal)
 
@@ -97,7 +101,7 @@ class Hub:
             self._bell.clear()
             try:
                 seen = await self._look(seen)
-            except PortDown as down:
+            except PortUnavailable as down:
                 log.warning("store_away", error=str(down))
                 await self._clock.sleep(STORE_AWAY_MS)
                 continue
@@ -119,7 +123,7 @@ class Hub:
         while seen < end:
             lines = await self._places.feed_all(seen, LINES_PAGE)
             for line in lines:
-                if line.seq <= self._mine.get(line.order_id, 0):
+                if line.seq <= self._published.get(line.order_id, 0):
                     continue
                 for one in self._of_orders.of(line.order_id):
                     one.poke()
@@ -133,7 +137,7 @@ BELLS_WAITING_MAX: Final = 10_000
 """Bells from elsewhere that wait for the crew; past this many they are left to the sweep."""
 
 
-class Doorbell(MemoryWakeups):
+class MultiProcessWakeupQueue(InMemoryWakeupQueue):
     """Rings here where there are workers, and elsewhere through `send`.
 
     A note never leaves the process, and nor do alarms: they belong to whoever holds the order.
@@ -145,7 +149,7 @@ class Doorbell(MemoryWakeups):
         self._offered = asyncio.Event()
         self._offered.set()
 
-    def ring(self, bell: Bell) -> None:
+    def ring(self, bell: Wakeup) -> None:
         """Ask for a look at an order: here, where there is a worker to take it."""
         if self._send is not None:
             self._send(bell.order_id)
@@ -157,17 +161,17 @@ class Doorbell(MemoryWakeups):
         """Ring for an order because another process asks for it."""
         if self.waiting < BELLS_WAITING_MAX:
             self._offered.clear()
-            super().ring(Bell(order_id))
+            super().ring(Wakeup(order_id))
         else:
             metrics.SIGNALS_DROPPED.labels(kind="bell").inc()
 
-    async def next(self) -> Bell:
+    async def next(self) -> Wakeup:
         """Wait for the next ring."""
         bell = await super().next()
         if not self.waiting:
             self._offered.set()
         return bell
 
-    async def offered(self) -> None:
+    async def wait_drained(self) -> None:
         """Return when all that was rung has been handed over."""
         await self._offered.wait()

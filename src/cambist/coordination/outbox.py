@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from cambist import metrics
-from cambist.orders.journal import Told
+from cambist.orders.journal import RecordedEvent
 from cambist.values.ids import OrderId
 
 BELLS_HELD_MAX: Final = 10_000
@@ -24,12 +24,12 @@ TOLD_A_PARCEL_MAX: Final = 32
 """Messages are written on the event loop, and no step on it may be long."""
 
 
-class Parcel(NamedTuple):
+class OutboxBatch(NamedTuple):
     """What goes out in one turn: the place of the newest line, bells, and lines for outsiders."""
 
     place: int | None
     bells: tuple[OrderId, ...]
-    told: tuple[Told, ...]
+    told: tuple[RecordedEvent, ...]
 
 
 class Outbox:
@@ -38,7 +38,7 @@ class Outbox:
     def __init__(self) -> None:
         self._place: int | None = None
         self._bells: deque[OrderId] = deque()
-        self._told: deque[Told] = deque()
+        self._told: deque[RecordedEvent] = deque()
         self._out = 0
         self._came = asyncio.Event()
         self._gone = asyncio.Event()
@@ -57,7 +57,7 @@ class Outbox:
             _drop("bell", 1)
         self._note()
 
-    def post(self, news: Sequence[Told]) -> None:
+    def post(self, news: Sequence[RecordedEvent]) -> None:
         """Let outsiders know what became of orders."""
         self._told.extend(news)
         while len(self._told) > TOLD_HELD_MAX:
@@ -75,7 +75,7 @@ class Outbox:
             async with asyncio.timeout(timeout_ms / 1_000):
                 await self._came.wait()
 
-    def take(self) -> Parcel | None:
+    def take(self) -> OutboxBatch | None:
         """Take the next parcel; None when nothing waits."""
         place, self._place = self._place, None
         bells = tuple(
@@ -87,9 +87,9 @@ class Outbox:
         if place is None and not bells and not told:
             return None
         self._out += 1
-        return Parcel(place, bells, told)
+        return OutboxBatch(place, bells, told)
 
-    def sent(self, parcel: Parcel) -> None:
+    def sent(self, parcel: OutboxBatch) -> None:
         """Take note that a parcel arrived."""
         self._out -= 1
         if not self._out and not self._came.is_set():
@@ -98,13 +98,13 @@ class Outbox:
         metrics.SIGNALS_SENT.labels(kind="news").inc(int(parcel.place is not None))
         metrics.SIGNALS_SENT.labels(kind="message").inc(len(parcel.told))
 
-    async def emptied(self, timeout_ms: int) -> None:
+    async def wait_empty(self, timeout_ms: int) -> None:
         """Return when all has arrived, or when that takes too long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_ms / 1_000):
                 await self._gone.wait()
 
-    def put_back(self, parcel: Parcel) -> None:
+    def put_back(self, parcel: OutboxBatch) -> None:
         """Keep what may not have arrived, save for messages: heard twice they would mislead."""
         self._out -= 1
         self._place = parcel.place if self._place is None else self._place

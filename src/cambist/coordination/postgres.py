@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import asyncpg
 
-from cambist.coordination.outbox import Parcel
-from cambist.coordination.transport import Ends, Line, Unreachable
-from cambist.failpoints import faultpoint
+from cambist.coordination.outbox import OutboxBatch
+from cambist.coordination.transport import ReconnectingConnection, TransportCallbacks, TransportDown
+from cambist.failpoints import failpoint
 from cambist.ports.clock import Clock
 from cambist.values.ids import read_order_id
 
@@ -39,17 +39,17 @@ _NOTIFY: Final = (
 )
 
 
-class Notices:
+class PostgresTransport:
     """What one process hears and tells."""
 
-    def __init__(self, clock: Clock, dsn: str, ends: Ends) -> None:
+    def __init__(self, clock: Clock, dsn: str, ends: TransportCallbacks) -> None:
         self._clock = clock
         self._dsn = dsn
         self._outbox = ends.outbox
         self._ring = ends.ring
         self._doorbell = ends.doorbell
         self._news = asyncio.Event()
-        self.line = Line(clock, "postgres_notices", self._dial, self._talk)
+        self.line = ReconnectingConnection(clock, "postgres_notices", self._dial, self._talk)
 
     async def run(self) -> None:
         """Hear and tell until cancelled."""
@@ -76,7 +76,7 @@ class Notices:
                 server_settings={"application_name": "cambist bells", "synchronous_commit": "off"},
             )
         except BROKEN as error:
-            raise Unreachable(type(error).__name__) from error
+            raise TransportDown(type(error).__name__) from error
         try:
             await self._listen(line)
             yield line
@@ -91,7 +91,7 @@ class Notices:
             if self._doorbell is not None:
                 await line.add_listener(BELLS_CHANNEL, self._hear_bells)
         except BROKEN as error:
-            raise Unreachable(type(error).__name__) from error
+            raise TransportDown(type(error).__name__) from error
 
     async def _talk(self, line: Any) -> None:
         # Nobody knows what was said while there was no connection.
@@ -105,22 +105,22 @@ class Notices:
                 else:
                     await self._tell(line, parcel)
         except BROKEN as error:
-            raise Unreachable(type(error).__name__) from error
+            raise TransportDown(type(error).__name__) from error
 
-    async def _tell(self, line: Any, parcel: Parcel) -> None:
+    async def _tell(self, line: Any, parcel: OutboxBatch) -> None:
         words = []
         if parcel.bells:
             words.append((BELLS_CHANNEL, " ".join(parcel.bells)))
         if parcel.place is not None:
             words.append((NEWS_CHANNEL, str(parcel.place)))
-        faultpoint("signals.before_send")
+        failpoint("signals.before_send")
         try:
             if words:
                 await line.execute(_NOTIFY, [one for one, _ in words], [word for _, word in words])
         except BROKEN:
             self._outbox.put_back(parcel)
             raise
-        faultpoint("signals.after_send")
+        failpoint("signals.after_send")
         self._outbox.sent(parcel)
 
     def _hear_news(self, line: Any, pid: int, _channel: str, _word: str) -> None:

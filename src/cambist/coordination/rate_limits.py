@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from cambist.ports.clock import Clock
-from cambist.ports.rate_limits import Allowance, RateLimits, Wait
+from cambist.ports.rate_limits import RateLimit, RateLimiter, Wait
 from cambist.values.time_units import MINUTE
 
 BUCKETS_MAX: Final = 50_000
@@ -25,12 +25,12 @@ _SHARED: Final = ""
 class _Bucket:
     __slots__ = ("allowance", "at", "parts")
 
-    def __init__(self, allowance: Allowance, at: int) -> None:
+    def __init__(self, allowance: RateLimit, at: int) -> None:
         self.allowance = allowance
         self.parts = allowance.burst * _PARTS
         self.at = at
 
-    def fill(self, allowance: Allowance, now: int) -> None:
+    def fill(self, allowance: RateLimit, now: int) -> None:
         refill = (now - self.at) * allowance.per_minute
         self.parts = min(self.parts + refill, allowance.burst * _PARTS)
         self.allowance, self.at = allowance, now
@@ -41,7 +41,7 @@ class _Bucket:
         return self.parts + refill >= allowance.burst * _PARTS
 
 
-class MemoryBuckets:
+class InMemoryRateLimiter:
     """Token buckets of one process. A bucket's name is `kind:whose`.
 
     There are at most `buckets_max` of a kind, so that those who come in crowds crowd out only
@@ -56,7 +56,7 @@ class MemoryBuckets:
     def __len__(self) -> int:
         return sum(len(kind) for kind in self._kinds.values())
 
-    async def take(self, bucket: str, cost: int, allowance: Allowance) -> Wait:
+    async def take(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
         """Take `cost` tokens and return 0, or take none and return how long to wait for them.
 
         A cost above the burst is never to be had; who asks looks at the burst first.
@@ -90,21 +90,21 @@ class MemoryBuckets:
         return whose if len(kind) < self._buckets_max else _SHARED
 
 
-class Share:
+class PartitionedRateLimiter:
     """Limits of one process of so many. Rounded down, so that all shares together are no more.
 
     Nobody's share is nothing: a rate below the number of processes is one a minute for each.
     """
 
-    def __init__(self, limits: RateLimits, processes: int) -> None:
+    def __init__(self, limits: RateLimiter, processes: int) -> None:
         self._limits = limits
         self._processes = processes
 
-    async def take(self, bucket: str, cost: int, allowance: Allowance) -> Wait:
+    async def take(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
         """Take `cost` tokens of the share and return 0, or take none and return the wait.
 
         What may be taken at once of the whole may be taken at once of a share, too: only later.
         """
         per_minute = max(allowance.per_minute // self._processes, 1)
         burst = max(allowance.burst // self._processes, min(cost, allowance.burst))
-        return await self._limits.take(bucket, cost, Allowance(per_minute, burst))
+        return await self._limits.take(bucket, cost, RateLimit(per_minute, burst))

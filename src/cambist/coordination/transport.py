@@ -11,13 +11,13 @@ import msgspec
 import structlog
 
 from cambist import metrics
-from cambist.coordination.multi_process import Doorbell
+from cambist.coordination.multi_process import MultiProcessWakeupQueue
 from cambist.coordination.outbox import Outbox
 from cambist.ports.clock import Clock
 
 C = TypeVar("C")
 
-Dial = Callable[[], AbstractAsyncContextManager[C]]
+Connect = Callable[[], AbstractAsyncContextManager[C]]
 """Opens a connection that has shown that it works; leaving closes it, whatever state it is in."""
 
 WAIT_FIRST_MS: Final = 50
@@ -25,14 +25,14 @@ WAIT_MAX_MS: Final = 1_000
 STEADY_MS: Final = 5_000
 """A connection that held this long is dialled again at once when it breaks."""
 DIAL_WITHIN_MS: Final = 1_000
-log = structlog.get_logger("cambist.signals")
+log = structlog.get_logger("cambist.coordination")
 
 
-class Unreachable(Exception):
+class TransportDown(Exception):
     """The bearer does not answer, or not with what was asked for."""
 
 
-class Line(Generic[C]):
+class ReconnectingConnection(Generic[C]):
     """A connection that comes back by itself, and the work done on it meanwhile.
 
     The work gets the connection, and is begun anew on the next one. It raises Unreachable where
@@ -40,7 +40,7 @@ class Line(Generic[C]):
     """
 
     def __init__(
-        self, clock: Clock, name: str, dial: Dial[C], work: Callable[[C], Awaitable[None]]
+        self, clock: Clock, name: str, dial: Connect[C], work: Callable[[C], Awaitable[None]]
     ) -> None:
         self._clock = clock
         self._name = name
@@ -62,7 +62,7 @@ class Line(Generic[C]):
             began = self._clock.elapsed()
             try:
                 await self._once()
-            except Unreachable as away:
+            except TransportDown as away:
                 self._note("down", str(away))
             except Exception as error:
                 # Whatever is amiss here, it must not end an engine.
@@ -80,7 +80,7 @@ class Line(Generic[C]):
                 connection = await dialled.__aenter__()
         except TimeoutError:
             msg = f"no answer within {DIAL_WITHIN_MS} ms"
-            raise Unreachable(msg) from None
+            raise TransportDown(msg) from None
         try:
             self._note("up")
             await self._work(connection)
@@ -99,7 +99,7 @@ class Line(Generic[C]):
         self._gauge.set(int(state == "up"))
 
 
-class Ends(msgspec.Struct, frozen=True):
+class TransportCallbacks(msgspec.Struct, frozen=True):
     """What is to be told, and who is to be told of what came.
 
     `doorbell` is its workers', where other processes ring at them; `ring` its listeners', where
@@ -108,5 +108,5 @@ class Ends(msgspec.Struct, frozen=True):
 
     outbox: Outbox
     owner: str
-    doorbell: Doorbell | None = None
+    doorbell: MultiProcessWakeupQueue | None = None
     ring: Callable[[], None] | None = None

@@ -51,7 +51,7 @@ def price_at(bin_id: int, step: int) -> int:
     return result
 
 
-class Fee(NamedTuple):
+class BinFee(NamedTuple):
     """What decides the fee of each bin of one swap: rates in 1e-9, the rest as the pair has it.
 
     `variable` is the pair's control times the square of its bin step.
@@ -85,21 +85,21 @@ def fee_upon(net: int, rate: int) -> int:
     return mul_div_ceil(net, rate, FEE_ONE - rate)
 
 
-def cost_of(taken: int, price: int, *, down: bool) -> int:
+def input_for(taken: int, price: int, *, down: bool) -> int:
     """Return what so many raw units of a layer cost, rounded up: X for Y (down) or Y for X."""
     if down:
         return -(-(taken << SCALE_BITS) // price)
     return -(-taken * price >> SCALE_BITS)
 
 
-def worth_of(given: int, price: int, *, down: bool) -> int:
+def output_for(given: int, price: int, *, down: bool) -> int:
     """Return what raw units buy at a price, rounded down: Y for X (down) or X for Y."""
     if down:
         return given * price >> SCALE_BITS
     return (given << SCALE_BITS) // price
 
 
-class Filled(NamedTuple):
+class BinFill(NamedTuple):
     """What each layer was given and paid, and what is left over."""
 
     given: tuple[int, ...]
@@ -111,7 +111,7 @@ class DoesNotFit(ValueError):
     """A number on the way is more than the program's 64 bits hold."""
 
 
-def fill(layers: Sequence[int], price: int, net: int, *, down: bool) -> Filled:
+def fill(layers: Sequence[int], price: int, net: int, *, down: bool) -> BinFill:
     """Give raw units, fee apart, to layers one after another until nothing is left of either.
 
     Raises DoesNotFit where a layer that is reached costs too much, even if only part is taken.
@@ -120,7 +120,7 @@ def fill(layers: Sequence[int], price: int, net: int, *, down: bool) -> Filled:
     paid: list[int] = []
     for held in layers:
         # The first layer is reached whatever is left, the others only by what is left over.
-        whole = cost_of(held, price, down=down) if held and (net or not given) else 0
+        whole = input_for(held, price, down=down) if held and (net or not given) else 0
         if whole > RAW_MAX:
             raise DoesNotFit
         if net >= whole:
@@ -129,6 +129,6 @@ def fill(layers: Sequence[int], price: int, net: int, *, down: bool) -> Filled:
             net -= whole
         else:
             given.append(net)
-            paid.append(worth_of(net, price, down=down))
+            paid.append(output_for(net, price, down=down))
             net = 0
-    return Filled(tuple(given), tuple(paid), net)
+    return BinFill(tuple(given), tuple(paid), net)

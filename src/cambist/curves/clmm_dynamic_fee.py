@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cambist.curves.tick_walk_state import Volatility
+from cambist.curves.tick_walk_state import ClmmVolatility
 
 SPACING_ONE: Final = 10_000
 REDUCTION_ONE: Final = 10_000
@@ -17,7 +17,7 @@ CONTROL_ONE: Final = 100_000
 FEE_MAX_PPM: Final = 100_000
 
 
-def begun(fee: Volatility, index: int, now_s: int) -> Volatility:
+def start(fee: ClmmVolatility, index: int, now_s: int) -> ClmmVolatility:
     """Return the state at the start of a swap, when the price stands in spacing `index`."""
     elapsed = max(now_s - fee.updated_s, 0)
     if elapsed < fee.filter_s:
@@ -26,13 +26,13 @@ def begun(fee: Volatility, index: int, now_s: int) -> Volatility:
     return fee._replace(index_reference=index, reference=kept, updated_s=now_s)
 
 
-def accumulated(fee: Volatility, index: int) -> Volatility:
+def accumulate(fee: ClmmVolatility, index: int) -> ClmmVolatility:
     """Return the state with the price in spacing `index`."""
     moved = fee.reference + abs(fee.index_reference - index) * SPACING_ONE
     return fee._replace(accumulator=min(moved, fee.accumulator_max))
 
 
-def rate(fee: Volatility, spacing: int, static_ppm: int) -> int:
+def rate(fee: ClmmVolatility, spacing: int, static_ppm: int) -> int:
     """Return the whole fee in parts per million, rounded up and capped."""
     square = (fee.accumulator * spacing) ** 2
     moving = -(-fee.control * square // (CONTROL_ONE * SPACING_ONE * SPACING_ONE))  # up

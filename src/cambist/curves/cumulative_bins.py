@@ -17,12 +17,12 @@ from cambist.curves.bins import (
     SCALE_BITS,
     VARIABLE_ONE,
     VOLATILITY_ONE,
-    Fee,
+    BinFee,
 )
 from cambist.curves.segments import Segment, straight
 from cambist.values.amount import RAW_MAX
 
-Rung = tuple[int, int, int, tuple[int, ...]]
+BinStep = tuple[int, int, int, tuple[int, ...]]
 """A bin before a swap: its id, its price, what market makers hold of the token given, and the
 layers of the token taken. In raw units, at least one layer not empty."""
 
@@ -30,7 +30,7 @@ BEYOND: Final = -1
 """The amount needs the long way: a number on it does not fit the program's 64 bits."""
 
 
-class Ladder:
+class CumulativeBins:
     """The bins before swaps in one direction, nearest first. Down gives X and takes Y.
 
     With `go_on` whatever is more than a bin's whole price goes on to the next, even where rounding
@@ -41,7 +41,9 @@ class Ladder:
         "_down", "_fee", "_given", "_go_on", "_paid", "_reach", "_rungs", "_spoilt", "_steps",
     )  # fmt: skip
 
-    def __init__(self, rungs: Iterator[Rung], fee: Fee, *, down: bool, go_on: bool = False) -> None:
+    def __init__(
+        self, rungs: Iterator[BinStep], fee: BinFee, *, down: bool, go_on: bool = False
+    ) -> None:
         self._rungs, self._fee, self._down, self._go_on = rungs, fee, down, go_on
         self._spoilt = False
         self._reach: list[int] = []  # the least amount in that goes on to the next bin

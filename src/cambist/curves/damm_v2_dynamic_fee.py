@@ -18,7 +18,7 @@ STEP: Final = ONE // BPS_ONE
 _SCALE: Final = 100_000_000_000
 
 
-class Volatility(NamedTuple):
+class DammV2Volatility(NamedTuple):
     """What is remembered: since when, from which price, how much now, and how much is left of it.
 
     `updated_s` is in seconds since the Unix epoch, `reference` the root of a price with 64
@@ -31,7 +31,7 @@ class Volatility(NamedTuple):
     left: int
 
 
-class Rules(NamedTuple):
+class VolatilityRules(NamedTuple):
     """How it is counted: seconds before the reference moves and until all is forgotten.
 
     `kept_bps` is what is left in between; `most` caps it; `control` weighs it in the fee.
@@ -55,7 +55,9 @@ def fee(volatility: int, control: int) -> int:
     return -(-volatility * volatility * control // _SCALE)
 
 
-def after(was: Volatility, rules: Rules, prices: tuple[int, int], now_s: int) -> Volatility:
+def after(
+    was: DammV2Volatility, rules: VolatilityRules, prices: tuple[int, int], now_s: int
+) -> DammV2Volatility:
     """Return what is remembered after a swap moved the price from the first root to the second."""
     old, new = prices
     elapsed = max(now_s - was.updated_s, 0)
@@ -65,4 +67,4 @@ def after(was: Volatility, rules: Rules, prices: tuple[int, int], now_s: int) ->
         left = was.now * rules.kept_bps // BPS_ONE if elapsed < rules.decay_s else 0
     now = min(left + bins_between(new, reference) * BPS_ONE, rules.most)
     updated_s = now_s if bins_between(old, new) else was.updated_s
-    return Volatility(updated_s, reference, now, left)
+    return DammV2Volatility(updated_s, reference, now, left)

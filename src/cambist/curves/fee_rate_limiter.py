@@ -14,11 +14,11 @@ ONE: Final = 1_000_000_000
 RAW_MAX: Final = (1 << 64) - 1
 
 
-class NoAnswer(ValueError):
+class NoSolution(ValueError):
     """The program's own arithmetic has no answer for so large an amount."""
 
 
-class RateLimiter(NamedTuple):
+class FeeRateLimiter(NamedTuple):
     """The cliff, the increment and the most as numerators, and the reference in raw units."""
 
     cliff: int
@@ -44,7 +44,7 @@ class RateLimiter(NamedTuple):
     def of_wanted(self, amount: int) -> int:
         """Return the fee at which so many raw units are left of what is given.
 
-        Raises NoAnswer.
+        Raises NoSolution.
         """
         x0, c = self.reference, self.cliff
         if amount <= self._left_of(x0):
@@ -56,14 +56,14 @@ class RateLimiter(NamedTuple):
         if amount < left_of_top:
             given = self._given_for(amount)
         elif top == RAW_MAX:
-            raise NoAnswer
+            raise NoSolution
         else:
             given = top + _gross(amount - left_of_top, self.most)
         if given > RAW_MAX or given < amount:
-            raise NoAnswer
+            raise NoSolution
         rate = -(-(given - amount) * ONE // given)  # ceil
         if rate < c:
-            raise NoAnswer
+            raise NoSolution
         return rate
 
     def _left_of(self, given: int) -> int:
@@ -78,12 +78,12 @@ class RateLimiter(NamedTuple):
         y = 2 * ONE * x0 + i * x0 - 2 * c * x0
         below_root = y * y - 8 * i * amount * ONE * x0
         if below_root < 0:
-            raise NoAnswer
+            raise NoSolution
         given = (y - isqrt(below_root)) // (2 * i)
         rest = amount - self._left_of(given)
         rate = c + i * (given // x0)
         if rest < 0 or rate >= ONE:
-            raise NoAnswer
+            raise NoSolution
         return given + _gross(rest, rate)
 
 

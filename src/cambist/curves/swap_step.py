@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from cambist.curves.tick_walk_state import PPM_ONE, Broken
+from cambist.curves.tick_walk_state import PPM_ONE, InconsistentTicks
 from cambist.values.amount import mul_div_ceil, mul_div_floor
 
 _U64: Final = (1 << 64) - 1
 
 
-class Side(NamedTuple):
+class SwapSide(NamedTuple):
     """How a swap is asked for, and where its fee is taken at which rate (parts per million)."""
 
     down: bool
@@ -22,7 +22,7 @@ class Side(NamedTuple):
     fee_ppm: int
 
 
-class Step(NamedTuple):
+class SwapStep(NamedTuple):
     """One step: the price it ends at, what it gives and pays, and the fee beside them.
 
     A fee on the input comes on top of `given`; one on the output has left `paid` already.
@@ -34,10 +34,10 @@ class Step(NamedTuple):
     fee: int
 
 
-def step(price: int, target: int, liquidity: int, amount: int, side: Side) -> Step:
+def step(price: int, target: int, liquidity: int, amount: int, side: SwapSide) -> SwapStep:
     """Return the step from a price towards a target, for what is left of the amount.
 
-    Prices are square roots in Q64.64. Raises Broken where the program would overflow.
+    Prices are square roots in Q64.64. Raises InconsistentTicks where the program would overflow.
     """
     drives = _driving(amount, side)
     given, paid = deltas(price, target, liquidity, down=side.down)
@@ -48,10 +48,10 @@ def step(price: int, target: int, liquidity: int, amount: int, side: Side) -> St
         given, paid = deltas(price, after, liquidity, down=side.down)
         if max(given, paid) > _U64 or not (after >= target if side.down else after <= target):
             msg = "a step too large"
-            raise Broken(msg)
+            raise InconsistentTicks(msg)
     if side.fee_on_input:
-        return _fee_on_input(Step(after, given, paid, 0), amount, side, short=after != target)
-    return _fee_on_output(Step(after, given, paid, 0), amount, side, short=after != target)
+        return _fee_on_input(SwapStep(after, given, paid, 0), amount, side, short=after != target)
+    return _fee_on_output(SwapStep(after, given, paid, 0), amount, side, short=after != target)
 
 
 def deltas(price: int, after: int, liquidity: int, *, down: bool) -> tuple[int, int]:
@@ -63,7 +63,7 @@ def deltas(price: int, after: int, liquidity: int, *, down: bool) -> tuple[int, 
     return mul_div_ceil(moved, 1, 1 << 64), mul_div_floor(moved, 1 << 64, low * high)
 
 
-def _driving(amount: int, side: Side) -> int:
+def _driving(amount: int, side: SwapSide) -> int:
     """Return the amount that moves the price: without a fee on it, or with one still to come."""
     rest = PPM_ONE - side.fee_ppm
     if side.exact_in:
@@ -73,35 +73,35 @@ def _driving(amount: int, side: Side) -> int:
     gross = mul_div_ceil(amount, PPM_ONE, rest)
     if gross > _U64:
         msg = "an amount too large"
-        raise Broken(msg)
+        raise InconsistentTicks(msg)
     return gross
 
 
-def _moved(price: int, liquidity: int, amount: int, side: Side) -> int:
+def _moved(price: int, liquidity: int, amount: int, side: SwapSide) -> int:
     """Return the price after an amount, rounded up for token 0 and down for token 1."""
     if not liquidity:
         msg = "no liquidity"
-        raise Broken(msg)
+        raise InconsistentTicks(msg)
     if side.down == side.exact_in:
         whole = liquidity << 64
         by = whole + amount * price if side.exact_in else whole - amount * price
         if by <= 0:
             msg = "an amount too large"
-            raise Broken(msg)
+            raise InconsistentTicks(msg)
         return mul_div_ceil(whole, price, by)
     if side.exact_in:
         return price + mul_div_floor(amount, 1 << 64, liquidity)
     return price - mul_div_ceil(amount, 1 << 64, liquidity)
 
 
-def _fee_on_input(done: Step, amount: int, side: Side, *, short: bool) -> Step:
+def _fee_on_input(done: SwapStep, amount: int, side: SwapSide, *, short: bool) -> SwapStep:
     if side.exact_in and short:
         return done._replace(fee=amount - done.given)
     fee = mul_div_ceil(done.given, side.fee_ppm, PPM_ONE - side.fee_ppm)
     return done._replace(paid=done.paid if side.exact_in else min(done.paid, amount), fee=fee)
 
 
-def _fee_on_output(done: Step, amount: int, side: Side, *, short: bool) -> Step:
+def _fee_on_output(done: SwapStep, amount: int, side: SwapSide, *, short: bool) -> SwapStep:
     fee = mul_div_ceil(done.paid, side.fee_ppm, PPM_ONE)
     net = done.paid - fee
     if not side.exact_in:

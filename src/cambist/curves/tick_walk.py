@@ -23,12 +23,12 @@ from cambist.curves.segments import Segment, ending, straight
 from cambist.curves.tick_walk_state import (
     PPM_ONE,
     STEPS_MAX,
-    Broken,
-    Ended,
-    Path,
-    Place,
-    Rates,
+    FeeRates,
+    InconsistentTicks,
+    InsufficientLiquidity,
+    TickPath,
     Ticks,
+    TickState,
     TooFar,
 )
 from cambist.curves.ticks import tick_at_sqrt
@@ -39,7 +39,7 @@ _FEW: Final = 1 << 7
 U128: Final = (1 << 128) - 1
 
 
-class Walk:
+class TickWalk:
     """The liquidity ahead of a place in one direction, summed up as far as it was asked for.
 
     `down` gives token 0, which lowers the price; the walk ends at `limit`. Tables of n pieces have
@@ -51,7 +51,9 @@ class Walk:
         "down", "given", "limit", "liquidities", "nets_in", "paid", "prices", "stuck",
     )  # fmt: skip
 
-    def __init__(self, ticks: Ticks, place: Place, rates: Rates, limit: int, *, down: bool) -> None:
+    def __init__(
+        self, ticks: Ticks, place: TickState, rates: FeeRates, limit: int, *, down: bool
+    ) -> None:
         self._ticks, self._start, self._rates = ticks, place, rates
         self.limit, self.down = limit, down
         self._rest_ppm = PPM_ONE - rates.trade
@@ -64,7 +66,7 @@ class Walk:
 
     def __eq__(self, other: object) -> bool:
         """Whether both begin alike: how far each was asked for is no difference."""
-        return isinstance(other, Walk) and self._inputs() == other._inputs()
+        return isinstance(other, TickWalk) and self._inputs() == other._inputs()
 
     def __hash__(self) -> int:
         return hash(self._inputs())
@@ -75,7 +77,7 @@ class Walk:
     # -------------------------------------------------------------------------- the two questions
 
     def amount_out(self, amount: int) -> int:
-        """Return what exactly so much given pays. Raises Ended, Broken."""
+        """Return what exactly so much given pays. Raises InsufficientLiquidity, Broken."""
         given = self.given
         while given[-1] < amount:
             self._grow()
@@ -94,7 +96,7 @@ class Walk:
         return self.paid[at] + (liquidity << 64) * (after - price) // (price * after)
 
     def amount_in(self, amount: int) -> int:
-        """Return what has to be given for exactly so much. Raises Ended, Broken."""
+        """Return what has to be given for exactly so much. Raises InsufficientLiquidity, Broken."""
         paid = self.paid
         while paid[-1] < amount:
             self._grow()
@@ -117,7 +119,7 @@ class Walk:
             if at == len(given) - 1:
                 try:
                     self._grow()
-                except (Ended, Broken):
+                except (InsufficientLiquidity, InconsistentTicks):
                     break
             length, brought = given[at + 1] - given[begun], paid[at + 1] - paid[begun]
             if min(length, brought) > _FEW:
@@ -139,10 +141,10 @@ class Walk:
 
     # ------------------------------------------------------------------------------ the whole path
 
-    def path_in(self, amount: int) -> Path:
+    def path_in(self, amount: int) -> TickPath:
         """Return the path of exactly so much given, or of less when the limit comes before.
 
-        Raises Ended, Broken.
+        Raises InsufficientLiquidity, Broken.
         """
         given = self.given
         while given[-1] < amount and not self._at_limit():
@@ -163,10 +165,10 @@ class Walk:
         fee = rest - self._net_in(price, after, liquidity)
         return self._partly(at, after, (rest, self._out(price, after, liquidity), fee))
 
-    def path_out(self, amount: int) -> Path:
+    def path_out(self, amount: int) -> TickPath:
         """Return the path to exactly so much paid, or to less when the limit comes before.
 
-        Raises Ended, Broken.
+        Raises InsufficientLiquidity, Broken.
         """
         paid = self.paid
         while paid[-1] < amount and not self._at_limit():
@@ -180,25 +182,25 @@ class Walk:
         given = -(net * PPM_ONE // -self._rest_ppm)
         return self._partly(at - 1, after, (given, rest, given - net))
 
-    def _crossed(self, at: int, *, whole: bool) -> Path:
+    def _crossed(self, at: int, *, whole: bool) -> TickPath:
         fee, kept = self._fees(at)
-        place = Place(self.prices[at], self._tick_after(at), self.liquidities[at])
-        return Path(
+        place = TickState(self.prices[at], self._tick_after(at), self.liquidities[at])
+        return TickPath(
             self.given[at], self.paid[at], fee, kept, place, at, whole, first=self._first(at)
         )
 
-    def _partly(self, at: int, after: int, last: tuple[int, int, int]) -> Path:
+    def _partly(self, at: int, after: int, last: tuple[int, int, int]) -> TickPath:
         """Return the path of `at` whole pieces and a part of the next: given, paid and its fee."""
         given, paid, fee = last
         fees, kept = self._fees(at)
         kept += fee * self._rates.protocol // PPM_ONE + fee * self._rates.fund // PPM_ONE
         if after == self.prices[at + 1]:
-            place = Place(after, self._tick_after(at + 1), self.liquidities[at + 1])
+            place = TickState(after, self._tick_after(at + 1), self.liquidities[at + 1])
         elif after == self.prices[at]:
-            place = Place(after, self._tick_after(at), self.liquidities[at])
+            place = TickState(after, self._tick_after(at), self.liquidities[at])
         else:
-            place = Place(after, tick_at_sqrt(after), self.liquidities[at])
-        return Path(
+            place = TickState(after, tick_at_sqrt(after), self.liquidities[at])
+        return TickPath(
             self.given[at] + given,
             self.paid[at] + paid,
             fees + fee,
@@ -248,13 +250,16 @@ class Walk:
         return self.prices[-1] == self.limit
 
     def _grow(self) -> None:
-        """Sum up one piece more, to the next tick or to the limit. Raises Ended, Broken."""
+        """Sum up one piece more, to the next tick or to the limit.
+
+        Raises InsufficientLiquidity, Broken.
+        """
         if len(self.prices) > STEPS_MAX:
             raise TooFar
         at, price, liquidity = self._next, self.prices[-1], self.liquidities[-1]
         if not 0 <= at < len(self._prices) or price == self.limit:
             msg = "no tick ahead"
-            raise Ended(msg)
+            raise InsufficientLiquidity(msg)
         target, down = self._prices[at], self.down
         if (target < self.limit) if down else (target > self.limit):
             target, after, self.stuck = self.limit, liquidity, True
@@ -262,7 +267,7 @@ class Walk:
             after = liquidity - self._nets[at] if down else liquidity + self._nets[at]
             if not 0 <= after <= U128:
                 msg = "a tick takes more liquidity than there is"
-                raise Broken(msg)
+                raise InconsistentTicks(msg)
             self._next = at + self._step
         if down:
             gap = liquidity * (price - target)
@@ -288,7 +293,7 @@ class Walk:
         if after == self.prices[at + 1] and self.paid[at + 1] - self.paid[at] > U64:
             # The program holds a piece that pays more than 64 bits to be out of reach.
             msg = "a piece too large is used up"
-            raise Broken(msg)
+            raise InconsistentTicks(msg)
         return after
 
     def _net_in(self, price: int, after: int, liquidity: int) -> int:

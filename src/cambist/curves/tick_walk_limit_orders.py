@@ -13,47 +13,49 @@ from typing import Final, NamedTuple
 from cambist.curves import clmm_dynamic_fee
 from cambist.curves.limit_orders import fill
 from cambist.curves.segments import Segment, chords
-from cambist.curves.swap_step import Side, Step, step
+from cambist.curves.swap_step import SwapSide, SwapStep, step
 from cambist.curves.tick_walk_state import (
     PPM_ONE,
     STEPS_MAX,
-    Broken,
-    Ended,
-    Orders,
-    Path,
-    Place,
-    Rates,
-    Renewal,
+    FeeRates,
+    InconsistentTicks,
+    InsufficientLiquidity,
+    Release2026Features,
+    TickOrders,
+    TickPath,
     Ticks,
+    TickState,
     TooFar,
 )
 from cambist.curves.ticks import TICK_MAX, TICK_MIN, sqrt_at_tick, tick_at_sqrt
 
 _U64: Final = (1 << 64) - 1
-NO_ORDERS: Final = Orders(0, 0)
+NO_ORDERS: Final = TickOrders(0, 0)
 
 
-class Terms(NamedTuple):
+class TickWalkTerms(NamedTuple):
     """Fee rates, what a pool of the newer release has beside, its tick spacing, and the time."""
 
-    rates: Rates
-    renewal: Renewal
+    rates: FeeRates
+    renewal: Release2026Features
     spacing: int
     now_s: int
 
 
-class RestingWalk:
+class LimitOrderTickWalk:
     """What lies ahead of a place in one direction, to be walked anew for each amount."""
 
     __slots__ = ("_place", "_terms", "_ticks", "down", "limit")
 
-    def __init__(self, ticks: Ticks, place: Place, terms: Terms, limit: int, *, down: bool) -> None:
+    def __init__(
+        self, ticks: Ticks, place: TickState, terms: TickWalkTerms, limit: int, *, down: bool
+    ) -> None:
         self._ticks, self._place, self._terms = ticks, place, terms
         self.limit, self.down = limit, down
 
     def __eq__(self, other: object) -> bool:
         """Whether both begin alike."""
-        return isinstance(other, RestingWalk) and self._inputs() == other._inputs()
+        return isinstance(other, LimitOrderTickWalk) and self._inputs() == other._inputs()
 
     def __hash__(self) -> int:
         return hash(self._inputs())
@@ -62,17 +64,17 @@ class RestingWalk:
         return self._ticks, self._place, self._terms, self.limit, self.down
 
     def amount_out(self, amount: int) -> int:
-        """Return what exactly so much given pays. Raises Ended, Broken."""
+        """Return what exactly so much given pays. Raises InsufficientLiquidity, Broken."""
         path = self.path_in(amount)
         if not path.whole:
-            raise Ended
+            raise InsufficientLiquidity
         return path.paid
 
     def amount_in(self, amount: int) -> int:
-        """Return what has to be given for exactly so much. Raises Ended, Broken."""
+        """Return what has to be given for exactly so much. Raises InsufficientLiquidity, Broken."""
         path = self.path_out(amount)
         if not path.whole:
-            raise Ended
+            raise InsufficientLiquidity
         return path.given
 
     def segments(self) -> Iterator[Segment]:
@@ -82,18 +84,24 @@ class RestingWalk:
     def _brought(self, amount: int) -> int:
         try:
             return self.amount_out(amount)
-        except (Ended, Broken):
+        except (InsufficientLiquidity, InconsistentTicks):
             return 0
 
-    def path_in(self, amount: int) -> Path:
-        """Return the path of so much given, or of less to the limit. Raises Ended, Broken."""
+    def path_in(self, amount: int) -> TickPath:
+        """Return the path of so much given, or of less to the limit.
+
+        Raises InsufficientLiquidity, Broken.
+        """
         return self._walked(amount, exact_in=True)
 
-    def path_out(self, amount: int) -> Path:
-        """Return the path to so much paid, or to less at the limit. Raises Ended, Broken."""
+    def path_out(self, amount: int) -> TickPath:
+        """Return the path to so much paid, or to less at the limit.
+
+        Raises InsufficientLiquidity, Broken.
+        """
         return self._walked(amount, exact_in=False)
 
-    def _walked(self, amount: int, *, exact_in: bool) -> Path:
+    def _walked(self, amount: int, *, exact_in: bool) -> TickPath:
         run = _Run(self._place, self._terms, amount, down=self.down, exact_in=exact_in)
         numbers, prices, nets = self._ticks
         at = bisect_right(numbers, self._place.tick)
@@ -101,7 +109,7 @@ class RestingWalk:
         targets = 0
         while run.rest and run.price != self.limit:
             if not 0 <= at < len(numbers):
-                raise Ended
+                raise InsufficientLiquidity
             tick_price = prices[at]
             target = max(tick_price, self.limit) if self.down else min(tick_price, self.limit)
             run.towards(numbers[at], tick_price, target, nets[at])
@@ -114,7 +122,7 @@ class _Run:
     """The state of one swap."""
 
     def __init__(
-        self, place: Place, terms: Terms, amount: int, *, down: bool, exact_in: bool
+        self, place: TickState, terms: TickWalkTerms, amount: int, *, down: bool, exact_in: bool
     ) -> None:
         self.rates, renewal, self.spacing, now_s = terms
         self.price, self.tick, self.liquidity = place
@@ -125,7 +133,7 @@ class _Run:
         self.other = self.fee = self.kept = self.steps = self.first = 0
         self.index = self.tick // self.spacing
         moving = renewal.volatility
-        self.moving = moving and clmm_dynamic_fee.begun(moving, self.index, now_s)
+        self.moving = moving and clmm_dynamic_fee.start(moving, self.index, now_s)
 
     def towards(self, number: int, tick_price: int, target: int, net: int) -> None:
         """Swap up to an initialised tick or the limit, in as many steps as the fee has."""
@@ -136,7 +144,7 @@ class _Run:
                 raise TooFar
             rate = self._rate()
             skipped, bounded, bound_tick = self._bounded(target)
-            price, side = bounded, Side(self.down, self.exact_in, self.on_input, rate)
+            price, side = bounded, SwapSide(self.down, self.exact_in, self.on_input, rate)
             if self.price != bounded:
                 done = step(self.price, bounded, self.liquidity, self.rest, side)
                 self._apply(done, self.price)
@@ -154,17 +162,17 @@ class _Run:
                 break
         self.liquidity = after
 
-    def path(self, amount: int, targets: int) -> Path:
+    def path(self, amount: int, targets: int) -> TickPath:
         """Return what was done."""
         done, other = amount - self.rest, self.other
         given, paid = (done, other) if self.exact_in else (other, done)
         left = tuple((n, one) for n, one in self.orders.items() if one.untouched or one.started)
-        return Path(
+        return TickPath(
             given,
             paid,
             self.fee,
             self.kept,
-            Place(self.price, self.tick, self.liquidity),
+            TickState(self.price, self.tick, self.liquidity),
             targets,
             not self.rest,
             not self.on_input,
@@ -176,7 +184,7 @@ class _Run:
     def _rate(self) -> int:
         if self.moving is None:
             return self.rates.trade
-        self.moving = clmm_dynamic_fee.accumulated(self.moving, self.index)
+        self.moving = clmm_dynamic_fee.accumulate(self.moving, self.index)
         return clmm_dynamic_fee.rate(self.moving, self.spacing, self.rates.trade)
 
     def _bounded(self, target: int) -> tuple[bool, int, int | None]:
@@ -191,7 +199,7 @@ class _Run:
             return False, target, None
         return False, price, tick
 
-    def _reached(self, number: int, price: int, side: Side, net: int) -> int:
+    def _reached(self, number: int, price: int, side: SwapSide, net: int) -> int:
         """Fill the orders on a tick, and cross it when none are left; return the liquidity then."""
         orders = self.orders.get(number, NO_ORDERS)
         resting = orders.untouched + orders.started
@@ -208,7 +216,7 @@ class _Run:
         after = self.liquidity - net if self.down else self.liquidity + net
         if after < 0:
             msg = "a tick takes more liquidity than there is"
-            raise Broken(msg)
+            raise InconsistentTicks(msg)
         return after
 
     def _count(self, tick: int, *, skipped: bool) -> None:
@@ -220,10 +228,10 @@ class _Run:
             if not self.down and tick % self.spacing == 0:
                 self.index -= 1
             if self.moving.accumulator != self.moving.accumulator_max:
-                self.moving = clmm_dynamic_fee.accumulated(self.moving, self.index)
+                self.moving = clmm_dynamic_fee.accumulate(self.moving, self.index)
         self.index += -1 if self.down else 1
 
-    def _apply(self, done: Step, begun: int) -> None:
+    def _apply(self, done: SwapStep, begun: int) -> None:
         """Take a step's amounts off what is left, and split its fee; it began at this price."""
         if not self.first and (done.paid or (not self.on_input and done.fee)):
             self.first = begun
@@ -233,7 +241,7 @@ class _Run:
         self.other += other
         if self.rest < 0 or self.other > _U64:
             msg = "a step too large"
-            raise Broken(msg)
+            raise InconsistentTicks(msg)
         self.fee += done.fee
         shares = done.fee * self.rates.protocol // PPM_ONE + done.fee * self.rates.fund // PPM_ONE
         # Without liquidity nobody else could have the fee.

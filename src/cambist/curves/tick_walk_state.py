@@ -7,15 +7,15 @@ from typing import Final, NamedTuple
 PPM_ONE: Final = 1_000_000
 
 
-class Ended(ValueError):
+class InsufficientLiquidity(ValueError):
     """No more ticks lie ahead, or the price limit is reached, and the amount is not used up."""
 
 
-class TooFar(Ended):
+class TooFar(InsufficientLiquidity):
     """The swap takes more steps than one transaction can pay for."""
 
 
-class Broken(ValueError):
+class InconsistentTicks(ValueError):
     """Ticks and liquidity do not fit together, or a piece is too large for the program."""
 
 
@@ -32,7 +32,7 @@ class Ticks(NamedTuple):
     nets: tuple[int, ...]
 
 
-class Place(NamedTuple):
+class TickState(NamedTuple):
     """Where a pool stands: square root of the price (Q64.64), tick, and liquidity in force."""
 
     price: int
@@ -40,7 +40,7 @@ class Place(NamedTuple):
     liquidity: int
 
 
-class Rates(NamedTuple):
+class FeeRates(NamedTuple):
     """In parts per million: of what is given, and (protocol, fund) of that fee itself."""
 
     trade: int
@@ -48,7 +48,7 @@ class Rates(NamedTuple):
     fund: int
 
 
-class Orders(NamedTuple):
+class TickOrders(NamedTuple):
     """Limit orders that rest on a tick, in raw units of what they pay: untouched, part filled.
 
     `alone` says that no position ends there: when they are filled, the tick is gone.
@@ -59,7 +59,7 @@ class Orders(NamedTuple):
     alone: bool = False
 
 
-class Volatility(NamedTuple):
+class ClmmVolatility(NamedTuple):
     """What moves a pool's fee with its price, as the account keeps it.
 
     Times in seconds; `reduction` of 10,000; `control` of 100,000; the accumulator and its bounds
@@ -77,18 +77,18 @@ class Volatility(NamedTuple):
     updated_s: int
 
 
-class Renewal(NamedTuple):
+class Release2026Features(NamedTuple):
     """What pools of the newer release have beside: fee side, moving fee, and limit orders by tick.
 
     The fee is taken from what is given (0), or always in token 0 (1), or always in token 1 (2).
     """
 
     fee_on: int = 0
-    volatility: Volatility | None = None
-    orders: tuple[tuple[int, Orders], ...] = ()
+    volatility: ClmmVolatility | None = None
+    orders: tuple[tuple[int, TickOrders], ...] = ()
 
 
-class Path(NamedTuple):
+class TickPath(NamedTuple):
     """What a swap does on the curve, in raw units: `fee` is inside `given`, `kept` inside `fee`.
 
     `targets` counts the ticks walked towards; the last of them may not have been reached. `whole`
@@ -102,10 +102,10 @@ class Path(NamedTuple):
     paid: int
     fee: int
     kept: int
-    place: Place
+    place: TickState
     targets: int
     whole: bool
     on_output: bool = False
-    renewal: Renewal | None = None
+    renewal: Release2026Features | None = None
     gone: tuple[int, ...] = ()
     first: int = 0

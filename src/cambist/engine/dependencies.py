@@ -9,20 +9,20 @@ import msgspec
 
 from cambist.ports.chain import Chain
 from cambist.ports.clock import Clock
-from cambist.ports.event_bus import Bus
+from cambist.ports.event_bus import EventBus
 from cambist.ports.market import Market
 from cambist.ports.signer import Signer
 from cambist.ports.store import Store
-from cambist.ports.wakeups import Wakeups
+from cambist.ports.wakeups import WakeupQueue
 
-RedisWord = Literal["ok", "down", "not_configured"]
+RedisStatus = Literal["ok", "down", "not_configured"]
 
 
-def _no_redis() -> RedisWord:
+def _no_redis() -> RedisStatus:
     return "not_configured"
 
 
-class World(msgspec.Struct, frozen=True):
+class ChainPorts(msgspec.Struct, frozen=True):
     """What an order acts on."""
 
     market: Market
@@ -30,13 +30,13 @@ class World(msgspec.Struct, frozen=True):
     signer: Signer
 
 
-class Means(msgspec.Struct, frozen=True):
+class EngineDependencies(msgspec.Struct, frozen=True):
     """The ports an engine runs on."""
 
     store: Store
-    wakeups: Wakeups
-    bus: Bus
-    world: World
+    wakeups: WakeupQueue
+    bus: EventBus
+    world: ChainPorts
     clock: Clock
     entropy: Callable[[], int]
-    redis: Callable[[], RedisWord] = _no_redis
+    redis: Callable[[], RedisStatus] = _no_redis

@@ -9,18 +9,18 @@ from typing import Final, NamedTuple
 import msgspec
 import structlog
 
-from cambist.engine.dependencies import Means
-from cambist.engine.executor import Worker
-from cambist.engine.halted_orders import Standstill
-from cambist.engine.inflight_tracker import Tracker
+from cambist.engine.dependencies import EngineDependencies
+from cambist.engine.executor import OrderExecutor
+from cambist.engine.halted_orders import HaltedOrders
+from cambist.engine.inflight_tracker import InFlightTracker
 from cambist.engine.send_permission import SendPermission
 from cambist.faults import Code, fault
 from cambist.orders.order import Order, Status
-from cambist.orders.steps import Testimony
+from cambist.orders.steps import AttemptReport
 from cambist.ports.clock import Clock
-from cambist.ports.errors import Halted, PortDown, PortFull, StaleClaim
+from cambist.ports.errors import PortOverloaded, PortUnavailable, TradingHalted, VersionConflict
 from cambist.values.ids import OrderId
-from cambist.values.time_units import MINUTE, after
+from cambist.values.time_units import MINUTE, add_ms
 
 ADVANCED_AT_ONCE: Final = 24
 """Turns at once that take an order towards the chain. Fewer are performed at once; the others
@@ -36,55 +36,55 @@ STORE_AWAY_MS: Final = 500
 BAD_TURN_WAIT_MS: Final = 1_000
 BAD_TURNS_MAX: Final = 3
 
-log = structlog.get_logger("cambist.crew")
+log = structlog.get_logger("cambist.dispatcher")
 
 
-class Turn(msgspec.Struct, frozen=True):
+class WorkItem(msgspec.Struct, frozen=True):
     """One order's turn; `order` where it is claimed already."""
 
     order_id: OrderId
     order: Order | None = None
-    note: Testimony | None = None
+    note: AttemptReport | None = None
 
 
-class Pace(NamedTuple):
+class DispatchLimits(NamedTuple):
     """How many orders are begun a minute (0: no limit), and how often claims are renewed."""
 
     orders_per_minute: int = 0
     renew_every_ms: int = RENEW_EVERY_MS
 
 
-class _Lane:
+class _WorkQueue:
     """Turns that wait for a worker, first come first served."""
 
     def __init__(self) -> None:
-        self._turns: deque[Turn] = deque()
+        self._turns: deque[WorkItem] = deque()
         self._come = asyncio.Semaphore(0)
 
     def __len__(self) -> int:
         return len(self._turns)
 
-    def put(self, turn: Turn) -> None:
+    def put(self, turn: WorkItem) -> None:
         """Add a turn."""
         self._turns.append(turn)
         self._come.release()
 
-    async def take(self) -> Turn:
+    async def take(self) -> WorkItem:
         """Wait for a turn."""
         await self._come.acquire()
         return self._turns.popleft()
 
 
-class Crew:
+class Dispatcher:
     """The workers of one process."""
 
     def __init__(
         self,
-        means: Means,
-        worker: Worker,
-        tracker: Tracker,
+        means: EngineDependencies,
+        worker: OrderExecutor,
+        tracker: InFlightTracker,
         permission: SendPermission,
-        pace: Pace = Pace(),  # noqa: B008
+        pace: DispatchLimits = DispatchLimits(),  # noqa: B008
     ) -> None:
         self._store = means.store
         self._wakeups = means.wakeups
@@ -92,14 +92,14 @@ class Crew:
         self._worker = worker
         self._tracker = tracker
         self._permission = permission
-        self._shaper = Shaper(pace.orders_per_minute)
+        self._shaper = StartPacer(pace.orders_per_minute)
         self._renew_every_ms = pace.renew_every_ms
-        self._to_advance, self._to_settle = _Lane(), _Lane()
+        self._execution_queue, self._settlement_queue = _WorkQueue(), _WorkQueue()
         self._busy: set[OrderId] = set()
-        self._again: dict[OrderId, Turn] = {}
-        self._bad_turns: dict[OrderId, int] = {}
-        self._halted = Standstill(means, self._let_go, lambda one: self._offer(Turn(one)))
-        self._complaints = Complaints(means.clock, "store_away")
+        self._requeued: dict[OrderId, WorkItem] = {}
+        self._failures: dict[OrderId, int] = {}
+        self._halted = HaltedOrders(means, self._let_go, lambda one: self._enqueue(WorkItem(one)))
+        self._complaints = ThrottledWarning(means.clock, "store_away")
         self._is_shaping = False
         self._performing = 0
         self._idle = asyncio.Event()
@@ -114,11 +114,11 @@ class Crew:
             tasks.create_task(self._renew())
             tasks.create_task(self._halted.run())
             for lane, workers in (
-                (self._to_advance, ADVANCED_AT_ONCE),
-                (self._to_settle, SETTLED_AT_ONCE),
+                (self._execution_queue, ADVANCED_AT_ONCE),
+                (self._settlement_queue, SETTLED_AT_ONCE),
             ):
                 for _ in range(workers):
-                    tasks.create_task(self._work_on(lane))
+                    tasks.create_task(self._run_worker(lane))
 
     async def drain(self) -> None:
         """Begin no more turns, and wait for those being performed."""
@@ -128,19 +128,19 @@ class Crew:
     async def _listen(self) -> None:
         while not self._draining:  # what we do not take, another worker may
             bell = await self._wakeups.next()
-            self._offer(Turn(bell.order_id, note=bell.note))
+            self._enqueue(WorkItem(bell.order_id, note=bell.note))
 
     async def _sweep(self) -> None:
         """Claim what is due: the safety net under every lost bell, and the start after a crash."""
         while True:
-            if len(self._to_advance) < SWEPT_AT_ONCE_MAX:
+            if len(self._execution_queue) < SWEPT_AT_ONCE_MAX:
                 try:
                     due = await self._store.claim_due(self._clock.now(), SWEPT_AT_ONCE_MAX)
-                except PortDown as down:
+                except PortUnavailable as down:
                     self._complaints.say(down)
                     due = ()
                 for order in due:
-                    self._offer(Turn(order.id, order))
+                    self._enqueue(WorkItem(order.id, order))
                 if len(due) == SWEPT_AT_ONCE_MAX and not self._is_shaping:
                     await self._clock.sleep(0)
                     continue
@@ -153,22 +153,22 @@ class Crew:
             await self._clock.sleep(self._renew_every_ms)
             try:
                 await self._store.renew(self._tracker.orders)
-            except PortDown as down:
+            except PortUnavailable as down:
                 self._complaints.say(down)
 
-    def _offer(self, turn: Turn) -> None:
+    def _enqueue(self, turn: WorkItem) -> None:
         """Queue a turn; an order that has one already gets another after it."""
         if turn.order_id in self._busy:
-            missed = self._again.get(turn.order_id, turn)
-            self._again[turn.order_id] = Turn(
+            missed = self._requeued.get(turn.order_id, turn)
+            self._requeued[turn.order_id] = WorkItem(
                 turn.order_id, turn.order or missed.order, turn.note or missed.note
             )
             return
         self._busy.add(turn.order_id)
         heard = turn.note is not None or turn.order_id in self._tracker
-        (self._to_settle if heard else self._to_advance).put(turn)
+        (self._settlement_queue if heard else self._execution_queue).put(turn)
 
-    async def _work_on(self, lane: _Lane) -> None:
+    async def _run_worker(self, lane: _WorkQueue) -> None:
         while True:
             turn = await lane.take()
             if self._draining:
@@ -182,16 +182,16 @@ class Crew:
                 if not self._performing:
                     self._idle.set()
                 self._busy.discard(turn.order_id)
-                again = self._again.pop(turn.order_id, None)
+                again = self._requeued.pop(turn.order_id, None)
                 if again is not None:
-                    self._offer(again)
+                    self._enqueue(again)
 
-    async def _perform(self, turn: Turn) -> None:
+    async def _perform(self, turn: WorkItem) -> None:
         """Give one order its turn; whatever goes wrong, the order is not lost."""
         held = self._halted.take(turn.order_id) or self._tracker.take(turn.order_id)
         try:
             order = turn.order or held or await self._store.claim(turn.order_id)
-        except PortDown:
+        except PortUnavailable:
             self._ring_later(turn.order_id, STORE_AWAY_MS)
             return
         if order is None:
@@ -206,11 +206,11 @@ class Crew:
             if order is held and turn.note is None:
                 order = await self._worker.reread(order)  # a bare bell may speak of a note
             rested = await self._worker.advance(order, turn.note)
-        except Halted:
+        except TradingHalted:
             # Nothing was signed that could be sent. Given back, it would be due again at once.
             self._halted.hold(order)
             return
-        except (PortDown, PortFull) as down:
+        except (PortUnavailable, PortOverloaded) as down:
             self._complaints.say(down)
             await self._let_go(order)
             self._ring_later(order.id, STORE_AWAY_MS)
@@ -218,7 +218,7 @@ class Crew:
         except Exception as error:  # noqa: BLE001 -- a defect must not lose the order
             await self._after_bad_turn(order, error)
             return
-        self._bad_turns.pop(order.id, None)
+        self._failures.pop(order.id, None)
         await self._after_turn(order, rested)
 
     async def _after_turn(self, order: Order, rested: Order | None) -> None:
@@ -234,7 +234,7 @@ class Crew:
 
         Never while an attempt may be in flight: then only the chain ends an order.
         """
-        bad = self._bad_turns[order.id] = self._bad_turns.get(order.id, 0) + 1
+        bad = self._failures[order.id] = self._failures.get(order.id, 0) + 1
         log.error("turn_failed", order_id=order.id, turns=bad, exc_info=error)
         await self._let_go(order)
         if bad < BAD_TURNS_MAX:
@@ -246,11 +246,11 @@ class Crew:
                 why = fault(
                     Code.TURN_FAILED, f"The engine failed {bad} times: {type(error).__name__}."
                 )
-                await self._worker.park(fresh, why)
-                self._bad_turns.pop(order.id, None)
+                await self._worker.fail(fresh, why)
+                self._failures.pop(order.id, None)
                 await self._let_go(fresh)
                 return
-        except (PortDown, StaleClaim):
+        except (PortUnavailable, VersionConflict):
             log.warning("park_failed", order_id=order.id)
         await self._let_go(order)
         self._ring_later(order.id, BAD_TURN_WAIT_MS << BAD_TURNS_MAX)
@@ -259,17 +259,17 @@ class Crew:
         """Give up a claim. Where the store is away, the lease runs out by itself."""
         try:
             await self._store.release(order)
-        except PortDown as down:
+        except PortUnavailable as down:
             self._complaints.say(down)
 
     def _ring_later(self, order_id: OrderId, wait_ms: int) -> None:
-        self._wakeups.ring_at(order_id, after(self._clock.now(), wait_ms))
+        self._wakeups.ring_at(order_id, add_ms(self._clock.now(), wait_ms))
 
 
 TOLD_EVERY_MS: Final = 1_000
 
 
-class Complaints:
+class ThrottledWarning:
     """Counts what was not said, and says how many they were with the next word."""
 
     def __init__(self, clock: Clock, event: str) -> None:
@@ -288,13 +288,13 @@ class Complaints:
         self._told_at, self._untold = now, 0
 
 
-class Shaper:
+class StartPacer:
     """Gives each order its own instant to begin, in the order they asked. A rate of 0 is off."""
 
     def __init__(self, orders_per_minute: int) -> None:
         self._gap_ms = max(MINUTE // orders_per_minute, 1) if orders_per_minute else 0
         self._free_at = 0
-        self._promised: dict[OrderId, int] = {}
+        self._reserved: dict[OrderId, int] = {}
 
     def wait_ms(self, order: Order, elapsed: int) -> int:
         """Return how long a pending order must wait before it may begin; 0 when it may now.
@@ -304,12 +304,12 @@ class Shaper:
         if not self._gap_ms or order.status is not Status.PENDING:
             return 0
         if order.cancel_requested_at is not None:
-            self._promised.pop(order.id, None)
+            self._reserved.pop(order.id, None)
             return 0
-        begin_at = self._promised.pop(order.id, None)
+        begin_at = self._reserved.pop(order.id, None)
         if begin_at is None:
             begin_at = max(self._free_at, elapsed)
             self._free_at = begin_at + self._gap_ms
         if begin_at > elapsed:
-            self._promised[order.id] = begin_at
+            self._reserved[order.id] = begin_at
         return max(begin_at - elapsed, 0)

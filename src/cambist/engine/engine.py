@@ -11,52 +11,59 @@ import msgspec
 import structlog
 
 from cambist import metrics
-from cambist.engine.dependencies import Means, RedisWord
-from cambist.engine.dispatcher import RENEW_EVERY_MS, Crew, Pace
-from cambist.engine.executor import Worker
-from cambist.engine.inflight_tracker import Tracker
-from cambist.engine.intake import BACKLOG_MAX, Answered, CancelAnswer, Intake, Taken, Wish
-from cambist.engine.quote_budget import QuoteBudget, QuoteTurn
+from cambist.engine.dependencies import EngineDependencies, RedisStatus
+from cambist.engine.dispatcher import RENEW_EVERY_MS, Dispatcher, DispatchLimits
+from cambist.engine.executor import OrderExecutor
+from cambist.engine.inflight_tracker import InFlightTracker
+from cambist.engine.intake import (
+    BACKLOG_MAX,
+    BatchResult,
+    CancelAnswer,
+    Intake,
+    SubmitOrder,
+    SubmitResult,
+)
+from cambist.engine.quote_budget import QuoteBudget, QuotePermit
 from cambist.engine.quoting import Quoter, RoutingOptions
 from cambist.engine.send_permission import SendPermission
 from cambist.engine.subscriptions import (
     HEARTBEAT_MS,
-    Feed,
-    Heard,
-    HeardAll,
-    follow,
+    EventBatch,
+    FeedBatch,
+    PrincipalSubscription,
+    follow_order,
     get_of,
-    history,
+    replay_events,
 )
 from cambist.faults import Fault
 from cambist.orders.decide import Policy
 from cambist.orders.intent import Intent
-from cambist.orders.journal import Told
+from cambist.orders.journal import RecordedEvent
 from cambist.orders.order import Order
 from cambist.orders.retry import Backoff
 from cambist.ports.daily_fills import FillSums
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.ports.market import Market
-from cambist.ports.store import Census, Halt, OrderPage, OrderQuery
+from cambist.ports.store import Halt, OrderCounts, OrderPage, OrderQuery
 from cambist.values.costs import Costs
 from cambist.values.ids import OrderId, Principal
-from cambist.values.route import Absent, Route
-from cambist.values.time_units import Moment
+from cambist.values.route import QuoteFailure, Route
+from cambist.values.time_units import Timestamp
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool
 
 log = structlog.get_logger("cambist.engine")
 
 DRAIN_MS: Final = 10_000
-HANDS: Final = 10
+CONCURRENCY_DEFAULT: Final = 10
 HEALTH_WITHIN_MS: Final = 1_000
 """How long a part has to answer before health calls it down."""
 
 
-class Limits(msgspec.Struct, frozen=True):
+class EngineLimits(msgspec.Struct, frozen=True):
     """What a user may set: steps at once, open orders, orders a minute, waits, renewals, routes."""
 
-    hands: int = HANDS
+    hands: int = CONCURRENCY_DEFAULT
     backlog_max: int = BACKLOG_MAX
     orders_per_minute: int = 0
     backoff: Backoff = Backoff()
@@ -64,38 +71,40 @@ class Limits(msgspec.Struct, frozen=True):
     routing: RoutingOptions = RoutingOptions()
 
 
-class Health(msgspec.Struct, frozen=True):
+class EngineHealth(msgspec.Struct, frozen=True):
     """Which parts answer. `unreadable` counts the orders that were met and cannot be read."""
 
     store: Literal["ok", "down"]
     chain: Literal["ok", "down"]
     draining: bool
     halt: Halt | None = None
-    redis: RedisWord = "not_configured"
+    redis: RedisStatus = "not_configured"
     unreadable: int = 0
 
 
-class Quoted(msgspec.Struct, frozen=True):
+class QuoteResult(msgspec.Struct, frozen=True):
     """What an order would do now."""
 
     route: Route
     costs: Costs
-    at: Moment
+    at: Timestamp
 
 
 class Engine:
     """One process's engine."""
 
-    def __init__(self, means: Means, limits: Limits = Limits()) -> None:  # noqa: B008 -- frozen
+    def __init__(self, means: EngineDependencies, limits: EngineLimits = EngineLimits()) -> None:  # noqa: B008 -- frozen
         policy = Policy(means.world.chain.rules, limits.backoff)
         self.clock = means.clock
         self._means = means
         permission = SendPermission(means.store, means.clock)
-        self._tracker = Tracker(means.world.chain, means.wakeups, permission, means.clock, policy)
+        self._tracker = InFlightTracker(
+            means.world.chain, means.wakeups, permission, means.clock, policy
+        )
         self._quoter = Quoter(means.world.market, means.clock, limits.routing)
-        worker = Worker(means, self._tracker, permission, self._quoter, policy, limits.hands)
-        pace = Pace(limits.orders_per_minute, limits.renew_every_ms)
-        self._crew = Crew(means, worker, self._tracker, permission, pace)
+        worker = OrderExecutor(means, self._tracker, permission, self._quoter, policy, limits.hands)
+        pace = DispatchLimits(limits.orders_per_minute, limits.renew_every_ms)
+        self._crew = Dispatcher(means, worker, self._tracker, permission, pace)
         self._intake = Intake(means, limits.backlog_max)
         self.quote_budget = QuoteBudget()
 
@@ -120,15 +129,15 @@ class Engine:
         except TimeoutError:
             return
 
-    async def submit(self, wish: Wish) -> Taken:
+    async def submit(self, wish: SubmitOrder) -> SubmitResult:
         """Store an order and answer. Raises Refused."""
         return await self._intake.submit(wish)
 
-    async def submit_all(self, wishes: Sequence[Wish]) -> tuple[Answered, ...]:
+    async def submit_all(self, wishes: Sequence[SubmitOrder]) -> tuple[BatchResult, ...]:
         """Store several orders in one commit, and answer each. Raises Refused."""
         return await self._intake.submit_all(wishes)
 
-    async def quote(self, intent: Intent, caller: str | None = None) -> Quoted | Fault:
+    async def quote(self, intent: Intent, caller: str | None = None) -> QuoteResult | Fault:
         """Return the route an order would take now, and what it costs; stores nothing.
 
         A `caller` has one quote computed at a time. Raises Refused when too many are asked for.
@@ -137,9 +146,11 @@ class Engine:
             found = await self._quoter.quote_intent(intent, turn)
         if isinstance(found, Fault):
             return found
-        return Quoted(found, self._means.world.chain.costs(found), self.clock.now())
+        return QuoteResult(found, self._means.world.chain.costs(found), self.clock.now())
 
-    async def pools(self, pair: Pair, turn: QuoteTurn) -> dict[str, Sequence[Pool] | Absent]:
+    async def pools(
+        self, pair: Pair, turn: QuotePermit
+    ) -> dict[str, Sequence[Pool] | QuoteFailure]:
         """Return each venue's pools of a pair, or why it did not name them.
 
         Within a turn of `quote_budget`. Raises Refused when too many are asked for.
@@ -155,59 +166,67 @@ class Engine:
     async def get(self, order_id: OrderId, principal: Principal) -> Order | None:
         """Return a principal's order, or None, also when it is someone else's.
 
-        Raises PortDown, and Unreadable for one of this principal's.
+        Raises PortUnavailable, and Unreadable for one of this principal's.
         """
         order = await get_of(self._means.store, order_id, principal)
         return order if order is not None and order.intent.principal == principal else None
 
     async def find(self, query: OrderQuery) -> OrderPage:
-        """Return a principal's orders, newest first. Raises PortDown."""
+        """Return a principal's orders, newest first. Raises PortUnavailable."""
         return await self._means.store.find(query)
 
     async def fill_sums(self, principal: Principal, since_day: int, limit: int) -> FillSums:
-        """Return what a principal's orders filled, by day and pair. Raises PortDown."""
+        """Return what a principal's orders filled, by day and pair. Raises PortUnavailable."""
         return await self._means.store.fill_sums(principal, since_day, limit)
 
     async def add_up_fills(self) -> bool:
-        """Put some fills into the sums of their days; True when more may wait. Raises PortDown."""
+        """Put some fills into the sums of their days; True when more may wait.
+
+        Raises PortUnavailable.
+        """
         return await self._means.store.add_up_fills()
 
-    async def census(self, principal: Principal) -> Census:
-        """Count a principal's orders by status. Raises PortDown."""
+    async def census(self, principal: Principal) -> OrderCounts:
+        """Count a principal's orders by status. Raises PortUnavailable."""
         return await self._means.store.census(principal, self.clock.now())
 
-    async def history(self, order_id: OrderId, after_seq: int = 0) -> tuple[Told, ...]:
-        """Return an order's journal after `after_seq`. Raises PortDown."""
-        return await history(self._means.store, order_id, after_seq)
+    async def history(self, order_id: OrderId, after_seq: int = 0) -> tuple[RecordedEvent, ...]:
+        """Return an order's journal after `after_seq`. Raises PortUnavailable."""
+        return await replay_events(self._means.store, order_id, after_seq)
 
     def follow(
         self, order_id: OrderId, after_seq: int = 0, beat_ms: int = HEARTBEAT_MS
-    ) -> AsyncIterator[Heard]:
+    ) -> AsyncIterator[EventBatch]:
         """Yield an order's journal lines as they become durable; none as heartbeats."""
-        return follow(self._means.store, self._means.bus, order_id, after_seq, beat_ms)
+        return follow_order(self._means.store, self._means.bus, order_id, after_seq, beat_ms)
 
     def follow_all(
         self, principal: Principal, after: int | None = None, beat_ms: int = HEARTBEAT_MS
-    ) -> AsyncIterator[HeardAll]:
+    ) -> AsyncIterator[FeedBatch]:
         """Yield the journal lines of all orders of a principal as they become durable."""
-        return Feed(self._means.store, self._means.bus, principal).follow(after, beat_ms)
+        return PrincipalSubscription(self._means.store, self._means.bus, principal).follow(
+            after, beat_ms
+        )
 
     async def halt(self, by: str, reason: str) -> None:
-        """Stop trading; what is in flight is watched to its end. Raises PortDown."""
+        """Stop trading; what is in flight is watched to its end. Raises PortUnavailable."""
         log.warning("halted", by=by, reason=reason)
         await self._means.store.halt(Halt(reason, by, self.clock.now()))
 
     async def resume(self, by: str, reason: str) -> None:
-        """Let trading go on. Raises PortDown."""
+        """Let trading go on. Raises PortUnavailable."""
         log.warning("resumed", by=by, reason=reason)
         await self._means.store.resume(by, reason, self.clock.now())
 
     async def halted(self) -> Halt | None:
-        """Return the halt in force. Raises PortDown."""
+        """Return the halt in force. Raises PortUnavailable."""
         return await self._means.store.halted()
 
     async def measure(self) -> None:
-        """Set the gauges: what is open, what is in flight, and for how long. Raises PortDown."""
+        """Set the gauges: what is open, what is in flight, and for how long.
+
+        Raises PortUnavailable.
+        """
         sent = [
             one.attempt.sent_at for one in self._tracker.orders if one.in_flight and one.attempt
         ]
@@ -217,13 +236,13 @@ class Engine:
         metrics.OLDEST_IN_FLIGHT.set(age_ms / 1_000)
         metrics.OPEN.set(await self._means.store.backlog())
 
-    async def health(self) -> Health:
+    async def health(self) -> EngineHealth:
         """Ask the store and the chain whether they answer."""
         async with asyncio.TaskGroup() as tasks:
             halted = tasks.create_task(self._find_halt())
             store = tasks.create_task(_answers(self._means.store.ping()))
             chain = tasks.create_task(_answers(self._means.world.chain.blockhash()))
-        return Health(
+        return EngineHealth(
             store.result(),
             chain.result(),
             self._intake.draining,
@@ -233,7 +252,7 @@ class Engine:
         )
 
     async def _find_halt(self) -> Halt | None:
-        with suppress(PortDown, TimeoutError):
+        with suppress(PortUnavailable, TimeoutError):
             async with asyncio.timeout(HEALTH_WITHIN_MS / 1_000):
                 return await self._means.store.halted()
         return None
@@ -243,6 +262,6 @@ async def _answers(question: Awaitable[object]) -> Literal["ok", "down"]:
     try:
         async with asyncio.timeout(HEALTH_WITHIN_MS / 1_000):
             await question
-    except (PortDown, TimeoutError):
+    except (PortUnavailable, TimeoutError):
         return "down"
     return "ok"

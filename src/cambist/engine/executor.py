@@ -7,47 +7,47 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from cambist.engine.dependencies import Means
-from cambist.engine.inflight_tracker import Tracker
-from cambist.engine.quoting import Quoter, draw_key
+from cambist.engine.dependencies import EngineDependencies
+from cambist.engine.inflight_tracker import InFlightTracker
+from cambist.engine.quoting import Quoter, try_reference
 from cambist.engine.send_permission import SendPermission
-from cambist.failpoints import faultpoint
+from cambist.failpoints import failpoint
 from cambist.faults import Code, Fault, fault
 from cambist.orders.attempt import Attempt
-from cambist.orders.decide import Change, Policy, decide, give_up
+from cambist.orders.decide import Decision, Policy, decide, fail_order
 from cambist.orders.order import Order
 from cambist.orders.steps import (
-    Ask,
-    Begin,
-    Begun,
-    Build,
-    Built,
-    Faulted,
+    AttemptReport,
+    AwaitChain,
+    BuildTransaction,
+    CloseConfirmed,
+    CloseUnwanted,
     FindRoute,
+    OrderStarted,
     Outcome,
-    Rest,
-    Send,
+    SendTransaction,
+    StartOrder,
     Step,
-    Testimony,
-    Withdraw,
-    Withdrawn,
+    StepFailed,
+    TransactionBuilt,
+    Wait,
     next_step,
 )
-from cambist.ports.chain import Chain, Swap
-from cambist.ports.errors import PortDown, StaleClaim
+from cambist.ports.chain import Chain, SwapRequest
+from cambist.ports.errors import PortUnavailable, VersionConflict
 from cambist.ports.signer import Signer
 from cambist.ports.store import Store
 from cambist.values.route import Route
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 STEPS_PER_TURN_MAX: Final = 64
 
 
-class OutOfSteps(RuntimeError):
+class StepLimitExceeded(RuntimeError):
     """An order that would not come to rest: a defect of ours."""
 
 
-class _Turn:
+class _Execution:
     """An order on its way through a turn, and the changes of it that are not durable yet."""
 
     def __init__(self, store: Store, order: Order) -> None:
@@ -58,7 +58,7 @@ class _Turn:
         self.has_signed = False
         """Whether the attempt in flight was recorded in this turn, and so under no halt."""
 
-    def begin(self, change: Change, now: Moment) -> None:
+    def begin(self, change: Decision, now: Timestamp) -> None:
         """Begin to write what became true, and go on from the order as it will be."""
         if change.facts:
             begun = self._store.begin(self.order, change, now)
@@ -69,12 +69,12 @@ class _Turn:
     async def written(self) -> bool:
         """Wait until all is durable; False when the order moved under us.
 
-        Then it stands as it does now, or is someone else's and lost to us. Raises PortDown.
+        Then it stands as it does now, or is someone else's and lost to us. Raises PortUnavailable.
         """
         while self._writing:
             try:
                 await self._writing[0]
-            except StaleClaim as stale:
+            except VersionConflict as stale:
                 # What was built on the stale change is stale with it.
                 self.let_go()
                 self.is_lost = stale.fresh is None
@@ -95,7 +95,7 @@ def _no_matter(future: asyncio.Future[Any]) -> None:
         future.exception()
 
 
-class Worker:
+class OrderExecutor:
     """Moves orders. No other code does.
 
     So many steps are performed at once as it has hands; a turn that waits for the disk holds
@@ -104,14 +104,14 @@ class Worker:
 
     def __init__(
         self,
-        means: Means,
-        tracker: Tracker,
+        means: EngineDependencies,
+        tracker: InFlightTracker,
         permission: SendPermission,
         quoter: Quoter,
         policy: Policy,
         hands: int,
     ) -> None:
-        self._hands = asyncio.Semaphore(hands)
+        self._permits = asyncio.Semaphore(hands)
         self._store = means.store
         self._world = means.world
         self._clock = means.clock
@@ -120,24 +120,24 @@ class Worker:
         self._quoter = quoter
         self._policy = policy
 
-    async def advance(self, order: Order, note: Testimony | None = None) -> Order | None:
+    async def advance(self, order: Order, note: AttemptReport | None = None) -> Order | None:
         """Return the order once it rests, or None when it is someone else's now.
 
-        An order that rests with the chain is left with the tracker. Raises OutOfSteps, and
-        PortDown from the store: then the row says where the order stands.
+        An order that rests with the chain is left with the tracker. Raises StepLimitExceeded, and
+        PortUnavailable from the store: then the row says where the order stands.
         """
-        faultpoint("worker.claimed")
-        turn = _Turn(self._store, order)
+        failpoint("worker.claimed")
+        turn = _Execution(self._store, order)
         try:
             return await self._go(turn, note)
         finally:
             turn.let_go()
 
-    async def _go(self, turn: _Turn, note: Testimony | None) -> Order | None:
+    async def _go(self, turn: _Execution, note: AttemptReport | None) -> Order | None:
         for _ in range(STEPS_PER_TURN_MAX):
             step = next_step(turn.order, self._permission.time_of(turn.order))
-            asks = isinstance(step, Ask)
-            rests = isinstance(step, Rest) or (asks and note is None)
+            asks = isinstance(step, AwaitChain)
+            rests = isinstance(step, Wait) or (asks and note is None)
             if (step.consequential or rests) and not await turn.written():
                 if turn.is_lost:
                     return None
@@ -146,7 +146,7 @@ class Worker:
                 if asks:
                     self._tracker.watch(turn.order)
                 return turn.order
-            if isinstance(step, Send):
+            if isinstance(step, SendTransaction):
                 allowed = await self._permission.check(turn.order, was_just_signed=turn.has_signed)
                 if allowed == "changed":
                     turn.order = await self.reread(turn.order)
@@ -157,70 +157,72 @@ class Worker:
             if asks and note is not None:
                 outcome: Outcome = note
                 note = None
-                faultpoint("worker.heard")
+                failpoint("worker.heard")
             else:
-                outcome = await self._by_hand(step, turn.order)
+                outcome = await self._with_permit(step, turn.order)
             now = self._permission.time_of(turn.order)
             turn.begin(decide(turn.order, outcome, now, self._policy), now)
-        raise OutOfSteps(turn.order.id)
+        raise StepLimitExceeded(turn.order.id)
 
     async def reread(self, order: Order) -> Order:
-        """Return a claimed order with what others noted of it since. Raises PortDown."""
-        kept = await self._store.look_again(order.id)
+        """Return a claimed order with what others noted of it since. Raises PortUnavailable."""
+        kept = await self._store.reload(order.id)
         if kept is None or kept.head_hash == order.head_hash:
             return order
         return replace(kept, lease_owner=order.lease_owner, lease_epoch=order.lease_epoch)
 
-    async def park(self, order: Order, why: Fault) -> None:
+    async def fail(self, order: Order, why: Fault) -> None:
         """End an order the engine cannot get on with; never one with an attempt in flight."""
-        await self._store.commit(order, give_up(order, why), self._clock.now())
+        await self._store.commit(order, fail_order(order, why), self._clock.now())
 
-    async def _by_hand(self, step: Step, order: Order) -> Outcome:
+    async def _with_permit(self, step: Step, order: Order) -> Outcome:
         """Do what the order needs; what takes the world's time takes one of the few hands."""
-        if isinstance(step, Begin):
-            return Begun()
-        if isinstance(step, Withdraw):
-            return Withdrawn()
-        async with self._hands:
+        if isinstance(step, StartOrder):
+            return OrderStarted()
+        if isinstance(step, CloseUnwanted):
+            return CloseConfirmed()
+        async with self._permits:
             return await self._perform(step, order)
 
     async def _perform(self, step: Step, order: Order) -> Outcome:
         match step:
             case FindRoute():
                 found = await self._quoter.route_order(order)
-                faultpoint("worker.routed")
+                failpoint("worker.routed")
                 return found
-            case Build(route):
-                built = await build(self._world.chain, self._world.signer, order, route)
-                faultpoint("worker.signed")
+            case BuildTransaction(route):
+                built = await build_attempt(self._world.chain, self._world.signer, order, route)
+                failpoint("worker.signed")
                 return built
-            case Send(attempt):
-                faultpoint("worker.before_send")
+            case SendTransaction(attempt):
+                failpoint("worker.before_send")
                 handed = await self._tracker.send(attempt)
-                faultpoint("worker.after_send")
+                failpoint("worker.after_send")
                 return handed
             case _:
                 raise TypeError(step)
 
 
-async def build(chain: Chain, signer: Signer, order: Order, route: Route) -> Built | Faulted:
+async def build_attempt(
+    chain: Chain, signer: Signer, order: Order, route: Route
+) -> TransactionBuilt | StepFailed:
     """Return a signed attempt that the chain would accept now, or why there is none."""
-    swap = Swap(
+    swap = SwapRequest(
         order.id,
         order.attempts_made + 1,
         order.intent.wallet or signer.address,
         route,
-        draw_key(order),
+        try_reference(order),
     )
     try:
         recent = await chain.blockhash()
         message = chain.compose(swap, recent)
         refusal = await chain.simulate(message)
         if refusal is not None:
-            return Faulted(refusal)
+            return StepFailed(refusal)
         signed = await signer.sign(message)
-    except PortDown as down:
-        return Faulted(fault(Code.RPC_UNREACHABLE, str(down)))
+    except PortUnavailable as down:
+        return StepFailed(fault(Code.RPC_UNREACHABLE, str(down)))
     attempt = Attempt(
         swap.attempt,
         signed.signature,
@@ -229,4 +231,4 @@ async def build(chain: Chain, signer: Signer, order: Order, route: Route) -> Bui
         recent.slot,
         transaction=signed.transaction,
     )
-    return Built(attempt)
+    return TransactionBuilt(attempt)

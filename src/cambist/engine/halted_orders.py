@@ -8,18 +8,18 @@ from typing import Final
 
 import structlog
 
-from cambist.engine.dependencies import Means
+from cambist.engine.dependencies import EngineDependencies
 from cambist.orders.order import Order
-from cambist.orders.steps import is_unwanted
-from cambist.ports.errors import PortDown
+from cambist.orders.steps import is_cancelled_or_past_deadline
+from cambist.ports.errors import PortUnavailable
 from cambist.values.ids import OrderId
 
 LOOK_EVERY_MS: Final = 1_000
 REREAD_AT_ONCE_MAX: Final = 64
-log = structlog.get_logger("cambist.crew")
+log = structlog.get_logger("cambist.dispatcher")
 
 
-class Standstill:
+class HaltedOrders:
     """The orders of one process that may not be signed now.
 
     Given back, they would be due at once, and tried again and again. `let_go` gives an order back;
@@ -28,7 +28,7 @@ class Standstill:
 
     def __init__(
         self,
-        means: Means,
+        means: EngineDependencies,
         let_go: Callable[[Order], Awaitable[None]],
         offer: Callable[[OrderId], None],
     ) -> None:
@@ -52,21 +52,21 @@ class Standstill:
                 continue
             try:
                 if await self._store.halted() is not None:
-                    await self._look_for_the_unwanted()
+                    await self._release_unwanted()
                     continue
-            except PortDown as down:
+            except PortUnavailable as down:
                 log.warning("store_away", error=str(down))
                 continue
             stopped, self._orders = self._orders, {}
             for order in stopped.values():
                 await self._let_go(order)
 
-    async def _look_for_the_unwanted(self) -> None:
-        """End what was cancelled or is too late: under a halt, too. Raises PortDown."""
+    async def _release_unwanted(self) -> None:
+        """End what was cancelled or is too late: under a halt, too. Raises PortUnavailable."""
         for order in tuple(islice(self._orders.values(), REREAD_AT_ONCE_MAX)):
-            kept = await self._store.look_again(order.id)
+            kept = await self._store.reload(order.id)
             if self._orders.pop(order.id, None) is None:
                 continue
             self._orders[order.id] = order  # the others come first in the next round
-            if kept is not None and is_unwanted(kept, self._clock.now()):
+            if kept is not None and is_cancelled_or_past_deadline(kept, self._clock.now()):
                 self._offer(order.id)

@@ -14,7 +14,7 @@ from cambist.ports.clock import Clock
 from cambist.ports.market import Market
 from cambist.routing.hubs import best_rate
 from cambist.values.ids import Address
-from cambist.values.route import Absent
+from cambist.values.route import QuoteFailure
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool
 
@@ -68,6 +68,6 @@ def _at_hand(market: Market, pair: Pair) -> list[Pool] | None:
         pools = market.at_hand(venue, pair)
         if pools is None:
             return None
-        if not isinstance(pools, Absent):
+        if not isinstance(pools, QuoteFailure):
             found += pools
     return found

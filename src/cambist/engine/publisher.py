@@ -8,10 +8,10 @@ from typing import Final
 import structlog
 
 from cambist import metrics
-from cambist.failpoints import faultpoint
+from cambist.failpoints import failpoint
 from cambist.orders import events
-from cambist.orders.journal import Told
-from cambist.ports.event_bus import Bus
+from cambist.orders.journal import RecordedEvent
+from cambist.ports.event_bus import EventBus
 from cambist.values.amount import write_amount
 
 log = structlog.get_logger("cambist.orders")
@@ -19,15 +19,15 @@ log = structlog.get_logger("cambist.orders")
 _ENDS: Final = frozenset(("landed", "failed", "cancelled", "expired"))
 
 
-class Relay:
+class EventPublisher:
     """Called once for each durable batch, on the event loop."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: EventBus) -> None:
         self._bus = bus
 
-    def __call__(self, news: Sequence[Told], places: Sequence[int]) -> None:
+    def __call__(self, news: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         """Publish a batch, then log and count it from the facts themselves."""
-        faultpoint("relay.before_publish")
+        failpoint("relay.before_publish")
         self._bus.publish(news, places)
         metrics.count_facts(news)
         for told in news:
@@ -43,7 +43,7 @@ class Relay:
                 log.error("rolled_back", order_id=told.order.id)
 
 
-def _log_route(told: Told, routed: events.Routed) -> None:
+def _log_route(told: RecordedEvent, routed: events.Routed) -> None:
     """Write the routing decision as one line: what was quoted, what was chosen and why."""
     route, pair = routed.route, told.order.intent.pair
     exact_in = route.mode == "exact_in"
@@ -64,7 +64,7 @@ def _log_route(told: Told, routed: events.Routed) -> None:
     )
 
 
-def _log_turning_point(told: Told) -> None:
+def _log_turning_point(told: RecordedEvent) -> None:
     order, intent = told.order, told.order.intent
     why, fill = order.fault, order.fill
     given, taken = intent.pair.token_in, intent.pair.token_out

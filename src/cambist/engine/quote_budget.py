@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from cambist.faults import Code, Refused, fault
+from cambist.faults import Code, RequestRejected, fault
 
 PERMITS: Final = 2
 IDLE_FACTOR: Final = 8
@@ -53,12 +53,12 @@ class QuoteBudget:
         return self._last_deadline
 
     @asynccontextmanager
-    async def turn(self, caller: str | None) -> AsyncIterator[QuoteTurn]:
+    async def turn(self, caller: str | None) -> AsyncIterator[QuotePermit]:
         """Hold a permit while the context lasts. `caller` is whoever may compute one at a time.
 
-        Raises Refused when the queue is longer than `QUEUE_MS`.
+        Raises RequestRejected when the queue is longer than `QUEUE_MS`.
         """
-        turn = QuoteTurn(self)
+        turn = QuotePermit(self)
         if caller is None:
             async with turn.computing():
                 yield turn
@@ -78,7 +78,7 @@ class QuoteBudget:
                 del self._users[caller], self._callers[caller]
 
 
-class QuoteTurn:
+class QuotePermit:
     """One quote's turn to compute."""
 
     def __init__(self, budget: QuoteBudget) -> None:
@@ -89,7 +89,7 @@ class QuoteTurn:
 
     @asynccontextmanager
     async def computing(self) -> AsyncIterator[None]:
-        """Hold a permit. Raises Refused."""
+        """Hold a permit. Raises RequestRejected."""
         await self._begin()
         try:
             yield
@@ -98,7 +98,7 @@ class QuoteTurn:
 
     @asynccontextmanager
     async def waiting_for_venues(self) -> AsyncIterator[None]:
-        """Hold no permit while venues are waited for. Raises Refused."""
+        """Hold no permit while venues are waited for. Raises RequestRejected."""
         self._end()
         await self.queue(self._budget.venue_waits.acquire())
         began = self._loop.time()
@@ -123,12 +123,12 @@ class QuoteTurn:
         self._deadline += self._since - now
 
     async def queue(self, permit: Coroutine[Any, Any, Any]) -> None:
-        """Wait for a permit. Raises Refused when that takes too long."""
+        """Wait for a permit. Raises RequestRejected when that takes too long."""
         try:
             async with asyncio.timeout_at(self._deadline):
                 await permit
         except TimeoutError:
-            raise Refused(fault(Code.RATE_LIMITED, _BUSY)) from None
+            raise RequestRejected(fault(Code.RATE_LIMITED, _BUSY)) from None
 
     async def _begin(self) -> None:
         await self.queue(self._budget.permits.acquire())

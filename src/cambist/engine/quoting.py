@@ -11,22 +11,22 @@ import msgspec
 from msgspec.structs import replace
 
 from cambist.engine.marginal_rates import MarginalRates
-from cambist.engine.quote_budget import QuoteTurn
+from cambist.engine.quote_budget import QuotePermit
 from cambist.faults import Code, Fault, fault
 from cambist.optimizer.rate_curve import Rate
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order
-from cambist.orders.steps import Faulted, RouteFound
+from cambist.orders.steps import RouteFound, StepFailed
 from cambist.ports.clock import Clock
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.ports.market import Market
 from cambist.routing.hubs import should_try_hubs
 from cambist.routing.leg_costs import LegPrice, leg_costs
-from cambist.routing.router import GAIN_MIN_HUNDREDTHS, Offered, find
+from cambist.routing.router import GAIN_MIN_HUNDREDTHS, MarketSnapshot, find_route
 from cambist.routing.transaction_limits import V1, Envelope
 from cambist.values.amount import write_amount
 from cambist.values.ids import Address
-from cambist.values.route import Absent, Route
+from cambist.values.route import QuoteFailure, Route
 from cambist.values.time_units import Millis
 from cambist.values.token import SOL, Pair
 from cambist.venues.pool import Pool
@@ -34,7 +34,7 @@ from cambist.venues.registry import PROGRAMS
 
 QUOTE_TIMEOUT_MS: Final = Millis(1_000)
 
-_Answer = Sequence[Pool] | Absent
+_Answer = Sequence[Pool] | QuoteFailure
 
 
 class RoutingOptions(msgspec.Struct, frozen=True):
@@ -61,31 +61,33 @@ class Quoter:
 
     async def route_order(
         self, order: Order, timeout_ms: Millis = QUOTE_TIMEOUT_MS
-    ) -> RouteFound | Faulted:
+    ) -> RouteFound | StepFailed:
         """Return the best route of all venues that answer in time, or the fault that all had."""
         # An amended order trades on its terms as they stand now.
         intent = replace(order.intent, terms=order.terms)
-        route = await self._best(intent, _Asking(draw_key(order), timeout_ms))
-        return Faulted(route) if isinstance(route, Fault) else RouteFound(route)
+        route = await self._best(intent, _FetchOptions(try_reference(order), timeout_ms))
+        return StepFailed(route) if isinstance(route, Fault) else RouteFound(route)
 
-    async def quote_intent(self, intent: Intent, turn: QuoteTurn) -> Route | Fault:
+    async def quote_intent(self, intent: Intent, turn: QuotePermit) -> Route | Fault:
         """Return the route an order with this intent would take now, for no order at all.
 
         Raises Refused when too many wait for venues already.
         """
-        asking = _Asking(f"quote/{self._clock.now()}", QUOTE_TIMEOUT_MS, turn)
+        asking = _FetchOptions(f"quote/{self._clock.now()}", QUOTE_TIMEOUT_MS, turn)
         return await self._best(intent, asking)
 
-    async def fetch_pools(self, pair: Pair, turn: QuoteTurn) -> dict[str, Sequence[Pool] | Absent]:
+    async def fetch_pools(
+        self, pair: Pair, turn: QuotePermit
+    ) -> dict[str, Sequence[Pool] | QuoteFailure]:
         """Return each venue's pools of a pair, or why it did not name them.
 
         Raises Refused when too many wait for venues already.
         """
-        asking = _Asking(f"survey/{self._clock.now()}", QUOTE_TIMEOUT_MS, turn)
-        answers = await _survey(self._market, self._clock, asking, (pair,))
+        asking = _FetchOptions(f"survey/{self._clock.now()}", QUOTE_TIMEOUT_MS, turn)
+        answers = await _fetch_all(self._market, self._clock, asking, (pair,))
         return {venue: answers[venue, pair] for venue in self._market.venues}
 
-    async def _best(self, intent: Intent, asking: _Asking) -> Route | Fault:
+    async def _best(self, intent: Intent, asking: _FetchOptions) -> Route | Fault:
         """Find the best route over the pools of the pair, and through hubs that may be better.
 
         Halves whose marginal rates nobody knows are asked together with the pair, so that they
@@ -95,13 +97,13 @@ class Quoter:
         halves = _halves(market, pair)
         every = [half for both in halves.values() for half in both]
         first = (pair, *(half for half in every if self._rates.is_unknown(market, half)))
-        answers = await _survey(market, self._clock, asking, first)
+        answers = await _fetch_all(market, self._clock, asking, first)
         for half in first:
             self._rates.note(market, half, _pools(answers, half))
         told = (answers[venue, pair] for venue in market.venues)
-        absent = [one for one in told if isinstance(one, Absent)]
+        absent = [one for one in told if isinstance(one, QuoteFailure)]
         pools = _pools(answers, pair)
-        offered = Offered(
+        offered = MarketSnapshot(
             pools,
             {},
             absent,
@@ -111,12 +113,12 @@ class Quoter:
             self._options.envelope,
         )
         is_carried = asking.turn is None or could_carry(pools, intent)
-        route = find(intent, offered) if is_carried or not pools else _too_much(intent)
+        route = find_route(intent, offered) if is_carried or not pools else _too_much(intent)
         rates = [self._both_rates(both) for both in halves.values()]
         if not halves or not should_try_hubs(route, rates, offered.gain_min):
             return route
         rest = [half for half in every if half not in first]
-        answers |= await _survey(market, self._clock, asking, rest)
+        answers |= await _fetch_all(market, self._clock, asking, rest)
         for half in rest:
             self._rates.note(market, half, _pools(answers, half))
         hubs = {
@@ -127,7 +129,7 @@ class Quoter:
             side = 0 if intent.mode == "exact_in" else 1
             if not any(could_carry(both[side], intent) for both in hubs.values()):
                 return route
-        return find(intent, replace(offered, hubs=hubs))
+        return find_route(intent, replace(offered, hubs=hubs))
 
     def _both_rates(self, both: tuple[Pair, Pair]) -> tuple[Rate, Rate] | None:
         near, far = (self._rates.rate(self._market, half) for half in both)
@@ -154,7 +156,7 @@ def _halves(market: Market, pair: Pair) -> dict[Address, tuple[Pair, Pair]]:
     }
 
 
-class _Asking(NamedTuple):
+class _FetchOptions(NamedTuple):
     """Under which name the venues are asked, how long they may take, and for which quote.
 
     An order's own quote has no turn: it is not held up by those who only ask.
@@ -162,7 +164,7 @@ class _Asking(NamedTuple):
 
     asker: str
     timeout_ms: Millis
-    turn: QuoteTurn | None = None
+    turn: QuotePermit | None = None
 
 
 def could_carry(pools: Sequence[Pool], intent: Intent) -> bool:
@@ -195,13 +197,13 @@ def _pools(answers: Mapping[tuple[str, Pair], _Answer], pair: Pair) -> list[Pool
     return [
         pool
         for (_, asked), found in answers.items()
-        if asked == pair and not isinstance(found, Absent)
+        if asked == pair and not isinstance(found, QuoteFailure)
         for pool in found
     ]
 
 
-async def _survey(
-    market: Market, clock: Clock, asking: _Asking, pairs: Sequence[Pair]
+async def _fetch_all(
+    market: Market, clock: Clock, asking: _FetchOptions, pairs: Sequence[Pair]
 ) -> dict[tuple[str, Pair], _Answer]:
     """Ask the venues whose pools are not at hand, all at the same time."""
     answers: dict[tuple[str, Pair], _Answer] = {}
@@ -222,7 +224,7 @@ async def _survey(
 
 
 async def _ask_all(
-    market: Market, clock: Clock, asking: _Asking, asked: Sequence[tuple[str, Pair]]
+    market: Market, clock: Clock, asking: _FetchOptions, asked: Sequence[tuple[str, Pair]]
 ) -> dict[tuple[str, Pair], _Answer]:
     answers: dict[tuple[str, Pair], _Answer] = {}
     async with asyncio.TaskGroup() as group:
@@ -234,17 +236,19 @@ async def _ask_all(
     late = f"it did not answer within {asking.timeout_ms} ms"
     for one, task in tasks.items():
         in_time = not task.cancelled()
-        answers[one] = task.result() if in_time else Absent(one[0], Code.QUOTE_TIMED_OUT, late)
+        answers[one] = (
+            task.result() if in_time else QuoteFailure(one[0], Code.QUOTE_TIMED_OUT, late)
+        )
     return answers
 
 
 async def _ask(market: Market, venue: str, pair: Pair, asker: str) -> _Answer:
     try:
         return await market.pools(venue, pair, asker)
-    except PortDown as down:
-        return Absent(venue, Code.VENUE_UNREACHABLE, str(down))
+    except PortUnavailable as down:
+        return QuoteFailure(venue, Code.VENUE_UNREACHABLE, str(down))
 
 
-def draw_key(order: Order) -> str:
+def try_reference(order: Order) -> str:
     """Return what a pretend world draws this try's mishaps from: the same for the same order."""
     return f"{order.intent.client_order_id or order.id}/{order.tries}"

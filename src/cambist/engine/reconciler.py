@@ -13,14 +13,14 @@ from typing import Final
 
 import structlog
 
-from cambist.ports.chain import Chain, Trace
+from cambist.ports.chain import Chain, ExecutedTransaction
 from cambist.ports.clock import Clock
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.ports.store import Halt, RecallingStore
 from cambist.values.ids import Signature
 from cambist.values.time_units import Slot
 
-LOOK_EVERY_MS: Final = 60_000
+RECONCILE_EVERY_MS: Final = 60_000
 AWAY_RETRY_MS: Final = 250
 TRACES_PER_PAGE: Final = 500
 LOGGED_MAX: Final = 20
@@ -28,10 +28,10 @@ BY: Final = "cambist"
 RESTORED_BY: Final = "cambist restore"
 """Who halts a store that was just restored; that halt ends by itself when nothing is missing."""
 
-log = structlog.get_logger("cambist.reconcile")
+log = structlog.get_logger("cambist.reconciler")
 
 
-def older_than_the_chain(many: int) -> str:
+def behind_chain_message(many: int) -> str:
     """Say why trading stops, and where to read what to do."""
     attempts = "1 executed attempt is" if many == 1 else f"{many} executed attempts are"
     return (
@@ -56,15 +56,15 @@ class Reconciler:
             try:
                 await self.look()
                 wait_ms = await self._wait_ms()
-            except PortDown as down:
+            except PortUnavailable as down:
                 log.warning("not_compared", error=str(down))
-                wait_ms = LOOK_EVERY_MS if self.compared.is_set() else AWAY_RETRY_MS
+                wait_ms = RECONCILE_EVERY_MS if self.compared.is_set() else AWAY_RETRY_MS
             await self._clock.sleep(wait_ms)
 
     async def look(self) -> int:
         """Compare everything the chain executed since the last time; return what is missing.
 
-        Raises PortDown.
+        Raises PortUnavailable.
         """
         # The height before the record: what is executed later is for the next look.
         height = (await self._chain.blockhash()).slot
@@ -93,15 +93,17 @@ class Reconciler:
                 return total
             before = page[-1].signature
 
-    async def _unrecorded(self, page: tuple[Trace, ...]) -> tuple[Trace, ...]:
+    async def _unrecorded(
+        self, page: tuple[ExecutedTransaction, ...]
+    ) -> tuple[ExecutedTransaction, ...]:
         if not page:
             return ()
         unrecorded: frozenset[Signature]
         unrecorded = await self._store.unrecorded([one.signature for one in page])
         return tuple(one for one in page if one.signature in unrecorded)
 
-    async def _halt(self, missing: tuple[Trace, ...], total: int) -> None:
-        reason, now = older_than_the_chain(total), self._clock.now()
+    async def _halt(self, missing: tuple[ExecutedTransaction, ...], total: int) -> None:
+        reason, now = behind_chain_message(total), self._clock.now()
         await self._store.note_missing(missing, Halt(reason, BY, now), now)
         log.critical("halted", by=BY, reason=reason)
         for one in missing[: max(LOGGED_MAX - total + len(missing), 0)]:
@@ -134,5 +136,5 @@ class Reconciler:
         """Return when to look again: sooner while a restore waits for the chain to settle."""
         halt = await self._store.halted()
         if halt is None or halt.by != RESTORED_BY:
-            return LOOK_EVERY_MS
-        return min((self._settle_slots() + 2) * self._chain.rules.slot_ms, LOOK_EVERY_MS)
+            return RECONCILE_EVERY_MS
+        return min((self._settle_slots() + 2) * self._chain.rules.slot_ms, RECONCILE_EVERY_MS)

@@ -14,12 +14,12 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from cambist.orders.order import Order
-from cambist.orders.steps import is_unwanted
+from cambist.orders.steps import is_cancelled_or_past_deadline
 from cambist.ports.clock import Clock
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.ports.store import CurrentTerms, Store
 from cambist.values.ids import OrderId
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 PASSED_DEADLINES_MAX: Final = 10_000
 """How many passed deadlines a process remembers, oldest forgotten first."""
@@ -34,11 +34,11 @@ class SendPermission:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._passed: dict[OrderId, Moment] = {}
+        self._passed: dict[OrderId, Timestamp] = {}
         self._reading = asyncio.Lock()
         self._waiting: dict[OrderId, _Reading] = {}
 
-    def time_of(self, order: Order) -> Moment:
+    def time_of(self, order: Order) -> Timestamp:
         """Return the time as this order sees it: a deadline that passed stays passed.
 
         The clock may step back. Milliseconds since 1970.
@@ -62,10 +62,13 @@ class SendPermission:
 
         "changed": a cancel or other terms were stored since, or the deadline has passed.
         "halted": trading is halted, and the attempt was recorded some time ago; what
-        `was_just_signed` was recorded in a transaction that saw no halt. Raises PortDown: then
+        `was_just_signed` was recorded in a transaction that saw no halt. Raises PortUnavailable:
+        then
         nothing may be sent.
         """
-        if not await self._is_current(order) or is_unwanted(order, self.time_of(order)):
+        if not await self._is_current(order) or is_cancelled_or_past_deadline(
+            order, self.time_of(order)
+        ):
             return "changed"
         if not was_just_signed and await self._store.halted() is not None:
             return "halted"
@@ -101,14 +104,16 @@ class SendPermission:
                 if found is not None:
                     asked.set_result(found.get(order_id))
                 else:
-                    asked.set_exception(PortDown("the store could not be read before a send"))
+                    asked.set_exception(
+                        PortUnavailable("the store could not be read before a send")
+                    )
                     asked.exception()  # not every asker is still there to take it
 
     async def may_resend(self, orders: Sequence[Order]) -> frozenset[OrderId]:
         """Return those orders whose transaction may be sent again.
 
         None under a halt: what was sent before it may land, and is not pushed any further.
-        Raises PortDown: then nothing may be sent.
+        Raises PortUnavailable: then nothing may be sent.
         """
         if await self._store.halted() is not None:
             return frozenset()
@@ -119,7 +124,7 @@ class SendPermission:
             if terms is None:
                 continue
             current = _updated(order, terms)
-            if not is_unwanted(current, self.time_of(current)):
+            if not is_cancelled_or_past_deadline(current, self.time_of(current)):
                 allowed.add(order.id)
         return frozenset(allowed)
 

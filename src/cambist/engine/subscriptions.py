@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from cambist.faults import Code, Refused, fault
-from cambist.orders.journal import BrokenJournal, Entry, Told, retell
-from cambist.orders.lifecycle import IllegalFact
+from cambist.faults import Code, RequestRejected, fault
+from cambist.orders.journal import CorruptJournal, JournalEntry, RecordedEvent, replay
+from cambist.orders.lifecycle import IllegalTransition
 from cambist.orders.order import Order
 from cambist.ports.errors import Unreadable
-from cambist.ports.event_bus import Bus, Placed
+from cambist.ports.event_bus import EventBus, PositionedEvent
 from cambist.ports.store import Store
 from cambist.values.ids import OrderId, Principal
 
@@ -22,19 +22,21 @@ HEARTBEAT_MS: Final = 15_000
 JOURNAL_PAGE: Final = 500
 
 
-class Heard(NamedTuple):
+class EventBatch(NamedTuple):
     """Lines in order; none is a heartbeat. `lagged` says that the listener was too slow."""
 
-    lines: tuple[Told, ...]
+    lines: tuple[RecordedEvent, ...]
     lagged: bool = False
 
 
-async def history(store: Store, order_id: OrderId, after_seq: int = 0) -> tuple[Told, ...]:
+async def replay_events(
+    store: Store, order_id: OrderId, after_seq: int = 0
+) -> tuple[RecordedEvent, ...]:
     """Return an order's journal after `after_seq`, each line with the order as it stood then.
 
     Raises PortDown, and Unreadable when the journal is not what was written.
     """
-    entries: list[Entry] = []
+    entries: list[JournalEntry] = []
     while page := await store.journal(order_id, len(entries), JOURNAL_PAGE):
         entries += page
         if len(page) < JOURNAL_PAGE:
@@ -55,17 +57,17 @@ async def get_of(store: Store, order_id: OrderId, principal: Principal) -> Order
         raise
 
 
-def retold(order_id: OrderId, entries: Sequence[Entry]) -> tuple[Told, ...]:
+def retold(order_id: OrderId, entries: Sequence[JournalEntry]) -> tuple[RecordedEvent, ...]:
     """Fold a whole journal. Raises Unreadable when it is not what was written."""
     try:
-        return retell(entries)
-    except (BrokenJournal, IllegalFact) as error:
+        return replay(entries)
+    except (CorruptJournal, IllegalTransition) as error:
         raise Unreadable(order_id, str(error)) from error
 
 
-async def follow(
-    store: Store, bus: Bus, order_id: OrderId, after_seq: int = 0, beat_ms: int = HEARTBEAT_MS
-) -> AsyncIterator[Heard]:
+async def follow_order(
+    store: Store, bus: EventBus, order_id: OrderId, after_seq: int = 0, beat_ms: int = HEARTBEAT_MS
+) -> AsyncIterator[EventBatch]:
     """Yield an order's journal lines after `after_seq` as they become durable.
 
     Yields no lines when nothing happened for `beat_ms`. Ends once nothing more can come. What a
@@ -76,7 +78,7 @@ async def follow(
     try:
         # Only the journal tells how far an order is: memory learns of a line a little later than
         # whoever reads the file.
-        told = await history(store, order_id)
+        told = await replay_events(store, order_id)
         past = tuple(one for one in told if one.entry.seq > seen)
         if told:
             # Whoever asks for what comes after a line that is not written yet has seen no more
@@ -85,7 +87,7 @@ async def follow(
         ended = not told or _is_over(told[-1].order)
         if past:
             seen = past[-1].entry.seq
-            yield Heard(past)
+            yield EventBatch(past)
         while not ended:
             came = await listener.next(beat_ms)
             fresh = tuple(one for one in came or () if one.entry.seq > seen)
@@ -93,21 +95,21 @@ async def follow(
             is_elsewhere = came is not None and not came
             if lagged or is_elsewhere or not _follows(fresh, seen):
                 listener.resume()
-                fresh = await history(store, order_id, seen)
+                fresh = await replay_events(store, order_id, seen)
             if fresh:
                 seen, ended = fresh[-1].entry.seq, _is_over(fresh[-1].order)
-            yield Heard(fresh, lagged)
+            yield EventBatch(fresh, lagged)
     finally:
         listener.close()
 
 
-def _follows(lines: Sequence[Told], seen: int) -> bool:
+def _follows(lines: Sequence[RecordedEvent], seen: int) -> bool:
     """Whether lines are the very next ones: none is missing among them, and none is there twice."""
     return all(one.entry.seq == seen + n for n, one in enumerate(lines, 1))
 
 
 def _is_over(order: Order) -> bool:
-    return order.is_closed and not order.rests_with_chain
+    return order.is_closed and not order.awaits_chain
 
 
 log = structlog.get_logger("cambist.engine")
@@ -118,14 +120,14 @@ JOURNALS_AT_ONCE: Final = 8
 """How many orders are folded in one go: the loop is not to be held for long."""
 
 
-class HeardAll(NamedTuple):
+class FeedBatch(NamedTuple):
     """Lines in order; none is a heartbeat. `lagged` says that the listener was too slow.
 
     `seen` is the place up to which everything has been told, save for the lines of `unreadable`
     orders, whose journal is not what was written.
     """
 
-    lines: tuple[Placed, ...]
+    lines: tuple[PositionedEvent, ...]
     seen: int
     lagged: bool = False
     unreadable: tuple[OrderId, ...] = ()
@@ -134,23 +136,23 @@ class HeardAll(NamedTuple):
 class _Page(NamedTuple):
     """Lines that were read, and how far: `end` is the place of the last, whether it can be told."""
 
-    lines: tuple[Placed, ...]
+    lines: tuple[PositionedEvent, ...]
     end: int
     is_full: bool
     unreadable: tuple[OrderId, ...]
 
 
-class Feed:
+class PrincipalSubscription:
     """The lines of one principal's orders, from a place on."""
 
-    def __init__(self, store: Store, bus: Bus, principal: Principal) -> None:
+    def __init__(self, store: Store, bus: EventBus, principal: Principal) -> None:
         self._store = store
         self._bus = bus
         self._principal = principal
 
     async def follow(
         self, after: int | None, beat_ms: int = HEARTBEAT_MS
-    ) -> AsyncIterator[HeardAll]:
+    ) -> AsyncIterator[FeedBatch]:
         """Yield lines as they become durable; from now on, or those after a place first.
 
         The first thing it yields holds no lines and says that it listens: whatever becomes
@@ -158,21 +160,21 @@ class Feed:
         ends by itself. What a slow listener lost is read again from the journal. Raises PortDown,
         and Refused where lines after the place were put away.
         """
-        listener = self._bus.listen_to_all(self._principal)
+        listener = self._bus.subscribe_principal(self._principal)
         try:
             if after is not None:
                 await self._check_is_kept(after)
             end = await self._store.feed_end()
             # A place that is not taken yet has been seen by nobody.
             seen = end if after is None else min(after, end)
-            yield HeardAll((), seen)
+            yield FeedBatch((), seen)
             behind, lagged = after is not None, False
             while True:
                 while behind:
                     page = await self._page(seen)
                     seen, behind = page.end, page.is_full
                     if page.lines or page.unreadable or lagged:
-                        yield HeardAll(page.lines, seen, lagged, page.unreadable)
+                        yield FeedBatch(page.lines, seen, lagged, page.unreadable)
                         lagged = False
                 came = await listener.next(beat_ms)
                 fresh = tuple(one for one in came or () if one.place > seen)
@@ -181,15 +183,15 @@ class Feed:
                     listener.resume()
                     continue
                 seen = fresh[-1].place if fresh else seen
-                yield HeardAll(fresh, seen)
+                yield FeedBatch(fresh, seen)
         finally:
             listener.close()
 
     async def _check_is_kept(self, after: int) -> None:
         """Refuse a place after which lines are gone: what is streamed has no gaps."""
-        kept = await self._store.pruned_to()
+        kept = await self._store.pruned_position()
         if after < kept:
-            raise Refused(fault(Code.CURSOR_TOO_OLD))
+            raise RequestRejected(fault(Code.CURSOR_TOO_OLD))
 
     async def _page(self, after: int) -> _Page:
         """Read the next lines; each order among them is folded from its beginning, once.
@@ -200,7 +202,7 @@ class Feed:
         wanted: dict[OrderId, dict[int, int]] = {}
         for line in lines:
             wanted.setdefault(line.order_id, {})[line.seq] = line.place
-        told: list[Placed] = []
+        told: list[PositionedEvent] = []
         unreadable: list[OrderId] = []
         orders = list(wanted)
         for start in range(0, len(orders), JOURNALS_AT_ONCE):
@@ -219,7 +221,9 @@ class Feed:
                     unreadable.append(order_id)
                     continue
                 told += (
-                    Placed(places[one.entry.seq], one) for one in whole if one.entry.seq in places
+                    PositionedEvent(places[one.entry.seq], one)
+                    for one in whole
+                    if one.entry.seq in places
                 )
         told.sort(key=attrgetter("place"))
         end = lines[-1].place if lines else after

@@ -19,7 +19,7 @@ import msgspec
 
 from cambist.optimizer.rate_curve import RateCurve
 from cambist.values.ids import Address
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
 
 LIKELY_MAX: Final = 24
 """Ways among which the best few are sought, once the rate is known from one side."""
@@ -80,7 +80,7 @@ class SplitRequest(msgspec.Struct, frozen=True):
     `rounding` is what each swap loses to whole units, in raw units of the token that is not sized.
     """
 
-    mode: Mode
+    mode: SwapMode
     amount: int
     ways_max: int
     rounding: float = 0

@@ -7,9 +7,9 @@ from typing import Literal
 import msgspec
 
 from cambist.faults import Fault
-from cambist.values.amount import Raw
+from cambist.values.amount import RawAmount
 from cambist.values.ids import Signature
-from cambist.values.time_units import Height, Millis, Moment, Slot
+from cambist.values.time_units import Height, Millis, Slot, Timestamp
 
 AttemptState = Literal["in_flight", "landed", "reverted", "lapsed"]
 Commitment = Literal["processed", "confirmed", "finalized"]
@@ -29,7 +29,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     last_valid_height: Height
     built_slot: Slot
     state: AttemptState = "in_flight"
-    sent_at: Moment | None = None
+    sent_at: Timestamp | None = None
     sighted_slot: Slot | None = None
     transaction: bytes = b""
 
@@ -38,13 +38,13 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
     """What a landed transaction really moved, in raw units; the fee in lamports."""
 
     signature: Signature
-    amount_in: Raw
-    amount_out: Raw
-    fee_lamports: Raw
+    amount_in: RawAmount
+    amount_out: RawAmount
+    fee_lamports: RawAmount
     slot: Slot
 
 
-class Sighting(msgspec.Struct, frozen=True, gc=False):
+class SignatureStatus(msgspec.Struct, frozen=True, gc=False):
     """A signature seen on chain: how firmly, in which slot, and the error it ended with."""
 
     commitment: Commitment
@@ -52,7 +52,7 @@ class Sighting(msgspec.Struct, frozen=True, gc=False):
     fault: Fault | None = None
 
 
-class Witness(msgspec.Struct, frozen=True, gc=False):
+class NodeObservation(msgspec.Struct, frozen=True, gc=False):
     """One endpoint's answer about one signature: height, blockhash and status, asked in this order.
 
     `slot` and `height` are the finalized ones of a single call; `context_slot` is where the
@@ -66,11 +66,11 @@ class Witness(msgspec.Struct, frozen=True, gc=False):
     context_slot: Slot
     first_slot: Slot
     blockhash_valid: bool
-    sighting: Sighting | None = None
+    sighting: SignatureStatus | None = None
     checked_slot: Slot = Slot(0)
 
 
-class ChainRules(msgspec.Struct, frozen=True, gc=False):
+class ChainParameters(msgspec.Struct, frozen=True, gc=False):
     """The chain's own numbers, on which waiting and the proof of death rest.
 
     `window` is how many blocks a blockhash stays good, `margin` how many more a lone witness

@@ -13,70 +13,70 @@ import msgspec
 
 from cambist.faults import Code, Fault, fault
 from cambist.orders import events
-from cambist.orders.attempt import Attempt, ChainRules, Sighting
-from cambist.orders.lapse import is_overdue, proof_of_death
-from cambist.orders.lifecycle import setback
+from cambist.orders.attempt import Attempt, ChainParameters, SignatureStatus
+from cambist.orders.lapse import is_past_validity, prove_lapsed
+from cambist.orders.lifecycle import failed_try
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import Backoff, may_retry
 from cambist.orders.steps import (
-    Begun,
-    Built,
-    Faulted,
-    Handed,
+    AttemptReport,
+    CloseConfirmed,
+    OrderStarted,
     Outcome,
     RouteFound,
-    Testimony,
-    Withdrawn,
-    is_unwanted,
+    StepFailed,
+    TransactionBuilt,
+    TransactionSent,
+    is_cancelled_or_past_deadline,
 )
-from cambist.values.time_units import Moment, after
+from cambist.values.time_units import Timestamp, add_ms
 
 
 class Policy(msgspec.Struct, frozen=True):
     """What the engine was told about waiting: the chain's rules and the backoff."""
 
-    rules: ChainRules
+    rules: ChainParameters
     backoff: Backoff = Backoff()
 
 
-class Change(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True):
     """What just became true: facts for the journal and the rows they imply.
 
     `signed` is the attempt to record with its bytes; `wake_at` when the order next deserves a
     look. No facts means nothing is to be written.
     """
 
-    facts: tuple[events.Fact, ...]
-    wake_at: Moment | None
+    facts: tuple[events.OrderEvent, ...]
+    wake_at: Timestamp | None
     signed: Attempt | None = None
 
 
-def decide(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
+def decide(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
     """Return the change that an outcome makes to an order."""
-    if isinstance(outcome, Testimony):
-        return _hear(order, outcome, now, policy)
-    if isinstance(outcome, Handed):
-        return Change((events.Sent(outcome.fault),), now)
-    if is_unwanted(order, now):
-        return Change((_ending(order),), None)
+    if isinstance(outcome, AttemptReport):
+        return _on_report(order, outcome, now, policy)
+    if isinstance(outcome, TransactionSent):
+        return Decision((events.Sent(outcome.fault),), now)
+    if is_cancelled_or_past_deadline(order, now):
+        return Decision((_close(order),), None)
     match outcome:
-        case Begun():
-            return Change((events.Started(),), now)
+        case OrderStarted():
+            return Decision((events.Started(),), now)
         case RouteFound(route):
-            return Change((events.Routed(route),), now)
-        case Built(attempt):
-            return Change((_signed(attempt),), now, attempt)
-        case Withdrawn():
-            return Change((), order.wake_at)
-        case Faulted(why):
-            return _set_back(order, (), why, now, policy)
+            return Decision((events.Routed(route),), now)
+        case TransactionBuilt(attempt):
+            return Decision((_signed(attempt),), now, attempt)
+        case CloseConfirmed():
+            return Decision((), order.wake_at)
+        case StepFailed(why):
+            return _retry_or_fail(order, (), why, now, policy)
         case _:
             assert_never(outcome)
 
 
-def give_up(order: Order, why: Fault) -> Change:
+def fail_order(order: Order, why: Fault) -> Decision:
     """Return the change that parks an order as failed; nothing may be in flight."""
-    return Change((events.Failed(why, (*order.setbacks, setback(order, why))),), None)
+    return Decision((events.Failed(why, (*order.setbacks, failed_try(order, why))),), None)
 
 
 def _signed(attempt: Attempt) -> events.Signed:
@@ -90,86 +90,92 @@ def _signed(attempt: Attempt) -> events.Signed:
     )
 
 
-def _ending(order: Order) -> events.Fact:
+def _close(order: Order) -> events.OrderEvent:
     return events.Cancelled() if order.cancel_requested_at is not None else events.Expired()
 
 
-def _hear(order: Order, heard: Testimony, now: Moment, policy: Policy) -> Change:
+def _on_report(order: Order, heard: AttemptReport, now: Timestamp, policy: Policy) -> Decision:
     """Judge the attempt by what the witnesses say; silence and doubt change nothing."""
     attempt = order.attempt
     if attempt is None or attempt.signature != heard.signature or order.is_final:
-        return Change((), order.wake_at)
-    sighting = _firmest(heard)
+        return Decision((), order.wake_at)
+    sighting = _strongest(heard)
     if order.status is Status.CONFIRMED:
-        return _hear_after_landing(attempt, heard, sighting, now, policy)
+        return _on_report_after_landing(attempt, heard, sighting, now, policy)
     if order.in_flight is None:
-        return Change((), order.wake_at)
+        return Decision((), order.wake_at)
     if sighting is None:
-        evidence = proof_of_death(attempt, heard.witnesses, policy.rules)
+        evidence = prove_lapsed(attempt, heard.witnesses, policy.rules)
         if evidence is None and _is_given_up(order, attempt, heard, policy.rules):
             evidence = heard.witnesses
         if evidence is None:
-            return Change((), now)
+            return Decision((), now)
         lapsed = events.Lapsed(attempt.signature, evidence)
-        return _set_back(order, (lapsed,), fault(Code.ATTEMPT_LAPSED), now, policy)
-    return _hear_sighting(order, heard, sighting, now, policy)
+        return _retry_or_fail(order, (lapsed,), fault(Code.ATTEMPT_LAPSED), now, policy)
+    return _on_status(order, heard, sighting, now, policy)
 
 
-def _is_given_up(order: Order, attempt: Attempt, heard: Testimony, rules: ChainRules) -> bool:
+def _is_given_up(
+    order: Order, attempt: Attempt, heard: AttemptReport, rules: ChainParameters
+) -> bool:
     """Whether an operator's word may stand in for the proof: never against what a witness saw."""
-    return order.written_off_at is not None and is_overdue(attempt, heard.witnesses, rules)
+    return order.written_off_at is not None and is_past_validity(attempt, heard.witnesses, rules)
 
 
-def _hear_sighting(
-    order: Order, heard: Testimony, sighting: Sighting, now: Moment, policy: Policy
-) -> Change:
+def _on_status(
+    order: Order, heard: AttemptReport, sighting: SignatureStatus, now: Timestamp, policy: Policy
+) -> Decision:
     final = sighting.commitment == "finalized"
     if sighting.fault is not None and final:
         reverted = events.Reverted(heard.signature, sighting.fault, sighting.slot)
-        return _set_back(order, (reverted,), sighting.fault, now, policy)
+        return _retry_or_fail(order, (reverted,), sighting.fault, now, policy)
     if sighting.fault is None and heard.fill is not None and sighting.commitment != "processed":
         landed = events.Landed(heard.fill)
         if final:
-            return Change((landed, events.Finalized(sighting.slot)), None)
-        return Change((landed,), now)
+            return Decision((landed, events.Finalized(sighting.slot)), None)
+        return Decision((landed,), now)
     attempt = order.attempt
     if attempt is not None and attempt.sighted_slot is None:
-        return Change((events.Seen(sighting.slot),), now)
-    return Change((), now)
+        return Decision((events.Seen(sighting.slot),), now)
+    return Decision((), now)
 
 
-def _hear_after_landing(
-    attempt: Attempt, heard: Testimony, sighting: Sighting | None, now: Moment, policy: Policy
-) -> Change:
+def _on_report_after_landing(
+    attempt: Attempt,
+    heard: AttemptReport,
+    sighting: SignatureStatus | None,
+    now: Timestamp,
+    policy: Policy,
+) -> Decision:
     if sighting is not None:
         if sighting.commitment != "finalized":
-            return Change((), now)
+            return Decision((), now)
         if sighting.fault is None:
-            return Change((events.Finalized(sighting.slot),), None)
-        return Change((events.RolledBack(heard.witnesses),), None)
-    evidence = proof_of_death(attempt, heard.witnesses, policy.rules)
-    return Change((), now) if evidence is None else Change((events.RolledBack(evidence),), None)
+            return Decision((events.Finalized(sighting.slot),), None)
+        return Decision((events.RolledBack(heard.witnesses),), None)
+    evidence = prove_lapsed(attempt, heard.witnesses, policy.rules)
+    return Decision((), now) if evidence is None else Decision((events.RolledBack(evidence),), None)
 
 
-def _firmest(heard: Testimony) -> Sighting | None:
+def _strongest(heard: AttemptReport) -> SignatureStatus | None:
     """Return the firmest sighting of all witnesses."""
     ranks = {"processed": 0, "confirmed": 1, "finalized": 2}
     seen = [one.sighting for one in heard.witnesses if one.sighting is not None]
     return max(seen, key=lambda one: ranks[one.commitment], default=None)
 
 
-def _set_back(
-    order: Order, before: tuple[events.Fact, ...], why: Fault, now: Moment, policy: Policy
-) -> Change:
+def _retry_or_fail(
+    order: Order, before: tuple[events.OrderEvent, ...], why: Fault, now: Timestamp, policy: Policy
+) -> Decision:
     """End the try: withdraw if unwanted, else try again or give up."""
-    if is_unwanted(order, now):
-        return Change((*before, _ending(order)), None)
+    if is_cancelled_or_past_deadline(order, now):
+        return Decision((*before, _close(order)), None)
     if order.written_off_at is not None:
         # Nobody signs again on a person's word.
         why = fault(Code.WRITTEN_OFF)
     elif may_retry(order, why):
-        wake_at = after(now, policy.backoff.after(order.tries))
+        wake_at = add_ms(now, policy.backoff.after(order.tries))
         again = events.RetryScheduled(why, order.tries + 1, wake_at)
-        return Change((*before, again), wake_at)
-    end = events.Failed(why, (*order.setbacks, setback(order, why)))
-    return Change((*before, end), None)
+        return Decision((*before, again), wake_at)
+    end = events.Failed(why, (*order.setbacks, failed_try(order, why)))
+    return Decision((*before, end), None)

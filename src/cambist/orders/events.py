@@ -7,21 +7,21 @@ from typing import ClassVar, cast
 import msgspec
 
 from cambist.faults import Fault
-from cambist.orders.attempt import Fill, Witness
+from cambist.orders.attempt import Fill, NodeObservation
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
 from cambist.values.ids import Signature
 from cambist.values.route import Route
-from cambist.values.time_units import Height, Moment, Slot
+from cambist.values.time_units import Height, Slot, Timestamp
 
 
-class Fact(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
+class OrderEvent(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
     """Something that became true; `kind` is its name in the table, the journal and the wire."""
 
     kind: ClassVar[str]
 
 
-class Setback(msgspec.Struct, frozen=True, omit_defaults=True):
+class FailedTry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One try that came to nothing, and why."""
 
     attempt: int
@@ -29,40 +29,40 @@ class Setback(msgspec.Struct, frozen=True, omit_defaults=True):
     signature: Signature | None = None
 
 
-class Accepted(Fact, frozen=True, tag="accepted"):
+class Accepted(OrderEvent, frozen=True, tag="accepted"):
     """The order was taken."""
 
     intent: Intent
 
 
-class Amended(Fact, frozen=True, tag="amended"):
+class Amended(OrderEvent, frozen=True, tag="amended"):
     """The user changed the terms of an order that rests."""
 
     terms: Terms
 
 
-class CancelRequested(Fact, frozen=True, tag="cancel_requested"):
+class CancelRequested(OrderEvent, frozen=True, tag="cancel_requested"):
     """The user asked for a cancel; it wins unless a transaction lands."""
 
 
-class WrittenOff(Fact, frozen=True, tag="written_off"):
+class WrittenOff(OrderEvent, frozen=True, tag="written_off"):
     """An operator vouches that the transaction can never land, which no witness can prove."""
 
     by: str
     reason: str
 
 
-class Started(Fact, frozen=True, tag="started"):
+class Started(OrderEvent, frozen=True, tag="started"):
     """A worker took the order up."""
 
 
-class Routed(Fact, frozen=True, tag="routed"):
+class Routed(OrderEvent, frozen=True, tag="routed"):
     """A route was chosen; its quotes, reason and bound stand in it."""
 
     route: Route
 
 
-class Signed(Fact, frozen=True, tag="signed"):
+class Signed(OrderEvent, frozen=True, tag="signed"):
     """A transaction was signed and recorded; from here on it may land."""
 
     attempt: int
@@ -73,25 +73,25 @@ class Signed(Fact, frozen=True, tag="signed"):
     transaction_sha256: str
 
 
-class Sent(Fact, frozen=True, tag="sent"):
+class Sent(OrderEvent, frozen=True, tag="sent"):
     """The recorded bytes were handed to the network; `fault` says if the answer was unclear."""
 
     fault: Fault | None = None
 
 
-class Seen(Fact, frozen=True, tag="seen"):
+class Seen(OrderEvent, frozen=True, tag="seen"):
     """A witness showed the signature, not yet firmly."""
 
     slot: Slot
 
 
-class Landed(Fact, frozen=True, tag="landed"):
+class Landed(OrderEvent, frozen=True, tag="landed"):
     """The transaction executed; the fill is what it moved."""
 
     fill: Fill
 
 
-class Reverted(Fact, frozen=True, tag="reverted"):
+class Reverted(OrderEvent, frozen=True, tag="reverted"):
     """The transaction executed with an error, finally: no tokens moved, it can never land."""
 
     signature: Signature
@@ -99,49 +99,49 @@ class Reverted(Fact, frozen=True, tag="reverted"):
     slot: Slot
 
 
-class Lapsed(Fact, frozen=True, tag="lapsed"):
+class Lapsed(OrderEvent, frozen=True, tag="lapsed"):
     """The transaction can never land any more; the witnesses that prove it are kept."""
 
     signature: Signature
-    evidence: tuple[Witness, ...]
+    evidence: tuple[NodeObservation, ...]
 
 
-class RetryScheduled(Fact, frozen=True, tag="retry_scheduled"):
+class RetryScheduled(OrderEvent, frozen=True, tag="retry_scheduled"):
     """A try came to nothing for a passing reason; the next one begins at `wake_at`."""
 
     fault: Fault
     attempt: int
-    wake_at: Moment
+    wake_at: Timestamp
 
 
-class Cancelled(Fact, frozen=True, tag="cancelled"):
+class Cancelled(OrderEvent, frozen=True, tag="cancelled"):
     """The order ended by its user's wish, with nothing spent."""
 
 
-class Expired(Fact, frozen=True, tag="expired"):
+class Expired(OrderEvent, frozen=True, tag="expired"):
     """The order's deadline passed, with nothing spent."""
 
 
-class Failed(Fact, frozen=True, tag="failed"):
+class Failed(OrderEvent, frozen=True, tag="failed"):
     """The order ended without executing; every setback on the way is listed."""
 
     fault: Fault
-    setbacks: tuple[Setback, ...] = ()
+    setbacks: tuple[FailedTry, ...] = ()
 
 
-class Finalized(Fact, frozen=True, tag="finalized"):
+class Finalized(OrderEvent, frozen=True, tag="finalized"):
     """The landed transaction can no longer be rolled back."""
 
     slot: Slot
 
 
-class RolledBack(Fact, frozen=True, tag="rolled_back"):
+class RolledBack(OrderEvent, frozen=True, tag="rolled_back"):
     """A transaction reported as landed is gone: an alarm for people, not a path of the engine."""
 
-    evidence: tuple[Witness, ...]
+    evidence: tuple[NodeObservation, ...]
 
 
-AnyFact = (
+AnyOrderEvent = (
     Accepted
     | Amended
     | CancelRequested
@@ -162,5 +162,5 @@ AnyFact = (
     | RolledBack
 )
 
-for _fact in Fact.__subclasses__():
+for _fact in OrderEvent.__subclasses__():
     _fact.kind = cast("str", _fact.__struct_config__.tag)

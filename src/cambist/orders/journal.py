@@ -10,16 +10,16 @@ import msgspec
 from msgspec.structs import replace
 
 from cambist.orders import events
-from cambist.orders.lifecycle import begin, evolve
+from cambist.orders.lifecycle import create_order, evolve
 from cambist.orders.order import GENESIS, Order
 from cambist.values import json_codec
 from cambist.values.ids import OrderId
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
-_FACT: Final = json_codec.decoder(cast("type[events.Fact]", events.AnyFact))
+_FACT: Final = json_codec.decoder(cast("type[events.OrderEvent]", events.AnyOrderEvent))
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
+class JournalEntry(msgspec.Struct, frozen=True, gc=False):
     """One line of an order's journal: `seq` runs 1, 2, 3 without gap.
 
     `payload` is the fact as JSON; `hash` is SHA-256 over the previous entry's hash and this
@@ -28,21 +28,21 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     order_id: OrderId
     seq: int
-    at: Moment
+    at: Timestamp
     kind: str
     payload: bytes
     hash: bytes
 
 
-class Told(msgspec.Struct, frozen=True):
+class RecordedEvent(msgspec.Struct, frozen=True):
     """A fact on its way to listeners: its journal line, and the order as it stood then."""
 
     order: Order
-    fact: events.Fact
-    entry: Entry
+    fact: events.OrderEvent
+    entry: JournalEntry
 
 
-class BrokenJournal(ValueError):
+class CorruptJournal(ValueError):
     """A journal whose numbers, hashes or facts do not follow from one another."""
 
 
@@ -52,17 +52,19 @@ def entry_hash(previous: bytes, order_id: str, seq: int, at: int, payload: bytes
     return sha256(head + payload).digest()
 
 
-def open_journal(order_id: OrderId, intent_fact: events.Accepted, at: Moment) -> Told:
+def start_journal(order_id: OrderId, intent_fact: events.Accepted, at: Timestamp) -> RecordedEvent:
     """Return a new order with the first line of its journal."""
-    return _write(begin(order_id, intent_fact, at), intent_fact, at)
+    return _write(create_order(order_id, intent_fact, at), intent_fact, at)
 
 
-def append(order: Order, facts: Iterable[events.Fact], at: Moment) -> tuple[Told, ...]:
+def append(
+    order: Order, facts: Iterable[events.OrderEvent], at: Timestamp
+) -> tuple[RecordedEvent, ...]:
     """Return the lines that these facts add, each with the order after it.
 
     No line is older than the one before it, whatever the clock says. Raises IllegalFact.
     """
-    told: list[Told] = []
+    told: list[RecordedEvent] = []
     for one in facts:
         when = max(at, order.last_at)
         line = _write(evolve(order, one, when), one, when)
@@ -71,57 +73,57 @@ def append(order: Order, facts: Iterable[events.Fact], at: Moment) -> tuple[Told
     return tuple(told)
 
 
-def _write(order: Order, one: events.Fact, at: Moment) -> Told:
+def _write(order: Order, one: events.OrderEvent, at: Timestamp) -> RecordedEvent:
     seq, payload = order.last_seq + 1, json_codec.encode(one)
     digest = entry_hash(order.head_hash, order.id, seq, at, payload)
     grown = replace(order, last_seq=seq, last_at=at, head_hash=digest)
-    return Told(grown, one, Entry(order.id, seq, at, one.kind, payload, digest))
+    return RecordedEvent(grown, one, JournalEntry(order.id, seq, at, one.kind, payload, digest))
 
 
-def read_fact(payload: bytes) -> events.Fact:
+def decode_event(payload: bytes) -> events.OrderEvent:
     """Read a fact that the journal holds. Raises msgspec.DecodeError on anything else."""
     return _FACT.decode(payload)
 
 
-def retell(entries: Sequence[Entry]) -> tuple[Told, ...]:
+def replay(entries: Sequence[JournalEntry]) -> tuple[RecordedEvent, ...]:
     """Fold a whole journal, checking numbers and hashes: each line with the order after it.
 
-    Raises BrokenJournal where the chain breaks, IllegalFact where the table is broken.
+    Raises CorruptJournal where the chain breaks, IllegalFact where the table is broken.
     """
-    told: list[Told] = []
+    told: list[RecordedEvent] = []
     order: Order | None = None
     for entry in entries:
         before = GENESIS if order is None else order.head_hash
         expected = 1 if order is None else order.last_seq + 1
         if entry.seq != expected:
             msg = f"entry {entry.seq} stands where {expected} belongs"
-            raise BrokenJournal(msg)
+            raise CorruptJournal(msg)
         if entry.hash != entry_hash(before, entry.order_id, entry.seq, entry.at, entry.payload):
             msg = f"entry {entry.seq} does not have the hash it should"
-            raise BrokenJournal(msg)
+            raise CorruptJournal(msg)
         one = _read(entry)
         if entry.kind != one.kind:
             msg = f"entry {entry.seq} is called {entry.kind} and tells {one.kind}"
-            raise BrokenJournal(msg)
+            raise CorruptJournal(msg)
         order = _next(order, entry, one)
-        told.append(Told(order, one, entry))
+        told.append(RecordedEvent(order, one, entry))
     return tuple(told)
 
 
-def _read(entry: Entry) -> events.Fact:
+def _read(entry: JournalEntry) -> events.OrderEvent:
     try:
-        return read_fact(entry.payload)
+        return decode_event(entry.payload)
     except (msgspec.DecodeError, ValueError) as error:
         msg = f"entry {entry.seq} cannot be read: {error}"
-        raise BrokenJournal(msg) from error
+        raise CorruptJournal(msg) from error
 
 
-def _next(order: Order | None, entry: Entry, one: events.Fact) -> Order:
+def _next(order: Order | None, entry: JournalEntry, one: events.OrderEvent) -> Order:
     if order is None:
         if not isinstance(one, events.Accepted):
             msg = f"a journal begins with accepted, not {one.kind}"
-            raise BrokenJournal(msg)
-        grown = begin(entry.order_id, one, entry.at)
+            raise CorruptJournal(msg)
+        grown = create_order(entry.order_id, one, entry.at)
     else:
         grown = evolve(order, one, entry.at)
     return replace(grown, last_seq=entry.seq, last_at=entry.at, head_hash=entry.hash)

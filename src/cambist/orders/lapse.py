@@ -16,21 +16,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cambist.orders.attempt import Attempt, ChainRules, Witness
+from cambist.orders.attempt import Attempt, ChainParameters, NodeObservation
 
 
-def proof_of_death(
-    attempt: Attempt, witnesses: Sequence[Witness], rules: ChainRules
-) -> tuple[Witness, ...] | None:
+def prove_lapsed(
+    attempt: Attempt, witnesses: Sequence[NodeObservation], rules: ChainParameters
+) -> tuple[NodeObservation, ...] | None:
     """Return the witnesses that prove the attempt dead, or None while it may still land."""
     if any(one.sighting is not None for one in witnesses):
         return None
-    counted = {one.endpoint: one for one in witnesses if _counts(attempt, one, rules)}
+    counted = {one.endpoint: one for one in witnesses if _proves_lapse(attempt, one, rules)}
     needed = rules.witnesses if attempt.sighted_slot is not None else min(rules.witnesses, 2)
     return tuple(counted.values()) if len(counted) >= needed else None
 
 
-def is_overdue(attempt: Attempt, witnesses: Sequence[Witness], rules: ChainRules) -> bool:
+def is_past_validity(
+    attempt: Attempt, witnesses: Sequence[NodeObservation], rules: ChainParameters
+) -> bool:
     """Whether a witness says that the attempt's time is long over, though nobody may prove it.
 
     No licence to sign again: it only says that waiting longer will bring no new height.
@@ -41,13 +43,13 @@ def is_overdue(attempt: Attempt, witnesses: Sequence[Witness], rules: ChainRules
     )
 
 
-def _is_plausible(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
+def _is_plausible(attempt: Attempt, one: NodeObservation, rules: ChainParameters) -> bool:
     """Whether its height did not advance by more blocks than slots went by (D2)."""
     built_height = attempt.last_valid_height - rules.window
     return one.height - built_height <= one.slot - attempt.built_slot + rules.height_slack
 
 
-def _counts(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
+def _proves_lapse(attempt: Attempt, one: NodeObservation, rules: ChainParameters) -> bool:
     margin = rules.margin if rules.witnesses == 1 else 0
     past = one.height > attempt.last_valid_height + margin
     plausible = _is_plausible(attempt, one, rules)

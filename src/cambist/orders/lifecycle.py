@@ -9,13 +9,15 @@ a store is a cache of the fold of these events, and `cambist verify` recomputes 
 `decide` (orders/decide.py) turns an outcome, such as an answer of the chain, into events. It
 proposes; this module has the last word. `evolve` accepts an event only if
 
-1. `TABLE` or `NOTES` has it for the status of the order. Events in `TABLE` move the status.
-   Events in `NOTES` are written to the journal and leave the status as it is.
+1. `TRANSITIONS` or `STATUS_NEUTRAL_EVENTS` has it for the status of the order. Events in
+`TRANSITIONS` move the status.
+   Events in `STATUS_NEUTRAL_EVENTS` are written to the journal and leave the status as it is.
 2. the attempt allows it. An attempt is *in flight* from `Signed` on, until `Landed`, `Reverted`
    or `Lapsed` says what became of its transaction. While it is in flight the transaction may
-   still execute, so no event may end or retry the order (`_NEEDS_NONE`): a second transaction
+   still execute, so no event may end or retry the order (`_FORBIDDEN_IN_FLIGHT`): a second
+   transaction
    could then be signed, and both could execute. Events about a transaction need one in flight
-   (`_NEEDS_ATTEMPT`).
+   (`_REQUIRES_IN_FLIGHT`).
 3. the fate of a transaction names the transaction that is in flight. A report about an earlier
    one proves nothing about this one.
 
@@ -24,7 +26,7 @@ therefore ends as an error, and not as a second execution. The model check in te
 this table together with crashes, stolen leases and lagging nodes.
 
 The table is keyed by event class, as h11 keys its own by event class, so that a misspelt event is
-a type error. The stored name of an event is `Fact.kind`. The diagram in docs/lifecycle.md is
+a type error. The stored name of an event is `OrderEvent.kind`. The diagram in docs/lifecycle.md is
 drawn from the table.
 """
 
@@ -40,15 +42,15 @@ from cambist.orders import events
 from cambist.orders.attempt import Attempt
 from cambist.orders.order import Order, Status
 from cambist.values.ids import OrderId
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 PENDING, ROUTING, BUILDING = Status.PENDING, Status.ROUTING, Status.BUILDING
 SUBMITTED, CONFIRMED, FAILED = Status.SUBMITTED, Status.CONFIRMED, Status.FAILED
 CANCELLED, EXPIRED = Status.CANCELLED, Status.EXPIRED
 
-START: Final = events.Accepted
+INITIAL_EVENT: Final = events.Accepted
 
-TABLE: Final[dict[Status, dict[type[events.Fact], Status]]] = {
+TRANSITIONS: Final[dict[Status, dict[type[events.OrderEvent], Status]]] = {
     PENDING: {
         events.Started: ROUTING,
         events.Cancelled: CANCELLED,
@@ -81,7 +83,7 @@ TABLE: Final[dict[Status, dict[type[events.Fact], Status]]] = {
     EXPIRED: {},
 }
 
-NOTES: Final[dict[Status, frozenset[type[events.Fact]]]] = {
+STATUS_NEUTRAL_EVENTS: Final[dict[Status, frozenset[type[events.OrderEvent]]]] = {
     PENDING: frozenset((events.Amended, events.CancelRequested)),
     ROUTING: frozenset((events.Amended, events.CancelRequested)),
     BUILDING: frozenset((events.Amended, events.CancelRequested)),
@@ -103,47 +105,47 @@ NOTES: Final[dict[Status, frozenset[type[events.Fact]]]] = {
 }
 """Facts that are noted in the journal and move no status."""
 
-_NEEDS_ATTEMPT: Final[frozenset[type[events.Fact]]] = frozenset(
+_REQUIRES_IN_FLIGHT: Final[frozenset[type[events.OrderEvent]]] = frozenset(
     (events.Landed, events.Sent, events.Seen, events.WrittenOff, events.Reverted, events.Lapsed)
 )
-_NEEDS_NONE: Final[frozenset[type[events.Fact]]] = frozenset(
+_FORBIDDEN_IN_FLIGHT: Final[frozenset[type[events.OrderEvent]]] = frozenset(
     (events.RetryScheduled, events.Cancelled, events.Expired, events.Failed)
 )
 
 
-class IllegalFact(RuntimeError):
+class IllegalTransition(RuntimeError):
     """The table has no such transition from where the order stands."""
 
     def __init__(self, status: str, kind: str) -> None:
         super().__init__(f"an order that is {status} cannot be {kind}")
 
 
-def begin(order_id: OrderId, accepted: events.Accepted, at: Moment) -> Order:
+def create_order(order_id: OrderId, accepted: events.Accepted, at: Timestamp) -> Order:
     """Return the order that an `accepted` fact begins."""
     intent = accepted.intent
     return Order(order_id, intent, intent.terms, PENDING, created_at=at, wake_at=at)
 
 
-def evolve(order: Order, one: events.Fact, at: Moment) -> Order:
+def evolve(order: Order, one: events.OrderEvent, at: Timestamp) -> Order:
     """Return the order after one more fact.
 
-    Raises IllegalFact when the table does not allow it, or when it would leave `submitted`
+    Raises IllegalTransition when the table does not allow it, or when it would leave `submitted`
     while the attempt may still land.
     """
     of = type(one)
-    status = TABLE[order.status].get(of)
+    status = TRANSITIONS[order.status].get(of)
     if status is None:
-        if of not in NOTES[order.status]:
-            raise IllegalFact(order.status, one.kind)
+        if of not in STATUS_NEUTRAL_EVENTS[order.status]:
+            raise IllegalTransition(order.status, one.kind)
         status = order.status
     flying = order.in_flight is not None
-    if (flying and of in _NEEDS_NONE) or (not flying and of in _NEEDS_ATTEMPT):
+    if (flying and of in _FORBIDDEN_IN_FLIGHT) or (not flying and of in _REQUIRES_IN_FLIGHT):
         where = f"{order.status}, attempt {'in flight' if flying else 'at rest'},"
-        raise IllegalFact(where, one.kind)
+        raise IllegalTransition(where, one.kind)
     if isinstance(one, events.Landed | events.Reverted | events.Lapsed) and not _is_of(
         one, order.attempt
     ):
-        raise IllegalFact(f"{order.status} by another transaction", one.kind)
+        raise IllegalTransition(f"{order.status} by another transaction", one.kind)
     grown = _FOLD[of](order, one, status, at)
     ends = grown.is_closed and not order.is_closed
     return replace(grown, closed_at=at) if ends else grown
@@ -155,50 +157,52 @@ def _is_of(one: events.Landed | events.Reverted | events.Lapsed, attempt: Attemp
     return attempt is not None and attempt.signature == told
 
 
-def _move(order: Order, _one: events.Fact, status: Status, _at: Moment) -> Order:
+def _move(order: Order, _one: events.OrderEvent, status: Status, _at: Timestamp) -> Order:
     return replace(order, status=status)
 
 
-def _amended(order: Order, one: events.Amended, status: Status, _at: Moment) -> Order:
+def _amended(order: Order, one: events.Amended, status: Status, _at: Timestamp) -> Order:
     return replace(order, status=status, terms=one.terms)
 
 
-def _cancel_requested(order: Order, _one: events.Fact, status: Status, at: Moment) -> Order:
+def _cancel_requested(
+    order: Order, _one: events.OrderEvent, status: Status, at: Timestamp
+) -> Order:
     first = order.cancel_requested_at
     return replace(order, status=status, cancel_requested_at=at if first is None else first)
 
 
-def _written_off(order: Order, _one: events.Fact, status: Status, at: Moment) -> Order:
+def _written_off(order: Order, _one: events.OrderEvent, status: Status, at: Timestamp) -> Order:
     first = order.written_off_at
     return replace(order, status=status, written_off_at=at if first is None else first)
 
 
-def _routed(order: Order, one: events.Routed, status: Status, _at: Moment) -> Order:
+def _routed(order: Order, one: events.Routed, status: Status, _at: Timestamp) -> Order:
     return replace(order, status=status, route=one.route, route_seq=order.last_seq + 1)
 
 
-def _signed(order: Order, one: events.Signed, status: Status, _at: Moment) -> Order:
+def _signed(order: Order, one: events.Signed, status: Status, _at: Timestamp) -> Order:
     attempt = Attempt(one.attempt, one.signature, one.blockhash, one.last_valid_height, one.slot)
     return replace(order, status=status, attempt=attempt, attempts_made=one.attempt)
 
 
-def _sent(order: Order, _one: events.Sent, status: Status, at: Moment) -> Order:
+def _sent(order: Order, _one: events.Sent, status: Status, at: Timestamp) -> Order:
     return _with_attempt(order, status, sent_at=at)
 
 
-def _seen(order: Order, one: events.Seen, status: Status, _at: Moment) -> Order:
+def _seen(order: Order, one: events.Seen, status: Status, _at: Timestamp) -> Order:
     return _with_attempt(order, status, sighted_slot=one.slot)
 
 
-def _landed(order: Order, one: events.Landed, status: Status, _at: Moment) -> Order:
+def _landed(order: Order, one: events.Landed, status: Status, _at: Timestamp) -> Order:
     return replace(_with_attempt(order, status, state="landed"), fill=one.fill, fault=None)
 
 
-def _reverted(order: Order, one: events.Reverted, status: Status, _at: Moment) -> Order:
+def _reverted(order: Order, one: events.Reverted, status: Status, _at: Timestamp) -> Order:
     return replace(_with_attempt(order, status, state="reverted"), fault=one.fault)
 
 
-def _lapsed(order: Order, _one: events.Lapsed, status: Status, _at: Moment) -> Order:
+def _lapsed(order: Order, _one: events.Lapsed, status: Status, _at: Timestamp) -> Order:
     return _with_attempt(order, status, state="lapsed")
 
 
@@ -206,35 +210,35 @@ def _with_attempt(order: Order, status: Status, **changes: Any) -> Order:
     return replace(order, status=status, attempt=replace(cast("Attempt", order.attempt), **changes))
 
 
-def _retried(order: Order, one: events.RetryScheduled, status: Status, _at: Moment) -> Order:
+def _retried(order: Order, one: events.RetryScheduled, status: Status, _at: Timestamp) -> Order:
     return replace(
         order,
         status=status,
         fault=one.fault,
         tries=one.attempt,
-        setbacks=(*order.setbacks, setback(order, one.fault)),
+        setbacks=(*order.setbacks, failed_try(order, one.fault)),
         route=None,
         route_seq=None,
         attempt=None,
     )
 
 
-def _failed(order: Order, one: events.Failed, status: Status, _at: Moment) -> Order:
+def _failed(order: Order, one: events.Failed, status: Status, _at: Timestamp) -> Order:
     return replace(order, status=status, fault=one.fault, setbacks=one.setbacks)
 
 
-def _finalized(order: Order, _one: events.Fact, status: Status, _at: Moment) -> Order:
+def _finalized(order: Order, _one: events.OrderEvent, status: Status, _at: Timestamp) -> Order:
     return replace(order, status=status, is_final=True)
 
 
-def setback(order: Order, why: Fault) -> events.Setback:
+def failed_try(order: Order, why: Fault) -> events.FailedTry:
     """Return the record of the try that is ending now."""
     tried = order.attempt
-    return events.Setback(order.tries, why, tried.signature if tried is not None else None)
+    return events.FailedTry(order.tries, why, tried.signature if tried is not None else None)
 
 
-_Fold = Callable[[Order, Any, Status, Moment], Order]
-_FOLD: Final[dict[type[events.Fact], _Fold]] = {
+_Fold = Callable[[Order, Any, Status, Timestamp], Order]
+_FOLD: Final[dict[type[events.OrderEvent], _Fold]] = {
     events.Amended: _amended,
     events.CancelRequested: _cancel_requested,
     events.WrittenOff: _written_off,
@@ -257,8 +261,8 @@ _FOLD: Final[dict[type[events.Fact], _Fold]] = {
 
 def diagram() -> str:
     """Draw the table as a Mermaid state diagram."""
-    lines = ["stateDiagram-v2", f"    [*] --> {PENDING} : {START.kind}"]
-    for status, moves in TABLE.items():
+    lines = ["stateDiagram-v2", f"    [*] --> {PENDING} : {INITIAL_EVENT.kind}"]
+    for status, moves in TRANSITIONS.items():
         lines += [f"    {status} --> {target} : {of.kind}" for of, target in moves.items()]
-    lines += [f"    {status} --> [*]" for status, moves in TABLE.items() if not moves]
+    lines += [f"    {status} --> [*]" for status, moves in TRANSITIONS.items() if not moves]
     return "\n".join(lines) + "\n"

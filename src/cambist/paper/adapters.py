@@ -9,15 +9,15 @@ from typing import Final
 from msgspec.structs import replace
 
 from cambist.faults import Fault
-from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
+from cambist.orders.attempt import Attempt, ChainParameters, Fill, NodeObservation
 from cambist.paper import tokens
 from cambist.paper import transaction as paper
-from cambist.paper.fault_model import BLOCKHASH_WINDOW, delay_ms, draw, strikes
-from cambist.paper.network import World
+from cambist.paper.fault_model import BLOCKHASH_WINDOW, delay_ms, occurs, random_bits
+from cambist.paper.network import PaperNetwork
 from cambist.paper.pool_states import VENUES
-from cambist.ports.chain import Blockhash, Swap, Trace
+from cambist.ports.chain import Blockhash, ExecutedTransaction, SwapRequest
 from cambist.ports.clock import Clock
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.ports.signer import SignedTransaction
 from cambist.values.base58 import encode
 from cambist.values.costs import Costs
@@ -29,14 +29,14 @@ from cambist.venues.pool import Pool
 
 
 class PaperChain:
-    """The chain of a world in this process. Every method that asks may raise PortDown."""
+    """The chain of a world in this process. Every method that asks may raise PortUnavailable."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: PaperNetwork) -> None:
         self._world = world
         self._rules = world.profile.rules
 
     @property
-    def rules(self) -> ChainRules:
+    def rules(self) -> ChainParameters:
         """The chain's own numbers."""
         return self._rules
 
@@ -48,7 +48,7 @@ class PaperChain:
         """Return a recent blockhash."""
         return await self._world.blockhash()
 
-    def compose(self, swap: Swap, blockhash: Blockhash) -> bytes:
+    def compose(self, swap: SwapRequest, blockhash: Blockhash) -> bytes:
         """Return the message to sign."""
         return paper.compose(swap, blockhash)
 
@@ -60,12 +60,14 @@ class PaperChain:
         """Hand bytes to the network, once; sending them again is harmless."""
         self._world.send(transaction)
 
-    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
+    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
         """Return what every endpoint says of each attempt."""
         questions = [(one.signature, one.blockhash) for one in attempts]
         return await ask_all(self._world, questions, self._rules.witnesses)
 
-    async def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+    async def traces(
+        self, since: Slot, before: Signature | None, limit: int
+    ) -> tuple[ExecutedTransaction, ...]:
         """Return what was executed at a slot or later, newest first."""
         return self._world.traces(since, before, limit)
 
@@ -77,7 +79,7 @@ class PaperChain:
 class PaperMarket:
     """The market of a world in this process."""
 
-    def __init__(self, world: World, clock: Clock, *, makes_up: bool = True) -> None:
+    def __init__(self, world: PaperNetwork, clock: Clock, *, makes_up: bool = True) -> None:
         self._world = world
         self._clock = clock
         self._find = tokens.token if makes_up else tokens.listed_token
@@ -104,23 +106,27 @@ class PaperMarket:
     def at_hand(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
         """Return a venue's pools, where the profile has quotes at hand and the slot may be told."""
         world = self._world
-        if world.profile.quote_ms is not None or not world.is_told or not world.weather.is_calm:
+        if (
+            world.profile.quote_ms is not None
+            or not world.has_durable_height
+            or not world.weather.is_calm
+        ):
             return None
         return self._world.pools(venue, pair)
 
     async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
-        """Ask a venue for its pools of a pair. Raises PortDown."""
+        """Ask a venue for its pools of a pair. Raises PortUnavailable."""
         world, key = self._world, f"{venue}\n{asker}"
         span, weather = world.profile.quote_ms, world.weather
-        if strikes(world.seed, "busy", key, weather.busy_ppm):
+        if occurs(world.seed, "busy", key, weather.busy_ppm):
             msg = f"{venue} answers 429: too many requests"
-            raise PortDown(msg)
+            raise PortUnavailable(msg)
         if span is not None:
             await self._clock.sleep(delay_ms(world.seed, "quote_delay", key, span))
         error_ppm = max(world.profile.quote_error_ppm, weather.quote_error_ppm)
-        if strikes(world.seed, "quote_error", key, error_ppm):
+        if occurs(world.seed, "quote_error", key, error_ppm):
             msg = f"{venue} gave no answer"
-            raise PortDown(msg)
+            raise PortUnavailable(msg)
         await world.tell()
         return world.pools(venue, pair)
 
@@ -152,9 +158,12 @@ _AHEAD: Final = 3 * BLOCKHASH_WINDOW
 
 
 async def ask_all(
-    world: World, questions: Sequence[tuple[Signature, str]], endpoints: int
-) -> tuple[tuple[Witness, ...], ...]:
-    """Return what each endpoint says of each signature and its blockhash. Raises PortDown."""
+    world: PaperNetwork, questions: Sequence[tuple[Signature, str]], endpoints: int
+) -> tuple[tuple[NodeObservation, ...], ...]:
+    """Return what each endpoint says of each signature and its blockhash.
+
+    Raises PortUnavailable.
+    """
     honest = await world.witnesses(questions)
     if endpoints == 1:
         return tuple([(one,) for one in honest])
@@ -164,17 +173,17 @@ async def ask_all(
     )
 
 
-def _second(world: World, signature: Signature, honest: Witness) -> Witness:
+def _second(world: PaperNetwork, signature: Signature, honest: NodeObservation) -> NodeObservation:
     """Answer for the second endpoint, which says the same, or one of two lies.
 
     Amnesia: it never saw the transaction. Or worse: the chain is far past its last height, too,
     which would prove by itself that it can never land.
     """
     same = replace(honest, endpoint=SECOND)
-    if not strikes(world.seed, "lie", signature, world.weather.lie_ppm):
+    if not occurs(world.seed, "lie", signature, world.weather.lie_ppm):
         return same
     forgetful = replace(same, sighting=None)
-    if draw(world.seed, "lie", f"{signature}\nkind") & 1:
+    if random_bits(world.seed, "lie", f"{signature}\nkind") & 1:
         return forgetful
     slot = Slot(honest.slot + _AHEAD)
     return replace(

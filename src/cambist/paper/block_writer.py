@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from cambist.paper.ledger import Block, Ledger, NoRoom
+from cambist.paper.ledger import Block, DiskFull, Ledger
 from cambist.ports.clock import Clock
 from cambist.values.time_units import Height
 
@@ -18,7 +18,7 @@ FULL_RETRY_MS: Final = 500
 log = structlog.get_logger("cambist.paper")
 
 
-class Commits:
+class BlockWriter:
     """The one way into the ledger. After a failure nothing more is written.
 
     `when_lost` is called once, on the event loop, when a commit fails.
@@ -34,7 +34,7 @@ class Commits:
     async def commit(self, block: Block) -> None:
         """Return when a block is durable, or raise what made it fail.
 
-        Raises NoRoom when the disk is full: then nothing is lost, and it may be tried again.
+        Raises DiskFull when the disk is full: then nothing is lost, and it may be tried again.
         """
         try:
             if self._writer is None:
@@ -42,7 +42,7 @@ class Commits:
             else:
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(self._writer, self._ledger.write, block)
-        except NoRoom:
+        except DiskFull:
             raise
         except Exception as lost:
             self.lost = lost
@@ -55,7 +55,7 @@ class Commits:
         while True:
             try:
                 return await self.commit(block)
-            except NoRoom as full:
+            except DiskFull as full:
                 log.warning("paper_chain_waits", error=str(full))
                 await clock.sleep(FULL_RETRY_MS)
 

@@ -11,12 +11,12 @@ from typing import Final, Literal
 
 import msgspec
 
-from cambist.orders.attempt import ChainRules
+from cambist.orders.attempt import ChainParameters
 from cambist.values.time_units import Millis
 
 PPM_ONE: Final = 1_000_000
 BLOCKHASH_WINDOW: Final = 150
-ENDOWMENT_WHOLE: Final = 1_000_000
+INITIAL_BALANCE_WHOLE: Final = 1_000_000
 
 ProfileName = Literal["realistic", "instant"]
 Purpose = Literal[
@@ -24,7 +24,7 @@ Purpose = Literal[
 ]
 
 
-class Span(msgspec.Struct, frozen=True, gc=False):
+class DelayRange(msgspec.Struct, frozen=True, gc=False):
     """A range of milliseconds, both ends included."""
 
     low_ms: Millis
@@ -47,20 +47,20 @@ class Profile(msgspec.Struct, frozen=True):
     name: str
     slot_ms: Millis
     finality: int
-    landing_ms: Span
-    quote_ms: Span | None
+    landing_ms: DelayRange
+    quote_ms: DelayRange | None
     reverted_ppm: int = 0
     dropped_ppm: int = 0
     phantom_ppm: int = 0
     quote_error_ppm: int = 0
-    endowment_whole: int = ENDOWMENT_WHOLE
+    endowment_whole: int = INITIAL_BALANCE_WHOLE
     witnesses: int = 1
 
     @property
-    def rules(self) -> ChainRules:
+    def rules(self) -> ChainParameters:
         """The chain's numbers; with one witness, the margin is the window."""
         window = BLOCKHASH_WINDOW
-        return ChainRules(
+        return ChainParameters(
             slot_ms=self.slot_ms,
             window=window,
             finality=self.finality,
@@ -73,8 +73,8 @@ REALISTIC: Final = Profile(
     "realistic",
     slot_ms=Millis(100),
     finality=10,
-    landing_ms=Span(Millis(2_000), Millis(3_000)),
-    quote_ms=Span(Millis(150), Millis(250)),
+    landing_ms=DelayRange(Millis(2_000), Millis(3_000)),
+    quote_ms=DelayRange(Millis(150), Millis(250)),
     reverted_ppm=50_000,
     dropped_ppm=20_000,
 )
@@ -82,24 +82,24 @@ INSTANT: Final = Profile(
     "instant",
     slot_ms=Millis(5),
     finality=4,
-    landing_ms=Span(Millis(0), Millis(0)),
+    landing_ms=DelayRange(Millis(0), Millis(0)),
     quote_ms=None,
 )
 PROFILES: Final[dict[ProfileName, Profile]] = {"realistic": REALISTIC, "instant": INSTANT}
 
 
-def draw(seed: int, purpose: Purpose, key: str) -> int:
+def random_bits(seed: int, purpose: Purpose, key: str) -> int:
     """Return 64 bits that only the seed, the purpose and the key decide."""
     text = f"{seed}\n{purpose}\n{key}".encode()
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
 
 
-def strikes(seed: int, purpose: Purpose, key: str, rate_ppm: int) -> bool:
+def occurs(seed: int, purpose: Purpose, key: str, rate_ppm: int) -> bool:
     """Tell whether a mishap of this rate strikes here."""
-    return rate_ppm > 0 and draw(seed, purpose, key) % PPM_ONE < rate_ppm
+    return rate_ppm > 0 and random_bits(seed, purpose, key) % PPM_ONE < rate_ppm
 
 
-def delay_ms(seed: int, purpose: Purpose, key: str, span: Span) -> int:
+def delay_ms(seed: int, purpose: Purpose, key: str, span: DelayRange) -> int:
     """Return a delay within the span, in milliseconds."""
     width = span.high_ms - span.low_ms
-    return span.low_ms + (draw(seed, purpose, key) % (width + 1) if width else 0)
+    return span.low_ms + (random_bits(seed, purpose, key) % (width + 1) if width else 0)

@@ -16,35 +16,35 @@ import structlog
 
 from cambist import failpoints
 from cambist.ports.clock import Clock
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 READ_EVERY_MS: Final = 100
 FILE_BYTES_MAX: Final = 64 * 1_024
 OWNER_ONLY: Final = 0o600
 
-log = structlog.get_logger("cambist.chaos")
+log = structlog.get_logger("cambist.faults")
 
 
-class Dial(msgspec.Struct, frozen=True, omit_defaults=True):
+class FaultSwitch(msgspec.Struct, frozen=True, omit_defaults=True):
     """How strong a mishap is, and until when: None is until it is switched off."""
 
     strength: int
-    until: Moment | None = None
+    until: Timestamp | None = None
 
-    def at(self, now: Moment) -> int:
+    def at(self, now: Timestamp) -> int:
         """Return the strength at an instant."""
         return self.strength if self.until is None or now < self.until else 0
 
 
-class Crash(msgspec.Struct, frozen=True, omit_defaults=True):
+class CrashPlan(msgspec.Struct, frozen=True, omit_defaults=True):
     """A fault point that processes running now are to break at, once: `point:count:act`."""
 
     plan: str
-    until: Moment | None = None
-    set_at: Moment = Moment(0)
+    until: Timestamp | None = None
+    set_at: Timestamp = Timestamp(0)
 
 
-class Chaos(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class FaultConfig(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The switches. Rates are parts per million of what they strike, `delay` is milliseconds.
 
     drop         sends that vanish on their way
@@ -55,31 +55,31 @@ class Chaos(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     quote_error  questions that a venue does not answer
     """
 
-    drop: Dial | None = None
-    delay: Dial | None = None
-    fork: Dial | None = None
-    lie: Dial | None = None
-    busy: Dial | None = None
-    quote_error: Dial | None = None
-    crash: Crash | None = None
+    drop: FaultSwitch | None = None
+    delay: FaultSwitch | None = None
+    fork: FaultSwitch | None = None
+    lie: FaultSwitch | None = None
+    busy: FaultSwitch | None = None
+    quote_error: FaultSwitch | None = None
+    crash: CrashPlan | None = None
 
 
-NAMES: Final = Chaos.__struct_fields__
+NAMES: Final = FaultConfig.__struct_fields__
 
 
-class Weather:
+class ActiveFaults:
     """The switches as they stand at this moment."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.chaos = Chaos()
+        self.chaos = FaultConfig()
 
     @property
     def is_calm(self) -> bool:
         """Whether no switch was set."""
-        return self.chaos == Chaos()
+        return self.chaos == FaultConfig()
 
-    def _at(self, dial: Dial | None) -> int:
+    def _at(self, dial: FaultSwitch | None) -> int:
         return 0 if dial is None else dial.at(self._clock.now())
 
     @property
@@ -113,21 +113,21 @@ class Weather:
         return self._at(self.chaos.quote_error)
 
 
-def read(path: Path) -> Chaos:
+def read(path: Path) -> FaultConfig:
     """Return the switches of a file; none where it is not there. Raises ValueError."""
     try:
         with path.open("rb") as file:
             text = file.read(FILE_BYTES_MAX + 1)
     except FileNotFoundError:
-        return Chaos()
+        return FaultConfig()
     try:
-        return msgspec.json.decode(text, type=Chaos)
+        return msgspec.json.decode(text, type=FaultConfig)
     except (ValueError, RecursionError) as error:
         msg = f"{path} is not what `cambist chaos` writes: {error}"
         raise ValueError(msg) from None
 
 
-def write(path: Path, chaos: Chaos) -> None:
+def write(path: Path, chaos: FaultConfig) -> None:
     """Put switches in force; readers see all of them or none. Raises OSError."""
     part = path.with_name(f"{path.name}.part")
     part.touch(OWNER_ONLY)
@@ -135,15 +135,15 @@ def write(path: Path, chaos: Chaos) -> None:
     part.replace(path)
 
 
-class Watch:
+class FaultConfigWatcher:
     """Keeps the weather as the file says, and arms the fault point it names."""
 
-    def __init__(self, path: Path, weather: Weather, clock: Clock) -> None:
+    def __init__(self, path: Path, weather: ActiveFaults, clock: Clock) -> None:
         self._path = path
         self._weather = weather
         self._clock = clock
         self._seen: tuple[int, int] | None = None
-        self._armed: Crash | None = None
+        self._armed: CrashPlan | None = None
         # A crash is for those who ran when it was set: else nobody could start again after it.
         self._started = clock.now()
 
@@ -179,5 +179,5 @@ class Watch:
         self._armed = crash
         try:
             failpoints.arm(None if crash is None else crash.plan)
-        except failpoints.BadPlan as bad:
+        except failpoints.InvalidFailpointPlan as bad:
             log.warning("chaos_unread", error=str(bad))

@@ -25,11 +25,11 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from cambist.failpoints import faultpoint
+from cambist.failpoints import failpoint
 from cambist.faults import Code, Fault
 from cambist.paper.arbitrage import TokenPush
 from cambist.paper.pool_states import PoolKey, PoolState, pool_address
-from cambist.ports.chain import Trace
+from cambist.ports.chain import ExecutedTransaction
 from cambist.values.ids import Address, OrderId, Signature
 from cambist.values.time_units import Height, Slot
 
@@ -72,11 +72,11 @@ _SET_POOL: Final = "INSERT OR REPLACE INTO pool_states VALUES (?, ?, ?, ?, ?, ?,
 _SET_PUSH: Final = "INSERT OR REPLACE INTO token_pushes VALUES (?, ?, ?, ?)"
 
 
-class LedgerLost(RuntimeError):
+class LedgerTakenOver(RuntimeError):
     """Another process opened the ledger after us."""
 
 
-class NoRoom(RuntimeError):
+class DiskFull(RuntimeError):
     """The disk is full; nothing was written, and the same may be written later."""
 
 
@@ -121,7 +121,7 @@ class Ledger:
         """Return the height up to which heights may have been told."""
         return Height(int(_one(self._in, "SELECT value FROM meta WHERE key = 'mark'")))
 
-    def balance(self, holding: Holding) -> int | None:
+    def balance(self, holding: BalanceKey) -> int | None:
         """Return a balance in raw units; None when the account never held the mint."""
         sql = "SELECT raw FROM balances WHERE account = ? AND mint = ?"
         row = self._in.execute(sql, holding).fetchone()
@@ -171,19 +171,19 @@ class Ledger:
         try:
             self._put(block)
             if block.executions:
-                faultpoint("chain.before_commit")
+                failpoint("chain.before_commit")
             self._out.execute("COMMIT")
         except sqlite3.OperationalError as error:
             self._undo()
             if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
                 raise
             msg = "the disk of the paper chain is full"
-            raise NoRoom(msg) from error
+            raise DiskFull(msg) from error
         except BaseException:
             self._undo()
             raise
         if block.executions:
-            faultpoint("chain.after_commit")
+            failpoint("chain.after_commit")
 
     def _undo(self) -> None:
         if self._out.in_transaction:
@@ -193,7 +193,7 @@ class Ledger:
         owner = _one(self._out, "SELECT value FROM meta WHERE key = 'generation'")
         if owner != self._generation:
             msg = "another process opened the ledger"
-            raise LedgerLost(msg)
+            raise LedgerTakenOver(msg)
         self._out.execute(_RAISE_MARK, (block.mark,))
         self._out.executemany(_ADD_EXECUTION, map(_row, block.executions))
         self._out.executemany(
@@ -239,12 +239,12 @@ def executions(path: Path) -> list[Execution]:
         return [_execution(row) for row in link.execute("SELECT * FROM executions ORDER BY rowid")]
 
 
-def balances(path: Path, account: str | None, limit: int) -> list[tuple[Holding, int]]:
+def balances(path: Path, account: str | None, limit: int) -> list[tuple[BalanceKey, int]]:
     """Return what accounts hold in raw units, or one account does, without touching the file."""
     sql = "SELECT account, mint, raw FROM balances WHERE ?1 IS NULL OR account = ?1 LIMIT ?2"
     with _looked_at(path) as link:
         rows = link.execute(sql, (account, limit)).fetchall()
-    return [(Holding(row[0], row[1]), int(row[2])) for row in rows]
+    return [(BalanceKey(row[0], row[1]), int(row[2])) for row in rows]
 
 
 def sums(path: Path) -> dict[Address, int]:
@@ -321,7 +321,7 @@ def _execution(row: tuple[Any, ...]) -> Execution:
 EXECUTIONS_IN_MEMORY_MAX: Final = 20_000
 
 
-class Landed:
+class ExecutionCache:
     """Every execution that is durable."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -339,10 +339,14 @@ class Landed:
             return self._ledger.execution(signature)
         return done
 
-    def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+    def traces(
+        self, since: Slot, before: Signature | None, limit: int
+    ) -> tuple[ExecutedTransaction, ...]:
         """Return what was executed at a slot or later, newest first."""
         return tuple(
-            Trace(one.signature, one.slot, one.order_id, one.attempt, one.fault is not None)
+            ExecutedTransaction(
+                one.signature, one.slot, one.order_id, one.attempt, one.fault is not None
+            )
             for one in self._ledger.newest(since, before, limit)
         )
 
@@ -356,7 +360,7 @@ class Landed:
             self._complete_from = Slot(oldest.slot + 1)
 
 
-class Holding(NamedTuple):
+class BalanceKey(NamedTuple):
     """Whose balance of which mint."""
 
     account: str
@@ -384,6 +388,6 @@ class Block(msgspec.Struct, frozen=True):
 
     mark: Height
     executions: tuple[Execution, ...] = ()
-    balances: dict[Holding, int] = {}
+    balances: dict[BalanceKey, int] = {}
     pools: dict[PoolKey, PoolState] = {}
     pushes: dict[Address, TokenPush] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import Final, NamedTuple
 
-from cambist.paper.transaction import Message
+from cambist.paper.transaction import PaperMessage
 from cambist.values.ids import Signature
 from cambist.values.time_units import Height, Slot
 
@@ -14,13 +14,13 @@ SENDS_REMEMBERED_MAX: Final = 50_000
 PHANTOMS_MAX: Final = 1_000
 
 
-class Pending(NamedTuple):
+class PendingTransaction(NamedTuple):
     """A transaction on its way: the slot it lands at, its place in line, the key of its luck."""
 
     slot: Slot
     place: int
     signature: Signature
-    message: Message
+    message: PaperMessage
     last_valid_height: Height
     luck: str
 
@@ -29,7 +29,7 @@ class Mempool:
     """Transactions by the slot they land at, then by arrival."""
 
     def __init__(self) -> None:
-        self._line: list[Pending] = []
+        self._line: list[PendingTransaction] = []
         self._known: set[Signature] = set()
         self._arrived = 0
         self._sends: dict[Signature, int] = {}
@@ -48,7 +48,7 @@ class Mempool:
         """The slot of the next landing; None when nothing is on its way."""
         return self._line[0].slot if self._line else None
 
-    def luck(self, signature: Signature, message: Message) -> str:
+    def luck(self, signature: Signature, message: PaperMessage) -> str:
         """Return the key of this send's luck: its order's draw, and how often it was sent."""
         count = self._sends.pop(signature, 0)
         self._sends[signature] = count + 1
@@ -61,24 +61,24 @@ class Mempool:
         self._arrived += 1
         return self._arrived
 
-    def add(self, one: Pending) -> None:
+    def add(self, one: PendingTransaction) -> None:
         """Put a transaction in line."""
         self._known.add(one.signature)
         heapq.heappush(self._line, one)
 
-    def take(self, slot: Slot, limit: int) -> list[Pending]:
+    def take(self, slot: Slot, limit: int) -> list[PendingTransaction]:
         """Return those that land at this slot, in order; they stay known until `settle`."""
-        taken: list[Pending] = []
+        taken: list[PendingTransaction] = []
         while self._line and self._line[0].slot <= slot and len(taken) < limit:
             taken.append(heapq.heappop(self._line))
         return taken
 
-    def settle(self, taken: list[Pending]) -> None:
+    def settle(self, taken: list[PendingTransaction]) -> None:
         """Forget transactions whose fate is durable."""
         for one in taken:
             self._known.discard(one.signature)
 
-    def haunt(self, signature: Signature, seen: Slot, until: Slot) -> None:
+    def show_on_fork(self, signature: Signature, seen: Slot, until: Slot) -> None:
         """Show a signature on a fork until a slot; then the fork is forgotten."""
         self._phantoms[signature] = (seen, until)
         if len(self._phantoms) > PHANTOMS_MAX:

@@ -17,29 +17,29 @@ from pathlib import Path
 from typing import Final
 
 from cambist.faults import Code, Fault, fault
-from cambist.orders.attempt import ChainRules, Fill, Sighting, Witness
+from cambist.orders.attempt import ChainParameters, Fill, NodeObservation, SignatureStatus
 from cambist.paper import transaction as paper
-from cambist.paper.block_writer import Commits
-from cambist.paper.fault_model import BLOCKHASH_WINDOW, REALISTIC, Profile, delay_ms, strikes
-from cambist.paper.fault_switches import Weather
-from cambist.paper.ledger import Block, Execution, Landed, Ledger
-from cambist.paper.mempool import Mempool, Pending
+from cambist.paper.block_writer import BlockWriter
+from cambist.paper.fault_model import BLOCKHASH_WINDOW, REALISTIC, Profile, delay_ms, occurs
+from cambist.paper.fault_switches import ActiveFaults
+from cambist.paper.ledger import Block, Execution, ExecutionCache, Ledger
+from cambist.paper.mempool import Mempool, PendingTransaction
 from cambist.paper.pool_states import pool_keys
 from cambist.paper.runtime import Runtime
-from cambist.ports.chain import Blockhash, Trace
+from cambist.ports.chain import Blockhash, ExecutedTransaction
 from cambist.ports.clock import Clock
-from cambist.ports.errors import PortDown
-from cambist.values.amount import Raw
+from cambist.ports.errors import PortUnavailable
+from cambist.values.amount import RawAmount
 from cambist.values.ids import Address, Signature
 from cambist.values.time_units import Height, Millis, Slot
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool
 
 
-class Heights:
+class SlotClock:
     """The chain's own clock: every slot has a block, so a height is a slot too."""
 
-    def __init__(self, clock: Clock, rules: ChainRules, first: Height) -> None:
+    def __init__(self, clock: Clock, rules: ChainParameters, first: Height) -> None:
         self._clock = clock
         self._slot_ms = rules.slot_ms
         self._first = first
@@ -64,7 +64,7 @@ BLOCK_SWAPS_MAX: Final = 100
 PHANTOM_SLOTS: Final = 3
 
 
-class World:
+class PaperNetwork:
     """One world: its file, its seed and its profile.
 
     `run` must be running for anything to land. With `inline` commits run on the calling thread,
@@ -87,7 +87,7 @@ class World:
         self._inline = inline
         self._rules = profile.rules
         self._landing_slots_min = max(profile.landing_ms.low_ms // profile.slot_ms, 1)
-        self.weather = Weather(clock)
+        self.weather = ActiveFaults(clock)
         self._mempool = Mempool()
         self._executing: Slot | None = None
         self._executed = Slot(0)
@@ -99,10 +99,10 @@ class World:
     def open(self) -> None:
         """Open the file and go on from where it stopped. Raises WrongSeed and sqlite3.Error."""
         ledger = Ledger(self._path, self.seed)
-        self._commits = Commits(ledger, self._lose, inline=self._inline)
-        self._heights = Heights(self._clock, self._rules, self._commits.mark)
+        self._commits = BlockWriter(ledger, self._on_ledger_lost, inline=self._inline)
+        self._heights = SlotClock(self._clock, self._rules, self._commits.mark)
         self._runtime = Runtime(ledger, self.seed, self.profile)
-        self._landed = Landed(ledger)
+        self._landed = ExecutionCache(ledger)
         self._is_up = True
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class World:
         self._is_up = False
         self._commits.close()
 
-    def _lose(self) -> None:
+    def _on_ledger_lost(self) -> None:
         """Wake whoever waits, so that a world without its file is noticed."""
         self._is_up = False
         self._woken.set()
@@ -138,7 +138,7 @@ class World:
         finally:
             self._is_up = False
 
-    async def caught_up(self) -> None:
+    async def wait_idle(self) -> None:
         """Wait until everything that was to land by now has landed, durably."""
         while not self._is_idle():
             self._settled.clear()
@@ -156,7 +156,7 @@ class World:
         return None if due is None else Slot(max(due, self._executed + 1))
 
     async def tell(self) -> Height:
-        """Return the height, never to go back behind it. Raises PortDown."""
+        """Return the height, never to go back behind it. Raises PortUnavailable."""
         self._check()
         if self._heights.now() > self._commits.mark:
             async with self._marking:
@@ -170,7 +170,7 @@ class World:
             await self._commits.commit(Block(mark))
         except Exception as lost:
             msg = f"the paper chain cannot write: {lost}"
-            raise PortDown(msg) from lost
+            raise PortUnavailable(msg) from lost
 
     async def blockhash(self) -> Blockhash:
         """Return the newest blockhash."""
@@ -192,14 +192,14 @@ class World:
     def send(self, transaction: bytes) -> None:
         """Take a transaction, unless it is known, too old, or lost on its way.
 
-        Raises PortDown when it cannot be read or there is no room.
+        Raises PortUnavailable when it cannot be read or there is no room.
         """
         self._check()
-        parts = paper.take_apart(transaction)
+        parts = paper.split_transaction(transaction)
         read = None if parts is None else paper.read(parts[1])
         if parts is None or read is None:
             msg = "the network cannot read the transaction"
-            raise PortDown(msg)
+            raise PortUnavailable(msg)
         signature, height = parts[0], self._heights.now()
         last_valid = self._last_valid(read.blockhash, height)
         if last_valid is None or signature in self._mempool:
@@ -208,23 +208,23 @@ class World:
             return
         if self._mempool.is_full:
             msg = "the network takes no more transactions at the moment"
-            raise PortDown(msg)
-        self._take(signature, read, last_valid, height)
+            raise PortUnavailable(msg)
+        self._enqueue(signature, read, last_valid, height)
 
-    def _take(
-        self, signature: Signature, read: paper.Message, last_valid: Height, height: Height
+    def _enqueue(
+        self, signature: Signature, read: paper.PaperMessage, last_valid: Height, height: Height
     ) -> None:
         """Put a transaction in line for its slot, if it arrives."""
         profile, key = self.profile, self._mempool.luck(signature, read)
-        if strikes(self.seed, "dropped", key, max(profile.dropped_ppm, self.weather.drop_ppm)):
+        if occurs(self.seed, "dropped", key, max(profile.dropped_ppm, self.weather.drop_ppm)):
             return
         takes_ms = delay_ms(self.seed, "landing", key, profile.landing_ms) + self.weather.delay_ms
         slots = takes_ms // profile.slot_ms
         slot, place = Slot(height + max(slots, 1)), self._mempool.next_place()
-        self._mempool.add(Pending(slot, place, signature, read, last_valid, key))
+        self._mempool.add(PendingTransaction(slot, place, signature, read, last_valid, key))
         self._woken.set()
 
-    async def witnesses(self, questions: Sequence[tuple[Signature, str]]) -> list[Witness]:
+    async def witnesses(self, questions: Sequence[tuple[Signature, str]]) -> list[NodeObservation]:
         """Return what the chain says of each signature and its blockhash."""
         height = await self.tell()
         final = Height(max(height - self._rules.finality, 0))
@@ -236,21 +236,25 @@ class World:
             valid = made is not None and final <= made + BLOCKHASH_WINDOW
             seen = self._sighting(signature, made or Height(0), height, final)
             at = Slot(final)
-            answers.append(Witness("paper", at, final, Slot(height), Slot(0), valid, seen, at))
+            answers.append(
+                NodeObservation("paper", at, final, Slot(height), Slot(0), valid, seen, at)
+            )
         return answers
 
     def _sighting(
         self, signature: Signature, made: Height, height: Height, final: Height
-    ) -> Sighting | None:
+    ) -> SignatureStatus | None:
         done = self._landed.find(signature, made)
         if done is not None:
-            return Sighting(
+            return SignatureStatus(
                 "finalized" if done.slot <= final else "confirmed", done.slot, done.fault
             )
         seen = self._mempool.phantom(signature, Slot(height))
-        return None if seen is None else Sighting("processed", seen)
+        return None if seen is None else SignatureStatus("processed", seen)
 
-    def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+    def traces(
+        self, since: Slot, before: Signature | None, limit: int
+    ) -> tuple[ExecutedTransaction, ...]:
         """Return what was executed at a slot or later, newest first."""
         self._check()
         return self._landed.traces(since, before, limit)
@@ -261,8 +265,8 @@ class World:
         done = self._landed.find(signature, Height(0))
         if done is None or done.fault is not None:
             return None
-        moved_in, moved_out = Raw(done.amount_in), Raw(done.amount_out)
-        return Fill(signature, moved_in, moved_out, Raw(done.fee_lamports), done.slot)
+        moved_in, moved_out = RawAmount(done.amount_in), RawAmount(done.amount_out)
+        return Fill(signature, moved_in, moved_out, RawAmount(done.fee_lamports), done.slot)
 
     def pools(self, venue: str, pair: Pair) -> tuple[Pool, ...]:
         """Return a venue's pools of a pair as they stand."""
@@ -274,7 +278,7 @@ class World:
         return tuple(book.seen(key, slot) for key in pool_keys(venue, given, taken))
 
     @property
-    def is_told(self) -> bool:
+    def has_durable_height(self) -> bool:
         """Whether the height of this moment may be told without a commit."""
         return self._is_up and self._heights.now() <= self._commits.mark
 
@@ -286,7 +290,7 @@ class World:
     def _check(self) -> None:
         if not self._is_up:
             msg = "the paper chain is not running"
-            raise PortDown(msg)
+            raise PortUnavailable(msg)
 
     def _last_valid(self, blockhash: str, height: Height) -> Height | None:
         """Return the last height a blockhash is good for; None when it is not good now."""
@@ -308,11 +312,11 @@ class World:
         self._executing = None
         self._settled.set()
 
-    def _land(self, one: Pending, slot: Slot) -> Execution | None:
+    def _land(self, one: PendingTransaction, slot: Slot) -> Execution | None:
         if slot > one.last_valid_height:
             return None
         fork_ppm = max(self.profile.phantom_ppm, self.weather.fork_ppm)
-        if strikes(self.seed, "phantom", one.luck, fork_ppm):
-            self._mempool.haunt(one.signature, slot, Slot(slot + PHANTOM_SLOTS))
+        if occurs(self.seed, "phantom", one.luck, fork_ppm):
+            self._mempool.show_on_fork(one.signature, slot, Slot(slot + PHANTOM_SLOTS))
             return None
         return self._runtime.execute(one.message, one.signature, slot)

@@ -9,7 +9,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Staged(Generic[K, V]):
+class SlotOverlay(Generic[K, V]):
     """A bounded memory of the ledger's rows, with the running slot's changes on top.
 
     `load` reads a row that is not remembered; None stands for a row that does not exist.

@@ -19,8 +19,8 @@ import msgspec
 from cambist.paper import price_paths
 from cambist.paper.arbitrage import TokenPush, offset_ppb, slots_of_rounds
 from cambist.paper.decay import PPB_ONE, left_ppb
-from cambist.paper.overlay import Staged
-from cambist.paper.pool_models import SHAPES, Ratio, Site
+from cambist.paper.overlay import SlotOverlay
+from cambist.paper.pool_models import POOL_MODELS, PoolSpec, PriceRatio
 from cambist.paper.tokens import LISTED, STOCKS, token_of_mint
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
@@ -35,7 +35,7 @@ FEES_PPM: Final = {RAYDIUM: 2_500, METEORA: 2_500}
 """The same at both, so that each program is the best one somewhere."""
 VENUES: Final = tuple(FEES_PPM)
 PROGRAMS_OF: Final = {
-    venue: tuple(name for name, shape in SHAPES.items() if shape.program.venue == venue)
+    venue: tuple(name for name, shape in POOL_MODELS.items() if shape.program.venue == venue)
     for venue in VENUES
 }
 HALF_LIFE_SLOTS: Final = 20
@@ -73,7 +73,7 @@ class PoolKey(NamedTuple):
     @property
     def venue(self) -> str:
         """The venue it belongs to."""
-        return SHAPES[self.program].program.venue
+        return POOL_MODELS[self.program].program.venue
 
 
 class PoolState(msgspec.Struct, frozen=True, gc=False):
@@ -118,8 +118,8 @@ def first_pool(key: PoolKey) -> Pool:
     )  # fmt: skip
     decimals = (tokens[0].decimals, tokens[1].decimals)
     fee = FEES_PPM[key.venue]
-    site = Site(pool_address(key), key.mint_a, key.mint_b, *decimals, max(a, 1), max(b, 1), fee)
-    return SHAPES[key.program].made(site, time_of(Slot(0)))
+    site = PoolSpec(pool_address(key), key.mint_a, key.mint_b, *decimals, max(a, 1), max(b, 1), fee)
+    return POOL_MODELS[key.program].made(site, time_of(Slot(0)))
 
 
 def _depth_usd(one: Address, other: Address) -> int:
@@ -135,7 +135,7 @@ def share_ppb(mint: Address, other: Address) -> int:
     take, in every pair of the token, each by its depth.
     """
     whole = sum(_depth_usd(mint, token.mint) for token in LISTED)
-    return PPB_ONE * _depth_usd(mint, other) // (len(SHAPES) * whole)
+    return PPB_ONE * _depth_usd(mint, other) // (len(POOL_MODELS) * whole)
 
 
 @lru_cache(maxsize=_REMEMBERED_MAX)
@@ -158,7 +158,7 @@ def time_of(slot: Slot) -> ChainTime:
     return ChainTime(slot, _BEGUN_S + slot // _SLOTS_PER_S, slot // SLOTS_PER_EPOCH)
 
 
-class PoolBook:
+class PoolStates:
     """Every pool, as of any slot from its last swap on."""
 
     def __init__(
@@ -168,10 +168,10 @@ class PoolBook:
         load_push: Callable[[Address], TokenPush | None] = lambda _: None,
     ) -> None:
         self._seed = seed
-        self.states: Staged[PoolKey, PoolState] = Staged(load, POOLS_IN_MEMORY_MAX)
-        self.pushes: Staged[Address, TokenPush] = Staged(load_push, POOLS_IN_MEMORY_MAX)
+        self.states: SlotOverlay[PoolKey, PoolState] = SlotOverlay(load, POOLS_IN_MEMORY_MAX)
+        self.pushes: SlotOverlay[Address, TokenPush] = SlotOverlay(load_push, POOLS_IN_MEMORY_MAX)
         self._views: dict[PoolKey, Pool] = {}
-        self._still: dict[PoolKey, tuple[PoolState | None, Ratio, Pool]] = {}
+        self._still: dict[PoolKey, tuple[PoolState | None, PriceRatio, Pool]] = {}
 
     def seen(self, key: PoolKey, slot: Slot) -> Pool:
         """Return a pool as everyone sees it at a slot."""
@@ -188,11 +188,11 @@ class PoolBook:
 
     def left(self, key: PoolKey, state: PoolState) -> Pool:
         """Return a pool as its last swap left it."""
-        return SHAPES[key.program].loaded(first_pool(key), state.saved)
+        return POOL_MODELS[key.program].loaded(first_pool(key), state.saved)
 
     def push(self, key: PoolKey, before: Pool, after: Pool, slot: Slot) -> int:
         """Note that a swap moved a pool; return how far it now is above its rest, in ppb."""
-        shape, rest = SHAPES[key.program], self.rest_price(key, slot, self.pushes.current)
+        shape, rest = POOL_MODELS[key.program], self.rest_price(key, slot, self.pushes.current)
         stood, stands = (_above_ppb(shape.price(one), rest) for one in (before, after))
         for mint, other, moved in (
             (key.mint_a, key.mint_b, stands - stood),
@@ -205,12 +205,12 @@ class PoolBook:
 
     def rest_price(
         self, key: PoolKey, slot: Slot, push_of: Callable[[Address], TokenPush | None]
-    ) -> Ratio:
+    ) -> PriceRatio:
         """Return where a pool stands at a slot once nothing is left of pushes of its own."""
         units = _units(key)
         a = self._cost(key.venue, key.mint_a, slot, push_of(key.mint_a))
         b = self._cost(key.venue, key.mint_b, slot, push_of(key.mint_b))
-        return Ratio(a * units[0], b * units[1])
+        return PriceRatio(a * units[0], b * units[1])
 
     def _cost(self, venue: str, mint: Address, slot: Slot, push: TokenPush | None) -> int:
         """Return what a token costs at a venue: its path, a shock, and what orders left."""
@@ -242,20 +242,20 @@ class PoolBook:
         kept = self._still.get(key)
         if kept is None or kept[0] is not state or kept[1] != price:
             left = first_pool(key) if state is None else self.left(key, state)
-            kept = self._still[key] = (state, price, SHAPES[key.program].put(left, price))
+            kept = self._still[key] = (state, price, POOL_MODELS[key.program].put(left, price))
             if len(self._still) > POOLS_IN_MEMORY_MAX:
                 self._still.clear()
         return kept[2].at(time_of(slot))
 
 
-def _above_ppb(price: Ratio, rest: Ratio) -> int:
+def _above_ppb(price: PriceRatio, rest: PriceRatio) -> int:
     """Return how far a price is above another, in parts per billion."""
     even = price.a * rest.b
     return (price.b * rest.a - even) * PPB_ONE // even
 
 
-def _pushed(rest: Ratio, state: PoolState, slot: Slot) -> Ratio:
+def _pushed(rest: PriceRatio, state: PoolState, slot: Slot) -> PriceRatio:
     """Return where a pool stands that the arbitrageur has pulled back since its last swap."""
     gone = slots_of_rounds(state.slot, slot)
     left = state.pushed_ppb * left_ppb(gone, HALF_LIFE_SLOTS) // PPB_ONE
-    return Ratio(max(rest.b * (PPB_ONE + left), 1), rest.a * PPB_ONE) if left else rest
+    return PriceRatio(max(rest.b * (PPB_ONE + left), 1), rest.a * PPB_ONE) if left else rest

@@ -12,12 +12,12 @@ from typing import Annotated, Final
 
 import msgspec
 
-from cambist.ports.chain import Blockhash, Swap
-from cambist.values.amount import RAW_MAX, Raw
+from cambist.ports.chain import Blockhash, SwapRequest
+from cambist.values.amount import RAW_MAX, RawAmount
 from cambist.values.base58 import decode, encode, read_address
 from cambist.values.costs import Costs
 from cambist.values.ids import Address, OrderId, Signature
-from cambist.values.route import Leg, Mode
+from cambist.values.route import Leg, SwapMode
 from cambist.values.time_units import Height
 
 FEE_LAMPORTS: Final = 5_000
@@ -35,7 +35,7 @@ _HASH_BYTES: Final = 32 - HEIGHT_BYTES
 
 def costs() -> Costs:
     """Return what any transaction costs here: the fee, no tip, and accounts that need no rent."""
-    return Costs(Raw(FEE_LAMPORTS), Raw(0), Raw(0))
+    return Costs(RawAmount(FEE_LAMPORTS), RawAmount(0), RawAmount(0))
 
 
 class OneSwap(msgspec.Struct, frozen=True, gc=False):
@@ -48,12 +48,12 @@ class OneSwap(msgspec.Struct, frozen=True, gc=False):
     pool: Address
     mint_in: Address
     mint_out: Address
-    mode: Mode
+    mode: SwapMode
     amount: _Positive
     bound: _Positive
 
 
-class Message(msgspec.Struct, frozen=True, gc=False):
+class PaperMessage(msgspec.Struct, frozen=True, gc=False):
     """What a paper transaction does: all of its swaps in turn, or nothing. The fee is lamports.
 
     `mint_in` is what it gives and `mint_out` what it takes, whatever lies between; `draw` is the
@@ -72,10 +72,10 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
 
 _encoder: Final = msgspec.json.Encoder()
-_decoder: Final = msgspec.json.Decoder(Message)
+_decoder: Final = msgspec.json.Decoder(PaperMessage)
 
 
-def compose(swap: Swap, blockhash: Blockhash) -> bytes:
+def compose(swap: SwapRequest, blockhash: Blockhash) -> bytes:
     """Return the message of a route's swaps."""
     route = swap.route
     if len(route.legs) == 1:
@@ -94,7 +94,7 @@ def compose(swap: Swap, blockhash: Blockhash) -> bytes:
             for leg in route.legs
         ]
     return _encoder.encode(
-        Message(
+        PaperMessage(
             swap.order_id,
             swap.attempt,
             swap.wallet,
@@ -107,11 +107,11 @@ def compose(swap: Swap, blockhash: Blockhash) -> bytes:
     )
 
 
-def _one(leg: Leg, mode: Mode, amount: int, bound: int) -> OneSwap:
+def _one(leg: Leg, mode: SwapMode, amount: int, bound: int) -> OneSwap:
     return OneSwap(leg.program, leg.pool, leg.mint_in, leg.mint_out, mode, amount, bound)
 
 
-def read(message: bytes) -> Message | None:
+def read(message: bytes) -> PaperMessage | None:
     """Return what a message says; None when it is none, or names what is no address or amount."""
     try:
         found = _decoder.decode(message)
@@ -135,7 +135,7 @@ def sign(message: bytes) -> bytes:
     return sha512(_KEY_ID + message).digest()
 
 
-def take_apart(transaction: bytes) -> tuple[Signature, bytes] | None:
+def split_transaction(transaction: bytes) -> tuple[Signature, bytes] | None:
     """Return a transaction's signature and message; None when they do not belong together."""
     signature, message = transaction[:SIGNATURE_BYTES], transaction[SIGNATURE_BYTES:]
     return (signature_text(signature), message) if sign(message) == signature else None

@@ -8,10 +8,10 @@ from typing import Protocol
 import msgspec
 
 from cambist.values.ids import Address, Principal
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 
-class Scope(StrEnum):
+class Permission(StrEnum):
     """What a key may be used for. None includes another: `trade` alone may not even read."""
 
     READ = "read"
@@ -32,20 +32,20 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     digest: bytes
     principal: Principal
     name: str
-    scopes: frozenset[Scope]
-    created_at: Moment
+    scopes: frozenset[Permission]
+    created_at: Timestamp
     wallets: tuple[Address, ...] = ()
     orders_per_minute: int | None = None
-    expires_at: Moment | None = None
-    revoked_at: Moment | None = None
-    last_used_at: Moment | None = None
+    expires_at: Timestamp | None = None
+    revoked_at: Timestamp | None = None
+    last_used_at: Timestamp | None = None
 
-    def is_in_force(self, now: Moment) -> bool:
+    def is_active(self, now: Timestamp) -> bool:
         """Whether it was neither revoked nor has expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
-class Keys(Protocol):
+class ApiKeyStore(Protocol):
     """The keys of an installation. All may raise PortDown."""
 
     async def exist(self) -> bool:
@@ -60,8 +60,8 @@ class Keys(Protocol):
     async def add(self, key: ApiKey) -> None:
         """Store a new key."""
 
-    async def revoke(self, key_id: str, now: Moment) -> bool:
+    async def revoke(self, key_id: str, now: Timestamp) -> bool:
         """End a key's life now; False when there is none such alive."""
 
-    async def note_use(self, key_id: str, now: Moment) -> None:
+    async def note_use(self, key_id: str, now: Timestamp) -> None:
         """Note when a key was last used; may be late, or lost in a crash."""

@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from cambist.faults import Fault
-from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
+from cambist.orders.attempt import Attempt, ChainParameters, Fill, NodeObservation
 from cambist.values.costs import Costs
 from cambist.values.ids import Address, OrderId, Signature
 from cambist.values.route import Route
@@ -23,7 +23,7 @@ class Blockhash(msgspec.Struct, frozen=True, gc=False):
     slot: Slot
 
 
-class Swap(msgspec.Struct, frozen=True):
+class SwapRequest(msgspec.Struct, frozen=True):
     """What a transaction is to do: a route for a wallet, on behalf of one attempt.
 
     `draw` names the order and try, so that a pretend chain may draw its mishaps repeatably.
@@ -36,7 +36,7 @@ class Swap(msgspec.Struct, frozen=True):
     draw: str
 
 
-class Trace(msgspec.Struct, frozen=True, gc=False):
+class ExecutedTransaction(msgspec.Struct, frozen=True, gc=False):
     """A transaction of ours that the chain executed, as its own record tells.
 
     `order_id` and `attempt` are read from its memo, where it has one; one that `failed` moved
@@ -54,7 +54,7 @@ class Chain(Protocol):
     """The network. Every method that asks may raise PortDown."""
 
     @property
-    def rules(self) -> ChainRules:
+    def rules(self) -> ChainParameters:
         """The chain's own numbers."""
 
     def costs(self, route: Route, /) -> Costs:
@@ -63,7 +63,7 @@ class Chain(Protocol):
     async def blockhash(self) -> Blockhash:
         """Return a recent blockhash."""
 
-    def compose(self, swap: Swap, blockhash: Blockhash) -> bytes:
+    def compose(self, swap: SwapRequest, blockhash: Blockhash) -> bytes:
         """Return the message to sign."""
 
     async def simulate(self, message: bytes) -> Fault | None:
@@ -75,7 +75,7 @@ class Chain(Protocol):
         Whatever it raises, the transaction may have been taken.
         """
 
-    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
+    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
         """Return what every endpoint says of each attempt, in the order given, in one call.
 
         Each endpoint is asked for its height first, then, of an attempt whose last height is past,
@@ -83,7 +83,9 @@ class Chain(Protocol):
         would know nothing of what landed until the blockhash expired.
         """
 
-    async def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+    async def traces(
+        self, since: Slot, before: Signature | None, limit: int
+    ) -> tuple[ExecutedTransaction, ...]:
         """Return our transactions that were executed at a slot or later, newest first.
 
         With `before` those that came before that one; fewer than `limit` are the last.

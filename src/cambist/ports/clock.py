@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 
 class Clock(Protocol):
     """What time it is, and waiting for a later one."""
 
-    def now(self) -> Moment:
+    def now(self) -> Timestamp:
         """Return the wall clock's instant; it may step."""
 
     def elapsed(self) -> int:

@@ -17,7 +17,7 @@ class FillSums(msgspec.Struct, frozen=True):
     unreadable: int = 0
 
 
-class SummingStore(Protocol):
+class DailyFillsStore(Protocol):
     """A store that keeps such sums. All may raise PortDown."""
 
     async def add_up_fills(self) -> bool:

@@ -1,11 +1,11 @@
 """Names the few exceptions a port may raise.
 
-PortFailure
-├─ StaleClaim   the order changed under us, or is someone else's now
-├─ KeyTaken     an order with this idempotency key exists
+PortError
+├─ VersionConflict   the order changed under us, or is someone else's now
+├─ DuplicateIdempotencyKey     an order with this idempotency key exists
 ├─ Halted       trading was stopped by hand; nothing was written
-├─ PortFull     no room at the moment; nothing was taken
-└─ PortDown     the world behind the port did not answer; the outcome may be unknown
+├─ PortOverloaded     no room at the moment; nothing was taken
+└─ PortUnavailable     the world behind the port did not answer; the outcome may be unknown
    ├─ Unreadable       what is stored of an order cannot be read; all others can
    └─ ReadInterrupted  a read took too long and was given up; nothing is wrong with the store
 """
@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cambist.orders.order import Order
-    from cambist.ports.store import Halt, Keyed
+    from cambist.ports.store import Halt, IdempotencyRecord
     from cambist.values.ids import OrderId, Principal
 
 
-class PortFailure(Exception):
+class PortError(Exception):
     """Something a port could not do."""
 
 
-class StaleClaim(PortFailure):
+class VersionConflict(PortError):
     """A commit named a version that is no longer the order's; nothing was written.
 
     `fresh` is the order as it stands if it is still ours to move, None if it is not.
@@ -35,15 +35,15 @@ class StaleClaim(PortFailure):
         self.fresh = fresh
 
 
-class KeyTaken(PortFailure):
+class DuplicateIdempotencyKey(PortError):
     """An order with this key exists; nothing was written."""
 
-    def __init__(self, existing: Keyed) -> None:
+    def __init__(self, existing: IdempotencyRecord) -> None:
         super().__init__("the key belongs to an order already")
         self.existing = existing
 
 
-class Halted(PortFailure):
+class TradingHalted(PortError):
     """Trading is halted: no order is taken, and no attempt is recorded."""
 
     def __init__(self, halt: Halt) -> None:
@@ -51,15 +51,15 @@ class Halted(PortFailure):
         self.halt = halt
 
 
-class PortFull(PortFailure):
+class PortOverloaded(PortError):
     """The port has no room at the moment; nothing was taken."""
 
 
-class PortDown(PortFailure):
+class PortUnavailable(PortError):
     """The world behind the port did not answer."""
 
 
-class Unreadable(PortDown):
+class Unreadable(PortUnavailable):
     """What is stored of an order cannot be read. To ask again does not help; others are fine.
 
     `principal` is whose it is, where at least that can be read.
@@ -71,5 +71,5 @@ class Unreadable(PortDown):
         self.principal = principal
 
 
-class ReadInterrupted(PortDown):
+class ReadInterrupted(PortUnavailable):
     """A read took longer than it may, and was given up; a smaller one, or a later one, succeeds."""

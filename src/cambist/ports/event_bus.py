@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from cambist.orders.journal import Told
+from cambist.orders.journal import RecordedEvent
 from cambist.values.ids import OrderId, Principal
 
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Placed(NamedTuple):
+class PositionedEvent(NamedTuple):
     """A journal line, and its place among all lines of the store."""
 
     place: int
-    told: Told
+    told: RecordedEvent
 
 
 class Subscription(Protocol[T_co]):
@@ -38,7 +38,7 @@ class Subscription(Protocol[T_co]):
         """Stop listening."""
 
 
-class Bus(Protocol):
+class EventBus(Protocol):
     """News of durable facts. It may lose some: the journal has them.
 
     Who listens to one order may hear its lines doubled, out of order or with gaps, since their
@@ -46,11 +46,11 @@ class Bus(Protocol):
     are marked as lagged soon after something was lost that nothing later will show.
     """
 
-    def publish(self, news: Sequence[Told], places: Sequence[int]) -> None:
+    def publish(self, news: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         """Tell what became true."""
 
-    def listen(self, order_id: OrderId) -> Subscription[Told]:
+    def listen(self, order_id: OrderId) -> Subscription[RecordedEvent]:
         """Listen to one order."""
 
-    def listen_to_all(self, principal: Principal) -> Subscription[Placed]:
+    def subscribe_principal(self, principal: Principal) -> Subscription[PositionedEvent]:
         """Listen to all orders of a principal."""

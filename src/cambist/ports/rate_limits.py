@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 
-class Allowance(NamedTuple):
+class RateLimit(NamedTuple):
     """How often something may be done: so many at once, refilled evenly over a minute."""
 
     per_minute: int
@@ -27,8 +27,8 @@ class Wait(int):
         return made
 
 
-class RateLimits(Protocol):
+class RateLimiter(Protocol):
     """Token buckets by name. One that cannot be asked yields to a local one, never to none."""
 
-    async def take(self, bucket: str, cost: int, allowance: Allowance) -> Wait:
+    async def take(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
         """Take `cost` tokens and return 0, or take none and return how long to wait for them."""

@@ -8,22 +8,22 @@ from typing import Any, Protocol
 
 import msgspec
 
-from cambist.orders.decide import Change
-from cambist.orders.journal import Entry, Told
+from cambist.orders.decide import Decision
+from cambist.orders.journal import JournalEntry, RecordedEvent
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import Terms
-from cambist.ports.chain import Trace
-from cambist.ports.daily_fills import SummingStore
+from cambist.ports.chain import ExecutedTransaction
+from cambist.ports.daily_fills import DailyFillsStore
 from cambist.values.ids import OrderId, Principal, Signature
-from cambist.values.time_units import Moment, Slot
+from cambist.values.time_units import Slot, Timestamp
 
-News = Callable[[Sequence[Told], Sequence[int]], None]
+CommitListener = Callable[[Sequence[RecordedEvent], Sequence[int]], None]
 """Called on the event loop once for each durable batch, with what became true in it and the
 place of each line among all lines of the store: places only grow, from batch to batch too.
 """
 
 
-class Keyed(msgspec.Struct, frozen=True, gc=False):
+class IdempotencyRecord(msgspec.Struct, frozen=True, gc=False):
     """What an idempotency key remembers: its order, the request's fingerprint, the reply."""
 
     order_id: OrderId
@@ -31,10 +31,10 @@ class Keyed(msgspec.Struct, frozen=True, gc=False):
     reply: bytes
 
 
-class Birth(msgspec.Struct, frozen=True):
+class NewOrder(msgspec.Struct, frozen=True):
     """A new order: its first journal line, and under which key it was asked for."""
 
-    told: Told
+    told: RecordedEvent
     key: str | None = None
     fingerprint: bytes = b""
     reply: bytes = b""
@@ -50,7 +50,7 @@ class OrderQuery(msgspec.Struct, frozen=True):
     statuses: tuple[Status, ...] = ()
     wallet: str | None = None
     token: str | None = None
-    since: Moment | None = None
+    since: Timestamp | None = None
 
 
 class OrderPage(msgspec.Struct, frozen=True):
@@ -67,11 +67,11 @@ class OrderPage(msgspec.Struct, frozen=True):
 class CurrentTerms(msgspec.Struct, frozen=True, gc=False):
     """What may forbid a send: when a cancel was asked for, and the terms if they were amended."""
 
-    cancel_requested_at: Moment | None = None
+    cancel_requested_at: Timestamp | None = None
     terms: Terms | None = None
 
 
-class Line(msgspec.Struct, frozen=True, gc=False):
+class FeedEntry(msgspec.Struct, frozen=True, gc=False):
     """Where one journal line stands among all lines of the store."""
 
     place: int
@@ -80,14 +80,14 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     principal: Principal
 
 
-class Census(msgspec.Struct, frozen=True):
+class OrderCounts(msgspec.Struct, frozen=True):
     """How many orders of a principal stand where."""
 
     by_status: dict[Status, int]
     delayed: int
 
 
-class Still(msgspec.Struct, frozen=True):
+class StuckOrders(msgspec.Struct, frozen=True):
     """What stands still, longest first: some of `open` orders in all; `in_flight` may yet land."""
 
     orders: tuple[Order, ...]
@@ -100,10 +100,10 @@ class Halt(msgspec.Struct, frozen=True):
 
     reason: str
     by: str
-    at: Moment
+    at: Timestamp
 
 
-class Commit(msgspec.Struct, frozen=True):
+class PendingCommit(msgspec.Struct, frozen=True):
     """A change on its way to the disk: the order as it will be, and the word that it is.
 
     What comes next may be prepared from `order` at once; nothing with a consequence may be done
@@ -114,7 +114,7 @@ class Commit(msgspec.Struct, frozen=True):
     durable: asyncio.Future[Any]
 
 
-class Store(SummingStore, Protocol):
+class Store(DailyFillsStore, Protocol):
     """The truth. Every method that writes returns when the write is durable, or raises.
 
     All may raise PortDown: then nothing is known, and the same call may be made again.
@@ -123,10 +123,10 @@ class Store(SummingStore, Protocol):
     async def ping(self) -> None:
         """Return when the store answers."""
 
-    async def add(self, birth: Birth) -> None:
+    async def add(self, birth: NewOrder) -> None:
         """Write a new order. Raises KeyTaken, or PortFull when the intake lane has no room."""
 
-    async def add_all(self, births: Sequence[Birth]) -> tuple[Keyed | None, ...]:
+    async def add_all(self, births: Sequence[NewOrder]) -> tuple[IdempotencyRecord | None, ...]:
         """Write new orders in one transaction: all of them, or none.
 
         An order whose key is taken is not written again: its place in the answer holds what the
@@ -140,19 +140,19 @@ class Store(SummingStore, Protocol):
         in flight is still watched to its end. A second halt takes the place of the first.
         """
 
-    async def resume(self, by: str, reason: str, now: Moment) -> None:
+    async def resume(self, by: str, reason: str, now: Timestamp) -> None:
         """Let trading go on; without a halt it changes nothing."""
 
     async def halted(self) -> Halt | None:
         """Return the halt in force."""
 
-    async def keyed(self, principal: Principal, key: str) -> Keyed | None:
+    async def keyed(self, principal: Principal, key: str) -> IdempotencyRecord | None:
         """Return what a key remembers."""
 
     async def get(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands, without claiming it. Raises Unreadable."""
 
-    async def look_again(self, order_id: OrderId) -> Order | None:
+    async def reload(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands, with what was noted of it from beside this process."""
 
     async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
@@ -170,7 +170,7 @@ class Store(SummingStore, Protocol):
     def unreadable(self) -> int:
         """Return how many orders were met, since this process began, that cannot be read."""
 
-    async def census(self, principal: Principal, now: Moment) -> Census:
+    async def census(self, principal: Principal, now: Timestamp) -> OrderCounts:
         """Count orders by status; `delayed` are those whose wake-up lies after `now`."""
 
     async def backlog(self) -> int:
@@ -182,20 +182,20 @@ class Store(SummingStore, Protocol):
     async def claim(self, order_id: OrderId) -> Order | None:
         """Take the right to move an order; None when it has nothing to do or is not to be had."""
 
-    async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
+    async def claim_due(self, now: Timestamp, limit: int) -> tuple[Order, ...]:
         """Take the orders whose wake-up is due, oldest first.
 
         One that lies further ahead than any wait (`BACKOFF_MAX_MS`) was set before the clock
         stepped back, and is due too.
         """
 
-    def begin(self, order: Order, change: Change, now: Moment) -> Commit:
+    def begin(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
         """Begin to write a change of a claimed order; changes begun in turn are made in turn.
 
         Raises IllegalFact when the lifecycle does not allow the change, and PortFull.
         """
 
-    async def commit(self, order: Order, change: Change, now: Moment) -> Order:
+    async def commit(self, order: Order, change: Decision, now: Timestamp) -> Order:
         """Write a change of a claimed order: row, journal, attempt and fill in one transaction.
 
         Returns the order after it. Raises StaleClaim when the order is not at this version or
@@ -208,36 +208,38 @@ class Store(SummingStore, Protocol):
     async def release(self, order: Order) -> None:
         """Give up the right to move an order until its `wake_at`."""
 
-    async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
+    async def request_cancel(self, order_id: OrderId, now: Timestamp) -> Order | None:
         """Note that the user wants the order no more; None when there is no such order.
 
         Takes no lease and changes no status; on a closed order it writes nothing.
         """
 
-    async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
+    async def journal(
+        self, order_id: OrderId, after_seq: int, limit: int
+    ) -> tuple[JournalEntry, ...]:
         """Return journal entries with a seq greater than `after_seq`, in order."""
 
-    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
+    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
         """Return all journal entries of a few orders: order by order, each in order."""
 
-    async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
+    async def feed(self, principal: Principal, after: int, limit: int) -> tuple[FeedEntry, ...]:
         """Return where the lines of a principal's orders stand, in order of their places."""
 
-    async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
+    async def feed_all(self, after: int, limit: int) -> tuple[FeedEntry, ...]:
         """Return where the lines of everyone's orders stand, in order of their places."""
 
-    async def pruned_to(self) -> int:
+    async def pruned_position(self) -> int:
         """Return the place up to which lines may be gone: orders long closed were put away."""
 
     async def feed_end(self) -> int:
         """Return the place of the newest line of all; 0 when there is none."""
 
 
-class Missing(msgspec.Struct, frozen=True):
+class UnrecordedTransactions(msgspec.Struct, frozen=True):
     """How many executed attempts a store does not have, and the newest of them."""
 
     total: int
-    newest: tuple[Trace, ...] = ()
+    newest: tuple[ExecutedTransaction, ...] = ()
 
 
 class Recall(Protocol):
@@ -252,14 +254,16 @@ class Recall(Protocol):
     async def unrecorded(self, signatures: Sequence[Signature]) -> frozenset[Signature]:
         """Return those that neither an attempt has nor a note of what is missing."""
 
-    async def note_missing(self, missing: Sequence[Trace], halt: Halt, now: Moment) -> None:
+    async def note_missing(
+        self, missing: Sequence[ExecutedTransaction], halt: Halt, now: Timestamp
+    ) -> None:
         """Halt, and note executed attempts that are not there, in one transaction.
 
         Orders they moved funds for are given to nobody from then on: what became of them only
         the chain knows.
         """
 
-    async def missing(self, limit: int) -> Missing:
+    async def missing(self, limit: int) -> UnrecordedTransactions:
         """Return what was noted as missing, newest first."""
 
 

@@ -6,28 +6,28 @@ from typing import Protocol
 
 import msgspec
 
-from cambist.orders.steps import Testimony
+from cambist.orders.steps import AttemptReport
 from cambist.values.ids import OrderId
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 
-class Bell(msgspec.Struct, frozen=True):
+class Wakeup(msgspec.Struct, frozen=True):
     """A ring for one order; `note` may carry what a worker would have had to ask for."""
 
     order_id: OrderId
-    note: Testimony | None = None
+    note: AttemptReport | None = None
 
 
-class Wakeups(Protocol):
+class WakeupQueue(Protocol):
     """The doorbell. It makes a look come sooner, and may lose a ring: the poll still comes."""
 
-    def ring(self, bell: Bell) -> None:
+    def ring(self, bell: Wakeup) -> None:
         """Ask for a look at an order now."""
 
-    def ring_at(self, order_id: OrderId, at: Moment) -> None:
+    def ring_at(self, order_id: OrderId, at: Timestamp) -> None:
         """Ask for a look at an order at an instant."""
 
-    async def next(self) -> Bell:
+    async def next(self) -> Wakeup:
         """Wait for the next ring."""
 
     async def run(self) -> None:

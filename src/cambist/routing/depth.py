@@ -16,14 +16,16 @@ _ROUNDING_IS_NOTHING: Final = 10**6
 """From how many raw units on, on both sides, a unit more or less is below a hundredth of a bp."""
 
 
-class Deep(NamedTuple):
+class DepthLevel(NamedTuple):
     """So much of the token given, in raw units, is what `bps` of the rate cost. 0: not a unit."""
 
     bps: Bps
     amount_in: int
 
 
-def depth(pool: Pool, mint_in: Address, levels: Sequence[Bps] = LEVELS_BPS) -> tuple[Deep, ...]:
+def depth(
+    pool: Pool, mint_in: Address, levels: Sequence[Bps] = LEVELS_BPS
+) -> tuple[DepthLevel, ...]:
     """Return, for each level, the amount in whose rate is that much below the pool's first rate.
 
     The rate is what comes out for what goes in, fees counted on both sides of the comparison, so
@@ -35,7 +37,7 @@ def depth(pool: Pool, mint_in: Address, levels: Sequence[Bps] = LEVELS_BPS) -> t
     """
     told = [(amount, pool.amount_out(mint_in, amount)) for amount in _POWERS]
     best = _best(told, _first(pool, mint_in))
-    return tuple(Deep(bps, _most(pool, mint_in, (told, best), bps)) for bps in levels)
+    return tuple(DepthLevel(bps, _most(pool, mint_in, (told, best), bps)) for bps in levels)
 
 
 def _first(pool: Pool, mint_in: Address) -> tuple[int, int]:

@@ -8,54 +8,65 @@ from typing import Final
 from msgspec.structs import replace
 
 from cambist.faults import Code
-from cambist.values.route import Absent
+from cambist.values.route import QuoteFailure
 from cambist.venues.pool import Pool
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 
 OFF_MARKET: Final = "off_market"
 STALE: Final = "stale"
 UNREACHABLE: Final = "unreachable"
 REFUSED: Final = "refused"
 
-_WORDS: Final[dict[str, frozenset[Refusal]]] = {
+_WORDS: Final[dict[str, frozenset[RejectReason]]] = {
     "too_small": frozenset(
-        {Refusal.AMOUNT_ZERO, Refusal.PAYS_NOTHING, Refusal.DUST, Refusal.ROUNDS_SHORT}
-    ),
-    "not_open": frozenset({Refusal.DISABLED, Refusal.NOT_OPEN_YET, Refusal.NOT_INITIALISED}),
-    "program_unchecked": frozenset(
-        {Refusal.RELEASE_NOT_CHECKED, Refusal.UNKNOWN_CURVE, Refusal.UNKNOWN_MINT_EXTENSION}
-    ),
-    "account_missing": frozenset({Refusal.ACCOUNT_MISSING}),
-    "beyond_size": frozenset(
         {
-            Refusal.NOT_ENOUGH_LIQUIDITY,
-            Refusal.AMOUNT_OVERFLOWS,
-            Refusal.PRICE_LIMIT,
-            Refusal.TOO_FAR,
+            RejectReason.AMOUNT_ZERO,
+            RejectReason.PAYS_NOTHING,
+            RejectReason.DUST,
+            RejectReason.ROUNDS_SHORT,
         }
     ),
-    "no_exact_out": frozenset({Refusal.NO_EXACT_OUT}),
+    "not_open": frozenset(
+        {RejectReason.DISABLED, RejectReason.NOT_OPEN_YET, RejectReason.NOT_INITIALISED}
+    ),
+    "program_unchecked": frozenset(
+        {
+            RejectReason.RELEASE_NOT_CHECKED,
+            RejectReason.UNKNOWN_CURVE,
+            RejectReason.UNKNOWN_MINT_EXTENSION,
+        }
+    ),
+    "account_missing": frozenset({RejectReason.ACCOUNT_MISSING}),
+    "beyond_size": frozenset(
+        {
+            RejectReason.NOT_ENOUGH_LIQUIDITY,
+            RejectReason.AMOUNT_OVERFLOWS,
+            RejectReason.PRICE_LIMIT,
+            RejectReason.TOO_FAR,
+        }
+    ),
+    "no_exact_out": frozenset({RejectReason.NO_EXACT_OUT}),
 }
 _WORD_OF: Final = {refusal: word for word, refusals in _WORDS.items() for refusal in refusals}
 _AWAY: Final = frozenset({Code.QUOTE_TIMED_OUT, Code.VENUE_UNREACHABLE})
 
 
-def refused(pool: Pool, why: Unquotable) -> Absent:
+def refused(pool: Pool, why: PoolRejected) -> QuoteFailure:
     """Return a pool that refuses, with the word of its refusal."""
     told = why.fault
-    return Absent(pool.venue, told.code, told.message, pool.program, word_of(why.refusal))
+    return QuoteFailure(pool.venue, told.code, told.message, pool.program, word_of(why.refusal))
 
 
-def word_of(refusal: Refusal) -> str:
+def word_of(refusal: RejectReason) -> str:
     """Return the word for a refusal."""
     return _WORD_OF.get(refusal, REFUSED)
 
 
-def with_words(absent: Iterable[Absent]) -> tuple[Absent, ...]:
+def with_exclusion_codes(absent: Iterable[QuoteFailure]) -> tuple[QuoteFailure, ...]:
     """Return who gave no quote, each with its word: those that have none are whole venues."""
     return tuple([one if one.why else replace(one, why=_venue_word(one)) for one in absent])
 
 
-def _venue_word(absent: Absent) -> str:
+def _venue_word(absent: QuoteFailure) -> str:
     return UNREACHABLE if absent.code in _AWAY else REFUSED

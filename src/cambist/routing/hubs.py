@@ -15,7 +15,7 @@ from cambist.routing.paths import HOP_ALLOWANCE_BPS, LegCosts, Pools, Way, strai
 from cambist.routing.quote_checks import screen_outliers
 from cambist.values.amount import BPS_ONE
 from cambist.values.ids import Address
-from cambist.values.route import Absent, Route
+from cambist.values.route import QuoteFailure, Route
 from cambist.values.time_units import Slot
 from cambist.venues.pool import Pool
 
@@ -86,7 +86,7 @@ def with_hubs(
     return by_rate([*ways, *sure, *(one for one in kept if id(one) not in known)])
 
 
-def newest(pools: Sequence[Pool]) -> tuple[list[Pool], list[Absent]]:
+def newest(pools: Sequence[Pool]) -> tuple[list[Pool], list[QuoteFailure]]:
     """Return the pools that were seen not long before the newest one, and the others."""
     slots = [one.slot for one in pools]
     latest = max(slots, default=Slot(0))
@@ -98,5 +98,5 @@ def newest(pools: Sequence[Pool]) -> tuple[list[Pool], list[Absent]]:
             fresh.append(one)
         else:
             why = f"{one.address} was last seen {latest - slot} slots ago"
-            stale.append(Absent(one.venue, Code.QUOTE_TIMED_OUT, why, one.program, STALE))
+            stale.append(QuoteFailure(one.venue, Code.QUOTE_TIMED_OUT, why, one.program, STALE))
     return fresh, stale

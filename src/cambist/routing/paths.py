@@ -13,7 +13,7 @@ from cambist.optimizer.clearing import by_rate
 from cambist.optimizer.rate_curve import RateCurve, chained, curve
 from cambist.values.amount import BPS_ONE, mul_div_ceil, mul_div_floor
 from cambist.values.ids import Address
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
 from cambist.venues.pool import Pool
 
 HOP_POOLS_MAX: Final = 3
@@ -37,7 +37,7 @@ KNOWN_MAX: Final = 4_096
 _known: dict[tuple[Address, Address], tuple[object, RateCurve | None]] = {}
 
 
-class Path(msgspec.Struct, frozen=True, gc=False):
+class PoolPath(msgspec.Struct, frozen=True, gc=False):
     """Pools in the order of the swap, each with the mint that is given to it.
 
     `cost` is what the swaps cost beside their pools' fees, in raw units of the token that is not
@@ -48,7 +48,7 @@ class Path(msgspec.Struct, frozen=True, gc=False):
     mints: tuple[Address, ...]
     cost: int = 0
 
-    def carries(self, mode: Mode, amount: int) -> int:
+    def carries(self, mode: SwapMode, amount: int) -> int:
         """Return what an exact amount in brings, or an exact amount out costs; 0: it cannot."""
         if len(self.pools) == 1:
             pool, mint = self.pools[0], self.mints[0]
@@ -64,7 +64,7 @@ class Path(msgspec.Struct, frozen=True, gc=False):
             return 0  # the allowance leads beyond what the second half can take
         return self.pools[0].amount_in(self.mints[0], middle)
 
-    def middle(self, mode: Mode, amount: int) -> int:
+    def middle(self, mode: SwapMode, amount: int) -> int:
         """Return the raw units of the hub that change hands, allowance counted; 0: it cannot."""
         if mode == "exact_in":
             most = self.pools[0].amount_out(self.mints[0], amount)
@@ -76,7 +76,7 @@ class Path(msgspec.Struct, frozen=True, gc=False):
 class Way(msgspec.Struct, frozen=True, gc=False):
     """A path, and the curve of what it brings as far as no pool on it moves too far."""
 
-    path: Path
+    path: PoolPath
     curve: RateCurve
     name: Address
 
@@ -96,7 +96,7 @@ class Way(msgspec.Struct, frozen=True, gc=False):
         return tuple(one.address for one in self.path.pools)
 
 
-class Carried(NamedTuple):
+class PathQuote(NamedTuple):
     """A way that carries the whole amount alone, and what that brings or costs in raw units."""
 
     way: Way
@@ -104,7 +104,7 @@ class Carried(NamedTuple):
 
 
 def straight(
-    pools: Iterable[Pool], mint_in: Address, mode: Mode, costs: LegCosts = FREE
+    pools: Iterable[Pool], mint_in: Address, mode: SwapMode, costs: LegCosts = FREE
 ) -> list[Way]:
     """Return each pool that is open, the best rate at the start first."""
     mints, found = (mint_in,), []
@@ -112,7 +112,7 @@ def straight(
         if mode == "exact_in" or pool.exact_out:
             known = curve_of(pool, mint_in)
             if known is not None:
-                path = Path((pool,), mints, costs.get(pool.program, 0))
+                path = PoolPath((pool,), mints, costs.get(pool.program, 0))
                 found.append(Way(path, known, pool.address))
     return by_rate(found)
 
@@ -136,7 +136,7 @@ def curve_of(pool: Pool, mint_in: Address) -> RateCurve | None:
 def through(
     halves: tuple[Sequence[Way], Sequence[Way]],
     mints: tuple[Address, Address],
-    mode: Mode,
+    mode: SwapMode,
     amount: int,
 ) -> list[Way]:
     """Return ways of two swaps, of each half over the pools that do most for the amount.
@@ -161,7 +161,7 @@ def through(
             pools = (one.path.pools[0], two.path.pools[0])
             both = curve(chained(one.curve.pieces(), two.curve.pieces(), kept))
             if both is not None:
-                found.append(Way(Path(pools, mints, cost), both, pools[0].address))
+                found.append(Way(PoolPath(pools, mints, cost), both, pools[0].address))
     return found
 
 

@@ -12,7 +12,7 @@ from cambist.optimizer.outliers import find_outliers
 from cambist.routing.exclusion_codes import OFF_MARKET
 from cambist.routing.paths import Way
 from cambist.values.amount import BPS_ONE, RAW_MAX, Bps, write_percent
-from cambist.values.route import Absent, Mode, Quote
+from cambist.values.route import Quote, QuoteFailure, SwapMode
 
 IMPACT_MAX_BPS: Final = Bps(5_000)
 """The greatest price impact an order may have on its own pool."""
@@ -25,7 +25,7 @@ _HUNDREDTHS: Final = 100
 
 def screen_outliers(
     ways: Sequence[Way], request: SplitRequest
-) -> tuple[list[Way], tuple[Absent, ...]]:
+) -> tuple[list[Way], tuple[QuoteFailure, ...]]:
     """Return the ways that are not too good to be true, in the order given, and the others."""
     out = find_outliers(ways, request, Fraction(DEVIATION_MAX_BPS, BPS_ONE))
     if not out:
@@ -35,11 +35,11 @@ def screen_outliers(
     for one in out:
         pool = one.path.pools[0]
         why = f"{pool.address} is too far from what the other pools pay."
-        absent.append(Absent(pool.venue, Code.POOL_REFUSED, why, pool.program, OFF_MARKET))
+        absent.append(QuoteFailure(pool.venue, Code.POOL_REFUSED, why, pool.program, OFF_MARKET))
     return [one for one in ways if id(one) not in left], tuple(absent)
 
 
-def objection_to_impact(impact_hundredths: int | None) -> Fault | None:
+def reject_reason_for_impact(impact_hundredths: int | None) -> Fault | None:
     """Return why a swap that moves its pool so much may not be traded, or None.
 
     Dust, of which nobody can say how much it moves, is not held to the limit.
@@ -52,13 +52,13 @@ def objection_to_impact(impact_hundredths: int | None) -> Fault | None:
     )
 
 
-def objection(mode: Mode, quote: Quote, bound: int) -> Fault | None:
+def reject_reason(mode: SwapMode, quote: Quote, bound: int) -> Fault | None:
     """Return why a quote may not be traded at this bound (raw units), or None.
 
     A least amount out of nothing, and a greatest amount in that no account can hold, would let
     the chain take any price.
     """
-    moved = objection_to_impact(quote.impact_hundredths)
+    moved = reject_reason_for_impact(quote.impact_hundredths)
     if moved is not None:
         return moved
     if mode == "exact_in" and bound < 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cambist.orders.intent import Intent
-from cambist.routing.legs import Drawn
+from cambist.routing.legs import RouteLegs
 from cambist.routing.rounding import PathShare
 from cambist.routing.split import Split
 from cambist.routing.transaction_limits import Envelope
@@ -30,7 +30,7 @@ def name_pool(venue: str, program: str) -> str:
     return f"{venue.capitalize()} {known}" if known else venue.capitalize()
 
 
-def say_found(intent: Intent, found: Split, drawn: Drawn, single: Route | None) -> str:
+def describe_route(intent: Intent, found: Split, drawn: RouteLegs, single: Route | None) -> str:
     """Say which ways share the amount, what they pay or ask, and what that gains over one pool."""
     exact_in = intent.mode == "exact_in"
     token = intent.pair.token_out if exact_in else intent.pair.token_in

@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
-from cambist.routing.paths import Path
-from cambist.values.route import Mode
+from cambist.routing.paths import PoolPath
+from cambist.values.route import SwapMode
 
 FEW_UNITS: Final = 1 << 20
 """Below so many raw units of a token single units are worth moving: a millionth each."""
@@ -19,12 +19,12 @@ _STEPS_MAX: Final = 24
 class PathShare(msgspec.Struct, frozen=True):
     """A way with its part: `amount` in the sized token, `other` in the other; raw units."""
 
-    path: Path
+    path: PoolPath
     amount: int
     other: int
 
 
-def trade_units(shares: list[PathShare], mode: Mode, amount: int) -> list[PathShare]:
+def trade_units(shares: list[PathShare], mode: SwapMode, amount: int) -> list[PathShare]:
     """Move whole units of the sized token from share to share, as long as that gains."""
     sign = 1 if mode == "exact_in" else -1
     parts, others = [one.amount for one in shares], [one.other for one in shares]
@@ -55,7 +55,7 @@ def trade_units(shares: list[PathShare], mode: Mode, amount: int) -> list[PathSh
     ]
 
 
-def reclaim_rounding(shares: list[PathShare], mode: Mode) -> list[PathShare]:
+def reclaim_rounding(shares: list[PathShare], mode: SwapMode) -> list[PathShare]:
     """Lose nothing to rounding where the other token has few units.
 
     Each share gives back what its whole units do not need; together that pays for a unit more
@@ -87,9 +87,9 @@ def reclaim_rounding(shares: list[PathShare], mode: Mode) -> list[PathShare]:
     return _with_the_rest(shares, mode, (tight, others), slack)
 
 
-def _needed(path: Path, mode: Mode, other: int) -> int | None:
+def _needed(path: PoolPath, mode: SwapMode, other: int) -> int | None:
     """Return the least in for so much out, or the most out for so much in; None: none is known."""
-    back: Mode = "exact_out" if mode == "exact_in" else "exact_in"
+    back: SwapMode = "exact_out" if mode == "exact_in" else "exact_in"
     if len(path.pools) > 1 or other <= 0:
         return None
     found, sign = path.carries(back, other), 1 if mode == "exact_in" else -1
@@ -97,7 +97,7 @@ def _needed(path: Path, mode: Mode, other: int) -> int | None:
 
 
 def _with_the_rest(
-    shares: list[PathShare], mode: Mode, now: tuple[list[int], list[int]], slack: int
+    shares: list[PathShare], mode: SwapMode, now: tuple[list[int], list[int]], slack: int
 ) -> list[PathShare]:
     """Put what is left over where nothing is lost by it; keep the shares if they were better."""
     sign, (tight, others) = 1 if mode == "exact_in" else -1, now

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, SupportsInt
 
 from cambist.optimizer.clearing import SplitRequest
-from cambist.routing.legs import Drawn
+from cambist.routing.legs import RouteLegs
 from cambist.routing.paths import Way
 from cambist.routing.split import Split
 from cambist.routing.transaction_limits import Envelope, Load, limit_exceeded, load
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM, associated_token
-from cambist.values.route import Leg, Mode
+from cambist.values.route import Leg, SwapMode
 from cambist.venues.pool import Pool
-from cambist.venues.program import Instruction, Program, Trade
-from cambist.venues.snapshot import Unquotable
+from cambist.venues.program import Instruction, Program, SwapParams
+from cambist.venues.snapshot import PoolRejected
 
 Programs = Mapping[str, Program[Any]]
 """The programs by short name: what writes the swaps whose size is counted."""
@@ -64,11 +64,11 @@ class RouteSizer:
                 _call(self._programs, pool, mint, one, pool.swap(mint, *one).touched)
                 for pool, mint, one in zip(pools, mints, sizes, strict=True)
             ]
-        except Unquotable:
+        except PoolRejected:
             return None
         return load(calls, [one.program for one in pools], self.envelope)
 
-    def limit_exceeded(self, found: Split, drawn: Drawn) -> str | None:
+    def limit_exceeded(self, found: Split, drawn: RouteLegs) -> str | None:
         """Return why these legs do not fit a transaction; None where nobody can tell."""
         pools = [pool for share in found.shares for pool in share.path.pools]
         if any(one.program not in self._programs for one in pools):
@@ -78,7 +78,7 @@ class RouteSizer:
                 _call(self._programs, pool, leg.mint_in, (leg.mode, _sized(leg)), arrays)
                 for pool, leg, arrays in zip(pools, drawn.legs, drawn.touched, strict=True)
             ]
-        except Unquotable as refused:
+        except PoolRejected as refused:
             return str(refused)
         loads = (load(calls, [one.program for one in pools], self.envelope),)
         return limit_exceeded(loads, _NOBODY, self.envelope)
@@ -92,11 +92,11 @@ def _call(
     programs: Programs,
     pool: Pool,
     mint_in: Address,
-    size: tuple[Mode, int],
+    size: tuple[SwapMode, int],
     arrays: tuple[Address, ...],
 ) -> Instruction:
-    """Return the instruction of one swap. Raises Unquotable."""
+    """Return the instruction of one swap. Raises PoolRejected."""
     mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
     source, target = (associated_token(_NOBODY, one, TOKEN_PROGRAM) for one in (mint_in, mint_out))
-    trade = Trade(_NOBODY, source, target, mint_in, *size, 0, arrays)
+    trade = SwapParams(_NOBODY, source, target, mint_in, *size, 0, arrays)
     return programs[pool.program].instruction(pool, trade)

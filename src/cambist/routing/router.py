@@ -14,22 +14,22 @@ from cambist.faults import Code, Fault, fault
 from cambist.optimizer.clearing import SplitRequest
 from cambist.optimizer.outliers import promising
 from cambist.orders.intent import Intent
-from cambist.routing.exclusion_codes import refused, with_words
+from cambist.routing.exclusion_codes import refused, with_exclusion_codes
 from cambist.routing.hubs import newest, with_hubs
-from cambist.routing.legs import Drawn, draw
-from cambist.routing.paths import Carried, LegCosts, Pools, Way, straight
+from cambist.routing.legs import RouteLegs, build_legs
+from cambist.routing.paths import LegCosts, PathQuote, Pools, Way, straight
 from cambist.routing.quote_checks import screen_outliers
-from cambist.routing.reasons import say_did_not_fit, say_found, say_too_large_together
+from cambist.routing.reasons import describe_route, say_did_not_fit, say_too_large_together
 from cambist.routing.route_sizer import Programs, RouteSizer
 from cambist.routing.selection import choose
 from cambist.routing.split import Split, loss, split
 from cambist.routing.transaction_limits import V1, Envelope
-from cambist.values.amount import BPS_ONE, Raw
+from cambist.values.amount import BPS_ONE, RawAmount
 from cambist.values.ids import Address
-from cambist.values.route import Absent, Mode, Quote, Route
+from cambist.values.route import Quote, QuoteFailure, Route, SwapMode
 from cambist.venues.pool import Pool
-from cambist.venues.quoting import worst
-from cambist.venues.snapshot import Unquotable
+from cambist.venues.quoting import worst_case
+from cambist.venues.snapshot import PoolRejected
 
 QUOTES_MAX: Final = 8
 """Pools whose quotes are kept with the order; the others pay less than all of these."""
@@ -43,7 +43,7 @@ hundredths of one."""
 _HUNDREDTHS_OF_BPS_ONE: Final = 100 * BPS_ONE
 
 
-class Offered(msgspec.Struct, frozen=True):
+class MarketSnapshot(msgspec.Struct, frozen=True):
     """What the venues offer: pools of the pair, pools by hub, and who gave none.
 
     `leg_costs` has what a swap costs, by program. `gain_min_hundredths` is what several swaps have
@@ -52,7 +52,7 @@ class Offered(msgspec.Struct, frozen=True):
 
     pools: Sequence[Pool]
     hubs: Pools = {}
-    absent: Sequence[Absent] = ()
+    absent: Sequence[QuoteFailure] = ()
     leg_costs: LegCosts = {}
     gain_min_hundredths: int = GAIN_MIN_HUNDREDTHS
     programs: Programs = {}
@@ -64,7 +64,7 @@ class Offered(msgspec.Struct, frozen=True):
         return Fraction(self.gain_min_hundredths, _HUNDREDTHS_OF_BPS_ONE)
 
 
-def find(intent: Intent, offered: Offered) -> Route | Fault:
+def find_route(intent: Intent, offered: MarketSnapshot) -> Route | Fault:
     """Return the route that pays most or costs least, or why there is none.
 
     It says how many of the pair's pools it looked at and does not name.
@@ -78,7 +78,7 @@ def find(intent: Intent, offered: Offered) -> Route | Fault:
     return replace(route, unlisted=unlisted) if unlisted > 0 else route
 
 
-def _find(intent: Intent, offered: Offered) -> Route | Fault:
+def _find(intent: Intent, offered: MarketSnapshot) -> Route | Fault:
     """Return the route that pays most or costs least, or why there is none.
 
     It is never worse than the best single pool: a split or a way through a hub is only taken where
@@ -91,7 +91,7 @@ def _find(intent: Intent, offered: Offered) -> Route | Fault:
     ways, odd = screen_outliers(straight(fresh, mints[0], mode, offered.leg_costs), request)
     alone = _alone(ways, mode, amount)
     quotes, unwilling = _quotes(intent, alone, fresh)
-    absent = with_words((*offered.absent, *stale, *odd, *unwilling)[:ABSENT_MAX])
+    absent = with_exclusion_codes((*offered.absent, *stale, *odd, *unwilling)[:ABSENT_MAX])
     single = _held_to_the_worst(intent, choose(intent, quotes, absent), alone)
     if offered.hubs:
         ways = with_hubs(ways, offered.hubs, mints, request, offered.leg_costs)
@@ -114,10 +114,10 @@ def _find(intent: Intent, offered: Offered) -> Route | Fault:
 
 def _signable(
     intent: Intent,
-    offered: Offered,
+    offered: MarketSnapshot,
     single: Route | Fault,
     searched: tuple[Sequence[Way], SplitRequest, RouteSizer],
-) -> Iterator[tuple[Split, Drawn]]:
+) -> Iterator[tuple[Split, RouteLegs]]:
     """Yield sharings that gain enough and fit one transaction, with their legs, the best first.
 
     The best sharing mostly fits. So swaps are first counted when their legs are known, and sized
@@ -128,7 +128,7 @@ def _signable(
         for found in split(likely, request, fits):
             if not isinstance(single, Fault) and not _is_worth_it(intent, found, single, offered):
                 return
-            drawn = draw(intent, found)
+            drawn = build_legs(intent, found)
             if isinstance(drawn, Fault):
                 continue
             if sizer.limit_exceeded(found, drawn) is None:
@@ -139,7 +139,7 @@ def _signable(
             return
 
 
-def _net(single: Route, offered: Offered) -> tuple[int, int]:
+def _net(single: Route, offered: MarketSnapshot) -> tuple[int, int]:
     """Return what one pool takes and brings, what its swap costs counted where it is not sized."""
     cost = offered.leg_costs.get(single.legs[0].program, 0)
     if single.mode == "exact_in":
@@ -164,7 +164,7 @@ def _too_large_together(
     """Return why nothing trades the amount, where swaps would that do not fit a transaction."""
     likely, request = searched
     for wider in split(likely, replace(request, ways_max=WIDEST)):
-        drawn = draw(intent, wider)
+        drawn = build_legs(intent, wider)
         if isinstance(drawn, Fault):
             continue
         why = sizer.limit_exceeded(wider, drawn)
@@ -175,7 +175,7 @@ def _too_large_together(
     return None
 
 
-def _alone(ways: Sequence[Way], mode: Mode, amount: int) -> list[Carried]:
+def _alone(ways: Sequence[Way], mode: SwapMode, amount: int) -> list[PathQuote]:
     """Return the pools that do most with the whole amount, the best of each venue among them.
 
     Few pools are all asked. Of many, a curve is followed only as long as it may still be better.
@@ -206,7 +206,7 @@ def _alone(ways: Sequence[Way], mode: Mode, amount: int) -> list[Carried]:
         if len(found) == QUOTES_MAX:
             limit = abs(found[-1][0])
     found += [one for one in best.values() if one not in found]
-    return [Carried(way, abs(other)) for other, _, way in sorted(found, key=_rank)]
+    return [PathQuote(way, abs(other)) for other, _, way in sorted(found, key=_rank)]
 
 
 def _rank(one: tuple[int, Address, Way]) -> tuple[int, Address]:
@@ -214,7 +214,7 @@ def _rank(one: tuple[int, Address, Way]) -> tuple[int, Address]:
 
 
 def _held_to_the_worst(
-    intent: Intent, single: Route | Fault, alone: Sequence[Carried]
+    intent: Intent, single: Route | Fault, alone: Sequence[PathQuote]
 ) -> Route | Fault:
     """Return the route bound to what it may bring when it lands, where the clock moves the fee."""
     if isinstance(single, Fault):
@@ -224,13 +224,13 @@ def _held_to_the_worst(
     if not pool.clocked:
         return single
     try:
-        then = worst(pool, single.legs[0].mint_in, intent.mode, intent.amount)
-    except Unquotable as why:
+        then = worst_case(pool, single.legs[0].mint_in, intent.mode, intent.amount)
+    except PoolRejected as why:
         return why.fault
     return replace(single, bound=intent.terms.bound(intent.mode, then.amount_in, then.amount_out))
 
 
-def _is_worth_it(intent: Intent, found: Split, single: Route, offered: Offered) -> bool:
+def _is_worth_it(intent: Intent, found: Split, single: Route, offered: MarketSnapshot) -> bool:
     """Whether several swaps gain enough over the single pool, net of what they cost more.
 
     That they cost less is no gain: nobody gets less than the best pool alone pays.
@@ -246,27 +246,27 @@ def _is_worth_it(intent: Intent, found: Split, single: Route, offered: Offered) 
 def _route(
     intent: Intent,
     found: Split,
-    drawn: Drawn,
+    drawn: RouteLegs,
     single: Route | Fault,
-    seen: tuple[Sequence[Quote], Sequence[Absent]],
+    seen: tuple[Sequence[Quote], Sequence[QuoteFailure]],
 ) -> Route | Fault:
     quotes, absent = seen
     alone = None if isinstance(single, Fault) else single
     return Route(
         intent.mode,
         drawn.legs,
-        Raw(drawn.amount_in),
-        Raw(drawn.amount_out),
-        Raw(drawn.bound),
-        say_found(intent, found, drawn, alone),
+        RawAmount(drawn.amount_in),
+        RawAmount(drawn.amount_out),
+        RawAmount(drawn.bound),
+        describe_route(intent, found, drawn, alone),
         tuple(quotes),
         tuple(absent),
     )
 
 
 def _quotes(
-    intent: Intent, alone: Sequence[Carried], pools: Sequence[Pool]
-) -> tuple[list[Quote], list[Absent]]:
+    intent: Intent, alone: Sequence[PathQuote], pools: Sequence[Pool]
+) -> tuple[list[Quote], list[QuoteFailure]]:
     """Return the quotes of the pools that do most, and who refused.
 
     A venue is not left out because one of its pools refuses: where others of it trade the amount,
@@ -285,12 +285,12 @@ def _quotes(
         else:
             quotes.append(found)
     unwilling += [one for one in pools if one.venue not in venues]
-    absent: list[Absent] = []
+    absent: list[QuoteFailure] = []
     for pool in unwilling:
         if len(absent) >= ABSENT_MAX:
             break
         try:
             pool.swap(mint, intent.mode, intent.amount)
-        except Unquotable as why:
+        except PoolRejected as why:
             absent.append(refused(pool, why))
     return quotes, absent

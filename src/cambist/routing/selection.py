@@ -7,15 +7,17 @@ from typing import Final
 
 from cambist.faults import Code, Fault, fault
 from cambist.orders.intent import Intent
-from cambist.routing.quote_checks import objection
+from cambist.routing.quote_checks import reject_reason
 from cambist.routing.reasons import name_pool
 from cambist.values.amount import write_amount
-from cambist.values.route import Absent, Leg, Quote, Route
+from cambist.values.route import Leg, Quote, QuoteFailure, Route
 
 _TENTHS_OF_BPS: Final = 100_000
 
 
-def choose(intent: Intent, quotes: Sequence[Quote], absent: Sequence[Absent]) -> Route | Fault:
+def choose(
+    intent: Intent, quotes: Sequence[Quote], absent: Sequence[QuoteFailure]
+) -> Route | Fault:
     """Return the route that pays most (exact_in) or costs least (exact_out), or why none does.
 
     Equal amounts go to the lower fee, then the lower impact, then by name, so that the same
@@ -27,7 +29,7 @@ def choose(intent: Intent, quotes: Sequence[Quote], absent: Sequence[Absent]) ->
     exact_in = intent.mode == "exact_in"
     ranked = sorted(quotes, key=_most_out if exact_in else _least_in)
     bounds = [intent.terms.bound(intent.mode, one.amount_in, one.amount_out) for one in ranked]
-    faults = [objection(intent.mode, *one) for one in zip(ranked, bounds, strict=True)]
+    faults = [reject_reason(intent.mode, *one) for one in zip(ranked, bounds, strict=True)]
     tradable = [at for at, why in enumerate(faults) if why is None]
     if not tradable:
         return faults[0] or _without_quotes(absent)
@@ -62,7 +64,7 @@ def _least_in(quote: Quote) -> tuple[int, int, int, str, str]:
     return (quote.amount_in, quote.fee, quote.impact_hundredths or 0, quote.venue, quote.pool)
 
 
-def _without_quotes(absent: Sequence[Absent]) -> Fault:
+def _without_quotes(absent: Sequence[QuoteFailure]) -> Fault:
     names: dict[str, list[str]] = {}
     for one in absent:
         names.setdefault(one.reason, []).append(name_pool(one.venue, one.program))
@@ -71,7 +73,7 @@ def _without_quotes(absent: Sequence[Absent]) -> Fault:
     return fault(Code.NO_ROUTE if final else Code.QUOTES_UNAVAILABLE, why)
 
 
-def _reason(intent: Intent, ranked: Sequence[Quote], absent: Sequence[Absent]) -> str:
+def _reason(intent: Intent, ranked: Sequence[Quote], absent: Sequence[QuoteFailure]) -> str:
     """Say what the best venue pays or asks, and by how much that beats the next one."""
     best = ranked[0]
     if intent.mode == "exact_in":

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from starlette.types import Receive
 
-from cambist.server.concurrency import Life
-from cambist.server.responses import ClientGone
+from cambist.server.concurrency import StreamLifetime
+from cambist.server.responses import ClientDisconnected
 
 _T = TypeVar("_T")
 
@@ -17,9 +17,9 @@ _T = TypeVar("_T")
 async def while_connected(receive: Receive, work: Awaitable[_T]) -> _T:
     """Return what the work returns; cancel it as soon as the client has left.
 
-    Only for work that changes nothing. Raises ClientGone, and what the work raises.
+    Only for work that changes nothing. Raises ClientDisconnected, and what the work raises.
     """
-    life = Life()
+    life = StreamLifetime()
     outcome: list[_T] = []
     failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
@@ -34,11 +34,11 @@ async def while_connected(receive: Receive, work: Awaitable[_T]) -> _T:
     if failure is not None:
         raise failure
     if not outcome:
-        raise ClientGone
+        raise ClientDisconnected
     return outcome[0]
 
 
-async def _watch(receive: Receive, life: Life) -> None:
+async def _watch(receive: Receive, life: StreamLifetime) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
     life.cut()

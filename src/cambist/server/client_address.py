@@ -21,7 +21,7 @@ _BLANKS: Final = " \t"
 _PORT: Final = re.compile(r":[0-9]{1,5}", re.ASCII)
 
 
-class Proxies:
+class TrustedProxies:
     """The proxies whose word is believed on where a call comes from."""
 
     def __init__(self, trusted: Iterable[str]) -> None:
@@ -52,7 +52,7 @@ class Proxies:
                 source = told
                 if not self._trusts(told):
                     break
-        return group(source)
+        return subnet(source)
 
     def scheme_of(self, call: Call) -> str:
         """Return `http` or `https`: the connection's, or what a trusted proxy says of its own."""
@@ -92,13 +92,13 @@ def read_hop(text: str) -> Address | None:
     return _read(bare)
 
 
-def group_of(peer: str) -> str:
+def subnet_of(peer: str) -> str:
     """Return the group of a peer's address."""
     address = _read(peer)
-    return peer if address is None else group(address)
+    return peer if address is None else subnet(address)
 
 
-def group(address: Address) -> str:
+def subnet(address: Address) -> str:
     """Return what addresses of one subscriber have in common: all of IPv4, 64 bits of IPv6."""
     if isinstance(address, IPv4Address):
         return str(address)

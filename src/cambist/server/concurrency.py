@@ -10,10 +10,10 @@ from typing import Final
 
 from starlette.types import Receive
 
-from cambist.faults import Code, Refused, fault
-from cambist.server.auth.caller import Passport
-from cambist.server.auth.caller_concurrency import CallerLimits
-from cambist.server.auth.caller_limits import Limited
+from cambist.faults import Code, RequestRejected, fault
+from cambist.server.auth.caller import Caller
+from cambist.server.auth.caller_concurrency import CallerConcurrency
+from cambist.server.auth.caller_limits import RateLimited
 from cambist.server.responses import read_body
 from cambist.server.settings import ServerSettings
 
@@ -23,7 +23,7 @@ CLOSE_UNAUTHORIZED: Final = 4401
 CROWD_RETRY_S: Final = 1
 
 
-class Seats:
+class ConcurrencyLimits:
     """Counts requests and streams apart: a stream stays for long and costs little.
 
     So does a request whose body has not come yet.
@@ -38,18 +38,19 @@ class Seats:
         self.streams_max = settings.streams_max
         self.key_streams_max = settings.key_streams_max
         self.draining = False
-        self.callers = CallerLimits(settings)
+        self.callers = CallerConcurrency(settings)
         self._by_key: Counter[str] = Counter()
-        self._lives: dict[Life, Passport] = {}
+        self._lives: dict[StreamLifetime, Caller] = {}
 
     async def body(self, receive: Receive, bytes_max: int) -> bytes | None:
         """Wait for a body on a seat of its own, so that slow senders keep nobody from theirs.
 
-        Return None as soon as it is too large. Raises Refused when too many are waited for, or
+        Return None as soon as it is too large. Raises RequestRejected when too many are waited for,
+        or
         too many requests are there once it has come; and ClientGone.
         """
         if self.bodies >= self.bodies_max:
-            raise Refused(fault(Code.TOO_BUSY))
+            raise RequestRejected(fault(Code.TOO_BUSY))
         self.bodies += 1
         self.requests -= 1
         try:
@@ -58,14 +59,14 @@ class Seats:
             self.requests += 1
             self.bodies -= 1
         if self.requests > self.requests_max:
-            raise Refused(fault(Code.TOO_BUSY))
+            raise RequestRejected(fault(Code.TOO_BUSY))
         return come
 
     @contextlib.contextmanager
-    def stream(self, passport: Passport) -> Iterator[Life]:
+    def stream(self, passport: Caller) -> Iterator[StreamLifetime]:
         """Take a stream's seat, and give the request's back while it lasts.
 
-        Raises Refused when there is none. A socket has no request's seat: see `socket`.
+        Raises RequestRejected when there is none. A socket has no request's seat: see `socket`.
         """
         with self.socket(passport) as life:
             self.requests -= 1
@@ -77,17 +78,17 @@ class Seats:
                 self.callers.resume(permit)
 
     @contextlib.contextmanager
-    def socket(self, passport: Passport) -> Iterator[Life]:
-        """Take a stream's seat. Raises Refused when there is none, or none for this key."""
+    def socket(self, passport: Caller) -> Iterator[StreamLifetime]:
+        """Take a stream's seat. Raises RequestRejected when there is none, or none for this key."""
         if self.draining:
-            raise Refused(fault(Code.SHUTTING_DOWN))
+            raise RequestRejected(fault(Code.SHUTTING_DOWN))
         if self.streams >= self.streams_max:
-            raise Refused(fault(Code.TOO_BUSY, "Too many streams are open."))
+            raise RequestRejected(fault(Code.TOO_BUSY, "Too many streams are open."))
         key_id = passport.key_id
         if key_id is not None and self._by_key[key_id] >= self.key_streams_max:
             message = f"A key may have {self.key_streams_max} streams open at once."
-            raise Limited(message, CROWD_RETRY_S)
-        life = Life()
+            raise RateLimited(message, CROWD_RETRY_S)
+        life = StreamLifetime()
         self.streams += 1
         self._lives[life] = passport
         if key_id is not None:
@@ -102,12 +103,12 @@ class Seats:
                 if not self._by_key[key_id]:
                     del self._by_key[key_id]
 
-    async def dismiss(self, may_stay: Callable[[Passport], Awaitable[bool]]) -> None:
+    async def close_unauthorized(self, may_stay: Callable[[Caller], Awaitable[bool]]) -> None:
         """End the streams of those who may not stay, asking once for each key.
 
         Raises what `may_stay` raises.
         """
-        by_key: dict[str | None, list[Life]] = {}
+        by_key: dict[str | None, list[StreamLifetime]] = {}
         passports = {}
         for life, passport in tuple(self._lives.items()):
             by_key.setdefault(passport.key_id, []).append(life)
@@ -124,7 +125,7 @@ class Seats:
             life.end(CLOSE_RESTART)
 
 
-class Life:
+class StreamLifetime:
     """How long a stream may go on, and with which code it is closed.
 
     `is_cut` says that the other side is gone: then there is nobody to close it for.
@@ -154,7 +155,7 @@ class Life:
         if self._timeout is not None:
             self._reschedule(0)
 
-    def end_after(self, milliseconds: int) -> None:
+    def close_after(self, milliseconds: int) -> None:
         """End the stream a while from now, unless it ends by itself before."""
         if self._timeout is not None and not self._over:
             self._reschedule(milliseconds)

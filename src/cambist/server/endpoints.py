@@ -9,37 +9,37 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cambist.faults import Code, fault
-from cambist.ports.api_keys import Scope as Right
-from cambist.server.auth.authenticator import Doorman
-from cambist.server.auth.caller import stamp
-from cambist.server.auth.caller_concurrency import CallerLimits
+from cambist.ports.api_keys import Permission as Right
+from cambist.server.auth.authenticator import Authenticator
+from cambist.server.auth.caller import attach_caller
+from cambist.server.auth.caller_concurrency import CallerConcurrency
 from cambist.server.auth.request_priority import priority_of
 from cambist.server.cancel_on_disconnect import while_connected
 from cambist.server.protocol.handshake import defect_in
-from cambist.server.responses import Answer, refusal, send_answer
+from cambist.server.responses import Response, error_response, send_answer
 
-Handler = Callable[[Request], Awaitable[Answer]]
+Handler = Callable[[Request], Awaitable[Response]]
 
 
-class Door(NamedTuple):
+class Endpoint(NamedTuple):
     """What lies behind a path and method, and what a caller needs to go through."""
 
     right: Right | None
     inside: ASGIApp
 
 
-Choose = Callable[[Scope], Door]
+SelectEndpoint = Callable[[Scope], Endpoint]
 
 
-class ByMethod:
+class MethodDispatcher:
     """Sends a request on by its method, and refuses the methods a path does not take."""
 
     def __init__(
         self,
-        doorman: Doorman,
-        doors: Mapping[str, Door],
-        limits: CallerLimits | None = None,
-        socket: Choose | None = None,
+        doorman: Authenticator,
+        doors: Mapping[str, Endpoint],
+        limits: CallerConcurrency | None = None,
+        socket: SelectEndpoint | None = None,
     ) -> None:
         """Take the doors by method; `socket` says what a WebSocket at the same path needs."""
         self._doorman = doorman
@@ -55,15 +55,15 @@ class ByMethod:
         """Answer one request."""
         door = self._doors.get(scope["method"])
         if door is None and self._socket is not None and scope["method"] == "GET":
-            await self._doorman.admit(scope, self._socket(scope).right)
+            await self._doorman.authenticate(scope, self._socket(scope).right)
             await send_answer(send, defect_in(scope).answer())
             return
         if door is None:
-            answer = refusal((fault(Code.METHOD_NOT_ALLOWED),))
+            answer = error_response((fault(Code.METHOD_NOT_ALLOWED),))
             await send_answer(send, answer._replace(headers=(self._allow,)))
             return
-        caller = await self._doorman.admit(scope, door.right)
-        stamp(scope, caller)
+        caller = await self._doorman.authenticate(scope, door.right)
+        attach_caller(scope, caller)
         if self._limits is None:
             await door.inside(scope, receive, send)
             return
@@ -74,21 +74,21 @@ class ByMethod:
             permit.release()
 
 
-class SocketDoor:
+class WebSocketDispatcher:
     """Lets a WebSocket in: `choose` says through which door, by what it asks for."""
 
-    def __init__(self, doorman: Doorman, choose: Choose) -> None:
+    def __init__(self, doorman: Authenticator, choose: SelectEndpoint) -> None:
         self._doorman = doorman
         self._choose = choose
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
         door = self._choose(scope)
-        stamp(scope, await self._doorman.admit(scope, door.right))
+        attach_caller(scope, await self._doorman.authenticate(scope, door.right))
         await door.inside(scope, receive, send)
 
 
-def plain(handler: Handler) -> ASGIApp:
+def as_asgi(handler: Handler) -> ASGIApp:
     """Return the application of a handler that answers whole."""
 
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from starlette.requests import Request
 
-from cambist.server.responses import Answer, Header
+from cambist.server.responses import Header, Response
 
 HTML: Final = b"text/html; charset=utf-8"
 GZIP_LEVEL: Final = 6
@@ -36,7 +36,7 @@ POLICY: Final[Header] = (
 )
 """The page's own style and an empty icon, and nothing else from anywhere."""
 
-_PAGE: Final = """\
+_FAULTS_PAGE: Final = """\
 <!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -51,31 +51,33 @@ _ENCODING: Final[Header] = (b"content-encoding", b"gzip")
 _VARY: Final[Header] = (b"vary", b"Accept-Encoding")
 
 
-class Page(NamedTuple):
+class HtmlPage(NamedTuple):
     """An answer that never changes, and its body packed with gzip, where that is worth it."""
 
-    answer: Answer
-    packed: Answer | None
+    answer: Response
+    packed: Response | None
 
-    def choose(self, request: Request) -> Answer:
+    def choose(self, request: Request) -> Response:
         """Return the form that the client can read."""
         if self.packed is not None and accepts_gzip(request.headers.get("accept-encoding", "")):
             return self.packed
         return self.answer
 
 
-def page(body: bytes, media_type: bytes = HTML, headers: tuple[Header, ...] = ()) -> Page:
+def prepare_page(
+    body: bytes, media_type: bytes = HTML, headers: tuple[Header, ...] = ()
+) -> HtmlPage:
     """Prepare a page."""
     if len(body) < PACKED_FROM_BYTES:
-        return Page(Answer(200, body, media_type, headers), None)
+        return HtmlPage(Response(200, body, media_type, headers), None)
     packed = gzip.compress(body, GZIP_LEVEL, mtime=0)
-    return Page(
-        Answer(200, body, media_type, (*headers, _VARY)),
-        Answer(200, packed, media_type, (*headers, _VARY, _ENCODING)),
+    return HtmlPage(
+        Response(200, body, media_type, (*headers, _VARY)),
+        Response(200, packed, media_type, (*headers, _VARY, _ENCODING)),
     )
 
 
-async def pack(request: Request, answer: Answer) -> Answer:
+async def compress(request: Request, answer: Response) -> Response:
     """Return a long answer packed, where the client can read that; packed off the loop."""
     if len(answer.body) < PACKED_LIST_FROM_BYTES:
         return answer
@@ -86,9 +88,9 @@ async def pack(request: Request, answer: Answer) -> Answer:
     return answer._replace(body=body, headers=(*headers, _ENCODING))
 
 
-def written(title: str, body: str) -> bytes:
+def render_page(title: str, body: str) -> bytes:
     """Write a page in the style of all; `body` is HTML."""
-    return _PAGE.format(title=escape(title), style=STYLE, body=body).encode()
+    return _FAULTS_PAGE.format(title=escape(title), style=STYLE, body=body).encode()
 
 
 def accepts_gzip(accept_encoding: str) -> bool:

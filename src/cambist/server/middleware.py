@@ -20,15 +20,22 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cambist.faults import Code, Fault, Refused, fault
-from cambist.ports.errors import PortDown, PortFull, ReadInterrupted, Unreadable
-from cambist.server.auth.caller_limits import Limited
+from cambist.faults import Code, Fault, RequestRejected, fault
+from cambist.ports.errors import PortOverloaded, PortUnavailable, ReadInterrupted, Unreadable
+from cambist.server.auth.caller_limits import RateLimited
 from cambist.server.auth.request_priority import Priority, assign_priority
-from cambist.server.client_address import Proxies
-from cambist.server.concurrency import Seats
-from cambist.server.rate_limit_headers import quota_headers
+from cambist.server.client_address import TrustedProxies
+from cambist.server.concurrency import ConcurrencyLimits
+from cambist.server.rate_limit_headers import rate_limit_headers
 from cambist.server.request_ids import REQUEST_ID, RequestIds, with_headers
-from cambist.server.responses import Answer, ClientGone, Header, deny, refusal, send_answer
+from cambist.server.responses import (
+    ClientDisconnected,
+    Header,
+    Response,
+    error_response,
+    reject_websocket,
+    send_answer,
+)
 from cambist.server.settings import LOOPBACK_HOSTS, ServerSettings
 
 _ANY: Final = "*"
@@ -37,21 +44,21 @@ DEFAULT_PORTS: Final = {"http": b"80", "https": b"443"}
 log = structlog.get_logger(__name__)
 
 
-class Gate:
+class RequestGuard:
     """The outermost layer: checks who calls, and turns what is raised into an answer."""
 
     def __init__(
         self,
         inner: ASGIApp,
         settings: ServerSettings,
-        seats: Seats,
+        seats: ConcurrencyLimits,
         draw: Callable[[int], bytes],
     ) -> None:
         self._inner = inner
         self._ids = RequestIds(draw)
         self._seats = seats
         self._retry_after = settings.retry_after_seconds
-        self._proxies = Proxies(settings.trusted_proxies)
+        self._proxies = TrustedProxies(settings.trusted_proxies)
         hosts = (*LOOPBACK_HOSTS, *settings.allowed_hosts)
         self._hosts = frozenset(host.lower().encode() for host in hosts)
         self._any_host = _ANY in settings.allowed_hosts
@@ -60,12 +67,12 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or serve one socket."""
         is_http = scope["type"] == "http"
-        answer = send_answer if is_http else deny
+        answer = send_answer if is_http else reject_websocket
         seats = self._seats
         fields = dict(scope["headers"])
         request_id = (REQUEST_ID, self._ids.take(fields))
-        send = with_headers(send, lambda: [request_id, *quota_headers(scope)])
-        wrong = self._wrong(scope, fields)
+        send = with_headers(send, lambda: [request_id, *rate_limit_headers(scope)])
+        wrong = self._check_host_and_origin(scope, fields)
         is_counted = is_http and assign_priority(scope) is Priority.NORMAL
         if wrong is None and is_counted and seats.requests >= seats.requests_max:
             wrong = fault(Code.TOO_BUSY)
@@ -74,41 +81,41 @@ class Gate:
             if wrong is None and is_preflight(scope["method"], fields):
                 await answer(send, preflight(origin))
                 return
-            send = sharing(send, origin)
+            send = with_cors(send, origin)
         if wrong is not None:
-            await answer(send, refusal((wrong,), self._retry_after))
+            await answer(send, error_response((wrong,), self._retry_after))
             return
         seats.requests += is_counted
         try:
             await self._inner(scope, receive, send)
-        except ClientGone:
+        except ClientDisconnected:
             return
         except Exception as error:  # noqa: BLE001 -- the last door: nobody else would answer
             await answer(send, self._answer_error(error, scope))
         finally:
             seats.requests -= is_counted
 
-    def _answer_error(self, error: Exception, scope: Scope) -> Answer:
+    def _answer_error(self, error: Exception, scope: Scope) -> Response:
         """Return the answer to a request that raised; a bug's own words stay in the log."""
         match error:
-            case Limited():
-                return refusal(error.faults, error.retry_after_seconds)
-            case Refused():
+            case RateLimited():
+                return error_response(error.faults, error.retry_after_seconds)
+            case RequestRejected():
                 faults = error.faults
             case Unreadable():
                 faults = (fault(Code.ORDER_UNREADABLE),)
             case ReadInterrupted():
                 faults = (fault(Code.TOO_BUSY, _TOO_LONG),)
-            case PortFull():
+            case PortOverloaded():
                 faults = (fault(Code.TOO_BUSY),)
-            case PortDown():
+            case PortUnavailable():
                 faults = (fault(Code.STORE_UNAVAILABLE),)
             case _:
                 log.error("request_failed", path=scope["path"], exc_info=error)
                 faults = (fault(Code.INTERNAL),)
-        return refusal(faults, self._retry_after)
+        return error_response(faults, self._retry_after)
 
-    def _wrong(self, scope: Scope, fields: dict[bytes, bytes]) -> Fault | None:
+    def _check_host_and_origin(self, scope: Scope, fields: dict[bytes, bytes]) -> Fault | None:
         """Return what is wrong with where a request was sent, or where it came from."""
         host = fields.get(b"host")
         if not host:
@@ -163,12 +170,12 @@ def is_preflight(method: str, fields: dict[bytes, bytes]) -> bool:
     return method == "OPTIONS" and b"access-control-request-method" in fields
 
 
-def preflight(origin: bytes) -> Answer:
+def preflight(origin: bytes) -> Response:
     """Return what pages of an origin may send."""
-    return Answer(200, b"", headers=(_allow(origin), *_MAY_SEND, _VARY))
+    return Response(200, b"", headers=(_allow(origin), *_MAY_SEND, _VARY))
 
 
-def sharing(send: Send, origin: bytes) -> Send:
+def with_cors(send: Send, origin: bytes) -> Send:
     """Return a way to send that lets pages of an origin read the answer."""
     headers = (_allow(origin), _MAY_READ, _VARY)
 

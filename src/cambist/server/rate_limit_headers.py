@@ -12,13 +12,13 @@ from starlette.types import Scope
 
 from cambist.server.responses import Header
 
-_KEY: Final = "cambist.quotas"
+_KEY: Final = "cambist.rate_limits"
 _MINUTE_S: Final = 60
 POLICY: Final = b"ratelimit-policy"
 LIMIT: Final = b"ratelimit"
 
 
-class Quota(NamedTuple):
+class RateLimitStatus(NamedTuple):
     """One rate of a caller: how often a minute, and how much of it is left now."""
 
     name: str
@@ -32,13 +32,13 @@ class Quota(NamedTuple):
         return -(-missing * _MINUTE_S // self.per_minute)
 
 
-class Quotas:
+class CallRateLimits:
     """The rates that one call was counted against."""
 
     def __init__(self) -> None:
-        self._by_name: dict[str, Quota] = {}
+        self._by_name: dict[str, RateLimitStatus] = {}
 
-    def note(self, quota: Quota) -> None:
+    def note(self, quota: RateLimitStatus) -> None:
         """Note what is left of a rate."""
         self._by_name[quota.name] = quota
 
@@ -52,13 +52,13 @@ class Quotas:
         return [(POLICY, policy.encode()), (LIMIT, limit.encode())]
 
 
-def open_quotas(scope: Scope) -> Quotas:
+def open_rate_limits(scope: Scope) -> CallRateLimits:
     """Return the quotas of a call, for those who count it."""
-    quotas: Quotas = scope.setdefault(_KEY, Quotas())
+    quotas: CallRateLimits = scope.setdefault(_KEY, CallRateLimits())
     return quotas
 
 
-def quota_headers(scope: Scope) -> list[Header]:
+def rate_limit_headers(scope: Scope) -> list[Header]:
     """Return the headers that tell what is left, once a call was counted."""
-    quotas: Quotas | None = scope.get(_KEY)
+    quotas: CallRateLimits | None = scope.get(_KEY)
     return [] if quotas is None else quotas.headers()

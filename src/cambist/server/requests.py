@@ -10,18 +10,18 @@ from starlette.requests import Request
 from starlette.types import Receive
 
 from cambist.engine.engine import Engine
-from cambist.faults import Code, Refused, fault
+from cambist.faults import Code, RequestRejected, fault
 from cambist.orders.order import Order, Status
 from cambist.ports.store import OrderQuery
-from cambist.server.auth.caller import passport_of
-from cambist.server.concurrency import Seats
+from cambist.server.auth.caller import caller_of
+from cambist.server.concurrency import ConcurrencyLimits
 from cambist.server.responses import read_body
 from cambist.values.base58 import read_address
 from cambist.values.ids import OrderId, Principal, read_order_id
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from cambist.values.token import NATIVE_SOL, SOL
 from cambist.wire.cursors import read_cursor
-from cambist.wire.order_fields import Unfit, read_token
+from cambist.wire.order_fields import InvalidField, read_token
 from cambist.wire.rfc3339 import MOMENT_FORM, read_moment
 
 LIMIT_DEFAULT: Final = 50
@@ -35,7 +35,7 @@ NO_WORDS: Final = ("", "0", "false", "no")
 
 
 def read_query(params: QueryParams, principal: Principal) -> OrderQuery:
-    """Return what a list asks for. Raises Refused."""
+    """Return what a list asks for. Raises RequestRejected."""
     return OrderQuery(
         principal=principal,
         limit=_limit(params.get("limit")),
@@ -49,15 +49,15 @@ def read_query(params: QueryParams, principal: Principal) -> OrderQuery:
 
 
 def read_count(name: str, text: str, most: int) -> int:
-    """Return a count that a query names. Raises Refused when it is not 0 to `most`."""
+    """Return a count that a query names. Raises RequestRejected when it is not 0 to `most`."""
     plain = text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX
     if not plain or int(text) > most:
         raise _refused(name, f"{name} is a whole number from 0 to {most}.")
     return int(text)
 
 
-def _refused(name: str, message: str) -> Refused:
-    return Refused(fault(Code.INVALID_QUERY, message, name))
+def _refused(name: str, message: str) -> RequestRejected:
+    return RequestRejected(fault(Code.INVALID_QUERY, message, name))
 
 
 def _limit(text: str | None) -> int:
@@ -83,7 +83,7 @@ def _statuses(texts: list[str]) -> tuple[Status, ...]:
 
 
 def wants_quotes(params: QueryParams) -> bool:
-    """Whether a list is to tell every venue's quote of each order. Raises Refused."""
+    """Whether a list is to tell every venue's quote of each order. Raises RequestRejected."""
     wanted = {word for text in params.getlist("include") for word in text.split(",")}
     if wanted - {INCLUDE_QUOTES}:
         raise _refused("include", f"include is {INCLUDE_QUOTES}.")
@@ -99,20 +99,20 @@ def _wallet(text: str | None) -> str | None:
 def _token(text: str | None) -> str | None:
     try:
         found = read_token(text) if text is not None else None
-    except Unfit as unfit:
+    except InvalidField as unfit:
         raise _refused("token", unfit.message) from None
     return SOL.mint if found == NATIVE_SOL else found
 
 
-def read_since(text: str | None) -> Moment | None:
-    """Return the instant from which a query counts. Raises Refused."""
+def read_since(text: str | None) -> Timestamp | None:
+    """Return the instant from which a query counts. Raises RequestRejected."""
     since = read_moment(text.replace(" ", "+")) if text is not None else None
     if text is not None and since is None:
         raise _refused("since", f"since is {MOMENT_FORM}.")
     return since
 
 
-class Want(NamedTuple):
+class StreamOptions(NamedTuple):
     """From where a stream begins (exclusive), whether it tells the notes too, and in which form.
 
     `greets` puts a notice before the first event, `nested` adds `data` to each, and
@@ -126,15 +126,17 @@ class Want(NamedTuple):
     latest_only: bool = False
 
 
-def read_want(params: Mapping[str, str], last_event_id: str | None, *, notes: bool) -> Want:
+def read_stream_options(
+    params: Mapping[str, str], last_event_id: str | None, *, notes: bool
+) -> StreamOptions:
     """Return what a stream asks for; a resumed stream always carries the notes.
 
-    Raises Refused when the place to resume from is not a number.
+    Raises RequestRejected when the place to resume from is not a number.
     """
     from_seq = params.get("fromSeq", last_event_id)
     if from_seq is not None:
-        return Want(read_count("fromSeq", from_seq, SEQ_MAX), notes=True)
-    return Want(0, notes or wants_notes(params))
+        return StreamOptions(read_count("fromSeq", from_seq, SEQ_MAX), notes=True)
+    return StreamOptions(0, notes or wants_notes(params))
 
 
 def wants_notes(params: Mapping[str, str]) -> bool:
@@ -145,11 +147,11 @@ def wants_notes(params: Mapping[str, str]) -> bool:
 def read_after(params: Mapping[str, str], last_event_id: str | None) -> int | None:
     """Return the place that a stream of all orders goes on after; None is from now on.
 
-    Raises Refused.
+    Raises RequestRejected.
     """
     if "fromSeq" in params:
         message = "fromSeq counts one order's events; all orders are resumed by cursor."
-        raise Refused(fault(Code.INVALID_QUERY, message, "fromSeq"))
+        raise RequestRejected(fault(Code.INVALID_QUERY, message, "fromSeq"))
     text = params.get("cursor", last_event_id)
     place = read_cursor(text) if text is not None else None
     if text is not None and place is None:
@@ -158,31 +160,31 @@ def read_after(params: Mapping[str, str], last_event_id: str | None) -> int | No
 
 
 async def find_order(engine: Engine, request: Request) -> Order:
-    """Return the order a path names. Raises Refused when the caller has none such."""
+    """Return the order a path names. Raises RequestRejected when the caller has none such."""
     order_id = read_order_id(request.path_params["order_id"])
-    principal = passport_of(request.scope).principal
+    principal = caller_of(request.scope).principal
     order = await engine.get(order_id, principal) if order_id is not None else None
     if order is None:
-        raise Refused(fault(Code.ORDER_NOT_FOUND))
+        raise RequestRejected(fault(Code.ORDER_NOT_FOUND))
     return order
 
 
 async def json_body(
-    seats: Seats | None, fields: Mapping[bytes, bytes], receive: Receive, bytes_max: int
+    seats: ConcurrencyLimits | None, fields: Mapping[bytes, bytes], receive: Receive, bytes_max: int
 ) -> bytes:
-    """Return the body of a request. Raises Refused unless it is JSON, and not too large.
+    """Return the body of a request. Raises RequestRejected unless it is JSON, and not too large.
 
     Without `seats` nobody counts who waits for it: that is for requests outside all limits.
     """
     kind = fields.get(b"content-type", b"")
     if kind != b"application/json" and not _is_json(kind):
-        raise Refused(fault(Code.UNSUPPORTED_MEDIA_TYPE))
+        raise RequestRejected(fault(Code.UNSUPPORTED_MEDIA_TYPE))
     if seats is None:
         body = await read_body(receive, bytes_max)
     else:
         body = await seats.body(receive, bytes_max)
     if body is None:
-        raise Refused(fault(Code.BODY_TOO_LARGE, f"A body has at most {bytes_max} bytes."))
+        raise RequestRejected(fault(Code.BODY_TOO_LARGE, f"A body has at most {bytes_max} bytes."))
     return body
 
 

@@ -22,7 +22,7 @@ CHALLENGE: Final[Header] = (b"www-authenticate", b"Bearer")
 _NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 _NO_SNIFFING: Final[Header] = (b"x-content-type-options", b"nosniff")
 _NO_REFERRER: Final[Header] = (b"referrer-policy", b"no-referrer")
-GUARDS: Final = [_NO_SNIFFING, _NO_REFERRER]
+SECURITY_HEADERS: Final = [_NO_SNIFFING, _NO_REFERRER]
 """What stands on every answer."""
 
 _ID_BYTES: Final = 12
@@ -35,11 +35,11 @@ CHUNK_BYTES: Final = 16 * 1024
 """How much of an answer is handed to a connection before its reader has to take some."""
 
 
-class ClientGone(Exception):
+class ClientDisconnected(Exception):
     """The client closed the connection before its request was read."""
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """A whole answer."""
 
     status: int
@@ -48,7 +48,7 @@ class Answer(NamedTuple):
     headers: tuple[Header, ...] = ()
 
 
-def refusal(faults: tuple[Fault, ...], retry_after_seconds: int = 1) -> Answer:
+def error_response(faults: tuple[Fault, ...], retry_after_seconds: int = 1) -> Response:
     """Return the answer to a request that is refused."""
     status = lead(faults).status
     headers: tuple[Header, ...] = ()
@@ -58,10 +58,10 @@ def refusal(faults: tuple[Fault, ...], retry_after_seconds: int = 1) -> Answer:
         headers = (CHALLENGE,)
     elif status in _CUT_BODIES:
         headers = (CLOSE,)
-    return Answer(status, write_problem(faults), MEDIA_TYPE, headers)
+    return Response(status, write_problem(faults), MEDIA_TYPE, headers)
 
 
-async def send_answer(send: Send, answer: Answer) -> None:
+async def send_answer(send: Send, answer: Response) -> None:
     """Send an answer to an HTTP request."""
     await send({"type": "http.response.start", "status": answer.status, "headers": _heads(answer)})
     body, begin = answer.body, 0
@@ -79,15 +79,18 @@ async def send_nothing(send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def deny(send: Send, answer: Answer) -> None:
+async def reject_websocket(send: Send, answer: Response) -> None:
     """Send an answer to a request for a WebSocket, in place of one."""
     kind = "websocket.http.response"
-    headers = [*_heads(answer), *GUARDS]  # the server adds them to other answers, and not here
+    headers = [
+        *_heads(answer),
+        *SECURITY_HEADERS,
+    ]  # the server adds them to other answers, and not here
     await send({"type": f"{kind}.start", "status": answer.status, "headers": headers})
     await send({"type": f"{kind}.body", "body": answer.body})
 
 
-def _heads(answer: Answer) -> list[Header]:
+def _heads(answer: Response) -> list[Header]:
     return [
         (b"content-type", answer.media_type),
         (b"content-length", b"%d" % len(answer.body)),
@@ -97,7 +100,7 @@ def _heads(answer: Answer) -> list[Header]:
 
 
 async def read_body(receive: Receive, bytes_max: int) -> bytes | None:
-    """Return the whole body, or None as soon as it is too large. Raises ClientGone."""
+    """Return the whole body, or None as soon as it is too large. Raises ClientDisconnected."""
     event = await receive()
     if event["type"] == "http.request" and not event.get("more_body", False):
         whole: bytes = event.get("body", b"")
@@ -110,15 +113,15 @@ async def read_body(receive: Receive, bytes_max: int) -> bytes | None:
         if not event.get("more_body", False):
             return bytes(body)
         event = await receive()
-    raise ClientGone
+    raise ClientDisconnected
 
 
-def write_raw(answer: Answer) -> bytes:
+def render_raw(answer: Response) -> bytes:
     """Return the bytes of an answer after which the connection closes."""
     status = HTTPStatus(answer.status)
     name = (b"x-request-id", draw_secret(_ID_BYTES).hex().encode())
     closing = (CLOSE,) if CLOSE not in answer.headers else ()
-    fields = [*_heads(answer), *GUARDS, name, *closing]
+    fields = [*_heads(answer), *SECURITY_HEADERS, name, *closing]
     lines = b"".join(b"%b: %b\r\n" % field for field in fields)
     return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (
         status,

@@ -10,36 +10,42 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Scope as Call
 
 from cambist.engine.engine import Engine
-from cambist.faults import Code, Refused, fault
-from cambist.ports.api_keys import Scope
-from cambist.server.auth.authenticator import Doorman, OpenDoor
+from cambist.faults import Code, RequestRejected, fault
+from cambist.ports.api_keys import Permission
+from cambist.server.auth.authenticator import AllowAll, Authenticator
 from cambist.server.auth.tickets import Tickets
-from cambist.server.concurrency import Seats
-from cambist.server.endpoints import ByMethod, Door, SocketDoor, plain, reading
+from cambist.server.concurrency import ConcurrencyLimits
+from cambist.server.endpoints import (
+    Endpoint,
+    MethodDispatcher,
+    WebSocketDispatcher,
+    as_asgi,
+    reading,
+)
 from cambist.server.handlers.docs import DocsPage, show_faults
-from cambist.server.handlers.markets import AskQuote, Markets
-from cambist.server.handlers.order_entry import OrderingSocket, PostedSocket
-from cambist.server.handlers.orders import Orders, PlaceBatch, PlaceOrder
-from cambist.server.handlers.service import About, Halting
-from cambist.server.html_pages import page
+from cambist.server.handlers.markets import GetQuote, MarketHandlers
+from cambist.server.handlers.order_entry import OrderEntrySocket, UpgradedPostSocket
+from cambist.server.handlers.orders import OrderHandlers, PlaceBatch, PlaceOrder
+from cambist.server.handlers.service import HaltHandler, ServiceHandlers
+from cambist.server.html_pages import prepare_page
 from cambist.server.openapi.document import document
-from cambist.server.protocol.websocket import POSTED
-from cambist.server.requests import Want
-from cambist.server.responses import JSON, Answer
+from cambist.server.protocol.websocket import UPGRADE_BODY
+from cambist.server.requests import StreamOptions
+from cambist.server.responses import JSON, Response
 from cambist.server.settings import ServerSettings
-from cambist.server.streaming.event_streams import Voice
-from cambist.server.streaming.sse import AllEvents, Events
-from cambist.server.streaming.websocket import AllOrdersSocket, OrderSocket
-from cambist.server.submission import OrderTaker
+from cambist.server.streaming.event_streams import MessageCache
+from cambist.server.streaming.sse import OrderEventsHandler, PrincipalEventsHandler
+from cambist.server.streaming.websocket import OrderSocket, PrincipalEventsSocket
+from cambist.server.submission import OrderSubmitter
 
 PUBLIC: Final = None
-READ, TRADE, CANCEL, ADMIN = Scope.READ, Scope.TRADE, Scope.CANCEL, Scope.ADMIN
+READ, TRADE, CANCEL, ADMIN = Permission.READ, Permission.TRADE, Permission.CANCEL, Permission.ADMIN
 
 
 class Entrance(NamedTuple):
     """Who lets callers in, and the tickets that let them in again."""
 
-    doorman: Doorman
+    doorman: Authenticator
     tickets: Tickets
 
 
@@ -47,16 +53,16 @@ class Routes:
     """The paths of one engine's server."""
 
     def __init__(
-        self, engine: Engine, settings: ServerSettings, seats: Seats, entrance: Entrance
+        self, engine: Engine, settings: ServerSettings, seats: ConcurrencyLimits, entrance: Entrance
     ) -> None:
         self._engine = engine
         self._settings = settings
         self._seats = seats
         self._doorman = entrance.doorman
         self._tickets = entrance.tickets
-        self._voice = Voice(engine, settings)
-        self._taker = OrderTaker(engine, settings)
-        self._about = About(engine, seats, entrance.doorman)
+        self._voice = MessageCache(engine, settings)
+        self._taker = OrderSubmitter(engine, settings)
+        self._about = ServiceHandlers(engine, seats, entrance.doorman)
 
     def all(self) -> list[BaseRoute]:
         """Return every route; of a worker, those that tell of its health."""
@@ -66,69 +72,71 @@ class Routes:
         http = (*placing, *sockets, *self._orders(), *self._markets())
         return [*http, *self._service(), *self._health()]
 
-    def _at(self, path: str, **doors: Door) -> Route:
-        return Route(path, ByMethod(self._doorman, doors, self._seats.callers))
+    def _at(self, path: str, **doors: Endpoint) -> Route:
+        return Route(path, MethodDispatcher(self._doorman, doors, self._seats.callers))
 
     def _placing(self) -> list[BaseRoute]:
         engine, taker, edge = self._engine, self._taker, self._settings.edge
-        place = Door(TRADE, PlaceOrder(taker, self._voice, self._seats))
-        orders = Orders(engine)
+        place = Endpoint(TRADE, PlaceOrder(taker, self._voice, self._seats))
+        orders = OrderHandlers(engine)
         return [
             self._at(
                 "/api/orders/batch",
-                POST=Door(TRADE, PlaceBatch(engine, taker, self._seats, edge.batch_bytes_max)),
+                POST=Endpoint(TRADE, PlaceBatch(engine, taker, self._seats, edge.batch_bytes_max)),
             ),
-            self._at("/api/orders", POST=place, GET=Door(READ, reading(orders.list))),
+            self._at("/api/orders", POST=place, GET=Endpoint(READ, reading(orders.list))),
             self._at(
                 "/api/quotes",
-                POST=Door(READ, AskQuote(engine, taker, self._seats, edge.body_bytes_max)),
+                POST=Endpoint(READ, GetQuote(engine, taker, self._seats, edge.body_bytes_max)),
             ),
         ]
 
     def _orders(self) -> list[BaseRoute]:
-        orders, one = Orders(self._engine), "/api/orders/{order_id}"
-        cancel = Door(CANCEL, plain(orders.cancel))
-        amend = Door(TRADE, plain(orders.amend))
-        events = Door(READ, Events(self._voice, self._seats))
+        orders, one = OrderHandlers(self._engine), "/api/orders/{order_id}"
+        cancel = Endpoint(CANCEL, as_asgi(orders.cancel))
+        amend = Endpoint(TRADE, as_asgi(orders.amend))
+        events = Endpoint(READ, OrderEventsHandler(self._voice, self._seats))
         return [
-            self._at(one, GET=Door(READ, reading(orders.read)), DELETE=cancel, PATCH=amend),
+            self._at(one, GET=Endpoint(READ, reading(orders.read)), DELETE=cancel, PATCH=amend),
             self._at(f"{one}/events", GET=events),
-            self._at(f"{one}/receipt", GET=Door(READ, reading(orders.receipt))),
+            self._at(f"{one}/receipt", GET=Endpoint(READ, reading(orders.receipt))),
             self._at(f"{one}/cancel", POST=cancel),
-            self._at("/api/stream-tickets", POST=Door(READ, plain(self._tickets.issue))),
-            self._at("/api/events", GET=Door(READ, AllEvents(self._voice, self._seats))),
+            self._at("/api/stream-tickets", POST=Endpoint(READ, as_asgi(self._tickets.issue))),
+            self._at(
+                "/api/events", GET=Endpoint(READ, PrincipalEventsHandler(self._voice, self._seats))
+            ),
         ]
 
     def _markets(self) -> list[BaseRoute]:
-        markets = Markets(self._engine)
+        markets = MarketHandlers(self._engine)
         return [
-            self._at("/api/tokens", GET=Door(READ, plain(markets.tokens))),
-            self._at("/api/venues", GET=Door(READ, plain(markets.venues))),
-            self._at("/api/pools", GET=Door(READ, reading(markets.pools))),
-            self._at("/api/report", GET=Door(READ, reading(markets.report))),
+            self._at("/api/tokens", GET=Endpoint(READ, as_asgi(markets.tokens))),
+            self._at("/api/venues", GET=Endpoint(READ, as_asgi(markets.venues))),
+            self._at("/api/pools", GET=Endpoint(READ, reading(markets.pools))),
+            self._at("/api/report", GET=Endpoint(READ, reading(markets.report))),
         ]
 
     def _sockets(self) -> list[BaseRoute]:
         voice, seats, taker = self._voice, self._seats, self._taker
-        history = Door(READ, OrderSocket(voice, seats, Want()))
-        greeted = Door(READ, OrderSocket(voice, seats, Want(greets=True, nested=True)))
-        latest = Door(READ, OrderSocket(voice, seats, Want(latest_only=True)))
-        posted = Door(TRADE, PostedSocket(voice, seats, taker))
-        ordering = Door(TRADE, OrderingSocket(voice, seats, taker))
-        everything = Door(READ, AllOrdersSocket(voice, seats))
+        history = Endpoint(READ, OrderSocket(voice, seats, StreamOptions()))
+        greeted = Endpoint(READ, OrderSocket(voice, seats, StreamOptions(greets=True, nested=True)))
+        latest = Endpoint(READ, OrderSocket(voice, seats, StreamOptions(latest_only=True)))
+        posted = Endpoint(TRADE, UpgradedPostSocket(voice, seats, taker))
+        ordering = Endpoint(TRADE, OrderEntrySocket(voice, seats, taker))
+        everything = Endpoint(READ, PrincipalEventsSocket(voice, seats))
 
-        def execute(call: Call) -> Door:
-            if POSTED in call.get("extensions", ()):
+        def execute(call: Call) -> Endpoint:
+            if UPGRADE_BODY in call.get("extensions", ()):
                 return posted
             return history if _names_an_order(call) else ordering
 
-        def firehose(call: Call) -> Door:
+        def firehose(call: Call) -> Endpoint:
             return greeted if _names_an_order(call) else everything
 
-        def post_only(call: Call) -> Door:
-            if POSTED in call.get("extensions", ()):
+        def post_only(call: Call) -> Endpoint:
+            if UPGRADE_BODY in call.get("extensions", ()):
                 return posted
-            raise Refused(fault(Code.NOT_FOUND))
+            raise RequestRejected(fault(Code.NOT_FOUND))
 
         choices = {
             "/api/orders/execute": execute,
@@ -137,38 +145,38 @@ class Routes:
             "/ws/orders": lambda _: latest,
             "/api/orders/{order_id}/status": lambda _: history,
         }
-        place = Door(TRADE, PlaceOrder(taker, voice, seats))
+        place = Endpoint(TRADE, PlaceOrder(taker, voice, seats))
         doors = {"/api/orders/execute": {"POST": place}}
         sockets: list[BaseRoute] = [
-            WebSocketRoute(path, SocketDoor(self._doorman, choose))
+            WebSocketRoute(path, WebSocketDispatcher(self._doorman, choose))
             for path, choose in choices.items()
         ]
         return sockets + [
-            Route(path, ByMethod(self._doorman, doors.get(path, {}), seats.callers, choose))
+            Route(path, MethodDispatcher(self._doorman, doors.get(path, {}), seats.callers, choose))
             for path, choose in choices.items()
             if path != "/api/orders"  # where a plain GET is a list
         ]
 
     def _service(self) -> list[BaseRoute]:
-        openapi, docs = page(document(), JSON), DocsPage()
+        openapi, docs = prepare_page(document(), JSON), DocsPage()
 
-        async def describe(request: Request) -> Answer:
+        async def describe(request: Request) -> Response:
             return openapi.choose(request)
 
-        halt = Halting(self._engine, self._settings, self._about.forget, halts=True)
-        resume = Halting(self._engine, self._settings, self._about.forget, halts=False)
+        halt = HaltHandler(self._engine, self._settings, self._about.forget, halts=True)
+        resume = HaltHandler(self._engine, self._settings, self._about.forget, halts=False)
         return [
-            self._at("/api/halt", POST=Door(ADMIN, halt)),
-            self._at("/api/resume", POST=Door(ADMIN, resume)),
-            self._at("/openapi.json", GET=Door(PUBLIC, plain(describe))),
-            self._at("/docs", GET=Door(PUBLIC, plain(docs.show))),
-            self._at("/docs/ui/{name}", GET=Door(PUBLIC, plain(docs.part))),
-            self._at("/docs/faults", GET=Door(PUBLIC, plain(show_faults))),
-            self._at("/", GET=Door(PUBLIC, plain(self._about.info))),
+            self._at("/api/halt", POST=Endpoint(ADMIN, halt)),
+            self._at("/api/resume", POST=Endpoint(ADMIN, resume)),
+            self._at("/openapi.json", GET=Endpoint(PUBLIC, as_asgi(describe))),
+            self._at("/docs", GET=Endpoint(PUBLIC, as_asgi(docs.show))),
+            self._at("/docs/ui/{name}", GET=Endpoint(PUBLIC, as_asgi(docs.part))),
+            self._at("/docs/faults", GET=Endpoint(PUBLIC, as_asgi(show_faults))),
+            self._at("/", GET=Endpoint(PUBLIC, as_asgi(self._about.info))),
         ]
 
     def _health(self) -> list[BaseRoute]:
-        about, everyone = self._about, OpenDoor()
+        about, everyone = self._about, AllowAll()
         probes = {
             "/health": about.health,
             "/health/live": about.live,
@@ -177,10 +185,10 @@ class Routes:
         return [
             # Probes are counted nowhere, and need no key: they answer whatever others do.
             *(
-                Route(path, ByMethod(everyone, {"GET": Door(PUBLIC, plain(probe))}))
+                Route(path, MethodDispatcher(everyone, {"GET": Endpoint(PUBLIC, as_asgi(probe))}))
                 for path, probe in probes.items()
             ),
-            self._at("/metrics", GET=Door(ADMIN, plain(about.metrics))),
+            self._at("/metrics", GET=Endpoint(ADMIN, as_asgi(about.metrics))),
         ]
 
 

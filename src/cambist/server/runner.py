@@ -12,11 +12,11 @@ from typing import Final
 import uvicorn
 
 from cambist.server.app import App
-from cambist.server.client_address import Proxies
-from cambist.server.protocol.connections import House
-from cambist.server.protocol.http1 import EdgeConfig, EdgeHttp
-from cambist.server.protocol.websocket import EdgeSocket
-from cambist.server.responses import GUARDS
+from cambist.server.client_address import TrustedProxies
+from cambist.server.protocol.connections import ConnectionRegistry
+from cambist.server.protocol.http1 import LimitedHttpProtocol, ProtocolConfig
+from cambist.server.protocol.websocket import LimitedWebSocketProtocol
+from cambist.server.responses import SECURITY_HEADERS
 
 BACKLOG: Final = 2_048
 
@@ -25,7 +25,7 @@ class PortInUse(RuntimeError):
     """Another process listens on this address and port."""
 
 
-class _Uvicorn(uvicorn.Server):
+class _Server(uvicorn.Server):
     """Uvicorn that says when it is ready, and leaves the process's signals alone."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -43,13 +43,15 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-class Serving:
+class ServerRunner:
     """One server, for as long as `listening` lasts."""
 
     def __init__(self, app: App, host: str, port: int) -> None:
         self._app = app
         self._address = (host, port)
-        self._house = House(app.settings.edge, Proxies(app.settings.trusted_proxies))
+        self._house = ConnectionRegistry(
+            app.settings.edge, TrustedProxies(app.settings.trusted_proxies)
+        )
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[int]:
@@ -58,7 +60,7 @@ class Serving:
         On the way out nothing new is taken, streams are ended, and requests are finished.
         Raises PortInUse, and OSError for an address that is not this machine's.
         """
-        server = _Uvicorn(self._configure())
+        server = _Server(self._configure())
         with self._listen() as listener:
             async with asyncio.TaskGroup() as tasks:
                 sweeping = tasks.create_task(self._house.sweep(self._app.clock))
@@ -84,12 +86,12 @@ class Serving:
             msg = f"{place} is in use; stop who listens there, or choose another port"
             raise PortInUse(msg) from None
 
-    def _configure(self) -> EdgeConfig:
+    def _configure(self) -> ProtocolConfig:
         settings = self._app.settings
-        config = EdgeConfig(
+        config = ProtocolConfig(
             self._app,
-            http=EdgeHttp,
-            ws=EdgeSocket,
+            http=LimitedHttpProtocol,
+            ws=LimitedWebSocketProtocol,
             ws_max_size=settings.frame_bytes_max,
             ws_per_message_deflate=False,
             ws_ping_interval=settings.ping_ms / 1_000,
@@ -99,7 +101,7 @@ class Serving:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            headers=[(name.decode(), value.decode()) for name, value in GUARDS],
+            headers=[(name.decode(), value.decode()) for name, value in SECURITY_HEADERS],
             timeout_graceful_shutdown=settings.drain_ms // 1_000,
         )
         config.house = self._house

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.values.api_key import PEPPER_BYTES
 
 FILE: Final = "pepper"
@@ -20,12 +20,12 @@ _STRANGERS: Final = stat.S_IWGRP | stat.S_IRWXO
 _OWNER_ONLY: Final = stat.S_IRUSR | stat.S_IWUSR
 
 
-class UnfitPepper(ValueError):
+class InvalidPepper(ValueError):
     """A pepper that is missing, broken, or readable by others; the message says what to do."""
 
 
 def read_pepper(path: Path) -> bytes:
-    """Return the pepper in a file. Raises UnfitPepper, and OSError when it cannot be read."""
+    """Return the pepper in a file. Raises InvalidPepper, and OSError when it cannot be read."""
     try:
         with path.open("rb") as file:
             found = os.fstat(file.fileno())
@@ -33,21 +33,21 @@ def read_pepper(path: Path) -> bytes:
             # Of a file that is not ours we are let in by our group: so secrets are mounted.
             if mode & (_OTHERS if found.st_uid == os.geteuid() else _STRANGERS):
                 msg = f"{path} can be read by others (mode {mode:o}): run `chmod 600 {path}`"
-                raise UnfitPepper(msg)
+                raise InvalidPepper(msg)
             text = file.read(4 * PEPPER_BYTES)
     except FileNotFoundError:
         msg = (
             f"{path} is gone, and with it the means to check API keys: put its copy back, "
             "or revoke every key and make new ones"
         )
-        raise UnfitPepper(msg) from None
+        raise InvalidPepper(msg) from None
     try:
         pepper = bytes.fromhex(text.decode("ascii"))
     except ValueError:
         pepper = b""
     if len(pepper) != PEPPER_BYTES:
         msg = f"{path} is not what cambist wrote there: put its copy back"
-        raise UnfitPepper(msg)
+        raise InvalidPepper(msg)
     return pepper
 
 
@@ -59,13 +59,13 @@ class Pepper:
         self._held: bytes | None = None
 
     def __call__(self) -> bytes:
-        """Return the pepper. Raises PortDown when there is none to be used."""
+        """Return the pepper. Raises PortUnavailable when there is none to be used."""
         if self._held is None:
             try:
                 self._held = read_pepper(self._path)
-            except (UnfitPepper, OSError) as error:
+            except (InvalidPepper, OSError) as error:
                 log.critical("pepper_unfit", error=str(error))
-                raise PortDown(str(error)) from error
+                raise PortUnavailable(str(error)) from error
         return self._held
 
 

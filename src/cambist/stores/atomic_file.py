@@ -7,29 +7,29 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from cambist.stores.errors import NameTaken
+from cambist.stores.errors import TargetExists
 
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
 OWNER_ONLY: Final = 0o600
 
 
-def part_of(target: Path) -> Path:
+def temp_file_for(target: Path) -> Path:
     """Return an empty file of its owner's alone, to be written before it is given its name.
 
-    Raises NameTaken where the name, or one that belongs to it, is taken, and OSError.
+    Raises TargetExists where the name, or one that belongs to it, is taken, and OSError.
     """
     for ending in _BESIDE:
         path = target.with_name(target.name + ending)
         if path.exists():
             msg = f"{path} is there already, and is not written over: name another, or move it away"
-            raise NameTaken(msg)
+            raise TargetExists(msg)
     part = target.with_name(f"{target.name}.part")
     remove(part)
     part.touch(OWNER_ONLY)
     return part
 
 
-def settle(part: Path, target: Path) -> None:
+def publish(part: Path, target: Path) -> None:
     """Flush a file, give it its name, and flush that. Raises OSError."""
     with part.open("rb") as whole:
         os.fsync(whole.fileno())

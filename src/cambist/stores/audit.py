@@ -18,9 +18,9 @@ import msgspec
 from msgspec.structs import replace
 
 from cambist.orders import events
-from cambist.orders.attempt import Witness
-from cambist.orders.journal import BrokenJournal, Told, retell
-from cambist.orders.lifecycle import IllegalFact
+from cambist.orders.attempt import NodeObservation
+from cambist.orders.journal import CorruptJournal, RecordedEvent, replay
+from cambist.orders.lifecycle import IllegalTransition
 from cambist.orders.order import Order, Status
 from cambist.stores import rows
 from cambist.stores.errors import CorruptRow
@@ -34,14 +34,14 @@ _BEYOND_ALL_IDS: Final = "\U0010ffff"
 _OPEN: Final = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 
 
-class Break(msgspec.Struct, frozen=True):
+class Inconsistency(msgspec.Struct, frozen=True):
     """What is wrong with an order, or with what is counted of all."""
 
     order_id: OrderId
     reason: str
 
 
-class Report(msgspec.Struct, frozen=True):
+class AuditReport(msgspec.Struct, frozen=True):
     """What was read, and what is wrong. `broken` counts the breaks; not all need be listed.
 
     `empty_places` are numbers in the journal that no line has: closed orders were put away, or
@@ -50,12 +50,12 @@ class Report(msgspec.Struct, frozen=True):
 
     orders: int
     entries: int
-    breaks: tuple[Break, ...]
+    breaks: tuple[Inconsistency, ...]
     broken: int = 0
     empty_places: int = 0
 
 
-class Ask(NamedTuple):
+class AuditQuery(NamedTuple):
     """A named query, the values it takes, and how far the audit has come."""
 
     query: str
@@ -64,7 +64,7 @@ class Ask(NamedTuple):
 
 
 Rows = Sequence[Sequence[Any]]
-Walk = Generator[Ask, Rows, Report]
+Walk = Generator[AuditQuery, Rows, AuditReport]
 
 
 class _Findings:
@@ -72,50 +72,50 @@ class _Findings:
 
     def __init__(self) -> None:
         self.orders = self.entries = self.broken = 0
-        self.breaks: list[Break] = []
+        self.breaks: list[Inconsistency] = []
         self.tallies: Counter[tuple[str, str]] = Counter()
 
     def note(self, order_id: str, reason: str) -> None:
         """Add a break, and list it while there is room."""
         self.broken += 1
         if len(self.breaks) < BREAKS_KEPT_MAX:
-            self.breaks.append(Break(OrderId(order_id), reason))
+            self.breaks.append(Inconsistency(OrderId(order_id), reason))
 
-    def read(self, order_id: str, kept: Kept) -> None:
+    def read(self, order_id: str, kept: StoredOrder) -> None:
         """Judge an order by everything that is kept of it."""
         self.orders += 1
         self.entries += len(kept.lines)
         if kept.row is not None:
             self.tallies[kept.row[1], kept.row[2]] += 1
-        reason = fault_of(kept)
+        reason = check_order(kept)
         if reason:
             self.note(order_id, reason)
 
 
-def walk() -> Walk:
+def audit_steps() -> Walk:
     """Ask for all that is kept, page by page, and return the report."""
     found, after = _Findings(), ""
     while after != _BEYOND_ALL_IDS:
-        ((by_orders, by_lines),) = yield Ask(
+        ((by_orders, by_lines),) = yield AuditQuery(
             "audit_bound", (after, ORDERS_PER_PAGE, LINES_PER_PAGE), found.orders
         )
         until = min(by_orders or _BEYOND_ALL_IDS, by_lines or _BEYOND_ALL_IDS)
-        page: dict[str, Kept] = defaultdict(Kept)
-        for row in (yield Ask("audit_rows", (after, until), found.orders)):
+        page: dict[str, StoredOrder] = defaultdict(StoredOrder)
+        for row in (yield AuditQuery("audit_rows", (after, until), found.orders)):
             page[row[0]].row = row
         for name, place in (("lines", 1), ("attempts", 0), ("fills", 0)):
-            for row in (yield Ask(f"audit_{name}", (after, until), found.orders)):
+            for row in (yield AuditQuery(f"audit_{name}", (after, until), found.orders)):
                 cast("list[Any]", getattr(page[row[place]], name)).append(row)
         for order_id in sorted(page):
             found.read(order_id, page[order_id])
         after = until
-    ((lines, last, end, backlog),) = yield Ask("audit_counts", (), found.orders)
+    ((lines, last, end, backlog),) = yield AuditQuery("audit_counts", (), found.orders)
     if (last or 0) > end:
         found.note("the feed", f"its end is {end}, and the newest line stands at {last}")
     if backlog is not None:
-        _compare_counts(found, backlog, (yield Ask("audit_tallies", (), found.orders)))
+        _compare_counts(found, backlog, (yield AuditQuery("audit_tallies", (), found.orders)))
     empty = max(end - lines, 0)
-    return Report(found.orders, found.entries, tuple(found.breaks), found.broken, empty)
+    return AuditReport(found.orders, found.entries, tuple(found.breaks), found.broken, empty)
 
 
 def _compare_counts(found: _Findings, backlog: int, rows: Rows) -> None:
@@ -143,10 +143,10 @@ _FOLDED: Final = (
 )  # fmt: skip
 _ALIVE: Final = ("in_flight", "landed")
 _ROUTE_SEQ, _ATTEMPT, _WAKE_AT = 12, 13, 6
-_read_witnesses: Final = json_codec.decoder(tuple[Witness, ...]).decode
+_read_witnesses: Final = json_codec.decoder(tuple[NodeObservation, ...]).decode
 
 
-class Kept(msgspec.Struct):
+class StoredOrder(msgspec.Struct):
     """Everything a store holds of one order, as the rows of the audit's queries."""
 
     row: Row | None = None
@@ -155,16 +155,16 @@ class Kept(msgspec.Struct):
     fills: list[Row] = []
 
 
-def fault_of(kept: Kept) -> str:
+def check_order(kept: StoredOrder) -> str:
     """Return what is wrong with an order, or nothing."""
     if kept.row is None:
         return "there is a journal without an order" if kept.lines else "rows without an order"
     if not kept.lines:
         return "the journal is empty"
     try:
-        told = retell([rows.read_entry(tuple(line[1:7])) for line in kept.lines])
+        told = replay([rows.read_entry(tuple(line[1:7])) for line in kept.lines])
         order = rows.read_order(_as_loaded(kept.row, kept))
-    except (BrokenJournal, IllegalFact, CorruptRow, msgspec.DecodeError) as error:
+    except (CorruptJournal, IllegalTransition, CorruptRow, msgspec.DecodeError) as error:
         return str(error)
     return (
         _compare(order, told)
@@ -174,7 +174,7 @@ def fault_of(kept: Kept) -> str:
     )
 
 
-def _as_loaded(row: Row, kept: Kept) -> rows.Row:
+def _as_loaded(row: Row, kept: StoredOrder) -> rows.Row:
     """Put together what the store's own view would load the order from."""
     payloads = {line[2]: line[5] for line in kept.lines}
     tried = next((one for one in kept.attempts if one[1] == row[_ATTEMPT]), None)
@@ -185,7 +185,7 @@ def _as_loaded(row: Row, kept: Kept) -> rows.Row:
     return (*head, payloads.get(1), payloads.get(row[_ROUTE_SEQ]), *attempt, *moved, row[1])
 
 
-def _compare(row: Order, told: tuple[Told, ...]) -> str:
+def _compare(row: Order, told: tuple[RecordedEvent, ...]) -> str:
     folded = told[-1].order
     bare = row.attempt
     if bare is not None:
@@ -194,7 +194,7 @@ def _compare(row: Order, told: tuple[Told, ...]) -> str:
     return f"the row differs from its journal in {', '.join(unlike)}" if unlike else ""
 
 
-def _check_lines(kept: Kept, told: tuple[Told, ...]) -> str:
+def _check_lines(kept: StoredOrder, told: tuple[RecordedEvent, ...]) -> str:
     """Look at what stands beside the facts: owner, places, instants and the next look."""
     order = told[-1].order
     owner = order.intent.principal
@@ -213,7 +213,7 @@ def _check_lines(kept: Kept, told: tuple[Told, ...]) -> str:
     return ""
 
 
-def _check_attempts(kept: Kept, told: tuple[Told, ...]) -> str:
+def _check_attempts(kept: StoredOrder, told: tuple[RecordedEvent, ...]) -> str:
     """Compare attempts with what was signed, and what became of them with what was heard."""
     signed = {one.fact.signature: one.fact for one in told if isinstance(one.fact, events.Signed)}
     if sorted(row[2] for row in kept.attempts) != sorted(signed):
@@ -238,7 +238,9 @@ def _check_attempts(kept: Kept, told: tuple[Told, ...]) -> str:
     return ""
 
 
-def _end(one: events.Fact) -> tuple[str | None, tuple[str, tuple[Witness, ...] | None]]:
+def _end(
+    one: events.OrderEvent,
+) -> tuple[str | None, tuple[str, tuple[NodeObservation, ...] | None]]:
     """Return the signature whose fate a fact tells, the state it ends in, and the proof."""
     match one:
         case events.Landed(fill):
@@ -251,7 +253,7 @@ def _end(one: events.Fact) -> tuple[str | None, tuple[str, tuple[Witness, ...] |
             return None, ("", None)
 
 
-def _check_fills(kept: Kept, told: tuple[Told, ...]) -> str:
+def _check_fills(kept: StoredOrder, told: tuple[RecordedEvent, ...]) -> str:
     landed = [one.fact.fill.signature for one in told if isinstance(one.fact, events.Landed)]
     if sorted(row[1] for row in kept.fills) != sorted(landed):
         return "the fills kept are not what landed"

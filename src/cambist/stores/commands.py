@@ -5,120 +5,131 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from cambist.orders.decide import Change
-from cambist.orders.journal import Told, append
+from cambist.orders.decide import Decision
+from cambist.orders.journal import RecordedEvent, append
 from cambist.orders.order import Order
-from cambist.ports.chain import Trace
-from cambist.ports.store import Birth, Halt, Keyed
+from cambist.ports.chain import ExecutedTransaction
+from cambist.ports.store import Halt, IdempotencyRecord, NewOrder
 from cambist.values.ids import OrderId
-from cambist.values.time_units import Moment, Slot
+from cambist.values.time_units import Slot, Timestamp
 
 __all__ = [
-    "Add",
-    "AddAll",
-    "AddUp",
-    "Cancel",
-    "Compared",
-    "Facts",
-    "Move",
-    "Probe",
-    "Summed",
-    "Switch",
-    "Untold",
-    "Wish",
+    "AppendNote",
+    "ApplyDecision",
+    "CommittedEvents",
+    "FillsSummed",
+    "InsertOrder",
+    "InsertOrders",
+    "RecordReconciliation",
+    "RecoveredEvents",
+    "RequestCancel",
+    "SetHalt",
+    "SumFills",
     "Write",
+    "WriteProbe",
     "Written",
     "write_out",
 ]
 
 
-class Add(msgspec.Struct, frozen=True):
+class InsertOrder(msgspec.Struct, frozen=True):
     """A new order."""
 
-    birth: Birth
+    birth: NewOrder
 
 
-class AddAll(msgspec.Struct, frozen=True):
+class InsertOrders(msgspec.Struct, frozen=True):
     """New orders that belong together: all durable at once."""
 
-    births: tuple[Birth, ...]
+    births: tuple[NewOrder, ...]
 
 
-class Move(msgspec.Struct, frozen=True):
+class ApplyDecision(msgspec.Struct, frozen=True):
     """A change of a claimed order, its journal lines already written out, and when it was made."""
 
     before: Order
     after: Order
-    told: tuple[Told, ...]
-    change: Change
-    now: Moment = Moment(0)
+    told: tuple[RecordedEvent, ...]
+    change: Decision
+    now: Timestamp = Timestamp(0)
 
 
-class Wish(Move, frozen=True):
+class AppendNote(ApplyDecision, frozen=True):
     """A change by somebody who holds no claim."""
 
 
-class Untold(msgspec.Struct, frozen=True, gc=False):
+class RecoveredEvents(msgspec.Struct, frozen=True, gc=False):
     """Lines that an earlier batch made durable, though it failed; `place` is the first one's."""
 
-    told: tuple[Told, ...]
+    told: tuple[RecordedEvent, ...]
     place: int
 
 
-class Facts(msgspec.Struct, frozen=True, gc=False):
+class CommittedEvents(msgspec.Struct, frozen=True, gc=False):
     """Lines that became durable; `place` is the first one's, and the others follow."""
 
-    told: tuple[Told, ...]
+    told: tuple[RecordedEvent, ...]
     place: int = 0
-    taken: tuple[Keyed | None, ...] = ()
-    untold: Untold | None = None
+    taken: tuple[IdempotencyRecord | None, ...] = ()
+    untold: RecoveredEvents | None = None
 
 
-class Cancel(msgspec.Struct, frozen=True):
+class RequestCancel(msgspec.Struct, frozen=True):
     """A user's wish to end an order."""
 
     order_id: OrderId
-    now: Moment
+    now: Timestamp
 
 
-class Switch(msgspec.Struct, frozen=True):
+class SetHalt(msgspec.Struct, frozen=True):
     """A move of the switch that stops all trading: to a halt, or away from it."""
 
     halt: Halt | None
     by: str
     reason: str
-    now: Moment
+    now: Timestamp
 
 
-class Probe(msgspec.Struct, frozen=True):
+class WriteProbe(msgspec.Struct, frozen=True):
     """The question whether the disk takes a write, asked by making one that changes nothing."""
 
 
-class Compared(msgspec.Struct, frozen=True):
+class RecordReconciliation(msgspec.Struct, frozen=True):
     """The word that the chain was held against the attempts: up to a slot, or what is missing."""
 
     slot: Slot | None = None
-    missing: tuple[Trace, ...] = ()
+    missing: tuple[ExecutedTransaction, ...] = ()
     halt: Halt | None = None
-    now: Moment = Moment(0)
+    now: Timestamp = Timestamp(0)
 
 
-class AddUp(msgspec.Struct, frozen=True):
+class SumFills(msgspec.Struct, frozen=True):
     """The request to put some fills into the sums of their days."""
 
 
-class Summed(msgspec.Struct, frozen=True, kw_only=True):
+class FillsSummed(msgspec.Struct, frozen=True, kw_only=True):
     """Its answer: whether more fills are waiting."""
 
     is_more: bool
-    untold: Untold | None = None
+    untold: RecoveredEvents | None = None
 
 
-Write = Add | AddAll | Move | Cancel | Switch | Compared | Probe | AddUp
-Written = Facts | Summed
+Write = (
+    InsertOrder
+    | InsertOrders
+    | ApplyDecision
+    | RequestCancel
+    | SetHalt
+    | RecordReconciliation
+    | WriteProbe
+    | SumFills
+)
+Written = CommittedEvents | FillsSummed
 
 
-def write_out(order: Order, change: Change, now: Moment, owner: str, leased: Moment) -> Move:
+def write_out(
+    order: Order, change: Decision, now: Timestamp, owner: str, leased: Timestamp
+) -> ApplyDecision:
     """Return the write of a change; `leased` is the wake-up of an order that rests in flight.
 
     Raises IllegalFact when the lifecycle does not allow it.
@@ -134,19 +145,19 @@ def write_out(order: Order, change: Change, now: Moment, owner: str, leased: Mom
     if change.signed is not None:
         after = _with_bytes(after, change.signed.transaction)
     told = (*told[:-1], replace(told[-1], order=after)) if told else ()
-    return Move(order, after, told, change)
+    return ApplyDecision(order, after, told, change)
 
 
 def _wake_at(
-    standing: Moment | None, after: Order, change: Change, now: Moment, leased: Moment
-) -> Moment | None:
+    standing: Timestamp | None, after: Order, change: Decision, now: Timestamp, leased: Timestamp
+) -> Timestamp | None:
     """Return the row's wake-up: the lease's end for an order that rests with the chain.
 
     An instant that is past already is kept as it stands: moving it would only churn the index.
     """
     if change.wake_at is None:
         return None
-    if after.rests_with_chain:
+    if after.awaits_chain:
         return leased
     due = standing is not None and standing <= now and change.wake_at <= now
     return standing if due else change.wake_at

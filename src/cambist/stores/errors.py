@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 
-class UnfitDatabase(RuntimeError):
+class DatabaseUnusable(RuntimeError):
     """A database that must not be trusted with orders, and why."""
 
 
-class NewerDatabase(RuntimeError):
+class SchemaTooNew(RuntimeError):
     """The database was written by a newer cambist."""
 
 
-class NameTaken(FileExistsError):
+class TargetExists(FileExistsError):
     """A file that is there already, and is not written over."""
 
 
-class UnfitBackup(RuntimeError):
+class InvalidBackup(RuntimeError):
     """A file that is no backup of a store, or not a whole one."""
 
 

@@ -11,24 +11,24 @@ import structlog
 from cambist.faults import Fault
 from cambist.orders import events
 from cambist.orders.attempt import Attempt, Fill
-from cambist.orders.decide import Change
-from cambist.orders.events import Accepted, Routed, Setback
-from cambist.orders.journal import Entry, Told, read_fact
+from cambist.orders.decide import Decision
+from cambist.orders.events import Accepted, FailedTry, Routed
+from cambist.orders.journal import JournalEntry, RecordedEvent, decode_event
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import Terms
-from cambist.ports.api_keys import ApiKey, Scope
-from cambist.ports.errors import PortDown
-from cambist.ports.store import Birth, CurrentTerms
+from cambist.ports.api_keys import ApiKey, Permission
+from cambist.ports.errors import PortUnavailable
+from cambist.ports.store import CurrentTerms, NewOrder
 from cambist.stores.errors import CorruptRow
 from cambist.values import json_codec
-from cambist.values.amount import Raw
+from cambist.values.amount import RawAmount
 from cambist.values.ids import Address, OrderId, Principal, Signature
-from cambist.values.time_units import Height, Moment, Slot
+from cambist.values.time_units import Height, Slot, Timestamp
 
 log = structlog.get_logger("cambist.store")
 
 Row = tuple[Any, ...]
-Mark = tuple[int, bytes]
+RowVersion = tuple[int, bytes]
 """Where an order stands: its version and its journal's last hash.
 
 The number alone is not enough. A change may be built on one that is still on its way; if another
@@ -36,28 +36,28 @@ hand moves the order in between, the numbers fit and the hashes do not.
 """
 
 
-class State(msgspec.Struct, frozen=True, omit_defaults=True):
+class OrderStateColumn(msgspec.Struct, frozen=True, omit_defaults=True):
     """The small part of an order that no other table tells, kept as one JSON column."""
 
     tries: int
     attempts_made: int = 0
     terms: Terms | None = None
-    sent_at: Moment | None = None
+    sent_at: Timestamp | None = None
     sighted_slot: Slot | None = None
     fault: Fault | None = None
-    setbacks: tuple[Setback, ...] = ()
-    cancel_requested_at: Moment | None = None
-    closed_at: Moment | None = None
+    setbacks: tuple[FailedTry, ...] = ()
+    cancel_requested_at: Timestamp | None = None
+    closed_at: Timestamp | None = None
     is_final: bool = False
-    written_off_at: Moment | None = None
+    written_off_at: Timestamp | None = None
 
 
-_STATE: Final = json_codec.decoder(State)
+_STATE: Final = json_codec.decoder(OrderStateColumn)
 
 
 def _state(order: Order) -> str:
     attempt = order.attempt
-    state = State(
+    state = OrderStateColumn(
         order.tries,
         order.attempts_made,
         None if order.terms == order.intent.terms else order.terms,
@@ -73,7 +73,7 @@ def _state(order: Order) -> str:
     return json_codec.encode(state).decode()
 
 
-def birth_row(birth: Birth) -> Row:
+def insert_row(birth: NewOrder) -> Row:
     """Return the row of `add_orders`."""
     order = birth.told.order
     keyed = birth.key is not None
@@ -96,12 +96,12 @@ def birth_row(birth: Birth) -> Row:
     )
 
 
-def mark(order: Order) -> Mark:
+def row_version(order: Order) -> RowVersion:
     """Return where an order stands."""
     return (order.version, order.head_hash)
 
 
-def move_row(order: Order, before: Mark) -> Row:
+def update_row(order: Order, before: RowVersion) -> Row:
     """Return the row of `move_orders`."""
     return (
         order.id,
@@ -120,7 +120,7 @@ def move_row(order: Order, before: Mark) -> Row:
     )
 
 
-def entry_row(entry: Entry) -> Row:
+def entry_row(entry: JournalEntry) -> Row:
     """Return the row of `add_entries`."""
     payload = entry.payload.decode()
     return (entry.order_id, entry.seq, entry.at, entry.kind, payload, entry.hash)
@@ -150,7 +150,7 @@ def read_order(row: Row) -> Order:
     """Return the order of a row. Raises CorruptRow when it is not one."""
     try:
         state, status = _STATE.decode(row[10]), Status(row[1])
-        born, routed = read_fact(row[12]), None if row[13] is None else read_fact(row[13])
+        born, routed = decode_event(row[12]), None if row[13] is None else decode_event(row[13])
     except (msgspec.DecodeError, ValueError, TypeError) as error:
         raise CorruptRow(f"order {row[0]}: {error}") from error
     if not isinstance(born, Accepted) or not isinstance(routed, Routed | None):
@@ -160,14 +160,14 @@ def read_order(row: Row) -> Order:
         born.intent,
         state.terms or born.intent.terms,
         status,
-        created_at=Moment(row[9]),
+        created_at=Timestamp(row[9]),
         version=row[2],
         lease_owner=row[3],
         lease_epoch=row[4],
         last_seq=row[6],
-        last_at=Moment(row[7]),
+        last_at=Timestamp(row[7]),
         head_hash=row[8],
-        wake_at=None if row[5] is None else Moment(row[5]),
+        wake_at=None if row[5] is None else Timestamp(row[5]),
         tries=state.tries,
         attempts_made=state.attempts_made,
         route=None if routed is None else routed.route,
@@ -196,7 +196,7 @@ def read_current_terms(rows: Iterable[Row]) -> dict[OrderId, CurrentTerms]:
     return found
 
 
-def _read_attempt(row: Row, state: State) -> Attempt | None:
+def _read_attempt(row: Row, state: OrderStateColumn) -> Attempt | None:
     if row[14] is None:
         return None
     return Attempt(
@@ -216,15 +216,15 @@ def _read_fill(row: Row) -> Fill | None:
     if row[21] is None:
         return None
     try:
-        amount_in, amount_out, fee = (Raw(text) for text in row[21:24])
+        amount_in, amount_out, fee = (RawAmount(text) for text in row[21:24])
     except ValueError as error:
         raise CorruptRow(f"order {row[0]}: {error}") from error
     return Fill(Signature(row[15]), amount_in, amount_out, fee, Slot(row[24]))
 
 
-def read_entry(row: Row) -> Entry:
+def read_entry(row: Row) -> JournalEntry:
     """Return the journal line of a row."""
-    return Entry(OrderId(row[0]), row[1], Moment(row[2]), row[3], _bytes(row[4]), row[5])
+    return JournalEntry(OrderId(row[0]), row[1], Timestamp(row[2]), row[3], _bytes(row[4]), row[5])
 
 
 def _bytes(text: str) -> bytes:
@@ -250,12 +250,12 @@ def key_row(key: ApiKey) -> tuple[object, ...]:
 
 
 def read_key(row: tuple[Any, ...]) -> ApiKey:
-    """Read a row. Raises PortDown for one that no key can have."""
+    """Read a row. Raises PortUnavailable for one that no key can have."""
     try:
-        scopes = frozenset(Scope(word) for word in row[4].split())
+        scopes = frozenset(Permission(word) for word in row[4].split())
     except ValueError as error:
         msg = f"the key {row[0]} cannot be read: {error}"
-        raise PortDown(msg) from error
+        raise PortUnavailable(msg) from error
     return ApiKey(
         id=row[0],
         digest=row[1],
@@ -271,11 +271,11 @@ def read_key(row: tuple[Any, ...]) -> ApiKey:
     )
 
 
-class StaleRows(Exception):
+class RowConflict(Exception):
     """Some order of the sheet is not where its move was made from."""
 
 
-class Sheet:
+class WriteBatch:
     """Rows to write together; an order's changes in turn become one move."""
 
     def __init__(self) -> None:
@@ -286,24 +286,26 @@ class Sheet:
         self.closings: list[Row] = []
         self.fills: list[Row] = []
 
-    def bear(self, birth: Birth) -> None:
+    def add_order(self, birth: NewOrder) -> None:
         """Add a new order."""
-        self.births.append(birth_row(birth))
+        self.births.append(insert_row(birth))
         self.entries.append(entry_row(birth.told.entry))
 
-    def move(self, before: Order, after: Order, told: tuple[Told, ...], change: Change) -> None:
-        """Add a change of an order. Raises StaleRows unless it follows from the one before."""
+    def move(
+        self, before: Order, after: Order, told: tuple[RecordedEvent, ...], change: Decision
+    ) -> None:
+        """Add a change of an order. Raises RowConflict unless it follows from the one before."""
         since, until = self.moves.get(before.id, (before, before))
-        if mark(until) != mark(before):
-            raise StaleRows
+        if row_version(until) != row_version(before):
+            raise RowConflict
         self.moves[before.id] = (since, after)
         for line in told:
             self.entries.append(entry_row(line.entry))
-            self._imply(line, before)
+            self._add_derived(line, before)
         if change.signed is not None:
             self.attempts.append(attempt_row(after.id, change.signed))
 
-    def _imply(self, line: Told, before: Order) -> None:
+    def _add_derived(self, line: RecordedEvent, before: Order) -> None:
         """Add the rows of attempts and fills that a fact implies."""
         attempt = before.attempt
         if attempt is None:

@@ -20,7 +20,7 @@ REMEMBERED_MAX: Final = 10_000
 _PRINCIPAL: Final = 25
 
 
-class Damage(NamedTuple):
+class UnreadableRow(NamedTuple):
     """Why an order cannot be read, and whose it is, where at least that can be."""
 
     reason: str
@@ -32,11 +32,11 @@ def shown_id(order_id: str) -> OrderId:
     return OrderId(order_id.encode("ascii", "backslashreplace").decode())
 
 
-class Loaded(NamedTuple):
+class ReadRows(NamedTuple):
     """Orders in the order of their rows, and why each of the others could not be read."""
 
     orders: tuple[Order, ...]
-    unreadable: dict[OrderId, Damage]
+    unreadable: dict[OrderId, UnreadableRow]
 
     def one(self) -> Order | None:
         """Return the order that was asked for alone. Raises Unreadable."""
@@ -45,16 +45,18 @@ class Loaded(NamedTuple):
         return self.orders[0] if self.orders else None
 
 
-def read_rows(rows: Iterable[Row]) -> Loaded:
+def read_rows(rows: Iterable[Row]) -> ReadRows:
     """Read rows; one that no order can have hides no other."""
     orders: list[Order] = []
-    unreadable: dict[OrderId, Damage] = {}
+    unreadable: dict[OrderId, UnreadableRow] = {}
     for row in rows:
         try:
             orders.append(read_order(row))
         except CorruptRow as error:
-            unreadable[shown_id(str(row[0]))] = Damage(str(error), Principal(row[_PRINCIPAL]))
-    return Loaded(tuple(orders), unreadable)
+            unreadable[shown_id(str(row[0]))] = UnreadableRow(
+                str(error), Principal(row[_PRINCIPAL])
+            )
+    return ReadRows(tuple(orders), unreadable)
 
 
 class UnreadableOrders:
@@ -75,7 +77,7 @@ class UnreadableOrders:
                 self._known[order_id] = None
             log.critical("corrupt_row", order_id=order_id, error=reason)
 
-    def note_all(self, loaded: Loaded) -> tuple[Order, ...]:
+    def note_all(self, loaded: ReadRows) -> tuple[Order, ...]:
         """Remember what could not be read of some rows, and return what could."""
         self.note((order_id, damage.reason) for order_id, damage in loaded.unreadable.items())
         return loaded.orders

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
-from cambist.ports.errors import PortDown, PortFull
+from cambist.ports.errors import PortOverloaded, PortUnavailable
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -21,14 +21,14 @@ INTAKE_WAITING_MAX: Final = 4_096
 SETTLEMENT_WAITING_MAX: Final = 65_536
 
 
-class Abandoned:
+class AbandonedCount:
     """Counts orders whose senders went away and that will be written all the same."""
 
     def __init__(self) -> None:
         self.orders = 0
 
 
-class Waiting(Generic[T, R]):
+class PendingWrite(Generic[T, R]):
     """One write and the coroutine that awaits it."""
 
     __slots__ = ("_abandoned", "_counted", "_orders", "future", "item")
@@ -36,11 +36,11 @@ class Waiting(Generic[T, R]):
     def __init__(self, item: T, future: asyncio.Future[R]) -> None:
         self.item = item
         self.future = future
-        self._abandoned: Abandoned | None = None
+        self._abandoned: AbandonedCount | None = None
         self._orders = 0
         self._counted = False
 
-    def count_when_abandoned(self, abandoned: Abandoned, orders: int) -> None:
+    def count_when_abandoned(self, abandoned: AbandonedCount, orders: int) -> None:
         """Count the orders of this write from when its sender goes away until it is answered."""
         self._abandoned, self._orders = abandoned, orders
         self.future.add_done_callback(self._count)
@@ -61,36 +61,39 @@ class Waiting(Generic[T, R]):
 Results = Sequence[R | BaseException]
 
 
-class Lanes(Generic[T, R]):
+class WriteQueue(Generic[T, R]):
     """Two queues of writes. `wake` is called when there may be something to take."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
-        self._settlement: deque[Waiting[T, R]] = deque()
-        self._intake: deque[Waiting[T, R]] = deque()
+        self._settlement: deque[PendingWrite[T, R]] = deque()
+        self._intake: deque[PendingWrite[T, R]] = deque()
         self._wake = wake
         self._closed = False
-        self.abandoned = Abandoned()
+        self.abandoned = AbandonedCount()
 
     def settle(self, item: T) -> asyncio.Future[R]:
-        """Queue a write that moves an accepted order. Raises PortFull, PortDown."""
+        """Queue a write that moves an accepted order. Raises PortOverloaded, PortUnavailable."""
         return self._queue(self._settlement, SETTLEMENT_WAITING_MAX, self._waiting(item))
 
-    def take_in(self, item: T, orders: int = 1) -> asyncio.Future[R]:
-        """Queue a write of new orders; the first to be refused. Raises PortFull, PortDown."""
+    def put_intake(self, item: T, orders: int = 1) -> asyncio.Future[R]:
+        """Queue a write of new orders; the first to be refused.
+
+        Raises PortOverloaded, PortUnavailable.
+        """
         waiting = self._waiting(item)
         waiting.count_when_abandoned(self.abandoned, orders)
         return self._queue(self._intake, INTAKE_WAITING_MAX, waiting)
 
-    def _waiting(self, item: T) -> Waiting[T, R]:
-        return Waiting(item, asyncio.get_running_loop().create_future())
+    def _waiting(self, item: T) -> PendingWrite[T, R]:
+        return PendingWrite(item, asyncio.get_running_loop().create_future())
 
     def _queue(
-        self, lane: deque[Waiting[T, R]], most: int, waiting: Waiting[T, R]
+        self, lane: deque[PendingWrite[T, R]], most: int, waiting: PendingWrite[T, R]
     ) -> asyncio.Future[R]:
         if self._closed:
-            raise PortDown("the store is closed")
+            raise PortUnavailable("the store is closed")
         if len(lane) >= most:
-            raise PortFull("too many writes are waiting")
+            raise PortOverloaded("too many writes are waiting")
         lane.append(waiting)
         self._wake()
         return waiting.future
@@ -105,16 +108,16 @@ class Lanes(Generic[T, R]):
         """Whether nothing waits and nothing more will come."""
         return self._closed and not self._settlement and not self._intake
 
-    def batch(self) -> list[Waiting[T, R]]:
+    def batch(self) -> list[PendingWrite[T, R]]:
         """Take the next batch; safe to call from one other thread."""
-        taken: list[Waiting[T, R]] = []
+        taken: list[PendingWrite[T, R]] = []
         for lane in (self._settlement, self._intake):
             while lane and len(taken) < BATCH_ITEMS_MAX:
                 taken.append(lane.popleft())
         return taken
 
 
-def answer(batch: Sequence[Waiting[T, R]], results: Results[R]) -> None:
+def resolve(batch: Sequence[PendingWrite[T, R]], results: Results[R]) -> None:
     """Give each waiting coroutine its own result; call it on the event loop."""
     for waiting, result in zip(batch, results, strict=True):
         waiting.answered()

@@ -7,22 +7,22 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from cambist.values.amount import RAW_MAX, Raw
+from cambist.values.amount import RAW_MAX, RawAmount
 
 T = TypeVar("T")
 _RAW: Final = re.compile(r"0|[1-9][0-9]{0,19}", re.ASCII)
 
 
 def _write_amount(value: object) -> str:
-    if isinstance(value, Raw):
+    if isinstance(value, RawAmount):
         return int.__repr__(value)
     msg = f"{type(value).__name__} has no JSON form"
     raise NotImplementedError(msg)
 
 
 def _read_amount(kind: type, value: object) -> object:
-    if kind is Raw and isinstance(value, str) and _RAW.fullmatch(value):
-        raw = Raw(value)
+    if kind is RawAmount and isinstance(value, str) and _RAW.fullmatch(value):
+        raw = RawAmount(value)
         if raw <= RAW_MAX:
             return raw
     # Of all exceptions only ValueError and TypeError leave msgspec as a DecodeError.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NewType
 
-Moment = NewType("Moment", int)
+Timestamp = NewType("Timestamp", int)
 """An instant in milliseconds since the Unix epoch."""
 
 Millis = NewType("Millis", int)
@@ -20,6 +20,6 @@ SECOND: Final = Millis(1_000)
 MINUTE: Final = Millis(60_000)
 
 
-def after(at: Moment, by: int) -> Moment:
+def add_ms(at: Timestamp, by: int) -> Timestamp:
     """Return the instant `by` milliseconds later."""
-    return Moment(at + by)
+    return Timestamp(at + by)

@@ -11,8 +11,8 @@ from msgspec.structs import asdict
 
 from cambist.values.base58 import encode
 from cambist.values.program_address import key_bytes
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -67,11 +67,11 @@ class Layout(Generic[T]):
         return len(data) >= self.size and data.startswith(self.magic)
 
     def read(self, data: bytes) -> T:
-        """Return the fields. Raises Unquotable for too few bytes, or another account's magic."""
+        """Return the fields. Raises PoolRejected for too few bytes, or another account's magic."""
         if len(data) < self.size:
-            raise Unquotable(Refusal.WRONG_SIZE, f"{len(data)} bytes, not {self.size}")
+            raise PoolRejected(RejectReason.WRONG_SIZE, f"{len(data)} bytes, not {self.size}")
         if not data.startswith(self.magic):
-            raise Unquotable(Refusal.WRONG_KIND, data[: len(self.magic)].hex())
+            raise PoolRejected(RejectReason.WRONG_KIND, data[: len(self.magic)].hex())
         raw = self._struct.unpack_from(data)
         return self._shape(
             **{

@@ -10,7 +10,7 @@ import msgspec
 from cambist.curves.segments import Segment
 from cambist.faults import Fault
 from cambist.values.ids import Address
-from cambist.values.route import Mode, Quote
+from cambist.values.route import Quote, SwapMode
 from cambist.values.time_units import Slot
 from cambist.venues.snapshot import ChainTime
 
@@ -33,7 +33,7 @@ class Fees(msgspec.Struct, frozen=True, gc=False):
     creator_out: int = 0
 
 
-class Swapped(msgspec.Struct, frozen=True, gc=False):
+class SwapResult(msgspec.Struct, frozen=True, gc=False):
     """What one swap does, to the unit.
 
     `amount_in` leaves the trader's account and `amount_out` arrives in it, transfer fees counted.
@@ -118,11 +118,11 @@ class Pool(Protocol):
         As far as it is known and its vaults go: an amount within may be refused for dust alone.
         """
 
-    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
+    def swap(self, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult:
         """Return what a swap of this amount does: raw units given (exact_in) or taken (exact_out).
 
         Raises Unquotable when the program would refuse it, or when it is not sure what it would do.
         """
 
-    def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
+    def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
         """Return what a swap of this amount would do, or why the pool refuses it."""

@@ -9,15 +9,15 @@ import msgspec
 
 from cambist.faults import Code
 from cambist.values.ids import Address
-from cambist.values.route import Mode
-from cambist.venues.logs import Line, error_name
+from cambist.values.route import SwapMode
+from cambist.venues.logs import ProgramLogLine, error_name
 from cambist.venues.pool import Pool
 from cambist.venues.snapshot import Account, Snapshot
 
 P = TypeVar("P", bound=Pool)
 
 
-class Meta(NamedTuple):
+class AccountMeta(NamedTuple):
     """An account that an instruction names, and what the instruction may do with it."""
 
     address: Address
@@ -29,11 +29,11 @@ class Instruction(msgspec.Struct, frozen=True):
     """One call of a program."""
 
     program: Address
-    accounts: tuple[Meta, ...]
+    accounts: tuple[AccountMeta, ...]
     data: bytes
 
 
-class Trade(msgspec.Struct, frozen=True):
+class SwapParams(msgspec.Struct, frozen=True):
     """What a trader wants of a pool, and where the tokens are.
 
     In raw units: for exact_in `amount` goes in and at least `bound` comes out; for exact_out
@@ -46,13 +46,13 @@ class Trade(msgspec.Struct, frozen=True):
     source: Address
     destination: Address
     mint_in: Address
-    mode: Mode
+    mode: SwapMode
     amount: int
     bound: int
     arrays: tuple[Address, ...] = ()
 
 
-class Traded(msgspec.Struct, frozen=True, gc=False):
+class SwapEvent(msgspec.Struct, frozen=True, gc=False):
     """What the program itself says that a swap moved, in raw units.
 
     `pool` is None where its event does not name it. `amount_in` left the trader's account and
@@ -66,7 +66,7 @@ class Traded(msgspec.Struct, frozen=True, gc=False):
     exact: bool = True
 
 
-class Opened(msgspec.Struct, frozen=True, gc=False):
+class PoolCreated(msgspec.Struct, frozen=True, gc=False):
     """A pool that an instruction has just made. It may hold nothing yet."""
 
     program: str
@@ -77,15 +77,15 @@ class Opened(msgspec.Struct, frozen=True, gc=False):
     """From when it trades, in seconds since the Unix epoch, where the instruction says so."""
 
 
-class Known(NamedTuple):
+class KnownError(NamedTuple):
     """What is known of an error: the program's own name for it, and what it means to an order."""
 
     name: str
     code: Code
 
 
-class Named(Protocol):
-    """What `known` needs of a program."""
+class HasErrors(Protocol):
+    """What `classify_error` needs of a program."""
 
     @property
     def id(self) -> Address:
@@ -96,9 +96,12 @@ class Named(Protocol):
         """What its errors mean, by the names it logs."""
 
 
-def known(
-    program: Named, lines: Sequence[Line], number: int | None, numbers: Mapping[int, str]
-) -> Known | None:
+def classify_error(
+    program: HasErrors,
+    lines: Sequence[ProgramLogLine],
+    number: int | None,
+    numbers: Mapping[int, str],
+) -> KnownError | None:
     """Return what an error means: by its name in the logs, else by number where that is sure.
 
     Numbers move between releases and names do not, so a name outweighs a number.
@@ -108,7 +111,7 @@ def known(
         name = numbers.get(number)
     if name is None:
         return None
-    return Known(name, program.errors.get(name, Code.TRANSACTION_REFUSED))
+    return KnownError(name, program.errors.get(name, Code.TRANSACTION_REFUSED))
 
 
 class Program(Protocol[P]):
@@ -143,14 +146,16 @@ class Program(Protocol[P]):
     def encode(self, pool: P) -> tuple[Account, ...]:
         """Return accounts that decode to this pool; what plays no part in swaps is zero."""
 
-    def instruction(self, pool: P, trade: Trade) -> Instruction:
+    def instruction(self, pool: P, trade: SwapParams) -> Instruction:
         """Return the call that does a trade. Raises Unquotable."""
 
-    def traded(self, lines: Sequence[Line], inner: Sequence[Instruction]) -> tuple[Traded, ...]:
+    def traded(
+        self, lines: Sequence[ProgramLogLine], inner: Sequence[Instruction]
+    ) -> tuple[SwapEvent, ...]:
         """Return the swaps that a transaction's logs and inner instructions tell of, in order."""
 
-    def opened(self, instruction: Instruction) -> Opened | None:
+    def opened(self, instruction: Instruction) -> PoolCreated | None:
         """Return the pool that an instruction makes, or None when it makes none."""
 
-    def error(self, lines: Sequence[Line], number: int | None) -> Known | None:
+    def error(self, lines: Sequence[ProgramLogLine], number: int | None) -> KnownError | None:
         """Return what a failed transaction says of itself: by name, or by number as a fallback."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Refusal(StrEnum):
+class RejectReason(StrEnum):
     """Why a pool is not quoted: the name, and the sentence for people."""
 
     ACCOUNT_MISSING = "account_missing"
@@ -43,32 +43,42 @@ class Refusal(StrEnum):
         return SENTENCES[self]
 
 
-SENTENCES: Final[dict[Refusal, str]] = {
-    Refusal.ACCOUNT_MISSING: "An account that belongs to the pool is missing from the snapshot.",
-    Refusal.WRONG_OWNER: "An account belongs to another program than the pool's.",
-    Refusal.WRONG_SIZE: "An account has not the number of bytes of its kind.",
-    Refusal.WRONG_KIND: "An account is of another kind than it should be.",
-    Refusal.OUT_OF_BOUNDS: "A number in the pool's accounts is outside of what the program allows.",
-    Refusal.NOT_INITIALISED: "The pool, or an account of it, is not initialised.",
-    Refusal.UNKNOWN_MINT_EXTENSION: "A mint has an extension whose effect is not known.",
-    Refusal.TRANSFER_HOOK: "A mint calls a program of its own at every transfer.",
-    Refusal.MINT_PAUSED: "A mint is paused: nobody can send its tokens.",
-    Refusal.FROZEN_BY_DEFAULT: "A mint freezes each new account until its issuer thaws it.",
-    Refusal.WRONG_TOKEN: "The pool does not hold the token given.",
-    Refusal.DISABLED: "The pool's owner switched swaps off.",
-    Refusal.NOT_OPEN_YET: "The pool is not open yet.",
-    Refusal.AMOUNT_ZERO: "The amount is zero.",
-    Refusal.PAYS_NOTHING: "The pool would pay nothing for so small an amount.",
-    Refusal.DUST: "The amount is so small that releases of the program round it differently.",
-    Refusal.NOT_ENOUGH_LIQUIDITY: "The pool holds less than the amount asked for.",
-    Refusal.AMOUNT_OVERFLOWS: "The pool cannot hold so large an amount.",
-    Refusal.PRICE_LIMIT: "The amount would push the price out of the pool's range.",
-    Refusal.NO_EXACT_OUT: "The program cannot be asked for an exact amount out.",
-    Refusal.NO_FEE_AT_ALL: "The program's release divides by the fee rates, and they are all zero.",
-    Refusal.NOT_DELIVERABLE: "The transfer fee of a mint lets nobody receive exactly this amount.",
-    Refusal.RELEASE_NOT_CHECKED: "The pool uses a feature that no self-check has proved here.",
-    Refusal.ORDER_BOOK: "A part of the pool lies in an order book, which is not read.",
-    Refusal.ROUNDS_SHORT: "The program's own rounding falls short of exactly this amount.",
-    Refusal.UNKNOWN_CURVE: "The pool runs on a curve whose arithmetic is not proved here.",
-    Refusal.TOO_FAR: "The swap would go through more of the pool than one transaction can pay for.",
+SENTENCES: Final[dict[RejectReason, str]] = {
+    RejectReason.ACCOUNT_MISSING: (
+        "An account that belongs to the pool is missing from the snapshot."
+    ),
+    RejectReason.WRONG_OWNER: "An account belongs to another program than the pool's.",
+    RejectReason.WRONG_SIZE: "An account has not the number of bytes of its kind.",
+    RejectReason.WRONG_KIND: "An account is of another kind than it should be.",
+    RejectReason.OUT_OF_BOUNDS: (
+        "A number in the pool's accounts is outside of what the program allows."
+    ),
+    RejectReason.NOT_INITIALISED: "The pool, or an account of it, is not initialised.",
+    RejectReason.UNKNOWN_MINT_EXTENSION: "A mint has an extension whose effect is not known.",
+    RejectReason.TRANSFER_HOOK: "A mint calls a program of its own at every transfer.",
+    RejectReason.MINT_PAUSED: "A mint is paused: nobody can send its tokens.",
+    RejectReason.FROZEN_BY_DEFAULT: "A mint freezes each new account until its issuer thaws it.",
+    RejectReason.WRONG_TOKEN: "The pool does not hold the token given.",
+    RejectReason.DISABLED: "The pool's owner switched swaps off.",
+    RejectReason.NOT_OPEN_YET: "The pool is not open yet.",
+    RejectReason.AMOUNT_ZERO: "The amount is zero.",
+    RejectReason.PAYS_NOTHING: "The pool would pay nothing for so small an amount.",
+    RejectReason.DUST: "The amount is so small that releases of the program round it differently.",
+    RejectReason.NOT_ENOUGH_LIQUIDITY: "The pool holds less than the amount asked for.",
+    RejectReason.AMOUNT_OVERFLOWS: "The pool cannot hold so large an amount.",
+    RejectReason.PRICE_LIMIT: "The amount would push the price out of the pool's range.",
+    RejectReason.NO_EXACT_OUT: "The program cannot be asked for an exact amount out.",
+    RejectReason.NO_FEE_AT_ALL: (
+        "The program's release divides by the fee rates, and they are all zero."
+    ),
+    RejectReason.NOT_DELIVERABLE: (
+        "The transfer fee of a mint lets nobody receive exactly this amount."
+    ),
+    RejectReason.RELEASE_NOT_CHECKED: "The pool uses a feature that no self-check has proved here.",
+    RejectReason.ORDER_BOOK: "A part of the pool lies in an order book, which is not read.",
+    RejectReason.ROUNDS_SHORT: "The program's own rounding falls short of exactly this amount.",
+    RejectReason.UNKNOWN_CURVE: "The pool runs on a curve whose arithmetic is not proved here.",
+    RejectReason.TOO_FAR: (
+        "The swap would go through more of the pool than one transaction can pay for."
+    ),
 }

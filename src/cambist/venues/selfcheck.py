@@ -13,24 +13,24 @@ from typing import Any, Final
 import msgspec
 
 from cambist.values.ids import Address
-from cambist.venues.logs import Line
-from cambist.venues.pool import Pool, Swapped
-from cambist.venues.program import Instruction, Program, Trade
+from cambist.venues.logs import ProgramLogLine
+from cambist.venues.pool import Pool, SwapResult
+from cambist.venues.program import Instruction, Program, SwapParams
 
 TRIAL_MIN: Final = 10_000
 """A trial gives and takes so many raw units at least: enough for every rounding to show."""
 DOUBLINGS_MAX: Final = 50
 
 
-class Trial(msgspec.Struct, frozen=True):
+class SwapProbe(msgspec.Struct, frozen=True):
     """A swap to be simulated, and what it should do."""
 
     program: Program[Any]
     call: Instruction
-    expected: Swapped
+    expected: SwapResult
 
 
-class Came(msgspec.Struct, frozen=True):
+class SwapProbeResult(msgspec.Struct, frozen=True):
     """What a simulation brought: what the trader's balances lost and gained, and what was told.
 
     `failed` has the error's number where the program gave one, and -1 where it did not.
@@ -38,21 +38,21 @@ class Came(msgspec.Struct, frozen=True):
 
     amount_in: int
     amount_out: int
-    lines: Sequence[Line] = ()
+    lines: Sequence[ProgramLogLine] = ()
     inner: Sequence[Instruction] = ()
     failed: int | None = None
 
 
-def trial(program: Program[Any], pool: Pool, trade: Trade) -> Trial:
+def make_probe(program: Program[Any], pool: Pool, trade: SwapParams) -> SwapProbe:
     """Return the trial of an exact amount in. Raises Unquotable where the pool refuses it."""
     expected = pool.swap(trade.mint_in, "exact_in", trade.amount)
     held = msgspec.structs.replace(
         trade, mode="exact_in", bound=expected.amount_out, arrays=expected.touched
     )
-    return Trial(program, program.instruction(pool, held), expected)
+    return SwapProbe(program, program.instruction(pool, held), expected)
 
 
-def judge(tried: Trial, came: Came) -> str | None:
+def judge(tried: SwapProbe, came: SwapProbeResult) -> str | None:
     """Return why the program is not to be quoted, in words; None when it did as computed."""
     program, expected = tried.program, tried.expected
     if came.failed is not None:

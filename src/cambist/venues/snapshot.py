@@ -10,7 +10,7 @@ import msgspec
 from cambist.faults import Code, Fault, fault
 from cambist.values.ids import Address
 from cambist.values.time_units import Slot
-from cambist.venues.reject_reasons import Refusal
+from cambist.venues.reject_reasons import RejectReason
 
 SLOTS_PER_EPOCH: Final = 432_000
 """Of the main chain, whose epochs have all been of one length."""
@@ -52,13 +52,13 @@ class ChainTime(msgspec.Struct, frozen=True, gc=False):
         return (self.slot + slots) // SLOTS_PER_EPOCH > self.epoch
 
 
-class Unquotable(ValueError):
+class PoolRejected(ValueError):
     """A pool, or an amount at a pool, that is refused: which refusal, and what was seen.
 
     The only error that decoding, quoting and building may raise.
     """
 
-    def __init__(self, refusal: Refusal, seen: str = "") -> None:
+    def __init__(self, refusal: RejectReason, seen: str = "") -> None:
         super().__init__(f"{refusal.sentence} ({seen})" if seen else refusal.sentence)
         self.refusal = refusal
         self.seen = seen
@@ -80,10 +80,10 @@ class Snapshot(msgspec.Struct, frozen=True):
         return self.accounts.get(address)
 
     def owned(self, address: Address, program: Address) -> Account:
-        """Return an account of this program. Raises Unquotable when missing or another's."""
+        """Return an account of this program. Raises PoolRejected when missing or another's."""
         found = self.accounts.get(address)
         if found is None:
-            raise Unquotable(Refusal.ACCOUNT_MISSING, address)
+            raise PoolRejected(RejectReason.ACCOUNT_MISSING, address)
         if found.owner != program:
-            raise Unquotable(Refusal.WRONG_OWNER, address)
+            raise PoolRejected(RejectReason.WRONG_OWNER, address)
         return found

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from cambist.values.amount import TEXT_MAX
-from cambist.wire.json_body import JsonValue, Literal
+from cambist.wire.json_body import JsonValue, NumberLiteral
 
 _PLAIN: Final = re.compile(r"(0|[1-9][0-9]{0,19})(?:\.([0-9]{1,18}))?", re.ASCII)
 _NUMBER: Final = re.compile(
@@ -29,7 +29,7 @@ def read_decimal(value: JsonValue) -> str | None:
     if not isinstance(value, str) or len(value) > TEXT_MAX:
         return None
     text: str | None = value
-    if isinstance(value, Literal) and not _PLAIN.fullmatch(value):
+    if isinstance(value, NumberLiteral) and not _PLAIN.fullmatch(value):
         text = _spell_out(value)
     found = _PLAIN.fullmatch(text) if text is not None else None
     if found is None:
@@ -43,7 +43,7 @@ def read_whole(value: JsonValue) -> str | None:
 
     A text is plain digits; a number literal may be written in any way JSON allows.
     """
-    if isinstance(value, Literal) and len(value) <= TEXT_MAX and not _WHOLE.fullmatch(value):
+    if isinstance(value, NumberLiteral) and len(value) <= TEXT_MAX and not _WHOLE.fullmatch(value):
         value = _spell_out(value)
     if not isinstance(value, str) or not _WHOLE.fullmatch(value):
         return None
@@ -56,7 +56,9 @@ def is_negative(value: JsonValue) -> bool:
         isinstance(value, str)
         and value.startswith("-")
         and (
-            read_decimal(Literal(value[1:]) if isinstance(value, Literal) else value[1:])
+            read_decimal(
+                NumberLiteral(value[1:]) if isinstance(value, NumberLiteral) else value[1:]
+            )
             is not None
         )
     )
@@ -79,7 +81,7 @@ def _spell_out(literal: str) -> str | None:
 
 def is_number(value: JsonValue) -> bool:
     """Whether a value is a JSON number that is not below zero, whatever its size."""
-    return isinstance(value, Literal) and _NUMBER.fullmatch(value) is not None
+    return isinstance(value, NumberLiteral) and _NUMBER.fullmatch(value) is not None
 
 
 def scale(decimal: str, places: int) -> tuple[int, bool]:

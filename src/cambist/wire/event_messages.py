@@ -11,20 +11,22 @@ from typing import Final
 import msgspec
 
 from cambist.orders.events import RetryScheduled
-from cambist.orders.journal import Told
-from cambist.orders.lifecycle import START, TABLE
+from cambist.orders.journal import RecordedEvent
+from cambist.orders.lifecycle import INITIAL_EVENT, TRANSITIONS
 from cambist.orders.order import Order, Status
 from cambist.values.ids import OrderId
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from cambist.wire.decimals import number
-from cambist.wire.order_state import Number, Standing, realised_slippage, standing
+from cambist.wire.order_state import Number, OrderState, order_state, realised_slippage
 from cambist.wire.rfc3339 import write_moment
 
-MOVES: Final = frozenset((START.kind, *(moved.kind for moves in TABLE.values() for moved in moves)))
+MOVES: Final = frozenset(
+    (INITIAL_EVENT.kind, *(moved.kind for moves in TRANSITIONS.values() for moved in moves))
+)
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class Message(Standing, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class Message(OrderState, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One event of an order, with everything known of the order by then.
 
     `event` is the status where the status changed, and the name of the note elsewhere.
@@ -77,7 +79,7 @@ UNREADABLE: Final = "Events are left out that cannot be read from the store, of 
 LAGGED: Final = "You read too slowly for a while; what you missed follows now."
 
 
-def subscribed(order: Order, at: Moment) -> bytes:
+def subscribed(order: Order, at: Timestamp) -> bytes:
     """Write the notice that an order's stream begins."""
     return _encode(
         Notice(
@@ -92,7 +94,7 @@ def subscribed(order: Order, at: Moment) -> bytes:
     )
 
 
-def lagged(order: Order | None, at: Moment) -> bytes:
+def lagged(order: Order | None, at: Timestamp) -> bytes:
     """Write the notice that the reader was too slow; a stream of all orders names none."""
     return _encode(
         Notice(
@@ -106,7 +108,7 @@ def lagged(order: Order | None, at: Moment) -> bytes:
     )
 
 
-def unreadable(order_id: OrderId, at: Moment) -> bytes:
+def unreadable(order_id: OrderId, at: Timestamp) -> bytes:
     """Write the notice that an order's events are left out, since they cannot be read."""
     return _encode(
         Notice(
@@ -119,22 +121,22 @@ def unreadable(order_id: OrderId, at: Moment) -> bytes:
     )
 
 
-def is_status_change(told: Told) -> bool:
+def is_status_change(told: RecordedEvent) -> bool:
     """Whether the line moves the order's status, or begins another try of it."""
     return told.entry.kind in MOVES
 
 
-def _is_setback(told: Told) -> bool:
+def _is_setback(told: RecordedEvent) -> bool:
     """Whether the line itself tells that a try came to nothing, or that the order failed."""
     if isinstance(told.fact, RetryScheduled):
         return True
     return told.order.status is Status.FAILED and told.entry.kind in MOVES
 
 
-def message(told: Told, *, nested: bool = False) -> bytes:
+def message(told: RecordedEvent, *, nested: bool = False) -> bytes:
     """Return the message of a journal line, as JSON; `nested` adds `data`."""
     order, entry = told.order, told.entry
-    known = standing(order)
+    known = order_state(order)
     if order.fill is not None and order.route is not None:
         known["slippage"] = realised_slippage(order.route, order.fill)
     if not _is_setback(told):

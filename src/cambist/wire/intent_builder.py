@@ -7,13 +7,13 @@ from typing import Final
 
 import msgspec
 
-from cambist.faults import Code, Fault, Refused, fault
+from cambist.faults import Code, Fault, RequestRejected, fault
 from cambist.orders.intent import Intent
 from cambist.orders.terms import SLIPPAGE_DEFAULT_BPS, TRIES_DEFAULT, Terms
 from cambist.values.amount import (
     Bps,
     OutOfRange,
-    Raw,
+    RawAmount,
     TooManyDigits,
     check_raw,
     parse_amount,
@@ -21,9 +21,9 @@ from cambist.values.amount import (
     write_percent,
 )
 from cambist.values.ids import LOCAL, Address, Principal
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from cambist.values.token import KNOWN, Pair, Token
-from cambist.wire.order_request import OrderRequest, Parsed
+from cambist.wire.order_request import OrderRequest, ParsedOrder
 from cambist.wire.unlisted_tokens import hint
 
 _FOREIGN_WALLET: Final = "Name a wallet that this key may trade for."
@@ -31,7 +31,7 @@ SLIPPAGE_MAX_BPS: Final = Bps(5_000)
 FindToken = Callable[[str], Token | None]
 
 
-class Limits(msgspec.Struct, frozen=True):
+class RequestLimits(msgspec.Struct, frozen=True):
     """What the server adds to a request that is silent, and the most it lets a request ask."""
 
     slippage_default_bps: Bps = SLIPPAGE_DEFAULT_BPS
@@ -39,7 +39,7 @@ class Limits(msgspec.Struct, frozen=True):
     tries_max: int = TRIES_DEFAULT
 
 
-class Caller(msgspec.Struct, frozen=True):
+class SubmissionContext(msgspec.Struct, frozen=True):
     """Who asks, for which wallets if not for all, when, and under which key.
 
     `now` is None when the deadline is not to be judged here: a request that may be a repeat
@@ -48,12 +48,14 @@ class Caller(msgspec.Struct, frozen=True):
 
     principal: Principal = LOCAL
     wallets: tuple[Address, ...] = ()
-    now: Moment | None = None
+    now: Timestamp | None = None
     key: str | None = None
 
 
-def to_intent(parsed: Parsed, find: FindToken, limits: Limits, caller: Caller) -> Intent:
-    """Return the intent of a request. Raises Refused with every fault found."""
+def to_intent(
+    parsed: ParsedOrder, find: FindToken, limits: RequestLimits, caller: SubmissionContext
+) -> Intent:
+    """Return the intent of a request. Raises RequestRejected with every fault found."""
     request, spelling = parsed.request, parsed.spelling
     faults: list[Fault] = []
     token_in = _find(request.token_in, spelling.token_in, find, faults)
@@ -68,7 +70,7 @@ def to_intent(parsed: Parsed, find: FindToken, limits: Limits, caller: Caller) -
     if caller.wallets and request.wallet not in caller.wallets:
         faults.append(fault(Code.FORBIDDEN, _FOREIGN_WALLET, "walletAddress"))
     if faults or token_in is None or token_out is None or amount is None:
-        raise Refused(*faults)
+        raise RequestRejected(*faults)
     return Intent(
         kind=request.kind,
         principal=caller.principal,
@@ -92,7 +94,9 @@ def _find(name: str, field: str, find: FindToken, faults: list[Fault]) -> Token 
     return token
 
 
-def _count(request: OrderRequest, field: str, token: Token, faults: list[Fault]) -> Raw | None:
+def _count(
+    request: OrderRequest, field: str, token: Token, faults: list[Fault]
+) -> RawAmount | None:
     """Return the amount in base units; whole tokens and base units must agree."""
     try:
         whole = None if request.size is None else parse_amount(request.size, token.decimals)
@@ -119,7 +123,7 @@ def too_many_digits(size: str, token: Token) -> str:
     return f'{places}: send "{instead}".'
 
 
-def _slippage(request: OrderRequest, field: str, limits: Limits, faults: list[Fault]) -> Bps:
+def _slippage(request: OrderRequest, field: str, limits: RequestLimits, faults: list[Fault]) -> Bps:
     if request.slippage_bps is None:
         return limits.slippage_default_bps
     if request.slippage_bps > limits.slippage_max_bps:

@@ -11,7 +11,7 @@ import json
 import re
 from typing import Final, TypeAlias
 
-from cambist.faults import Code, Fault, Refused, fault
+from cambist.faults import Code, Fault, RequestRejected, fault
 
 DEPTH_MAX: Final = 16
 FIELD_NAME_MAX: Final = 64
@@ -20,16 +20,16 @@ _OPENING: Final = (b"[", b"{")
 _CLOSING: Final = (b"]", b"}")
 
 
-class Literal(str):
+class NumberLiteral(str):
     """A JSON number, as the digits that stood in the body."""
 
     __slots__ = ()
 
 
-JsonValue: TypeAlias = "str | Literal | bool | list[JsonValue] | Fields | None"
+JsonValue: TypeAlias = "str | NumberLiteral | bool | list[JsonValue] | JsonFields | None"
 
 
-class Fields(dict[str, JsonValue]):
+class JsonFields(dict[str, JsonValue]):
     """A JSON object as it was read, and what is wrong with it already."""
 
     __slots__ = ("faults",)
@@ -51,7 +51,7 @@ def shown(name: str) -> str:
     return clean if len(clean) <= FIELD_NAME_MAX else clean[:FIELD_NAME_MAX] + "…"
 
 
-def only(fields: Fields, wanted: str) -> list[Fault]:
+def only(fields: JsonFields, wanted: str) -> list[Fault]:
     """Return what is wrong with an object that is to hold this one field."""
     faults = list(fields.faults)
     for name in fields:
@@ -79,23 +79,25 @@ def _refuse_constant(name: str) -> JsonValue:
 
 
 _read: Final = json.JSONDecoder(
-    object_pairs_hook=Fields,
-    parse_int=Literal,
-    parse_float=Literal,
+    object_pairs_hook=JsonFields,
+    parse_int=NumberLiteral,
+    parse_float=NumberLiteral,
     parse_constant=_refuse_constant,
 ).decode
 
 
-def read_object(body: bytes) -> Fields:
-    """Read a body. Raises Refused with one fault unless it is a JSON object."""
+def read_object(body: bytes) -> JsonFields:
+    """Read a body. Raises RequestRejected with one fault unless it is a JSON object."""
     if body.count(b"[") + body.count(b"{") > DEPTH_MAX and _depth(body) > DEPTH_MAX:
-        raise Refused(fault(Code.TOO_DEEP, f"The body is nested more than {DEPTH_MAX} deep."))
+        raise RequestRejected(
+            fault(Code.TOO_DEEP, f"The body is nested more than {DEPTH_MAX} deep.")
+        )
     try:
         value = _read(body.decode())
     except ValueError:
-        raise Refused(fault(Code.MALFORMED_JSON)) from None
-    if not isinstance(value, Fields):
-        raise Refused(fault(Code.NOT_AN_OBJECT))
+        raise RequestRejected(fault(Code.MALFORMED_JSON)) from None
+    if not isinstance(value, JsonFields):
+        raise RequestRejected(fault(Code.NOT_AN_OBJECT))
     return value
 
 

@@ -12,7 +12,7 @@ from cambist.values.base58 import read_address
 from cambist.values.ids import Address
 from cambist.values.token import read_symbol
 from cambist.wire.decimals import is_negative, is_number, read_decimal, read_whole
-from cambist.wire.json_body import JsonValue, Literal
+from cambist.wire.json_body import JsonValue, NumberLiteral
 from cambist.wire.rfc3339 import MOMENT_FORM, read_moment
 
 CLIENT_ORDER_ID_MAX: Final = 64
@@ -28,7 +28,7 @@ _OUT_OF_LIMITS: Final = "An amount is {}, with 20 digits before the point and 18
 Reader = Callable[[JsonValue], str]
 
 
-class Unfit(Exception):
+class InvalidField(Exception):
     """A value that cannot stand in its field, with the code and the reason."""
 
     def __init__(self, code: Code, message: str = "") -> None:
@@ -38,9 +38,9 @@ class Unfit(Exception):
 
 
 def read_text(value: JsonValue) -> str:
-    """Return the value if it is a JSON string. Raises Unfit."""
-    if not isinstance(value, str) or isinstance(value, Literal):
-        raise Unfit(Code.WRONG_TYPE, "This field takes a string.")
+    """Return the value if it is a JSON string. Raises InvalidField."""
+    if not isinstance(value, str) or isinstance(value, NumberLiteral):
+        raise InvalidField(Code.WRONG_TYPE, "This field takes a string.")
     return value
 
 
@@ -60,81 +60,83 @@ def one_of(*words: str) -> Reader:
     def read(value: JsonValue) -> str:
         word = read_text(value).lower()
         if word not in words:
-            raise Unfit(Code.INVALID_VALUE, f"This field takes {' or '.join(words)}.")
+            raise InvalidField(Code.INVALID_VALUE, f"This field takes {' or '.join(words)}.")
         return word
 
     return read
 
 
 def read_token(value: JsonValue) -> str:
-    """Return a symbol in capitals, or a mint. Raises Unfit."""
+    """Return a symbol in capitals, or a mint. Raises InvalidField."""
     text = read_text(value)
     token = read_symbol(text) or _address(text)
     if token is None:
-        raise Unfit(Code.INVALID_TOKEN, "A token is a symbol (SOL) or a mint (base58, 32 bytes).")
+        raise InvalidField(
+            Code.INVALID_TOKEN, "A token is a symbol (SOL) or a mint (base58, 32 bytes)."
+        )
     return token
 
 
 def read_pair(value: JsonValue) -> str:
-    """Return `SOL` and `SOL/USDC` alike as base and quote with a stroke. Raises Unfit."""
+    """Return `SOL` and `SOL/USDC` alike as base and quote with a stroke. Raises InvalidField."""
     base, stroke, quote = read_text(value).partition("/")
     return f"{read_token(base)}/{read_token(quote) if stroke else QUOTE_DEFAULT}"
 
 
 def read_amount(value: JsonValue) -> str:
-    """Return whole tokens as a canonical decimal greater than zero. Raises Unfit."""
+    """Return whole tokens as a canonical decimal greater than zero. Raises InvalidField."""
     return _positive(value, read_decimal(value), "digits with at most one point, as in 1.5")
 
 
 def read_raw(value: JsonValue) -> str:
-    """Return base units as canonical digits, greater than zero. Raises Unfit."""
+    """Return base units as canonical digits, greater than zero. Raises InvalidField."""
     return _positive(value, read_whole(value), "digits only, in the token's smallest unit")
 
 
 def _positive(value: JsonValue, read: str | None, form: str) -> str:
     if not isinstance(value, str):
-        raise Unfit(Code.WRONG_TYPE, "An amount is a string or a number.")
+        raise InvalidField(Code.WRONG_TYPE, "An amount is a string or a number.")
     if read == "0" or (read is None and is_negative(value)):
-        raise Unfit(Code.NOT_POSITIVE)
+        raise InvalidField(Code.NOT_POSITIVE)
     if read is None and is_number(value):
-        raise Unfit(Code.INVALID_AMOUNT, _OUT_OF_LIMITS.format(form))
+        raise InvalidField(Code.INVALID_AMOUNT, _OUT_OF_LIMITS.format(form))
     if read is None:
-        raise Unfit(Code.INVALID_AMOUNT, f"An amount is {form}.")
+        raise InvalidField(Code.INVALID_AMOUNT, f"An amount is {form}.")
     return read
 
 
 def read_share(value: JsonValue) -> str:
-    """Return a slippage, in whatever unit, as a canonical decimal. Raises Unfit."""
+    """Return a slippage, in whatever unit, as a canonical decimal. Raises InvalidField."""
     if not isinstance(value, str):
-        raise Unfit(Code.WRONG_TYPE, "A slippage is a number, or a string of one.")
+        raise InvalidField(Code.WRONG_TYPE, "A slippage is a number, or a string of one.")
     share = read_decimal(value)
     if share is None:
-        raise Unfit(Code.INVALID_SLIPPAGE, "A slippage is digits with at most one point.")
+        raise InvalidField(Code.INVALID_SLIPPAGE, "A slippage is digits with at most one point.")
     return share
 
 
 def read_wallet(value: JsonValue) -> str:
-    """Return a wallet's address. Raises Unfit."""
+    """Return a wallet's address. Raises InvalidField."""
     address = _address(read_text(value))
     if address is None:
-        raise Unfit(Code.INVALID_ADDRESS)
+        raise InvalidField(Code.INVALID_ADDRESS)
     return address
 
 
 def read_uuid(value: JsonValue) -> str:
-    """Return a UUID in small letters. Raises Unfit."""
+    """Return a UUID in small letters. Raises InvalidField."""
     text = read_text(value).lower()
     if not _UUID.fullmatch(text):
-        raise Unfit(Code.INVALID_VALUE, "This field takes a UUID.")
+        raise InvalidField(Code.INVALID_VALUE, "This field takes a UUID.")
     return text
 
 
 def read_client_order_id(value: JsonValue) -> str:
-    """Return the client's own name for the order. Raises Unfit."""
+    """Return the client's own name for the order. Raises InvalidField."""
     text = read_text(value)
     if not is_key(text, CLIENT_ORDER_ID_MAX):
         limit = f"1 to {CLIENT_ORDER_ID_MAX} printable ASCII characters"
-        raise Unfit(Code.INVALID_KEY, f"A client order id is {limit}.")
+        raise InvalidField(Code.INVALID_KEY, f"A client order id is {limit}.")
     return text
 
 
@@ -144,10 +146,10 @@ def is_key(text: str, length_max: int = KEY_MAX) -> bool:
 
 
 def read_instant(value: JsonValue) -> str:
-    """Return an instant as digits: milliseconds since the epoch. Raises Unfit."""
+    """Return an instant as digits: milliseconds since the epoch. Raises InvalidField."""
     at = read_moment(read_text(value))
     if at is None:
-        raise Unfit(Code.INVALID_VALUE, f"An instant is {MOMENT_FORM}.")
+        raise InvalidField(Code.INVALID_VALUE, f"An instant is {MOMENT_FORM}.")
     return str(at)
 
 

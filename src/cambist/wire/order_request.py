@@ -8,12 +8,12 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from cambist.faults import Code, Fault, Refused, fault
-from cambist.orders.intent import Kind, Quoted
-from cambist.values.route import Mode
-from cambist.values.time_units import Moment
-from cambist.wire.json_body import Fields, JsonValue, read_object, shown
-from cambist.wire.order_fields import FIELDS, LATER_FIELDS, LATER_VALUES, Unfit
+from cambist.faults import Code, Fault, RequestRejected, fault
+from cambist.orders.intent import OrderKind, PriceBasis
+from cambist.values.route import SwapMode
+from cambist.values.time_units import Timestamp
+from cambist.wire.json_body import JsonFields, JsonValue, read_object, shown
+from cambist.wire.order_fields import FIELDS, LATER_FIELDS, LATER_VALUES, InvalidField
 from cambist.wire.slippage import SlippageUnit, Tolerance, read_tolerance
 
 FAULTS_MAX: Final = 16
@@ -28,15 +28,15 @@ class OrderRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     deadline is the instant in `expiresAt`.
     """
 
-    kind: Kind
+    kind: OrderKind
     token_in: str
     token_out: str
-    mode: Mode
-    quoted: Quoted = "pair"
+    mode: SwapMode
+    quoted: PriceBasis = "pair"
     size: str | None = None
     size_raw: str | None = None
     slippage_bps: int | None = None
-    deadline: Moment | None = None
+    deadline: Timestamp | None = None
     wallet: str | None = None
     user_id: str | None = None
 
@@ -45,7 +45,7 @@ class OrderRequest(msgspec.Struct, frozen=True, omit_defaults=True):
         return sha256(msgspec.json.encode(self)).digest()
 
 
-class Spelling(msgspec.Struct, frozen=True):
+class FieldNames(msgspec.Struct, frozen=True):
     """The names under which the client sent things, to name them in a later fault."""
 
     token_in: str
@@ -54,16 +54,16 @@ class Spelling(msgspec.Struct, frozen=True):
     slippage: str
 
 
-class Parsed(msgspec.Struct, frozen=True):
+class ParsedOrder(msgspec.Struct, frozen=True):
     """An order body, read."""
 
     request: OrderRequest
-    spelling: Spelling
+    spelling: FieldNames
     client_order_id: str | None = None
     warnings: tuple[str, ...] = ()
 
 
-class Given(NamedTuple):
+class FieldValue(NamedTuple):
     """A value that was read, and the name it came under."""
 
     value: str
@@ -73,9 +73,9 @@ class Given(NamedTuple):
 class _Draft:
     """Gathers what a body holds and what is wrong with it."""
 
-    def __init__(self, body: Fields) -> None:
+    def __init__(self, body: JsonFields) -> None:
         self.faults: list[Fault] = list(body.faults)
-        self.given: dict[str, Given] = {}
+        self.given: dict[str, FieldValue] = {}
         self.unfit: set[str] = set()
         for name, value in body.items():
             self._take(name, value)
@@ -87,7 +87,7 @@ class _Draft:
             return
         try:
             read = field.read(value)
-        except Unfit as unfit:
+        except InvalidField as unfit:
             self.unfit.add(field.thing)
             self.blame(unfit.code, unfit.message, name)
             return
@@ -97,7 +97,7 @@ class _Draft:
         elif read in LATER_VALUES.get(field.thing, ()):
             self.blame(Code.NOT_YET_SUPPORTED, f"{name} {read} is not supported yet.", name)
         else:
-            self.given[field.thing] = Given(read, name)
+            self.given[field.thing] = FieldValue(read, name)
 
     def _refuse_name(self, name: str) -> None:
         if name in LATER_FIELDS:
@@ -126,35 +126,35 @@ class _Draft:
 
 
 class _Pair(NamedTuple):
-    token_in: Given
-    token_out: Given
-    quoted: Quoted
+    token_in: FieldValue
+    token_out: FieldValue
+    quoted: PriceBasis
 
 
 class _Size(NamedTuple):
-    mode: Mode
+    mode: SwapMode
     whole: str | None
     raw: str | None
     name: str
 
 
-def read_order(body: bytes, bare_slippage: SlippageUnit = "percent") -> Parsed:
+def read_order(body: bytes, bare_slippage: SlippageUnit = "percent") -> ParsedOrder:
     """Read an order body; `bare_slippage` is the unit of a `slippage` without a unit.
 
-    Raises Refused with every fault found, at most FAULTS_MAX.
+    Raises RequestRejected with every fault found, at most FAULTS_MAX.
     """
     return read_fields(read_object(body), bare_slippage)
 
 
-def read_fields(fields: Fields, bare_slippage: SlippageUnit = "percent") -> Parsed:
-    """Read an order that is a JSON object already. Raises Refused as `read_order` does."""
+def read_fields(fields: JsonFields, bare_slippage: SlippageUnit = "percent") -> ParsedOrder:
+    """Read an order that is a JSON object already. Raises RequestRejected as `read_order` does."""
     draft = _Draft(fields)
     pair = _read_pair(draft)
     size = _read_size(draft, pair)
     tolerance = _read_slippage(draft, bare_slippage)
     deadline = _read_deadline(draft)
     if draft.faults or pair is None or size is None:
-        raise Refused(*draft.faults[:FAULTS_MAX])
+        raise RequestRejected(*draft.faults[:FAULTS_MAX])
     request = OrderRequest(
         kind="market",
         token_in=pair.token_in.value,
@@ -169,10 +169,10 @@ def read_fields(fields: Fields, bare_slippage: SlippageUnit = "percent") -> Pars
         user_id=draft.text("user_id"),
     )
     slippage = next((name for name in _SHARE_NAMES if name in draft.given), "slippageBps")
-    spelling = Spelling(pair.token_in.name, pair.token_out.name, size.name, slippage)
+    spelling = FieldNames(pair.token_in.name, pair.token_out.name, size.name, slippage)
     warning = tolerance.warning if tolerance is not None else None
     warnings = (warning,) if warning is not None else ()
-    return Parsed(request, spelling, draft.text("client_order_id"), warnings)
+    return ParsedOrder(request, spelling, draft.text("client_order_id"), warnings)
 
 
 def _read_pair(draft: _Draft) -> _Pair | None:
@@ -193,11 +193,11 @@ def _read_pair(draft: _Draft) -> _Pair | None:
         if token is not None and token.value != end:
             draft.conflict(symbol.name, token.name)
     quoted: Literal["buy", "sell"] = "buy" if side == "buy" else "sell"
-    return _Pair(Given(ends[0], symbol.name), Given(ends[1], symbol.name), quoted)
+    return _Pair(FieldValue(ends[0], symbol.name), FieldValue(ends[1], symbol.name), quoted)
 
 
 def _read_size(draft: _Draft, pair: _Pair | None) -> _Size | None:
-    bare: Mode = "exact_out" if draft.text("side") == "buy" else "exact_in"
+    bare: SwapMode = "exact_out" if draft.text("side") == "buy" else "exact_in"
     sizes: list[_Size] = []
     for suffix, mode in ("", bare), ("_in", "exact_in"), ("_out", "exact_out"):
         whole, raw = draft.given.get("size" + suffix), draft.given.get("raw" + suffix)
@@ -243,7 +243,7 @@ def _read_slippage(draft: _Draft, bare: SlippageUnit) -> Tolerance | None:
             continue
         try:
             tolerance = read_tolerance(share, units[name], name)
-        except Unfit as unfit:
+        except InvalidField as unfit:
             draft.blame(unfit.code, unfit.message, name)
             continue
         if first is None:
@@ -253,10 +253,10 @@ def _read_slippage(draft: _Draft, bare: SlippageUnit) -> Tolerance | None:
     return first[1] if first is not None else None
 
 
-def _read_deadline(draft: _Draft) -> Moment | None:
+def _read_deadline(draft: _Draft) -> Timestamp | None:
     until, force = draft.given.get("deadline"), draft.given.get("time_in_force")
     if force is not None and force.value == "gtd" and until is None:
         draft.miss("expiresAt", "deadline")
     if force is not None and force.value == "gtc" and until is not None:
         draft.conflict(force.name, until.name)
-    return Moment(int(until.value)) if until is not None else None
+    return Timestamp(int(until.value)) if until is not None else None

@@ -12,9 +12,9 @@ from cambist.orders.order import Order, Status
 from cambist.values.amount import write_amount, write_percent
 from cambist.values.ids import OrderId
 from cambist.values.route import Route
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from cambist.wire.decimals import number
-from cambist.wire.order_state import Number, Standing, realised_slippage, standing
+from cambist.wire.order_state import Number, OrderState, order_state, realised_slippage
 from cambist.wire.rfc3339 import write_moment
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -36,7 +36,9 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     warnings: tuple[str, ...]
 
 
-def acceptance_writer(venues: Sequence[str], warnings: tuple[str, ...]) -> Callable[[Order], bytes]:
+def acceptance_renderer(
+    venues: Sequence[str], warnings: tuple[str, ...]
+) -> Callable[[Order], bytes]:
     """Return what writes the answer for an order, once it has its id and instant."""
 
     def write(order: Order) -> bytes:
@@ -87,7 +89,7 @@ def _listed(names: list[str]) -> str:
     return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
 
 
-class OrderView(Standing, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class OrderView(OrderState, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """An order as it stands. `slippage` is the tolerance in percent."""
 
     id: str
@@ -120,11 +122,11 @@ class OrderView(Standing, frozen=True, kw_only=True, rename="camel", omit_defaul
 _QUOTES: Final = ("quotes", "r_quote", "m_quote")
 
 
-def view(order: Order, *, with_quotes: bool = True) -> OrderView:
+def view_order(order: Order, *, with_quotes: bool = True) -> OrderView:
     """Return an order as clients see it; without quotes, each venue's price is told alone."""
     intent = order.intent
     given, taken = intent.pair.token_in, intent.pair.token_out
-    known = standing(order)
+    known = order_state(order)
     if not with_quotes:
         for name in _QUOTES:
             known.pop(name, None)
@@ -160,13 +162,13 @@ def view(order: Order, *, with_quotes: bool = True) -> OrderView:
     )
 
 
-def _moment(at: Moment | None) -> str | None:
+def _moment(at: Timestamp | None) -> str | None:
     return write_moment(at) if at is not None else None
 
 
 def write_order(order: Order) -> bytes:
     """Write an order as it stands."""
-    return _encode(view(order))
+    return _encode(view_order(order))
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -216,7 +218,7 @@ def write_list(page: Page, by_status: Mapping[Status, int], delayed: int) -> byt
     orders = page.orders
     return _encode(
         OrderList(
-            orders=tuple(view(order, with_quotes=page.with_quotes) for order in orders),
+            orders=tuple(view_order(order, with_quotes=page.with_quotes) for order in orders),
             count=len(orders),
             limit=page.limit,
             offset=page.offset,

@@ -68,7 +68,7 @@ class LegView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     bound: Amount | None = None
 
 
-class AbsentView(msgspec.Struct, frozen=True, omit_defaults=True):
+class QuoteFailureView(msgspec.Struct, frozen=True, omit_defaults=True):
     """A venue or a pool that gave no quote, and why."""
 
     dex: str
@@ -84,7 +84,7 @@ class RateView(msgspec.Struct, frozen=True):
     fee: Number
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class OrderState(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What both messages and views tell of an order, field by field as it becomes known.
 
     Several names stand for one thing, for clients that know only one of them: `selectedDex`,
@@ -104,7 +104,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     slippage_bps: int = 0
     quote: QuoteView | None = None
     quotes: tuple[QuoteView, ...] = ()
-    absent: tuple[AbsentView, ...] = ()
+    absent: tuple[QuoteFailureView, ...] = ()
     legs: tuple[LegView, ...] = ()
     selected_dex: str | None = None
     dex: str | None = None
@@ -127,8 +127,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     warnings: tuple[str, ...] = ()
 
 
-def standing(order: Order) -> dict[str, Any]:
-    """Return the fields of `Standing` for an order."""
+def order_state(order: Order) -> dict[str, Any]:
+    """Return the fields of `OrderState` for an order."""
     intent, fill = order.intent, order.fill
     token_in, token_out = intent.pair.token_in, intent.pair.token_out
     gives = intent.mode == "exact_in"
@@ -204,9 +204,9 @@ def _add_faults(known: dict[str, Any], order: Order) -> None:
     known["last_error"], known["last_code"] = last.message, last.code
 
 
-def view_absent(route: Route) -> tuple[AbsentView, ...]:
+def view_absent(route: Route) -> tuple[QuoteFailureView, ...]:
     """Return who gave no quote."""
-    return tuple(AbsentView(a.venue, a.code, a.reason, a.program) for a in route.absent)
+    return tuple(QuoteFailureView(a.venue, a.code, a.reason, a.program) for a in route.absent)
 
 
 def view_legs(intent: Intent, route: Route) -> tuple[LegView, ...]:

@@ -11,14 +11,14 @@ from cambist.orders.intent import Intent
 from cambist.values.amount import write_amount
 from cambist.values.costs import Costs
 from cambist.values.route import Route
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from cambist.values.token import SOL
 from cambist.wire.order_responses import summary
 from cambist.wire.order_state import (
-    AbsentView,
     Amount,
     LegView,
     Number,
+    QuoteFailureView,
     QuoteView,
     view_absent,
     view_legs,
@@ -71,7 +71,7 @@ class QuoteReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     worst_case: str
     quote: QuoteView | None = None
     quotes: tuple[QuoteView, ...]
-    absent: tuple[AbsentView, ...]
+    absent: tuple[QuoteFailureView, ...]
     legs: tuple[LegView, ...] = ()
     pools: tuple[PoolChoice, ...] = ()
     more_pools: int = 0
@@ -80,7 +80,7 @@ class QuoteReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     timestamp: str
 
 
-class Asked(NamedTuple):
+class QuoteRequest(NamedTuple):
     """What was asked for, and what the caller should be told of how it was read."""
 
     intent: Intent
@@ -88,7 +88,7 @@ class Asked(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def write_quote(asked: Asked, route: Route, costs: Costs, at: Moment) -> bytes:
+def write_quote(asked: QuoteRequest, route: Route, costs: Costs, at: Timestamp) -> bytes:
     """Write what an order would do, at the instant it was found out."""
     intent, leg = asked.intent, route.legs[0]
     given, taken = intent.pair.token_in, intent.pair.token_out

@@ -10,15 +10,15 @@ import msgspec
 
 from cambist.orders import events
 from cambist.orders.intent import Intent
-from cambist.orders.journal import Told
+from cambist.orders.journal import RecordedEvent
 from cambist.orders.order import Order, Status
 from cambist.values.amount import write_amount
 from cambist.values.route import Quote, Route
 from cambist.wire.order_state import (
-    AbsentView,
     Amount,
     LegView,
     Number,
+    QuoteFailureView,
     QuoteView,
     realised_slippage,
     view_absent,
@@ -54,7 +54,7 @@ class QuoteRecord(QuoteView, frozen=True, rename="camel", omit_defaults=True):
     age_slots: int | None = None
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class RouteDecision(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One choice of a route: all that was quoted, what was chosen, and why."""
 
     seq: int
@@ -68,7 +68,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     min_amount_out: Amount | None = None
     max_amount_in: Amount | None = None
     quotes: tuple[QuoteRecord, ...]
-    absent: tuple[AbsentView, ...] = ()
+    absent: tuple[QuoteFailureView, ...] = ()
     legs: tuple[LegView, ...] = ()
     pools: tuple[PoolChoice, ...] = ()
     more_pools: int = 0
@@ -127,7 +127,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     status: Status
     is_final: bool
     asked: Asked
-    decisions: tuple[Decision, ...]
+    decisions: tuple[RouteDecision, ...]
     attempts: tuple[AttemptRecord, ...]
     fill: FillRecord | None = None
     error: str | None = None
@@ -136,7 +136,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     head_hash: str
 
 
-def write_receipt(order: Order, told: Sequence[Told]) -> bytes:
+def write_receipt(order: Order, told: Sequence[RecordedEvent]) -> bytes:
     """Write the receipt of an order from its whole journal, whose hashes were checked."""
     last = told[-1].order
     gone = last.fault if last.status is Status.FAILED else None
@@ -178,8 +178,8 @@ def _asked(order: Order) -> Asked:
     )
 
 
-def _decisions(told: Sequence[Told]) -> tuple[Decision, ...]:
-    decisions: list[Decision] = []
+def _decisions(told: Sequence[RecordedEvent]) -> tuple[RouteDecision, ...]:
+    decisions: list[RouteDecision] = []
     for place, one in enumerate(told):
         if not isinstance(one.fact, events.Routed):
             continue
@@ -189,13 +189,13 @@ def _decisions(told: Sequence[Told]) -> tuple[Decision, ...]:
     return tuple(decisions)
 
 
-def _decision(told: Told, route: Route, signed_at: int | None) -> Decision:
+def _decision(told: RecordedEvent, route: Route, signed_at: int | None) -> RouteDecision:
     intent, leg = told.order.intent, route.legs[0]
     given, taken = intent.pair.token_in.decimals, intent.pair.token_out.decimals
     exact_in = route.mode == "exact_in"
     pools, more = pool_choices(route)
     bound = write_amount(route.bound, taken if exact_in else given)
-    return Decision(
+    return RouteDecision(
         seq=told.entry.seq,
         at=write_moment(told.entry.at),
         attempt=told.order.tries,
@@ -222,10 +222,10 @@ def _quote(intent: Intent, quote: Quote, signed_at: int | None) -> QuoteRecord:
     return QuoteRecord(**told, slot=quote.slot, age_slots=age)
 
 
-def _attempts(order: Order, told: Sequence[Told]) -> tuple[AttemptRecord, ...]:
+def _attempts(order: Order, told: Sequence[RecordedEvent]) -> tuple[AttemptRecord, ...]:
     """Tell each attempt from its signing to its end; only one is alive at a time."""
     ended: list[AttemptRecord] = []
-    facts: list[Told] = []
+    facts: list[RecordedEvent] = []
     for one in told:
         if isinstance(one.fact, events.Signed) and facts:
             ended.append(_attempt(order, facts))
@@ -235,7 +235,7 @@ def _attempts(order: Order, told: Sequence[Told]) -> tuple[AttemptRecord, ...]:
     return (*ended, _attempt(order, facts)) if facts else tuple(ended)
 
 
-def _attempt(order: Order, told: Sequence[Told]) -> AttemptRecord:
+def _attempt(order: Order, told: Sequence[RecordedEvent]) -> AttemptRecord:
     first = told[0]
     signed = first.fact
     assert isinstance(signed, events.Signed)  # noqa: S101 -- the caller begins with one
@@ -269,7 +269,7 @@ class _Fate(NamedTuple):
     error: str | None = None
 
 
-def _fate(end: events.Fact | None) -> _Fate:
+def _fate(end: events.OrderEvent | None) -> _Fate:
     match end:
         case events.Landed(fill):
             return _Fate(fill.slot)

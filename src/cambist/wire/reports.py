@@ -9,7 +9,7 @@ import msgspec
 
 from cambist.orders.daily_fills import DailyFills, start_of
 from cambist.values.amount import mul_div_ceil, write_amount, write_percent
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 from cambist.wire.decimals import number
 from cambist.wire.order_state import Amount, Number
 from cambist.wire.rfc3339 import write_moment
@@ -53,7 +53,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
 
 
 def write_report(
-    days: Sequence[DailyFills], since: Moment, *, truncated: bool, unreadable: int = 0
+    days: Sequence[DailyFills], since: Timestamp, *, truncated: bool, unreadable: int = 0
 ) -> bytes:
     """Write what confirmed orders moved and cost."""
     by_pair = sorted(days, key=lambda one: (one.pair.token_in.symbol, one.pair.token_out.symbol))

@@ -13,7 +13,7 @@ from cambist.values.token import Pair, Token, read_symbol
 CHECKED_MAX: Final = 4_096
 
 
-def warnings_of(pair: Pair, listed: Sequence[Token]) -> tuple[str, ...]:
+def unlisted_token_warnings(pair: Pair, listed: Sequence[Token]) -> tuple[str, ...]:
     """Return a sentence for each token of a pair that is made up."""
     mints = {token.mint for token in listed}
     symbols = tuple(token.symbol for token in listed)

@@ -12,22 +12,22 @@ import pytest
 from typer.testing import CliRunner
 
 from cambist.cli.local_cluster import server_programs
-from cambist.cli.local_cluster.host import NoServer
-from cambist.cli.local_cluster.plan import Plan, Shape, plan
+from cambist.cli.local_cluster.host import ServerNotAvailable
+from cambist.cli.local_cluster.plan import ProcessPlan, Topology, plan
 from cambist.cli.main import app
 from cambist.config import Settings
 
 DATABASE = "postgresql://me@127.0.0.1:1/orders"
 REDIS = "redis://127.0.0.1:1/0"
-SHAPE = Shape((3000, 3001), (4000, 4001, 4002))
+SHAPE = Topology((3000, 3001), (4000, 4001, 4002))
 
 
-def planned(home: Path, **settings: str) -> Plan:
+def planned(home: Path, **settings: str) -> ProcessPlan:
     with ExitStack() as opened:
         return plan(Settings(database_url=DATABASE, **settings), home, SHAPE, opened)
 
 
-def names(made: Plan) -> list[list[str]]:
+def names(made: ProcessPlan) -> list[list[str]]:
     return [[part.name for part in stage] for stage in made.stages]
 
 
@@ -53,7 +53,7 @@ def test_without_a_redis_signals_go_through_postgres(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def find() -> Never:
-        raise NoServer("there is none")
+        raise ServerNotAvailable("there is none")
 
     monkeypatch.setattr(server_programs, "find_valkey", find)
     made = planned(tmp_path)

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from cambist.cli.local_cluster import server_programs
-from cambist.cli.local_cluster.host import NoServer, free_port
+from cambist.cli.local_cluster.host import ServerNotAvailable, free_port
 from cambist.paper.ledger import executions
 from tests.acceptance.process import Process
 from tests.server.app_harness import ORDER
@@ -101,7 +101,7 @@ def installation(home: Path, **settings: object) -> Installation:
 def _server() -> None:
     try:
         server_programs.find_postgres()
-    except NoServer as missing:
+    except ServerNotAvailable as missing:
         pytest.skip(f"NOT TESTED, for want of a real server: {missing}")
 
 

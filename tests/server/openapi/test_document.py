@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from starlette.routing import BaseRoute, WebSocketRoute
 
-from cambist.faults import CATALOGUE, Blame, Code, Refused
-from cambist.ports.api_keys import Scope
+from cambist.faults import CATALOGUE, Code, Origin, RequestRejected
+from cambist.ports.api_keys import Permission
 from cambist.server.handlers.service import ENDPOINTS
 from cambist.server.openapi.builder import PUBLIC, RECORDED
 from cambist.server.openapi.descriptions import PROPERTIES, SPECIAL
@@ -111,7 +111,7 @@ def test_every_operation_says_what_it_does_and_what_a_key_must_be_allowed() -> N
         assert one.told["description"], one.name
         assert set(one.told["tags"]) <= tags, one.name
         scope = one.told["x-scope"]
-        assert scope == PUBLIC or scope in set(Scope)
+        assert scope == PUBLIC or scope in set(Permission)
         assert one.told["security"] == ([] if scope == PUBLIC else [{"key": [scope]}, {}])
         for parameter in one.told.get("parameters", ()):
             assert parameter["description"], one.name
@@ -125,7 +125,7 @@ def test_what_asks_for_no_key_tells_nothing_of_anybody() -> None:
 
 def test_every_refusal_of_a_request_stands_somewhere() -> None:
     told = {code for one in operations() for of in codes(one).values() for code in of}
-    at_once = {code for code in Code if CATALOGUE[code].blame is Blame.USER}
+    at_once = {code for code in Code if CATALOGUE[code].blame is Origin.USER}
     # What is described takes its method, and no wallet is asked before an order is stored.
     assert at_once - told - {Code.INSUFFICIENT_FUNDS, Code.METHOD_NOT_ALLOWED} == set()
 
@@ -154,7 +154,9 @@ def _served(routes: list[BaseRoute]) -> Iterator[tuple[str, str, str]]:
     for route in routes:
         path = _bare(route.path)
         if isinstance(route, WebSocketRoute):
-            with suppress(Refused):  # a path that takes only a POST with an upgrade is told there
+            with suppress(
+                RequestRejected
+            ):  # a path that takes only a POST with an upgrade is told there
                 yield "socket", path, _right(route, b"orderId=x")
         else:
             for method, door in route.app._doors.items():

@@ -4,6 +4,6 @@ A small process of its own reads a pipe that only the command writes to. When th
 killed or not, the pipe closes, and what is left of the command is ended and removed.
 """
 
-from cambist.cli.cleanup.cleanup_process import Guardian, guarded_folder
+from cambist.cli.cleanup.cleanup_process import CleanupProcess, cleaned_up_folder
 
-__all__ = ["Guardian", "guarded_folder"]
+__all__ = ["CleanupProcess", "cleaned_up_folder"]

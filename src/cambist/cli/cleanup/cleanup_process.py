@@ -14,7 +14,7 @@ from typing import Final, Self
 CLOSE_WITHIN_S: Final = 10
 
 
-class Guardian:
+class CleanupProcess:
     """Ends the processes noted here once this one is gone, and removes a folder if one is named."""
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -58,8 +58,8 @@ class Guardian:
 
 
 @contextmanager
-def guarded_folder(prefix: str) -> Iterator[tuple[Path, Guardian]]:
+def cleaned_up_folder(prefix: str) -> Iterator[tuple[Path, CleanupProcess]]:
     """Yield a new folder for a command that is gone when the command is, and its guardian."""
     folder = Path(tempfile.mkdtemp(prefix=prefix))
-    with Guardian(folder) as guardian:
+    with CleanupProcess(folder) as guardian:
         yield folder, guardian

@@ -12,14 +12,14 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from cambist.cli import json_output
-from cambist.cli.cleanup import Guardian, guarded_folder
-from cambist.cli.crash_test.process import NotStarted
-from cambist.cli.crash_test.runner import Plan, Storm
+from cambist.cli.cleanup import CleanupProcess, cleaned_up_folder
+from cambist.cli.crash_test.process import StartFailed
+from cambist.cli.crash_test.runner import CrashRun, CrashTestPlan
 from cambist.cli.crash_test.verdict import Verdict, executed, judge
-from cambist.cli.exit_codes import DONE, FAILED, leave, sole
+from cambist.cli.exit_codes import DONE, FAILED, exit_with, unwrap_group
 from cambist.cli.json_output import AsJson
 from cambist.cli.order_view import console_out
-from cambist.cli.tables import Column, say, tabulate
+from cambist.cli.tables import Column, print_sentence, tabulate
 from cambist.clock import SystemClock
 
 LOOK_EVERY_MS: Final = 500
@@ -48,37 +48,39 @@ def prove(
     A home of its own, real processes, SIGKILL. The paper chain, a process of its own that is
     killed too, writes down every execution; its file is the judge.
     """
-    plan = Plan(seconds, rate, seed, profile)
+    plan = CrashTestPlan(seconds, rate, seed, profile)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
-        with Guardian() as guardian:
+        with CleanupProcess() as guardian:
             code = _run(keep, plan, guardian, json=json)
     else:
-        with guarded_folder("cambist-prove-") as (home, guardian):
+        with cleaned_up_folder("cambist-prove-") as (home, guardian):
             code = _run(home, plan, guardian, json=json)
     if code:
         raise typer.Exit(code)
 
 
-def _run(home: Path, plan: Plan, guardian: Guardian, *, json: bool) -> int:
+def _run(home: Path, plan: CrashTestPlan, guardian: CleanupProcess, *, json: bool) -> int:
     try:
         return asyncio.run(_prove(home, plan, guardian, json=json))
     except ExceptionGroup as group:
-        error = sole(group)
-        if isinstance(error, NotStarted):
-            leave(FAILED, f"a process did not start: {error}")
+        error = unwrap_group(group)
+        if isinstance(error, StartFailed):
+            exit_with(FAILED, f"a process did not start: {error}")
         raise
-    except NotStarted as error:
-        leave(FAILED, f"a process did not start: {error}")
+    except StartFailed as error:
+        exit_with(FAILED, f"a process did not start: {error}")
     except TimeoutError:
-        leave(FAILED, "orders are still open long after the last kill; see the logs with --keep")
+        exit_with(
+            FAILED, "orders are still open long after the last kill; see the logs with --keep"
+        )
 
 
 async def _prove(
-    home: Path, plan: Plan, guardian: Guardian | None = None, *, json: bool = False
+    home: Path, plan: CrashTestPlan, guardian: CleanupProcess | None = None, *, json: bool = False
 ) -> int:
     console, clock = console_out(), SystemClock()
-    storm = Storm(home, plan, guardian)
+    storm = CrashRun(home, plan, guardian)
     if json:
         stored = await storm.run()
     else:
@@ -104,7 +106,7 @@ async def _refresh(live: Live, clock: SystemClock) -> None:
         await clock.sleep(LOOK_EVERY_MS)
 
 
-def _board(storm: Storm, home: Path, console: Console) -> RenderableType:
+def _board(storm: CrashRun, home: Path, console: Console) -> RenderableType:
     moved = executed(home)
     rows = {
         "engine killed": storm.kills,
@@ -118,14 +120,14 @@ def _board(storm: Storm, home: Path, console: Console) -> RenderableType:
     return tabulate(_COUNTS, cells, console.width, heads=False)
 
 
-def _tell(console: Console, storm: Storm, verdict: Verdict) -> None:
+def _tell(console: Console, storm: CrashRun, verdict: Verdict) -> None:
     console.print()
-    say(
+    print_sentence(
         console,
         f"{storm.kills} kills of the engine and {storm.chain_kills} of the chain; "
         f"{verdict.orders} orders: {verdict.lost} lost, {verdict.executed_once} executed once, "
         f"{verdict.executed_twice} executed twice.",
     )
     for line in verdict.broken[:BROKEN_SHOWN_MAX]:
-        say(console, line)
+        print_sentence(console, line)
     console.print("The promise is broken." if verdict.broken else "The promise is kept.")

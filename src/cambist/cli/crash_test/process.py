@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from cambist.cli.cleanup import Guardian
+from cambist.cli.cleanup import CleanupProcess
 from cambist.cli.local_cluster.process import die_with
 from cambist.clock import SystemClock
 
@@ -22,7 +22,7 @@ LOOPBACK: Final = "127.0.0.1"
 _READY: Final = re.compile(rb"Listening on http|the paper chain listens on")
 
 
-class NotStarted(RuntimeError):
+class StartFailed(RuntimeError):
     """A process that did not come up; the message is the end of what it said."""
 
 
@@ -42,7 +42,7 @@ class Process:
         home: Path,
         words: tuple[str, ...],
         settings: dict[str, str],
-        guardian: Guardian | None = None,
+        guardian: CleanupProcess | None = None,
     ) -> None:
         self._words = words
         self._log = home / f"{words[0]}.log"
@@ -52,7 +52,7 @@ class Process:
         self._guardian = guardian
 
     async def start(self, clock: SystemClock) -> None:
-        """Start, and wait until it serves. Raises NotStarted."""
+        """Start, and wait until it serves. Raises StartFailed."""
         ours = os.getpid()
         with self._log.open("ab") as out:
             begin = out.tell()
@@ -79,7 +79,7 @@ class Process:
             if self._process.returncode is not None:
                 break
             await clock.sleep(LOOK_EVERY_MS)
-        raise NotStarted(self._log.read_text("utf-8", "replace")[-1_000:])
+        raise StartFailed(self._log.read_text("utf-8", "replace")[-1_000:])
 
     async def kill(self) -> None:
         """End it as a crash would: no handler runs, nothing is flushed."""

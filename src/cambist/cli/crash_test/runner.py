@@ -9,10 +9,10 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from cambist.cli.cleanup import Guardian
+from cambist.cli.cleanup import CleanupProcess
 from cambist.cli.crash_test.process import LOOPBACK, Process, free_port
-from cambist.cli.crash_test.verdict import Stored
-from cambist.client import CambistError, Client, Draft, Order, Patience, buy, sell, swap
+from cambist.cli.crash_test.verdict import ReportedOrder
+from cambist.client import CambistError, Client, Draft, Order, RetryPolicy, buy, sell, swap
 from cambist.clock import SystemClock
 
 KILL_MS: Final = (300, 1_500)
@@ -26,7 +26,7 @@ SENDERS: Final = 4
 _SECOND_MS: Final = 1_000
 
 
-class Plan(NamedTuple):
+class CrashTestPlan(NamedTuple):
     """How long to kill, how many orders a second to send, and what chance is drawn from."""
 
     seconds: int
@@ -35,10 +35,12 @@ class Plan(NamedTuple):
     profile: str
 
 
-class Storm:
+class CrashRun:
     """An engine and a paper chain under fire, and what their senders were told."""
 
-    def __init__(self, home: Path, plan: Plan, guardian: Guardian | None = None) -> None:
+    def __init__(
+        self, home: Path, plan: CrashTestPlan, guardian: CleanupProcess | None = None
+    ) -> None:
         self._plan = plan
         self._dice = random.Random(plan.seed)  # noqa: S311 -- for a storm, not for a secret
         self._clock = SystemClock()
@@ -55,14 +57,14 @@ class Storm:
         self._sent = 0
         self._over = False
 
-    async def run(self) -> dict[str, Stored]:
+    async def run(self) -> dict[str, ReportedOrder]:
         """Rage, then let everything come to rest; return every order as it stands then.
 
         Raises NotStarted, and TimeoutError when orders are still open long after the last kill.
         """
         await self._chain.start(self._clock)
         await self._engine.start(self._clock)
-        patience = Patience(tries_max=TRIES_MAX, timeout_ms=ANSWER_MS_MAX)
+        patience = RetryPolicy(tries_max=TRIES_MAX, timeout_ms=ANSWER_MS_MAX)
         try:
             async with Client(self.url, patience=patience) as client:
                 async with asyncio.TaskGroup() as raging:
@@ -70,7 +72,7 @@ class Storm:
                     async with asyncio.TaskGroup() as sending:
                         for _ in range(SENDERS):
                             sending.create_task(self._send(client))
-                        await self._rage()
+                        await self._kill_loop()
                     looking.cancel()
                 return await self._settle(client)
         finally:
@@ -78,7 +80,7 @@ class Storm:
             await self._engine.kill()
             await self._chain.kill()
 
-    async def _rage(self) -> None:
+    async def _kill_loop(self) -> None:
         until = self._clock.elapsed() + self._plan.seconds * _SECOND_MS
         while self._clock.elapsed() < until:
             await self._clock.sleep(self._dice.randint(*KILL_MS))
@@ -119,7 +121,7 @@ class Storm:
             names = ("waiting", "active", "delayed", "completed", "failed", "cancelled")
             self.counts = {name: getattr(page, name) for name in names}
 
-    async def _settle(self, client: Client) -> dict[str, Stored]:
+    async def _settle(self, client: Client) -> dict[str, ReportedOrder]:
         for key, draft in list(self.unsure.items()):
             await self._place(client, key, draft)
         async with asyncio.timeout(SETTLE_MS_MAX / _SECOND_MS):
@@ -131,7 +133,9 @@ class Storm:
                 await self._clock.sleep(LOOK_EVERY_MS)
         orders: AsyncGenerator[Order, None] = client.list(page_orders=PAGE_ORDERS)
         async with aclosing(orders) as rows:
-            return {one.order_id: Stored(one.client_order_id, one.status) async for one in rows}
+            return {
+                one.order_id: ReportedOrder(one.client_order_id, one.status) async for one in rows
+            }
 
 
 def _draft(seed: int, number: int) -> Draft:

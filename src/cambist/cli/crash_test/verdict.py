@@ -15,7 +15,7 @@ OPEN: Final = frozenset(("pending", "routing", "building", "submitted"))
 CONFIRMED: Final = "confirmed"
 
 
-class Stored(NamedTuple):
+class ReportedOrder(NamedTuple):
     """An order as the engine tells it at the end."""
 
     key: str | None
@@ -40,7 +40,7 @@ def executed(home: Path) -> Counter[str]:
     return Counter(one.order_id for one in executions(path) if one.fault is None)
 
 
-def judge(home: Path, accepted: Mapping[str, str], stored: Mapping[str, Stored]) -> Verdict:
+def judge(home: Path, accepted: Mapping[str, str], stored: Mapping[str, ReportedOrder]) -> Verdict:
     """Return the verdict; `accepted` maps each key to the id its sender was told."""
     moved = executed(home)
     lost = [order_id for order_id in accepted.values() if order_id not in stored]

@@ -10,27 +10,27 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from cambist import bootstrap
 from cambist.cli.connect import KEY_NAME, refusal, with_scheme
-from cambist.cli.doctor.finding import Finding
+from cambist.cli.doctor.finding import CheckResult
 from cambist.cli.exit_codes import program
 from cambist.client import (
     CambistError,
     Client,
+    ConnectionFailed,
     Halted,
     Health,
-    Patience,
-    Refused,
-    Unreachable,
+    RequestRejected,
+    RetryPolicy,
 )
 from cambist.clock import SystemClock
 from cambist.config import BadSettings, Settings
-from cambist.ports.errors import PortDown
-from cambist.ports.store import Halt, Missing
-from cambist.stores.errors import UnfitDatabase
+from cambist.ports.errors import PortUnavailable
+from cambist.ports.store import Halt, UnrecordedTransactions
+from cambist.stores.errors import DatabaseUnusable
 
 WAIT_S: Final = 2
 REDIS_PORT: Final = 6_379
 CLOCK_APART_MS_MAX: Final = 1_000
-ONCE: Final = Patience(tries_max=1, timeout_ms=5_000)
+ONCE: Final = RetryPolicy(tries_max=1, timeout_ms=5_000)
 _NEEDLESS: Final = "not configured, and not needed: one process does all by itself"
 _HEARD: Final = {
     "PONG": "answers PING with PONG",
@@ -49,22 +49,22 @@ def masked(url: str) -> str:
     return parts._replace(netloc=host, query="", fragment="").geturl()
 
 
-async def redis(url: str | None) -> Finding:
+async def redis(url: str | None) -> CheckResult:
     """Ask Redis whether it is there, where one is named."""
     if url is None:
-        return Finding("ok", "Redis", _NEEDLESS)
+        return CheckResult("ok", "Redis", _NEEDLESS)
     clock, shown = SystemClock(), masked(url)
     began = clock.elapsed()
     try:
         answer = await _ping(urlsplit(url))
     except (OSError, ValueError, TimeoutError) as error:
         told = f"nobody answers at {shown} ({type(error).__name__})"
-        return Finding("sick", "Redis", told, todo=_UNANSWERED)
+        return CheckResult("sick", "Redis", told, todo=_UNANSWERED)
     told = f"{shown} {_HEARD.get(answer, 'answers, and not as Redis does')}"
     latency = f"{clock.elapsed() - began} ms"
     if answer == "PONG":
-        return Finding("ok", "Redis", told, "", latency)
-    return Finding("sick", "Redis", told, "", latency, _UNFIT)
+        return CheckResult("ok", "Redis", told, "", latency)
+    return CheckResult("sick", "Redis", told, "", latency, _UNFIT)
 
 
 async def _ping(parts: SplitResult) -> str:
@@ -99,7 +99,7 @@ def _command(words: list[str]) -> bytes:
     return f"*{len(words)}\r\n{''.join(parts)}".encode()
 
 
-async def paper_chain(place: Path | tuple[str, int]) -> Finding:
+async def paper_chain(place: Path | tuple[str, int]) -> CheckResult:
     """Knock at the paper chain that runs as a process of its own."""
     clock, shown = SystemClock(), place if isinstance(place, Path) else f"{place[0]}:{place[1]}"
     began = clock.elapsed()
@@ -111,45 +111,47 @@ async def paper_chain(place: Path | tuple[str, int]) -> Finding:
                 _, writer = await asyncio.open_connection(*place)
     except (OSError, TimeoutError):
         told = f"nobody answers at {shown}"
-        return Finding("sick", "paper chain", told, todo=f"start it: `{program()} paper-chain`")
+        return CheckResult("sick", "paper chain", told, todo=f"start it: `{program()} paper-chain`")
     writer.close()
     latency = f"{clock.elapsed() - began} ms"
-    return Finding("ok", "paper chain", f"answers at {shown}", "", latency)
+    return CheckResult("ok", "paper chain", f"answers at {shown}", "", latency)
 
 
-async def engine(url: str) -> list[Finding]:
+async def engine(url: str) -> list[CheckResult]:
     """Ask an engine for its health, its version and its time."""
     clock = SystemClock()
     try:
         client = Client(with_scheme(url), os.environ.get(KEY_NAME) or None, patience=ONCE)
     except ValueError as error:
-        return [Finding("sick", "server", str(error), todo="mend --url, or what stands in the key")]
+        return [
+            CheckResult("sick", "server", str(error), todo="mend --url, or what stands in the key")
+        ]
     async with client:
         try:
             version = await client.version()
             began = clock.elapsed()
             health = await client.health()
             took_ms = clock.elapsed() - began
-        except Unreachable as nobody:
+        except ConnectionFailed as nobody:
             todo = f"start one: `{program()} serve`; or name another with --url"
-            return [Finding("sick", "server", str(nobody), todo=todo)]
-        except Refused as refused:
-            return [Finding("sick", "server", refusal(refused))]
+            return [CheckResult("sick", "server", str(nobody), todo=todo)]
+        except RequestRejected as refused:
+            return [CheckResult("sick", "server", refusal(refused))]
         except CambistError as stranger:
-            return [Finding("sick", "server", str(stranger), todo="name an engine with --url")]
+            return [CheckResult("sick", "server", str(stranger), todo="name an engine with --url")]
     apart_ms = int(health.timestamp.timestamp() * 1_000) - clock.now() + took_ms // 2
     return [_health(url, health, version, took_ms), _apart(apart_ms)]
 
 
-def _health(url: str, health: Health, version: str, took_ms: int) -> Finding:
+def _health(url: str, health: Health, version: str, took_ms: int) -> CheckResult:
     parts = f"database {health.database}, chain {health.chain}, redis {health.redis}"
     told, latency = f"{url} is {health.status}: {parts}", f"{took_ms} ms"
     if health.halt is not None:
         told = f"{url} answers, and trading is halted{_why(health.halt)}: {parts}"
-        return Finding("sick", "server", told, version, latency, _RESUME)
+        return CheckResult("sick", "server", told, version, latency, _RESUME)
     if health.status == "ok":
-        return Finding("ok", "server", told, version, latency)
-    return Finding("sick", "server", told, version, latency, _remedy(health))
+        return CheckResult("ok", "server", told, version, latency)
+    return CheckResult("sick", "server", told, version, latency, _remedy(health))
 
 
 def _why(halt: Halted) -> str:
@@ -169,11 +171,11 @@ def _remedy(health: Health) -> str:
     return "see its log: it is stopping"
 
 
-def _apart(apart_ms: int) -> Finding:
+def _apart(apart_ms: int) -> CheckResult:
     told = f"the server's is {abs(apart_ms)} ms {'ahead' if apart_ms > 0 else 'behind'}"
     if abs(apart_ms) <= CLOCK_APART_MS_MAX:
-        return Finding("ok", "clock", told)
-    return Finding("note", "clock", told, todo="set both by NTP: deadlines are instants")
+        return CheckResult("ok", "clock", told)
+    return CheckResult("note", "clock", told, todo="set both by NTP: deadlines are instants")
 
 
 MISSING_SHOWN: Final = 10
@@ -184,39 +186,39 @@ _MISSING: Final = (
 )
 
 
-async def trading(settings: Settings, home: Path) -> list[Finding]:
+async def check_halt(settings: Settings, home: Path) -> list[CheckResult]:
     """Tell of the switch that stops trading; nothing where there is no store that can be read."""
     if settings.database_url is None and not (home / bootstrap.STORE_FILE).exists():
         return []
     try:
-        halt, missing = await bootstrap.look_at_trading(settings, MISSING_SHOWN)
-    except (bootstrap.StoreSick, BadSettings, PortDown, UnfitDatabase):
+        halt, missing = await bootstrap.inspect_halt(settings, MISSING_SHOWN)
+    except (bootstrap.StoreUnusable, BadSettings, PortUnavailable, DatabaseUnusable):
         return []  # told by whoever looks at the store itself
     return [_switch(halt, missing), *_missing(missing)]
 
 
-def _switch(halt: Halt | None, missing: Missing) -> Finding:
+def _switch(halt: Halt | None, missing: UnrecordedTransactions) -> CheckResult:
     if halt is None:
-        return Finding("ok", "trading", "not halted")
+        return CheckResult("ok", "trading", "not halted")
     todo = _RESUME
     if halt.by == bootstrap.RESTORED_BY:
         todo = _COMPARE
     elif missing.total:
         todo = _MISSING
-    return Finding("sick", "trading", f"halted by {halt.by}: {halt.reason}", todo=todo)
+    return CheckResult("sick", "trading", f"halted by {halt.by}: {halt.reason}", todo=todo)
 
 
-def _missing(missing: Missing) -> list[Finding]:
+def _missing(missing: UnrecordedTransactions) -> list[CheckResult]:
     """List attempts that the chain executed and the store does not have, newest first."""
     if not missing.total:
         return []
     told = f"{missing.total} executed attempts are not in the store; orders they moved are held"
-    found = [Finding("note", "attempts", told)]
+    found = [CheckResult("note", "attempts", told)]
     for one in missing.newest:
         how = "reverted" if one.failed else "executed"
         order = f"order {one.order_id or 'unknown'}, attempt {one.attempt or 'unknown'}"
-        found.append(Finding("note", "", f"{order}: {how} at slot {one.slot}, {one.signature}"))
+        found.append(CheckResult("note", "", f"{order}: {how} at slot {one.slot}, {one.signature}"))
     if missing.total > len(missing.newest):
         rest = missing.total - len(missing.newest)
-        found.append(Finding("note", "", f"... and {rest} more, in the table missing_attempts"))
+        found.append(CheckResult("note", "", f"... and {rest} more, in the table missing_attempts"))
     return found

@@ -17,15 +17,15 @@ import typer
 from cambist import bootstrap
 from cambist.cli import json_output
 from cambist.cli.connect import Url
-from cambist.cli.doctor.checks import engine, paper_chain, redis, trading
-from cambist.cli.doctor.finding import Finding, tell, write_us
+from cambist.cli.doctor.checks import check_halt, engine, paper_chain, redis
+from cambist.cli.doctor.finding import CheckResult, print_results, write_us
 from cambist.cli.exit_codes import FAILED
 from cambist.cli.json_output import AsJson
 from cambist.cli.order_view import console_out
 from cambist.clock import SystemClock
 from cambist.config import FILE, NOT_SETTINGS, PREFIX, SYNONYMS, BadSettings, Settings, load
-from cambist.ports.errors import PortDown
-from cambist.stores.errors import UnfitDatabase
+from cambist.ports.errors import PortUnavailable
+from cambist.stores.errors import DatabaseUnusable
 from cambist.values.server_url import DEFAULT_URL
 from cambist.values.version import VERSION
 
@@ -49,17 +49,17 @@ def doctor(
     if json:
         json_output.write({"findings": [one._asdict() for one in findings]})
     else:
-        tell(console_out(), findings)
+        print_results(console_out(), findings)
     if any(one.state == "sick" for one in findings):
         raise typer.Exit(FAILED)
 
 
-async def _examine(given: dict[str, object], url: str) -> list[Finding]:
+async def _examine(given: dict[str, object], url: str) -> list[CheckResult]:
     settings, findings = _settings(given)
     home = Path(settings.home)
     findings = [*_versions(), *findings, *_home(home)]
     findings += [await _shared_database(settings)] if settings.database_url else _database(home)
-    findings += await trading(settings, home)
+    findings += await check_halt(settings, home)
     findings.append(await _chain(settings, home))
     findings.append(await redis(settings.redis_url))
     findings += await engine(url)
@@ -67,13 +67,13 @@ async def _examine(given: dict[str, object], url: str) -> list[Finding]:
     return findings
 
 
-def _versions() -> Iterator[Finding]:
+def _versions() -> Iterator[CheckResult]:
     system = f"{platform.python_implementation()} on {platform.system()} {platform.machine()}"
-    yield Finding("ok", "Python", system, platform.python_version())
-    yield Finding("ok", "cambist", "", VERSION)
+    yield CheckResult("ok", "Python", system, platform.python_version())
+    yield CheckResult("ok", "cambist", "", VERSION)
 
 
-def _settings(given: dict[str, object]) -> tuple[Settings, list[Finding]]:
+def _settings(given: dict[str, object]) -> tuple[Settings, list[CheckResult]]:
     """Return the settings in force; the defaults where they cannot be used."""
     named = [name for names in SYNONYMS.values() for name in names]
     names = sorted(
@@ -86,116 +86,120 @@ def _settings(given: dict[str, object]) -> tuple[Settings, list[Finding]]:
     except BadSettings as error:
         todo = "mend or unset it; what follows looks at the defaults"
         bare = Settings(home=str(given.get("home") or os.environ.get("CAMBIST_HOME") or ".cambist"))
-        return bare, [Finding("sick", "settings", str(error), todo=todo)]
+        return bare, [CheckResult("sick", "settings", str(error), todo=todo)]
     file = os.environ.get(f"{PREFIX}CONFIG") or (FILE if Path(FILE).exists() else "")
     told = f"from {file or 'no file'}; environment: {', '.join(names) or 'nothing set'}"
     unusual = [name for name in _NAMES if getattr(loaded.settings, name) != getattr(_USUAL, name)]
     told += f"; not at the default: {', '.join(unusual)}" if unusual else "; all at the default"
-    findings = [Finding("ok", "settings", told)]
-    findings += [Finding("note", "settings", one) for one in loaded.warnings]
+    findings = [CheckResult("ok", "settings", told)]
+    findings += [CheckResult("note", "settings", one) for one in loaded.warnings]
     return loaded.settings, findings
 
 
-def _home(home: Path) -> Iterator[Finding]:
+def _home(home: Path) -> Iterator[CheckResult]:
     if not home.exists():
-        yield Finding("note", "home", f"{home} is not there yet: the first start makes it")
+        yield CheckResult("note", "home", f"{home} is not there yet: the first start makes it")
         return
     if not home.is_dir() or not os.access(home, os.W_OK | os.X_OK):
         why = "cannot be written" if home.is_dir() else "is no folder"
         todo = "let this user own it, or name another with CAMBIST_HOME"
-        yield Finding("sick", "home", f"{home} {why}", todo=todo)
+        yield CheckResult("sick", "home", f"{home} {why}", todo=todo)
         return
     mode = stat.S_IMODE(home.stat().st_mode)
     told = f"{home} can be written, mode {mode:o}"
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         todo = f"chmod 700 {home}"
-        yield Finding("note", "home", f"{told}: others of this machine may look in", todo=todo)
+        yield CheckResult("note", "home", f"{told}: others of this machine may look in", todo=todo)
     else:
-        yield Finding("ok", "home", told)
-    held, pid = bootstrap.holder(home)
+        yield CheckResult("ok", "home", told)
+    held, pid = bootstrap.lock_holder(home)
     who = f"process {pid}" if pid is not None else "another process"
-    yield Finding("ok", "lock", f"held by {who}" if held else "free: no engine works in this home")
+    yield CheckResult(
+        "ok", "lock", f"held by {who}" if held else "free: no engine works in this home"
+    )
     free = shutil.disk_usage(home).free
     told = f"{free / _GIB:.1f} GiB free"
     if free < DISK_FREE_BYTES_MIN:
-        yield Finding("sick", "disk", told, todo="make room: without it no order is stored")
+        yield CheckResult("sick", "disk", told, todo="make room: without it no order is stored")
     else:
-        yield Finding("ok", "disk", told)
+        yield CheckResult("ok", "disk", told)
 
 
-async def _shared_database(settings: Settings) -> Finding:
+async def _shared_database(settings: Settings) -> CheckResult:
     """Ask the PostgreSQL that is named whether it is there, and fit to be trusted."""
     clock = SystemClock()
     began = clock.elapsed()
     try:
-        version = await bootstrap.look_at_database(settings)
-    except (BadSettings, PortDown, UnfitDatabase) as sick:
-        return Finding("sick", "database", str(sick), todo="mend it, or what DATABASE_URL says")
+        version = await bootstrap.inspect_database(settings)
+    except (BadSettings, PortUnavailable, DatabaseUnusable) as sick:
+        return CheckResult("sick", "database", str(sick), todo="mend it, or what DATABASE_URL says")
     told = "PostgreSQL answers, and keeps what it acknowledges"
-    return Finding("ok", "database", told, version, f"{clock.elapsed() - began} ms")
+    return CheckResult("ok", "database", told, version, f"{clock.elapsed() - began} ms")
 
 
-def _database(home: Path) -> Iterator[Finding]:
+def _database(home: Path) -> Iterator[CheckResult]:
     version = bootstrap.sqlite_version()
     if not home.is_dir():
-        yield Finding("note", "database", "none yet: the first start makes it", version)
+        yield CheckResult("note", "database", "none yet: the first start makes it", version)
         return
     try:
         if (home / bootstrap.STORE_FILE).exists():
-            seen = bootstrap.look_at_store(home)
+            seen = bootstrap.inspect_store(home)
             told = f"DB connected at: {seen.connected_at}; journal mode {seen.journal_mode}"
-            yield Finding("ok", "database", told, version, f"{write_us(seen.read_us)}")
+            yield CheckResult("ok", "database", told, version, f"{write_us(seen.read_us)}")
             yield _schema(seen.schema, seen.newest)
             yield from _beside_the_file(home / bootstrap.STORE_FILE, seen)
         else:
-            yield Finding("note", "database", "none yet: the first start makes it", version)
-        took = bootstrap.time_a_write(home)
-    except bootstrap.StoreSick as sick:
+            yield CheckResult("note", "database", "none yet: the first start makes it", version)
+        took = bootstrap.measure_commit(home)
+    except bootstrap.StoreUnusable as sick:
         todo = "stop what holds it, or mend the disk; never write over it"
-        yield Finding("sick", "database", str(sick), version, todo=todo)
+        yield CheckResult("sick", "database", str(sick), version, todo=todo)
         return
     if took > WRITE_US_MAX:
         todo = "put the home on a local disk: every order waits for some of these"
-        yield Finding("note", "durability", "a commit on this disk", "", write_us(took), todo)
+        yield CheckResult("note", "durability", "a commit on this disk", "", write_us(took), todo)
     else:
-        yield Finding("ok", "durability", "a commit on this disk", "", write_us(took))
+        yield CheckResult("ok", "durability", "a commit on this disk", "", write_us(took))
 
 
-def _beside_the_file(path: Path, seen: bootstrap.Checkup) -> Iterator[Finding]:
+def _beside_the_file(path: Path, seen: bootstrap.Checkup) -> Iterator[CheckResult]:
     """Tell of what keeps a store from being written, or its log from shrinking."""
     if seen.is_locked:
         told = f"another process keeps {path} from being written"
-        yield Finding("sick", "lock", told, todo=f"end it; `fuser {path}` names it")
+        yield CheckResult("sick", "lock", told, todo=f"end it; `fuser {path}` names it")
     if seen.log_bytes > seen.log_bytes_max:
         told = f"the write-ahead log holds {seen.log_bytes / _GIB:.1f} GiB"
         todo = "end what reads the file for long; the engine then cuts the log by itself"
-        yield Finding("note", "log", told, todo=todo)
+        yield CheckResult("note", "log", told, todo=todo)
 
 
-def _schema(schema: int, newest: int) -> Finding:
+def _schema(schema: int, newest: int) -> CheckResult:
     if schema > newest:
         told = f"migration {schema}, and this program knows {newest}"
-        return Finding("sick", "schema", told, todo="upgrade cambist: a newer one wrote this")
+        return CheckResult("sick", "schema", told, todo="upgrade cambist: a newer one wrote this")
     if schema < newest:
-        return Finding("note", "schema", f"migration {schema}; the next start makes it {newest}")
-    return Finding("ok", "schema", f"migration {schema}, the newest")
+        return CheckResult(
+            "note", "schema", f"migration {schema}; the next start makes it {newest}"
+        )
+    return CheckResult("ok", "schema", f"migration {schema}, the newest")
 
 
-async def _chain(settings: Settings, home: Path) -> Finding:
-    place = bootstrap.chain_place(settings)
+async def _chain(settings: Settings, home: Path) -> CheckResult:
+    place = bootstrap.paper_chain_address(settings)
     if place is not None:
         return await paper_chain(place)
     kept = (home / bootstrap.CHAIN_FILE).exists()
     where = "its file is in the home" if kept else "no file yet"
     told = f"inside the engine, profile {settings.paper_profile}; {where}"
-    return Finding("ok", "paper chain", told)
+    return CheckResult("ok", "paper chain", told)
 
 
-def _open_files(settings: Settings) -> Finding:
+def _open_files(settings: Settings) -> CheckResult:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = settings.connections_max + FILES_BESIDE_CONNECTIONS
     if soft in (resource.RLIM_INFINITY, -1) or soft >= wanted:
-        return Finding("ok", "open files", f"{soft} at once, enough for every connection")
+        return CheckResult("ok", "open files", f"{soft} at once, enough for every connection")
     told = f"{soft} at once carry about {max(soft - FILES_BESIDE_CONNECTIONS, 0)} connections"
     todo = f"for up to {settings.connections_max}: `ulimit -n {wanted}` before the start"
-    return Finding("note", "open files", told, todo=todo)
+    return CheckResult("note", "open files", told, todo=todo)

@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from cambist.cli.tables import Column, draw
+from cambist.cli.tables import Column, print_table
 
 State = Literal["ok", "note", "sick"]
 _COLOURS: Final[dict[State, str]] = {"ok": "green", "note": "yellow", "sick": "bold red"}
@@ -23,7 +23,7 @@ _COLUMNS: Final = (
 )
 
 
-class Finding(NamedTuple):
+class CheckResult(NamedTuple):
     """One line: `sick` keeps something from working, `note` is worth knowing."""
 
     state: State
@@ -34,10 +34,10 @@ class Finding(NamedTuple):
     todo: str = ""
 
 
-def tell(console: Console, findings: Iterable[Finding]) -> None:
+def print_results(console: Console, findings: Iterable[CheckResult]) -> None:
     """Print findings in columns, what to do below each; on a screen, folded at words."""
     if console.is_terminal:
-        draw(console, _COLUMNS, _rows(findings), heads=False)
+        print_table(console, _COLUMNS, _rows(findings), heads=False)
         return
     for one in findings:
         rest = f" {one.part:<12} {one.version:<10} {one.latency:>10}  {one.told}"
@@ -46,7 +46,7 @@ def tell(console: Console, findings: Iterable[Finding]) -> None:
             console.print(Text(f"{'':<6}do: {one.todo}"), soft_wrap=True)
 
 
-def _rows(findings: Iterable[Finding]) -> Iterable[tuple[Text, ...]]:
+def _rows(findings: Iterable[CheckResult]) -> Iterable[tuple[Text, ...]]:
     for one in findings:
         state = Text(one.state, _COLOURS[one.state])
         told = Text(one.told)

@@ -20,18 +20,18 @@ from cambist.cli.exit_codes import (
     IN_USE,
     INTERRUPTED,
     errors,
-    leave,
+    exit_with,
     program,
 )
-from cambist.cli.exit_on_error import explain
+from cambist.cli.exit_on_error import explain_and_exit
 from cambist.cli.local_cluster import readiness
-from cambist.cli.local_cluster.host import NoServer, free_port
-from cambist.cli.local_cluster.plan import ANY_HOST, Shape, plan
-from cambist.cli.local_cluster.process import NotStarted
+from cambist.cli.local_cluster.host import ServerNotAvailable, free_port
+from cambist.cli.local_cluster.plan import ANY_HOST, Topology, plan
+from cambist.cli.local_cluster.process import StartFailed
 from cambist.cli.local_cluster.servers import fits_a_socket, write_privately
-from cambist.cli.local_cluster.supervisor import Keeper
+from cambist.cli.local_cluster.supervisor import Supervisor
 from cambist.cli.serve import KEY_LINE, NO_KEYS, place_of
-from cambist.cli.settings import settle
+from cambist.cli.settings import load_settings
 from cambist.client import DEFAULT_URL
 from cambist.clock import SystemClock
 from cambist.config import Settings
@@ -76,26 +76,26 @@ def up(
     extra `cluster`. What dies is started again; Ctrl-C ends all, and the next `up` goes on.
     """
     given = {"port": port, "home": home, "paper_profile": profile}
-    settings = settle({key: value for key, value in given.items() if value is not None})
+    settings = load_settings({key: value for key, value in given.items() if value is not None})
     # For the children as well: no file of the home is for others.
     os.umask(0o077)
     try:
-        with bootstrap.held(Path(settings.home), LOCK_FILE):
+        with bootstrap.home_lock(Path(settings.home), LOCK_FILE):
             _run(settings, _shape(settings, apis, workers))
-    except NoServer as error:
-        leave(BAD_SETTINGS, str(error))
+    except ServerNotAvailable as error:
+        exit_with(BAD_SETTINGS, str(error))
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
         _explain(error)
 
 
-def _shape(settings: Settings, apis: int, workers: int) -> Shape:
+def _shape(settings: Settings, apis: int, workers: int) -> Topology:
     """Choose the ports once: what is started again listens where it did."""
     first = settings.port or free_port()
     ports = tuple(range(first, first + apis))
     for one in ports:
         if not asyncio.run(_is_free(settings.host, one)):
-            leave(IN_USE, _IN_USE.format(port=one))
-    return Shape(ports, tuple(free_port() for _ in range(workers)))
+            exit_with(IN_USE, _IN_USE.format(port=one))
+    return Topology(ports, tuple(free_port() for _ in range(workers)))
 
 
 async def _is_free(host: str, port: int) -> bool:
@@ -113,10 +113,10 @@ async def _is_free(host: str, port: int) -> bool:
         await clock.sleep(LOOK_EVERY_MS)
 
 
-def _run(settings: Settings, shape: Shape) -> None:
+def _run(settings: Settings, shape: Topology) -> None:
     home = Path(settings.home).resolve()
     if not fits_a_socket(home):
-        leave(BAD_SETTINGS, _TOO_LONG.format(home=home))
+        exit_with(BAD_SETTINGS, _TOO_LONG.format(home=home))
     if (home / bootstrap.STORE_FILE).exists():
         _say(_OTHER_STORE.format(file=home / bootstrap.STORE_FILE))
     logs = home / "logs"
@@ -130,10 +130,10 @@ def _run(settings: Settings, shape: Shape) -> None:
         )
         write_privately(home / ENVIRONMENT_FILE, lines)
         # Not on the fast loop: it cannot start a process as another user.
-        asyncio.run(_keep(settings, shape, Keeper(made.stages, logs, _say)))
+        asyncio.run(_keep(settings, shape, Supervisor(made.stages, logs, _say)))
 
 
-async def _keep(settings: Settings, shape: Shape, keeper: Keeper) -> None:
+async def _keep(settings: Settings, shape: Topology, keeper: Supervisor) -> None:
     loop, told = asyncio.get_running_loop(), asyncio.Event()
 
     def hear() -> None:
@@ -148,10 +148,10 @@ async def _keep(settings: Settings, shape: Shape, keeper: Keeper) -> None:
     await keeper.run(told, lambda: _welcome(settings, shape))
 
 
-async def _welcome(settings: Settings, shape: Shape) -> None:
+async def _welcome(settings: Settings, shape: Topology) -> None:
     host, port = settings.host, shape.apis[0]
     url = f"http://{ANY_HOST.get(host, host)}:{port}"
-    answered = await readiness.status((ANY_HOST.get(host, host), port), "/api/orders?limit=1")
+    answered = await readiness.http_status((ANY_HOST.get(host, host), port), "/api/orders?limit=1")
     has_keys = answered == readiness.UNKNOWN_CALLER
     told = _READY.format(
         place=place_of(host, port),
@@ -171,12 +171,12 @@ def _explain(error: Exception) -> None:
     """End the command; with the code of a part that did not start, where it says why."""
     alone: BaseException | None = error
     if isinstance(error, BaseExceptionGroup):
-        alone = error.subgroup(NotStarted)  # two workers do not start for one reason
+        alone = error.subgroup(StartFailed)  # two workers do not start for one reason
     while isinstance(alone, BaseExceptionGroup):
         alone = alone.exceptions[0]
-    if isinstance(alone, NotStarted):
-        leave(alone.code if alone.code in (IN_USE, BAD_SETTINGS) else FAILED, str(alone))
-    explain(error)
+    if isinstance(alone, StartFailed):
+        exit_with(alone.code if alone.code in (IN_USE, BAD_SETTINGS) else FAILED, str(alone))
+    explain_and_exit(error)
 
 
 def _say(sentence: str) -> None:

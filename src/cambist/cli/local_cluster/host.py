@@ -14,7 +14,7 @@ LOOPBACK: Final = "127.0.0.1"
 RUN_S_MAX: Final = 20
 
 
-class NoServer(RuntimeError):
+class ServerNotAvailable(RuntimeError):
     """No server of this kind can be had on this machine; the message says why."""
 
 
@@ -25,7 +25,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def nobody() -> dict[str, Any]:
+def unprivileged_user() -> dict[str, Any]:
     """Return how to start what refuses to be root: as nobody, if we are root."""
     if os.geteuid() != 0:
         return {}
@@ -41,7 +41,7 @@ def package(name: str) -> Path | None:
     return Path(spec.submodule_search_locations[0])
 
 
-def output(command: list[str], **how: Any) -> str | None:
+def run_output(command: list[str], **how: Any) -> str | None:
     """Return what a command prints; None where it cannot be run at all, or fails."""
     try:
         done: subprocess.CompletedProcess[bytes] = subprocess.run(  # noqa: S603 -- a program that was just found

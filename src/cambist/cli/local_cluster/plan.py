@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from cambist import bootstrap
 from cambist.cli.local_cluster import readiness
-from cambist.cli.local_cluster.host import LOOPBACK, NoServer
-from cambist.cli.local_cluster.process import Part
+from cambist.cli.local_cluster.host import LOOPBACK, ServerNotAvailable
+from cambist.cli.local_cluster.process import ProcessSpec
 from cambist.cli.local_cluster.servers import own_postgres, own_valkey
 from cambist.config import Settings
 
@@ -20,27 +20,27 @@ ANY_HOST: Final = {"0.0.0.0": LOOPBACK, "::": "::1", "": LOOPBACK}  # noqa: S104
 _NOTIFY: Final = "signals go through PostgreSQL's NOTIFY, for {why}"
 
 
-class Shape(NamedTuple):
+class Topology(NamedTuple):
     """The ports that engines of each role listen on."""
 
     apis: tuple[int, ...]
     workers: tuple[int, ...]
 
 
-class Plan(NamedTuple):
+class ProcessPlan(NamedTuple):
     """What is to run: each stage needs those before it. `notes` are for a person."""
 
-    stages: list[list[Part]]
+    stages: list[list[ProcessSpec]]
     environment: dict[str, str]
     notes: list[str]
 
 
-def plan(settings: Settings, home: Path, shape: Shape, opened: ExitStack) -> Plan:
+def plan(settings: Settings, home: Path, shape: Topology, opened: ExitStack) -> ProcessPlan:
     """Return what is to run; what must be tidied up afterwards is left with `opened`.
 
-    Raises NoServer.
+    Raises ServerNotAvailable.
     """
-    made = Plan([], {"CAMBIST_HOME": str(home), "CAMBIST_PAPER_CHAIN": "socket"}, [])
+    made = ProcessPlan([], {"CAMBIST_HOME": str(home), "CAMBIST_PAPER_CHAIN": "socket"}, [])
     made.environment["CAMBIST_PAPER_PROFILE"] = settings.paper_profile
     _add_postgres(made, settings, home, opened)
     _add_redis(made, settings, home)
@@ -61,7 +61,7 @@ def plan(settings: Settings, home: Path, shape: Shape, opened: ExitStack) -> Pla
     return made
 
 
-def _add_postgres(made: Plan, settings: Settings, home: Path, opened: ExitStack) -> None:
+def _add_postgres(made: ProcessPlan, settings: Settings, home: Path, opened: ExitStack) -> None:
     url = settings.database_url
     if url is None:
         server = opened.enter_context(own_postgres(home))
@@ -72,39 +72,41 @@ def _add_postgres(made: Plan, settings: Settings, home: Path, opened: ExitStack)
     made.environment["CAMBIST_DATABASE_URL"] = url
 
 
-def _add_redis(made: Plan, settings: Settings, home: Path) -> None:
+def _add_redis(made: ProcessPlan, settings: Settings, home: Path) -> None:
     if settings.redis_url is not None:
         made.environment["CAMBIST_REDIS_URL"] = settings.redis_url
         made.notes.append("signals go through the Redis of CAMBIST_REDIS_URL")
         return
     try:
         server = own_valkey(home)
-    except NoServer as why:
+    except ServerNotAvailable as why:
         made.notes.append(_NOTIFY.format(why=why))
     else:
         made.stages.append([server.part])
         made.environment["CAMBIST_REDIS_URL"] = server.url
 
 
-def _chain(home: Path, environment: dict[str, str]) -> Part:
+def _chain(home: Path, environment: dict[str, str]) -> ProcessSpec:
     path = home / bootstrap.CHAIN_SOCKET
 
     async def is_ready(_: int) -> bool:
-        return await readiness.listens(path)
+        return await readiness.socket_ready(path)
 
     command = (sys.executable, "-m", "cambist", "paper-chain")
-    return Part("paper-chain", str(path), command, is_ready, environment)
+    return ProcessSpec("paper-chain", str(path), command, is_ready, environment)
 
 
-def _engine(name: str, role: str, address: tuple[str, int], environment: dict[str, str]) -> Part:
+def _engine(
+    name: str, role: str, address: tuple[str, int], environment: dict[str, str]
+) -> ProcessSpec:
     host, port = address
     door = (ANY_HOST.get(host, host), port)
 
     async def is_ready(_: int) -> bool:
         # Live, not ready: while trading is halted an API says it is not ready, and serves.
-        return await readiness.status(door, "/health/live") == readiness.OK
+        return await readiness.http_status(door, "/health/live") == readiness.OK
 
     words = ("serve", "--role", role, "--host", host, "--port", str(port))
     command = (sys.executable, "-m", "cambist", *words)
     place = f"http://{host}:{port}" + (" (/health and /metrics alone)" if role == "worker" else "")
-    return Part(name, place, command, is_ready, environment, end_ms_max=DRAIN_MS_MAX)
+    return ProcessSpec(name, place, command, is_ready, environment, end_ms_max=DRAIN_MS_MAX)

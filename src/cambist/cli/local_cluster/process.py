@@ -28,7 +28,7 @@ _PR_SET_PDEATHSIG: Final = 1
 _PRCTL: Final = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
-class NotStarted(RuntimeError):
+class StartFailed(RuntimeError):
     """A process that did not come up. `code` is its exit code; the message is its last words."""
 
     def __init__(self, name: str, code: int | None, words: str) -> None:
@@ -38,7 +38,7 @@ class NotStarted(RuntimeError):
         self.code = code
 
 
-class Part(NamedTuple):
+class ProcessSpec(NamedTuple):
     """One process of an installation: how it is started, known to be ready, and ended."""
 
     name: str
@@ -55,10 +55,10 @@ class Part(NamedTuple):
     end_ms_max: int = 15_000
 
 
-class Child:
+class ManagedProcess:
     """A part that runs, or did."""
 
-    def __init__(self, part: Part, logs: Path, clock: SystemClock) -> None:
+    def __init__(self, part: ProcessSpec, logs: Path, clock: SystemClock) -> None:
         self.part = part
         self._log = logs / f"{part.name}.log"
         self._clock = clock
@@ -75,7 +75,7 @@ class Child:
         return self._process.pid if self._process is not None and self.is_running else None
 
     async def start(self) -> None:
-        """Start it, and wait until it is ready. Raises NotStarted, and OSError."""
+        """Start it, and wait until it is ready. Raises StartFailed, and OSError."""
         part, ours = self.part, os.getpid()
         self.trim_log()
         with self._log.open("ab") as out:
@@ -98,7 +98,7 @@ class Child:
             await self._clock.sleep(LOOK_EVERY_MS)
         code = self._process.returncode
         await self.force()
-        raise NotStarted(part.name, code, self._words_since(begin))
+        raise StartFailed(part.name, code, self._words_since(begin))
 
     async def ended(self) -> int:
         """Wait for its end, and return its exit code: below zero, the signal that ended it."""

@@ -14,12 +14,12 @@ OK: Final = 200
 UNKNOWN_CALLER: Final = 401
 
 
-async def says_pong(path: Path) -> bool:
+async def redis_ready(path: Path) -> bool:
     """Tell whether a Redis answers on a Unix socket."""
     return await _answer(path, b"PING\r\n") == b"+PONG\r\n"
 
 
-async def listens(path: Path) -> bool:
+async def socket_ready(path: Path) -> bool:
     """Tell whether anybody takes connections on a Unix socket."""
     try:
         async with _open(path):
@@ -28,7 +28,7 @@ async def listens(path: Path) -> bool:
         return False
 
 
-async def status(address: tuple[str, int], target: str) -> int:
+async def http_status(address: tuple[str, int], target: str) -> int:
     """Return the status an engine answers a GET with; 0 when none comes."""
     request = f"GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
     line = await _answer(address, request.encode())

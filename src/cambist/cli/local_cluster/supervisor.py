@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from cambist.cli.local_cluster.process import Child, NotStarted, Part
+from cambist.cli.local_cluster.process import ManagedProcess, ProcessSpec, StartFailed
 from cambist.clock import SystemClock
 
 AGAIN_MS: Final = 250
@@ -21,23 +21,25 @@ Say = Callable[[str], None]
 Welcome = Callable[[], Awaitable[None]]
 
 
-class Keeper:
+class Supervisor:
     """The processes of one installation, stage by stage: each stage needs those before it."""
 
-    def __init__(self, stages: Sequence[Sequence[Part]], logs: Path, say: Say) -> None:
+    def __init__(self, stages: Sequence[Sequence[ProcessSpec]], logs: Path, say: Say) -> None:
         self._clock = SystemClock()
-        self._stages = [[Child(part, logs, self._clock) for part in stage] for stage in stages]
+        self._stages = [
+            [ManagedProcess(part, logs, self._clock) for part in stage] for stage in stages
+        ]
         self._say = say
         self._is_ending = False
 
     async def run(self, told_to_end: asyncio.Event, welcome: Welcome) -> None:
         """Start all, `welcome` when all are ready, and keep them until told to end.
 
-        Raises NotStarted when a part does not come up the first time.
+        Raises StartFailed when a part does not come up the first time.
         """
         try:
             async with asyncio.TaskGroup() as tasks:
-                working = tasks.create_task(self._work(welcome))
+                working = tasks.create_task(self._start_stages(welcome))
                 await told_to_end.wait()
                 working.cancel()
         finally:
@@ -50,24 +52,24 @@ class Keeper:
             for child in stage:
                 child.force_now()
 
-    async def _work(self, welcome: Welcome) -> None:
+    async def _start_stages(self, welcome: Welcome) -> None:
         async with asyncio.TaskGroup() as keeping:
             for stage in self._stages:
                 async with asyncio.TaskGroup() as starting:
                     for child in stage:
                         starting.create_task(self._start(child))
                 for child in stage:
-                    keeping.create_task(self._keep(child))
+                    keeping.create_task(self._restart_loop(child))
             keeping.create_task(self._trim())
             await welcome()
 
-    async def _start(self, child: Child) -> None:
+    async def _start(self, child: ManagedProcess) -> None:
         began = self._clock.elapsed()
         await child.start()
         took_ms = self._clock.elapsed() - began
         self._say(f"{child.part.name} is ready: {child.part.place} ({took_ms} ms)")
 
-    async def _keep(self, child: Child) -> None:
+    async def _restart_loop(self, child: ManagedProcess) -> None:
         """Start it again whenever it ends, sooner or later."""
         wait_ms = AGAIN_MS
         while True:
@@ -83,7 +85,7 @@ class Keeper:
                 try:
                     await self._start(child)
                     break
-                except (NotStarted, OSError) as error:
+                except (StartFailed, OSError) as error:
                     told = str(error)
 
     async def _trim(self) -> None:
@@ -99,7 +101,7 @@ class Keeper:
                 for child in stage:
                     ending.create_task(self._end_one(child))
 
-    async def _end_one(self, child: Child) -> None:
+    async def _end_one(self, child: ManagedProcess) -> None:
         if not child.is_running:
             return
         by_itself = await child.end()

@@ -17,7 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from cambist.coordination.transport import Unreachable
+from cambist.coordination.transport import TransportDown
 
 ANSWER_WITHIN_MS: Final = 1_000
 CLOSE_WITHIN_MS: Final = 200
@@ -26,11 +26,11 @@ Reply = Any
 """What a command brings: bytes, a whole number, None, or a list of them."""
 
 
-class Away(Unreachable):
+class RedisUnavailable(TransportDown):
     """Redis does not answer, or refuses; it never names a password."""
 
 
-class Refusal(Away):
+class RedisCommandError(RedisUnavailable):
     """Redis answered that it will not; `word` is the first of its answer."""
 
     def __init__(self, error: ResponseError) -> None:
@@ -38,20 +38,23 @@ class Refusal(Away):
         self.word = str(error).partition(" ")[0]
 
 
-class Connection:
+class RedisConnection:
     """One connection. Commands on it are answered in turn."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
 
     async def ask(self, *command: Any, within_ms: int = ANSWER_WITHIN_MS) -> Reply:
-        """Give a command and return its answer. Raises Away, and Refusal."""
+        """Give a command and return its answer. Raises RedisUnavailable, and Refusal."""
         return (await self.ask_all(command, within_ms=within_ms))[0]
 
     async def ask_all(
         self, *commands: tuple[Any, ...], within_ms: int = ANSWER_WITHIN_MS
     ) -> list[Reply]:
-        """Give several commands at once, and return their answers. Raises Away, and Refusal."""
+        """Give several commands at once, and return their answers.
+
+        Raises RedisUnavailable, and Refusal.
+        """
         try:
             async with asyncio.timeout(within_ms / 1_000):
                 await self._raw.send_packed_command(self._raw.pack_commands(commands))
@@ -60,7 +63,7 @@ class Connection:
             raise _away(error) from error
         for one in answers:
             if isinstance(one, ResponseError):
-                raise Refusal(one) from one
+                raise RedisCommandError(one) from one
         return answers
 
     async def _answer(self) -> Reply:
@@ -70,7 +73,7 @@ class Connection:
             return error
 
 
-class Listener:
+class RedisListener:
     """A connection that hears one channel."""
 
     def __init__(self, raw: Any) -> None:
@@ -78,7 +81,7 @@ class Listener:
         self._is_asked = False
 
     async def next(self, timeout_ms: int) -> bytes | None:
-        """Return the next message, or None when none came in time. Raises Away.
+        """Return the next message, or None when none came in time. Raises RedisUnavailable.
 
         Who is silent is asked whether it is there, and has the same time again to answer.
         """
@@ -89,7 +92,7 @@ class Listener:
             if came is None and timeout_ms:
                 if self._is_asked:
                     msg = "it is silent"
-                    raise Away(msg)
+                    raise RedisUnavailable(msg)
                 async with asyncio.timeout(ANSWER_WITHIN_MS / 1_000):
                     await self._raw.send_command("PING")
                 self._is_asked = True
@@ -101,7 +104,7 @@ class Listener:
         return bytes(came[2]) if came[0] == b"message" else None
 
 
-class Address:
+class RedisAddress:
     """Where a Redis is: a redis://, rediss:// or unix:// URL."""
 
     def __init__(self, url: str) -> None:
@@ -115,19 +118,19 @@ class Address:
         )
 
     @asynccontextmanager
-    async def dial(self) -> AsyncIterator[Connection]:
-        """Open a connection that answers. Raises Away."""
+    async def dial(self) -> AsyncIterator[RedisConnection]:
+        """Open a connection that answers. Raises RedisUnavailable."""
         async with self._open() as raw:
-            connection = Connection(raw)
+            connection = RedisConnection(raw)
             await connection.ask("PING")
             yield connection
 
     @asynccontextmanager
-    async def listen(self, channel: str) -> AsyncIterator[Listener]:
-        """Open a connection that hears a channel from now on. Raises Away."""
+    async def listen(self, channel: str) -> AsyncIterator[RedisListener]:
+        """Open a connection that hears a channel from now on. Raises RedisUnavailable."""
         async with self._open() as raw:
-            await Connection(raw).ask("SUBSCRIBE", channel)
-            yield Listener(raw)
+            await RedisConnection(raw).ask("SUBSCRIBE", channel)
+            yield RedisListener(raw)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[Any]:
@@ -152,6 +155,6 @@ async def _connect(raw: Any) -> None:
         raise _away(error) from error
 
 
-def _away(error: BaseException) -> Away:
+def _away(error: BaseException) -> RedisUnavailable:
     """Name what went wrong by its kind: a driver's own text may repeat an address."""
-    return Away(type(error).__name__)
+    return RedisUnavailable(type(error).__name__)

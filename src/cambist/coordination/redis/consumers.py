@@ -6,16 +6,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from cambist.coordination.multi_process import Doorbell
+from cambist.coordination.multi_process import MultiProcessWakeupQueue
 from cambist.coordination.redis.client import (
     ANSWER_WITHIN_MS,
-    Address,
-    Connection,
-    Listener,
-    Refusal,
+    RedisAddress,
+    RedisCommandError,
+    RedisConnection,
+    RedisListener,
 )
 from cambist.coordination.redis.publisher import BELLS_STREAM, NEWS_CHANNEL
-from cambist.coordination.transport import Line
+from cambist.coordination.transport import ReconnectingConnection
 from cambist.ports.clock import Clock
 from cambist.values.ids import read_order_id
 
@@ -33,22 +33,24 @@ GONE_AFTER_MS: Final = 60_000
 _GROUP_GONE: Final = ("NOGROUP", "UNBLOCKED")
 
 
-class NewsEar:
+class PositionSubscriber:
     """Rings when another process says that the journal has grown."""
 
     def __init__(
         self,
         clock: Clock,
-        address: Address,
+        address: RedisAddress,
         ring: Callable[[], None],
         is_mine: Callable[[bytes], bool],
     ) -> None:
         self._clock = clock
         self._ring = ring
         self._is_mine = is_mine
-        self.line = Line(clock, "redis_news", partial(address.listen, NEWS_CHANNEL), self._hear)
+        self.line = ReconnectingConnection(
+            clock, "redis_news", partial(address.listen, NEWS_CHANNEL), self._hear
+        )
 
-    async def _hear(self, listener: Listener) -> None:
+    async def _hear(self, listener: RedisListener) -> None:
         # Nobody knows what was said while there was no connection.
         self._ring()
         while True:
@@ -64,7 +66,7 @@ class NewsEar:
                 await self._clock.sleep(NEWS_GAP_MS)
 
 
-class BellEar:
+class WakeupConsumer:
     """Reads bells for the workers of this process from the stream; one worker gets each.
 
     An entry is acknowledged once the crew has it. From then on the order's lease says that
@@ -72,30 +74,32 @@ class BellEar:
     would tell nobody more than the lease does, and the sweep looks there every second.
     """
 
-    def __init__(self, clock: Clock, address: Address, doorbell: Doorbell, consumer: str) -> None:
+    def __init__(
+        self, clock: Clock, address: RedisAddress, doorbell: MultiProcessWakeupQueue, consumer: str
+    ) -> None:
         self._clock = clock
         self._doorbell = doorbell
         self._consumer = consumer
-        self.line = Line(clock, "redis_bells", address.dial, self._hear)
+        self.line = ReconnectingConnection(clock, "redis_bells", address.dial, self._hear)
 
-    async def _hear(self, connection: Connection) -> None:
+    async def _hear(self, connection: RedisConnection) -> None:
         while True:
             try:
                 await self._join(connection)
                 await self._listen(connection)
-            except Refusal as refused:
+            except RedisCommandError as refused:
                 # Somebody emptied Redis, and the group is gone with all else.
                 if not refused.word.startswith(_GROUP_GONE):
                     raise
 
-    async def _join(self, connection: Connection) -> None:
+    async def _join(self, connection: RedisConnection) -> None:
         try:
             await connection.ask("XGROUP", "CREATE", BELLS_STREAM, GROUP, "0", "MKSTREAM")
-        except Refusal as refused:
+        except RedisCommandError as refused:
             if refused.word != "BUSYGROUP":
                 raise
 
-    async def _listen(self, connection: Connection) -> None:
+    async def _listen(self, connection: RedisConnection) -> None:
         reclaimed_at = self._clock.elapsed()
         while True:
             read = await connection.ask(
@@ -109,21 +113,21 @@ class BellEar:
                 reclaimed_at = self._clock.elapsed()
                 await self._reclaim(connection)
 
-    async def _offer(self, connection: Connection, entries: Any) -> None:
+    async def _offer(self, connection: RedisConnection, entries: Any) -> None:
         """Ring for what the entries name, and strike them off once the crew has them."""
         for _, fields in entries:
             named = dict(zip(fields[::2], fields[1::2], strict=True)) if fields else {}
             order_id = read_order_id(named.get(b"order", b"").decode(errors="replace"))
             if order_id is not None:  # anything else would only trouble the store
                 self._doorbell.hear(order_id)
-        await self._doorbell.offered()
+        await self._doorbell.wait_drained()
         ids = [entry_id for entry_id, _ in entries]
         if ids:
             await connection.ask_all(
                 ("XACK", BELLS_STREAM, GROUP, *ids), ("XDEL", BELLS_STREAM, *ids)
             )
 
-    async def _reclaim(self, connection: Connection) -> None:
+    async def _reclaim(self, connection: RedisConnection) -> None:
         """Take over what workers that are gone had read, and forget those workers."""
         _, entries, *_ = await connection.ask(
             *("XAUTOCLAIM", BELLS_STREAM, GROUP, self._consumer, ENTRY_IDLE_MS, "0-0"),

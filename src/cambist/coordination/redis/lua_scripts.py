@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-TELL: Final = """
+PUBLISH_EVENTS: Final = """
 local ttl = ARGV[1]
 for i, key in ipairs(KEYS) do
   local seq, message = ARGV[2 * i], ARGV[2 * i + 1]
@@ -23,7 +23,7 @@ KEYS are `order:{id}`; ARGV is the time to live in ms, then seq and message of e
 a text of the message is escaped, so that only its own `seq` is found.
 """
 
-RING: Final = """
+ADD_WAKEUPS: Final = """
 for i = 2, #ARGV do
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'order', ARGV[i])
 end
@@ -31,7 +31,7 @@ return 1
 """
 """Add bells to the stream KEYS[1]; ARGV is how many it may hold, then the order of each."""
 
-TAKE: Final = """
+ACQUIRE_TOKENS: Final = """
 local PARTS = 60000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

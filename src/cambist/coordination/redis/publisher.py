@@ -6,14 +6,14 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
 
-from cambist.coordination.outbox import Outbox, Parcel
-from cambist.coordination.redis.client import Address, Away, Connection
-from cambist.coordination.redis.lua_scripts import RING, TELL
-from cambist.coordination.transport import Line
-from cambist.failpoints import faultpoint
-from cambist.orders.journal import Told
+from cambist.coordination.outbox import Outbox, OutboxBatch
+from cambist.coordination.redis.client import RedisAddress, RedisConnection, RedisUnavailable
+from cambist.coordination.redis.lua_scripts import ADD_WAKEUPS, PUBLISH_EVENTS
+from cambist.coordination.transport import ReconnectingConnection
+from cambist.failpoints import failpoint
+from cambist.orders.journal import RecordedEvent
 from cambist.ports.clock import Clock
-from cambist.ports.event_bus import Bus, Placed, Subscription
+from cambist.ports.event_bus import EventBus, PositionedEvent, Subscription
 from cambist.values.ids import OrderId, Principal
 from cambist.values.time_units import MINUTE
 from cambist.wire.event_messages import message
@@ -28,39 +28,39 @@ IDLE_MS: Final = 1_000
 PLACES_REMEMBERED_MAX: Final = 256
 
 
-class Sender:
+class RedisPublisher:
     """The one who writes to Redis."""
 
-    def __init__(self, clock: Clock, address: Address, outbox: Outbox) -> None:
+    def __init__(self, clock: Clock, address: RedisAddress, outbox: Outbox) -> None:
         self._outbox = outbox
         self._places: deque[int] = deque(maxlen=PLACES_REMEMBERED_MAX)
-        self.line = Line(clock, "redis_send", address.dial, self._send)
+        self.line = ReconnectingConnection(clock, "redis_send", address.dial, self._send)
 
     def is_mine(self, place: bytes) -> bool:
         """Whether it was this process that told of a place."""
         return place.isdigit() and int(place) in self._places
 
-    async def _send(self, connection: Connection) -> None:
+    async def _send(self, connection: RedisConnection) -> None:
         while True:
             await self._outbox.wait(IDLE_MS)
             parcel = self._outbox.take()
             if parcel is None:
                 await connection.ask("PING")
                 continue
-            faultpoint("signals.before_send")
+            failpoint("signals.before_send")
             try:
                 await connection.ask_all(*self._commands(parcel))
-            except Away:
+            except RedisUnavailable:
                 # Whether it arrived is not known; two bells for one order do no harm.
                 self._outbox.put_back(parcel)
                 raise
-            faultpoint("signals.after_send")
+            failpoint("signals.after_send")
             self._outbox.sent(parcel)
 
-    def _commands(self, parcel: Parcel) -> list[tuple[Any, ...]]:
+    def _commands(self, parcel: OutboxBatch) -> list[tuple[Any, ...]]:
         commands: list[tuple[Any, ...]] = []
         if parcel.bells:
-            commands.append(("EVAL", RING, 1, BELLS_STREAM, BELLS_STREAM_MAX, *parcel.bells))
+            commands.append(("EVAL", ADD_WAKEUPS, 1, BELLS_STREAM, BELLS_STREAM_MAX, *parcel.bells))
         if parcel.place is not None:
             self._places.append(parcel.place)
             commands.append(("PUBLISH", NEWS_CHANNEL, parcel.place))
@@ -69,26 +69,26 @@ class Sender:
             words: list[Any] = [STATE_KEPT_MS]
             for one in parcel.told:
                 words += (one.entry.seq, message(one))
-            commands.append(("EVAL", TELL, len(keys), *keys, *words))
+            commands.append(("EVAL", PUBLISH_EVENTS, len(keys), *keys, *words))
         return commands
 
 
-class OpenBus:
+class ExternalPublishingBus:
     """A bus that posts everything to outsiders, too."""
 
-    def __init__(self, bus: Bus, outbox: Outbox) -> None:
+    def __init__(self, bus: EventBus, outbox: Outbox) -> None:
         self._bus = bus
         self._outbox = outbox
 
-    def publish(self, news: Sequence[Told], places: Sequence[int]) -> None:
+    def publish(self, news: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         """Tell what became true."""
         self._bus.publish(news, places)
         self._outbox.post(news)
 
-    def listen(self, order_id: OrderId) -> Subscription[Told]:
+    def listen(self, order_id: OrderId) -> Subscription[RecordedEvent]:
         """Listen to one order."""
         return self._bus.listen(order_id)
 
-    def listen_to_all(self, principal: Principal) -> Subscription[Placed]:
+    def subscribe_principal(self, principal: Principal) -> Subscription[PositionedEvent]:
         """Listen to all orders of a principal."""
-        return self._bus.listen_to_all(principal)
+        return self._bus.subscribe_principal(principal)

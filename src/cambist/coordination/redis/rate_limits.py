@@ -7,11 +7,11 @@ from collections import deque
 from typing import Any, Final, NamedTuple
 
 from cambist import metrics
-from cambist.coordination.redis.client import Address, Connection
-from cambist.coordination.redis.lua_scripts import TAKE
-from cambist.coordination.transport import Line
+from cambist.coordination.redis.client import RedisAddress, RedisConnection
+from cambist.coordination.redis.lua_scripts import ACQUIRE_TOKENS
+from cambist.coordination.transport import ReconnectingConnection
 from cambist.ports.clock import Clock
-from cambist.ports.rate_limits import Allowance, RateLimits, Wait
+from cambist.ports.rate_limits import RateLimit, RateLimiter, Wait
 
 ANSWER_WITHIN_MS: Final = 80
 """How long a call waits for Redis before it is judged without it; a request makes up to three."""
@@ -26,26 +26,26 @@ RATE_PREFIX: Final = "cambist:rate:"
 class _Asked(NamedTuple):
     bucket: str
     cost: int
-    allowance: Allowance
+    allowance: RateLimit
     wait: asyncio.Future[int | None]
 
 
-class RedisBuckets:
+class RedisRateLimiter:
     """Token buckets that all processes share. Who cannot ask in time takes from `alone`."""
 
-    def __init__(self, clock: Clock, address: Address, alone: RateLimits) -> None:
+    def __init__(self, clock: Clock, address: RedisAddress, alone: RateLimiter) -> None:
         self._clock = clock
         self._alone = alone
         self._asked: deque[_Asked] = deque()
         self._came = asyncio.Event()
         self._apart_until = 0
-        self.line = Line(clock, "redis_rates", address.dial, self._answer)
+        self.line = ReconnectingConnection(clock, "redis_rates", address.dial, self._answer)
 
-    async def take(self, bucket: str, cost: int, allowance: Allowance) -> Wait:
+    async def take(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
         """Take `cost` tokens and return 0, or take none and return how long to wait for them."""
         apart = self._clock.elapsed() < self._apart_until
         if apart or not self.line.is_up or len(self._asked) >= WAITING_MAX:
-            return await self._take_alone(bucket, cost, allowance)
+            return await self._acquire_locally(bucket, cost, allowance)
         wait: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self._asked.append(_Asked(bucket, cost, allowance, wait))
         self._came.set()
@@ -56,14 +56,14 @@ class RedisBuckets:
             self._apart_until = self._clock.elapsed() + APART_MS
             told = None
         if told is None:
-            return await self._take_alone(bucket, cost, allowance)
+            return await self._acquire_locally(bucket, cost, allowance)
         return Wait(told) if told > 0 else Wait(0, -told)
 
-    async def _take_alone(self, bucket: str, cost: int, allowance: Allowance) -> Wait:
+    async def _acquire_locally(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
         metrics.RATES_ALONE.inc()
         return await self._alone.take(bucket, cost, allowance)
 
-    async def _answer(self, connection: Connection) -> None:
+    async def _answer(self, connection: RedisConnection) -> None:
         asked: list[_Asked] = []
         try:
             while True:
@@ -100,4 +100,4 @@ def _command(asked: list[_Asked]) -> tuple[Any, ...]:
     for one in asked:
         words += (one.cost, one.allowance.per_minute, one.allowance.burst)
     keys = [RATE_PREFIX + one.bucket for one in asked]
-    return ("EVAL", TAKE, len(keys), *keys, *words)
+    return ("EVAL", ACQUIRE_TOKENS, len(keys), *keys, *words)

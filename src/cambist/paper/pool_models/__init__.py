@@ -10,11 +10,11 @@ from cambist.paper.pool_models.constant_product import AMM_V4_SHAPE, CPMM_SHAPE
 from cambist.paper.pool_models.damm_v1 import DAMM_V1_SHAPE
 from cambist.paper.pool_models.damm_v2 import DAMM_V2_SHAPE
 from cambist.paper.pool_models.dlmm import DLMM_SHAPE
-from cambist.paper.pool_models.model import Ratio, Shape, Site
+from cambist.paper.pool_models.model import PoolModel, PoolSpec, PriceRatio
 
-__all__ = ["SHAPES", "Ratio", "Shape", "Site"]
+__all__ = ["POOL_MODELS", "PoolModel", "PoolSpec", "PriceRatio"]
 
-SHAPES: Final[Mapping[str, Shape]] = {
+POOL_MODELS: Final[Mapping[str, PoolModel]] = {
     one.program.name: one
     for one in (AMM_V4_SHAPE, CPMM_SHAPE, CLMM_SHAPE, DLMM_SHAPE, DAMM_V2_SHAPE, DAMM_V1_SHAPE)
 }

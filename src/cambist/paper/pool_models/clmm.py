@@ -7,12 +7,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from cambist.curves.tick_walk_state import Place, Rates
+from cambist.curves.tick_walk_state import FeeRates, TickState
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, tick_at_sqrt
-from cambist.paper.pool_models.model import Ratio, Site, key, through_accounts
+from cambist.paper.pool_models.model import PoolSpec, PriceRatio, encode_decode, key
 from cambist.values.program_address import TOKEN_PROGRAM
 from cambist.venues.raydium.clmm import CLMM, ClmmPool
-from cambist.venues.raydium.clmm.loaded_tick_arrays import stocked
+from cambist.venues.raydium.clmm.loaded_tick_arrays import load
 from cambist.venues.snapshot import ChainTime
 from cambist.venues.tokens import Mint
 
@@ -22,12 +22,12 @@ WIDE_TICKS, NARROW_TICKS = 12_000, 3_000
 _Q64: Final = 64
 
 
-class Concentrated:
+class ClmmModel:
     """Pools whose price is a root, and whose liquidity changes at ticks."""
 
     program = CLMM
 
-    def made(self, site: Site, time: ChainTime) -> ClmmPool:
+    def made(self, site: PoolSpec, time: ChainTime) -> ClmmPool:
         """Return the pool as it begins, through its accounts."""
         price = root_of(site.price)
         here = tick_at_sqrt(price)
@@ -49,21 +49,21 @@ class Concentrated:
             0,
             0,
             own[2],
-            Rates(site.fee_ppm, 0, 0),
+            FeeRates(site.fee_ppm, 0, 0),
             own[3],
-            Place(price, here, liquidity),
-            stocked(SPACING, nets),
+            TickState(price, here, liquidity),
+            load(SPACING, nets),
             0,
             0,
             time,
         )
-        return through_accounts(CLMM, self._filled(pool), time)
+        return encode_decode(CLMM, self._filled(pool), time)
 
-    def price(self, pool: ClmmPool) -> Ratio:
+    def price(self, pool: ClmmPool) -> PriceRatio:
         """Return the square of the root."""
-        return Ratio(pool.place.price * pool.place.price, 1 << 2 * _Q64)
+        return PriceRatio(pool.place.price * pool.place.price, 1 << 2 * _Q64)
 
-    def put(self, pool: ClmmPool, price: Ratio) -> ClmmPool:
+    def put(self, pool: ClmmPool, price: PriceRatio) -> ClmmPool:
         """Return the pool with the same positions at another price."""
         return self._at(pool, root_of(price))
 
@@ -97,7 +97,7 @@ class Concentrated:
         liquidity = sum(
             net for number, net in zip(ticks.numbers, ticks.nets, strict=True) if number <= tick
         )
-        return self._filled(replace(pool, place=Place(price, tick, liquidity)))
+        return self._filled(replace(pool, place=TickState(price, tick, liquidity)))
 
     def _filled(self, pool: ClmmPool) -> ClmmPool:
         """Return the pool with vaults that hold what its positions do."""
@@ -109,9 +109,9 @@ def _rounded(tick: int) -> int:
     return tick // SPACING * SPACING
 
 
-def root_of(price: Ratio) -> int:
+def root_of(price: PriceRatio) -> int:
     """Return the square root of a price in Q64.64, rounded down."""
     return isqrt((price.b << 2 * _Q64) // price.a)
 
 
-CLMM_SHAPE: Final = Concentrated()
+CLMM_SHAPE: Final = ClmmModel()

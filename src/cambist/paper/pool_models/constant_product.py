@@ -8,38 +8,38 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from cambist.paper.pool_models.model import Ratio, Site, key, through_accounts
+from cambist.paper.pool_models.model import PoolSpec, PriceRatio, encode_decode, key
 from cambist.values.amount import mul_div_ceil
 from cambist.values.program_address import TOKEN_PROGRAM
 from cambist.venues.program import Program
 from cambist.venues.raydium.amm_v4 import AMM_V4, AmmV4Pool
 from cambist.venues.raydium.amm_v4.pool import SWAP_ONLY
-from cambist.venues.raydium.cpmm import CPMM, CpmmPool, Rates
+from cambist.venues.raydium.cpmm import CPMM, CpmmFeeRates, CpmmPool
 from cambist.venues.snapshot import ChainTime
 from cambist.venues.tokens import Mint
 
 _PPM_ONE: Final = 1_000_000
 
 
-class Reserves:
+class ConstantProductModel:
     """Pools whose price is the ratio of what they hold."""
 
     def __init__(
-        self, program: Program[Any], make: Callable[[Site, ChainTime], AmmV4Pool | CpmmPool]
+        self, program: Program[Any], make: Callable[[PoolSpec, ChainTime], AmmV4Pool | CpmmPool]
     ) -> None:
         self.program = program
         self._make = make
 
-    def made(self, site: Site, time: ChainTime) -> AmmV4Pool | CpmmPool:
+    def made(self, site: PoolSpec, time: ChainTime) -> AmmV4Pool | CpmmPool:
         """Return the pool as it begins, through its accounts."""
-        pool: AmmV4Pool | CpmmPool = through_accounts(self.program, self._make(site, time), time)
+        pool: AmmV4Pool | CpmmPool = encode_decode(self.program, self._make(site, time), time)
         return pool
 
-    def price(self, pool: AmmV4Pool | CpmmPool) -> Ratio:
+    def price(self, pool: AmmV4Pool | CpmmPool) -> PriceRatio:
         """Return the ratio of the reserves."""
-        return Ratio(pool.reserve_b, pool.reserve_a)
+        return PriceRatio(pool.reserve_b, pool.reserve_a)
 
-    def put(self, pool: AmmV4Pool | CpmmPool, price: Ratio) -> AmmV4Pool | CpmmPool:
+    def put(self, pool: AmmV4Pool | CpmmPool, price: PriceRatio) -> AmmV4Pool | CpmmPool:
         """Return the pool with the same product of reserves at another price."""
         product = pool.reserve_a * pool.reserve_b
         a = max(isqrt(product * price.a // max(price.b, 1)), 1)
@@ -58,7 +58,7 @@ class Reserves:
         return replace(made, reserve_a=saved[0], reserve_b=saved[1])
 
 
-def _cpmm(site: Site, time: ChainTime) -> CpmmPool:
+def _cpmm(site: PoolSpec, time: ChainTime) -> CpmmPool:
     own = [key(site.address, name) for name in ("vault a", "vault b", "config", "observation")]
     return CpmmPool(
         site.address,
@@ -70,7 +70,7 @@ def _cpmm(site: Site, time: ChainTime) -> CpmmPool:
         site.depth_b,
         (0, 0),
         # What goes to the protocol would leave the reserves; here all of the fee stays.
-        Rates(site.fee_ppm, 0, 0),
+        CpmmFeeRates(site.fee_ppm, 0, 0),
         own[2],
         own[3],
         0,
@@ -79,7 +79,7 @@ def _cpmm(site: Site, time: ChainTime) -> CpmmPool:
     )
 
 
-def _amm_v4(site: Site, time: ChainTime) -> AmmV4Pool:
+def _amm_v4(site: PoolSpec, time: ChainTime) -> AmmV4Pool:
     own = [key(site.address, name) for name in ("vault a", "vault b", "orders", "book", "market")]
     return AmmV4Pool(
         site.address,
@@ -100,5 +100,5 @@ def _amm_v4(site: Site, time: ChainTime) -> AmmV4Pool:
     )
 
 
-AMM_V4_SHAPE: Final = Reserves(AMM_V4, _amm_v4)
-CPMM_SHAPE: Final = Reserves(CPMM, _cpmm)
+AMM_V4_SHAPE: Final = ConstantProductModel(AMM_V4, _amm_v4)
+CPMM_SHAPE: Final = ConstantProductModel(CPMM, _cpmm)

@@ -7,27 +7,27 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from cambist.paper.pool_models.model import Ratio, Site, key, through_accounts
+from cambist.paper.pool_models.model import PoolSpec, PriceRatio, encode_decode, key
 from cambist.values.amount import mul_div_ceil
 from cambist.values.ids import Address
 from cambist.venues.meteora.damm_v1 import DAMM_V1, DammV1Pool
-from cambist.venues.meteora.damm_v1.accounts import NOBODY, State, Vault, VaultState
+from cambist.venues.meteora.damm_v1.accounts import NOBODY, DammV1PoolAccount, Vault, VaultAccount
 from cambist.venues.meteora.damm_v1.pool import pool_at
 from cambist.venues.snapshot import ChainTime
 
 _PPM_ONE: Final = 1_000_000
 
 
-class Vaults:
+class DammV1Model:
     """Pools whose reserves are what their shares of two vaults are worth: all of both, here."""
 
     program = DAMM_V1
 
-    def made(self, site: Site, time: ChainTime) -> DammV1Pool:
+    def made(self, site: PoolSpec, time: ChainTime) -> DammV1Pool:
         """Return the pool as it begins, through its accounts."""
         own = site.address
-        still: dict[str, Any] = dict.fromkeys(State.__struct_fields__, 0)
-        state = State(
+        still: dict[str, Any] = dict.fromkeys(DammV1PoolAccount.__struct_fields__, 0)
+        state = DammV1PoolAccount(
             **(
                 still
                 | {
@@ -51,13 +51,13 @@ class Vaults:
             _vault(own, "a", site.mint_a, site.depth_a),
             _vault(own, "b", site.mint_b, site.depth_b),
         )
-        return through_accounts(DAMM_V1, pool_at(own, state, vaults, time), time)
+        return encode_decode(DAMM_V1, pool_at(own, state, vaults, time), time)
 
-    def price(self, pool: DammV1Pool) -> Ratio:
+    def price(self, pool: DammV1Pool) -> PriceRatio:
         """Return the ratio of what the vaults hold."""
-        return Ratio(pool.vault_b.state.total, pool.vault_a.state.total)
+        return PriceRatio(pool.vault_b.state.total, pool.vault_a.state.total)
 
-    def put(self, pool: DammV1Pool, price: Ratio) -> DammV1Pool:
+    def put(self, pool: DammV1Pool, price: PriceRatio) -> DammV1Pool:
         """Return the pool with the same product of reserves at another price."""
         held_a, held_b = self.holdings(pool)
         product = held_a * held_b
@@ -82,7 +82,7 @@ class Vaults:
 
 
 def _vault(pool: Address, side: str, mint: Address, held: int) -> Vault:
-    state = VaultState(
+    state = VaultAccount(
         1,
         held,
         key(pool, f"tokens {side}"),
@@ -100,4 +100,4 @@ def _held(vault: Vault, held: int, shares: int) -> Vault:
     return replace(vault, state=state, at_hand=held, supply=shares, shares=shares)
 
 
-DAMM_V1_SHAPE: Final = Vaults()
+DAMM_V1_SHAPE: Final = DammV1Model()

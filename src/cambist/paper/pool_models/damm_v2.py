@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from cambist.curves import single_range
 from cambist.paper.pool_models.clmm import root_of
-from cambist.paper.pool_models.model import Ratio, Site, key, through_accounts
+from cambist.paper.pool_models.model import PoolSpec, PriceRatio, encode_decode, key
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM
 from cambist.venues.meteora.damm_v2 import DAMM_V2, DammV2Pool
-from cambist.venues.meteora.damm_v2.accounts import State
+from cambist.venues.meteora.damm_v2.accounts import DammV2PoolAccount
 from cambist.venues.meteora.damm_v2.pool import pool_at
 from cambist.venues.snapshot import ChainTime
 from cambist.venues.tokens import Mint
@@ -26,12 +26,12 @@ _NEVER_LEFT: Final = 16
 """The range reaches so many bits of the root either way: nobody trades as far."""
 
 
-class Ranges:
+class DammV2Model:
     """Pools whose price is a root within one range."""
 
     program = DAMM_V2
 
-    def made(self, site: Site, time: ChainTime) -> DammV2Pool:
+    def made(self, site: PoolSpec, time: ChainTime) -> DammV2Pool:
         """Return the pool as it begins, through its accounts."""
         price = root_of(site.price)
         liquidity = isqrt(site.depth_a * site.depth_b) << _Q64
@@ -44,13 +44,13 @@ class Ranges:
         vaults = (key(site.address, "vault a"), key(site.address, "vault b"))
         state = _state(site, (low, price, high), liquidity, vaults)
         pool = self._filled(pool_at(site.address, state, mints, time))
-        return through_accounts(DAMM_V2, pool, time)
+        return encode_decode(DAMM_V2, pool, time)
 
-    def price(self, pool: DammV2Pool) -> Ratio:
+    def price(self, pool: DammV2Pool) -> PriceRatio:
         """Return the square of the root."""
-        return Ratio(pool.state.price * pool.state.price, 1 << 2 * _Q64)
+        return PriceRatio(pool.state.price * pool.state.price, 1 << 2 * _Q64)
 
-    def put(self, pool: DammV2Pool, price: Ratio) -> DammV2Pool:
+    def put(self, pool: DammV2Pool, price: PriceRatio) -> DammV2Pool:
         """Return the pool with the same liquidity at another price."""
         return self._at(pool, root_of(price))
 
@@ -83,11 +83,11 @@ class Ranges:
 
 
 def _state(
-    site: Site, prices: tuple[int, int, int], liquidity: int, vaults: tuple[Address, Address]
-) -> State:
+    site: PoolSpec, prices: tuple[int, int, int], liquidity: int, vaults: tuple[Address, Address]
+) -> DammV2PoolAccount:
     low, price, high = prices
-    still: dict[str, Any] = dict.fromkeys(State.__struct_fields__, 0)
-    return State(
+    still: dict[str, Any] = dict.fromkeys(DammV2PoolAccount.__struct_fields__, 0)
+    return DammV2PoolAccount(
         **(
             still
             | {
@@ -108,4 +108,4 @@ def _state(
     )
 
 
-DAMM_V2_SHAPE: Final = Ranges()
+DAMM_V2_SHAPE: Final = DammV2Model()

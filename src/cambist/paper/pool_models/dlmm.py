@@ -9,11 +9,17 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from cambist.curves.bins import SCALE_BITS, price_at
-from cambist.paper.pool_models.model import Ratio, Site, key, through_accounts
+from cambist.paper.pool_models.model import PoolSpec, PriceRatio, encode_decode, key
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM
 from cambist.venues.meteora.dlmm import DLMM, DlmmPool
-from cambist.venues.meteora.dlmm.accounts import BINS_PER_ARRAY, INLINE_ARRAYS, Bin, Bins, Pair
+from cambist.venues.meteora.dlmm.accounts import (
+    BINS_PER_ARRAY,
+    INLINE_ARRAYS,
+    Bin,
+    Bins,
+    DlmmPairAccount,
+)
 from cambist.venues.snapshot import ChainTime
 from cambist.venues.tokens import Mint
 
@@ -31,7 +37,7 @@ _PARTS: Final = 1 << 32
 _ARRAYS_REMEMBERED_MAX: Final = 1_024
 
 
-class InBins:
+class DlmmModel:
     """Pairs of which every bin holds what one step of a curve of constant product would.
 
     A place is a bin, and how much of it was turned into Y already, in parts of 2^32.
@@ -39,7 +45,7 @@ class InBins:
 
     program = DLMM
 
-    def made(self, site: Site, time: ChainTime) -> DlmmPool:
+    def made(self, site: PoolSpec, time: ChainTime) -> DlmmPool:
         """Return the pair as it begins, through its accounts."""
         mints = (
             Mint(site.mint_a, TOKEN_PROGRAM, site.decimals_a),
@@ -53,15 +59,15 @@ class InBins:
         marked = tuple(index for index, _ in arrays)
         pair = _pair(site, here)
         pool = DlmmPool(site.address, pair, *mints, arrays, marked, _is_extended(marked), time)
-        return through_accounts(DLMM, pool, time)
+        return encode_decode(DLMM, pool, time)
 
-    def price(self, pool: DlmmPool) -> Ratio:
+    def price(self, pool: DlmmPool) -> PriceRatio:
         """Return the bin's price, half a step less or more as it is all X or all Y."""
         here, part = self._place(pool)
         low, high = _edges(here)
-        return Ratio(low * _PARTS + (high - low) * part, 2 * _PARTS << SCALE_BITS)
+        return PriceRatio(low * _PARTS + (high - low) * part, 2 * _PARTS << SCALE_BITS)
 
-    def put(self, pool: DlmmPool, price: Ratio) -> DlmmPool:
+    def put(self, pool: DlmmPool, price: PriceRatio) -> DlmmPool:
         """Return the pair at another price, with the same liquidity around it."""
         here, part = _place_of(price)
         whole_x, whole_y = _whole(_liquidity(pool), here)
@@ -166,7 +172,7 @@ def _edges(bin_id: int) -> tuple[int, int]:
     return below + here, here + above
 
 
-def _place_of(price: Ratio) -> tuple[int, int]:
+def _place_of(price: PriceRatio) -> tuple[int, int]:
     """Return the bin whose price is nearest, and the part of its step, by halving."""
     wanted = (price.b << SCALE_BITS + 1) // price.a
     low, high = -_SEARCH, _SEARCH
@@ -184,13 +190,13 @@ _SEARCH: Final = 85_000
 """Within so many bins of this step every price has 64 bits before and behind the point."""
 
 
-def _pair(site: Site, here: int) -> Pair:
+def _pair(site: PoolSpec, here: int) -> DlmmPairAccount:
     """Return a pair whose fee no clock and no crossing moves."""
-    still: dict[str, Any] = dict.fromkeys(Pair.__struct_fields__, 0)
+    still: dict[str, Any] = dict.fromkeys(DlmmPairAccount.__struct_fields__, 0)
     factor, power = site.fee_ppm * _FEE_UNITS_PER_PPM // (_FEE_BASE * STEP_BPS), 0
     while factor > _FACTOR_MAX:
         factor, power = factor // _FEE_BASE, power + 1
-    return Pair(
+    return DlmmPairAccount(
         **(
             still
             | {
@@ -213,4 +219,4 @@ def _pair(site: Site, here: int) -> Pair:
     )
 
 
-DLMM_SHAPE: Final = InBins()
+DLMM_SHAPE: Final = DlmmModel()

@@ -16,14 +16,14 @@ from cambist.venues.snapshot import ChainTime, Snapshot
 K = TypeVar("K")
 
 
-class Ratio(NamedTuple):
+class PriceRatio(NamedTuple):
     """A price: so many raw units of the second mint for so many of the first, fees apart."""
 
     b: int
     a: int
 
 
-class Site(msgspec.Struct, frozen=True):
+class PoolSpec(msgspec.Struct, frozen=True):
     """Where a pool is made: its account, its mints with their decimals, its depth, its price.
 
     `depth_a` and `depth_b` are what about stands on each side at that price, in raw units.
@@ -39,25 +39,25 @@ class Site(msgspec.Struct, frozen=True):
     fee_ppm: int
 
     @property
-    def price(self) -> Ratio:
+    def price(self) -> PriceRatio:
         """The price at which the depths are worth the same."""
-        return Ratio(self.depth_b, self.depth_a)
+        return PriceRatio(self.depth_b, self.depth_a)
 
 
-class Shape(Protocol):
+class PoolModel(Protocol):
     """One kind of pool. Pure: a pool that moved is another."""
 
     @property
     def program(self) -> Program[Any]:
         """The program that runs it."""
 
-    def made(self, site: Site, time: ChainTime) -> Pool:
+    def made(self, site: PoolSpec, time: ChainTime) -> Pool:
         """Return the pool as it begins, encoded as accounts and decoded again."""
 
-    def price(self, pool: Any) -> Ratio:
+    def price(self, pool: Any) -> PriceRatio:
         """Return where the pool stands, fees apart."""
 
-    def put(self, pool: Any, price: Ratio) -> Pool:
+    def put(self, pool: Any, price: PriceRatio) -> Pool:
         """Return the pool with the same liquidity at another price, or as near as it goes."""
 
     def holdings(self, pool: Any) -> tuple[int, int]:
@@ -70,7 +70,7 @@ class Shape(Protocol):
         """Return the pool of these numbers; the inverse of `saved`."""
 
 
-def through_accounts(program: Program[P], pool: P, time: ChainTime) -> P:
+def encode_decode(program: Program[P], pool: P, time: ChainTime) -> P:
     """Write a pool as the accounts of its program, and read it back as a live one is read."""
     accounts = {one.address: one for one in program.encode(pool)}
     return program.decode(pool.address, Snapshot(accounts, time))

@@ -12,29 +12,29 @@ import msgspec
 import structlog
 
 from cambist.faults import Fault
-from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
+from cambist.orders.attempt import Attempt, ChainParameters, Fill, NodeObservation
 from cambist.paper import tokens
 from cambist.paper import transaction as paper
 from cambist.paper.pool_states import VENUES
-from cambist.paper.rpc.pool_codec import PoolWord, read_pool
+from cambist.paper.rpc.pool_codec import PoolRecord, read_pool
 from cambist.paper.rpc.protocol import (
     LINE_BYTES_MAX,
     PENDING_MAX,
-    AskBlockhash,
-    AskPools,
-    AskReceipt,
-    AskSend,
-    AskSimulate,
-    AskTraces,
-    AskWitnesses,
-    Place,
-    Question,
-    Reply,
-    Request,
+    GetBlockhash,
+    GetExecuted,
+    GetFill,
+    GetObservations,
+    GetPools,
+    RpcAddress,
+    RpcMethod,
+    RpcReply,
+    RpcRequest,
+    SimulateMessage,
+    SubmitTransaction,
 )
-from cambist.ports.chain import Blockhash, Swap, Trace
+from cambist.ports.chain import Blockhash, ExecutedTransaction, SwapRequest
 from cambist.ports.clock import Clock
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.values import json_codec
 from cambist.values.costs import Costs
 from cambist.values.ids import Signature
@@ -51,24 +51,24 @@ ANSWER_MS_MAX: Final = Millis(5_000)
 log = structlog.get_logger("cambist.paper")
 T = TypeVar("T")
 
-_read_reply: Final = json_codec.decoder(Reply).decode
-_pools: Final = json_codec.decoder(tuple[PoolWord, ...])
+_read_reply: Final = json_codec.decoder(RpcReply).decode
+_pools: Final = json_codec.decoder(tuple[PoolRecord, ...])
 _blockhash: Final = json_codec.decoder(Blockhash)
 _fault: Final = json_codec.decoder(cast("type[Fault | None]", Fault | None))
 _nothing: Final = json_codec.decoder(type(None))
-_witnesses: Final = json_codec.decoder(tuple[tuple[Witness, ...], ...])
-_traces: Final = json_codec.decoder(tuple[Trace, ...])
+_witnesses: Final = json_codec.decoder(tuple[tuple[NodeObservation, ...], ...])
+_traces: Final = json_codec.decoder(tuple[ExecutedTransaction, ...])
 _fill: Final = json_codec.decoder(cast("type[Fill | None]", Fill | None))
 
 
-class RemoteWorld:
+class RpcConnection:
     """One connection to the world, shared by market and chain; `run` keeps it up."""
 
-    def __init__(self, clock: Clock, place: Place) -> None:
+    def __init__(self, clock: Clock, place: RpcAddress) -> None:
         self._clock = clock
         self._place = place
         self._writer: StreamWriter | None = None
-        self._pending: dict[int, Future[Reply]] = {}
+        self._pending: dict[int, Future[RpcReply]] = {}
         self._asked = 0
 
     @property
@@ -114,36 +114,41 @@ class RemoteWorld:
         writer.close()
         for waiting in self._pending.values():
             if not waiting.done():
-                waiting.set_exception(PortDown("the paper chain went away before it answered"))
+                waiting.set_exception(
+                    PortUnavailable("the paper chain went away before it answered")
+                )
         self._pending = {}
 
-    async def put(self, question: Question, decoder: json_codec.Decoder[T]) -> T:
-        """Return the answer to a question. Raises PortDown; then it may have been heard or not."""
+    async def put(self, question: RpcMethod, decoder: json_codec.Decoder[T]) -> T:
+        """Return the answer to a question.
+
+        Raises PortUnavailable; then it may have been heard or not.
+        """
         # A line that broke is closed a moment before whoever reads it hears so.
         writer = self._writer
         if writer is None or writer.is_closing() or len(self._pending) >= PENDING_MAX:
             msg = "the paper chain cannot be asked"
-            raise PortDown(msg)
+            raise PortUnavailable(msg)
         self._asked += 1
         number = self._asked
-        waiting: Future[Reply] = asyncio.get_running_loop().create_future()
+        waiting: Future[RpcReply] = asyncio.get_running_loop().create_future()
         self._pending[number] = waiting
         try:
-            writer.write(json_codec.encode(Request(number, question)) + b"\n")
+            writer.write(json_codec.encode(RpcRequest(number, question)) + b"\n")
             async with asyncio.timeout(ANSWER_MS_MAX / 1_000):
                 reply = await waiting
         except TimeoutError:
             self._doubt_line()
             msg = f"the paper chain did not answer within {ANSWER_MS_MAX} ms"
-            raise PortDown(msg) from None
+            raise PortUnavailable(msg) from None
         finally:
             self._pending.pop(number, None)
         if reply.down is not None:
-            raise PortDown(reply.down)
+            raise PortUnavailable(reply.down)
         try:
             return decoder.decode(reply.result)
         except msgspec.DecodeError as error:
-            raise PortDown(UNREADABLE) from error
+            raise PortUnavailable(UNREADABLE) from error
 
     def _doubt_line(self) -> None:
         """Hang up on a machine that may be gone without a word; `run` then connects anew."""
@@ -154,7 +159,7 @@ class RemoteWorld:
 class RemoteMarket:
     """The market of a world in another process."""
 
-    def __init__(self, world: RemoteWorld, *, makes_up: bool = True) -> None:
+    def __init__(self, world: RpcConnection, *, makes_up: bool = True) -> None:
         self._world = world
         self._find = tokens.token if makes_up else tokens.listed_token
 
@@ -182,23 +187,23 @@ class RemoteMarket:
         return None
 
     async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
-        """Ask a venue for its pools of a pair. Raises PortDown."""
-        words = await self._world.put(AskPools(venue, pair, asker), _pools)
+        """Ask a venue for its pools of a pair. Raises PortUnavailable."""
+        words = await self._world.put(GetPools(venue, pair, asker), _pools)
         try:
             return tuple(read_pool(word) for word in words)
         except Exception as error:  # a chain of another version may tell of pools we cannot make
-            raise PortDown(UNREADABLE) from error
+            raise PortUnavailable(UNREADABLE) from error
 
 
 class RemoteChain:
-    """The chain of a world in another process. Every method that asks may raise PortDown."""
+    """The chain of a world in another process. Every method that asks may raise PortUnavailable."""
 
-    def __init__(self, world: RemoteWorld, rules: ChainRules) -> None:
+    def __init__(self, world: RpcConnection, rules: ChainParameters) -> None:
         self._world = world
         self._rules = rules
 
     @property
-    def rules(self) -> ChainRules:
+    def rules(self) -> ChainParameters:
         """The chain's own numbers."""
         return self._rules
 
@@ -208,30 +213,32 @@ class RemoteChain:
 
     async def blockhash(self) -> Blockhash:
         """Return a recent blockhash."""
-        return await self._world.put(AskBlockhash(), _blockhash)
+        return await self._world.put(GetBlockhash(), _blockhash)
 
-    def compose(self, swap: Swap, blockhash: Blockhash) -> bytes:
+    def compose(self, swap: SwapRequest, blockhash: Blockhash) -> bytes:
         """Return the message to sign."""
         return paper.compose(swap, blockhash)
 
     async def simulate(self, message: bytes) -> Fault | None:
         """Return what the chain would refuse the message for now, or None."""
-        return await self._world.put(AskSimulate(message), _fault)
+        return await self._world.put(SimulateMessage(message), _fault)
 
     async def send(self, transaction: bytes) -> None:
         """Hand bytes to the network, once; sending them again is harmless."""
-        await self._world.put(AskSend(transaction), _nothing)
+        await self._world.put(SubmitTransaction(transaction), _nothing)
 
-    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
+    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
         """Return what every endpoint says of each attempt."""
         questions = tuple((one.signature, one.blockhash) for one in attempts)
-        asking = AskWitnesses(questions, self._rules.witnesses)
+        asking = GetObservations(questions, self._rules.witnesses)
         return await self._world.put(asking, _witnesses)
 
-    async def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+    async def traces(
+        self, since: Slot, before: Signature | None, limit: int
+    ) -> tuple[ExecutedTransaction, ...]:
         """Return what was executed at a slot or later, newest first."""
-        return await self._world.put(AskTraces(since, before, limit), _traces)
+        return await self._world.put(GetExecuted(since, before, limit), _traces)
 
     async def receipt(self, signature: Signature) -> Fill | None:
         """Return what a landed transaction moved, or None when none landed."""
-        return await self._world.put(AskReceipt(signature), _fill)
+        return await self._world.put(GetFill(signature), _fill)

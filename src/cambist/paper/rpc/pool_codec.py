@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from cambist.paper.pool_models import SHAPES
+from cambist.paper.pool_models import POOL_MODELS
 from cambist.paper.pool_states import first_pool, pool_key, time_of
 from cambist.values.ids import Address
 from cambist.values.time_units import Slot
 from cambist.venues.pool import Pool
 
 
-class PoolWord(msgspec.Struct, frozen=True, gc=False):
+class PoolRecord(msgspec.Struct, frozen=True, gc=False):
     """What tells a pool from the one it began as. The numbers are text: they may have 128 bits."""
 
     program: str
@@ -21,14 +21,14 @@ class PoolWord(msgspec.Struct, frozen=True, gc=False):
     saved: str
 
 
-def write_pool(pool: Pool) -> PoolWord:
+def write_pool(pool: Pool) -> PoolRecord:
     """Return a pool in words."""
-    saved = SHAPES[pool.program].saved(pool)
-    return PoolWord(pool.program, pool.mint_a, pool.mint_b, pool.slot, " ".join(map(str, saved)))
+    saved = POOL_MODELS[pool.program].saved(pool)
+    return PoolRecord(pool.program, pool.mint_a, pool.mint_b, pool.slot, " ".join(map(str, saved)))
 
 
-def read_pool(word: PoolWord) -> Pool:
+def read_pool(word: PoolRecord) -> Pool:
     """Return the pool that words tell of."""
     made = first_pool(pool_key(word.program, word.mint_a, word.mint_b))
     saved = tuple(int(one) for one in word.saved.split())
-    return SHAPES[word.program].loaded(made, saved).at(time_of(word.slot))
+    return POOL_MODELS[word.program].loaded(made, saved).at(time_of(word.slot))

@@ -14,7 +14,7 @@ from cambist.values.ids import Signature
 from cambist.values.time_units import Slot
 from cambist.values.token import Pair
 
-Place = Path | tuple[str, int]
+RpcAddress = Path | tuple[str, int]
 """Where a world listens: on a Unix socket, or on a host and port."""
 LINE_BYTES_MAX: Final = 8 * 1024 * 1024
 PENDING_MAX: Final = 10_000
@@ -32,7 +32,7 @@ _Name = Annotated[str, msgspec.Meta(max_length=NAME_LETTERS_MAX)]
 _Signature = Annotated[Signature, msgspec.Meta(max_length=NAME_LETTERS_MAX)]
 
 
-class AskPools(msgspec.Struct, frozen=True, tag="pools", tag_field="method"):
+class GetPools(msgspec.Struct, frozen=True, tag="pools", tag_field="method"):
     """Which pools a venue has."""
 
     venue: str
@@ -40,23 +40,23 @@ class AskPools(msgspec.Struct, frozen=True, tag="pools", tag_field="method"):
     asker: str
 
 
-class AskBlockhash(msgspec.Struct, frozen=True, tag="blockhash", tag_field="method"):
+class GetBlockhash(msgspec.Struct, frozen=True, tag="blockhash", tag_field="method"):
     """The newest blockhash."""
 
 
-class AskSimulate(msgspec.Struct, frozen=True, tag="simulate", tag_field="method"):
+class SimulateMessage(msgspec.Struct, frozen=True, tag="simulate", tag_field="method"):
     """What would become of a message."""
 
     message: bytes
 
 
-class AskSend(msgspec.Struct, frozen=True, tag="send", tag_field="method"):
+class SubmitTransaction(msgspec.Struct, frozen=True, tag="send", tag_field="method"):
     """Take a transaction."""
 
     transaction: bytes
 
 
-class AskWitnesses(msgspec.Struct, frozen=True, tag="ask", tag_field="method"):
+class GetObservations(msgspec.Struct, frozen=True, tag="ask", tag_field="method"):
     """What became of signatures, each with its blockhash, by so many endpoints."""
 
     questions: Annotated[
@@ -65,13 +65,13 @@ class AskWitnesses(msgspec.Struct, frozen=True, tag="ask", tag_field="method"):
     endpoints: Annotated[int, msgspec.Meta(ge=1, le=ENDPOINTS_MAX)] = 1
 
 
-class AskReceipt(msgspec.Struct, frozen=True, tag="receipt", tag_field="method"):
+class GetFill(msgspec.Struct, frozen=True, tag="receipt", tag_field="method"):
     """What a transaction moved."""
 
     signature: _Signature
 
 
-class AskTraces(msgspec.Struct, frozen=True, tag="traces", tag_field="method"):
+class GetExecuted(msgspec.Struct, frozen=True, tag="traces", tag_field="method"):
     """What was executed at a slot or later, newest first."""
 
     since: Annotated[Slot, msgspec.Meta(ge=0, le=SQLITE_INTEGER_MAX)]
@@ -79,17 +79,25 @@ class AskTraces(msgspec.Struct, frozen=True, tag="traces", tag_field="method"):
     limit: Annotated[int, msgspec.Meta(ge=0, le=TRACES_MAX)]
 
 
-Question = AskPools | AskBlockhash | AskSimulate | AskSend | AskWitnesses | AskReceipt | AskTraces
+RpcMethod = (
+    GetPools
+    | GetBlockhash
+    | SimulateMessage
+    | SubmitTransaction
+    | GetObservations
+    | GetFill
+    | GetExecuted
+)
 
 
-class Request(msgspec.Struct, frozen=True):
+class RpcRequest(msgspec.Struct, frozen=True):
     """A question with the id its reply will carry."""
 
     id: int
-    params: Question
+    params: RpcMethod
 
 
-class Reply(msgspec.Struct, frozen=True):
+class RpcReply(msgspec.Struct, frozen=True):
     """The answer as JSON; `down` says why there is none."""
 
     id: int

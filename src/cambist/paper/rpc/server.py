@@ -10,46 +10,46 @@ from typing import Final, assert_never
 import msgspec
 import structlog
 
-from cambist.failpoints import faultpoint
+from cambist.failpoints import failpoint
 from cambist.paper.adapters import PaperChain, PaperMarket, ask_all
-from cambist.paper.network import World
+from cambist.paper.network import PaperNetwork
 from cambist.paper.rpc.pool_codec import write_pool
 from cambist.paper.rpc.protocol import (
     LINE_BYTES_MAX,
     PENDING_MAX,
-    AskBlockhash,
-    AskPools,
-    AskReceipt,
-    AskSend,
-    AskSimulate,
-    AskTraces,
-    AskWitnesses,
-    Place,
-    Question,
-    Reply,
-    Request,
+    GetBlockhash,
+    GetExecuted,
+    GetFill,
+    GetObservations,
+    GetPools,
+    RpcAddress,
+    RpcMethod,
+    RpcReply,
+    RpcRequest,
+    SimulateMessage,
+    SubmitTransaction,
 )
 from cambist.ports.clock import Clock
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.values import json_codec
 
 SOCKET_MODE: Final = 0o600
 log = structlog.get_logger("cambist.paper")
 
-_read_request: Final = json_codec.decoder(Request).decode
+_read_request: Final = json_codec.decoder(RpcRequest).decode
 
 
-async def serve(world: World, clock: Clock, place: Place) -> None:
+async def serve(world: PaperNetwork, clock: Clock, place: RpcAddress) -> None:
     """Answer at a place until cancelled; the world must be open and running.
 
     A Unix socket that a dead process left behind is replaced, and only its owner may connect. Over
     TCP whoever reaches the port is answered: it is for networks where nobody else does.
     """
-    desk = _Desk(world, clock)
+    desk = _RpcHandler(world, clock)
     async with TaskGroup() as group:
 
         def welcome(reader: StreamReader, writer: StreamWriter) -> None:
-            group.create_task(desk.attend(reader, writer))
+            group.create_task(desk.handle(reader, writer))
 
         if isinstance(place, Path):
             server = await asyncio.start_unix_server(welcome, place, limit=LINE_BYTES_MAX)
@@ -62,15 +62,15 @@ async def serve(world: World, clock: Clock, place: Place) -> None:
             server.close()
 
 
-class _Desk:
+class _RpcHandler:
     """Answers every connection."""
 
-    def __init__(self, world: World, clock: Clock) -> None:
+    def __init__(self, world: PaperNetwork, clock: Clock) -> None:
         self._world = world
         self._market = PaperMarket(world, clock)
         self._chain = PaperChain(world)
 
-    async def attend(self, reader: StreamReader, writer: StreamWriter) -> None:
+    async def handle(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Answer a connection until it ends, or until it says what nobody understands."""
         room = asyncio.Semaphore(PENDING_MAX)
         try:
@@ -89,12 +89,14 @@ class _Desk:
         finally:
             writer.close()
 
-    async def _reply(self, request: Request, writer: StreamWriter, room: asyncio.Semaphore) -> None:
+    async def _reply(
+        self, request: RpcRequest, writer: StreamWriter, room: asyncio.Semaphore
+    ) -> None:
         try:
             answer = await self._answer(request.params)
-            reply = Reply(request.id, msgspec.Raw(json_codec.encode(answer)))
-        except PortDown as down:
-            reply = Reply(request.id, down=str(down))
+            reply = RpcReply(request.id, msgspec.Raw(json_codec.encode(answer)))
+        except PortUnavailable as down:
+            reply = RpcReply(request.id, down=str(down))
         try:
             if not writer.is_closing():
                 writer.write(json_codec.encode(reply) + b"\n")
@@ -102,24 +104,24 @@ class _Desk:
         finally:
             room.release()
 
-    async def _answer(self, question: Question) -> object:
+    async def _answer(self, question: RpcMethod) -> object:
         match question:
-            case AskPools(venue, pair, asker):
+            case GetPools(venue, pair, asker):
                 pools = await self._market.pools(venue, pair, asker)
                 return tuple(write_pool(pool) for pool in pools)
-            case AskBlockhash():
+            case GetBlockhash():
                 return await self._chain.blockhash()
-            case AskSimulate(message):
+            case SimulateMessage(message):
                 return await self._chain.simulate(message)
-            case AskSend(transaction):
+            case SubmitTransaction(transaction):
                 await self._chain.send(transaction)
-                faultpoint("chain.heard")
+                failpoint("chain.heard")
                 return None
-            case AskWitnesses(questions, endpoints):
+            case GetObservations(questions, endpoints):
                 return await ask_all(self._world, questions, endpoints)
-            case AskReceipt(signature):
+            case GetFill(signature):
                 return await self._chain.receipt(signature)
-            case AskTraces(since, before, limit):
+            case GetExecuted(since, before, limit):
                 return await self._chain.traces(since, before, limit)
             case _:
                 assert_never(question)

@@ -7,24 +7,24 @@ from typing import Final, Protocol
 import msgspec
 from starlette.types import Scope as Call
 
-from cambist.ports.api_keys import Scope
-from cambist.server.rate_limit_headers import Quotas
+from cambist.ports.api_keys import Permission
+from cambist.server.rate_limit_headers import CallRateLimits
 from cambist.values.ids import LOCAL, Address, Principal
 
-_PLACE: Final = "cambist.passport"
+_PLACE: Final = "cambist.caller"
 
 
-class Meter(Protocol):
+class OrderQuota(Protocol):
     """Counts what callers do against what they may."""
 
-    async def charge(self, passport: Passport, orders: int) -> None:
+    async def charge(self, passport: Caller, orders: int) -> None:
         """Count orders, all or none. Raises Refused when they are too many for now."""
 
-    async def charge_quote(self, passport: Passport) -> None:
+    async def charge_quote(self, passport: Caller) -> None:
         """Count a quote. Raises Refused when they are too many for now."""
 
 
-class Passport(msgspec.Struct, frozen=True):
+class Caller(msgspec.Struct, frozen=True):
     """Whose orders a call may see and make. Without keys everyone on loopback is `LOCAL`.
 
     `source` is the address that counts where there is no key; `orders_per_minute` is the key's
@@ -33,12 +33,12 @@ class Passport(msgspec.Struct, frozen=True):
 
     principal: Principal = LOCAL
     key_id: str | None = None
-    scopes: frozenset[Scope] = frozenset(Scope)
+    scopes: frozenset[Permission] = frozenset(Permission)
     wallets: tuple[Address, ...] = ()
     orders_per_minute: int | None = None
     source: str = ""
-    meter: Meter | None = None
-    quotas: Quotas | None = None
+    meter: OrderQuota | None = None
+    quotas: CallRateLimits | None = None
 
     @property
     def caller(self) -> str | None:
@@ -48,18 +48,18 @@ class Passport(msgspec.Struct, frozen=True):
         return f"address:{self.source}" if self.source else None
 
 
-def stamp(call: Call, passport: Passport) -> None:
+def attach_caller(call: Call, passport: Caller) -> None:
     """Let a call carry its passport."""
     call[_PLACE] = passport
 
 
-def passport_of(call: Call) -> Passport:
+def caller_of(call: Call) -> Caller:
     """Return a call's passport; a call that was never let in has none, and fails."""
-    passport: Passport = call[_PLACE]
+    passport: Caller = call[_PLACE]
     return passport
 
 
-async def charge(passport: Passport, orders: int) -> None:
+async def charge(passport: Caller, orders: int) -> None:
     """Count orders against the caller's rate, all or none, before anything is done with them.
 
     Raises Refused when they are too many for now, or the key was revoked since it was shown.
@@ -68,7 +68,7 @@ async def charge(passport: Passport, orders: int) -> None:
         await passport.meter.charge(passport, orders)
 
 
-async def charge_quote(passport: Passport) -> None:
+async def charge_quote(passport: Caller) -> None:
     """Count a quote or a survey of pools before anything is computed for it. Raises Refused."""
     if passport.meter is not None:
         await passport.meter.charge_quote(passport)

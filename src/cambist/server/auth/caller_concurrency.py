@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final, NamedTuple
 
-from cambist.server.auth.caller import Passport
-from cambist.server.auth.caller_limits import Limited
+from cambist.server.auth.caller import Caller
+from cambist.server.auth.caller_limits import RateLimited
 from cambist.server.auth.request_priority import Priority
 from cambist.server.settings import ServerSettings
 
@@ -16,7 +16,7 @@ STOPS_MAX: Final = 8
 RETRY_S: Final = 1
 
 
-class Permit(NamedTuple):
+class ConcurrencyPermit(NamedTuple):
     """The right to have one request answered. A caller that is not counted has no `name`."""
 
     counter: Counter[str]
@@ -30,7 +30,7 @@ class Permit(NamedTuple):
                 del self.counter[self.name]
 
 
-class CallerLimits:
+class CallerConcurrency:
     """Counts the requests that are being answered, by key or by anonymous address.
 
     An anonymous caller without a `source` is not counted: on a loopback without keys every
@@ -46,38 +46,38 @@ class CallerLimits:
     def __len__(self) -> int:
         return len(self._normal) + len(self._stops)
 
-    def acquire(self, caller: Passport, priority: Priority) -> Permit:
-        """Take a permit. Raises Limited when the caller has all of its permits in use."""
+    def acquire(self, caller: Caller, priority: Priority) -> ConcurrencyPermit:
+        """Take a permit. Raises RateLimited when the caller has all of its permits in use."""
         name, most, who = self._allowance(caller)
         if name is None or most is None:
-            return Permit(self._normal, None)
+            return ConcurrencyPermit(self._normal, None)
         if self._normal[name] < most:
             return self._take(self._normal, name)
         if priority is Priority.STOP and self._stops[name] < STOPS_MAX:
             return self._take(self._stops, name)
         message = f"{who} may have {most} requests answered at once; wait until one is done."
-        raise Limited(message, RETRY_S)
+        raise RateLimited(message, RETRY_S)
 
-    def suspend(self, caller: Passport) -> Permit:
+    def suspend(self, caller: Caller) -> ConcurrencyPermit:
         """Give a permit back while a stream lasts, which is counted apart.
 
         `resume` takes it again; the request is at its end by then.
         """
         name, most, _ = self._allowance(caller)
-        permit = Permit(self._normal, None if most is None else name)
+        permit = ConcurrencyPermit(self._normal, None if most is None else name)
         permit.release()
         return permit
 
-    def resume(self, permit: Permit) -> None:
+    def resume(self, permit: ConcurrencyPermit) -> None:
         """Take a suspended permit again."""
         if permit.name is not None:
             permit.counter[permit.name] += 1
 
-    def _allowance(self, caller: Passport) -> tuple[str | None, int | None, str]:
+    def _allowance(self, caller: Caller) -> tuple[str | None, int | None, str]:
         if caller.key_id is not None:
             return caller.caller, self._key_max, "A key"
         return caller.caller, self._address_max, "An address without a key"
 
-    def _take(self, counter: Counter[str], name: str) -> Permit:
+    def _take(self, counter: Counter[str], name: str) -> ConcurrencyPermit:
         counter[name] += 1
-        return Permit(counter, name)
+        return ConcurrencyPermit(counter, name)

@@ -9,13 +9,13 @@ from typing import Final, NamedTuple
 import msgspec
 from starlette.requests import Request
 
-from cambist.faults import Code, Refused, fault
+from cambist.faults import Code, RequestRejected, fault
 from cambist.ports.clock import Clock
-from cambist.server.auth.caller import Passport, passport_of
-from cambist.server.auth.caller_limits import Limited
-from cambist.server.responses import Answer
+from cambist.server.auth.caller import Caller, caller_of
+from cambist.server.auth.caller_limits import RateLimited
+from cambist.server.responses import Response
 from cambist.values.base58 import encode
-from cambist.values.time_units import SECOND, Millis, after
+from cambist.values.time_units import SECOND, Millis, add_ms
 from cambist.wire.rfc3339 import write_moment
 
 TICKET_MS: Final = Millis(30_000)
@@ -35,7 +35,7 @@ class Ticket(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _Kept(NamedTuple):
-    passport: Passport
+    passport: Caller
     until: int
 
 
@@ -56,25 +56,27 @@ class Tickets:
     def __len__(self) -> int:
         return len(self._out)
 
-    async def issue(self, request: Request) -> Answer:
+    async def issue(self, request: Request) -> Response:
         """Answer with a ticket for what the caller may do.
 
-        Raises Limited when too many of its key are out, and Refused when all are.
+        Raises RateLimited when too many of its key are out, and Refused when all are.
         """
-        clock, caller = self._clock, passport_of(request.scope)
+        clock, caller = self._clock, caller_of(request.scope)
         self._sweep()
         if self._by_key[caller.key_id] >= KEY_TICKETS_MAX:
             message = f"A key may have {KEY_TICKETS_MAX} stream tickets out; use some, or wait."
-            raise Limited(message, TICKET_MS // SECOND)
+            raise RateLimited(message, TICKET_MS // SECOND)
         if len(self._out) >= TICKETS_MAX:
-            raise Refused(fault(Code.TOO_BUSY, "Too many stream tickets are out; try again soon."))
+            raise RequestRejected(
+                fault(Code.TOO_BUSY, "Too many stream tickets are out; try again soon.")
+            )
         ticket = encode(self._draw(_TICKET_BYTES))
         self._out[ticket] = _Kept(caller, clock.elapsed() + TICKET_MS)
         self._by_key[caller.key_id] += 1
-        issued = Ticket(ticket, write_moment(after(clock.now(), TICKET_MS)))
-        return Answer(201, msgspec.json.encode(issued))
+        issued = Ticket(ticket, write_moment(add_ms(clock.now(), TICKET_MS)))
+        return Response(201, msgspec.json.encode(issued))
 
-    def redeem(self, subprotocols: list[str]) -> Passport | None:
+    def redeem(self, subprotocols: list[str]) -> Caller | None:
         """Return what the first ticket shown stands for, once and only in time."""
         ticket = next(one for one in subprotocols if one.startswith(PREFIX))
         kept = self._take(ticket.removeprefix(PREFIX))

@@ -16,9 +16,9 @@ from typing import Final, NamedTuple
 
 from starlette.requests import Request
 
-from cambist.faults import CATALOGUE, Blame, Code, Refused, Remedy, fault
-from cambist.server.html_pages import HTML, POLICY, Page, page, written
-from cambist.server.responses import Answer, Header
+from cambist.faults import CATALOGUE, Code, Origin, Remedy, RequestRejected, fault
+from cambist.server.html_pages import HTML, POLICY, HtmlPage, prepare_page, render_page
+from cambist.server.responses import Header, Response
 
 CARRIER: Final = "offapi"
 _SCRIPT: Final = b"text/javascript; charset=utf-8"
@@ -85,30 +85,33 @@ class DocsPage:
 
     def __init__(self, carrier: str = CARRIER) -> None:
         self._folder = _folder(carrier)
-        self._parts: dict[str, Page] = {START: page(_START, _SCRIPT, (_POLICY, _KEEP))}
+        self._parts: dict[str, HtmlPage] = {START: prepare_page(_START, _SCRIPT, (_POLICY, _KEEP))}
         self._preparing = asyncio.Lock()
-        self._page = page(written("cambist: API", _PLAIN), HTML, (POLICY,))
+        self._page = prepare_page(render_page("cambist: API", _PLAIN), HTML, (POLICY,))
         if self._folder is not None:
-            self._page = page(_DOCS_PAGE, HTML, (_POLICY,))
+            self._page = prepare_page(_DOCS_PAGE, HTML, (_POLICY,))
 
-    async def show(self, request: Request) -> Answer:
+    async def show(self, request: Request) -> Response:
         """Answer with the page."""
         return self._page.choose(request)
 
-    async def part(self, request: Request) -> Answer:
-        """Answer with a file of the page. Raises Refused when there is none of that name."""
+    async def part(self, request: Request) -> Response:
+        """Answer with a file of the page.
+
+        Raises RequestRejected when there is none of that name.
+        """
         name = request.path_params["name"]
         file = _FILES.get(name)
         if self._folder is None or (file is None and name != START):
-            raise Refused(fault(Code.NOT_FOUND))
+            raise RequestRejected(fault(Code.NOT_FOUND))
         async with self._preparing:  # a megabyte is read and packed once, off the loop
             if file is not None and name not in self._parts:
                 self._parts[name] = await asyncio.to_thread(_prepare, self._folder, file)
         return self._parts[name].choose(request)
 
 
-def _prepare(folder: Path, file: _File) -> Page:
-    return page((folder / file.name).read_bytes(), file.media_type, (_POLICY, _KEEP))
+def _prepare(folder: Path, file: _File) -> HtmlPage:
+    return prepare_page((folder / file.name).read_bytes(), file.media_type, (_POLICY, _KEEP))
 
 
 def _folder(carrier: str) -> Path | None:
@@ -122,10 +125,10 @@ def _folder(carrier: str) -> Path | None:
 
 
 BLAMED: Final = {
-    Blame.USER: "the one who asked",
-    Blame.VENUE: "the venue",
-    Blame.CHAIN: "the chain",
-    Blame.HOUSE: "the engine",
+    Origin.USER: "the one who asked",
+    Origin.VENUE: "the venue",
+    Origin.CHAIN: "the chain",
+    Origin.ENGINE: "the engine",
 }
 REMEDIES: Final = {
     Remedy.RETRY: "nothing happened; the engine tries again later",
@@ -154,7 +157,9 @@ HTTP status of a request refused for it: {status}.</p>
 def faults_page() -> bytes:
     """Return the page; each code is an anchor."""
     index = "\n".join(f'<li><a href="#{escape(code)}">{escape(code)}</a></li>' for code in Code)
-    return written("cambist: faults", _BODY.format(index=index, faults="".join(map(_fault, Code))))
+    return render_page(
+        "cambist: faults", _BODY.format(index=index, faults="".join(map(_fault, Code)))
+    )
 
 
 def _fault(code: Code) -> str:
@@ -168,9 +173,9 @@ def _fault(code: Code) -> str:
     )
 
 
-_READY: Final = page(faults_page(), HTML, (POLICY,))
+_READY: Final = prepare_page(faults_page(), HTML, (POLICY,))
 
 
-async def show_faults(request: Request) -> Answer:
+async def show_faults(request: Request) -> Response:
     """Answer with the page."""
     return _READY.choose(request)

@@ -8,17 +8,24 @@ from typing import Final
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
-from cambist.engine.intake import Taken
-from cambist.faults import Code, Fault, Refused, fault
-from cambist.ports.errors import PortDown
-from cambist.server.auth.caller import Passport, passport_of
-from cambist.server.concurrency import Life, Seats
-from cambist.server.protocol.websocket import POSTED
-from cambist.server.requests import Want
-from cambist.server.streaming.event_streams import OneOrder, Voice
-from cambist.server.streaming.sse import CLOSE_BROKEN, serve
-from cambist.server.streaming.websocket import CLOSE_POLICY, FrameLimit, accept, listen, part, tell
-from cambist.server.submission import OrderTaker
+from cambist.engine.intake import SubmitResult
+from cambist.faults import Code, Fault, RequestRejected, fault
+from cambist.ports.errors import PortUnavailable
+from cambist.server.auth.caller import Caller, caller_of
+from cambist.server.concurrency import ConcurrencyLimits, StreamLifetime
+from cambist.server.protocol.websocket import UPGRADE_BODY
+from cambist.server.requests import StreamOptions
+from cambist.server.streaming.event_streams import MessageCache, OrderEvents
+from cambist.server.streaming.sse import CLOSE_BROKEN, run_stream
+from cambist.server.streaming.websocket import (
+    CLOSE_POLICY,
+    FrameLimit,
+    accept,
+    close_socket,
+    run_socket,
+    send_events,
+)
+from cambist.server.submission import OrderSubmitter
 from cambist.wire.problems import write_failure
 
 FIRST_FRAME_MS: Final = 20
@@ -28,15 +35,17 @@ with the head."""
 FRAME_GAP_MS: Final = 5
 """The wait after each frame of a posted order: its client may read one frame a segment."""
 
-_HISTORY: Final = Want()
-_GREETED: Final = Want(greets=True, nested=True)
+_HISTORY: Final = StreamOptions()
+_GREETED: Final = StreamOptions(greets=True, nested=True)
 log = structlog.get_logger(__name__)
 
 
-class OrderingSocket:
+class OrderEntrySocket:
     """Each text message is an order; it is answered, and then its events follow."""
 
-    def __init__(self, voice: Voice, seats: Seats, taker: OrderTaker) -> None:
+    def __init__(
+        self, voice: MessageCache, seats: ConcurrencyLimits, taker: OrderSubmitter
+    ) -> None:
         self._voice = voice
         self._seats = seats
         self._taker = taker
@@ -44,18 +53,18 @@ class OrderingSocket:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
         settings = self._voice.settings
-        with self._seats.socket(passport_of(scope)) as life:
+        with self._seats.socket(caller_of(scope)) as life:
             await accept((scope, receive, send))
             frames = FrameLimit(self._voice.engine.clock, settings.orders_in_max)
             async with asyncio.TaskGroup() as followers:
-                talk = _Talk(self._voice, life, (scope, send), followers)
-                hearing = self._hear(talk, passport_of(scope), frames, receive)
-                await serve(asyncio.Event().wait(), hearing, life)
+                talk = _Session(self._voice, life, (scope, send), followers)
+                hearing = self._hear(talk, caller_of(scope), frames, receive)
+                await run_stream(asyncio.Event().wait(), hearing, life)
                 talk.end()
-            await part(life, send)
+            await close_socket(life, send)
 
     async def _hear(
-        self, talk: _Talk, passport: Passport, frames: FrameLimit, receive: Receive
+        self, talk: _Session, passport: Caller, frames: FrameLimit, receive: Receive
     ) -> None:
         while (event := await receive())["type"] != "websocket.disconnect":
             if frames.is_passed():
@@ -69,21 +78,25 @@ class OrderingSocket:
                 continue
             try:
                 taken = await self._taker.take(body, None, passport)
-            except Refused as refused:
+            except RequestRejected as refused:
                 await talk.refuse(refused.faults)
                 continue
-            except PortDown:
+            except PortUnavailable:
                 await talk.refuse((fault(Code.STORE_UNAVAILABLE),))
                 continue
             await talk.answer(taken, passport)
         talk.life.cut()
 
 
-class _Talk:
+class _Session:
     """One socket's side of the talk, and the orders it follows."""
 
     def __init__(
-        self, voice: Voice, life: Life, line: tuple[Scope, Send], followers: asyncio.TaskGroup
+        self,
+        voice: MessageCache,
+        life: StreamLifetime,
+        line: tuple[Scope, Send],
+        followers: asyncio.TaskGroup,
     ) -> None:
         self.life = life
         self._voice = voice
@@ -100,12 +113,12 @@ class _Talk:
         """Say why a message was no order we take."""
         await self._say(write_failure(faults))
 
-    async def answer(self, taken: Taken, passport: Passport) -> None:
+    async def answer(self, taken: SubmitResult, passport: Caller) -> None:
         """Say that an order was taken, and begin to tell its events."""
         await self._say(taken.reply)
         order = await self._voice.engine.get(taken.order_id, passport.principal)
         if order is not None:
-            story = OneOrder(self._voice, order, _HISTORY)
+            story = OrderEvents(self._voice, order, _HISTORY)
             task = self._followers.create_task(self._follow(story))
             self._following.add(task)
             task.add_done_callback(self._following.discard)
@@ -115,10 +128,10 @@ class _Talk:
         for task in tuple(self._following):
             task.cancel()
 
-    async def _follow(self, story: OneOrder) -> None:
+    async def _follow(self, story: OrderEvents) -> None:
         try:
             # A life of its own: the end of one order is not the end of the socket.
-            await tell(story, Life(), self._scope, self._send)
+            await send_events(story, StreamLifetime(), self._scope, self._send)
         except OSError:
             self.life.cut()
         except Exception:
@@ -129,24 +142,26 @@ class _Talk:
         await self._send({"type": "websocket.send", "text": text.decode()})
 
 
-class PostedSocket:
+class UpgradedPostSocket:
     """An order posted with a wish for a WebSocket: taken, then told on the same connection."""
 
-    def __init__(self, voice: Voice, seats: Seats, taker: OrderTaker) -> None:
+    def __init__(
+        self, voice: MessageCache, seats: ConcurrencyLimits, taker: OrderSubmitter
+    ) -> None:
         self._voice = voice
         self._seats = seats
         self._taker = taker
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket; a bad order is refused before there is one."""
-        posted: bytes = scope["extensions"][POSTED]
-        passport = passport_of(scope)
+        posted: bytes = scope["extensions"][UPGRADE_BODY]
+        passport = caller_of(scope)
         key = dict(scope["headers"]).get(b"idempotency-key")
         with self._seats.socket(passport) as life:
             taken = await self._taker.take(posted, key, passport)
             order = await self._voice.engine.get(taken.order_id, passport.principal)
             if order is None:
-                raise Refused(fault(Code.ORDER_NOT_FOUND))
+                raise RequestRejected(fault(Code.ORDER_NOT_FOUND))
             await accept((scope, receive, send), ((b"x-order-id", order.id.encode()),))
             clock = self._voice.engine.clock
             await clock.sleep(FIRST_FRAME_MS)
@@ -156,5 +171,5 @@ class PostedSocket:
                 if message["type"] == "websocket.send":
                     await clock.sleep(FRAME_GAP_MS)
 
-            story = OneOrder(self._voice, order, _GREETED)
-            await listen(story, life, FrameLimit.of(self._voice), (scope, receive, send_apart))
+            story = OrderEvents(self._voice, order, _GREETED)
+            await run_socket(story, life, FrameLimit.of(self._voice), (scope, receive, send_apart))

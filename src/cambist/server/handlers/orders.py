@@ -9,20 +9,20 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as Call
 
 from cambist.engine.engine import Engine
-from cambist.engine.intake import Taken, Wish
-from cambist.faults import Code, Fault, Refused, fault
-from cambist.ports.api_keys import Scope
-from cambist.server.auth.caller import Passport, charge, passport_of
-from cambist.server.concurrency import Seats
-from cambist.server.html_pages import pack
-from cambist.server.requests import Want, find_order, json_body, read_query, wants_quotes
-from cambist.server.responses import Answer, Header, send_answer, wants_stream
-from cambist.server.streaming.event_streams import OneOrder, Voice
-from cambist.server.streaming.sse import Opening, stream
-from cambist.server.submission import OrderTaker
+from cambist.engine.intake import SubmitOrder, SubmitResult
+from cambist.faults import Code, Fault, RequestRejected, fault
+from cambist.ports.api_keys import Permission
+from cambist.server.auth.caller import Caller, caller_of, charge
+from cambist.server.concurrency import ConcurrencyLimits
+from cambist.server.html_pages import compress
+from cambist.server.requests import StreamOptions, find_order, json_body, read_query, wants_quotes
+from cambist.server.responses import Header, Response, send_answer, wants_stream
+from cambist.server.streaming.event_streams import MessageCache, OrderEvents
+from cambist.server.streaming.sse import StreamStart, stream
+from cambist.server.submission import OrderSubmitter
 from cambist.values.ids import read_order_id
 from cambist.wire.batch import Result, read_batch, write_batch
-from cambist.wire.json_body import Fields
+from cambist.wire.json_body import JsonFields
 from cambist.wire.order_responses import Page, write_cancel, write_list, write_order
 from cambist.wire.problems import lead, write_problem
 from cambist.wire.receipts import write_receipt
@@ -30,25 +30,25 @@ from cambist.wire.receipts import write_receipt
 _CANCEL_STATUS: Final = {"cancelled": 200, "cancel_pending": 202, "too_late": 409}
 
 
-class Orders:
+class OrderHandlers:
     """Reads, lists and cancels orders."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def read(self, request: Request) -> Answer:
+    async def read(self, request: Request) -> Response:
         """Answer with one order."""
-        return Answer(200, write_order(await find_order(self._engine, request)))
+        return Response(200, write_order(await find_order(self._engine, request)))
 
-    async def receipt(self, request: Request) -> Answer:
+    async def receipt(self, request: Request) -> Response:
         """Answer with all that was decided and done for one order."""
         order = await find_order(self._engine, request)
         told = await self._engine.history(order.id)
-        return Answer(200, write_receipt(order, told))
+        return Response(200, write_receipt(order, told))
 
-    async def list(self, request: Request) -> Answer:
+    async def list(self, request: Request) -> Response:
         """Answer with a page of orders and the counts of all."""
-        principal = passport_of(request.scope).principal
+        principal = caller_of(request.scope).principal
         query = read_query(request.query_params, principal)
         with_quotes = wants_quotes(request.query_params)
         found = await self._engine.find(query)
@@ -57,33 +57,35 @@ class Orders:
             found.orders, query.limit, query.offset, found.unreadable, found.last, with_quotes
         )
         body = write_list(page, census.by_status, census.delayed)
-        return await pack(request, Answer(200, body))
+        return await compress(request, Response(200, body))
 
-    async def cancel(self, request: Request) -> Answer:
+    async def cancel(self, request: Request) -> Response:
         """Ask the engine to end an order, and answer with what became of it."""
         order_id = read_order_id(request.path_params["order_id"])
-        principal = passport_of(request.scope).principal
+        principal = caller_of(request.scope).principal
         answer = await self._engine.cancel(order_id, principal) if order_id is not None else None
         if answer is None:
-            raise Refused(fault(Code.ORDER_NOT_FOUND))
+            raise RequestRejected(fault(Code.ORDER_NOT_FOUND))
         word, order = answer
-        return Answer(_CANCEL_STATUS[word], write_cancel(word, order))
+        return Response(_CANCEL_STATUS[word], write_cancel(word, order))
 
-    async def amend(self, request: Request) -> Answer:
+    async def amend(self, request: Request) -> Response:
         """Refuse to change an order: one that does not rest is on its way already."""
         order = await find_order(self._engine, request)
         message = f"A {order.intent.kind} order cannot be changed; cancel it and place another."
-        raise Refused(fault(Code.NOT_YET_SUPPORTED, message))
+        raise RequestRejected(fault(Code.NOT_YET_SUPPORTED, message))
 
 
 _REPLAYED: Final = (b"idempotency-replayed", b"true")
-_EVERYTHING: Final = Want(notes=True)
+_EVERYTHING: Final = StreamOptions(notes=True)
 
 
 class PlaceOrder:
     """Takes an order. Bare of any request object: it is the path that must be fast."""
 
-    def __init__(self, taker: OrderTaker, voice: Voice, seats: Seats) -> None:
+    def __init__(
+        self, taker: OrderSubmitter, voice: MessageCache, seats: ConcurrencyLimits
+    ) -> None:
         self._taker = taker
         self._voice = voice
         self._seats = seats
@@ -94,24 +96,24 @@ class PlaceOrder:
         fields = dict(scope["headers"])
         body = await json_body(self._seats, fields, receive, self._body_max)
         key = fields.get(b"idempotency-key")
-        passport = passport_of(scope)
-        if wants_stream(fields) and Scope.READ in passport.scopes:
+        passport = caller_of(scope)
+        if wants_stream(fields) and Permission.READ in passport.scopes:
             with self._seats.stream(passport) as life:
                 taken = await self._taker.take(body, key, passport)
                 order = await self._voice.engine.get(taken.order_id, passport.principal)
                 if order is None:
-                    raise Refused(fault(Code.ORDER_NOT_FOUND))
-                story = OneOrder(self._voice, order, _EVERYTHING)
+                    raise RequestRejected(fault(Code.ORDER_NOT_FOUND))
+                story = OrderEvents(self._voice, order, _EVERYTHING)
                 headers = (*_where(taken), (b"x-order-id", taken.order_id.encode()))
-                opening = Opening(202, headers, b"data: %b\n\n" % taken.reply)
+                opening = StreamStart(202, headers, b"data: %b\n\n" % taken.reply)
                 await stream(story, life, (receive, send), opening)
             return
         taken = await self._taker.take(body, key, passport)
         status = 200 if taken.replayed else 202
-        await send_answer(send, Answer(status, taken.reply, headers=_where(taken)))
+        await send_answer(send, Response(status, taken.reply, headers=_where(taken)))
 
 
-def _where(taken: Taken) -> tuple[Header, ...]:
+def _where(taken: SubmitResult) -> tuple[Header, ...]:
     location = (b"location", b"/api/orders/" + taken.order_id.encode())
     return (location, _REPLAYED) if taken.replayed else (location,)
 
@@ -119,7 +121,9 @@ def _where(taken: Taken) -> tuple[Header, ...]:
 class PlaceBatch:
     """Takes many orders in one commit, and answers each as it would have been answered alone."""
 
-    def __init__(self, engine: Engine, taker: OrderTaker, seats: Seats, body_max: int) -> None:
+    def __init__(
+        self, engine: Engine, taker: OrderSubmitter, seats: ConcurrencyLimits, body_max: int
+    ) -> None:
         self._engine = engine
         self._taker = taker
         self._seats = seats
@@ -131,22 +135,22 @@ class PlaceBatch:
         body = await json_body(self._seats, fields, receive, self._body_max)
         if b"idempotency-key" in fields:
             message = "Orders of a batch have a clientOrderId each, and no key together."
-            raise Refused(fault(Code.INVALID_KEY, message, "Idempotency-Key"))
-        passport = passport_of(scope)
+            raise RequestRejected(fault(Code.INVALID_KEY, message, "Idempotency-Key"))
+        passport = caller_of(scope)
         batch = read_batch(body)
         await charge(passport, len(batch))
         asked = [self._wish(one, passport) for one in batch]
-        wishes = [one for one in asked if isinstance(one, Wish)]
+        wishes = [one for one in asked if isinstance(one, SubmitOrder)]
         answers = iter(await self._engine.submit_all(wishes) if wishes else ())
-        results = [_result(next(answers) if isinstance(one, Wish) else one) for one in asked]
-        await send_answer(send, Answer(200, write_batch(results)))
+        results = [_result(next(answers) if isinstance(one, SubmitOrder) else one) for one in asked]
+        await send_answer(send, Response(200, write_batch(results)))
 
-    def _wish(self, fields: Fields | None, passport: Passport) -> Wish | tuple[Fault, ...]:
+    def _wish(self, fields: JsonFields | None, passport: Caller) -> SubmitOrder | tuple[Fault, ...]:
         if fields is None:
             return (fault(Code.NOT_AN_OBJECT, "An order is a JSON object."),)
         try:
             wish = self._taker.wish(fields, passport)
-        except Refused as refused:
+        except RequestRejected as refused:
             return refused.faults
         deadline = wish.intent.terms.deadline
         if deadline is not None and deadline <= self._engine.clock.now():
@@ -154,8 +158,8 @@ class PlaceBatch:
         return wish
 
 
-def _result(answer: Taken | Fault | tuple[Fault, ...]) -> Result:
-    if isinstance(answer, Taken):
+def _result(answer: SubmitResult | Fault | tuple[Fault, ...]) -> Result:
+    if isinstance(answer, SubmitResult):
         return Result(200 if answer.replayed else 202, answer.reply)
     faults = (answer,) if isinstance(answer, Fault) else answer
     return Result(lead(faults).status, write_problem(faults))

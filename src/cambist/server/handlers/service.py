@@ -11,16 +11,16 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from cambist.engine.engine import Engine, Health
+from cambist.engine.engine import Engine, EngineHealth
 from cambist.metrics import REGISTRY
-from cambist.server.auth.authenticator import Doorman
-from cambist.server.auth.caller import passport_of
-from cambist.server.concurrency import Seats
-from cambist.server.html_pages import HTML, POLICY, page, wants_html, written
+from cambist.server.auth.authenticator import Authenticator
+from cambist.server.auth.caller import caller_of
+from cambist.server.concurrency import ConcurrencyLimits
+from cambist.server.html_pages import HTML, POLICY, prepare_page, render_page, wants_html
 from cambist.server.requests import NO_WORDS, json_body
-from cambist.server.responses import Answer, Header, send_answer
+from cambist.server.responses import Header, Response, send_answer
 from cambist.server.settings import ServerSettings
-from cambist.wire.halts import health_halt, read_reason, stop, write_trading
+from cambist.wire.halts import health_halt, read_reason, view_halt, write_trading
 from cambist.wire.health import HealthView, write_health
 from cambist.wire.rfc3339 import write_moment
 
@@ -64,8 +64,8 @@ ENDPOINTS: Final = (
 )
 
 _VARY_ACCEPT: Final[Header] = (b"vary", b"Accept")
-_HOME: Final = page(
-    written(
+_HOME: Final = prepare_page(
+    render_page(
         "cambist",
         """\
 <h1>cambist</h1>
@@ -100,18 +100,18 @@ class Alive(msgspec.Struct, frozen=True):
     timestamp: str
 
 
-class About:
+class ServiceHandlers:
     """Answers for the service."""
 
-    def __init__(self, engine: Engine, seats: Seats, doorman: Doorman) -> None:
+    def __init__(self, engine: Engine, seats: ConcurrencyLimits, doorman: Authenticator) -> None:
         self._engine = engine
         self._seats = seats
         self._doorman = doorman
         self._probing = asyncio.Lock()
-        self._probed: Health | None = None
+        self._probed: EngineHealth | None = None
         self._probe_again_at = engine.clock.elapsed()
 
-    async def info(self, request: Request) -> Answer:
+    async def info(self, request: Request) -> Response:
         """Say what this is: to a browser on a page, to others in JSON."""
         if wants_html(request):
             return _HOME.choose(request)
@@ -121,14 +121,14 @@ class About:
             "draining" if self._seats.draining else "running",
             ENDPOINTS,
         )
-        return Answer(200, msgspec.json.encode(info), headers=(_VARY_ACCEPT,))
+        return Response(200, msgspec.json.encode(info), headers=(_VARY_ACCEPT,))
 
-    async def health(self, request: Request) -> Answer:
+    async def health(self, request: Request) -> Response:
         """Say which parts answer; 503 only when orders cannot be stored."""
         health = await self._probe()
         return await self._answer(request, health, 503 if health.store == "down" else 200)
 
-    async def ready(self, request: Request) -> Answer:
+    async def ready(self, request: Request) -> Response:
         """Say whether to send requests here.
 
         A halt stops trading and nothing else: reads, cancels and the way to resume stay open, so
@@ -146,7 +146,7 @@ class About:
         """Ask the parts anew for the next who wants to know: trading was just halted or resumed."""
         self._probed = None
 
-    async def _probe(self) -> Health:
+    async def _probe(self) -> EngineHealth:
         """Ask the parts whether they answer, once a second however many want to know."""
         async with self._probing:
             now = self._engine.clock.elapsed()
@@ -156,16 +156,16 @@ class About:
                 return health
             return self._probed
 
-    async def live(self, _request: Request) -> Answer:
+    async def live(self, _request: Request) -> Response:
         """Say that the process answers, whatever else does not."""
         now = write_moment(self._engine.clock.now())
-        return Answer(200, msgspec.json.encode(Alive("ok", now)))
+        return Response(200, msgspec.json.encode(Alive("ok", now)))
 
-    async def metrics(self, _request: Request) -> Answer:
+    async def metrics(self, _request: Request) -> Response:
         """Print the counters as Prometheus reads them."""
-        return Answer(200, generate_latest(REGISTRY), CONTENT_TYPE_LATEST.encode())
+        return Response(200, generate_latest(REGISTRY), CONTENT_TYPE_LATEST.encode())
 
-    async def _answer(self, request: Request, health: Health, status: int) -> Answer:
+    async def _answer(self, request: Request, health: EngineHealth, status: int) -> Response:
         if health.store == "down":
             word = "down"
         else:
@@ -187,16 +187,16 @@ class About:
             else health_halt(halt.reason, halt.by, halt.at, with_reason=is_known),
             unreadable=health.unreadable,
         )
-        return Answer(status, write_health(view))
+        return Response(status, write_health(view))
 
 
-def _trading(health: Health) -> str:
+def _trading(health: EngineHealth) -> str:
     if health.halt is not None:
         return "halted"
     return "unknown" if health.store == "down" else "on"
 
 
-class Halting:
+class HaltHandler:
     """Moves the switch: to a halt, or away from one."""
 
     def __init__(
@@ -215,7 +215,7 @@ class Halting:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST."""
         reason = read_reason(await json_body(None, dict(scope["headers"]), receive, self._body_max))
-        passport = passport_of(scope)
+        passport = caller_of(scope)
         by = passport.key_id if passport.key_id is not None else passport.principal
         if self._halts:
             await self._engine.halt(by, reason)
@@ -223,5 +223,5 @@ class Halting:
             await self._engine.resume(by, reason)
         self._changed()
         standing = await self._engine.halted()
-        told = None if standing is None else stop(standing.reason, standing.by, standing.at)
-        await send_answer(send, Answer(200, write_trading(told)))
+        told = None if standing is None else view_halt(standing.reason, standing.by, standing.at)
+        await send_answer(send, Response(200, write_trading(told)))

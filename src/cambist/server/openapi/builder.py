@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from cambist.faults import Code, Fault
-from cambist.ports.api_keys import Scope
+from cambist.ports.api_keys import Permission
 from cambist.server.openapi.errors import refusals
 
 JSON: Final = "application/json"
@@ -32,7 +32,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     tag: str
-    scope: Scope | None
+    scope: Permission | None
     summary: str
     description: str
     answers: Mapping[str, Json]

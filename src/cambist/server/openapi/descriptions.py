@@ -172,8 +172,8 @@ PROPERTIES: Final[dict[str, str]] = {
 SPECIAL: Final[dict[tuple[str, str], str]] = {
     ("TokenView", "symbol"): "The token's symbol.",
     ("TokenView", "synthetic"): "Whether the paper market invented it.",
-    ("Stop", "reason"): "Why.",
-    ("Stop", "since"): "Since when (RFC 3339).",
+    ("HaltView", "reason"): "Why.",
+    ("HaltView", "since"): "Since when (RFC 3339).",
     ("Report", "orders"): "How many orders were counted.",
     ("ReportLine", "amountIn"): "Whole tokens given, together.",
     ("ReportLine", "amountOut"): "Whole tokens taken, together.",
@@ -183,7 +183,7 @@ SPECIAL: Final[dict[tuple[str, str], str]] = {
     ("Message", "slippage"): "The realised slippage in percent, from `confirmed` on.",
     ("Receipt", "attempts"): "Each signed transaction and its fate, oldest first.",
     ("AttemptRecord", "error"): "Why it reverted.",
-    ("Decision", "chosen"): "The venue that was chosen.",
+    ("RouteDecision", "chosen"): "The venue that was chosen.",
     ("NestedMessage", "slippage"): "The realised slippage in percent, from `confirmed` on.",
     ("Notice", "event"): (
         "`subscribed` at the beginning, `lagged` where the reader was too slow, `unreadable` where "
@@ -199,8 +199,8 @@ SPECIAL: Final[dict[tuple[str, str], str]] = {
     ("DepthView", "amountIn"): "Whole tokens given.",
     ("QuoteReply", "pools"): "Every pool that was looked at, those taken first.",
     ("QuoteReply", "morePools"): "How many more pools were looked at than `pools` names.",
-    ("Decision", "pools"): "Every pool that was looked at, those taken first.",
-    ("Decision", "morePools"): "How many more pools were looked at than `pools` names.",
+    ("RouteDecision", "pools"): "Every pool that was looked at, those taken first.",
+    ("RouteDecision", "morePools"): "How many more pools were looked at than `pools` names.",
     ("PoolChoice", "word"): "What became of it, in a word of the list in the docs on quotes.",
     ("PoolChoice", "share"): "The percentage of the amount that a taken pool's way has.",
     ("PoolChoice", "worseBps"): "How much worse than the route the pool alone would be.",

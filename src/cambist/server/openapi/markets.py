@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cambist.faults import Code, fault
-from cambist.ports.api_keys import Scope
+from cambist.ports.api_keys import Permission
 from cambist.server.handlers.markets import REPORT_DAYS_DEFAULT, REPORT_DAYS_MAX, REPORT_LINES_MAX
 from cambist.server.openapi.builder import Operation, answer, query, recorded
 from cambist.wire.rfc3339 import MOMENT_FORM
@@ -86,7 +86,7 @@ def _read(name: str, summary: str, description: str, answers: Json, **more: Any)
     return Operation(
         id=name,
         tag=TAG,
-        scope=Scope.READ,
+        scope=Permission.READ,
         summary=summary,
         description=description,
         answers=answers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cambist.faults import Code, fault
-from cambist.ports.api_keys import Scope
+from cambist.ports.api_keys import Permission
 from cambist.server.openapi.builder import (
     EVENT_STREAM,
     JSON,
@@ -72,7 +72,7 @@ def place(operation: str, summary: str) -> Operation:
     return Operation(
         id=operation,
         tag=TAG,
-        scope=Scope.TRADE,
+        scope=Permission.TRADE,
         summary=summary,
         description=_PLACING,
         parameters=(_KEY,),
@@ -129,7 +129,7 @@ def batch() -> Operation:
     return Operation(
         id="placeBatch",
         tag=TAG,
-        scope=Scope.TRADE,
+        scope=Permission.TRADE,
         summary="Place many orders in one commit",
         description=(
             f"1 to {BATCH_ORDERS_MAX} orders, at most 256 KiB. Each is answered as it would have "
@@ -167,7 +167,7 @@ def quote() -> Operation:
     return Operation(
         id="askQuote",
         tag="quotes",
-        scope=Scope.READ,
+        scope=Permission.READ,
         summary="Ask what an order would do now",
         description=(
             "The body of an order, and nothing is stored: both sides' amounts, every venue's "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cambist.faults import Code
-from cambist.ports.api_keys import Scope
+from cambist.ports.api_keys import Permission
 from cambist.server.handlers.docs import PARTS
 from cambist.server.handlers.service import ENDPOINTS
 from cambist.server.openapi.builder import (
@@ -105,7 +105,7 @@ def metrics() -> Operation:
     return Operation(
         id="readMetrics",
         tag=TAG,
-        scope=Scope.ADMIN,
+        scope=Permission.ADMIN,
         summary="Read the counters",
         description="In the text format of Prometheus.",
         answers={"200": text_answer("The counters.", "text/plain", begins)},
@@ -213,7 +213,7 @@ def _switch(name: str, summary: str, description: str, answers: Json, reason: st
     return Operation(
         id=name,
         tag=TAG,
-        scope=Scope.ADMIN,
+        scope=Permission.ADMIN,
         summary=summary,
         description=description,
         body={"required": True, "description": "Why.", "content": {JSON: content}},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cambist.faults import Code, Fault, fault
-from cambist.ports.api_keys import Scope
+from cambist.ports.api_keys import Permission
 from cambist.server.openapi.builder import (
     EVENT_STREAM,
     RECORDED,
@@ -118,7 +118,7 @@ def journal() -> Operation:
     return Operation(
         id="readEvents",
         tag=TAG,
-        scope=Scope.READ,
+        scope=Permission.READ,
         summary="Read an order's journal, or stream it",
         description=_JOURNAL,
         parameters=(ORDER_ID, _FROM_SEQ, _LAST_SEQ),
@@ -140,7 +140,7 @@ def all_events() -> Operation:
     return Operation(
         id="streamAllEvents",
         tag=TAG,
-        scope=Scope.READ,
+        scope=Permission.READ,
         summary="Stream the events of all orders",
         description=_ALL,
         parameters=(_CURSOR, _LAST_CURSOR),
@@ -155,7 +155,7 @@ def ticket() -> Operation:
     return Operation(
         id="issueStreamTicket",
         tag=TAG,
-        scope=Scope.READ,
+        scope=Permission.READ,
         summary="Get a ticket that opens a WebSocket",
         description=_TICKET,
         answers={"201": told},
@@ -184,7 +184,7 @@ class _Socket:
         return Operation(
             id=self.name,
             tag=TAG,
-            scope=Scope.READ,
+            scope=Permission.READ,
             summary=f"{self.summary} (WebSocket)",
             description=self.said,
             parameters=parameters,
@@ -200,7 +200,7 @@ def execute_socket() -> Operation:
     told = {
         "messages": _either("Message", "Acceptance", "Failure", "Notice"),
         "sends": ref("OrderRequest"),
-        "scopeWithoutOrderId": Scope.TRADE,
+        "scopeWithoutOrderId": Permission.TRADE,
     }
     return socket.operation(told, (_NAME, _FROM_SEQ, _NOTES), _BAD_SEQ)
 
@@ -212,7 +212,7 @@ def status_socket() -> Operation:
         "Follow an order: /api/orders/execute?orderId= under another path",
         _STATUS,
     )
-    told = {"messages": _either("Message", "Notice"), "scopeWithoutOrderId": Scope.READ}
+    told = {"messages": _either("Message", "Notice"), "scopeWithoutOrderId": Permission.READ}
     return socket.operation(told, (ORDER_ID, _FROM_SEQ, _NOTES), _BAD_SEQ)
 
 
@@ -221,7 +221,7 @@ def ws_socket() -> Operation:
     socket = _Socket("wsSocket", "Follow an order, or all orders", _WS)
     told = {
         "messages": _either("NestedMessage", "Message", "Notice"),
-        "scopeWithoutOrderId": Scope.READ,
+        "scopeWithoutOrderId": Permission.READ,
     }
     return socket.operation(told, (_NAME, _FROM_SEQ, _NOTES, _CURSOR), _BAD_CURSOR)
 
@@ -229,7 +229,7 @@ def ws_socket() -> Operation:
 def latest_socket() -> Operation:
     """Return the description of the socket that begins with how an order stands."""
     socket = _Socket("latestSocket", "Follow an order from now on", _LATEST)
-    told = {"messages": _either("Message", "Notice"), "scopeWithoutOrderId": Scope.READ}
+    told = {"messages": _either("Message", "Notice"), "scopeWithoutOrderId": Permission.READ}
     return socket.operation(told, (_NAME, _FROM_SEQ, _NOTES), _BAD_SEQ)
 
 

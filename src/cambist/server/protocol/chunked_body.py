@@ -22,7 +22,7 @@ _LINE_END: Final = b"\r\n"
 _BASE: Final = 16
 
 
-class BadBody(ValueError):
+class InvalidChunkedBody(ValueError):
     """The body is no body in chunks, or is too large; `code` says which."""
 
     def __init__(self, code: Code) -> None:
@@ -42,10 +42,13 @@ class ChunkedBody:
         self._expects: Literal["size", "data", "data end", "trailer"] = "size"
 
     def feed(self, data: bytes) -> bytes | None:
-        """Take bytes in; return what came after the body once it is whole. Raises BadBody."""
+        """Take bytes in; return what came after the body once it is whole.
+
+        Raises InvalidChunkedBody.
+        """
         self._wire_bytes += len(data)
         if self._wire_bytes > self._bytes_max * WIRE_BYTES_PER_BYTE_MAX:
-            raise BadBody(Code.BODY_TOO_LARGE)
+            raise InvalidChunkedBody(Code.BODY_TOO_LARGE)
         self._buffer += data
         while self._buffer:
             if self._expects == "data":
@@ -58,7 +61,7 @@ class ChunkedBody:
                 self._begin_chunk(line)
             elif self._expects == "data end":
                 if line:
-                    raise BadBody(Code.BAD_REQUEST)
+                    raise InvalidChunkedBody(Code.BAD_REQUEST)
                 self._expects = "size"
             elif not line:
                 return self._buffer
@@ -74,7 +77,7 @@ class ChunkedBody:
     def _take_line(self) -> bytes | None:
         line, end, rest = self._buffer.partition(_LINE_END)
         if len(line) > LINE_BYTES_MAX:
-            raise BadBody(Code.BAD_REQUEST)
+            raise InvalidChunkedBody(Code.BAD_REQUEST)
         if not end:
             return None
         self._buffer = rest
@@ -83,8 +86,8 @@ class ChunkedBody:
     def _begin_chunk(self, line: bytes) -> None:
         found = _SIZE.fullmatch(line)
         if found is None:
-            raise BadBody(Code.BAD_REQUEST)
+            raise InvalidChunkedBody(Code.BAD_REQUEST)
         self._left = int(found[1], _BASE)
         if len(self.body) + self._left > self._bytes_max:
-            raise BadBody(Code.BODY_TOO_LARGE)
+            raise InvalidChunkedBody(Code.BODY_TOO_LARGE)
         self._expects = "data" if self._left else "trailer"

@@ -7,14 +7,14 @@ from collections import Counter
 from typing import Final, Protocol
 
 from cambist.ports.clock import Clock
-from cambist.server.client_address import Proxies, group_of
-from cambist.server.settings import EdgeLimits
+from cambist.server.client_address import TrustedProxies, subnet_of
+from cambist.server.settings import ConnectionLimits
 
 NEVER: Final = float("inf")
-NO_PROXIES: Final = Proxies(())
+NO_PROXIES: Final = TrustedProxies(())
 
 
-class Timed(Protocol):
+class HasDeadline(Protocol):
     """A connection with a deadline, in seconds of the event loop's clock."""
 
     @property
@@ -25,10 +25,10 @@ class Timed(Protocol):
         """Act on the deadline."""
 
 
-class Guest:
+class ConnectionSlot:
     """One connection's place, given back once."""
 
-    def __init__(self, house: House, address: str) -> None:
+    def __init__(self, house: ConnectionRegistry, address: str) -> None:
         self.house = house
         self._address: str | None = address
 
@@ -39,13 +39,13 @@ class Guest:
             self._address = None
 
 
-class House:
+class ConnectionRegistry:
     """All connections of one server."""
 
-    def __init__(self, limits: EdgeLimits, proxies: Proxies = NO_PROXIES) -> None:
+    def __init__(self, limits: ConnectionLimits, proxies: TrustedProxies = NO_PROXIES) -> None:
         self.limits = limits
         self._proxies = proxies
-        self.timed: set[Timed] = set()
+        self.timed: set[HasDeadline] = set()
         self._by_address: Counter[str] = Counter()
         self._count = 0
 
@@ -54,7 +54,7 @@ class House:
         """Whether there is no place for anyone."""
         return self._count >= self.limits.connections_max
 
-    def enter(self, address: str) -> Guest | None:
+    def enter(self, address: str) -> ConnectionSlot | None:
         """Take a place; None when there is none, or none for this address.
 
         Many clients may stand behind a trusted proxy, so its connections have no limit but all's.
@@ -63,12 +63,12 @@ class House:
         if self.is_full:
             return None
         if most is not None and address not in self._proxies:
-            address = group_of(address)
+            address = subnet_of(address)
             if self._by_address[address] >= most:
                 return None
         self._count += 1
         self._by_address[address] += 1
-        return Guest(self, address)
+        return ConnectionSlot(self, address)
 
     def forget(self, address: str) -> None:
         """Count one connection less."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from starlette.types import Scope, Send
 
-FRAMES: Final = "cambist.frames"
+RAW_FRAMES: Final = "cambist.raw_frames"
 _TEXT: Final = 0x81
 _SHORT_MAX: Final = 125
 _MEDIUM_MAX: Final = 0xFFFF
@@ -31,10 +31,10 @@ def text_frame(text: bytes) -> bytes:
 
 async def send_texts(scope: Scope, send: Send, texts: Iterable[bytes]) -> None:
     """Send messages in turn: at once, where the connection takes frames."""
-    if FRAMES not in scope["extensions"]:
+    if RAW_FRAMES not in scope["extensions"]:
         for text in texts:
             await send({"type": "websocket.send", "text": text.decode()})
         return
     frames = b"".join([text_frame(text) for text in texts])
     if frames:
-        await send({"type": "websocket.send", FRAMES: frames})
+        await send({"type": "websocket.send", RAW_FRAMES: frames})

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from starlette.types import Scope
 
 from cambist.faults import Code, Fault, fault
-from cambist.server.responses import CLOSE, Answer, Header, refusal
+from cambist.server.responses import CLOSE, Header, Response, error_response
 
 SCOPE_KEY: Final = "cambist.handshake"
 VERSION: Final[Header] = (b"sec-websocket-version", b"13")
@@ -30,55 +30,63 @@ _TARGET: Final = re.compile(rb"[\x21-\x7e]+")
 _BAD: Final = Code.INVALID_HANDSHAKE
 
 
-class Defect(NamedTuple):
+class HandshakeDefect(NamedTuple):
     """What is wrong with a handshake, in words that hold none of the client's."""
 
     fault: Fault
     headers: tuple[Header, ...] = (CLOSE,)
 
-    def answer(self) -> Answer:
+    def answer(self) -> Response:
         """Return the answer to it."""
-        answer = refusal((self.fault,))
+        answer = error_response((self.fault,))
         return answer._replace(headers=(*answer.headers, *self.headers))
 
 
-_NO_UPGRADE: Final = Defect(
+_NO_UPGRADE: Final = HandshakeDefect(
     fault(Code.UPGRADE_REQUIRED), (UPGRADE, (b"connection", b"Upgrade"), ALLOW)
 )
 
 
-def defect_in(scope: Scope) -> Defect:
+def defect_in(scope: Scope) -> HandshakeDefect:
     """Return why a plain GET of a socket's path is no handshake."""
-    defect: Defect = scope.get(SCOPE_KEY, _NO_UPGRADE)
+    defect: HandshakeDefect = scope.get(SCOPE_KEY, _NO_UPGRADE)
     return defect
 
 
 def find_defect(
     target: bytes, headers: list[tuple[bytes, bytes]], http_version: str
-) -> Defect | None:
+) -> HandshakeDefect | None:
     """Return what is wrong with the head of a GET that asks for a WebSocket; names are small."""
     fields: dict[bytes, list[bytes]] = {}
     for name, value in headers:
         fields.setdefault(name, []).append(value)
     unreadable = _find_unreadable(target, headers)
     if unreadable is not None:
-        return Defect(fault(unreadable))
+        return HandshakeDefect(fault(unreadable))
     if http_version != "1.1":
-        return Defect(fault(_BAD, "A WebSocket handshake is HTTP/1.1."))
+        return HandshakeDefect(fault(_BAD, "A WebSocket handshake is HTTP/1.1."))
     if [value.strip().lower() for value in fields.get(b"upgrade", [])] != [b"websocket"]:
-        return Defect(fault(_BAD, "A WebSocket handshake has one Upgrade header: `websocket`."))
+        return HandshakeDefect(
+            fault(_BAD, "A WebSocket handshake has one Upgrade header: `websocket`.")
+        )
     options = _read_tokens(fields.get(b"connection", []))
     if options is None or b"upgrade" not in {one.lower() for one in options}:
-        return Defect(fault(_BAD, "A WebSocket handshake has `Upgrade` in its Connection header."))
+        return HandshakeDefect(
+            fault(_BAD, "A WebSocket handshake has `Upgrade` in its Connection header.")
+        )
     if fields.get(b"sec-websocket-version") != [b"13"]:
-        return Defect(
+        return HandshakeDefect(
             fault(_BAD, "Sec-WebSocket-Version is 13, and stands once."), (VERSION, CLOSE)
         )
     if not _is_key(fields.get(b"sec-websocket-key", [])):
-        return Defect(fault(_BAD, "Sec-WebSocket-Key is base64 of 16 bytes, and stands once."))
+        return HandshakeDefect(
+            fault(_BAD, "Sec-WebSocket-Key is base64 of 16 bytes, and stands once.")
+        )
     offered = fields.get(b"sec-websocket-protocol")
     if offered is not None and not _read_tokens(offered):
-        return Defect(fault(_BAD, "Sec-WebSocket-Protocol is a list of names without spaces."))
+        return HandshakeDefect(
+            fault(_BAD, "Sec-WebSocket-Protocol is a list of names without spaces.")
+        )
     return None
 
 

@@ -21,22 +21,22 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from cambist.faults import Code, fault
-from cambist.server.protocol.chunked_body import WIRE_BYTES_PER_BYTE_MAX, BadBody
-from cambist.server.protocol.connections import NEVER, Guest, House
-from cambist.server.protocol.handshake import SCOPE_KEY, Defect, find_defect
-from cambist.server.protocol.request_head import Head, Posted, plain_head, upgrade_head
-from cambist.server.protocol.websocket import EdgeSocket
-from cambist.server.responses import refusal, write_raw
+from cambist.server.protocol.chunked_body import WIRE_BYTES_PER_BYTE_MAX, InvalidChunkedBody
+from cambist.server.protocol.connections import NEVER, ConnectionRegistry, ConnectionSlot
+from cambist.server.protocol.handshake import SCOPE_KEY, HandshakeDefect, find_defect
+from cambist.server.protocol.request_head import RequestHead, UpgradePost, plain_head, upgrade_head
+from cambist.server.protocol.websocket import LimitedWebSocketProtocol
+from cambist.server.responses import error_response, render_raw
 
 LINGER_BYTES_MAX: Final = 256 * 1024
 WRITE_BUFFER_BYTES_MAX: Final = 32 * 1024
 """How much waits for a reader before the answer does; one more chunk may stand beside it."""
 
 
-class EdgeConfig(uvicorn.Config):
+class ProtocolConfig(uvicorn.Config):
     """Uvicorn's settings, with the house its connections belong to."""
 
-    house: House
+    house: ConnectionRegistry
 
 
 class Phase(Enum):
@@ -47,22 +47,22 @@ class Phase(Enum):
     BODY = 2
 
 
-class EdgeHttp(HttpToolsProtocol):
+class LimitedHttpProtocol(HttpToolsProtocol):
     """An HTTP connection with limits."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.house = cast("EdgeConfig", self.config).house
+        self.house = cast("ProtocolConfig", self.config).house
         self.limits = self.house.limits
         self._deadline = NEVER
         self._stall_deadline = NEVER
         self._stalled_bytes = 0
-        self._guest: Guest | None = None
+        self._guest: ConnectionSlot | None = None
         self._phase = Phase.IDLE
         self._running: RequestResponseCycle | None = None
         self._refused = False
-        self._posted: Posted | None = None
-        self._defect: Defect | None = None
+        self._posted: UpgradePost | None = None
+        self._defect: HandshakeDefect | None = None
         self._head_bytes = 0
         self._body_bytes = 0
         self._wire_bytes = 0
@@ -148,7 +148,7 @@ class EdgeHttp(HttpToolsProtocol):
         if self._refused:
             return
         self._head_bytes = 0
-        wrong = Head(self.url, self.headers).wrong(self.limits)
+        wrong = RequestHead(self.url, self.headers).wrong(self.limits)
         if wrong is not None:
             self._refuse(wrong)
         elif not self.parser.should_upgrade():  # else `data_received` decides
@@ -218,12 +218,12 @@ class EdgeHttp(HttpToolsProtocol):
 
     def _upgrade(self, rest: bytes) -> None:
         """Go over to WebSocket, or read the request as if it had asked for no upgrade."""
-        head = Head(self.url, self.headers)
+        head = RequestHead(self.url, self.headers)
         method = self.parser.get_method()
         if method == b"CONNECT":
             self._refuse(Code.BAD_REQUEST)
-        elif Posted.is_asked(method, head):
-            self._take_posted(Posted(head, self.limits.body_max(head.target)), rest)
+        elif UpgradePost.is_asked(method, head):
+            self._take_posted(UpgradePost(head, self.limits.body_max(head.target)), rest)
         elif head.asks_for_websocket(method):
             self._defect = self._find_defect(head)
             if self._defect is None:
@@ -233,24 +233,26 @@ class EdgeHttp(HttpToolsProtocol):
         else:
             self._read_plainly(method, head, rest)
 
-    def _read_plainly(self, method: bytes, head: Head, rest: bytes) -> None:
+    def _read_plainly(self, method: bytes, head: RequestHead, rest: bytes) -> None:
         self.parser = httptools.HttpRequestParser(self)
         self._phase = Phase.IDLE
         self.data_received(plain_head(method, head, self.scope["http_version"]) + rest)
 
-    def _find_defect(self, head: Head) -> Defect | None:
+    def _find_defect(self, head: RequestHead) -> HandshakeDefect | None:
         if head.has_body:
-            return Defect(fault(Code.INVALID_HANDSHAKE, "A WebSocket handshake has no body."))
+            return HandshakeDefect(
+                fault(Code.INVALID_HANDSHAKE, "A WebSocket handshake has no body.")
+            )
         if self._is_answering:
             message = "A WebSocket handshake is sent once all answers before it have come."
-            return Defect(fault(Code.INVALID_HANDSHAKE, message))
+            return HandshakeDefect(fault(Code.INVALID_HANDSHAKE, message))
         return find_defect(head.target, head.headers, self.parser.get_http_version())
 
     @property
     def _is_answering(self) -> bool:
         return self._running is not None and not self._running.response_complete
 
-    def _take_posted(self, posted: Posted, rest: bytes) -> None:
+    def _take_posted(self, posted: UpgradePost, rest: bytes) -> None:
         wrong = Code.BAD_REQUEST if self._is_answering else posted.wrong()
         if wrong is not None:
             self._refuse(wrong)
@@ -259,21 +261,23 @@ class EdgeHttp(HttpToolsProtocol):
         self._set_deadline(self.limits.body_ms)
         self._collect(posted, rest)
 
-    def _collect(self, posted: Posted, data: bytes) -> None:
+    def _collect(self, posted: UpgradePost, data: bytes) -> None:
         try:
             rest = posted.feed(data)
-        except BadBody as bad:
+        except InvalidChunkedBody as bad:
             self._posted = None
             self._refuse(bad.code)
             return
         if rest is not None:
             self._become_socket(posted.handshake(), rest, posted)
 
-    def _become_socket(self, head: Head, rest: bytes, posted: Posted | None = None) -> None:
+    def _become_socket(
+        self, head: RequestHead, rest: bytes, posted: UpgradePost | None = None
+    ) -> None:
         self._deadline = NEVER
         self.house.timed.discard(self)
         self.connections.discard(self)
-        socket = EdgeSocket(self.config, self.server_state, self.app_state)
+        socket = LimitedWebSocketProtocol(self.config, self.server_state, self.app_state)
         socket.guest, self._guest = self._guest, None
         socket.posted = posted
         socket.connection_made(self.transport)
@@ -301,10 +305,10 @@ class EdgeHttp(HttpToolsProtocol):
         if answered:
             self.transport.close()
             return
-        self.transport.write(write_raw(refusal((fault(code),))))
-        self._linger()
+        self.transport.write(render_raw(error_response((fault(code),))))
+        self._drain_input()
 
-    def _linger(self) -> None:
+    def _drain_input(self) -> None:
         """Let the client read the refusal: closing on unread bytes would reset it away."""
         self._body_bytes = 0
         self._set_deadline(self.limits.linger_ms)

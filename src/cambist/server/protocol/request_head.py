@@ -18,7 +18,7 @@ from websockets.utils import accept_key
 
 from cambist.faults import Code
 from cambist.server.protocol.chunked_body import ChunkedBody
-from cambist.server.settings import EdgeLimits
+from cambist.server.settings import ConnectionLimits
 
 _SINGLE: Final = frozenset(
     (
@@ -36,14 +36,14 @@ _UPGRADE_WORDS: Final = frozenset((b"upgrade", b"http2-settings"))
 _LINE_EXTRA_BYTES: Final = 4
 
 
-class Head:
+class RequestHead:
     """A target and its headers, with names in small letters."""
 
     def __init__(self, target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
         self.target = target
         self.headers = headers
 
-    def wrong(self, limits: EdgeLimits) -> Code | None:
+    def wrong(self, limits: ConnectionLimits) -> Code | None:
         """Return what the head is refused for: too large, or open to two readings."""
         seen: set[bytes] = set()
         length = 0
@@ -85,7 +85,7 @@ class Head:
         )
 
 
-def plain_head(method: bytes, head: Head, http_version: str) -> bytes:
+def plain_head(method: bytes, head: RequestHead, http_version: str) -> bytes:
     """Return the head without its wish for an upgrade."""
     lines = [b"%b %b HTTP/%b\r\n" % (method, head.target, http_version.encode())]
     for name, value in head.headers:
@@ -101,7 +101,7 @@ def plain_head(method: bytes, head: Head, http_version: str) -> bytes:
     return b"".join((*lines, b"\r\n"))
 
 
-def upgrade_head(head: Head) -> bytes:
+def upgrade_head(head: RequestHead) -> bytes:
     """Return the head of a WebSocket's opening request."""
     lines = [b"GET %b HTTP/1.1\r\n" % head.target]
     lines += [b"%b: %b\r\n" % header for header in head.headers if header[0] not in _OF_A_BODY]
@@ -117,10 +117,10 @@ _VERSION: Final = b"sec-websocket-version"
 _STAND_IN_KEY: Final = b"AAAAAAAAAAAAAAAAAAAAAA=="
 
 
-class Posted:
+class UpgradePost:
     """An order on its way in, on a connection that is to become a WebSocket."""
 
-    def __init__(self, head: Head, bytes_max: int) -> None:
+    def __init__(self, head: RequestHead, bytes_max: int) -> None:
         self.head = head
         self._fields = dict(head.headers)
         self._plain = b""
@@ -138,17 +138,17 @@ class Posted:
         """The value of `Sec-WebSocket-Accept` for the client's key, whatever its length."""
         return accept_key(self._fields[_KEY].decode("latin-1"))
 
-    def handshake(self) -> Head:
+    def handshake(self) -> RequestHead:
         """Return a head that opens a WebSocket: with a key and a version the library takes."""
         headers = [
             (name, _STAND_IN_KEY if name == _KEY else value) for name, value in self.head.headers
         ]
         if _VERSION not in self._fields:
             headers.append((_VERSION, b"13"))
-        return Head(self.head.target, headers)
+        return RequestHead(self.head.target, headers)
 
     @staticmethod
-    def is_asked(method: bytes, head: Head) -> bool:
+    def is_asked(method: bytes, head: RequestHead) -> bool:
         """Whether this is a POST of an order that wishes for a WebSocket."""
         fields = dict(head.headers)
         return (

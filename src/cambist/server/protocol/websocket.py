@@ -15,30 +15,30 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.protocol import State
 
 from cambist.faults import Code, fault
-from cambist.server.protocol.connections import NEVER, Guest
-from cambist.server.protocol.frames import FRAMES
-from cambist.server.protocol.request_head import CLOSE_TIMEOUT_S, Posted
-from cambist.server.responses import refusal, write_raw
-from cambist.server.settings import EdgeLimits
+from cambist.server.protocol.connections import NEVER, ConnectionSlot
+from cambist.server.protocol.frames import RAW_FRAMES
+from cambist.server.protocol.request_head import CLOSE_TIMEOUT_S, UpgradePost
+from cambist.server.responses import error_response, render_raw
+from cambist.server.settings import ConnectionLimits
 
-POSTED: Final = "cambist.posted"
+UPGRADE_BODY: Final = "cambist.upgrade_body"
 CLOSE_POLICY: Final = 1008
 CLOSE_STALLED: Final = 4008
 EARLY_BYTES_MAX: Final = 64 * 1024
 LINE_BYTES_MAX: Final = 8 * 1024
 PIECE_BYTES: Final = 2 * 1024
-NO_LIMITS: Final = EdgeLimits()
+NO_LIMITS: Final = ConnectionLimits()
 
 
-class EdgeSocket(WebSocketsSansIOProtocol):
+class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
     """A WebSocket with limits."""
 
-    guest: Guest | None = None
-    posted: Posted | None = None
+    guest: ConnectionSlot | None = None
+    posted: UpgradePost | None = None
     deadline: float = NEVER
     _stalled_bytes = 0
     _is_opening = False
-    _is_out = False
+    _is_closing = False
     _early = b""
     _second = 0.0
     _frames = 0
@@ -52,7 +52,7 @@ class EdgeSocket(WebSocketsSansIOProtocol):
         if not self.handshake_initiated:
             too_large = max(map(len, head.split(b"\r\n"))) > LINE_BYTES_MAX
             code = Code.HEADERS_TOO_LARGE if too_large else Code.BAD_REQUEST
-            self.transport.write(write_raw(refusal((fault(code),))))
+            self.transport.write(render_raw(error_response((fault(code),))))
             self.transport.close()
             return
         self._is_opening = True
@@ -71,7 +71,7 @@ class EdgeSocket(WebSocketsSansIOProtocol):
                 self.transport.abort()
             return
         for start in range(0, len(data), PIECE_BYTES):
-            if self._is_out:
+            if self._is_closing:
                 return
             super().data_received(data[start : start + PIECE_BYTES])
 
@@ -79,7 +79,7 @@ class EdgeSocket(WebSocketsSansIOProtocol):
         """Count frames of any kind, and act on them."""
         if self.guest is not None and self.handshake_complete:
             self._count(len(self.conn.events), self.guest.house.limits.frames_per_second_max)
-        if not self._is_out:
+        if not self._is_closing:
             super().handle_events()
 
     def _count(self, frames: int, frames_max: int) -> None:
@@ -89,11 +89,11 @@ class EdgeSocket(WebSocketsSansIOProtocol):
         self._frames += frames
         if self._frames > frames_max and self.conn.state is State.OPEN:
             self.conn.send_close(CLOSE_POLICY, "too many frames")
-            self._put_out(CLOSE_POLICY)
+            self._close_with(CLOSE_POLICY)
 
-    def _put_out(self, code: int) -> None:
+    def _close_with(self, code: int) -> None:
         """End both sides of the talk, once the close frame is written."""
-        self._is_out = self.close_sent = True
+        self._is_closing = self.close_sent = True
         self.stop_keepalive()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
         self.transport.write(b"".join(self.conn.data_to_send()))
@@ -106,7 +106,7 @@ class EdgeSocket(WebSocketsSansIOProtocol):
     def handle_parser_exception(self) -> None:
         """Put out who sends what is no frame, or too large a one."""
         sent = self.conn.close_sent
-        self._put_out(sent.code if sent is not None else CLOSE_POLICY)
+        self._close_with(sent.code if sent is not None else CLOSE_POLICY)
 
     def keepalive_timeout(self) -> None:
         """Close a socket that answers no ping; what it has not taken yet is not waited for."""
@@ -151,16 +151,16 @@ class EdgeSocket(WebSocketsSansIOProtocol):
         """Run the application, which finds what was posted among the scope's extensions."""
         extensions = cast("dict[str, object]", self.scope["extensions"])
         if self.posted is None:
-            extensions[FRAMES] = {}
+            extensions[RAW_FRAMES] = {}
         else:
-            extensions[POSTED] = self.posted.body
+            extensions[UPGRADE_BODY] = self.posted.body
         await super().run_asgi()
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send what the application says. Raises ClientDisconnected once the client is out."""
-        if self._is_out:
+        if self._is_closing:
             raise ClientDisconnected
-        frames = cast("dict[str, object]", message).get(FRAMES)
+        frames = cast("dict[str, object]", message).get(RAW_FRAMES)
         if isinstance(frames, bytes):
             await self._send_frames(frames)
             return

@@ -7,11 +7,11 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Final, NamedTuple, Protocol, cast
 
 from cambist.engine.engine import Engine
-from cambist.engine.subscriptions import Heard, HeardAll
-from cambist.orders.journal import Told
+from cambist.engine.subscriptions import EventBatch, FeedBatch
+from cambist.orders.journal import RecordedEvent
 from cambist.orders.order import Order
-from cambist.server.concurrency import Life
-from cambist.server.requests import Want
+from cambist.server.concurrency import StreamLifetime
+from cambist.server.requests import StreamOptions
 from cambist.server.settings import ServerSettings
 from cambist.values.ids import OrderId, Principal
 from cambist.wire import event_messages
@@ -22,21 +22,21 @@ MESSAGES_KEPT_BYTES_MAX: Final = 2 * 1_024 * 1_024
 """How much text is kept for those who listen to the same: the past of one reader fills it too."""
 
 
-class Line(NamedTuple):
+class StreamMessage(NamedTuple):
     """One event, ready to send, and the mark to resume after; a notice has none."""
 
     mark: str | None
     text: bytes
 
 
-class Story(Protocol):
+class EventStream(Protocol):
     """Lines in order, from where a listener wants them."""
 
-    def lines(self, life: Life) -> AsyncGenerator[tuple[Line, ...], None]:
+    def lines(self, life: StreamLifetime) -> AsyncGenerator[tuple[StreamMessage, ...], None]:
         """Yield lines until there are no more; an empty tuple is a heartbeat."""
 
 
-class Voice:
+class MessageCache:
     """Writes each journal line once, however many listen to it."""
 
     def __init__(self, engine: Engine, settings: ServerSettings) -> None:
@@ -45,7 +45,7 @@ class Voice:
         self._kept: dict[tuple[bytes, bool], bytes] = {}
         self._kept_bytes = 0
 
-    def say(self, told: Told, *, nested: bool = False) -> bytes:
+    def say(self, told: RecordedEvent, *, nested: bool = False) -> bytes:
         """Return the message of a line. Its hash names it: no two lines have the same."""
         key = (told.entry.hash, nested)
         text = self._kept.get(key)
@@ -56,24 +56,24 @@ class Voice:
                 self._kept_bytes -= len(self._kept.pop(next(iter(self._kept))))
         return text
 
-    def lag(self, order: Order | None) -> Line:
+    def lag(self, order: Order | None) -> StreamMessage:
         """Return the notice that a listener was too slow."""
-        return Line(None, event_messages.lagged(order, self.engine.clock.now()))
+        return StreamMessage(None, event_messages.lagged(order, self.engine.clock.now()))
 
-    def leave_out(self, order_id: OrderId) -> Line:
+    def leave_out(self, order_id: OrderId) -> StreamMessage:
         """Return the notice that an order's events cannot be read."""
-        return Line(None, event_messages.unreadable(order_id, self.engine.clock.now()))
+        return StreamMessage(None, event_messages.unreadable(order_id, self.engine.clock.now()))
 
 
-class OneOrder:
+class OrderEvents:
     """An order's events from where a listener wants them, until nothing more can come."""
 
-    def __init__(self, voice: Voice, order: Order, want: Want) -> None:
+    def __init__(self, voice: MessageCache, order: Order, want: StreamOptions) -> None:
         self._voice = voice
         self._order = order
         self._want = want
 
-    async def lines(self, life: Life) -> AsyncGenerator[tuple[Line, ...], None]:
+    async def lines(self, life: StreamLifetime) -> AsyncGenerator[tuple[StreamMessage, ...], None]:
         """Yield events in order.
 
         Without notes the story ends with the order. With notes it goes on until the engine
@@ -82,12 +82,12 @@ class OneOrder:
         want, settings = self._want, self._voice.settings
         if want.greets:
             now = self._voice.engine.clock.now()
-            yield (Line(None, event_messages.subscribed(self._order, now)),)
+            yield (StreamMessage(None, event_messages.subscribed(self._order, now)),)
         if self._order.is_closed:
-            life.end_after(settings.notes_after_end_ms)
+            life.close_after(settings.notes_after_end_ms)
         news = self._voice.engine.follow(self._order.id, want.after_seq, settings.beat_ms)
         is_past = True
-        async with aclosing(cast("AsyncGenerator[Heard, None]", news)) as batches:
+        async with aclosing(cast("AsyncGenerator[EventBatch, None]", news)) as batches:
             async for heard in batches:
                 lines = self._write(heard)
                 yield lines[-1:] if is_past and want.latest_only else lines
@@ -96,12 +96,12 @@ class OneOrder:
                     continue
                 if not want.notes:
                     return
-                life.end_after(settings.notes_after_end_ms)
+                life.close_after(settings.notes_after_end_ms)
 
-    def _write(self, heard: Heard) -> tuple[Line, ...]:
+    def _write(self, heard: EventBatch) -> tuple[StreamMessage, ...]:
         want, voice = self._want, self._voice
         lines = tuple(
-            Line(str(one.entry.seq), voice.say(one, nested=want.nested))
+            StreamMessage(str(one.entry.seq), voice.say(one, nested=want.nested))
             for one in heard.lines
             if want.notes or event_messages.is_status_change(one)
         )
@@ -110,14 +110,14 @@ class OneOrder:
         return lines
 
 
-class AllOrders:
+class PrincipalEvents:
     """The events of all orders of a principal, from a place on or from now; it never ends.
 
     `beginning` is the cursor it begins after: a cut before the first event is resumed there.
     """
 
     def __init__(
-        self, voice: Voice, news: AsyncIterator[HeardAll], begin: int, *, notes: bool
+        self, voice: MessageCache, news: AsyncIterator[FeedBatch], begin: int, *, notes: bool
     ) -> None:
         self.beginning = write_cursor(begin)
         self._voice = voice
@@ -127,19 +127,19 @@ class AllOrders:
     @classmethod
     @asynccontextmanager
     async def listening(
-        cls, voice: Voice, principal: Principal, after: int | None, *, notes: bool
-    ) -> AsyncIterator[AllOrders]:
+        cls, voice: MessageCache, principal: Principal, after: int | None, *, notes: bool
+    ) -> AsyncIterator[PrincipalEvents]:
         """Listen before the client is told so: what it does next must not be missed."""
         news = voice.engine.follow_all(principal, after, voice.settings.beat_ms)
-        async with aclosing(cast("AsyncGenerator[HeardAll, None]", news)) as opened:
+        async with aclosing(cast("AsyncGenerator[FeedBatch, None]", news)) as opened:
             first = await anext(opened)
             yield cls(voice, opened, first.seen, notes=notes)
 
-    async def lines(self, _life: Life) -> AsyncGenerator[tuple[Line, ...], None]:
+    async def lines(self, _life: StreamLifetime) -> AsyncGenerator[tuple[StreamMessage, ...], None]:
         """Yield events in the order in which they became durable."""
         async for heard in self._news:
             lines = tuple(
-                Line(write_cursor(one.place), self._voice.say(one.told))
+                StreamMessage(write_cursor(one.place), self._voice.say(one.told))
                 for one in heard.lines
                 if self._notes or event_messages.is_status_change(one.told)
             )

@@ -11,24 +11,30 @@ import structlog
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from cambist.ports.errors import PortDown
-from cambist.server.auth.caller import passport_of
+from cambist.ports.errors import PortUnavailable
+from cambist.server.auth.caller import caller_of
 from cambist.server.cancel_on_disconnect import while_connected
-from cambist.server.concurrency import Life, Seats
-from cambist.server.requests import find_order, read_after, read_want
+from cambist.server.concurrency import ConcurrencyLimits, StreamLifetime
+from cambist.server.requests import find_order, read_after, read_stream_options
 from cambist.server.responses import (
     EVENT_STREAM,
-    Answer,
     Header,
+    Response,
     send_answer,
     send_nothing,
     wants_stream,
 )
-from cambist.server.streaming.event_streams import AllOrders, Line, OneOrder, Story, Voice
+from cambist.server.streaming.event_streams import (
+    EventStream,
+    MessageCache,
+    OrderEvents,
+    PrincipalEvents,
+    StreamMessage,
+)
 from cambist.wire.order_responses import write_events
 
 CLOSE_BROKEN: Final = 1011
-BEAT: Final = b": beat\n\n"
+HEARTBEAT: Final = b": beat\n\n"
 _HEADERS: Final[tuple[Header, ...]] = (
     (b"content-type", EVENT_STREAM),
     (b"cache-control", b"no-store"),
@@ -37,8 +43,8 @@ _HEADERS: Final[tuple[Header, ...]] = (
 log = structlog.get_logger(__name__)
 
 
-async def serve(
-    tell: Coroutine[Any, Any, Any], watch: Coroutine[Any, Any, None], life: Life
+async def run_stream(
+    tell: Coroutine[Any, Any, Any], watch: Coroutine[Any, Any, None], life: StreamLifetime
 ) -> None:
     """Run a stream until it is told, ended, or nobody listens any more."""
     async with asyncio.TaskGroup() as tasks:
@@ -48,7 +54,7 @@ async def serve(
                 await tell
         except OSError:
             life.cut()
-        except PortDown as down:
+        except PortUnavailable as down:
             # The listener resumes where it was; there is nothing here for anyone to mend.
             log.warning("store_away", error=str(down))
             life.close_code = CLOSE_BROKEN
@@ -59,7 +65,7 @@ async def serve(
             watcher.cancel()
 
 
-class Opening(NamedTuple):
+class StreamStart(NamedTuple):
     """How a stream begins: its status, its headers, and what stands before the first event."""
 
     status: int = 200
@@ -67,11 +73,14 @@ class Opening(NamedTuple):
     first: bytes = b""
 
 
-_PLAIN: Final = Opening()
+_PLAIN: Final = StreamStart()
 
 
 async def stream(
-    story: Story, life: Life, line: tuple[Receive, Send], opening: Opening = _PLAIN
+    story: EventStream,
+    life: StreamLifetime,
+    line: tuple[Receive, Send],
+    opening: StreamStart = _PLAIN,
 ) -> None:
     """Stream a story as server-sent events."""
     receive, send = line
@@ -86,27 +95,27 @@ async def stream(
             await put(opening.first)
         async with aclosing(story.lines(life)) as batches:
             async for lines in batches:
-                await put(b"".join([_frame(one) for one in lines]) or BEAT)
+                await put(b"".join([_frame(one) for one in lines]) or HEARTBEAT)
 
     async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":
             continue
         life.cut()
 
-    await serve(tell(), watch(), life)
+    await run_stream(tell(), watch(), life)
     await send({"type": "http.response.body", "body": b""})
 
 
-def _frame(line: Line) -> bytes:
+def _frame(line: StreamMessage) -> bytes:
     if line.mark is None:
         return b"data: %b\n\n" % line.text
     return b"id: %b\ndata: %b\n\n" % (line.mark.encode(), line.text)
 
 
-class Events:
+class OrderEventsHandler:
     """Answers with an order's journal: as JSON, or as a stream if the client accepts one."""
 
-    def __init__(self, voice: Voice, seats: Seats) -> None:
+    def __init__(self, voice: MessageCache, seats: ConcurrencyLimits) -> None:
         self._voice = voice
         self._seats = seats
 
@@ -114,25 +123,27 @@ class Events:
         """Answer one GET."""
         request, voice = Request(scope), self._voice
         order = await find_order(voice.engine, request)
-        want = read_want(request.query_params, request.headers.get("last-event-id"), notes=True)
+        want = read_stream_options(
+            request.query_params, request.headers.get("last-event-id"), notes=True
+        )
         if wants_stream(dict(scope["headers"])) and request.method == "GET":
-            is_over = order.is_closed and not order.rests_with_chain
+            is_over = order.is_closed and not order.awaits_chain
             if is_over and want.after_seq >= order.last_seq:
                 await send_nothing(send)
                 return
-            with self._seats.stream(passport_of(scope)) as life:
-                await stream(OneOrder(voice, order, want), life, (receive, send))
+            with self._seats.stream(caller_of(scope)) as life:
+                await stream(OrderEvents(voice, order, want), life, (receive, send))
             return
         history = voice.engine.history(order.id, want.after_seq)
         told = await while_connected(receive, history)
         body = write_events(order.id, [voice.say(one) for one in told])
-        await send_answer(send, Answer(200, body))
+        await send_answer(send, Response(200, body))
 
 
-class AllEvents:
+class PrincipalEventsHandler:
     """Streams the events of all the caller's orders, from a cursor on or from now."""
 
-    def __init__(self, voice: Voice, seats: Seats) -> None:
+    def __init__(self, voice: MessageCache, seats: ConcurrencyLimits) -> None:
         self._voice = voice
         self._seats = seats
 
@@ -140,13 +151,13 @@ class AllEvents:
         """Answer one GET."""
         request = Request(scope)
         after = read_after(request.query_params, request.headers.get("last-event-id"))
-        principal = passport_of(scope).principal
+        principal = caller_of(scope).principal
         if request.method == "HEAD":
-            await send_answer(send, Answer(200, b"", EVENT_STREAM))
+            await send_answer(send, Response(200, b"", EVENT_STREAM))
             return
-        listening = AllOrders.listening(self._voice, principal, after, notes=True)
-        with self._seats.stream(passport_of(scope)) as life:
+        listening = PrincipalEvents.listening(self._voice, principal, after, notes=True)
+        with self._seats.stream(caller_of(scope)) as life:
             async with listening as story:
                 # An id without data is no event: it only says where to go on after a cut.
                 first = b"id: %b\n\n" % story.beginning.encode()
-                await stream(story, life, (receive, send), Opening(first=first))
+                await stream(story, life, (receive, send), StreamStart(first=first))

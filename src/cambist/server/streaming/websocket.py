@@ -12,13 +12,18 @@ from starlette.types import Receive, Scope, Send
 from cambist.faults import CATALOGUE, Code
 from cambist.orders.order import Order
 from cambist.ports.clock import Clock
-from cambist.server.auth.caller import passport_of
-from cambist.server.concurrency import Life, Seats
+from cambist.server.auth.caller import caller_of
+from cambist.server.concurrency import ConcurrencyLimits, StreamLifetime
 from cambist.server.protocol.frames import send_texts
-from cambist.server.requests import Want, read_after, read_want, wants_notes
+from cambist.server.requests import StreamOptions, read_after, read_stream_options, wants_notes
 from cambist.server.responses import Header
-from cambist.server.streaming.event_streams import AllOrders, OneOrder, Story, Voice
-from cambist.server.streaming.sse import serve
+from cambist.server.streaming.event_streams import (
+    EventStream,
+    MessageCache,
+    OrderEvents,
+    PrincipalEvents,
+)
+from cambist.server.streaming.sse import run_stream
 from cambist.values.ids import read_order_id
 from cambist.values.time_units import SECOND
 
@@ -36,7 +41,9 @@ class OrderSocket:
     the path or in the query; without one the socket is closed with a word why.
     """
 
-    def __init__(self, voice: Voice, seats: Seats, manner: Want) -> None:
+    def __init__(
+        self, voice: MessageCache, seats: ConcurrencyLimits, manner: StreamOptions
+    ) -> None:
         self._voice = voice
         self._seats = seats
         self._manner = manner
@@ -45,33 +52,35 @@ class OrderSocket:
         """Serve one socket."""
         params = QueryParams(scope["query_string"])
         last = dict(scope["headers"]).get(b"last-event-id")
-        want = read_want(params, None if last is None else last.decode("latin-1"), notes=False)
+        want = read_stream_options(
+            params, None if last is None else last.decode("latin-1"), notes=False
+        )
         if "fromSeq" not in params and last is None:
             want = self._manner._replace(notes=want.notes)
         name = scope["path_params"].get("order_id", params.get("orderId"))
         order = await self._find(name, scope)
-        with self._seats.socket(passport_of(scope)) as life:
+        with self._seats.socket(caller_of(scope)) as life:
             await accept((scope, receive, send))
             if name is None:
-                await _dismiss(send, NO_ORDER_ID, CLOSE_POLICY)
+                await _reject(send, NO_ORDER_ID, CLOSE_POLICY)
             elif order is None:
                 sentence = CATALOGUE[Code.ORDER_NOT_FOUND].sentence
-                await _dismiss(send, sentence, CLOSE_UNKNOWN)
+                await _reject(send, sentence, CLOSE_UNKNOWN)
             else:
-                story = OneOrder(self._voice, order, want)
-                await listen(story, life, FrameLimit.of(self._voice), (scope, receive, send))
+                story = OrderEvents(self._voice, order, want)
+                await run_socket(story, life, FrameLimit.of(self._voice), (scope, receive, send))
 
     async def _find(self, name: str | None, scope: Scope) -> Order | None:
         order_id = read_order_id(name) if name is not None else None
         if order_id is None:
             return None
-        return await self._voice.engine.get(order_id, passport_of(scope).principal)
+        return await self._voice.engine.get(order_id, caller_of(scope).principal)
 
 
-class AllOrdersSocket:
+class PrincipalEventsSocket:
     """The events of all the caller's orders, from now on."""
 
-    def __init__(self, voice: Voice, seats: Seats) -> None:
+    def __init__(self, voice: MessageCache, seats: ConcurrencyLimits) -> None:
         self._voice = voice
         self._seats = seats
 
@@ -79,12 +88,12 @@ class AllOrdersSocket:
         """Serve one socket."""
         params = QueryParams(scope["query_string"])
         after, notes = read_after(params, None), wants_notes(params)
-        principal = passport_of(scope).principal
-        listening = AllOrders.listening(self._voice, principal, after, notes=notes)
-        with self._seats.socket(passport_of(scope)) as life:
+        principal = caller_of(scope).principal
+        listening = PrincipalEvents.listening(self._voice, principal, after, notes=notes)
+        with self._seats.socket(caller_of(scope)) as life:
             async with listening as story:
                 await accept((scope, receive, send))
-                await listen(story, life, FrameLimit.of(self._voice), (scope, receive, send))
+                await run_socket(story, life, FrameLimit.of(self._voice), (scope, receive, send))
 
 
 class FrameLimit:
@@ -97,7 +106,7 @@ class FrameLimit:
         self._count = 0
 
     @classmethod
-    def of(cls, voice: Voice) -> FrameLimit:
+    def of(cls, voice: MessageCache) -> FrameLimit:
         """Return the limit for a socket that has nothing to hear."""
         return cls(voice.engine.clock, voice.settings.frames_in_max)
 
@@ -119,7 +128,9 @@ async def accept(call: Call, headers: tuple[Header, ...] = ()) -> None:
     await send({"type": "websocket.accept", "subprotocol": chosen, "headers": headers})
 
 
-async def listen(story: Story, life: Life, frames: FrameLimit, call: Call) -> None:
+async def run_socket(
+    story: EventStream, life: StreamLifetime, frames: FrameLimit, call: Call
+) -> None:
     """Tell a story over a socket until it ends or the client goes."""
     scope, receive, send = call
 
@@ -130,24 +141,24 @@ async def listen(story: Story, life: Life, frames: FrameLimit, call: Call) -> No
                 return
         life.cut()
 
-    await serve(tell(story, life, scope, send), watch(), life)
-    await part(life, send)
+    await run_stream(send_events(story, life, scope, send), watch(), life)
+    await close_socket(life, send)
 
 
-async def part(life: Life, send: Send) -> None:
+async def close_socket(life: StreamLifetime, send: Send) -> None:
     """Close a socket with the code its life ended with, unless the client left first."""
     if not life.is_cut:
         with suppress(OSError):
             await send({"type": "websocket.close", "code": life.close_code})
 
 
-async def tell(story: Story, life: Life, scope: Scope, send: Send) -> None:
+async def send_events(story: EventStream, life: StreamLifetime, scope: Scope, send: Send) -> None:
     """Send the lines of a story as text messages."""
     async with aclosing(story.lines(life)) as batches:
         async for lines in batches:
             await send_texts(scope, send, [one.text for one in lines])
 
 
-async def _dismiss(send: Send, error: str, code: int) -> None:
+async def _reject(send: Send, error: str, code: int) -> None:
     await send({"type": "websocket.send", "text": msgspec.json.encode({"error": error}).decode()})
     await send({"type": "websocket.close", "code": code, "reason": error})

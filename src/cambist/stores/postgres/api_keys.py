@@ -9,12 +9,12 @@ from typing import Final
 import structlog
 
 from cambist.ports.api_keys import ApiKey
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.stores.postgres import reader
 from cambist.stores.postgres.migrations import migrate
-from cambist.stores.postgres.pool import Pool, Target
+from cambist.stores.postgres.pool import ConnectionPool, Target
 from cambist.stores.rows import key_row, read_key
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 KEY_CONNECTIONS_MAX: Final = 2
 log = structlog.get_logger("cambist.store")
@@ -23,7 +23,7 @@ log = structlog.get_logger("cambist.store")
 class PostgresKeys:
     """The keys of one database."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
 
     async def exist(self) -> bool:
@@ -43,22 +43,22 @@ class PostgresKeys:
         """Store a new key."""
         await reader.fetch(self._pool, "add_key", *key_row(key))
 
-    async def revoke(self, key_id: str, now: Moment) -> bool:
+    async def revoke(self, key_id: str, now: Timestamp) -> bool:
         """End a key's life now."""
         return bool(await reader.fetch(self._pool, "revoke_key", now, key_id))
 
-    async def note_use(self, key_id: str, now: Moment) -> None:
+    async def note_use(self, key_id: str, now: Timestamp) -> None:
         """Note when a key was last used; what cannot be noted is not missed."""
         try:
             await reader.fetch(self._pool, "note_key_use", now, key_id)
-        except PortDown as down:
+        except PortUnavailable as down:
             log.warning("key_use_not_noted", error=str(down))
 
 
 @asynccontextmanager
 async def open_postgres_keys(target: Target) -> AsyncIterator[PostgresKeys]:
-    """Open the keys of a database. Raises UnfitDatabase, NewerDatabase and PortDown."""
-    pool = Pool(target, KEY_CONNECTIONS_MAX)
+    """Open the keys of a database. Raises UnfitDatabase, NewerDatabase and PortUnavailable."""
+    pool = ConnectionPool(target, KEY_CONNECTIONS_MAX)
     try:
         await pool.open()
         await migrate(pool)

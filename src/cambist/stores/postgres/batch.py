@@ -5,47 +5,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from cambist.orders.journal import Told
+from cambist.orders.journal import RecordedEvent
 from cambist.orders.order import Order
-from cambist.ports.store import Birth
-from cambist.stores.commands import Add, AddAll, Move, Wish
-from cambist.stores.rows import Row, Sheet, StaleRows, mark, move_row
+from cambist.ports.store import NewOrder
+from cambist.stores.commands import AppendNote, ApplyDecision, InsertOrder, InsertOrders
+from cambist.stores.rows import Row, RowConflict, WriteBatch, row_version, update_row
 from cambist.values.ids import OrderId, Principal
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
-Write = Add | AddAll | Move
+Write = InsertOrder | InsertOrders | ApplyDecision
 KeyName = tuple[Principal, str]
 
 
-class Part(NamedTuple):
+class WriteUnit(NamedTuple):
     """What stands or falls together in a round: one birth, or one change."""
 
     order_id: OrderId
-    told: tuple[Told, ...]
-    birth: Birth | None = None
+    told: tuple[RecordedEvent, ...]
+    birth: NewOrder | None = None
 
 
-class Round:
+class Statement:
     """Writes that do not stand in each other's way: one change of an order, one order of a key."""
 
     def __init__(self) -> None:
-        self.sheet = PostgresSheet()
-        self.parts: dict[int, list[Part]] = {}
+        self.sheet = PostgresWriteBatch()
+        self.parts: dict[int, list[WriteUnit]] = {}
         self._keys: set[KeyName] = set()
 
     def join(self, index: int, write: Write) -> bool:
         """Add a write, unless it must wait for the next round."""
-        if isinstance(write, Move):
+        if isinstance(write, ApplyDecision):
             if not self.sheet.join(write):
                 return False
-            self.parts[index] = [Part(write.before.id, write.told)]
+            self.parts[index] = [WriteUnit(write.before.id, write.told)]
             return True
-        births = births_of(write)
+        births = new_orders_of(write)
         keys = {name for birth in births if (name := key_name(birth)) is not None}
         if keys & self._keys:
             return False
         self._keys |= keys
-        self.parts[index] = [self._bear(birth) for birth in first_of_each_key(births)]
+        self.parts[index] = [self._bear(birth) for birth in without_duplicate_keys(births)]
         return True
 
     def may_be_halted(self, index: int) -> bool:
@@ -53,36 +53,36 @@ class Round:
         part = self.parts[index][0]
         return part.birth is not None or part.order_id in self.sheet.trying
 
-    def _bear(self, birth: Birth) -> Part:
-        self.sheet.bear(birth)
-        return Part(birth.told.order.id, (birth.told,), birth)
+    def _bear(self, birth: NewOrder) -> WriteUnit:
+        self.sheet.add_order(birth)
+        return WriteUnit(birth.told.order.id, (birth.told,), birth)
 
 
-def rounds(writes: Sequence[Write], indexes: Sequence[int]) -> list[Round]:
+def partition(writes: Sequence[Write], indexes: Sequence[int]) -> list[Statement]:
     """Share writes out to rounds, keeping the order of each order's changes."""
-    made: list[Round] = []
+    made: list[Statement] = []
     waiting = list(indexes)
     while waiting:
-        one = Round()
+        one = Statement()
         waiting = [index for index in waiting if not one.join(index, writes[index])]
         made.append(one)
     return made
 
 
-def births_of(write: Add | AddAll) -> tuple[Birth, ...]:
+def new_orders_of(write: InsertOrder | InsertOrders) -> tuple[NewOrder, ...]:
     """Return the births of a write."""
-    return write.births if isinstance(write, AddAll) else (write.birth,)
+    return write.births if isinstance(write, InsertOrders) else (write.birth,)
 
 
-def key_name(birth: Birth) -> KeyName | None:
+def key_name(birth: NewOrder) -> KeyName | None:
     """Return whose key a birth asks for."""
     return None if birth.key is None else (birth.told.order.intent.principal, birth.key)
 
 
-def first_of_each_key(births: Sequence[Birth]) -> list[Birth]:
+def without_duplicate_keys(births: Sequence[NewOrder]) -> list[NewOrder]:
     """Leave out what asks for a key that one before it asks for too."""
     seen: set[KeyName] = set()
-    kept: list[Birth] = []
+    kept: list[NewOrder] = []
     for birth in births:
         name = key_name(birth)
         if name is None or name not in seen:
@@ -102,23 +102,23 @@ _WIDTHS: Final = {
 }
 
 
-class PostgresSheet(Sheet):
+class PostgresWriteBatch(WriteBatch):
     """Rows to write together to PostgreSQL."""
 
     def __init__(self) -> None:
         super().__init__()
         self._wishes: set[OrderId] = set()
-        self._now: dict[OrderId, Moment] = {}
+        self._now: dict[OrderId, Timestamp] = {}
 
-    def join(self, move: Move) -> bool:
+    def join(self, move: ApplyDecision) -> bool:
         """Add a change, unless it must wait until what is here already has been written."""
         order_id = move.before.id
-        is_wish = isinstance(move, Wish)
+        is_wish = isinstance(move, AppendNote)
         if order_id in self._wishes or (is_wish and order_id in self.moves):
             return False
         try:
             self.move(move.before, move.after, move.told, move.change)
-        except StaleRows:
+        except RowConflict:
             return False
         self._now[order_id] = move.now
         if is_wish:
@@ -153,7 +153,7 @@ class PostgresSheet(Sheet):
 
     def _move_row(self, since: Order, after: Order) -> Row:
         """Return a row of the moves: who is not the order's holder fences by its place alone."""
-        row = move_row(after, mark(since))
+        row = update_row(after, row_version(since))
         is_wish = after.id in self._wishes
         fence = None if is_wish else since.lease_epoch
         wake_at = after.wake_at

@@ -6,7 +6,7 @@ from typing import Final
 
 import asyncpg
 
-from cambist.ports.errors import PortFailure
+from cambist.ports.errors import PortError
 
 _OURS: Final = ("22", "23")
 """Classes of errors that are their item's own fault: a value no column holds, or an index."""
@@ -16,11 +16,11 @@ _ENDING: Final = ("08", "57P")
 """Classes of errors that say that the connection ends, and not whether a COMMIT came before."""
 
 
-class Unsure(PortFailure):
+class OutcomeUnknown(PortError):
     """A statement was sent, and nobody said whether it was carried out."""
 
 
-BROKEN: Final = (
+CONNECTION_LOST: Final = (
     OSError,
     TimeoutError,
     EOFError,
@@ -30,18 +30,18 @@ BROKEN: Final = (
 """What the driver raises when a connection is gone, or an answer too late."""
 
 
-def is_unsure(error: asyncpg.PostgresError) -> bool:
+def is_outcome_unknown(error: asyncpg.PostgresError) -> bool:
     """Whether a statement that ended so may have been carried out: the server speaks of itself."""
     severity = getattr(error, "severity_en", None) or getattr(error, "severity", None)
     return severity in ("FATAL", "PANIC") or _state(error).startswith(_ENDING)
 
 
-def is_passing(error: asyncpg.PostgresError) -> bool:
+def is_transient(error: asyncpg.PostgresError) -> bool:
     """Whether the same statement may succeed when it is sent again; it was not carried out."""
     return _state(error) in _PASSING
 
 
-def is_own_fault(error: asyncpg.PostgresError) -> bool:
+def is_row_error(error: asyncpg.PostgresError) -> bool:
     """Whether a row was refused for what it holds; the statement was not carried out."""
     return _state(error).startswith(_OURS)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from cambist.ports.store import Halt, Missing
+from cambist.ports.store import Halt, UnrecordedTransactions
 from cambist.stores.postgres import reader
-from cambist.stores.postgres.pool import Pool, Target
+from cambist.stores.postgres.pool import ConnectionPool, Target
 from cambist.stores.postgres.store import missing
 
 
-async def look_at_trading(target: Target, limit: int) -> tuple[Halt | None, Missing]:
+async def inspect_halt(target: Target, limit: int) -> tuple[Halt | None, UnrecordedTransactions]:
     """Return the halt in force and what the chain knows more. Raises UnfitDatabase and PortDown."""
-    pool = Pool(target, 1)
+    pool = ConnectionPool(target, 1)
     try:
         await pool.open()
         return await reader.halted(pool), await missing(pool, limit)
@@ -18,9 +18,9 @@ async def look_at_trading(target: Target, limit: int) -> tuple[Halt | None, Miss
         await pool.close()
 
 
-async def look(target: Target) -> str:
+async def inspect_server(target: Target) -> str:
     """Return the server's version, if it is to be trusted. Raises UnfitDatabase and PortDown."""
-    pool = Pool(target, 1)
+    pool = ConnectionPool(target, 1)
     try:
         await pool.open()
         return str(await pool.read(lambda line: line.fetchval("SHOW server_version")))

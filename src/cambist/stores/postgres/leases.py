@@ -14,18 +14,18 @@ import asyncpg
 import msgspec
 from msgspec.structs import replace
 
-from cambist.failpoints import faultpoint
+from cambist.failpoints import failpoint
 from cambist.orders.order import Order
 from cambist.orders.retry import BACKOFF_MAX_MS
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.stores.postgres import reader
-from cambist.stores.postgres.errors import Unsure, is_passing
-from cambist.stores.postgres.pool import Pool
+from cambist.stores.postgres.errors import OutcomeUnknown, is_transient
+from cambist.stores.postgres.pool import ConnectionPool
 from cambist.stores.sql import queries
 from cambist.stores.unreadable_orders import UnreadableOrders, read_rows
-from cambist.stores.write_queue import Lanes, Waiting, answer
+from cambist.stores.write_queue import PendingWrite, WriteQueue, resolve
 from cambist.values.ids import OrderId
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 SQL: Final = queries("postgres")
 PASSING_TRIES_MAX: Final = 5
@@ -47,10 +47,12 @@ class Release(msgspec.Struct, frozen=True):
 Ask = Claim | Release
 
 
-class Seats:
+class Leases:
     """The claims of one process. `owner` names it to people; the epoch is what fences."""
 
-    def __init__(self, pool: Pool, owner: str, lease_ms: int, unreadable: UnreadableOrders) -> None:
+    def __init__(
+        self, pool: ConnectionPool, owner: str, lease_ms: int, unreadable: UnreadableOrders
+    ) -> None:
         self._pool = pool
         self._owner = owner
         if lease_ms > BACKOFF_MAX_MS:
@@ -62,9 +64,9 @@ class Seats:
         # back. Twice the lease: a step that is shorter than a lease takes no lease that is alive.
         self._ahead_ms = max(BACKOFF_MAX_MS, 2 * lease_ms)
         self._bell = asyncio.Event()
-        self._lanes: Lanes[Ask, Order | None] = Lanes(self._bell.set)
+        self._lanes: WriteQueue[Ask, Order | None] = WriteQueue(self._bell.set)
         self._held: dict[OrderId, int] = {}
-        self._owed: dict[OrderId, int] = {}
+        self._pending_releases: dict[OrderId, int] = {}
         self.ahead_ms = 0
         """How far the database's clock is ahead of ours, as seen when we last asked."""
 
@@ -77,12 +79,12 @@ class Seats:
                 asked = [waiting.item for waiting in batch]
                 try:
                     results = await self._apply(asked)
-                except PortDown as down:
+                except PortUnavailable as down:
                     self._owe(asked)
-                    answer(batch, [down if isinstance(one, Claim) else None for one in asked])
+                    resolve(batch, [down if isinstance(one, Claim) else None for one in asked])
                     continue
-                self._owed.clear()
-                answer(batch, results)
+                self._pending_releases.clear()
+                resolve(batch, results)
                 self._give_back(batch, results)
 
     def _owe(self, asked: Sequence[Ask]) -> None:
@@ -90,7 +92,9 @@ class Seats:
 
         Nobody waits for them: a lease that is not given back runs out.
         """
-        self._owed |= {one.order_id: one.epoch for one in asked if isinstance(one, Release)}
+        self._pending_releases |= {
+            one.order_id: one.epoch for one in asked if isinstance(one, Release)
+        }
 
     async def close(self) -> None:
         """Give all claims back, as far as the database can be reached, and take no more."""
@@ -99,7 +103,9 @@ class Seats:
             self._lanes.settle(Release(order_id, epoch)).add_done_callback(_no_matter)
         self._lanes.close()
 
-    def _give_back(self, batch: Sequence[Waiting[Ask, Order | None]], got: Sequence[Any]) -> None:
+    def _give_back(
+        self, batch: Sequence[PendingWrite[Ask, Order | None]], got: Sequence[Any]
+    ) -> None:
         """Release what somebody claimed who is gone by now."""
         for waiting, order in zip(batch, got, strict=True):
             if waiting.future.cancelled() and isinstance(order, Order):
@@ -131,11 +137,11 @@ class Seats:
         """Keep these claims, and all others we hold: an order may wait long for its turn."""
         held = self._held | {order.id: order.lease_epoch for order in orders}
         if held:
-            faultpoint("claims.before_renew")
+            failpoint("claims.before_renew")
             values = (list(held), list(held.values()), self._owner, self._lease_ms)
             await self._pool.read(lambda line: line.execute(SQL["renew"], *values))
 
-    async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
+    async def claim_due(self, now: Timestamp, limit: int) -> tuple[Order, ...]:
         """Take the orders whose wake-up is due by the database's clock, oldest first."""
 
         async def take(line: Any) -> tuple[Sequence[Any], Sequence[Any], int]:
@@ -149,43 +155,45 @@ class Seats:
 
         won, rows, then = await self._pool.read(take)
         if won:
-            faultpoint("claims.swept")
+            failpoint("claims.swept")
         self.ahead_ms = then - now
-        return tuple(sorted(self._seat(won, rows), key=_turn))
+        return tuple(sorted(self._record(won, rows), key=_turn))
 
     # ----------------------------------------------------------------------------- writing
 
     async def _apply(self, asked: Sequence[Ask]) -> list[Order | None]:
-        """Write releases, then claims. Raises PortDown: then nobody knows who holds what."""
+        """Write releases, then claims. Raises PortUnavailable: then nobody knows who holds what."""
         for tried in range(1, PASSING_TRIES_MAX + 1):
             try:
                 return await self._pool.run(lambda line: self._write(line, asked))
-            except Unsure as error:
+            except OutcomeUnknown as error:
                 msg = f"the database failed: {error}"
-                raise PortDown(msg) from error
+                raise PortUnavailable(msg) from error
             except asyncpg.PostgresError as error:
-                if not is_passing(error) or tried == PASSING_TRIES_MAX:
+                if not is_transient(error) or tried == PASSING_TRIES_MAX:
                     msg = f"the database refused: {error}"
-                    raise PortDown(msg) from error
+                    raise PortUnavailable(msg) from error
         raise AssertionError
 
     async def _write(self, line: Any, asked: Sequence[Ask]) -> list[Order | None]:
-        over = self._owed | {one.order_id: one.epoch for one in asked if isinstance(one, Release)}
+        over = self._pending_releases | {
+            one.order_id: one.epoch for one in asked if isinstance(one, Release)
+        }
         wanted = list({one.order_id for one in asked if isinstance(one, Claim)})
         if over:
             await line.execute(SQL["release"], list(over), list(over.values()), self._owner)
-            faultpoint("claims.released")
+            failpoint("claims.released")
         if not wanted:
             return [None] * len(asked)
         taken = (self._owner, self._lease_ms, self._ahead_ms)
-        faultpoint("claims.before_commit")
+        failpoint("claims.before_commit")
         won = await line.fetch(SQL["claim"], wanted, *taken)
-        faultpoint("claims.after_commit")
+        failpoint("claims.after_commit")
         rows = await line.fetch(SQL["orders_by_id"], [row[0] for row in won]) if won else ()
-        got = {order.id: order for order in self._seat(won, rows)}
+        got = {order.id: order for order in self._record(won, rows)}
         return [got.pop(one.order_id, None) if isinstance(one, Claim) else None for one in asked]
 
-    def _seat(self, won: Sequence[Any], rows: Sequence[Any]) -> list[Order]:
+    def _record(self, won: Sequence[Any], rows: Sequence[Any]) -> list[Order]:
         """Return the orders just claimed, and remember that we hold them."""
         epochs = {OrderId(row[0]): int(row[1]) for row in won}
         seated: list[Order] = []
@@ -195,7 +203,9 @@ class Seats:
             self._held[order.id] = epoch
             seated.append(
                 replace(
-                    reader.ahead(order, self.ahead_ms), lease_owner=self._owner, lease_epoch=epoch
+                    reader.with_clock_skew(order, self.ahead_ms),
+                    lease_owner=self._owner,
+                    lease_epoch=epoch,
                 )
             )
         return seated

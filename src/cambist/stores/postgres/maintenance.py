@@ -6,27 +6,27 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-from cambist.stores.archive import ORDERS_AT_ONCE, Archive, Name, Progress, archived
-from cambist.stores.audit import Report, Rows, walk
-from cambist.stores.errors import UnfitDatabase
+from cambist.stores.archive import ORDERS_AT_ONCE, Archive, Progress, PrunableOrder, build_archive
+from cambist.stores.audit import AuditReport, Rows, audit_steps
+from cambist.stores.errors import DatabaseUnusable
 from cambist.stores.postgres import daily_fills
 from cambist.stores.postgres.migrations import migrate
-from cambist.stores.postgres.pool import Pool, Target
+from cambist.stores.postgres.pool import ConnectionPool, Target
 from cambist.stores.postgres.reader import SQL
 from cambist.stores.rows import read_entry
 from cambist.values.ids import OrderId, Principal, order_id
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 ANSWER_WITHIN_S: Final = 600
 """How long one query of an audit may take: the counts read every line there is."""
 
 
-async def audit(target: Target, progress: Callable[[int], None]) -> Report:
+async def audit(target: Target, progress: Callable[[int], None]) -> AuditReport:
     """Check every order of a database; `progress` hears how many were read.
 
-    Raises UnfitDatabase where no store is, and PortDown.
+    Raises DatabaseUnusable where no store is, and PortDown.
     """
-    pool = Pool(target, 1)
+    pool = ConnectionPool(target, 1)
     try:
         await pool.open()
         return await pool.read(lambda line: _audit(line, progress))
@@ -34,19 +34,19 @@ async def audit(target: Target, progress: Callable[[int], None]) -> Report:
         await pool.close()
 
 
-async def _audit(line: Any, progress: Callable[[int], None]) -> Report:
+async def _audit(line: Any, progress: Callable[[int], None]) -> AuditReport:
     async with line.transaction(isolation="repeatable_read", readonly=True):
         return await audit_within(line, progress)
 
 
-async def audit_within(line: Any, progress: Callable[[int], None]) -> Report:
-    """Audit within the snapshot at hand. Raises UnfitDatabase and the driver's errors."""
+async def audit_within(line: Any, progress: Callable[[int], None]) -> AuditReport:
+    """Audit within the snapshot at hand. Raises DatabaseUnusable and the driver's errors."""
     await line.execute(f"SET LOCAL statement_timeout = '{ANSWER_WITHIN_S}s'")
     await line.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     if await line.fetchval("SELECT to_regclass('engine_orders')") is None:
         msg = "the database holds no store of cambist"
-        raise UnfitDatabase(msg)
-    asking, rows = walk(), None
+        raise DatabaseUnusable(msg)
+    asking, rows = audit_steps(), None
     try:
         while True:
             ask = asking.send(rows) if rows is not None else next(asking)
@@ -54,16 +54,18 @@ async def audit_within(line: Any, progress: Callable[[int], None]) -> Report:
             found: Rows = await line.fetch(SQL[ask.query], *ask.values, timeout=ANSWER_WITHIN_S)
             rows = found
     except StopIteration as done:
-        report: Report = done.value
+        report: AuditReport = done.value
         return report
 
 
-async def prune(target: Target, before: Moment, archive: Archive | None, progress: Progress) -> int:
+async def prune(
+    target: Target, before: Timestamp, archive: Archive | None, progress: Progress
+) -> int:
     """Put away the orders that came to rest before an instant; return how many.
 
-    Raises UnfitDatabase, PortDown and OSError; what was put away until then is archived whole.
+    Raises DatabaseUnusable, PortDown and OSError; what was put away until then is archived whole.
     """
-    pool, total = Pool(target, 1), 0
+    pool, total = ConnectionPool(target, 1), 0
     try:
         await pool.open()
         await migrate(pool)
@@ -81,18 +83,18 @@ async def prune(target: Target, before: Moment, archive: Archive | None, progres
     return total
 
 
-async def _some(line: Any, before: Moment) -> tuple[Name, ...]:
+async def _some(line: Any, before: Timestamp) -> tuple[PrunableOrder, ...]:
     rows = await line.fetch(SQL["prunable"], order_id(before, 0), before, ORDERS_AT_ONCE)
-    return tuple(Name(OrderId(row[0]), Principal(row[1]), row[2]) for row in rows)
+    return tuple(PrunableOrder(OrderId(row[0]), Principal(row[1]), row[2]) for row in rows)
 
 
-async def _read(line: Any, names: tuple[Name, ...]) -> Any:
+async def _read(line: Any, names: tuple[PrunableOrder, ...]) -> Any:
     asked = [one.id for one in names]
     entries = [read_entry(tuple(row)) for row in await line.fetch(SQL["journals"], asked)]
-    return archived(names, entries, map(tuple, await line.fetch(SQL["transactions"], asked)))
+    return build_archive(names, entries, map(tuple, await line.fetch(SQL["transactions"], asked)))
 
 
-async def _remove(line: Any, names: tuple[Name, ...]) -> None:
+async def _remove(line: Any, names: tuple[PrunableOrder, ...]) -> None:
     async with line.transaction():
         await line.execute(SQL["hold_writers"])
         await line.execute(SQL["prune"], [one.id for one in names])

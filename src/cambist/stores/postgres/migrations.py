@@ -12,11 +12,11 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 
-from cambist.ports.errors import PortDown
-from cambist.stores.errors import NewerDatabase
-from cambist.stores.postgres.errors import Unsure
-from cambist.stores.postgres.pool import Pool
-from cambist.stores.sql import Halves, halves
+from cambist.ports.errors import PortUnavailable
+from cambist.stores.errors import SchemaTooNew
+from cambist.stores.postgres.errors import OutcomeUnknown
+from cambist.stores.postgres.pool import ConnectionPool
+from cambist.stores.sql import TwoPhaseMigration, halves
 
 MIGRATE_WITHIN_S: Final = 120
 _LOCK: Final = 0x63616D62697374
@@ -34,40 +34,43 @@ SELECT max(number), coalesce(max(number) FILTER (WHERE is_finished), 0) FROM mig
 """
 
 
-class Standing(NamedTuple):
+class SchemaVersion(NamedTuple):
     """Where a database stands: its newest migration, and the newest that is finished."""
 
     newest: int
     finished: int
 
 
-async def migrate(pool: Pool) -> Standing:
+async def migrate(pool: ConnectionPool) -> SchemaVersion:
     """Bring the database up to date, one process at a time, in one transaction.
 
-    Raises NewerDatabase when a migration this program does not know was finished, and PortDown.
+    Raises SchemaTooNew when a migration this program does not know was finished, and
+    PortUnavailable.
     """
     try:
         return await pool.run(_migrate)
-    except (Unsure, asyncpg.PostgresError) as error:
+    except (OutcomeUnknown, asyncpg.PostgresError) as error:
         msg = f"the database could not be brought up to date: {error}"
-        raise PortDown(msg) from error
+        raise PortUnavailable(msg) from error
 
 
 async def migrate_to(connection: Any, number: int) -> None:
     """Bring an empty database to a migration, within the transaction at hand.
 
-    Raises NewerDatabase when this program does not know it.
+    Raises SchemaTooNew when this program does not know it.
     """
     known = halves("postgres")
     if number > known[-1].number:
         msg = (
             f"this is of migration {number}, this program knows {known[-1].number}: upgrade cambist"
         )
-        raise NewerDatabase(msg)
+        raise SchemaTooNew(msg)
     await _migrate(connection, tuple(one for one in known if one.number <= number))
 
 
-async def _migrate(connection: Any, known: tuple[Halves, ...] | None = None) -> Standing:
+async def _migrate(
+    connection: Any, known: tuple[TwoPhaseMigration, ...] | None = None
+) -> SchemaVersion:
     known = halves("postgres") if known is None else known
     async with connection.transaction():
         await _say(connection, f"SET LOCAL statement_timeout = '{MIGRATE_WITHIN_S}s'")
@@ -91,18 +94,18 @@ async def _migrate(connection: Any, known: tuple[Halves, ...] | None = None) -> 
                 if not before:
                     await _finish(connection, one)
         newest, finished = await connection.fetchrow(_STANDING)
-        return Standing(newest, finished)
+        return SchemaVersion(newest, finished)
 
 
-def _refuse_newer(done: dict[int, bool], known: tuple[Halves, ...]) -> None:
+def _refuse_newer(done: dict[int, bool], known: tuple[TwoPhaseMigration, ...]) -> None:
     ours = known[-1].number
     finished = max((number for number, is_finished in done.items() if is_finished), default=0)
     if finished > ours:
         msg = f"the database is at migration {finished}, this program knows {ours}: upgrade cambist"
-        raise NewerDatabase(msg)
+        raise SchemaTooNew(msg)
 
 
-async def _finish(connection: Any, one: Halves) -> None:
+async def _finish(connection: Any, one: TwoPhaseMigration) -> None:
     await _say(connection, one.post)
     await connection.execute(
         "UPDATE migrations SET is_finished = true WHERE number = $1", one.number

@@ -6,18 +6,30 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cambist.orders.order import Order
-from cambist.ports.errors import Halted, KeyTaken, PortDown, StaleClaim
-from cambist.ports.store import Halt, Keyed
-from cambist.stores.commands import AddAll, Facts, Move, Wish
+from cambist.ports.errors import (
+    DuplicateIdempotencyKey,
+    PortUnavailable,
+    TradingHalted,
+    VersionConflict,
+)
+from cambist.ports.store import Halt, IdempotencyRecord
+from cambist.stores.commands import AppendNote, ApplyDecision, CommittedEvents, InsertOrders
 from cambist.stores.postgres import reader
-from cambist.stores.postgres.batch import KeyName, Part, Round, Write, births_of, key_name
-from cambist.stores.postgres.pool import Pool
+from cambist.stores.postgres.batch import (
+    KeyName,
+    Statement,
+    Write,
+    WriteUnit,
+    key_name,
+    new_orders_of,
+)
+from cambist.stores.postgres.pool import ConnectionPool
 from cambist.values.ids import OrderId
 
-Result = Facts | BaseException
+Result = CommittedEvents | BaseException
 
 
-class Settled(NamedTuple):
+class StatementResult(NamedTuple):
     """Who won, the place before the first line of those, and the halt that kept others out."""
 
     won: frozenset[OrderId]
@@ -25,7 +37,7 @@ class Settled(NamedTuple):
     halt: Halt | None
 
 
-class Undone(Exception):
+class RetryAlone(Exception):
     """An item that a halt kept out for the sake of one written with it: it may go alone."""
 
 
@@ -33,22 +45,28 @@ class _Known(NamedTuple):
     """What was looked up for those who lost: places of lines that are there, keys, orders."""
 
     places: dict[int, int]
-    keyed: dict[KeyName, Keyed]
+    keyed: dict[KeyName, IdempotencyRecord]
     fresh: dict[OrderId, Order]
 
 
-async def judge(
-    pool: Pool, one: Round, writes: Sequence[Write], settled: Settled, *, unsure: bool
+async def resolve_outcomes(
+    pool: ConnectionPool,
+    one: Statement,
+    writes: Sequence[Write],
+    settled: StatementResult,
+    *,
+    unsure: bool,
 ) -> dict[int, Result]:
     """Give each item of a round its result.
 
     Lines stand in the order of their items. When it is `unsure` whether the round was written
-    before, who lost may have lost to itself: then its lines are there. Raises PortDown if so,
+    before, who lost may have lost to itself: then its lines are there. Raises PortUnavailable if
+    so,
     and it cannot be looked up.
     """
     place = settled.place + 1
     at: dict[int, int] = {}
-    lost: list[Part] = []
+    lost: list[WriteUnit] = []
     for part in (part for parts in one.parts.values() for part in parts):
         if part.order_id not in settled.won:
             lost.append(part)
@@ -58,7 +76,7 @@ async def judge(
     known, away = _Known({}, {}, {}), None
     try:
         known = await _look(pool, lost, unsure=unsure)
-    except PortDown as down:
+    except PortUnavailable as down:
         if unsure:
             raise
         away = down
@@ -69,15 +87,15 @@ async def judge(
         if has_lost and away is not None:
             results[index] = away
         elif has_lost and settled.halt is not None and one.may_be_halted(index):
-            results[index] = Halted(settled.halt) if _begins(writes[index]) else Undone()
-        elif has_lost and not isinstance(writes[index], AddAll):
-            results[index] = _explain(writes[index], known)
+            results[index] = TradingHalted(settled.halt) if _begins(writes[index]) else RetryAlone()
+        elif has_lost and not isinstance(writes[index], InsertOrders):
+            results[index] = _conflict(writes[index], known)
         else:
-            results[index] = await _won(pool, writes[index], parts, at, known.keyed)
+            results[index] = await _committed(pool, writes[index], parts, at, known.keyed)
     return results
 
 
-async def _look(pool: Pool, lost: Sequence[Part], *, unsure: bool) -> _Known:
+async def _look(pool: ConnectionPool, lost: Sequence[WriteUnit], *, unsure: bool) -> _Known:
     """Look up all that explains why parts lost."""
     births = [part.birth for part in lost if part.birth is not None]
     names = [name for birth in births if (name := key_name(birth)) is not None]
@@ -90,47 +108,51 @@ async def _look(pool: Pool, lost: Sequence[Part], *, unsure: bool) -> _Known:
     return _Known(places, keyed, fresh)
 
 
-def _only_by_id(part: Part, keyed: dict[KeyName, Keyed]) -> bool:
+def _only_by_id(part: WriteUnit, keyed: dict[KeyName, IdempotencyRecord]) -> bool:
     """Whether a birth is there already, if at all, under no key but its id."""
     return part.birth is not None and key_name(part.birth) not in keyed
 
 
 def _begins(write: Write) -> bool:
     """Whether a write begins something that a halt forbids: an order, or an attempt of one."""
-    return not isinstance(write, Move) or write.change.signed is not None
+    return not isinstance(write, ApplyDecision) or write.change.signed is not None
 
 
-def _explain(write: Write, known: _Known) -> BaseException:
+def _conflict(write: Write, known: _Known) -> BaseException:
     """Say what an item that lost ran into."""
-    if isinstance(write, Move):
+    if isinstance(write, ApplyDecision):
         fresh = known.fresh.get(write.before.id)
         is_ours = (
             fresh is not None
-            and not isinstance(write, Wish)
+            and not isinstance(write, AppendNote)
             and fresh.lease_epoch == write.before.lease_epoch
             and fresh.lease_owner == write.after.lease_owner
         )
-        return StaleClaim(fresh if is_ours else None)
-    name = key_name(births_of(write)[0])
+        return VersionConflict(fresh if is_ours else None)
+    name = key_name(new_orders_of(write)[0])
     taken = None if name is None else known.keyed.get(name)
-    return PortDown("an order with this id is there") if taken is None else KeyTaken(taken)
+    return (
+        PortUnavailable("an order with this id is there")
+        if taken is None
+        else DuplicateIdempotencyKey(taken)
+    )
 
 
-async def _won(
-    pool: Pool,
+async def _committed(
+    pool: ConnectionPool,
     write: Write,
-    parts: Sequence[Part],
+    parts: Sequence[WriteUnit],
     at: dict[int, int],
-    keyed: dict[KeyName, Keyed],
-) -> Facts:
+    keyed: dict[KeyName, IdempotencyRecord],
+) -> CommittedEvents:
     """Say what became true by an item; of orders added together some may be there already."""
     told = tuple(line for part in parts if id(part) in at for line in part.told)
     place = next((at[id(part)] for part in parts if id(part) in at), 0)
-    if not isinstance(write, AddAll):
-        return Facts(told, place)
+    if not isinstance(write, InsertOrders):
+        return CommittedEvents(told, place)
     ours = {part.order_id for part in parts if id(part) in at}
     named = {name: birth for birth in write.births if (name := key_name(birth)) is not None}
-    taken: list[Keyed | None] = []
+    taken: list[IdempotencyRecord | None] = []
     for birth in write.births:
         name = key_name(birth)
         if birth.told.order.id in ours or name is None:
@@ -140,4 +162,4 @@ async def _won(
             # It lost to one before it in the same write, which is durable by now.
             keyed |= await reader.all_keyed(pool, list(named))
         taken.append(keyed.get(name))
-    return Facts(told, place, tuple(taken))
+    return CommittedEvents(told, place, tuple(taken))

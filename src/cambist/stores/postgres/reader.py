@@ -7,71 +7,82 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from cambist.orders.journal import Entry
+from cambist.orders.journal import JournalEntry
 from cambist.orders.order import Order, Status
-from cambist.ports.store import Census, CurrentTerms, Halt, Keyed, Line, OrderQuery
-from cambist.stores.paging import Paged, id_range
-from cambist.stores.postgres.batch import KeyName, Part
-from cambist.stores.postgres.pool import Pool
+from cambist.ports.store import (
+    CurrentTerms,
+    FeedEntry,
+    Halt,
+    IdempotencyRecord,
+    OrderCounts,
+    OrderQuery,
+)
+from cambist.stores.paging import PageRows, id_range
+from cambist.stores.postgres.batch import KeyName, WriteUnit
+from cambist.stores.postgres.pool import ConnectionPool
 from cambist.stores.rows import read_current_terms, read_entry
 from cambist.stores.sql import queries
-from cambist.stores.unreadable_orders import Loaded, read_rows
+from cambist.stores.unreadable_orders import ReadRows, read_rows
 from cambist.values.ids import OrderId, Principal
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 SQL: Final = queries("postgres")
 
 
-async def fetch(pool: Pool, name: str, *values: Any) -> Sequence[Any]:
+async def fetch(pool: ConnectionPool, name: str, *values: Any) -> Sequence[Any]:
     """Return the rows of a named query. Raises PortDown."""
     rows: Sequence[Any] = await pool.read(lambda line: line.fetch(SQL[name], *values))
     return rows
 
 
-async def ask(pool: Pool, name: str, *values: Any) -> Sequence[Any]:
+async def ask(pool: ConnectionPool, name: str, *values: Any) -> Sequence[Any]:
     """Return the rows of a client's query. Raises PortDown and ReadInterrupted."""
     rows: Sequence[Any] = await pool.ask(lambda line: line.fetch(SQL[name], *values))
     return rows
 
 
-async def one_number(pool: Pool, name: str, *values: Any) -> int:
+async def fetch_number(pool: ConnectionPool, name: str, *values: Any) -> int:
     """Return the first number of a named query's first row. Raises PortDown."""
     return int((await fetch(pool, name, *values))[0][0])
 
 
-async def by_ids(pool: Pool, ids: Sequence[OrderId]) -> Loaded:
+async def by_ids(pool: ConnectionPool, ids: Sequence[OrderId]) -> ReadRows:
     """Return the orders of these ids, and which of them cannot be read. Raises PortDown."""
     return read_rows(await fetch(pool, "orders_by_id", ids))
 
 
-async def get(pool: Pool, order_id: OrderId) -> Order | None:
+async def get(pool: ConnectionPool, order_id: OrderId) -> Order | None:
     """Return an order as it stands. Raises PortDown, and Unreadable."""
     return (await by_ids(pool, [order_id])).one()
 
 
-async def current_terms(pool: Pool, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
+async def current_terms(
+    pool: ConnectionPool, order_ids: Sequence[OrderId]
+) -> dict[OrderId, CurrentTerms]:
     """Return the cancel notes and amended terms of orders. Raises PortDown."""
     return read_current_terms(await fetch(pool, "order_states", list(order_ids)))
 
 
-async def keyed(pool: Pool, principal: Principal, key: str) -> Keyed | None:
+async def keyed(pool: ConnectionPool, principal: Principal, key: str) -> IdempotencyRecord | None:
     """Return what a key remembers."""
     rows = await fetch(pool, "keyed", principal, key)
     return _keyed(rows[0]) if rows else None
 
 
-async def all_keyed(pool: Pool, names: Sequence[KeyName]) -> dict[KeyName, Keyed]:
+async def all_keyed(
+    pool: ConnectionPool, names: Sequence[KeyName]
+) -> dict[KeyName, IdempotencyRecord]:
     """Return what each key remembers."""
     who, keys = [name[0] for name in names], [name[1] for name in names]
     rows = await fetch(pool, "all_keyed", who, keys)
     return {names[row[0]]: _keyed(row[1:]) for row in rows}
 
 
-def _keyed(row: Sequence[Any]) -> Keyed:
-    return Keyed(OrderId(row[0]), row[1], row[2])
+def _keyed(row: Sequence[Any]) -> IdempotencyRecord:
+    return IdempotencyRecord(OrderId(row[0]), row[1], row[2])
 
 
-async def places(pool: Pool, parts: Sequence[Part]) -> dict[int, int]:
+async def places(pool: ConnectionPool, parts: Sequence[WriteUnit]) -> dict[int, int]:
     """Return where the lines of parts stand that were written: the place of each one's first."""
     last = [part.told[-1].entry for part in parts]
     rows = await fetch(
@@ -84,14 +95,14 @@ async def places(pool: Pool, parts: Sequence[Part]) -> dict[int, int]:
     return {id(parts[row[0]]): row[1] - len(parts[row[0]].told) + 1 for row in rows}
 
 
-async def page(pool: Pool, query: OrderQuery) -> Paged:
+async def page(pool: ConnectionPool, query: OrderQuery) -> PageRows:
     """Return a page of orders, newest first. Raises PortDown and ReadInterrupted."""
     name, values = _page_ids(query)
 
-    async def read(line: Any) -> Paged:
+    async def read(line: Any) -> PageRows:
         ids = [OrderId(row[0]) for row in await line.fetch(SQL[name], *values)]
         rows = await line.fetch(SQL["orders_by_id"], ids) if ids else ()
-        return Paged(tuple(ids), read_rows(rows))
+        return PageRows(tuple(ids), read_rows(rows))
 
     return await pool.ask(read)
 
@@ -115,51 +126,57 @@ def _page_ids(query: OrderQuery) -> tuple[str, tuple[Any, ...]]:
     return "page_ids_by", (*plain, field, word)
 
 
-async def census(pool: Pool, principal: Principal) -> Census:
+async def census(pool: ConnectionPool, principal: Principal) -> OrderCounts:
     """Count a principal's orders."""
     counts = dict.fromkeys(Status, 0)
     for status, many in await ask(pool, "census", principal):
         if status in counts:
             counts[Status(status)] = many
-    return Census(counts, int((await ask(pool, "delayed", principal))[0][0]))
+    return OrderCounts(counts, int((await ask(pool, "delayed", principal))[0][0]))
 
 
-async def entries(pool: Pool, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
+async def entries(
+    pool: ConnectionPool, order_id: OrderId, after_seq: int, limit: int
+) -> tuple[JournalEntry, ...]:
     """Return journal lines in order."""
     rows = await ask(pool, "entries", order_id, after_seq, limit)
     return tuple(read_entry(tuple(row)) for row in rows)
 
 
-async def journals(pool: Pool, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
+async def journals(pool: ConnectionPool, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
     """Return all journal lines of some orders, order by order."""
     rows = await ask(pool, "journals", list(order_ids))
     return tuple(read_entry(tuple(row)) for row in rows)
 
 
-async def feed(pool: Pool, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
+async def feed(
+    pool: ConnectionPool, principal: Principal, after: int, limit: int
+) -> tuple[FeedEntry, ...]:
     """Return where the lines of a principal's orders stand."""
     rows = await ask(pool, "feed", after, principal, limit)
     return _lines(rows)
 
 
-async def feed_all(pool: Pool, after: int, limit: int) -> tuple[Line, ...]:
+async def feed_all(pool: ConnectionPool, after: int, limit: int) -> tuple[FeedEntry, ...]:
     """Return where the lines of everyone's orders stand."""
     return _lines(await fetch(pool, "feed_all", after, limit))
 
 
-def _lines(rows: Iterable[Any]) -> tuple[Line, ...]:
-    return tuple(Line(row[0], OrderId(row[1]), row[2], Principal(row[3])) for row in rows)
+def _lines(rows: Iterable[Any]) -> tuple[FeedEntry, ...]:
+    return tuple(FeedEntry(row[0], OrderId(row[1]), row[2], Principal(row[3])) for row in rows)
 
 
-async def halted(pool: Pool) -> Halt | None:
+async def halted(pool: ConnectionPool) -> Halt | None:
     """Return the halt in force."""
     rows = await fetch(pool, "halted")
     return Halt(*rows[0]) if rows else None
 
 
-def ahead(order: Order, by_ms: int) -> Order:
+def with_clock_skew(order: Order, by_ms: int) -> Order:
     """Return an order with its wake-up on our clock, where the database's is ahead of it."""
     wake_at = order.wake_at
     return (
-        order if not by_ms or wake_at is None else replace(order, wake_at=Moment(wake_at - by_ms))
+        order
+        if not by_ms or wake_at is None
+        else replace(order, wake_at=Timestamp(wake_at - by_ms))
     )

@@ -17,45 +17,51 @@ import structlog
 from msgspec.structs import replace
 
 from cambist.orders import events
-from cambist.orders.decide import Change
-from cambist.orders.journal import Entry, append
+from cambist.orders.decide import Decision
+from cambist.orders.journal import JournalEntry, append
 from cambist.orders.order import Order
-from cambist.ports.chain import Trace
+from cambist.ports.chain import ExecutedTransaction
 from cambist.ports.clock import Clock
 from cambist.ports.daily_fills import FillSums
-from cambist.ports.errors import PortDown, StaleClaim
+from cambist.ports.errors import PortUnavailable, VersionConflict
 from cambist.ports.store import (
-    Birth,
-    Census,
-    Commit,
+    CommitListener,
     CurrentTerms,
+    FeedEntry,
     Halt,
-    Keyed,
-    Line,
-    Missing,
-    News,
+    IdempotencyRecord,
+    NewOrder,
+    OrderCounts,
     OrderPage,
     OrderQuery,
-    Still,
+    PendingCommit,
+    StuckOrders,
+    UnrecordedTransactions,
 )
-from cambist.stores.commands import Add, AddAll, Facts, Move, Wish
-from cambist.stores.daily_fills import Asked
+from cambist.stores.commands import (
+    AppendNote,
+    ApplyDecision,
+    CommittedEvents,
+    InsertOrder,
+    InsertOrders,
+)
+from cambist.stores.daily_fills import FillQuery
 from cambist.stores.paging import page_of
 from cambist.stores.postgres import daily_fills, reader
-from cambist.stores.postgres.leases import Seats
+from cambist.stores.postgres.leases import Leases
 from cambist.stores.postgres.migrations import migrate
-from cambist.stores.postgres.pool import Pool, Target
-from cambist.stores.postgres.write_loop import Runner
+from cambist.stores.postgres.pool import ConnectionPool, Target
+from cambist.stores.postgres.write_loop import WriteLoop
 from cambist.stores.unreadable_orders import UnreadableOrders, read_rows
 from cambist.values.ids import OrderId, Principal, Signature
-from cambist.values.time_units import Moment, Slot
+from cambist.values.time_units import Slot, Timestamp
 
 
 class Recalling:
     """What makes a shared store one that can be held against the chain."""
 
-    _readers: Pool
-    _writers: Pool
+    _readers: ConnectionPool
+    _writers: ConnectionPool
 
     async def compared(self) -> Slot | None:
         """Return the slot up to which the chain was held against the attempts."""
@@ -71,7 +77,9 @@ class Recalling:
         rows = await reader.fetch(self._readers, "recorded", list(signatures))
         return frozenset(signatures) - {Signature(row[0]) for row in rows}
 
-    async def note_missing(self, missing: Sequence[Trace], halt: Halt, now: Moment) -> None:
+    async def note_missing(
+        self, missing: Sequence[ExecutedTransaction], halt: Halt, now: Timestamp
+    ) -> None:
         """Halt, and note what is missing."""
         columns = (
             [one.signature for one in missing],
@@ -88,16 +96,16 @@ class Recalling:
 
         await self._writers.read(write)
 
-    async def missing(self, limit: int) -> Missing:
+    async def missing(self, limit: int) -> UnrecordedTransactions:
         """Return what was noted as missing, newest first."""
         return await missing(self._readers, limit)
 
 
-async def missing(pool: Pool, limit: int) -> Missing:
-    """Read what was noted as missing, newest first. Raises PortDown."""
-    total = await reader.one_number(pool, "count_missing")
+async def missing(pool: ConnectionPool, limit: int) -> UnrecordedTransactions:
+    """Read what was noted as missing, newest first. Raises PortUnavailable."""
+    total = await reader.fetch_number(pool, "count_missing")
     rows = await reader.fetch(pool, "missing", limit)
-    return Missing(total, tuple(Trace(*row) for row in rows))
+    return UnrecordedTransactions(total, tuple(ExecutedTransaction(*row) for row in rows))
 
 
 log = structlog.get_logger("cambist.store")
@@ -118,23 +126,23 @@ class PostgresStore(Recalling):
     """The shared store. `owner` is written on the orders it moves: a name for this process."""
 
     def __init__(
-        self, target: Target, news: News, clock: Clock, *, owner: str, lease_ms: int
+        self, target: Target, news: CommitListener, clock: Clock, *, owner: str, lease_ms: int
     ) -> None:
         self._clock = clock
         self._owner = owner
-        self._readers = Pool(target, READERS_MAX)
-        self._asked = Pool(target, ASKED_READERS_MAX, only_reads=True)
+        self._readers = ConnectionPool(target, READERS_MAX)
+        self._asked = ConnectionPool(target, ASKED_READERS_MAX, only_reads=True)
         self._unreadable = UnreadableOrders()
-        self._writers = Pool(target, WRITERS_MAX)
-        self._runner = Runner(self._writers, news, clock, lease_ms)
-        self._seats = Seats(self._writers, owner, lease_ms, self._unreadable)
+        self._writers = ConnectionPool(target, WRITERS_MAX)
+        self._runner = WriteLoop(self._writers, news, clock, lease_ms)
+        self._seats = Leases(self._writers, owner, lease_ms, self._unreadable)
         self._counted_at: int | None = None
         self._backlog = self._counted = 0
 
     async def open(self) -> None:
         """Bring the database up to date.
 
-        Raises UnfitDatabase, NewerDatabase and PortDown.
+        Raises UnfitDatabase, NewerDatabase and PortUnavailable.
         """
         await self._writers.open()
         await migrate(self._writers)
@@ -165,73 +173,76 @@ class PostgresStore(Recalling):
 
     # ------------------------------------------------------------------------------ writes
 
-    async def add(self, birth: Birth) -> None:
+    async def add(self, birth: NewOrder) -> None:
         """Write a new order."""
-        await self._runner.lanes.take_in(Add(birth))
+        await self._runner.lanes.put_intake(InsertOrder(birth))
 
-    async def add_all(self, births: Sequence[Birth]) -> tuple[Keyed | None, ...]:
+    async def add_all(self, births: Sequence[NewOrder]) -> tuple[IdempotencyRecord | None, ...]:
         """Write new orders in one transaction."""
-        written = await self._runner.lanes.take_in(AddAll(tuple(births)), len(births))
+        written = await self._runner.lanes.put_intake(InsertOrders(tuple(births)), len(births))
         return written.taken
 
-    async def commit(self, order: Order, change: Change, now: Moment) -> Order:
+    async def commit(self, order: Order, change: Decision, now: Timestamp) -> Order:
         """Write a change of a claimed order."""
         begun = self.begin(order, change, now)
         await begun.durable
         return begun.order
 
-    def begin(self, order: Order, change: Change, now: Moment) -> Commit:
+    def begin(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
         """Begin to write a change of a claimed order."""
-        move = _move(Move, order, change, now)
+        move = _move(ApplyDecision, order, change, now)
         move = replace(move, after=replace(move.after, lease_owner=self._owner))
         durable = self._runner.lanes.settle(move)
         if move.after.wake_at is None:
             durable.add_done_callback(lambda done: self._end(done, move.after))
-        return Commit(move.after, durable)
+        return PendingCommit(move.after, durable)
 
-    def _end(self, durable: asyncio.Future[Facts], order: Order) -> None:
+    def _end(self, durable: asyncio.Future[CommittedEvents], order: Order) -> None:
         if not durable.cancelled() and durable.exception() is None:
             self._seats.end(order)
 
-    async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
+    async def request_cancel(self, order_id: OrderId, now: Timestamp) -> Order | None:
         """Note that the user wants the order no more."""
         return await self._note(order_id, events.CancelRequested(), now)
 
     async def write_off(
-        self, order_id: OrderId, word: events.WrittenOff, now: Moment
+        self, order_id: OrderId, word: events.WrittenOff, now: Timestamp
     ) -> Order | None:
         """Note that an attempt can never land; None when there is no such order.
 
-        Writes nothing when nothing is in flight, or when it is noted already. Raises PortDown.
+        Writes nothing when nothing is in flight, or when it is noted already. Raises
+        PortUnavailable.
         """
         return await self._note(order_id, word, now)
 
-    async def _note(self, order_id: OrderId, note: events.Fact, now: Moment) -> Order | None:
+    async def _note(
+        self, order_id: OrderId, note: events.OrderEvent, now: Timestamp
+    ) -> Order | None:
         for _ in range(NOTE_TRIES_MAX):
             order = await self.get(order_id)
             if order is None or not _takes(order, note):
                 return order
             wake_at = order.wake_at if order.in_flight is not None else now
             try:
-                wish = _move(Wish, order, Change((note,), wake_at), now)
+                wish = _move(AppendNote, order, Decision((note,), wake_at), now)
                 await self._runner.lanes.settle(wish)
-            except StaleClaim:
+            except VersionConflict:
                 continue
             return await self.get(order_id)
         msg = f"order {order_id} moves too fast for a note"
-        raise PortDown(msg)
+        raise PortUnavailable(msg)
 
-    async def still(self, since: Moment, limit: int) -> Still:
-        """Return what has stood still since an instant. Raises PortDown."""
+    async def still(self, since: Timestamp, limit: int) -> StuckOrders:
+        """Return what has stood still since an instant. Raises PortUnavailable."""
         rows = await reader.fetch(self._readers, "orders_still", since, limit)
         standing = await reader.fetch(self._readers, "standing")
-        return Still(read_rows(rows).orders, *standing[0])
+        return StuckOrders(read_rows(rows).orders, *standing[0])
 
     async def halt(self, halt: Halt) -> None:
         """Stop trading."""
         await reader.fetch(self._writers, "halt", halt.reason, halt.by, halt.at)
 
-    async def resume(self, by: str, reason: str, now: Moment) -> None:
+    async def resume(self, by: str, reason: str, now: Timestamp) -> None:
         """Let trading go on."""
         await reader.fetch(self._writers, "resume", by, reason, now)
 
@@ -245,7 +256,7 @@ class PostgresStore(Recalling):
         """Take the right to move an order."""
         return await self._seats.claim(order_id)
 
-    async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
+    async def claim_due(self, now: Timestamp, limit: int) -> tuple[Order, ...]:
         """Take the orders whose wake-up is due, oldest first."""
         return await self._seats.claim_due(now, limit)
 
@@ -259,7 +270,7 @@ class PostgresStore(Recalling):
 
     # ------------------------------------------------------------------------------ reads
 
-    async def keyed(self, principal: Principal, key: str) -> Keyed | None:
+    async def keyed(self, principal: Principal, key: str) -> IdempotencyRecord | None:
         """Return what a key remembers."""
         return await reader.keyed(self._readers, principal, key)
 
@@ -267,9 +278,9 @@ class PostgresStore(Recalling):
         """Return an order as it stands."""
         with self._unreadable.noted():
             order = await reader.get(self._readers, order_id)
-        return None if order is None else reader.ahead(order, self._seats.ahead_ms)
+        return None if order is None else reader.with_clock_skew(order, self._seats.ahead_ms)
 
-    async def look_again(self, order_id: OrderId) -> Order | None:
+    async def reload(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands: nothing is remembered here."""
         return await self.get(order_id)
 
@@ -281,7 +292,9 @@ class PostgresStore(Recalling):
         """Return orders newest first."""
         page = page_of(await reader.page(self._asked, query), self._unreadable)
         by_ms = self._seats.ahead_ms
-        return replace(page, orders=tuple(reader.ahead(order, by_ms) for order in page.orders))
+        return replace(
+            page, orders=tuple(reader.with_clock_skew(order, by_ms) for order in page.orders)
+        )
 
     def unreadable(self) -> int:
         """Return how many orders were found unreadable."""
@@ -293,10 +306,10 @@ class PostgresStore(Recalling):
 
     async def fill_sums(self, principal: Principal, since_day: int, limit: int) -> FillSums:
         """Return a principal's sums from a day on."""
-        asked = Asked(principal, since_day, limit)
+        asked = FillQuery(principal, since_day, limit)
         return await self._asked.ask(lambda line: daily_fills.fill_sums(line, asked))
 
-    async def census(self, principal: Principal, now: Moment) -> Census:  # noqa: ARG002
+    async def census(self, principal: Principal, now: Timestamp) -> OrderCounts:  # noqa: ARG002
         """Count orders by status; what is delayed, the database's clock says."""
         return await reader.census(self._asked, principal)
 
@@ -311,46 +324,50 @@ class PostgresStore(Recalling):
             self._counted_at, before = now, self._counted
             try:
                 ((_, read),) = await reader.fetch(self._readers, "feed_end")
-            except PortDown as down:
+            except PortUnavailable as down:
                 log.warning("store_away", error=str(down))
             else:
                 # What our own write has told meanwhile is newer than what we read.
                 self._backlog = read if self._counted == before else self._backlog
         return self._backlog + self._runner.lanes.abandoned.orders
 
-    async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
+    async def journal(
+        self, order_id: OrderId, after_seq: int, limit: int
+    ) -> tuple[JournalEntry, ...]:
         """Return journal entries in order."""
         return await reader.entries(self._asked, order_id, after_seq, limit)
 
-    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
+    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
         """Return all journal entries of a few orders."""
         return await reader.journals(self._asked, order_ids)
 
-    async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
+    async def feed(self, principal: Principal, after: int, limit: int) -> tuple[FeedEntry, ...]:
         """Return where the lines of a principal's orders stand."""
         return await reader.feed(self._asked, principal, after, limit)
 
-    async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
+    async def feed_all(self, after: int, limit: int) -> tuple[FeedEntry, ...]:
         """Return where the lines of everyone's orders stand."""
         return await reader.feed_all(self._readers, after, limit)
 
-    async def pruned_to(self) -> int:
+    async def pruned_position(self) -> int:
         """Return the place up to which lines may be gone."""
-        return await reader.one_number(self._readers, "pruned")
+        return await reader.fetch_number(self._readers, "pruned")
 
     async def feed_end(self) -> int:
         """Return the place of the newest line of all."""
-        return await reader.one_number(self._readers, "feed_end")
+        return await reader.fetch_number(self._readers, "feed_end")
 
 
-def _takes(order: Order, note: events.Fact) -> bool:
+def _takes(order: Order, note: events.OrderEvent) -> bool:
     """Whether a note says anything new of an order."""
     if isinstance(note, events.WrittenOff):
         return order.in_flight is not None and order.written_off_at is None
     return not order.is_closed and order.cancel_requested_at is None
 
 
-def _move(kind: type[Move], order: Order, change: Change, now: Moment) -> Move:
+def _move(
+    kind: type[ApplyDecision], order: Order, change: Decision, now: Timestamp
+) -> ApplyDecision:
     """Write out what a change makes of an order. Raises IllegalFact."""
     told = append(order, change.facts, now)
     after = told[-1].order if told else order
@@ -368,7 +385,7 @@ def _move(kind: type[Move], order: Order, change: Change, now: Moment) -> Move:
 
 @asynccontextmanager
 async def open_postgres(
-    target: Target, news: News, clock: Clock, *, owner: str, lease_ms: int = LEASE_MS
+    target: Target, news: CommitListener, clock: Clock, *, owner: str, lease_ms: int = LEASE_MS
 ) -> AsyncIterator[PostgresStore]:
     """Open the store of a database; leaving closes it. Raises what `open` raises."""
     store = PostgresStore(target, news, clock, owner=owner, lease_ms=lease_ms)

@@ -8,15 +8,15 @@ from typing import Final
 
 import structlog
 
-from cambist.orders.journal import Told
+from cambist.orders.journal import RecordedEvent
 from cambist.ports.clock import Clock
-from cambist.ports.errors import PortDown
-from cambist.ports.store import News
-from cambist.stores.commands import Facts
+from cambist.ports.errors import PortUnavailable
+from cambist.ports.store import CommitListener
+from cambist.stores.commands import CommittedEvents
 from cambist.stores.postgres.batch import Write
-from cambist.stores.postgres.pool import Pool
+from cambist.stores.postgres.pool import ConnectionPool
 from cambist.stores.postgres.writer import BatchWriter
-from cambist.stores.write_queue import Lanes, Waiting, answer
+from cambist.stores.write_queue import PendingWrite, WriteQueue, resolve
 
 log = structlog.get_logger("cambist.store")
 
@@ -29,19 +29,21 @@ BEHIND_WAIT_MS: Final = 500
 CLOSE_WITHIN_MS: Final = 10_000
 
 
-class Runner:
+class WriteLoop:
     """The one writer of a process: what is written first is told first."""
 
-    def __init__(self, pool: Pool, news: News, clock: Clock, lease_ms: int) -> None:
+    def __init__(
+        self, pool: ConnectionPool, news: CommitListener, clock: Clock, lease_ms: int
+    ) -> None:
         self._news = news
         self._clock = clock
         self._bell = asyncio.Event()
         self._gone = asyncio.Event()
         self._writer = BatchWriter(pool, self._tell, self._again, lease_ms)
-        self._batch: Sequence[Waiting[Write, Facts]] = ()
+        self._batch: Sequence[PendingWrite[Write, CommittedEvents]] = ()
         self._unknown_since: int | None = None
         self._closing_since: int | None = None
-        self.lanes: Lanes[Write, Facts] = Lanes(self._bell.set)
+        self.lanes: WriteQueue[Write, CommittedEvents] = WriteQueue(self._bell.set)
 
     @property
     def failed(self) -> bool:
@@ -61,16 +63,16 @@ class Runner:
                 self._bell.clear()
                 while batch := self.lanes.batch():
                     self._batch, self._unknown_since = batch, None
-                    answer(batch, await self._write([waiting.item for waiting in batch]))
+                    resolve(batch, await self._write([waiting.item for waiting in batch]))
         finally:
             self._gone.set()
 
-    async def _write(self, writes: Sequence[Write]) -> Sequence[Facts | BaseException]:
+    async def _write(self, writes: Sequence[Write]) -> Sequence[CommittedEvents | BaseException]:
         try:
             return await self._writer.apply(writes)
         except Exception as error:
             log.critical("write_failed", exc_info=error)
-            return [PortDown(f"the store failed: {error}") for _ in writes]
+            return [PortUnavailable(f"the store failed: {error}") for _ in writes]
 
     async def close(self) -> None:
         """Write what waits, then stop."""
@@ -78,7 +80,7 @@ class Runner:
         self.lanes.close()
         await self._gone.wait()
 
-    def _tell(self, told: Sequence[Told], places: Sequence[int]) -> None:
+    def _tell(self, told: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         """Tell what became true. Whatever a listener does, the senders must be answered."""
         try:
             self._news(told, places)
@@ -92,11 +94,11 @@ class Runner:
             self._unknown_since = now
             log.warning("commit_unknown", error=str(error), writes=len(self._batch))
         waited = now - self._unknown_since
-        down = PortDown(f"the database does not answer, and the outcome is unknown: {error}")
+        down = PortUnavailable(f"the database does not answer, and the outcome is unknown: {error}")
         if waited >= SENDERS_WAIT_MS:
-            answer(self._batch, [down] * len(self._batch))
+            resolve(self._batch, [down] * len(self._batch))
         while waited >= BEHIND_WAIT_MS and (behind := self.lanes.batch()):
-            answer(behind, [PortDown(f"the database failed: {error}")] * len(behind))
+            resolve(behind, [PortUnavailable(f"the database failed: {error}")] * len(behind))
         if self._closing_since is not None and now - self._closing_since >= CLOSE_WITHIN_MS:
             raise down
         await self._clock.sleep(RETRY_EVERY_MS)

@@ -13,16 +13,16 @@ from typing import Final
 
 import asyncpg
 
-from cambist.failpoints import faultpoint
-from cambist.orders.journal import Told
-from cambist.orders.lifecycle import IllegalFact
-from cambist.ports.errors import PortDown
+from cambist.failpoints import failpoint
+from cambist.orders.journal import RecordedEvent
+from cambist.orders.lifecycle import IllegalTransition
+from cambist.ports.errors import PortUnavailable
 from cambist.ports.store import Halt
-from cambist.stores.commands import Facts, Move
-from cambist.stores.postgres.batch import Round, Write, rounds
-from cambist.stores.postgres.errors import Unsure, is_own_fault, is_passing
-from cambist.stores.postgres.outcome import Result, Settled, Undone, judge
-from cambist.stores.postgres.pool import Pool
+from cambist.stores.commands import ApplyDecision, CommittedEvents
+from cambist.stores.postgres.batch import Statement, Write, partition
+from cambist.stores.postgres.errors import OutcomeUnknown, is_row_error, is_transient
+from cambist.stores.postgres.outcome import Result, RetryAlone, StatementResult, resolve_outcomes
+from cambist.stores.postgres.pool import ConnectionPool
 from cambist.stores.sql import queries
 from cambist.values.ids import OrderId
 
@@ -30,7 +30,7 @@ SQL: Final = queries("postgres")
 PASSING_TRIES_MAX: Final = 5
 """How often a statement that lost to a deadlock, or waited too long for a lock, is sent again."""
 
-Tell = Callable[[Sequence[Told], Sequence[int]], None]
+Tell = Callable[[Sequence[RecordedEvent], Sequence[int]], None]
 Again = Callable[[BaseException], Awaitable[None]]
 """Called before a statement of unknown outcome is sent again: waits, or raises to give up."""
 
@@ -47,7 +47,7 @@ class _OwnFault(Exception):
 class BatchWriter:
     """Applies batches, one statement after the other. `tell` hears what became true in each."""
 
-    def __init__(self, pool: Pool, tell: Tell, again: Again, lease_ms: int) -> None:
+    def __init__(self, pool: ConnectionPool, tell: Tell, again: Again, lease_ms: int) -> None:
         self._pool = pool
         self._tell = tell
         self._again = again
@@ -57,13 +57,18 @@ class BatchWriter:
 
     async def apply(self, writes: Sequence[Write]) -> list[Result]:
         """Write a batch; each result is what became true, or why its item was refused."""
-        results: list[Result] = [PortDown("the write was not tried")] * len(writes)
-        for one in rounds(writes, range(len(writes))):
+        results: list[Result] = [PortUnavailable("the write was not tried")] * len(writes)
+        for one in partition(writes, range(len(writes))):
             await self._write(one, writes, results)
         return results
 
     async def _write(
-        self, one: Round, writes: Sequence[Write], results: list[Result], *, unsure: bool = False
+        self,
+        one: Statement,
+        writes: Sequence[Write],
+        results: list[Result],
+        *,
+        unsure: bool = False,
     ) -> None:
         """Write a round, or its items one by one when some row of it is refused.
 
@@ -76,14 +81,14 @@ class BatchWriter:
                 await self._one_by_one(one.parts, writes, results, unsure=fault.unsure)
                 return
             done = {index: _refused(writes[index], fault.error) for index in one.parts}
-        except PortDown as down:
+        except PortUnavailable as down:
             done = dict.fromkeys(one.parts, down)
-        self.failed = any(isinstance(result, PortDown) for result in done.values())
-        told = [one for one in done.values() if isinstance(one, Facts) and one.told]
+        self.failed = any(isinstance(result, PortUnavailable) for result in done.values())
+        told = [one for one in done.values() if isinstance(one, CommittedEvents) and one.told]
         for index, result in done.items():
             results[index] = result
         self._tell_all(told)
-        undone = [index for index, result in done.items() if isinstance(result, Undone)]
+        undone = [index for index, result in done.items() if isinstance(result, RetryAlone)]
         await self._one_by_one(undone, writes, results, unsure=False)
 
     async def _one_by_one(
@@ -95,10 +100,10 @@ class BatchWriter:
         unsure: bool,
     ) -> None:
         for index in indexes:
-            for alone in rounds(writes, [index]):
+            for alone in partition(writes, [index]):
                 await self._write(alone, writes, results, unsure=unsure)
 
-    def _tell_all(self, facts: list[Facts]) -> None:
+    def _tell_all(self, facts: list[CommittedEvents]) -> None:
         """Tell what became true, in the order of the places."""
         facts.sort(key=_first_place)
         if facts:
@@ -108,55 +113,57 @@ class BatchWriter:
             )
 
     async def _until_known(
-        self, one: Round, writes: Sequence[Write], *, unsure: bool
+        self, one: Statement, writes: Sequence[Write], *, unsure: bool
     ) -> dict[int, Result]:
         """Send a round until it is known what became of it.
 
-        Raises PortDown when nothing was written, and _OwnFault when a row was refused.
+        Raises PortUnavailable when nothing was written, and _OwnFault when a row was refused.
         """
         passing = 0
         while True:
             try:
-                return await judge(self._pool, one, writes, await self._send(one), unsure=unsure)
-            except Unsure as error:
+                return await resolve_outcomes(
+                    self._pool, one, writes, await self._send(one), unsure=unsure
+                )
+            except OutcomeUnknown as error:
                 unsure = True
                 await self._again(error)
-            except PortDown as down:
+            except PortUnavailable as down:
                 if not unsure:
                     raise
                 await self._again(down)
             except asyncpg.PostgresError as error:
-                if is_own_fault(error):
+                if is_row_error(error):
                     raise _OwnFault(error, unsure=unsure) from error
-                passing += is_passing(error)
+                passing += is_transient(error)
                 if unsure:
                     await self._again(error)
-                elif not is_passing(error) or passing == PASSING_TRIES_MAX:
-                    raise PortDown(f"the database refused: {error}") from error
+                elif not is_transient(error) or passing == PASSING_TRIES_MAX:
+                    raise PortUnavailable(f"the database refused: {error}") from error
 
-    async def _send(self, one: Round) -> Settled:
+    async def _send(self, one: Statement) -> StatementResult:
         columns, begins = one.sheet.columns(), one.sheet.begins()
         may_be_halted = bool(one.sheet.births) or any(begins)
-        faultpoint("store.before_commit")
+        failpoint("store.before_commit")
         rows = await self._pool.run(
             lambda line: line.fetch(
                 SQL["write_batch"], *columns, self._lease_ms, may_be_halted, begins
             )
         )
-        faultpoint("store.after_commit")
+        failpoint("store.after_commit")
         _, place, backlog, *stop = rows[0]
         if backlog is not None:
             self.backlog = int(backlog)
         won = frozenset(OrderId(row[0]) for row in rows if row[0] is not None)
-        return Settled(won, place or 0, None if stop[0] is None else Halt(*stop))
+        return StatementResult(won, place or 0, None if stop[0] is None else Halt(*stop))
 
 
-def _first_place(facts: Facts) -> int:
+def _first_place(facts: CommittedEvents) -> int:
     return facts.place
 
 
 def _refused(write: Write, error: asyncpg.PostgresError) -> BaseException:
     """Say what a refused item ran into, in the port's own words."""
-    if isinstance(write, Move) and is_own_fault(error):
-        return IllegalFact(write.before.status, f"written so: {error}")
-    return PortDown(f"the database refused: {error}")
+    if isinstance(write, ApplyDecision) and is_row_error(error):
+        return IllegalTransition(write.before.status, f"written so: {error}")
+    return PortUnavailable(f"the database refused: {error}")

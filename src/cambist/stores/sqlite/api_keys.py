@@ -16,11 +16,11 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from cambist.ports.api_keys import ApiKey
-from cambist.ports.errors import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.stores.rows import key_row, read_key
 from cambist.stores.sqlite.connection import SQL, connect
 from cambist.stores.sqlite.migrations import migrate_sqlite
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 T = TypeVar("T")
 
@@ -80,7 +80,7 @@ class SqliteKeys:
             return self._reader.execute(SQL[name], values).fetchall()
         except sqlite3.Error as error:
             msg = f"the keys cannot be read: {error}"
-            raise PortDown(msg) from error
+            raise PortUnavailable(msg) from error
 
     # ------------------------------------------------------------------------------ writes
 
@@ -88,12 +88,12 @@ class SqliteKeys:
         """Store a new key."""
         await self._write(lambda db: db.execute(SQL["add_key"], key_row(key)))
 
-    async def revoke(self, key_id: str, now: Moment) -> bool:
+    async def revoke(self, key_id: str, now: Timestamp) -> bool:
         """End a key's life now."""
         done = await self._write(lambda db: db.execute(SQL["revoke_key"], (now, key_id)))
         return done.rowcount == 1
 
-    async def note_use(self, key_id: str, now: Moment) -> None:
+    async def note_use(self, key_id: str, now: Timestamp) -> None:
         """Have it noted, without waiting for it."""
         self._submit(lambda db: db.execute(SQL["note_key_use"], (now, key_id))).add_done_callback(
             _tell_failure
@@ -104,7 +104,7 @@ class SqliteKeys:
             return await asyncio.wrap_future(self._submit(write))
         except sqlite3.Error as error:
             msg = f"the keys cannot be written: {error}"
-            raise PortDown(msg) from error
+            raise PortUnavailable(msg) from error
 
     def _submit(self, write: Callable[[sqlite3.Connection], T]) -> Future[T]:
         return self._writes.submit(lambda: write(self._opened()))

@@ -46,34 +46,34 @@ _FREE_IT: Final = (
 )
 
 
-class Sick(RuntimeError):
+class StoreFileUnusable(RuntimeError):
     """What keeps a store from being used."""
 
 
-class DamagedFile(Sick):
+class DamagedFile(StoreFileUnusable):
     """A file of ours that cannot be read any more as it was written."""
 
 
-class LockedFile(Sick):
+class LockedFile(StoreFileUnusable):
     """A file that another process keeps from being written."""
 
 
-class OldSqlite(RuntimeError):
+class SqliteTooOld(RuntimeError):
     """The machine's SQLite lacks what the schema needs."""
 
 
-class NotAStore(ValueError):
+class NotACambistStore(ValueError):
     """A file that is there, and is none of ours."""
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open the file. A writer is durable at each COMMIT (WAL, synchronous=FULL).
 
-    Raises OldSqlite, NotAStore and sqlite3.Error.
+    Raises SqliteTooOld, NotACambistStore and sqlite3.Error.
     """
     if sqlite3.sqlite_version_info < SQLITE_MIN:
         msg = f"SQLite {sqlite3.sqlite_version} is too old; cambist needs 3.37 or newer"
-        raise OldSqlite(msg)
+        raise SqliteTooOld(msg)
     connection = sqlite3.connect(
         path,
         isolation_level=None,
@@ -88,7 +88,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
             raise
         msg = f"{path} is no store of cambist"
-        raise NotAStore(msg) from None
+        raise NotACambistStore(msg) from None
     cache_kib = READ_CACHE_KIB if read_only else CACHE_KIB
     connection.execute(f"PRAGMA cache_size = -{cache_kib:d}")
     connection.execute("PRAGMA temp_store = MEMORY")
@@ -116,8 +116,8 @@ def opening(path: Path, todo: str = PUT_BACKUP) -> Iterator[None]:
     """
     try:
         yield
-    except NotAStore as error:
-        raise Sick(f"{error}. {todo}") from error
+    except NotACambistStore as error:
+        raise StoreFileUnusable(f"{error}. {todo}") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
         if code in _LOCKED:
@@ -126,7 +126,7 @@ def opening(path: Path, todo: str = PUT_BACKUP) -> Iterator[None]:
             why = f"{path} is {'a folder' if path.is_dir() else f'damaged ({error})'}"
             raise DamagedFile(f"{why}. {todo}") from error
         msg = f"{path} cannot be used: {error}"
-        raise Sick(msg) from error
+        raise StoreFileUnusable(msg) from error
 
 
 CHUNK_ROWS_MAX: Final = 128

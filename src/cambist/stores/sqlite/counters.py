@@ -10,7 +10,7 @@ from cambist.values.ids import Principal
 _OPEN: Final = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 
 
-class Counted(NamedTuple):
+class OrderTotals(NamedTuple):
     """What a reader counted at one moment, by principal and status.
 
     With it go how many orders had been put away, and the position of the newest event.
@@ -28,7 +28,7 @@ class _Change(NamedTuple):
     after: Status
 
 
-class Counts:
+class StatusCounters:
     """Counts by principal and status; `is_doubtful` once a write may or may not have been made.
 
     They are counted anew by a reader, while writes go on: what the reader saw and what was told
@@ -65,7 +65,7 @@ class Counts:
         if not self._counting:
             self._meanwhile.clear()
 
-    def learn(self, found: Counted, doubts: int) -> None:
+    def learn(self, found: OrderTotals, doubts: int) -> None:
         """Take over what was counted anew; `doubts` is what `begin` returned."""
         self._counts = {(Principal(a), Status(b)): n for a, b, n in found.rows if b in _STATUSES}
         self._counted_to, self.pruned = found.end, found.pruned

@@ -12,13 +12,13 @@ from typing import Final
 
 import msgspec
 
-from cambist.ports.store import Halt, Missing
+from cambist.ports.store import Halt, UnrecordedTransactions
 from cambist.stores.sql import migrations
 from cambist.stores.sqlite.connection import (
     LOG_BYTES_MAX,
-    NotAStore,
-    OldSqlite,
-    Sick,
+    NotACambistStore,
+    SqliteTooOld,
+    StoreFileUnusable,
     connect,
 )
 from cambist.stores.sqlite.halts import halted
@@ -33,7 +33,7 @@ _MICROSECONDS: Final = 1_000
 _ROW: Final = b"x" * 512
 
 
-class Checkup(msgspec.Struct, frozen=True):
+class StoreHealth(msgspec.Struct, frozen=True):
     """What a look at a store showed. `schema` is its newest migration, `newest` ours.
 
     `log_bytes` is what the write-ahead log holds, beyond `log_bytes_max` only where something keeps
@@ -56,8 +56,8 @@ def sqlite_version() -> str:
     return sqlite3.sqlite_version
 
 
-def look(path: Path, elapsed: Callable[[], int]) -> Checkup:
-    """Read what a store is; `elapsed` counts milliseconds. Raises Sick."""
+def inspect_file(path: Path, elapsed: Callable[[], int]) -> StoreHealth:
+    """Read what a store is; `elapsed` counts milliseconds. Raises StoreFileUnusable."""
     try:
         with closing(connect(path, read_only=True)) as db:
             (schema,) = db.execute("PRAGMA user_version").fetchone()
@@ -65,20 +65,20 @@ def look(path: Path, elapsed: Callable[[], int]) -> Checkup:
             (at,) = db.execute("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')").fetchone()
             if not schema:
                 msg = f"{path} is no store of cambist"
-                raise Sick(msg)
+                raise StoreFileUnusable(msg)
             began = elapsed()
             for _ in range(READS):
                 db.execute("SELECT id FROM engine_orders ORDER BY id DESC LIMIT 1").fetchone()
             read_us = (elapsed() - began) * _MICROSECONDS // READS
-    except (NotAStore, OldSqlite) as unfit:
-        raise Sick(str(unfit)) from None
+    except (NotACambistStore, SqliteTooOld) as unfit:
+        raise StoreFileUnusable(str(unfit)) from None
     except sqlite3.Error as error:
         msg = f"{path} cannot be read: {error}"
-        raise Sick(msg) from None
+        raise StoreFileUnusable(msg) from None
     log = path.with_name(f"{path.name}-wal")
     log_bytes = log.stat().st_size if log.exists() else 0
     newest = migrations("sqlite")[-1][0]
-    return Checkup(
+    return StoreHealth(
         schema, newest, mode, at, read_us, log_bytes=log_bytes, is_locked=_is_locked(path)
     )
 
@@ -94,22 +94,22 @@ def _is_locked(path: Path) -> bool:
         return False
 
 
-def look_at_trading(path: Path, limit: int) -> tuple[Halt | None, Missing]:
-    """Return the halt in force and what the chain knows more. Raises Sick."""
+def inspect_halt(path: Path, limit: int) -> tuple[Halt | None, UnrecordedTransactions]:
+    """Return the halt in force and what the chain knows more. Raises StoreFileUnusable."""
     try:
         with closing(connect(path, read_only=True)) as db:
             if db.execute("PRAGMA user_version").fetchone()[0] < TRADING_SINCE_MIGRATION:
-                return None, Missing(0)
+                return None, UnrecordedTransactions(0)
             return halted(db), missing(db, limit)
-    except (NotAStore, OldSqlite, sqlite3.Error) as error:
+    except (NotACambistStore, SqliteTooOld, sqlite3.Error) as error:
         msg = f"{path} cannot be read: {error}"
-        raise Sick(msg) from None
+        raise StoreFileUnusable(msg) from None
 
 
-def write_us(folder: Path, elapsed: Callable[[], int]) -> int:
+def measure_commit_us(folder: Path, elapsed: Callable[[], int]) -> int:
     """Return what one durable commit takes on this disk, in microseconds, from some of them.
 
-    They go to a file of their own, which is gone afterwards. Raises Sick.
+    They go to a file of their own, which is gone afterwards. Raises StoreFileUnusable.
     """
     try:
         with (
@@ -124,4 +124,4 @@ def write_us(folder: Path, elapsed: Callable[[], int]) -> int:
     except (OSError, sqlite3.Error) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
         msg = f"nothing can be written in {folder}: {reason}"
-        raise Sick(msg) from None
+        raise StoreFileUnusable(msg) from None

@@ -6,13 +6,13 @@ from typing import Final
 
 from cambist.orders.order import Order
 from cambist.values.ids import OrderId
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
-LEASED: Final = Moment(2**53 - 1)
+LEASED: Final = Timestamp(2**53 - 1)
 """The wake-up of an order that rests in flight: the lock on the home never runs out by itself."""
 
 
-class Claims:
+class Leases:
     """The orders of one process that are claimed, each as last committed.
 
     The row of an order that rests in flight says that its claim never ends, so that no sweep reads
@@ -58,10 +58,10 @@ class Claims:
         """Remember that it is unknown how an order stands."""
         self._adrift[order_id] = None
 
-    def adrift(self) -> tuple[OrderId, ...]:
+    def orphaned(self) -> tuple[OrderId, ...]:
         """Return the orders that deserve a look, and that nobody has claimed."""
         return tuple(one for one in self._adrift if one not in self)
 
-    def looked_at(self, order_id: OrderId) -> None:
+    def resolved(self, order_id: OrderId) -> None:
         """Take note that an order got its look."""
         self._adrift.pop(order_id, None)

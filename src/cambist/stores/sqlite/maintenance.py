@@ -11,57 +11,64 @@ import msgspec
 from msgspec.structs import replace
 
 from cambist.orders import events
-from cambist.orders.decide import Change
+from cambist.orders.decide import Decision
 from cambist.orders.journal import append
 from cambist.orders.order import Order
-from cambist.ports.store import Still
-from cambist.stores.archive import ORDERS_AT_ONCE, Archive, Name, Progress, archived
-from cambist.stores.audit import Break, Report, walk
+from cambist.ports.store import StuckOrders
+from cambist.stores.archive import ORDERS_AT_ONCE, Archive, Progress, PrunableOrder, build_archive
+from cambist.stores.audit import AuditReport, Inconsistency, audit_steps
 from cambist.stores.rows import read_order
 from cambist.stores.sqlite import daily_fills, reader
-from cambist.stores.sqlite.connection import SQL, NotAStore, connect
-from cambist.stores.sqlite.writer import SqliteSheet
+from cambist.stores.sqlite.connection import SQL, NotACambistStore, connect
+from cambist.stores.sqlite.writer import SqliteWriteBatch
 from cambist.values.ids import OrderId, Principal, order_id
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
-__all__ = ["Break", "Report", "audit", "prune_file", "still_in_file", "write_off_in_file"]
+__all__ = [
+    "AuditReport",
+    "Inconsistency",
+    "audit",
+    "list_stuck_in_file",
+    "prune_file",
+    "write_off_in_file",
+]
 
 
 def _say_nothing(orders: int) -> None:
     """Hear how many orders were read, and tell nobody."""
 
 
-def audit(path: Path, progress: Callable[[int], None] = _say_nothing) -> Report:
-    """Check every order of a store, reading only. Raises NotAStore and sqlite3.Error.
+def audit(path: Path, progress: Callable[[int], None] = _say_nothing) -> AuditReport:
+    """Check every order of a store, reading only. Raises NotACambistStore and sqlite3.Error.
 
     `progress` hears now and then how many orders were read.
     """
     with closing(connect(path, read_only=True)) as db:
         if not db.execute("PRAGMA user_version").fetchone()[0]:
             msg = f"{path} is no store of cambist"
-            raise NotAStore(msg)
+            raise NotACambistStore(msg)
         db.execute("BEGIN")
-        asking, rows = walk(), None
+        asking, rows = audit_steps(), None
         try:
             while True:
                 ask = asking.send(rows) if rows is not None else next(asking)
                 progress(ask.orders)
                 rows = db.execute(SQL[ask.query], ask.values).fetchall()
         except StopIteration as done:
-            report: Report = done.value
+            report: AuditReport = done.value
             return report
 
 
-def still_in_file(path: Path, since: Moment, limit: int) -> Still:
+def list_stuck_in_file(path: Path, since: Timestamp, limit: int) -> StuckOrders:
     """Return what has stood still since an instant. Raises sqlite3.Error and CorruptRow."""
     with closing(connect(path, read_only=True)) as db:
         rows = db.execute(SQL["orders_still"], (since, limit))
         orders = tuple(read_order(row) for row in rows)
-        return Still(orders, *db.execute(SQL["standing"]).fetchone())
+        return StuckOrders(orders, *db.execute(SQL["standing"]).fetchone())
 
 
 def write_off_in_file(
-    path: Path, order_id: OrderId, word: events.WrittenOff, now: Moment
+    path: Path, order_id: OrderId, word: events.WrittenOff, now: Timestamp
 ) -> Order | None:
     """Note that an attempt can never land; None when there is no such order.
 
@@ -74,8 +81,8 @@ def write_off_in_file(
         if order is not None and order.in_flight is not None and order.written_off_at is None:
             told = append(order, (word,), now)
             noted = replace(told[-1].order, version=order.version + 1)
-            sheet = SqliteSheet()
-            sheet.move(order, noted, told, Change((word,), order.wake_at))
+            sheet = SqliteWriteBatch()
+            sheet.move(order, noted, told, Decision((word,), order.wake_at))
             sheet.write(db)
             order = noted
         db.execute("COMMIT")
@@ -87,7 +94,7 @@ _TABLES = (
 )  # fmt: skip
 
 
-def prune_file(path: Path, before: Moment, archive: Archive | None, progress: Progress) -> int:
+def prune_file(path: Path, before: Timestamp, archive: Archive | None, progress: Progress) -> int:
     """Put away the orders that came to rest before an instant; return how many.
 
     What has come to rest never changes, so it is read and archived without a lock. Raises
@@ -101,16 +108,18 @@ def prune_file(path: Path, before: Moment, archive: Archive | None, progress: Pr
             asked = msgspec.json.encode([one.id for one in names]).decode()
             if archive is not None:
                 entries = reader.journals(db, [one.id for one in names])
-                archive.add(archived(names, entries, db.execute(SQL["transactions"], (asked,))))
+                archive.add(
+                    build_archive(names, entries, db.execute(SQL["transactions"], (asked,)))
+                )
             _remove(db, asked, len(names))
             total += len(names)
             progress(total)
     return total
 
 
-def _some(db: sqlite3.Connection, before: Moment) -> tuple[Name, ...]:
+def _some(db: sqlite3.Connection, before: Timestamp) -> tuple[PrunableOrder, ...]:
     rows = db.execute(SQL["prunable"], (order_id(before, 0), before, ORDERS_AT_ONCE))
-    return tuple(Name(OrderId(row[0]), Principal(row[1]), row[2]) for row in rows)
+    return tuple(PrunableOrder(OrderId(row[0]), Principal(row[1]), row[2]) for row in rows)
 
 
 def _remove(db: sqlite3.Connection, asked: str, orders: int) -> None:

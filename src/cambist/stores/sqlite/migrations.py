@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 
-from cambist.stores.errors import NewerDatabase
+from cambist.stores.errors import SchemaTooNew
 from cambist.stores.sql import migrations
 
 
 def migrate_sqlite(connection: sqlite3.Connection) -> int:
     """Bring a database up to date, each migration in one transaction; return its number.
 
-    Two processes may do this at once: who comes second finds it done. Raises NewerDatabase when
+    Two processes may do this at once: who comes second finds it done. Raises SchemaTooNew when
     the database has a migration this program does not know.
     """
     known = migrations("sqlite")
@@ -19,7 +19,7 @@ def migrate_sqlite(connection: sqlite3.Connection) -> int:
     newest = known[-1][0]
     if done > newest:
         msg = f"the database is at migration {done}, this program knows {newest}: upgrade cambist"
-        raise NewerDatabase(msg)
+        raise SchemaTooNew(msg)
     for number, script in known:
         if number > done:
             _apply(connection, number, script)

@@ -18,18 +18,18 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from cambist.orders.journal import Entry
+from cambist.orders.journal import JournalEntry
 from cambist.orders.order import Order
-from cambist.ports.errors import PortDown, ReadInterrupted
-from cambist.ports.store import CurrentTerms, Keyed, Line, OrderQuery
+from cambist.ports.errors import PortUnavailable, ReadInterrupted
+from cambist.ports.store import CurrentTerms, FeedEntry, IdempotencyRecord, OrderQuery
 from cambist.stores.errors import CorruptRow
-from cambist.stores.paging import Paged, id_range
+from cambist.stores.paging import PageRows, id_range
 from cambist.stores.rows import read_current_terms, read_entry
 from cambist.stores.sqlite.connection import SQL, connect
-from cambist.stores.sqlite.counters import Counted
-from cambist.stores.unreadable_orders import Damage, Loaded, read_rows, shown_id
+from cambist.stores.sqlite.counters import OrderTotals
+from cambist.stores.unreadable_orders import ReadRows, UnreadableRow, read_rows, shown_id
 from cambist.values.ids import OrderId, Principal
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 _PRIMARY_CODE: Final = 0xFF
 
@@ -39,35 +39,35 @@ def ping(db: sqlite3.Connection, _: None = None) -> None:
     db.execute("SELECT 1 FROM engine_orders LIMIT 1").fetchone()
 
 
-def delayed(db: sqlite3.Connection, key: tuple[Moment, Principal]) -> int:
+def delayed(db: sqlite3.Connection, key: tuple[Timestamp, Principal]) -> int:
     """Count a principal's orders whose wake-up lies after an instant."""
     return int(db.execute(SQL["delayed"], key).fetchone()[0])
 
 
-def due(db: sqlite3.Connection, key: tuple[Moment, int]) -> tuple[OrderId, ...]:
+def due(db: sqlite3.Connection, key: tuple[Timestamp, int]) -> tuple[OrderId, ...]:
     """Name the orders that are due, longest due first."""
     return tuple(OrderId(row[0]) for row in db.execute(SQL["orders_due"], key))
 
 
-def by_ids(db: sqlite3.Connection, order_ids: Sequence[str]) -> Loaded:
+def by_ids(db: sqlite3.Connection, order_ids: Sequence[str]) -> ReadRows:
     """Return orders, longest due first, and which of them cannot be read."""
     if not order_ids:
-        return Loaded((), {})
+        return ReadRows((), {})
     try:
         return read_rows(db.execute(SQL["orders_by_id"], (_listed(order_ids),)))
     except UnicodeEncodeError as error:
         if len(order_ids) == 1:
-            return Loaded((), {shown_id(order_ids[0]): Damage(str(error))})
+            return ReadRows((), {shown_id(order_ids[0]): UnreadableRow(str(error))})
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_CORRUPT:
             raise
         if len(order_ids) == 1:
-            return Loaded((), {OrderId(order_ids[0]): Damage(str(error))})
+            return ReadRows((), {OrderId(order_ids[0]): UnreadableRow(str(error))})
     # One of these ids is no text, or the page of a row is damaged: the others are not.
     parts = [by_ids(db, [order_id]) for order_id in order_ids]
     orders = (order for part in parts for order in part.orders)
     unreadable = {key: why for part in parts for key, why in part.unreadable.items()}
-    return Loaded(tuple(sorted(orders, key=_wake_at)), unreadable)
+    return ReadRows(tuple(sorted(orders, key=_wake_at)), unreadable)
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -83,7 +83,7 @@ def order(db: sqlite3.Connection, order_id: OrderId) -> Order | None:
     return by_ids(db, [order_id]).one()
 
 
-def ahead(db: sqlite3.Connection, key: tuple[Moment, Moment, int]) -> Loaded:
+def ahead(db: sqlite3.Connection, key: tuple[Timestamp, Timestamp, int]) -> ReadRows:
     """Return orders whose wake-up lies between two instants, both left out."""
     return by_ids(db, [row[0] for row in db.execute(SQL["orders_ahead"], key)])
 
@@ -94,39 +94,39 @@ def current_terms(db: sqlite3.Connection, order_ids: Sequence[str]) -> dict[Orde
     return read_current_terms(db.execute(SQL["order_states"], (asked,)))
 
 
-def keyed(db: sqlite3.Connection, key: tuple[str, str]) -> Keyed | None:
+def keyed(db: sqlite3.Connection, key: tuple[str, str]) -> IdempotencyRecord | None:
     """Return what a key remembers."""
     row = db.execute(SQL["keyed"], key).fetchone()
-    return None if row is None else Keyed(*row)
+    return None if row is None else IdempotencyRecord(*row)
 
 
-def entries(db: sqlite3.Connection, key: tuple[str, int, int]) -> tuple[Entry, ...]:
+def entries(db: sqlite3.Connection, key: tuple[str, int, int]) -> tuple[JournalEntry, ...]:
     """Return journal lines in order."""
     return tuple(read_entry(row) for row in db.execute(SQL["entries"], key))
 
 
-def journals(db: sqlite3.Connection, order_ids: Sequence[str]) -> tuple[Entry, ...]:
+def journals(db: sqlite3.Connection, order_ids: Sequence[str]) -> tuple[JournalEntry, ...]:
     """Return all journal lines of some orders, order by order."""
     rows = db.execute(SQL["journals"], (_listed(order_ids),))
     return tuple(read_entry(row) for row in rows)
 
 
-def feed(db: sqlite3.Connection, key: tuple[int, Principal, int]) -> tuple[Line, ...]:
+def feed(db: sqlite3.Connection, key: tuple[int, Principal, int]) -> tuple[FeedEntry, ...]:
     """Return where the lines of a principal's orders stand."""
-    return tuple(Line(*row) for row in db.execute(SQL["feed"], key))
+    return tuple(FeedEntry(*row) for row in db.execute(SQL["feed"], key))
 
 
-def feed_all(db: sqlite3.Connection, key: tuple[int, int]) -> tuple[Line, ...]:
+def feed_all(db: sqlite3.Connection, key: tuple[int, int]) -> tuple[FeedEntry, ...]:
     """Return where the lines of everyone's orders stand."""
-    return tuple(Line(*row) for row in db.execute(SQL["feed_all"], key))
+    return tuple(FeedEntry(*row) for row in db.execute(SQL["feed_all"], key))
 
 
-def count(db: sqlite3.Connection, _: None = None) -> Counted:
+def count(db: sqlite3.Connection, _: None = None) -> OrderTotals:
     """Count all orders where they stand, at one moment."""
     db.execute("BEGIN")
     try:
         rows = tuple(db.execute(SQL["census"]))
-        return Counted(rows, pruned(db)[1], feed_end(db))
+        return OrderTotals(rows, pruned(db)[1], feed_end(db))
     finally:
         db.execute("COMMIT")
 
@@ -142,10 +142,10 @@ def feed_end(db: sqlite3.Connection, _: None = None) -> int:
     return int(db.execute(SQL["feed_end"]).fetchone()[0])
 
 
-def page(db: sqlite3.Connection, query: OrderQuery) -> Paged:
+def page(db: sqlite3.Connection, query: OrderQuery) -> PageRows:
     """Return a page of orders, newest first."""
     ids = [OrderId(row[0]) for row in db.execute(*_page_ids(query))]
-    return Paged(tuple(ids), by_ids(db, ids))
+    return PageRows(tuple(ids), by_ids(db, ids))
 
 
 def _page_ids(query: OrderQuery) -> tuple[str, tuple[object, ...]]:
@@ -221,7 +221,7 @@ class Readers:
         self._asked = None if inline else ThreadPoolExecutor(ASKED_READERS, "cambist-asked")
 
     async def run(self, read: Read[T], key: object = None) -> T:
-        """Return what `read` finds. Raises PortDown when the file cannot be read."""
+        """Return what `read` finds. Raises PortUnavailable when the file cannot be read."""
         try:
             if self._pool is None:
                 return read(self._connection(), key)
@@ -234,7 +234,7 @@ class Readers:
         """Return what a client's `read` finds.
 
         It is interrupted when the task that waits for it is cancelled, and after
-        `READ_WITHIN_S`: then it raises ReadInterrupted. Raises PortDown as `run` does.
+        `READ_WITHIN_S`: then it raises ReadInterrupted. Raises PortUnavailable as `run` does.
         """
         if self._asked is None:
             return await self.run(read, key)
@@ -273,5 +273,5 @@ class Readers:
             connection.close()
 
 
-def _down(error: Exception) -> PortDown:
-    return PortDown(f"the store cannot be read: {error}")
+def _down(error: Exception) -> PortUnavailable:
+    return PortUnavailable(f"the store cannot be read: {error}")

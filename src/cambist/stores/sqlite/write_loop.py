@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
-from cambist.stores.write_queue import Lanes, Results, Waiting, answer
+from cambist.stores.write_queue import PendingWrite, Results, WriteQueue, resolve
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-LINGER_S: Final = 0.001
+BATCH_WINDOW_S: Final = 0.001
 """How long a write waits for company: a flush costs about as much, and so does a change of
 threads, whether it serves one order or fifty."""
 
@@ -20,7 +20,7 @@ Apply = Callable[[Sequence[T]], Results[R]]
 Done = Callable[[Sequence[T], Results[R]], None]
 
 
-class Writer(Generic[T, R]):
+class WriteLoop(Generic[T, R]):
     """Takes batches from the lanes and applies them, one at a time, in order.
 
     `apply` runs where the database lives; `done` on the event loop, before the waiting
@@ -28,7 +28,7 @@ class Writer(Generic[T, R]):
     """
 
     def __init__(self, apply: Apply[T, R], done: Done[T, R], *, inline: bool = False) -> None:
-        self.lanes: Lanes[T, R] = Lanes(self._wake)
+        self.lanes: WriteQueue[T, R] = WriteQueue(self._wake)
         self._apply = apply
         self._done = done
         self._inline = inline
@@ -60,7 +60,7 @@ class Writer(Generic[T, R]):
         if self._inline:
             self._loop.call_soon(self._drain)
         else:
-            self._loop.call_later(LINGER_S, self._ring)
+            self._loop.call_later(BATCH_WINDOW_S, self._ring)
 
     def _ring(self) -> None:
         self._scheduled = False
@@ -80,9 +80,9 @@ class Writer(Generic[T, R]):
                 if self._loop is not None:
                     self._loop.call_soon_threadsafe(self._report, batch, results)
 
-    def _report(self, batch: Sequence[Waiting[T, R]], results: Results[R]) -> None:
+    def _report(self, batch: Sequence[PendingWrite[T, R]], results: Results[R]) -> None:
         try:
             self._done([waiting.item for waiting in batch], results)
         finally:
             # Whatever a listener did, the batch is durable and its senders must be told.
-            answer(batch, results)
+            resolve(batch, results)

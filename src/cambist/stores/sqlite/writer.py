@@ -17,34 +17,40 @@ from typing import Final, assert_never
 
 from msgspec.structs import replace
 
-from cambist.failpoints import faultpoint
+from cambist.failpoints import failpoint
 from cambist.orders import events
-from cambist.orders.decide import Change
-from cambist.orders.journal import Told, append, retell
-from cambist.orders.lifecycle import IllegalFact
-from cambist.ports.errors import Halted, KeyTaken, PortDown, StaleClaim, Unreadable
-from cambist.ports.store import Birth, Keyed
+from cambist.orders.decide import Decision
+from cambist.orders.journal import RecordedEvent, append, replay
+from cambist.orders.lifecycle import IllegalTransition
+from cambist.ports.errors import (
+    DuplicateIdempotencyKey,
+    PortUnavailable,
+    TradingHalted,
+    Unreadable,
+    VersionConflict,
+)
+from cambist.ports.store import IdempotencyRecord, NewOrder
 from cambist.stores import rows
 from cambist.stores.commands import (
-    Add,
-    AddAll,
-    AddUp,
-    Cancel,
-    Compared,
-    Facts,
-    Move,
-    Probe,
-    Summed,
-    Switch,
-    Untold,
+    ApplyDecision,
+    CommittedEvents,
+    FillsSummed,
+    InsertOrder,
+    InsertOrders,
+    RecordReconciliation,
+    RecoveredEvents,
+    RequestCancel,
+    SetHalt,
+    SumFills,
     Write,
+    WriteProbe,
     Written,
 )
-from cambist.stores.rows import Sheet, StaleRows, read_entry
+from cambist.stores.rows import RowConflict, WriteBatch, read_entry
 from cambist.stores.sqlite import daily_fills, halts, reader
 from cambist.stores.sqlite.connection import SQL, connect, write_many
 from cambist.stores.sqlite.migrations import migrate_sqlite
-from cambist.values.time_units import Moment
+from cambist.values.time_units import Timestamp
 
 _OWN_FAULTS: Final = (
     # A number or a text that no column holds is its item's fault, not the disk's.
@@ -52,10 +58,10 @@ _OWN_FAULTS: Final = (
     sqlite3.DataError,
     OverflowError,
     ValueError,
-    StaleClaim,
-    StaleRows,
+    VersionConflict,
+    RowConflict,
     Unreadable,
-    Halted,
+    TradingHalted,
 )
 
 
@@ -71,7 +77,7 @@ class BatchWriter:
         self._connection: sqlite3.Connection | None = open_now(path)
         try:
             migrate_sqlite(self._connection)
-            self._places = Places(self._connection)
+            self._places = FeedPositions(self._connection)
         except BaseException:
             self.close()
             raise
@@ -90,7 +96,7 @@ class BatchWriter:
         """
         return self._failed
 
-    def void_leases(self, leased: Moment) -> None:
+    def void_leases(self, leased: Timestamp) -> None:
         """Make due what an earlier process held in flight; it held this home's lock alone."""
         if self._connection is not None:
             self._connection.execute(SQL["void_leases"], (leased,))
@@ -105,7 +111,7 @@ class BatchWriter:
             self._failed = True
             self._places.doubt()
             self._reopen()
-            return [PortDown(f"the store failed: {error}") for _ in batch]
+            return [PortUnavailable(f"the store failed: {error}") for _ in batch]
         if any(map(_has_written, batch, results)):
             self._failed = False
         return results
@@ -132,9 +138,9 @@ class BatchWriter:
             db.execute("BEGIN IMMEDIATE")
             results = [_alone(db, write) for write in batch]
         results = self._places.give(db, results, found)
-        faultpoint("store.before_commit")
+        failpoint("store.before_commit")
         db.execute("COMMIT")
-        faultpoint("store.after_commit")
+        failpoint("store.after_commit")
         self._places.settle()
         return results
 
@@ -143,16 +149,23 @@ def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
     """Write a whole batch table by table, where its items do not build on one another."""
     if any(_begins(write) for write in batch):
         _refuse_when_halted(db)
-    sheet, written = SqliteSheet(), list[Written]()
+    sheet, written = SqliteWriteBatch(), list[Written]()
     for write in batch:
         match write:
-            case Add(birth):
-                sheet.bear(birth)
-                written.append(Facts((birth.told,)))
-            case Move(before, after, told, change):
+            case InsertOrder(birth):
+                sheet.add_order(birth)
+                written.append(CommittedEvents((birth.told,)))
+            case ApplyDecision(before, after, told, change):
                 sheet.move(before, after, told, change)
-                written.append(Facts(told))
-            case AddAll() | Cancel() | Switch() | Compared() | Probe() | AddUp():
+                written.append(CommittedEvents(told))
+            case (
+                InsertOrders()
+                | RequestCancel()
+                | SetHalt()
+                | RecordReconciliation()
+                | WriteProbe()
+                | SumFills()
+            ):
                 return [_write(db, one) for one in batch]
             case _:
                 assert_never(write)
@@ -163,9 +176,9 @@ def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
 def _begins(write: Write) -> bool:
     """Whether a write begins something that a halt forbids: an order, or an attempt of one."""
     match write:
-        case Add() | AddAll():
+        case InsertOrder() | InsertOrders():
             return True
-        case Move():
+        case ApplyDecision():
             return write.change.signed is not None
         case _:
             return False
@@ -174,7 +187,7 @@ def _begins(write: Write) -> bool:
 def _refuse_when_halted(db: sqlite3.Connection) -> None:
     halt = halts.halted(db)
     if halt is not None:
-        raise Halted(halt)
+        raise TradingHalted(halt)
 
 
 def _alone(db: sqlite3.Connection, write: Write) -> Written | BaseException:
@@ -193,111 +206,122 @@ def _alone(db: sqlite3.Connection, write: Write) -> Written | BaseException:
 def _write(db: sqlite3.Connection, write: Write) -> Written:
     if _begins(write):
         _refuse_when_halted(db)
-    sheet = SqliteSheet()
+    sheet = SqliteWriteBatch()
     match write:
-        case Add(birth):
-            sheet.bear(birth)
+        case InsertOrder(birth):
+            sheet.add_order(birth)
             sheet.write(db)
-            return Facts((birth.told,))
-        case AddAll(births):
+            return CommittedEvents((birth.told,))
+        case InsertOrders(births):
             return add_all(db, births)
-        case Move(before, after, told, change):
+        case ApplyDecision(before, after, told, change):
             sheet.move(before, after, told, change)
             try:
                 sheet.write(db)
-            except StaleRows:
-                raise StaleClaim(reader.order(db, after.id)) from None
-            return Facts(told)
-        case Cancel():
+            except RowConflict:
+                raise VersionConflict(reader.order(db, after.id)) from None
+            return CommittedEvents(told)
+        case RequestCancel():
             return _cancel(db, write)
         case _:
             return _write_apart(db, write)
 
 
-def _write_apart(db: sqlite3.Connection, write: Switch | Compared | Probe | AddUp) -> Written:
+def _write_apart(
+    db: sqlite3.Connection, write: SetHalt | RecordReconciliation | WriteProbe | SumFills
+) -> Written:
     """Write what is no order's."""
     match write:
-        case Switch(halt, by, reason, now):
+        case SetHalt(halt, by, reason, now):
             if halt is None:
                 halts.resume(db, by, reason, now)
             else:
                 halts.halt(db, halt)
-            return Facts(())
-        case Compared():
+            return CommittedEvents(())
+        case RecordReconciliation():
             halts.note_comparison(db, write)
-            return Facts(())
-        case Probe():
+            return CommittedEvents(())
+        case WriteProbe():
             # What fits into a gap of the log would say that all is well, and orders would not fit.
             db.execute(SQL["take_room"])
-            return Facts(())
-        case AddUp():
-            return Summed(is_more=daily_fills.add_up(db))
+            return CommittedEvents(())
+        case SumFills():
+            return FillsSummed(is_more=daily_fills.add_up(db))
         case _:
             assert_never(write)
 
 
-def _cancel(db: sqlite3.Connection, write: Cancel) -> Written:
+def _cancel(db: sqlite3.Connection, write: RequestCancel) -> Written:
     order = reader.order(db, write.order_id)
     if order is None or order.is_closed or order.cancel_requested_at is not None:
-        return Facts(())
+        return CommittedEvents(())
     told = append(order, (events.CancelRequested(),), write.now)
     wake_at = order.wake_at if order.in_flight is not None else write.now
     after = replace(told[-1].order, version=order.version + 1, wake_at=wake_at)
-    sheet = SqliteSheet()
-    sheet.move(order, after, told, Change((), wake_at))
+    sheet = SqliteWriteBatch()
+    sheet.move(order, after, told, Decision((), wake_at))
     sheet.write(db)
-    return Facts((*told[:-1], replace(told[-1], order=after)))
+    return CommittedEvents((*told[:-1], replace(told[-1], order=after)))
 
 
 def _explain(db: sqlite3.Connection, write: Write, error: BaseException) -> BaseException:
     """Say what a refused item ran into, in the port's own words."""
-    if isinstance(write, Add) and isinstance(error, sqlite3.IntegrityError):
+    if isinstance(write, InsertOrder) and isinstance(error, sqlite3.IntegrityError):
         known = keyed(db, write.birth)
-        return PortDown(str(error)) if known is None else KeyTaken(known)
-    if isinstance(write, Move) and isinstance(error, sqlite3.IntegrityError):
-        return IllegalFact(write.before.status, f"written so: {error}")
+        return PortUnavailable(str(error)) if known is None else DuplicateIdempotencyKey(known)
+    if isinstance(write, ApplyDecision) and isinstance(error, sqlite3.IntegrityError):
+        return IllegalTransition(write.before.status, f"written so: {error}")
     return error
 
 
 def _has_written(write: Write, result: Written | BaseException) -> bool:
     """Whether an item is on the disk, and not only done with."""
-    return isinstance(result, Facts) and (bool(result.told) or isinstance(write, Probe))
+    return isinstance(result, CommittedEvents) and (
+        bool(result.told) or isinstance(write, WriteProbe)
+    )
 
 
-def add_all(db: sqlite3.Connection, births: Sequence[Birth]) -> Facts:
+def add_all(db: sqlite3.Connection, births: Sequence[NewOrder]) -> CommittedEvents:
     """Write the orders whose keys are free; of two with one key in here, the first is new."""
-    sheet, told, taken = SqliteSheet(), list[Told](), list[Keyed | None]()
-    fresh: dict[str, Keyed] = {}
+    sheet, told, taken = SqliteWriteBatch(), list[RecordedEvent](), list[IdempotencyRecord | None]()
+    fresh: dict[str, IdempotencyRecord] = {}
     for birth in births:
         known = keyed(db, birth) or (fresh.get(birth.key) if birth.key is not None else None)
         taken.append(known)
         if known is not None:
             continue
         if birth.key is not None:
-            fresh[birth.key] = Keyed(birth.told.order.id, birth.fingerprint, birth.reply)
-        sheet.bear(birth)
+            fresh[birth.key] = IdempotencyRecord(
+                birth.told.order.id, birth.fingerprint, birth.reply
+            )
+        sheet.add_order(birth)
         told.append(birth.told)
     sheet.write(db)
-    return Facts(tuple(told), taken=tuple(taken))
+    return CommittedEvents(tuple(told), taken=tuple(taken))
 
 
-def keyed(db: sqlite3.Connection, birth: Birth) -> Keyed | None:
+def keyed(db: sqlite3.Connection, birth: NewOrder) -> IdempotencyRecord | None:
     """Return what a birth's key remembers already."""
     if birth.key is None:
         return None
     key = (birth.told.order.intent.principal, birth.key)
     row = db.execute(SQL["keyed"], key).fetchone()
-    return None if row is None else Keyed(*row)
+    return None if row is None else IdempotencyRecord(*row)
 
 
-class SqliteSheet(Sheet):
+class SqliteWriteBatch(WriteBatch):
     """Rows to write together to a SQLite file."""
 
     def write(self, db: sqlite3.Connection) -> None:
-        """Write every row. Raises StaleRows, and sqlite3.IntegrityError where an index refuses."""
-        moves = [rows.move_row(after, rows.mark(since)) for since, after in self.moves.values()]
+        """Write every row.
+
+        Raises RowConflict, and sqlite3.IntegrityError where an index refuses.
+        """
+        moves = [
+            rows.update_row(after, rows.row_version(since)) for since, after in self.moves.values()
+        ]
         if write_many(db, "move_orders", moves) != len(moves):
-            raise StaleRows
+            raise RowConflict
         write_many(db, "add_orders", self.births)
         write_many(db, "add_entries", self.entries)
         write_many(db, "close_attempts", self.closings)
@@ -309,7 +333,7 @@ _NO_LIMIT: Final = -1
 Results = list[Written | BaseException]
 
 
-class Places:
+class FeedPositions:
     """Knows up to which place all lines were told."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
@@ -321,25 +345,31 @@ class Places:
         """Take note that a batch failed, and may be durable all the same."""
         self._unsure = True
 
-    def untold(self, db: sqlite3.Connection) -> tuple[Told, ...]:
+    def untold(self, db: sqlite3.Connection) -> tuple[RecordedEvent, ...]:
         """Return what a failed batch made durable; ask before anything else is written."""
         return untold_after(db, self._told_to) if self._unsure else ()
 
-    def give(self, db: sqlite3.Connection, results: Results, found: tuple[Told, ...]) -> Results:
+    def give(
+        self, db: sqlite3.Connection, results: Results, found: tuple[RecordedEvent, ...]
+    ) -> Results:
         """Place the lines of a batch: they were written last, and in this order.
 
         What was found goes to the first who is answered.
         """
         end, self._reached = _end(db), None
-        place = end - sum(len(one.told) for one in results if isinstance(one, Facts)) + 1
+        place = end - sum(len(one.told) for one in results if isinstance(one, CommittedEvents)) + 1
         placed = list(results)
         for number, one in enumerate(results):
             if isinstance(one, BaseException):
                 continue
-            untold = Untold(found, self._told_to + 1) if found and self._reached is None else None
+            untold = (
+                RecoveredEvents(found, self._told_to + 1)
+                if found and self._reached is None
+                else None
+            )
             self._reached = end
-            if isinstance(one, Facts):
-                placed[number] = Facts(one.told, place, one.taken, untold)
+            if isinstance(one, CommittedEvents):
+                placed[number] = CommittedEvents(one.told, place, one.taken, untold)
                 place += len(one.told)
             else:
                 placed[number] = replace(one, untold=untold)
@@ -355,15 +385,15 @@ def _end(db: sqlite3.Connection) -> int:
     return int(db.execute(SQL["feed_end"]).fetchone()[0])
 
 
-def untold_after(db: sqlite3.Connection, place: int) -> tuple[Told, ...]:
+def untold_after(db: sqlite3.Connection, place: int) -> tuple[RecordedEvent, ...]:
     """Return all lines after a place, each with the order as it stood then.
 
     Raises BrokenJournal when a journal is not what was written.
     """
     lines = db.execute(SQL["lines_after"], (place,)).fetchall()
-    told: dict[str, tuple[Told, ...]] = {}
+    told: dict[str, tuple[RecordedEvent, ...]] = {}
     for order_id, _ in lines:
         if order_id not in told:
             rows = db.execute(SQL["entries"], (order_id, 0, _NO_LIMIT))
-            told[order_id] = retell([read_entry(row) for row in rows])
+            told[order_id] = replay([read_entry(row) for row in rows])
     return tuple(told[order_id][seq - 1] for order_id, seq in lines)

@@ -10,8 +10,8 @@ from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM, key_bytes
 from cambist.venues.layout import Layout
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Account, Snapshot, Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, PoolRejected, Snapshot
 from cambist.venues.tokens import MINT_BYTES, Mint, read_balance, write_balance
 
 PROGRAM: Final = Address("Eo7WjKq67rjJQSZxS6z3YkapzY3eMj6Xy8X5EQVn5UaB")
@@ -45,7 +45,7 @@ _SUPPLY: Final = slice(36, 44)
 _INITIALISED_AT: Final = 45
 
 
-class State(msgspec.Struct, frozen=True, gc=False):
+class DammV1PoolAccount(msgspec.Struct, frozen=True, gc=False):
     """The fields of a pool's account that play a part in swaps. Fees are fractions.
 
     Those behind `curve` are of stable ones: `scale_a` and `scale_b` bring both tokens to as many
@@ -91,7 +91,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
         return _STAKES.get(self.depeg, self.stake)
 
 
-class VaultState(msgspec.Struct, frozen=True, gc=False):
+class VaultAccount(msgspec.Struct, frozen=True, gc=False):
     """The fields of a vault's account that play a part in swaps, in raw units and seconds."""
 
     enabled: int
@@ -108,14 +108,14 @@ class Vault(msgspec.Struct, frozen=True, gc=False):
     """A vault: its account, what of its token is at hand, its shares, and how many the pool has."""
 
     address: Address
-    state: VaultState
+    state: VaultAccount
     at_hand: int
     supply: int
     shares: int
 
 
 LAYOUT: Final = Layout(
-    State,
+    DammV1PoolAccount,
     925,
     {
         "mint_a": (40, "key"),
@@ -148,7 +148,7 @@ LAYOUT: Final = Layout(
     bytes.fromhex("f19a6d0411b16dbc"),
 )
 VAULT_LAYOUT: Final = Layout(
-    VaultState,
+    VaultAccount,
     1227,
     {
         "enabled": (8, "u8"),
@@ -164,52 +164,52 @@ VAULT_LAYOUT: Final = Layout(
 )
 
 
-def read_state(account: Account) -> State:
-    """Return a pool's fields. Raises Unquotable, also for curves that are not quoted."""
+def read_state(account: Account) -> DammV1PoolAccount:
+    """Return a pool's fields. Raises PoolRejected, also for curves that are not quoted."""
     state = LAYOUT.read(account.data)
     if state.curve not in {CONSTANT_PRODUCT, STABLE}:
-        raise Unquotable(Refusal.UNKNOWN_CURVE, f"curve {state.curve} of {account.address}")
+        raise PoolRejected(RejectReason.UNKNOWN_CURVE, f"curve {state.curve} of {account.address}")
     if state.curve == STABLE and not (
         state.amp and state.scale_a and state.scale_b and state.depeg <= SPL_STAKE
     ):
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, f"curve of {account.address}")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, f"curve of {account.address}")
     fees = (state.trade_denominator, state.protocol_denominator)
     if not all(fees) or state.clock > BY_TIME or state.enabled > 1 or state.mint_a == state.mint_b:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, account.address)
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, account.address)
     if state.trade_numerator > fees[0] or state.protocol_numerator > fees[1]:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, "fee")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "fee")
     return state
 
 
-def read_stake_price(snapshot: Snapshot, state: State) -> int | None:
+def read_stake_price(snapshot: Snapshot, state: DammV1PoolAccount) -> int | None:
     """Return what the stake tells of the token a stable curve counts with; None: it needs none.
 
-    In millionths of what was staked, rounded down. Raises Unquotable.
+    In millionths of what was staked, rounded down. Raises PoolRejected.
     """
     if not state.stakes:
         return None
     address = state.stake_account
     account = snapshot.get(address)
     if account is None:
-        raise Unquotable(Refusal.ACCOUNT_MISSING, address)
+        raise PoolRejected(RejectReason.ACCOUNT_MISSING, address)
     if account.owner in {PROGRAM, VAULT_PROGRAM, TOKEN_PROGRAM}:
-        raise Unquotable(Refusal.WRONG_OWNER, address)
+        raise PoolRejected(RejectReason.WRONG_OWNER, address)
     worth_at, shares_at = _TOLD_AT[state.depeg]
     if len(account.data) < max(worth_at, shares_at) + 8:
-        raise Unquotable(Refusal.WRONG_SIZE, address)
+        raise PoolRejected(RejectReason.WRONG_SIZE, address)
     worth = int.from_bytes(account.data[worth_at : worth_at + 8], "little")
     shares = int.from_bytes(account.data[shares_at : shares_at + 8], "little")
     if state.depeg == MARINADE:
         shares = _MARINADE_ONE
     if not shares:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, address)
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, address)
     price = worth * PRICE_ONE // shares
     if not 0 < price <= RAW_MAX:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, address)
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, address)
     return price
 
 
-def write_stake(state: State, price: int) -> Account:
+def write_stake(state: DammV1PoolAccount, price: int) -> Account:
     """Return an account of the stake that tells this price."""
     worth_at, shares_at = _TOLD_AT[state.depeg]
     data = bytearray(_STAKE_BYTES)
@@ -224,15 +224,15 @@ def write_stake(state: State, price: int) -> Account:
 
 
 def read_vault(snapshot: Snapshot, address: Address, mint: Address, shares: Address) -> Vault:
-    """Return a vault as a pool uses it that holds these shares. Raises Unquotable."""
+    """Return a vault as a pool uses it that holds these shares. Raises PoolRejected."""
     state = VAULT_LAYOUT.read(snapshot.owned(address, VAULT_PROGRAM).data)
     if state.token_mint != mint:
-        raise Unquotable(Refusal.WRONG_TOKEN, address)
+        raise PoolRejected(RejectReason.WRONG_TOKEN, address)
     at_hand = read_balance(snapshot, state.token_vault, Mint(mint, TOKEN_PROGRAM, 0))
     held = read_balance(snapshot, shares, Mint(state.share_mint, TOKEN_PROGRAM, 0))
     supply = _read_supply(snapshot.owned(state.share_mint, TOKEN_PROGRAM))
     if held > supply:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, address)
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, address)
     return Vault(address, state, at_hand, supply, held)
 
 
@@ -256,7 +256,7 @@ def write_vault(vault: Vault, shares: Address) -> tuple[Account, ...]:
 
 def _read_supply(account: Account) -> int:
     if len(account.data) != MINT_BYTES:
-        raise Unquotable(Refusal.WRONG_SIZE, account.address)
+        raise PoolRejected(RejectReason.WRONG_SIZE, account.address)
     if not account.data[_INITIALISED_AT]:
-        raise Unquotable(Refusal.NOT_INITIALISED, account.address)
+        raise PoolRejected(RejectReason.NOT_INITIALISED, account.address)
     return int.from_bytes(account.data[_SUPPLY], "little")

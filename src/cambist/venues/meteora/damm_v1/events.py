@@ -8,9 +8,9 @@ from typing import Final
 
 from cambist.faults import Code
 from cambist.values.program_address import TOKEN_PROGRAM
-from cambist.venues.logs import Line
+from cambist.venues.logs import ProgramLogLine
 from cambist.venues.meteora.damm_v1.accounts import BY_TIME, PROGRAM, VAULT_PROGRAM
-from cambist.venues.program import Instruction, Opened, Traded
+from cambist.venues.program import Instruction, PoolCreated, SwapEvent
 
 NAME: Final = "damm_v1"
 _SWAPPED: Final = bytes.fromhex("516ce3becdd00ac4")
@@ -53,7 +53,7 @@ ERRORS: Final = {
 }
 
 
-def traded(lines: Sequence[Line], inner: Sequence[Instruction]) -> tuple[Traded, ...]:
+def traded(lines: Sequence[ProgramLogLine], inner: Sequence[Instruction]) -> tuple[SwapEvent, ...]:
     """Return the swaps that a transaction tells of, in order. The events do not name their pool.
 
     An event tells what the curve counted. What left the trader is what went into a vault and to the
@@ -68,9 +68,9 @@ def traded(lines: Sequence[Line], inner: Sequence[Instruction]) -> tuple[Traded,
                 told.append(_AMOUNTS.unpack_from(body))
     through = _through_vaults(inner)
     if len(through) != len(told):
-        return tuple(Traded(None, given, paid, exact=False) for given, paid, *_ in told)
+        return tuple(SwapEvent(None, given, paid, exact=False) for given, paid, *_ in told)
     return tuple(
-        Traded(None, into + protocol, paid, exact=not host)
+        SwapEvent(None, into + protocol, paid, exact=not host)
         for (into, paid), (_, _, _, protocol, host) in zip(through, told, strict=True)
     )
 
@@ -90,7 +90,7 @@ def _through_vaults(inner: Sequence[Instruction]) -> list[tuple[int, int]]:
     return found
 
 
-def opened(instruction: Instruction) -> Opened | None:
+def opened(instruction: Instruction) -> PoolCreated | None:
     """Return the pool that an instruction makes, or None when it makes none."""
     data, accounts = instruction.data, instruction.accounts
     at = _POOLS.get(data[:8])
@@ -99,7 +99,7 @@ def opened(instruction: Instruction) -> Opened | None:
     # Where a config says whether the opening is a slot or a time, it cannot be told from here.
     opens_s = _opens_s(data) if data.startswith(_CUSTOM) else None
     mint_a, mint_b = accounts[at].address, accounts[at + 1].address
-    return Opened(NAME, accounts[0].address, mint_a, mint_b, opens_s)
+    return PoolCreated(NAME, accounts[0].address, mint_a, mint_b, opens_s)
 
 
 def _opens_s(data: bytes) -> int | None:

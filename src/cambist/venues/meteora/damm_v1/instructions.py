@@ -9,20 +9,20 @@ from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM, key_bytes, program_address
 from cambist.venues.meteora.damm_v1.accounts import PROGRAM, VAULT_PROGRAM
 from cambist.venues.meteora.damm_v1.pool import DammV1Pool
-from cambist.venues.program import Instruction, Meta, Trade
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Unquotable
+from cambist.venues.program import AccountMeta, Instruction, SwapParams
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 
 SWAP: Final = bytes.fromhex("f8c69e91e17587c8")
 _VAULT_BASE: Final = Address("HWzXGcGHy4tcpYfaRDCyLNzXqBTv3E6BttpCH2vJxArv")
 
 
-def swap(pool: DammV1Pool, trade: Trade) -> Instruction:
-    """Return the call that does a trade. Raises Unquotable."""
+def swap(pool: DammV1Pool, trade: SwapParams) -> Instruction:
+    """Return the call that does a trade. Raises PoolRejected."""
     if trade.mint_in not in {pool.mint_a, pool.mint_b}:
-        raise Unquotable(Refusal.WRONG_TOKEN, trade.mint_in)
+        raise PoolRejected(RejectReason.WRONG_TOKEN, trade.mint_in)
     if trade.mode == "exact_out":
-        raise Unquotable(Refusal.NO_EXACT_OUT)
+        raise PoolRejected(RejectReason.NO_EXACT_OUT)
     state, a, b = pool.state, pool.vault_a, pool.vault_b
     written = (
         pool.address,
@@ -39,11 +39,11 @@ def swap(pool: DammV1Pool, trade: Trade) -> Instruction:
         state.fee_a if trade.mint_in == pool.mint_a else state.fee_b,
     )
     metas = (
-        *(Meta(one, writable=True) for one in written),
-        Meta(trade.owner, signer=True),
-        Meta(VAULT_PROGRAM),
-        Meta(TOKEN_PROGRAM),
-        *((Meta(state.stake_account),) if state.stakes else ()),
+        *(AccountMeta(one, writable=True) for one in written),
+        AccountMeta(trade.owner, signer=True),
+        AccountMeta(VAULT_PROGRAM),
+        AccountMeta(TOKEN_PROGRAM),
+        *((AccountMeta(state.stake_account),) if state.stakes else ()),
     )
     return Instruction(PROGRAM, metas, SWAP + struct.pack("<QQ", trade.amount, trade.bound))
 

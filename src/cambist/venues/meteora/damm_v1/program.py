@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from cambist.faults import Code
 from cambist.values.ids import Address
-from cambist.venues.logs import Line
+from cambist.venues.logs import ProgramLogLine
 from cambist.venues.meteora.damm_v1 import events, instructions
 from cambist.venues.meteora.damm_v1.accounts import (
     LAYOUT,
@@ -21,7 +21,14 @@ from cambist.venues.meteora.damm_v1.accounts import (
     write_vault,
 )
 from cambist.venues.meteora.damm_v1.pool import DammV1Pool, pool_at
-from cambist.venues.program import Instruction, Known, Opened, Trade, Traded, known
+from cambist.venues.program import (
+    Instruction,
+    KnownError,
+    PoolCreated,
+    SwapEvent,
+    SwapParams,
+    classify_error,
+)
 from cambist.venues.snapshot import Account, Snapshot
 
 
@@ -84,21 +91,23 @@ class DammV1:
             *write_vault(pool.vault_b, pool.state.shares_b),
         )
 
-    def instruction(self, pool: DammV1Pool, trade: Trade) -> Instruction:
+    def instruction(self, pool: DammV1Pool, trade: SwapParams) -> Instruction:
         """Return the call that does a trade. Raises Unquotable."""
         return instructions.swap(pool, trade)
 
-    def traded(self, lines: Sequence[Line], inner: Sequence[Instruction]) -> tuple[Traded, ...]:
+    def traded(
+        self, lines: Sequence[ProgramLogLine], inner: Sequence[Instruction]
+    ) -> tuple[SwapEvent, ...]:
         """Return the swaps that a transaction tells of: in its logs, amounts in in instructions."""
         return events.traded(lines, inner)
 
-    def opened(self, instruction: Instruction) -> Opened | None:
+    def opened(self, instruction: Instruction) -> PoolCreated | None:
         """Return the pool that an instruction makes, or None when it makes none."""
         return events.opened(instruction)
 
-    def error(self, lines: Sequence[Line], number: int | None) -> Known | None:
+    def error(self, lines: Sequence[ProgramLogLine], number: int | None) -> KnownError | None:
         """Return what a failed transaction says of itself: by name, or by number as a fallback."""
-        return known(self, lines, number, events.NUMBERS)
+        return classify_error(self, lines, number, events.NUMBERS)
 
 
 DAMM_V1 = DammV1()

@@ -8,12 +8,12 @@ import msgspec
 from msgspec.structs import replace
 
 from cambist.curves import fee_schedule, single_range
-from cambist.curves.damm_v2_dynamic_fee import STEP, Rules, Volatility
+from cambist.curves.damm_v2_dynamic_fee import STEP, DammV2Volatility, VolatilityRules
 from cambist.values.amount import BPS_ONE, RAW_MAX
 from cambist.values.ids import Address
 from cambist.venues.layout import Layout
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Account, Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, PoolRejected
 
 PROGRAM: Final = Address("cpamdpZCGKUy5JxQXB4dcpGPiikHawvSWAd6mEn1sGG")
 POOL_BYTES: Final = 1112
@@ -36,7 +36,7 @@ _LIMITER_RATE: Final = 100_000
 """One basis point as a numerator over 10^9."""
 
 
-class State(msgspec.Struct, frozen=True, gc=False):
+class DammV2PoolAccount(msgspec.Struct, frozen=True, gc=False):
     """The fields of a pool's account that play a part in swaps.
 
     The base fee's numbers mean, by its mode: `count` the periods (or the limiter's increment in
@@ -92,18 +92,18 @@ class State(msgspec.Struct, frozen=True, gc=False):
         return self.pace & 0xFFFF_FFFF, self.pace >> 32
 
     @property
-    def volatility(self) -> Volatility:
+    def volatility(self) -> DammV2Volatility:
         """What the dynamic fee remembers."""
-        return Volatility(self.updated_s, self.reference, self.now, self.left)
+        return DammV2Volatility(self.updated_s, self.reference, self.now, self.left)
 
     @property
-    def rules(self) -> Rules:
+    def rules(self) -> VolatilityRules:
         """How the dynamic fee counts."""
-        return Rules(self.filter_s, self.decay_s, self.kept_bps, self.most, self.control)
+        return VolatilityRules(self.filter_s, self.decay_s, self.kept_bps, self.most, self.control)
 
 
 LAYOUT: Final = Layout(
-    State,
+    DammV2PoolAccount,
     POOL_BYTES,
     {
         "cliff": (8, "u64"),
@@ -151,14 +151,14 @@ LAYOUT: Final = Layout(
 )
 
 
-def read_state(account: Account) -> State:
-    """Return a pool's fields. Raises Unquotable for what no release of the program writes.
+def read_state(account: Account) -> DammV2PoolAccount:
+    """Return a pool's fields. Raises PoolRejected for what no release of the program writes.
 
     Pools from before release 0.2 do not count their reserves; they are computed here as that
     release computes them at a pool's next swap.
     """
     if len(account.data) != POOL_BYTES:
-        raise Unquotable(Refusal.WRONG_SIZE, f"{len(account.data)} bytes, not {POOL_BYTES}")
+        raise PoolRejected(RejectReason.WRONG_SIZE, f"{len(account.data)} bytes, not {POOL_BYTES}")
     state = LAYOUT.read(account.data)
     _check_kinds(state)
     _check_fees(state)
@@ -169,9 +169,9 @@ def read_state(account: Account) -> State:
     return state
 
 
-def _check_kinds(state: State) -> None:
+def _check_kinds(state: DammV2PoolAccount) -> None:
     if state.layout_version > 1 or state.collect > COMPOUNDING or state.mode > PRICE_EXPONENTIAL:
-        raise Unquotable(Refusal.RELEASE_NOT_CHECKED)
+        raise PoolRejected(RejectReason.RELEASE_NOT_CHECKED)
     _allow(state.fee_version < len(FEE_CAPS), "fee version")
     _allow(state.clock <= BY_TIME, "activation type")
     _allow(state.flag_a <= 1 and state.flag_b <= 1, "token flag")
@@ -179,7 +179,7 @@ def _check_kinds(state: State) -> None:
     _allow(state.volatile <= 1, "dynamic fee")
 
 
-def _check_fees(state: State) -> None:
+def _check_fees(state: DammV2PoolAccount) -> None:
     """Refuse fees for which the program's arithmetic has no answer at some time or price."""
     _allow(state.cliff <= FEE_CAPS[-1], "fee")
     # A half each: so no swap's share makes the sum overflow.
@@ -203,10 +203,10 @@ def _check_fees(state: State) -> None:
     try:
         by(state.cliff, state.change, state.count)
     except ValueError as error:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, str(error)) from error
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, str(error)) from error
 
 
-def _check_limiter(state: State) -> None:
+def _check_limiter(state: DammV2PoolAccount) -> None:
     parts = (state.count, *state.paces, state.change)
     if not any(parts):
         return
@@ -215,7 +215,7 @@ def _check_limiter(state: State) -> None:
     _allow(state.collect == ONLY_B, "rate limiter")
 
 
-def _check_dynamic_fee(state: State) -> None:
+def _check_dynamic_fee(state: DammV2PoolAccount) -> None:
     if state.volatile:
         _allow(state.bin_bps == 1 and state.bin_step == STEP, "bin step")
         _allow(max(state.now, state.left) >> 32 == 0, "volatility")
@@ -223,9 +223,9 @@ def _check_dynamic_fee(state: State) -> None:
         _allow(known, "reference price")
 
 
-def _check_prices(state: State) -> None:
+def _check_prices(state: DammV2PoolAccount) -> None:
     if not state.liquidity:
-        raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY, "no liquidity")
+        raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY, "no liquidity")
     if state.collect == COMPOUNDING:
         _allow(_RATIO_MIN <= state.price < _RATIO_MAX, "price")
         _allow(state.reserve_a > 0 and state.reserve_b > 0, "reserve")
@@ -234,7 +234,7 @@ def _check_prices(state: State) -> None:
         _allow(_PRICE_MIN <= low <= state.price <= high <= _PRICE_MAX, "price")
 
 
-def _counted(state: State) -> State:
+def _counted(state: DammV2PoolAccount) -> DammV2PoolAccount:
     liquidity, price = state.liquidity, state.price
     reserve_a = single_range.amount_a_ceil(liquidity, price, state.price_max)
     reserve_b = single_range.amount_b_ceil(liquidity, state.price_min, price)
@@ -244,4 +244,4 @@ def _counted(state: State) -> State:
 
 def _allow(sound: object, what: str) -> None:
     if not sound:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, what)
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, what)

@@ -10,7 +10,7 @@ from cambist.faults import Code
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
 from cambist.venues.meteora.damm_v2.accounts import BY_TIME, PROGRAM
-from cambist.venues.program import Instruction, Opened, Traded
+from cambist.venues.program import Instruction, PoolCreated, SwapEvent
 
 NAME: Final = "damm_v2"
 _EVENT: Final = bytes.fromhex("e445a52e51cb9a1d")
@@ -50,7 +50,7 @@ ERRORS: Final = {
 }
 
 
-def traded(inner: Sequence[Instruction]) -> tuple[Traded, ...]:
+def traded(inner: Sequence[Instruction]) -> tuple[SwapEvent, ...]:
     """Return the swaps that inner instructions tell of, in order."""
     found = []
     for one in inner:
@@ -60,15 +60,15 @@ def traded(inner: Sequence[Instruction]) -> tuple[Traded, ...]:
         kind, body = data[8:16], data[16:]
         if kind == _SWAP_2 and len(body) >= _SWAP_2_AMOUNTS.size:
             pool, sent, _, received = _SWAP_2_AMOUNTS.unpack_from(body)
-            found.append(Traded(Address(encode(pool)), sent, received))
+            found.append(SwapEvent(Address(encode(pool)), sent, received))
         elif kind == _SWAP and len(body) >= _SWAP_AMOUNTS.size:
             # Releases before 0.1.5, which do not tell what transfer fees kept.
             pool, paid, given = _SWAP_AMOUNTS.unpack_from(body)
-            found.append(Traded(Address(encode(pool)), given, paid, exact=False))
+            found.append(SwapEvent(Address(encode(pool)), given, paid, exact=False))
     return tuple(found)
 
 
-def opened(instruction: Instruction) -> Opened | None:
+def opened(instruction: Instruction) -> PoolCreated | None:
     """Return the pool that an instruction makes, or None when it makes none."""
     kind = instruction.data[:8]
     at = _POOL_AT.get(kind)
@@ -77,7 +77,7 @@ def opened(instruction: Instruction) -> Opened | None:
     pool, _, mint_a, mint_b = (one.address for one in instruction.accounts[at : at + 4])
     # Where a config says whether the opening is a slot or a time, it cannot be told from here.
     opens_s = None if kind == _INITIALIZE else _opens_s(instruction.data[8:])
-    return Opened(NAME, pool, mint_a, mint_b, opens_s)
+    return PoolCreated(NAME, pool, mint_a, mint_b, opens_s)
 
 
 def _opens_s(data: bytes) -> int | None:

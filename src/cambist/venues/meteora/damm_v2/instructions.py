@@ -9,9 +9,9 @@ from cambist.values.ids import Address
 from cambist.values.program_address import key_bytes, program_address
 from cambist.venues.meteora.damm_v2.accounts import LIMITER, PROGRAM
 from cambist.venues.meteora.damm_v2.pool import DammV2Pool
-from cambist.venues.program import Instruction, Meta, Trade
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Unquotable
+from cambist.venues.program import AccountMeta, Instruction, SwapParams
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 
 AUTHORITY: Final = Address("HLnpSz9h2S4hiLQ43rnSD9XkcUThA7B8hQMKmDaiTLcC")
 EVENT_AUTHORITY: Final = Address("3rmHSu74h1ZcmAisVcWerTCiRDQbUrBKmcwptYGjHfet")
@@ -21,37 +21,37 @@ SWAP_2: Final = bytes.fromhex("414b3f4ceb5b5b88")
 EXACT_IN, PARTIAL_FILL, EXACT_OUT = 0, 1, 2
 
 
-def swap(pool: DammV2Pool, trade: Trade, *, partial: bool = False) -> Instruction:
+def swap(pool: DammV2Pool, trade: SwapParams, *, partial: bool = False) -> Instruction:
     """Return the call that does a trade; `partial` lets it stop where the pool's range ends.
 
-    Raises Unquotable.
+    Raises PoolRejected.
     """
     if trade.mint_in not in {pool.mint_a, pool.mint_b}:
-        raise Unquotable(Refusal.WRONG_TOKEN, trade.mint_in)
+        raise PoolRejected(RejectReason.WRONG_TOKEN, trade.mint_in)
     kind = PARTIAL_FILL if partial else EXACT_IN
     if trade.mode == "exact_out":
         kind = EXACT_OUT
     data = SWAP_2 + struct.pack("<QQB", trade.amount, trade.bound, kind)
     state = pool.state
     accounts = [
-        Meta(AUTHORITY),
-        Meta(pool.address, writable=True),
-        Meta(trade.source, writable=True),
-        Meta(trade.destination, writable=True),
-        Meta(state.vault_a, writable=True),
-        Meta(state.vault_b, writable=True),
-        Meta(pool.mint_a),
-        Meta(pool.mint_b),
-        Meta(trade.owner, signer=True),
-        Meta(pool.a.token_program),
-        Meta(pool.b.token_program),
-        Meta(PROGRAM),  # no referral: Anchor's word for an account that is left out
-        Meta(EVENT_AUTHORITY),
-        Meta(PROGRAM),
+        AccountMeta(AUTHORITY),
+        AccountMeta(pool.address, writable=True),
+        AccountMeta(trade.source, writable=True),
+        AccountMeta(trade.destination, writable=True),
+        AccountMeta(state.vault_a, writable=True),
+        AccountMeta(state.vault_b, writable=True),
+        AccountMeta(pool.mint_a),
+        AccountMeta(pool.mint_b),
+        AccountMeta(trade.owner, signer=True),
+        AccountMeta(pool.a.token_program),
+        AccountMeta(pool.b.token_program),
+        AccountMeta(PROGRAM),  # no referral: Anchor's word for an account that is left out
+        AccountMeta(EVENT_AUTHORITY),
+        AccountMeta(PROGRAM),
     ]
     if state.mode == LIMITER:
         # While it applies, the program looks for other swaps of the pool in the transaction.
-        accounts.append(Meta(INSTRUCTIONS))
+        accounts.append(AccountMeta(INSTRUCTIONS))
     return Instruction(PROGRAM, tuple(accounts), data)
 
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cambist.curves import damm_v2_dynamic_fee, fee_schedule
-from cambist.curves.fee_rate_limiter import NoAnswer, RateLimiter
+from cambist.curves.fee_rate_limiter import FeeRateLimiter, NoSolution
 from cambist.curves.segments import Segment
 from cambist.curves.single_range import (
     after_giving_a,
@@ -32,10 +32,10 @@ from cambist.venues.meteora.damm_v2.accounts import (
     PRICE_LINEAR,
     TIME_EXPONENTIAL,
     TIME_LINEAR,
-    State,
+    DammV2PoolAccount,
 )
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import ChainTime, Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import ChainTime, PoolRejected
 from cambist.venues.tokens import Mint
 
 ONE: Final = 1_000_000_000
@@ -48,7 +48,7 @@ of it moves the price; the fee; what the curve pays, the fee inside where it is 
 the price afterwards (0 where the reserves tell it)."""
 
 
-class Side(msgspec.Struct, frozen=True, gc=False):
+class DammV2Side(msgspec.Struct, frozen=True, gc=False):
     """What a swap depends on at one time, for one of the two tokens given.
 
     `there` and `held` are the reserves of the token given and of the one taken, `edge` is the price
@@ -68,19 +68,21 @@ class Side(msgspec.Struct, frozen=True, gc=False):
     fee: int
     variable_fee: int
     fee_max: int
-    limiter: RateLimiter | None
-    closed: Refusal | None
+    limiter: FeeRateLimiter | None
+    closed: RejectReason | None
     transfer_in: TransferFee
     transfer_out: TransferFee
 
 
-def sides_at(state: State, mints: tuple[Mint, Mint], time: ChainTime) -> tuple[Side, Side]:
+def sides_at(
+    state: DammV2PoolAccount, mints: tuple[Mint, Mint], time: ChainTime
+) -> tuple[DammV2Side, DammV2Side]:
     """Return both sides of a pool at a time: that of who gives a, and that of who gives b."""
     point = time.unix_s if state.clock == BY_TIME else time.slot
     variable = damm_v2_dynamic_fee.fee(state.now, state.control) if state.volatile else 0
     fee_max = FEE_CAPS[state.fee_version]
     a, b = mints
-    giving_a = Side(
+    giving_a = DammV2Side(
         a_given=True,
         compounding=state.collect == COMPOUNDING,
         fee_on_given=False,
@@ -112,8 +114,8 @@ def sides_at(state: State, mints: tuple[Mint, Mint], time: ChainTime) -> tuple[S
     return giving_a, giving_b
 
 
-def give(side: Side, amount: int) -> Moved:
-    """Return what exactly so much given moves. Raises Unquotable."""
+def give(side: DammV2Side, amount: int) -> Moved:
+    """Return what exactly so much given moves. Raises PoolRejected."""
     into, fee = amount, 0
     if side.fee_on_given:
         fee = -(
@@ -126,24 +128,24 @@ def give(side: Side, amount: int) -> Moved:
     elif side.a_given:
         price = after_giving_a(side.liquidity, side.price, into)
         if price < side.edge:
-            raise Unquotable(Refusal.PRICE_LIMIT)
+            raise PoolRejected(RejectReason.PRICE_LIMIT)
         paid = amount_b(side.liquidity, price, side.price)
     else:
         price = after_giving_b(side.liquidity, side.price, into)
         if price > side.edge:
-            raise Unquotable(Refusal.PRICE_LIMIT)
+            raise PoolRejected(RejectReason.PRICE_LIMIT)
         paid = amount_a(side.liquidity, side.price, price)
     if side.there + amount > RAW_MAX:
-        raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
     if paid > side.held:
-        raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+        raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
     if not side.fee_on_given:
         fee = -(-paid * side.fee // ONE)  # ceil
     return amount, into, fee, paid, price
 
 
-def take(side: Side, amount: int) -> Moved:
-    """Return what exactly so much taken moves: for the least that buys it. Raises Unquotable."""
+def take(side: DammV2Side, amount: int) -> Moved:
+    """Return what exactly so much taken moves: for the least that buys it. Raises PoolRejected."""
     # Either way, what has to be there before the fee is rounded up.
     paid = amount if side.fee_on_given else -(-amount * ONE // (ONE - side.fee))
     into, price = _cost(side, paid)
@@ -152,12 +154,12 @@ def take(side: Side, amount: int) -> Moved:
         given = _before_fee(side, into)
         fee = given - into
     if side.there + given > RAW_MAX:
-        raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
     return given, into, fee, paid, price
 
 
-def fill(side: Side, amount: int) -> Moved:
-    """Return what at most so much given moves: less where the range ends. Raises Unquotable."""
+def fill(side: DammV2Side, amount: int) -> Moved:
+    """Return what at most so much given moves: less where the range ends. Raises PoolRejected."""
     if side.compounding:
         return give(side, amount)
     into, liquidity = amount, side.liquidity
@@ -176,16 +178,16 @@ def fill(side: Side, amount: int) -> Moved:
     if into > room:
         given = _before_fee(side, room) if side.fee_on_given else room
     if not given:
-        raise Unquotable(Refusal.PRICE_LIMIT)
+        raise PoolRejected(RejectReason.PRICE_LIMIT)
     if paid > side.held:
-        raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+        raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
     if side.there + given > RAW_MAX:
-        raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
     fee = given - room if side.fee_on_given else -(-paid * side.fee // ONE)  # ceil
     return given, room, fee, paid, side.edge
 
 
-def segments(side: Side) -> Iterator[Segment]:
+def segments(side: DammV2Side) -> Iterator[Segment]:
     """Yield its curve, the fee counted: one segment, to the end of its range."""
     rest, liquidity, price = ONE - side.fee, side.liquidity, side.price
     into = rest if side.fee_on_given else ONE
@@ -202,52 +204,52 @@ def segments(side: Side) -> Iterator[Segment]:
         yield rest << 128, squared, into << 128, ONE * liquidity * price, length
 
 
-def _cost(side: Side, paid: int) -> tuple[int, int]:
+def _cost(side: DammV2Side, paid: int) -> tuple[int, int]:
     """Return what has to go into the curve for it to pay, and the price afterwards."""
     if paid > side.held or (side.compounding and paid == side.held):
-        raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+        raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
     if side.compounding:
         return -(-side.there * paid // (side.held - paid)), 0  # ceil
     if side.a_given:
         price = after_taking_b(side.liquidity, side.price, paid)
         if price < side.edge:
-            raise Unquotable(Refusal.PRICE_LIMIT)
+            raise PoolRejected(RejectReason.PRICE_LIMIT)
         return amount_a_ceil(side.liquidity, price, side.price), price
     higher = after_taking_a(side.liquidity, side.price, paid)
     if higher is None or higher > side.edge:
-        raise Unquotable(Refusal.PRICE_LIMIT)
+        raise PoolRejected(RejectReason.PRICE_LIMIT)
     return amount_b_ceil(side.liquidity, side.price, higher), higher
 
 
-def _rate(side: Side, amount: int) -> int:
+def _rate(side: DammV2Side, amount: int) -> int:
     """Return the fee of so much given, where a limiter may apply."""
     base = side.fee if side.limiter is None else side.limiter.of_given(amount) + side.variable_fee
     return min(base, side.fee_max)
 
 
-def _before_fee(side: Side, net: int) -> int:
+def _before_fee(side: DammV2Side, net: int) -> int:
     """Return what to give so that so much is left after the fee, rounded up."""
     rate = side.fee
     if side.limiter is not None:
         try:
             rate = min(side.limiter.of_wanted(net) + side.variable_fee, side.fee_max)
-        except NoAnswer as error:
-            raise Unquotable(Refusal.AMOUNT_OVERFLOWS) from error
+        except NoSolution as error:
+            raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS) from error
     return -(-net * ONE // (ONE - rate))
 
 
-def _closed(state: State, point: int, time: ChainTime) -> Refusal | None:
+def _closed(state: DammV2PoolAccount, point: int, time: ChainTime) -> RejectReason | None:
     if state.status:
-        return Refusal.DISABLED
+        return RejectReason.DISABLED
     if point < state.opens_at:
-        return Refusal.NOT_OPEN_YET
+        return RejectReason.NOT_OPEN_YET
     if state.volatile and not state.reference and time.unix_s < state.updated_s + state.filter_s:
         # A price to refer to is missing, and this swap would not be the one that sets it.
-        return Refusal.OUT_OF_BOUNDS
+        return RejectReason.OUT_OF_BOUNDS
     return None
 
 
-def _base_fee(state: State, point: int) -> int:
+def _base_fee(state: DammV2PoolAccount, point: int) -> int:
     if state.mode == LIMITER or (not state.pace and state.mode <= TIME_EXPONENTIAL):
         return state.cliff
     if state.mode <= TIME_EXPONENTIAL:
@@ -263,11 +265,11 @@ def _base_fee(state: State, point: int) -> int:
     return fee_schedule.exponential(state.cliff, state.change, gone)
 
 
-def _limiter(state: State, point: int) -> RateLimiter | None:
+def _limiter(state: DammV2PoolAccount, point: int) -> FeeRateLimiter | None:
     """Return the limiter where it applies: to who gives b, for a while."""
     if state.mode != LIMITER or not state.change:
         return None
     duration, most_bps = state.paces
     if not state.opens_at <= point <= state.opens_at + duration:
         return None
-    return RateLimiter(state.cliff, state.count * _BPS, most_bps * _BPS, state.change)
+    return FeeRateLimiter(state.cliff, state.count * _BPS, most_bps * _BPS, state.change)

@@ -13,8 +13,8 @@ from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.values.program_address import key_bytes
 from cambist.venues.layout import Layout
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 
 PAIR_BYTES: Final = 904
 ARRAY_BYTES: Final = 10_136
@@ -48,7 +48,7 @@ _BITMAP_AT, _BITMAP_BYTES = 584, 128
 _U64: Final = (1 << 64) - 1
 
 
-class Pair(msgspec.Struct, frozen=True, gc=False):
+class DlmmPairAccount(msgspec.Struct, frozen=True, gc=False):
     """The numbers and keys of a pair that play a part in swaps, as the account has them."""
 
     base_factor: int
@@ -94,7 +94,7 @@ class Pair(msgspec.Struct, frozen=True, gc=False):
 
 
 PAIR: Final = Layout(
-    Pair,
+    DlmmPairAccount,
     PAIR_BYTES,
     {
         "base_factor": (8, "u16"),
@@ -158,7 +158,7 @@ Bins = tuple[int, tuple[Bin, ...]]
 """An array's index, and its bins that hold something, by id."""
 
 
-def check_pair(pair: Pair) -> None:
+def check_pair(pair: DlmmPairAccount) -> None:
     """Raise Unquotable for numbers that the program would not have written."""
     bounds = (
         ("a pair type", pair.pair_type, _PAIR_TYPE_MAX),
@@ -177,22 +177,24 @@ def check_pair(pair: Pair) -> None:
     )
     for name, value, most in bounds:
         if value > most:
-            raise Unquotable(Refusal.OUT_OF_BOUNDS, f"{name} of {value}")
+            raise PoolRejected(RejectReason.OUT_OF_BOUNDS, f"{name} of {value}")
     if not pair.bin_min <= pair.active_id <= pair.bin_max:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, f"bin {pair.active_id}, out of the pair's range")
+        raise PoolRejected(
+            RejectReason.OUT_OF_BOUNDS, f"bin {pair.active_id}, out of the pair's range"
+        )
     if not pair.bin_step:
-        raise Unquotable(Refusal.NOT_INITIALISED, "a bin step of 0")
+        raise PoolRejected(RejectReason.NOT_INITIALISED, "a bin step of 0")
 
 
 def read_bins(data: bytes, pair: Address, index: int, step: int, *, orders: bool) -> Bins:
-    """Return an array's bins. Raises Unquotable for another pair's, or another array."""
+    """Return an array's bins. Raises PoolRejected for another pair's, or another array."""
     if len(data) < ARRAY_BYTES:
-        raise Unquotable(Refusal.WRONG_SIZE, f"{len(data)} bytes, not {ARRAY_BYTES}")
+        raise PoolRejected(RejectReason.WRONG_SIZE, f"{len(data)} bytes, not {ARRAY_BYTES}")
     of_pair = data[_ARRAY_PAIR_AT : _ARRAY_PAIR_AT + 32] == key_bytes(pair)
     if not (data.startswith(_ARRAY_MAGIC) and of_pair):
-        raise Unquotable(Refusal.WRONG_KIND, f"array {index} of {pair}")
+        raise PoolRejected(RejectReason.WRONG_KIND, f"array {index} of {pair}")
     if int.from_bytes(data[8:16], "little", signed=True) != index:
-        raise Unquotable(Refusal.WRONG_KIND, f"array {index} of {pair}")
+        raise PoolRejected(RejectReason.WRONG_KIND, f"array {index} of {pair}")
     found, bin_id = [], index * BINS_PER_ARRAY
     for x, y, low, high, open_, whole, begun, _, asks in _BIN.iter_unpack(
         data[_BINS_AT : _BINS_AT + BINS_PER_ARRAY * _BIN_BYTES]
@@ -200,11 +202,13 @@ def read_bins(data: bytes, pair: Address, index: int, step: int, *, orders: bool
         if not orders:
             open_ = begun = 0
         elif begun > whole:
-            raise Unquotable(Refusal.RELEASE_NOT_CHECKED, f"bin {bin_id} counts as before orders")
+            raise PoolRejected(
+                RejectReason.RELEASE_NOT_CHECKED, f"bin {bin_id} counts as before orders"
+            )
         if x or y or open_ or begun:
             price = low | high << 64 or price_at(bin_id, step)
             if not price:
-                raise Unquotable(Refusal.OUT_OF_BOUNDS, f"bin {bin_id} has no price")
+                raise PoolRejected(RejectReason.OUT_OF_BOUNDS, f"bin {bin_id} has no price")
             found.append(Bin(bin_id, price, x, y, begun, open_, bool(asks and (open_ or begun))))
         bin_id += 1
     return index, tuple(found)
@@ -228,15 +232,17 @@ def write_bins(bins: Bins, pair: Address) -> bytes:
 
 
 def read_marks(pair: bytes, extension: bytes | None, address: Address) -> tuple[int, ...]:
-    """Return the indices of arrays that hold something, by both bitmaps. Raises Unquotable."""
+    """Return the indices of arrays that hold something, by both bitmaps. Raises PoolRejected."""
     own = int.from_bytes(pair[_BITMAP_AT : _BITMAP_AT + _BITMAP_BYTES], "little")
     found = [one - INLINE_ARRAYS for one in _bits(own)]
     if extension is None:
         return tuple(found)
     if len(extension) < EXTENSION_BYTES:
-        raise Unquotable(Refusal.WRONG_SIZE, f"{len(extension)} bytes, not {EXTENSION_BYTES}")
+        raise PoolRejected(
+            RejectReason.WRONG_SIZE, f"{len(extension)} bytes, not {EXTENSION_BYTES}"
+        )
     if not extension.startswith(_EXTENSION_MAGIC) or extension[8:40] != key_bytes(address):
-        raise Unquotable(Refusal.WRONG_KIND, f"the bitmap of {address}")
+        raise PoolRejected(RejectReason.WRONG_KIND, f"the bitmap of {address}")
     half = (EXTENSION_BYTES - _EXTENSION_AT) // 2
     above = int.from_bytes(extension[_EXTENSION_AT : _EXTENSION_AT + half], "little")
     below = int.from_bytes(extension[_EXTENSION_AT + half : EXTENSION_BYTES], "little")

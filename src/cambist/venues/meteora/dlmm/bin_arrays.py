@@ -7,10 +7,10 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
-from cambist.curves.cumulative_bins import Rung
+from cambist.curves.cumulative_bins import BinStep
 from cambist.values.ids import Address
 from cambist.values.program_address import key_bytes, program_address
-from cambist.venues.meteora.dlmm.accounts import BINS_PER_ARRAY, Bin, Bins, Pair
+from cambist.venues.meteora.dlmm.accounts import BINS_PER_ARRAY, Bin, Bins, DlmmPairAccount
 from cambist.venues.meteora.dlmm.bin_walk import layers_of
 
 PROGRAM: Final = Address("LBUZKhRxPF3XUpBCjp4YzTKgLccjZhTSDM9YuVaPwxo")
@@ -46,7 +46,7 @@ def marked_ahead(marked: Sequence[int], active_id: int, *, down: bool) -> tuple[
 
 
 def bins_ahead(
-    arrays: Sequence[Bins], marked: Sequence[int], pair: Pair, *, down: bool
+    arrays: Sequence[Bins], marked: Sequence[int], pair: DlmmPairAccount, *, down: bool
 ) -> Iterator[Bin]:
     """Yield the bins that hold something to take, nearest first, until one is not known.
 
@@ -90,7 +90,7 @@ def within_reach(bins: Iterable[Bin], marked: Iterable[int]) -> Generator[Bin, N
     return False
 
 
-def rungs(bins: Iterator[Bin], *, down: bool) -> Iterator[Rung]:
+def rungs(bins: Iterator[Bin], *, down: bool) -> Iterator[BinStep]:
     """Yield bins as a ladder takes them."""
     for one in bins:
         yield one.id, one.price, one.x if down else one.y, layers_of(one, down=down)

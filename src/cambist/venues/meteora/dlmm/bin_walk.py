@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from cambist.curves.bins import DoesNotFit, Fee, Filled, cost_of, fee_upon, fee_within, fill
+from cambist.curves.bins import BinFee, BinFill, DoesNotFit, fee_upon, fee_within, fill, input_for
 from cambist.curves.transfer_fee import TransferFee
 from cambist.values.amount import BPS_ONE, RAW_MAX, mul_div_ceil, mul_div_floor
 from cambist.venues.meteora.dlmm.accounts import Bin, Release
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 
 ORDER_SHARE_BPS: Final = 5_000
 """What of the fee on filled limit orders goes to who placed them."""
@@ -20,7 +20,7 @@ class Way(NamedTuple):
     """How a swap goes: down gives X and takes Y; who keeps of the fee; by which release."""
 
     down: bool
-    fee: Fee
+    fee: BinFee
     protocol_share_bps: int
     release: Release = "0.12"
 
@@ -32,7 +32,7 @@ class Passed(NamedTuple):
     paid: int
     fee: int
     protocol: int
-    filled: Filled
+    filled: BinFill
 
 
 class Walked(NamedTuple):
@@ -50,7 +50,7 @@ class Walked(NamedTuple):
 
 
 def walk_in(bins: Iterable[Bin], way: Way, amount: int) -> Walked:
-    """Return what raw units given do. Raises Unquotable."""
+    """Return what raw units given do. Raises PoolRejected."""
     given = paid = fee = protocol = first = 0
     after: list[Bin] = []
     for one in bins:
@@ -61,11 +61,11 @@ def walk_in(bins: Iterable[Bin], way: Way, amount: int) -> Walked:
         fee, protocol = fee + passed.fee, protocol + passed.protocol
         if given >= amount:
             return Walked(given, paid, fee, protocol, tuple(after), first)
-    raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+    raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
 
 
 def walk_out(bins: Iterable[Bin], way: Way, amount: int) -> Walked:
-    """Return what takes raw units. Raises Unquotable."""
+    """Return what takes raw units. Raises PoolRejected."""
     given = paid = fee = protocol = first = 0
     after: list[Bin] = []
     for one in bins:
@@ -76,9 +76,9 @@ def walk_out(bins: Iterable[Bin], way: Way, amount: int) -> Walked:
         fee, protocol = fee + passed.fee, protocol + passed.protocol
         if paid >= amount:
             if given > RAW_MAX:
-                raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+                raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
             return Walked(given, paid, fee, protocol, tuple(after), first)
-    raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+    raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
 
 
 def layers_of(one: Bin, *, down: bool) -> tuple[int, ...]:
@@ -92,7 +92,7 @@ def layers_of(one: Bin, *, down: bool) -> tuple[int, ...]:
 def _layers(one: Bin, way: Way) -> tuple[int, ...]:
     layers = layers_of(one, down=way.down)
     if sum(layers) > RAW_MAX:
-        raise Unquotable(Refusal.AMOUNT_OVERFLOWS, f"bin {one.id}")
+        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {one.id}")
     return layers
 
 
@@ -104,7 +104,7 @@ def _given(one: Bin, way: Way, left: int) -> Passed:
     try:
         filled = fill(layers, one.price, left - fee, down=way.down)
     except DoesNotFit as error:
-        raise Unquotable(Refusal.AMOUNT_OVERFLOWS, f"bin {one.id}") from error
+        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {one.id}") from error
     net = sum(filled.given)
     whole = net + fee_upon(net, rate) if on_input else net
     drained = sum(filled.paid) == sum(layers) and left > whole
@@ -128,23 +128,23 @@ def _taken(one: Bin, way: Way, want: int) -> Passed:
     if gross >= sum(layers):
         passed = _given(one, way, RAW_MAX)
         if not passed.filled.left:
-            raise Unquotable(Refusal.AMOUNT_OVERFLOWS, f"bin {one.id}")
+            raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {one.id}")
         return passed
     # The cost rounds once, but the layers round each: together they may fall short of the amount.
-    net = cost_of(gross, one.price, down=way.down)
+    net = input_for(gross, one.price, down=way.down)
     given = net + fee_upon(net, rate) if on_input else net
     if given > RAW_MAX:
-        raise Unquotable(Refusal.AMOUNT_OVERFLOWS, f"bin {one.id}")
+        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {one.id}")
     passed = _given(one, way, given)
     if passed.paid < want:
-        raise Unquotable(Refusal.ROUNDS_SHORT, f"bin {one.id}")
+        raise PoolRejected(RejectReason.ROUNDS_SHORT, f"bin {one.id}")
     # What rounding pays beyond the amount asked for leaves the bin, and stays with the reserve;
     # where the fee is taken from what is paid, the program counts it as the protocol's.
     beyond = 0 if on_input else passed.paid - want
     return passed._replace(paid=want, protocol=passed.protocol + beyond)
 
 
-def _protocol(fee: int, filled: Filled, way: Way) -> int:
+def _protocol(fee: int, filled: BinFill, way: Way) -> int:
     """Return what of a fee the protocol keeps: its share, and half of the fee on orders."""
     if way.release == "0.11":
         return mul_div_floor(fee, way.protocol_share_bps, BPS_ONE)
@@ -155,12 +155,12 @@ def _protocol(fee: int, filled: Filled, way: Way) -> int:
     return kept + of_orders - mul_div_floor(of_orders, ORDER_SHARE_BPS, BPS_ONE)
 
 
-def _after(one: Bin, filled: Filled, *, down: bool) -> Bin:
-    """Return what a bin is left with. Raises Unquotable when it would hold too much."""
+def _after(one: Bin, filled: BinFill, *, down: bool) -> Bin:
+    """Return what a bin is left with. Raises PoolRejected when it would hold too much."""
     given, paid = filled.given[0], filled.paid[0]
     x, y = (one.x + given, one.y - paid) if down else (one.x - paid, one.y + given)
     if max(x, y) > RAW_MAX:
-        raise Unquotable(Refusal.AMOUNT_OVERFLOWS, f"bin {one.id}")
+        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {one.id}")
     if len(filled.given) == 1:
         return Bin(one.id, one.price, x, y, one.begun_orders, one.open_orders, one.asks)
     begun, open_ = one.begun_orders - filled.paid[1], one.open_orders
@@ -172,10 +172,10 @@ def _after(one: Bin, filled: Filled, *, down: bool) -> Bin:
 
 
 def kept(fee: TransferFee, received: int) -> int:
-    """Return the mint's fee on what is to arrive. Raises Unquotable where nothing fits."""
+    """Return the mint's fee on what is to arrive. Raises PoolRejected where nothing fits."""
     own = fee.on(received)
     if received + own > RAW_MAX:
-        raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
     if fee.of(received + own) != own:
-        raise Unquotable(Refusal.NOT_DELIVERABLE)
+        raise PoolRejected(RejectReason.NOT_DELIVERABLE)
     return own

@@ -10,9 +10,9 @@ from cambist.faults import Code
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from cambist.venues.logs import Line, error_name
+from cambist.venues.logs import ProgramLogLine, error_name
 from cambist.venues.meteora.dlmm.bin_arrays import PROGRAM
-from cambist.venues.program import Instruction, Known, Opened, Traded
+from cambist.venues.program import Instruction, KnownError, PoolCreated, SwapEvent
 
 _MOVED, _REFUSED = Code.SLIPPAGE_EXCEEDED, Code.POOL_REFUSED
 
@@ -77,7 +77,7 @@ _CUSTOM_BODY: Final = struct.Struct("<iHHB?B")
 _BY_SECONDS: Final = 1
 
 
-def traded(inner: Sequence[Instruction]) -> tuple[Traded, ...]:
+def traded(inner: Sequence[Instruction]) -> tuple[SwapEvent, ...]:
     """Return the swaps that the program's own calls to itself tell of, in order.
 
     The event counts a mint's transfer fee among what arrives, and before 0.12 leaves it out of what
@@ -92,11 +92,11 @@ def traded(inner: Sequence[Instruction]) -> tuple[Traded, ...]:
         pair, _, _, _, given, paid = _SWAP_BODY.unpack_from(call.data, len(_SWAP))
         movers = {one.program for one in inner[at + 1 : at + 1 + _TRANSFERS]}
         exact = TOKEN_2022_PROGRAM not in movers
-        found.append(Traded(Address(encode(pair)), given, paid, exact))
+        found.append(SwapEvent(Address(encode(pair)), given, paid, exact))
     return tuple(found)
 
 
-def opened(call: Instruction) -> Opened | None:
+def opened(call: Instruction) -> PoolCreated | None:
     """Return the pair that an instruction makes, or None."""
     kind, shift = call.data[:8], 0
     if kind == _BY_PERMISSION:
@@ -112,14 +112,14 @@ def opened(call: Instruction) -> Opened | None:
             at = 8 + _CUSTOM_BODY.size
             opens_s = int.from_bytes(call.data[at : at + 8], "little")
     pair, x, y = (call.accounts[at + shift].address for at in (_PAIR_AT, _X_AT, _Y_AT))
-    return Opened("dlmm", pair, x, y, opens_s)
+    return PoolCreated("dlmm", pair, x, y, opens_s)
 
 
-def error(lines: Sequence[Line], number: int | None) -> Known | None:
+def error(lines: Sequence[ProgramLogLine], number: int | None) -> KnownError | None:
     """Return what a failed transaction says of itself: by name, or by number as a fallback."""
     name = error_name(lines, PROGRAM)
     if name is None and any(one.program in _TOKENS and _FUNDS in one.text for one in lines):
         name = "InsufficientFunds"
     if name is None and number is not None:
         name = _NUMBERS.get(number)
-    return None if name is None else Known(name, ERRORS.get(name, _REFUSED))
+    return None if name is None else KnownError(name, ERRORS.get(name, _REFUSED))

@@ -12,7 +12,7 @@ from cambist.values.program_address import (
 )
 from cambist.venues.meteora.dlmm.bin_arrays import PROGRAM, array_address, extension_address
 from cambist.venues.meteora.dlmm.pool import DlmmPool
-from cambist.venues.program import Instruction, Meta, Trade
+from cambist.venues.program import AccountMeta, Instruction, SwapParams
 
 SPARE_ARRAYS: Final = 3
 """How many arrays a swap carries when the trade names none."""
@@ -29,7 +29,7 @@ def events_address() -> Address:
     return program_address((b"__event_authority",), PROGRAM)[0]
 
 
-def swap_call(pool: DlmmPool, trade: Trade) -> Instruction:
+def swap_call(pool: DlmmPool, trade: SwapParams) -> Instruction:
     """Return the instruction that does a trade.
 
     The older form where both mints are of the first token program: it names one account fewer.
@@ -40,7 +40,7 @@ def swap_call(pool: DlmmPool, trade: Trade) -> Instruction:
         data = (_SWAP if plain else _SWAP_2) + _amounts(trade.amount, trade.bound)
     else:
         data = (_SWAP_OUT if plain else _SWAP_OUT_2) + _amounts(trade.bound, trade.amount)
-    none = Meta(PROGRAM)
+    none = AccountMeta(PROGRAM)
     extension = _writable(extension_address(pool.address)) if pool.extended else none
     arrays = trade.arrays or tuple(
         array_address(pool.address, one)
@@ -53,16 +53,16 @@ def swap_call(pool: DlmmPool, trade: Trade) -> Instruction:
         _writable(pair.reserve_y),
         _writable(trade.source),
         _writable(trade.destination),
-        Meta(x.address),
-        Meta(y.address),
+        AccountMeta(x.address),
+        AccountMeta(y.address),
         _writable(pair.oracle),
         none,  # nobody hosts the swap, nobody shares its fee
-        Meta(trade.owner, signer=True),
-        Meta(x.token_program),
-        Meta(y.token_program),
-        *(() if plain else (Meta(MEMO_PROGRAM),)),
-        Meta(events_address()),
-        Meta(PROGRAM),
+        AccountMeta(trade.owner, signer=True),
+        AccountMeta(x.token_program),
+        AccountMeta(y.token_program),
+        *(() if plain else (AccountMeta(MEMO_PROGRAM),)),
+        AccountMeta(events_address()),
+        AccountMeta(PROGRAM),
         *map(_writable, arrays),
     )
     return Instruction(PROGRAM, metas, data if plain else data + _NO_HOOKS)
@@ -72,5 +72,5 @@ def _amounts(first: int, second: int) -> bytes:
     return first.to_bytes(8, "little") + second.to_bytes(8, "little")
 
 
-def _writable(address: Address) -> Meta:
-    return Meta(address, writable=True)
+def _writable(address: Address) -> AccountMeta:
+    return AccountMeta(address, writable=True)

@@ -8,13 +8,13 @@ from typing import Final
 from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from cambist.venues.logs import Line
+from cambist.venues.logs import ProgramLogLine
 from cambist.venues.meteora.dlmm import events
 from cambist.venues.meteora.dlmm.accounts import (
     BINS_PER_ARRAY,
     PAIR,
     Bins,
-    Pair,
+    DlmmPairAccount,
     Release,
     check_pair,
     read_bins,
@@ -26,9 +26,9 @@ from cambist.venues.meteora.dlmm.accounts import (
 from cambist.venues.meteora.dlmm.bin_arrays import PROGRAM, array_address, extension_address
 from cambist.venues.meteora.dlmm.instructions import swap_call
 from cambist.venues.meteora.dlmm.pool import DlmmPool
-from cambist.venues.program import Instruction, Known, Opened, Trade, Traded
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Account, Snapshot, Unquotable
+from cambist.venues.program import Instruction, KnownError, PoolCreated, SwapEvent, SwapParams
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, PoolRejected, Snapshot
 from cambist.venues.tokens import read_mint, write_mint
 
 ARRAYS_EACH_WAY: Final = 16
@@ -53,7 +53,7 @@ class Dlmm:
         self._release: Release = "0.12" if orders else "0.11"
 
     def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
-        """Return the accounts a pair needs beside those in the snapshot. Raises Unquotable.
+        """Return the accounts a pair needs beside those in the snapshot. Raises PoolRejected.
 
         The second half of the bitmap may not exist: it is asked for once, with the mints.
         """
@@ -72,14 +72,14 @@ class Dlmm:
         return tuple(wanted)
 
     def decode(self, address: Address, snapshot: Snapshot) -> DlmmPool:
-        """Return the pair, with the arrays that the snapshot holds. Raises Unquotable."""
+        """Return the pair, with the arrays that the snapshot holds. Raises PoolRejected."""
         pair = _read_pair(address, snapshot)
         if pair.collect_fee_mode and not self._orders:
-            raise Unquotable(Refusal.RELEASE_NOT_CHECKED, "a fee on Y only")
+            raise PoolRejected(RejectReason.RELEASE_NOT_CHECKED, "a fee on Y only")
         x, y = read_mint(snapshot, pair.mint_x), read_mint(snapshot, pair.mint_y)
         for mint, flag in ((x, pair.flag_x), (y, pair.flag_y)):
             if mint.token_program != (TOKEN_2022_PROGRAM if flag else TOKEN_PROGRAM):
-                raise Unquotable(Refusal.WRONG_OWNER, mint.address)
+                raise PoolRejected(RejectReason.WRONG_OWNER, mint.address)
         marked = _marks(address, snapshot)
         arrays: list[Bins] = []
         for index in _near(marked, pair.active_id):
@@ -114,26 +114,28 @@ class Dlmm:
         ]
         return tuple(accounts)
 
-    def instruction(self, pool: DlmmPool, trade: Trade) -> Instruction:
-        """Return the call that does a trade. Raises Unquotable."""
+    def instruction(self, pool: DlmmPool, trade: SwapParams) -> Instruction:
+        """Return the call that does a trade. Raises PoolRejected."""
         if trade.mint_in not in {pool.mint_a, pool.mint_b}:
-            raise Unquotable(Refusal.WRONG_TOKEN, trade.mint_in)
+            raise PoolRejected(RejectReason.WRONG_TOKEN, trade.mint_in)
         return swap_call(pool, trade)
 
-    def traded(self, _lines: Sequence[Line], inner: Sequence[Instruction]) -> tuple[Traded, ...]:
+    def traded(
+        self, _lines: Sequence[ProgramLogLine], inner: Sequence[Instruction]
+    ) -> tuple[SwapEvent, ...]:
         """Return the swaps that a transaction tells of: in inner instructions, not in logs."""
         return events.traded(inner)
 
-    def opened(self, instruction: Instruction) -> Opened | None:
+    def opened(self, instruction: Instruction) -> PoolCreated | None:
         """Return the pair that an instruction makes, or None when it makes none."""
         return events.opened(instruction)
 
-    def error(self, lines: Sequence[Line], number: int | None) -> Known | None:
+    def error(self, lines: Sequence[ProgramLogLine], number: int | None) -> KnownError | None:
         """Return what a failed transaction says of itself."""
         return events.error(lines, number)
 
 
-def _read_pair(address: Address, snapshot: Snapshot) -> Pair:
+def _read_pair(address: Address, snapshot: Snapshot) -> DlmmPairAccount:
     pair = PAIR.read(snapshot.owned(address, PROGRAM).data)
     check_pair(pair)
     return pair

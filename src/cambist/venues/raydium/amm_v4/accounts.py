@@ -16,8 +16,8 @@ from cambist.venues.raydium.amm_v4.pool import (
     AmmV4Pool,
     Release,
 )
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Account, Snapshot, Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, PoolRejected, Snapshot
 from cambist.venues.tokens import Mint, read_balance, read_mint, write_balance, write_mint
 
 ID: Final = Address("675kPX9MHTjS2zt1qfr1NYHuzeLXfQM9H24wFSUt1Mp8")
@@ -25,7 +25,7 @@ _ORDER_BOOK_ONLY: Final = 5
 AUTHORITY, BUMP = program_address([b"amm authority"], ID)
 
 
-class State(msgspec.Struct, frozen=True):
+class AmmV4PoolAccount(msgspec.Struct, frozen=True):
     """The pool account, as far as swaps depend on it."""
 
     status: int
@@ -47,7 +47,7 @@ class State(msgspec.Struct, frozen=True):
 
 
 POOL: Final = Layout(
-    State,
+    AmmV4PoolAccount,
     752,
     {
         "status": (0, "u64"),
@@ -71,7 +71,7 @@ POOL: Final = Layout(
 
 
 def wants(address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
-    """Return the accounts that are still missing. Raises Unquotable."""
+    """Return the accounts that are still missing. Raises PoolRejected."""
     if snapshot.get(address) is None:
         return (address,)
     state = POOL.read(snapshot.owned(address, ID).data)
@@ -80,26 +80,26 @@ def wants(address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
 
 
 def decode(address: Address, snapshot: Snapshot, release: Release) -> AmmV4Pool:
-    """Return the pool. Raises Unquotable.
+    """Return the pool. Raises PoolRejected.
 
     The account has no mark of its kind, so its size must be exact.
     """
     data = snapshot.owned(address, ID).data
     if len(data) != POOL.size:
-        raise Unquotable(Refusal.WRONG_SIZE, f"{len(data)} bytes, not {POOL.size}")
+        raise PoolRejected(RejectReason.WRONG_SIZE, f"{len(data)} bytes, not {POOL.size}")
     state = POOL.read(data)
     if state.status == 0:
-        raise Unquotable(Refusal.NOT_INITIALISED, address)
+        raise PoolRejected(RejectReason.NOT_INITIALISED, address)
     _check_status(state.status, release)
     if not 0 <= state.fee_numerator < state.fee_denominator:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, "fee")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "fee")
     mint_a, mint_b = _mint(snapshot, state.mint_a), _mint(snapshot, state.mint_b)
     if mint_a.address == mint_b.address:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, "one mint twice")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "one mint twice")
     reserve_a = read_balance(snapshot, state.vault_a, mint_a) - state.owed_a
     reserve_b = read_balance(snapshot, state.vault_b, mint_b) - state.owed_b
     if reserve_a < 0 or reserve_b < 0:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, "less in the vaults than is owed")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "less in the vaults than is owed")
     return AmmV4Pool(
         address,
         mint_a,
@@ -128,21 +128,21 @@ def _check_status(status: int, release: Release) -> None:
     """
     booked = {INITIALIZED, _ORDER_BOOK_ONLY}
     if release != "2026-07" and status in booked:
-        raise Unquotable(Refusal.ORDER_BOOK, f"status {status}")
+        raise PoolRejected(RejectReason.ORDER_BOOK, f"status {status}")
     if status not in {INITIALIZED, SWAP_ONLY, WAITING_TRADE}:
-        raise Unquotable(Refusal.DISABLED, f"status {status}")
+        raise PoolRejected(RejectReason.DISABLED, f"status {status}")
 
 
 def _mint(snapshot: Snapshot, address: Address) -> Mint:
     mint = read_mint(snapshot, address)
     if mint.token_program != TOKEN_PROGRAM:
-        raise Unquotable(Refusal.WRONG_OWNER, address)
+        raise PoolRejected(RejectReason.WRONG_OWNER, address)
     return mint
 
 
 def encode(pool: AmmV4Pool) -> tuple[Account, ...]:
     """Return accounts that decode to this pool."""
-    state = State(
+    state = AmmV4PoolAccount(
         pool.status,
         BUMP,
         pool.token_a.decimals,

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from cambist.faults import Code
-from cambist.venues.logs import Line, read_base64
-from cambist.venues.program import Instruction, Known, Opened, Traded
+from cambist.venues.logs import ProgramLogLine, read_base64
+from cambist.venues.program import Instruction, KnownError, PoolCreated, SwapEvent
 from cambist.venues.raydium.amm_v4.accounts import ID
 
 INITIALIZE_2: Final = 1
@@ -47,7 +47,7 @@ class _Places(NamedTuple):
 _PLACES: Final = {21: _Places(4, 8, 9), 19: _Places(4, 7, 8)}
 
 
-def traded(lines: Sequence[Line]) -> tuple[Traded, ...]:
+def traded(lines: Sequence[ProgramLogLine]) -> tuple[SwapEvent, ...]:
     """Return the swaps that logs tell of; they do not name their pools."""
     told = []
     for line in lines:
@@ -58,13 +58,13 @@ def traded(lines: Sequence[Line]) -> tuple[Traded, ...]:
             continue
         kind, first, second, _, _, _, _, last = _SWAP_LOG.unpack(data)
         if kind == _SWAP_IN_LOG:
-            told.append(Traded(None, first, last))
+            told.append(SwapEvent(None, first, last))
         elif kind == _SWAP_OUT_LOG:
-            told.append(Traded(None, last, second))
+            told.append(SwapEvent(None, last, second))
     return tuple(told)
 
 
-def opened(call: Instruction) -> Opened | None:
+def opened(call: Instruction) -> PoolCreated | None:
     """Return the pool that a call makes, or None."""
     places = _PLACES.get(len(call.accounts))
     if call.program != ID or places is None or call.data[:1] != bytes((INITIALIZE_2,)):
@@ -73,10 +73,10 @@ def opened(call: Instruction) -> Opened | None:
         return None
     pool, a, b = (call.accounts[at].address for at in places)
     (opens_s,) = _OPEN_TIME.unpack_from(call.data)
-    return Opened("amm_v4", pool, a, b, opens_s)
+    return PoolCreated("amm_v4", pool, a, b, opens_s)
 
 
-def error(number: int | None) -> Known | None:
+def error(number: int | None) -> KnownError | None:
     """Return what an error means. The program logs no names, and its numbers never moved."""
     name = None if number is None else NUMBERS.get(number)
-    return None if name is None else Known(name, ERRORS[name])
+    return None if name is None else KnownError(name, ERRORS[name])

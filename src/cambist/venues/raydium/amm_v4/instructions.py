@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from cambist.values.program_address import TOKEN_PROGRAM
-from cambist.venues.program import Instruction, Meta, Trade
+from cambist.venues.program import AccountMeta, Instruction, SwapParams
 from cambist.venues.raydium.amm_v4.accounts import AUTHORITY, ID
 from cambist.venues.raydium.amm_v4.pool import AmmV4Pool, Release
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 
 _CALLS, _SHORT_CALLS = (9, 11), (16, 17)
 TAGS: Final[Mapping[Release, tuple[int, int]]] = {
@@ -23,26 +23,30 @@ TAGS: Final[Mapping[Release, tuple[int, int]]] = {
 """Before September 2025 every swap names the accounts of an order book, which it does not read."""
 
 
-def instruction(pool: AmmV4Pool, trade: Trade, release: Release) -> Instruction:
-    """Return the call that does a trade. Raises Unquotable."""
+def instruction(pool: AmmV4Pool, trade: SwapParams, release: Release) -> Instruction:
+    """Return the call that does a trade. Raises PoolRejected."""
     if trade.mint_in not in {pool.mint_a, pool.mint_b}:
-        raise Unquotable(Refusal.WRONG_TOKEN)
+        raise PoolRejected(RejectReason.WRONG_TOKEN)
     tag_in, tag_out = TAGS[release]
     if trade.mode == "exact_in":
         data = struct.pack("<BQQ", tag_in, trade.amount, trade.bound)
     else:
         data = struct.pack("<BQQ", tag_out, trade.bound, trade.amount)
-    vaults = (Meta(pool.vault_a, writable=True), Meta(pool.vault_b, writable=True))
+    vaults = (AccountMeta(pool.vault_a, writable=True), AccountMeta(pool.vault_b, writable=True))
     user = (
-        Meta(trade.source, writable=True),
-        Meta(trade.destination, writable=True),
-        Meta(trade.owner, signer=True),
+        AccountMeta(trade.source, writable=True),
+        AccountMeta(trade.destination, writable=True),
+        AccountMeta(trade.owner, signer=True),
     )
-    head = (Meta(TOKEN_PROGRAM), Meta(pool.address, writable=True), Meta(AUTHORITY))
+    head = (
+        AccountMeta(TOKEN_PROGRAM),
+        AccountMeta(pool.address, writable=True),
+        AccountMeta(AUTHORITY),
+    )
     if TAGS[release] == _SHORT_CALLS:
         return Instruction(ID, (*head, *vaults, *user), data)
     # Seven accounts of the order book that nobody reads: the pool itself stands in for them.
-    unread = (Meta(pool.address, writable=True),) * 7
-    book = (Meta(pool.market_program), *unread)
-    orders = Meta(pool.open_orders, writable=True)
+    unread = (AccountMeta(pool.address, writable=True),) * 7
+    book = (AccountMeta(pool.market_program), *unread)
+    orders = AccountMeta(pool.open_orders, writable=True)
     return Instruction(ID, (*head, orders, *vaults, *book, *user), data)

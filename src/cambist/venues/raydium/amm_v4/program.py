@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from cambist.faults import Code
 from cambist.values.ids import Address
-from cambist.venues.logs import Line
-from cambist.venues.program import Instruction, Known, Opened, Trade, Traded
+from cambist.venues.logs import ProgramLogLine
+from cambist.venues.program import Instruction, KnownError, PoolCreated, SwapEvent, SwapParams
 from cambist.venues.raydium.amm_v4 import accounts, events, instructions
 from cambist.venues.raydium.amm_v4.events import ERRORS
 from cambist.venues.raydium.amm_v4.pool import AmmV4Pool, Release
@@ -40,19 +40,21 @@ class AmmV4:
         """Return accounts that decode to this pool."""
         return accounts.encode(pool)
 
-    def instruction(self, pool: AmmV4Pool, trade: Trade) -> Instruction:
+    def instruction(self, pool: AmmV4Pool, trade: SwapParams) -> Instruction:
         """Return the call that does a trade. Raises Unquotable."""
         return instructions.instruction(pool, trade, self._release)
 
-    def traded(self, lines: Sequence[Line], _inner: Sequence[Instruction]) -> tuple[Traded, ...]:
+    def traded(
+        self, lines: Sequence[ProgramLogLine], _inner: Sequence[Instruction]
+    ) -> tuple[SwapEvent, ...]:
         """Return the swaps that a transaction's logs tell of; they do not name their pools."""
         return events.traded(lines)
 
-    def opened(self, instruction: Instruction) -> Opened | None:
+    def opened(self, instruction: Instruction) -> PoolCreated | None:
         """Return the pool that an instruction makes, or None."""
         return events.opened(instruction)
 
-    def error(self, _lines: Sequence[Line], number: int | None) -> Known | None:
+    def error(self, _lines: Sequence[ProgramLogLine], number: int | None) -> KnownError | None:
         """Return what a failed transaction's number means."""
         return events.error(number)
 

@@ -6,12 +6,18 @@ from typing import Final
 
 import msgspec
 
-from cambist.curves.tick_walk_state import PPM_ONE, Orders, Place, Rates, Renewal
+from cambist.curves.tick_walk_state import (
+    PPM_ONE,
+    FeeRates,
+    Release2026Features,
+    TickOrders,
+    TickState,
+)
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, TICK_MAX, TICK_MIN, sqrt_at_tick
 from cambist.values.ids import Address
 from cambist.venues.layout import Layout
 from cambist.venues.raydium.clmm import release_2026, tick_array_bitmap
-from cambist.venues.raydium.clmm.loaded_tick_arrays import Shelf
+from cambist.venues.raydium.clmm.loaded_tick_arrays import LoadedTickArrays
 from cambist.venues.raydium.clmm.pool import ClmmPool
 from cambist.venues.raydium.clmm.tick_arrays import (
     ID,
@@ -23,8 +29,8 @@ from cambist.venues.raydium.clmm.tick_arrays import (
     read_array,
     write_array,
 )
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Account, Snapshot, Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, PoolRejected, Snapshot
 from cambist.venues.tokens import read_balance, read_mint, write_balance, write_mint
 
 ARRAYS_EACH_WAY: Final = 16
@@ -34,7 +40,7 @@ GROWTH_MAX: Final = 1 << 127
 """From where on the fee growth of a pool might overflow within one swap, which would stop it."""
 
 
-class State(msgspec.Struct, frozen=True):
+class ClmmPoolAccount(msgspec.Struct, frozen=True):
     """The pool account, as far as swaps depend on it; a is the program's token 0."""
 
     config: Address
@@ -58,7 +64,7 @@ class State(msgspec.Struct, frozen=True):
     volatility: bytes
 
 
-class Config(msgspec.Struct, frozen=True):
+class ClmmConfigAccount(msgspec.Struct, frozen=True):
     """The config account: rates in parts per million; protocol and fund of the trade fee."""
 
     protocol_rate: int
@@ -67,7 +73,7 @@ class Config(msgspec.Struct, frozen=True):
     fund_rate: int
 
 
-class Extension(msgspec.Struct, frozen=True):
+class BitmapExtensionAccount(msgspec.Struct, frozen=True):
     """The account of the bits beyond the pool's own."""
 
     pool: Address
@@ -75,7 +81,7 @@ class Extension(msgspec.Struct, frozen=True):
 
 
 POOL: Final = Layout(
-    State,
+    ClmmPoolAccount,
     1544,
     {
         "config": (9, "key"),
@@ -101,7 +107,7 @@ POOL: Final = Layout(
     bytes.fromhex("f7ede3f5d7c3de46"),
 )
 CONFIG: Final = Layout(
-    Config,
+    ClmmConfigAccount,
     117,
     {
         "protocol_rate": (43, "u32"),
@@ -112,7 +118,7 @@ CONFIG: Final = Layout(
     bytes.fromhex("daf42168cbcb2b6f"),
 )
 EXTENSION: Final = Layout(
-    Extension,
+    BitmapExtensionAccount,
     1832,
     {"pool": (8, "key"), "bits": (40, "1792s")},
     bytes.fromhex("3c9624db61808b99"),
@@ -120,7 +126,7 @@ EXTENSION: Final = Layout(
 
 
 def wants(address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
-    """Return the accounts that are still missing. Raises Unquotable.
+    """Return the accounts that are still missing. Raises PoolRejected.
 
     An extension that the chain has not may be given as an empty account of another owner.
     """
@@ -137,25 +143,25 @@ def wants(address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
 
 
 def decode(address: Address, snapshot: Snapshot, *, checked: bool) -> ClmmPool:
-    """Return the pool. Raises Unquotable.
+    """Return the pool. Raises PoolRejected.
 
     Fee sides, moving fees and limit orders are proved by no program that could be had: without
     `checked` a pool that has any is refused.
     """
     state = _state(address, snapshot)
     config = CONFIG.read(snapshot.owned(state.config, ID).data)
-    rates = Rates(config.trade_rate, config.protocol_rate, config.fund_rate)
+    rates = FeeRates(config.trade_rate, config.protocol_rate, config.fund_rate)
     if rates.trade >= PPM_ONE or rates.protocol + rates.fund > PPM_ONE:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, "fee rates")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "fee rates")
     bits, extended = _bits(address, state, snapshot)
     arrays = _arrays(address, bits, state, snapshot)
     orders = tuple(one for array in arrays for one in array.orders)
     renewal = release_2026.read(state.fee_on, state.volatility, orders, state.spacing)
     if renewal is not None and not checked:
-        raise Unquotable(Refusal.RELEASE_NOT_CHECKED, "fee side, moving fee or limit orders")
+        raise PoolRejected(RejectReason.RELEASE_NOT_CHECKED, "fee side, moving fee or limit orders")
     mint_a, mint_b = read_mint(snapshot, state.mint_a), read_mint(snapshot, state.mint_b)
     if mint_a.address == mint_b.address:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, "one mint twice")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "one mint twice")
     return ClmmPool(
         address,
         mint_a,
@@ -167,8 +173,10 @@ def decode(address: Address, snapshot: Snapshot, *, checked: bool) -> ClmmPool:
         state.config,
         rates,
         state.observation,
-        Place(state.price, state.tick, state.liquidity),
-        Shelf(state.spacing, bits, extended, tuple(one.start for one in arrays), joined(arrays)),
+        TickState(state.price, state.tick, state.liquidity),
+        LoadedTickArrays(
+            state.spacing, bits, extended, tuple(one.start for one in arrays), joined(arrays)
+        ),
         state.status,
         state.opens_s,
         snapshot.time,
@@ -180,8 +188,8 @@ def encode(pool: ClmmPool) -> tuple[Account, ...]:
     """Return the pool's accounts; arrays that are not at hand stay away."""
     shelf = pool.shelf
     inline, beyond = tick_array_bitmap.split(shelf.bits)
-    renewal = pool.renewal or Renewal()
-    state = State(
+    renewal = pool.renewal or Release2026Features()
+    state = ClmmPoolAccount(
         pool.config,
         pool.mint_a,
         pool.mint_b,
@@ -203,7 +211,7 @@ def encode(pool: ClmmPool) -> tuple[Account, ...]:
         release_2026.write(renewal.volatility),
     )
     rates = pool.rates
-    config = Config(rates.protocol, rates.trade, shelf.spacing, rates.fund)
+    config = ClmmConfigAccount(rates.protocol, rates.trade, shelf.spacing, rates.fund)
     accounts = [
         Account(pool.address, ID, POOL.write(state)),
         Account(pool.config, ID, CONFIG.write(config)),
@@ -213,12 +221,12 @@ def encode(pool: ClmmPool) -> tuple[Account, ...]:
         write_mint(pool.token_b),
     ]
     if shelf.extended:
-        extension = EXTENSION.write(Extension(pool.address, beyond))
+        extension = EXTENSION.write(BitmapExtensionAccount(pool.address, beyond))
         accounts.append(Account(extension_address(pool.address), ID, extension))
     return (*accounts, *_written(pool, dict(renewal.orders)))
 
 
-def _written(pool: ClmmPool, orders: dict[int, Orders]) -> list[Account]:
+def _written(pool: ClmmPool, orders: dict[int, TickOrders]) -> list[Account]:
     accounts, spacing = [], pool.shelf.spacing
     for start in pool.shelf.starts:
         ticks = of_array(pool.shelf.ticks, start, spacing)
@@ -228,22 +236,22 @@ def _written(pool: ClmmPool, orders: dict[int, Orders]) -> list[Account]:
     return accounts
 
 
-def _state(address: Address, snapshot: Snapshot) -> State:
-    """Return the pool account, checked. Raises Unquotable."""
+def _state(address: Address, snapshot: Snapshot) -> ClmmPoolAccount:
+    """Return the pool account, checked. Raises PoolRejected."""
     state = POOL.read(snapshot.owned(address, ID).data)
     if not state.spacing:
-        raise Unquotable(Refusal.NOT_INITIALISED, address)
+        raise PoolRejected(RejectReason.NOT_INITIALISED, address)
     if not TICK_MIN <= state.tick < TICK_MAX or not SQRT_MIN <= state.price < SQRT_MAX:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, "price")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "price")
     # A swap that ends on a tick, coming down, leaves its price with the tick below.
     if not sqrt_at_tick(state.tick) <= state.price <= sqrt_at_tick(state.tick + 1):
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, "price and tick")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "price and tick")
     if max(state.growth_a, state.growth_b) >= GROWTH_MAX:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, "fee growth")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "fee growth")
     return state
 
 
-def _bits(address: Address, state: State, snapshot: Snapshot) -> tuple[bytes, bool]:
+def _bits(address: Address, state: ClmmPoolAccount, snapshot: Snapshot) -> tuple[bytes, bool]:
     """Return all bits, and whether those beyond the pool's own are among them."""
     if not tick_array_bitmap.has_extension(state.spacing):
         return tick_array_bitmap.join(state.bits, tick_array_bitmap.NO_EXTENSION), False
@@ -254,7 +262,7 @@ def _bits(address: Address, state: State, snapshot: Snapshot) -> tuple[bytes, bo
         return tick_array_bitmap.join(state.bits, tick_array_bitmap.NO_EXTENSION), True
     extension = EXTENSION.read(snapshot.owned(account.address, ID).data)
     if extension.pool != address:
-        raise Unquotable(Refusal.WRONG_KIND, account.address)
+        raise PoolRejected(RejectReason.WRONG_KIND, account.address)
     return tick_array_bitmap.join(state.bits, extension.bits), True
 
 
@@ -272,7 +280,9 @@ def _around(bits: bytes, tick: int, spacing: int) -> list[int]:
     return starts
 
 
-def _arrays(address: Address, bits: bytes, state: State, snapshot: Snapshot) -> list[TickArray]:
+def _arrays(
+    address: Address, bits: bytes, state: ClmmPoolAccount, snapshot: Snapshot
+) -> list[TickArray]:
     """Return the arrays at hand, rising, up to the first on either side that is missing."""
     spacing = state.spacing
     here = tick_array_bitmap.start_of(state.tick, spacing)

@@ -11,8 +11,8 @@ import msgspec
 from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.venues.layout import Layout
-from cambist.venues.logs import Line
-from cambist.venues.program import Instruction, Opened, Traded
+from cambist.venues.logs import ProgramLogLine
+from cambist.venues.program import Instruction, PoolCreated, SwapEvent
 from cambist.venues.raydium.clmm.tick_arrays import ID
 
 CREATE_POOL: Final = bytes.fromhex("e992d18ecf6840bc")
@@ -55,7 +55,7 @@ CLASSIC: Final[Mapping[int, str]] = _ANCHOR | {
     6043: "CalculateOverflow",
     6044: "TransferFeeCalculateNotMatch",
 }
-RENEWED: Final[Mapping[int, str]] = _ANCHOR | {
+ERRORS_2026: Final[Mapping[int, str]] = _ANCHOR | {
     6000: "NotApproved",
     6011: "SqrtPriceLimitOverflow",
     6016: "LiquidityInsufficient",
@@ -74,7 +74,7 @@ RENEWED: Final[Mapping[int, str]] = _ANCHOR | {
 _OPEN_TIME_AT: Final = 24
 
 
-class Event(msgspec.Struct, frozen=True):
+class ClmmSwapEvent(msgspec.Struct, frozen=True):
     """The head of SwapEvent; newer releases append to it."""
 
     pool: Address
@@ -86,7 +86,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 EVENT: Final = Layout(
-    Event,
+    ClmmSwapEvent,
     205,
     {
         "pool": (8, "key"),
@@ -100,7 +100,7 @@ EVENT: Final = Layout(
 )
 
 
-def traded(lines: Sequence[Line]) -> tuple[Traded, ...]:
+def traded(lines: Sequence[ProgramLogLine]) -> tuple[SwapEvent, ...]:
     """Return the swaps that logs tell of."""
     told = []
     for line in lines:
@@ -108,13 +108,13 @@ def traded(lines: Sequence[Line]) -> tuple[Traded, ...]:
             event = EVENT.read(line.data)
             a, b = event.amount_a, event.amount_b
             if event.a_given:
-                told.append(Traded(event.pool, a + event.transfer_a, b))
+                told.append(SwapEvent(event.pool, a + event.transfer_a, b))
             else:
-                told.append(Traded(event.pool, b + event.transfer_b, a))
+                told.append(SwapEvent(event.pool, b + event.transfer_b, a))
     return tuple(told)
 
 
-def opened(call: Instruction) -> Opened | None:
+def opened(call: Instruction) -> PoolCreated | None:
     """Return the pool that a call makes, or None. It holds nothing until a position is opened."""
     if call.program != ID or not call.data.startswith((CREATE_POOL, CREATE_CUSTOMIZABLE_POOL)):
         return None
@@ -124,4 +124,4 @@ def opened(call: Instruction) -> Opened | None:
     opens_s = None
     if call.data.startswith(CREATE_POOL) and len(call.data) >= _OPEN_TIME_AT + 8:
         (opens_s,) = struct.unpack_from("<Q", call.data, _OPEN_TIME_AT)
-    return Opened("clmm", pool, a, b, opens_s)
+    return PoolCreated("clmm", pool, a, b, opens_s)

@@ -14,7 +14,7 @@ from cambist.venues.raydium.clmm.tick_array_bitmap import is_set, start_of
 from cambist.venues.raydium.clmm.tick_arrays import array_address, extension_address
 
 
-class Shelf(NamedTuple):
+class LoadedTickArrays(NamedTuple):
     """The tick arrays at hand, without a gap from where the price stands, and their ticks.
 
     `starts` are the arrays' first ticks, rising; `bits` tell of all arrays there are, `extended`
@@ -62,7 +62,7 @@ class Shelf(NamedTuple):
             return extension_address(pool)
         return None
 
-    def without(self, gone: Collection[int]) -> Shelf:
+    def without(self, gone: Collection[int]) -> LoadedTickArrays:
         """Return the shelf without some ticks, and without the arrays that held no others."""
         kept = [at for at, number in enumerate(self.ticks.numbers) if number not in gone]
         ticks = Ticks(*(tuple(row[at] for at in kept) for row in self.ticks))
@@ -74,7 +74,7 @@ class Shelf(NamedTuple):
         return self._replace(bits=bits, starts=starts, ticks=ticks)
 
 
-def stocked(spacing: int, nets: Mapping[int, int]) -> Shelf:
+def load(spacing: int, nets: Mapping[int, int]) -> LoadedTickArrays:
     """Return a shelf with these ticks on it, and how much liquidity each adds going up."""
     numbers = tuple(sorted(nets))
     prices = tuple(sqrt_at_tick(one) for one in numbers)
@@ -83,4 +83,4 @@ def stocked(spacing: int, nets: Mapping[int, int]) -> Shelf:
     bits = tick_array_bitmap.join(tick_array_bitmap.NO_BITS, tick_array_bitmap.NO_EXTENSION)
     for start in starts:
         bits = tick_array_bitmap.with_bit(bits, start, spacing)
-    return Shelf(spacing, bits, tick_array_bitmap.has_extension(spacing), starts, ticks)
+    return LoadedTickArrays(spacing, bits, tick_array_bitmap.has_extension(spacing), starts, ticks)

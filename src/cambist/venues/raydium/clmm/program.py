@@ -6,10 +6,17 @@ from collections.abc import Mapping, Sequence
 
 from cambist.faults import Code
 from cambist.values.ids import Address
-from cambist.venues.logs import Line
-from cambist.venues.program import Instruction, Known, Opened, Trade, Traded, known
+from cambist.venues.logs import ProgramLogLine
+from cambist.venues.program import (
+    Instruction,
+    KnownError,
+    PoolCreated,
+    SwapEvent,
+    SwapParams,
+    classify_error,
+)
 from cambist.venues.raydium.clmm import accounts, events, instructions, tick_arrays
-from cambist.venues.raydium.clmm.events import CLASSIC, ERRORS, RENEWED
+from cambist.venues.raydium.clmm.events import CLASSIC, ERRORS, ERRORS_2026
 from cambist.venues.raydium.clmm.pool import ClmmPool
 from cambist.venues.snapshot import Account, Snapshot
 
@@ -28,7 +35,7 @@ class Clmm:
     errors: Mapping[str, Code] = ERRORS
 
     def __init__(self, *, renewed: bool = False, checked: bool = False) -> None:
-        self._numbers = RENEWED if renewed or checked else CLASSIC
+        self._numbers = ERRORS_2026 if renewed or checked else CLASSIC
         self._checked = checked
 
     def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
@@ -43,21 +50,23 @@ class Clmm:
         """Return accounts that decode to this pool."""
         return accounts.encode(pool)
 
-    def instruction(self, pool: ClmmPool, trade: Trade) -> Instruction:
+    def instruction(self, pool: ClmmPool, trade: SwapParams) -> Instruction:
         """Return the call that does a trade. Raises Unquotable."""
         return instructions.instruction(pool, trade)
 
-    def traded(self, lines: Sequence[Line], _inner: Sequence[Instruction]) -> tuple[Traded, ...]:
+    def traded(
+        self, lines: Sequence[ProgramLogLine], _inner: Sequence[Instruction]
+    ) -> tuple[SwapEvent, ...]:
         """Return the swaps that a transaction's logs tell of."""
         return events.traded(lines)
 
-    def opened(self, instruction: Instruction) -> Opened | None:
+    def opened(self, instruction: Instruction) -> PoolCreated | None:
         """Return the pool that an instruction makes, or None."""
         return events.opened(instruction)
 
-    def error(self, lines: Sequence[Line], number: int | None) -> Known | None:
+    def error(self, lines: Sequence[ProgramLogLine], number: int | None) -> KnownError | None:
         """Return what a failed transaction says of itself, by name or else by number."""
-        return known(self, lines, number, self._numbers)
+        return classify_error(self, lines, number, self._numbers)
 
 
 CLMM = Clmm()

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from cambist.curves.tick_walk_state import Orders, Ticks
+from cambist.curves.tick_walk_state import TickOrders, Ticks
 from cambist.curves.ticks import TICK_MAX, sqrt_at_tick
 from cambist.values.ids import Address
 from cambist.values.program_address import key_bytes, program_address
 from cambist.venues.raydium.clmm.tick_array_bitmap import TICKS_IN_ARRAY, width
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Account, Snapshot, Unquotable
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, PoolRejected, Snapshot
 
 ID: Final = Address("CAMMCzo5YL8w4VFF8KVHrK22GGUsp5VTaW7grrKgrWqK")
 ARRAY_BYTES: Final = 10_240
@@ -33,7 +33,7 @@ class TickArray(NamedTuple):
 
     start: int
     ticks: Ticks
-    orders: tuple[tuple[int, Orders], ...] = ()
+    orders: tuple[tuple[int, TickOrders], ...] = ()
 
 
 @lru_cache(maxsize=_ADDRESSES_MAX)
@@ -54,18 +54,18 @@ def _key(address: Address) -> bytes:
 
 
 def read_array(snapshot: Snapshot, pool: Address, start: int, spacing: int) -> TickArray | None:
-    """Return an array, or None when it is not in the snapshot. Raises Unquotable."""
+    """Return an array, or None when it is not in the snapshot. Raises PoolRejected."""
     address = array_address(pool, start)
     if snapshot.get(address) is None:
         return None
     data = snapshot.owned(address, ID).data
     if len(data) != ARRAY_BYTES:
-        raise Unquotable(Refusal.WRONG_SIZE, address)
+        raise PoolRejected(RejectReason.WRONG_SIZE, address)
     if not data.startswith(ARRAY_MAGIC) or data[_POOL_AT:_START_AT] != _key(pool):
-        raise Unquotable(Refusal.WRONG_KIND, address)
+        raise PoolRejected(RejectReason.WRONG_KIND, address)
     array = _parse(data, spacing)
     if array is None or array.start != start:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, f"ticks of {address}")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, f"ticks of {address}")
     return array
 
 
@@ -89,7 +89,7 @@ def _parse(data: bytes, spacing: int) -> TickArray | None:
         nets.append(high << 64 | low)
         if untouched or started:
             alone = not gross and not gross_high
-            resting.append((number, Orders(untouched, started, alone)))
+            resting.append((number, TickOrders(untouched, started, alone)))
     # An array whose bit is set holds a tick: the program stops where it finds none.
     if not numbers:
         return None
@@ -115,7 +115,7 @@ def write_array(pool: Address, array: TickArray, spacing: int) -> Account:
     struct.pack_into("<i", data, _START_AT, array.start)
     resting = dict(array.orders)
     for number, net in zip(array.ticks.numbers, array.ticks.nets, strict=True):
-        untouched, started, alone = resting.get(number, Orders(0, 0))
+        untouched, started, alone = resting.get(number, TickOrders(0, 0))
         gross = 0 if alone else abs(net) or 1
         at = _TICKS_AT + (number - array.start) // spacing * _TICK.size
         wide = (net & _U64, net >> 64, gross & _U64, gross >> 64)

@@ -9,9 +9,9 @@ import msgspec
 from cambist.values.ids import Address
 from cambist.values.program_address import program_address
 from cambist.venues.layout import Layout
-from cambist.venues.raydium.cpmm.pool import PPM_ONE, CpmmPool, CreatorSide, Rates, Release
-from cambist.venues.reject_reasons import Refusal
-from cambist.venues.snapshot import Account, Snapshot, Unquotable
+from cambist.venues.raydium.cpmm.pool import PPM_ONE, CpmmFeeRates, CpmmPool, CreatorSide, Release
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, PoolRejected, Snapshot
 from cambist.venues.tokens import read_balance, read_mint, write_balance, write_mint
 
 ID: Final = Address("CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C")
@@ -20,7 +20,7 @@ _FEES_MAX: Final = (1 << 64) - 1
 _SIDES: Final[tuple[CreatorSide, ...]] = ("input", "mint_a", "mint_b")
 
 
-class State(msgspec.Struct, frozen=True):
+class CpmmPoolAccount(msgspec.Struct, frozen=True):
     """The pool account, as far as swaps depend on it; a is the program's token 0."""
 
     config: Address
@@ -41,7 +41,7 @@ class State(msgspec.Struct, frozen=True):
     creator_b: int
 
 
-class Config(msgspec.Struct, frozen=True):
+class CpmmConfigAccount(msgspec.Struct, frozen=True):
     """The config account: rates in parts per million; protocol and fund of the trade fee."""
 
     trade_rate: int
@@ -51,7 +51,7 @@ class Config(msgspec.Struct, frozen=True):
 
 
 POOL: Final = Layout(
-    State,
+    CpmmPoolAccount,
     637,
     {
         "config": (8, "key"),
@@ -74,7 +74,7 @@ POOL: Final = Layout(
     bytes.fromhex("f7ede3f5d7c3de46"),
 )
 CONFIG: Final = Layout(
-    Config,
+    CpmmConfigAccount,
     236,
     {
         "trade_rate": (12, "u64"),
@@ -87,7 +87,7 @@ CONFIG: Final = Layout(
 
 
 def wants(address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
-    """Return the accounts that are still missing. Raises Unquotable."""
+    """Return the accounts that are still missing. Raises PoolRejected."""
     if snapshot.get(address) is None:
         return (address,)
     state = POOL.read(snapshot.owned(address, ID).data)
@@ -96,30 +96,30 @@ def wants(address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
 
 
 def decode(address: Address, snapshot: Snapshot, release: Release, *, creators: bool) -> CpmmPool:
-    """Return the pool. Raises Unquotable.
+    """Return the pool. Raises PoolRejected.
 
     A pool that takes a creator fee is refused without `creators`, and by a release of before.
     """
     state = POOL.read(snapshot.owned(address, ID).data)
     config = CONFIG.read(snapshot.owned(state.config, ID).data)
     if state.creator_enabled > 1 or state.creator_on >= len(_SIDES):
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, "creator fee")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "creator fee")
     creator_rate = config.creator_rate if state.creator_enabled else 0
     if creator_rate and (not creators or release == "2025-02"):
-        raise Unquotable(Refusal.RELEASE_NOT_CHECKED, "creator fee")
+        raise PoolRejected(RejectReason.RELEASE_NOT_CHECKED, "creator fee")
     if config.trade_rate + creator_rate >= PPM_ONE:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, "fee rates")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "fee rates")
     if config.protocol_rate + config.fund_rate > PPM_ONE:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, "shares of the fee")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "shares of the fee")
     mint_a, mint_b = read_mint(snapshot, state.mint_a), read_mint(snapshot, state.mint_b)
     if mint_a.address == mint_b.address:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, "one mint twice")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "one mint twice")
     owed_a = state.protocol_a + state.fund_a + state.creator_a
     owed_b = state.protocol_b + state.fund_b + state.creator_b
     reserve_a = read_balance(snapshot, state.vault_a, mint_a) - owed_a
     reserve_b = read_balance(snapshot, state.vault_b, mint_b) - owed_b
     if reserve_a < 0 or reserve_b < 0:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, "less in the vaults than is owed")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "less in the vaults than is owed")
     return CpmmPool(
         address,
         mint_a,
@@ -129,7 +129,7 @@ def decode(address: Address, snapshot: Snapshot, release: Release, *, creators: 
         reserve_a,
         reserve_b,
         (owed_a, owed_b),
-        Rates(
+        CpmmFeeRates(
             config.trade_rate,
             config.protocol_rate,
             config.fund_rate,
@@ -148,7 +148,7 @@ def decode(address: Address, snapshot: Snapshot, release: Release, *, creators: 
 def encode(pool: CpmmPool) -> tuple[Account, ...]:
     """Return the pool's accounts; what it owes stands as the protocol's."""
     rates = pool.rates
-    state = State(
+    state = CpmmPoolAccount(
         pool.config,
         pool.vault_a,
         pool.vault_b,
@@ -166,7 +166,7 @@ def encode(pool: CpmmPool) -> tuple[Account, ...]:
         0,
         0,
     )
-    config = Config(rates.trade, rates.protocol, rates.fund, rates.creator)
+    config = CpmmConfigAccount(rates.trade, rates.protocol, rates.fund, rates.creator)
     held_a, held_b = pool.reserve_a + pool.owed[0], pool.reserve_b + pool.owed[1]
     return (
         Account(pool.address, ID, POOL.write(state)),

@@ -11,8 +11,8 @@ import msgspec
 from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.venues.layout import Layout
-from cambist.venues.logs import Line
-from cambist.venues.program import Instruction, Opened, Traded
+from cambist.venues.logs import ProgramLogLine
+from cambist.venues.program import Instruction, PoolCreated, SwapEvent
 from cambist.venues.raydium.cpmm.accounts import ID
 
 INITIALIZE: Final = bytes.fromhex("afaf6d1f0d989bed")
@@ -36,7 +36,7 @@ NUMBERS: Final[Mapping[int, str]] = {
 _OPEN_TIME_AT: Final = 24
 
 
-class Event(msgspec.Struct, frozen=True):
+class CpmmSwapEvent(msgspec.Struct, frozen=True):
     """The head of SwapEvent; newer releases append to it."""
 
     pool: Address
@@ -47,7 +47,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 EVENT: Final = Layout(
-    Event,
+    CpmmSwapEvent,
     89,
     {
         "pool": (8, "key"),
@@ -60,14 +60,14 @@ EVENT: Final = Layout(
 )
 
 
-def traded(lines: Sequence[Line]) -> tuple[Traded, ...]:
+def traded(lines: Sequence[ProgramLogLine]) -> tuple[SwapEvent, ...]:
     """Return the swaps that logs tell of."""
     told = []
     for line in lines:
         if line.program == ID and EVENT.fits(line.data):
             event = EVENT.read(line.data)
             told.append(
-                Traded(
+                SwapEvent(
                     event.pool,
                     event.amount_in + event.transfer_in,
                     event.amount_out - event.transfer_out,
@@ -76,7 +76,7 @@ def traded(lines: Sequence[Line]) -> tuple[Traded, ...]:
     return tuple(told)
 
 
-def opened(call: Instruction) -> Opened | None:
+def opened(call: Instruction) -> PoolCreated | None:
     """Return the pool that a call makes, or None."""
     if call.program != ID:
         return None
@@ -90,4 +90,4 @@ def opened(call: Instruction) -> Opened | None:
         return None
     pool, a, b = (one.address for one in call.accounts[first : first + 3])
     (opens_s,) = struct.unpack_from("<Q", call.data, _OPEN_TIME_AT)
-    return Opened("cpmm", pool, a, b, opens_s)
+    return PoolCreated("cpmm", pool, a, b, opens_s)

@@ -6,8 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from cambist.faults import Code
 from cambist.values.ids import Address
-from cambist.venues.logs import Line
-from cambist.venues.program import Instruction, Known, Opened, Trade, Traded, known
+from cambist.venues.logs import ProgramLogLine
+from cambist.venues.program import (
+    Instruction,
+    KnownError,
+    PoolCreated,
+    SwapEvent,
+    SwapParams,
+    classify_error,
+)
 from cambist.venues.raydium.cpmm import accounts, events, instructions
 from cambist.venues.raydium.cpmm.events import ERRORS
 from cambist.venues.raydium.cpmm.pool import CpmmPool, Release
@@ -43,21 +50,23 @@ class Cpmm:
         """Return accounts that decode to this pool."""
         return accounts.encode(pool)
 
-    def instruction(self, pool: CpmmPool, trade: Trade) -> Instruction:
+    def instruction(self, pool: CpmmPool, trade: SwapParams) -> Instruction:
         """Return the call that does a trade. Raises Unquotable."""
         return instructions.instruction(pool, trade)
 
-    def traded(self, lines: Sequence[Line], _inner: Sequence[Instruction]) -> tuple[Traded, ...]:
+    def traded(
+        self, lines: Sequence[ProgramLogLine], _inner: Sequence[Instruction]
+    ) -> tuple[SwapEvent, ...]:
         """Return the swaps that a transaction's logs tell of."""
         return events.traded(lines)
 
-    def opened(self, instruction: Instruction) -> Opened | None:
+    def opened(self, instruction: Instruction) -> PoolCreated | None:
         """Return the pool that an instruction makes, or None."""
         return events.opened(instruction)
 
-    def error(self, lines: Sequence[Line], number: int | None) -> Known | None:
+    def error(self, lines: Sequence[ProgramLogLine], number: int | None) -> KnownError | None:
         """Return what a failed transaction says of itself, by name or else by number."""
-        return known(self, lines, number, events.NUMBERS)
+        return classify_error(self, lines, number, events.NUMBERS)
 
 
 CPMM = Cpmm()
