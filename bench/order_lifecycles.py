@@ -52,13 +52,13 @@ class Moved(NamedTuple):
 class Life(NamedTuple):
     """One order from its acceptance to its finality."""
 
-    birth: NewOrder
+    new_order: NewOrder
     moves: list[Moved]
 
     @property
     def told(self) -> list[RecordedEvent]:
         """Every line of its journal."""
-        return [self.birth.told, *(told for moved in self.moves for told in moved.move.told)]
+        return [self.new_order.event, *(told for moved in self.moves for told in moved.move.events)]
 
 
 class Bench:
@@ -66,10 +66,10 @@ class Bench:
 
     def __init__(self, path: Path) -> None:
         self.clock = ManualClock()
-        self.world = PaperNetwork(self.clock, path, SEED, INSTANT, inline=True)
-        self.world.open()
-        self.market = PaperMarket(self.world, self.clock)
-        self.chain = PaperChain(self.world)
+        self.network = PaperNetwork(self.clock, path, SEED, INSTANT, inline=True)
+        self.network.open()
+        self.market = PaperMarket(self.network, self.clock)
+        self.chain = PaperChain(self.network)
         self.signer = PaperSigner(SEED)
         self.policy = Policy(self.chain.rules)
         self.quoter = Quoter(self.market, self.clock)
@@ -89,7 +89,7 @@ class Bench:
     async def lives(self, count: int) -> list[Life]:
         """Lead so many orders side by side to their finality."""
         lives = [Life(self.born(number), []) for number in range(count)]
-        await self.world.tell()
+        await self.network.durable_height()
         for life in lives:
             await self._to_chain(life)
         for wait_ms in (LAND_MS, FINAL_MS):
@@ -99,7 +99,7 @@ class Bench:
         return lives
 
     async def _to_chain(self, life: Life) -> None:
-        order = self._move(life, life.birth.told.order, OrderStarted())
+        order = self._move(life, life.new_order.event.order, OrderStarted())
         order = self._move(life, order, await self.quoter.route_order(order))
         if order.route is None:
             raise RuntimeError(order.fault)
@@ -116,8 +116,8 @@ class Bench:
         attempt = order.attempt
         if attempt is None:
             raise RuntimeError(order.fault)
-        (witnesses,) = finish(self.chain.ask([attempt]))
-        fill = self.world.receipt(attempt.signature)
+        (witnesses,) = finish(self.chain.observe([attempt]))
+        fill = self.network.fetch_fill(attempt.signature)
         self._move(life, order, AttemptReport(attempt.signature, witnesses, fill))
 
     def _move(self, life: Life, before: Order, outcome: Outcome) -> Order:
@@ -129,7 +129,7 @@ class Bench:
         """Decide and write out one transition, as the worker and the store do."""
         now = self.clock.now()
         change = decide(before, outcome, now, self.policy)
-        told = append(before, change.facts, now)
+        told = append(before, change.events, now)
         after = told[-1].order if told else before
         if change.signed is not None:
             after = replace(after, attempt=change.signed)
@@ -141,12 +141,12 @@ class Bench:
 async def standing(folder: Path) -> AsyncIterator[Bench]:
     """Run a world in a folder; it moves only while it is waited for."""
     bench = Bench(folder / "chain.db")
-    running = asyncio.create_task(bench.world.run())
+    running = asyncio.create_task(bench.network.run())
     try:
         yield bench
     finally:
         running.cancel()
-        bench.world.close()
+        bench.network.close()
 
 
 def finish(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -109,7 +109,7 @@ async def time_all(folder: Path, times: int = TIMES) -> list[Timing]:
 def _intake(bench: Bench, lives: Sequence[Life]) -> list[Stage]:
     parsed = [read_order(body) for body in SWAPS]
     intents = [bench.intent(number) for number in range(len(SWAPS))]
-    orders, now = [life.birth.told.order for life in lives], bench.clock.now()
+    orders, now = [life.new_order.event.order for life in lives], bench.clock.now()
     caller, venues, find = (
         SubmissionContext(LOCAL, now=now),
         bench.market.venues,
@@ -136,7 +136,7 @@ def _moves(bench: Bench, lives: Sequence[Life]) -> list[Stage]:
 
 
 def _world(bench: Bench, lives: Sequence[Life]) -> list[Stage]:
-    intents = [life.birth.told.order.intent for life in lives]
+    intents = [life.new_order.event.order.intent for life in lives]
     routed = [moved.outcome for life in lives for moved in life.moves]
     routes = [one.route for one in routed if isinstance(one, RouteFound)]
     attempts = [one.attempt for one in routed if isinstance(one, TransactionBuilt)]
@@ -148,19 +148,19 @@ def _world(bench: Bench, lives: Sequence[Life]) -> list[Stage]:
         return [
             pool.quote(intent.pair.token_in.mint, intent.mode, intent.amount)
             for venue in market.venues
-            for pool in market.at_hand(venue, intent.pair) or ()
+            for pool in market.cached_pools(venue, intent.pair) or ()
         ]
 
     def sign(number: int) -> None:
         hash_now = finish(bench.chain.blockhash())
         order = orders[number]
         swap = SwapRequest(order.id, 1, bench.signer.address, routes[number], f"{entropy()}/1")
-        text = bench.chain.compose(swap, hash_now)
+        text = bench.chain.build_message(swap, hash_now)
         finish(bench.chain.simulate(text))
         finish(bench.signer.sign(text))
 
     def ask() -> Work:
-        return lambda: finish(bench.chain.ask(attempts))
+        return lambda: finish(bench.chain.observe(attempts))
 
     def choose_one(number: int) -> None:
         chosen: Sequence[Quote] = quotes[number]
@@ -171,7 +171,9 @@ def _world(bench: Bench, lives: Sequence[Life]) -> list[Stage]:
         Stage("choose the route", 1, each(choose_one)),
         Stage("compose, simulate and sign", 1, each(sign)),
         Stage(f"ask the chain ({BATCH} in one call)", 2, ask),
-        Stage("read the receipt", 1, each(lambda i: bench.world.receipt(attempts[i].signature))),
+        Stage(
+            "read the receipt", 1, each(lambda i: bench.network.fetch_fill(attempts[i].signature))
+        ),
     ]
 
 
@@ -179,15 +181,19 @@ def _sending(bench: Bench, lives: Sequence[Life], folder: Path) -> list[Stage]:
     """Send what was not sent before, and execute it in a runtime of its own."""
     ledger = Ledger(folder / "runtime.db", SEED)
     runtime = Runtime(ledger, SEED, INSTANT)
-    slot = Slot(bench.clock.elapsed() // INSTANT.slot_ms + 1)
+    slot = Slot(bench.clock.monotonic_ms() // INSTANT.slot_ms + 1)
     routes = [m.outcome.route for x in lives for m in x.moves if isinstance(m.outcome, RouteFound)]
 
     def signed() -> list[bytes]:
         hash_now = finish(bench.chain.blockhash())
         texts = [
-            bench.chain.compose(
+            bench.chain.build_message(
                 SwapRequest(
-                    lives[i].birth.told.order.id, 1, wallet_of(SEED), routes[i], f"{entropy()}/1"
+                    lives[i].new_order.event.order.id,
+                    1,
+                    wallet_of(SEED),
+                    routes[i],
+                    f"{entropy()}/1",
                 ),
                 hash_now,
             )
@@ -200,7 +206,7 @@ def _sending(bench: Bench, lives: Sequence[Life], folder: Path) -> list[Stage]:
 
         def work() -> None:
             for one in transactions:
-                bench.world.send(one)
+                bench.network.send(one)
 
         return work
 
@@ -237,7 +243,7 @@ def _paper_market() -> list[Stage]:
                 before = book.current(key, _QUIET)
                 after = before.swap(SOL.mint, "exact_in", _PUSH).end
                 pushed = book.push(key, before, after, _QUIET)
-                saved = POOL_MODELS[key.program].saved(after)
+                saved = POOL_MODELS[key.program].dump(after)
                 book.states.stage(key, PoolState(0, 0, _QUIET, saved, pushed))
             book.publish()
 
@@ -283,7 +289,7 @@ async def _time_store(bench: Bench, folder: Path, times: int) -> list[Timing]:
     for _ in range(times):
         lives = await bench.lives(BATCH)
         steps: list[tuple[str, list[Write]]] = [
-            ("accepted", [InsertOrder(life.birth) for life in lives])
+            ("accepted", [InsertOrder(life.new_order) for life in lives])
         ]
         for at, name in enumerate(_NAMES):
             steps.append((name, [life.moves[at].move for life in lives]))

@@ -85,16 +85,16 @@ async def live(store: Store, number: int, now: Timestamp) -> None:
     pair = PAIRS[number % FEW_IN % len(PAIRS)] if number % FEW_IN < len(PAIRS) else PAIRS[0]
     birth = order_factory.birth(number, f"key {number}", now, pair=pair, wallet=wallet(number))
     await store.add(birth)
-    order = await store.claim(birth.told.order.id)
+    order = await store.claim(birth.event.order.id)
     if order is None:
-        raise LookupError(birth.told.order.id)
+        raise LookupError(birth.event.order.id)
     tried = order_factory.attempt(1, order.id)
     path = list(order_factory.path(Status.CONFIRMED, tried))
     route = order_factory.route()
     path[1] = events.Routed(replace(route, quotes=route.quotes * QUOTES))
     begun = []
     for one in (*path, events.Finalized(2_100)):
-        commit = store.begin(order, change(one, tried, now), now)
+        commit = store.begin_commit(order, change(one, tried, now), now)
         order = commit.order
         begun.append(commit.durable)
     for durable in begun:

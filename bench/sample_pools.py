@@ -51,12 +51,12 @@ def site(
 
 def made(program: str, where: PoolSpec) -> Pool:
     """Return a program's pool at a place, as the paper world makes it."""
-    return POOL_MODELS[program].made(where, NOW)
+    return POOL_MODELS[program].create(where, NOW)
 
 
 def many_ticks(where: PoolSpec, spacing: int = 10) -> ClmmPool:
     """Return a CLMM pool that changes its liquidity at every tick it may, for a way both ways."""
-    pool = POOL_MODELS["clmm"].made(where, NOW)
+    pool = POOL_MODELS["clmm"].create(where, NOW)
     assert isinstance(pool, ClmmPool)  # noqa: S101 - for the types' sake
     here = tick_at_sqrt(root_of(where.price))
     middle = here // spacing * spacing

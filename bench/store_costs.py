@@ -75,11 +75,11 @@ async def _wait(one: Awaitable[Any]) -> Any:
 async def live(store: Store, meter: Meter, bench: Bench, lives: Sequence[Life]) -> None:
     """Lead orders side by side from birth to finality, each step of all before the next."""
     many = len(lives)
-    await meter.take("accepted", many, (store.add(life.birth) for life in lives))
-    claims = (store.claim(life.birth.told.order.id) for life in lives)
+    await meter.take("accepted", many, (store.add(life.new_order) for life in lives))
+    claims = (store.claim(life.new_order.event.order.id) for life in lives)
     orders: list[Order] = await meter.take("(claim)", many, claims)
     for nth, moved in enumerate(lives[0].moves):
-        name = ", ".join(type(fact).__name__.lower() for fact in moved.change.facts) or "(renew)"
+        name = ", ".join(type(fact).__name__.lower() for fact in moved.change.events) or "(renew)"
         steps = (
             store.commit(order, life.moves[nth].change, bench.clock.now())
             for order, life in zip(orders, lives, strict=True)

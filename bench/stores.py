@@ -41,15 +41,15 @@ async def live(store: Store, waits_ms: list[int]) -> None:
     began = time.perf_counter_ns()
     await store.add(birth)
     waits_ms.append((time.perf_counter_ns() - began) // 1_000)
-    order = await store.claim(birth.told.order.id)
+    order = await store.claim(birth.event.order.id)
     if order is None:
-        raise LookupError(birth.told.order.id)
+        raise LookupError(birth.event.order.id)
     tried = order_factory.attempt(1, order.id)
     path = order_factory.path(Status.CONFIRMED, tried)
     for together in (path[:3], path[3:4], path[4:5], (events.Finalized(2_100),)):
         begun = []
         for one in together:
-            commit = store.begin(order, change(one, tried, now), now)
+            commit = store.begin_commit(order, change(one, tried, now), now)
             order = commit.order
             begun.append(commit.durable)
         for durable in begun:

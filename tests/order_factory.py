@@ -21,8 +21,12 @@ from cambist.values.token import SOL, USDC, Pair
 
 START = Timestamp(1_700_000_000_000)
 POOL = Address("58oQChx4yWmvKdwLLZzBi4ChoCc2fqCUWBkwMihLYQo2")
-RULES = ChainParameters(Millis(400), window=150, finality=32, margin=150, witnesses=1)
-PAIR_RULES = ChainParameters(Millis(400), window=150, finality=32, margin=150, witnesses=2)
+RULES = ChainParameters(
+    Millis(400), blockhash_window=150, finality_slots=32, lapse_margin=150, observers_required=1
+)
+PAIR_RULES = ChainParameters(
+    Millis(400), blockhash_window=150, finality_slots=32, lapse_margin=150, observers_required=2
+)
 POLICY = Policy(RULES)
 
 PASSING = fault(Code.VENUE_UNREACHABLE)

@@ -44,7 +44,7 @@ class SystemClock:
         """Return the wall clock's instant; it may step."""
         return Timestamp(time.time_ns() // 1_000_000)  # noqa: TID251 -- the one door to time
 
-    def elapsed(self) -> int:
+    def monotonic_ms(self) -> int:
         """Return milliseconds since some fixed start; never goes back."""
         return time.monotonic_ns() // 1_000_000  # noqa: TID251 -- the one door to time
 
@@ -66,7 +66,7 @@ class ManualClock:
         """Return the instant it was pushed to."""
         return Timestamp(self._start + self._passed)
 
-    def elapsed(self) -> int:
+    def monotonic_ms(self) -> int:
         """Return how far it was pushed, in milliseconds."""
         return self._passed
 

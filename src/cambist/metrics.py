@@ -70,7 +70,7 @@ def count_facts(news: Sequence[RecordedEvent]) -> None:
 
 def count_end(told: RecordedEvent) -> None:
     """Count how an order came out."""
-    match told.fact:
+    match told.event:
         case events.Landed():
             LANDED_AFTER.observe((told.entry.at - told.order.created_at) / 1_000)
         case events.Failed(why):

@@ -103,7 +103,7 @@ def _check(row: Any, entries: list[JournalEntry], attempts: list[Any]) -> str:
         row["status"], row["last_seq"], row["head_hash"],
     ):  # fmt: skip
         return "the row differs from its journal"
-    signed = {one.fact.signature: one.fact for one in told if isinstance(one.fact, Signed)}
+    signed = {one.event.signature: one.event for one in told if isinstance(one.event, Signed)}
     if {one["signature"] for one in attempts} != set(signed):
         return "the attempts kept are not those the journal signed"
     for one in attempts:

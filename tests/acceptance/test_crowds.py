@@ -70,7 +70,7 @@ async def test_a_crowd_that_drips_is_shown_out_while_others_are_served(tmp_path:
             await until(lambda: behaved.statuses.total() > seen + 10)
         assert statuses <= {408, None}
         assert behaved.statuses.keys() <= {200, 202}
-        await until(lambda: rooms.app.seats.requests == 0)
+        await until(lambda: rooms.app.concurrency.requests == 0)
 
 
 @pytest.mark.proofs

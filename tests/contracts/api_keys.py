@@ -26,7 +26,7 @@ PLAIN = ApiKey(
     digest=b"\0\1" * 16,
     principal=Principal("local"),
     name="a bot",
-    scopes=frozenset((Permission.READ, Permission.TRADE)),
+    permissions=frozenset((Permission.READ, Permission.TRADE)),
     created_at=BORN,
 )
 FULL = replace(
@@ -34,7 +34,7 @@ FULL = replace(
     id="bbbbbbbb",
     principal=Principal("desk 2"),
     name="caf\u00e9 'x'; --",
-    scopes=frozenset(Permission),
+    permissions=frozenset(Permission),
     created_at=LATER,
     wallets=(Address("1" * 32), Address("So11111111111111111111111111111111111111112")),
     orders_per_minute=7,
@@ -61,19 +61,19 @@ class KeysContract:
 
     async def test_the_door_is_closed_for_good_by_the_first_key(self, opening: Opening) -> None:
         async with opening() as keys:
-            assert not await keys.exist()
+            assert not await keys.has_ever_issued()
             await keys.add(PLAIN)
-            assert await keys.exist()
+            assert await keys.has_ever_issued()
             assert await keys.revoke(PLAIN.id, LATER)
-            assert await keys.exist()
+            assert await keys.has_ever_issued()
         async with opening() as keys:
-            assert await keys.exist()
+            assert await keys.has_ever_issued()
 
     async def test_others_see_at_once_what_one_does(self, opening: Opening) -> None:
         async with opening() as mine, opening() as theirs:
-            assert not await theirs.exist()
+            assert not await theirs.has_ever_issued()
             await mine.add(PLAIN)
-            assert await theirs.exist()
+            assert await theirs.has_ever_issued()
             assert await theirs.find(PLAIN.id) == PLAIN
             assert await mine.revoke(PLAIN.id, LATER)
             assert await theirs.find(PLAIN.id) == replace(PLAIN, revoked_at=LATER)
@@ -104,7 +104,7 @@ class KeysContract:
         async with opening() as keys:
             await keys.add(PLAIN)
             for at in (LATER, BORN):
-                await keys.note_use(PLAIN.id, at)
-            await keys.note_use("nobody", LATER)
+                await keys.record_use(PLAIN.id, at)
+            await keys.record_use("nobody", LATER)
         async with opening() as keys:
             assert await keys.list() == (replace(PLAIN, last_used_at=LATER),)

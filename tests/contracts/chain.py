@@ -73,7 +73,7 @@ async def sign(
     route = route or await find_route(network)
     blockhash = blockhash or await network.chain.blockhash()
     swap = SwapRequest(OrderId(name), 1, network.signer.address, route, f"{name}/1")
-    signed = await network.signer.sign(network.chain.compose(swap, blockhash))
+    signed = await network.signer.sign(network.chain.build_message(swap, blockhash))
     return Attempt(
         1,
         signed.signature,
@@ -86,7 +86,7 @@ async def sign(
 
 async def ask(network: Network, *attempts: Attempt) -> list[NodeObservation]:
     """Return the first witness of each attempt."""
-    return [answer[0] for answer in await network.chain.ask(attempts)]
+    return [answer[0] for answer in await network.chain.observe(attempts)]
 
 
 def seen(witnesses: Sequence[NodeObservation]) -> list[str | None]:
@@ -103,17 +103,17 @@ class ChainContract:
         await network.chain.send(attempt.transaction)
         await network.pass_slots(1)
         assert seen(await ask(network, attempt)) == ["confirmed"]
-        await network.pass_slots(network.chain.rules.finality)
+        await network.pass_slots(network.chain.rules.finality_slots)
         assert seen(await ask(network, attempt)) == ["finalized"]
 
     async def test_a_receipt_keeps_the_bound_and_tells_what_moved(self, network: Network):
         for mode in ("exact_in", "exact_out"):
             route = await find_route(network, 10**6, mode)
             attempt = await sign(network, mode, route)
-            assert await network.chain.receipt(attempt.signature) is None
+            assert await network.chain.fetch_fill(attempt.signature) is None
             await network.chain.send(attempt.transaction)
             await network.pass_slots(1)
-            fill = await network.chain.receipt(attempt.signature)
+            fill = await network.chain.fetch_fill(attempt.signature)
             assert fill is not None
             if mode == "exact_in":
                 assert fill.amount_in == 10**6
@@ -127,7 +127,7 @@ class ChainContract:
         for _ in range(3):
             await network.chain.send(attempt.transaction)
         await network.pass_slots(1)
-        fill = await network.chain.receipt(attempt.signature)
+        fill = await network.chain.fetch_fill(attempt.signature)
         assert fill is not None
         for _ in range(3):
             await network.chain.send(attempt.transaction)
@@ -135,7 +135,7 @@ class ChainContract:
         await network.restart()
         await network.chain.send(attempt.transaction)
         await network.pass_slots(2)
-        assert await network.chain.receipt(attempt.signature) == fill
+        assert await network.chain.fetch_fill(attempt.signature) == fill
         witness = (await ask(network, attempt))[0]
         assert witness.sighting is not None
         assert witness.sighting.slot == fill.slot
@@ -145,10 +145,10 @@ class ChainContract:
         for attempt in attempts:
             await network.chain.send(attempt.transaction)
         await network.pass_slots(1)
-        before = [await network.chain.receipt(one.signature) for one in attempts]
+        before = [await network.chain.fetch_fill(one.signature) for one in attempts]
         told = await ask(network, *attempts)
         await network.restart()
-        assert [await network.chain.receipt(one.signature) for one in attempts] == before
+        assert [await network.chain.fetch_fill(one.signature) for one in attempts] == before
         after = await ask(network, *attempts)
         assert None not in seen(after)
         assert after[0].height >= told[0].height
@@ -157,13 +157,13 @@ class ChainContract:
         rules = network.chain.rules
         attempt, late = await sign(network, "one"), await sign(network, "late")
         await network.chain.send(attempt.transaction)
-        await network.pass_slots(rules.window + 1)
+        await network.pass_slots(rules.blockhash_window + 1)
         await network.chain.send(late.transaction)
-        await network.pass_slots(rules.finality)
+        await network.pass_slots(rules.finality_slots)
         witnesses = await ask(network, attempt, late)
         assert seen(witnesses) == ["finalized", None]
         assert prove_lapsed(late, witnesses[1:], rules) is None
-        await network.pass_slots(rules.margin + 1)
+        await network.pass_slots(rules.lapse_margin + 1)
         witnesses = await ask(network, late)
         assert prove_lapsed(late, witnesses, rules) == tuple(witnesses)
         await network.restart()
@@ -173,7 +173,7 @@ class ChainContract:
 
     async def test_a_transaction_cannot_land_past_its_last_valid_height(self, network: Network):
         attempt = await sign(network, "one")
-        await network.pass_slots(network.chain.rules.window)
+        await network.pass_slots(network.chain.rules.blockhash_window)
         await network.chain.send(attempt.transaction)
         await network.pass_slots(2)
         assert seen(await ask(network, attempt)) == [None]
@@ -189,20 +189,20 @@ class ChainContract:
         await network.chain.send(bad.transaction)
         await network.pass_slots(2)
         await network.restart()
-        whole = await network.chain.traces(first, None, 10)
+        whole = await network.chain.executed_since(first, None, 10)
         wanted = [bad, *reversed(attempts)]
         assert [one.signature for one in whole] == [one.signature for one in wanted]
         assert [one.failed for one in whole] == [True, False, False, False]
         assert [one.order_id for one in whole] == ["bad", "three", "two", "one"]
         assert {one.attempt for one in whole} == {1}
         assert [one.slot for one in whole] == sorted((one.slot for one in whole), reverse=True)
-        paged = await network.chain.traces(first, None, 1)
+        paged = await network.chain.executed_since(first, None, 1)
         while len(paged) < len(whole):
-            paged += await network.chain.traces(first, paged[-1].signature, 1)
+            paged += await network.chain.executed_since(first, paged[-1].signature, 1)
         assert paged == whole
-        assert not await network.chain.traces(first, paged[-1].signature, 1)
-        assert await network.chain.traces(whole[1].slot, None, 10) == whole[:2]
-        assert not await network.chain.traces(Slot(whole[0].slot + 1), None, 10)
+        assert not await network.chain.executed_since(first, paged[-1].signature, 1)
+        assert await network.chain.executed_since(whole[1].slot, None, 10) == whole[:2]
+        assert not await network.chain.executed_since(Slot(whole[0].slot + 1), None, 10)
 
     async def test_no_height_is_ever_taken_back(self, network: Network):
         attempt, before = await sign(network, "one"), []
@@ -221,13 +221,13 @@ class ChainContract:
 
         async def objection(route: Route, blockhash: Blockhash) -> Code | None:
             swap = SwapRequest(OrderId("one"), 1, network.signer.address, route, "one/1")
-            why = await chain.simulate(chain.compose(swap, blockhash))
+            why = await chain.simulate(chain.build_message(swap, blockhash))
             return None if why is None else why.code
 
         assert await objection(route, old) is None
         assert await objection(await _better(network), old) is Code.SLIPPAGE_EXCEEDED
         assert await objection(await _beyond_means(network), old) is Code.INSUFFICIENT_FUNDS
-        await network.pass_slots(chain.rules.window + 1)
+        await network.pass_slots(chain.rules.blockhash_window + 1)
         assert await objection(route, old) is Code.BLOCKHASH_EXPIRED
         broken = await chain.simulate(b"no message")
         assert broken is not None
@@ -241,7 +241,7 @@ class ChainContract:
         assert sighting is not None
         assert isinstance(sighting.fault, Fault)
         assert sighting.fault.code is Code.SLIPPAGE_EXCEEDED
-        assert await network.chain.receipt(attempt.signature) is None
+        assert await network.chain.fetch_fill(attempt.signature) is None
 
     async def test_the_same_message_always_has_the_same_bytes(self, network: Network):
         route, blockhash = await find_route(network), await network.chain.blockhash()

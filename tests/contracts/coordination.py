@@ -22,7 +22,7 @@ WITHIN_S = 10
 async def heard(wakeups: WakeupQueue, number: int) -> list[Wakeup]:
     """Wait for so many rings."""
     async with asyncio.timeout(WITHIN_S):
-        return [await wakeups.next() for _ in range(number)]
+        return [await wakeups.get() for _ in range(number)]
 
 
 def names(number: int) -> list[OrderId]:
@@ -34,23 +34,23 @@ class Ringing:
 
     async def test_who_serves_is_heard_by_who_works(self, town: Town) -> None:
         for name in names(5):
-            town.api.wakeups.ring(Wakeup(name))
+            town.api.wakeups.notify(Wakeup(name))
         assert [one.order_id for one in await heard(town.worker.wakeups, 5)] == names(5)
 
     async def test_who_works_hears_itself_first_and_keeps_its_notes(self, town: Town) -> None:
         note = AttemptReport(Signature("signed"), ())
-        town.worker.wakeups.ring(Wakeup(OrderId("mine"), note))
+        town.worker.wakeups.notify(Wakeup(OrderId("mine"), note))
         assert await heard(town.worker.wakeups, 1) == [Wakeup(OrderId("mine"), note)]
 
     async def test_a_crowd_of_bells_is_heard_whole(self, town: Town) -> None:
         for name in names(1_000):
-            town.api.wakeups.ring(Wakeup(name))
+            town.api.wakeups.notify(Wakeup(name))
         came = {one.order_id for one in await heard(town.worker.wakeups, 1_000)}
         assert came == set(names(1_000))
 
     async def test_an_alarm_rings_where_it_was_set(self, town: Town) -> None:
         running = asyncio.create_task(town.worker.wakeups.run())
-        town.worker.wakeups.ring_at(OrderId("late"), Timestamp(0))
+        town.worker.wakeups.notify_at(OrderId("late"), Timestamp(0))
         assert await heard(town.worker.wakeups, 1) == [Wakeup(OrderId("late"))]
         running.cancel()
 
@@ -63,7 +63,7 @@ class Listening:
 
         async def hear() -> list[int]:
             told = follow_order(town.store, town.api.bus, order.id)
-            return [one.entry.seq async for heard in told for one in heard.lines]
+            return [one.entry.seq async for heard in told for one in heard.events]
 
         async with asyncio.timeout(WITHIN_S):
             hearing = asyncio.create_task(hear())
@@ -81,14 +81,14 @@ class Listening:
             for number in range(5):
                 await town.close(await town.note(await town.born(number), 3))
             async for heard in feed:
-                places += [one.place for one in heard.lines]
-                if heard.seen == await town.store.feed_end():
+                places += [one.position for one in heard.events]
+                if heard.seen == await town.store.last_position():
                     break
         assert places == list(range(1, 26))
 
     async def test_who_wrote_it_hears_it_at_once(self, town: Town) -> None:
         order = await town.born(1)
-        listener = town.worker.bus.listen(order.id)
+        listener = town.worker.bus.subscribe(order.id)
         order = await town.note(order, 2)
         came = await listener.next(0)
         assert came is not None

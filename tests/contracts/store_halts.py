@@ -35,7 +35,7 @@ class Halting:
         with pytest.raises(TradingHalted):
             await shelf.store.add_all([shelf.birth(), shelf.birth()])
         assert await shelf.store.backlog() == 0
-        assert shelf.told == []
+        assert shelf.events == []
 
     async def test_no_attempt_is_recorded_under_a_halt(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.BUILDING)
@@ -57,7 +57,7 @@ class Halting:
         tries = [order_factory.attempt(1, one.id) for one in orders]
 
         def signed() -> int:
-            return len([one for one in shelf.told if isinstance(one.fact, events.Signed)])
+            return len([one for one in shelf.events if isinstance(one.event, events.Signed)])
 
         async def halt() -> int:
             await shelf.store.halt(HALT)

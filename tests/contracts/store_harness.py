@@ -31,7 +31,7 @@ class Shelf:
     def __init__(self, opening: Opening) -> None:
         self._opening = opening
         self._numbers = count(1)
-        self.told: list[RecordedEvent] = []
+        self.events: list[RecordedEvent] = []
         self.places: list[int] = []
         self.store: Store = None  # type: ignore[assignment]
 
@@ -44,7 +44,7 @@ class Shelf:
         await self._open.__aexit__(None, None, None)
 
     def _hear(self, news: Sequence[RecordedEvent], places: Sequence[int]) -> None:
-        self.told += news
+        self.events += news
         self.places += places
 
     async def reopen(self) -> None:
@@ -64,7 +64,7 @@ class Shelf:
         """Add an order."""
         birth = self.birth(key, at, **changes)
         await self.store.add(birth)
-        return birth.told.order
+        return birth.event.order
 
     async def claimed(self, status: Status = Status.PENDING, **changes: object) -> Order:
         """Add an order, claim it and bring it to a status."""
@@ -88,7 +88,7 @@ class Shelf:
 
     async def journal(self, order: Order) -> tuple[JournalEntry, ...]:
         """Read the whole journal of an order."""
-        return await self.store.journal(order.id, 0, JOURNAL_MAX)
+        return await self.store.read_journal(order.id, 0, JOURNAL_MAX)
 
 
 def change(

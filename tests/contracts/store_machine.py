@@ -25,13 +25,13 @@ OPEN = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 def next_facts(order: Order) -> list[events.OrderEvent]:
     """List what may become true of an order now."""
     tried = order.in_flight
-    again = events.RetryScheduled(order_factory.PASSING, order.tries + 1, NOW)
+    again = events.RetryScheduled(order_factory.PASSING, order.try_number + 1, NOW)
     if order.status is Status.PENDING:
         return [events.Started(), events.Expired()]
     if order.status is Status.ROUTING:
         return [events.Routed(order_factory.route()), again, events.Failed(order_factory.LASTING)]
     if order.status is Status.BUILDING:
-        fresh = order_factory.attempt(order.attempts_made + 1, order.id)
+        fresh = order_factory.attempt(order.attempt_count + 1, order.id)
         return [order_factory.signed(fresh), again, events.Cancelled()]
     if order.status is Status.CONFIRMED:
         return [] if order.is_final else [events.Finalized(2_100)]
@@ -81,7 +81,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert refusal.existing.order_id == self.keys[key]
             return self.keys[key]
         assert refusal is None
-        order = birth.told.order
+        order = birth.event.order
         self.model[order.id] = order
         if key is not None:
             self.keys[key] = order.id
@@ -118,15 +118,15 @@ class StoreMachine(RuleBasedStateMachine):
         if held is None or not choices:
             return
         one = data.draw(st.sampled_from(choices))
-        tried = order_factory.attempt(held.attempts_made + 1, order_id)
+        tried = order_factory.attempt(held.attempt_count + 1, order_id)
         known = self.model[order_id]
         writing = self.shelf.store.commit(held, change(one, tried), NOW)
         (after,) = self.run(at_once(writing))
         if held.version != known.version:
             assert isinstance(after, VersionConflict)
-            assert after.fresh is not None
-            self.agree(after.fresh, known)
-            self.claims[order_id] = after.fresh
+            assert after.current is not None
+            self.agree(after.current, known)
+            self.claims[order_id] = after.current
         else:
             self.model[order_id] = self.claims[order_id] = after
 
@@ -163,12 +163,12 @@ class StoreMachine(RuleBasedStateMachine):
         journal = self.run(self.shelf.journal(known))
         again = replay(journal)[-1].order
         assert folded(again) == folded(known)
-        told = [one.entry for one in self.shelf.told if one.order.id == order_id]
+        told = [one.entry for one in self.shelf.events if one.order.id == order_id]
         assert tuple(told) == journal
 
     @invariant()
     def counts_agree(self) -> None:
-        census = self.run(self.shelf.store.census(LOCAL, NOW))
+        census = self.run(self.shelf.store.count_orders(LOCAL, NOW))
         standing = [one.status for one in self.model.values()]
         assert census.by_status == {status: standing.count(status) for status in Status}
         backlog = self.run(self.shelf.store.backlog())

@@ -18,12 +18,12 @@ class Turns:
         self, shelf: Shelf
     ) -> None:
         order = await shelf.claimed(Status.PENDING)
-        begun = shelf.store.begin(order, change(events.Started()), order_factory.START)
+        begun = shelf.store.begin_commit(order, change(events.Started()), order_factory.START)
         await begun.durable
         ahead = await shelf.claimed(Status.PENDING)
         await shelf.store.request_cancel(ahead.id, order_factory.START)
-        first = shelf.store.begin(ahead, change(events.Started()), order_factory.START)
-        second = shelf.store.begin(
+        first = shelf.store.begin_commit(ahead, change(events.Started()), order_factory.START)
+        second = shelf.store.begin_commit(
             first.order, change(events.Routed(order_factory.route())), order_factory.START
         )
         for one in (first, second):
@@ -39,8 +39,8 @@ class Turns:
 
     async def test_changes_begun_in_turn_are_made_in_turn(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.PENDING)
-        first = shelf.store.begin(order, change(events.Started()), order_factory.START)
-        second = shelf.store.begin(
+        first = shelf.store.begin_commit(order, change(events.Started()), order_factory.START)
+        second = shelf.store.begin_commit(
             first.order, change(events.Routed(order_factory.route())), order_factory.START
         )
         await second.durable
@@ -58,7 +58,7 @@ class Turns:
         order = await shelf.claimed(Status.BUILDING)
         tried = order_factory.attempt(1, order.id)
         order = await shelf.commit(order, order_factory.signed(tried), tried)
-        begun = shelf.store.begin(order, change(events.Sent()), order_factory.START)
+        begun = shelf.store.begin_commit(order, change(events.Sent()), order_factory.START)
         await shelf.store.release(order)
         await begun.durable
         (due,) = await shelf.store.claim_due(order_factory.START, 10)

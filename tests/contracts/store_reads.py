@@ -38,7 +38,7 @@ class Permission:
         assert after[order.id].cancel_requested_at == LATER
 
     async def test_current_terms_leave_out_what_is_not_there(self, shelf: Shelf) -> None:
-        order, other = await shelf.claimed(Status.SUBMITTED), shelf.birth().told.order
+        order, other = await shelf.claimed(Status.SUBMITTED), shelf.birth().event.order
         found = await shelf.store.current_terms([order.id, other.id])
         assert found.keys() == {order.id}
         assert (found[order.id].terms or order.intent.terms) == order.terms
@@ -115,10 +115,10 @@ class Claiming:
     async def test_the_journals_of_some_orders_are_read_together(self, shelf: Shelf) -> None:
         orders = [await shelf.claimed(Status.SUBMITTED) for _ in range(3)]
         nobody = OrderId(orders[0].id[::-1])
-        read = await shelf.store.journals([orders[2].id, nobody, orders[0].id])
-        each = [await shelf.store.journal(orders[n].id, 0, 100) for n in (0, 2)]
+        read = await shelf.store.read_journals([orders[2].id, nobody, orders[0].id])
+        each = [await shelf.store.read_journal(orders[n].id, 0, 100) for n in (0, 2)]
         assert read == (*each[0], *each[1])
-        assert await shelf.store.journals([]) == ()
+        assert await shelf.store.read_journals([]) == ()
 
     async def test_a_second_look_sees_what_a_first_one_does(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
@@ -211,10 +211,10 @@ class Lasting:
         for status in Status:
             await shelf.claimed(status)
         keyed = await shelf.add("key")
-        before = await shelf.store.census(LOCAL, NOW), await shelf.store.backlog()
+        before = await shelf.store.count_orders(LOCAL, NOW), await shelf.store.backlog()
         await shelf.reopen()
-        assert (await shelf.store.census(LOCAL, NOW), await shelf.store.backlog()) == before
-        kept = await shelf.store.keyed(LOCAL, "key")
+        assert (await shelf.store.count_orders(LOCAL, NOW), await shelf.store.backlog()) == before
+        kept = await shelf.store.find_by_key(LOCAL, "key")
         assert kept is not None
         assert kept.order_id == keyed.id
 
@@ -227,7 +227,7 @@ class Finding:
             for _ in range(number + 1):
                 await shelf.claimed(status)
         await shelf.add(principal=order_factory.other("ann"))
-        census = await shelf.store.census(LOCAL, NOW)
+        census = await shelf.store.count_orders(LOCAL, NOW)
         assert census.by_status == {status: n + 1 for n, status in enumerate(Status)}
         assert await shelf.store.backlog() == sum(census.by_status[one] for one in OPEN) + 1
 
@@ -237,22 +237,24 @@ class Finding:
         await shelf.claimed(Status.CONFIRMED)
         again = events.RetryScheduled(order_factory.PASSING, 2, LATER)
         await shelf.commit(order, again, wake_at=LATER)
-        assert (await shelf.store.census(LOCAL, NOW)).delayed == 1
-        assert (await shelf.store.census(LOCAL, LATER)).delayed == 0
+        assert (await shelf.store.count_orders(LOCAL, NOW)).delayed == 1
+        assert (await shelf.store.count_orders(LOCAL, LATER)).delayed == 0
 
     async def test_the_newest_order_is_listed_first_page_by_page(self, shelf: Shelf) -> None:
         orders = [await shelf.add(at=NOW + n) for n in range(7)]
         newest = [one.id for one in reversed(orders)]
         store = shelf.store
-        assert [one.id for one in (await store.find(order_factory.newest(3))).orders] == newest[:3]
         assert [
-            one.id for one in (await store.find(order_factory.newest(3, offset=3))).orders
+            one.id for one in (await store.list_orders(order_factory.newest(3))).orders
+        ] == newest[:3]
+        assert [
+            one.id for one in (await store.list_orders(order_factory.newest(3, offset=3))).orders
         ] == newest[3:6]
-        after = await store.find(order_factory.newest(3, before=newest[2]))
+        after = await store.list_orders(order_factory.newest(3, before=newest[2]))
         assert after.last == newest[5]
         assert [one.id for one in after.orders] == newest[3:6]
-        assert await store.find(order_factory.newest(3, offset=7)) == OrderPage(())
-        assert await store.find(order_factory.newest(0)) == OrderPage(())
+        assert await store.list_orders(order_factory.newest(3, offset=7)) == OrderPage(())
+        assert await store.list_orders(order_factory.newest(0)) == OrderPage(())
 
     @pytest.mark.parametrize(
         ("where", "wanted"),
@@ -285,7 +287,7 @@ class Finding:
             await shelf.claimed(Status.FAILED, at=NOW + 3, pair=Pair(USDC, SOL)),
             await shelf.add(at=NOW + 4, principal=order_factory.other("ann")),
         ]
-        found = await shelf.store.find(order_factory.newest(10, **where))
+        found = await shelf.store.list_orders(order_factory.newest(10, **where))
         assert {one.id for one in found.orders} == {orders[n].id for n in wanted}
 
     async def test_a_journal_is_read_from_any_line_on(self, shelf: Shelf) -> None:
@@ -293,5 +295,5 @@ class Finding:
         whole = await shelf.journal(order)
         for after in range(len(whole) + 1):
             for limit in (1, 2, 100):
-                part = await shelf.store.journal(order.id, after, limit)
+                part = await shelf.store.read_journal(order.id, after, limit)
                 assert part == whole[after : after + limit]

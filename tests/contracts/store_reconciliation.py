@@ -30,9 +30,9 @@ class RecallContract:
         return shelf.store  # type: ignore[return-value]
 
     async def test_the_mark_stays_where_it_was_put(self, shelf: Shelf, store: RecallingStore):
-        assert await store.compared() is None
+        assert await store.reconciled_to() is None
         for slot in (7, 9, 9):
-            await store.note_compared(Slot(slot))
+            await store.mark_reconciled(Slot(slot))
         await shelf.reopen()
         assert await shelf.store.compared() == 9  # type: ignore[attr-defined]
 
@@ -44,7 +44,7 @@ class RecallContract:
         known, other, gone = order.attempt.signature, Signature("other"), Signature("gone")
         assert await store.unrecorded([known, other, gone]) == {other, gone}
         assert await store.unrecorded([]) == frozenset()
-        await store.note_missing([trace("gone")], HALT, order_factory.START)
+        await store.halt_for_unrecorded([trace("gone")], HALT, order_factory.START)
         assert await store.unrecorded([known, other, gone]) == {other}
 
     async def test_what_is_missing_halts_is_listed_and_outlives_a_restart(
@@ -52,13 +52,13 @@ class RecallContract:
     ):
         order = await shelf.add()
         one, two = trace("one", order.id, 3), trace("two", None, 8, failed=True)
-        await store.note_missing([one, two], HALT, order_factory.START)
-        await store.note_missing([two], HALT, order_factory.START)
+        await store.halt_for_unrecorded([one, two], HALT, order_factory.START)
+        await store.halt_for_unrecorded([two], HALT, order_factory.START)
         await shelf.reopen()
         fresh: RecallingStore = shelf.store  # type: ignore[assignment]
         assert await fresh.halted() == HALT
-        assert await fresh.missing(10) == UnrecordedTransactions(2, (two, one))
-        assert await fresh.missing(1) == UnrecordedTransactions(2, (two,))
+        assert await fresh.list_unrecorded(10) == UnrecordedTransactions(2, (two, one))
+        assert await fresh.list_unrecorded(1) == UnrecordedTransactions(2, (two,))
         with pytest.raises(TradingHalted):
             await shelf.add()
 
@@ -68,7 +68,7 @@ class RecallContract:
     ):
         moved, reverted, free = [await shelf.add() for _ in range(3)]
         missing = [trace("one", moved.id), trace("two", reverted.id, failed=True)]
-        await store.note_missing(missing, HALT, order_factory.START)
+        await store.halt_for_unrecorded(missing, HALT, order_factory.START)
         await store.resume("ann", "looked at", order_factory.START)
         if reopens:
             await shelf.reopen()

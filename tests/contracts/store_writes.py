@@ -33,8 +33,8 @@ class Adding:
     async def test_what_was_added_is_what_is_read(self, shelf: Shelf) -> None:
         birth = shelf.birth()
         await shelf.store.add(birth)
-        assert await shelf.store.get(birth.told.order.id) == birth.told.order
-        assert await shelf.journal(birth.told.order) == (birth.told.entry,)
+        assert await shelf.store.get(birth.event.order.id) == birth.event.order
+        assert await shelf.journal(birth.event.order) == (birth.event.entry,)
 
     @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(wishes=st.lists(intents, min_size=1, max_size=20))
@@ -42,37 +42,37 @@ class Adding:
         self, shelf: Shelf, wishes: list[Intent]
     ) -> None:
         for wish in wishes:
-            fresh = shelf.birth().told.order
+            fresh = shelf.birth().event.order
             told = start_journal(fresh.id, events.Accepted(wish), order_factory.START)
             await shelf.store.add(NewOrder(told))
             assert await shelf.store.get(fresh.id) == told.order
-            assert (await shelf.store.find(order_factory.newest(1))).orders == (told.order,)
+            assert (await shelf.store.list_orders(order_factory.newest(1))).orders == (told.order,)
 
     async def test_what_was_never_added_is_not_there(self, shelf: Shelf) -> None:
         nobody = order_id(order_factory.START, 2**70)
         assert await shelf.store.get(nobody) is None
         assert await shelf.store.claim(nobody) is None
-        assert await shelf.store.journal(nobody, 0, 10) == ()
+        assert await shelf.store.read_journal(nobody, 0, 10) == ()
         assert await shelf.store.request_cancel(nobody, order_factory.START) is None
-        assert await shelf.store.keyed(LOCAL, "nothing") is None
+        assert await shelf.store.find_by_key(LOCAL, "nothing") is None
 
     async def test_a_key_remembers_the_request_and_its_reply(self, shelf: Shelf) -> None:
         birth = shelf.birth("key")
         await shelf.store.add(birth)
-        kept = IdempotencyRecord(birth.told.order.id, birth.fingerprint, birth.reply)
-        assert await shelf.store.keyed(LOCAL, "key") == kept
-        assert await shelf.store.keyed(order_factory.other("ann"), "key") is None
+        kept = IdempotencyRecord(birth.event.order.id, birth.fingerprint, birth.reply)
+        assert await shelf.store.find_by_key(LOCAL, "key") == kept
+        assert await shelf.store.find_by_key(order_factory.other("ann"), "key") is None
 
     async def test_a_key_is_taken_once(self, shelf: Shelf) -> None:
         first, second = shelf.birth("key"), shelf.birth("key")
         await shelf.store.add(first)
         with pytest.raises(DuplicateIdempotencyKey) as taken:
             await shelf.store.add(second)
-        kept = IdempotencyRecord(first.told.order.id, first.fingerprint, first.reply)
+        kept = IdempotencyRecord(first.event.order.id, first.fingerprint, first.reply)
         assert taken.value.existing == kept
-        assert await shelf.store.get(second.told.order.id) is None
-        assert await shelf.journal(second.told.order) == ()
-        assert [one.order.id for one in shelf.told] == [first.told.order.id]
+        assert await shelf.store.get(second.event.order.id) is None
+        assert await shelf.journal(second.event.order) == ()
+        assert [one.order.id for one in shelf.events] == [first.event.order.id]
 
     async def test_a_key_belongs_to_its_principal(self, shelf: Shelf) -> None:
         mine = await shelf.add("key")
@@ -82,7 +82,7 @@ class Adding:
 
     async def test_orders_without_a_key_never_collide(self, shelf: Shelf) -> None:
         assert await at_once(*(shelf.add() for _ in range(20)))
-        assert len((await shelf.store.find(order_factory.newest(30))).orders) == 20
+        assert len((await shelf.store.list_orders(order_factory.newest(30))).orders) == 20
 
     async def test_many_askers_with_one_key_make_one_order(self, shelf: Shelf) -> None:
         births = [shelf.birth("key") for _ in range(20)]
@@ -91,8 +91,8 @@ class Adding:
         assert len(won) == 1
         lost = [got for got in results if got is not None]
         assert all(isinstance(got, DuplicateIdempotencyKey) for got in lost)
-        assert {got.existing.order_id for got in lost} == {won[0].told.order.id}
-        assert len((await shelf.store.find(order_factory.newest(30))).orders) == 1
+        assert {got.existing.order_id for got in lost} == {won[0].event.order.id}
+        assert len((await shelf.store.list_orders(order_factory.newest(30))).orders) == 1
 
 
 class Moving:
@@ -120,9 +120,9 @@ class Moving:
         moved = await shelf.commit(order, events.Started())
         with pytest.raises(VersionConflict) as stale:
             await shelf.commit(order, events.Started())
-        assert same(stale.value.fresh, moved)
+        assert same(stale.value.current, moved)
         assert len(await shelf.journal(order)) == 2
-        again = await shelf.commit(stale.value.fresh, events.Routed(order_factory.route()))  # type: ignore[arg-type]
+        again = await shelf.commit(stale.value.current, events.Routed(order_factory.route()))  # type: ignore[arg-type]
         assert again.status is Status.BUILDING
 
     async def test_of_those_who_commit_at_once_one_wins(self, shelf: Shelf) -> None:
@@ -151,7 +151,7 @@ class Moving:
         tried = order_factory.attempt(1, order.id)
         with pytest.raises(VersionConflict) as stale:
             await shelf.commit(order, order_factory.signed(tried), tried)
-        fresh = stale.value.fresh
+        fresh = stale.value.current
         assert fresh is not None
         assert fresh.cancel_requested_at == order_factory.START
         assert fresh.attempt is None
@@ -165,7 +165,7 @@ class Moving:
         assert first == second
         closed = await shelf.claimed(Status.FAILED)
         assert same(await shelf.store.request_cancel(closed.id, order_factory.START), closed)
-        assert [one.fact.kind for one in shelf.told].count("cancel_requested") == 1
+        assert [one.event.kind for one in shelf.events].count("cancel_requested") == 1
 
     async def test_what_the_table_forbids_writes_nothing(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
@@ -258,31 +258,31 @@ class Telling:
     async def test_every_committed_fact_is_told_once_in_order(self, shelf: Shelf) -> None:
         orders = await at_once(*(shelf.claimed(status) for status in Status for _ in range(3)))
         for order in orders:
-            mine = [one for one in shelf.told if one.order.id == order.id]
+            mine = [one for one in shelf.events if one.order.id == order.id]
             assert tuple(one.entry for one in mine) == await shelf.journal(order)
             assert [one.order.last_seq for one in mine] == [one.entry.seq for one in mine]
             assert bare(mine[-1].order) == bare(order)
-        assert len(shelf.told) == sum(order.last_seq for order in orders)
+        assert len(shelf.events) == sum(order.last_seq for order in orders)
 
     async def test_nothing_refused_is_told(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
         await shelf.commit(order, events.Started())
-        before = list(shelf.told)
+        before = list(shelf.events)
         stale = await at_once(*(shelf.commit(order, events.Started()) for _ in range(5)))
         assert all(isinstance(got, VersionConflict) for got in stale)
-        assert shelf.told == before
+        assert shelf.events == before
 
     async def test_a_change_without_facts_tells_nothing(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
-        before = list(shelf.told)
+        before = list(shelf.events)
         await shelf.store.commit(order, Decision((), order_factory.START), order_factory.START)
-        assert shelf.told == before
+        assert shelf.events == before
 
     async def test_who_hears_the_news_can_read_it(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
         for one in order_factory.path(Status.CONFIRMED, order_factory.attempt(1, order.id)):
             order = await shelf.commit(order, one, order_factory.attempt(1, order.id))
-            heard = shelf.told[-1]
+            heard = shelf.events[-1]
             assert (await shelf.journal(order))[-1] == heard.entry
 
     async def test_several_facts_of_one_change_are_told_together(self, shelf: Shelf) -> None:
@@ -292,6 +292,6 @@ class Telling:
             events.Finalized(9),
         )
         after = await shelf.store.commit(order, Decision(both, None), order_factory.START)
-        assert [one.fact for one in shelf.told[-2:]] == list(both)
+        assert [one.event for one in shelf.events[-2:]] == list(both)
         assert after.is_final
         assert change(both[1]).wake_at is None

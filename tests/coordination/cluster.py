@@ -95,7 +95,7 @@ class Cluster:
 
     async def _place(self, *, is_followed: bool) -> None:
         began = time.monotonic()
-        await self.signals.limits.take("orders:one", 1, ALLOWANCE)
+        await self.signals.limits.try_acquire("orders:one", 1, ALLOWANCE)
         self._figures.takes.append((time.monotonic() - began) * 1_000)
         taken = await self.api.submit(SubmitOrder(order_factory.intent(), lambda _: b"{}"))
         self._figures.answers.append((time.monotonic() - began) * 1_000)
@@ -106,19 +106,19 @@ class Cluster:
     async def _follow(self, order_id: OrderId) -> None:
         """Follow an order to its end, and note how late each of its events is heard."""
         seqs: list[int] = []
-        async for heard in self.api.follow(order_id):
+        async for heard in self.api.follow_order(order_id):
             now = time.time() * 1_000
-            seqs += [told.entry.seq for told in heard.lines]
-            self._figures.heard.extend(now - told.entry.at for told in heard.lines)
+            seqs += [told.entry.seq for told in heard.events]
+            self._figures.heard.extend(now - told.entry.at for told in heard.events)
         assert seqs == list(range(1, len(seqs) + 1))
 
     async def hear(self, orders: int) -> None:
         """Listen to all orders until so many have ended for good."""
         last = 0
-        async with aclosing(self.api.follow_all(LOCAL, 0)) as feed:  # type: ignore[type-var]
+        async with aclosing(self.api.follow_principal(LOCAL, 0)) as feed:  # type: ignore[type-var]
             async for heard in feed:
                 now = time.time() * 1_000
-                for place, told in heard.lines:
+                for place, told in heard.events:
                     assert place > last
                     last = place
                     self._lines.setdefault(told.order.id, []).append(told.entry.seq)
@@ -139,7 +139,7 @@ class Cluster:
     async def judge(self) -> Figures:
         """Hold what was heard to the journals: every line, once, in order."""
         for order_id in self.ids:
-            entries = await self.store.journal(order_id, 0, 1_000)
+            entries = await self.store.read_journal(order_id, 0, 1_000)
             assert self._lines[order_id] == [one.seq for one in entries]
             assert [one.seq for one in entries] == list(range(1, len(entries) + 1))
             assert sum(one.kind == "landed" for one in entries) == 1
@@ -168,7 +168,7 @@ async def cluster(
             store = await opened.enter_async_context(
                 open_postgres(target, relay, clock, owner=owner)
             )
-            await opened.enter_async_context(signals.beside(store))
+            await opened.enter_async_context(signals.running(store))
             claims = Claims(store)
             tells = signals.wakeups, signals.bus
             means = EngineDependencies(claims, *tells, ports, clock, Entropy(), signals.redis)  # type: ignore[arg-type]

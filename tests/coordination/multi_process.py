@@ -31,7 +31,7 @@ class Town:
         """Add an order, and claim it."""
         birth = order_factory.birth(number)
         await self.store.add(birth)
-        held = await self.store.claim(birth.told.order.id)
+        held = await self.store.claim(birth.event.order.id)
         assert held is not None
         return held
 
@@ -64,6 +64,6 @@ async def town(
         await store.open()
         open_now.push_async_callback(store.close)
         for one in (serving, working):
-            await open_now.enter_async_context(one.beside(store))
+            await open_now.enter_async_context(one.running(store))
         await until(lambda: all(line.is_up for one in (serving, working) for line in one.lines))
         yield Town(store, serving, working)

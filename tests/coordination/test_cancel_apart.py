@@ -28,7 +28,7 @@ async def test_a_cancel_taken_by_another_process_stops_resends_though_every_wake
         sent.append(transaction)
 
     monkeypatch.setattr(PaperChain, "send", send)
-    monkeypatch.setattr(MultiProcessWakeupQueue, "hear", lambda *_: None)
+    monkeypatch.setattr(MultiProcessWakeupQueue, "receive", lambda *_: None)
     monkeypatch.setattr(inflight_tracker, "RESEND_EVERY_MS", 50)
     async with asyncio.timeout(60), cluster(tmp_path, postgres_url, None) as town:
         taken = await town.api.submit(SubmitOrder(order_factory.intent(), lambda _: b"{}"))
@@ -39,8 +39,8 @@ async def test_a_cancel_taken_by_another_process_stops_resends_though_every_wake
         before = len(sent)
         kinds = [
             told.entry.kind
-            async for heard in town.api.follow(taken.order_id)
-            for told in heard.lines
+            async for heard in town.api.follow_order(taken.order_id)
+            for told in heard.events
         ]
     assert kinds[-2:] == ["lapsed", "cancelled"]
     assert len(sent) <= before + 1, "only a send whose look at the store began before the cancel"

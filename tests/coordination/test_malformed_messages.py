@@ -34,7 +34,7 @@ def messages() -> list[bytes]:
 async def first_bell(doorbell: MultiProcessWakeupQueue) -> Wakeup:
     """Return the next wakeup. What was broken woke nobody, so it is the first."""
     async with asyncio.timeout(30):
-        return await doorbell.next()
+        return await doorbell.get()
 
 
 @pytest.mark.redis
@@ -47,7 +47,7 @@ async def test_redis_may_say_anything(redis_url: str) -> None:
         PositionSubscriber(clock, address, rung.set, lambda _: False),
         WakeupConsumer(clock, address, doorbell, "me"),
     )
-    good = order_factory.birth(1).told.order.id
+    good = order_factory.birth(1).event.order.id
     async with asyncio.TaskGroup() as tasks, address.dial() as line:
         await line.ask("FLUSHALL")  # other tests leave wakeups in the stream
         running = [tasks.create_task(ear.line.run()) for ear in ears]
@@ -74,7 +74,7 @@ async def test_redis_may_say_anything(redis_url: str) -> None:
 async def test_notices_of_postgresql_may_say_anything(postgres_url: str) -> None:
     clock, rung = SystemClock(), asyncio.Event()
     doorbell = MultiProcessWakeupQueue(clock, None)
-    good = order_factory.birth(1).told.order.id
+    good = order_factory.birth(1).event.order.id
     async with database(postgres_url) as url, asyncio.TaskGroup() as tasks:
         notices = PostgresTransport(
             clock, url, TransportCallbacks(Outbox(), "me", doorbell, rung.set)

@@ -36,7 +36,7 @@ class Doorbell:
 
     async def listen(self) -> None:
         while True:
-            bell = await self.wakeups.next()
+            bell = await self.wakeups.get()
             self.rung.append((self.clock.now() - self.start, bell.order_id))
 
     async def __aenter__(self) -> Doorbell:
@@ -52,7 +52,7 @@ class Doorbell:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def at(self, name: str, milliseconds: int) -> None:
-        self.wakeups.ring_at(OrderId(name), Timestamp(self.start + milliseconds))
+        self.wakeups.notify_at(OrderId(name), Timestamp(self.start + milliseconds))
 
 
 @pytest.fixture
@@ -106,12 +106,12 @@ async def test_an_order_has_one_alarm_the_nearest(doorbell: Doorbell) -> None:
 async def test_bells_ring_at_once_in_the_order_they_were_rung() -> None:
     wakeups = InMemoryWakeupQueue(ManualClock())
     for name in ("one", "two", "one"):
-        wakeups.ring(Wakeup(OrderId(name)))
-    assert [(await wakeups.next()).order_id for _ in range(3)] == ["one", "two", "one"]
+        wakeups.notify(Wakeup(OrderId(name)))
+    assert [(await wakeups.get()).order_id for _ in range(3)] == ["one", "two", "one"]
 
 
 async def test_who_waits_is_woken(doorbell: Doorbell) -> None:
-    doorbell.wakeups.ring(Wakeup(OrderId("one")))
+    doorbell.wakeups.notify(Wakeup(OrderId("one")))
     await doorbell.clock.settle()
     assert doorbell.rung == [(0, "one")]
 
@@ -138,7 +138,7 @@ def publish(
 async def test_a_listener_hears_its_order_and_no_other() -> None:
     bus = InMemoryEventBus()
     mine, yours = news(1, 3), news(2, 3)
-    listener = bus.listen(mine[0].order.id)
+    listener = bus.subscribe(mine[0].order.id)
     publish(bus, [one for pair in zip(mine, yours, strict=True) for one in pair])
     assert await listener.next(0) == tuple(mine)
     assert await listener.next(0) is None
@@ -149,7 +149,7 @@ async def test_a_principal_hears_all_its_orders_and_nobody_elses() -> None:
     listener = bus.subscribe_principal(LOCAL)
     told = publish(bus, [*news(1), *news(3, principal="ann"), *news(2)], first=5)
     assert await listener.next(0) == (told[0], told[2])
-    assert [one.place for one in told] == [5, 6, 7]
+    assert [one.position for one in told] == [5, 6, 7]
 
 
 async def test_who_listens_later_hears_only_what_is_later() -> None:
@@ -189,7 +189,7 @@ async def test_a_lagging_listener_is_told_and_hears_again_after_resuming() -> No
 async def test_one_laggard_slows_nobody_else() -> None:
     bus = InMemoryEventBus()
     told = news(1, 2 * SUBSCRIPTION_FACTS_MAX)
-    slow, quick = bus.listen(told[0].order.id), bus.listen(told[0].order.id)
+    slow, quick = bus.subscribe(told[0].order.id), bus.subscribe(told[0].order.id)
     heard: list[RecordedEvent] = []
     for one in told:
         publish(bus, [one])
@@ -201,7 +201,7 @@ async def test_one_laggard_slows_nobody_else() -> None:
 async def test_closed_subscriptions_are_forgotten() -> None:
     bus = InMemoryEventBus()
     ids = [news(number)[0].order.id for number in range(50)] * 2
-    listeners = [*(bus.listen(one) for one in ids), bus.subscribe_principal(LOCAL)]
+    listeners = [*(bus.subscribe(one) for one in ids), bus.subscribe_principal(LOCAL)]
     assert len(bus._of_orders._by_topic) == 50
     for listener in listeners:
         listener.close()

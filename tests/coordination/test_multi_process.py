@@ -35,7 +35,7 @@ class Two:
     async def born(self, number: int) -> Order:
         birth = order_factory.birth(number)
         await self.store.add(birth)
-        held = await self.store.claim(birth.told.order.id)
+        held = await self.store.claim(birth.event.order.id)
         assert held is not None
         return held
 
@@ -57,7 +57,7 @@ async def two(folder: Path, *, deaf: bool = False) -> AsyncIterator[Two]:
 
     def ring(_: int) -> None:
         if not deaf:
-            hubs[1].ring()
+            hubs[1].notify()
 
     store = SqliteStore(
         folder / "orders.db", lambda *news: hubs[0].publish(*news), owner="me", inline=True
@@ -83,7 +83,7 @@ async def follow_one(house: Two, hub: MultiProcessEventBus, order_id: OrderId) -
         return [
             one.entry.seq
             async for heard in follow_order(house.store, hub, order_id)
-            for one in heard.lines
+            for one in heard.events
         ]
 
 
@@ -125,13 +125,13 @@ async def test_all_orders_are_heard_in_the_order_of_their_places(
         for _ in range(30):
             number = dice.randrange(len(orders))
             orders[number] = await house.note(orders[number], dice.randrange(1, 3))
-        end = await house.store.feed_end()
+        end = await house.store.last_position()
         for feed in feeds:
             places: list[int] = []
             async with asyncio.timeout(WAIT_S):
                 async for heard in feed:
                     assert not heard.lagged
-                    places += [one.place for one in heard.lines]
+                    places += [one.position for one in heard.events]
                     if heard.seen == end:
                         break
             assert places == list(range(1, end + 1))
@@ -141,11 +141,11 @@ async def test_all_orders_are_heard_in_the_order_of_their_places(
 async def test_who_hears_at_once_is_not_sent_to_read_it_again(tmp_path: Path) -> None:
     async with two(tmp_path) as house:
         order = await house.born(1)
-        listener = house.here.listen(order.id)
+        listener = house.here.subscribe(order.id)
         await house.note(order, 3)
         told = [one.entry.seq for one in await listener.next(1_000) or ()]
         assert told == [2, 3, 4]
-        await house.here._look(0)
+        await house.here._poll(0)
         assert await listener.next(0) is None
         listener.close()
 
@@ -154,8 +154,8 @@ async def test_who_listens_before_the_first_look_is_over_misses_nothing(tmp_path
     async with two(tmp_path, deaf=True) as house:
         order = await house.born(1)
         hub = MultiProcessEventBus(house.store, ManualClock(), lambda _: None)
-        listener = hub.listen(order.id)
+        listener = hub.subscribe(order.id)
         to_all = hub.subscribe_principal(LOCAL)
         await house.note(order, 1)
-        await hub._look(None)
+        await hub._poll(None)
         assert [await one.next(0) for one in (listener, to_all)] == [(), ()]

@@ -62,30 +62,30 @@ async def test_an_older_word_never_takes_the_place_of_a_newer(breakable_valkey: 
 
 
 async def test_a_flood_for_outsiders_drops_the_oldest() -> None:
-    outbox, told = Outbox(), order_factory.birth(1).told
+    outbox, told = Outbox(), order_factory.birth(1).event
     lines = append(
         told.order, [events.CancelRequested()] * (TOLD_HELD_MAX + 7), order_factory.START
     )
-    outbox.post(lines)
+    outbox.add_events(lines)
     parcel = outbox.take()
     assert parcel is not None
-    assert parcel.told[0] is lines[7]
+    assert parcel.events[0] is lines[7]
 
 
 async def test_bells_that_were_not_sent_are_sent_again_in_turn_before_the_next() -> None:
     outbox = Outbox()
     for name in "abc":
-        outbox.ring(OrderId(name))
-    outbox.tell(5)
+        outbox.add_wakeup(OrderId(name))
+    outbox.announce_position(5)
     parcel = outbox.take()
     assert parcel is not None
-    outbox.ring(OrderId("d"))
-    outbox.tell(6)
+    outbox.add_wakeup(OrderId("d"))
+    outbox.announce_position(6)
     outbox.put_back(parcel)
     again = outbox.take()
     assert again is not None
-    assert again.bells == ("a", "b", "c", "d")
-    assert again.place == 6
+    assert again.wakeups == ("a", "b", "c", "d")
+    assert again.position == 6
     assert outbox.take() is None
 
 
@@ -112,7 +112,7 @@ async def test_what_a_dead_worker_had_read_is_taken_over_and_nothing_stays_behin
         await line.ask("XCLAIM", BELLS_STREAM, GROUP, "dead", 0, *ids, "IDLE", ENTRY_IDLE_MS + 1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(ear._reclaim(line))
-            assert (await doorbell.next()).order_id == LEFT
+            assert (await doorbell.get()).order_id == LEFT
         assert await pending(line) == 0
         assert await line.ask("XLEN", BELLS_STREAM) == 0
 
@@ -125,7 +125,7 @@ async def test_no_log_and_no_warning_shows_a_password() -> None:
         ProcessRole("alone"),
     )
     with capture_logs() as logs:
-        async with signals.beside(None):  # type: ignore[arg-type]
+        async with signals.running(None):  # type: ignore[arg-type]
             await until(lambda: len(logs) >= 2)
     assert signals.redis() == "down"
     assert "signals_away" in {one["event"] for one in logs}
@@ -139,7 +139,7 @@ async def test_what_was_written_last_is_told_before_the_process_ends(
         order_factory.born(1).order, [events.CancelRequested()] * 1_000, order_factory.START
     )
     async with town(tmp_path, by_redis(breakable_valkey.url)) as built:
-        built.worker.outbox.post(lines)
+        built.worker.outbox.add_events(lines)
     async with RedisAddress(breakable_valkey.url).dial() as line:
         kept = json.loads(await line.ask("GET", f"order:{lines[-1].order.id}"))
     assert kept["seq"] == lines[-1].entry.seq
@@ -148,7 +148,7 @@ async def test_what_was_written_last_is_told_before_the_process_ends(
 async def test_an_outbox_says_when_all_has_arrived() -> None:
     outbox = Outbox()
     await outbox.wait_empty(0)
-    outbox.tell(7)
+    outbox.announce_position(7)
     parcel = outbox.take()
     assert parcel is not None
     waiting = asyncio.create_task(outbox.wait_empty(10_000))

@@ -39,7 +39,7 @@ async def process(server: Valkey, processes: int = 1) -> AsyncIterator[RedisRate
 
 async def test_all_processes_together_get_one_allowance(breakable_valkey: Valkey) -> None:
     async with process(breakable_valkey) as one, process(breakable_valkey) as other:
-        waits = [await each.take("k:a", 1, SLOW) for _ in range(10) for each in (one, other)]
+        waits = [await each.try_acquire("k:a", 1, SLOW) for _ in range(10) for each in (one, other)]
     assert sum(wait == 0 for wait in waits) == 10
     assert all(50_000 < wait <= 60_000 for wait in waits if wait)
 
@@ -47,22 +47,22 @@ async def test_all_processes_together_get_one_allowance(breakable_valkey: Valkey
 async def test_a_crowd_at_once_gets_no_more_than_the_burst(breakable_valkey: Valkey) -> None:
     async with process(breakable_valkey) as one, process(breakable_valkey) as other:
         waits = await asyncio.gather(
-            *(each.take("k:a", 3, SLOW) for _ in range(50) for each in (one, other))
+            *(each.try_acquire("k:a", 3, SLOW) for _ in range(50) for each in (one, other))
         )
     assert sum(wait == 0 for wait in waits) == 3
 
 
 async def test_what_is_waited_for_is_there(breakable_valkey: Valkey) -> None:
     async with process(breakable_valkey) as limits:
-        while not (wait := await limits.take("k:a", 1, QUICK)):
+        while not (wait := await limits.try_acquire("k:a", 1, QUICK)):
             continue
         await asyncio.sleep((wait + 2) / 1_000)
-        assert await limits.take("k:a", 1, QUICK) == 0
+        assert await limits.try_acquire("k:a", 1, QUICK) == 0
 
 
 async def test_a_full_bucket_takes_no_room(breakable_valkey: Valkey) -> None:
     async with process(breakable_valkey) as limits:
-        assert await limits.take("k:a", 1, QUICK) == 0
+        assert await limits.try_acquire("k:a", 1, QUICK) == 0
         await asyncio.sleep(0.02)
         async with RedisAddress(breakable_valkey.url).dial() as line:
             assert await line.ask("EXISTS", RATE_PREFIX + "k:a") == 0
@@ -72,7 +72,7 @@ async def test_a_bucket_somebody_spoilt_is_a_full_one(breakable_valkey: Valkey) 
     async with process(breakable_valkey) as limits:
         async with RedisAddress(breakable_valkey.url).dial() as line:
             await line.ask("SET", RATE_PREFIX + "k:a", "nonsense")
-        assert await limits.take("k:a", 1, SLOW) == 0
+        assert await limits.try_acquire("k:a", 1, SLOW) == 0
 
 
 @pytest.mark.parametrize("how", ["freeze", "kill9"])
@@ -81,7 +81,7 @@ async def test_without_an_answer_each_process_has_its_share(
 ) -> None:
     async with process(breakable_valkey, 2) as one, process(breakable_valkey, 2) as other:
         getattr(breakable_valkey, how)()
-        waits = [await each.take("k:a", 1, SLOW) for _ in range(10) for each in (one, other)]
+        waits = [await each.try_acquire("k:a", 1, SLOW) for _ in range(10) for each in (one, other)]
         breakable_valkey.thaw()
     assert sum(wait == 0 for wait in waits) == 10
 
@@ -92,9 +92,9 @@ async def test_one_call_waits_for_a_frozen_redis_and_the_next_ones_do_not(
     asked: list[str] = []
 
     class Alone(InMemoryRateLimiter):
-        async def take(self, bucket: str, cost: int, allowance: RateLimit):  # type: ignore[no-untyped-def]
+        async def try_acquire(self, bucket: str, cost: int, allowance: RateLimit):  # type: ignore[no-untyped-def]
             asked.append(bucket)
-            return await super().take(bucket, cost, allowance)
+            return await super().try_acquire(bucket, cost, allowance)
 
     clock = SystemClock()
     limits = RedisRateLimiter(clock, RedisAddress(breakable_valkey.url), Alone(clock))
@@ -102,9 +102,9 @@ async def test_one_call_waits_for_a_frozen_redis_and_the_next_ones_do_not(
     await until(lambda: limits.line.is_up)
     monkeypatch.setattr(rate_limits, "APART_MS", 600_000)
     breakable_valkey.freeze()
-    await limits.take("k:first", 1, SLOW)
+    await limits.try_acquire("k:first", 1, SLOW)
     breakable_valkey.thaw()
-    await limits.take("k:second", 1, SLOW)
+    await limits.try_acquire("k:second", 1, SLOW)
     assert asked == ["k:first", "k:second"]
     assert not limits._asked
     running.cancel()
@@ -116,14 +116,14 @@ async def test_a_share_is_rounded_down_and_never_nothing(
     processes: int, cost: int, granted: int
 ) -> None:
     limits = PartitionedRateLimiter(InMemoryRateLimiter(ManualClock()), processes)
-    waits = [await limits.take("k:a", cost, SLOW) for _ in range(12)]
+    waits = [await limits.try_acquire("k:a", cost, SLOW) for _ in range(12)]
     assert sum(wait == 0 for wait in waits) == granted
 
 
 async def test_what_the_whole_allows_at_once_a_share_allows_too() -> None:
     clock = ManualClock()
     limits = PartitionedRateLimiter(InMemoryRateLimiter(clock), 4)
-    assert await limits.take("k:a", 10, SLOW) == 0
-    wait = await limits.take("k:a", 10, SLOW)
+    assert await limits.try_acquire("k:a", 10, SLOW) == 0
+    wait = await limits.try_acquire("k:a", 10, SLOW)
     await clock.push(wait)
-    assert await limits.take("k:a", 10, SLOW) == 0
+    assert await limits.try_acquire("k:a", 10, SLOW) == 0

@@ -45,7 +45,7 @@ class Bearer:
 
     @asynccontextmanager
     async def dial(self) -> AsyncIterator[str]:
-        self.dialled.append(self.clock.elapsed())
+        self.dialled.append(self.clock.monotonic_ms())
         if not self.answers:
             raise TransportDown("nobody is there")
         try:
@@ -124,7 +124,7 @@ async def test_notices_come_back_with_their_server(
         breakable_postgres.start()
         await until(lambda: all(line.is_up for line in lines))
         order = await house.born(1)
-        listener = house.api.bus.listen(order.id)
+        listener = house.api.bus.subscribe(order.id)
         await house.note(order, 1)
         assert await listener.next(10_000) == ()
         listener.close()

@@ -146,7 +146,9 @@ async def test_backoff_is_what_was_set(tmp_path: Path) -> None:
         order_id = await r.send(sell())
         await r.until_closed(order_id)
         told = await r.engine.history(order_id)
-    waits = [one.fact.wake_at - one.entry.at for one in told if one.entry.kind == "retry_scheduled"]
+    waits = [
+        one.event.wake_at - one.entry.at for one in told if one.entry.kind == "retry_scheduled"
+    ]
     assert waits == [10_000, 20_000]
 
 

@@ -23,7 +23,7 @@ from tests import order_factory
 
 PAST = order_factory.witness("two")
 SILENT = replace(order_factory.quiet(), endpoint="one")
-RULES = replace(INSTANT.rules, witnesses=2)
+RULES = replace(INSTANT.rules, observers_required=2)
 
 
 class Chain:
@@ -32,7 +32,7 @@ class Chain:
     def __init__(self, *said: NodeObservation) -> None:
         self.said, self.sent = said, list[bytes]()
 
-    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
+    async def observe(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
         return tuple(self.said for _ in attempts)
 
     async def send(self, transaction: bytes) -> None:
@@ -67,7 +67,7 @@ async def test_one_endpoint_that_calls_it_too_old_does_not_stop_the_sending(
     tracker = InFlightTracker(chain, InMemoryWakeupQueue(clock), permission, clock, Policy(RULES))  # type: ignore[arg-type]
     order = order_factory.standing(Status.SUBMITTED)
     assert order.attempt is not None
-    tracker.watch(replace(order, attempt=replace(order.attempt, transaction=b"bytes")))
+    tracker.track(replace(order, attempt=replace(order.attempt, transaction=b"bytes")))
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(tracker.run())
         await clock.push(3 * RESEND_EVERY_MS)

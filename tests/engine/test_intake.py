@@ -36,7 +36,7 @@ async def test_the_same_key_with_another_request_is_refused_and_creates_nothing(
         await r.engine.submit(SubmitOrder(sell(), _reply, "k", b"same"))
         with pytest.raises(RequestRejected) as refused:
             await r.engine.submit(SubmitOrder(sell(2), _reply, "k", b"other"))
-        found = (await r.engine.find(OrderQuery(LOCAL, 10))).orders
+        found = (await r.engine.list_orders(OrderQuery(LOCAL, 10))).orders
     assert refused.value.faults[0].code is Code.KEY_REUSED
     assert len(found) == 1
 
@@ -48,7 +48,7 @@ async def test_many_requests_at_once_with_one_key_make_one_order(tmp_path: Path)
                 tasks.create_task(r.engine.submit(SubmitOrder(sell(), _reply, "k", b"same")))
                 for _ in range(30)
             ]
-        found = (await r.engine.find(OrderQuery(LOCAL, 100))).orders
+        found = (await r.engine.list_orders(OrderQuery(LOCAL, 100))).orders
     assert len({task.result().order_id for task in sent}) == 1
     assert sum(not task.result().replayed for task in sent) == 1
     assert len(found) == 1
@@ -82,7 +82,7 @@ async def test_a_cancel_before_signing_always_wins(tmp_path: Path) -> None:
     assert answer is not None
     assert answer[0] in {"cancelled", "cancel_pending"}
     assert order.status is Status.CANCELLED
-    assert order.attempts_made == 0
+    assert order.attempt_count == 0
 
 
 async def test_a_cancel_in_flight_is_pending_and_the_landing_wins(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ async def test_a_transaction_that_never_arrives_is_proven_dead_before_another_is
     moving = [kind for kind in kinds if kind in {"signed", "lapsed"}]
     assert moving == ["signed", "lapsed"] * 3
     rules = CALM.rules
-    assert lapsed[0] >= (rules.window + rules.margin) * rules.slot_ms
+    assert lapsed[0] >= (rules.blockhash_window + rules.lapse_margin) * rules.slot_ms
 
 
 async def test_a_price_beyond_the_tolerance_reverts_and_is_quoted_afresh(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ async def test_a_price_beyond_the_tolerance_reverts_and_is_quoted_afresh(tmp_pat
     async with rig(tmp_path) as r:
         ids = [await r.send(sell(2_000, terms)) for _ in range(3)]
         orders = [await r.until_closed(order_id) for order_id in ids]
-    quoted_again = [one for one in orders if one.tries > 1]
+    quoted_again = [one for one in orders if one.try_number > 1]
     assert quoted_again
     for order in quoted_again:
         assert order.setbacks[0].fault.code is Code.SLIPPAGE_EXCEEDED
@@ -139,7 +139,7 @@ async def test_a_deadline_that_passes_before_signing_expires_the_order(tmp_path:
         order_id = await r.send(sell(1, Terms(deadline=deadline)))
         order = await r.until_closed(order_id)
     assert order.status is Status.EXPIRED
-    assert order.attempts_made == 0
+    assert order.attempt_count == 0
 
 
 async def test_same_seed_and_same_orders_give_the_same_journals(tmp_path: Path) -> None:

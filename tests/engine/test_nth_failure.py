@@ -65,15 +65,15 @@ class Town:
         self.store = store
         self.fuse = fuse
         self._bus = bus
-        self._world = world
+        self._network = world
 
     @asynccontextmanager
     async def engine(self) -> AsyncIterator[Engine]:
         """Run an engine."""
         clock, fuse = SystemClock(), self.fuse
         ports = ChainPorts(
-            PaperMarket(self._world, clock),
-            Failing(PaperChain(self._world), "chain", fuse),
+            PaperMarket(self._network, clock),
+            Failing(PaperChain(self._network), "chain", fuse),
             Failing(PaperSigner(SEED), "signer", fuse),
         )
         wakeups = Failing(InMemoryWakeupQueue(clock), "wakeups", fuse)
@@ -145,9 +145,9 @@ async def sweep(place: Town, chain: Path, when: When, spared: frozenset[str] = N
             done = [one for one in executions(chain) if one.order_id == order.id]
             assert sum(one.fault is None for one in done) == 1, strike
             assert order.status is Status.CONFIRMED, strike
-            entries = await place.store.journal(order.id, 0, 1_000)
+            entries = await place.store.read_journal(order.id, 0, 1_000)
             assert [one.seq for one in entries] == list(range(1, len(entries) + 1)), strike
-            known = await place.store.keyed(LOCAL, str(strike))
+            known = await place.store.find_by_key(LOCAL, str(strike))
             assert known is not None, strike
             assert known.order_id == order.id, strike
             if not place.fuse.has_struck:

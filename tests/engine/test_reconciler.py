@@ -20,7 +20,7 @@ from cambist.values.ids import OrderId, Signature
 from cambist.values.time_units import Height, Slot
 from tests import order_factory
 
-SETTLED = INSTANT.rules.window + INSTANT.rules.finality + 1
+SETTLED = INSTANT.rules.blockhash_window + INSTANT.rules.finality_slots + 1
 
 
 class Chain:
@@ -48,7 +48,7 @@ class Chain:
             raise PortUnavailable("away")
         return Blockhash("hash", Height(self.height + 150), Slot(self.height))
 
-    async def traces(
+    async def executed_since(
         self, since: Slot, before: Signature | None, limit: int
     ) -> Sequence[ExecutedTransaction]:
         newest = self.done[::-1]
@@ -85,8 +85,8 @@ async def test_all_that_is_missing_is_found_whatever_the_size_of_a_page(
 ) -> None:
     monkeypatch.setattr(reconciler, "TRACES_PER_PAGE", 7)
     rig.chain.execute(30)
-    assert await rig.reconciler.look() == 30
-    assert (await rig.store.missing(1)).total == 30
+    assert await rig.reconciler.reconcile_once() == 30
+    assert (await rig.store.list_unrecorded(1)).total == 30
     halt = await rig.store.halted()
     assert halt is not None
     assert "30 executed attempts are not in it" in halt.reason
@@ -95,54 +95,54 @@ async def test_all_that_is_missing_is_found_whatever_the_size_of_a_page(
 
 async def test_what_was_compared_once_is_not_read_again(rig: Rig) -> None:
     rig.chain.execute(20)
-    assert await rig.reconciler.look() == 20
+    assert await rig.reconciler.reconcile_once() == 20
     await rig.store.resume("ann", "known", order_factory.START)
     rig.chain.height += 1
-    assert await rig.reconciler.look() == 0
+    assert await rig.reconciler.reconcile_once() == 0
     rig.new()
     rig.chain.height += 1
-    assert await rig.reconciler.look() == 0
+    assert await rig.reconciler.reconcile_once() == 0
     assert rig.chain.asked[1:] == [1, 0], "but for the slot the mark stands at"
     rig.chain.execute(1)
-    assert await rig.reconciler.look() == 1
+    assert await rig.reconciler.reconcile_once() == 1
     assert await rig.halt_of() == BY
 
 
 async def test_a_restore_that_lacks_nothing_waits_for_what_was_on_its_way(rig: Rig) -> None:
     await rig.store.halt(Halt("restored", RESTORED_BY, order_factory.START))
-    assert await rig.reconciler.look() == 0
+    assert await rig.reconciler.reconcile_once() == 0
     rig.chain.height += SETTLED - 1
-    await rig.reconciler.look()
+    await rig.reconciler.reconcile_once()
     assert await rig.halt_of() == RESTORED_BY
     rig.chain.height += 1
-    await rig.reconciler.look()
+    await rig.reconciler.reconcile_once()
     assert await rig.halt_of() is None
 
 
 async def test_what_lands_while_a_restore_waits_keeps_it_halted(rig: Rig) -> None:
     await rig.store.halt(Halt("restored", RESTORED_BY, order_factory.START))
-    assert await rig.reconciler.look() == 0
+    assert await rig.reconciler.reconcile_once() == 0
     rig.chain.execute(1)
     rig.chain.height += SETTLED
-    assert await rig.reconciler.look() == 1
+    assert await rig.reconciler.reconcile_once() == 1
     assert await rig.halt_of() == BY
     rig.chain.height += SETTLED
-    assert await rig.reconciler.look() == 0
+    assert await rig.reconciler.reconcile_once() == 0
     assert await rig.halt_of() == BY, "resuming is the operator's act"
 
 
 async def test_a_halt_of_an_operator_is_never_ended_by_a_comparison(rig: Rig) -> None:
     await rig.store.halt(Halt("the market is on fire", "ann", order_factory.START))
-    await rig.reconciler.look()
+    await rig.reconciler.reconcile_once()
     rig.chain.height += SETTLED
-    await rig.reconciler.look()
+    await rig.reconciler.reconcile_once()
     assert await rig.halt_of() == "ann"
 
 
 async def test_a_chain_that_is_behind_is_compared_whole(rig: Rig) -> None:
-    await rig.store.note_compared(Slot(9_999))
+    await rig.store.mark_reconciled(Slot(9_999))
     rig.chain.execute(2)
-    assert await rig.reconciler.look() == 2
+    assert await rig.reconciler.reconcile_once() == 2
 
 
 async def test_nothing_is_compared_while_the_chain_is_away_and_all_when_it_is_back(
@@ -160,5 +160,5 @@ async def test_nothing_is_compared_while_the_chain_is_away_and_all_when_it_is_ba
         assert await rig.halt_of() == BY
         rig.chain.execute(1)
         await rig.clock.push(RECONCILE_EVERY_MS)
-        assert (await rig.store.missing(0)).total == 2
+        assert (await rig.store.list_unrecorded(0)).total == 2
         task.cancel()

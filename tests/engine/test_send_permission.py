@@ -76,7 +76,7 @@ async def test_after_a_cancel_nothing_is_sent_again(
         await until_sent_again(r, order_id)
         with monkeypatch.context() as deaf:
             if not hears:
-                deaf.setattr(InMemoryWakeupQueue, "ring", lambda *_: None)
+                deaf.setattr(InMemoryWakeupQueue, "notify", lambda *_: None)
             assert await r.store.request_cancel(order_id, r.clock.now())
             sent, LosingChain.loses = LosingChain.sends, False
             await r.push(20_000)

@@ -23,11 +23,11 @@ class SlowDisk(SqliteStore):
 
     held: list[tuple[asyncio.Future[Any], Order, Decision, Timestamp]]
 
-    def begin(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
+    def begin_commit(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
         """Hold a change back; tell the engine only how the order will stand."""
         self.held = getattr(self, "held", [])
         gate: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        begun = super().begin(order, change, now) if self.is_open else None
+        begun = super().begin_commit(order, change, now) if self.is_open else None
         if begun is not None:
             return begun
         self.held.append((gate, order, change, now))
@@ -40,14 +40,14 @@ class SlowDisk(SqliteStore):
         kept = self._writer
         self._writer = _Nowhere()  # type: ignore[assignment]
         try:
-            return super().begin(order, change, now).order
+            return super().begin_commit(order, change, now).order
         finally:
             self._writer = kept
 
     async def let_through(self) -> None:
         """Make what is held back durable."""
         for gate, order, change, now in self.held:
-            begun = super().begin(order, change, now)
+            begun = super().begin_commit(order, change, now)
             await begun.durable
             gate.set_result(None)
         self.held = []
@@ -85,7 +85,7 @@ async def test_no_transaction_is_sent_before_it_is_on_disk(tmp_path: Path) -> No
         assert isinstance(r.store, SlowDisk)
         placed = await r.send(sell())
         await r.push(2_000)
-        kinds = [one.kind for _, _, change, _ in r.store.held for one in change.facts]
+        kinds = [one.kind for _, _, change, _ in r.store.held for one in change.events]
         assert kinds == ["started", "routed", "signed"], "what follows is prepared meanwhile"
         assert Watched.recorded == []
         assert (await r.order(placed)).status is Status.PENDING
@@ -104,16 +104,16 @@ async def test_what_was_built_on_a_stale_change_is_thrown_away_with_it(tmp_path:
         placed = await r.send(sell())
         await r.push(2_000)
         held, r.store.held = r.store.held, []
-        assert isinstance(held[0][2].facts[0], Started)
+        assert isinstance(held[0][2].events[0], Started)
         r.store.is_open = True
         await r.store.request_cancel(placed, r.clock.now())
         for gate, order, change, now in held:
-            begun = SqliteStore.begin(r.store, order, change, now)
+            begun = SqliteStore.begin_commit(r.store, order, change, now)
             try:
                 gate.set_result(await begun.durable)
             except Exception as error:  # noqa: BLE001 -- the engine is to hear it
                 gate.set_exception(error)
         order = await r.until_closed(placed)
     assert order.status is Status.CANCELLED
-    assert order.attempts_made == 0
+    assert order.attempt_count == 0
     assert Watched.recorded == []

@@ -57,7 +57,7 @@ class Stage:
         lines = follow_order(self.store, self.bus, self.order.id, after, BEAT_MS)
         try:
             async for told in lines:
-                self.seen += [one.entry.seq for one in told.lines]
+                self.seen += [one.entry.seq for one in told.events]
                 await asyncio.sleep(0)
             self.ended = True
         finally:
@@ -90,7 +90,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
     try:
         birth = order_factory.birth()
         await store.add(birth)
-        held = await store.claim(birth.told.order.id)
+        held = await store.claim(birth.event.order.id)
         assert held is not None
         stage = Stage(store, bus, held)
         yield stage
@@ -155,18 +155,18 @@ async def test_every_line_is_seen_once_and_in_order_whatever_is_cut(script: list
 async def test_a_listener_that_overflowed_loses_nothing(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         lines = follow_order(stage.store, stage.bus, stage.order.id, 0, BEAT_MS)
-        seen = [one.entry.seq for one in (await anext(lines)).lines]
+        seen = [one.entry.seq for one in (await anext(lines)).events]
         for _ in range(SUBSCRIPTION_FACTS_MAX + 10):
             await stage.write(events.CancelRequested())
         caught_up = await anext(lines)
         assert caught_up.lagged
-        seen += [one.entry.seq for one in caught_up.lines]
+        seen += [one.entry.seq for one in caught_up.events]
         (listener,) = stage.bus._of_orders._by_topic[stage.order.id]
         assert not listener.lagged, "it listens again, and does not go on reading the journal"
         await stage.write(events.Cancelled())
         async for told in lines:
             assert not told.lagged
-            seen += [one.entry.seq for one in told.lines]
+            seen += [one.entry.seq for one in told.events]
         assert seen == list(range(1, SUBSCRIPTION_FACTS_MAX + 13))
 
 
@@ -178,7 +178,7 @@ async def test_a_follower_of_a_finished_order_is_given_its_past_and_let_go(
         await stage.write(events.Cancelled())
         for after, wanted in ((0, [1, 2, 3]), (2, [3]), (3, [])):
             lines = follow_order(stage.store, stage.bus, stage.order.id, after, BEAT_MS)
-            seen = [one.entry.seq async for told in lines for one in told.lines]
+            seen = [one.entry.seq async for told in lines for one in told.events]
             assert seen == wanted
 
 
@@ -191,8 +191,8 @@ async def test_a_follower_of_nothing_is_let_go(tmp_path: Path) -> None:
 async def test_silence_is_a_heartbeat(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         lines = follow_order(stage.store, stage.bus, stage.order.id, 1, beat_ms=0)
-        assert not (await anext(lines)).lines
-        assert not (await anext(lines)).lines
+        assert not (await anext(lines)).events
+        assert not (await anext(lines)).events
         await lines.aclose()  # type: ignore[attr-defined]
 
 
@@ -213,7 +213,7 @@ async def test_an_order_that_ends_while_its_past_is_read_is_told_to_its_end(
     tmp_path: Path,
 ) -> None:
     async with staged(tmp_path) as stage:
-        looked, journal = list[int](), stage.store.journal
+        looked, journal = list[int](), stage.store.read_journal
 
         async def early(order: OrderId, after: int, limit: int) -> tuple[JournalEntry, ...]:
             past = await journal(order, after, limit)
@@ -223,9 +223,9 @@ async def test_an_order_that_ends_while_its_past_is_read_is_told_to_its_end(
             looked.append(1)
             return past
 
-        stage.store.journal = early  # type: ignore[method-assign]
+        stage.store.read_journal = early  # type: ignore[method-assign]
         lines = follow_order(stage.store, stage.bus, stage.order.id, 1, BEAT_MS)
-        assert [one.entry.seq async for told in lines for one in told.lines] == [2, 3]
+        assert [one.entry.seq async for told in lines for one in told.events] == [2, 3]
 
 
 async def test_a_line_that_memory_does_not_know_yet_is_not_told_again(tmp_path: Path) -> None:
@@ -241,9 +241,9 @@ async def test_a_line_that_memory_does_not_know_yet_is_not_told_again(tmp_path: 
         await stage.write(events.CancelRequested())
         told = await replay_events(stage.store, old.id)
         lines = follow_order(stage.store, bus, old.id, 2, 0)
-        assert not (await anext(lines)).lines
+        assert not (await anext(lines)).events
         bus.publish(told[1:], (2,))
-        assert not (await anext(lines)).lines
+        assert not (await anext(lines)).events
         await lines.aclose()  # type: ignore[attr-defined]
 
 
@@ -253,14 +253,14 @@ async def test_news_that_come_with_gaps_doubled_or_out_of_order_are_set_right(
 ) -> None:
     async with staged(tmp_path) as stage:
         lines = follow_order(stage.store, stage.bus, stage.order.id, 0, BEAT_MS)
-        seen = [one.entry.seq for one in (await anext(lines)).lines]
+        seen = [one.entry.seq for one in (await anext(lines)).events]
         stage.bus.deaf = True
         for one in LIFE[:3]:
             await stage.write(one)
         stage.bus.deaf = False
         told = await replay_events(stage.store, stage.order.id)
         stage.bus.publish([told[seq - 1] for seq in came], came)
-        seen += [one.entry.seq for one in (await anext(lines)).lines]
+        seen += [one.entry.seq for one in (await anext(lines)).events]
         assert seen == [1, 2, 3, 4]
         await lines.aclose()  # type: ignore[attr-defined]
 

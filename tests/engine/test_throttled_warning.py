@@ -14,7 +14,7 @@ async def test_a_trouble_of_many_is_one_line_a_second_that_counts_them() -> None
     with capture_logs() as said:
         for _ in range(3):
             for _ in range(100):
-                complaints.say(OSError("full"))
+                complaints.log(OSError("full"))
             await clock.push(TOLD_EVERY_MS)
     assert [(one["event"], one["times"]) for one in said] == [
         ("store_away", 1), ("store_away", 100), ("store_away", 100)

@@ -26,8 +26,8 @@ class Forgetful(PaperChain):
     async def send(self, transaction: bytes) -> None:
         pass
 
-    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
-        answers = await super().ask(attempts)
+    async def observe(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
+        answers = await super().observe(attempts)
         return tuple(tuple(replace(one, blockhash_valid=True) for one in each) for each in answers)
 
 

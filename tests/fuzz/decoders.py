@@ -51,15 +51,15 @@ def target(name: str) -> Callable[[bytes], None]:
 
 
 def _read(program: Program[Any], lines: list[Any], calls: list[Instruction], number: int) -> None:
-    program.traded(lines, calls)
+    program.parse_swaps(lines, calls)
     program.error(lines, number if number & 1 else None)
     for call in calls:
-        program.opened(call)
+        program.parse_pool_created(call)
 
 
 def _ask(program: Program[Any], address: Address, seen: Snapshot, amount: int) -> None:
     try:
-        program.wants(address, seen)
+        program.required_accounts(address, seen)
         pool = program.decode(address, seen)
     except PoolRejected:
         return

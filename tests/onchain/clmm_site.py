@@ -64,7 +64,7 @@ class Site(NamedTuple):
         """Return the pool as it stands."""
         seen = self.machine.snapshot([self.pool])
         count = 0
-        while (missing := CLMM.wants(self.pool, seen)) and len(seen.accounts) > count:
+        while (missing := CLMM.required_accounts(self.pool, seen)) and len(seen.accounts) > count:
             count = len(seen.accounts)
             seen = self.machine.snapshot([*seen.accounts, *missing])
         return CLMM.decode(self.pool, seen)
@@ -104,7 +104,7 @@ class Site(NamedTuple):
         outcome, left, arrived = self.moved(replace(trade, bound=bound), limit)
         assert outcome.ok, (trade, outcome.logs)
         assert (left, arrived) == (swap.amount_in, swap.amount_out)
-        (told,) = CLMM.traded(outcome.lines, outcome.inner)
+        (told,) = CLMM.parse_swaps(outcome.lines, outcome.inner)
         assert (told.pool, told.amount_in, told.amount_out) == (pool.address, left, arrived)
         end = self.read()
         # What is read anew may see further than what was at hand before the swap.
@@ -129,7 +129,7 @@ def build(program: Find, plan: Plan) -> Site:
     own = {one.address: machine.fund(one, 2**63) for one in (a, b)}
     call = _create(machine, plan, config, (a, b))
     machine.must(call)
-    told = CLMM.opened(call)
+    told = CLMM.parse_pool_created(call)
     assert told is not None
     assert (told.mint_a, told.mint_b, told.opens_s) == (a.address, b.address, plan.opens_s)
     site = Site(machine, told.pool, own)

@@ -48,7 +48,7 @@ class Made(NamedTuple):
     def read(self) -> DammV1Pool:
         """Return the pool as it stands."""
         seen = self.machine.snapshot([self.pool])
-        while missing := DAMM_V1.wants(self.pool, seen):
+        while missing := DAMM_V1.required_accounts(self.pool, seen):
             seen = self.machine.snapshot([*seen.accounts, *missing])
         return DAMM_V1.decode(self.pool, seen)
 

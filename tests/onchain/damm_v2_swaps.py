@@ -115,7 +115,7 @@ class Bench:
         given, taken = (0, 1) if mint_in == pool.mint_a else (1, 0)
         moved = before[given] - after[given], after[taken] - before[taken]
         assert moved == (quoted.amount_in, quoted.amount_out)
-        (told,) = DAMM_V2.traded(outcome.lines, outcome.inner)
+        (told,) = DAMM_V2.parse_swaps(outcome.lines, outcome.inner)
         assert (told.pool, told.amount_in, told.amount_out, told.exact) == (
             pool.address, *moved, True,
         )  # fmt: skip

@@ -46,7 +46,7 @@ def read(pair: Pair, program: Dlmm = DLMM) -> DlmmPool:
     held: dict[Address, Account] = {}
     asked: set[Address] = set()
     snapshot = Snapshot(held, pair.machine.time)
-    while wanted := set(program.wants(pair.address, snapshot)) - asked:
+    while wanted := set(program.required_accounts(pair.address, snapshot)) - asked:
         asked |= wanted
         held |= pair.machine.snapshot(wanted).accounts
         snapshot = Snapshot(dict(held), pair.machine.time)
@@ -121,7 +121,7 @@ class Swapper:
         assert (given, taken) == (swapped.amount_in, swapped.amount_out), what
         after, end = _of_same_arrays(read(self.pair, self.program), swapped.end)
         assert after == end, (what, _differences(after, end))
-        (told,) = self.program.traded(outcome.lines, outcome.inner)
+        (told,) = self.program.parse_swaps(outcome.lines, outcome.inner)
         # Before 0.12 the event left the transfer fee out of what was given.
         assert told.pool == self.pair.address
         assert told.amount_in in {given, given - swapped.fees.transfer_in}

@@ -48,7 +48,7 @@ class Site(NamedTuple):
     def read(self) -> AmmV4Pool:
         """Return the pool as it stands."""
         seen = self.machine.snapshot([self.pool])
-        while missing := self.program.wants(self.pool, seen):
+        while missing := self.program.required_accounts(self.pool, seen):
             seen = self.machine.snapshot([*seen.accounts, *missing])
         return self.program.decode(self.pool, seen)
 
@@ -141,7 +141,7 @@ def compare(site: Site, mint_in: Address, mode: SwapMode, amount: int, swap: Swa
     moved = (before[0] - after[0], after[1] - before[1])
     assert moved == (swap.amount_in, swap.amount_out)
     assert site.read() == replace(swap.end, time=site.machine.time)
-    (told,) = AMM_V4.traded(outcome.lines, outcome.inner)
+    (told,) = AMM_V4.parse_swaps(outcome.lines, outcome.inner)
     assert (told.amount_in, told.amount_out) == moved
 
 

@@ -190,7 +190,7 @@ def test_an_array_that_is_not_at_hand_is_named_and_asked_for(program: Find) -> N
     accounts = {one.address: one for one in CLMM.encode(pool)}
     for at, missing in enumerate(swap.touched):
         seen = Snapshot({k: v for k, v in accounts.items() if k != missing}, pool.time)
-        assert CLMM.wants(pool.address, seen) == (missing,)
+        assert CLMM.required_accounts(pool.address, seen) == (missing,)
         less = CLMM.decode(pool.address, seen)
         with pytest.raises(PoolRejected) as refused:
             less.swap(pool.mint_a, "exact_in", 5 * 10**8)
@@ -232,7 +232,7 @@ def test_bits_beyond_are_asked_for_where_they_can_be(program: Find) -> None:
     beyond = extension_address(pool.address)
     accounts = {one.address: one for one in CLMM.encode(pool) if one.address != beyond}
     seen = Snapshot(accounts, pool.time)
-    assert CLMM.wants(pool.address, seen) == (beyond,)
+    assert CLMM.required_accounts(pool.address, seen) == (beyond,)
     less = CLMM.decode(pool.address, seen)
     with pytest.raises(PoolRejected) as refused:
         less.swap(pool.mint_b, "exact_in", 10**3)

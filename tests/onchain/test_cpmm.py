@@ -63,7 +63,7 @@ class Site(NamedTuple):
     def read(self) -> CpmmPool:
         """Return the pool as it stands."""
         seen = self.machine.snapshot([self.pool])
-        while missing := self.program.wants(self.pool, seen):
+        while missing := self.program.required_accounts(self.pool, seen):
             seen = self.machine.snapshot([*seen.accounts, *missing])
         return self.program.decode(self.pool, seen)
 
@@ -124,7 +124,7 @@ def build(
     data += struct.pack("<QQQ", 123_456_789_012, 45_678_901_234, opens_s)
     call = Instruction(CPMM.id, accounts, data)
     machine.must(call)
-    told = CPMM.opened(call)
+    told = CPMM.parse_pool_created(call)
     assert told is not None
     assert (told.pool, told.mint_a, told.mint_b) == (pool, a.address, b.address)
     machine.wait(10)
@@ -173,7 +173,7 @@ def compare(site: Site, mint_in: Address, mode: SwapMode, amount: int, swap: Swa
     moved = (before[0] - after[0], after[1] - before[1])
     assert moved == (swap.amount_in, swap.amount_out)
     assert site.read() == replace(swap.end, time=site.machine.time)
-    (told,) = CPMM.traded(outcome.lines, outcome.inner)
+    (told,) = CPMM.parse_swaps(outcome.lines, outcome.inner)
     assert (told.pool, told.amount_in, told.amount_out) == (site.pool, *moved)
 
 

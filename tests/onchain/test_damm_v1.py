@@ -75,7 +75,7 @@ class Bench(NamedTuple):
             made.machine.balance(destination) - before[1],
         )
         assert moved == (quoted.amount_in, quoted.amount_out)
-        (told,) = DAMM_V1.traded(outcome.lines, outcome.inner)
+        (told,) = DAMM_V1.parse_swaps(outcome.lines, outcome.inner)
         assert (told.pool, told.amount_in, told.amount_out, told.exact) == (None, *moved, True)
         assert made.read() == quoted.end
 
@@ -298,7 +298,7 @@ def test_a_pool_of_the_programs_own_making_swaps_as_quoted(
     machine.load(METADATA, program("metaplex"))
     opens_s = START_S + 30
     made, call = pool_of_the_program(machine, (9_876_543_210, 5_432_109_876), opens_s)
-    told = DAMM_V1.opened(call)
+    told = DAMM_V1.parse_pool_created(call)
     assert told is not None
     assert (told.pool, told.mint_a, told.mint_b, told.opens_s) == (
         made.pool, made.a.address, made.b.address, opens_s,

@@ -69,7 +69,7 @@ def test_a_pool_opens_at_its_second_or_slot(program: Find, by_time: bool) -> Non
     opens = (START_S if by_time else START.slot) + 30
     pit = bench(program(RELEASES[0]), Plan(TIME_LINEAR, by_time=by_time, opens_at=opens))
     assert pit.made.instruction is not None
-    told = DAMM_V2.opened(pit.made.instruction)
+    told = DAMM_V2.parse_pool_created(pit.made.instruction)
     assert told is not None
     assert (told.pool, told.mint_a, told.mint_b) == pit.made.accounts
     assert told.opens_s == (opens if by_time else None)

@@ -120,7 +120,9 @@ def test_a_pair_that_opens_later_is_refused_until_then(program: Find, by_seconds
     point = start.unix_s + 1_000 if by_seconds else start.slot + 1_000
     pair, call = open_custom_pair(machine, x, y, point, by_seconds=by_seconds)
     opens_s = point if by_seconds else None
-    assert DLMM.opened(call) == PoolCreated("dlmm", pair.address, x.address, y.address, opens_s)
+    assert DLMM.parse_pool_created(call) == PoolCreated(
+        "dlmm", pair.address, x.address, y.address, opens_s
+    )
     machine.wait(2_000, 2_000)
     provide(pair, -35, 70, 10**10, 10**9)
     machine.set_time(start)

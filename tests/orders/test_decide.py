@@ -50,7 +50,7 @@ def told(order: Order, outcome: Outcome) -> Decision:
 
 
 def kinds(change: Decision) -> list[str]:
-    return [one.kind for one in change.facts]
+    return [one.kind for one in change.events]
 
 
 def heard(*witnesses: object, fill: object = None) -> steps.AttemptReport:
@@ -109,13 +109,13 @@ def test_a_cancel_is_told_before_a_deadline() -> None:
 
 
 def test_nothing_is_withdrawn_that_is_wanted() -> None:
-    assert not told(standing(Status.ROUTING), CloseConfirmed()).facts
+    assert not told(standing(Status.ROUTING), CloseConfirmed()).events
 
 
 @pytest.mark.parametrize("terms", [order_factory.Terms(), PAST])
 def test_an_attempt_in_flight_outlives_cancel_and_deadline(terms: order_factory.Terms) -> None:
     order = standing(Status.SUBMITTED, ASKED, terms=terms)
-    assert not told(order, heard(order_factory.quiet())).facts
+    assert not told(order, heard(order_factory.quiet())).events
     landed = told(
         order,
         heard(order_factory.seen("confirmed"), fill=order_factory.fill(order_factory.attempt())),
@@ -141,14 +141,14 @@ def test_a_spent_attempt_lets_the_unwanted_order_end(
 
 @pytest.mark.parametrize(("tries", "wait"), [(1, 1_000), (2, 2_000)])
 def test_a_passing_fault_is_tried_again_after_a_wait(tries: int, wait: int) -> None:
-    order = replace(standing(Status.ROUTING), tries=tries)
+    order = replace(standing(Status.ROUTING), try_number=tries)
     change = told(order, StepFailed(order_factory.PASSING))
     at = Timestamp(NOW + wait)
     assert change == Decision((events.RetryScheduled(order_factory.PASSING, tries + 1, at),), at)
 
 
 def test_the_third_try_is_the_last() -> None:
-    order = replace(standing(Status.BUILDING), tries=3)
+    order = replace(standing(Status.BUILDING), try_number=3)
     change = told(order, StepFailed(order_factory.PASSING))
     assert change == Decision(
         (events.Failed(order_factory.PASSING, (events.FailedTry(3, order_factory.PASSING),)),), None
@@ -174,7 +174,7 @@ def test_every_setback_on_the_way_is_told_at_the_end() -> None:
     first = events.RetryScheduled(order_factory.PASSING, 2, START)
     second = events.RetryScheduled(order_factory.STALE_PRICE, 3, START)
     order = standing(Status.ROUTING, first, second)
-    (end,) = told(order, StepFailed(order_factory.LASTING)).facts
+    (end,) = told(order, StepFailed(order_factory.LASTING)).events
     assert isinstance(end, events.Failed)
     assert [(one.attempt, one.fault) for one in end.setbacks] == [
         (1, order_factory.PASSING), (2, order_factory.STALE_PRICE), (3, order_factory.LASTING),
@@ -192,7 +192,7 @@ def test_a_sighting_not_yet_final_is_noted_once(commitment: str, why: Fault | No
     change = told(order, heard(order_factory.seen(commitment, why)))
     assert change == Decision((events.Seen(2_010),), NOW)
     again = standing(Status.SUBMITTED, events.Seen(2_010))
-    assert not told(again, heard(order_factory.seen(commitment, why))).facts
+    assert not told(again, heard(order_factory.seen(commitment, why))).events
 
 
 def test_a_processed_sighting_lands_nothing_even_with_a_fill() -> None:
@@ -203,7 +203,7 @@ def test_a_processed_sighting_lands_nothing_even_with_a_fill() -> None:
 def test_a_landing_without_its_receipt_waits_for_it() -> None:
     order = standing(Status.SUBMITTED, events.Seen(2_010))
     for commitment in ("confirmed", "finalized"):
-        assert not told(order, heard(order_factory.seen(commitment))).facts
+        assert not told(order, heard(order_factory.seen(commitment))).events
 
 
 def test_landed_is_told_at_confirmed_and_finalized_afterwards() -> None:
@@ -211,7 +211,7 @@ def test_landed_is_told_at_confirmed_and_finalized_afterwards() -> None:
     change = told(standing(Status.SUBMITTED), heard(order_factory.seen("confirmed"), fill=moved))
     assert change == Decision((events.Landed(moved),), NOW)
     landed = standing(Status.CONFIRMED)
-    assert not told(landed, heard(order_factory.seen("confirmed"))).facts
+    assert not told(landed, heard(order_factory.seen("confirmed"))).events
     final = told(landed, heard(order_factory.seen("finalized", slot=2_042)))
     assert final == Decision((events.Finalized(2_042),), None)
 
@@ -229,10 +229,10 @@ def test_a_late_landing_may_be_final_at_once() -> None:
 def test_a_revert_frees_the_order_at_finalized_only(why: Fault, then: str) -> None:
     order = standing(Status.SUBMITTED, events.Seen(2_010))
     for commitment in ("processed", "confirmed"):
-        assert not told(order, heard(order_factory.seen(commitment, why))).facts
+        assert not told(order, heard(order_factory.seen(commitment, why))).events
     change = told(order, heard(order_factory.seen("finalized", why)))
     assert kinds(change) == ["reverted", then]
-    assert change.facts[0] == events.Reverted(SIGNATURE, why, 2_010)
+    assert change.events[0] == events.Reverted(SIGNATURE, why, 2_010)
 
 
 def test_the_firmest_of_the_witnesses_is_heard() -> None:
@@ -249,7 +249,7 @@ def test_a_lapse_keeps_its_evidence_and_uses_a_try_up() -> None:
     at = Timestamp(NOW + 1_000)
     again = events.RetryScheduled(fault(Code.ATTEMPT_LAPSED), 2, at)
     assert change == Decision((events.Lapsed(SIGNATURE, (witness(),)), again), at)
-    last = replace(standing(Status.SUBMITTED), tries=3)
+    last = replace(standing(Status.SUBMITTED), try_number=3)
     assert kinds(told(last, heard(witness()))) == ["lapsed", "failed"]
 
 
@@ -260,8 +260,8 @@ def test_an_attempt_never_sent_lapses_like_any_other() -> None:
 
 def test_silence_and_doubt_change_nothing() -> None:
     order = standing(Status.SUBMITTED)
-    assert not told(order, heard()).facts
-    assert not told(order, heard(order_factory.quiet())).facts
+    assert not told(order, heard()).events
+    assert not told(order, heard(order_factory.quiet())).events
 
 
 def test_a_landing_that_is_gone_raises_the_alarm() -> None:
@@ -269,8 +269,8 @@ def test_a_landing_that_is_gone_raises_the_alarm() -> None:
     assert told(landed, heard(witness())) == Decision((events.RolledBack((witness(),)),), None)
     failed = order_factory.seen("finalized", order_factory.LASTING)
     assert told(landed, heard(failed)) == Decision((events.RolledBack((failed,)),), None)
-    assert not told(landed, heard(order_factory.quiet())).facts
-    assert not told(landed, heard()).facts
+    assert not told(landed, heard(order_factory.quiet())).events
+    assert not told(landed, heard()).events
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_a_landing_that_is_gone_raises_the_alarm() -> None:
     ids=lambda order: order.status.value,
 )
 def test_a_testimony_about_no_live_attempt_changes_nothing(order: Order, said: object) -> None:
-    assert not told(order, heard(said, fill=order_factory.fill(order_factory.attempt()))).facts
+    assert not told(order, heard(said, fill=order_factory.fill(order_factory.attempt()))).events
 
 
 @pytest.mark.parametrize(
@@ -309,4 +309,4 @@ def test_what_is_said_of_an_earlier_attempt_moves_nothing(said: object) -> None:
     assert told(standing(Status.SUBMITTED), note) == Decision(
         (), standing(Status.SUBMITTED).wake_at
     )
-    assert not told(standing(Status.CONFIRMED), note).facts
+    assert not told(standing(Status.CONFIRMED), note).events

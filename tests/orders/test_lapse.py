@@ -14,7 +14,7 @@ from tests.order_factory import PAIR_RULES, RULES, witness
 from tests.strategies import slots
 
 ATTEMPT = order_factory.attempt()
-SIGHTED = replace(ATTEMPT, sighted_slot=2_010)
+SIGHTED = replace(ATTEMPT, first_seen_slot=2_010)
 LAST_VALID, BUILT = ATTEMPT.last_valid_height, ATTEMPT.built_slot
 
 
@@ -27,8 +27,8 @@ def test_a_witness_that_says_all_six_proves_it() -> None:
 
 
 def test_d1_a_height_within_the_lone_margin_proves_nothing() -> None:
-    assert not dead(witness(height=LAST_VALID + RULES.margin))
-    assert dead(witness(height=LAST_VALID + RULES.margin + 1))
+    assert not dead(witness(height=LAST_VALID + RULES.lapse_margin))
+    assert dead(witness(height=LAST_VALID + RULES.lapse_margin + 1))
 
 
 def test_d1_two_witnesses_need_no_margin_but_must_be_past_the_last_height() -> None:
@@ -39,7 +39,7 @@ def test_d1_two_witnesses_need_no_margin_but_must_be_past_the_last_height() -> N
 
 
 def test_d2_a_height_that_outran_its_slot_proves_nothing() -> None:
-    built_height = LAST_VALID - RULES.window
+    built_height = LAST_VALID - RULES.blockhash_window
     most = witness().slot - BUILT + RULES.height_slack
     assert dead(witness(height=built_height + most))
     assert not dead(witness(height=built_height + most + 1))
@@ -56,7 +56,7 @@ def test_d4_a_witness_without_the_history_proves_nothing() -> None:
 
 
 def test_d4_the_recent_statuses_need_no_history() -> None:
-    near = {"slot": BUILT + 270, "height": LAST_VALID + RULES.margin + 1}
+    near = {"slot": BUILT + 270, "height": LAST_VALID + RULES.lapse_margin + 1}
     edge = BUILT + RULES.status_history
     assert dead(witness(**near, context_slot=edge, first_slot=BUILT + 1))
     assert not dead(witness(**near, context_slot=edge + 1, first_slot=BUILT + 1))
@@ -70,11 +70,11 @@ def test_d5_a_witness_that_shows_it_outweighs_all_others() -> None:
 
 def test_d5_a_sighting_is_never_forgotten() -> None:
     assert dead(witness(slot=2_300, context_slot=2_300), attempt=SIGHTED)
-    assert not dead(witness(slot=2_300), attempt=replace(ATTEMPT, sighted_slot=2_300))
+    assert not dead(witness(slot=2_300), attempt=replace(ATTEMPT, first_seen_slot=2_300))
 
 
 def test_d5_once_seen_every_witness_must_agree() -> None:
-    three = replace(PAIR_RULES, witnesses=3)
+    three = replace(PAIR_RULES, observers_required=3)
     pair = [witness("one"), witness("two")]
     assert dead(*pair, rules=three)
     assert not dead(*pair, attempt=SIGHTED, rules=three)

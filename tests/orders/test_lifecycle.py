@@ -176,7 +176,7 @@ def test_no_sequence_of_facts_ends_an_order_twice_or_frees_a_live_attempt(
         assert not (order.is_closed and not after.is_closed)
         order = after
     assert ends <= 1
-    assert order.attempts_made == 0 or signatures
+    assert order.attempt_count == 0 or signatures
 
 
 def test_the_fold_keeps_what_each_fact_says() -> None:
@@ -184,9 +184,9 @@ def test_the_fold_keeps_what_each_fact_says() -> None:
     order = order_factory.standing(Status.SUBMITTED, events.Seen(77))
     assert order.route == order_factory.route()
     assert order.route_seq == 3
-    assert order.attempts_made == 1
+    assert order.attempt_count == 1
     assert order.attempt is not None
-    assert (order.attempt.signature, order.attempt.sighted_slot) == (tried.signature, 77)
+    assert (order.attempt.signature, order.attempt.first_seen_slot) == (tried.signature, 77)
     assert order.attempt.sent_at == order_factory.START
     landed = order_factory.standing(Status.CONFIRMED)
     assert landed.fill == order_factory.fill(tried)
@@ -201,7 +201,7 @@ def test_a_retry_forgets_the_route_and_keeps_the_setback() -> None:
     again = events.RetryScheduled(order_factory.PASSING, 2, order_factory.START)
     order = order_factory.standing(Status.SUBMITTED, SPENT, again)
     assert (order.route, order.route_seq, order.attempt) == (None, None, None)
-    assert (order.tries, order.attempts_made) == (2, 1)
+    assert (order.try_number, order.attempt_count) == (2, 1)
     assert order.setbacks == (
         events.FailedTry(1, order_factory.PASSING, order_factory.attempt().signature),
     )

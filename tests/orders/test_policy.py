@@ -66,7 +66,7 @@ def outcome(order: Order, now: Timestamp, draw: st.DataObject) -> Outcome:
         case FindRoute():
             return RouteFound(order_factory.route())
         case BuildTransaction():
-            return TransactionBuilt(order_factory.attempt(order.attempts_made + 1, order.id))
+            return TransactionBuilt(order_factory.attempt(order.attempt_count + 1, order.id))
         case SendTransaction(attempt):
             assert attempt is order.in_flight, "only what the order records is ever sent"
             return TransactionSent(trouble)
@@ -97,22 +97,22 @@ def test_no_life_breaks_the_table(
             lines = append(order, (events.CancelRequested(),), now)
         else:
             change = decide(order, outcome(order, now, draw), now, policy)
-            lines = append(order, change.facts, now)
+            lines = append(order, change.events, now)
             assert (change.signed is not None) == any(
-                isinstance(one, events.Signed) for one in change.facts
+                isinstance(one, events.Signed) for one in change.events
             )
             if lines:
                 order = replace(lines[-1].order, wake_at=change.wake_at)
                 lines = (*lines[:-1], replace(lines[-1], order=order))
         for line in lines:
-            ends += line.fact.kind in ("landed", "failed", "cancelled", "expired")
+            ends += line.event.kind in ("landed", "failed", "cancelled", "expired")
             live = [one for one in (line.order.attempt,) if one and one.state == "in_flight"]
             assert len(live) <= 1
             assert not live or line.order.status is Status.SUBMITTED
         told += lines
         order = lines[-1].order if lines else order
         assert ends == order.is_closed
-        assert order.tries <= terms.tries_max
+        assert order.try_number <= terms.tries_max
     again = replay([line.entry for line in told])[-1].order
     assert replace(again, wake_at=order.wake_at) == order
 

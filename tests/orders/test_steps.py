@@ -39,7 +39,9 @@ LATE = Terms(deadline=NOW)
 
 
 def test_the_consequential_steps_are_exactly_one() -> None:
-    assert {kind for kind in Step.__subclasses__() if kind.consequential} == {SendTransaction}
+    assert {kind for kind in Step.__subclasses__() if kind.requires_durable_commit} == {
+        SendTransaction
+    }
 
 
 @pytest.mark.parametrize(

@@ -61,11 +61,11 @@ class InProcess:
         self._stack = AsyncExitStack()
 
     async def start(self) -> None:
-        self.world = await self._stack.enter_async_context(
+        self.network = await self._stack.enter_async_context(
             running(self.clock, self.path, self.profile, self.crashes, inline=self.inline)
         )
-        self.chain = PaperChain(self.world)
-        self.market = PaperMarket(self.world, self.clock)
+        self.chain = PaperChain(self.network)
+        self.market = PaperMarket(self.network, self.clock)
 
     async def stop(self) -> None:
         await self._stack.aclose()

@@ -45,7 +45,7 @@ def test_a_transfer_fee_holds_from_its_epoch_on(book: PoolStates) -> None:
     before, after = (book.seen(KEY, Slot(slot)) for slot in (switch - 1, switch))
     one, two = (pool.swap(SOL.mint, "exact_in", AMOUNT) for pool in (before, after))
     assert (one.fees.transfer_in, two.fees.transfer_in) == (0, AMOUNT // 100)
-    assert (before.clocked, after.clocked) == (True, False)
+    assert (before.is_time_dependent, after.is_time_dependent) == (True, False)
 
 
 def test_a_bound_counts_the_next_epoch_only_where_it_may_begin_meanwhile(book: PoolStates) -> None:

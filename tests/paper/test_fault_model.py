@@ -30,8 +30,16 @@ def test_a_delay_lies_within_its_span_and_is_the_same_again(seed: int, key: str,
 
 
 def test_the_profiles_keep_the_contracts_numbers():
-    assert (REALISTIC.slot_ms, REALISTIC.rules.window, REALISTIC.rules.finality) == (100, 150, 10)
-    assert (INSTANT.slot_ms, INSTANT.rules.window, INSTANT.rules.finality) == (5, 150, 4)
+    assert (
+        REALISTIC.slot_ms,
+        REALISTIC.rules.blockhash_window,
+        REALISTIC.rules.finality_slots,
+    ) == (100, 150, 10)
+    assert (INSTANT.slot_ms, INSTANT.rules.blockhash_window, INSTANT.rules.finality_slots) == (
+        5,
+        150,
+        4,
+    )
     for profile in (REALISTIC, INSTANT):
-        assert (profile.rules.witnesses, profile.rules.margin) == (1, 150)
+        assert (profile.rules.observers_required, profile.rules.lapse_margin) == (1, 150)
     assert (INSTANT.reverted_ppm, INSTANT.dropped_ppm, INSTANT.quote_ms) == (0, 0, None)

@@ -54,7 +54,7 @@ async def landed(network: InProcess, names: list[str], slots: int = 3) -> list[s
 
 async def both(network: InProcess, attempt: Attempt) -> tuple[NodeObservation, ...]:
     """Return what each endpoint says."""
-    (witnesses,) = await network.chain.ask([attempt])
+    (witnesses,) = await network.chain.observe([attempt])
     return witnesses
 
 
@@ -65,25 +65,25 @@ async def is_seen(network: InProcess, attempt: Attempt) -> bool:
 async def test_drop_loses_its_share_of_the_sends_and_always_the_same(
     network: InProcess, tmp_path: Path
 ) -> None:
-    network.world.weather.chaos = FaultConfig(drop=HALF)
+    network.network.weather.chaos = FaultConfig(drop=HALF)
     there = await landed(network, NAMES)
     assert 10 <= len(there) <= 30
     other = InProcess(tmp_path / "other.db", replace(INSTANT, witnesses=2))
     await other.start()
-    other.world.weather.chaos = FaultConfig(drop=HALF)
+    other.network.weather.chaos = FaultConfig(drop=HALF)
     assert await landed(other, NAMES) == there
     await other.stop()
 
 
 async def test_delay_makes_a_landing_late_and_no_later(network: InProcess) -> None:
-    network.world.weather.chaos = FaultConfig(delay=FaultSwitch(INSTANT.slot_ms * 20))
+    network.network.weather.chaos = FaultConfig(delay=FaultSwitch(INSTANT.slot_ms * 20))
     assert not await landed(network, ["one"], 19)
     await network.pass_slots(2)
-    assert [one.order_id for one in await network.chain.traces(Slot(0), None, 2)] == ["one"]
+    assert [one.order_id for one in await network.chain.executed_since(Slot(0), None, 2)] == ["one"]
 
 
 async def test_fork_shows_a_landing_and_takes_it_back_below_finality(network: InProcess) -> None:
-    network.world.weather.chaos = FaultConfig(fork=ALWAYS)
+    network.network.weather.chaos = FaultConfig(fork=ALWAYS)
     attempt = await sign(network, "one")
     await network.chain.send(attempt.transaction)
     await network.pass_slots(2)
@@ -92,21 +92,21 @@ async def test_fork_shows_a_landing_and_takes_it_back_below_finality(network: In
     }
     await network.pass_slots(5)
     assert not await is_seen(network, attempt)
-    assert await network.chain.receipt(attempt.signature) is None
-    network.world.weather.chaos = FaultConfig()
+    assert await network.chain.fetch_fill(attempt.signature) is None
+    network.network.weather.chaos = FaultConfig()
     await network.chain.send(attempt.transaction)
     await network.pass_slots(2)
-    assert await network.chain.receipt(attempt.signature) is not None
+    assert await network.chain.fetch_fill(attempt.signature) is not None
 
 
 async def test_lie_denies_what_landed_and_proves_nothing_by_itself(network: InProcess) -> None:
-    network.world.weather.chaos = FaultConfig(lie=ALWAYS)
+    network.network.weather.chaos = FaultConfig(lie=ALWAYS)
     rules, kinds = network.chain.rules, set()
     for name in NAMES[:10]:
         attempt = await sign(network, name)
         first, second = await both(network, attempt)
         assert second.endpoint == SECOND
-        kinds.add(prove_lapsed(attempt, [second], replace(rules, witnesses=1)) is not None)
+        kinds.add(prove_lapsed(attempt, [second], replace(rules, observers_required=1)) is not None)
         assert prove_lapsed(attempt, [first, second], rules) is None
         await network.chain.send(attempt.transaction)
         await network.pass_slots(2)
@@ -124,9 +124,9 @@ async def test_an_honest_second_endpoint_says_what_the_first_says(network: InPro
 
 @pytest.mark.parametrize("name", ["busy", "quote_error"])
 async def test_venues_fail_their_share_of_the_questions(network: InProcess, name: str) -> None:
-    assert network.market.at_hand("raydium", PAIR) is not None
-    network.world.weather.chaos = FaultConfig(**{name: HALF})
-    assert network.market.at_hand("raydium", PAIR) is None, "or nobody would ask"
+    assert network.market.cached_pools("raydium", PAIR) is not None
+    network.network.weather.chaos = FaultConfig(**{name: HALF})
+    assert network.market.cached_pools("raydium", PAIR) is None, "or nobody would ask"
     said = []
     for asker in NAMES:
         try:
@@ -139,7 +139,7 @@ async def test_venues_fail_their_share_of_the_questions(network: InProcess, name
 
 async def test_a_switch_ends_at_its_instant(network: InProcess) -> None:
     until = Timestamp(network.clock.now() + 10 * INSTANT.slot_ms)
-    network.world.weather.chaos = FaultConfig(drop=FaultSwitch(PPM_ONE, until))
+    network.network.weather.chaos = FaultConfig(drop=FaultSwitch(PPM_ONE, until))
     assert not await landed(network, ["one"])
     await network.pass_slots(10)
     assert await landed(network, ["two"]) == ["two"]
@@ -152,7 +152,7 @@ async def test_the_file_is_followed_and_one_that_nobody_wrote_changes_nothing(
     weather = ActiveFaults(clock)
     watch = FaultConfigWatcher(path, weather, clock)
     watch.look()
-    assert weather.is_calm
+    assert weather.is_empty
     write(path, FaultConfig(drop=HALF))
     watch.look()
     assert (weather.drop_ppm, weather.fork_ppm) == (PPM_ONE // 2, 0)
@@ -163,7 +163,7 @@ async def test_the_file_is_followed_and_one_that_nobody_wrote_changes_nothing(
         read(path)
     path.unlink()
     watch.look()
-    assert weather.is_calm
+    assert weather.is_empty
 
 
 async def test_a_crash_is_for_those_who_run_when_it_is_set(tmp_path: Path) -> None:

@@ -34,10 +34,10 @@ def test_heights_never_go_back_and_never_jump_by_downtime(moves: list[tuple[int,
                 await clock.push(slots * INSTANT.slot_ms)
                 continue
             async with running(clock, path) as world:
-                heights.append((await world.tell(), passed))
+                heights.append((await world.durable_height(), passed))
                 await clock.push(slots * INSTANT.slot_ms)
                 passed += slots
-                heights.append((await world.tell(), passed))
+                heights.append((await world.durable_height(), passed))
         return heights
 
     with TemporaryDirectory() as home:
@@ -59,7 +59,7 @@ async def test_a_crash_around_a_commit_keeps_all_of_the_slot_or_nothing(
     failpoints.arm(None)
     assert isinstance(network.crashes.pop(), failpoints.FailpointTriggered)
     with pytest.raises(PortUnavailable):
-        await network.chain.ask(attempts)
+        await network.chain.observe(attempts)
     await network.restart()
     assert (None not in seen(await ask(network, *attempts))) is executed
     for attempt in attempts:
@@ -75,7 +75,7 @@ async def test_a_commit_on_its_own_thread_is_seen_when_it_is_durable(tmp_path: P
     attempt = await sign(network, "one")
     await network.chain.send(attempt.transaction)
     await network.pass_slots(1)
-    await network.world.wait_idle()
+    await network.network.wait_idle()
     assert seen(await ask(network, attempt)) == ["confirmed"]
     await network.stop()
     assert len(executions(network.path)) == 1
@@ -92,10 +92,10 @@ async def test_a_process_that_never_closed_its_file_has_kept_what_it_told(networ
     attempt = await sign(network, "one")
     await network.chain.send(attempt.transaction)
     await network.pass_slots(1)
-    told, fill = await ask(network, attempt), await network.chain.receipt(attempt.signature)
+    told, fill = await ask(network, attempt), await network.chain.fetch_fill(attempt.signature)
     async with running(network.clock, network.path) as second:
-        after = await second.witnesses([(attempt.signature, attempt.blockhash)])
-        assert second.receipt(attempt.signature) == fill
+        after = await second.observations([(attempt.signature, attempt.blockhash)])
+        assert second.fetch_fill(attempt.signature) == fill
         assert after[0].sighting is not None
         assert after[0].height >= told[0].height
 
@@ -103,9 +103,9 @@ async def test_a_process_that_never_closed_its_file_has_kept_what_it_told(networ
 async def test_who_opened_a_ledger_first_may_write_no_more_once_another_did(network: InProcess):
     async with running(network.clock, network.path) as second:
         await network.pass_slots(1)
-        await second.tell()
+        await second.durable_height()
         with pytest.raises(PortUnavailable):
-            await network.world.tell()
+            await network.network.durable_height()
         await network.clock.settle()
         assert isinstance(network.crashes.pop(), LedgerTakenOver)
 
@@ -133,7 +133,7 @@ async def test_nobody_sees_a_slot_before_it_is_durable(
     network: InProcess, monkeypatch: pytest.MonkeyPatch
 ):
     pair, wallet = Pair(SOL, USDC), network.signer.address
-    gate, commits = asyncio.Event(), network.world._commits
+    gate, commits = asyncio.Event(), network.network._commits
     commit = commits.commit
 
     async def commit_slowly(block: Block) -> None:
@@ -146,23 +146,23 @@ async def test_nobody_sees_a_slot_before_it_is_durable(
     monkeypatch.setattr(commits, "commit", commit_slowly)
     venues = network.market.venues
     before = [await network.market.pools(venue, pair, "tester") for venue in venues]
-    held = network.world.balance(wallet, USDC.mint)
+    held = network.network.balance(wallet, USDC.mint)
     await network.pass_slots(30)
     witness = (await ask(network, attempt))[0]
     assert witness.sighting is None
-    assert await network.chain.receipt(attempt.signature) is None
-    assert network.world.balance(wallet, USDC.mint) == held
+    assert await network.chain.fetch_fill(attempt.signature) is None
+    assert network.network.balance(wallet, USDC.mint) == held
     for venue, pools in zip(venues, before, strict=True):
         now = await network.market.pools(venue, pair, "tester")
         assert [one.amount_out(SOL.mint, 10**9) for one in now] == [
             one.amount_out(SOL.mint, 10**9) for one in pools
         ]
     gate.set()
-    await network.world.wait_idle()
+    await network.network.wait_idle()
     sighting = (await ask(network, attempt))[0].sighting
     assert sighting is not None
     assert sighting.slot > witness.height, "nothing lands at or below a height told as final"
-    assert network.world.balance(wallet, USDC.mint) > held
+    assert network.network.balance(wallet, USDC.mint) > held
 
 
 def test_the_mark_never_falls(tmp_path: Path):
@@ -210,8 +210,8 @@ async def test_a_ledger_of_before_pairs_agreed_keeps_its_balances_and_begins_at_
     attempt = await sign(network, "one")
     await network.chain.send(attempt.transaction)
     await network.pass_slots(1)
-    fill, wallet = await network.chain.receipt(attempt.signature), network.signer.address
-    held = network.world.balance(wallet, USDC.mint)
+    fill, wallet = await network.chain.fetch_fill(attempt.signature), network.signer.address
+    held = network.network.balance(wallet, USDC.mint)
     await network.stop()
     with sqlite3.connect(network.path) as link:
         rows = link.execute("SELECT * FROM pool_states").fetchall()
@@ -223,11 +223,14 @@ async def test_a_ledger_of_before_pairs_agreed_keeps_its_balances_and_begins_at_
     link.close()
     await network.start()
     assert rows
-    assert await network.chain.receipt(attempt.signature) == fill
-    assert network.world.balance(wallet, USDC.mint) == held
+    assert await network.chain.fetch_fill(attempt.signature) == fill
+    assert network.network.balance(wallet, USDC.mint) == held
     assert seen(await ask(network, attempt)) == ["finalized"]
     assert set(sums(network.path).values()) == {0}
-    assert furthest_apart(network.world._runtime.pools, await network.world.tell()) <= APART_MAX
+    assert (
+        furthest_apart(network.network._runtime.pools, await network.network.durable_height())
+        <= APART_MAX
+    )
     # The next swap begins its pool anew, and the books still balance.
     await network.chain.send((await sign(network, "two")).transaction)
     await network.pass_slots(1)
@@ -240,8 +243,8 @@ async def test_what_orders_left_in_a_tokens_price_outlives_a_restart(network: In
     for number in range(3):
         await network.chain.send((await sign(network, f"order {number}")).transaction)
     await network.pass_slots(1)
-    before = network.world._runtime.pools.pushes.seen(SOL.mint)
+    before = network.network._runtime.pools.pushes.seen(SOL.mint)
     assert before is not None
     assert before.slow_ppb != 0
     await network.restart()
-    assert network.world._runtime.pools.pushes.seen(SOL.mint) == before
+    assert network.network._runtime.pools.pushes.seen(SOL.mint) == before

@@ -113,10 +113,10 @@ async def test_a_phantom_is_seen_and_forgotten_and_never_executed(tmp_path: Path
         await network.chain.send(attempt.transaction)
         await network.pass_slots(1)
         assert seen(await ask(network, attempt)) == ["processed"]
-        assert await network.chain.receipt(attempt.signature) is None
+        assert await network.chain.fetch_fill(attempt.signature) is None
         await network.pass_slots(400)
         witnesses = await ask(network, attempt)
-        sighted = replace(attempt, sighted_slot=attempt.built_slot)
+        sighted = replace(attempt, first_seen_slot=attempt.built_slot)
         assert prove_lapsed(sighted, witnesses, profile.rules) == tuple(witnesses)
     assert executions(tmp_path / "chain.db") == []
 
@@ -124,7 +124,7 @@ async def test_a_phantom_is_seen_and_forgotten_and_never_executed(tmp_path: Path
 async def test_a_revert_costs_the_fee_and_nothing_else(tmp_path: Path):
     profile = replace(INSTANT, reverted_ppm=PPM_ONE)
     async with _network(tmp_path / "chain.db", profile) as network:
-        world, wallet = network.world, network.signer.address
+        world, wallet = network.network, network.signer.address
         before = world.balance(wallet, SOL.mint), world.balance(wallet, USDC.mint)
         attempt = await sign(network, "one")
         await network.chain.send(attempt.transaction)
@@ -170,11 +170,11 @@ async def test_instant_quotes_are_at_hand_and_realistic_ones_are_not(tmp_path: P
     pair = Pair(SOL, USDC)
     async with _network(tmp_path / "instant.db", INSTANT) as network:
         asked = await network.market.pools("raydium", pair, "tester")
-        assert network.market.at_hand("raydium", pair) == asked
+        assert network.market.cached_pools("raydium", pair) == asked
         await network.pass_slots(HEIGHT_RESERVE_SLOTS + 1)
-        assert network.market.at_hand("raydium", pair) is None
+        assert network.market.cached_pools("raydium", pair) is None
     async with _network(tmp_path / "realistic.db", REALISTIC) as network:
-        assert network.market.at_hand("raydium", pair) is None
+        assert network.market.cached_pools("raydium", pair) is None
 
 
 async def test_a_venue_that_errs_is_down(tmp_path: Path):
@@ -194,14 +194,14 @@ async def test_bytes_nobody_signed_are_not_taken(network: InProcess):
 
 async def test_every_wallet_is_funded_on_first_use(network: InProcess):
     for token in (SOL, USDC, BONK):
-        held = network.world.balance(network.signer.address, token.mint)
+        held = network.network.balance(network.signer.address, token.mint)
         assert held == 10**6 * 10**token.decimals
 
 
 async def test_a_message_with_a_negative_amount_is_no_message(network: InProcess):
     route = await find_route(network)
     bad = replace(route, bound=-1)
-    message = network.chain.compose(
+    message = network.chain.build_message(
         SwapRequest(OrderId("one"), 1, network.signer.address, bad, "one/1"),
         await network.chain.blockhash(),
     )

@@ -52,7 +52,7 @@ def _key(program: str) -> PoolKey:
 def _push(book: PoolStates, key: PoolKey, mint: Address, amount: int) -> Pool:
     before = book.current(key, START)
     swap = before.swap(mint, "exact_in", amount)
-    saved = POOL_MODELS[key.program].saved(swap.end)
+    saved = POOL_MODELS[key.program].dump(swap.end)
     pushed = book.push(key, before, swap.end, START)
     book.states.stage(key, PoolState(0, 0, START, saved, pushed))
     return swap.end
@@ -166,9 +166,9 @@ def test_what_a_swap_left_is_loaded_as_it_was(key: PoolKey, per_mille: int):
         swap = pool.swap(key.mint_a, "exact_in", shape.holdings(pool)[0] * per_mille // 1_000)
     except PoolRejected:
         return
-    loaded = shape.loaded(first_pool(key), shape.saved(swap.end))
+    loaded = shape.load(first_pool(key), shape.dump(swap.end))
     assert shape.price(loaded) == shape.price(swap.end)
-    assert shape.saved(loaded) == shape.saved(swap.end)
+    assert shape.dump(loaded) == shape.dump(swap.end)
     back = swap.amount_out // 2
     theirs, ours = (one.amount_out(key.mint_b, back) for one in (swap.end, loaded))
     assert abs(theirs - ours) * 10**6 <= theirs * 5_000

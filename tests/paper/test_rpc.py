@@ -174,7 +174,7 @@ async def test_quotes_of_both_venues_are_asked_side_by_side():
 
 
 async def test_nothing_is_at_hand_and_tokens_need_no_question(network: OverSocket):
-    assert network.market.at_hand("raydium", PAIR) is None
+    assert network.market.cached_pools("raydium", PAIR) is None
     await network.fall()
     assert network.market.token("sol") == SOL
     await network.rise()

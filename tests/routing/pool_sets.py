@@ -94,7 +94,7 @@ def _pool(
     site = PoolSpec(
         named(name[-30:]), SOL.mint, USDC.mint, *decimals, depth_a, depth_b, chance.choice(FEES_PPM)
     )
-    return POOL_MODELS[kind].made(site, NOW)
+    return POOL_MODELS[kind].create(site, NOW)
 
 
 def _carrying(drawn: PoolSet) -> int:
@@ -155,7 +155,7 @@ def draw_hub_set(seed: int) -> HubSet:
             if kind == "damm_v1" and (mode == "exact_out" or name == "first"):
                 kind = "cpmm"  # what is given to a hub is asked for as an exact amount out
             place = PoolSpec(named(f"{name} {number}"), one, two, 6, 6, depth_a, depth_b, fee)
-            made.append(POOL_MODELS[kind].made(place, NOW))
+            made.append(POOL_MODELS[kind].create(place, NOW))
         return made
 
     mints = (SOL.mint, RAY.mint, USDC.mint)

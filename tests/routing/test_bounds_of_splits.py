@@ -73,7 +73,7 @@ def test_an_order_that_one_pool_serves_best_has_no_split_worth_a_look(
         ways = straight(pools, pools[0].mint_a, mode, costs)
         request = SplitRequest(mode, amount, 6)
         best = ways[0]
-        other = best.path.carries(mode, amount)
+        other = best.path.swap_amount(mode, amount)
         alone = (amount, other - best.cost) if mode == "exact_in" else (other + best.cost, amount)
         assert promising(ways, request, (best, *alone), MarketSnapshot([]).gain_min) == ()
 
@@ -96,7 +96,7 @@ def test_swaps_that_cost_less_do_not_make_up_for_a_worse_price(family: str) -> N
         small = drawn._replace(amount=max(drawn.amount // 1_000, 1_000))
         costs = dict.fromkeys(PROGRAMS, 0) | {drawn.pools[0].program: small.amount}
         ways = ways_of(small, costs)
-        alone = [one for way in ways if (one := way.path.carries(small.mode, small.amount))]
+        alone = [one for way in ways if (one := way.path.swap_amount(small.mode, small.amount))]
         pair = pair_of(small.pools[0], small.mint_in)
         intent = Intent("market", LOCAL, pair, small.mode, RawAmount(small.amount), Terms(Bps(50)))
         route = find_route(

@@ -35,7 +35,7 @@ def site(name: str, usd: int, price_ppm: int = PPM, fee_ppm: int = 2_500) -> Poo
 
 
 baits = st.builds(
-    lambda kind, usd, price_ppm: POOL_MODELS[kind].made(site("bait", usd, price_ppm), NOW),
+    lambda kind, usd, price_ppm: POOL_MODELS[kind].create(site("bait", usd, price_ppm), NOW),
     st.sampled_from(sorted(POOL_MODELS)),
     st.sampled_from([0, 1, 10, 1_000, 100_000]),
     st.one_of(st.integers(1, 10**9), st.integers(900_000, 1_100_000)),
@@ -46,7 +46,7 @@ def honest(count: int) -> list[Pool]:
     """Return so many pools of different kinds and depths, within a tenth of a percent."""
     names = sorted(POOL_MODELS)
     return [
-        POOL_MODELS[names[number % len(names)]].made(
+        POOL_MODELS[names[number % len(names)]].create(
             site(f"honest {number}", 2_000_000 + 700_000 * number, PPM + 300 * (number % 3)), NOW
         )
         for number in range(count)
@@ -92,7 +92,7 @@ def test_a_drained_pool_blocks_nobody(
     empty = PoolSpec(
         named("drained"), SOL.mint, USDC.mint, 9, 6, 1 if side else deep, deep if side else 1, 2_500
     )
-    drained = POOL_MODELS[kind].made(empty, NOW)
+    drained = POOL_MODELS[kind].create(empty, NOW)
     amount = 10**9 if sell == (mode == "exact_in") else 150 * 10**6
     without = routed(others, mode, amount, sell=sell)
     assert_no_worse(without, routed([drained, *others], mode, amount, sell=sell), mode)

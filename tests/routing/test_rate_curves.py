@@ -99,7 +99,7 @@ def test_a_way_through_a_hub_is_a_curve_too(first: Pool, second: Pool, part: flo
     for way in through((near, far), (first.mint_a, second.mint_b), "exact_in", 10**9):
         room, _ = way.curve.until(way.curve.rate * 1e-12)
         amount = max(int(room * part), 10**6)
-        brought = way.path.carries("exact_in", amount)
+        brought = way.path.swap_amount("exact_in", amount)
         assert (
             abs(way.curve.paid(float(amount)) - brought)
             <= 20 * (1 + way.curve.rate) + brought * NEAR * 20

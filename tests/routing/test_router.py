@@ -104,13 +104,15 @@ def test_a_split_adds_up_and_is_never_worse_than_the_best_pool(
     assert sum(one.amount for one in shared.shares) == amount
     assert all(one.amount > 0 for one in shared.shares)
     assert [one.other for one in shared.shares] == [
-        one.path.carries(mode, one.amount) for one in shared.shares
+        one.path.swap_amount(mode, one.amount) for one in shared.shares
     ]
     within = [one for one in straight(pools, SOL.mint, mode) if _carries(one, mode, amount)]
     if not within or not alone:
         return
     cost = (shared.legs - 1) * leg_cost
-    best = (max if mode == "exact_in" else min)(one.path.carries(mode, amount) for one in within)
+    best = (max if mode == "exact_in" else min)(
+        one.path.swap_amount(mode, amount) for one in within
+    )
     off = ROUNDING_UNITS + best // 10**6
     if mode == "exact_in":
         assert shared.other - cost >= best - off

@@ -63,7 +63,7 @@ def made_key(pepper: bytes, *scopes: Permission, **more: Any) -> tuple[str, ApiK
         digest=digest(pepper, text),
         principal=LOCAL,
         name="test",
-        scopes=frozenset(scopes) or DESK,
+        permissions=frozenset(scopes) or DESK,
         created_at=BORN,
     )
     return text, replace(key, **more)

@@ -51,7 +51,7 @@ async def test_a_log_line_carries_the_name_of_its_request(
     async def broken(_engine: Engine, _query: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Engine, "find", broken)
+    monkeypatch.setattr(Engine, "list_orders", broken)
     out, kept = io.StringIO(), structlog.get_config()
     async with in_process(tmp_path) as rooms:
         logs.set_up("info", "json", out)

@@ -36,7 +36,7 @@ async def test_without_keys_everyone_may_trade_and_with_one_nobody_without(tmp_p
     async with locked(tmp_path) as rooms:
         assert (await rooms.client.post("/api/orders", json=ORDER)).status_code == 202
         key = await rooms.key()
-        rooms.app._doorman._look_at = 0  # as if half a second had passed
+        rooms.app._authenticator._look_at = 0  # as if half a second had passed
         refused = await rooms.client.get("/api/orders")
         assert refused.status_code == 401
         assert refused.headers["www-authenticate"] == "Bearer"
@@ -156,13 +156,13 @@ async def test_a_use_is_noted_once_a_minute(tmp_path: Path) -> None:
     async with locked(tmp_path) as rooms:
         key = await rooms.key()
         noted: list[str] = []
-        note = rooms.keys.note_use
+        note = rooms.keys.record_use
 
         async def spy(key_id: str, now: Timestamp) -> None:
             noted.append(key_id)
             await note(key_id, now)
 
-        rooms.keys.note_use = spy  # type: ignore[method-assign]
+        rooms.keys.record_use = spy  # type: ignore[method-assign]
         for _ in range(3):
             await rooms.client.get("/api/orders", headers=key)
         assert len(noted) == 1

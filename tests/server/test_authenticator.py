@@ -35,7 +35,7 @@ class Shelf:
         self.asked = 0
         self.noted: list[Timestamp] = []
 
-    async def exist(self) -> bool:
+    async def has_ever_issued(self) -> bool:
         self.asked += 1
         if self.is_down:
             raise PortUnavailable("down")
@@ -56,7 +56,7 @@ class Shelf:
         self.kept[key_id] = replace(self.kept[key_id], revoked_at=now)
         return True
 
-    async def note_use(self, _key_id: str, now: Timestamp) -> None:
+    async def record_use(self, _key_id: str, now: Timestamp) -> None:
         self.noted.append(now)
 
 
@@ -159,7 +159,7 @@ async def test_what_is_public_is_answered_while_the_keys_are_out_of_reach() -> N
     with pytest.raises(RequestRejected):
         await porch.ask(None)
     porch.keys.is_down = True
-    assert not (await porch.ask(None, None)).scopes
+    assert not (await porch.ask(None, None)).permissions
 
 
 async def test_streams_are_ended_by_key_and_asked_for_once() -> None:
@@ -170,7 +170,11 @@ async def test_streams_are_ended_by_key_and_asked_for_once() -> None:
         asked.append(passport.key_id)
         return passport.key_id != "gone"
 
-    with seats.socket(gone) as one, seats.socket(gone) as two, seats.socket(stays) as three:
+    with (
+        seats.open_socket(gone) as one,
+        seats.open_socket(gone) as two,
+        seats.open_socket(stays) as three,
+    ):
         await seats.close_unauthorized(may_stay)
         assert [life.close_code == CLOSE_UNAUTHORIZED for life in (one, two, three)] == [
             True, True, False,
@@ -187,16 +191,16 @@ async def test_bodies_have_seats_of_their_own_and_so_many() -> None:
     async def receive() -> dict[str, Any]:
         return await arrived
 
-    waiting = asyncio.create_task(seats.body(receive, 10))
+    waiting = asyncio.create_task(seats.read_body(receive, 10))
     await asyncio.sleep(0)
     assert (seats.requests, seats.bodies) == (0, 1)
     with pytest.raises(RequestRejected):
-        await seats.body(receive, 10)
+        await seats.read_body(receive, 10)
     seats.requests = 1  # somebody else took the seat
     arrived.set_result({"type": "http.request", "body": b"{}"})
     with pytest.raises(RequestRejected):
         await waiting
     assert (seats.requests, seats.bodies) == (2, 0)
     seats.requests = 1
-    assert await seats.body(receive, 10) == b"{}"
-    assert await seats.body(receive, 1) is None
+    assert await seats.read_body(receive, 10) == b"{}"
+    assert await seats.read_body(receive, 1) is None

@@ -60,7 +60,7 @@ class Held:
 def held(monkeypatch: pytest.MonkeyPatch) -> Held:
     """Make every list wait in the store."""
     read = Held()
-    monkeypatch.setattr(Engine, "find", lambda _engine, *told: read(*told))
+    monkeypatch.setattr(Engine, "list_orders", lambda _engine, *told: read(*told))
     return read
 
 
@@ -99,8 +99,8 @@ async def test_stops_and_probes_are_answered_when_the_server_is_full(
             full = await rooms.client.get("/api/tokens")
             assert (full.status_code, full.json()["code"]) == (503, "too_busy")
             assert await statuses(rooms.client, {}) == [404, 404, 200, 200, 200, 200, 200]
-            assert rooms.app.seats.requests == 3
-        assert rooms.app.seats.requests == 0
+            assert rooms.app.concurrency.requests == 3
+        assert rooms.app.concurrency.requests == 0
 
 
 async def test_a_key_has_its_permits_and_others_have_theirs(tmp_path: Path, held: Held) -> None:
@@ -113,7 +113,7 @@ async def test_a_key_has_its_permits_and_others_have_theirs(tmp_path: Path, held
             assert refused.headers["retry-after"] == "1"
             assert (await rooms.client.get("/api/tokens", headers=other)).status_code == 200
             assert await statuses(rooms.client, key) == [404, 404, 200, 200, 200, 200, 200]
-        assert len(rooms.app.seats.callers) == 0
+        assert len(rooms.app.concurrency.callers) == 0
         assert (await rooms.client.get("/api/tokens", headers=key)).status_code == 200
 
 
@@ -184,7 +184,7 @@ async def test_reads_stop_when_the_client_has_left(tmp_path: Path, held: Held) -
                 await until(lambda began=began: held.began > began)
         await until(lambda: not held.waiting)
         assert held.cancelled == 40
-        await until(lambda: not rooms.app.seats.requests)
+        await until(lambda: not rooms.app.concurrency.requests)
         # One that stays is answered, after all those that left.
         held.gate.set()
         assert (await rooms.client.get("/api/orders")).status_code == 200
@@ -235,7 +235,7 @@ async def test_an_order_is_placed_although_its_client_has_left(
             await connection.say(b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
             await submitted.wait()
         go_on.set()
-        await until(lambda: not rooms.app.seats.requests)
+        await until(lambda: not rooms.app.concurrency.requests)
         assert (await rooms.client.get("/api/orders")).json()["total"] == 1
 
 
@@ -245,7 +245,7 @@ async def test_a_store_without_room_for_a_read_says_when_to_ask_again(
     async def overloaded(_engine: Engine, _query: Any) -> Any:
         raise PortOverloaded
 
-    monkeypatch.setattr(Engine, "find", overloaded)
+    monkeypatch.setattr(Engine, "list_orders", overloaded)
     async with in_process(tmp_path) as rooms:
         refused = await rooms.client.get("/api/orders")
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")

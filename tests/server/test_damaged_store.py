@@ -102,9 +102,9 @@ async def test_a_damaged_journal_is_left_out_of_a_feed_and_named(tmp_path: Path)
             answer = await client.get(f"/api/orders/{damaged}{path}")
             assert (answer.status_code, answer.json()["code"]) == (409, "order_unreadable")
         told, unreadable = set(), set()
-        async for heard in engine.follow_all(LOCAL, 0, 1):
-            told |= {one.told.order.id for one in heard.lines}
+        async for heard in engine.follow_principal(LOCAL, 0, 1):
+            told |= {one.event.order.id for one in heard.events}
             unreadable |= set(heard.unreadable)
-            if not heard.lines and told:
+            if not heard.events and told:
                 break
         assert (told, unreadable) == ({first, third}, {damaged})

@@ -167,14 +167,14 @@ async def test_the_past_is_told_in_pages_and_little_of_it_is_kept(
             await until_closed(rooms.client, order_id)
         voice = event_streams.MessageCache(rooms.engine, DEFAULTS)
         told: list[tuple[str, int]] = []
-        async for heard in rooms.engine.follow_all(LOCAL, 0, 1):
-            assert len(heard.lines) <= ORDERS  # what happens meanwhile comes at once
-            for one in heard.lines:
-                assert voice.say(one.told)
-                told.append((one.told.order.id, one.told.entry.seq))
+        async for heard in rooms.engine.follow_principal(LOCAL, 0, 1):
+            assert len(heard.events) <= ORDERS  # what happens meanwhile comes at once
+            for one in heard.events:
+                assert voice.render(one.event)
+                told.append((one.event.order.id, one.event.entry.seq))
             kept = sum(len(text) for text in voice._kept.values())
             assert voice._kept_bytes == kept <= 10_000
-            if told and not heard.lines:
+            if told and not heard.events:
                 break
         histories = [await rooms.engine.history(order_id) for order_id in orders]
         wanted = {(one.order.id, one.entry.seq) for history in histories for one in history}

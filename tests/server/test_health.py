@@ -76,8 +76,8 @@ async def test_all_who_ask_share_one_probe_and_liveness_makes_none(
     async with in_process(tmp_path) as rooms:
         await rooms.client.get("/health/live")
         monkeypatch.setattr(Engine, "health", counted)
-        now = rooms.engine.clock.elapsed()
-        monkeypatch.setattr(rooms.engine.clock, "elapsed", lambda: now)
+        now = rooms.engine.clock.monotonic_ms()
+        monkeypatch.setattr(rooms.engine.clock, "monotonic_ms", lambda: now)
         async with asyncio.TaskGroup() as tasks:
             for path in (*PATHS, "/health/live") * 20:
                 tasks.create_task(rooms.client.get(path))
@@ -96,9 +96,9 @@ async def test_a_part_that_does_not_answer_in_time_is_down(
     monkeypatch.setattr(engine_module, "HEALTH_WITHIN_MS", 1)
     async with in_process(tmp_path) as rooms:
         parts: tuple[tuple[object, str], ...] = (
-            (rooms.engine._means.store, "ping"),
-            (rooms.engine._means.store, "halted"),
-            (rooms.engine._means.world.chain, "blockhash"),
+            (rooms.engine._dependencies.store, "ping"),
+            (rooms.engine._dependencies.store, "halted"),
+            (rooms.engine._dependencies.world.chain, "blockhash"),
         )
         asked: Callable[..., Awaitable[None]] = never
         for part, name in parts:

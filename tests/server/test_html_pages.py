@@ -145,7 +145,7 @@ async def test_pages_that_nobody_reads_cost_little(tmp_path: Path) -> None:
             unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
             await loop.sock_connect(unread, ("127.0.0.1", port))
             await loop.sock_sendall(unread, ask)
-        connections = serving._house.timed
+        connections = serving._connections.timed
 
         def waiting() -> list[int]:
             return [

@@ -149,7 +149,7 @@ async def test_a_slow_sender_is_cut(tmp_path: Path, case: str) -> None:
             await line.say(part)
         heard = await line.hear()
         assert heard == b"" if status is None else problem(heard)["status"] == status
-        assert rooms.app.seats.requests == 0
+        assert rooms.app.concurrency.requests == 0
 
 
 async def test_an_idle_connection_is_closed_without_a_word(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ async def test_connections_are_counted_by_address_and_in_all(tmp_path: Path) -> 
                 assert problem(await third.hear())["status"] == status
             first.writer.close()
             await first.writer.wait_closed()
-            await until(lambda: rooms.app.seats.requests == 0)
+            await until(lambda: rooms.app.concurrency.requests == 0)
             assert 200 in [await _ask_anew(port) for _ in range(100)]
 
 
@@ -277,7 +277,7 @@ async def test_a_socket_may_follow_a_request_and_bring_frames_along(tmp_path: Pa
                 heard += await line.reader.read(4_096)
         assert heard.startswith(b"HTTP/1.1 101 ")
         line.writer.close()
-        await until(lambda: not rooms.app.seats.streams)
+        await until(lambda: not rooms.app.concurrency.streams)
 
 
 async def test_a_socket_behind_an_unread_body_is_refused(tmp_path: Path) -> None:
@@ -292,12 +292,12 @@ async def test_a_server_that_stops_finishes_what_it_took(tmp_path: Path) -> None
         async with on_a_port(tmp_path) as (rooms, port):
             line = await lines.enter_async_context(wire(port))
             await line.say(post()[:-1])
-            await until(lambda: rooms.app.seats.bodies == 1)
+            await until(lambda: rooms.app.concurrency.bodies == 1)
             finishing = asyncio.create_task(_finish_late(line, rooms.app))
         assert await finishing == 202
 
 
 async def _finish_late(line: Wire, app: App) -> int:
-    await until(lambda: app.seats.draining)
+    await until(lambda: app.concurrency.draining)
     await line.say(post()[-1:])
     return (await line.answer())[0]

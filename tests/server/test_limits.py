@@ -112,7 +112,7 @@ async def test_a_key_has_so_many_streams_and_gets_them_back(tmp_path: Path) -> N
                 assert (crowded.status_code, crowded.headers["retry-after"]) == (429, "1")
                 async with rooms.client.stream("GET", "/api/events", headers=other) as theirs:
                     assert theirs.status_code == 200
-            await until(lambda: not rooms.app.seats._by_key)
+            await until(lambda: not rooms.app.concurrency._by_key)
 
 
 async def test_bad_keys_are_counted_by_address_and_good_ones_never_suffer(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ async def key_race(folder: Path, url: str, redis: str, turns: int) -> None:
         clients: list[httpx.AsyncClient] = []
         for _ in range(2):
             part = await opened.enter_async_context(run_engine(given))
-            await until(lambda part=part: part.engine._means.redis() == "ok")
+            await until(lambda part=part: part.engine._dependencies.redis() == "ok")
             locks = AuthDependencies(keys, Pepper(folder / "pepper"), part.rates, draw_secret)
             app = create_app(part.engine, settings, locks)
             clients.append(await opened.enter_async_context(client_of(app)))

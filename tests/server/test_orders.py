@@ -263,7 +263,7 @@ async def test_a_store_that_is_down_is_503(
         async def down(*_: object) -> None:
             raise error
 
-        monkeypatch.setattr(rooms.engine, "find", down)
+        monkeypatch.setattr(rooms.engine, "list_orders", down)
         answer = await rooms.client.get("/api/orders")
         assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
 

@@ -73,7 +73,7 @@ async def test_keys_are_where_the_orders_are(postgres_url: str, tmp_path: Path) 
     async with database(postgres_url) as url:
         settings = Settings(home=str(tmp_path), database_url=url)
         async with open_keys(settings) as keys:
-            assert not await keys.exist()
+            assert not await keys.has_ever_issued()
     assert not (tmp_path / "cambist.db").exists()
 
 

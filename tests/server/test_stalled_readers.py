@@ -63,7 +63,7 @@ async def test_a_socket_whose_reader_stalls_is_told_and_then_dropped() -> None:
 
 async def test_a_response_whose_reader_stalls_is_cut() -> None:
     config = ProtocolConfig(asyncio.sleep, ws=LimitedWebSocketProtocol, log_config=None)
-    config.house = ConnectionRegistry(ConnectionLimits(stall_ms=0))
+    config.connections = ConnectionRegistry(ConnectionLimits(stall_ms=0))
     line = LimitedHttpProtocol(config, ServerState(), {})
     pipe = Pipe()
     line.connection_made(pipe)
@@ -72,12 +72,12 @@ async def test_a_response_whose_reader_stalls_is_cut() -> None:
     line.expire()
     assert pipe.aborted
     line.connection_lost(None)
-    assert not config.house.timed
+    assert not config.connections.timed
 
 
 async def test_a_slow_reader_who_takes_something_may_stay() -> None:
     config = ProtocolConfig(asyncio.sleep, ws=LimitedWebSocketProtocol, log_config=None)
-    config.house = ConnectionRegistry(ConnectionLimits(stall_ms=0))
+    config.connections = ConnectionRegistry(ConnectionLimits(stall_ms=0))
     line = LimitedHttpProtocol(config, ServerState(), {})
     pipe = Pipe()
     line.connection_made(pipe)

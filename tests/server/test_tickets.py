@@ -177,12 +177,12 @@ async def test_without_keys_a_ticket_is_given_and_needed_by_nobody(tmp_path: Pat
         shown = await ticket(open_rooms, {})
         assert await status(open_rooms, "/ws", shown) == 101
         await open_rooms.key()
-        open_rooms.app._doorman._look_at = 0
+        open_rooms.app._authenticator._look_at = 0
         assert await status(open_rooms, "/ws", shown) == 401
 
 
 async def test_open_streams_end_with_their_key(tmp_path: Path) -> None:
-    settings = replace(FREE, recheck_ms=20)
+    settings = replace(FREE, key_recheck_ms=20)
     async with locked_on_a_port(tmp_path, settings) as rooms:
         text, other = await rooms.key_text(), await rooms.key_text()
         url = f"ws://127.0.0.1:{rooms.port}/ws"
@@ -200,7 +200,7 @@ async def test_open_streams_end_with_their_key(tmp_path: Path) -> None:
             assert closed.value.rcvd.code == 4401
             async for _ in told.aiter_lines():
                 pass
-            assert rooms.app.seats.streams == 1
+            assert rooms.app.concurrency.streams == 1
             await (await stays.ping())
 
 

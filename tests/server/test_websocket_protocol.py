@@ -92,7 +92,7 @@ async def open_socket(
         head = await line.reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101 ")
         yield rooms, line
-        await until(lambda: not rooms.app.seats.streams)
+        await until(lambda: not rooms.app.concurrency.streams)
         assert (await rooms.client.get("/health/live")).status_code == 200
 
 
@@ -175,7 +175,7 @@ async def test_a_client_that_answers_no_ping_is_let_go(tmp_path: Path) -> None:
     settings = replace(FAST, ping_ms=20, pong_ms=20)
     async with open_socket(tmp_path, settings=settings) as (rooms, line):
         assert read_frames(await line.hear()).code == 1011
-        await until(lambda: not rooms.app.seats.streams)
+        await until(lambda: not rooms.app.concurrency.streams)
 
 
 REFUSED: dict[str, tuple[bytes, int, str]] = {
@@ -202,7 +202,7 @@ async def test_what_may_not_open_a_socket_is_told_why_in_plain_http(
         told, body = await line.answer()
         assert (told, json.loads(body)["code"]) == (status, code)
         assert await line.hear() == b""
-        await until(lambda: not rooms.app.seats.streams)
+        await until(lambda: not rooms.app.concurrency.streams)
 
 
 BEARER = b"Authorization: Bearer cmb_11111111_" + b"1" * 44
@@ -234,7 +234,7 @@ async def test_half_an_opening_is_cut(tmp_path: Path) -> None:
         await line.say(opening("/ws")[:-2])
         heard: Any = await line.hear()
         assert heard.startswith(b"HTTP/1.1 408 ")
-        assert not rooms.app.seats.streams
+        assert not rooms.app.concurrency.streams
 
 
 async def test_a_refused_opening_leaves_no_place_taken(tmp_path: Path) -> None:

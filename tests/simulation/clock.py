@@ -21,7 +21,7 @@ class SimClock:
     def now(self) -> Timestamp:
         return Timestamp(START + self._loop.ms + self.stepped_ms)
 
-    def elapsed(self) -> int:
+    def monotonic_ms(self) -> int:
         return self._loop.ms
 
     async def sleep(self, milliseconds: int) -> None:

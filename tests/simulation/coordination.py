@@ -51,7 +51,7 @@ class Post:
             late = self.dice.hit("bell rings late")
             wait = self.dice.between(0.05, LATE_S) if late else self.dice.between(0, 0.01)
             box = self.boxes[self.dice.chance.randrange(len(self.boxes))]
-            if bell.note is not None:
+            if bell.report is not None:
                 box = next((one for one in self.boxes if one[0] is home), box)
             self._later(wait, box[0], box[1].deliver, bell)
 
@@ -66,7 +66,7 @@ class Post:
             for _ in range(2 if self.dice.hit("news comes twice") else 1):
                 late = self.dice.hit("news comes late")
                 wait = self.dice.between(0.02, 3.0) if late else self.dice.between(0, 0.02)
-                self._later(wait, body, hub.ring)
+                self._later(wait, body, hub.notify)
 
     def _later(self, wait_s: float, body: Body, call: Callable[..., None], *args: Any) -> None:
         """Call in a process after a while; whoever is dead by then hears nothing."""
@@ -82,9 +82,9 @@ class SimWakeups(InMemoryWakeupQueue):
         super().__init__(clock)
         self._post, self._body = post, body
 
-    def ring(self, bell: Wakeup) -> None:
+    def notify(self, bell: Wakeup) -> None:
         self._post.ring(bell, self._body)
 
     def deliver(self, bell: Wakeup) -> None:
         """Ring here."""
-        super().ring(bell)
+        super().notify(bell)

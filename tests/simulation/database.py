@@ -77,7 +77,7 @@ class Database:
                 results.append(error)
                 continue
             results.append(written)
-            if written.told:
+            if written.events:
                 self.on_commit(write, written, owner)
         return results
 
@@ -90,7 +90,7 @@ class Database:
                 ours = moved and row.head_hash == after.head_hash
                 return Written(told, self._place(told)) if ours else None
             case Births(births, _):
-                told = tuple(one.told for one in births if one.told.order.id in self.rows)
+                told = tuple(one.event for one in births if one.event.order.id in self.rows)
                 if not told:
                     return None
                 # They were born together: what is not here had its key taken.
@@ -100,7 +100,7 @@ class Database:
                 return None
 
     def _taken(self, birth: NewOrder) -> IdempotencyRecord | None:
-        order = birth.told.order
+        order = birth.event.order
         if birth.key is None or order.id in self.rows:
             return None
         return self.keys.get((order.intent.principal, birth.key))
@@ -108,7 +108,7 @@ class Database:
     def _place(self, told: Sequence[RecordedEvent]) -> int:
         first = told[0].entry
         at = (first.order_id, first.seq)
-        return next(one.place for one in self.lines if (one.order_id, one.seq) == at)
+        return next(one.position for one in self.lines if (one.order_id, one.seq) == at)
 
     def _apply(self, write: Write, owner: str) -> Written:
         begins = isinstance(write, Births) or (isinstance(write, Move) and write.change.signed)
@@ -129,7 +129,7 @@ class Database:
         told: list[RecordedEvent] = []
         taken: list[IdempotencyRecord | None] = []
         for birth in write.births:
-            order = birth.told.order
+            order = birth.event.order
             key = None if birth.key is None else (order.intent.principal, birth.key)
             known = None if key is None else self.keys.get(key)
             if known is not None and write.strict:
@@ -141,7 +141,7 @@ class Database:
                 self.keys[key] = IdempotencyRecord(order.id, birth.fingerprint, birth.reply)
             self.rows[order.id] = order
             self.journals[order.id] = []
-            told.append(birth.told)
+            told.append(birth.event)
         return self._tell(tuple(told), tuple(taken))
 
     def _tell(
@@ -173,7 +173,7 @@ class Database:
         if not self.checks_claims:
             write = rebased(write, row)
         changed = self._attempts_after(write)
-        written = self._tell(write.told)
+        written = self._tell(write.events)
         self.attempts[row.id] = changed
         if write.change.signed is not None:
             self.signatures.add(write.change.signed.signature)
@@ -183,8 +183,8 @@ class Database:
     def _attempts_after(self, write: Move) -> dict[int, Kept]:
         """Return the order's attempts as the change leaves them. The indexes refuse."""
         kept = dict(self.attempts.get(write.before.id, {}))
-        for one in write.told:
-            state = fate(one.fact)
+        for one in write.events:
+            state = fate(one.event)
             number = write.before.attempt.number if write.before.attempt is not None else 0
             if state is not None and number in kept:
                 kept[number] = Kept(kept[number].attempt, state)

@@ -67,9 +67,9 @@ class OrderListener(Listener):
     async def listen(self, process: Process) -> None:
         assert process.engine is not None
         seen = self.heard[-1].seq if self.heard else 0
-        async with aclosing(process.engine.follow(self._order_id, seen, BEAT_MS)) as lines:  # type: ignore[type-var]
+        async with aclosing(process.engine.follow_order(self._order_id, seen, BEAT_MS)) as lines:  # type: ignore[type-var]
             async for some in lines:
-                for told in some.lines:
+                for told in some.events:
                     self._hear(told.entry)
         self.is_done = True
 
@@ -102,15 +102,15 @@ class FeedListener(Listener):
 
     async def listen(self, process: Process) -> None:
         assert process.engine is not None
-        follow = process.engine.follow_all(self._who, self._after, BEAT_MS)
+        follow = process.engine.follow_principal(self._who, self._after, BEAT_MS)
         async with aclosing(follow) as heard:  # type: ignore[type-var]
             async for some in heard:
                 if self._after is None:
                     # Whatever becomes durable after this is promised to be heard.
                     self._after = some.seen
                     await asyncio.sleep(self._chance.choice((0.0, 0.0, 0.5, 2.0)))
-                for one in some.lines:
-                    self._hear(one.place, one.told.entry)
+                for one in some.events:
+                    self._hear(one.position, one.event.entry)
                 self._pass(some.seen)
 
     def _hear(self, place: int, entry: JournalEntry) -> None:

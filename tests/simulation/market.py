@@ -39,7 +39,7 @@ class SimMarket:
     def token(self, name: str) -> Token | None:
         return next((one for one in KNOWN if name in (one.symbol, one.mint)), None)
 
-    def at_hand(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
+    def cached_pools(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
         return None
 
     async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:

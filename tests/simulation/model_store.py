@@ -133,8 +133,8 @@ class ModelStore:
 
     def _tell(self, results: Sequence[Written | Exception]) -> None:
         for one in results:
-            if isinstance(one, Written) and one.told:
-                self._news(one.told, range(one.place, one.place + len(one.told)))
+            if isinstance(one, Written) and one.events:
+                self._news(one.events, range(one.place, one.place + len(one.events)))
 
     async def add(self, birth: NewOrder) -> None:
         await self._send(Births((birth,), strict=True))
@@ -143,12 +143,12 @@ class ModelStore:
         return (await self._send(Births(tuple(births), strict=False))).taken
 
     async def commit(self, order: Order, change: Decision, now: Timestamp) -> Order:
-        begun = self.begin(order, change, now)
+        begun = self.begin_commit(order, change, now)
         await begun.durable
         return begun.order
 
-    def begin(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
-        told = append(order, change.facts, now)
+    def begin_commit(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
+        told = append(order, change.events, now)
         after = replace(
             told[-1].order if told else order,
             version=order.version + 1,
@@ -194,7 +194,7 @@ class ModelStore:
     async def ping(self) -> None:
         await self._ask(lambda: None)
 
-    async def keyed(self, principal: Principal, key: str) -> IdempotencyRecord | None:
+    async def find_by_key(self, principal: Principal, key: str) -> IdempotencyRecord | None:
         return await self._ask(lambda: self._db.keys.get((principal, key)))
 
     async def get(self, order_id: OrderId) -> Order | None:
@@ -212,7 +212,7 @@ class ModelStore:
 
         return await self._ask(read)
 
-    async def find(self, query: OrderQuery) -> OrderPage:
+    async def list_orders(self, query: OrderQuery) -> OrderPage:
         found = await self._ask(lambda: _page(self._db.rows.values(), query))
         return OrderPage(found, (), found[-1].id if found else None)
 
@@ -225,7 +225,7 @@ class ModelStore:
     async def fill_sums(self, principal: Principal, since_day: int, limit: int) -> FillSums:
         return FillSums(())
 
-    async def census(self, principal: Principal, now: Timestamp) -> OrderCounts:
+    async def count_orders(self, principal: Principal, now: Timestamp) -> OrderCounts:
         def count() -> OrderCounts:
             mine = [one for one in self._db.rows.values() if one.intent.principal == principal]
             standing = [one.status for one in mine]
@@ -239,7 +239,7 @@ class ModelStore:
     async def backlog(self) -> int:
         return await self._ask(lambda: sum(one.status in OPEN for one in self._db.rows.values()))
 
-    async def journal(
+    async def read_journal(
         self, order_id: OrderId, after_seq: int, limit: int
     ) -> tuple[JournalEntry, ...]:
         def read() -> tuple[JournalEntry, ...]:
@@ -247,7 +247,7 @@ class ModelStore:
 
         return await self._ask(read)
 
-    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
+    async def read_journals(self, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
         def read() -> tuple[JournalEntry, ...]:
             known = self._db.journals
             return tuple(line for one in sorted(order_ids) for line in known.get(one, ()))
@@ -267,8 +267,8 @@ class ModelStore:
     async def pruned_position(self) -> int:
         return 0
 
-    async def feed_end(self) -> int:
-        return await self._ask(lambda: self._db.lines[-1].place if self._db.lines else 0)
+    async def last_position(self) -> int:
+        return await self._ask(lambda: self._db.lines[-1].position if self._db.lines else 0)
 
 
 def _page(rows: Any, query: OrderQuery) -> tuple[Order, ...]:

@@ -151,8 +151,8 @@ class Process:
         """Tell what it holds on to; nothing, once every order has ended."""
         if not self.is_up or self.engine is None:
             return ""
-        crew, held = self.engine._crew, []
-        held += [f"{len(crew._busy)} turns"] if crew._busy else []
+        crew, held = self.engine._dispatcher, []
+        held += [f"{len(crew._active)} turns"] if crew._active else []
         held += [f"{len(crew._tracker)} flights"] if len(crew._tracker) else []
         claimed = getattr(self.store, "_claimed", ())
         held += [f"{len(claimed)} claims"] if claimed else []

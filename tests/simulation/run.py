@@ -150,7 +150,7 @@ class Run:
             before = write.before
             if place.database.granted[before.id] != (owner, before.lease_epoch):
                 place.diary.blame("I11", "moved by one whose claim is not the newest", before.id)
-        place.judge.durable([one.entry for one in written.told])
+        place.judge.durable([one.entry for one in written.events])
 
     # ------------------------------------------------------------------------------ phases
 

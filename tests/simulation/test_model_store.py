@@ -78,7 +78,7 @@ async def test_a_lease_runs_out_by_the_servers_clock_and_fences_its_owner() -> N
         assert same(got, held)
         with pytest.raises(VersionConflict) as stale:
             await shelf.bring(held, order_factory.Status.ROUTING)
-        assert stale.value.fresh is None
+        assert stale.value.current is None
         await shelf.store.release(held)
         assert await shelf.store.claim(held.id) is None, "a fenced owner releases nothing"
         await other.close()

@@ -21,7 +21,7 @@ class Move(NamedTuple):
 
     before: Order
     after: Order
-    told: tuple[RecordedEvent, ...]
+    events: tuple[RecordedEvent, ...]
     change: Decision
 
 
@@ -51,7 +51,7 @@ Write = Move | Births | Cancel | Switch
 class Written(NamedTuple):
     """Lines that became durable; `place` is the first one's."""
 
-    told: tuple[RecordedEvent, ...]
+    events: tuple[RecordedEvent, ...]
     place: int
     taken: tuple[IdempotencyRecord | None, ...] = ()
 
@@ -78,7 +78,7 @@ def fate(one: events.OrderEvent) -> AttemptState | None:
 
 def rebased(write: Move, row: Order) -> Move:
     """Build a change on the row as it is, whoever may own it: what no fencing comes to."""
-    told = append(row, [one.fact for one in write.told], row.last_at)
+    told = append(row, [one.event for one in write.events], row.last_at)
     after = told[-1].order if told else row
     if after.attempt is not None and write.after.attempt is not None:
         kept = replace(after.attempt, transaction=write.after.attempt.transaction)

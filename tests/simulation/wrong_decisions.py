@@ -167,7 +167,7 @@ def takes_a_note_for_whatever_is_in_flight(stack: ExitStack) -> None:
 
 
 def throws_unsent_bytes_away(stack: ExitStack) -> None:
-    real = executor.OrderExecutor._go
+    real = executor.OrderExecutor._run_steps
 
     async def wrong(self: Any, turn: Any, note: AttemptReport | None) -> Order | None:
         attempt, now = turn.order.in_flight, self._clock.now()

@@ -66,7 +66,7 @@ def asks_again_under_a_new_id(stack: ExitStack) -> None:
 
 def counts_the_backlog_without_those_who_enter(stack: ExitStack) -> None:
     blind = property(lambda _: 0, lambda *_: None)
-    intake.Intake._entering = blind  # type: ignore[assignment]
+    intake.Intake._pending_inserts = blind  # type: ignore[assignment]
     stack.callback(delattr, intake.Intake, "_entering")
 
 
@@ -89,8 +89,8 @@ def resumes_by_numbers_drawn_before_the_commit(stack: ExitStack) -> None:
 
     def visible(self: Any, line: FeedEntry) -> bool:
         now = self._wire._place.loop.ms
-        late = UNSEEN_MS if line.place % 3 == 0 else 0
-        return now >= seen.setdefault((id(self._db), line.place), now + late)
+        late = UNSEEN_MS if line.position % 3 == 0 else 0
+        return now >= seen.setdefault((id(self._db), line.position), now + late)
 
     def lines(self: Any) -> list[FeedEntry]:
         return [one for one in self._db.lines if visible(self, one)]
@@ -98,10 +98,10 @@ def resumes_by_numbers_drawn_before_the_commit(stack: ExitStack) -> None:
     async def wrong(self: Any, who: Principal, after: int, limit: int) -> tuple[FeedEntry, ...]:
         rows = self._db.rows
         mine = (one for one in lines(self) if rows[one.order_id].intent.principal == who)
-        return await self._ask(lambda: tuple(one for one in mine if one.place > after)[:limit])
+        return await self._ask(lambda: tuple(one for one in mine if one.position > after)[:limit])
 
     async def end(self: Any) -> int:
-        return await self._ask(lambda: max((one.place for one in lines(self)), default=0))
+        return await self._ask(lambda: max((one.position for one in lines(self)), default=0))
 
     swap(stack, ModelStore, "feed", wrong)
     swap(stack, ModelStore, "feed_end", end)
@@ -114,7 +114,7 @@ def announces_a_feed_before_it_listens(stack: ExitStack) -> None:
         self: Any, after: int | None, beat_ms: int = subscriptions.HEARTBEAT_MS
     ) -> AsyncIterator[FeedBatch]:
         if after is None:
-            yield FeedBatch((), await self._store.feed_end())
+            yield FeedBatch((), await self._store.last_position())
         first = after is None
         async for heard in real(self, after, beat_ms):
             if not first:

@@ -21,7 +21,7 @@ async def add_for_ever(store: SqliteStore) -> None:
     while True:
         birth = order_factory.birth(entropy())
         await store.add(birth)
-        print(birth.told.order.id, flush=True)
+        print(birth.event.order.id, flush=True)
 
 
 async def main(path: Path) -> None:

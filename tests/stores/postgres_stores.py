@@ -119,9 +119,9 @@ class _Still:
         await self._set(now)
         return await self._store.claim_due(now, limit)
 
-    async def census(self, principal: Principal, now: Timestamp) -> OrderCounts:
+    async def count_orders(self, principal: Principal, now: Timestamp) -> OrderCounts:
         await self._set(now)
-        return await self._store.census(principal, now)
+        return await self._store.count_orders(principal, now)
 
 
 def postgres_at(url: str, *, owner: str = "me", lease_ms: int = LEASE_MS) -> Opening:

@@ -41,16 +41,16 @@ async def put_away(shelf: Shelf, prune: Prune, path: Path) -> None:
     resting = [await shelf.claimed(Status.CONFIRMED), await shelf.claimed(Status.SUBMITTED)]
     young = await shelf.claimed(Status.FAILED, at=LATELY)
     journals = [await shelf.journal(one) for one in gone]
-    await store.census(LOCAL, order_factory.START)
+    await store.count_orders(LOCAL, order_factory.START)
 
     assert await prune(BEFORE, Archive(path)) == len(gone)
 
     assert [await store.reload(one.id) for one in gone] == [None] * len(gone)
     for one in (*resting, young):
         assert await store.get(one.id) is not None
-    counts = (await store.census(LOCAL, order_factory.START)).by_status
+    counts = (await store.count_orders(LOCAL, order_factory.START)).by_status
     assert (counts[Status.FAILED], counts[Status.CANCELLED], counts[Status.CONFIRMED]) == (1, 0, 1)
-    assert await store.keyed(LOCAL, "mine") is None
+    assert await store.find_by_key(LOCAL, "mine") is None
     packed = await asyncio.to_thread(path.read_bytes)
     kept = [read_archived(line) for line in gzip.decompress(packed).splitlines()]
     assert {one[0].order_id: one for one in kept} == {one[0].order_id: one for one in journals}
@@ -62,11 +62,11 @@ async def put_away(shelf: Shelf, prune: Prune, path: Path) -> None:
 
 async def _look_at_the_feed(shelf: Shelf) -> None:
     """Places go on where they were, and nobody is told less than he asks for."""
-    store, end = shelf.store, await shelf.store.feed_end()
+    store, end = shelf.store, await shelf.store.last_position()
     pruned_to = await store.pruned_position()
     assert 0 < pruned_to < end
     await shelf.add(at=LATELY)
-    assert shelf.places[-1] == await store.feed_end() == end + 1
+    assert shelf.places[-1] == await store.last_position() == end + 1
     feed = PrincipalSubscription(store, InMemoryEventBus(), LOCAL)
     assert (await anext(feed.follow(pruned_to))).seen == pruned_to
     with pytest.raises(RequestRejected) as refused:
@@ -82,5 +82,5 @@ async def prune_beside_writers(shelf: Shelf, prune: Prune) -> None:
         prune(BEFORE, None), *(shelf.claimed(Status.FAILED, at=LATELY) for _ in range(20))
     )
     assert pruned in (19, 20)
-    counts = (await shelf.store.census(LOCAL, order_factory.START)).by_status
+    counts = (await shelf.store.count_orders(LOCAL, order_factory.START)).by_status
     assert counts[Status.FAILED] == 40 - pruned

@@ -54,7 +54,7 @@ class Carer:
             try:
                 await self._store.add(birth)
             except DuplicateIdempotencyKey as taken:
-                if taken.existing.order_id != birth.told.order.id:
+                if taken.existing.order_id != birth.event.order.id:
                     raise
             except (PortUnavailable, PortOverloaded) as down:
                 self.setbacks[type(down).__name__] += 1
@@ -89,9 +89,9 @@ class Carer:
                 order = await self._store.commit(order, change(one, tried, now), now)
             except VersionConflict as stale:
                 self.setbacks["VersionConflict"] += 1
-                if stale.fresh is None:
+                if stale.current is None:
                     return False
-                order = stale.fresh
+                order = stale.current
             except (PortUnavailable, PortOverloaded) as down:
                 self.setbacks[type(down).__name__] += 1
                 await asyncio.sleep(AGAIN_S)

@@ -100,12 +100,12 @@ async def test_a_damaged_row_hides_no_other_and_is_told_of(ground: Ground, damag
     bad = orders[1]
     await spoil(damage, bad)
     store = shelf.store
-    page = await store.find(order_factory.newest(10))
+    page = await store.list_orders(order_factory.newest(10))
     assert [one.id for one in page.orders] == [orders[2].id, orders[0].id]
     assert page.unreadable == (bad.id,)
-    first = await store.find(order_factory.newest(2))
+    first = await store.list_orders(order_factory.newest(2))
     assert (first.last, first.unreadable) == (bad.id, (bad.id,))
-    rest = await store.find(order_factory.newest(2, before=first.last))
+    rest = await store.list_orders(order_factory.newest(2, before=first.last))
     assert [one.id for one in rest.orders] == [orders[0].id]
     with pytest.raises(Unreadable) as told:
         await store.get(bad.id)
@@ -139,7 +139,7 @@ async def test_an_instant_beyond_the_calendar_is_read_and_written(ground: Ground
     shelf, spoil = ground
     order = await shelf.claimed(Status.CONFIRMED)
     await spoil(FAR, order)
-    page = await shelf.store.find(order_factory.newest(10))
+    page = await shelf.store.list_orders(order_factory.newest(10))
     (kept,) = page.orders
     assert kept.terms.deadline == FAR_DEADLINE
     assert b'"expiresAt":"9999-12-31T23:59:59.999Z"' in write_order(kept)
@@ -156,7 +156,7 @@ async def test_bytes_that_are_no_text_hide_no_other_row(tmp_path: Path) -> None:
         ]
         for damage, order in zip(NO_TEXT, orders, strict=False):
             await spoil(damage, order)
-        page = await shelf.store.find(order_factory.newest(10))
+        page = await shelf.store.list_orders(order_factory.newest(10))
         assert [one.id for one in page.orders] == [orders[3].id]
         assert len(page.unreadable) == 3
         assert b'"unreadable":3' in write_list(Page(page.orders, 10, 0, page.unreadable), {}, 0)

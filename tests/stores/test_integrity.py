@@ -101,10 +101,10 @@ async def test_a_file_that_another_process_writes_to_for_long_is_in_use(
         assert isinstance(error, HomeInUse)
         assert f"fuser {tmp_path / name}" in str(error)
         if name == FILES[0]:
-            assert health.inspect_file(tmp_path / name, SystemClock().elapsed).is_locked
+            assert health.inspect_file(tmp_path / name, SystemClock().monotonic_ms).is_locked
         stranger.execute("ROLLBACK")
     await start(tmp_path)
-    assert not health.inspect_file(tmp_path / FILES[0], SystemClock().elapsed).is_locked
+    assert not health.inspect_file(tmp_path / FILES[0], SystemClock().monotonic_ms).is_locked
 
 
 class Stop:
@@ -180,7 +180,7 @@ async def test_the_log_is_cut_once_a_long_reader_has_gone(tmp_path: Path) -> Non
             writer.execute("INSERT INTO room VALUES (zeroblob(4194304))")
         assert log.stat().st_size > LOG_BYTES_MAX
         with suppress(health.StoreFileUnusable):
-            assert health.inspect_file(path, SystemClock().elapsed).log_bytes > LOG_BYTES_MAX
+            assert health.inspect_file(path, SystemClock().monotonic_ms).log_bytes > LOG_BYTES_MAX
         reader.execute("COMMIT")
         for _ in range(3):
             writer.execute("INSERT INTO room VALUES (zeroblob(33554432))")

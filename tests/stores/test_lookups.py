@@ -58,7 +58,7 @@ async def lists_as_it_should(opening: Opening, ids: list[str]) -> None:
             ({"wallet": WALLET}, [ids[0]]),
             ({"principal": "ann", "token": "USDC"}, [ids[3]]),
         ):
-            page = await store.find(order_factory.newest(10, **where))
+            page = await store.list_orders(order_factory.newest(10, **where))
             assert [one.id for one in page.orders] == wanted, where
         assert {one.order_id for one in await store.feed(LOCAL, 0, 100)} == set(ids[:3])
         assert [one.order_id for one in await store.feed(order_factory.other("ann"), 0, 9)] == [
@@ -68,7 +68,7 @@ async def lists_as_it_should(opening: Opening, ids: list[str]) -> None:
         (sums,) = (await store.fill_sums(LOCAL, 0, 10)).days
         assert (sums.fills, sums.amount_in) == (1, 10**9)
         newer = await shelf.add(at=order_factory.START + 9, pair=Pair(RAY, SOL))
-        page = await store.find(order_factory.newest(1, **RAY_ONLY))
+        page = await store.list_orders(order_factory.newest(1, **RAY_ONLY))
         assert [one.id for one in page.orders] == [newer.id]
 
 
@@ -96,7 +96,7 @@ async def test_an_embedded_store_with_a_damaged_row_is_brought_up_to_date(
         spoil = "UPDATE journal SET payload = substr(payload, 1, 50) WHERE order_id = ?"
         stranger.execute(spoil, (ids[0],))
     async with Shelf(sqlite_at(path, inline=True)) as shelf:
-        page = await shelf.store.find(order_factory.newest(10))
+        page = await shelf.store.list_orders(order_factory.newest(10))
         assert (len(page.orders), page.unreadable) == (2, (ids[0],))
         assert not await shelf.store.add_up_fills()
         sums = await shelf.store.fill_sums(LOCAL, 0, 10)
@@ -123,7 +123,9 @@ async def test_a_shared_store_made_before_opens_and_lists_beside_the_version_bef
             late = await shelf.add(at=order_factory.START + 20, wallet=WALLET, pair=Pair(BONK, SOL))
         monkeypatch.undo()
         async with Shelf(opening) as shelf:
-            page = await shelf.store.find(order_factory.newest(1, wallet=WALLET, **BONK_ONLY))
+            page = await shelf.store.list_orders(
+                order_factory.newest(1, wallet=WALLET, **BONK_ONLY)
+            )
             assert [one.id for one in page.orders] == [late.id]
 
 

@@ -69,7 +69,7 @@ async def test_a_full_disk_refuses_and_recovers(url: str) -> None:
         await line.execute("DROP TRIGGER no_room ON journal")
         await store.ping()
         await at_once(*(store.add(order_factory.birth(n)) for n in range(2, 6)))
-        assert await store.backlog() == await store.feed_end() == 5
+        assert await store.backlog() == await store.last_position() == 5
 
 
 @pytest.mark.usefixtures("hasty")
@@ -79,7 +79,7 @@ async def test_a_statement_that_waits_too_long_writes_nothing(url: str) -> None:
         await line.execute("BEGIN; LOCK TABLE feed_end")
         with pytest.raises(PortUnavailable):
             await store.add(birth)
-        assert await store.get(birth.told.order.id) is None
+        assert await store.get(birth.event.order.id) is None
         await line.execute("ROLLBACK")
         await store.add(birth)
 
@@ -88,7 +88,7 @@ async def test_a_statement_that_waits_too_long_writes_nothing(url: str) -> None:
 async def test_a_lock_that_is_soon_free_costs_a_try_and_no_error(url: str) -> None:
     async with opened(url) as store, talk(url) as line:
         await store.add(order_factory.birth(1))
-        order = await store.claim(order_factory.birth(1).told.order.id)
+        order = await store.claim(order_factory.birth(1).event.order.id)
         await line.execute("BEGIN")
         await line.execute("SELECT 1 FROM engine_orders FOR UPDATE")
         now = Timestamp(order_factory.START)
@@ -113,7 +113,7 @@ async def test_a_deadlock_is_lost_by_somebody_and_tried_again(
     async with opened(url) as store, talk(url) as line:
         births = [order_factory.birth(n) for n in (1, 2)]
         await store.add_all(births)
-        held = [await store.claim(one.told.order.id) for one in births]
+        held = [await store.claim(one.event.order.id) for one in births]
         await line.execute("SET deadlock_timeout = '10s'")
         await line.execute("BEGIN")
         lock = "SELECT 1 FROM engine_orders WHERE id = $1 FOR UPDATE"
@@ -169,7 +169,7 @@ async def test_a_network_that_fails_is_told_in_time_and_leaves_nothing_stuck(
             got = await at_once(
                 store.add(order_factory.birth(2, "key")), store.ping(),
                 store.find(order_factory.newest(1)),
-                store.claim(order_factory.birth(1).told.order.id), store.renew(()), store.backlog(),
+                store.claim(order_factory.birth(1).event.order.id), store.renew(()), store.backlog(),
             )  # fmt: skip
         assert [isinstance(one, PortUnavailable) for one in got[:4]] == [True] * 4
         assert got[5] == 1, "the backlog is told as it was last known"
@@ -181,7 +181,7 @@ async def test_a_network_that_fails_is_told_in_time_and_leaves_nothing_stuck(
             await comes_back(store)
             (again,) = await at_once(store.add(order_factory.birth(2, "key")))
         assert again is None or isinstance(again, DuplicateIdempotencyKey)
-        assert await store.feed_end() == 2
+        assert await store.last_position() == 2
 
 
 async def comes_back(store: Any) -> None:
@@ -202,7 +202,7 @@ async def test_a_delayed_and_slow_network_is_only_slow(url: str) -> None:
         await store.add(order_factory.birth(2))
         proxy.delay_s, proxy.bytes_a_slice = 0.0, 512
         await store.add(order_factory.birth(3))
-        assert await store.feed_end() == 3
+        assert await store.last_position() == 3
 
 
 async def test_a_lease_that_ran_out_is_taken_by_another_and_its_first_holder_writes_nothing(
@@ -211,14 +211,14 @@ async def test_a_lease_that_ran_out_is_taken_by_another_and_its_first_holder_wri
     now = Timestamp(order_factory.START)
     async with opened(url, lease_ms=50) as mine, opened(url, lease_ms=60_000) as theirs:
         await mine.add(order_factory.birth(1))
-        order = await mine.claim(order_factory.birth(1).told.order.id)
+        order = await mine.claim(order_factory.birth(1).event.order.id)
         assert await theirs.claim(order.id) is None
         await asyncio.sleep(0.06)
         (taken,) = await theirs.claim_due(SystemClock().now(), 10)
         assert taken.lease_epoch == order.lease_epoch + 1
         with pytest.raises(VersionConflict) as stale:
             await mine.commit(order, change(events.Started(), None, now), now)
-        assert stale.value.fresh is None
+        assert stale.value.current is None
         await mine.release(order)
         assert await mine.claim(order.id) is None
         assert (await theirs.commit(taken, change(events.Started(), None, now), now)).version == 1
@@ -227,7 +227,7 @@ async def test_a_lease_that_ran_out_is_taken_by_another_and_its_first_holder_wri
 async def test_a_release_that_cannot_be_written_is_made_good(url: str) -> None:
     async with Proxy.before(url) as proxy, opened(through(url, proxy.port)) as store:
         await store.add(order_factory.birth(1))
-        order = await store.claim(order_factory.birth(1).told.order.id)
+        order = await store.claim(order_factory.birth(1).event.order.id)
         await proxy.refuse()
         await store.release(order)
         await proxy.accept()
@@ -273,7 +273,7 @@ async def test_counts_are_right_for_all_who_write(postgres_url: str) -> None:
                 await one.claimed(status)
         await two.store.backlog()
         wanted = {status: number + 1 for number, status in enumerate(Status)}
-        assert (await two.store.census(LOCAL, order_factory.START)).by_status == wanted
+        assert (await two.store.count_orders(LOCAL, order_factory.START)).by_status == wanted
         async with talk(url) as line:
             rows = await line.fetch("SELECT status, count(*) FROM engine_orders GROUP BY 1")
         assert {row[0]: row[1] for row in rows} == {one.value: n for one, n in wanted.items()}
@@ -288,5 +288,5 @@ async def test_a_connection_killed_under_a_read_is_replaced(url: str) -> None:
                 "WHERE application_name = 'cambist' AND datname = current_database()"
             )
             await comes_back(store)
-            assert await store.get(order_factory.birth(1).told.order.id) is not None
+            assert await store.get(order_factory.birth(1).event.order.id) is not None
     assert issubclass(asyncpg.AdminShutdownError, asyncpg.PostgresError)

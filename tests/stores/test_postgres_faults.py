@@ -64,7 +64,7 @@ async def live(stores: list[PostgresStore], orders: int, at_once_: int = 32) -> 
             # Every tenth order is cared for twice: leases keep the two apart.
             both = carers if number % 10 == 0 else [first]
             await first.add(birth)
-            await asyncio.gather(*(carer.care_for(birth.told.order.id) for carer in both))
+            await asyncio.gather(*(carer.care_for(birth.event.order.id) for carer in both))
 
     await asyncio.gather(*(one(next(numbers)) for _ in range(orders)))
     return carers

@@ -63,7 +63,7 @@ async def an_order(url: str) -> Any:
     birth = order_factory.birth()
     async with open_postgres(Target(url), lambda *_: None, SystemClock(), owner="me") as store:
         await store.add(birth)
-        return birth.told.order.id
+        return birth.event.order.id
 
 
 async def test_an_empty_database_becomes_the_newest_and_a_second_time_changes_nothing(

@@ -34,7 +34,7 @@ async def url(postgres_url: str) -> AsyncIterator[str]:
 async def test_a_word_is_noted_beside_the_holder_who_then_decides_anew(url: str) -> None:
     async def flown(store) -> object:  # type: ignore[no-untyped-def]
         await store.add(order_factory.birth(1))
-        order = await store.claim(order_factory.birth(1).told.order.id)
+        order = await store.claim(order_factory.birth(1).event.order.id)
         assert (await store.write_off(order.id, WORD, NOW)).written_off_at is None
         for one in order_factory.path(Status.SUBMITTED):
             order = await store.commit(order, change(one, order_factory.attempt()), NOW)
@@ -45,7 +45,7 @@ async def test_a_word_is_noted_beside_the_holder_who_then_decides_anew(url: str)
 
     async with opened("holder") as holder, opened("operator") as operator:
         order = await flown(holder)
-        still = await operator.still(NOW, 10)
+        still = await operator.list_stuck(NOW, 10)
         assert [one.id for one in still.orders] == [order.id]  # type: ignore[attr-defined]
         assert (still.open, still.in_flight) == (1, 1)
         noted = await operator.write_off(order.id, WORD, NOW)  # type: ignore[attr-defined]
@@ -56,8 +56,8 @@ async def test_a_word_is_noted_beside_the_holder_who_then_decides_anew(url: str)
         assert again.last_seq == noted.last_seq
         with pytest.raises(VersionConflict) as stale:
             await holder.commit(order, change(events.Seen(2_010)), NOW)  # type: ignore[arg-type]
-        assert stale.value.fresh is not None
-        assert stale.value.fresh.written_off_at == noted.written_off_at
+        assert stale.value.current is not None
+        assert stale.value.current.written_off_at == noted.written_off_at
 
 
 async def test_the_commands_look_at_the_database(url: str, tmp_path: Path) -> None:

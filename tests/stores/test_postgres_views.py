@@ -101,7 +101,7 @@ async def test_an_order_reads_the_same_in_both(
         facts = facts_of(status, intent)
         birth = order_factory.birth(number, **wish)
         await store.add(birth)
-        tried = order_factory.attempt(1, birth.told.order.id)
+        tried = order_factory.attempt(1, birth.event.order.id)
         own = [
             replace(one, signature=tried.signature)
             if isinstance(one, Signed)
@@ -111,7 +111,7 @@ async def test_an_order_reads_the_same_in_both(
             for one in facts
         ]
         order = book.write(intent, *own, number=number)
-        await write(store, birth.told.order, own)
+        await write(store, birth.event.order, own)
         ours = dict(await line.fetchrow("SELECT * FROM orders WHERE id = $1", order.id))
         assert plain(ours) == plain(book.row(order))
         events = await line.fetch(

@@ -35,8 +35,8 @@ async def shelf(request: pytest.FixtureRequest, tmp_path: Path, disk: Disk) -> A
 async def everything_was_told(shelf: Shelf) -> None:
     """Compare the news with the feed: each line once, in order, at its place."""
     lines = await shelf.store.feed(LOCAL, 0, 10_000)
-    assert [one.place for one in lines] == shelf.places
-    told = [(one.order.id, one.entry.seq) for one in shelf.told]
+    assert [one.position for one in lines] == shelf.places
+    told = [(one.order.id, one.entry.seq) for one in shelf.events]
     assert [(one.order_id, one.seq) for one in lines] == told
 
 
@@ -47,9 +47,9 @@ async def test_what_a_failed_commit_made_durable_is_told_before_what_comes_next(
     disk.breaks("COMMIT", after=True)
     with pytest.raises(PortUnavailable):
         await shelf.commit(order, events.Routed(order_factory.route()))
-    assert shelf.told[-1].entry.kind == "started"
+    assert shelf.events[-1].entry.kind == "started"
     await shelf.add()
-    assert [one.entry.kind for one in shelf.told[-2:]] == ["routed", "accepted"]
+    assert [one.entry.kind for one in shelf.events[-2:]] == ["routed", "accepted"]
     await everything_was_told(shelf)
 
 
@@ -62,7 +62,7 @@ async def test_it_is_told_though_nothing_else_is_written(shelf: Shelf, disk: Dis
     assert isinstance(shelf.store, SqliteStore)
     assert shelf.store._probing is not None
     await shelf.store._probing
-    assert shelf.told[-1].entry.kind == "seen"
+    assert shelf.events[-1].entry.kind == "seen"
     await everything_was_told(shelf)
 
 
@@ -72,7 +72,7 @@ async def test_several_failures_in_turn_leave_nothing_untold(shelf: Shelf, disk:
         with pytest.raises(PortUnavailable):
             await shelf.add()
     await shelf.add()
-    assert len(shelf.told) == 4
+    assert len(shelf.events) == 4
     await everything_was_told(shelf)
 
 
@@ -81,16 +81,16 @@ async def test_a_change_built_on_one_that_seemed_to_fail_is_told_and_counted(
 ) -> None:
     order = await shelf.claimed()
     disk.breaks("COMMIT", after=True)
-    first = shelf.store.begin(order, change(events.Started()), order_factory.START)
+    first = shelf.store.begin_commit(order, change(events.Started()), order_factory.START)
     with pytest.raises(PortUnavailable):
         await first.durable
-    second = shelf.store.begin(
+    second = shelf.store.begin_commit(
         first.order, change(events.Routed(order_factory.route())), order_factory.START
     )
     await second.durable
-    assert [one.entry.kind for one in shelf.told] == ["accepted", "started", "routed"]
+    assert [one.entry.kind for one in shelf.events] == ["accepted", "started", "routed"]
     assert await shelf.store.backlog() == 1
-    census = await shelf.store.census(LOCAL, order_factory.START)
+    census = await shelf.store.count_orders(LOCAL, order_factory.START)
     assert {status for status, many in census.by_status.items() if many} == {Status.BUILDING}
     await everything_was_told(shelf)
 

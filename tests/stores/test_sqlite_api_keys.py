@@ -61,7 +61,7 @@ async def test_a_key_cannot_be_deleted(path: Path, opening: Opening) -> None:
         await keys.add(PLAIN)
         with closing(sqlite3.connect(path)) as db, pytest.raises(sqlite3.Error, match="revoked"):
             db.execute("DELETE FROM api_keys")
-        assert await keys.exist()
+        assert await keys.has_ever_issued()
 
 
 async def test_a_key_nobody_can_read_lets_nobody_in(path: Path, opening: Opening) -> None:
@@ -78,9 +78,9 @@ async def test_reads_wait_for_no_writer(path: Path, opening: Opening) -> None:
         await keys.add(PLAIN)
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             db.execute("BEGIN IMMEDIATE")
-            assert await keys.exist()
+            assert await keys.has_ever_issued()
             assert await keys.find(PLAIN.id) == PLAIN
-            await keys.note_use(PLAIN.id, LATER)
+            await keys.record_use(PLAIN.id, LATER)
             db.execute("ROLLBACK")
     async with opening() as keys:
         (kept,) = await keys.list()
@@ -92,10 +92,10 @@ async def test_a_file_without_keys_table_is_told_apart_from_one_without_keys(pat
         db.execute("CREATE TABLE other (n INTEGER)")
     keys = SqliteKeys(path)
     with pytest.raises(PortUnavailable):
-        await keys.exist()
+        await keys.has_ever_issued()
     with pytest.raises(PortUnavailable):
         await keys.revoke(PLAIN.id, BORN)
-    await keys.note_use(PLAIN.id, BORN)
+    await keys.record_use(PLAIN.id, BORN)
     await keys.close()
 
 

@@ -52,10 +52,10 @@ async def shelf(request: pytest.FixtureRequest, tmp_path: Path, disk: Disk) -> A
 
 async def counts_are_right(shelf: Shelf) -> None:
     """Compare the store's counts with a count of its rows."""
-    rows = (await shelf.store.find(order_factory.newest(10_000))).orders
+    rows = (await shelf.store.list_orders(order_factory.newest(10_000))).orders
     standing = [one.status for one in rows]
     assert await shelf.store.backlog() == sum(not one.is_closed for one in rows)
-    census = await shelf.store.census(LOCAL, order_factory.START)
+    census = await shelf.store.count_orders(LOCAL, order_factory.START)
     assert census.by_status == {status: standing.count(status) for status in Status}
 
 
@@ -80,7 +80,7 @@ async def test_a_disk_that_breaks_loses_nothing_acknowledged(
     shelf: Shelf, disk: Disk, fails_at: str, after: bool
 ) -> None:
     before = [await shelf.add(f"key {n}") for n in range(3)]
-    told = len(shelf.told)
+    told = len(shelf.events)
     disk.breaks(fails_at, after=after)
     births = [shelf.birth(f"late {n}") for n in range(WAITING)]
     results = await at_once(*(shelf.store.add(birth) for birth in births))
@@ -90,10 +90,10 @@ async def test_a_disk_that_breaks_loses_nothing_acknowledged(
         if isinstance(got, PortUnavailable)
     ]
     assert down, "every sender of the batch is told that the outcome is unknown"
-    assert len(shelf.told) == told + WAITING - len(down)
+    assert len(shelf.events) == told + WAITING - len(down)
     for birth, got in zip(births, results, strict=True):
-        kept = await shelf.store.get(birth.told.order.id)
-        assert isinstance(got, PortUnavailable) or same(kept, birth.told.order)
+        kept = await shelf.store.get(birth.event.order.id)
+        assert isinstance(got, PortUnavailable) or same(kept, birth.event.order)
         assert (kept is None) or after or birth not in down
     for order in before:
         assert same(await shelf.store.get(order.id), order)
@@ -104,7 +104,7 @@ async def test_a_disk_that_breaks_loses_nothing_acknowledged(
     await counts_are_right(shelf)
     await shelf.reopen()
     await counts_are_right(shelf)
-    assert len((await shelf.store.find(order_factory.newest(100))).orders) == WAITING + 3
+    assert len((await shelf.store.list_orders(order_factory.newest(100))).orders) == WAITING + 3
 
 
 @pytest.mark.parametrize(("fails_at", "after"), BREAKS)
@@ -119,9 +119,9 @@ async def test_a_move_whose_outcome_is_unknown_may_be_made_again(
     if after:
         with pytest.raises(VersionConflict) as stale:
             await shelf.commit(order, order_factory.signed(tried), tried)
-        assert stale.value.fresh is not None
-        assert stale.value.fresh.attempt == tried, "what we signed is what stands there"
-        fresh = stale.value.fresh
+        assert stale.value.current is not None
+        assert stale.value.current.attempt == tried, "what we signed is what stands there"
+        fresh = stale.value.current
     else:
         fresh = await shelf.commit(order, order_factory.signed(tried), tried)
     await shelf.commit(fresh, events.Sent())
@@ -146,7 +146,7 @@ async def test_a_disk_that_breaks_while_a_bad_item_is_set_apart_keeps_nothing(
     assert all(got is None or isinstance(got, PortUnavailable | VersionConflict) for got in results)
     assert any(isinstance(got, PortUnavailable) for got in results)
     for birth, got in zip(births, [*results[:5], *results[6:]], strict=True):
-        assert (await shelf.store.get(birth.told.order.id) is None) == isinstance(
+        assert (await shelf.store.get(birth.event.order.id) is None) == isinstance(
             got, PortUnavailable
         )
     assert same(await shelf.store.get(old.id), moved)
@@ -222,7 +222,7 @@ async def test_counts_stay_right_while_orders_pour_in(shelf: Shelf, disk: Disk) 
         disk.breaks("COMMIT", after=bool(round_ % 2))
         await at_once(
             *(shelf.add() for _ in range(20)),
-            *(shelf.store.census(LOCAL, order_factory.START) for _ in range(3)),
+            *(shelf.store.count_orders(LOCAL, order_factory.START) for _ in range(3)),
             *(shelf.add() for _ in range(20)),
             shelf.store.backlog(),
         )

@@ -72,7 +72,7 @@ class Book:
         )
         (written,) = self.writer.apply([InsertOrder(NewOrder(told))])
         assert isinstance(written, CommittedEvents)
-        assert written.told == (told,)
+        assert written.events == (told,)
         order = told.order
         for one in facts:
             lines = append(order, (one,), order_factory.START)
@@ -81,7 +81,7 @@ class Book:
             change = Decision((one,), None, order_factory.attempt(1, order.id) if signed else None)
             (result,) = self.writer.apply([ApplyDecision(order, after, lines, change)])
             assert isinstance(result, CommittedEvents)
-            assert result.told == lines
+            assert result.events == lines
             order = after
         return order
 

@@ -34,7 +34,7 @@ async def test_who_goes_away_after_the_answer_leaves_nothing_behind() -> None:
 
 async def test_a_move_that_is_given_up_is_no_order_left_behind() -> None:
     lanes: WriteQueue[str, int] = WriteQueue(lambda: None)
-    lanes.settle("a move").cancel()
+    lanes.put_settlement("a move").cancel()
     await asyncio.sleep(0)
     assert lanes.abandoned.orders == 0
 

@@ -91,7 +91,7 @@ def accounts_hold_the_pool(program: Program[P], pool: P, snapshot: Snapshot) -> 
     """What is written is read as the same pool, and nothing more is wanted."""
     accounts = {one.address: one for one in program.encode(pool)}
     seen = Snapshot(accounts, snapshot.time)
-    assert program.wants(pool.address, seen) == ()
+    assert program.required_accounts(pool.address, seen) == ()
     assert program.decode(pool.address, seen) == pool
 
 
@@ -104,7 +104,7 @@ def any_bytes_are_decoded_or_refused(program: Program[P], pool: P, at: int, byte
         accounts[changed.address] = type(changed)(changed.address, changed.owner, bytes(data))
         seen = Snapshot(accounts, _time(pool))
         try:
-            program.wants(pool.address, seen)
+            program.required_accounts(pool.address, seen)
             decoded = program.decode(pool.address, seen)
             decoded.amount_out(decoded.mint_a, 10**6)
             decoded.amount_in(decoded.mint_b, 10**3)

@@ -205,7 +205,7 @@ def test_an_old_price_of_a_stake_that_is_not_at_hand_closes_the_pool():
         held = VaultAccount(1, 10**12, KEYS[3 + n], mint, KEYS[5 + n], 0, NOW.unix_s, 0)
         vaults.append(Vault(KEYS[1 + n], held, 10**12, 10**12, 10**12))
     pool = pool_at(KEYS[0], state, (vaults[0], vaults[1]), NOW)
-    assert pool.clocked
+    assert pool.is_time_dependent
     # b is worth 1.1 of a.
     assert 900_000 < pool.amount_out(A, 10**6) < 10**6 < pool.amount_out(B, 10**6)
     old = pool.at(NOW.later(601))
@@ -224,8 +224,10 @@ def test_an_old_price_of_a_stake_that_is_not_at_hand_closes_the_pool():
 def test_pools_are_seen_when_they_open():
     metas = tuple(AccountMeta(Address(f"account {n}")) for n in range(9))
     for magic, at in (("76ad299dad486167", 2), ("9118acc2db7d03be", 2), ("3095dc823d0b09b2", 3)):
-        told = DAMM_V1.opened(Instruction(PROGRAM, metas, bytes.fromhex(magic) + bytes(120)))
+        told = DAMM_V1.parse_pool_created(
+            Instruction(PROGRAM, metas, bytes.fromhex(magic) + bytes(120))
+        )
         assert told is not None
         names = ("account 0", f"account {at}", f"account {at + 1}")
         assert (told.pool, told.mint_a, told.mint_b, told.opens_s) == (*names, None)
-    assert DAMM_V1.opened(Instruction(PROGRAM, metas, bytes(200))) is None
+    assert DAMM_V1.parse_pool_created(Instruction(PROGRAM, metas, bytes(200))) is None

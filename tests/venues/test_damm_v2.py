@@ -186,18 +186,20 @@ def test_a_call_names_fourteen_accounts_and_one_more_under_a_limiter(
 def test_a_pool_with_a_config_is_seen_when_it_opens():
     metas = tuple(AccountMeta(Address(f"account {n}")) for n in range(20))
     for magic, at in (("5fb40aac54aee828", 6), ("955248c5fdfc440f", 7), ("14a1f118bdddb402", 5)):
-        told = DAMM_V2.opened(Instruction(PROGRAM, metas, bytes.fromhex(magic) + bytes(200)))
+        told = DAMM_V2.parse_pool_created(
+            Instruction(PROGRAM, metas, bytes.fromhex(magic) + bytes(200))
+        )
         assert told is not None
         names = (f"account {at}", f"account {at + 2}", f"account {at + 3}")
         assert (told.pool, told.mint_a, told.mint_b, told.opens_s) == (*names, None)
-    assert DAMM_V2.opened(Instruction(PROGRAM, metas, bytes(200))) is None
-    assert DAMM_V2.opened(Instruction(KEYS[0], metas, bytes.fromhex(magic))) is None
+    assert DAMM_V2.parse_pool_created(Instruction(PROGRAM, metas, bytes(200))) is None
+    assert DAMM_V2.parse_pool_created(Instruction(KEYS[0], metas, bytes.fromhex(magic))) is None
 
 
 def test_a_swap_of_an_old_release_is_read_but_not_taken_for_exact():
     tag, event = bytes.fromhex("e445a52e51cb9a1d"), bytes.fromhex("1b3c15d58aaabb93")
     body = bytes([1]) * 32 + struct.pack("<BBQQQ16x4QQQ", 0, 0, 900, 1, 777, 3, 2, 0, 0, 899, 5)
-    (told,) = DAMM_V2.traded((), (Instruction(PROGRAM, (), tag + event + body),))
+    (told,) = DAMM_V2.parse_swaps((), (Instruction(PROGRAM, (), tag + event + body),))
     assert (told.pool, told.amount_in, told.amount_out, told.exact) == (KEYS[0], 899, 777, False)
     cut = Instruction(PROGRAM, (), tag + event + body[:40])
-    assert DAMM_V2.traded((), (cut, Instruction(KEYS[1], (), tag + event + body))) == ()
+    assert DAMM_V2.parse_swaps((), (cut, Instruction(KEYS[1], (), tag + event + body))) == ()

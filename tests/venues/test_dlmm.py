@@ -252,9 +252,9 @@ def test_what_a_swap_tells_is_read_from_its_inner_instructions():
     head = bytes.fromhex("e445a52e51cb9a1d516ce3becdd00ac4")
     body = key_bytes(KEYS[0]) + key_bytes(ME) + struct.pack("<iiQQ", 0, -3, 1_000, 998)
     told = Instruction(DLMM.id, (), head + body + bytes(57))
-    (swap,) = DLMM.traded((), [told, Instruction(KEYS[5], (), head + body)])
+    (swap,) = DLMM.parse_swaps((), [told, Instruction(KEYS[5], (), head + body)])
     assert (swap.pool, swap.amount_in, swap.amount_out, swap.exact) == (KEYS[0], 1_000, 998, True)
-    assert DLMM.traded((), [Instruction(DLMM.id, (), head + body[:70])]) == ()
+    assert DLMM.parse_swaps((), [Instruction(DLMM.id, (), head + body[:70])]) == ()
 
 
 def test_an_error_is_known_by_name_and_by_number():
@@ -272,9 +272,9 @@ def test_an_error_is_known_by_name_and_by_number():
 def test_what_a_pair_wants_is_asked_for_once():
     whole = {one.address: one for one in DLMM.encode(_pool())}
     seen = Snapshot({}, NOW)
-    assert DLMM.wants(KEYS[0], seen) == (KEYS[0],)
+    assert DLMM.required_accounts(KEYS[0], seen) == (KEYS[0],)
     seen = Snapshot({KEYS[0]: whole[KEYS[0]]}, NOW)
     arrays = {array_address(KEYS[0], one) for one in (-2, -1, 0, 1)}
-    assert set(DLMM.wants(KEYS[0], seen)) == {X, Y, extension_address(KEYS[0])} | arrays
+    assert set(DLMM.required_accounts(KEYS[0], seen)) == {X, Y, extension_address(KEYS[0])} | arrays
     # The second half of the bitmap does not exist, and is not asked for again.
-    assert DLMM.wants(KEYS[0], Snapshot(whole, NOW)) == ()
+    assert DLMM.required_accounts(KEYS[0], Snapshot(whole, NOW)) == ()

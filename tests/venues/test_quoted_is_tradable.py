@@ -179,7 +179,7 @@ def test_a_pool_under_the_clock_of_another_epoch_takes_that_epochs_fee(
     name: str, change: FeeChange
 ):
     pool = _with_fees(name, change.at(900), change)
-    assert pool.clocked
+    assert pool.is_time_dependent
     later = pool.at(replace(NOW, epoch=901))
     for mint in (pool.mint_a, pool.mint_b):
         known = _with_fees(name, change.newer)

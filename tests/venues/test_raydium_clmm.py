@@ -160,7 +160,7 @@ def test_a_pool_wants_its_accounts_one_after_the_other():
     accounts = {one.address: one for one in CLMM.encode(POOL)}
     seen: dict[Address, Account] = {}
     asked = []
-    while missing := CLMM.wants(POOL.address, Snapshot(seen, NOW)):
+    while missing := CLMM.required_accounts(POOL.address, Snapshot(seen, NOW)):
         asked.append(missing)
         seen |= {one: accounts[one] for one in missing}
     assert [len(one) for one in asked] == [1, 9]
@@ -171,7 +171,7 @@ def test_at_most_so_many_arrays_are_asked_for_each_way():
     wide = {n * 600: 10**6 for n in range(-30, 30)}
     pool = pool_of(10, wide, TickState(sqrt_at_tick(3) + 5, 3, 31 * 10**6), FeeRates(2_500, 0, 0))
     arrays = {array_address(pool.address, one) for one in pool.shelf.starts}
-    asked = CLMM.wants(pool.address, snapshot_of(pool, *arrays))
+    asked = CLMM.required_accounts(pool.address, snapshot_of(pool, *arrays))
     most = ARRAYS_EACH_WAY
     near = [n * 600 for n in (0, *range(-1, -most - 1, -1), *range(1, most + 1))]
     assert asked == tuple(array_address(pool.address, one) for one in near)
@@ -195,10 +195,10 @@ def test_more_steps_than_a_transaction_pays_for_are_too_far():
 def test_an_extension_that_the_chain_has_not_may_be_given_as_empty():
     beyond = extension_address(POOL.address)
     seen = snapshot_of(POOL, beyond)
-    assert CLMM.wants(POOL.address, seen) == (beyond,)
+    assert CLMM.required_accounts(POOL.address, seen) == (beyond,)
     empty = Account(beyond, Address("11111111111111111111111111111111"), b"")
     seen = Snapshot({**seen.accounts, beyond: empty}, NOW)
-    assert CLMM.wants(POOL.address, seen) == ()
+    assert CLMM.required_accounts(POOL.address, seen) == ()
     assert CLMM.decode(POOL.address, seen) == POOL
 
 
@@ -267,13 +267,13 @@ def test_a_swap_is_one_call_with_its_arrays_in_order():
 
 def test_events_tell_what_left_and_what_arrived():
     event = EVENT.write(ClmmSwapEvent(POOL.address, 1_000, 7, 990, 3, a_given=True))
-    (told,) = CLMM.traded([ProgramLogLine(CLMM.id, data=event)], ())
+    (told,) = CLMM.parse_swaps([ProgramLogLine(CLMM.id, data=event)], ())
     assert (told.pool, told.amount_in, told.amount_out) == (POOL.address, 1_007, 990)
     event = EVENT.write(ClmmSwapEvent(POOL.address, 1_000, 7, 990, 3, a_given=False)) + bytes(16)
-    (told,) = CLMM.traded([ProgramLogLine(CLMM.id, data=event)], ())
+    (told,) = CLMM.parse_swaps([ProgramLogLine(CLMM.id, data=event)], ())
     assert (told.amount_in, told.amount_out) == (993, 1_000)
     assert (
-        CLMM.traded([ProgramLogLine(KEYS[0], data=event), ProgramLogLine(CLMM.id, "text")], ())
+        CLMM.parse_swaps([ProgramLogLine(KEYS[0], data=event), ProgramLogLine(CLMM.id, "text")], ())
         == ()
     )
 
@@ -301,16 +301,16 @@ def test_pools_are_seen_to_be_made():
         AccountMeta(one) for one in (KEYS[0], KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
     )
     data = bytes.fromhex("e992d18ecf6840bc") + bytes(16) + struct.pack("<Q", 77)
-    told = CLMM.opened(Instruction(CLMM.id, metas, data))
+    told = CLMM.parse_pool_created(Instruction(CLMM.id, metas, data))
     assert told is not None
     assert (told.pool, told.mint_a, told.mint_b, told.opens_s) == (*KEYS[2:5], 77)
     custom = Instruction(CLMM.id, metas, bytes.fromhex("2b44d4a7592fa401") + bytes(18))
-    told = CLMM.opened(custom)
+    told = CLMM.parse_pool_created(custom)
     assert told is not None
     assert told.opens_s is None
-    assert CLMM.opened(Instruction(KEYS[0], metas, data)) is None
-    assert CLMM.opened(Instruction(CLMM.id, metas[:4], data)) is None
-    assert CLMM.opened(Instruction(CLMM.id, metas, b"")) is None
+    assert CLMM.parse_pool_created(Instruction(KEYS[0], metas, data)) is None
+    assert CLMM.parse_pool_created(Instruction(CLMM.id, metas[:4], data)) is None
+    assert CLMM.parse_pool_created(Instruction(CLMM.id, metas, b"")) is None
 
 
 def test_a_quote_says_which_program_gave_it():

@@ -53,8 +53,8 @@ class _LateFeedReader:
     async def feed_all(self, after: int, limit: int) -> tuple[StoreLine, ...]:
         return () if self.store is None else await self.store.feed_all(after, limit)
 
-    async def feed_end(self) -> int:
-        return 0 if self.store is None else await self.store.feed_end()
+    async def last_position(self) -> int:
+        return 0 if self.store is None else await self.store.last_position()
 
 
 class Coordination(msgspec.Struct, frozen=True):
@@ -75,7 +75,7 @@ class Coordination(msgspec.Struct, frozen=True):
     has_redis: bool = False
 
     @asynccontextmanager
-    async def beside(self, store: FeedReader) -> AsyncIterator[None]:
+    async def running(self, store: FeedReader) -> AsyncIterator[None]:
         """Carry signals for as long as the context lasts; the store must be open all the while."""
         self.journal.store = store
         work = self.work if self.hub is None else (self.hub.run, *self.work)
@@ -105,12 +105,16 @@ def build_coordination(settings: Settings, clock: Clock, part: ProcessRole) -> C
     outbox = Outbox()
     if part.notices is None and settings.redis_url is None:
         return Coordination(InMemoryEventBus(), InMemoryWakeupQueue(clock), limits, journal, outbox)
-    doorbell = MultiProcessWakeupQueue(clock, None if part.works else outbox.ring)
-    hub = None if part.notices is None else MultiProcessEventBus(journal, clock, outbox.tell)
+    doorbell = MultiProcessWakeupQueue(clock, None if part.works else outbox.add_wakeup)
+    hub = (
+        None
+        if part.notices is None
+        else MultiProcessEventBus(journal, clock, outbox.announce_position)
+    )
     ends = TransportCallbacks(
         outbox=outbox,
-        doorbell=doorbell if part.works and hub is not None else None,
-        ring=hub.ring if part.serves and hub is not None else None,
+        wakeups=doorbell if part.works and hub is not None else None,
+        on_new_position=hub.notify if part.serves and hub is not None else None,
         owner=part.owner,
     )
     listens = hub if part.serves else None

@@ -64,7 +64,7 @@ async def run_engine(settings: Settings) -> AsyncIterator[RunningEngine]:
         signals = build_coordination(settings, clock, _process_role(settings))
         async with (
             open_store(settings, EventPublisher(signals.bus), clock) as store,
-            signals.beside(store),
+            signals.running(store),
             open_ports(settings, home, clock) as ports,
         ):
             tells = signals.wakeups, signals.bus
@@ -123,7 +123,7 @@ async def _run_after_reconciliation(engine: Engine, reconciler: Reconciler) -> N
 
 def _limits(settings: Settings) -> EngineLimits:
     return EngineLimits(
-        hands=settings.worker_concurrency,
+        concurrency=settings.worker_concurrency,
         backlog_max=settings.backlog_max,
         orders_per_minute=settings.orders_per_minute,
         backoff=Backoff(Millis(settings.backoff_first_ms)),
@@ -155,8 +155,8 @@ async def _add_up(engine: Engine, clock: SystemClock) -> None:
 async def _measure(engine: Engine, clock: SystemClock) -> None:
     """Set the gauges now and then, and see how late the event loop is."""
     while True:
-        due = clock.elapsed() + MEASURE_EVERY_MS
+        due = clock.monotonic_ms() + MEASURE_EVERY_MS
         await clock.sleep(MEASURE_EVERY_MS)
-        metrics.LOOP_LAG.set(max(clock.elapsed() - due, 0) / 1_000)
+        metrics.LOOP_LAG.set(max(clock.monotonic_ms() - due, 0) / 1_000)
         with suppress(PortUnavailable):
             await engine.measure()

@@ -52,7 +52,7 @@ def list_stuck(settings: Settings, for_ms: Millis, limit: int) -> StuckOrders:
     """Return the orders that have not moved for so long. Raises what `set_halt` raises."""
     since = Timestamp(SystemClock().now() - for_ms)
     if settings.database_url is not None:
-        still: StuckOrders = _with_database(settings, lambda store: store.still(since, limit))
+        still: StuckOrders = _with_database(settings, lambda store: store.list_stuck(since, limit))
         return still
     return list_stuck_in_file(_file(settings), since, limit)
 

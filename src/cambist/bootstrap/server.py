@@ -48,7 +48,7 @@ async def serve_http(running: RunningEngine, settings: Settings) -> AsyncIterato
     """
     pepper, is_local = pepper_file(settings), settings.host in LOOPBACK
     async with open_keys(settings) as keys:
-        has_keys = await keys.exist()
+        has_keys = await keys.has_ever_issued()
         if has_keys:
             read_pepper(pepper)
         elif not is_local and settings.role != "worker":
@@ -80,7 +80,7 @@ def _server_settings(settings: Settings, *, are_strangers: bool) -> ServerSettin
         limits=RequestLimits(
             Bps(settings.slippage_bps), Bps(settings.slippage_max_bps), settings.max_retries
         ),
-        bare_slippage=settings.slippage_unit,
+        default_slippage_unit=settings.slippage_unit,
         allowed_hosts=(*own, *settings.allowed_hosts),
         allowed_origins=settings.allowed_origins,
         trusted_proxies=settings.trusted_proxies,

@@ -38,7 +38,7 @@ class StoreGone(StoreUnusable):
 
 def inspect_store(home: Path) -> health.StoreHealth:
     """Read what the store of a home is. Raises StoreUnusable."""
-    return health.inspect_file(home / STORE_FILE, SystemClock().elapsed)
+    return health.inspect_file(home / STORE_FILE, SystemClock().monotonic_ms)
 
 
 async def inspect_halt(
@@ -84,7 +84,7 @@ def measure_commit(home: Path) -> int:
 
     Raises StoreUnusable.
     """
-    return health.measure_commit_us(home, SystemClock().elapsed)
+    return health.measure_commit_us(home, SystemClock().monotonic_ms)
 
 
 @asynccontextmanager

@@ -87,7 +87,7 @@ def create(
         digest=b"",
         principal=Principal(account),
         name=name,
-        scopes=_scopes(scope),
+        permissions=_scopes(scope),
         created_at=now,
         wallets=_wallets(wallet or ()),
         orders_per_minute=orders_per_minute,
@@ -154,7 +154,7 @@ def _end(text: str, now: Timestamp) -> Timestamp:
 async def _create(settings: Settings, key: ApiKey, text: str, *, json: bool) -> None:
     kept = bootstrap.pepper_file(settings)
     async with bootstrap.open_keys(settings) as keys:
-        is_first = not await keys.exist()
+        is_first = not await keys.has_ever_issued()
         # A pepper that is gone is not made anew under keys that were digested with it.
         lives = any(_state(one, key.created_at) == "in force" for one in await keys.list())
         pepper = read_pepper(kept) if lives else make_pepper(kept, draw_secret)
@@ -197,7 +197,7 @@ async def _list(settings: Settings, *, json: bool) -> None:
 
 
 def _scope_words(key: ApiKey) -> str:
-    return ",".join(scope for scope in Permission if scope in key.scopes)
+    return ",".join(scope for scope in Permission if scope in key.permissions)
 
 
 def _document(key: ApiKey, now: Timestamp) -> dict[str, Any]:
@@ -211,7 +211,7 @@ def _document(key: ApiKey, now: Timestamp) -> dict[str, Any]:
         "id": key.id,
         "name": key.name,
         "account": key.principal,
-        "scopes": [scope for scope in Permission if scope in key.scopes],
+        "scopes": [scope for scope in Permission if scope in key.permissions],
         "wallets": key.wallets,
         "ordersPerMinute": key.orders_per_minute,
         "createdAt": write_moment(key.created_at),

@@ -30,11 +30,11 @@ class Progress:
 
     def __init__(self) -> None:
         self._clock = SystemClock()
-        self._told = self._clock.elapsed()
+        self._told = self._clock.monotonic_ms()
 
     def __call__(self, orders: int) -> None:
         """Hear how many orders were read."""
-        now = self._clock.elapsed()
+        now = self._clock.monotonic_ms()
         if now - self._told >= TOLD_EVERY_MS:
             self._told = now
             errors.print(f"cambist: {orders} orders read ...")

@@ -156,7 +156,7 @@ def waits_for(order: Order, now: Timestamp) -> str:
     """Say what an open order waits for."""
     attempt = order.in_flight
     if attempt is not None:
-        seen = "seen, not final" if attempt.sighted_slot is not None else "seen by nobody"
+        seen = "seen, not final" if attempt.first_seen_slot is not None else "seen by nobody"
         word = "written off, " if order.written_off_at is not None else ""
         return (
             f"the chain: {word}{seen}, last valid height {attempt.last_valid_height}, "
@@ -238,13 +238,13 @@ def drain(
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
         explain_and_exit(error)
     console, clock = console_out(), SystemClock()
-    until, told = clock.elapsed() + seconds * SECOND, -1
+    until, told = clock.monotonic_ms() + seconds * SECOND, -1
     while (left := _look(settings, Millis(0), 1)).in_flight:
         if left.in_flight != told:
             told = left.in_flight
             if not json:
                 print_sentence(console, f"{told} in flight, {left.open} open")
-        if clock.elapsed() >= until:
+        if clock.monotonic_ms() >= until:
             exit_with(FAILED, f"{told} still in flight; trading stays halted")
         asyncio.run(clock.sleep(LOOK_EVERY_MS))
     if json:

@@ -38,12 +38,12 @@ class InMemoryWakeupQueue:
         """How many rings nobody has come for yet."""
         return len(self._ready)
 
-    def ring(self, bell: Wakeup) -> None:
+    def notify(self, bell: Wakeup) -> None:
         """Ask for a look at an order now."""
         self._ready.append(bell)
         self._bell.set()
 
-    def ring_at(self, order_id: OrderId, at: Timestamp) -> None:
+    def notify_at(self, order_id: OrderId, at: Timestamp) -> None:
         """Ask for a look at an order at an instant, unless one comes sooner anyway.
 
         After each look whoever had it knows when the next is due. So one alarm an order is
@@ -56,7 +56,7 @@ class InMemoryWakeupQueue:
         heapq.heappush(self._timers, (at, order_id))
         self._alarm_set.set()
 
-    async def next(self) -> Wakeup:
+    async def get(self) -> Wakeup:
         """Wait for the next ring."""
         while not self._ready:
             self._bell.clear()
@@ -74,7 +74,7 @@ class InMemoryWakeupQueue:
                 at, order_id = heapq.heappop(self._timers)
                 if self._next.get(order_id) == at:  # else a nearer one took its place
                     del self._next[order_id]
-                    self.ring(Wakeup(order_id))
+                    self.notify(Wakeup(order_id))
             if self._timers:
                 await self._clock.sleep(min(self._timers[0][0] - now, ALARM_TICK_MS))
 
@@ -94,7 +94,7 @@ class InMemorySubscription(Generic[T]):
         """Whether something was lost since the last `resume`."""
         return self._lagged
 
-    def offer(self, told: T) -> None:
+    def push(self, told: T) -> None:
         """Put one fact in the buffer."""
         if not self._lagged:
             self._facts.append(told)
@@ -103,7 +103,7 @@ class InMemorySubscription(Generic[T]):
                 self._lagged = True
         self._came.set()
 
-    def poke(self) -> None:
+    def mark_stale(self) -> None:
         """Say that something happened which the journal tells."""
         self._poked = True
         self._came.set()
@@ -153,7 +153,7 @@ class SubscriberRegistry(Generic[T]):
         """Send everyone to the journal."""
         for listeners in self._by_topic.values():
             for one in listeners:
-                one.poke()
+                one.mark_stale()
 
     def join(self, topic: str) -> InMemorySubscription[T]:
         """Add a listener to a topic."""
@@ -181,13 +181,13 @@ class InMemoryEventBus:
         if self._of_orders:
             for told in news:
                 for listener in self._of_orders.of(told.order.id):
-                    listener.offer(told)
+                    listener.push(told)
         if self._of_principals:
             for told, place in zip(news, places, strict=True):
                 for one in self._of_principals.of(told.order.intent.principal):
-                    one.offer(PositionedEvent(place, told))
+                    one.push(PositionedEvent(place, told))
 
-    def listen(self, order_id: OrderId) -> InMemorySubscription[RecordedEvent]:
+    def subscribe(self, order_id: OrderId) -> InMemorySubscription[RecordedEvent]:
         """Listen to one order."""
         return self._of_orders.join(order_id)
 

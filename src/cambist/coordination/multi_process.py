@@ -43,7 +43,7 @@ class FeedReader(Protocol):
     async def feed_all(self, after: int, limit: int) -> tuple[FeedEntry, ...]:
         """Return where lines stand, in order of their places."""
 
-    async def feed_end(self) -> int:
+    async def last_position(self) -> int:
         """Return the place of the newest line."""
 
 
@@ -51,7 +51,7 @@ class MultiProcessEventBus:
     """A bus over several processes. `tell` rings at the other processes."""
 
     def __init__(self, places: FeedReader, clock: Clock, tell: Callable[[int], None]) -> None:
-        self._places = places
+        self._feed_reader = places
         self._clock = clock
         self._announce = tell
         self._of_orders: SubscriberRegistry[RecordedEvent] = SubscriberRegistry()
@@ -70,9 +70,9 @@ class MultiProcessEventBus:
         for told in news:
             self._note(told.order.id, told.entry.seq)
             for listener in self._of_orders.of(told.order.id):
-                listener.offer(told)
+                listener.push(told)
             for one in self._of_principals.of(told.order.intent.principal):
-                one.poke()
+                one.mark_stale()
         self._announce(places[-1])
 
     def _note(self, order_id: OrderId, seq: int) -> None:
@@ -82,11 +82,11 @@ class MultiProcessEventBus:
         if len(self._published) > ORDERS_REMEMBERED_MAX:
             del self._published[next(iter(self._published))]
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Look for news now."""
         self._bell.set()
 
-    def listen(self, order_id: OrderId) -> InMemorySubscription[RecordedEvent]:
+    def subscribe(self, order_id: OrderId) -> InMemorySubscription[RecordedEvent]:
         """Listen to one order."""
         return self._of_orders.join(order_id)
 
@@ -100,7 +100,7 @@ class MultiProcessEventBus:
         while True:
             self._bell.clear()
             try:
-                seen = await self._look(seen)
+                seen = await self._poll(seen)
             except PortUnavailable as down:
                 log.warning("store_away", error=str(down))
                 await self._clock.sleep(STORE_AWAY_MS)
@@ -109,9 +109,9 @@ class MultiProcessEventBus:
                 async with asyncio.timeout(LOOK_EVERY_MS / 1_000):
                     await self._bell.wait()
 
-    async def _look(self, seen: int | None) -> int:
+    async def _poll(self, seen: int | None) -> int:
         """Send listeners to the journal for what is new; return the place up to which they are."""
-        end = await self._places.feed_end()
+        end = await self._feed_reader.last_position()
         if seen is None:
             # Whoever listens already may have read the journal before this answer was made.
             self._of_orders.poke()
@@ -121,15 +121,15 @@ class MultiProcessEventBus:
             # Who comes later reads the journal anyway.
             return end
         while seen < end:
-            lines = await self._places.feed_all(seen, LINES_PAGE)
+            lines = await self._feed_reader.feed_all(seen, LINES_PAGE)
             for line in lines:
                 if line.seq <= self._published.get(line.order_id, 0):
                     continue
                 for one in self._of_orders.of(line.order_id):
-                    one.poke()
+                    one.mark_stale()
                 for other in self._of_principals.of(line.principal):
-                    other.poke()
-            seen = lines[-1].place if lines else end
+                    other.mark_stale()
+            seen = lines[-1].position if lines else end
         return seen
 
 
@@ -149,25 +149,25 @@ class MultiProcessWakeupQueue(InMemoryWakeupQueue):
         self._offered = asyncio.Event()
         self._offered.set()
 
-    def ring(self, bell: Wakeup) -> None:
+    def notify(self, bell: Wakeup) -> None:
         """Ask for a look at an order: here, where there is a worker to take it."""
         if self._send is not None:
             self._send(bell.order_id)
             return
         self._offered.clear()
-        super().ring(bell)
+        super().notify(bell)
 
-    def hear(self, order_id: OrderId) -> None:
+    def receive(self, order_id: OrderId) -> None:
         """Ring for an order because another process asks for it."""
         if self.waiting < BELLS_WAITING_MAX:
             self._offered.clear()
-            super().ring(Wakeup(order_id))
+            super().notify(Wakeup(order_id))
         else:
             metrics.SIGNALS_DROPPED.labels(kind="bell").inc()
 
-    async def next(self) -> Wakeup:
+    async def get(self) -> Wakeup:
         """Wait for the next ring."""
-        bell = await super().next()
+        bell = await super().get()
         if not self.waiting:
             self._offered.set()
         return bell

@@ -27,9 +27,9 @@ TOLD_A_PARCEL_MAX: Final = 32
 class OutboxBatch(NamedTuple):
     """What goes out in one turn: the place of the newest line, bells, and lines for outsiders."""
 
-    place: int | None
-    bells: tuple[OrderId, ...]
-    told: tuple[RecordedEvent, ...]
+    position: int | None
+    wakeups: tuple[OrderId, ...]
+    events: tuple[RecordedEvent, ...]
 
 
 class Outbox:
@@ -38,18 +38,18 @@ class Outbox:
     def __init__(self) -> None:
         self._place: int | None = None
         self._bells: deque[OrderId] = deque()
-        self._told: deque[RecordedEvent] = deque()
+        self._events: deque[RecordedEvent] = deque()
         self._out = 0
         self._came = asyncio.Event()
         self._gone = asyncio.Event()
         self._gone.set()
 
-    def tell(self, place: int) -> None:
+    def announce_position(self, place: int) -> None:
         """Let other processes know how far the journal goes; only the last word counts."""
         self._place = place
         self._note()
 
-    def ring(self, order_id: OrderId) -> None:
+    def add_wakeup(self, order_id: OrderId) -> None:
         """Let a worker know that an order deserves a look."""
         self._bells.append(order_id)
         if len(self._bells) > BELLS_HELD_MAX:
@@ -57,11 +57,11 @@ class Outbox:
             _drop("bell", 1)
         self._note()
 
-    def post(self, news: Sequence[RecordedEvent]) -> None:
+    def add_events(self, news: Sequence[RecordedEvent]) -> None:
         """Let outsiders know what became of orders."""
-        self._told.extend(news)
-        while len(self._told) > TOLD_HELD_MAX:
-            self._told.popleft()
+        self._events.extend(news)
+        while len(self._events) > TOLD_HELD_MAX:
+            self._events.popleft()
             _drop("message", 1)
         self._note()
 
@@ -81,8 +81,10 @@ class Outbox:
         bells = tuple(
             self._bells.popleft() for _ in range(min(len(self._bells), BELLS_A_PARCEL_MAX))
         )
-        told = tuple(self._told.popleft() for _ in range(min(len(self._told), TOLD_A_PARCEL_MAX)))
-        if not self._bells and not self._told:
+        told = tuple(
+            self._events.popleft() for _ in range(min(len(self._events), TOLD_A_PARCEL_MAX))
+        )
+        if not self._bells and not self._events:
             self._came.clear()
         if place is None and not bells and not told:
             return None
@@ -94,9 +96,9 @@ class Outbox:
         self._out -= 1
         if not self._out and not self._came.is_set():
             self._gone.set()
-        metrics.SIGNALS_SENT.labels(kind="bell").inc(len(parcel.bells))
-        metrics.SIGNALS_SENT.labels(kind="news").inc(int(parcel.place is not None))
-        metrics.SIGNALS_SENT.labels(kind="message").inc(len(parcel.told))
+        metrics.SIGNALS_SENT.labels(kind="bell").inc(len(parcel.wakeups))
+        metrics.SIGNALS_SENT.labels(kind="news").inc(int(parcel.position is not None))
+        metrics.SIGNALS_SENT.labels(kind="message").inc(len(parcel.events))
 
     async def wait_empty(self, timeout_ms: int) -> None:
         """Return when all has arrived, or when that takes too long."""
@@ -107,12 +109,12 @@ class Outbox:
     def put_back(self, parcel: OutboxBatch) -> None:
         """Keep what may not have arrived, save for messages: heard twice they would mislead."""
         self._out -= 1
-        self._place = parcel.place if self._place is None else self._place
+        self._place = parcel.position if self._place is None else self._place
         room = BELLS_HELD_MAX - len(self._bells)
-        kept = parcel.bells[:room]
+        kept = parcel.wakeups[:room]
         self._bells.extendleft(reversed(kept))
-        _drop("bell", len(parcel.bells) - len(kept))
-        _drop("message", len(parcel.told))
+        _drop("bell", len(parcel.wakeups) - len(kept))
+        _drop("message", len(parcel.events))
         self._note()
 
 

@@ -46,8 +46,8 @@ class PostgresTransport:
         self._clock = clock
         self._dsn = dsn
         self._outbox = ends.outbox
-        self._ring = ends.ring
-        self._doorbell = ends.doorbell
+        self._ring = ends.on_new_position
+        self._wakeups = ends.wakeups
         self._news = asyncio.Event()
         self.line = ReconnectingConnection(clock, "postgres_notices", self._dial, self._talk)
 
@@ -88,7 +88,7 @@ class PostgresTransport:
         try:
             if self._ring is not None:
                 await line.add_listener(NEWS_CHANNEL, self._hear_news)
-            if self._doorbell is not None:
+            if self._wakeups is not None:
                 await line.add_listener(BELLS_CHANNEL, self._hear_bells)
         except BROKEN as error:
             raise TransportDown(type(error).__name__) from error
@@ -109,10 +109,10 @@ class PostgresTransport:
 
     async def _tell(self, line: Any, parcel: OutboxBatch) -> None:
         words = []
-        if parcel.bells:
-            words.append((BELLS_CHANNEL, " ".join(parcel.bells)))
-        if parcel.place is not None:
-            words.append((NEWS_CHANNEL, str(parcel.place)))
+        if parcel.wakeups:
+            words.append((BELLS_CHANNEL, " ".join(parcel.wakeups)))
+        if parcel.position is not None:
+            words.append((NEWS_CHANNEL, str(parcel.position)))
         failpoint("signals.before_send")
         try:
             if words:
@@ -128,9 +128,9 @@ class PostgresTransport:
             self._news.set()
 
     def _hear_bells(self, line: Any, pid: int, _channel: str, word: str) -> None:
-        if self._doorbell is None or pid == line.get_server_pid():
+        if self._wakeups is None or pid == line.get_server_pid():
             return
         for name in word.split():
             order_id = read_order_id(name)
             if order_id is not None:
-                self._doorbell.hear(order_id)
+                self._wakeups.receive(order_id)

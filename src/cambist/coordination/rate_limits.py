@@ -56,12 +56,12 @@ class InMemoryRateLimiter:
     def __len__(self) -> int:
         return sum(len(kind) for kind in self._kinds.values())
 
-    async def take(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
+    async def try_acquire(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
         """Take `cost` tokens and return 0, or take none and return how long to wait for them.
 
         A cost above the burst is never to be had; who asks looks at the burst first.
         """
-        now = self._clock.elapsed()
+        now = self._clock.monotonic_ms()
         name, _, whose = bucket.partition(":")
         kind = self._kinds.setdefault(name, {})
         held = kind.pop(whose, None)
@@ -100,11 +100,11 @@ class PartitionedRateLimiter:
         self._limits = limits
         self._processes = processes
 
-    async def take(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
+    async def try_acquire(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
         """Take `cost` tokens of the share and return 0, or take none and return the wait.
 
         What may be taken at once of the whole may be taken at once of a share, too: only later.
         """
         per_minute = max(allowance.per_minute // self._processes, 1)
         burst = max(allowance.burst // self._processes, min(cost, allowance.burst))
-        return await self._limits.take(bucket, cost, RateLimit(per_minute, burst))
+        return await self._limits.try_acquire(bucket, cost, RateLimit(per_minute, burst))

@@ -59,7 +59,7 @@ class ReconnectingConnection(Generic[C]):
         """Work until cancelled."""
         wait_ms = WAIT_FIRST_MS
         while True:
-            began = self._clock.elapsed()
+            began = self._clock.monotonic_ms()
             try:
                 await self._once()
             except TransportDown as away:
@@ -68,7 +68,7 @@ class ReconnectingConnection(Generic[C]):
                 # Whatever is amiss here, it must not end an engine.
                 log.exception("signals_failed", line=self._name)
                 self._note("down", type(error).__name__)
-            if self._clock.elapsed() - began > STEADY_MS:
+            if self._clock.monotonic_ms() - began > STEADY_MS:
                 wait_ms = WAIT_FIRST_MS
             await self._clock.sleep(wait_ms)
             wait_ms = min(2 * wait_ms, WAIT_MAX_MS)
@@ -108,5 +108,5 @@ class TransportCallbacks(msgspec.Struct, frozen=True):
 
     outbox: Outbox
     owner: str
-    doorbell: MultiProcessWakeupQueue | None = None
-    ring: Callable[[], None] | None = None
+    wakeups: MultiProcessWakeupQueue | None = None
+    on_new_position: Callable[[], None] | None = None

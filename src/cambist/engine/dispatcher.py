@@ -44,7 +44,7 @@ class WorkItem(msgspec.Struct, frozen=True):
 
     order_id: OrderId
     order: Order | None = None
-    note: AttemptReport | None = None
+    report: AttemptReport | None = None
 
 
 class DispatchLimits(NamedTuple):
@@ -89,16 +89,16 @@ class Dispatcher:
         self._store = means.store
         self._wakeups = means.wakeups
         self._clock = means.clock
-        self._worker = worker
+        self._executor = worker
         self._tracker = tracker
         self._permission = permission
-        self._shaper = StartPacer(pace.orders_per_minute)
+        self._pacer = StartPacer(pace.orders_per_minute)
         self._renew_every_ms = pace.renew_every_ms
         self._execution_queue, self._settlement_queue = _WorkQueue(), _WorkQueue()
-        self._busy: set[OrderId] = set()
+        self._active: set[OrderId] = set()
         self._requeued: dict[OrderId, WorkItem] = {}
         self._failures: dict[OrderId, int] = {}
-        self._halted = HaltedOrders(means, self._let_go, lambda one: self._enqueue(WorkItem(one)))
+        self._halted = HaltedOrders(means, self._release, lambda one: self._enqueue(WorkItem(one)))
         self._complaints = ThrottledWarning(means.clock, "store_away")
         self._is_shaping = False
         self._performing = 0
@@ -127,8 +127,8 @@ class Dispatcher:
 
     async def _listen(self) -> None:
         while not self._draining:  # what we do not take, another worker may
-            bell = await self._wakeups.next()
-            self._enqueue(WorkItem(bell.order_id, note=bell.note))
+            bell = await self._wakeups.get()
+            self._enqueue(WorkItem(bell.order_id, report=bell.report))
 
     async def _sweep(self) -> None:
         """Claim what is due: the safety net under every lost bell, and the start after a crash."""
@@ -137,7 +137,7 @@ class Dispatcher:
                 try:
                     due = await self._store.claim_due(self._clock.now(), SWEPT_AT_ONCE_MAX)
                 except PortUnavailable as down:
-                    self._complaints.say(down)
+                    self._complaints.log(down)
                     due = ()
                 for order in due:
                     self._enqueue(WorkItem(order.id, order))
@@ -154,18 +154,18 @@ class Dispatcher:
             try:
                 await self._store.renew(self._tracker.orders)
             except PortUnavailable as down:
-                self._complaints.say(down)
+                self._complaints.log(down)
 
     def _enqueue(self, turn: WorkItem) -> None:
         """Queue a turn; an order that has one already gets another after it."""
-        if turn.order_id in self._busy:
+        if turn.order_id in self._active:
             missed = self._requeued.get(turn.order_id, turn)
             self._requeued[turn.order_id] = WorkItem(
-                turn.order_id, turn.order or missed.order, turn.note or missed.note
+                turn.order_id, turn.order or missed.order, turn.report or missed.report
             )
             return
-        self._busy.add(turn.order_id)
-        heard = turn.note is not None or turn.order_id in self._tracker
+        self._active.add(turn.order_id)
+        heard = turn.report is not None or turn.order_id in self._tracker
         (self._settlement_queue if heard else self._execution_queue).put(turn)
 
     async def _run_worker(self, lane: _WorkQueue) -> None:
@@ -181,14 +181,14 @@ class Dispatcher:
                 self._performing -= 1
                 if not self._performing:
                     self._idle.set()
-                self._busy.discard(turn.order_id)
+                self._active.discard(turn.order_id)
                 again = self._requeued.pop(turn.order_id, None)
                 if again is not None:
                     self._enqueue(again)
 
     async def _perform(self, turn: WorkItem) -> None:
         """Give one order its turn; whatever goes wrong, the order is not lost."""
-        held = self._halted.take(turn.order_id) or self._tracker.take(turn.order_id)
+        held = self._halted.pop(turn.order_id) or self._tracker.untrack(turn.order_id)
         try:
             order = turn.order or held or await self._store.claim(turn.order_id)
         except PortUnavailable:
@@ -196,23 +196,23 @@ class Dispatcher:
             return
         if order is None:
             return
-        wait_ms = self._shaper.wait_ms(order, self._clock.elapsed())
+        wait_ms = self._pacer.wait_ms(order, self._clock.monotonic_ms())
         if wait_ms:
             self._is_shaping = True
-            await self._let_go(order)
+            await self._release(order)
             self._ring_later(order.id, wait_ms)
             return
         try:
-            if order is held and turn.note is None:
-                order = await self._worker.reread(order)  # a bare bell may speak of a note
-            rested = await self._worker.advance(order, turn.note)
+            if order is held and turn.report is None:
+                order = await self._executor.reread(order)  # a bare bell may speak of a note
+            rested = await self._executor.advance(order, turn.report)
         except TradingHalted:
             # Nothing was signed that could be sent. Given back, it would be due again at once.
-            self._halted.hold(order)
+            self._halted.add(order)
             return
         except (PortUnavailable, PortOverloaded) as down:
-            self._complaints.say(down)
-            await self._let_go(order)
+            self._complaints.log(down)
+            await self._release(order)
             self._ring_later(order.id, STORE_AWAY_MS)
             return
         except Exception as error:  # noqa: BLE001 -- a defect must not lose the order
@@ -225,9 +225,9 @@ class Dispatcher:
         if rested is not None and order.id in self._tracker:
             return
         self._permission.forget(order.id)
-        await self._let_go(order)
+        await self._release(order)
         if rested is not None and rested.wake_at is not None:
-            self._wakeups.ring_at(rested.id, rested.wake_at)
+            self._wakeups.notify_at(rested.id, rested.wake_at)
 
     async def _after_bad_turn(self, order: Order, error: Exception) -> None:
         """Try again after a defect of ours, and park the order once that has not helped.
@@ -236,7 +236,7 @@ class Dispatcher:
         """
         bad = self._failures[order.id] = self._failures.get(order.id, 0) + 1
         log.error("turn_failed", order_id=order.id, turns=bad, exc_info=error)
-        await self._let_go(order)
+        await self._release(order)
         if bad < BAD_TURNS_MAX:
             self._ring_later(order.id, BAD_TURN_WAIT_MS << bad)
             return
@@ -246,24 +246,24 @@ class Dispatcher:
                 why = fault(
                     Code.TURN_FAILED, f"The engine failed {bad} times: {type(error).__name__}."
                 )
-                await self._worker.fail(fresh, why)
+                await self._executor.fail(fresh, why)
                 self._failures.pop(order.id, None)
-                await self._let_go(fresh)
+                await self._release(fresh)
                 return
         except (PortUnavailable, VersionConflict):
             log.warning("park_failed", order_id=order.id)
-        await self._let_go(order)
+        await self._release(order)
         self._ring_later(order.id, BAD_TURN_WAIT_MS << BAD_TURNS_MAX)
 
-    async def _let_go(self, order: Order) -> None:
+    async def _release(self, order: Order) -> None:
         """Give up a claim. Where the store is away, the lease runs out by itself."""
         try:
             await self._store.release(order)
         except PortUnavailable as down:
-            self._complaints.say(down)
+            self._complaints.log(down)
 
     def _ring_later(self, order_id: OrderId, wait_ms: int) -> None:
-        self._wakeups.ring_at(order_id, add_ms(self._clock.now(), wait_ms))
+        self._wakeups.notify_at(order_id, add_ms(self._clock.now(), wait_ms))
 
 
 TOLD_EVERY_MS: Final = 1_000
@@ -278,9 +278,9 @@ class ThrottledWarning:
         self._told_at: int | None = None
         self._untold = 0
 
-    def say(self, error: Exception) -> None:
+    def log(self, error: Exception) -> None:
         """Log one trouble, or only count it. A disk may be full because of logs."""
-        now = self._clock.elapsed()
+        now = self._clock.monotonic_ms()
         self._untold += 1
         if self._told_at is not None and now - self._told_at < TOLD_EVERY_MS:
             return

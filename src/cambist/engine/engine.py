@@ -63,7 +63,7 @@ HEALTH_WITHIN_MS: Final = 1_000
 class EngineLimits(msgspec.Struct, frozen=True):
     """What a user may set: steps at once, open orders, orders a minute, waits, renewals, routes."""
 
-    hands: int = CONCURRENCY_DEFAULT
+    concurrency: int = CONCURRENCY_DEFAULT
     backlog_max: int = BACKLOG_MAX
     orders_per_minute: int = 0
     backoff: Backoff = Backoff()
@@ -96,36 +96,38 @@ class Engine:
     def __init__(self, means: EngineDependencies, limits: EngineLimits = EngineLimits()) -> None:  # noqa: B008 -- frozen
         policy = Policy(means.world.chain.rules, limits.backoff)
         self.clock = means.clock
-        self._means = means
+        self._dependencies = means
         permission = SendPermission(means.store, means.clock)
         self._tracker = InFlightTracker(
             means.world.chain, means.wakeups, permission, means.clock, policy
         )
         self._quoter = Quoter(means.world.market, means.clock, limits.routing)
-        worker = OrderExecutor(means, self._tracker, permission, self._quoter, policy, limits.hands)
+        worker = OrderExecutor(
+            means, self._tracker, permission, self._quoter, policy, limits.concurrency
+        )
         pace = DispatchLimits(limits.orders_per_minute, limits.renew_every_ms)
-        self._crew = Dispatcher(means, worker, self._tracker, permission, pace)
+        self._dispatcher = Dispatcher(means, worker, self._tracker, permission, pace)
         self._intake = Intake(means, limits.backlog_max)
         self.quote_budget = QuoteBudget()
 
     @property
     def market(self) -> Market:
         """Tokens and venues, for those who read requests."""
-        return self._means.world.market
+        return self._dependencies.world.market
 
     async def run(self) -> None:
         """Move orders until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._means.wakeups.run())
+            tasks.create_task(self._dependencies.wakeups.run())
             tasks.create_task(self._tracker.run())
-            tasks.create_task(self._crew.run())
+            tasks.create_task(self._dispatcher.run())
 
     async def drain(self) -> None:
         """Take no more orders and finish the turns being performed; what is open stays stored."""
         self._intake.draining = True
         try:
             async with asyncio.timeout(DRAIN_MS / 1_000):
-                await self._crew.drain()
+                await self._dispatcher.drain()
         except TimeoutError:
             return
 
@@ -146,7 +148,7 @@ class Engine:
             found = await self._quoter.quote_intent(intent, turn)
         if isinstance(found, Fault):
             return found
-        return QuoteResult(found, self._means.world.chain.costs(found), self.clock.now())
+        return QuoteResult(found, self._dependencies.world.chain.costs(found), self.clock.now())
 
     async def pools(
         self, pair: Pair, turn: QuotePermit
@@ -168,59 +170,61 @@ class Engine:
 
         Raises PortUnavailable, and Unreadable for one of this principal's.
         """
-        order = await get_of(self._means.store, order_id, principal)
+        order = await get_of(self._dependencies.store, order_id, principal)
         return order if order is not None and order.intent.principal == principal else None
 
-    async def find(self, query: OrderQuery) -> OrderPage:
+    async def list_orders(self, query: OrderQuery) -> OrderPage:
         """Return a principal's orders, newest first. Raises PortUnavailable."""
-        return await self._means.store.find(query)
+        return await self._dependencies.store.list_orders(query)
 
     async def fill_sums(self, principal: Principal, since_day: int, limit: int) -> FillSums:
         """Return what a principal's orders filled, by day and pair. Raises PortUnavailable."""
-        return await self._means.store.fill_sums(principal, since_day, limit)
+        return await self._dependencies.store.fill_sums(principal, since_day, limit)
 
     async def add_up_fills(self) -> bool:
         """Put some fills into the sums of their days; True when more may wait.
 
         Raises PortUnavailable.
         """
-        return await self._means.store.add_up_fills()
+        return await self._dependencies.store.add_up_fills()
 
-    async def census(self, principal: Principal) -> OrderCounts:
+    async def count_orders(self, principal: Principal) -> OrderCounts:
         """Count a principal's orders by status. Raises PortUnavailable."""
-        return await self._means.store.census(principal, self.clock.now())
+        return await self._dependencies.store.count_orders(principal, self.clock.now())
 
     async def history(self, order_id: OrderId, after_seq: int = 0) -> tuple[RecordedEvent, ...]:
         """Return an order's journal after `after_seq`. Raises PortUnavailable."""
-        return await replay_events(self._means.store, order_id, after_seq)
+        return await replay_events(self._dependencies.store, order_id, after_seq)
 
-    def follow(
+    def follow_order(
         self, order_id: OrderId, after_seq: int = 0, beat_ms: int = HEARTBEAT_MS
     ) -> AsyncIterator[EventBatch]:
         """Yield an order's journal lines as they become durable; none as heartbeats."""
-        return follow_order(self._means.store, self._means.bus, order_id, after_seq, beat_ms)
+        return follow_order(
+            self._dependencies.store, self._dependencies.bus, order_id, after_seq, beat_ms
+        )
 
-    def follow_all(
+    def follow_principal(
         self, principal: Principal, after: int | None = None, beat_ms: int = HEARTBEAT_MS
     ) -> AsyncIterator[FeedBatch]:
         """Yield the journal lines of all orders of a principal as they become durable."""
-        return PrincipalSubscription(self._means.store, self._means.bus, principal).follow(
-            after, beat_ms
-        )
+        return PrincipalSubscription(
+            self._dependencies.store, self._dependencies.bus, principal
+        ).follow(after, beat_ms)
 
     async def halt(self, by: str, reason: str) -> None:
         """Stop trading; what is in flight is watched to its end. Raises PortUnavailable."""
         log.warning("halted", by=by, reason=reason)
-        await self._means.store.halt(Halt(reason, by, self.clock.now()))
+        await self._dependencies.store.halt(Halt(reason, by, self.clock.now()))
 
     async def resume(self, by: str, reason: str) -> None:
         """Let trading go on. Raises PortUnavailable."""
         log.warning("resumed", by=by, reason=reason)
-        await self._means.store.resume(by, reason, self.clock.now())
+        await self._dependencies.store.resume(by, reason, self.clock.now())
 
     async def halted(self) -> Halt | None:
         """Return the halt in force. Raises PortUnavailable."""
-        return await self._means.store.halted()
+        return await self._dependencies.store.halted()
 
     async def measure(self) -> None:
         """Set the gauges: what is open, what is in flight, and for how long.
@@ -234,27 +238,27 @@ class Engine:
         metrics.IN_FLIGHT.set(len(sent))
         age_ms = 0 if oldest is None else max(self.clock.now() - oldest, 0)
         metrics.OLDEST_IN_FLIGHT.set(age_ms / 1_000)
-        metrics.OPEN.set(await self._means.store.backlog())
+        metrics.OPEN.set(await self._dependencies.store.backlog())
 
     async def health(self) -> EngineHealth:
         """Ask the store and the chain whether they answer."""
         async with asyncio.TaskGroup() as tasks:
             halted = tasks.create_task(self._find_halt())
-            store = tasks.create_task(_answers(self._means.store.ping()))
-            chain = tasks.create_task(_answers(self._means.world.chain.blockhash()))
+            store = tasks.create_task(_answers(self._dependencies.store.ping()))
+            chain = tasks.create_task(_answers(self._dependencies.world.chain.blockhash()))
         return EngineHealth(
             store.result(),
             chain.result(),
             self._intake.draining,
             halted.result(),
-            self._means.redis(),
-            self._means.store.unreadable(),
+            self._dependencies.redis(),
+            self._dependencies.store.unreadable(),
         )
 
     async def _find_halt(self) -> Halt | None:
         with suppress(PortUnavailable, TimeoutError):
             async with asyncio.timeout(HEALTH_WITHIN_MS / 1_000):
-                return await self._means.store.halted()
+                return await self._dependencies.store.halted()
         return None
 
 

@@ -58,15 +58,15 @@ class _Execution:
         self.has_signed = False
         """Whether the attempt in flight was recorded in this turn, and so under no halt."""
 
-    def begin(self, change: Decision, now: Timestamp) -> None:
+    def begin_commit(self, change: Decision, now: Timestamp) -> None:
         """Begin to write what became true, and go on from the order as it will be."""
-        if change.facts:
-            begun = self._store.begin(self.order, change, now)
+        if change.events:
+            begun = self._store.begin_commit(self.order, change, now)
             self.has_signed |= change.signed is not None
             self._writing.append(begun.durable)
             self.order = begun.order
 
-    async def written(self) -> bool:
+    async def flush(self) -> bool:
         """Wait until all is durable; False when the order moved under us.
 
         Then it stands as it does now, or is someone else's and lost to us. Raises PortUnavailable.
@@ -77,8 +77,8 @@ class _Execution:
             except VersionConflict as stale:
                 # What was built on the stale change is stale with it.
                 self.let_go()
-                self.is_lost = stale.fresh is None
-                self.order = stale.fresh or self.order
+                self.is_lost = stale.current is None
+                self.order = stale.current or self.order
                 return False
             del self._writing[0]
         return True
@@ -129,22 +129,22 @@ class OrderExecutor:
         failpoint("worker.claimed")
         turn = _Execution(self._store, order)
         try:
-            return await self._go(turn, note)
+            return await self._run_steps(turn, note)
         finally:
             turn.let_go()
 
-    async def _go(self, turn: _Execution, note: AttemptReport | None) -> Order | None:
+    async def _run_steps(self, turn: _Execution, note: AttemptReport | None) -> Order | None:
         for _ in range(STEPS_PER_TURN_MAX):
             step = next_step(turn.order, self._permission.time_of(turn.order))
             asks = isinstance(step, AwaitChain)
             rests = isinstance(step, Wait) or (asks and note is None)
-            if (step.consequential or rests) and not await turn.written():
+            if (step.requires_durable_commit or rests) and not await turn.flush():
                 if turn.is_lost:
                     return None
                 continue
             if rests:
                 if asks:
-                    self._tracker.watch(turn.order)
+                    self._tracker.track(turn.order)
                 return turn.order
             if isinstance(step, SendTransaction):
                 allowed = await self._permission.check(turn.order, was_just_signed=turn.has_signed)
@@ -152,7 +152,7 @@ class OrderExecutor:
                     turn.order = await self.reread(turn.order)
                     continue
                 if allowed == "halted":
-                    self._tracker.watch(turn.order)
+                    self._tracker.track(turn.order)
                     return turn.order
             if asks and note is not None:
                 outcome: Outcome = note
@@ -161,7 +161,7 @@ class OrderExecutor:
             else:
                 outcome = await self._with_permit(step, turn.order)
             now = self._permission.time_of(turn.order)
-            turn.begin(decide(turn.order, outcome, now, self._policy), now)
+            turn.begin_commit(decide(turn.order, outcome, now, self._policy), now)
         raise StepLimitExceeded(turn.order.id)
 
     async def reread(self, order: Order) -> Order:
@@ -209,14 +209,14 @@ async def build_attempt(
     """Return a signed attempt that the chain would accept now, or why there is none."""
     swap = SwapRequest(
         order.id,
-        order.attempts_made + 1,
+        order.attempt_count + 1,
         order.intent.wallet or signer.address,
         route,
         try_reference(order),
     )
     try:
         recent = await chain.blockhash()
-        message = chain.compose(swap, recent)
+        message = chain.build_message(swap, recent)
         refusal = await chain.simulate(message)
         if refusal is not None:
             return StepFailed(refusal)

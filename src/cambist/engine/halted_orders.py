@@ -36,11 +36,11 @@ class HaltedOrders:
         self._let_go, self._offer = let_go, offer
         self._orders: dict[OrderId, Order] = {}
 
-    def hold(self, order: Order) -> None:
+    def add(self, order: Order) -> None:
         """Keep an order."""
         self._orders[order.id] = order
 
-    def take(self, order_id: OrderId) -> Order | None:
+    def pop(self, order_id: OrderId) -> Order | None:
         """Return an order to who moves it."""
         return self._orders.pop(order_id, None)
 

@@ -78,19 +78,19 @@ class InFlightTracker:
         """The orders that rest with the chain."""
         return tuple(flight.order for flight in self._flights.values())
 
-    def watch(self, order: Order) -> None:
+    def track(self, order: Order) -> None:
         """Follow an order's attempt until `take`."""
-        now, attempt = self._clock.elapsed(), order.attempt
+        now, attempt = self._clock.monotonic_ms(), order.attempt
         ask_at, resend_at = now, now
         if order.status is Status.CONFIRMED:
-            ask_at += self._policy.rules.slot_ms * self._policy.rules.finality
+            ask_at += self._policy.rules.slot_ms * self._policy.rules.finality_slots
         elif attempt is not None and attempt.sent_at is not None:
             sent_ago = max(self._clock.now() - attempt.sent_at, 0)
             resend_at += max(RESEND_EVERY_MS - sent_ago, 0)
         self._flights[order.id] = _TrackedAttempt(order, ask_at, resend_at, now + REREAD_EVERY_MS)
         self._came.set()
 
-    def take(self, order_id: OrderId) -> Order | None:
+    def untrack(self, order_id: OrderId) -> Order | None:
         """Return a followed order to its worker, and follow it no more."""
         flight = self._flights.pop(order_id, None)
         return None if flight is None else flight.order
@@ -118,7 +118,7 @@ class InFlightTracker:
             await self._clock.sleep(self._ask_every_ms)
 
     async def _poll_due(self) -> None:
-        now = self._clock.elapsed()
+        now = self._clock.monotonic_ms()
         due = [flight for flight in self._flights.values() if flight.ask_at <= now]
         for start in range(0, len(due), ASKED_AT_ONCE_MAX):
             await self._ask(due[start : start + ASKED_AT_ONCE_MAX])
@@ -126,7 +126,7 @@ class InFlightTracker:
     async def _ask(self, flights: Sequence[_TrackedAttempt]) -> None:
         attempts = [flight.order.attempt for flight in flights]
         asked = [attempt for attempt in attempts if attempt is not None]
-        answers = await self._chain.ask(asked)
+        answers = await self._chain.observe(asked)
         reports = tuple(zip(flights, answers, strict=True))
         await self._resend(
             [flight for flight, witnesses in reports if self._is_unseen(flight, witnesses)]
@@ -144,26 +144,26 @@ class InFlightTracker:
             return
         fill = None
         if order.status is Status.SUBMITTED and _may_have_landed(witnesses):
-            fill = await self._chain.receipt(attempt.signature)
+            fill = await self._chain.fetch_fill(attempt.signature)
         heard = AttemptReport(attempt.signature, witnesses, fill)
-        if decide(order, heard, self._permission.time_of(order), self._policy).facts:
-            flight.ask_at = self._clock.elapsed() + ASK_EVERY_MS_MAX
-            self._wakeups.ring(Wakeup(order.id, heard))
+        if decide(order, heard, self._permission.time_of(order), self._policy).events:
+            flight.ask_at = self._clock.monotonic_ms() + ASK_EVERY_MS_MAX
+            self._wakeups.notify(Wakeup(order.id, heard))
         elif is_past_validity(attempt, witnesses, self._policy.rules):
             self._ring_to_reread(flight)
 
     def _ring_to_reread(self, flight: _TrackedAttempt) -> None:
         """Have an order read again whose end nobody can prove: an operator may have spoken."""
-        now = self._clock.elapsed()
+        now = self._clock.monotonic_ms()
         if flight.order.in_flight is not None and flight.reread_at <= now:
             flight.reread_at = now + REREAD_EVERY_MS
             log.info("unresolved", order_id=flight.order.id)
-            self._wakeups.ring(Wakeup(flight.order.id))
+            self._wakeups.notify(Wakeup(flight.order.id))
 
     def _is_unseen(self, flight: _TrackedAttempt, witnesses: Sequence[NodeObservation]) -> bool:
         """Whether it is time to send again what nobody saw yet."""
         attempt = flight.order.in_flight
-        is_due = flight.resend_at <= self._clock.elapsed()
+        is_due = flight.resend_at <= self._clock.monotonic_ms()
         return attempt is not None and is_due and _may_still_land(attempt, witnesses)
 
     async def _resend(self, flights: Sequence[_TrackedAttempt]) -> None:
@@ -176,7 +176,7 @@ class InFlightTracker:
             log.warning("resend_withheld", error=str(down), in_flight=len(flights))
             return
         for flight in flights:
-            flight.resend_at = self._clock.elapsed() + RESEND_EVERY_MS
+            flight.resend_at = self._clock.monotonic_ms() + RESEND_EVERY_MS
             attempt = flight.order.in_flight
             is_followed = self._flights.get(flight.order.id) is flight
             if attempt is not None and is_followed and flight.order.id in allowed:

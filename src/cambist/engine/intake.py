@@ -68,7 +68,7 @@ class Intake:
         self._bus = means.bus
         self._clock = means.clock
         self._entropy = means.entropy
-        self._entering = 0
+        self._pending_inserts = 0
         self._backlog_max = backlog_max
         self.draining = False
 
@@ -87,7 +87,7 @@ class Intake:
             return _replayed_or_rejected(wish, known)
         birth = self._new_order(wish)
         failpoint("intake.before_commit")
-        self._entering += 1
+        self._pending_inserts += 1
         try:
             await self._store.add(birth)
         except DuplicateIdempotencyKey as taken:
@@ -99,16 +99,16 @@ class Intake:
         except PortUnavailable as down:
             raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from down
         finally:
-            self._entering -= 1
+            self._pending_inserts -= 1
         failpoint("intake.after_commit")
-        self._wakeups.ring(Wakeup(birth.told.order.id))
-        return SubmitResult(birth.told.order.id, birth.reply, replayed=False)
+        self._wakeups.notify(Wakeup(birth.event.order.id))
+        return SubmitResult(birth.event.order.id, birth.reply, replayed=False)
 
     async def _while_halted(self, wish: SubmitOrder, halted: TradingHalted) -> SubmitResult:
         """Answer for an order that is here already; refuse a new one."""
         if wish.key is not None:
             with suppress(PortUnavailable):
-                known = await self._store.keyed(wish.intent.principal, wish.key)
+                known = await self._store.find_by_key(wish.intent.principal, wish.key)
                 if known is not None:
                     return _replayed_or_rejected(wish, known)
         raise RequestRejected(_halted(halted)) from None
@@ -126,7 +126,7 @@ class Intake:
         for STORE_UNAVAILABLE, where only the same keys can tell.
         """
         births = [self._new_order(wish) for wish in wishes]
-        self._entering += len(births)
+        self._pending_inserts += len(births)
         try:
             await self._check_capacity(len(births))
             failpoint("intake.before_commit")
@@ -138,22 +138,22 @@ class Intake:
         except PortUnavailable as down:
             raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from down
         finally:
-            self._entering -= len(births)
+            self._pending_inserts -= len(births)
         failpoint("intake.after_commit")
         answers: list[BatchResult] = []
         for wish, birth, known in zip(wishes, births, taken, strict=True):
             if known is not None:
                 answers.append(_replay(wish, known))
                 continue
-            self._wakeups.ring(Wakeup(birth.told.order.id))
-            answers.append(SubmitResult(birth.told.order.id, birth.reply, replayed=False))
+            self._wakeups.notify(Wakeup(birth.event.order.id))
+            answers.append(SubmitResult(birth.event.order.id, birth.reply, replayed=False))
         return tuple(answers)
 
     async def _check_capacity(self, many: int) -> None:
         """Refuse when there is no room for so many; they count as entering already."""
         if self.draining:
             raise RequestRejected(fault(Code.SHUTTING_DOWN))
-        if await self._store.backlog() + self._entering > self._backlog_max:
+        if await self._store.backlog() + self._pending_inserts > self._backlog_max:
             message = f"There is no room for {many} more orders; try again soon."
             raise RequestRejected(fault(Code.BACKLOG_FULL, message))
 
@@ -165,12 +165,12 @@ class Intake:
             code = Code.SHUTTING_DOWN
         elif deadline is not None and deadline <= self._clock.now():
             code = Code.DEADLINE_PASSED
-        elif await self._store.backlog() + self._entering >= self._backlog_max:
+        elif await self._store.backlog() + self._pending_inserts >= self._backlog_max:
             code = Code.BACKLOG_FULL
         if code is None:
             return None
         if wish.key is not None:
-            known = await self._store.keyed(wish.intent.principal, wish.key)
+            known = await self._store.find_by_key(wish.intent.principal, wish.key)
             if known is not None:
                 return known
         raise RequestRejected(fault(code))
@@ -195,14 +195,14 @@ class Intake:
             raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from down
 
     async def _cancel(self, order: Order) -> tuple[CancelAnswer, Order]:
-        listener = self._bus.listen(order.id)
+        listener = self._bus.subscribe(order.id)
         try:
             noted = await self._store.request_cancel(order.id, self._clock.now()) or order
             failpoint("intake.cancel_noted")
             if not noted.is_closed:
-                self._wakeups.ring(Wakeup(order.id))
-                until = self._clock.elapsed() + CANCEL_WAIT_MS
-                while (left := until - self._clock.elapsed()) > 0 and not noted.is_closed:
+                self._wakeups.notify(Wakeup(order.id))
+                until = self._clock.monotonic_ms() + CANCEL_WAIT_MS
+                while (left := until - self._clock.monotonic_ms()) > 0 and not noted.is_closed:
                     await listener.next(left)
                     noted = await self._store.get(order.id) or noted
                     if noted.in_flight is not None:

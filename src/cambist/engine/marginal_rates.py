@@ -42,7 +42,7 @@ class MarginalRates:
         self._seen.pop(key, None)
         if len(self._seen) >= PAIRS_MAX:
             del self._seen[next(iter(self._seen))]
-        self._seen[key] = (best_rate(pools, pair.token_in.mint) or 0, self._clock.elapsed())
+        self._seen[key] = (best_rate(pools, pair.token_in.mint) or 0, self._clock.monotonic_ms())
 
     def rate(self, market: Market, pair: Pair) -> Rate | None:
         """Return the rate of a pair; 0 where there are no pools, None where nobody knows."""
@@ -55,7 +55,7 @@ class MarginalRates:
 
     def _noted(self, pair: Pair) -> Rate | None:
         rate, at = self._seen.get(_key(pair), (None, 0))
-        return rate if self._clock.elapsed() - at < KEPT_MS else None
+        return rate if self._clock.monotonic_ms() - at < KEPT_MS else None
 
 
 def _key(pair: Pair) -> tuple[Address, Address]:
@@ -65,7 +65,7 @@ def _key(pair: Pair) -> tuple[Address, Address]:
 def _at_hand(market: Market, pair: Pair) -> list[Pool] | None:
     found: list[Pool] = []
     for venue in market.venues:
-        pools = market.at_hand(venue, pair)
+        pools = market.cached_pools(venue, pair)
         if pools is None:
             return None
         if not isinstance(pools, QuoteFailure):

@@ -32,14 +32,14 @@ class EventPublisher:
         metrics.count_facts(news)
         for told in news:
             kind = told.entry.kind
-            if isinstance(told.fact, events.Routed):
-                _log_route(told, told.fact)
+            if isinstance(told.event, events.Routed):
+                _log_route(told, told.event)
             elif kind in _ENDS:
                 metrics.count_end(told)
                 _log_turning_point(told)
             elif kind == "retry_scheduled":
                 _log_turning_point(told)
-            elif isinstance(told.fact, events.RolledBack):
+            elif isinstance(told.event, events.RolledBack):
                 log.error("rolled_back", order_id=told.order.id)
 
 
@@ -60,7 +60,7 @@ def _log_route(told: RecordedEvent, routed: events.Routed) -> None:
             for one in route.quotes
         },
         absent=[f"{one.venue} {one.program}".strip() for one in route.absent],
-        attempt=told.order.tries,
+        attempt=told.order.try_number,
     )
 
 
@@ -76,7 +76,7 @@ def _log_turning_point(told: RecordedEvent) -> None:
         told.entry.kind,
         order_id=order.id,
         status=order.status.value,
-        attempt=order.tries,
+        attempt=order.try_number,
         code=None if why is None else why.code.value,
         signature=None if order.attempt is None else order.attempt.signature,
         token_in=given.symbol,

@@ -210,7 +210,7 @@ async def _fetch_all(
     asked: list[tuple[str, Pair]] = []
     for venue in market.venues:
         for pair in pairs:
-            at_hand = market.at_hand(venue, pair)
+            at_hand = market.cached_pools(venue, pair)
             if at_hand is not None:
                 answers[venue, pair] = at_hand
             else:
@@ -251,4 +251,4 @@ async def _ask(market: Market, venue: str, pair: Pair, asker: str) -> _Answer:
 
 def try_reference(order: Order) -> str:
     """Return what a pretend world draws this try's mishaps from: the same for the same order."""
-    return f"{order.intent.client_order_id or order.id}/{order.tries}"
+    return f"{order.intent.client_order_id or order.id}/{order.try_number}"

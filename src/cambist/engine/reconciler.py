@@ -54,14 +54,14 @@ class Reconciler:
         """Compare, for ever; while store or chain are away, try again."""
         while True:
             try:
-                await self.look()
+                await self.reconcile_once()
                 wait_ms = await self._wait_ms()
             except PortUnavailable as down:
                 log.warning("not_compared", error=str(down))
                 wait_ms = RECONCILE_EVERY_MS if self.compared.is_set() else AWAY_RETRY_MS
             await self._clock.sleep(wait_ms)
 
-    async def look(self) -> int:
+    async def reconcile_once(self) -> int:
         """Compare everything the chain executed since the last time; return what is missing.
 
         Raises PortUnavailable.
@@ -69,14 +69,14 @@ class Reconciler:
         # The height before the record: what is executed later is for the next look.
         height = (await self._chain.blockhash()).slot
         self._first = height if self._first is None else self._first
-        mark = await self._store.compared()
+        mark = await self._store.reconciled_to()
         if mark is not None and height < mark:
             log.error("chain_behind", height=height, seen=mark)
             mark = None
         missing = await self._search(mark or Slot(0))
         if not missing and self._is_settled(height):
             await self._end_of_restore()
-        await self._store.note_compared(height)
+        await self._store.mark_reconciled(height)
         self.compared.set()
         return missing
 
@@ -84,7 +84,7 @@ class Reconciler:
         """Note every transaction since a slot that is no attempt, page by page."""
         total, before = 0, None
         while True:
-            page = await self._chain.traces(since, before, TRACES_PER_PAGE)
+            page = await self._chain.executed_since(since, before, TRACES_PER_PAGE)
             missing = await self._unrecorded(page)
             if missing:
                 total += len(missing)
@@ -104,7 +104,7 @@ class Reconciler:
 
     async def _halt(self, missing: tuple[ExecutedTransaction, ...], total: int) -> None:
         reason, now = behind_chain_message(total), self._clock.now()
-        await self._store.note_missing(missing, Halt(reason, BY, now), now)
+        await self._store.halt_for_unrecorded(missing, Halt(reason, BY, now), now)
         log.critical("halted", by=BY, reason=reason)
         for one in missing[: max(LOGGED_MAX - total + len(missing), 0)]:
             log.error(
@@ -119,7 +119,7 @@ class Reconciler:
     def _settle_slots(self) -> int:
         """Return how long a transaction that was on its way at the start may take to be final."""
         rules = self._chain.rules
-        return rules.window + rules.finality
+        return rules.blockhash_window + rules.finality_slots
 
     def _is_settled(self, height: Slot) -> bool:
         return self._first is not None and height > self._first + self._settle_slots()

@@ -25,7 +25,7 @@ JOURNAL_PAGE: Final = 500
 class EventBatch(NamedTuple):
     """Lines in order; none is a heartbeat. `lagged` says that the listener was too slow."""
 
-    lines: tuple[RecordedEvent, ...]
+    events: tuple[RecordedEvent, ...]
     lagged: bool = False
 
 
@@ -37,7 +37,7 @@ async def replay_events(
     Raises PortDown, and Unreadable when the journal is not what was written.
     """
     entries: list[JournalEntry] = []
-    while page := await store.journal(order_id, len(entries), JOURNAL_PAGE):
+    while page := await store.read_journal(order_id, len(entries), JOURNAL_PAGE):
         entries += page
         if len(page) < JOURNAL_PAGE:
             break
@@ -73,7 +73,7 @@ async def follow_order(
     Yields no lines when nothing happened for `beat_ms`. Ends once nothing more can come. What a
     slow listener or a cut lost is read again from the journal. Raises PortDown.
     """
-    listener = bus.listen(order_id)
+    listener = bus.subscribe(order_id)
     seen = after_seq
     try:
         # Only the journal tells how far an order is: memory learns of a line a little later than
@@ -127,7 +127,7 @@ class FeedBatch(NamedTuple):
     orders, whose journal is not what was written.
     """
 
-    lines: tuple[PositionedEvent, ...]
+    events: tuple[PositionedEvent, ...]
     seen: int
     lagged: bool = False
     unreadable: tuple[OrderId, ...] = ()
@@ -164,7 +164,7 @@ class PrincipalSubscription:
         try:
             if after is not None:
                 await self._check_is_kept(after)
-            end = await self._store.feed_end()
+            end = await self._store.last_position()
             # A place that is not taken yet has been seen by nobody.
             seen = end if after is None else min(after, end)
             yield FeedBatch((), seen)
@@ -177,12 +177,12 @@ class PrincipalSubscription:
                         yield FeedBatch(page.lines, seen, lagged, page.unreadable)
                         lagged = False
                 came = await listener.next(beat_ms)
-                fresh = tuple(one for one in came or () if one.place > seen)
+                fresh = tuple(one for one in came or () if one.position > seen)
                 if listener.lagged or (came is not None and not came):
                     behind, lagged = True, listener.lagged
                     listener.resume()
                     continue
-                seen = fresh[-1].place if fresh else seen
+                seen = fresh[-1].position if fresh else seen
                 yield FeedBatch(fresh, seen)
         finally:
             listener.close()
@@ -201,13 +201,13 @@ class PrincipalSubscription:
         lines = await self._store.feed(self._principal, after, FEED_PAGE)
         wanted: dict[OrderId, dict[int, int]] = {}
         for line in lines:
-            wanted.setdefault(line.order_id, {})[line.seq] = line.place
+            wanted.setdefault(line.order_id, {})[line.seq] = line.position
         told: list[PositionedEvent] = []
         unreadable: list[OrderId] = []
         orders = list(wanted)
         for start in range(0, len(orders), JOURNALS_AT_ONCE):
             some = orders[start : start + JOURNALS_AT_ONCE]
-            entries = await self._store.journals(some)
+            entries = await self._store.read_journals(some)
             journals = {
                 order_id: tuple(journal)
                 for order_id, journal in groupby(entries, key=attrgetter("order_id"))
@@ -226,5 +226,5 @@ class PrincipalSubscription:
                     if one.entry.seq in places
                 )
         told.sort(key=attrgetter("place"))
-        end = lines[-1].place if lines else after
+        end = lines[-1].position if lines else after
         return _Page(tuple(told), end, len(lines) == FEED_PAGE, tuple(unreadable))

@@ -30,7 +30,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     built_slot: Slot
     state: AttemptState = "in_flight"
     sent_at: Timestamp | None = None
-    sighted_slot: Slot | None = None
+    first_seen_slot: Slot | None = msgspec.field(default=None, name="sighted_slot")
     transaction: bytes = b""
 
 
@@ -78,9 +78,9 @@ class ChainParameters(msgspec.Struct, frozen=True, gc=False):
     """
 
     slot_ms: Millis
-    window: int
-    finality: int
-    margin: int
-    witnesses: int
+    blockhash_window: int
+    finality_slots: int
+    lapse_margin: int
+    observers_required: int
     status_history: int = 280
     height_slack: int = 64

@@ -46,7 +46,7 @@ class Decision(msgspec.Struct, frozen=True):
     look. No facts means nothing is to be written.
     """
 
-    facts: tuple[events.OrderEvent, ...]
+    events: tuple[events.OrderEvent, ...]
     wake_at: Timestamp | None
     signed: Attempt | None = None
 
@@ -135,7 +135,7 @@ def _on_status(
             return Decision((landed, events.Finalized(sighting.slot)), None)
         return Decision((landed,), now)
     attempt = order.attempt
-    if attempt is not None and attempt.sighted_slot is None:
+    if attempt is not None and attempt.first_seen_slot is None:
         return Decision((events.Seen(sighting.slot),), now)
     return Decision((), now)
 
@@ -174,8 +174,8 @@ def _retry_or_fail(
         # Nobody signs again on a person's word.
         why = fault(Code.WRITTEN_OFF)
     elif may_retry(order, why):
-        wake_at = add_ms(now, policy.backoff.after(order.tries))
-        again = events.RetryScheduled(why, order.tries + 1, wake_at)
+        wake_at = add_ms(now, policy.backoff.after(order.try_number))
+        again = events.RetryScheduled(why, order.try_number + 1, wake_at)
         return Decision((*before, again), wake_at)
     end = events.Failed(why, (*order.setbacks, failed_try(order, why)))
     return Decision((*before, end), None)

@@ -38,7 +38,7 @@ class RecordedEvent(msgspec.Struct, frozen=True):
     """A fact on its way to listeners: its journal line, and the order as it stood then."""
 
     order: Order
-    fact: events.OrderEvent
+    event: events.OrderEvent
     entry: JournalEntry
 
 

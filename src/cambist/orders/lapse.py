@@ -26,7 +26,11 @@ def prove_lapsed(
     if any(one.sighting is not None for one in witnesses):
         return None
     counted = {one.endpoint: one for one in witnesses if _proves_lapse(attempt, one, rules)}
-    needed = rules.witnesses if attempt.sighted_slot is not None else min(rules.witnesses, 2)
+    needed = (
+        rules.observers_required
+        if attempt.first_seen_slot is not None
+        else min(rules.observers_required, 2)
+    )
     return tuple(counted.values()) if len(counted) >= needed else None
 
 
@@ -37,7 +41,7 @@ def is_past_validity(
 
     No licence to sign again: it only says that waiting longer will bring no new height.
     """
-    last = attempt.last_valid_height + rules.margin
+    last = attempt.last_valid_height + rules.lapse_margin
     return not any(one.sighting is not None for one in witnesses) and any(
         one.height > last and _is_plausible(attempt, one, rules) for one in witnesses
     )
@@ -45,17 +49,17 @@ def is_past_validity(
 
 def _is_plausible(attempt: Attempt, one: NodeObservation, rules: ChainParameters) -> bool:
     """Whether its height did not advance by more blocks than slots went by (D2)."""
-    built_height = attempt.last_valid_height - rules.window
+    built_height = attempt.last_valid_height - rules.blockhash_window
     return one.height - built_height <= one.slot - attempt.built_slot + rules.height_slack
 
 
 def _proves_lapse(attempt: Attempt, one: NodeObservation, rules: ChainParameters) -> bool:
-    margin = rules.margin if rules.witnesses == 1 else 0
+    margin = rules.lapse_margin if rules.observers_required == 1 else 0
     past = one.height > attempt.last_valid_height + margin
     plausible = _is_plausible(attempt, one, rules)
     coupled = one.context_slot >= one.slot
     recent = one.context_slot - attempt.built_slot <= rules.status_history
     covered = recent or one.first_slot <= attempt.built_slot
-    later = attempt.sighted_slot is None or one.slot > attempt.sighted_slot
+    later = attempt.first_seen_slot is None or one.slot > attempt.first_seen_slot
     expired = not one.blockhash_valid and one.context_slot >= one.checked_slot
     return past and plausible and coupled and covered and later and expired

@@ -183,7 +183,7 @@ def _routed(order: Order, one: events.Routed, status: Status, _at: Timestamp) ->
 
 def _signed(order: Order, one: events.Signed, status: Status, _at: Timestamp) -> Order:
     attempt = Attempt(one.attempt, one.signature, one.blockhash, one.last_valid_height, one.slot)
-    return replace(order, status=status, attempt=attempt, attempts_made=one.attempt)
+    return replace(order, status=status, attempt=attempt, attempt_count=one.attempt)
 
 
 def _sent(order: Order, _one: events.Sent, status: Status, at: Timestamp) -> Order:
@@ -191,7 +191,7 @@ def _sent(order: Order, _one: events.Sent, status: Status, at: Timestamp) -> Ord
 
 
 def _seen(order: Order, one: events.Seen, status: Status, _at: Timestamp) -> Order:
-    return _with_attempt(order, status, sighted_slot=one.slot)
+    return _with_attempt(order, status, first_seen_slot=one.slot)
 
 
 def _landed(order: Order, one: events.Landed, status: Status, _at: Timestamp) -> Order:
@@ -215,7 +215,7 @@ def _retried(order: Order, one: events.RetryScheduled, status: Status, _at: Time
         order,
         status=status,
         fault=one.fault,
-        tries=one.attempt,
+        try_number=one.attempt,
         setbacks=(*order.setbacks, failed_try(order, one.fault)),
         route=None,
         route_seq=None,
@@ -234,7 +234,7 @@ def _finalized(order: Order, _one: events.OrderEvent, status: Status, _at: Times
 def failed_try(order: Order, why: Fault) -> events.FailedTry:
     """Return the record of the try that is ending now."""
     tried = order.attempt
-    return events.FailedTry(order.tries, why, tried.signature if tried is not None else None)
+    return events.FailedTry(order.try_number, why, tried.signature if tried is not None else None)
 
 
 _Fold = Callable[[Order, Any, Status, Timestamp], Order]

@@ -55,8 +55,8 @@ class Order(msgspec.Struct, frozen=True):
     last_at: Timestamp = Timestamp(0)
     head_hash: bytes = GENESIS
     wake_at: Timestamp | None = None
-    tries: int = 1
-    attempts_made: int = 0
+    try_number: int = msgspec.field(default=1, name="tries")
+    attempt_count: int = msgspec.field(default=0, name="attempts_made")
     route: Route | None = None
     route_seq: int | None = None
     attempt: Attempt | None = None

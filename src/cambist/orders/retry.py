@@ -28,4 +28,4 @@ class Backoff(msgspec.Struct, frozen=True, gc=False):
 
 def may_retry(order: Order, fault: Fault) -> bool:
     """Whether the fault passes by itself and the order has a try left."""
-    return fault.remedy in _AGAIN and order.tries < order.terms.tries_max
+    return fault.remedy in _AGAIN and order.try_number < order.terms.tries_max

@@ -18,7 +18,7 @@ from cambist.values.time_units import Timestamp, add_ms
 class Step(msgspec.Struct, frozen=True):
     """One thing to do. A consequential step happens only after the commit that records it."""
 
-    consequential: ClassVar[bool] = False
+    requires_durable_commit: ClassVar[bool] = False
 
 
 class StartOrder(Step, frozen=True):
@@ -38,7 +38,7 @@ class BuildTransaction(Step, frozen=True):
 class SendTransaction(Step, frozen=True):
     """Hand the recorded bytes to the network."""
 
-    consequential: ClassVar[bool] = True
+    requires_durable_commit: ClassVar[bool] = True
     attempt: Attempt
 
 

@@ -32,7 +32,7 @@ class PaperChain:
     """The chain of a world in this process. Every method that asks may raise PortUnavailable."""
 
     def __init__(self, world: PaperNetwork) -> None:
-        self._world = world
+        self._network = world
         self._rules = world.profile.rules
 
     @property
@@ -46,41 +46,41 @@ class PaperChain:
 
     async def blockhash(self) -> Blockhash:
         """Return a recent blockhash."""
-        return await self._world.blockhash()
+        return await self._network.blockhash()
 
-    def compose(self, swap: SwapRequest, blockhash: Blockhash) -> bytes:
+    def build_message(self, swap: SwapRequest, blockhash: Blockhash) -> bytes:
         """Return the message to sign."""
         return paper.compose(swap, blockhash)
 
     async def simulate(self, message: bytes) -> Fault | None:
         """Return what the chain would refuse the message for now, or None."""
-        return self._world.simulate(message)
+        return self._network.simulate(message)
 
     async def send(self, transaction: bytes) -> None:
         """Hand bytes to the network, once; sending them again is harmless."""
-        self._world.send(transaction)
+        self._network.send(transaction)
 
-    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
+    async def observe(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
         """Return what every endpoint says of each attempt."""
         questions = [(one.signature, one.blockhash) for one in attempts]
-        return await ask_all(self._world, questions, self._rules.witnesses)
+        return await ask_all(self._network, questions, self._rules.observers_required)
 
-    async def traces(
+    async def executed_since(
         self, since: Slot, before: Signature | None, limit: int
     ) -> tuple[ExecutedTransaction, ...]:
         """Return what was executed at a slot or later, newest first."""
-        return self._world.traces(since, before, limit)
+        return self._network.executed_since(since, before, limit)
 
-    async def receipt(self, signature: Signature) -> Fill | None:
+    async def fetch_fill(self, signature: Signature) -> Fill | None:
         """Return what a landed transaction moved, or None when none landed."""
-        return self._world.receipt(signature)
+        return self._network.fetch_fill(signature)
 
 
 class PaperMarket:
     """The market of a world in this process."""
 
     def __init__(self, world: PaperNetwork, clock: Clock, *, makes_up: bool = True) -> None:
-        self._world = world
+        self._network = world
         self._clock = clock
         self._find = tokens.token if makes_up else tokens.listed_token
 
@@ -103,20 +103,20 @@ class PaperMarket:
         """Return the token of a symbol or a mint; unlisted ones are made up, or refused."""
         return self._find(name)
 
-    def at_hand(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
+    def cached_pools(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
         """Return a venue's pools, where the profile has quotes at hand and the slot may be told."""
-        world = self._world
+        world = self._network
         if (
             world.profile.quote_ms is not None
             or not world.has_durable_height
-            or not world.weather.is_calm
+            or not world.weather.is_empty
         ):
             return None
-        return self._world.pools(venue, pair)
+        return self._network.pools(venue, pair)
 
     async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
         """Ask a venue for its pools of a pair. Raises PortUnavailable."""
-        world, key = self._world, f"{venue}\n{asker}"
+        world, key = self._network, f"{venue}\n{asker}"
         span, weather = world.profile.quote_ms, world.weather
         if occurs(world.seed, "busy", key, weather.busy_ppm):
             msg = f"{venue} answers 429: too many requests"
@@ -127,7 +127,7 @@ class PaperMarket:
         if occurs(world.seed, "quote_error", key, error_ppm):
             msg = f"{venue} gave no answer"
             raise PortUnavailable(msg)
-        await world.tell()
+        await world.durable_height()
         return world.pools(venue, pair)
 
 
@@ -164,7 +164,7 @@ async def ask_all(
 
     Raises PortUnavailable.
     """
-    honest = await world.witnesses(questions)
+    honest = await world.observations(questions)
     if endpoints == 1:
         return tuple([(one,) for one in honest])
     return tuple(

@@ -62,10 +62,10 @@ class Profile(msgspec.Struct, frozen=True):
         window = BLOCKHASH_WINDOW
         return ChainParameters(
             slot_ms=self.slot_ms,
-            window=window,
-            finality=self.finality,
-            margin=window,
-            witnesses=self.witnesses,
+            blockhash_window=window,
+            finality_slots=self.finality,
+            lapse_margin=window,
+            observers_required=self.witnesses,
         )
 
 

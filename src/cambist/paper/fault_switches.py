@@ -75,7 +75,7 @@ class ActiveFaults:
         self.chaos = FaultConfig()
 
     @property
-    def is_calm(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether no switch was set."""
         return self.chaos == FaultConfig()
 

@@ -18,11 +18,11 @@ class PendingTransaction(NamedTuple):
     """A transaction on its way: the slot it lands at, its place in line, the key of its luck."""
 
     slot: Slot
-    place: int
+    queue_index: int
     signature: Signature
     message: PaperMessage
     last_valid_height: Height
-    luck: str
+    random_key: str
 
 
 class Mempool:
@@ -48,13 +48,13 @@ class Mempool:
         """The slot of the next landing; None when nothing is on its way."""
         return self._line[0].slot if self._line else None
 
-    def luck(self, signature: Signature, message: PaperMessage) -> str:
+    def random_key(self, signature: Signature, message: PaperMessage) -> str:
         """Return the key of this send's luck: its order's draw, and how often it was sent."""
         count = self._sends.pop(signature, 0)
         self._sends[signature] = count + 1
         if len(self._sends) > SENDS_REMEMBERED_MAX:
             del self._sends[next(iter(self._sends))]
-        return f"{message.draw}\n{count}"
+        return f"{message.reference}\n{count}"
 
     def next_place(self) -> int:
         """Return the place of the next transaction in line."""
@@ -84,7 +84,7 @@ class Mempool:
         if len(self._phantoms) > PHANTOMS_MAX:
             del self._phantoms[next(iter(self._phantoms))]
 
-    def phantom(self, signature: Signature, slot: Slot) -> Slot | None:
+    def forked_slot(self, signature: Signature, slot: Slot) -> Slot | None:
         """Return the slot at which a signature shows on a fork just now."""
         if not self._phantoms:
             return None

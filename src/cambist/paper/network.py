@@ -43,16 +43,16 @@ class SlotClock:
         self._clock = clock
         self._slot_ms = rules.slot_ms
         self._first = first
-        self._started = clock.elapsed()
+        self._started = clock.monotonic_ms()
 
     def now(self) -> Height:
         """Return the height at this moment."""
-        return Height(self._first + (self._clock.elapsed() - self._started) // self._slot_ms)
+        return Height(self._first + (self._clock.monotonic_ms() - self._started) // self._slot_ms)
 
     def ms_until(self, slot: Slot) -> Millis:
         """Return how many milliseconds are left until a slot begins; at least one."""
         at = self._started + (slot - self._first) * self._slot_ms
-        return Millis(max(at - self._clock.elapsed(), 1))
+        return Millis(max(at - self._clock.monotonic_ms(), 1))
 
 
 HEIGHT_RESERVE_SLOTS: Final = 8
@@ -155,7 +155,7 @@ class PaperNetwork:
         due = self._mempool.first_slot
         return None if due is None else Slot(max(due, self._executed + 1))
 
-    async def tell(self) -> Height:
+    async def durable_height(self) -> Height:
         """Return the height, never to go back behind it. Raises PortUnavailable."""
         self._check()
         if self._heights.now() > self._commits.mark:
@@ -174,7 +174,7 @@ class PaperNetwork:
 
     async def blockhash(self) -> Blockhash:
         """Return the newest blockhash."""
-        height = await self.tell()
+        height = await self.durable_height()
         text = paper.blockhash_text(self.seed, height)
         return Blockhash(text, Height(height + BLOCKHASH_WINDOW), Slot(height))
 
@@ -187,7 +187,7 @@ class PaperNetwork:
         height = self._heights.now()
         if self._last_valid(read.blockhash, height) is None:
             return fault(Code.BLOCKHASH_EXPIRED)
-        return self._runtime.objection(read, Slot(height))
+        return self._runtime.reject_reason(read, Slot(height))
 
     def send(self, transaction: bytes) -> None:
         """Take a transaction, unless it is known, too old, or lost on its way.
@@ -215,7 +215,7 @@ class PaperNetwork:
         self, signature: Signature, read: paper.PaperMessage, last_valid: Height, height: Height
     ) -> None:
         """Put a transaction in line for its slot, if it arrives."""
-        profile, key = self.profile, self._mempool.luck(signature, read)
+        profile, key = self.profile, self._mempool.random_key(signature, read)
         if occurs(self.seed, "dropped", key, max(profile.dropped_ppm, self.weather.drop_ppm)):
             return
         takes_ms = delay_ms(self.seed, "landing", key, profile.landing_ms) + self.weather.delay_ms
@@ -224,10 +224,12 @@ class PaperNetwork:
         self._mempool.add(PendingTransaction(slot, place, signature, read, last_valid, key))
         self._woken.set()
 
-    async def witnesses(self, questions: Sequence[tuple[Signature, str]]) -> list[NodeObservation]:
+    async def observations(
+        self, questions: Sequence[tuple[Signature, str]]
+    ) -> list[NodeObservation]:
         """Return what the chain says of each signature and its blockhash."""
-        height = await self.tell()
-        final = Height(max(height - self._rules.finality, 0))
+        height = await self.durable_height()
+        final = Height(max(height - self._rules.finality_slots, 0))
         if self._executing is not None:
             final = Height(min(final, self._executing - 1))
         answers = []
@@ -249,17 +251,17 @@ class PaperNetwork:
             return SignatureStatus(
                 "finalized" if done.slot <= final else "confirmed", done.slot, done.fault
             )
-        seen = self._mempool.phantom(signature, Slot(height))
+        seen = self._mempool.forked_slot(signature, Slot(height))
         return None if seen is None else SignatureStatus("processed", seen)
 
-    def traces(
+    def executed_since(
         self, since: Slot, before: Signature | None, limit: int
     ) -> tuple[ExecutedTransaction, ...]:
         """Return what was executed at a slot or later, newest first."""
         self._check()
         return self._landed.traces(since, before, limit)
 
-    def receipt(self, signature: Signature) -> Fill | None:
+    def fetch_fill(self, signature: Signature) -> Fill | None:
         """Return what a landed transaction moved."""
         self._check()
         done = self._landed.find(signature, Height(0))
@@ -316,7 +318,7 @@ class PaperNetwork:
         if slot > one.last_valid_height:
             return None
         fork_ppm = max(self.profile.phantom_ppm, self.weather.fork_ppm)
-        if occurs(self.seed, "phantom", one.luck, fork_ppm):
+        if occurs(self.seed, "phantom", one.random_key, fork_ppm):
             self._mempool.show_on_fork(one.signature, slot, Slot(slot + PHANTOM_SLOTS))
             return None
         return self._runtime.execute(one.message, one.signature, slot)

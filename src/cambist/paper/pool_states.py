@@ -119,7 +119,7 @@ def first_pool(key: PoolKey) -> Pool:
     decimals = (tokens[0].decimals, tokens[1].decimals)
     fee = FEES_PPM[key.venue]
     site = PoolSpec(pool_address(key), key.mint_a, key.mint_b, *decimals, max(a, 1), max(b, 1), fee)
-    return POOL_MODELS[key.program].made(site, time_of(Slot(0)))
+    return POOL_MODELS[key.program].create(site, time_of(Slot(0)))
 
 
 def _depth_usd(one: Address, other: Address) -> int:
@@ -188,7 +188,7 @@ class PoolStates:
 
     def left(self, key: PoolKey, state: PoolState) -> Pool:
         """Return a pool as its last swap left it."""
-        return POOL_MODELS[key.program].loaded(first_pool(key), state.saved)
+        return POOL_MODELS[key.program].load(first_pool(key), state.saved)
 
     def push(self, key: PoolKey, before: Pool, after: Pool, slot: Slot) -> int:
         """Note that a swap moved a pool; return how far it now is above its rest, in ppb."""
@@ -242,7 +242,7 @@ class PoolStates:
         kept = self._still.get(key)
         if kept is None or kept[0] is not state or kept[1] != price:
             left = first_pool(key) if state is None else self.left(key, state)
-            kept = self._still[key] = (state, price, POOL_MODELS[key.program].put(left, price))
+            kept = self._still[key] = (state, price, POOL_MODELS[key.program].at_price(left, price))
             if len(self._still) > POOLS_IN_MEMORY_MAX:
                 self._still.clear()
         return kept[2].at(time_of(slot))

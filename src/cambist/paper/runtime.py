@@ -43,7 +43,7 @@ class Runtime:
         held = self._balances.seen(BalanceKey(wallet, mint))
         return self._endowment(mint) if held is None else held
 
-    def objection(self, message: PaperMessage, slot: Slot) -> Fault | None:
+    def reject_reason(self, message: PaperMessage, slot: Slot) -> Fault | None:
         """Return why a message would fail if it were executed now, luck apart."""
         lamports = self.balance(message.wallet, SOL.mint)
         if lamports < message.fee_lamports:
@@ -95,7 +95,7 @@ class Runtime:
 
     def _swap(self, message: PaperMessage, slot: Slot) -> ExecutionEffects | Fault:
         profile = self._profile
-        if occurs(self._seed, "reverted", message.draw, profile.reverted_ppm):
+        if occurs(self._seed, "reverted", message.reference, profile.reverted_ppm):
             return fault(Code.NETWORK_CONGESTED)
         wallet = message.wallet
         find, held = self.pools.current, self._held
@@ -123,7 +123,7 @@ class Runtime:
             return
         self._add(source, key.mint_a, -change[0])
         self._add(source, key.mint_b, -change[1])
-        self.pools.states.stage(key, PoolState(*held, pool.slot, shape.saved(pool)))
+        self.pools.states.stage(key, PoolState(*held, pool.slot, shape.dump(pool)))
 
     def _book_swap(self, one: _Swap, slot: Slot) -> None:
         """Book what a swap brought its pool and took from it."""
@@ -133,7 +133,7 @@ class Runtime:
         a, b = one.swap.amount_in, -one.swap.amount_out
         if one.mint_in == one.key.mint_b:
             a, b = b, a
-        saved = POOL_MODELS[one.key.program].saved(one.swap.end)
+        saved = POOL_MODELS[one.key.program].dump(one.swap.end)
         pushed = self.pools.push(one.key, one.pool, one.swap.end, slot)
         state = PoolState(before.held_a + a, before.held_b + b, slot, saved, pushed)
         self.pools.states.stage(one.key, state)

@@ -67,7 +67,7 @@ class PaperMessage(msgspec.Struct, frozen=True, gc=False):
     mint_out: Address
     swaps: Annotated[tuple[OneSwap, ...], msgspec.Meta(min_length=1, max_length=SWAPS_MAX)]
     blockhash: _Name
-    draw: str
+    reference: str = msgspec.field(name="draw")
     fee_lamports: _Positive = FEE_LAMPORTS
 
 
@@ -102,7 +102,7 @@ def compose(swap: SwapRequest, blockhash: Blockhash) -> bytes:
             route.legs[-1].mint_out,
             tuple(swaps),
             blockhash.text,
-            swap.draw,
+            swap.reference,
         )
     )
 

@@ -32,7 +32,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     digest: bytes
     principal: Principal
     name: str
-    scopes: frozenset[Permission]
+    permissions: frozenset[Permission] = msgspec.field(name="scopes")
     created_at: Timestamp
     wallets: tuple[Address, ...] = ()
     orders_per_minute: int | None = None
@@ -48,7 +48,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 class ApiKeyStore(Protocol):
     """The keys of an installation. All may raise PortDown."""
 
-    async def exist(self) -> bool:
+    async def has_ever_issued(self) -> bool:
         """Return whether a key was ever made: from then on nobody is let in without one."""
 
     async def find(self, key_id: str) -> ApiKey | None:
@@ -63,5 +63,5 @@ class ApiKeyStore(Protocol):
     async def revoke(self, key_id: str, now: Timestamp) -> bool:
         """End a key's life now; False when there is none such alive."""
 
-    async def note_use(self, key_id: str, now: Timestamp) -> None:
+    async def record_use(self, key_id: str, now: Timestamp) -> None:
         """Note when a key was last used; may be late, or lost in a crash."""

@@ -33,7 +33,7 @@ class SwapRequest(msgspec.Struct, frozen=True):
     attempt: int
     wallet: Address
     route: Route
-    draw: str
+    reference: str
 
 
 class ExecutedTransaction(msgspec.Struct, frozen=True, gc=False):
@@ -63,7 +63,7 @@ class Chain(Protocol):
     async def blockhash(self) -> Blockhash:
         """Return a recent blockhash."""
 
-    def compose(self, swap: SwapRequest, blockhash: Blockhash) -> bytes:
+    def build_message(self, swap: SwapRequest, blockhash: Blockhash) -> bytes:
         """Return the message to sign."""
 
     async def simulate(self, message: bytes) -> Fault | None:
@@ -75,7 +75,7 @@ class Chain(Protocol):
         Whatever it raises, the transaction may have been taken.
         """
 
-    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
+    async def observe(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
         """Return what every endpoint says of each attempt, in the order given, in one call.
 
         Each endpoint is asked for its height first, then, of an attempt whose last height is past,
@@ -83,7 +83,7 @@ class Chain(Protocol):
         would know nothing of what landed until the blockhash expired.
         """
 
-    async def traces(
+    async def executed_since(
         self, since: Slot, before: Signature | None, limit: int
     ) -> tuple[ExecutedTransaction, ...]:
         """Return our transactions that were executed at a slot or later, newest first.
@@ -91,5 +91,5 @@ class Chain(Protocol):
         With `before` those that came before that one; fewer than `limit` are the last.
         """
 
-    async def receipt(self, signature: Signature) -> Fill | None:
+    async def fetch_fill(self, signature: Signature) -> Fill | None:
         """Return what a landed transaction moved, or None when it is not known yet."""

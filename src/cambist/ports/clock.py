@@ -13,7 +13,7 @@ class Clock(Protocol):
     def now(self) -> Timestamp:
         """Return the wall clock's instant; it may step."""
 
-    def elapsed(self) -> int:
+    def monotonic_ms(self) -> int:
         """Return milliseconds since some fixed start; never goes back."""
 
     async def sleep(self, milliseconds: int) -> None:

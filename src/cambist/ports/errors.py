@@ -32,7 +32,7 @@ class VersionConflict(PortError):
 
     def __init__(self, fresh: Order | None) -> None:
         super().__init__("the order changed under this claim")
-        self.fresh = fresh
+        self.current = fresh
 
 
 class DuplicateIdempotencyKey(PortError):

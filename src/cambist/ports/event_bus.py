@@ -14,8 +14,8 @@ T_co = TypeVar("T_co", covariant=True)
 class PositionedEvent(NamedTuple):
     """A journal line, and its place among all lines of the store."""
 
-    place: int
-    told: RecordedEvent
+    position: int
+    event: RecordedEvent
 
 
 class Subscription(Protocol[T_co]):
@@ -49,7 +49,7 @@ class EventBus(Protocol):
     def publish(self, news: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         """Tell what became true."""
 
-    def listen(self, order_id: OrderId) -> Subscription[RecordedEvent]:
+    def subscribe(self, order_id: OrderId) -> Subscription[RecordedEvent]:
         """Listen to one order."""
 
     def subscribe_principal(self, principal: Principal) -> Subscription[PositionedEvent]:

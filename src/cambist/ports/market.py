@@ -27,7 +27,7 @@ class Market(Protocol):
     def token(self, name: str) -> Token | None:
         """Return the token of a symbol or a mint; None when it cannot be traded here."""
 
-    def at_hand(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
+    def cached_pools(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
         """Return a venue's pools when they are known without asking; None when one must ask."""
 
     async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:

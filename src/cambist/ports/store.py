@@ -34,7 +34,7 @@ class IdempotencyRecord(msgspec.Struct, frozen=True, gc=False):
 class NewOrder(msgspec.Struct, frozen=True):
     """A new order: its first journal line, and under which key it was asked for."""
 
-    told: RecordedEvent
+    event: RecordedEvent
     key: str | None = None
     fingerprint: bytes = b""
     reply: bytes = b""
@@ -74,7 +74,7 @@ class CurrentTerms(msgspec.Struct, frozen=True, gc=False):
 class FeedEntry(msgspec.Struct, frozen=True, gc=False):
     """Where one journal line stands among all lines of the store."""
 
-    place: int
+    position: int
     order_id: OrderId
     seq: int
     principal: Principal
@@ -146,7 +146,7 @@ class Store(DailyFillsStore, Protocol):
     async def halted(self) -> Halt | None:
         """Return the halt in force."""
 
-    async def keyed(self, principal: Principal, key: str) -> IdempotencyRecord | None:
+    async def find_by_key(self, principal: Principal, key: str) -> IdempotencyRecord | None:
         """Return what a key remembers."""
 
     async def get(self, order_id: OrderId) -> Order | None:
@@ -161,7 +161,7 @@ class Store(DailyFillsStore, Protocol):
         An order that is not there, or cannot be read, is left out.
         """
 
-    async def find(self, query: OrderQuery) -> OrderPage:
+    async def list_orders(self, query: OrderQuery) -> OrderPage:
         """Return orders newest first. Raises ReadInterrupted.
 
         A row that cannot be read takes its place in the page, and hides no other.
@@ -170,7 +170,7 @@ class Store(DailyFillsStore, Protocol):
     def unreadable(self) -> int:
         """Return how many orders were met, since this process began, that cannot be read."""
 
-    async def census(self, principal: Principal, now: Timestamp) -> OrderCounts:
+    async def count_orders(self, principal: Principal, now: Timestamp) -> OrderCounts:
         """Count orders by status; `delayed` are those whose wake-up lies after `now`."""
 
     async def backlog(self) -> int:
@@ -189,7 +189,7 @@ class Store(DailyFillsStore, Protocol):
         stepped back, and is due too.
         """
 
-    def begin(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
+    def begin_commit(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
         """Begin to write a change of a claimed order; changes begun in turn are made in turn.
 
         Raises IllegalFact when the lifecycle does not allow the change, and PortFull.
@@ -214,12 +214,12 @@ class Store(DailyFillsStore, Protocol):
         Takes no lease and changes no status; on a closed order it writes nothing.
         """
 
-    async def journal(
+    async def read_journal(
         self, order_id: OrderId, after_seq: int, limit: int
     ) -> tuple[JournalEntry, ...]:
         """Return journal entries with a seq greater than `after_seq`, in order."""
 
-    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
+    async def read_journals(self, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
         """Return all journal entries of a few orders: order by order, each in order."""
 
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[FeedEntry, ...]:
@@ -231,7 +231,7 @@ class Store(DailyFillsStore, Protocol):
     async def pruned_position(self) -> int:
         """Return the place up to which lines may be gone: orders long closed were put away."""
 
-    async def feed_end(self) -> int:
+    async def last_position(self) -> int:
         """Return the place of the newest line of all; 0 when there is none."""
 
 
@@ -245,16 +245,16 @@ class UnrecordedTransactions(msgspec.Struct, frozen=True):
 class Recall(Protocol):
     """What a store remembers of attempts. All may raise PortDown."""
 
-    async def compared(self) -> Slot | None:
+    async def reconciled_to(self) -> Slot | None:
         """Return the slot up to which the chain's record was held against the attempts."""
 
-    async def note_compared(self, slot: Slot) -> None:
+    async def mark_reconciled(self, slot: Slot) -> None:
         """Remember that everything executed up to a slot is an attempt, or noted as missing."""
 
     async def unrecorded(self, signatures: Sequence[Signature]) -> frozenset[Signature]:
         """Return those that neither an attempt has nor a note of what is missing."""
 
-    async def note_missing(
+    async def halt_for_unrecorded(
         self, missing: Sequence[ExecutedTransaction], halt: Halt, now: Timestamp
     ) -> None:
         """Halt, and note executed attempts that are not there, in one transaction.
@@ -263,7 +263,7 @@ class Recall(Protocol):
         the chain knows.
         """
 
-    async def missing(self, limit: int) -> UnrecordedTransactions:
+    async def list_unrecorded(self, limit: int) -> UnrecordedTransactions:
         """Return what was noted as missing, newest first."""
 
 

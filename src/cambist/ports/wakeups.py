@@ -15,19 +15,19 @@ class Wakeup(msgspec.Struct, frozen=True):
     """A ring for one order; `note` may carry what a worker would have had to ask for."""
 
     order_id: OrderId
-    note: AttemptReport | None = None
+    report: AttemptReport | None = None
 
 
 class WakeupQueue(Protocol):
     """The doorbell. It makes a look come sooner, and may lose a ring: the poll still comes."""
 
-    def ring(self, bell: Wakeup) -> None:
+    def notify(self, bell: Wakeup) -> None:
         """Ask for a look at an order now."""
 
-    def ring_at(self, order_id: OrderId, at: Timestamp) -> None:
+    def notify_at(self, order_id: OrderId, at: Timestamp) -> None:
         """Ask for a look at an order at an instant."""
 
-    async def next(self) -> Wakeup:
+    async def get(self) -> Wakeup:
         """Wait for the next ring."""
 
     async def run(self) -> None:

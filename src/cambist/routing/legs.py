@@ -58,11 +58,15 @@ def _draw(intent: Intent, share: PathShare, number: int) -> RouteLegs | Fault:
     end = intent.pair.token_out.mint
     if len(pools) == 1:
         swap = pools[0].swap(mints[0], mode, share.amount)
-        least = worst_case(pools[0], mints[0], mode, share.amount) if pools[0].clocked else swap
+        least = (
+            worst_case(pools[0], mints[0], mode, share.amount)
+            if pools[0].is_time_dependent
+            else swap
+        )
         bound = intent.terms.bound(mode, least.amount_in, least.amount_out)
         leg = _leg((pools[0], mints[0], end), mode, swap, (bound, number))
         return _checked([swap], RouteLegs((leg,), swap.amount_in, swap.amount_out, bound))
-    middle = share.path.middle(mode, share.amount)
+    middle = share.path.hub_amount(mode, share.amount)
     first = pools[0].swap(mints[0], "exact_out", middle)
     second = pools[1].swap(mints[1], "exact_in", middle)
     if mode == "exact_in":

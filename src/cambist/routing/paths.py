@@ -48,7 +48,7 @@ class PoolPath(msgspec.Struct, frozen=True, gc=False):
     mints: tuple[Address, ...]
     cost: int = 0
 
-    def carries(self, mode: SwapMode, amount: int) -> int:
+    def swap_amount(self, mode: SwapMode, amount: int) -> int:
         """Return what an exact amount in brings, or an exact amount out costs; 0: it cannot."""
         if len(self.pools) == 1:
             pool, mint = self.pools[0], self.mints[0]
@@ -57,14 +57,14 @@ class PoolPath(msgspec.Struct, frozen=True, gc=False):
                 if mode == "exact_in"
                 else pool.amount_in(mint, amount)
             )
-        middle = self.middle(mode, amount)
+        middle = self.hub_amount(mode, amount)
         if mode == "exact_in":
             return self.pools[1].amount_out(self.mints[1], middle)
         if not self.pools[1].amount_out(self.mints[1], middle):
             return 0  # the allowance leads beyond what the second half can take
         return self.pools[0].amount_in(self.mints[0], middle)
 
-    def middle(self, mode: SwapMode, amount: int) -> int:
+    def hub_amount(self, mode: SwapMode, amount: int) -> int:
         """Return the raw units of the hub that change hands, allowance counted; 0: it cannot."""
         if mode == "exact_in":
             most = self.pools[0].amount_out(self.mints[0], amount)

@@ -28,7 +28,7 @@ def trade_units(shares: list[PathShare], mode: SwapMode, amount: int) -> list[Pa
     """Move whole units of the sized token from share to share, as long as that gains."""
     sign = 1 if mode == "exact_in" else -1
     parts, others = [one.amount for one in shares], [one.other for one in shares]
-    asks = [one.path.carries for one in shares]
+    asks = [one.path.swap_amount for one in shares]
     step = max(amount // _FIRST_STEP, 1)
     for _ in range(_STEPS_MAX):
         moves = []
@@ -92,8 +92,8 @@ def _needed(path: PoolPath, mode: SwapMode, other: int) -> int | None:
     back: SwapMode = "exact_out" if mode == "exact_in" else "exact_in"
     if len(path.pools) > 1 or other <= 0:
         return None
-    found, sign = path.carries(back, other), 1 if mode == "exact_in" else -1
-    return found if found and sign * (path.carries(mode, found) - other) >= 0 else None
+    found, sign = path.swap_amount(back, other), 1 if mode == "exact_in" else -1
+    return found if found and sign * (path.swap_amount(mode, found) - other) >= 0 else None
 
 
 def _with_the_rest(
@@ -103,11 +103,11 @@ def _with_the_rest(
     sign, (tight, others) = 1 if mode == "exact_in" else -1, now
     for at in sorted(range(len(shares)), key=lambda one: -tight[one]):
         amount = tight[at] + sign * slack
-        if amount <= 0 or sign * (shares[at].path.carries(mode, amount) - others[at]) < 0:
+        if amount <= 0 or sign * (shares[at].path.swap_amount(mode, amount) - others[at]) < 0:
             continue
         tight[at] = amount
         moved = [
-            PathShare(one.path, part, one.path.carries(mode, part))
+            PathShare(one.path, part, one.path.swap_amount(mode, part))
             for one, part in zip(shares, tight, strict=True)
         ]
         gained = sign * sum(one.other - was.other for one, was in zip(moved, shares, strict=True))

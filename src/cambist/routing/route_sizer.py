@@ -57,7 +57,7 @@ class RouteSizer:
             return None
         sizes = [(self._mode, size)]
         if len(pools) > 1:
-            middle = way.path.middle(self._mode, size)
+            middle = way.path.hub_amount(self._mode, size)
             sizes = [("exact_out", middle), ("exact_in", middle)]
         try:
             calls = [

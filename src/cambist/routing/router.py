@@ -195,7 +195,7 @@ def _alone(ways: Sequence[Way], mode: SwapMode, amount: int) -> list[PathQuote]:
                 continue
             if not (curve.paid(amount, limit) if sign < 0 else curve.given(amount, limit)):
                 continue
-        other = way.path.carries(mode, amount)
+        other = way.path.swap_amount(mode, amount)
         if not other:
             continue
         one = (sign * other, pool.address, way)
@@ -221,7 +221,7 @@ def _held_to_the_worst(
         return single
     pools = (one.way.path.pools[0] for one in alone)
     pool = next(one for one in pools if one.address == single.legs[0].pool)
-    if not pool.clocked:
+    if not pool.is_time_dependent:
         return single
     try:
         then = worst_case(pool, single.legs[0].mint_in, intent.mode, intent.amount)

@@ -67,10 +67,10 @@ def _finish(found: Found[Way], request: SplitRequest) -> Split | None:
     paths, rest = [one.path for one in found.ways], amount - sum(parts)
     # What is left goes to the greatest part that has room for it: one may be at its pool's end.
     order = sorted(range(len(parts)), key=lambda one: -parts[one])
-    at = next((one for one in order if paths[one].carries(mode, parts[one] + rest)), order[0])
+    at = next((one for one in order if paths[one].swap_amount(mode, parts[one] + rest)), order[0])
     parts[at] += rest
     shares = [
-        PathShare(path, part, path.carries(mode, part))
+        PathShare(path, part, path.swap_amount(mode, part))
         for path, part in zip(paths, parts, strict=True)
         if part > 0
     ]

@@ -37,33 +37,33 @@ class App:
     ) -> None:
         self.settings = settings
         self.clock: Clock = engine.clock
-        self.seats = ConcurrencyLimits(settings)
+        self.concurrency = ConcurrencyLimits(settings)
         draw = draw_secret if locks is None else locks.draw
         tickets = Tickets(engine.clock, draw)
-        self._doorman: Authenticator = (
+        self._authenticator: Authenticator = (
             AllowAll()
             if locks is None
             else ApiKeyAuthenticator(engine.clock, locks, settings, tickets)
         )
-        entrance = Entrance(self._doorman, tickets)
-        self.routes = Routes(engine, settings, self.seats, entrance).all()
+        entrance = Entrance(self._authenticator, tickets)
+        self.routes = Routes(engine, settings, self.concurrency, entrance).all()
         router = Router(self.routes, redirect_slashes=False, default=_not_found)
-        self._gate = RequestGuard(router, settings, self.seats, draw)
+        self._gate = RequestGuard(router, settings, self.concurrency, draw)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or serve one socket."""
         await self._gate(scope, receive, send)
 
-    async def watch(self) -> None:
+    async def revoke_loop(self) -> None:
         """End the streams of keys that are no longer in force, until cancelled."""
         while True:
-            await self.clock.sleep(self.settings.recheck_ms)
+            await self.clock.sleep(self.settings.key_recheck_ms)
             with suppress(PortUnavailable):
-                await self.seats.close_unauthorized(self._doorman.is_still_valid)
+                await self.concurrency.close_unauthorized(self._authenticator.is_still_valid)
 
     def drain(self) -> None:
         """End all streams and take no more; requests are still answered."""
-        self.seats.drain()
+        self.concurrency.drain()
 
 
 def create_app(

@@ -25,7 +25,7 @@ async def while_connected(receive: Receive, work: Awaitable[_T]) -> _T:
     async with asyncio.TaskGroup() as tasks:
         watcher = tasks.create_task(_watch(receive, life))
         try:
-            async with life.lasts():
+            async with life.running():
                 outcome.append(await work)
         except Exception as error:  # noqa: BLE001 -- a TaskGroup would raise it as one of several
             failure = error
@@ -41,4 +41,4 @@ async def while_connected(receive: Receive, work: Awaitable[_T]) -> _T:
 async def _watch(receive: Receive, life: StreamLifetime) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
-    life.cut()
+    life.disconnect()

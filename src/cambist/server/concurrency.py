@@ -42,7 +42,7 @@ class ConcurrencyLimits:
         self._by_key: Counter[str] = Counter()
         self._lives: dict[StreamLifetime, Caller] = {}
 
-    async def body(self, receive: Receive, bytes_max: int) -> bytes | None:
+    async def read_body(self, receive: Receive, bytes_max: int) -> bytes | None:
         """Wait for a body on a seat of its own, so that slow senders keep nobody from theirs.
 
         Return None as soon as it is too large. Raises RequestRejected when too many are waited for,
@@ -63,12 +63,12 @@ class ConcurrencyLimits:
         return come
 
     @contextlib.contextmanager
-    def stream(self, passport: Caller) -> Iterator[StreamLifetime]:
+    def open_stream(self, passport: Caller) -> Iterator[StreamLifetime]:
         """Take a stream's seat, and give the request's back while it lasts.
 
         Raises RequestRejected when there is none. A socket has no request's seat: see `socket`.
         """
-        with self.socket(passport) as life:
+        with self.open_socket(passport) as life:
             self.requests -= 1
             permit = self.callers.suspend(passport)
             try:
@@ -78,7 +78,7 @@ class ConcurrencyLimits:
                 self.callers.resume(permit)
 
     @contextlib.contextmanager
-    def socket(self, passport: Caller) -> Iterator[StreamLifetime]:
+    def open_socket(self, passport: Caller) -> Iterator[StreamLifetime]:
         """Take a stream's seat. Raises RequestRejected when there is none, or none for this key."""
         if self.draining:
             raise RequestRejected(fault(Code.SHUTTING_DOWN))
@@ -116,13 +116,13 @@ class ConcurrencyLimits:
         for key_id, lives in by_key.items():
             if not await may_stay(passports[key_id]):
                 for life in lives:
-                    life.end(CLOSE_UNAUTHORIZED)
+                    life.close(CLOSE_UNAUTHORIZED)
 
     def drain(self) -> None:
         """Take no more streams, and end those that are open."""
         self.draining = True
         for life in tuple(self._lives):
-            life.end(CLOSE_RESTART)
+            life.close(CLOSE_RESTART)
 
 
 class StreamLifetime:
@@ -138,7 +138,7 @@ class StreamLifetime:
         self._timeout: asyncio.Timeout | None = None
 
     @contextlib.asynccontextmanager
-    async def lasts(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
         """Run the body until the life is ended."""
         self._timeout = asyncio.timeout(0 if self._over else None)
         try:
@@ -148,7 +148,7 @@ class StreamLifetime:
             if not self._timeout.expired():
                 raise
 
-    def end(self, close_code: int = CLOSE_DONE) -> None:
+    def close(self, close_code: int = CLOSE_DONE) -> None:
         """End the stream now."""
         self.close_code = close_code
         self._over = True
@@ -160,10 +160,10 @@ class StreamLifetime:
         if self._timeout is not None and not self._over:
             self._reschedule(milliseconds)
 
-    def cut(self) -> None:
+    def disconnect(self) -> None:
         """End the stream because the other side is gone."""
         self.is_cut = True
-        self.end()
+        self.close()
 
     def _reschedule(self, milliseconds: int) -> None:
         timeout = self._timeout

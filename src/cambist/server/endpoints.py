@@ -24,8 +24,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Endpoint(NamedTuple):
     """What lies behind a path and method, and what a caller needs to go through."""
 
-    right: Right | None
-    inside: ASGIApp
+    permission: Right | None
+    app: ASGIApp
 
 
 SelectEndpoint = Callable[[Scope], Endpoint]
@@ -42,7 +42,7 @@ class MethodDispatcher:
         socket: SelectEndpoint | None = None,
     ) -> None:
         """Take the doors by method; `socket` says what a WebSocket at the same path needs."""
-        self._doorman = doorman
+        self._authenticator = doorman
         self._limits = limits
         self._doors = dict(doors)
         if "GET" in self._doors:
@@ -55,21 +55,21 @@ class MethodDispatcher:
         """Answer one request."""
         door = self._doors.get(scope["method"])
         if door is None and self._socket is not None and scope["method"] == "GET":
-            await self._doorman.authenticate(scope, self._socket(scope).right)
+            await self._authenticator.authenticate(scope, self._socket(scope).permission)
             await send_answer(send, defect_in(scope).answer())
             return
         if door is None:
             answer = error_response((fault(Code.METHOD_NOT_ALLOWED),))
             await send_answer(send, answer._replace(headers=(self._allow,)))
             return
-        caller = await self._doorman.authenticate(scope, door.right)
+        caller = await self._authenticator.authenticate(scope, door.permission)
         attach_caller(scope, caller)
         if self._limits is None:
-            await door.inside(scope, receive, send)
+            await door.app(scope, receive, send)
             return
         permit = self._limits.acquire(caller, priority_of(scope))
         try:
-            await door.inside(scope, receive, send)
+            await door.app(scope, receive, send)
         finally:
             permit.release()
 
@@ -78,14 +78,14 @@ class WebSocketDispatcher:
     """Lets a WebSocket in: `choose` says through which door, by what it asks for."""
 
     def __init__(self, doorman: Authenticator, choose: SelectEndpoint) -> None:
-        self._doorman = doorman
+        self._authenticator = doorman
         self._choose = choose
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
         door = self._choose(scope)
-        attach_caller(scope, await self._doorman.authenticate(scope, door.right))
-        await door.inside(scope, receive, send)
+        attach_caller(scope, await self._authenticator.authenticate(scope, door.permission))
+        await door.app(scope, receive, send)
 
 
 def as_asgi(handler: Handler) -> ASGIApp:

@@ -56,7 +56,7 @@ class RequestGuard:
     ) -> None:
         self._inner = inner
         self._ids = RequestIds(draw)
-        self._seats = seats
+        self._concurrency = seats
         self._retry_after = settings.retry_after_seconds
         self._proxies = TrustedProxies(settings.trusted_proxies)
         hosts = (*LOOPBACK_HOSTS, *settings.allowed_hosts)
@@ -68,7 +68,7 @@ class RequestGuard:
         """Answer one request or serve one socket."""
         is_http = scope["type"] == "http"
         answer = send_answer if is_http else reject_websocket
-        seats = self._seats
+        seats = self._concurrency
         fields = dict(scope["headers"])
         request_id = (REQUEST_ID, self._ids.take(fields))
         send = with_headers(send, lambda: [request_id, *rate_limit_headers(scope)])

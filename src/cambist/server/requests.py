@@ -121,7 +121,7 @@ class StreamOptions(NamedTuple):
 
     after_seq: int = 0
     notes: bool = False
-    greets: bool = False
+    send_greeting: bool = False
     nested: bool = False
     latest_only: bool = False
 
@@ -182,7 +182,7 @@ async def json_body(
     if seats is None:
         body = await read_body(receive, bytes_max)
     else:
-        body = await seats.body(receive, bytes_max)
+        body = await seats.read_body(receive, bytes_max)
     if body is None:
         raise RequestRejected(fault(Code.BODY_TOO_LARGE, f"A body has at most {bytes_max} bytes."))
     return body

@@ -45,7 +45,7 @@ READ, TRADE, CANCEL, ADMIN = Permission.READ, Permission.TRADE, Permission.CANCE
 class Entrance(NamedTuple):
     """Who lets callers in, and the tickets that let them in again."""
 
-    doorman: Authenticator
+    authenticator: Authenticator
     tickets: Tickets
 
 
@@ -57,12 +57,12 @@ class Routes:
     ) -> None:
         self._engine = engine
         self._settings = settings
-        self._seats = seats
-        self._doorman = entrance.doorman
+        self._concurrency = seats
+        self._authenticator = entrance.authenticator
         self._tickets = entrance.tickets
-        self._voice = MessageCache(engine, settings)
-        self._taker = OrderSubmitter(engine, settings)
-        self._about = ServiceHandlers(engine, seats, entrance.doorman)
+        self._messages = MessageCache(engine, settings)
+        self._submitter = OrderSubmitter(engine, settings)
+        self._about = ServiceHandlers(engine, seats, entrance.authenticator)
 
     def all(self) -> list[BaseRoute]:
         """Return every route; of a worker, those that tell of its health."""
@@ -73,21 +73,25 @@ class Routes:
         return [*http, *self._service(), *self._health()]
 
     def _at(self, path: str, **doors: Endpoint) -> Route:
-        return Route(path, MethodDispatcher(self._doorman, doors, self._seats.callers))
+        return Route(path, MethodDispatcher(self._authenticator, doors, self._concurrency.callers))
 
     def _placing(self) -> list[BaseRoute]:
-        engine, taker, edge = self._engine, self._taker, self._settings.edge
-        place = Endpoint(TRADE, PlaceOrder(taker, self._voice, self._seats))
+        engine, taker, edge = self._engine, self._submitter, self._settings.edge
+        place = Endpoint(TRADE, PlaceOrder(taker, self._messages, self._concurrency))
         orders = OrderHandlers(engine)
         return [
             self._at(
                 "/api/orders/batch",
-                POST=Endpoint(TRADE, PlaceBatch(engine, taker, self._seats, edge.batch_bytes_max)),
+                POST=Endpoint(
+                    TRADE, PlaceBatch(engine, taker, self._concurrency, edge.batch_bytes_max)
+                ),
             ),
             self._at("/api/orders", POST=place, GET=Endpoint(READ, reading(orders.list))),
             self._at(
                 "/api/quotes",
-                POST=Endpoint(READ, GetQuote(engine, taker, self._seats, edge.body_bytes_max)),
+                POST=Endpoint(
+                    READ, GetQuote(engine, taker, self._concurrency, edge.body_bytes_max)
+                ),
             ),
         ]
 
@@ -95,7 +99,7 @@ class Routes:
         orders, one = OrderHandlers(self._engine), "/api/orders/{order_id}"
         cancel = Endpoint(CANCEL, as_asgi(orders.cancel))
         amend = Endpoint(TRADE, as_asgi(orders.amend))
-        events = Endpoint(READ, OrderEventsHandler(self._voice, self._seats))
+        events = Endpoint(READ, OrderEventsHandler(self._messages, self._concurrency))
         return [
             self._at(one, GET=Endpoint(READ, reading(orders.read)), DELETE=cancel, PATCH=amend),
             self._at(f"{one}/events", GET=events),
@@ -103,7 +107,8 @@ class Routes:
             self._at(f"{one}/cancel", POST=cancel),
             self._at("/api/stream-tickets", POST=Endpoint(READ, as_asgi(self._tickets.issue))),
             self._at(
-                "/api/events", GET=Endpoint(READ, PrincipalEventsHandler(self._voice, self._seats))
+                "/api/events",
+                GET=Endpoint(READ, PrincipalEventsHandler(self._messages, self._concurrency)),
             ),
         ]
 
@@ -117,9 +122,11 @@ class Routes:
         ]
 
     def _sockets(self) -> list[BaseRoute]:
-        voice, seats, taker = self._voice, self._seats, self._taker
+        voice, seats, taker = self._messages, self._concurrency, self._submitter
         history = Endpoint(READ, OrderSocket(voice, seats, StreamOptions()))
-        greeted = Endpoint(READ, OrderSocket(voice, seats, StreamOptions(greets=True, nested=True)))
+        greeted = Endpoint(
+            READ, OrderSocket(voice, seats, StreamOptions(send_greeting=True, nested=True))
+        )
         latest = Endpoint(READ, OrderSocket(voice, seats, StreamOptions(latest_only=True)))
         posted = Endpoint(TRADE, UpgradedPostSocket(voice, seats, taker))
         ordering = Endpoint(TRADE, OrderEntrySocket(voice, seats, taker))
@@ -148,11 +155,14 @@ class Routes:
         place = Endpoint(TRADE, PlaceOrder(taker, voice, seats))
         doors = {"/api/orders/execute": {"POST": place}}
         sockets: list[BaseRoute] = [
-            WebSocketRoute(path, WebSocketDispatcher(self._doorman, choose))
+            WebSocketRoute(path, WebSocketDispatcher(self._authenticator, choose))
             for path, choose in choices.items()
         ]
         return sockets + [
-            Route(path, MethodDispatcher(self._doorman, doors.get(path, {}), seats.callers, choose))
+            Route(
+                path,
+                MethodDispatcher(self._authenticator, doors.get(path, {}), seats.callers, choose),
+            )
             for path, choose in choices.items()
             if path != "/api/orders"  # where a plain GET is a list
         ]

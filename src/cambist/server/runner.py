@@ -49,7 +49,7 @@ class ServerRunner:
     def __init__(self, app: App, host: str, port: int) -> None:
         self._app = app
         self._address = (host, port)
-        self._house = ConnectionRegistry(
+        self._connections = ConnectionRegistry(
             app.settings.edge, TrustedProxies(app.settings.trusted_proxies)
         )
 
@@ -63,8 +63,8 @@ class ServerRunner:
         server = _Server(self._configure())
         with self._listen() as listener:
             async with asyncio.TaskGroup() as tasks:
-                sweeping = tasks.create_task(self._house.sweep(self._app.clock))
-                watching = tasks.create_task(self._app.watch())
+                sweeping = tasks.create_task(self._connections.sweep(self._app.clock))
+                watching = tasks.create_task(self._app.revoke_loop())
                 serving = tasks.create_task(server.serve(sockets=[listener]))
                 serving.add_done_callback(lambda _: (sweeping.cancel(), watching.cancel()))
                 await server.ready.wait()
@@ -104,5 +104,5 @@ class ServerRunner:
             headers=[(name.decode(), value.decode()) for name, value in SECURITY_HEADERS],
             timeout_graceful_shutdown=settings.drain_ms // 1_000,
         )
-        config.house = self._house
+        config.connections = self._connections
         return config

@@ -28,15 +28,15 @@ class OrderSubmitter:
         self._engine = engine
         self._settings = settings
 
-    async def take(self, body: bytes, header_key: bytes | None, passport: Caller) -> SubmitResult:
+    async def submit(self, body: bytes, header_key: bytes | None, passport: Caller) -> SubmitResult:
         """Return the engine's word that an order is stored. Raises RequestRejected."""
         await charge(passport, 1)
-        parsed = read_order(body, self._settings.bare_slippage)
+        parsed = read_order(body, self._settings.default_slippage_unit)
         return await self._engine.submit(self._wish(parsed, header_key, passport))
 
-    def wish(self, fields: JsonFields, passport: Caller) -> SubmitOrder:
+    def command(self, fields: JsonFields, passport: Caller) -> SubmitOrder:
         """Return what one order of several asks for. Raises RequestRejected."""
-        parsed = read_fields(fields, self._settings.bare_slippage)
+        parsed = read_fields(fields, self._settings.default_slippage_unit)
         return self._wish(parsed, None, passport)
 
     def intent(self, body: bytes, passport: Caller) -> tuple[Intent, tuple[str, ...]]:
@@ -44,7 +44,7 @@ class OrderSubmitter:
 
         Raises RequestRejected.
         """
-        parsed = read_order(body, self._settings.bare_slippage)
+        parsed = read_order(body, self._settings.default_slippage_unit)
         now = self._engine.clock.now()
         intent = self._intent(parsed, parsed.client_order_id, now, passport)
         return intent, self._warnings(parsed, intent)

@@ -215,10 +215,12 @@ def _check_lines(kept: StoredOrder, told: tuple[RecordedEvent, ...]) -> str:
 
 def _check_attempts(kept: StoredOrder, told: tuple[RecordedEvent, ...]) -> str:
     """Compare attempts with what was signed, and what became of them with what was heard."""
-    signed = {one.fact.signature: one.fact for one in told if isinstance(one.fact, events.Signed)}
+    signed = {
+        one.event.signature: one.event for one in told if isinstance(one.event, events.Signed)
+    }
     if sorted(row[2] for row in kept.attempts) != sorted(signed):
         return "the attempts kept are not those the journal signed"
-    ends = dict(_end(one.fact) for one in told)
+    ends = dict(_end(one.event) for one in told)
     for row in kept.attempts:
         one = signed[row[2]]
         if tuple(row[1:6]) != (
@@ -254,7 +256,7 @@ def _end(
 
 
 def _check_fills(kept: StoredOrder, told: tuple[RecordedEvent, ...]) -> str:
-    landed = [one.fact.fill.signature for one in told if isinstance(one.fact, events.Landed)]
+    landed = [one.event.fill.signature for one in told if isinstance(one.event, events.Landed)]
     if sorted(row[1] for row in kept.fills) != sorted(landed):
         return "the fills kept are not what landed"
     return ""

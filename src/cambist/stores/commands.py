@@ -35,7 +35,7 @@ __all__ = [
 class InsertOrder(msgspec.Struct, frozen=True):
     """A new order."""
 
-    birth: NewOrder
+    new_order: NewOrder
 
 
 class InsertOrders(msgspec.Struct, frozen=True):
@@ -49,8 +49,8 @@ class ApplyDecision(msgspec.Struct, frozen=True):
 
     before: Order
     after: Order
-    told: tuple[RecordedEvent, ...]
-    change: Decision
+    events: tuple[RecordedEvent, ...]
+    decision: Decision
     now: Timestamp = Timestamp(0)
 
 
@@ -61,15 +61,15 @@ class AppendNote(ApplyDecision, frozen=True):
 class RecoveredEvents(msgspec.Struct, frozen=True, gc=False):
     """Lines that an earlier batch made durable, though it failed; `place` is the first one's."""
 
-    told: tuple[RecordedEvent, ...]
-    place: int
+    events: tuple[RecordedEvent, ...]
+    position: int
 
 
 class CommittedEvents(msgspec.Struct, frozen=True, gc=False):
     """Lines that became durable; `place` is the first one's, and the others follow."""
 
-    told: tuple[RecordedEvent, ...]
-    place: int = 0
+    events: tuple[RecordedEvent, ...]
+    position: int = 0
     taken: tuple[IdempotencyRecord | None, ...] = ()
     untold: RecoveredEvents | None = None
 
@@ -134,7 +134,7 @@ def write_out(
 
     Raises IllegalFact when the lifecycle does not allow it.
     """
-    told = append(order, change.facts, now)
+    told = append(order, change.events, now)
     after = told[-1].order if told else order
     after = replace(
         after,

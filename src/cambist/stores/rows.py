@@ -39,11 +39,11 @@ hand moves the order in between, the numbers fit and the hashes do not.
 class OrderStateColumn(msgspec.Struct, frozen=True, omit_defaults=True):
     """The small part of an order that no other table tells, kept as one JSON column."""
 
-    tries: int
-    attempts_made: int = 0
+    try_number: int = msgspec.field(name="tries")
+    attempt_count: int = msgspec.field(default=0, name="attempts_made")
     terms: Terms | None = None
     sent_at: Timestamp | None = None
-    sighted_slot: Slot | None = None
+    first_seen_slot: Slot | None = msgspec.field(default=None, name="sighted_slot")
     fault: Fault | None = None
     setbacks: tuple[FailedTry, ...] = ()
     cancel_requested_at: Timestamp | None = None
@@ -58,11 +58,11 @@ _STATE: Final = json_codec.decoder(OrderStateColumn)
 def _state(order: Order) -> str:
     attempt = order.attempt
     state = OrderStateColumn(
-        order.tries,
-        order.attempts_made,
+        order.try_number,
+        order.attempt_count,
         None if order.terms == order.intent.terms else order.terms,
         None if attempt is None else attempt.sent_at,
-        None if attempt is None else attempt.sighted_slot,
+        None if attempt is None else attempt.first_seen_slot,
         order.fault,
         order.setbacks,
         order.cancel_requested_at,
@@ -75,7 +75,7 @@ def _state(order: Order) -> str:
 
 def insert_row(birth: NewOrder) -> Row:
     """Return the row of `add_orders`."""
-    order = birth.told.order
+    order = birth.event.order
     keyed = birth.key is not None
     return (
         order.id,
@@ -168,8 +168,8 @@ def read_order(row: Row) -> Order:
         last_at=Timestamp(row[7]),
         head_hash=row[8],
         wake_at=None if row[5] is None else Timestamp(row[5]),
-        tries=state.tries,
-        attempts_made=state.attempts_made,
+        try_number=state.try_number,
+        attempt_count=state.attempt_count,
         route=None if routed is None else routed.route,
         route_seq=row[11],
         attempt=_read_attempt(row, state),
@@ -207,7 +207,7 @@ def _read_attempt(row: Row, state: OrderStateColumn) -> Attempt | None:
         Slot(row[18]),
         row[19],
         state.sent_at,
-        state.sighted_slot,
+        state.first_seen_slot,
         row[20],
     )
 
@@ -239,7 +239,7 @@ def key_row(key: ApiKey) -> tuple[object, ...]:
         key.digest,
         key.principal,
         key.name,
-        " ".join(sorted(key.scopes)),
+        " ".join(sorted(key.permissions)),
         " ".join(key.wallets),
         key.orders_per_minute,
         key.created_at,
@@ -261,7 +261,7 @@ def read_key(row: tuple[Any, ...]) -> ApiKey:
         digest=row[1],
         principal=Principal(row[2]),
         name=row[3],
-        scopes=scopes,
+        permissions=scopes,
         wallets=tuple(Address(word) for word in row[5].split()),
         orders_per_minute=row[6],
         created_at=row[7],
@@ -289,9 +289,9 @@ class WriteBatch:
     def add_order(self, birth: NewOrder) -> None:
         """Add a new order."""
         self.births.append(insert_row(birth))
-        self.entries.append(entry_row(birth.told.entry))
+        self.entries.append(entry_row(birth.event.entry))
 
-    def move(
+    def add_decision(
         self, before: Order, after: Order, told: tuple[RecordedEvent, ...], change: Decision
     ) -> None:
         """Add a change of an order. Raises RowConflict unless it follows from the one before."""
@@ -310,7 +310,7 @@ class WriteBatch:
         attempt = before.attempt
         if attempt is None:
             return
-        match line.fact:
+        match line.event:
             case events.Landed(fill):
                 self.closings.append((before.id, attempt.number, "landed", None))
                 self.fills.append(fill_row(before.id, fill))

@@ -71,7 +71,7 @@ class WriteQueue(Generic[T, R]):
         self._closed = False
         self.abandoned = AbandonedCount()
 
-    def settle(self, item: T) -> asyncio.Future[R]:
+    def put_settlement(self, item: T) -> asyncio.Future[R]:
         """Queue a write that moves an accepted order. Raises PortOverloaded, PortUnavailable."""
         return self._queue(self._settlement, SETTLEMENT_WAITING_MAX, self._waiting(item))
 

@@ -49,7 +49,7 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
         return ChainTime(self.slot, 0, 0)
 
     @property
-    def clocked(self) -> bool:
+    def is_time_dependent(self) -> bool:
         """No clock moves its fee."""
         return False
 

@@ -87,7 +87,7 @@ class Pool(Protocol):
         """The chain's clock then."""
 
     @property
-    def clocked(self) -> bool:
+    def is_time_dependent(self) -> bool:
         """Whether the clock alone moves what a swap does."""
 
     @property

@@ -133,7 +133,7 @@ class Program(Protocol[P]):
     def errors(self) -> Mapping[str, Code]:
         """What its errors mean, by the names it logs."""
 
-    def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
+    def required_accounts(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
         """Return the accounts that a pool needs beside those in the snapshot; none when complete.
 
         To be asked again after each answer: a pool names its config, and a bitmap its arrays.
@@ -149,12 +149,12 @@ class Program(Protocol[P]):
     def instruction(self, pool: P, trade: SwapParams) -> Instruction:
         """Return the call that does a trade. Raises Unquotable."""
 
-    def traded(
+    def parse_swaps(
         self, lines: Sequence[ProgramLogLine], inner: Sequence[Instruction]
     ) -> tuple[SwapEvent, ...]:
         """Return the swaps that a transaction's logs and inner instructions tell of, in order."""
 
-    def opened(self, instruction: Instruction) -> PoolCreated | None:
+    def parse_pool_created(self, instruction: Instruction) -> PoolCreated | None:
         """Return the pool that an instruction makes, or None when it makes none."""
 
     def error(self, lines: Sequence[ProgramLogLine], number: int | None) -> KnownError | None:

@@ -43,7 +43,7 @@ def worst_case(pool: Pool, mint_in: Address, mode: SwapMode, amount: int) -> Swa
     it. Raises PoolRejected when the pool refuses at any of these times.
     """
     now = pool.swap(mint_in, mode, amount)
-    if not pool.clocked:
+    if not pool.is_time_dependent:
         return now
     landings = [pool.time.later(LANDING_DELAY_S, LANDING_DELAY_SLOTS)]
     if pool.time.may_be_next_epoch(LANDING_DELAY_SLOTS):

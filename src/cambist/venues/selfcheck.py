@@ -63,7 +63,7 @@ def judge(tried: SwapProbe, came: SwapProbeResult) -> str | None:
     computed = (expected.amount_in, expected.amount_out)
     if moved != computed:
         return f"{program.name} moved {moved} where {computed} was computed"
-    told = program.traded(came.lines, came.inner)
+    told = program.parse_swaps(came.lines, came.inner)
     exact = [(one.amount_in, one.amount_out) for one in told if one.exact]
     if exact and exact[-1] != moved:
         return f"{program.name} tells of {exact[-1]} and moved {moved}"

@@ -128,7 +128,7 @@ def is_status_change(told: RecordedEvent) -> bool:
 
 def _is_setback(told: RecordedEvent) -> bool:
     """Whether the line itself tells that a try came to nothing, or that the order failed."""
-    if isinstance(told.fact, RetryScheduled):
+    if isinstance(told.event, RetryScheduled):
         return True
     return told.order.status is Status.FAILED and told.entry.kind in MOVES
 
@@ -143,8 +143,8 @@ def message(told: RecordedEvent, *, nested: bool = False) -> bytes:
         # An earlier try's error stands on the line of that try alone.
         known.pop("last_error", None)
         known.pop("last_code", None)
-    if isinstance(told.fact, RetryScheduled):
-        known["next_attempt_at"] = write_moment(told.fact.wake_at)
+    if isinstance(told.event, RetryScheduled):
+        known["next_attempt_at"] = write_moment(told.event.wake_at)
     known["seq"] = entry.seq
     known["event"] = order.status if entry.kind in MOVES else entry.kind
     known["timestamp"] = write_moment(entry.at)

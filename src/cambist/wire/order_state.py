@@ -136,8 +136,8 @@ def order_state(order: Order) -> dict[str, Any]:
         "order_id": order.id,
         "client_order_id": intent.client_order_id,
         "status": order.status,
-        "attempt": order.tries,
-        "attempts": order.tries,
+        "attempt": order.try_number,
+        "attempts": order.try_number,
         "slippage_bps": order.terms.slippage_bps,
     }
     if fill is not None or gives:

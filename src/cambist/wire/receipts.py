@@ -181,11 +181,11 @@ def _asked(order: Order) -> Asked:
 def _decisions(told: Sequence[RecordedEvent]) -> tuple[RouteDecision, ...]:
     decisions: list[RouteDecision] = []
     for place, one in enumerate(told):
-        if not isinstance(one.fact, events.Routed):
+        if not isinstance(one.event, events.Routed):
             continue
-        after = told[place + 1].fact if place + 1 < len(told) else None
+        after = told[place + 1].event if place + 1 < len(told) else None
         signed_at = after.slot if isinstance(after, events.Signed) else None
-        decisions.append(_decision(one, one.fact.route, signed_at))
+        decisions.append(_decision(one, one.event.route, signed_at))
     return tuple(decisions)
 
 
@@ -198,7 +198,7 @@ def _decision(told: RecordedEvent, route: Route, signed_at: int | None) -> Route
     return RouteDecision(
         seq=told.entry.seq,
         at=write_moment(told.entry.at),
-        attempt=told.order.tries,
+        attempt=told.order.try_number,
         chosen=leg.venue,
         pool=leg.pool,
         reason=route.reason,
@@ -227,25 +227,25 @@ def _attempts(order: Order, told: Sequence[RecordedEvent]) -> tuple[AttemptRecor
     ended: list[AttemptRecord] = []
     facts: list[RecordedEvent] = []
     for one in told:
-        if isinstance(one.fact, events.Signed) and facts:
+        if isinstance(one.event, events.Signed) and facts:
             ended.append(_attempt(order, facts))
             facts = []
-        if facts or isinstance(one.fact, events.Signed):
+        if facts or isinstance(one.event, events.Signed):
             facts.append(one)
     return (*ended, _attempt(order, facts)) if facts else tuple(ended)
 
 
 def _attempt(order: Order, told: Sequence[RecordedEvent]) -> AttemptRecord:
     first = told[0]
-    signed = first.fact
+    signed = first.event
     assert isinstance(signed, events.Signed)  # noqa: S101 -- the caller begins with one
-    sent = [one for one in told if isinstance(one.fact, events.Sent)]
+    sent = [one for one in told if isinstance(one.event, events.Sent)]
     ends = (events.Landed, events.Reverted, events.Lapsed)
-    end = next((one for one in told if isinstance(one.fact, ends)), None)
+    end = next((one for one in told if isinstance(one.event, ends)), None)
     held = order.attempt
     is_held = held is not None and held.number == signed.attempt
     data = held.transaction if held is not None and is_held else b""
-    fate = _fate(None if end is None else end.fact)
+    fate = _fate(None if end is None else end.event)
     return AttemptRecord(
         attempt=signed.attempt,
         tx_hash=signed.signature,

@@ -71,8 +71,8 @@ class Process:
             )
         if self._guardian is not None:
             self._guardian.note(self._process.pid)
-        until = clock.elapsed() + START_MS_MAX
-        while clock.elapsed() < until:
+        until = clock.monotonic_ms() + START_MS_MAX
+        while clock.monotonic_ms() < until:
             said = self._log.read_bytes()[begin:]
             if _READY.search(said):
                 return

@@ -51,7 +51,7 @@ class CrashRun:
         self._chain = Process(home, ("paper-chain",), settings, guardian)
         self.url = f"http://{LOOPBACK}:{port}"
         self.accepted: dict[str, str] = {}
-        self.unsure: dict[str, Draft] = {}
+        self.unconfirmed: dict[str, Draft] = {}
         self.kills = self.chain_kills = 0
         self.counts: dict[str, int] = {}
         self._sent = 0
@@ -81,8 +81,8 @@ class CrashRun:
             await self._chain.kill()
 
     async def _kill_loop(self) -> None:
-        until = self._clock.elapsed() + self._plan.seconds * _SECOND_MS
-        while self._clock.elapsed() < until:
+        until = self._clock.monotonic_ms() + self._plan.seconds * _SECOND_MS
+        while self._clock.monotonic_ms() < until:
             await self._clock.sleep(self._dice.randint(*KILL_MS))
             if self._dice.uniform(0, 1) < CHAIN_SHARE:
                 await self._chain.kill()
@@ -99,7 +99,7 @@ class CrashRun:
             self._sent += 1
             draft = _draft(self._plan.seed, self._sent)
             key = draft.client_order_id or ""
-            self.unsure[key] = draft
+            self.unconfirmed[key] = draft
             await self._place(client, key, draft)
             await self._clock.sleep(pause_ms)
 
@@ -108,7 +108,7 @@ class CrashRun:
         with suppress(CambistError):
             placed = await client.place(draft)
             self.accepted[key] = placed.order_id
-            self.unsure.pop(key, None)
+            self.unconfirmed.pop(key, None)
 
     async def _look(self, client: Client) -> None:
         while True:
@@ -122,7 +122,7 @@ class CrashRun:
             self.counts = {name: getattr(page, name) for name in names}
 
     async def _settle(self, client: Client) -> dict[str, ReportedOrder]:
-        for key, draft in list(self.unsure.items()):
+        for key, draft in list(self.unconfirmed.items()):
             await self._place(client, key, draft)
         async with asyncio.timeout(SETTLE_MS_MAX / _SECOND_MS):
             while True:

@@ -54,14 +54,14 @@ async def redis(url: str | None) -> CheckResult:
     if url is None:
         return CheckResult("ok", "Redis", _NEEDLESS)
     clock, shown = SystemClock(), masked(url)
-    began = clock.elapsed()
+    began = clock.monotonic_ms()
     try:
         answer = await _ping(urlsplit(url))
     except (OSError, ValueError, TimeoutError) as error:
         told = f"nobody answers at {shown} ({type(error).__name__})"
-        return CheckResult("sick", "Redis", told, todo=_UNANSWERED)
+        return CheckResult("sick", "Redis", told, fix=_UNANSWERED)
     told = f"{shown} {_HEARD.get(answer, 'answers, and not as Redis does')}"
-    latency = f"{clock.elapsed() - began} ms"
+    latency = f"{clock.monotonic_ms() - began} ms"
     if answer == "PONG":
         return CheckResult("ok", "Redis", told, "", latency)
     return CheckResult("sick", "Redis", told, "", latency, _UNFIT)
@@ -102,7 +102,7 @@ def _command(words: list[str]) -> bytes:
 async def paper_chain(place: Path | tuple[str, int]) -> CheckResult:
     """Knock at the paper chain that runs as a process of its own."""
     clock, shown = SystemClock(), place if isinstance(place, Path) else f"{place[0]}:{place[1]}"
-    began = clock.elapsed()
+    began = clock.monotonic_ms()
     try:
         async with asyncio.timeout(WAIT_S):
             if isinstance(place, Path):
@@ -111,9 +111,9 @@ async def paper_chain(place: Path | tuple[str, int]) -> CheckResult:
                 _, writer = await asyncio.open_connection(*place)
     except (OSError, TimeoutError):
         told = f"nobody answers at {shown}"
-        return CheckResult("sick", "paper chain", told, todo=f"start it: `{program()} paper-chain`")
+        return CheckResult("sick", "paper chain", told, fix=f"start it: `{program()} paper-chain`")
     writer.close()
-    latency = f"{clock.elapsed() - began} ms"
+    latency = f"{clock.monotonic_ms() - began} ms"
     return CheckResult("ok", "paper chain", f"answers at {shown}", "", latency)
 
 
@@ -124,21 +124,21 @@ async def engine(url: str) -> list[CheckResult]:
         client = Client(with_scheme(url), os.environ.get(KEY_NAME) or None, patience=ONCE)
     except ValueError as error:
         return [
-            CheckResult("sick", "server", str(error), todo="mend --url, or what stands in the key")
+            CheckResult("sick", "server", str(error), fix="mend --url, or what stands in the key")
         ]
     async with client:
         try:
             version = await client.version()
-            began = clock.elapsed()
+            began = clock.monotonic_ms()
             health = await client.health()
-            took_ms = clock.elapsed() - began
+            took_ms = clock.monotonic_ms() - began
         except ConnectionFailed as nobody:
             todo = f"start one: `{program()} serve`; or name another with --url"
-            return [CheckResult("sick", "server", str(nobody), todo=todo)]
+            return [CheckResult("sick", "server", str(nobody), fix=todo)]
         except RequestRejected as refused:
             return [CheckResult("sick", "server", refusal(refused))]
         except CambistError as stranger:
-            return [CheckResult("sick", "server", str(stranger), todo="name an engine with --url")]
+            return [CheckResult("sick", "server", str(stranger), fix="name an engine with --url")]
     apart_ms = int(health.timestamp.timestamp() * 1_000) - clock.now() + took_ms // 2
     return [_health(url, health, version, took_ms), _apart(apart_ms)]
 
@@ -175,7 +175,7 @@ def _apart(apart_ms: int) -> CheckResult:
     told = f"the server's is {abs(apart_ms)} ms {'ahead' if apart_ms > 0 else 'behind'}"
     if abs(apart_ms) <= CLOCK_APART_MS_MAX:
         return CheckResult("ok", "clock", told)
-    return CheckResult("note", "clock", told, todo="set both by NTP: deadlines are instants")
+    return CheckResult("note", "clock", told, fix="set both by NTP: deadlines are instants")
 
 
 MISSING_SHOWN: Final = 10
@@ -205,7 +205,7 @@ def _switch(halt: Halt | None, missing: UnrecordedTransactions) -> CheckResult:
         todo = _COMPARE
     elif missing.total:
         todo = _MISSING
-    return CheckResult("sick", "trading", f"halted by {halt.by}: {halt.reason}", todo=todo)
+    return CheckResult("sick", "trading", f"halted by {halt.by}: {halt.reason}", fix=todo)
 
 
 def _missing(missing: UnrecordedTransactions) -> list[CheckResult]:

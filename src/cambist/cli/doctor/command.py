@@ -86,7 +86,7 @@ def _settings(given: dict[str, object]) -> tuple[Settings, list[CheckResult]]:
     except BadSettings as error:
         todo = "mend or unset it; what follows looks at the defaults"
         bare = Settings(home=str(given.get("home") or os.environ.get("CAMBIST_HOME") or ".cambist"))
-        return bare, [CheckResult("sick", "settings", str(error), todo=todo)]
+        return bare, [CheckResult("sick", "settings", str(error), fix=todo)]
     file = os.environ.get(f"{PREFIX}CONFIG") or (FILE if Path(FILE).exists() else "")
     told = f"from {file or 'no file'}; environment: {', '.join(names) or 'nothing set'}"
     unusual = [name for name in _NAMES if getattr(loaded.settings, name) != getattr(_USUAL, name)]
@@ -103,13 +103,13 @@ def _home(home: Path) -> Iterator[CheckResult]:
     if not home.is_dir() or not os.access(home, os.W_OK | os.X_OK):
         why = "cannot be written" if home.is_dir() else "is no folder"
         todo = "let this user own it, or name another with CAMBIST_HOME"
-        yield CheckResult("sick", "home", f"{home} {why}", todo=todo)
+        yield CheckResult("sick", "home", f"{home} {why}", fix=todo)
         return
     mode = stat.S_IMODE(home.stat().st_mode)
     told = f"{home} can be written, mode {mode:o}"
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         todo = f"chmod 700 {home}"
-        yield CheckResult("note", "home", f"{told}: others of this machine may look in", todo=todo)
+        yield CheckResult("note", "home", f"{told}: others of this machine may look in", fix=todo)
     else:
         yield CheckResult("ok", "home", told)
     held, pid = bootstrap.lock_holder(home)
@@ -120,7 +120,7 @@ def _home(home: Path) -> Iterator[CheckResult]:
     free = shutil.disk_usage(home).free
     told = f"{free / _GIB:.1f} GiB free"
     if free < DISK_FREE_BYTES_MIN:
-        yield CheckResult("sick", "disk", told, todo="make room: without it no order is stored")
+        yield CheckResult("sick", "disk", told, fix="make room: without it no order is stored")
     else:
         yield CheckResult("ok", "disk", told)
 
@@ -128,13 +128,13 @@ def _home(home: Path) -> Iterator[CheckResult]:
 async def _shared_database(settings: Settings) -> CheckResult:
     """Ask the PostgreSQL that is named whether it is there, and fit to be trusted."""
     clock = SystemClock()
-    began = clock.elapsed()
+    began = clock.monotonic_ms()
     try:
         version = await bootstrap.inspect_database(settings)
     except (BadSettings, PortUnavailable, DatabaseUnusable) as sick:
-        return CheckResult("sick", "database", str(sick), todo="mend it, or what DATABASE_URL says")
+        return CheckResult("sick", "database", str(sick), fix="mend it, or what DATABASE_URL says")
     told = "PostgreSQL answers, and keeps what it acknowledges"
-    return CheckResult("ok", "database", told, version, f"{clock.elapsed() - began} ms")
+    return CheckResult("ok", "database", told, version, f"{clock.monotonic_ms() - began} ms")
 
 
 def _database(home: Path) -> Iterator[CheckResult]:
@@ -154,7 +154,7 @@ def _database(home: Path) -> Iterator[CheckResult]:
         took = bootstrap.measure_commit(home)
     except bootstrap.StoreUnusable as sick:
         todo = "stop what holds it, or mend the disk; never write over it"
-        yield CheckResult("sick", "database", str(sick), version, todo=todo)
+        yield CheckResult("sick", "database", str(sick), version, fix=todo)
         return
     if took > WRITE_US_MAX:
         todo = "put the home on a local disk: every order waits for some of these"
@@ -167,17 +167,17 @@ def _beside_the_file(path: Path, seen: bootstrap.Checkup) -> Iterator[CheckResul
     """Tell of what keeps a store from being written, or its log from shrinking."""
     if seen.is_locked:
         told = f"another process keeps {path} from being written"
-        yield CheckResult("sick", "lock", told, todo=f"end it; `fuser {path}` names it")
+        yield CheckResult("sick", "lock", told, fix=f"end it; `fuser {path}` names it")
     if seen.log_bytes > seen.log_bytes_max:
         told = f"the write-ahead log holds {seen.log_bytes / _GIB:.1f} GiB"
         todo = "end what reads the file for long; the engine then cuts the log by itself"
-        yield CheckResult("note", "log", told, todo=todo)
+        yield CheckResult("note", "log", told, fix=todo)
 
 
 def _schema(schema: int, newest: int) -> CheckResult:
     if schema > newest:
         told = f"migration {schema}, and this program knows {newest}"
-        return CheckResult("sick", "schema", told, todo="upgrade cambist: a newer one wrote this")
+        return CheckResult("sick", "schema", told, fix="upgrade cambist: a newer one wrote this")
     if schema < newest:
         return CheckResult(
             "note", "schema", f"migration {schema}; the next start makes it {newest}"
@@ -202,4 +202,4 @@ def _open_files(settings: Settings) -> CheckResult:
         return CheckResult("ok", "open files", f"{soft} at once, enough for every connection")
     told = f"{soft} at once carry about {max(soft - FILES_BESIDE_CONNECTIONS, 0)} connections"
     todo = f"for up to {settings.connections_max}: `ulimit -n {wanted}` before the start"
-    return CheckResult("note", "open files", told, todo=todo)
+    return CheckResult("note", "open files", told, fix=todo)

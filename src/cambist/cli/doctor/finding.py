@@ -28,10 +28,10 @@ class CheckResult(NamedTuple):
 
     state: State
     part: str
-    told: str
+    message: str
     version: str = ""
     latency: str = ""
-    todo: str = ""
+    fix: str = ""
 
 
 def print_results(console: Console, findings: Iterable[CheckResult]) -> None:
@@ -40,18 +40,18 @@ def print_results(console: Console, findings: Iterable[CheckResult]) -> None:
         print_table(console, _COLUMNS, _rows(findings), heads=False)
         return
     for one in findings:
-        rest = f" {one.part:<12} {one.version:<10} {one.latency:>10}  {one.told}"
+        rest = f" {one.part:<12} {one.version:<10} {one.latency:>10}  {one.message}"
         console.print(Text(f"{one.state:<5}{rest}".rstrip()), soft_wrap=True)
-        if one.todo:
-            console.print(Text(f"{'':<6}do: {one.todo}"), soft_wrap=True)
+        if one.fix:
+            console.print(Text(f"{'':<6}do: {one.fix}"), soft_wrap=True)
 
 
 def _rows(findings: Iterable[CheckResult]) -> Iterable[tuple[Text, ...]]:
     for one in findings:
         state = Text(one.state, _COLOURS[one.state])
-        told = Text(one.told)
-        if one.todo:
-            told.append(f"\ndo: {one.todo}", "dim")
+        told = Text(one.message)
+        if one.fix:
+            told.append(f"\ndo: {one.fix}", "dim")
         yield state, Text(one.part), Text(one.version), Text(one.latency), told
 
 

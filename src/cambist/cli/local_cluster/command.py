@@ -101,12 +101,12 @@ def _shape(settings: Settings, apis: int, workers: int) -> Topology:
 async def _is_free(host: str, port: int) -> bool:
     """Tell whether a port can be had, once what was killed a moment ago has let go of it."""
     clock, family = SystemClock(), socket.AF_INET6 if ":" in host else socket.AF_INET
-    until = clock.elapsed() + PORT_MS_MAX
+    until = clock.monotonic_ms() + PORT_MS_MAX
     while True:
         try:
             socket.create_server((host, port), family=family).close()
         except OSError:
-            if clock.elapsed() > until:
+            if clock.monotonic_ms() > until:
                 return False
         else:
             return True

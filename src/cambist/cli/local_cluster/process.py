@@ -48,10 +48,10 @@ class ProcessSpec(NamedTuple):
     is_ready: Callable[[int], Awaitable[bool]]
     """Tells whether the process of this id can be used."""
     environment: Mapping[str, str] = {}
-    how: Mapping[str, Any] = {}
+    spawn_options: Mapping[str, Any] = {}
     """More for the call that starts it: its user, and files it is handed."""
-    asked_by: int = signal.SIGTERM
-    forced_by: int = signal.SIGKILL
+    stop_signal: int = signal.SIGTERM
+    kill_signal: int = signal.SIGKILL
     end_ms_max: int = 15_000
 
 
@@ -88,11 +88,11 @@ class ManagedProcess:
                 stderr=out,
                 # Apart from our terminal: its Ctrl-C is for us, who end them in order.
                 start_new_session=True,
-                preexec_fn=lambda: die_with(ours, part.forced_by),
-                **part.how,
+                preexec_fn=lambda: die_with(ours, part.kill_signal),
+                **part.spawn_options,
             )
-        until = self._clock.elapsed() + START_MS_MAX
-        while self._clock.elapsed() < until and self.is_running:
+        until = self._clock.monotonic_ms() + START_MS_MAX
+        while self._clock.monotonic_ms() < until and self.is_running:
             if await part.is_ready(self._process.pid):
                 return
             await self._clock.sleep(LOOK_EVERY_MS)
@@ -108,7 +108,7 @@ class ManagedProcess:
         """Ask it to end, and force it when it takes too long; tell whether it ended by itself."""
         if self._process is None or not self.is_running:
             return True
-        self._process.send_signal(self.part.asked_by)
+        self._process.send_signal(self.part.stop_signal)
         try:
             async with asyncio.timeout(self.part.end_ms_max / 1_000):
                 await self._process.wait()
@@ -120,7 +120,7 @@ class ManagedProcess:
     async def force(self) -> None:
         """End it at once."""
         if self._process is not None and self.is_running:
-            self._process.send_signal(self.part.forced_by)
+            self._process.send_signal(self.part.kill_signal)
             try:
                 async with asyncio.timeout(self.part.end_ms_max / 1_000):
                     await self._process.wait()
@@ -131,7 +131,7 @@ class ManagedProcess:
     def force_now(self) -> None:
         """End it at once, and wait for nothing."""
         if self._process is not None and self.is_running:
-            self._process.send_signal(self.part.forced_by)
+            self._process.send_signal(self.part.kill_signal)
 
     def trim_log(self) -> None:
         """Put a log that grew long aside; a process that writes to it writes on at its start."""

@@ -77,9 +77,9 @@ def own_postgres(home: Path) -> Iterator[Server]:
                     f"PostgreSQL {programs.major} on {LOOPBACK}:{port}, data in {data}",
                     tuple(programs.command(shown, port, _SETTINGS)),
                     is_ready,
-                    how=how,
-                    asked_by=signal.SIGINT,
-                    forced_by=signal.SIGQUIT,
+                    spawn_options=how,
+                    stop_signal=signal.SIGINT,
+                    kill_signal=signal.SIGQUIT,
                     end_ms_max=POSTGRES_END_MS_MAX,
                 ),
                 f"postgresql://{USER}:{password}@{LOOPBACK}:{port}/postgres",
@@ -174,8 +174,8 @@ def _inherited_data_dir(data: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _wait_until_gone(data: Path) -> None:
     """Let the server of an installation that was killed a moment ago end first."""
     clock, pid = SystemClock(), server_programs.holder(data)
-    until = clock.elapsed() + GONE_MS_MAX
-    while pid is not None and _is_a_postgres(pid) and clock.elapsed() < until:
+    until = clock.monotonic_ms() + GONE_MS_MAX
+    while pid is not None and _is_a_postgres(pid) and clock.monotonic_ms() < until:
         asyncio.run(clock.sleep(LOOK_EVERY_MS))
 
 

@@ -64,18 +64,18 @@ class Supervisor:
             await welcome()
 
     async def _start(self, child: ManagedProcess) -> None:
-        began = self._clock.elapsed()
+        began = self._clock.monotonic_ms()
         await child.start()
-        took_ms = self._clock.elapsed() - began
+        took_ms = self._clock.monotonic_ms() - began
         self._say(f"{child.part.name} is ready: {child.part.place} ({took_ms} ms)")
 
     async def _restart_loop(self, child: ManagedProcess) -> None:
         """Start it again whenever it ends, sooner or later."""
         wait_ms = AGAIN_MS
         while True:
-            began = self._clock.elapsed()
+            began = self._clock.monotonic_ms()
             code = await child.ended()
-            if self._clock.elapsed() - began > STEADY_MS:
+            if self._clock.monotonic_ms() - began > STEADY_MS:
                 wait_ms = AGAIN_MS
             told = f"{child.part.name} {_ending(code)}"
             while True:

@@ -78,7 +78,7 @@ class WakeupConsumer:
         self, clock: Clock, address: RedisAddress, doorbell: MultiProcessWakeupQueue, consumer: str
     ) -> None:
         self._clock = clock
-        self._doorbell = doorbell
+        self._wakeups = doorbell
         self._consumer = consumer
         self.line = ReconnectingConnection(clock, "redis_bells", address.dial, self._hear)
 
@@ -100,7 +100,7 @@ class WakeupConsumer:
                 raise
 
     async def _listen(self, connection: RedisConnection) -> None:
-        reclaimed_at = self._clock.elapsed()
+        reclaimed_at = self._clock.monotonic_ms()
         while True:
             read = await connection.ask(
                 *("XREADGROUP", "GROUP", GROUP, self._consumer, "COUNT", BELLS_AT_ONCE),
@@ -109,8 +109,8 @@ class WakeupConsumer:
             )
             for _, entries in read or ():
                 await self._offer(connection, entries)
-            if self._clock.elapsed() - reclaimed_at > RECLAIM_EVERY_MS:
-                reclaimed_at = self._clock.elapsed()
+            if self._clock.monotonic_ms() - reclaimed_at > RECLAIM_EVERY_MS:
+                reclaimed_at = self._clock.monotonic_ms()
                 await self._reclaim(connection)
 
     async def _offer(self, connection: RedisConnection, entries: Any) -> None:
@@ -119,8 +119,8 @@ class WakeupConsumer:
             named = dict(zip(fields[::2], fields[1::2], strict=True)) if fields else {}
             order_id = read_order_id(named.get(b"order", b"").decode(errors="replace"))
             if order_id is not None:  # anything else would only trouble the store
-                self._doorbell.hear(order_id)
-        await self._doorbell.wait_drained()
+                self._wakeups.receive(order_id)
+        await self._wakeups.wait_drained()
         ids = [entry_id for entry_id, _ in entries]
         if ids:
             await connection.ask_all(

@@ -59,15 +59,17 @@ class RedisPublisher:
 
     def _commands(self, parcel: OutboxBatch) -> list[tuple[Any, ...]]:
         commands: list[tuple[Any, ...]] = []
-        if parcel.bells:
-            commands.append(("EVAL", ADD_WAKEUPS, 1, BELLS_STREAM, BELLS_STREAM_MAX, *parcel.bells))
-        if parcel.place is not None:
-            self._places.append(parcel.place)
-            commands.append(("PUBLISH", NEWS_CHANNEL, parcel.place))
-        if parcel.told:
-            keys = [ORDER_PREFIX + one.order.id for one in parcel.told]
+        if parcel.wakeups:
+            commands.append(
+                ("EVAL", ADD_WAKEUPS, 1, BELLS_STREAM, BELLS_STREAM_MAX, *parcel.wakeups)
+            )
+        if parcel.position is not None:
+            self._places.append(parcel.position)
+            commands.append(("PUBLISH", NEWS_CHANNEL, parcel.position))
+        if parcel.events:
+            keys = [ORDER_PREFIX + one.order.id for one in parcel.events]
             words: list[Any] = [STATE_KEPT_MS]
-            for one in parcel.told:
+            for one in parcel.events:
                 words += (one.entry.seq, message(one))
             commands.append(("EVAL", PUBLISH_EVENTS, len(keys), *keys, *words))
         return commands
@@ -83,11 +85,11 @@ class ExternalPublishingBus:
     def publish(self, news: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         """Tell what became true."""
         self._bus.publish(news, places)
-        self._outbox.post(news)
+        self._outbox.add_events(news)
 
-    def listen(self, order_id: OrderId) -> Subscription[RecordedEvent]:
+    def subscribe(self, order_id: OrderId) -> Subscription[RecordedEvent]:
         """Listen to one order."""
-        return self._bus.listen(order_id)
+        return self._bus.subscribe(order_id)
 
     def subscribe_principal(self, principal: Principal) -> Subscription[PositionedEvent]:
         """Listen to all orders of a principal."""

@@ -41,9 +41,9 @@ class RedisRateLimiter:
         self._apart_until = 0
         self.line = ReconnectingConnection(clock, "redis_rates", address.dial, self._answer)
 
-    async def take(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
+    async def try_acquire(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
         """Take `cost` tokens and return 0, or take none and return how long to wait for them."""
-        apart = self._clock.elapsed() < self._apart_until
+        apart = self._clock.monotonic_ms() < self._apart_until
         if apart or not self.line.is_up or len(self._asked) >= WAITING_MAX:
             return await self._acquire_locally(bucket, cost, allowance)
         wait: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
@@ -53,7 +53,7 @@ class RedisRateLimiter:
             async with asyncio.timeout(ANSWER_WITHIN_MS / 1_000):
                 told = await wait
         except TimeoutError:
-            self._apart_until = self._clock.elapsed() + APART_MS
+            self._apart_until = self._clock.monotonic_ms() + APART_MS
             told = None
         if told is None:
             return await self._acquire_locally(bucket, cost, allowance)
@@ -61,7 +61,7 @@ class RedisRateLimiter:
 
     async def _acquire_locally(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
         metrics.RATES_ALONE.inc()
-        return await self._alone.take(bucket, cost, allowance)
+        return await self._alone.try_acquire(bucket, cost, allowance)
 
     async def _answer(self, connection: RedisConnection) -> None:
         asked: list[_Asked] = []

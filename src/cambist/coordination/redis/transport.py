@@ -23,14 +23,16 @@ class RedisTransport:
         self._outbox = ends.outbox
         sender = RedisPublisher(clock, self._address, ends.outbox)
         lines: list[ReconnectingConnection[Any]] = [sender.line]
-        if ends.ring is not None:
-            lines.append(PositionSubscriber(clock, self._address, ends.ring, sender.is_mine).line)
-        if ends.doorbell is not None:
-            lines.append(WakeupConsumer(clock, self._address, ends.doorbell, ends.owner).line)
+        if ends.on_new_position is not None:
+            lines.append(
+                PositionSubscriber(clock, self._address, ends.on_new_position, sender.is_mine).line
+            )
+        if ends.wakeups is not None:
+            lines.append(WakeupConsumer(clock, self._address, ends.wakeups, ends.owner).line)
         self._lines = lines
 
     @property
-    def lines(self) -> tuple[ReconnectingConnection[Any], ...]:
+    def connections(self) -> tuple[ReconnectingConnection[Any], ...]:
         """What is to be run, all of it at once."""
         return tuple(self._lines)
 

@@ -27,7 +27,7 @@ class ClmmModel:
 
     program = CLMM
 
-    def made(self, site: PoolSpec, time: ChainTime) -> ClmmPool:
+    def create(self, site: PoolSpec, time: ChainTime) -> ClmmPool:
         """Return the pool as it begins, through its accounts."""
         price = root_of(site.price)
         here = tick_at_sqrt(price)
@@ -63,7 +63,7 @@ class ClmmModel:
         """Return the square of the root."""
         return PriceRatio(pool.place.price * pool.place.price, 1 << 2 * _Q64)
 
-    def put(self, pool: ClmmPool, price: PriceRatio) -> ClmmPool:
+    def at_price(self, pool: ClmmPool, price: PriceRatio) -> ClmmPool:
         """Return the pool with the same positions at another price."""
         return self._at(pool, root_of(price))
 
@@ -81,11 +81,11 @@ class ClmmModel:
             b += -(-liquidity * (here - low) >> _Q64)  # rounded up
         return a, b
 
-    def saved(self, pool: ClmmPool) -> tuple[int, ...]:
+    def dump(self, pool: ClmmPool) -> tuple[int, ...]:
         """Return the root and the tick, which differ by a place at a tick's own price."""
         return pool.place.price, pool.place.tick
 
-    def loaded(self, made: ClmmPool, saved: tuple[int, ...]) -> ClmmPool:
+    def load(self, made: ClmmPool, saved: tuple[int, ...]) -> ClmmPool:
         """Return the pool at this root."""
         price, tick = saved
         return self._at(made, price, tick)

@@ -30,7 +30,7 @@ class ConstantProductModel:
         self.program = program
         self._make = make
 
-    def made(self, site: PoolSpec, time: ChainTime) -> AmmV4Pool | CpmmPool:
+    def create(self, site: PoolSpec, time: ChainTime) -> AmmV4Pool | CpmmPool:
         """Return the pool as it begins, through its accounts."""
         pool: AmmV4Pool | CpmmPool = encode_decode(self.program, self._make(site, time), time)
         return pool
@@ -39,7 +39,7 @@ class ConstantProductModel:
         """Return the ratio of the reserves."""
         return PriceRatio(pool.reserve_b, pool.reserve_a)
 
-    def put(self, pool: AmmV4Pool | CpmmPool, price: PriceRatio) -> AmmV4Pool | CpmmPool:
+    def at_price(self, pool: AmmV4Pool | CpmmPool, price: PriceRatio) -> AmmV4Pool | CpmmPool:
         """Return the pool with the same product of reserves at another price."""
         product = pool.reserve_a * pool.reserve_b
         a = max(isqrt(product * price.a // max(price.b, 1)), 1)
@@ -49,11 +49,11 @@ class ConstantProductModel:
         """Return the reserves."""
         return pool.reserve_a, pool.reserve_b
 
-    def saved(self, pool: AmmV4Pool | CpmmPool) -> tuple[int, ...]:
+    def dump(self, pool: AmmV4Pool | CpmmPool) -> tuple[int, ...]:
         """Return the reserves."""
         return pool.reserve_a, pool.reserve_b
 
-    def loaded(self, made: AmmV4Pool | CpmmPool, saved: tuple[int, ...]) -> AmmV4Pool | CpmmPool:
+    def load(self, made: AmmV4Pool | CpmmPool, saved: tuple[int, ...]) -> AmmV4Pool | CpmmPool:
         """Return the pool of these reserves."""
         return replace(made, reserve_a=saved[0], reserve_b=saved[1])
 

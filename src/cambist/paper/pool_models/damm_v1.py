@@ -23,7 +23,7 @@ class DammV1Model:
 
     program = DAMM_V1
 
-    def made(self, site: PoolSpec, time: ChainTime) -> DammV1Pool:
+    def create(self, site: PoolSpec, time: ChainTime) -> DammV1Pool:
         """Return the pool as it begins, through its accounts."""
         own = site.address
         still: dict[str, Any] = dict.fromkeys(DammV1PoolAccount.__struct_fields__, 0)
@@ -57,24 +57,24 @@ class DammV1Model:
         """Return the ratio of what the vaults hold."""
         return PriceRatio(pool.vault_b.state.total, pool.vault_a.state.total)
 
-    def put(self, pool: DammV1Pool, price: PriceRatio) -> DammV1Pool:
+    def at_price(self, pool: DammV1Pool, price: PriceRatio) -> DammV1Pool:
         """Return the pool with the same product of reserves at another price."""
         held_a, held_b = self.holdings(pool)
         product = held_a * held_b
         a = max(isqrt(product * price.a // max(price.b, 1)), 1)
         b = mul_div_ceil(product, 1, a)
-        return self.loaded(pool, (a, a, b, b))
+        return self.load(pool, (a, a, b, b))
 
     def holdings(self, pool: DammV1Pool) -> tuple[int, int]:
         """Return what the vaults hold."""
         return pool.vault_a.state.total, pool.vault_b.state.total
 
-    def saved(self, pool: DammV1Pool) -> tuple[int, ...]:
+    def dump(self, pool: DammV1Pool) -> tuple[int, ...]:
         """Return what each vault holds, and its shares."""
         a, b = pool.vault_a, pool.vault_b
         return a.state.total, a.supply, b.state.total, b.supply
 
-    def loaded(self, made: DammV1Pool, saved: tuple[int, ...]) -> DammV1Pool:
+    def load(self, made: DammV1Pool, saved: tuple[int, ...]) -> DammV1Pool:
         """Return the pool over vaults of these numbers."""
         held_a, shares_a, held_b, shares_b = saved
         vaults = (_held(made.vault_a, held_a, shares_a), _held(made.vault_b, held_b, shares_b))

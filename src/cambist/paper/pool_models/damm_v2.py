@@ -31,7 +31,7 @@ class DammV2Model:
 
     program = DAMM_V2
 
-    def made(self, site: PoolSpec, time: ChainTime) -> DammV2Pool:
+    def create(self, site: PoolSpec, time: ChainTime) -> DammV2Pool:
         """Return the pool as it begins, through its accounts."""
         price = root_of(site.price)
         liquidity = isqrt(site.depth_a * site.depth_b) << _Q64
@@ -50,7 +50,7 @@ class DammV2Model:
         """Return the square of the root."""
         return PriceRatio(pool.state.price * pool.state.price, 1 << 2 * _Q64)
 
-    def put(self, pool: DammV2Pool, price: PriceRatio) -> DammV2Pool:
+    def at_price(self, pool: DammV2Pool, price: PriceRatio) -> DammV2Pool:
         """Return the pool with the same liquidity at another price."""
         return self._at(pool, root_of(price))
 
@@ -62,11 +62,11 @@ class DammV2Model:
             single_range.amount_b_ceil(state.liquidity, state.price_min, state.price),
         )
 
-    def saved(self, pool: DammV2Pool) -> tuple[int, ...]:
+    def dump(self, pool: DammV2Pool) -> tuple[int, ...]:
         """Return the root."""
         return (pool.state.price,)
 
-    def loaded(self, made: DammV2Pool, saved: tuple[int, ...]) -> DammV2Pool:
+    def load(self, made: DammV2Pool, saved: tuple[int, ...]) -> DammV2Pool:
         """Return the pool at this root."""
         return self._at(made, saved[0])
 

@@ -45,7 +45,7 @@ class DlmmModel:
 
     program = DLMM
 
-    def made(self, site: PoolSpec, time: ChainTime) -> DlmmPool:
+    def create(self, site: PoolSpec, time: ChainTime) -> DlmmPool:
         """Return the pair as it begins, through its accounts."""
         mints = (
             Mint(site.mint_a, TOKEN_PROGRAM, site.decimals_a),
@@ -67,7 +67,7 @@ class DlmmModel:
         low, high = _edges(here)
         return PriceRatio(low * _PARTS + (high - low) * part, 2 * _PARTS << SCALE_BITS)
 
-    def put(self, pool: DlmmPool, price: PriceRatio) -> DlmmPool:
+    def at_price(self, pool: DlmmPool, price: PriceRatio) -> DlmmPool:
         """Return the pair at another price, with the same liquidity around it."""
         here, part = _place_of(price)
         whole_x, whole_y = _whole(_liquidity(pool), here)
@@ -79,19 +79,19 @@ class DlmmModel:
         bins = [one for _, held in pool.arrays for one in held]
         return sum(one.x for one in bins), sum(one.y for one in bins)
 
-    def saved(self, pool: DlmmPool) -> tuple[int, ...]:
+    def dump(self, pool: DlmmPool) -> tuple[int, ...]:
         """Return the active bin and what it holds of each."""
         here = pool.pair.active_id
         active = next((one for _, held in pool.arrays for one in held if one.id == here), None)
         return (here, active.x, active.y) if active else (here, 0, 0)
 
-    def loaded(self, made: DlmmPool, saved: tuple[int, ...]) -> DlmmPool:
+    def load(self, made: DlmmPool, saved: tuple[int, ...]) -> DlmmPool:
         """Return the pair with this active bin, and all others as they are made."""
         here, x, y = saved
         return self._with(made, here, (x, y))
 
     def _place(self, pool: DlmmPool) -> tuple[int, int]:
-        here, x, y = self.saved(pool)
+        here, x, y = self.dump(pool)
         as_y = y << SCALE_BITS
         as_x = x * price_at(here, STEP_BPS)
         whole = as_x + as_y

@@ -51,22 +51,22 @@ class PoolModel(Protocol):
     def program(self) -> Program[Any]:
         """The program that runs it."""
 
-    def made(self, site: PoolSpec, time: ChainTime) -> Pool:
+    def create(self, site: PoolSpec, time: ChainTime) -> Pool:
         """Return the pool as it begins, encoded as accounts and decoded again."""
 
     def price(self, pool: Any) -> PriceRatio:
         """Return where the pool stands, fees apart."""
 
-    def put(self, pool: Any, price: PriceRatio) -> Pool:
+    def at_price(self, pool: Any, price: PriceRatio) -> Pool:
         """Return the pool with the same liquidity at another price, or as near as it goes."""
 
     def holdings(self, pool: Any) -> tuple[int, int]:
         """Return the raw units of each mint that stand behind its liquidity."""
 
-    def saved(self, pool: Any) -> tuple[int, ...]:
+    def dump(self, pool: Any) -> tuple[int, ...]:
         """Return the few numbers that tell this pool from the one it began as."""
 
-    def loaded(self, made: Any, saved: tuple[int, ...]) -> Pool:
+    def load(self, made: Any, saved: tuple[int, ...]) -> Pool:
         """Return the pool of these numbers; the inverse of `saved`."""
 
 

@@ -119,7 +119,7 @@ class RpcConnection:
                 )
         self._pending = {}
 
-    async def put(self, question: RpcMethod, decoder: json_codec.Decoder[T]) -> T:
+    async def call(self, question: RpcMethod, decoder: json_codec.Decoder[T]) -> T:
         """Return the answer to a question.
 
         Raises PortUnavailable; then it may have been heard or not.
@@ -182,13 +182,13 @@ class RemoteMarket:
         """Return the token of a symbol or a mint; unlisted ones are made up, or refused."""
         return self._find(name)
 
-    def at_hand(self, venue: str, pair: Pair) -> Sequence[Pool] | None:  # noqa: ARG002 -- the port's
+    def cached_pools(self, venue: str, pair: Pair) -> Sequence[Pool] | None:  # noqa: ARG002 -- the port's
         """Return None: another process must be asked."""
         return None
 
     async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
         """Ask a venue for its pools of a pair. Raises PortUnavailable."""
-        words = await self._world.put(GetPools(venue, pair, asker), _pools)
+        words = await self._world.call(GetPools(venue, pair, asker), _pools)
         try:
             return tuple(read_pool(word) for word in words)
         except Exception as error:  # a chain of another version may tell of pools we cannot make
@@ -213,32 +213,32 @@ class RemoteChain:
 
     async def blockhash(self) -> Blockhash:
         """Return a recent blockhash."""
-        return await self._world.put(GetBlockhash(), _blockhash)
+        return await self._world.call(GetBlockhash(), _blockhash)
 
-    def compose(self, swap: SwapRequest, blockhash: Blockhash) -> bytes:
+    def build_message(self, swap: SwapRequest, blockhash: Blockhash) -> bytes:
         """Return the message to sign."""
         return paper.compose(swap, blockhash)
 
     async def simulate(self, message: bytes) -> Fault | None:
         """Return what the chain would refuse the message for now, or None."""
-        return await self._world.put(SimulateMessage(message), _fault)
+        return await self._world.call(SimulateMessage(message), _fault)
 
     async def send(self, transaction: bytes) -> None:
         """Hand bytes to the network, once; sending them again is harmless."""
-        await self._world.put(SubmitTransaction(transaction), _nothing)
+        await self._world.call(SubmitTransaction(transaction), _nothing)
 
-    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
+    async def observe(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
         """Return what every endpoint says of each attempt."""
         questions = tuple((one.signature, one.blockhash) for one in attempts)
-        asking = GetObservations(questions, self._rules.witnesses)
-        return await self._world.put(asking, _witnesses)
+        asking = GetObservations(questions, self._rules.observers_required)
+        return await self._world.call(asking, _witnesses)
 
-    async def traces(
+    async def executed_since(
         self, since: Slot, before: Signature | None, limit: int
     ) -> tuple[ExecutedTransaction, ...]:
         """Return what was executed at a slot or later, newest first."""
-        return await self._world.put(GetExecuted(since, before, limit), _traces)
+        return await self._world.call(GetExecuted(since, before, limit), _traces)
 
-    async def receipt(self, signature: Signature) -> Fill | None:
+    async def fetch_fill(self, signature: Signature) -> Fill | None:
         """Return what a landed transaction moved, or None when none landed."""
-        return await self._world.put(GetFill(signature), _fill)
+        return await self._world.call(GetFill(signature), _fill)

@@ -23,7 +23,7 @@ class PoolRecord(msgspec.Struct, frozen=True, gc=False):
 
 def write_pool(pool: Pool) -> PoolRecord:
     """Return a pool in words."""
-    saved = POOL_MODELS[pool.program].saved(pool)
+    saved = POOL_MODELS[pool.program].dump(pool)
     return PoolRecord(pool.program, pool.mint_a, pool.mint_b, pool.slot, " ".join(map(str, saved)))
 
 
@@ -31,4 +31,4 @@ def read_pool(word: PoolRecord) -> Pool:
     """Return the pool that words tell of."""
     made = first_pool(pool_key(word.program, word.mint_a, word.mint_b))
     saved = tuple(int(one) for one in word.saved.split())
-    return POOL_MODELS[word.program].loaded(made, saved).at(time_of(word.slot))
+    return POOL_MODELS[word.program].load(made, saved).at(time_of(word.slot))

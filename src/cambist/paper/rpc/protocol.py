@@ -37,7 +37,7 @@ class GetPools(msgspec.Struct, frozen=True, tag="pools", tag_field="method"):
 
     venue: str
     pair: Pair
-    asker: str
+    reference: str = msgspec.field(name="asker")
 
 
 class GetBlockhash(msgspec.Struct, frozen=True, tag="blockhash", tag_field="method"):

@@ -66,7 +66,7 @@ class _RpcHandler:
     """Answers every connection."""
 
     def __init__(self, world: PaperNetwork, clock: Clock) -> None:
-        self._world = world
+        self._network = world
         self._market = PaperMarket(world, clock)
         self._chain = PaperChain(world)
 
@@ -118,10 +118,10 @@ class _RpcHandler:
                 failpoint("chain.heard")
                 return None
             case GetObservations(questions, endpoints):
-                return await ask_all(self._world, questions, endpoints)
+                return await ask_all(self._network, questions, endpoints)
             case GetFill(signature):
-                return await self._chain.receipt(signature)
+                return await self._chain.fetch_fill(signature)
             case GetExecuted(since, before, limit):
-                return await self._chain.traces(since, before, limit)
+                return await self._chain.executed_since(since, before, limit)
             case _:
                 assert_never(question)

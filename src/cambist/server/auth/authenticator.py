@@ -30,7 +30,7 @@ LOOK_EVERY_MS: Final = 500
 
 NOTED_MAX: Final = 10_000
 _EVERYONE: Final = Caller()
-_NOBODY: Final = Caller(Principal(""), scopes=frozenset())
+_NOBODY: Final = Caller(Principal(""), permissions=frozenset())
 _NO_DIGEST: Final = bytes(api_key.DIGEST_BYTES)
 _BEARER: Final = b"bearer "
 
@@ -70,41 +70,41 @@ class ApiKeyAuthenticator:
         self._keys = locks.keys
         self._pepper = locks.pepper
         self._rates: CallerRates = settings.rates
-        self._tolls = CallerRateLimits(locks.limits, settings.rates)
+        self._rate_limits = CallerRateLimits(locks.limits, settings.rates)
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._tickets = tickets
         self._is_locked = False
-        self._look_at = clock.elapsed()
+        self._look_at = clock.monotonic_ms()
         self._noted: dict[str, Timestamp] = {}
         self._everyone = Caller(meter=self)
         self._counts_requests = settings.address_requests_max is not None
 
     async def authenticate(self, call: Call, right: Permission | None) -> Caller:
         """Return who calls. Raises RequestRejected."""
-        if not self._is_locked and not await self._look():
+        if not self._is_locked and not await self._refresh_keys_exist():
             return await self._admit_anyone(call)
         if right is None:
             await self._count_stranger(call)
             return replace(_NOBODY, source=self._proxies.source_of(call))
         passport = await self._identify(call)
-        if right not in passport.scopes:
+        if right not in passport.permissions:
             message = f"This needs a key with the scope `{right}`, which this one has not."
             raise RequestRejected(fault(Code.FORBIDDEN, message))
         is_stream = call["type"] == "websocket" or wants_stream(dict(call["headers"]))
-        await self._tolls.enter(passport, opens_stream=is_stream)
+        await self._rate_limits.request(passport, opens_stream=is_stream)
         return passport
 
     async def is_still_valid(self, passport: Caller) -> bool:
         """Return whether whoever was let in may stay. Raises PortUnavailable."""
         if passport.key_id is None:
-            return not (self._is_locked or await self._look())
+            return not (self._is_locked or await self._refresh_keys_exist())
         key = await self._keys.find(passport.key_id)
         return key is not None and key.is_active(self._clock.now())
 
     async def recognises(self, call: Call) -> bool:
         """Return whether a call that needs no key shows one that is active, or none is needed."""
         try:
-            if not (self._is_locked or await self._look()):
+            if not (self._is_locked or await self._refresh_keys_exist()):
                 return True
             if b"authorization" not in dict(call["headers"]):
                 return False
@@ -118,18 +118,18 @@ class ApiKeyAuthenticator:
         if not await self.is_still_valid(passport):
             raise RequestRejected(fault(Code.UNAUTHORIZED))
         if passport.key_id is not None:
-            await self._tolls.orders(passport, orders)
+            await self._rate_limits.orders(passport, orders)
 
     async def charge_quote(self, passport: Caller) -> None:
         """Count a quote. Raises RequestRejected."""
         if passport.key_id is not None:
-            await self._tolls.quotes(passport)
+            await self._rate_limits.quotes(passport)
 
-    async def _look(self) -> bool:
+    async def _refresh_keys_exist(self) -> bool:
         """Return whether a key was ever made, as of half a second ago at most."""
-        now = self._clock.elapsed()
+        now = self._clock.monotonic_ms()
         if now >= self._look_at:
-            self._is_locked = await self._keys.exist()
+            self._is_locked = await self._keys.has_ever_issued()
             self._look_at = now + LOOK_EVERY_MS
         return self._is_locked
 
@@ -139,7 +139,7 @@ class ApiKeyAuthenticator:
             return self._everyone
         source = self._proxies.source_of(call)
         if per_minute is not None:
-            await self._tolls.stranger(source, per_minute, open_rate_limits(call))
+            await self._rate_limits.anonymous(source, per_minute, open_rate_limits(call))
         return replace(self._everyone, source=source) if self._counts_requests else self._everyone
 
     async def _identify(self, call: Call) -> Caller:
@@ -152,16 +152,16 @@ class ApiKeyAuthenticator:
         else:
             # No quotas are told: who shows no key and who shows a bad one get the same bytes.
             source = self._proxies.source_of(call)
-            await self._tolls.stranger(source, self._rates.strangers_per_minute)
+            await self._rate_limits.anonymous(source, self._rates.strangers_per_minute)
             raise RequestRejected(fault(Code.UNAUTHORIZED))
         if passport is None:
-            await self._tolls.failure(self._proxies.source_of(call))
+            await self._rate_limits.auth_failure(self._proxies.source_of(call))
             raise RequestRejected(fault(Code.UNAUTHORIZED))
         return passport
 
     async def _count_stranger(self, call: Call) -> None:
         per_minute = self._rates.strangers_per_minute
-        await self._tolls.stranger(
+        await self._rate_limits.anonymous(
             self._proxies.source_of(call), per_minute, open_rate_limits(call)
         )
 
@@ -183,7 +183,7 @@ class ApiKeyAuthenticator:
         return Caller(
             principal=key.principal,
             key_id=key.id,
-            scopes=key.scopes,
+            permissions=key.permissions,
             wallets=key.wallets,
             orders_per_minute=key.orders_per_minute,
             meter=self,
@@ -198,7 +198,7 @@ class ApiKeyAuthenticator:
         if len(self._noted) >= NOTED_MAX:
             self._noted.clear()
         self._noted[key.id] = now
-        await self._keys.note_use(key.id, now)
+        await self._keys.record_use(key.id, now)
 
 
 class Authenticator(Protocol):

@@ -33,7 +33,7 @@ class Caller(msgspec.Struct, frozen=True):
 
     principal: Principal = LOCAL
     key_id: str | None = None
-    scopes: frozenset[Permission] = frozenset(Permission)
+    permissions: frozenset[Permission] = frozenset(Permission)
     wallets: tuple[Address, ...] = ()
     orders_per_minute: int | None = None
     source: str = ""

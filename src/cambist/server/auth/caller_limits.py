@@ -29,7 +29,7 @@ class CallerRateLimits:
         self._limits = limits
         self._rates = rates
 
-    async def enter(self, passport: Caller, *, opens_stream: bool) -> None:
+    async def request(self, passport: Caller, *, opens_stream: bool) -> None:
         """Count a call with a key. Raises RateLimited."""
         rates, key_id = self._rates, passport.key_id
         quotas = passport.quotas
@@ -39,13 +39,13 @@ class CallerRateLimits:
                 f"streams:{key_id}", rates.key_streams_per_minute, "new streams", quotas
             )
 
-    async def stranger(
+    async def anonymous(
         self, source: str, per_minute: int, quotas: CallRateLimits | None = None
     ) -> None:
         """Count a call without a key. Raises RateLimited."""
         await self._take(f"strangers:{source}", per_minute, "requests", quotas)
 
-    async def failure(self, source: str) -> None:
+    async def auth_failure(self, source: str) -> None:
         """Count a key that is not in force. Raises RateLimited."""
         per_minute = self._rates.auth_failures_per_minute
         await self._take(f"failures:{source}", per_minute, "keys that are not in force")
@@ -77,7 +77,7 @@ class CallerRateLimits:
     ) -> None:
         if not per_minute:
             return
-        wait = await self._limits.take(bucket, cost, RateLimit(per_minute, per_minute))
+        wait = await self._limits.try_acquire(bucket, cost, RateLimit(per_minute, per_minute))
         if quotas is not None:
             quotas.note(RateLimitStatus(bucket.partition(":")[0], per_minute, wait.left))
         if wait:

@@ -35,7 +35,7 @@ class Ticket(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _Kept(NamedTuple):
-    passport: Caller
+    caller: Caller
     until: int
 
 
@@ -71,7 +71,7 @@ class Tickets:
                 fault(Code.TOO_BUSY, "Too many stream tickets are out; try again soon.")
             )
         ticket = encode(self._draw(_TICKET_BYTES))
-        self._out[ticket] = _Kept(caller, clock.elapsed() + TICKET_MS)
+        self._out[ticket] = _Kept(caller, clock.monotonic_ms() + TICKET_MS)
         self._by_key[caller.key_id] += 1
         issued = Ticket(ticket, write_moment(add_ms(clock.now(), TICKET_MS)))
         return Response(201, msgspec.json.encode(issued))
@@ -80,10 +80,10 @@ class Tickets:
         """Return what the first ticket shown stands for, once and only in time."""
         ticket = next(one for one in subprotocols if one.startswith(PREFIX))
         kept = self._take(ticket.removeprefix(PREFIX))
-        return kept.passport if kept is not None and self._clock.elapsed() < kept.until else None
+        return kept.caller if kept is not None and self._clock.monotonic_ms() < kept.until else None
 
     def _sweep(self) -> None:
-        now = self._clock.elapsed()
+        now = self._clock.monotonic_ms()
         while self._out:
             oldest = next(iter(self._out))
             if now < self._out[oldest].until:
@@ -93,7 +93,7 @@ class Tickets:
     def _take(self, ticket: str) -> _Kept | None:
         kept = self._out.pop(ticket, None)
         if kept is not None:
-            key_id = kept.passport.key_id
+            key_id = kept.caller.key_id
             self._by_key[key_id] -= 1
             if not self._by_key[key_id]:
                 del self._by_key[key_id]

@@ -122,15 +122,15 @@ class GetQuote:
         self, engine: Engine, taker: OrderSubmitter, seats: ConcurrencyLimits, body_max: int
     ) -> None:
         self._engine = engine
-        self._taker = taker
-        self._seats = seats
+        self._submitter = taker
+        self._concurrency = seats
         self._body_max = body_max
 
     async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
         """Answer one POST."""
-        body = await json_body(self._seats, dict(scope["headers"]), receive, self._body_max)
+        body = await json_body(self._concurrency, dict(scope["headers"]), receive, self._body_max)
         passport = caller_of(scope)
-        intent, warnings = self._taker.intent(body, passport)
+        intent, warnings = self._submitter.intent(body, passport)
         await charge_quote(passport)
         quoted = await while_connected(receive, self._engine.quote(intent, passport.caller))
         if isinstance(quoted, Fault):

@@ -36,7 +36,7 @@ FRAME_GAP_MS: Final = 5
 """The wait after each frame of a posted order: its client may read one frame a segment."""
 
 _HISTORY: Final = StreamOptions()
-_GREETED: Final = StreamOptions(greets=True, nested=True)
+_GREETED: Final = StreamOptions(send_greeting=True, nested=True)
 log = structlog.get_logger(__name__)
 
 
@@ -46,18 +46,18 @@ class OrderEntrySocket:
     def __init__(
         self, voice: MessageCache, seats: ConcurrencyLimits, taker: OrderSubmitter
     ) -> None:
-        self._voice = voice
-        self._seats = seats
-        self._taker = taker
+        self._messages = voice
+        self._concurrency = seats
+        self._submitter = taker
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
-        settings = self._voice.settings
-        with self._seats.socket(caller_of(scope)) as life:
+        settings = self._messages.settings
+        with self._concurrency.open_socket(caller_of(scope)) as life:
             await accept((scope, receive, send))
-            frames = FrameLimit(self._voice.engine.clock, settings.orders_in_max)
+            frames = FrameLimit(self._messages.engine.clock, settings.orders_in_max)
             async with asyncio.TaskGroup() as followers:
-                talk = _Session(self._voice, life, (scope, send), followers)
+                talk = _Session(self._messages, life, (scope, send), followers)
                 hearing = self._hear(talk, caller_of(scope), frames, receive)
                 await run_stream(asyncio.Event().wait(), hearing, life)
                 talk.end()
@@ -68,7 +68,7 @@ class OrderEntrySocket:
     ) -> None:
         while (event := await receive())["type"] != "websocket.disconnect":
             if frames.is_passed():
-                talk.life.end(CLOSE_POLICY)
+                talk.lifetime.close(CLOSE_POLICY)
                 return
             text: str | None = event.get("text")
             body = text.encode() if text is not None else event.get("bytes") or b""
@@ -77,7 +77,7 @@ class OrderEntrySocket:
                 await talk.refuse((fault(Code.TOO_BUSY, busy),))
                 continue
             try:
-                taken = await self._taker.take(body, None, passport)
+                taken = await self._submitter.submit(body, None, passport)
             except RequestRejected as refused:
                 await talk.refuse(refused.faults)
                 continue
@@ -85,7 +85,7 @@ class OrderEntrySocket:
                 await talk.refuse((fault(Code.STORE_UNAVAILABLE),))
                 continue
             await talk.answer(taken, passport)
-        talk.life.cut()
+        talk.lifetime.disconnect()
 
 
 class _Session:
@@ -98,8 +98,8 @@ class _Session:
         line: tuple[Scope, Send],
         followers: asyncio.TaskGroup,
     ) -> None:
-        self.life = life
-        self._voice = voice
+        self.lifetime = life
+        self._messages = voice
         self._scope, self._send = line
         self._followers = followers
         self._following: set[asyncio.Task[None]] = set()
@@ -107,7 +107,7 @@ class _Session:
     @property
     def is_full(self) -> bool:
         """Whether this socket follows as many orders as it may."""
-        return len(self._following) >= self._voice.settings.socket_orders_max
+        return len(self._following) >= self._messages.settings.socket_orders_max
 
     async def refuse(self, faults: tuple[Fault, ...]) -> None:
         """Say why a message was no order we take."""
@@ -116,9 +116,9 @@ class _Session:
     async def answer(self, taken: SubmitResult, passport: Caller) -> None:
         """Say that an order was taken, and begin to tell its events."""
         await self._say(taken.reply)
-        order = await self._voice.engine.get(taken.order_id, passport.principal)
+        order = await self._messages.engine.get(taken.order_id, passport.principal)
         if order is not None:
-            story = OrderEvents(self._voice, order, _HISTORY)
+            story = OrderEvents(self._messages, order, _HISTORY)
             task = self._followers.create_task(self._follow(story))
             self._following.add(task)
             task.add_done_callback(self._following.discard)
@@ -133,10 +133,10 @@ class _Session:
             # A life of its own: the end of one order is not the end of the socket.
             await send_events(story, StreamLifetime(), self._scope, self._send)
         except OSError:
-            self.life.cut()
+            self.lifetime.disconnect()
         except Exception:
             log.exception("stream_failed")
-            self.life.end(CLOSE_BROKEN)
+            self.lifetime.close(CLOSE_BROKEN)
 
     async def _say(self, text: bytes) -> None:
         await self._send({"type": "websocket.send", "text": text.decode()})
@@ -148,22 +148,22 @@ class UpgradedPostSocket:
     def __init__(
         self, voice: MessageCache, seats: ConcurrencyLimits, taker: OrderSubmitter
     ) -> None:
-        self._voice = voice
-        self._seats = seats
-        self._taker = taker
+        self._messages = voice
+        self._concurrency = seats
+        self._submitter = taker
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket; a bad order is refused before there is one."""
         posted: bytes = scope["extensions"][UPGRADE_BODY]
         passport = caller_of(scope)
         key = dict(scope["headers"]).get(b"idempotency-key")
-        with self._seats.socket(passport) as life:
-            taken = await self._taker.take(posted, key, passport)
-            order = await self._voice.engine.get(taken.order_id, passport.principal)
+        with self._concurrency.open_socket(passport) as life:
+            taken = await self._submitter.submit(posted, key, passport)
+            order = await self._messages.engine.get(taken.order_id, passport.principal)
             if order is None:
                 raise RequestRejected(fault(Code.ORDER_NOT_FOUND))
             await accept((scope, receive, send), ((b"x-order-id", order.id.encode()),))
-            clock = self._voice.engine.clock
+            clock = self._messages.engine.clock
             await clock.sleep(FIRST_FRAME_MS)
 
             async def send_apart(message: Message) -> None:
@@ -171,5 +171,7 @@ class UpgradedPostSocket:
                 if message["type"] == "websocket.send":
                     await clock.sleep(FRAME_GAP_MS)
 
-            story = OrderEvents(self._voice, order, _GREETED)
-            await run_socket(story, life, FrameLimit.of(self._voice), (scope, receive, send_apart))
+            story = OrderEvents(self._messages, order, _GREETED)
+            await run_socket(
+                story, life, FrameLimit.of(self._messages), (scope, receive, send_apart)
+            )

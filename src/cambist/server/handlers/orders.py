@@ -51,8 +51,8 @@ class OrderHandlers:
         principal = caller_of(request.scope).principal
         query = read_query(request.query_params, principal)
         with_quotes = wants_quotes(request.query_params)
-        found = await self._engine.find(query)
-        census = await self._engine.census(principal)
+        found = await self._engine.list_orders(query)
+        census = await self._engine.count_orders(principal)
         page = Page(
             found.orders, query.limit, query.offset, found.unreadable, found.last, with_quotes
         )
@@ -86,29 +86,29 @@ class PlaceOrder:
     def __init__(
         self, taker: OrderSubmitter, voice: MessageCache, seats: ConcurrencyLimits
     ) -> None:
-        self._taker = taker
-        self._voice = voice
-        self._seats = seats
+        self._submitter = taker
+        self._messages = voice
+        self._concurrency = seats
         self._body_max = voice.settings.edge.body_bytes_max
 
     async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
         """Answer one POST, or stream the order's events after it."""
         fields = dict(scope["headers"])
-        body = await json_body(self._seats, fields, receive, self._body_max)
+        body = await json_body(self._concurrency, fields, receive, self._body_max)
         key = fields.get(b"idempotency-key")
         passport = caller_of(scope)
-        if wants_stream(fields) and Permission.READ in passport.scopes:
-            with self._seats.stream(passport) as life:
-                taken = await self._taker.take(body, key, passport)
-                order = await self._voice.engine.get(taken.order_id, passport.principal)
+        if wants_stream(fields) and Permission.READ in passport.permissions:
+            with self._concurrency.open_stream(passport) as life:
+                taken = await self._submitter.submit(body, key, passport)
+                order = await self._messages.engine.get(taken.order_id, passport.principal)
                 if order is None:
                     raise RequestRejected(fault(Code.ORDER_NOT_FOUND))
-                story = OrderEvents(self._voice, order, _EVERYTHING)
+                story = OrderEvents(self._messages, order, _EVERYTHING)
                 headers = (*_where(taken), (b"x-order-id", taken.order_id.encode()))
                 opening = StreamStart(202, headers, b"data: %b\n\n" % taken.reply)
                 await stream(story, life, (receive, send), opening)
             return
-        taken = await self._taker.take(body, key, passport)
+        taken = await self._submitter.submit(body, key, passport)
         status = 200 if taken.replayed else 202
         await send_answer(send, Response(status, taken.reply, headers=_where(taken)))
 
@@ -125,14 +125,14 @@ class PlaceBatch:
         self, engine: Engine, taker: OrderSubmitter, seats: ConcurrencyLimits, body_max: int
     ) -> None:
         self._engine = engine
-        self._taker = taker
-        self._seats = seats
+        self._submitter = taker
+        self._concurrency = seats
         self._body_max = body_max
 
     async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
         """Answer one POST."""
         fields = dict(scope["headers"])
-        body = await json_body(self._seats, fields, receive, self._body_max)
+        body = await json_body(self._concurrency, fields, receive, self._body_max)
         if b"idempotency-key" in fields:
             message = "Orders of a batch have a clientOrderId each, and no key together."
             raise RequestRejected(fault(Code.INVALID_KEY, message, "Idempotency-Key"))
@@ -149,7 +149,7 @@ class PlaceBatch:
         if fields is None:
             return (fault(Code.NOT_AN_OBJECT, "An order is a JSON object."),)
         try:
-            wish = self._taker.wish(fields, passport)
+            wish = self._submitter.command(fields, passport)
         except RequestRejected as refused:
             return refused.faults
         deadline = wish.intent.terms.deadline

@@ -105,11 +105,11 @@ class ServiceHandlers:
 
     def __init__(self, engine: Engine, seats: ConcurrencyLimits, doorman: Authenticator) -> None:
         self._engine = engine
-        self._seats = seats
-        self._doorman = doorman
+        self._concurrency = seats
+        self._authenticator = doorman
         self._probing = asyncio.Lock()
         self._probed: EngineHealth | None = None
-        self._probe_again_at = engine.clock.elapsed()
+        self._probe_again_at = engine.clock.monotonic_ms()
 
     async def info(self, request: Request) -> Response:
         """Say what this is: to a browser on a page, to others in JSON."""
@@ -118,7 +118,7 @@ class ServiceHandlers:
         info = ServiceInfo(
             "cambist",
             "An order execution engine for Solana DEX trading",
-            "draining" if self._seats.draining else "running",
+            "draining" if self._concurrency.draining else "running",
             ENDPOINTS,
         )
         return Response(200, msgspec.json.encode(info), headers=(_VARY_ACCEPT,))
@@ -136,7 +136,7 @@ class ServiceHandlers:
         """
         wants_trading = request.query_params.get("trading", "") not in NO_WORDS
         health = await self._probe()
-        is_draining = health.draining or self._seats.draining
+        is_draining = health.draining or self._concurrency.draining
         is_ready = health.store == "ok" and not is_draining
         if wants_trading and health.halt is not None:
             is_ready = False
@@ -149,10 +149,10 @@ class ServiceHandlers:
     async def _probe(self) -> EngineHealth:
         """Ask the parts whether they answer, once a second however many want to know."""
         async with self._probing:
-            now = self._engine.clock.elapsed()
+            now = self._engine.clock.monotonic_ms()
             if self._probed is None or now >= self._probe_again_at:
                 self._probed = health = await self._engine.health()
-                self._probe_again_at = self._engine.clock.elapsed() + PROBE_EVERY_MS
+                self._probe_again_at = self._engine.clock.monotonic_ms() + PROBE_EVERY_MS
                 return health
             return self._probed
 
@@ -174,7 +174,7 @@ class ServiceHandlers:
             word = "ok" if well else "degraded"
         now = write_moment(self._engine.clock.now())
         halt = health.halt
-        is_known = halt is not None and await self._doorman.recognises(request.scope)
+        is_known = halt is not None and await self._authenticator.recognises(request.scope)
         view = HealthView(
             word,
             now,

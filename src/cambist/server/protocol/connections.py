@@ -29,13 +29,13 @@ class ConnectionSlot:
     """One connection's place, given back once."""
 
     def __init__(self, house: ConnectionRegistry, address: str) -> None:
-        self.house = house
+        self.connections = house
         self._address: str | None = address
 
     def leave(self) -> None:
         """Give the place back."""
         if self._address is not None:
-            self.house.forget(self._address)
+            self.connections.forget(self._address)
             self._address = None
 
 

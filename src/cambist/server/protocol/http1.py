@@ -36,7 +36,7 @@ WRITE_BUFFER_BYTES_MAX: Final = 32 * 1024
 class ProtocolConfig(uvicorn.Config):
     """Uvicorn's settings, with the house its connections belong to."""
 
-    house: ConnectionRegistry
+    connections: ConnectionRegistry
 
 
 class Phase(Enum):
@@ -52,7 +52,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.house = cast("ProtocolConfig", self.config).house
+        self.house = cast("ProtocolConfig", self.config).connections
         self.limits = self.house.limits
         self._deadline = NEVER
         self._stall_deadline = NEVER
@@ -148,7 +148,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._refused:
             return
         self._head_bytes = 0
-        wrong = RequestHead(self.url, self.headers).wrong(self.limits)
+        wrong = RequestHead(self.url, self.headers).error(self.limits)
         if wrong is not None:
             self._refuse(wrong)
         elif not self.parser.should_upgrade():  # else `data_received` decides

@@ -43,7 +43,7 @@ class RequestHead:
         self.target = target
         self.headers = headers
 
-    def wrong(self, limits: ConnectionLimits) -> Code | None:
+    def error(self, limits: ConnectionLimits) -> Code | None:
         """Return what the head is refused for: too large, or open to two readings."""
         seen: set[bytes] = set()
         length = 0

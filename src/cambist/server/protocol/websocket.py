@@ -78,7 +78,7 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
     def handle_events(self) -> None:
         """Count frames of any kind, and act on them."""
         if self.guest is not None and self.handshake_complete:
-            self._count(len(self.conn.events), self.guest.house.limits.frames_per_second_max)
+            self._count(len(self.conn.events), self.guest.connections.limits.frames_per_second_max)
         if not self._is_closing:
             super().handle_events()
 
@@ -100,7 +100,7 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
-        limits = self.guest.house.limits if self.guest is not None else NO_LIMITS
+        limits = self.guest.connections.limits if self.guest is not None else NO_LIMITS
         self.close_timer = self.loop.call_later(limits.linger_ms / 1_000, self.transport.abort)
 
     def handle_parser_exception(self) -> None:
@@ -120,9 +120,9 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def _watch(self) -> None:
         if self.guest is not None:
-            self.deadline = self.loop.time() + self.guest.house.limits.stall_ms / 1_000
+            self.deadline = self.loop.time() + self.guest.connections.limits.stall_ms / 1_000
             self._stalled_bytes = self.transport.get_write_buffer_size()
-            self.guest.house.timed.add(self)
+            self.guest.connections.timed.add(self)
 
     def resume_writing(self) -> None:
         """Note that the reader caught up."""
@@ -132,7 +132,7 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
     def _unwatch(self) -> None:
         self.deadline = NEVER
         if self.guest is not None:
-            self.guest.house.timed.discard(self)
+            self.guest.connections.timed.discard(self)
 
     def expire(self) -> None:
         """Close a socket whose reader took nothing for too long."""

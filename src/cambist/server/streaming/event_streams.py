@@ -25,14 +25,14 @@ MESSAGES_KEPT_BYTES_MAX: Final = 2 * 1_024 * 1_024
 class StreamMessage(NamedTuple):
     """One event, ready to send, and the mark to resume after; a notice has none."""
 
-    mark: str | None
-    text: bytes
+    cursor: str | None
+    payload: bytes
 
 
 class EventStream(Protocol):
     """Lines in order, from where a listener wants them."""
 
-    def lines(self, life: StreamLifetime) -> AsyncGenerator[tuple[StreamMessage, ...], None]:
+    def batches(self, life: StreamLifetime) -> AsyncGenerator[tuple[StreamMessage, ...], None]:
         """Yield lines until there are no more; an empty tuple is a heartbeat."""
 
 
@@ -45,7 +45,7 @@ class MessageCache:
         self._kept: dict[tuple[bytes, bool], bytes] = {}
         self._kept_bytes = 0
 
-    def say(self, told: RecordedEvent, *, nested: bool = False) -> bytes:
+    def render(self, told: RecordedEvent, *, nested: bool = False) -> bytes:
         """Return the message of a line. Its hash names it: no two lines have the same."""
         key = (told.entry.hash, nested)
         text = self._kept.get(key)
@@ -69,44 +69,48 @@ class OrderEvents:
     """An order's events from where a listener wants them, until nothing more can come."""
 
     def __init__(self, voice: MessageCache, order: Order, want: StreamOptions) -> None:
-        self._voice = voice
+        self._messages = voice
         self._order = order
         self._want = want
 
-    async def lines(self, life: StreamLifetime) -> AsyncGenerator[tuple[StreamMessage, ...], None]:
+    async def batches(
+        self, life: StreamLifetime
+    ) -> AsyncGenerator[tuple[StreamMessage, ...], None]:
         """Yield events in order.
 
         Without notes the story ends with the order. With notes it goes on until the engine
         has nothing more to tell, or for as long as the settings grant.
         """
-        want, settings = self._want, self._voice.settings
-        if want.greets:
-            now = self._voice.engine.clock.now()
+        want, settings = self._want, self._messages.settings
+        if want.send_greeting:
+            now = self._messages.engine.clock.now()
             yield (StreamMessage(None, event_messages.subscribed(self._order, now)),)
         if self._order.is_closed:
-            life.close_after(settings.notes_after_end_ms)
-        news = self._voice.engine.follow(self._order.id, want.after_seq, settings.beat_ms)
+            life.close_after(settings.notes_after_close_ms)
+        news = self._messages.engine.follow_order(
+            self._order.id, want.after_seq, settings.heartbeat_ms
+        )
         is_past = True
         async with aclosing(cast("AsyncGenerator[EventBatch, None]", news)) as batches:
             async for heard in batches:
                 lines = self._write(heard)
                 yield lines[-1:] if is_past and want.latest_only else lines
                 is_past = False
-                if not heard.lines or not heard.lines[-1].order.is_closed:
+                if not heard.events or not heard.events[-1].order.is_closed:
                     continue
                 if not want.notes:
                     return
-                life.close_after(settings.notes_after_end_ms)
+                life.close_after(settings.notes_after_close_ms)
 
     def _write(self, heard: EventBatch) -> tuple[StreamMessage, ...]:
-        want, voice = self._want, self._voice
+        want, voice = self._want, self._messages
         lines = tuple(
-            StreamMessage(str(one.entry.seq), voice.say(one, nested=want.nested))
-            for one in heard.lines
+            StreamMessage(str(one.entry.seq), voice.render(one, nested=want.nested))
+            for one in heard.events
             if want.notes or event_messages.is_status_change(one)
         )
         if heard.lagged and want.notes:
-            return (voice.lag(heard.lines[-1].order if heard.lines else self._order), *lines)
+            return (voice.lag(heard.events[-1].order if heard.events else self._order), *lines)
         return lines
 
 
@@ -120,28 +124,30 @@ class PrincipalEvents:
         self, voice: MessageCache, news: AsyncIterator[FeedBatch], begin: int, *, notes: bool
     ) -> None:
         self.beginning = write_cursor(begin)
-        self._voice = voice
+        self._messages = voice
         self._news = news
         self._notes = notes
 
     @classmethod
     @asynccontextmanager
-    async def listening(
+    async def open(
         cls, voice: MessageCache, principal: Principal, after: int | None, *, notes: bool
     ) -> AsyncIterator[PrincipalEvents]:
         """Listen before the client is told so: what it does next must not be missed."""
-        news = voice.engine.follow_all(principal, after, voice.settings.beat_ms)
+        news = voice.engine.follow_principal(principal, after, voice.settings.heartbeat_ms)
         async with aclosing(cast("AsyncGenerator[FeedBatch, None]", news)) as opened:
             first = await anext(opened)
             yield cls(voice, opened, first.seen, notes=notes)
 
-    async def lines(self, _life: StreamLifetime) -> AsyncGenerator[tuple[StreamMessage, ...], None]:
+    async def batches(
+        self, _life: StreamLifetime
+    ) -> AsyncGenerator[tuple[StreamMessage, ...], None]:
         """Yield events in the order in which they became durable."""
         async for heard in self._news:
             lines = tuple(
-                StreamMessage(write_cursor(one.place), self._voice.say(one.told))
-                for one in heard.lines
-                if self._notes or event_messages.is_status_change(one.told)
+                StreamMessage(write_cursor(one.position), self._messages.render(one.event))
+                for one in heard.events
+                if self._notes or event_messages.is_status_change(one.event)
             )
-            notices = (self._voice.lag(None),) if heard.lagged else ()
-            yield (*notices, *map(self._voice.leave_out, heard.unreadable), *lines)
+            notices = (self._messages.lag(None),) if heard.lagged else ()
+            yield (*notices, *map(self._messages.leave_out, heard.unreadable), *lines)

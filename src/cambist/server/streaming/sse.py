@@ -50,10 +50,10 @@ async def run_stream(
     async with asyncio.TaskGroup() as tasks:
         watcher = tasks.create_task(watch)
         try:
-            async with life.lasts():
+            async with life.running():
                 await tell
         except OSError:
-            life.cut()
+            life.disconnect()
         except PortUnavailable as down:
             # The listener resumes where it was; there is nothing here for anyone to mend.
             log.warning("store_away", error=str(down))
@@ -93,35 +93,35 @@ async def stream(
     async def tell() -> None:
         if opening.first:
             await put(opening.first)
-        async with aclosing(story.lines(life)) as batches:
+        async with aclosing(story.batches(life)) as batches:
             async for lines in batches:
                 await put(b"".join([_frame(one) for one in lines]) or HEARTBEAT)
 
     async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":
             continue
-        life.cut()
+        life.disconnect()
 
     await run_stream(tell(), watch(), life)
     await send({"type": "http.response.body", "body": b""})
 
 
 def _frame(line: StreamMessage) -> bytes:
-    if line.mark is None:
-        return b"data: %b\n\n" % line.text
-    return b"id: %b\ndata: %b\n\n" % (line.mark.encode(), line.text)
+    if line.cursor is None:
+        return b"data: %b\n\n" % line.payload
+    return b"id: %b\ndata: %b\n\n" % (line.cursor.encode(), line.payload)
 
 
 class OrderEventsHandler:
     """Answers with an order's journal: as JSON, or as a stream if the client accepts one."""
 
     def __init__(self, voice: MessageCache, seats: ConcurrencyLimits) -> None:
-        self._voice = voice
-        self._seats = seats
+        self._messages = voice
+        self._concurrency = seats
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one GET."""
-        request, voice = Request(scope), self._voice
+        request, voice = Request(scope), self._messages
         order = await find_order(voice.engine, request)
         want = read_stream_options(
             request.query_params, request.headers.get("last-event-id"), notes=True
@@ -131,12 +131,12 @@ class OrderEventsHandler:
             if is_over and want.after_seq >= order.last_seq:
                 await send_nothing(send)
                 return
-            with self._seats.stream(caller_of(scope)) as life:
+            with self._concurrency.open_stream(caller_of(scope)) as life:
                 await stream(OrderEvents(voice, order, want), life, (receive, send))
             return
         history = voice.engine.history(order.id, want.after_seq)
         told = await while_connected(receive, history)
-        body = write_events(order.id, [voice.say(one) for one in told])
+        body = write_events(order.id, [voice.render(one) for one in told])
         await send_answer(send, Response(200, body))
 
 
@@ -144,8 +144,8 @@ class PrincipalEventsHandler:
     """Streams the events of all the caller's orders, from a cursor on or from now."""
 
     def __init__(self, voice: MessageCache, seats: ConcurrencyLimits) -> None:
-        self._voice = voice
-        self._seats = seats
+        self._messages = voice
+        self._concurrency = seats
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one GET."""
@@ -155,8 +155,8 @@ class PrincipalEventsHandler:
         if request.method == "HEAD":
             await send_answer(send, Response(200, b"", EVENT_STREAM))
             return
-        listening = PrincipalEvents.listening(self._voice, principal, after, notes=True)
-        with self._seats.stream(caller_of(scope)) as life:
+        listening = PrincipalEvents.open(self._messages, principal, after, notes=True)
+        with self._concurrency.open_stream(caller_of(scope)) as life:
             async with listening as story:
                 # An id without data is no event: it only says where to go on after a cut.
                 first = b"id: %b\n\n" % story.beginning.encode()

@@ -44,8 +44,8 @@ class OrderSocket:
     def __init__(
         self, voice: MessageCache, seats: ConcurrencyLimits, manner: StreamOptions
     ) -> None:
-        self._voice = voice
-        self._seats = seats
+        self._messages = voice
+        self._concurrency = seats
         self._manner = manner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,7 +59,7 @@ class OrderSocket:
             want = self._manner._replace(notes=want.notes)
         name = scope["path_params"].get("order_id", params.get("orderId"))
         order = await self._find(name, scope)
-        with self._seats.socket(caller_of(scope)) as life:
+        with self._concurrency.open_socket(caller_of(scope)) as life:
             await accept((scope, receive, send))
             if name is None:
                 await _reject(send, NO_ORDER_ID, CLOSE_POLICY)
@@ -67,33 +67,33 @@ class OrderSocket:
                 sentence = CATALOGUE[Code.ORDER_NOT_FOUND].sentence
                 await _reject(send, sentence, CLOSE_UNKNOWN)
             else:
-                story = OrderEvents(self._voice, order, want)
-                await run_socket(story, life, FrameLimit.of(self._voice), (scope, receive, send))
+                story = OrderEvents(self._messages, order, want)
+                await run_socket(story, life, FrameLimit.of(self._messages), (scope, receive, send))
 
     async def _find(self, name: str | None, scope: Scope) -> Order | None:
         order_id = read_order_id(name) if name is not None else None
         if order_id is None:
             return None
-        return await self._voice.engine.get(order_id, caller_of(scope).principal)
+        return await self._messages.engine.get(order_id, caller_of(scope).principal)
 
 
 class PrincipalEventsSocket:
     """The events of all the caller's orders, from now on."""
 
     def __init__(self, voice: MessageCache, seats: ConcurrencyLimits) -> None:
-        self._voice = voice
-        self._seats = seats
+        self._messages = voice
+        self._concurrency = seats
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
         params = QueryParams(scope["query_string"])
         after, notes = read_after(params, None), wants_notes(params)
         principal = caller_of(scope).principal
-        listening = PrincipalEvents.listening(self._voice, principal, after, notes=notes)
-        with self._seats.socket(caller_of(scope)) as life:
+        listening = PrincipalEvents.open(self._messages, principal, after, notes=notes)
+        with self._concurrency.open_socket(caller_of(scope)) as life:
             async with listening as story:
                 await accept((scope, receive, send))
-                await run_socket(story, life, FrameLimit.of(self._voice), (scope, receive, send))
+                await run_socket(story, life, FrameLimit.of(self._messages), (scope, receive, send))
 
 
 class FrameLimit:
@@ -102,7 +102,7 @@ class FrameLimit:
     def __init__(self, clock: Clock, frames_max: int) -> None:
         self._clock = clock
         self._frames_max = frames_max
-        self._since = clock.elapsed()
+        self._since = clock.monotonic_ms()
         self._count = 0
 
     @classmethod
@@ -112,7 +112,7 @@ class FrameLimit:
 
     def is_passed(self) -> bool:
         """Count one frame; whether it was one too many."""
-        now = self._clock.elapsed()
+        now = self._clock.monotonic_ms()
         if now - self._since >= SECOND:
             self._since, self._count = now, 0
         self._count += 1
@@ -137,9 +137,9 @@ async def run_socket(
     async def watch() -> None:
         while (await receive())["type"] != "websocket.disconnect":
             if frames.is_passed():
-                life.end(CLOSE_POLICY)
+                life.close(CLOSE_POLICY)
                 return
-        life.cut()
+        life.disconnect()
 
     await run_stream(send_events(story, life, scope, send), watch(), life)
     await close_socket(life, send)
@@ -154,9 +154,9 @@ async def close_socket(life: StreamLifetime, send: Send) -> None:
 
 async def send_events(story: EventStream, life: StreamLifetime, scope: Scope, send: Send) -> None:
     """Send the lines of a story as text messages."""
-    async with aclosing(story.lines(life)) as batches:
+    async with aclosing(story.batches(life)) as batches:
         async for lines in batches:
-            await send_texts(scope, send, [one.text for one in lines])
+            await send_texts(scope, send, [one.payload for one in lines])
 
 
 async def _reject(send: Send, error: str, code: int) -> None:

@@ -26,7 +26,7 @@ class PostgresKeys:
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
 
-    async def exist(self) -> bool:
+    async def has_ever_issued(self) -> bool:
         """Return whether a key was ever made."""
         return bool((await reader.fetch(self._pool, "any_key"))[0][0])
 
@@ -47,7 +47,7 @@ class PostgresKeys:
         """End a key's life now."""
         return bool(await reader.fetch(self._pool, "revoke_key", now, key_id))
 
-    async def note_use(self, key_id: str, now: Timestamp) -> None:
+    async def record_use(self, key_id: str, now: Timestamp) -> None:
         """Note when a key was last used; what cannot be noted is not missed."""
         try:
             await reader.fetch(self._pool, "note_key_use", now, key_id)

@@ -21,8 +21,8 @@ class WriteUnit(NamedTuple):
     """What stands or falls together in a round: one birth, or one change."""
 
     order_id: OrderId
-    told: tuple[RecordedEvent, ...]
-    birth: NewOrder | None = None
+    events: tuple[RecordedEvent, ...]
+    new_order: NewOrder | None = None
 
 
 class Statement:
@@ -36,9 +36,9 @@ class Statement:
     def join(self, index: int, write: Write) -> bool:
         """Add a write, unless it must wait for the next round."""
         if isinstance(write, ApplyDecision):
-            if not self.sheet.join(write):
+            if not self.sheet.try_add(write):
                 return False
-            self.parts[index] = [WriteUnit(write.before.id, write.told)]
+            self.parts[index] = [WriteUnit(write.before.id, write.events)]
             return True
         births = new_orders_of(write)
         keys = {name for birth in births if (name := key_name(birth)) is not None}
@@ -51,11 +51,11 @@ class Statement:
     def may_be_halted(self, index: int) -> bool:
         """Whether a halt keeps an item out, for its own sake or one written with it."""
         part = self.parts[index][0]
-        return part.birth is not None or part.order_id in self.sheet.trying
+        return part.new_order is not None or part.order_id in self.sheet.trying
 
     def _bear(self, birth: NewOrder) -> WriteUnit:
         self.sheet.add_order(birth)
-        return WriteUnit(birth.told.order.id, (birth.told,), birth)
+        return WriteUnit(birth.event.order.id, (birth.event,), birth)
 
 
 def partition(writes: Sequence[Write], indexes: Sequence[int]) -> list[Statement]:
@@ -71,12 +71,12 @@ def partition(writes: Sequence[Write], indexes: Sequence[int]) -> list[Statement
 
 def new_orders_of(write: InsertOrder | InsertOrders) -> tuple[NewOrder, ...]:
     """Return the births of a write."""
-    return write.births if isinstance(write, InsertOrders) else (write.birth,)
+    return write.births if isinstance(write, InsertOrders) else (write.new_order,)
 
 
 def key_name(birth: NewOrder) -> KeyName | None:
     """Return whose key a birth asks for."""
-    return None if birth.key is None else (birth.told.order.intent.principal, birth.key)
+    return None if birth.key is None else (birth.event.order.intent.principal, birth.key)
 
 
 def without_duplicate_keys(births: Sequence[NewOrder]) -> list[NewOrder]:
@@ -110,14 +110,14 @@ class PostgresWriteBatch(WriteBatch):
         self._wishes: set[OrderId] = set()
         self._now: dict[OrderId, Timestamp] = {}
 
-    def join(self, move: ApplyDecision) -> bool:
+    def try_add(self, move: ApplyDecision) -> bool:
         """Add a change, unless it must wait until what is here already has been written."""
         order_id = move.before.id
         is_wish = isinstance(move, AppendNote)
         if order_id in self._wishes or (is_wish and order_id in self.moves):
             return False
         try:
-            self.move(move.before, move.after, move.told, move.change)
+            self.add_decision(move.before, move.after, move.events, move.decision)
         except RowConflict:
             return False
         self._now[order_id] = move.now

@@ -67,7 +67,7 @@ class Leases:
         self._lanes: WriteQueue[Ask, Order | None] = WriteQueue(self._bell.set)
         self._held: dict[OrderId, int] = {}
         self._pending_releases: dict[OrderId, int] = {}
-        self.ahead_ms = 0
+        self.clock_skew_ms = 0
         """How far the database's clock is ahead of ours, as seen when we last asked."""
 
     async def run(self) -> None:
@@ -100,7 +100,7 @@ class Leases:
         """Give all claims back, as far as the database can be reached, and take no more."""
         held, self._held = self._held, {}
         for order_id, epoch in held.items():
-            self._lanes.settle(Release(order_id, epoch)).add_done_callback(_no_matter)
+            self._lanes.put_settlement(Release(order_id, epoch)).add_done_callback(_no_matter)
         self._lanes.close()
 
     def _give_back(
@@ -111,13 +111,13 @@ class Leases:
             if waiting.future.cancelled() and isinstance(order, Order):
                 self._held.pop(order.id, None)
                 gone = Release(order.id, order.lease_epoch)
-                self._lanes.settle(gone).add_done_callback(_no_matter)
+                self._lanes.put_settlement(gone).add_done_callback(_no_matter)
 
     # ------------------------------------------------------------------------------ asking
 
     async def claim(self, order_id: OrderId) -> Order | None:
         """Take the right to move an order."""
-        return await self._lanes.settle(Claim(order_id))
+        return await self._lanes.put_settlement(Claim(order_id))
 
     async def release(self, order: Order) -> None:
         """Give up the right to move an order; what was not ours, or is over, is not touched.
@@ -126,9 +126,9 @@ class Leases:
         """
         if self._held.get(order.id) == order.lease_epoch:
             del self._held[order.id]
-            await self._lanes.settle(Release(order.id, order.lease_epoch))
+            await self._lanes.put_settlement(Release(order.id, order.lease_epoch))
 
-    def end(self, order: Order) -> None:
+    def forget(self, order: Order) -> None:
         """Forget a claim that ended with the order's last change."""
         if self._held.get(order.id) == order.lease_epoch:
             del self._held[order.id]
@@ -156,7 +156,7 @@ class Leases:
         won, rows, then = await self._pool.read(take)
         if won:
             failpoint("claims.swept")
-        self.ahead_ms = then - now
+        self.clock_skew_ms = then - now
         return tuple(sorted(self._record(won, rows), key=_turn))
 
     # ----------------------------------------------------------------------------- writing
@@ -203,7 +203,7 @@ class Leases:
             self._held[order.id] = epoch
             seated.append(
                 replace(
-                    reader.with_clock_skew(order, self.ahead_ms),
+                    reader.with_clock_skew(order, self.clock_skew_ms),
                     lease_owner=self._owner,
                     lease_epoch=epoch,
                 )

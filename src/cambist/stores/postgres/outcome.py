@@ -32,8 +32,8 @@ Result = CommittedEvents | BaseException
 class StatementResult(NamedTuple):
     """Who won, the place before the first line of those, and the halt that kept others out."""
 
-    won: frozenset[OrderId]
-    place: int
+    applied: frozenset[OrderId]
+    position: int
     halt: Halt | None
 
 
@@ -64,15 +64,15 @@ async def resolve_outcomes(
     so,
     and it cannot be looked up.
     """
-    place = settled.place + 1
+    place = settled.position + 1
     at: dict[int, int] = {}
     lost: list[WriteUnit] = []
     for part in (part for parts in one.parts.values() for part in parts):
-        if part.order_id not in settled.won:
+        if part.order_id not in settled.applied:
             lost.append(part)
             continue
         at[id(part)] = place
-        place += len(part.told)
+        place += len(part.events)
     known, away = _Known({}, {}, {}), None
     try:
         known = await _look(pool, lost, unsure=unsure)
@@ -97,12 +97,12 @@ async def resolve_outcomes(
 
 async def _look(pool: ConnectionPool, lost: Sequence[WriteUnit], *, unsure: bool) -> _Known:
     """Look up all that explains why parts lost."""
-    births = [part.birth for part in lost if part.birth is not None]
+    births = [part.new_order for part in lost if part.new_order is not None]
     names = [name for birth in births if (name := key_name(birth)) is not None]
     keyed = await reader.all_keyed(pool, names) if names else {}
-    told = [part for part in lost if part.told and (unsure or _only_by_id(part, keyed))]
+    told = [part for part in lost if part.events and (unsure or _only_by_id(part, keyed))]
     places = await reader.places(pool, told) if told else {}
-    moves = [part.order_id for part in lost if part.birth is None and id(part) not in places]
+    moves = [part.order_id for part in lost if part.new_order is None and id(part) not in places]
     found = (await reader.by_ids(pool, moves)).orders if moves else ()
     fresh = {order.id: order for order in found}
     return _Known(places, keyed, fresh)
@@ -110,12 +110,12 @@ async def _look(pool: ConnectionPool, lost: Sequence[WriteUnit], *, unsure: bool
 
 def _only_by_id(part: WriteUnit, keyed: dict[KeyName, IdempotencyRecord]) -> bool:
     """Whether a birth is there already, if at all, under no key but its id."""
-    return part.birth is not None and key_name(part.birth) not in keyed
+    return part.new_order is not None and key_name(part.new_order) not in keyed
 
 
 def _begins(write: Write) -> bool:
     """Whether a write begins something that a halt forbids: an order, or an attempt of one."""
-    return not isinstance(write, ApplyDecision) or write.change.signed is not None
+    return not isinstance(write, ApplyDecision) or write.decision.signed is not None
 
 
 def _conflict(write: Write, known: _Known) -> BaseException:
@@ -146,7 +146,7 @@ async def _committed(
     keyed: dict[KeyName, IdempotencyRecord],
 ) -> CommittedEvents:
     """Say what became true by an item; of orders added together some may be there already."""
-    told = tuple(line for part in parts if id(part) in at for line in part.told)
+    told = tuple(line for part in parts if id(part) in at for line in part.events)
     place = next((at[id(part)] for part in parts if id(part) in at), 0)
     if not isinstance(write, InsertOrders):
         return CommittedEvents(told, place)
@@ -155,7 +155,7 @@ async def _committed(
     taken: list[IdempotencyRecord | None] = []
     for birth in write.births:
         name = key_name(birth)
-        if birth.told.order.id in ours or name is None:
+        if birth.event.order.id in ours or name is None:
             taken.append(None)
             continue
         if name not in keyed:

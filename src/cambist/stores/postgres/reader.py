@@ -84,7 +84,7 @@ def _keyed(row: Sequence[Any]) -> IdempotencyRecord:
 
 async def places(pool: ConnectionPool, parts: Sequence[WriteUnit]) -> dict[int, int]:
     """Return where the lines of parts stand that were written: the place of each one's first."""
-    last = [part.told[-1].entry for part in parts]
+    last = [part.events[-1].entry for part in parts]
     rows = await fetch(
         pool,
         "places",

@@ -63,12 +63,12 @@ class Recalling:
     _readers: ConnectionPool
     _writers: ConnectionPool
 
-    async def compared(self) -> Slot | None:
+    async def reconciled_to(self) -> Slot | None:
         """Return the slot up to which the chain was held against the attempts."""
         ((slot,),) = await reader.fetch(self._readers, "compared")
         return None if slot is None else Slot(slot)
 
-    async def note_compared(self, slot: Slot) -> None:
+    async def mark_reconciled(self, slot: Slot) -> None:
         """Remember how far the comparison went."""
         await reader.fetch(self._writers, "note_compared", slot)
 
@@ -77,7 +77,7 @@ class Recalling:
         rows = await reader.fetch(self._readers, "recorded", list(signatures))
         return frozenset(signatures) - {Signature(row[0]) for row in rows}
 
-    async def note_missing(
+    async def halt_for_unrecorded(
         self, missing: Sequence[ExecutedTransaction], halt: Halt, now: Timestamp
     ) -> None:
         """Halt, and note what is missing."""
@@ -96,7 +96,7 @@ class Recalling:
 
         await self._writers.read(write)
 
-    async def missing(self, limit: int) -> UnrecordedTransactions:
+    async def list_unrecorded(self, limit: int) -> UnrecordedTransactions:
         """Return what was noted as missing, newest first."""
         return await missing(self._readers, limit)
 
@@ -135,7 +135,7 @@ class PostgresStore(Recalling):
         self._unreadable = UnreadableOrders()
         self._writers = ConnectionPool(target, WRITERS_MAX)
         self._runner = WriteLoop(self._writers, news, clock, lease_ms)
-        self._seats = Leases(self._writers, owner, lease_ms, self._unreadable)
+        self._leases = Leases(self._writers, owner, lease_ms, self._unreadable)
         self._counted_at: int | None = None
         self._backlog = self._counted = 0
 
@@ -152,12 +152,12 @@ class PostgresStore(Recalling):
     def begin_to_write(self, tasks: asyncio.TaskGroup) -> None:
         """Write from now on, until closed."""
         tasks.create_task(self._runner.run())
-        tasks.create_task(self._seats.run())
+        tasks.create_task(self._leases.run())
 
     async def close(self) -> None:
         """Write what waits, give claims back, and let the connections go."""
         await self._runner.close()
-        await self._seats.close()
+        await self._leases.close()
 
     async def let_go(self) -> None:
         """Close the connections, once nothing writes any more."""
@@ -184,22 +184,22 @@ class PostgresStore(Recalling):
 
     async def commit(self, order: Order, change: Decision, now: Timestamp) -> Order:
         """Write a change of a claimed order."""
-        begun = self.begin(order, change, now)
+        begun = self.begin_commit(order, change, now)
         await begun.durable
         return begun.order
 
-    def begin(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
+    def begin_commit(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
         """Begin to write a change of a claimed order."""
         move = _move(ApplyDecision, order, change, now)
         move = replace(move, after=replace(move.after, lease_owner=self._owner))
-        durable = self._runner.lanes.settle(move)
+        durable = self._runner.lanes.put_settlement(move)
         if move.after.wake_at is None:
             durable.add_done_callback(lambda done: self._end(done, move.after))
         return PendingCommit(move.after, durable)
 
     def _end(self, durable: asyncio.Future[CommittedEvents], order: Order) -> None:
         if not durable.cancelled() and durable.exception() is None:
-            self._seats.end(order)
+            self._leases.forget(order)
 
     async def request_cancel(self, order_id: OrderId, now: Timestamp) -> Order | None:
         """Note that the user wants the order no more."""
@@ -225,14 +225,14 @@ class PostgresStore(Recalling):
             wake_at = order.wake_at if order.in_flight is not None else now
             try:
                 wish = _move(AppendNote, order, Decision((note,), wake_at), now)
-                await self._runner.lanes.settle(wish)
+                await self._runner.lanes.put_settlement(wish)
             except VersionConflict:
                 continue
             return await self.get(order_id)
         msg = f"order {order_id} moves too fast for a note"
         raise PortUnavailable(msg)
 
-    async def still(self, since: Timestamp, limit: int) -> StuckOrders:
+    async def list_stuck(self, since: Timestamp, limit: int) -> StuckOrders:
         """Return what has stood still since an instant. Raises PortUnavailable."""
         rows = await reader.fetch(self._readers, "orders_still", since, limit)
         standing = await reader.fetch(self._readers, "standing")
@@ -254,23 +254,23 @@ class PostgresStore(Recalling):
 
     async def claim(self, order_id: OrderId) -> Order | None:
         """Take the right to move an order."""
-        return await self._seats.claim(order_id)
+        return await self._leases.claim(order_id)
 
     async def claim_due(self, now: Timestamp, limit: int) -> tuple[Order, ...]:
         """Take the orders whose wake-up is due, oldest first."""
-        return await self._seats.claim_due(now, limit)
+        return await self._leases.claim_due(now, limit)
 
     async def renew(self, orders: Sequence[Order]) -> None:
         """Keep these claims, and all others of this process."""
-        await self._seats.renew(orders)
+        await self._leases.renew(orders)
 
     async def release(self, order: Order) -> None:
         """Give up the right to move an order."""
-        await self._seats.release(order)
+        await self._leases.release(order)
 
     # ------------------------------------------------------------------------------ reads
 
-    async def keyed(self, principal: Principal, key: str) -> IdempotencyRecord | None:
+    async def find_by_key(self, principal: Principal, key: str) -> IdempotencyRecord | None:
         """Return what a key remembers."""
         return await reader.keyed(self._readers, principal, key)
 
@@ -278,7 +278,7 @@ class PostgresStore(Recalling):
         """Return an order as it stands."""
         with self._unreadable.noted():
             order = await reader.get(self._readers, order_id)
-        return None if order is None else reader.with_clock_skew(order, self._seats.ahead_ms)
+        return None if order is None else reader.with_clock_skew(order, self._leases.clock_skew_ms)
 
     async def reload(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands: nothing is remembered here."""
@@ -288,10 +288,10 @@ class PostgresStore(Recalling):
         """Return the cancel notes and amended terms of orders."""
         return await reader.current_terms(self._readers, order_ids)
 
-    async def find(self, query: OrderQuery) -> OrderPage:
+    async def list_orders(self, query: OrderQuery) -> OrderPage:
         """Return orders newest first."""
         page = page_of(await reader.page(self._asked, query), self._unreadable)
-        by_ms = self._seats.ahead_ms
+        by_ms = self._leases.clock_skew_ms
         return replace(
             page, orders=tuple(reader.with_clock_skew(order, by_ms) for order in page.orders)
         )
@@ -309,14 +309,14 @@ class PostgresStore(Recalling):
         asked = FillQuery(principal, since_day, limit)
         return await self._asked.ask(lambda line: daily_fills.fill_sums(line, asked))
 
-    async def census(self, principal: Principal, now: Timestamp) -> OrderCounts:  # noqa: ARG002
+    async def count_orders(self, principal: Principal, now: Timestamp) -> OrderCounts:  # noqa: ARG002
         """Count orders by status; what is delayed, the database's clock says."""
         return await reader.census(self._asked, principal)
 
     async def backlog(self) -> int:
         """Return how many orders are open, as far as is known while the database is away."""
         told = self._runner.take_backlog()
-        now = self._clock.elapsed()
+        now = self._clock.monotonic_ms()
         if told is not None:
             self._backlog, self._counted_at = told, now
             self._counted += 1
@@ -331,13 +331,13 @@ class PostgresStore(Recalling):
                 self._backlog = read if self._counted == before else self._backlog
         return self._backlog + self._runner.lanes.abandoned.orders
 
-    async def journal(
+    async def read_journal(
         self, order_id: OrderId, after_seq: int, limit: int
     ) -> tuple[JournalEntry, ...]:
         """Return journal entries in order."""
         return await reader.entries(self._asked, order_id, after_seq, limit)
 
-    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
+    async def read_journals(self, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
         """Return all journal entries of a few orders."""
         return await reader.journals(self._asked, order_ids)
 
@@ -353,7 +353,7 @@ class PostgresStore(Recalling):
         """Return the place up to which lines may be gone."""
         return await reader.fetch_number(self._readers, "pruned")
 
-    async def feed_end(self) -> int:
+    async def last_position(self) -> int:
         """Return the place of the newest line of all."""
         return await reader.fetch_number(self._readers, "feed_end")
 
@@ -369,7 +369,7 @@ def _move(
     kind: type[ApplyDecision], order: Order, change: Decision, now: Timestamp
 ) -> ApplyDecision:
     """Write out what a change makes of an order. Raises IllegalFact."""
-    told = append(order, change.facts, now)
+    told = append(order, change.events, now)
     after = told[-1].order if told else order
     standing, wake_at = order.wake_at, change.wake_at
     if standing is not None and wake_at is not None and standing <= now and wake_at <= now:

@@ -76,7 +76,7 @@ class WriteLoop:
 
     async def close(self) -> None:
         """Write what waits, then stop."""
-        self._closing_since = self._clock.elapsed()
+        self._closing_since = self._clock.monotonic_ms()
         self.lanes.close()
         await self._gone.wait()
 
@@ -89,7 +89,7 @@ class WriteLoop:
 
     async def _again(self, error: BaseException) -> None:
         """Wait before a write of unknown outcome is sent again; let nobody wait too long."""
-        now = self._clock.elapsed()
+        now = self._clock.monotonic_ms()
         if self._unknown_since is None:
             self._unknown_since = now
             log.warning("commit_unknown", error=str(error), writes=len(self._batch))

@@ -84,7 +84,7 @@ class BatchWriter:
         except PortUnavailable as down:
             done = dict.fromkeys(one.parts, down)
         self.failed = any(isinstance(result, PortUnavailable) for result in done.values())
-        told = [one for one in done.values() if isinstance(one, CommittedEvents) and one.told]
+        told = [one for one in done.values() if isinstance(one, CommittedEvents) and one.events]
         for index, result in done.items():
             results[index] = result
         self._tell_all(told)
@@ -108,8 +108,8 @@ class BatchWriter:
         facts.sort(key=_first_place)
         if facts:
             self._tell(
-                [line for one in facts for line in one.told],
-                [one.place + nth for one in facts for nth in range(len(one.told))],
+                [line for one in facts for line in one.events],
+                [one.position + nth for one in facts for nth in range(len(one.events))],
             )
 
     async def _until_known(
@@ -159,7 +159,7 @@ class BatchWriter:
 
 
 def _first_place(facts: CommittedEvents) -> int:
-    return facts.place
+    return facts.position
 
 
 def _refused(write: Write, error: asyncpg.PostgresError) -> BaseException:

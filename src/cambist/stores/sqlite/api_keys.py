@@ -58,7 +58,7 @@ class SqliteKeys:
 
     # ------------------------------------------------------------------------------- reads
 
-    async def exist(self) -> bool:
+    async def has_ever_issued(self) -> bool:
         """Return whether a key was ever made."""
         return bool(self._ask("any_key")[0][0])
 
@@ -93,7 +93,7 @@ class SqliteKeys:
         done = await self._write(lambda db: db.execute(SQL["revoke_key"], (now, key_id)))
         return done.rowcount == 1
 
-    async def note_use(self, key_id: str, now: Timestamp) -> None:
+    async def record_use(self, key_id: str, now: Timestamp) -> None:
         """Have it noted, without waiting for it."""
         self._submit(lambda db: db.execute(SQL["note_key_use"], (now, key_id))).add_done_callback(
             _tell_failure

@@ -65,7 +65,7 @@ class StatusCounters:
         if not self._counting:
             self._meanwhile.clear()
 
-    def learn(self, found: OrderTotals, doubts: int) -> None:
+    def load(self, found: OrderTotals, doubts: int) -> None:
         """Take over what was counted anew; `doubts` is what `begin` returned."""
         self._counts = {(Principal(a), Status(b)): n for a, b, n in found.rows if b in _STATUSES}
         self._counted_to, self.pruned = found.end, found.pruned

@@ -55,10 +55,10 @@ async def checked_after_crash(
 
 
 async def _look_over(store: Haltable, path: Path, clock: Clock) -> None:
-    began = clock.elapsed()
+    began = clock.monotonic_ms()
     found = await quick_check(path)
     if not found:
-        log.info("store_looked_over", took_ms=clock.elapsed() - began)
+        log.info("store_looked_over", took_ms=clock.monotonic_ms() - began)
         return
     reason = _FOUND.format("; ".join(found))
     log.critical("store_damaged", reason=reason)

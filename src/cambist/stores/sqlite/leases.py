@@ -28,18 +28,18 @@ class Leases:
     def __contains__(self, order_id: OrderId) -> bool:
         return order_id in self._held or order_id in self._barred
 
-    def bar(self, orders: frozenset[OrderId]) -> None:
+    def exclude(self, orders: frozenset[OrderId]) -> None:
         """Let nobody claim these orders; one that is claimed is moved to the end of its turn."""
         self._barred = orders
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def hold(self, order_id: OrderId, order: Order | None = None) -> None:
+    def acquire(self, order_id: OrderId, order: Order | None = None) -> None:
         """Claim an order; how it stands may be learnt later."""
         self._held[order_id] = order
 
-    def let_go(self, order_id: OrderId) -> None:
+    def release(self, order_id: OrderId) -> None:
         """Give a claim up."""
         self._look_after(self._held.pop(order_id, None))
 
@@ -54,7 +54,7 @@ class Leases:
         if order is not None and order.wake_at == LEASED:
             self._adrift[order.id] = None
 
-    def doubt(self, order_id: OrderId) -> None:
+    def mark_unknown(self, order_id: OrderId) -> None:
         """Remember that it is unknown how an order stands."""
         self._adrift[order_id] = None
 

@@ -82,7 +82,7 @@ def write_off_in_file(
             told = append(order, (word,), now)
             noted = replace(told[-1].order, version=order.version + 1)
             sheet = SqliteWriteBatch()
-            sheet.move(order, noted, told, Decision((word,), order.wake_at))
+            sheet.add_decision(order, noted, told, Decision((word,), order.wake_at))
             sheet.write(db)
             order = noted
         db.execute("COMMIT")

@@ -115,7 +115,7 @@ class SqliteStore:
         except BaseException:
             self._counts.give_up()
             raise
-        self._counts.learn(found, doubts)
+        self._counts.load(found, doubts)
 
     async def close(self) -> None:
         """Write what waits, then close the file."""
@@ -139,7 +139,7 @@ class SqliteStore:
     def _probe(self) -> None:
         """Try to write something, beside whoever asks."""
         if self._probing is None or self._probing.done():
-            self._probing = self._writer.lanes.settle(WriteProbe())
+            self._probing = self._writer.lanes.put_settlement(WriteProbe())
             self._probing.add_done_callback(_look_at)
 
     async def add(self, birth: NewOrder) -> None:
@@ -153,27 +153,27 @@ class SqliteStore:
 
     async def commit(self, order: Order, change: Decision, now: Timestamp) -> Order:
         """Write a change of a claimed order."""
-        begun = self.begin(order, change, now)
+        begun = self.begin_commit(order, change, now)
         await begun.durable
         return begun.order
 
-    def begin(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
+    def begin_commit(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
         """Begin to write a change of a claimed order."""
         move = write_out(order, change, now, self._owner, LEASED)
-        return PendingCommit(move.after, self._writer.lanes.settle(move))
+        return PendingCommit(move.after, self._writer.lanes.put_settlement(move))
 
     async def request_cancel(self, order_id: OrderId, now: Timestamp) -> Order | None:
         """Note that the user wants the order no more."""
-        await self._writer.lanes.settle(RequestCancel(order_id, now))
+        await self._writer.lanes.put_settlement(RequestCancel(order_id, now))
         return await self.get(order_id)
 
     async def halt(self, halt: Halt) -> None:
         """Stop trading."""
-        await self._writer.lanes.settle(SetHalt(halt, halt.by, halt.reason, halt.at))
+        await self._writer.lanes.put_settlement(SetHalt(halt, halt.by, halt.reason, halt.at))
 
     async def resume(self, by: str, reason: str, now: Timestamp) -> None:
         """Let trading go on."""
-        await self._writer.lanes.settle(SetHalt(None, by, reason, now))
+        await self._writer.lanes.put_settlement(SetHalt(None, by, reason, now))
 
     async def halted(self) -> Halt | None:
         """Return the halt in force."""
@@ -188,22 +188,22 @@ class SqliteStore:
                 self._evict(write, result)
                 continue
             if result.untold is not None:
-                first = result.untold.place
-                news += result.untold.told
-            if isinstance(result, CommittedEvents) and result.told:
-                first = first or result.place
-                news += result.told
+                first = result.untold.position
+                news += result.untold.events
+            if isinstance(result, CommittedEvents) and result.events:
+                first = first or result.position
+                news += result.events
                 self._keep_all(write, result)
         if news:
             self._news(news, range(first, first + len(news)))
 
     def _keep_all(self, write: Write, facts: CommittedEvents) -> None:
-        told, last = facts.told, facts.place + len(facts.told) - 1
+        told, last = facts.events, facts.position + len(facts.events) - 1
         match write:
             case ApplyDecision(before, add_ms):
                 self._cache_order(add_ms, before.status, last)
             case InsertOrder() | InsertOrders():
-                for position, one in enumerate(told, facts.place):
+                for position, one in enumerate(told, facts.position):
                     self._cache_order(one.order, None, position)
             case _:
                 self._cache_order(told[-1].order, told[-1].order.status, last)
@@ -228,10 +228,10 @@ class SqliteStore:
         if isinstance(write, ApplyDecision):
             self._cache.pop(write.before.id, None)
             if isinstance(error, PortUnavailable):
-                self._claimed.doubt(write.before.id)
+                self._claimed.mark_unknown(write.before.id)
         elif isinstance(write, RequestCancel):
             self._cache.pop(write.order_id, None)
-        fresh = error.fresh if isinstance(error, VersionConflict) else None
+        fresh = error.current if isinstance(error, VersionConflict) else None
         if fresh is not None and fresh.wake_at is not None:
             self._cache[fresh.id] = fresh
             self._claimed.learn(fresh)
@@ -240,19 +240,19 @@ class SqliteStore:
         """Take the right to move an order."""
         if order_id in self._claimed:
             return None
-        self._claimed.hold(order_id)
+        self._claimed.acquire(order_id)
         order = self._cache.get(order_id)
         if order is None:
             try:
                 with suppress(Unreadable):  # it is not to be had
                     order = await self._read(order_id)
             except PortUnavailable:
-                self._claimed.let_go(order_id)
+                self._claimed.release(order_id)
                 raise
         if order is None or order.wake_at is None:
-            self._claimed.let_go(order_id)
+            self._claimed.release(order_id)
             return None
-        self._claimed.hold(order_id, order)
+        self._claimed.acquire(order_id, order)
         return replace(order, lease_epoch=order.lease_epoch + 1)
 
     async def claim_due(self, now: Timestamp, limit: int) -> tuple[Order, ...]:
@@ -291,7 +291,7 @@ class SqliteStore:
             if order.id in self._claimed or len(taken) == most:
                 continue
             current = self._cache.get(order.id, order)
-            self._claimed.hold(order.id, current)
+            self._claimed.acquire(order.id, current)
             taken.append(replace(current, lease_epoch=current.lease_epoch + 1))
         return taken
 
@@ -310,9 +310,9 @@ class SqliteStore:
 
     async def release(self, order: Order) -> None:
         """Give up the right to move an order."""
-        self._claimed.let_go(order.id)
+        self._claimed.release(order.id)
 
-    async def keyed(self, principal: Principal, key: str) -> IdempotencyRecord | None:
+    async def find_by_key(self, principal: Principal, key: str) -> IdempotencyRecord | None:
         """Return what a key remembers."""
         return await self._readers.run(reader.keyed, (principal, key))
 
@@ -340,7 +340,7 @@ class SqliteStore:
             found |= await self._readers.run(reader.current_terms, missing)
         return found
 
-    async def find(self, query: OrderQuery) -> OrderPage:
+    async def list_orders(self, query: OrderQuery) -> OrderPage:
         """Return orders newest first."""
         return page_of(await self._readers.ask(reader.page, query), self._unreadable)
 
@@ -352,7 +352,7 @@ class SqliteStore:
         """Put some fills into the sums of their days; where none wait, nothing is written."""
         if not await self._readers.run(daily_fills.is_any_waiting):
             return False
-        summed = await self._writer.lanes.settle(SumFills())
+        summed = await self._writer.lanes.put_settlement(SumFills())
         return isinstance(summed, FillsSummed) and summed.is_more
 
     async def fill_sums(self, principal: Principal, since_day: int, limit: int) -> FillSums:
@@ -360,7 +360,7 @@ class SqliteStore:
         asked = FillQuery(principal, since_day, limit)
         return await self._readers.ask(daily_fills.fill_sums, asked)
 
-    async def census(self, principal: Principal, now: Timestamp) -> OrderCounts:
+    async def count_orders(self, principal: Principal, now: Timestamp) -> OrderCounts:
         """Count orders by status."""
         _, pruned = await self._readers.run(reader.pruned)
         if self._counts.is_doubtful or self._counts.pruned != pruned:
@@ -375,13 +375,13 @@ class SqliteStore:
                 await self._recount()
         return self._counts.open() + self._writer.lanes.abandoned.orders
 
-    async def journal(
+    async def read_journal(
         self, order_id: OrderId, after_seq: int, limit: int
     ) -> tuple[JournalEntry, ...]:
         """Return journal entries in order."""
         return await self._readers.ask(reader.entries, (order_id, after_seq, limit))
 
-    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
+    async def read_journals(self, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
         """Return all journal entries of a few orders."""
         return await self._readers.ask(reader.journals, order_ids)
 
@@ -397,7 +397,7 @@ class SqliteStore:
         """Return the place up to which lines may be gone."""
         return (await self._readers.run(reader.pruned))[0]
 
-    async def feed_end(self) -> int:
+    async def last_position(self) -> int:
         """Return the place of the newest line of all."""
         return await self._readers.run(reader.feed_end)
 
@@ -414,28 +414,30 @@ class RecallingSqliteStore(SqliteStore):
     async def open(self) -> None:
         """Open, and let nobody move an order whose fate only the chain knows."""
         await super().open()
-        self._claimed.bar(await self._readers.run(_barred))
+        self._claimed.exclude(await self._readers.run(_barred))
 
-    async def compared(self) -> Slot | None:
+    async def reconciled_to(self) -> Slot | None:
         """Return the slot up to which the chain was held against the attempts."""
         return await self._readers.run(_compared)
 
-    async def note_compared(self, slot: Slot) -> None:
+    async def mark_reconciled(self, slot: Slot) -> None:
         """Remember how far the comparison went."""
-        await self._writer.lanes.settle(RecordReconciliation(slot))
+        await self._writer.lanes.put_settlement(RecordReconciliation(slot))
 
     async def unrecorded(self, signatures: Sequence[Signature]) -> frozenset[Signature]:
         """Return those that neither an attempt has nor a note of what is missing."""
         return frozenset(signatures) - await self._readers.run(_recorded, signatures)
 
-    async def note_missing(
+    async def halt_for_unrecorded(
         self, missing: Sequence[ExecutedTransaction], halt: Halt, now: Timestamp
     ) -> None:
         """Halt, and note what is missing."""
-        await self._writer.lanes.settle(RecordReconciliation(None, tuple(missing), halt, now))
-        self._claimed.bar(await self._readers.run(_barred))
+        await self._writer.lanes.put_settlement(
+            RecordReconciliation(None, tuple(missing), halt, now)
+        )
+        self._claimed.exclude(await self._readers.run(_barred))
 
-    async def missing(self, limit: int) -> UnrecordedTransactions:
+    async def list_unrecorded(self, limit: int) -> UnrecordedTransactions:
         """Return what was noted as missing, newest first."""
         return await self._readers.run(missing, limit)
 

@@ -77,7 +77,7 @@ class BatchWriter:
         self._connection: sqlite3.Connection | None = open_now(path)
         try:
             migrate_sqlite(self._connection)
-            self._places = FeedPositions(self._connection)
+            self._positions = FeedPositions(self._connection)
         except BaseException:
             self.close()
             raise
@@ -109,7 +109,7 @@ class BatchWriter:
             results = self._commit(self._connection, batch)
         except Exception as error:  # noqa: BLE001 -- whatever it is, every sender must be told
             self._failed = True
-            self._places.doubt()
+            self._positions.mark_unknown()
             self._reopen()
             return [PortUnavailable(f"the store failed: {error}") for _ in batch]
         if any(map(_has_written, batch, results)):
@@ -129,7 +129,7 @@ class BatchWriter:
         self, db: sqlite3.Connection, batch: Sequence[Write]
     ) -> list[Written | BaseException]:
         db.execute("BEGIN IMMEDIATE")
-        found = self._places.untold(db)
+        found = self._positions.unpublished(db)
         results: list[Written | BaseException]
         try:
             results = [*_together(db, batch)]
@@ -137,11 +137,11 @@ class BatchWriter:
             db.execute("ROLLBACK")
             db.execute("BEGIN IMMEDIATE")
             results = [_alone(db, write) for write in batch]
-        results = self._places.give(db, results, found)
+        results = self._positions.assign(db, results, found)
         failpoint("store.before_commit")
         db.execute("COMMIT")
         failpoint("store.after_commit")
-        self._places.settle()
+        self._positions.confirm()
         return results
 
 
@@ -154,9 +154,9 @@ def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
         match write:
             case InsertOrder(birth):
                 sheet.add_order(birth)
-                written.append(CommittedEvents((birth.told,)))
+                written.append(CommittedEvents((birth.event,)))
             case ApplyDecision(before, after, told, change):
-                sheet.move(before, after, told, change)
+                sheet.add_decision(before, after, told, change)
                 written.append(CommittedEvents(told))
             case (
                 InsertOrders()
@@ -179,7 +179,7 @@ def _begins(write: Write) -> bool:
         case InsertOrder() | InsertOrders():
             return True
         case ApplyDecision():
-            return write.change.signed is not None
+            return write.decision.signed is not None
         case _:
             return False
 
@@ -211,11 +211,11 @@ def _write(db: sqlite3.Connection, write: Write) -> Written:
         case InsertOrder(birth):
             sheet.add_order(birth)
             sheet.write(db)
-            return CommittedEvents((birth.told,))
+            return CommittedEvents((birth.event,))
         case InsertOrders(births):
             return add_all(db, births)
         case ApplyDecision(before, after, told, change):
-            sheet.move(before, after, told, change)
+            sheet.add_decision(before, after, told, change)
             try:
                 sheet.write(db)
             except RowConflict:
@@ -259,7 +259,7 @@ def _cancel(db: sqlite3.Connection, write: RequestCancel) -> Written:
     wake_at = order.wake_at if order.in_flight is not None else write.now
     after = replace(told[-1].order, version=order.version + 1, wake_at=wake_at)
     sheet = SqliteWriteBatch()
-    sheet.move(order, after, told, Decision((), wake_at))
+    sheet.add_decision(order, after, told, Decision((), wake_at))
     sheet.write(db)
     return CommittedEvents((*told[:-1], replace(told[-1], order=after)))
 
@@ -267,7 +267,7 @@ def _cancel(db: sqlite3.Connection, write: RequestCancel) -> Written:
 def _explain(db: sqlite3.Connection, write: Write, error: BaseException) -> BaseException:
     """Say what a refused item ran into, in the port's own words."""
     if isinstance(write, InsertOrder) and isinstance(error, sqlite3.IntegrityError):
-        known = keyed(db, write.birth)
+        known = keyed(db, write.new_order)
         return PortUnavailable(str(error)) if known is None else DuplicateIdempotencyKey(known)
     if isinstance(write, ApplyDecision) and isinstance(error, sqlite3.IntegrityError):
         return IllegalTransition(write.before.status, f"written so: {error}")
@@ -277,7 +277,7 @@ def _explain(db: sqlite3.Connection, write: Write, error: BaseException) -> Base
 def _has_written(write: Write, result: Written | BaseException) -> bool:
     """Whether an item is on the disk, and not only done with."""
     return isinstance(result, CommittedEvents) and (
-        bool(result.told) or isinstance(write, WriteProbe)
+        bool(result.events) or isinstance(write, WriteProbe)
     )
 
 
@@ -292,10 +292,10 @@ def add_all(db: sqlite3.Connection, births: Sequence[NewOrder]) -> CommittedEven
             continue
         if birth.key is not None:
             fresh[birth.key] = IdempotencyRecord(
-                birth.told.order.id, birth.fingerprint, birth.reply
+                birth.event.order.id, birth.fingerprint, birth.reply
             )
         sheet.add_order(birth)
-        told.append(birth.told)
+        told.append(birth.event)
     sheet.write(db)
     return CommittedEvents(tuple(told), taken=tuple(taken))
 
@@ -304,7 +304,7 @@ def keyed(db: sqlite3.Connection, birth: NewOrder) -> IdempotencyRecord | None:
     """Return what a birth's key remembers already."""
     if birth.key is None:
         return None
-    key = (birth.told.order.intent.principal, birth.key)
+    key = (birth.event.order.intent.principal, birth.key)
     row = db.execute(SQL["keyed"], key).fetchone()
     return None if row is None else IdempotencyRecord(*row)
 
@@ -341,15 +341,15 @@ class FeedPositions:
         self._reached: int | None = None
         self._unsure = False
 
-    def doubt(self) -> None:
+    def mark_unknown(self) -> None:
         """Take note that a batch failed, and may be durable all the same."""
         self._unsure = True
 
-    def untold(self, db: sqlite3.Connection) -> tuple[RecordedEvent, ...]:
+    def unpublished(self, db: sqlite3.Connection) -> tuple[RecordedEvent, ...]:
         """Return what a failed batch made durable; ask before anything else is written."""
         return untold_after(db, self._told_to) if self._unsure else ()
 
-    def give(
+    def assign(
         self, db: sqlite3.Connection, results: Results, found: tuple[RecordedEvent, ...]
     ) -> Results:
         """Place the lines of a batch: they were written last, and in this order.
@@ -357,7 +357,9 @@ class FeedPositions:
         What was found goes to the first who is answered.
         """
         end, self._reached = _end(db), None
-        place = end - sum(len(one.told) for one in results if isinstance(one, CommittedEvents)) + 1
+        place = (
+            end - sum(len(one.events) for one in results if isinstance(one, CommittedEvents)) + 1
+        )
         placed = list(results)
         for number, one in enumerate(results):
             if isinstance(one, BaseException):
@@ -369,13 +371,13 @@ class FeedPositions:
             )
             self._reached = end
             if isinstance(one, CommittedEvents):
-                placed[number] = CommittedEvents(one.told, place, one.taken, untold)
-                place += len(one.told)
+                placed[number] = CommittedEvents(one.events, place, one.taken, untold)
+                place += len(one.events)
             else:
                 placed[number] = replace(one, untold=untold)
         return placed
 
-    def settle(self) -> None:
+    def confirm(self) -> None:
         """Take note that the batch is durable."""
         if self._reached is not None:
             self._told_to, self._unsure = self._reached, False

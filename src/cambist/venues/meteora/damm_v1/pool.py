@@ -139,7 +139,7 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         return False
 
     @property
-    def clocked(self) -> bool:
+    def is_time_dependent(self) -> bool:
         """Whether a vault still holds back a profit, or a price of a stake grows old."""
         locked = self.vault_a.state.locked or self.vault_b.state.locked
         return bool(locked or self.state.stakes)

@@ -55,7 +55,7 @@ class DammV1:
         """What its errors mean, by the names it logs."""
         return events.ERRORS
 
-    def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
+    def required_accounts(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
         """Return what is missing: the pool, then vaults and shares, then what vaults name.
 
         Raises Unquotable.
@@ -95,13 +95,13 @@ class DammV1:
         """Return the call that does a trade. Raises Unquotable."""
         return instructions.swap(pool, trade)
 
-    def traded(
+    def parse_swaps(
         self, lines: Sequence[ProgramLogLine], inner: Sequence[Instruction]
     ) -> tuple[SwapEvent, ...]:
         """Return the swaps that a transaction tells of: in its logs, amounts in in instructions."""
         return events.traded(lines, inner)
 
-    def opened(self, instruction: Instruction) -> PoolCreated | None:
+    def parse_pool_created(self, instruction: Instruction) -> PoolCreated | None:
         """Return the pool that an instruction makes, or None when it makes none."""
         return events.opened(instruction)
 

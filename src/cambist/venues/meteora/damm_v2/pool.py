@@ -79,7 +79,7 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
         return True
 
     @property
-    def clocked(self) -> bool:
+    def is_time_dependent(self) -> bool:
         """Whether its fee follows a schedule, a limiter or its volatility, or a mint's moves."""
         epoch = self.time.epoch
         moves = self.a.fee_changes(epoch) or self.b.fee_changes(epoch)

@@ -47,7 +47,7 @@ class DammV2:
         """What its errors mean, by the names it logs."""
         return events.ERRORS
 
-    def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
+    def required_accounts(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
         """Return what is missing: the pool, then its mints. Raises PoolRejected."""
         if snapshot.get(address) is None:
             return (address,)
@@ -72,14 +72,14 @@ class DammV2:
         """Return the call that does a trade. Raises PoolRejected."""
         return instructions.swap(pool, trade)
 
-    def traded(
+    def parse_swaps(
         self, lines: Sequence[ProgramLogLine], inner: Sequence[Instruction]
     ) -> tuple[SwapEvent, ...]:
         """Return the swaps that a transaction tells of: in inner instructions, not in its logs."""
         del lines
         return events.traded(inner)
 
-    def opened(self, instruction: Instruction) -> PoolCreated | None:
+    def parse_pool_created(self, instruction: Instruction) -> PoolCreated | None:
         """Return the pool that an instruction makes, or None when it makes none."""
         return events.opened(instruction)
 

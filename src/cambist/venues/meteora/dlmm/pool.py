@@ -88,7 +88,7 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         return self.time.slot
 
     @property
-    def clocked(self) -> bool:
+    def is_time_dependent(self) -> bool:
         """Whether its fee fades with time, or a later epoch brings another transfer fee."""
         epoch = self.time.epoch
         moves = self.x.fee_changes(epoch) or self.y.fee_changes(epoch)

@@ -52,7 +52,7 @@ class Dlmm:
         self._orders = orders
         self._release: Release = "0.12" if orders else "0.11"
 
-    def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
+    def required_accounts(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
         """Return the accounts a pair needs beside those in the snapshot. Raises PoolRejected.
 
         The second half of the bitmap may not exist: it is asked for once, with the mints.
@@ -120,13 +120,13 @@ class Dlmm:
             raise PoolRejected(RejectReason.WRONG_TOKEN, trade.mint_in)
         return swap_call(pool, trade)
 
-    def traded(
+    def parse_swaps(
         self, _lines: Sequence[ProgramLogLine], inner: Sequence[Instruction]
     ) -> tuple[SwapEvent, ...]:
         """Return the swaps that a transaction tells of: in inner instructions, not in logs."""
         return events.traded(inner)
 
-    def opened(self, instruction: Instruction) -> PoolCreated | None:
+    def parse_pool_created(self, instruction: Instruction) -> PoolCreated | None:
         """Return the pair that an instruction makes, or None when it makes none."""
         return events.opened(instruction)
 

@@ -82,7 +82,7 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
 
     venue = "raydium"
     program = "amm_v4"
-    clocked = False
+    is_time_dependent = False
     exact_out = True
 
     def __post_init__(self) -> None:

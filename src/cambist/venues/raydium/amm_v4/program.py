@@ -28,7 +28,7 @@ class AmmV4:
     def __init__(self, release: Release = "any") -> None:
         self._release: Release = release
 
-    def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
+    def required_accounts(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
         """Return the accounts that are still missing. Raises Unquotable."""
         return accounts.wants(address, snapshot)
 
@@ -44,13 +44,13 @@ class AmmV4:
         """Return the call that does a trade. Raises Unquotable."""
         return instructions.instruction(pool, trade, self._release)
 
-    def traded(
+    def parse_swaps(
         self, lines: Sequence[ProgramLogLine], _inner: Sequence[Instruction]
     ) -> tuple[SwapEvent, ...]:
         """Return the swaps that a transaction's logs tell of; they do not name their pools."""
         return events.traded(lines)
 
-    def opened(self, instruction: Instruction) -> PoolCreated | None:
+    def parse_pool_created(self, instruction: Instruction) -> PoolCreated | None:
         """Return the pool that an instruction makes, or None."""
         return events.opened(instruction)
 

@@ -107,7 +107,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         return LimitOrderTickWalk(ticks, self.place, terms, limit, down=down)
 
     @property
-    def clocked(self) -> bool:
+    def is_time_dependent(self) -> bool:
         """Whether its fee fades with time, or a later epoch brings another transfer fee."""
         if self.renewal is not None and self.renewal.volatility is not None:
             return True

@@ -38,7 +38,7 @@ class Clmm:
         self._numbers = ERRORS_2026 if renewed or checked else CLASSIC
         self._checked = checked
 
-    def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
+    def required_accounts(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
         """Return the accounts that are still missing. Raises Unquotable."""
         return accounts.wants(address, snapshot)
 
@@ -54,13 +54,13 @@ class Clmm:
         """Return the call that does a trade. Raises Unquotable."""
         return instructions.instruction(pool, trade)
 
-    def traded(
+    def parse_swaps(
         self, lines: Sequence[ProgramLogLine], _inner: Sequence[Instruction]
     ) -> tuple[SwapEvent, ...]:
         """Return the swaps that a transaction's logs tell of."""
         return events.traded(lines)
 
-    def opened(self, instruction: Instruction) -> PoolCreated | None:
+    def parse_pool_created(self, instruction: Instruction) -> PoolCreated | None:
         """Return the pool that an instruction makes, or None."""
         return events.opened(instruction)
 

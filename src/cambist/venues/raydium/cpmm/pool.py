@@ -119,7 +119,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         return None
 
     @property
-    def clocked(self) -> bool:
+    def is_time_dependent(self) -> bool:
         """Whether a later epoch brings another transfer fee."""
         return self.token_a.fee_changes(self.time.epoch) or self.token_b.fee_changes(
             self.time.epoch
