@@ -77,7 +77,7 @@ class Side:
 
     def middle(self, task: Task) -> float | None:
         """Return the median of what a task took."""
-        known = [one.value for one in self.told[task] if one.value is not None]
+        known = [event.value for event in self.told[task] if event.value is not None]
         return median(known) if known else None
 
     def _ask(self, line: str) -> Any:
@@ -99,7 +99,7 @@ def main(words: Sequence[str] | None = None) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         accounts = folder / "accounts.json"
         accounts.write_text(json.dumps(written(sizes[-1])), "utf-8")
-        sides = [stack.enter_context(side(one, accounts)) for one in checkouts]
+        sides = [stack.enter_context(side(checkout, accounts)) for checkout in checkouts]
         for number in range(rounds):
             print(f"bench: find, {number + 1} of {rounds}", file=sys.stderr)
             for task in todo:

@@ -58,7 +58,10 @@ class Life(NamedTuple):
     @property
     def told(self) -> list[RecordedEvent]:
         """Every line of its journal."""
-        return [self.new_order.event, *(told for moved in self.moves for told in moved.move.events)]
+        return [
+            self.new_order.event,
+            *(event for moved in self.moves for event in moved.move.events),
+        ]
 
 
 class Bench:
@@ -129,12 +132,12 @@ class Bench:
         """Decide and write out one transition, as the worker and the store do."""
         now = self.clock.now()
         change = decide(before, outcome, now, self.policy)
-        told = append(before, change.events, now)
-        after = told[-1].order if told else before
+        events = append(before, change.events, now)
+        after = events[-1].order if events else before
         if change.signed is not None:
             after = replace(after, attempt=change.signed)
         after = replace(after, version=before.version + 1, wake_at=change.wake_at)
-        return Moved(outcome, change, ApplyDecision(before, after, told, change))
+        return Moved(outcome, change, ApplyDecision(before, after, events, change))
 
 
 @asynccontextmanager

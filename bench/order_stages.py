@@ -263,7 +263,7 @@ def _paper_market() -> list[Stage]:
 
 
 def _news(lives: Sequence[Life]) -> list[Stage]:
-    facts = [told for life in lives for told in life.told]
+    facts = [event for life in lives for event in life.told]
     relay, per_life = EventPublisher(InMemoryEventBus()), len(lives[0].told)
     places = range(1, len(facts) + 1)
     return [
@@ -297,7 +297,7 @@ async def _time_store(bench: Bench, folder: Path, times: int) -> list[Timing]:
             begin = time.perf_counter_ns()
             results = writer.apply(batch)
             took.setdefault(name, []).append((time.perf_counter_ns() - begin) / 1e3 / BATCH)
-            bad = next((one for one in results if isinstance(one, BaseException)), None)
+            bad = next((result for result in results if isinstance(result, BaseException)), None)
             if bad is not None:
                 raise bad
     writer.close()

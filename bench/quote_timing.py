@@ -73,7 +73,7 @@ def route_us(pools: Sequence[Pool], ms: int) -> tuple[float, float]:
     while len(firsts) < _FRESH_ROUTES_MAX and (
         not firsts or time.perf_counter() - begin < 3 * ms / 1_000
     ):
-        fresh = [decoded(one) for one in pools]
+        fresh = [decoded(pool) for pool in pools]
         started = time.process_time_ns()
         ask(fresh)
         firsts.append((time.process_time_ns() - started) / 1_000)
@@ -121,7 +121,7 @@ def _crossed(pool: Any, mode: SwapMode, amount: int) -> int | None:
         return 0 if refused.refusal in _TOO_SMALL else None
     if pool.program == "dlmm":
         return int(pool.pair.active_id - end.pair.active_id)
-    return sum(end.place.tick < one <= pool.place.tick for one in pool.shelf.ticks.numbers)
+    return sum(end.place.tick < number <= pool.place.tick for number in pool.shelf.ticks.numbers)
 
 
 def _repeat(statement: str, names: dict[str, Any], ms: int) -> float:

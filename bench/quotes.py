@@ -119,7 +119,7 @@ def measure(asked: Sequence[Asked], ms: int, columns: Columns) -> None:
 def compare(asked: Sequence[Asked], ms: int, columns: Columns) -> dict[str, str]:
     """Time the SDKs' half, and return where they tell other amounts than the pools."""
     differing: dict[str, str] = {}
-    answers = reference_sdks.ask([one.question for one in asked], ms)
+    answers = reference_sdks.ask([request.question for request in asked], ms)
     for (label, question, _), answer in zip(asked, answers, strict=True):
         columns[SDK].append(Reading(label, None if answer.why else answer.us, answer.why))
         apart = answer.told - ours(question)
@@ -207,9 +207,9 @@ def _verdict(bare: float, theirs: float | None, aim: float | None) -> str:
 def _slope(asked: Sequence[Asked], middles: dict[str, dict[str, float]], program: str) -> str:
     """Write what each tick or bin more costs, between the fewest and the most that were crossed."""
     found = [
-        one
-        for one in asked
-        if one.question.pool.program == program and one.question.mode == "exact_in"
+        request
+        for request in asked
+        if request.question.pool.program == program and request.question.mode == "exact_in"
     ]
     (near, _, few), (far, _, many) = found[0], found[-1]
     costs = [
@@ -220,7 +220,7 @@ def _slope(asked: Sequence[Asked], middles: dict[str, dict[str, float]], program
             (middles[SDK], near, far),
         )
     ]
-    cells = ["" if one is None else write_number(round(one, 3)) for one in costs]
+    cells = ["" if cost is None else write_number(round(cost, 3)) for cost in costs]
     bare, theirs = costs[0], costs[2]
     ratio = f"{write_number(theirs / bare)}x" if theirs and bare else ""
     _, step = AIMS_US[program]

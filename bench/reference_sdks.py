@@ -53,7 +53,7 @@ def missing() -> str | None:
 
 def ask(questions: Sequence[Question], ms: float) -> list[Answer]:
     """Return the SDKs' answers, each timed for so long after as long a warm-up."""
-    asked = [_asked(one) | {"ms": ms} for one in questions]
+    asked = [_asked(question) | {"ms": ms} for question in questions]
     done = subprocess.run(
         ["node", str(_SCRIPT)],
         input=json.dumps(asked).encode(),
@@ -66,8 +66,8 @@ def ask(questions: Sequence[Question], ms: float) -> list[Answer]:
         why = done.stderr.decode(errors="replace").strip()[-200:] or "node failed"
         return [Answer(0, 0, why) for _ in questions]
     return [
-        Answer(0, 0, one["error"]) if "error" in one else Answer(int(one["told"]), one["us"])
-        for one in json.loads(done.stdout)
+        Answer(0, 0, load["error"]) if "error" in load else Answer(int(load["told"]), load["us"])
+        for load in json.loads(done.stdout)
     ]
 
 
@@ -96,7 +96,7 @@ def _reserves(pool: Any, amount: int) -> dict[str, Any]:
         amount, pool.reserve_a, pool.reserve_b, rates.trade, rates.creator, rates.protocol,
         rates.fund,
     )  # fmt: skip
-    return {"numbers": [str(one) for one in numbers]}
+    return {"numbers": [str(number) for number in numbers]}
 
 
 def _fixed_fee(pool: Any, amount: int) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _vaults(pool: Any, _amount: int) -> dict[str, Any]:
     )  # fmt: skip
     mints: tuple[Address, Address] = (pool.mint_a, pool.mint_b)
     vaults = [_vault(one) for one in (pool.vault_a, pool.vault_b)]
-    return {"fees": [str(one) for one in fees], "vaults": vaults, "mints": mints}
+    return {"fees": [str(fee) for fee in fees], "vaults": vaults, "mints": mints}
 
 
 def _vault(vault: Vault) -> list[str]:
@@ -137,11 +137,11 @@ def _vault(vault: Vault) -> list[str]:
         state.total, state.locked, state.reported_s, state.degradation, vault.shares,
         vault.supply, vault.at_hand,
     )  # fmt: skip
-    return [str(one) for one in numbers]
+    return [str(number) for number in numbers]
 
 
 def _bytes(*accounts: Account) -> list[str]:
-    return [b64encode(one.data).decode() for one in accounts]
+    return [b64encode(account.data).decode() for account in accounts]
 
 
 _TOLD: Final[dict[str, Callable[[Any, int], dict[str, Any]]]] = {

@@ -54,8 +54,8 @@ def write_number(value: float) -> str:
 def rows(readings: Iterable[Reading]) -> list[Row]:
     """Gather the repetitions of each figure: its median, and the least and greatest."""
     kept: dict[str, list[Reading]] = {}
-    for one in readings:
-        kept.setdefault(one.label, []).append(one)
+    for reading in readings:
+        kept.setdefault(reading.label, []).append(reading)
     return [Row(label, _spread(same)) for label, same in kept.items()]
 
 

@@ -68,7 +68,7 @@ def write_stages(timings: Sequence[Timing]) -> str:
     for name, per_order, us in timings:
         cost = write_number(us * per_order)
         lines.append(f"| {name} | {write_number(us)} | {per_order} | {cost} |")
-    total = write_number(sum(one.us * one.per_order for one in timings))
+    total = write_number(sum(timing.us * timing.per_order for timing in timings))
     return "\n".join((*lines, f"| all of these | | | {total} |"))
 
 

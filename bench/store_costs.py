@@ -134,7 +134,7 @@ def lines(meter: Meter, kept: dict[str, int], total: int) -> list[Row]:
         )
     for many in TOGETHER:
         whole = [steps[ROUNDS // 4 :] for (_, count), steps in meter.steps.items() if count == many]
-        wal = sum(median(one.wal_bytes for one in steps) for steps in whole) / many
+        wal = sum(median(step.wal_bytes for step in steps) for steps in whole) / many
         trips = sum(median(one.trips for one in steps) for steps in whole) / many
         us = sum(median(one.seconds for one in steps) for steps in whole) / many * 1e6
         figures = " | ".join(map(write_number, (wal, trips, us)))
@@ -149,7 +149,7 @@ def makes(meter: Meter, kept: dict[str, int], total: int) -> list[str]:
     """Write what these figures come to at rates that nobody measured here."""
     many = TOGETHER[-1]
     mine = [steps[ROUNDS // 4 :] for (_, count), steps in meter.steps.items() if count == many]
-    wal = sum(median(one.wal_bytes for one in steps) for steps in mine) / many
+    wal = sum(median(step.wal_bytes for step in steps) for steps in mine) / many
     us = sum(median(one.seconds for one in steps) for steps in mine) / many * 1e6
     size = sum(kept.values()) / total
     return [

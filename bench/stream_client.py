@@ -127,8 +127,8 @@ class Ear(asyncio.Protocol):
             self.cut()
             return False
         *events, self._events = (self._events + rest[:size]).split(_EVENT_END)
-        for one in events:
-            self._hear_event(one)
+        for event in events:
+            self._hear_event(event)
         return bool(self._rest)
 
     def _hear_event(self, text: bytes) -> None:

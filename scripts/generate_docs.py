@@ -136,8 +136,8 @@ def settings_of_the_house() -> list[Setting]:
     """List the settings in the order they are written down."""
     hints = get_type_hints(Settings, include_extras=True)
     return [
-        Setting(one.name, default_of(one.default), *told(one.name, hints[one.name]))
-        for one in msgspec.structs.fields(Settings)
+        Setting(field.name, default_of(field.default), *told(field.name, hints[field.name]))
+        for field in msgspec.structs.fields(Settings)
     ]
 
 
@@ -151,9 +151,9 @@ def told(name: str, hint: Any) -> tuple[str, str]:
     kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     # Where nothing may be set, the range stands on what else it may be.
     inner = [note for one in get_args(kind) for note in getattr(one, "__metadata__", ())]
-    metas = [one for one in (*notes, *inner) if isinstance(one, Meta)]
+    metas = [note for note in (*notes, *inner) if isinstance(note, Meta)]
     meta = metas[0] if metas else Meta()
-    ranged = next((one for one in metas if one.le is not None), None)
+    ranged = next((meta for meta in metas if meta.le is not None), None)
     words = literal_values(name)
     if words:
         takes = " or ".join(f"`{word}`" for word in words)
@@ -219,16 +219,16 @@ def env_example() -> str:
 
 def metrics() -> str:
     """Print what `GET /metrics` counts."""
-    found = [one for one in vars(counted).values() if isinstance(one, Counter | Gauge | Histogram)]
+    found = [var for var in vars(counted).values() if isinstance(var, Counter | Gauge | Histogram)]
     return page(
         "Metrics",
         ["`GET /metrics` prints these in the text format of Prometheus."],
         table(
             ("Name", "Kind", "Labels", "Meaning"),
             (
-                (f"`{exposed(told)}`", told.type, labels(metric), told.documentation)
+                (f"`{exposed(event)}`", event.type, labels(metric), event.documentation)
                 for metric in found
-                for told in metric.describe()
+                for event in metric.describe()
             ),
         ),
     )

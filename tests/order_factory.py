@@ -158,8 +158,8 @@ def witness(endpoint: str = "one", **changes: object) -> NodeObservation:
 
 def seen(commitment: str, why: object = None, slot: int = 2_010) -> NodeObservation:
     """Testify that the attempt is on chain."""
-    sighting = SignatureStatus(commitment, Slot(slot), why)  # type: ignore[arg-type]
-    return witness(height=Height(1_010), blockhash_valid=True, sighting=sighting)
+    status = SignatureStatus(commitment, Slot(slot), why)  # type: ignore[arg-type]
+    return witness(height=Height(1_010), blockhash_valid=True, sighting=status)
 
 
 def quiet() -> NodeObservation:

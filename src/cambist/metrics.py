@@ -64,7 +64,7 @@ _by_kind: Final = {
 
 def count_facts(news: Sequence[RecordedEvent]) -> None:
     """Count a batch of durable facts."""
-    for kind, number in Tally(told.entry.kind for told in news).items():
+    for kind, number in Tally(event.entry.kind for event in news).items():
         _by_kind[kind].inc(number)
 
 

@@ -89,7 +89,7 @@ def one_for_each_point() -> tuple[Cell, ...]:
     chosen: list[Cell] = []
     for number, point in enumerate(FAILPOINTS):
         cells = [one for one in MATRIX if one.point == point and one.act == ACTS[number % 3]]
-        cells.sort(key=lambda one: (one.kind == "sqlite") == (point in ON_POSTGRES))
+        cells.sort(key=lambda cell: (cell.kind == "sqlite") == (point in ON_POSTGRES))
         chosen.append(cells[0])
     return tuple(chosen)
 

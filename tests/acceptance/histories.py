@@ -168,7 +168,7 @@ async def _truth(site: Installation, town: Town, http: httpx.AsyncClient) -> Tru
         answer = await http.get(f"{town.load.url}/api/orders/{order_id}/events")
         journals[order_id] = [msgspec.json.encode(one) for one in answer.json()["events"]]
     heard = {
-        order_id: [msgspec.json.encode(msgspec.json.decode(one)) for one in lines]
+        order_id: [msgspec.json.encode(msgspec.json.decode(line)) for line in lines]
         for order_id, lines in town.load.streams.items()
     }
     return Truth(

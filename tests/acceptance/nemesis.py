@@ -86,7 +86,7 @@ class Nemesis:
         """Strike a part that is up, as a rule; now and then one that is about to be."""
         parts = self._site.parts
         is_early = self._dice.random() < EARLY_SHARE
-        names = sorted(one for one in parts if is_early or one in self._site.up)
+        names = sorted(part for part in parts if is_early or part in self._site.up)
         if not names:
             return
         (name,) = self._dice.choices(names, [1 if one == "chain" else 2 for one in names])

@@ -93,23 +93,25 @@ def _ids(rows: list[Any]) -> set[str]:
 def _check(row: Any, entries: list[JournalEntry], attempts: list[Any]) -> str:
     """Return what is wrong with one order: numbers, hashes, facts, attempts; or nothing."""
     try:
-        told = replay(entries)
+        events = replay(entries)
     except (CorruptJournal, IllegalTransition, msgspec.DecodeError) as error:
         return str(error)
-    if not told:
+    if not events:
         return "the journal is empty"
-    order = told[-1].order
+    order = events[-1].order
     if (order.status.value, order.last_seq, order.head_hash) != (
         row["status"], row["last_seq"], row["head_hash"],
     ):  # fmt: skip
         return "the row differs from its journal"
-    signed = {one.event.signature: one.event for one in told if isinstance(one.event, Signed)}
+    signed = {
+        event.event.signature: event.event for event in events if isinstance(event.event, Signed)
+    }
     if {one["signature"] for one in attempts} != set(signed):
         return "the attempts kept are not those the journal signed"
-    for one in attempts:
-        digest = sha256(one["transaction_bytes"]).hexdigest()
-        if digest != signed[one["signature"]].transaction_sha256:
-            return f"the bytes of {one['signature']} are not those that were signed"
+    for attempt in attempts:
+        digest = sha256(attempt["transaction_bytes"]).hexdigest()
+        if digest != signed[attempt["signature"]].transaction_sha256:
+            return f"the bytes of {attempt['signature']} are not those that were signed"
     if sum(one["state"] in ("in_flight", "landed") for one in attempts) > 1:
         return "more than one attempt is alive"
     return ""

@@ -169,8 +169,8 @@ class Storm:
                         crowd.create_task(self._crowd(cuts))
                 killer.cancel()
                 self._over.set()
-                for one in (*senders, listening):
-                    await one
+                for sender in (*senders, listening):
+                    await sender
                 await self._compare(http, everyone)
         finally:
             if self._engine.is_running:

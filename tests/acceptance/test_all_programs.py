@@ -44,7 +44,7 @@ async def test_all_six_programs_execute_swaps(tmp_path: Path) -> None:
     async with in_process(tmp_path) as (_, _, client):
         told = await receipts(client)
     assert len(told) == len(ORDERS) == 56
-    assert {one["status"] for one in told} == {"confirmed"}
+    assert {event["status"] for event in told} == {"confirmed"}
     assert all(one["fill"]["amountOut"] != "0" for one in told)
     traded = {program for one in told for _, program in swapped(one)}
     assert traded == set(PROGRAMS) == {"amm_v4", "cpmm", "clmm", "dlmm", "damm_v1", "damm_v2"}

@@ -60,9 +60,9 @@ def started() -> Iterator[list[Process]]:
     """Processes that do not outlive their test."""
     processes: list[Process] = []
     yield processes
-    for one in processes:
-        if one.is_running:
-            one.kill()
+    for process in processes:
+        if process.is_running:
+            process.kill()
 
 
 def start(process: Process, library: Path, watch: Path, monkeypatch: pytest.MonkeyPatch) -> Watch:
@@ -170,5 +170,9 @@ def test_a_process_whose_clock_steps_agrees_with_those_whose_clock_is_right(
         finally:
             runner.run(opened.__aexit__(None, None, None))
     assert (report.orders, report.broken) == (len(STEPS) * ORDERS, 0), report.breaks
-    done = [one.order_id for one in executions(home / "paper-chain.db") if one.fault is None]
+    done = [
+        execution.order_id
+        for execution in executions(home / "paper-chain.db")
+        if execution.fault is None
+    ]
     assert sorted(done) == sorted(load.accepted.values())

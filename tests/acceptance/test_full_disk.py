@@ -69,7 +69,7 @@ class House:
         return reply.status_code, reply.json()["status"]
 
     def landed(self) -> set[str]:
-        return {one.order_id for one in executions(self.home / "paper-chain.db")}
+        return {execution.order_id for execution in executions(self.home / "paper-chain.db")}
 
     def chaos(self, *words: str) -> None:
         done = CliRunner().invoke(app, ["chaos", *words, "--home", str(self.home)])
@@ -170,7 +170,11 @@ def test_a_full_disk_takes_nothing_in_loses_nothing_and_needs_no_restart(
     assert house.server.stop() == 0
     code, told = house.verify()
     assert code == 0, told
-    done = [one.order_id for one in executions(house.home / "paper-chain.db") if not one.fault]
+    done = [
+        execution.order_id
+        for execution in executions(house.home / "paper-chain.db")
+        if not execution.fault
+    ]
     assert len(done) == len(set(done))
     assert set(done) == moved
     if house.postgres is None:
@@ -201,5 +205,9 @@ def test_a_paper_chain_whose_disk_is_full_waits_and_goes_on(tmp_path: Path) -> N
         finally:
             if server.is_running:
                 server.kill()
-        done = [one.order_id for one in executions(home / "paper-chain.db") if not one.fault]
+        done = [
+            execution.order_id
+            for execution in executions(home / "paper-chain.db")
+            if not execution.fault
+        ]
         assert sorted(done) == sorted(house.accepted.values())

@@ -28,8 +28,8 @@ async def storm(home: Path, clients: int, cuts: int, every_s: float, profile: st
 
 
 def shown(readings: list[Reading]) -> dict[str, float]:
-    for one in readings:
-        print(f"{one.label}: {one.value}")
+    for reading in readings:
+        print(f"{reading.label}: {reading.value}")
     return {one.label: one.value for one in readings if one.value is not None}
 
 

@@ -49,7 +49,7 @@ def test_a_percentile_is_the_smallest_value_that_covers_its_share(
     values: list[int], percent: int
 ) -> None:
     found = percentile(values, percent)
-    covered = sum(one <= found for one in values)
+    covered = sum(value <= found for value in values)
     below = sum(one < found for one in values)
     assert found in values
     assert covered * 100 >= percent * len(values) > below * 100

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_a_market_has_pools_of_every_program_and_none_twice() -> None:
     pools = market(18)
-    assert {one.program for one in pools} == set(PROGRAMS) == set(NAMES)
+    assert {pool.program for pool in pools} == set(PROGRAMS) == set(NAMES)
     assert len({one.address for one in pools}) == len(pools)
     assert {(one.mint_a, one.mint_b) for one in pools} == {(SOL.mint, USDC.mint)}
     assert all(one.amount_out(SOL.mint, 10**6) for one in pools)
@@ -36,7 +36,9 @@ def test_a_question_crosses_as_many_ticks_or_bins_as_it_says() -> None:
             assert pool.pair.active_id - end.pair.active_id == crossed
         if pool.program == "clmm":
             there = [
-                one for one in pool.shelf.ticks.numbers if end.place.tick < one <= pool.place.tick
+                number
+                for number in pool.shelf.ticks.numbers
+                if end.place.tick < number <= pool.place.tick
             ]
             assert len(there) == crossed
 
@@ -56,9 +58,9 @@ def test_the_table_tells_where_an_sdk_differs_and_what_misses_its_aim() -> None:
         if (program := question.pool.program) in {"clmm", "dlmm", "cpmm"}
         and question.mode == "exact_in"
     ]
-    labels = [one.label for one in asked]
+    labels = [request.label for request in asked]
     columns = {
-        BARE: [Reading(one, 2.0) for one in labels],
+        BARE: [Reading(label, 2.0) for label in labels],
         WHOLE: [Reading(one, 4.0) for one in labels],
         SDK: [Reading(one, 20.0) for one in labels[1:]] + [Reading(labels[0], None, "it fell")],
     }

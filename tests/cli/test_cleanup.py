@@ -50,7 +50,7 @@ def test_a_proof_that_is_ended_leaves_no_process_and_no_folder(
 
     def both_work() -> bool:
         locks = list(tmp_path.glob("cambist-prove-*/*.lock"))
-        pids.update(int(text) for one in locks if re.fullmatch(r"\d+\n", text := one.read_text()))
+        pids.update(int(text) for lock in locks if re.fullmatch(r"\d+\n", text := lock.read_text()))
         return len(locks) == 2 and len(pids) >= 2
 
     try:

@@ -16,7 +16,7 @@ def test_the_key_of_the_environment_goes_along_and_is_never_shown(cambist: Cambi
             assert done.exit_code == 2
             said = "cambist: Who are you?; put your key into CAMBIST_API_KEY\n"
             assert (done.stdout, done.stderr) == ("", said)
-    assert {one["authorization"] for one in asked} == {f"Bearer {KEY}"}
+    assert {request["authorization"] for request in asked} == {f"Bearer {KEY}"}
 
 
 def test_a_key_that_cannot_be_sent_exits_2_and_is_not_shown(cambist: Cambist) -> None:

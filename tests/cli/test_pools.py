@@ -86,6 +86,6 @@ def test_numbers_are_as_short_as_they_can_be() -> None:
         "0 %", "0.05 %", "0.1 %", "0.25 %", "1 %", "2.5 %",
     ]  # fmt: skip
     amounts = ("0", "0.000012345678912", "1", "47.4831", "50", "999.999", "1204.5", "2500000")
-    assert [format_short_amount(Decimal(one)) for one in amounts] == [
+    assert [format_short_amount(Decimal(amount)) for amount in amounts] == [
         "0", "0.000012345678", "1.00", "47.48", "50.00", "1,000", "1,204", "2,500,000",
     ]  # fmt: skip

@@ -125,7 +125,7 @@ async def test_a_socket_sends_the_key_and_logs_it_nowhere(caplog: pytest.LogCapt
                 with pytest.raises(Unauthorized):
                     await anext(cambist.follow(NOBODY, over=over))
     assert len(heard) == 2
-    assert all(f"authorization: bearer {key}" in one.decode().lower() for one in heard)
+    assert all(f"authorization: bearer {key}" in batch.decode().lower() for batch in heard)
     assert key not in caplog.text
 
 
@@ -185,9 +185,9 @@ def line(seq: int) -> dict[str, object]:
 
 
 async def follow_liar(seqs: list[list[int]]) -> list[int]:
-    patience = RetryPolicy(tries_max=4)
+    retry_policy = RetryPolicy(tries_max=4)
     transport = liar(seqs)
-    async with Client(transport=transport, patience=patience, clock=HastyClock()) as cambist:
+    async with Client(transport=transport, patience=retry_policy, clock=HastyClock()) as cambist:
         return [one.seq async for one in cambist.follow(NOBODY)]
 
 

@@ -109,7 +109,7 @@ async def test_a_batch_answers_each_order_in_its_place() -> None:
     assert isinstance(placed, Placed)
     assert isinstance(refused, RequestRejected)
     assert (refused.status, refused.code, str(refused)) == (400, "not_positive", "Zero.")
-    keys = [one["clientOrderId"] for one in desk.asked[0][1]["orders"]]
+    keys = [request["clientOrderId"] for request in desk.asked[0][1]["orders"]]
     assert keys[0] == "a"
     assert len(keys[1]) == 36
 
@@ -132,9 +132,9 @@ async def test_all_orders_are_followed_on_from_the_last_cursor() -> None:
 
 
 def test_no_number_of_an_answer_is_a_float() -> None:
-    kinds = [one for one in vars(models).values() if isinstance(one, type)]
+    kinds = [var for var in vars(models).values() if isinstance(var, type)]
     structs = [
-        one for one in kinds if issubclass(one, msgspec.Struct) and one is not msgspec.Struct
+        kind for kind in kinds if issubclass(kind, msgspec.Struct) and kind is not msgspec.Struct
     ]
     assert len(structs) > 10
     for struct in structs:

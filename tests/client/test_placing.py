@@ -109,7 +109,7 @@ async def test_a_refusal_names_every_field_and_is_not_repeated(tmp_path: Path) -
             await there.cambist.buy("AAPL", "many", slippage_bps=-1)
         assert type(caught.value) is RequestRejected
         assert caught.value.status == 400
-        assert {one.field for one in caught.value.faults} == {"quantity", "slippageBps"}
+        assert {fault.field for fault in caught.value.faults} == {"quantity", "slippageBps"}
         assert (caught.value.code, caught.value.field) == ("invalid_amount", "quantity")
         assert there.clock.waits == []
 

@@ -35,7 +35,7 @@ def test_events_do_not_depend_on_where_the_bytes_were_cut(
     events: list[SseEvent | None], cuts: list[int], end: bytes
 ) -> None:
     frames = SseDecoder()
-    whole = b"".join(written(one, end) for one in events)
+    whole = b"".join(written(event, end) for event in events)
     heard = [one for part in parts(whole, cuts) for one in frames.feed(part)]
     assert heard == events
 
@@ -44,7 +44,7 @@ def test_events_do_not_depend_on_where_the_bytes_were_cut(
 def test_what_a_cut_leaves_unfinished_never_comes_out(
     events: list[SseEvent | None], cut: int
 ) -> None:
-    whole = b"".join(written(one, b"\n") for one in events)
+    whole = b"".join(written(event, b"\n") for event in events)
     heard = list(SseDecoder().feed(whole[: cut % (len(whole) + 1)]))
     assert heard == events[: len(heard)]
 

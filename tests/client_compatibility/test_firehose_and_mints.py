@@ -37,7 +37,7 @@ async def test_everything_is_heard_on_a_socket_that_was_opened_first(tmp_path: P
         assert reply.status_code == 202
         assert (taken["status"], taken["message"]) == ("pending", "Order submitted successfully")
         told = [json.loads(await socket.recv()) for _ in STATES]
-        assert [one["status"] for one in told] == STATES
+        assert [event["status"] for event in told] == STATES
         assert all(one["orderId"] == taken["orderId"] and one["timestamp"] for one in told)
         quote = told[2]["quote"]
         assert quote.keys() >= {"dex", "amountOut", "priceImpact", "fee", "route"}

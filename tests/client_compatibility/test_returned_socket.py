@@ -29,7 +29,7 @@ async def test_the_curl_of_its_readme_then_the_socket_it_names(tmp_path: Path) -
         assert taken["websocket"] == f"/api/orders/execute?orderId={taken['orderId']}"
         async with connect(f"ws://127.0.0.1:{port}{taken['websocket']}") as socket:
             told = [json.loads(message) async for message in socket]
-        assert [one["status"] for one in told] == STATES
+        assert [event["status"] for event in told] == STATES
         building = told[2]
         assert building["chosen"] in ("raydium", "meteora")
         for quote in building["rQuote"], building["mQuote"]:

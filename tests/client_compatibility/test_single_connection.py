@@ -33,9 +33,9 @@ async def test_one_connection_carries_the_order_and_all_its_states(tmp_path: Pat
         assert subscribed["success"] is True
         assert subscribed["message"] == f"Subscribed to order {subscribed['orderId']}"
         assert [one["status"] for one in told] == STATES
-        for one in told:
-            assert one["orderId"] == subscribed["orderId"]
-            assert ISO.fullmatch(one["timestamp"])
+        for event in told:
+            assert event["orderId"] == subscribed["orderId"]
+            assert ISO.fullmatch(event["timestamp"])
         routed = next(one for one in told if one["status"] == "building")["data"]
         assert routed["selectedDex"] in ("raydium", "meteora")
         assert routed["raydiumPrice"] > 0

@@ -30,7 +30,7 @@ async def test_five_parallel_orders_are_each_heard_to_the_end(tmp_path: Path) ->
             order_id = reply.json()["orderId"]
             async with connect(f"ws://127.0.0.1:{port}/ws/orders?orderId={order_id}") as socket:
                 told = [json.loads(message) async for message in socket]
-            states = [one["status"] for one in told]
+            states = [event["status"] for event in told]
             assert states == STATES[STATES.index(states[0]) :], "latest, then each that follows"
             last = told[-1]
             assert last["dex"] in ("raydium", "meteora")

@@ -91,7 +91,10 @@ async def ask(network: Network, *attempts: Attempt) -> list[NodeObservation]:
 
 def seen(witnesses: Sequence[NodeObservation]) -> list[str | None]:
     """Return how firmly each signature was seen."""
-    return [None if one.sighting is None else one.sighting.commitment for one in witnesses]
+    return [
+        None if observation.sighting is None else observation.sighting.commitment
+        for observation in witnesses
+    ]
 
 
 class ChainContract:

@@ -35,7 +35,7 @@ class Ringing:
     async def test_who_serves_is_heard_by_who_works(self, town: Town) -> None:
         for name in names(5):
             town.api.wakeups.notify(Wakeup(name))
-        assert [one.order_id for one in await heard(town.worker.wakeups, 5)] == names(5)
+        assert [batch.order_id for batch in await heard(town.worker.wakeups, 5)] == names(5)
 
     async def test_who_works_hears_itself_first_and_keeps_its_notes(self, town: Town) -> None:
         note = AttemptReport(Signature("signed"), ())
@@ -45,7 +45,7 @@ class Ringing:
     async def test_a_crowd_of_bells_is_heard_whole(self, town: Town) -> None:
         for name in names(1_000):
             town.api.wakeups.notify(Wakeup(name))
-        came = {one.order_id for one in await heard(town.worker.wakeups, 1_000)}
+        came = {batch.order_id for batch in await heard(town.worker.wakeups, 1_000)}
         assert came == set(names(1_000))
 
     async def test_an_alarm_rings_where_it_was_set(self, town: Town) -> None:
@@ -63,7 +63,7 @@ class Listening:
 
         async def hear() -> list[int]:
             told = follow_order(town.store, town.api.bus, order.id)
-            return [one.entry.seq async for heard in told for one in heard.events]
+            return [event.entry.seq async for heard in told for event in heard.events]
 
         async with asyncio.timeout(WITHIN_S):
             hearing = asyncio.create_task(hear())
@@ -81,7 +81,7 @@ class Listening:
             for number in range(5):
                 await town.close(await town.note(await town.born(number), 3))
             async for heard in feed:
-                places += [one.position for one in heard.events]
+                places += [event.position for event in heard.events]
                 if heard.seen == await town.store.last_position():
                     break
         assert places == list(range(1, 26))

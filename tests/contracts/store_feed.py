@@ -36,13 +36,13 @@ class Together:
         assert again is not None
         assert (again.order_id, again.reply) == (births[0].event.order.id, births[0].reply)
         assert await shelf.store.get(births[1].event.order.id) is None
-        assert [one.order.id for one in shelf.events] == [
+        assert [event.order.id for event in shelf.events] == [
             one.event.order.id for one in (first, births[0], births[3])
         ]
 
     async def test_batches_that_race_for_a_key_make_one_order(self, shelf: Shelf) -> None:
         races = [[shelf.birth(f"key-{n}") for n in range(5)] for _ in range(8)]
-        answers = await at_once(*(shelf.store.add_all(one) for one in races))
+        answers = await at_once(*(shelf.store.add_all(race) for race in races))
         for place in range(5):
             assert [got[place] for got in answers].count(None) == 1
         assert len(shelf.events) == 5
@@ -54,10 +54,10 @@ class Feeding:
     async def test_places_only_grow_and_are_those_of_the_news(self, shelf: Shelf) -> None:
         orders = await at_once(*(shelf.claimed(one) for one in Status for _ in range(3)))
         await shelf.store.add_all([shelf.birth(), shelf.birth("key"), shelf.birth("key")])
-        await at_once(*(shelf.store.request_cancel(one.id, one.last_at) for one in orders))
+        await at_once(*(shelf.store.request_cancel(order.id, order.last_at) for order in orders))
         assert shelf.places == sorted(set(shelf.places))
         lines = await shelf.store.feed(LOCAL, 0, 10_000)
-        assert [(one.position, one.order_id, one.seq) for one in lines] == [
+        assert [(line.position, line.order_id, line.seq) for line in lines] == [
             (place, one.order.id, one.entry.seq)
             for place, one in zip(shelf.places, shelf.events, strict=True)
         ]
@@ -70,15 +70,15 @@ class Feeding:
             *(shelf.add("same") for _ in range(5)),
         )
         lines = await shelf.store.feed(LOCAL, 0, 10_000)
-        assert [one.position for one in lines] == shelf.places
-        assert [one.order_id for one in lines] == [one.order.id for one in shelf.events]
+        assert [line.position for line in lines] == shelf.places
+        assert [one.order_id for one in lines] == [event.order.id for event in shelf.events]
 
     async def test_a_feed_has_one_principals_lines_and_no_others(self, shelf: Shelf) -> None:
         mine = [await shelf.add() for _ in range(3)]
         hers = [await shelf.add(principal=ANN) for _ in range(3)]
         for who, orders in (LOCAL, mine), (ANN, hers):
             lines = await shelf.store.feed(who, 0, 100)
-            assert [one.order_id for one in lines] == [one.id for one in orders]
+            assert [line.order_id for line in lines] == [order.id for order in orders]
 
     async def test_a_feed_is_read_page_by_page_from_any_place(self, shelf: Shelf) -> None:
         await at_once(*(shelf.claimed(one) for one in Status for _ in range(3)))

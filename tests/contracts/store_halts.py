@@ -54,10 +54,10 @@ class Halting:
 
     async def test_once_a_halt_is_set_no_attempt_is_told_any_more(self, shelf: Shelf) -> None:
         orders = [await shelf.claimed(Status.BUILDING) for _ in range(40)]
-        tries = [order_factory.attempt(1, one.id) for one in orders]
+        tries = [order_factory.attempt(1, order.id) for order in orders]
 
         def signed() -> int:
-            return len([one for one in shelf.events if isinstance(one.event, events.Signed)])
+            return len([event for event in shelf.events if isinstance(event.event, events.Signed)])
 
         async def halt() -> int:
             await shelf.store.halt(HALT)

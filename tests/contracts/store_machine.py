@@ -163,7 +163,7 @@ class StoreMachine(RuleBasedStateMachine):
         journal = self.run(self.shelf.journal(known))
         again = replay(journal)[-1].order
         assert folded(again) == folded(known)
-        told = [one.entry for one in self.shelf.events if one.order.id == order_id]
+        told = [event.entry for event in self.shelf.events if event.order.id == order_id]
         assert tuple(told) == journal
 
     @invariant()

@@ -94,7 +94,7 @@ class Claiming:
 
     async def test_the_oldest_wake_up_comes_first(self, shelf: Shelf) -> None:
         orders = [await shelf.add(at=NOW - age) for age in (3, 9, 1, 7, 5)]
-        oldest_first = sorted(orders, key=lambda one: one.created_at)
+        oldest_first = sorted(orders, key=lambda order: order.created_at)
         due = await shelf.store.claim_due(NOW, 10)
         assert [one.id for one in due] == [one.id for one in oldest_first]
 
@@ -102,7 +102,7 @@ class Claiming:
         orders = [await shelf.add(at=NOW - age) for age in range(5)]
         taken = [await shelf.store.claim_due(NOW, 2) for _ in range(4)]
         assert [len(some) for some in taken] == [2, 2, 1, 0]
-        assert {one.id for some in taken for one in some} == {one.id for one in orders}
+        assert {one.id for some in taken for one in some} == {order.id for order in orders}
 
     async def test_those_who_ask_at_once_share_what_is_due(self, shelf: Shelf) -> None:
         orders = [await shelf.add() for _ in range(30)]
@@ -110,7 +110,7 @@ class Claiming:
         handed = [one.id for share in shares for one in share]
         assert len(handed) == len(set(handed))
         rest = await shelf.store.claim_due(NOW, 30)
-        assert sorted([*handed, *(one.id for one in rest)]) == sorted(one.id for one in orders)
+        assert sorted([*handed, *(one.id for one in rest)]) == sorted(order.id for order in orders)
 
     async def test_the_journals_of_some_orders_are_read_together(self, shelf: Shelf) -> None:
         orders = [await shelf.claimed(Status.SUBMITTED) for _ in range(3)]
@@ -144,7 +144,7 @@ class Claiming:
         assert await shelf.store.claim_due(before, 10) == ()
         due = await shelf.store.claim_due(Timestamp(before - 1), 2)
         due += await shelf.store.claim_due(Timestamp(before - 3_600_000), 10)
-        assert {one.id for one in due} == {one.id for one in orders}
+        assert {one.id for one in due} == {order.id for order in orders}
 
     async def test_what_is_released_comes_up_again(self, shelf: Shelf) -> None:
         await shelf.add()
@@ -242,7 +242,7 @@ class Finding:
 
     async def test_the_newest_order_is_listed_first_page_by_page(self, shelf: Shelf) -> None:
         orders = [await shelf.add(at=NOW + n) for n in range(7)]
-        newest = [one.id for one in reversed(orders)]
+        newest = [order.id for order in reversed(orders)]
         store = shelf.store
         assert [
             one.id for one in (await store.list_orders(order_factory.newest(3))).orders
@@ -288,7 +288,7 @@ class Finding:
             await shelf.add(at=NOW + 4, principal=order_factory.other("ann")),
         ]
         found = await shelf.store.list_orders(order_factory.newest(10, **where))
-        assert {one.id for one in found.orders} == {orders[n].id for n in wanted}
+        assert {order.id for order in found.orders} == {orders[n].id for n in wanted}
 
     async def test_a_journal_is_read_from_any_line_on(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.CONFIRMED)

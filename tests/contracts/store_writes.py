@@ -72,7 +72,7 @@ class Adding:
         assert taken.value.existing == kept
         assert await shelf.store.get(second.event.order.id) is None
         assert await shelf.journal(second.event.order) == ()
-        assert [one.order.id for one in shelf.events] == [first.event.order.id]
+        assert [event.order.id for event in shelf.events] == [first.event.order.id]
 
     async def test_a_key_belongs_to_its_principal(self, shelf: Shelf) -> None:
         mine = await shelf.add("key")
@@ -165,7 +165,7 @@ class Moving:
         assert first == second
         closed = await shelf.claimed(Status.FAILED)
         assert same(await shelf.store.request_cancel(closed.id, order_factory.START), closed)
-        assert [one.event.kind for one in shelf.events].count("cancel_requested") == 1
+        assert [event.event.kind for event in shelf.events].count("cancel_requested") == 1
 
     async def test_what_the_table_forbids_writes_nothing(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
@@ -258,7 +258,7 @@ class Telling:
     async def test_every_committed_fact_is_told_once_in_order(self, shelf: Shelf) -> None:
         orders = await at_once(*(shelf.claimed(status) for status in Status for _ in range(3)))
         for order in orders:
-            mine = [one for one in shelf.events if one.order.id == order.id]
+            mine = [event for event in shelf.events if event.order.id == order.id]
             assert tuple(one.entry for one in mine) == await shelf.journal(order)
             assert [one.order.last_seq for one in mine] == [one.entry.seq for one in mine]
             assert bare(mine[-1].order) == bare(order)
@@ -292,6 +292,6 @@ class Telling:
             events.Finalized(9),
         )
         after = await shelf.store.commit(order, Decision(both, None), order_factory.START)
-        assert [one.event for one in shelf.events[-2:]] == list(both)
+        assert [event.event for event in shelf.events[-2:]] == list(both)
         assert after.is_final
         assert change(both[1]).wake_at is None

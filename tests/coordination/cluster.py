@@ -108,7 +108,7 @@ class Cluster:
         seqs: list[int] = []
         async for heard in self.api.follow_order(order_id):
             now = time.time() * 1_000
-            seqs += [told.entry.seq for told in heard.events]
+            seqs += [event.entry.seq for event in heard.events]
             self._figures.heard.extend(now - told.entry.at for told in heard.events)
         assert seqs == list(range(1, len(seqs) + 1))
 
@@ -140,10 +140,10 @@ class Cluster:
         """Hold what was heard to the journals: every line, once, in order."""
         for order_id in self.ids:
             entries = await self.store.read_journal(order_id, 0, 1_000)
-            assert self._lines[order_id] == [one.seq for one in entries]
+            assert self._lines[order_id] == [entry.seq for entry in entries]
             assert [one.seq for one in entries] == list(range(1, len(entries) + 1))
             assert sum(one.kind == "landed" for one in entries) == 1
-        return Figures(*(sorted(one) for one in self._figures))
+        return Figures(*(sorted(figure) for figure in self._figures))
 
 
 @asynccontextmanager
@@ -171,8 +171,10 @@ async def cluster(
             await opened.enter_async_context(signals.running(store))
             claims = Claims(store)
             tells = signals.wakeups, signals.bus
-            means = EngineDependencies(claims, *tells, ports, clock, Entropy(), signals.redis)  # type: ignore[arg-type]
-            return Engine(means), signals, claims
+            dependencies = EngineDependencies(
+                claims, *tells, ports, clock, Entropy(), signals.redis
+            )  # type: ignore[arg-type]
+            return Engine(dependencies), signals, claims
 
         api, signals, store = await part("api", works=False)
         counted = []

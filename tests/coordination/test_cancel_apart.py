@@ -38,9 +38,9 @@ async def test_a_cancel_taken_by_another_process_stops_resends_though_every_wake
         assert found[0] == "cancel_pending"
         before = len(sent)
         kinds = [
-            told.entry.kind
+            event.entry.kind
             async for heard in town.api.follow_order(taken.order_id)
-            for told in heard.events
+            for event in heard.events
         ]
     assert kinds[-2:] == ["lapsed", "cancelled"]
     assert len(sent) <= before + 1, "only a send whose look at the store began before the cancel"

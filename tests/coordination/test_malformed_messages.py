@@ -31,10 +31,10 @@ def messages() -> list[bytes]:
     return list(broken_messages(4, [b'{"a":[1,"x"]}', b"12", b'"018bcfe5-6800"'], MESSAGES))
 
 
-async def first_bell(doorbell: MultiProcessWakeupQueue) -> Wakeup:
+async def first_bell(wakeups: MultiProcessWakeupQueue) -> Wakeup:
     """Return the next wakeup. What was broken woke nobody, so it is the first."""
     async with asyncio.timeout(30):
-        return await doorbell.get()
+        return await wakeups.get()
 
 
 @pytest.mark.redis
@@ -82,7 +82,9 @@ async def test_notices_of_postgresql_may_say_anything(postgres_url: str) -> None
         running = tasks.create_task(notices.run())
         await until(lambda: notices.line.is_up)
         other = await asyncpg.connect(url)
-        texts = [one.decode("utf-8", "replace").replace("\0", " ")[:7_000] for one in messages()]
+        texts = [
+            message.decode("utf-8", "replace").replace("\0", " ")[:7_000] for message in messages()
+        ]
         for channel in (NEWS_CHANNEL, BELLS_CHANNEL):
             await other.execute(
                 "SELECT pg_notify($1, w) FROM unnest($2::text[]) AS w", channel, texts

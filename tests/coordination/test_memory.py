@@ -149,7 +149,7 @@ async def test_a_principal_hears_all_its_orders_and_nobody_elses() -> None:
     listener = bus.subscribe_principal(LOCAL)
     told = publish(bus, [*news(1), *news(3, principal="ann"), *news(2)], first=5)
     assert await listener.next(0) == (told[0], told[2])
-    assert [one.position for one in told] == [5, 6, 7]
+    assert [event.position for event in told] == [5, 6, 7]
 
 
 async def test_who_listens_later_hears_only_what_is_later() -> None:
@@ -191,8 +191,8 @@ async def test_one_laggard_slows_nobody_else() -> None:
     told = news(1, 2 * SUBSCRIPTION_FACTS_MAX)
     slow, quick = bus.subscribe(told[0].order.id), bus.subscribe(told[0].order.id)
     heard: list[RecordedEvent] = []
-    for one in told:
-        publish(bus, [one])
+    for event in told:
+        publish(bus, [event])
         heard += await quick.next(0) or ()
     assert heard == told
     assert slow.lagged

@@ -67,7 +67,7 @@ async def two(folder: Path, *, deaf: bool = False) -> AsyncIterator[Two]:
         MultiProcessEventBus(store, clock, lambda _: None),
     ]
     await store.open()
-    running = [asyncio.create_task(one.run()) for one in hubs]
+    running = [asyncio.create_task(hub.run()) for hub in hubs]
     await asyncio.sleep(0)
     try:
         yield Two(store, *hubs)
@@ -81,9 +81,9 @@ async def two(folder: Path, *, deaf: bool = False) -> AsyncIterator[Two]:
 async def follow_one(house: Two, hub: MultiProcessEventBus, order_id: OrderId) -> list[int]:
     async with asyncio.timeout(WAIT_S):
         return [
-            one.entry.seq
+            event.entry.seq
             async for heard in follow_order(house.store, hub, order_id)
-            for one in heard.events
+            for event in heard.events
         ]
 
 
@@ -131,7 +131,7 @@ async def test_all_orders_are_heard_in_the_order_of_their_places(
             async with asyncio.timeout(WAIT_S):
                 async for heard in feed:
                     assert not heard.lagged
-                    places += [one.position for one in heard.events]
+                    places += [event.position for event in heard.events]
                     if heard.seen == end:
                         break
             assert places == list(range(1, end + 1))

@@ -92,9 +92,9 @@ async def test_one_call_waits_for_a_frozen_redis_and_the_next_ones_do_not(
     asked: list[str] = []
 
     class Alone(InMemoryRateLimiter):
-        async def try_acquire(self, bucket: str, cost: int, allowance: RateLimit):  # type: ignore[no-untyped-def]
+        async def try_acquire(self, bucket: str, cost: int, limit: RateLimit):  # type: ignore[no-untyped-def]
             asked.append(bucket)
-            return await super().try_acquire(bucket, cost, allowance)
+            return await super().try_acquire(bucket, cost, limit)
 
     clock = SystemClock()
     limits = RedisRateLimiter(clock, RedisAddress(breakable_valkey.url), Alone(clock))

@@ -69,12 +69,12 @@ class Rig:
 
     async def kinds(self, order_id: OrderId) -> list[str]:
         """Return the kinds of facts in an order's journal."""
-        return [told.entry.kind for told in await self.engine.history(order_id)]
+        return [event.entry.kind for event in await self.engine.history(order_id)]
 
     async def times(self, order_id: OrderId, kind: str) -> list[int]:
         """Return when facts of a kind became true, in milliseconds after acceptance."""
         told = await self.engine.history(order_id)
-        return [one.entry.at - told[0].entry.at for one in told if one.entry.kind == kind]
+        return [event.entry.at - told[0].entry.at for event in told if event.entry.kind == kind]
 
 
 def _reply(order: Order) -> bytes:
@@ -111,10 +111,10 @@ async def rig(
     await store.open()
     numbers = itertools.count(1)
     ports = Ports(market(world, clock), kinds[1](world), PaperSigner(SEED))
-    means = EngineDependencies(
+    dependencies = EngineDependencies(
         store, InMemoryWakeupQueue(clock), bus, ports, clock, lambda: next(numbers)
     )
-    engine = Engine(means, limits)
+    engine = Engine(dependencies, limits)
     try:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(world.run()), tasks.create_task(engine.run())]

@@ -18,7 +18,7 @@ from cambist.stores.commands import write_out
 from cambist.stores.sqlite.leases import LEASED
 
 When = Literal["before", "after"]
-LOST = ("ring", "ring_at", "publish")
+LOST = ("notify", "notify_at", "publish")
 """Signals raise nothing: they are lost (before), or come twice (after)."""
 
 
@@ -66,11 +66,11 @@ class Failing:
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(self._port, name)
-        if name == "begin":
+        if name == "begin_commit":
             return self._begin(real)
         if name in LOST:
             return self._signal(name, real)
-        if inspect.iscoroutinefunction(real) and name not in ("next", "run"):
+        if inspect.iscoroutinefunction(real) and name not in ("get", "run"):
             return self._ask(name, real)
         return real
 
@@ -98,7 +98,7 @@ class Failing:
 
     def _begin(self, real: Callable[..., PendingCommit]) -> Callable[..., PendingCommit]:
         def begin(*given: Any) -> PendingCommit:
-            when = self._fuse.burns(f"{self._room}.begin")
+            when = self._fuse.burns(f"{self._room}.begin_commit")
             if when is None:
                 return real(*given)
             told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

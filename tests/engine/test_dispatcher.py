@@ -147,7 +147,9 @@ async def test_backoff_is_what_was_set(tmp_path: Path) -> None:
         await r.until_closed(order_id)
         told = await r.engine.history(order_id)
     waits = [
-        one.event.wake_at - one.entry.at for one in told if one.entry.kind == "retry_scheduled"
+        event.event.wake_at - event.entry.at
+        for event in told
+        if event.entry.kind == "retry_scheduled"
     ]
     assert waits == [10_000, 20_000]
 

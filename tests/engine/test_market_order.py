@@ -47,8 +47,8 @@ async def test_a_venue_that_hangs_is_left_out_and_named(tmp_path: Path) -> None:
         order = await r.until_closed(await r.send(sell()))
     assert order.status is Status.CONFIRMED
     assert order.route is not None
-    assert {one.venue for one in order.route.quotes} == {"meteora"}
-    assert [(one.venue, one.code) for one in order.route.absent] == [
+    assert {quote.venue for quote in order.route.quotes} == {"meteora"}
+    assert [(failure.venue, failure.code) for failure in order.route.absent] == [
         ("raydium", Code.QUOTE_TIMED_OUT)
     ]
     assert "Raydium" in order.route.reason
@@ -65,7 +65,7 @@ async def test_when_no_venue_answers_the_order_is_tried_three_times_and_then_fai
     assert order.fault is not None
     assert order.fault.code is Code.QUOTES_UNAVAILABLE
     assert kinds == ["accepted", "started", "retry_scheduled", "retry_scheduled", "failed"]
-    assert [one.attempt for one in order.setbacks] == [1, 2, 3]
+    assert [setback.attempt for setback in order.setbacks] == [1, 2, 3]
 
 
 async def test_tries_wait_one_second_and_then_two(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ async def test_tries_wait_one_second_and_then_two(tmp_path: Path) -> None:
 async def test_a_failed_order_lists_every_try_with_its_signature(tmp_path: Path) -> None:
     async with rig(tmp_path, ALWAYS_REVERTS) as r:
         order = await r.until_closed(await r.send(sell()))
-    assert len({one.signature for one in order.setbacks}) == 3
+    assert len({setback.signature for setback in order.setbacks}) == 3
     assert all(one.signature for one in order.setbacks)
 
 

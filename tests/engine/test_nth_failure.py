@@ -36,8 +36,9 @@ from tests.stores.postgres_stores import database
 CALLS_MIN = 20
 """An order's life has more calls than this; a sweep that ends sooner swept nothing."""
 MOVING = {
-    "store.add", "store.claim", "store.begin", "bus.publish", "wakeups.ring", "chain.blockhash",
-    "chain.simulate", "signer.sign", "chain.send", "chain.ask", "chain.receipt",
+    "store.add", "store.claim", "store.begin_commit", "bus.publish", "wakeups.notify",
+    "chain.blockhash",
+    "chain.simulate", "signer.sign", "chain.send", "chain.observe", "chain.fetch_fill",
 }  # fmt: skip
 NONE: frozenset[str] = frozenset()
 CLAIMS_IN_MEMORY = frozenset(("store.claim", "store.claim_due"))
@@ -117,10 +118,10 @@ async def live(place: Town, strike: Strike | None, key: str) -> Order:
     """Bring one order from its first POST to its end, past the one failure."""
     place.fuse.arm(strike)
     async with place.engine() as engine, asyncio.timeout(END_WITHIN_S):
-        wish = SubmitOrder(sell(name=key), lambda order: order.id.encode(), key, b"same")
+        command = SubmitOrder(sell(name=key), lambda order: order.id.encode(), key, b"same")
         for _ in range(TRIES_MAX):
             try:
-                taken = await engine.submit(wish)
+                taken = await engine.submit(command)
                 break
             except RequestRejected:
                 continue
@@ -142,11 +143,11 @@ async def sweep(place: Town, chain: Path, when: When, spared: frozenset[str] = N
         for nth in count(1):
             strike = Strike(name, nth, when)
             order = await live(place, strike, str(strike))
-            done = [one for one in executions(chain) if one.order_id == order.id]
+            done = [execution for execution in executions(chain) if execution.order_id == order.id]
             assert sum(one.fault is None for one in done) == 1, strike
             assert order.status is Status.CONFIRMED, strike
             entries = await place.store.read_journal(order.id, 0, 1_000)
-            assert [one.seq for one in entries] == list(range(1, len(entries) + 1)), strike
+            assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1)), strike
             known = await place.store.find_by_key(LOCAL, str(strike))
             assert known is not None, strike
             assert known.order_id == order.id, strike

@@ -59,7 +59,7 @@ class _Nowhere:
     def __init__(self) -> None:
         self.lanes = self
 
-    def settle(self, _item: object) -> asyncio.Future[Any]:
+    def put_settlement(self, _item: object) -> asyncio.Future[Any]:
         """Promise nothing."""
         return asyncio.get_running_loop().create_future()
 
@@ -85,7 +85,7 @@ async def test_no_transaction_is_sent_before_it_is_on_disk(tmp_path: Path) -> No
         assert isinstance(r.store, SlowDisk)
         placed = await r.send(sell())
         await r.push(2_000)
-        kinds = [one.kind for _, _, change, _ in r.store.held for one in change.events]
+        kinds = [event.kind for _, _, change, _ in r.store.held for event in change.events]
         assert kinds == ["started", "routed", "signed"], "what follows is prepared meanwhile"
         assert Watched.recorded == []
         assert (await r.order(placed)).status is Status.PENDING

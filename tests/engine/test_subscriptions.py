@@ -56,8 +56,8 @@ class Stage:
         after = self.seen[-1] if self.seen else 0
         lines = follow_order(self.store, self.bus, self.order.id, after, BEAT_MS)
         try:
-            async for told in lines:
-                self.seen += [one.entry.seq for one in told.events]
+            async for event in lines:
+                self.seen += [one.entry.seq for one in event.events]
                 await asyncio.sleep(0)
             self.ended = True
         finally:
@@ -164,9 +164,9 @@ async def test_a_listener_that_overflowed_loses_nothing(tmp_path: Path) -> None:
         (listener,) = stage.bus._of_orders._by_topic[stage.order.id]
         assert not listener.lagged, "it listens again, and does not go on reading the journal"
         await stage.write(events.Cancelled())
-        async for told in lines:
-            assert not told.lagged
-            seen += [one.entry.seq for one in told.events]
+        async for event in lines:
+            assert not event.lagged
+            seen += [one.entry.seq for one in event.events]
         assert seen == list(range(1, SUBSCRIPTION_FACTS_MAX + 13))
 
 
@@ -178,14 +178,14 @@ async def test_a_follower_of_a_finished_order_is_given_its_past_and_let_go(
         await stage.write(events.Cancelled())
         for after, wanted in ((0, [1, 2, 3]), (2, [3]), (3, [])):
             lines = follow_order(stage.store, stage.bus, stage.order.id, after, BEAT_MS)
-            seen = [one.entry.seq async for told in lines for one in told.events]
+            seen = [one.entry.seq async for event in lines for one in event.events]
             assert seen == wanted
 
 
 async def test_a_follower_of_nothing_is_let_go(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         nobody = order_id(order_factory.START, 99)
-        assert [told async for told in follow_order(stage.store, stage.bus, nobody)] == []
+        assert [event async for event in follow_order(stage.store, stage.bus, nobody)] == []
 
 
 async def test_silence_is_a_heartbeat(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ async def test_an_order_that_ends_while_its_past_is_read_is_told_to_its_end(
 
         stage.store.read_journal = early  # type: ignore[method-assign]
         lines = follow_order(stage.store, stage.bus, stage.order.id, 1, BEAT_MS)
-        assert [one.entry.seq async for told in lines for one in told.events] == [2, 3]
+        assert [one.entry.seq async for event in lines for one in event.events] == [2, 3]
 
 
 async def test_a_line_that_memory_does_not_know_yet_is_not_told_again(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ async def test_news_that_come_with_gaps_doubled_or_out_of_order_are_set_right(
 ) -> None:
     async with staged(tmp_path) as stage:
         lines = follow_order(stage.store, stage.bus, stage.order.id, 0, BEAT_MS)
-        seen = [one.entry.seq for one in (await anext(lines)).events]
+        seen = [event.entry.seq for event in (await anext(lines)).events]
         stage.bus.deaf = True
         for one in LIFE[:3]:
             await stage.write(one)
@@ -271,5 +271,5 @@ async def test_history_goes_on_after_any_line(tmp_path: Path, after: int) -> Non
         for one in LIFE:
             await stage.write(fact_of(stage, one))
         told = await replay_events(stage.store, stage.order.id, after)
-        assert [one.entry.seq for one in told] == list(range(after + 1, len(LIFE) + 2))
+        assert [event.entry.seq for event in told] == list(range(after + 1, len(LIFE) + 2))
         assert all(one.order.last_seq == one.entry.seq for one in told)

@@ -57,7 +57,10 @@ def edited(accounts: Sequence[Account], data: Bytes) -> Snapshot:
     """Return a snapshot of these accounts, changed as the bytes say, at a time they say."""
     shift = data.number(8)
     time = NOW if not shift & 3 else ChainTime(NOW.slot, shift >> 1, shift & 0xFFFF)
-    held = [[one.address, one.owner, bytearray(one.data), _used(one.data)] for one in accounts]
+    held = [
+        [account.address, account.owner, bytearray(account.data), _used(account.data)]
+        for account in accounts
+    ]
     for _ in range(EDITS_MAX):
         if not data.left or not held:
             break

@@ -64,7 +64,9 @@ def _clmm(plain: list[Any]) -> list[Any]:
     taxed = replace(pool, token_a=_taxed(pool.token_a), token_b=_taxed(pool.token_b))
     at = pool.place.tick // pool.shelf.spacing
     moving = ClmmVolatility(30, 600, 5_000, 50_000, 350_000, at, 1_000, 2_000, NOW.unix_s - 60)
-    orders = tuple((one, TickOrders(10**6, 10**3)) for one in pool.shelf.ticks.numbers[220:260:2])
+    orders = tuple(
+        (number, TickOrders(10**6, 10**3)) for number in pool.shelf.ticks.numbers[220:260:2]
+    )
     renewed = replace(pool, renewal=Release2026Features(1, moving, orders))
     return [*plain, pool, taxed, renewed]
 
@@ -80,7 +82,7 @@ def _dlmm(plain: list[Any]) -> list[Any]:
         collect_fee_mode=1,
     )  # fmt: skip
     arrays = tuple(
-        (index, tuple(one._replace(open_orders=10**6, begun_orders=10**3) for one in bins))
+        (index, tuple(bin_._replace(open_orders=10**6, begun_orders=10**3) for bin_ in bins))
         for index, bins in pool.arrays
     )
     return [*few, taxed, replace(pool, pair=moving, arrays=arrays, extended=True)]
@@ -89,7 +91,7 @@ def _dlmm(plain: list[Any]) -> list[Any]:
 def _few_bins(pool: Any) -> Any:
     here = pool.pair.active_id
     arrays = tuple(
-        (index, tuple(one for one in bins if abs(one.id - here) <= REACH))
+        (index, tuple(bin_ for bin_ in bins if abs(bin_.id - here) <= REACH))
         for index, bins in pool.arrays
     )
     return replace(pool, arrays=arrays)

@@ -88,7 +88,7 @@ class Site(NamedTuple):
     def moved(self, trade: SwapParams, limit: int = 0) -> tuple[Outcome, int, int]:
         """Send a trade, and return what left and what arrived in the trader's accounts."""
         ends = (trade.source, trade.destination)
-        before = [self.machine.balance(one) for one in ends]
+        before = [self.machine.balance(end) for end in ends]
         outcome = self.swap(trade, limit)
         after = [self.machine.balance(one) for one in ends]
         return outcome, before[0] - after[0], after[1] - before[1]
@@ -148,8 +148,8 @@ def _create(machine: Machine, plan: Plan, config: Address, mints: tuple[Mint, Mi
     accounts = (
         AccountMeta(machine.payer, signer=True, writable=True), AccountMeta(config),
         AccountMeta(pool, writable=True),
-        AccountMeta(a.address), AccountMeta(b.address), *(AccountMeta(one,
-        writable=True) for one in vaults),
+        AccountMeta(a.address), AccountMeta(b.address), *(AccountMeta(vault,
+        writable=True) for vault in vaults),
         AccountMeta(address([b"observation", key_bytes(pool)]), writable=True),
         AccountMeta(extension_address(pool), writable=True), AccountMeta(a.token_program),
         AccountMeta(b.token_program), AccountMeta(SYSTEM), AccountMeta(RENT),
@@ -174,8 +174,8 @@ def open_position(
     key = key_bytes(pool)
     writable = [
         associated_token(me, token, TOKEN_2022_PROGRAM), pool,
-        *(array_address(pool, one) for one in starts),
-        address([b"position", key_bytes(token)]), *(site.own[one.address] for one in mints),
+        *(array_address(pool, start) for start in starts),
+        address([b"position", key_bytes(token)]), *(site.own[mint.address] for mint in mints),
         *(address([b"pool_vault", key, key_bytes(one.address)]) for one in mints),
     ]  # fmt: skip
     metas = [AccountMeta(one, writable=True) for one in writable]

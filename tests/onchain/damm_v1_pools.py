@@ -139,8 +139,8 @@ def pool_of_the_program(
     metadata = program_address((b"metadata", key_bytes(METADATA), key_bytes(share)), METADATA)[0]
     written = (
         pool, share, a.address, b.address, *vaults, *map(instructions.token_vault, vaults),
-        *map(instructions.share_mint, vaults), *(instructions.pool_shares(one,
-        pool)[0] for one in vaults),
+        *map(instructions.share_mint, vaults), *(instructions.pool_shares(vault,
+        pool)[0] for vault in vaults),
         *holds, associated_token(machine.payer, share, TOKEN_PROGRAM),
         *(instructions.protocol_fee(one.address, pool) for one in (a, b)),
     )  # fmt: skip

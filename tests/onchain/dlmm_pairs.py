@@ -211,9 +211,9 @@ def place_orders(
     ]  # fmt: skip
     data = bytes([ask]) + bytes(16) + b"\0" + struct.pack("<I", len(bins))
     data += b"".join(struct.pack("<iQ", *one) for one in sorted(bins.items())) + bytes(4)
-    arrays = sorted({one // BINS for one in bins})
-    for one in arrays:
-        need_arrays(pair, one * BINS, one * BINS)
+    arrays = sorted({bin_ // BINS for bin_ in bins})
+    for array in arrays:
+        need_arrays(pair, array * BINS, array * BINS)
     call = _call("place_limit_order", data, metas)
     run = machine.send if may_fail else machine.must
     run(_with(call, [pair.array(one) for one in arrays]), signers=[order])
@@ -249,11 +249,11 @@ def _with(call: Instruction, arrays: Iterable[Address]) -> Instruction:
 
 def lay(pair: Pair, bins: Iterable[Bin]) -> None:
     """Write what bins hold, over what they held; the rest of their arrays stays."""
-    for one in bins:
-        at = pair.array(one.id // BINS)
+    for bin_ in bins:
+        at = pair.array(bin_.id // BINS)
         data = bytearray(_data(pair, at))
-        start = 56 + 144 * (one.id % BINS)
-        struct.pack_into("<QQ", data, start, one.x, one.y)
-        orders = (one.open_orders, one.begun_orders, one.begun_orders, 1, one.asks)
+        start = 56 + 144 * (bin_.id % BINS)
+        struct.pack_into("<QQ", data, start, bin_.x, bin_.y)
+        orders = (bin_.open_orders, bin_.begun_orders, bin_.begun_orders, 1, bin_.asks)
         struct.pack_into("<QQQIB", data, start + 112, *orders)
         pair.machine.put(Account(at, PROGRAM, bytes(data)))

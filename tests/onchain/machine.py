@@ -107,7 +107,7 @@ class Machine:
 
     def snapshot(self, addresses: Iterable[Address]) -> Snapshot:
         """Return these accounts, as far as they exist, with the clock."""
-        found = [account for one in addresses if (account := self.get(one)) is not None]
+        found = [account for address in addresses if (account := self.get(address)) is not None]
         return Snapshot({one.address: one for one in found}, self.time)
 
     def mint(self, name: str, decimals: int, mint: Mint | None = None) -> Mint:

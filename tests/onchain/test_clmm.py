@@ -87,7 +87,7 @@ class Tally:
     def add(self, pool: ClmmPool, end: ClmmPool) -> None:
         """Count the ticks that a swap left behind."""
         low, high = sorted((pool.place.tick, end.place.tick))
-        crossed = sum(low < one <= high for one in pool.shelf.ticks.numbers)
+        crossed = sum(low < number <= high for number in pool.shelf.ticks.numbers)
         if end.place.tick > pool.place.tick:
             self.up += crossed
         else:

@@ -36,7 +36,9 @@ MINTS = (Mint(SOL.mint, TOKEN_PROGRAM, 9), Mint(USDC.mint, TOKEN_PROGRAM, 6))
 
 def swaps(captures: Callable[[str], list[Path]]) -> list[Path]:
     """Return the captured swaps, without what describes their pool."""
-    return [one for one in captures("raydium_clmm_sol_usdc") if one.name.startswith("swap_")]
+    return [
+        capture for capture in captures("raydium_clmm_sol_usdc") if capture.name.startswith("swap_")
+    ]
 
 
 def accounts_of(capture: dict[str, Any]) -> Iterator[Account]:
@@ -55,7 +57,7 @@ def accounts_of(capture: dict[str, Any]) -> Iterator[Account]:
     yield from arrays
     start = tick_array_bitmap.start_of(state.tick, state.spacing)
     inline = state.bits
-    if array_address(pool, start) not in {one.address for one in arrays}:
+    if array_address(pool, start) not in {array.address for array in arrays}:
         bits = tick_array_bitmap.join(inline, tick_array_bitmap.NO_EXTENSION)
         inline, _ = tick_array_bitmap.split(
             tick_array_bitmap.with_bit(bits, start, state.spacing, on=False)
@@ -105,8 +107,8 @@ def test_the_program_does_captured_swaps_as_the_main_chain_did(
         machine = Machine(ChainTime(Slot(swap["slot"]), swap["block_time"], 900))
         machine.load(CLMM.id, program("raydium_clmm"))
         accounts = list(accounts_of(capture))
-        for one in accounts:
-            machine.put(one)
+        for account in accounts:
+            machine.put(account)
         site = Site(
             machine,
             Address(capture["pool_address"]),

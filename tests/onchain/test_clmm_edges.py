@@ -239,7 +239,7 @@ def test_bits_beyond_are_asked_for_where_they_can_be(program: Find) -> None:
     assert (refused.value.refusal, refused.value.seen) == (RejectReason.ACCOUNT_MISSING, beyond)
     trade = site.trade(pool, pool.mint_b, "exact_in", 10**6)
     call = instruction(pool, trade)
-    assert beyond in {one.address for one in call.accounts}
+    assert beyond in {account.address for account in call.accounts}
     without = replace(call, accounts=tuple(one for one in call.accounts if one.address != beyond))
     assert name(site.machine.send(without)) == "MissingTickArrayBitmapExtensionAccount"
     site.agree(pool, trade, pool.swap(pool.mint_b, "exact_in", 10**6))
@@ -249,4 +249,4 @@ def test_an_empty_array_address_is_where_the_program_puts_it(program: Find) -> N
     site = build(program, NARROW)
     pool = site.read()
     assert pool.shelf.starts == (-600, 0)
-    assert all(site.machine.get(array_address(pool.address, one)) for one in pool.shelf.starts)
+    assert all(site.machine.get(array_address(pool.address, start)) for start in pool.shelf.starts)

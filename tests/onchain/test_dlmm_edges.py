@@ -74,7 +74,7 @@ def test_a_pair_can_be_drained_to_the_last_unit_and_filled_again(program: Find, 
     pair = small(program("meteora_dlmm"))
     swapper = Swapper(pair, 1)
     for _ in range(3):
-        bins = [one for _, bins in read(pair).arrays for one in bins]
+        bins = [bin_ for _, bins in read(pair).arrays for bin_ in bins]
         whole = sum(one.y if down else one.x for one in bins)
         assert swapper.swap("exact_out", whole + 1, down=down) is None
         assert swapper.swap("exact_out", whole, down=down) is not None
@@ -90,7 +90,7 @@ def test_what_one_transaction_cannot_pay_for_is_refused(program: Find) -> None:
     provide(pair, -910, 70, 0, 10**9)
     most = (UNITS_MAX - 4 * ARRAY_UNITS) // BIN_UNITS
     bins = range(-700, -700 - most - 5, -1)
-    lay(pair, [Bin(one, 0, 0, 900, 1_000, 1_000) for one in bins])
+    lay(pair, [Bin(bin_, 0, 0, 900, 1_000, 1_000) for bin_ in bins])
     swapper = Swapper(pair, 1)
     each = 2_900
     pool = read(pair)
@@ -156,7 +156,7 @@ def test_an_array_that_is_not_carried_or_not_known_is_missed(program: Find) -> N
     known = DLMM.error(outcome.lines, outcome.number)
     assert known is not None
     assert known.name == "AccountNotEnoughKeys"
-    blind = replace(pool, arrays=tuple(one for one in pool.arrays if one[0] >= -10))
+    blind = replace(pool, arrays=tuple(array for array in pool.arrays if array[0] >= -10))
     assert blind.amount_out(pool.mint_a, amount) == 0
     with pytest.raises(PoolRejected) as refused:
         blind.swap(pool.mint_a, "exact_in", amount)
@@ -263,13 +263,13 @@ def small(file: Path) -> Pair:
 def captured(file: Path, capture: Path, *, cleared: bool) -> Pair:
     """Put a captured pair into a machine; `cleared` of what older releases counted in bins."""
     machine, told = load(file), json.loads(capture.read_text())
-    for one in told["accounts"]:
-        data = bytearray(b64decode(one["account"]["data"][0]))
-        if cleared and "bin_array" in one["role"]:
+    for event in told["accounts"]:
+        data = bytearray(b64decode(event["account"]["data"][0]))
+        if cleared and "bin_array" in event["role"]:
             for start in range(56, len(data), 144):
                 data[start + 112 : start + 144] = bytes(32)
-        owner = Address(one["account"]["owner"])
-        machine.put(Account(Address(one["pubkey"]), owner, bytes(data)), 10**13)
+        owner = Address(event["account"]["owner"])
+        machine.put(Account(Address(event["pubkey"]), owner, bytes(data)), 10**13)
     held = machine.get(Address(told["pair"]))
     assert held is not None
     read_pair = PAIR.read(held.data)

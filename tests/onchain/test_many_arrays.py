@@ -48,7 +48,7 @@ def within_reach(pool: DlmmPool, *, down: bool) -> int:
     """Return what the arrays hold that one swap may go through."""
     active, near = pool.pair.active_id, pool.marked_ahead(down=down)[:ARRAYS_EACH_WAY]
     bins = [one for index, held in pool.arrays if index in near for one in held]
-    ahead = [one for one in bins if (one.id <= active if down else one.id >= active)]
+    ahead = [bin_ for bin_ in bins if (bin_.id <= active if down else bin_.id >= active)]
     orders = sum(one.begun_orders + one.open_orders for one in ahead if one.asks != down)
     return orders + sum(one.y if down else one.x for one in ahead)
 
@@ -80,7 +80,7 @@ def test_as_many_bins_as_a_transaction_pays_for_are_gone_through_in_sixteen_arra
             for at in (5, 12, 19, 26)
         ]
         held = (0, 900) if down else (900, 0)
-        lay(pair, [Bin(one, 0, *held, 1_000, 1_000, not down) for one in bins])
+        lay(pair, [Bin(bin_, 0, *held, 1_000, 1_000, not down) for bin_ in bins])
         swapper = Swapper(pair, 1, count=count(DLMM))
         whole = within_reach(read(pair), down=down)
         swap = swapper.swap("exact_out", whole, down=down)
@@ -90,7 +90,9 @@ def test_as_many_bins_as_a_transaction_pays_for_are_gone_through_in_sixteen_arra
 
 def stepped(program: Find, fees: tuple[TransferFee, TransferFee]) -> Site:
     """Return a pool with a tick in each quarter of an array, of many arrays either way."""
-    ranges = tuple((15 * one, 15 * one + 15, 10**9 + 7_000 * one) for one in range(-70, 70))
+    ranges = tuple(
+        (15 * number, 15 * number + 15, 10**9 + 7_000 * number) for number in range(-70, 70)
+    )
     return build(program, Plan(1, 100, sqrt_at_tick(0) + 5, ranges, fees))
 
 

@@ -25,7 +25,7 @@ def _trade(site: Site, pool: CpmmPool) -> SwapParams:
 
 def _simulated(site: Site, tried: SwapProbe, mints: tuple[Address, Address]) -> SwapProbeResult:
     accounts = [site.accounts[mint] for mint in mints]
-    before = [site.machine.balance(one) for one in accounts]
+    before = [site.machine.balance(account) for account in accounts]
     outcome = site.machine.send(tried.call)
     after = [site.machine.balance(one) for one in accounts]
     failed = None if outcome.ok else (-1 if outcome.number is None else outcome.number)

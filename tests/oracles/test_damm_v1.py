@@ -70,7 +70,7 @@ def test_quotes_are_those_of_the_sdk() -> None:
         )  # fmt: skip
         there = (pool.giving_a if a_to_b else pool.giving_b).reserve_in
         questions.append({
-            "a": told(pool.vault_a), "b": told(pool.vault_b), "fees": [str(one) for one in fees],
+            "a": told(pool.vault_a), "b": told(pool.vault_b), "fees": [str(fee) for fee in fees],
             "aToB": a_to_b, "now": str(NOW.unix_s),
             "amount": str(dice.randint(1, max(there >> dice.randint(0, 30), 1))),
         })  # fmt: skip

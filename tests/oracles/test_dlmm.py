@@ -78,7 +78,7 @@ def test_dlmm_quotes_are_those_of_the_sdk_but_where_the_program_rounds_otherwise
     pools, questions = [], []
     for _ in range(PAIRS):
         pool = drawn(dice)
-        whole = sum(one.x + one.y for _, bins in pool.arrays for one in bins) or 1
+        whole = sum(bin_.x + bin_.y for _, bins in pool.arrays for bin_ in bins) or 1
         swaps = [
             {
                 "mode": dice.choice(["exact_in", "exact_out"]),

@@ -67,7 +67,7 @@ def renewed(pool: ClmmPool, dice: random.Random) -> ClmmPool:
         for number in pool.shelf.ticks.numbers
         if dice.random() < 0.5
     )
-    orders = tuple(one for one in orders if one[1].untouched + one[1].started)
+    orders = tuple(order for order in orders if order[1].untouched + order[1].started)
     renewal = Release2026Features(dice.randint(0, 2), moving, orders)
     empty = renewal == Release2026Features()
     return replace(pool, renewal=None if empty else renewal)

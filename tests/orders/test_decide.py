@@ -50,7 +50,7 @@ def told(order: Order, outcome: Outcome) -> Decision:
 
 
 def kinds(change: Decision) -> list[str]:
-    return [one.kind for one in change.events]
+    return [event.kind for event in change.events]
 
 
 def heard(*witnesses: object, fill: object = None) -> steps.AttemptReport:
@@ -176,7 +176,7 @@ def test_every_setback_on_the_way_is_told_at_the_end() -> None:
     order = standing(Status.ROUTING, first, second)
     (end,) = told(order, StepFailed(order_factory.LASTING)).events
     assert isinstance(end, events.Failed)
-    assert [(one.attempt, one.fault) for one in end.setbacks] == [
+    assert [(setback.attempt, setback.fault) for setback in end.setbacks] == [
         (1, order_factory.PASSING), (2, order_factory.STALE_PRICE), (3, order_factory.LASTING),
     ]  # fmt: skip
     assert fail_order(order, order_factory.LASTING) == Decision((end,), None)

@@ -64,7 +64,7 @@ def detected(lines: list[JournalEntry], head: bytes = HEAD) -> bool:
 
 
 def test_lines_are_numbered_without_a_gap() -> None:
-    assert [one.seq for one in entries()] == list(range(1, len(LONG) + 2))
+    assert [entry.seq for entry in entries()] == list(range(1, len(LONG) + 2))
 
 
 @given(moments, st.lists(moments, min_size=1, max_size=len(LONG)))
@@ -96,7 +96,7 @@ def test_a_whole_journal_is_not_suspected() -> None:
 
 def test_what_is_told_again_equals_what_was() -> None:
     told = life(*LONG)
-    assert replay([one.entry for one in told]) == told
+    assert replay([event.entry for event in told]) == told
 
 
 @given(intents, moments, order_ids)

@@ -99,7 +99,7 @@ def test_no_life_breaks_the_table(
             change = decide(order, outcome(order, now, draw), now, policy)
             lines = append(order, change.events, now)
             assert (change.signed is not None) == any(
-                isinstance(one, events.Signed) for one in change.events
+                isinstance(event, events.Signed) for event in change.events
             )
             if lines:
                 order = replace(lines[-1].order, wake_at=change.wake_at)

@@ -46,8 +46,8 @@ async def network(tmp_path: Path) -> AsyncIterator[InProcess]:
 async def landed(network: InProcess, names: list[str], slots: int = 3) -> list[str]:
     """Send one transaction for each name, and return those that are there after some slots."""
     attempts = {name: await sign(network, name) for name in names}
-    for one in attempts.values():
-        await network.chain.send(one.transaction)
+    for attempt in attempts.values():
+        await network.chain.send(attempt.transaction)
     await network.pass_slots(slots)
     return [name for name, one in attempts.items() if await is_seen(network, one)]
 

@@ -155,7 +155,7 @@ async def test_nobody_sees_a_slot_before_it_is_durable(
     for venue, pools in zip(venues, before, strict=True):
         now = await network.market.pools(venue, pair, "tester")
         assert [one.amount_out(SOL.mint, 10**9) for one in now] == [
-            one.amount_out(SOL.mint, 10**9) for one in pools
+            pool.amount_out(SOL.mint, 10**9) for pool in pools
         ]
     gate.set()
     await network.network.wait_idle()

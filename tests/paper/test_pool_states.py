@@ -179,8 +179,8 @@ def test_a_pool_begins_as_accounts_of_its_program(program: str):
     pool = first_pool(_key(program))
     accounts = POOL_MODELS[program].program.encode(pool)
     assert any(
-        one.address == pool.address and one.owner == POOL_MODELS[program].program.id
-        for one in accounts
+        account.address == pool.address and account.owner == POOL_MODELS[program].program.id
+        for account in accounts
     )
 
 

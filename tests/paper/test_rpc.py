@@ -169,7 +169,7 @@ async def test_quotes_of_both_venues_are_asked_side_by_side():
             ]
             await slow.clock.push(250)
             await slow.clock.settle()
-        assert [one.result()[0].venue for one in asked] == list(slow.market.venues)
+        assert [request.result()[0].venue for request in asked] == list(slow.market.venues)
         await slow.stop()
 
 

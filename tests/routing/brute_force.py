@@ -110,7 +110,7 @@ def _best_of(
         other = _value(asks, parts)
         if other:
             starts.append((other, parts))
-    starts.sort(key=lambda one: -one[0] if mode == "exact_in" else one[0])
+    starts.sort(key=lambda start: -start[0] if mode == "exact_in" else start[0])
     best: tuple[int, tuple[int, ...]] | None = None
     for other, parts in starts[:STARTS]:
         refined = _refined(asks, mode, (other, parts), max(amount // grid, 1))

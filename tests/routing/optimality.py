@@ -117,7 +117,9 @@ def table(outcomes: list[Outcome]) -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for family in (*FAMILIES, HUB):
-        of_family = [one for one in outcomes if one.family == family and one.has_optimum]
+        of_family = [
+            outcome for outcome in outcomes if outcome.family == family and outcome.has_optimum
+        ]
         if not of_family:
             continue
         missing = sum(one.sharing is None for one in of_family)
@@ -130,11 +132,11 @@ def table(outcomes: list[Outcome]) -> str:
 
 
 def _spread(ratios: list[int | None]) -> str:
-    known = sorted(one for one in ratios if one is not None)
+    known = sorted(ratio for ratio in ratios if ratio is not None)
     if not known:
         return "none"
     told = (known[0], known[len(known) // 10], known[len(known) // 2])
-    return " / ".join(f"{one / PPB:.7f}" for one in told)
+    return " / ".join(f"{event / PPB:.7f}" for event in told)
 
 
 def main() -> None:
@@ -154,7 +156,7 @@ def main() -> None:
     with ProcessPoolExecutor(chosen.jobs) as pool:
         outcomes = list(pool.map(_judge, asked, chunksize=8))
     print(table(outcomes))
-    solved = [one for one in outcomes if one.has_optimum]
+    solved = [outcome for outcome in outcomes if outcome.has_optimum]
     for one in sorted(solved, key=lambda one: one.sharing or 0)[:8]:
         print(f"lowest: {one}")
 

@@ -111,7 +111,9 @@ def _some_carry(drawn: PoolSet) -> bool:
 
 
 def _together(drawn: PoolSet) -> bool:
-    rooms = sorted((capacity(one, drawn.mint_in, drawn.mode) for one in drawn.pools), reverse=True)
+    rooms = sorted(
+        (capacity(pool, drawn.mint_in, drawn.mode) for pool in drawn.pools), reverse=True
+    )
     return rooms[0] * 1.01 < drawn.amount < sum(rooms[:3]) * 0.98
 
 

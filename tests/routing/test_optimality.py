@@ -35,7 +35,7 @@ def test_a_few_sets_are_routed_at_the_optimum(family: str) -> None:
 
 def test_hubs_beat_direct_pools_that_stand_off_the_market() -> None:
     outcomes = [judge_hub(seed) for seed in range(2 * A_FEW)]
-    known = sorted(one.sharing for one in outcomes if one.sharing is not None)
+    known = sorted(outcome.sharing for outcome in outcomes if outcome.sharing is not None)
     assert len(known) == len(outcomes)
     assert known[len(known) // 10] >= SHARING_MIN
 

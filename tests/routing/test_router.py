@@ -65,7 +65,7 @@ def pool(
     trade: int = 2_500,
 ) -> CpmmPool:
     """Return a pool of two reserves."""
-    a, b = (Mint(one, TOKEN_PROGRAM, 6) for one in mints)
+    a, b = (Mint(mint, TOKEN_PROGRAM, 6) for mint in mints)
     keys = [key(f"{name} {n}") for n in range(5)]
     return CpmmPool(
         keys[0], a, b, keys[1], keys[2], x, y, (0, 0), CpmmFeeRates(trade, 120_000, 40_000),
@@ -101,7 +101,7 @@ def test_a_split_adds_up_and_is_never_worse_than_the_best_pool(
     if not found:
         return
     shared = found[0]
-    assert sum(one.amount for one in shared.shares) == amount
+    assert sum(share.amount for share in shared.shares) == amount
     assert all(one.amount > 0 for one in shared.shares)
     assert [one.other for one in shared.shares] == [
         one.path.swap_amount(mode, one.amount) for one in shared.shares
@@ -128,7 +128,7 @@ def _carries(way: Way, mode: SwapMode, amount: int) -> bool:
 def test_two_equal_pools_share_a_great_amount_evenly():
     pools = [pool("one", 10**12, 10**12), pool("two", 10**12, 10**12)]
     [shared, *_] = split(straight(pools, SOL.mint, "exact_in"), SplitRequest("exact_in", 10**11, 3))
-    parts = sorted(one.amount for one in shared.shares)
+    parts = sorted(share.amount for share in shared.shares)
     assert len(parts) == 2
     assert parts[1] - parts[0] <= 10**11 // 10**6
     assert shared.other > pools[0].amount_out(SOL.mint, 10**11) * 104 // 100
@@ -194,7 +194,9 @@ def test_a_pool_that_is_too_good_to_be_true_is_not_believed():
     bait = pool("bait", 10**12, 2 * 10**12)
     route = found(find_route(wish(10**9), MarketSnapshot([*honest, bait])))
     assert bait.address not in {leg.pool for leg in route.legs}
-    assert any("too far from what the other pools pay" in one.reason for one in route.absent)
+    assert any(
+        "too far from what the other pools pay" in failure.reason for failure in route.absent
+    )
     deep, shallow = pool("deep", 10**15, 10**15), [pool(f"s{n}", 10**9, 10**9) for n in range(4)]
     assert (
         found(find_route(wish(10**10), MarketSnapshot([deep, *shallow]))).legs[0].pool
@@ -218,7 +220,7 @@ def test_a_pool_that_was_not_seen_for_long_is_not_believed():
     new = pool("new", 10**12, 9 * 10**11)
     route = found(find_route(wish(10**9), MarketSnapshot([old, new])))
     assert [leg.pool for leg in route.legs] == [new.address]
-    assert any("slots ago" in one.reason for one in route.absent)
+    assert any("slots ago" in failure.reason for failure in route.absent)
 
 
 def test_what_does_not_fit_one_transaction_is_split_over_fewer_ways():
@@ -261,7 +263,7 @@ def _compiled(calls_: list[Instruction], envelope: Envelope) -> MessageV0 | Mess
     payer, blockhash = Pubkey.from_string(key("payer")), Hash.default()
     if envelope is V1:
         config = TransactionConfig(priority_fee=1, compute_unit_limit=1)
-        return MessageV1.try_compile(payer, [_svm(one) for one in calls_], blockhash, config)
+        return MessageV1.try_compile(payer, [_svm(call) for call in calls_], blockhash, config)
     budget = [Instruction(key("budget"), (), bytes(size)) for size in (5, 9)]
     return MessageV0.try_compile(payer, [_svm(one) for one in (*budget, *calls_)], [], blockhash)
 
@@ -274,7 +276,7 @@ def test_a_transaction_is_as_long_as_it_is_counted(
     signed = VersionedTransaction.populate(_compiled(calls_, envelope), [Signature.default()])
     size = len(bytes(signed))
     payer = Load(frozenset((key("payer"),)), 0, 0, 0)
-    loads = [load([one], [], envelope) for one in calls_]
+    loads = [load([call], [], envelope) for call in calls_]
     assert transaction_bytes(combine((*loads, payer)), envelope) == size
     said = limit_exceeded(loads, key("payer"), envelope)
     if size > envelope.bytes_max:

@@ -82,7 +82,7 @@ def test_no_other_quote_is_better_than_the_chosen_one(drawn: list[tuple[str, int
     ]
     route = _route(choose(_intent(mode), quotes, ()))
     if mode == "exact_in":
-        assert route.amount_out == max(one.amount_out for one in quotes)
+        assert route.amount_out == max(quote.amount_out for quote in quotes)
     else:
         assert route.amount_in == min(one.amount_in for one in quotes)
 

@@ -38,7 +38,7 @@ def test_the_greatest_part_of_a_split_is_told_first(
     assert list(ways) == sorted(ways)  # the swaps of a way stand together
     if mode == "exact_in":
         # A way through a hub may give less than its part: that is its first swap's bound.
-        parts = [one[0].amount_in if len(one) == 1 else one[0].bound for one in ways.values()]
+        parts = [path[0].amount_in if len(path) == 1 else path[0].bound for path in ways.values()]
     else:
         parts = [one[0].amount_out if len(one) == 1 else one[1].bound for one in ways.values()]
     assert len(parts) == 1 or parts == sorted(parts, reverse=True)
@@ -49,7 +49,7 @@ def test_parts_alike_are_told_by_venue_and_program():
     alike = [PathShare(PoolPath((one,), (SOL.mint,)), 5, 5) for one in pools]
     small = PathShare(PoolPath((pools[0],), (SOL.mint,)), 4, 4)
     told = sorted([small, *reversed(alike)], key=greatest_first)
-    assert [one.path.pools[0].program for one in told] == [
+    assert [event.path.pools[0].program for event in told] == [
         "damm_v1", "damm_v2", "dlmm", "amm_v4", "clmm", "cpmm", "amm_v4"
     ]  # fmt: skip
 

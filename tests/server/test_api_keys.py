@@ -72,7 +72,7 @@ async def test_all_that_is_wrong_with_a_key_is_told_in_the_same_bytes(tmp_path: 
         for shown in wrong.values():
             headers = {} if shown is None else {"authorization": shown}
             answers.append(await rooms.client.get("/api/orders", headers=headers))
-        assert {one.status_code for one in answers} == {401}
+        assert {answer.status_code for answer in answers} == {401}
         first = same_but_for_the_date(answers[0])
         assert [same_but_for_the_date(one) for one in answers] == [first] * len(answers)
         for scheme in ("Bearer", "bearer", "BEARER"):
@@ -193,11 +193,11 @@ async def test_every_answer_is_guarded(tmp_path: Path) -> None:
         ]
         asked.append(await rooms.client.post("/api/orders", json=ORDER, headers=key))
         asked.append(await rooms.client.get("/", headers={"x": "x" * 20_000}))
-        for one in asked:
-            assert one.headers["x-content-type-options"] == "nosniff"
-            assert one.headers["referrer-policy"] == "no-referrer"
-            assert one.headers["cache-control"] == "no-store"
-            assert "server" not in one.headers
+        for request in asked:
+            assert request.headers["x-content-type-options"] == "nosniff"
+            assert request.headers["referrer-policy"] == "no-referrer"
+            assert request.headers["cache-control"] == "no-store"
+            assert "server" not in request.headers
 
 
 async def test_no_answer_holds_a_key(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from tests.server.openapi.document import Described, operations
 NO_KEY = ("none", "bad", "revoked", "expired")
 SCOPES = tuple(str(scope) for scope in Permission)
 HELD = (*NO_KEY, *SCOPES, "another's")
-SOCKETS = [one for one in operations() if "x-websocket" in one.told]
-PLAIN = [one for one in operations() if "x-websocket" not in one.told]
+SOCKETS = [operation for operation in operations() if "x-websocket" in operation.told]
+PLAIN = [operation for operation in operations() if "x-websocket" not in operation.told]
 NOT_BY_THIS_KEY = (401, 403)
 UPGRADE = (
     "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",

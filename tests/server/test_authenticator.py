@@ -166,9 +166,9 @@ async def test_streams_are_ended_by_key_and_asked_for_once() -> None:
     seats, asked = ConcurrencyLimits(ServerSettings()), []
     gone, stays = Caller(Principal("a"), "gone"), Caller(Principal("a"), "stays")
 
-    async def may_stay(passport: Caller) -> bool:
-        asked.append(passport.key_id)
-        return passport.key_id != "gone"
+    async def may_stay(caller: Caller) -> bool:
+        asked.append(caller.key_id)
+        return caller.key_id != "gone"
 
     with (
         seats.open_socket(gone) as one,
@@ -184,23 +184,23 @@ async def test_streams_are_ended_by_key_and_asked_for_once() -> None:
 
 
 async def test_bodies_have_seats_of_their_own_and_so_many() -> None:
-    seats = ConcurrencyLimits(ServerSettings(requests_max=1, bodies_max=1))
+    concurrency = ConcurrencyLimits(ServerSettings(requests_max=1, bodies_max=1))
     arrived: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-    seats.requests = 1
+    concurrency.requests = 1
 
     async def receive() -> dict[str, Any]:
         return await arrived
 
-    waiting = asyncio.create_task(seats.read_body(receive, 10))
+    waiting = asyncio.create_task(concurrency.read_body(receive, 10))
     await asyncio.sleep(0)
-    assert (seats.requests, seats.bodies) == (0, 1)
+    assert (concurrency.requests, concurrency.bodies) == (0, 1)
     with pytest.raises(RequestRejected):
-        await seats.read_body(receive, 10)
-    seats.requests = 1  # somebody else took the seat
+        await concurrency.read_body(receive, 10)
+    concurrency.requests = 1  # somebody else took the seat
     arrived.set_result({"type": "http.request", "body": b"{}"})
     with pytest.raises(RequestRejected):
         await waiting
-    assert (seats.requests, seats.bodies) == (2, 0)
-    seats.requests = 1
-    assert await seats.read_body(receive, 10) == b"{}"
-    assert await seats.read_body(receive, 1) is None
+    assert (concurrency.requests, concurrency.bodies) == (2, 0)
+    concurrency.requests = 1
+    assert await concurrency.read_body(receive, 10) == b"{}"
+    assert await concurrency.read_body(receive, 1) is None

@@ -76,8 +76,8 @@ async def asking(
         try:
             yield asked
         finally:
-            for one in asked:
-                one.cancel()
+            for request in asked:
+                request.cancel()
 
 
 async def statuses(client: httpx.AsyncClient, headers: dict[str, str]) -> list[int]:
@@ -87,7 +87,7 @@ async def statuses(client: httpx.AsyncClient, headers: dict[str, str]) -> list[i
         for method, path, body in STOPS
     ]
     probes = [await client.get(path) for path in PROBES]
-    return [one.status_code for one in (*stops, *probes)]
+    return [stop.status_code for stop in (*stops, *probes)]
 
 
 async def test_stops_and_probes_are_answered_when_the_server_is_full(

@@ -53,7 +53,7 @@ async def place_all(rooms: Rooms, number: int = ORDERS) -> list[str]:
     answers = await asyncio.gather(
         *(rooms.client.post("/api/orders", json=ORDER) for _ in range(number))
     )
-    return [one.json()["orderId"] for one in answers]
+    return [answer.json()["orderId"] for answer in answers]
 
 
 async def journals(rooms: Rooms, ids: list[str]) -> dict[str, list[dict[str, Any]]]:
@@ -65,8 +65,8 @@ async def journals(rooms: Rooms, ids: list[str]) -> dict[str, list[dict[str, Any
 
 def by_order(told: list[Frame]) -> dict[str, list[Frame]]:
     found: dict[str, list[Frame]] = {}
-    for one in told:
-        found.setdefault(one["orderId"], []).append(one)
+    for event in told:
+        found.setdefault(event["orderId"], []).append(event)
     return found
 
 
@@ -165,15 +165,15 @@ async def test_the_past_is_told_in_pages_and_little_of_it_is_kept(
         orders = await place_all(rooms)
         for order_id in orders:
             await until_closed(rooms.client, order_id)
-        voice = event_streams.MessageCache(rooms.engine, DEFAULTS)
+        messages = event_streams.MessageCache(rooms.engine, DEFAULTS)
         told: list[tuple[str, int]] = []
         async for heard in rooms.engine.follow_principal(LOCAL, 0, 1):
             assert len(heard.events) <= ORDERS  # what happens meanwhile comes at once
-            for one in heard.events:
-                assert voice.render(one.event)
-                told.append((one.event.order.id, one.event.entry.seq))
-            kept = sum(len(text) for text in voice._kept.values())
-            assert voice._kept_bytes == kept <= 10_000
+            for event in heard.events:
+                assert messages.render(event.event)
+                told.append((event.event.order.id, event.event.entry.seq))
+            kept = sum(len(text) for text in messages._kept.values())
+            assert messages._kept_bytes == kept <= 10_000
             if told and not heard.events:
                 break
         histories = [await rooms.engine.history(order_id) for order_id in orders]

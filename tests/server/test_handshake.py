@@ -47,7 +47,7 @@ async def refused(connection: Wire) -> tuple[int, dict[str, str], bytes]:
     """Return one answer with its headers."""
     head = await connection.reader.readuntil(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").rstrip().split("\r\n")
-    headers = {name.lower(): value for name, value in (one.split(": ", 1) for one in lines)}
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
     body = await connection.reader.readexactly(int(headers["content-length"]))
     return int(first.split()[1]), headers, body
 

@@ -149,9 +149,9 @@ async def test_pages_that_nobody_reads_cost_little(tmp_path: Path) -> None:
 
         def waiting() -> list[int]:
             return [
-                one.transport.get_write_buffer_size()
-                for one in connections
-                if isinstance(one, LimitedHttpProtocol) and one.flow.write_paused
+                connection.transport.get_write_buffer_size()
+                for connection in connections
+                if isinstance(connection, LimitedHttpProtocol) and connection.flow.write_paused
             ]
 
         await until(lambda: len(waiting()) == OPENED)

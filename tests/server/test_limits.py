@@ -120,7 +120,7 @@ async def test_bad_keys_are_counted_by_address_and_good_ones_never_suffer(tmp_pa
     async with locked(tmp_path, settings) as rooms:
         key = await rooms.key()
         asked = [await rooms.client.get("/api/orders", headers=BAD) for _ in range(5)]
-        assert [one.status_code for one in asked] == [401, 401, 401, 429, 429]
+        assert [request.status_code for request in asked] == [401, 401, 401, 429, 429]
         assert (await rooms.client.get("/api/orders", headers=key)).status_code == 200
         assert (await rooms.client.get("/api/orders")).status_code == 401
 
@@ -157,10 +157,10 @@ async def test_only_a_trusted_proxy_is_believed_and_only_its_last_word(tmp_path:
             await rooms.key()
             told = ("203.0.113.7", "203.0.113.8", "9.9.9.9, 203.0.113.7")
             asked = [
-                await rooms.client.get("/api/orders", headers={**BAD, "x-forwarded-for": one})
-                for one in told
+                await rooms.client.get("/api/orders", headers={**BAD, "x-forwarded-for": event})
+                for event in told
             ]
-            assert [one.status_code for one in asked] == statuses
+            assert [request.status_code for request in asked] == statuses
 
 
 def source(peer: str, forwarded: str, *trusted: str) -> str:
@@ -262,18 +262,18 @@ def test_no_header_breaks_the_reading_of_a_source(text: str) -> None:
 
 
 def test_connections_are_counted_by_subscriber_and_not_behind_a_proxy() -> None:
-    house = ConnectionRegistry(
+    connections = ConnectionRegistry(
         ConnectionLimits(address_connections_max=1), TrustedProxies(("10.0.0.1",))
     )
-    assert house.enter("2001:db8::1") is not None
-    assert house.enter("2001:db8::2") is None
-    assert house.enter("2001:db8:0:1::2") is not None
-    assert all(house.enter("10.0.0.1") is not None for _ in range(100))
-    guest = house.enter("1.2.3.4")
+    assert connections.enter("2001:db8::1") is not None
+    assert connections.enter("2001:db8::2") is None
+    assert connections.enter("2001:db8:0:1::2") is not None
+    assert all(connections.enter("10.0.0.1") is not None for _ in range(100))
+    guest = connections.enter("1.2.3.4")
     assert guest is not None
-    assert house.enter("1.2.3.4") is None
+    assert connections.enter("1.2.3.4") is None
     guest.leave()
-    assert house.enter("1.2.3.4") is not None
+    assert connections.enter("1.2.3.4") is not None
     assert subnet_of("/run/socket") == "/run/socket"
 
 
@@ -288,7 +288,7 @@ async def test_quotes_and_pools_have_a_rate_of_their_own(tmp_path: Path) -> None
             await rooms.client.post("/api/quotes", json=ORDER, headers=key),
             await rooms.client.get(pools, headers=key),
         ]
-        assert [one.status_code for one in asked] == [200, 200, 429, 429]
+        assert [request.status_code for request in asked] == [200, 200, 429, 429]
         assert "quotes a minute" in asked[2].json()["detail"]
         assert (await rooms.client.post("/api/orders", json=ORDER, headers=key)).status_code == 202
         assert (await rooms.client.get(pools, headers=other)).status_code == 200

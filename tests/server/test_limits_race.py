@@ -70,10 +70,10 @@ def door(store: Store, folder: Path, room: int) -> Engine:
     clock = SystemClock()
     world = PaperWorld(clock, folder / "paper-chain.db", SEED, INSTANT)
     ports = ChainPorts(PaperMarket(world, clock), PaperChain(world), PaperSigner(SEED))
-    means = EngineDependencies(
+    dependencies = EngineDependencies(
         store, InMemoryWakeupQueue(clock), InMemoryEventBus(), ports, clock, Entropy()
     )
-    return Engine(means, EngineLimits(backlog_max=room))
+    return Engine(dependencies, EngineLimits(backlog_max=room))
 
 
 def wish(key: str | None = None) -> SubmitOrder:

@@ -36,7 +36,7 @@ async def test_orders_sent_over_a_socket_are_answered_and_told(tmp_path: Path) -
         for _ in range(5):
             await socket.send(json.dumps(ORDER))
         replies, told = [], dict[str, list[str]]()
-        while len(replies) < 5 or any(one[-1] != "confirmed" for one in told.values()):
+        while len(replies) < 5 or any(event[-1] != "confirmed" for event in told.values()):
             message = await said(socket)
             if "success" in message:
                 replies.append(message["orderId"])
@@ -198,7 +198,7 @@ async def test_a_posted_upgrade_takes_chunks_and_any_key(tmp_path: Path, step: i
         assert head.startswith(b"HTTP/1.1 101 ")
         assert accept_key(key.decode()).encode() in head
         told = await hear_frames(line)
-        assert [one["status"] for one in told[1:]] == MOVES
+        assert [event["status"] for event in told[1:]] == MOVES
         assert b"x-order-id: %b" % told[0]["orderId"].encode() in head.lower()
 
 

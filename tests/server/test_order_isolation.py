@@ -28,7 +28,7 @@ LIVE = {"accept": "text/event-stream"}
 async def placed(rooms: Locked, key: dict[str, str]) -> list[str]:
     body = {"orders": [ORDER] * ORDERS}
     told = (await rooms.client.post("/api/orders/batch", json=body, headers=key)).json()
-    return [one["body"]["orderId"] for one in told["results"]]
+    return [event["body"]["orderId"] for event in told["results"]]
 
 
 def guesses(chance: random.Random, ids: list[str], many: int) -> list[str]:

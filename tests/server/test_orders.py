@@ -52,7 +52,7 @@ async def test_one_key_is_one_order_even_when_asked_at_once(tmp_path: Path) -> N
                 tasks.create_task(rooms.client.post("/api/orders", json=body)) for _ in range(20)
             ]
         answers = [task.result() for task in asked]
-        assert sorted(one.status_code for one in answers) == [200] * 19 + [202]
+        assert sorted(answer.status_code for answer in answers) == [200] * 19 + [202]
         assert len({one.content for one in answers}) == 1
 
 

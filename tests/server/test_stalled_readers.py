@@ -39,16 +39,16 @@ class Pipe(asyncio.Transport):
 
 
 async def test_a_socket_whose_reader_stalls_is_told_and_then_dropped() -> None:
-    house = ConnectionRegistry(ConnectionLimits(stall_ms=0, connections_max=1))
+    connections = ConnectionRegistry(ConnectionLimits(stall_ms=0, connections_max=1))
     config = ProtocolConfig(asyncio.sleep, ws=LimitedWebSocketProtocol, log_config=None)
     config.load()
     socket = LimitedWebSocketProtocol(config, ServerState(), {})
-    socket.guest = house.enter("peer")
+    socket.guest = connections.enter("peer")
     pipe = Pipe()
     socket.connection_made(pipe)
     socket.handshake_complete = True
     socket.pause_writing()
-    assert socket in house.timed
+    assert socket in connections.timed
     assert socket.deadline < NEVER
     socket.conn.state = socket.conn.state.OPEN
     socket.expire()
@@ -57,8 +57,8 @@ async def test_a_socket_whose_reader_stalls_is_told_and_then_dropped() -> None:
     socket.expire()
     assert pipe.aborted
     socket.connection_lost(None)
-    assert not house.timed
-    assert not house.is_full
+    assert not connections.timed
+    assert not connections.is_full
 
 
 async def test_a_response_whose_reader_stalls_is_cut() -> None:

@@ -169,7 +169,9 @@ async def test_a_receipt_proves_what_was_decided_signed_and_paid(tmp_path: Path)
         assert receipt["fill"]["amountOut"] == order["amountOut"]
         assert receipt["fill"]["realisedSlippage"] == order["realisedSlippage"]
         told = await engine.history(taken["orderId"])
-        assert [one["hash"] for one in receipt["journal"]] == [one.entry.hash.hex() for one in told]
+        assert [one["hash"] for one in receipt["journal"]] == [
+            event.entry.hash.hex() for event in told
+        ]
         assert receipt["headHash"] == replay([one.entry for one in told])[-1].order.head_hash.hex()
         missing = await client.get("/api/orders/01890000-0000-7000-8000-000000000000/receipt")
         assert (missing.status_code, missing.json()["error"]) == (404, "Order not found")

@@ -84,7 +84,7 @@ class SimChain:
                 group.create_task(self._ask(endpoint, attempts, answers))
         if attempts and not any(answers):
             raise PortUnavailable("no endpoint answered")
-        return tuple(tuple(sorted(one, key=lambda said: said.endpoint)) for one in answers)
+        return tuple(tuple(sorted(answer, key=lambda said: said.endpoint)) for answer in answers)
 
     async def _ask(
         self, endpoint: Endpoint, attempts: Sequence[Attempt], answers: list[list[NodeObservation]]
@@ -133,7 +133,7 @@ class SimChain:
         self, endpoint: Endpoint, attempts: Sequence[Attempt]
     ) -> tuple[Slot, list[SignatureStatus | None]]:
         await self._call()
-        return endpoint.statuses([one.signature for one in attempts])
+        return endpoint.statuses([attempt.signature for attempt in attempts])
 
     async def receipt(self, signature: Signature) -> Fill | None:
         await self._call()

@@ -35,7 +35,7 @@ class Post:
 
     def leave(self, body: Body) -> None:
         """Deliver nothing more to a process."""
-        self.boxes = [one for one in self.boxes if one[0] is not body]
+        self.boxes = [box for box in self.boxes if box[0] is not body]
 
     def flush(self) -> None:
         """Lose all that is on its way."""
@@ -43,7 +43,7 @@ class Post:
             handle.cancel()
         self._moving.clear()
 
-    def ring(self, bell: Wakeup, home: Body) -> None:
+    def ring(self, wakeup: Wakeup, home: Body) -> None:
         """Carry a bell: with a note to the process it comes from, else to any."""
         if self.dice.hit("bell is lost") or not self.boxes:
             return
@@ -51,9 +51,9 @@ class Post:
             late = self.dice.hit("bell rings late")
             wait = self.dice.between(0.05, LATE_S) if late else self.dice.between(0, 0.01)
             box = self.boxes[self.dice.chance.randrange(len(self.boxes))]
-            if bell.report is not None:
+            if wakeup.report is not None:
                 box = next((one for one in self.boxes if one[0] is home), box)
-            self._later(wait, box[0], box[1].deliver, bell)
+            self._later(wait, box[0], box[1].deliver, wakeup)
 
     def tell(self, home: Body) -> Callable[[int], None]:
         """Return how a process says at the others that there is news."""
@@ -82,9 +82,9 @@ class SimWakeups(InMemoryWakeupQueue):
         super().__init__(clock)
         self._post, self._body = post, body
 
-    def notify(self, bell: Wakeup) -> None:
-        self._post.ring(bell, self._body)
+    def notify(self, wakeup: Wakeup) -> None:
+        self._post.ring(wakeup, self._body)
 
-    def deliver(self, bell: Wakeup) -> None:
+    def deliver(self, wakeup: Wakeup) -> None:
         """Ring here."""
-        super().notify(bell)
+        super().notify(wakeup)

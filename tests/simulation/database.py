@@ -90,7 +90,9 @@ class Database:
                 ours = moved and row.head_hash == after.head_hash
                 return Written(told, self._place(told)) if ours else None
             case Births(births, _):
-                told = tuple(one.event for one in births if one.event.order.id in self.rows)
+                told = tuple(
+                    new_order.event for new_order in births if new_order.event.order.id in self.rows
+                )
                 if not told:
                     return None
                 # They were born together: what is not here had its key taken.
@@ -99,16 +101,16 @@ class Database:
             case _:
                 return None
 
-    def _taken(self, birth: NewOrder) -> IdempotencyRecord | None:
-        order = birth.event.order
-        if birth.key is None or order.id in self.rows:
+    def _taken(self, new_order: NewOrder) -> IdempotencyRecord | None:
+        order = new_order.event.order
+        if new_order.key is None or order.id in self.rows:
             return None
-        return self.keys.get((order.intent.principal, birth.key))
+        return self.keys.get((order.intent.principal, new_order.key))
 
     def _place(self, told: Sequence[RecordedEvent]) -> int:
         first = told[0].entry
         at = (first.order_id, first.seq)
-        return next(one.position for one in self.lines if (one.order_id, one.seq) == at)
+        return next(line.position for line in self.lines if (line.order_id, line.seq) == at)
 
     def _apply(self, write: Write, owner: str) -> Written:
         begins = isinstance(write, Births) or (isinstance(write, Move) and write.change.signed)
@@ -150,14 +152,14 @@ class Database:
         """Add lines to the journals; the index refuses a number that is there."""
         place = len(self.lines) + 1
         ends = {one.entry.order_id: len(self.journals[one.entry.order_id]) for one in told}
-        for one in told:
-            ends[one.entry.order_id] += 1
-            if one.entry.seq != ends[one.entry.order_id]:
-                raise IllegalTransition("journal", f"numbered {one.entry.seq}")
-        for one in told:
-            self.journals[one.entry.order_id].append(one.entry)
-            who = one.order.intent.principal
-            line = FeedEntry(len(self.lines) + 1, one.entry.order_id, one.entry.seq, who)
+        for event in told:
+            ends[event.entry.order_id] += 1
+            if event.entry.seq != ends[event.entry.order_id]:
+                raise IllegalTransition("journal", f"numbered {event.entry.seq}")
+        for event in told:
+            self.journals[event.entry.order_id].append(event.entry)
+            who = event.order.intent.principal
+            line = FeedEntry(len(self.lines) + 1, event.entry.order_id, event.entry.seq, who)
             self.lines.append(line)
         return Written(told, place, taken)
 
@@ -183,8 +185,8 @@ class Database:
     def _attempts_after(self, write: Move) -> dict[int, Kept]:
         """Return the order's attempts as the change leaves them. The indexes refuse."""
         kept = dict(self.attempts.get(write.before.id, {}))
-        for one in write.events:
-            state = fate(one.event)
+        for event in write.events:
+            state = fate(event.event)
             number = write.before.attempt.number if write.before.attempt is not None else 0
             if state is not None and number in kept:
                 kept[number] = Kept(kept[number].attempt, state)
@@ -230,11 +232,11 @@ class Database:
     def claim_due(self, now: Timestamp, limit: int, owner: str) -> tuple[Order, ...]:
         """Give a process what is due, oldest first, passing over what others hold."""
         due = [
-            one
-            for one in self.rows.values()
-            if one.wake_at is not None
-            and (one.wake_at <= now or one.wake_at > now + BACKOFF_MAX_MS)
-            and self._is_free(one.id)
+            row
+            for row in self.rows.values()
+            if row.wake_at is not None
+            and (row.wake_at <= now or row.wake_at > now + BACKOFF_MAX_MS)
+            and self._is_free(row.id)
         ]
         due.sort(key=lambda one: (one.wake_at or 0, one.id))
         claimed = (self.claim(one.id, owner) for one in due[:limit])

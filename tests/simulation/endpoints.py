@@ -73,7 +73,7 @@ class Endpoint:
     def statuses(self, asked: list[Signature]) -> tuple[Slot, list[SignatureStatus | None]]:
         """Tell where the signatures stand, and the slot they were looked up at."""
         view = self._view()
-        return Slot(view.tip.slot), [self._sighting(one, view) for one in asked]
+        return Slot(view.tip.slot), [self._sighting(request, view) for request in asked]
 
     def _sighting(self, signature: Signature, view: View) -> SignatureStatus | None:
         landing = self._ledger.landing(signature, view.tip)

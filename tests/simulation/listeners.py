@@ -69,8 +69,8 @@ class OrderListener(Listener):
         seen = self.heard[-1].seq if self.heard else 0
         async with aclosing(process.engine.follow_order(self._order_id, seen, BEAT_MS)) as lines:  # type: ignore[type-var]
             async for some in lines:
-                for told in some.events:
-                    self._hear(told.entry)
+                for event in some.events:
+                    self._hear(event.entry)
         self.is_done = True
 
     def _hear(self, entry: JournalEntry) -> None:
@@ -109,8 +109,8 @@ class FeedListener(Listener):
                     # Whatever becomes durable after this is promised to be heard.
                     self._after = some.seen
                     await asyncio.sleep(self._chance.choice((0.0, 0.0, 0.5, 2.0)))
-                for one in some.events:
-                    self._hear(one.position, one.event.entry)
+                for event in some.events:
+                    self._hear(event.position, event.event.entry)
                 self._pass(some.seen)
 
     def _hear(self, place: int, entry: JournalEntry) -> None:

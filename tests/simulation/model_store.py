@@ -132,15 +132,15 @@ class ModelStore:
         return [PortUnavailable("whether it was written is unknown") for _ in writes]
 
     def _tell(self, results: Sequence[Written | Exception]) -> None:
-        for one in results:
-            if isinstance(one, Written) and one.events:
-                self._news(one.events, range(one.place, one.place + len(one.events)))
+        for result in results:
+            if isinstance(result, Written) and result.events:
+                self._news(result.events, range(result.place, result.place + len(result.events)))
 
-    async def add(self, birth: NewOrder) -> None:
-        await self._send(Births((birth,), strict=True))
+    async def add(self, new_order: NewOrder) -> None:
+        await self._send(Births((new_order,), strict=True))
 
-    async def add_all(self, births: Sequence[NewOrder]) -> tuple[IdempotencyRecord | None, ...]:
-        return (await self._send(Births(tuple(births), strict=False))).taken
+    async def add_all(self, new_orders: Sequence[NewOrder]) -> tuple[IdempotencyRecord | None, ...]:
+        return (await self._send(Births(tuple(new_orders), strict=False))).taken
 
     async def commit(self, order: Order, change: Decision, now: Timestamp) -> Order:
         begun = self.begin_commit(order, change, now)
@@ -148,9 +148,9 @@ class ModelStore:
         return begun.order
 
     def begin_commit(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
-        told = append(order, change.events, now)
+        events = append(order, change.events, now)
         after = replace(
-            told[-1].order if told else order,
+            events[-1].order if events else order,
             version=order.version + 1,
             lease_owner=self._owner,
             wake_at=change.wake_at,
@@ -158,8 +158,8 @@ class ModelStore:
         if change.signed is not None and after.attempt is not None:
             kept = replace(after.attempt, transaction=change.signed.transaction)
             after = replace(after, attempt=kept)
-        told = (*told[:-1], replace(told[-1], order=after)) if told else ()
-        return PendingCommit(after, self._send(Move(order, after, told, change)))
+        events = (*events[:-1], replace(events[-1], order=after)) if events else ()
+        return PendingCommit(after, self._send(Move(order, after, events, change)))
 
     async def request_cancel(self, order_id: OrderId, now: Timestamp) -> Order | None:
         await self._send(Cancel(order_id, now))
@@ -227,7 +227,7 @@ class ModelStore:
 
     async def count_orders(self, principal: Principal, now: Timestamp) -> OrderCounts:
         def count() -> OrderCounts:
-            mine = [one for one in self._db.rows.values() if one.intent.principal == principal]
+            mine = [row for row in self._db.rows.values() if row.intent.principal == principal]
             standing = [one.status for one in mine]
             late = [one for one in mine if one.wake_at is not None and one.wake_at > now]
             resting = (Status.CONFIRMED, Status.SUBMITTED)
@@ -237,7 +237,7 @@ class ModelStore:
         return await self._ask(count)
 
     async def backlog(self) -> int:
-        return await self._ask(lambda: sum(one.status in OPEN for one in self._db.rows.values()))
+        return await self._ask(lambda: sum(row.status in OPEN for row in self._db.rows.values()))
 
     async def read_journal(
         self, order_id: OrderId, after_seq: int, limit: int
@@ -256,7 +256,7 @@ class ModelStore:
 
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[FeedEntry, ...]:
         def read() -> tuple[FeedEntry, ...]:
-            mine = (one for one in self._db.lines[after:] if one.principal == principal)
+            mine = (line for line in self._db.lines[after:] if line.principal == principal)
             return tuple(mine)[:limit]
 
         return await self._ask(read)
@@ -289,5 +289,5 @@ def _page(rows: Any, query: OrderQuery) -> tuple[Order, ...]:
             and (query.since is None or one.created_at >= query.since)
         )
 
-    found = sorted((one for one in rows if fits(one)), key=lambda one: one.id, reverse=True)
+    found = sorted((row for row in rows if fits(row)), key=lambda one: one.id, reverse=True)
     return tuple(found[query.offset : query.offset + query.limit])

@@ -106,8 +106,12 @@ class Process:
         ports = Ports(SimMarket(place.dice), self.chain, SIGNER)
         assert self.store is not None
         self._permissions.watch(self.store)
-        means = EngineDependencies(self.store, self._wakeups, bus, ports, self.clock, place.entropy)
-        self.engine = Engine(means, EngineLimits(place.hands, place.backlog_max, 0, FIRST_WAIT))
+        dependencies = EngineDependencies(
+            self.store, self._wakeups, bus, ports, self.clock, place.entropy
+        )
+        self.engine = Engine(
+            dependencies, EngineLimits(place.hands, place.backlog_max, 0, FIRST_WAIT)
+        )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.engine.run())
             tasks.create_task(self._measure(self.engine))
@@ -122,9 +126,9 @@ class Process:
             self.store = await open_sqlite(place.file, EventPublisher(bus), place.loop)
             return bus, None
         wire, owner = place.wire(), self.body.name
-        store = ModelStore(place.database, lambda *told: relay(*told), owner=owner, wire=wire)
+        store = ModelStore(place.database, lambda *told: publisher(*told), owner=owner, wire=wire)
         hub = MultiProcessEventBus(store, self.clock, place.post.tell(self.body))
-        relay = EventPublisher(hub)
+        publisher = EventPublisher(hub)
         await store.open()
         self.store = store
         return hub, hub
@@ -216,7 +220,7 @@ class Process:
 
 def _is_killed(error: BaseException | None) -> bool:
     if isinstance(error, BaseExceptionGroup):
-        return any(_is_killed(one) for one in error.exceptions)
+        return any(_is_killed(exception) for exception in error.exceptions)
     return isinstance(error, Killed)
 
 

@@ -140,7 +140,7 @@ class Run:
 
     def _reach(self) -> Process | None:
         """Return a process that seems to be there, as a balancer would."""
-        up = [one for one in self.processes if one.is_up]
+        up = [process for process in self.processes if process.is_up]
         return self._chance.choice(up) if up else None
 
     def _committed(self, write: Write, written: Written, owner: str) -> None:
@@ -150,7 +150,7 @@ class Run:
             before = write.before
             if place.database.granted[before.id] != (owner, before.lease_epoch):
                 place.diary.blame("I11", "moved by one whose claim is not the newest", before.id)
-        place.judge.durable([one.entry for one in written.events])
+        place.judge.durable([event.entry for event in written.events])
 
     # ------------------------------------------------------------------------------ phases
 
@@ -161,7 +161,7 @@ class Run:
         for process in self.processes:
             process.start()
         loop.spawn(self.nemesis.run(STRIKES_S))
-        users = [loop.spawn(one) for one in self.script.works()]
+        users = [loop.spawn(work) for work in self.script.works()]
         await asyncio.sleep(STRIKES_S)
         self._heal()
         if not await self._until(lambda: all(one.done() for one in users), SETTLED_WITHIN_S):
@@ -172,7 +172,8 @@ class Run:
                 if not life.is_over:
                     place.diary.blame("L1", f"still {life.order.status}", life.order.id)
         await self._until(
-            lambda: all(one.is_up_to_date for one in self.script.listeners), HEARD_WITHIN_S
+            lambda: all(listener.is_up_to_date for listener in self.script.listeners),
+            HEARD_WITHIN_S,
         )
         await self._idle()
         self._judge_end()

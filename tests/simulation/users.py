@@ -45,8 +45,8 @@ def answer(order: Order) -> bytes:
 class Asked:
     """One wish of a user, and all that was said of it."""
 
-    def __init__(self, name: str, wish: SubmitOrder) -> None:
-        self.name, self.wish = name, wish
+    def __init__(self, name: str, command: SubmitOrder) -> None:
+        self.name, self.wish = name, command
         self.ids: set[OrderId] = set()
         self.replies: set[bytes] = set()
         self.was_cancelled = False
@@ -107,14 +107,14 @@ class User:
             await self._pause(*AGAIN_S)
         asked.settled.set()
 
-    async def _once(self, wish: SubmitOrder) -> SubmitResult | Fault | None:
+    async def _once(self, command: SubmitOrder) -> SubmitResult | Fault | None:
         """Ask one process once; None when there is no answer, and nobody knows."""
         process = self._reach()
         if process is None or process.engine is None:
             return Fault(Code.TOO_BUSY, "nobody is there")
         try:
             async with asyncio.timeout(PATIENCE_S):
-                return await process.call(process.engine.submit(wish))
+                return await process.call(process.engine.submit(command))
         except RequestRejected as refused:
             return refused.faults[0]
         except (Gone, TimeoutError):
@@ -245,7 +245,7 @@ class User:
         """Judge the end: every answer has its order, and no wish has two (I9)."""
         diary, lives = self._place.diary, self._place.judge.lives
         for asked in self.asked:
-            mine = [one for one in lives.values() if one.order.intent.user_id == asked.name]
+            mine = [live for live in lives.values() if live.order.intent.user_id == asked.name]
             if len(mine) > 1:
                 diary.blame("I9", "one wish became two orders", asked.name)
             if any(name not in lives for name in asked.ids):

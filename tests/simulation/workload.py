@@ -34,17 +34,17 @@ class Script:
         singles = chance.randint(1, 4)
         together = chance.choice((0, 0, 0, 2, 3))
         asked = [user.imagine(f"w{number}") for number in range(singles + together)]
-        for one in asked[:singles]:
-            works.append(self._after(chance.uniform(0, 12), user.submit, one))
+        for request in asked[:singles]:
+            works.append(self._after(chance.uniform(0, 12), user.submit, request))
             if chance.random() < 0.3:
-                works.append(self._after(chance.uniform(0, 12), user.repeat, one))
+                works.append(self._after(chance.uniform(0, 12), user.repeat, request))
         if together:
             works.append(self._after(chance.uniform(0, 8), user.submit_together, asked[singles:]))
-        for one in asked:
+        for request in asked:
             if chance.random() < 0.35:
-                works.append(user.cancel(one))
+                works.append(user.cancel(request))
             if chance.random() < 0.6:
-                works.append(self._follow(one))
+                works.append(self._follow(request))
         if chance.random() < 0.15:
             works.append(self._after(chance.uniform(0, 14), user.halt, chance.uniform(0.5, 8)))
         return works
@@ -69,7 +69,7 @@ class Script:
     @property
     def is_heard(self) -> bool:
         """Whether every listener has heard all there is."""
-        return all(one.is_up_to_date for one in self.listeners)
+        return all(listener.is_up_to_date for listener in self.listeners)
 
     def close(self) -> None:
         """Judge what the users were told and what they heard."""

@@ -78,7 +78,7 @@ def fate(one: events.OrderEvent) -> AttemptState | None:
 
 def rebased(write: Move, row: Order) -> Move:
     """Build a change on the row as it is, whoever may own it: what no fencing comes to."""
-    told = append(row, [one.event for one in write.events], row.last_at)
+    told = append(row, [event.event for event in write.events], row.last_at)
     after = told[-1].order if told else row
     if after.attempt is not None and write.after.attempt is not None:
         kept = replace(after.attempt, transaction=write.after.attempt.transaction)

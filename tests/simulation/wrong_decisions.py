@@ -70,7 +70,7 @@ def expires_by_the_wall_clock(stack: ExitStack) -> None:
 
 
 def _seen(heard: AttemptReport) -> bool:
-    return any(one.sighting is not None for one in heard.witnesses)
+    return any(observation.sighting is not None for observation in heard.witnesses)
 
 
 def believes_the_first_who_says_expired(stack: ExitStack) -> None:
@@ -134,7 +134,9 @@ def takes_processed_for_settled(stack: ExitStack) -> None:
 
     def wrong(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
         if isinstance(outcome, AttemptReport):
-            outcome = replace(outcome, witnesses=tuple(firm(one) for one in outcome.witnesses))
+            outcome = replace(
+                outcome, witnesses=tuple(firm(observation) for observation in outcome.witnesses)
+            )
         return _decide(order, outcome, now, policy)
 
     _decides(stack, wrong)
@@ -172,7 +174,7 @@ def throws_unsent_bytes_away(stack: ExitStack) -> None:
     async def wrong(self: Any, turn: Any, note: AttemptReport | None) -> Order | None:
         attempt, now = turn.order.in_flight, self._clock.now()
         if attempt is not None and attempt.sent_at is None:
-            turn.begin(_lapse(turn.order, now, self._policy), now)
+            turn.begin_commit(_lapse(turn.order, now, self._policy), now)
         return await real(self, turn, note)
 
     swap(stack, executor.OrderExecutor, "_go", wrong)

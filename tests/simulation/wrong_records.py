@@ -53,13 +53,13 @@ def writes_the_journal_in_a_second_transaction(stack: ExitStack) -> None:
 def asks_again_under_a_new_id(stack: ExitStack) -> None:
     real = intake.Intake.submit
 
-    async def wrong(self: Any, wish: intake.SubmitOrder) -> intake.SubmitResult:
+    async def wrong(self: Any, command: intake.SubmitOrder) -> intake.SubmitResult:
         try:
-            return await real(self, wish)
+            return await real(self, command)
         except RequestRejected as refused:
             if refused.faults[0].code is not Code.STORE_UNAVAILABLE:
                 raise
-            return await real(self, wish)
+            return await real(self, command)
 
     swap(stack, intake.Intake, "submit", wrong)
 
@@ -73,12 +73,12 @@ def counts_the_backlog_without_those_who_enter(stack: ExitStack) -> None:
 def renders_a_reply_anew(stack: ExitStack) -> None:
     real = intake._replay
 
-    def wrong(wish: intake.SubmitOrder, known: IdempotencyRecord) -> intake.BatchResult:
-        answered = real(wish, known)
+    def wrong(command: intake.SubmitOrder, known: IdempotencyRecord) -> intake.BatchResult:
+        answered = real(command, known)
         if not isinstance(answered, intake.SubmitResult):
             return answered
-        told = start_journal(known.order_id, Accepted(wish.intent), Timestamp(1))
-        return intake.SubmitResult(known.order_id, wish.reply(told.order), replayed=True)
+        events = start_journal(known.order_id, Accepted(command.intent), Timestamp(1))
+        return intake.SubmitResult(known.order_id, command.reply(events.order), replayed=True)
 
     swap(stack, intake, "_replay", wrong)
 

@@ -48,13 +48,13 @@ class Carer:
         self._clock = clock
         self.setbacks: Counter[str] = Counter()
 
-    async def add(self, birth: NewOrder) -> None:
+    async def add(self, new_order: NewOrder) -> None:
         """Add an order, whatever it takes."""
         for _ in range(TRIES_MAX):
             try:
-                await self._store.add(birth)
+                await self._store.add(new_order)
             except DuplicateIdempotencyKey as taken:
-                if taken.existing.order_id != birth.event.order.id:
+                if taken.existing.order_id != new_order.event.order.id:
                     raise
             except (PortUnavailable, PortOverloaded) as down:
                 self.setbacks[type(down).__name__] += 1
@@ -121,13 +121,13 @@ async def judge(line: Any, orders: int, witnesses: Sequence[Witness]) -> int:
         lines.setdefault(row[1], []).append(read_entry(tuple(row[1:])))
     assert len(lines) == orders
     for entries in lines.values():
-        assert [one.kind for one in entries] == KINDS
+        assert [entry.kind for entry in entries] == KINDS
         replay(entries)
     alive = await line.fetchval("SELECT count(*) FROM attempts WHERE state = 'landed'")
     assert (alive, await line.fetchval("SELECT count(*) FROM fills")) == (orders, orders)
     counts = await line.fetch("SELECT status, n FROM tallies WHERE n <> 0")
     assert [tuple(row) for row in counts] == [("confirmed", orders)]
     assert tuple(await line.fetchrow("SELECT n, backlog FROM feed_end")) == (len(rows), 0)
-    heard = sorted(one for witness in witnesses for one in witness.heard)
+    heard = sorted(batch for witness in witnesses for batch in witness.heard)
     assert heard == [tuple(row[:3]) for row in rows], "every line is told once, at its place"
     return len(rows)

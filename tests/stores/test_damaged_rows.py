@@ -101,7 +101,7 @@ async def test_a_damaged_row_hides_no_other_and_is_told_of(ground: Ground, damag
     await spoil(damage, bad)
     store = shelf.store
     page = await store.list_orders(order_factory.newest(10))
-    assert [one.id for one in page.orders] == [orders[2].id, orders[0].id]
+    assert [order.id for order in page.orders] == [orders[2].id, orders[0].id]
     assert page.unreadable == (bad.id,)
     first = await store.list_orders(order_factory.newest(2))
     assert (first.last, first.unreadable) == (bad.id, (bad.id,))
@@ -146,7 +146,7 @@ async def test_an_instant_beyond_the_calendar_is_read_and_written(ground: Ground
     assert b'"orders":[{' in write_list(Page(page.orders, 10), {}, 0)
     told = await replay_events(shelf.store, order.id)
     assert write_receipt(kept, told)
-    assert all(message(one) for one in told)
+    assert all(message(event) for event in told)
 
 
 async def test_bytes_that_are_no_text_hide_no_other_row(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ async def lists_as_it_should(opening: Opening, ids: list[str]) -> None:
             ({"principal": "ann", "token": "USDC"}, [ids[3]]),
         ):
             page = await store.list_orders(order_factory.newest(10, **where))
-            assert [one.id for one in page.orders] == wanted, where
+            assert [order.id for order in page.orders] == wanted, where
         assert {one.order_id for one in await store.feed(LOCAL, 0, 100)} == set(ids[:3])
         assert [one.order_id for one in await store.feed(order_factory.other("ann"), 0, 9)] == [
             ids[3]
@@ -126,7 +126,7 @@ async def test_a_shared_store_made_before_opens_and_lists_beside_the_version_bef
             page = await shelf.store.list_orders(
                 order_factory.newest(1, wallet=WALLET, **BONK_ONLY)
             )
-            assert [one.id for one in page.orders] == [late.id]
+            assert [order.id for order in page.orders] == [late.id]
 
 
 def postgres_at_now(url: str) -> Opening:

@@ -92,7 +92,7 @@ async def test_a_lock_that_is_soon_free_costs_a_try_and_no_error(url: str) -> No
         await line.execute("BEGIN")
         await line.execute("SELECT 1 FROM engine_orders FOR UPDATE")
         now = Timestamp(order_factory.START)
-        commit = store.begin(order, change(events.Started(), None, now), now)
+        commit = store.begin_commit(order, change(events.Started(), None, now), now)
         await asyncio.sleep(0.15)
         await line.execute("ROLLBACK")
         await commit.durable
@@ -113,14 +113,14 @@ async def test_a_deadlock_is_lost_by_somebody_and_tried_again(
     async with opened(url) as store, talk(url) as line:
         births = [order_factory.birth(n) for n in (1, 2)]
         await store.add_all(births)
-        held = [await store.claim(one.event.order.id) for one in births]
+        held = [await store.claim(new_order.event.order.id) for new_order in births]
         await line.execute("SET deadlock_timeout = '10s'")
         await line.execute("BEGIN")
         lock = "SELECT 1 FROM engine_orders WHERE id = $1 FOR UPDATE"
         await line.execute(lock, held[1].id)
         sent.clear()
         now = Timestamp(order_factory.START)
-        begun = [store.begin(one, change(events.Started(), None, now), now) for one in held]
+        begun = [store.begin_commit(one, change(events.Started(), None, now), now) for one in held]
         await asyncio.sleep(0.2)
         # We hold the second and want the first: who waited longest, the store, is told so.
         wanting = asyncio.ensure_future(line.execute(lock, held[0].id))
@@ -168,8 +168,9 @@ async def test_a_network_that_fails_is_told_in_time_and_leaves_nothing_stuck(
         async with asyncio.timeout(20):
             got = await at_once(
                 store.add(order_factory.birth(2, "key")), store.ping(),
-                store.find(order_factory.newest(1)),
-                store.claim(order_factory.birth(1).event.order.id), store.renew(()), store.backlog(),
+                store.list_orders(order_factory.newest(1)),
+                store.claim(order_factory.birth(1).event.order.id),
+                store.renew(()), store.backlog(),
             )  # fmt: skip
         assert [isinstance(one, PortUnavailable) for one in got[:4]] == [True] * 4
         assert got[5] == 1, "the backlog is told as it was last known"

@@ -72,7 +72,7 @@ async def live(stores: list[PostgresStore], orders: int, at_once_: int = 32) -> 
 
 def tell(what: str, carers: list[Carer], lines: int) -> None:
     """Print what a run went through."""
-    print(f"\n{what}: {lines} lines, setbacks {[dict(one.setbacks) for one in carers]}")
+    print(f"\n{what}: {lines} lines, setbacks {[dict(carer.setbacks) for carer in carers]}")
 
 
 async def test_two_processes_leave_no_gap_and_count_right(postgres_url: str) -> None:

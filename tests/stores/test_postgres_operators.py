@@ -46,7 +46,7 @@ async def test_a_word_is_noted_beside_the_holder_who_then_decides_anew(url: str)
     async with opened("holder") as holder, opened("operator") as operator:
         order = await flown(holder)
         still = await operator.list_stuck(NOW, 10)
-        assert [one.id for one in still.orders] == [order.id]  # type: ignore[attr-defined]
+        assert [order.id for order in still.orders] == [order.id]  # type: ignore[attr-defined]
         assert (still.open, still.in_flight) == (1, 1)
         noted = await operator.write_off(order.id, WORD, NOW)  # type: ignore[attr-defined]
         assert noted is not None

@@ -69,8 +69,8 @@ async def write(store: PostgresStore, order: Order, facts: list[OrderEvent]) -> 
     held = await store.claim(order.id)
     assert held is not None
     tried = order_factory.attempt(1, order.id)
-    for one in facts:
-        signed = replace(one, signature=tried.signature) if isinstance(one, Signed) else one
+    for event in facts:
+        signed = replace(event, signature=tried.signature) if isinstance(event, Signed) else event
         held = await store.commit(held, change(signed, tried), order_factory.START)
     await store.release(held)
 
@@ -103,12 +103,12 @@ async def test_an_order_reads_the_same_in_both(
         await store.add(birth)
         tried = order_factory.attempt(1, birth.event.order.id)
         own = [
-            replace(one, signature=tried.signature)
-            if isinstance(one, Signed)
-            else Landed(replace(one.fill, signature=tried.signature))
-            if isinstance(one, Landed)
-            else one
-            for one in facts
+            replace(event, signature=tried.signature)
+            if isinstance(event, Signed)
+            else Landed(replace(event.fill, signature=tried.signature))
+            if isinstance(event, Landed)
+            else event
+            for event in facts
         ]
         order = book.write(intent, *own, number=number)
         await write(store, birth.event.order, own)

@@ -35,8 +35,8 @@ async def shelf(request: pytest.FixtureRequest, tmp_path: Path, disk: Disk) -> A
 async def everything_was_told(shelf: Shelf) -> None:
     """Compare the news with the feed: each line once, in order, at its place."""
     lines = await shelf.store.feed(LOCAL, 0, 10_000)
-    assert [one.position for one in lines] == shelf.places
-    told = [(one.order.id, one.entry.seq) for one in shelf.events]
+    assert [line.position for line in lines] == shelf.places
+    told = [(event.order.id, event.entry.seq) for event in shelf.events]
     assert [(one.order_id, one.seq) for one in lines] == told
 
 
@@ -49,7 +49,7 @@ async def test_what_a_failed_commit_made_durable_is_told_before_what_comes_next(
         await shelf.commit(order, events.Routed(order_factory.route()))
     assert shelf.events[-1].entry.kind == "started"
     await shelf.add()
-    assert [one.entry.kind for one in shelf.events[-2:]] == ["routed", "accepted"]
+    assert [event.entry.kind for event in shelf.events[-2:]] == ["routed", "accepted"]
     await everything_was_told(shelf)
 
 
@@ -88,7 +88,7 @@ async def test_a_change_built_on_one_that_seemed_to_fail_is_told_and_counted(
         first.order, change(events.Routed(order_factory.route())), order_factory.START
     )
     await second.durable
-    assert [one.entry.kind for one in shelf.events] == ["accepted", "started", "routed"]
+    assert [event.entry.kind for event in shelf.events] == ["accepted", "started", "routed"]
     assert await shelf.store.backlog() == 1
     census = await shelf.store.count_orders(LOCAL, order_factory.START)
     assert {status for status, many in census.by_status.items() if many} == {Status.BUILDING}
@@ -126,7 +126,7 @@ async def test_claims_are_not_lost_with_a_read_that_fails(shelf: Shelf) -> None:
 
     store._readers.run = breaking
     due = await store.claim_due(order_factory.START, 10)
-    assert {one.id for one in due} == {one.id for one in orders}
+    assert {one.id for one in due} == {order.id for order in orders}
     for one in due:
         await store.release(one)
     assert len(await store.claim_due(order_factory.START, 10)) == 3

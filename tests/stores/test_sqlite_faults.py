@@ -53,7 +53,7 @@ async def shelf(request: pytest.FixtureRequest, tmp_path: Path, disk: Disk) -> A
 async def counts_are_right(shelf: Shelf) -> None:
     """Compare the store's counts with a count of its rows."""
     rows = (await shelf.store.list_orders(order_factory.newest(10_000))).orders
-    standing = [one.status for one in rows]
+    standing = [row.status for row in rows]
     assert await shelf.store.backlog() == sum(not one.is_closed for one in rows)
     census = await shelf.store.count_orders(LOCAL, order_factory.START)
     assert census.by_status == {status: standing.count(status) for status in Status}
@@ -236,7 +236,7 @@ async def test_news_is_durable_before_it_is_told(tmp_path: Path) -> None:
     def look(news: list[RecordedEvent], _: object) -> None:
         with closing(sqlite3.connect(path)) as stranger:
             rows = stranger.execute("SELECT order_id, seq FROM journal").fetchall()
-        found.extend((one.entry.order_id, one.entry.seq) in rows for one in news)
+        found.extend((event.entry.order_id, event.entry.seq) in rows for event in news)
 
     store = SqliteStore(path, look, owner="me")  # type: ignore[arg-type]
     await store.open()

@@ -65,21 +65,23 @@ class Book:
 
     def write(self, intent: Intent, *facts: OrderEvent, number: int = 0) -> Order:
         """Write an order and what became of it."""
-        told = start_journal(
+        events = start_journal(
             order_id(order_factory.START, number),
             Accepted(intent),
             Timestamp(order_factory.START),
         )
-        (written,) = self.writer.apply([InsertOrder(NewOrder(told))])
+        (written,) = self.writer.apply([InsertOrder(NewOrder(events))])
         assert isinstance(written, CommittedEvents)
-        assert written.events == (told,)
-        order = told.order
-        for one in facts:
-            lines = append(order, (one,), order_factory.START)
+        assert written.events == (events,)
+        order = events.order
+        for event in facts:
+            lines = append(order, (event,), order_factory.START)
             after = replace(lines[-1].order, version=order.version + 1)
-            signed = isinstance(one, Signed)
-            change = Decision((one,), None, order_factory.attempt(1, order.id) if signed else None)
-            (result,) = self.writer.apply([ApplyDecision(order, after, lines, change)])
+            signed = isinstance(event, Signed)
+            decision = Decision(
+                (event,), None, order_factory.attempt(1, order.id) if signed else None
+            )
+            (result,) = self.writer.apply([ApplyDecision(order, after, lines, decision)])
             assert isinstance(result, CommittedEvents)
             assert result.events == lines
             order = after

@@ -98,7 +98,7 @@ def pools(
 
     def made(state: DammV2PoolAccount, a: TransferFee, b: TransferFee) -> DammV2Pool:
         mints = (_mint(A, a), _mint(B, b))
-        flags = [int(one.token_program == TOKEN_2022_PROGRAM) for one in mints]
+        flags = [int(mint.token_program == TOKEN_2022_PROGRAM) for mint in mints]
         flagged = {"flag_a": flags[0], "flag_b": flags[1]}
         whole = DammV2PoolAccount(
             **{name: getattr(state, name) for name in state.__struct_fields__} | flagged

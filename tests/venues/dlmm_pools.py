@@ -72,8 +72,8 @@ PLAIN = DlmmPairAccount(
 def plain_pool(*bins: Bin, **changes: int) -> DlmmPool:
     """Return a pair of these bins of array 0 and below; it costs 1 in 1,000 and volatility."""
     found: dict[int, list[Bin]] = {}
-    for one in sorted(bins):
-        found.setdefault(one.id // 70, []).append(one)
+    for bin_ in sorted(bins):
+        found.setdefault(bin_.id // 70, []).append(bin_)
     arrays = tuple((index, tuple(held)) for index, held in found.items())
     pair = replace(PLAIN, **changes)
     return DlmmPool(KEYS[0], pair, mint(X), mint(Y), arrays, tuple(found), False, NOW)

@@ -43,7 +43,7 @@ def test_the_fast_path_is_the_whole_swap(pool: DlmmPool, mint_in: Address, amoun
 
 @given(pools(), mints, st.lists(amounts, min_size=2, max_size=6))
 def test_asking_before_changes_no_answer(pool: DlmmPool, mint_in: Address, asked: list[int]):
-    fresh = [replace(pool).amount_out(mint_in, one) for one in asked]
+    fresh = [replace(pool).amount_out(mint_in, request) for request in asked]
     assert [pool.amount_out(mint_in, one) for one in asked] == fresh
     fresh = [replace(pool).amount_in(mint_in, one) for one in asked]
     assert [pool.amount_in(mint_in, one) for one in asked] == fresh
@@ -77,7 +77,7 @@ def test_no_bin_pays_above_its_price(pool: DlmmPool, mint_in: Address, amount: i
     swap = laws.tried(pool, mint_in, "exact_in", amount)
     assume(swap is not None)
     assert swap is not None
-    prices = [one.price for _, bins in pool.arrays for one in bins]
+    prices = [bin_.price for _, bins in pool.arrays for bin_ in bins]
     if mint_in == X:
         assert swap.amount_out << 64 <= swap.amount_in * max(prices)
     else:
@@ -103,7 +103,7 @@ def test_what_leaves_the_bins_and_what_comes_in_adds_up(
 
 def _held(pool: DlmmPool, *, down: bool) -> int:
     """Return all that bins hold of the token taken, limit orders counted."""
-    bins = [one for _, bins in pool.arrays for one in bins]
+    bins = [bin_ for _, bins in pool.arrays for bin_ in bins]
     makers = sum(one.y if down else one.x for one in bins)
     return makers + sum(one.begun_orders + one.open_orders for one in bins if one.asks != down)
 
@@ -236,7 +236,7 @@ def test_a_swap_names_its_accounts_in_order():
         ME, KEYS[4], KEYS[5], X, "exact_in", 75 * 10**9, swap.amount_out, swap.touched
     )
     call = DLMM.instruction(pool, trade)
-    named = [one.address for one in call.accounts]
+    named = [account.address for account in call.accounts]
     assert named[:10] == [
         KEYS[0], DLMM.id, KEYS[1], KEYS[2], KEYS[4], KEYS[5], X, Y, KEYS[3], DLMM.id,
     ]  # fmt: skip

@@ -235,7 +235,7 @@ def test_before_0_12_a_drained_bin_takes_its_price_and_the_swap_goes_on():
     assert older.amount_out(A, 560) == newer.amount_out(A, 560) == 559
     behind = plain_pool(drained, Bin(1, price_at(1, 125), 0, 10**6), **terms)
     ends = [_release(behind, orders=one).swap(A, "exact_in", 561).end for one in (True, False)]
-    assert [one.pair.active_id for one in ends] == [2, 1]  # type: ignore[attr-defined]
+    assert [end.pair.active_id for end in ends] == [2, 1]  # type: ignore[attr-defined]
 
 
 @given(
@@ -246,7 +246,7 @@ def test_before_0_12_a_drained_bin_takes_its_price_and_the_swap_goes_on():
 def test_before_0_12_the_fast_way_is_the_whole_swap(held: list[int], amount: int, step: int):
     bins = [Bin(-n, price_at(-n, step), 0, y) for n, y in enumerate(held)]
     pool = _release(plain_pool(*bins, bin_step=step), orders=False)
-    edges = [one[4] for one in pool.segments(A)]
+    edges = [segment[4] for segment in pool.segments(A)]
     for given_ in (amount, sum(edges), sum(edges) + 1, edges[0] + 1, edges[0] + 2):
         laws.fast_is_full(pool, A, given_)
 
@@ -272,6 +272,6 @@ def test_a_pool_of_a_mint_with_a_power_is_quoted_as_without_and_warns(name: str)
     mint = replace(getattr(pool, field), powers=(Power.PERMANENT_DELEGATE,))
     held = replace(pool, **{field: mint})  # type: ignore[type-var]
     quotes = [one.quote(one.mint_a, "exact_in", 10**7) for one in (pool, held)]
-    assert all(isinstance(one, Quote) for one in quotes)
+    assert all(isinstance(quote, Quote) for quote in quotes)
     assert [len(one.warnings) for one in quotes] == [0, 1]  # type: ignore[union-attr]
     assert quotes[0].amount_out == quotes[1].amount_out  # type: ignore[union-attr]

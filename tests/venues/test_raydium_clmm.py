@@ -162,15 +162,15 @@ def test_a_pool_wants_its_accounts_one_after_the_other():
     asked = []
     while missing := CLMM.required_accounts(POOL.address, Snapshot(seen, NOW)):
         asked.append(missing)
-        seen |= {one: accounts[one] for one in missing}
-    assert [len(one) for one in asked] == [1, 9]
+        seen |= {transaction: accounts[transaction] for transaction in missing}
+    assert [len(request) for request in asked] == [1, 9]
     assert CLMM.decode(POOL.address, Snapshot(seen, NOW)) == POOL
 
 
 def test_at_most_so_many_arrays_are_asked_for_each_way():
     wide = {n * 600: 10**6 for n in range(-30, 30)}
     pool = pool_of(10, wide, TickState(sqrt_at_tick(3) + 5, 3, 31 * 10**6), FeeRates(2_500, 0, 0))
-    arrays = {array_address(pool.address, one) for one in pool.shelf.starts}
+    arrays = {array_address(pool.address, start) for start in pool.shelf.starts}
     asked = CLMM.required_accounts(pool.address, snapshot_of(pool, *arrays))
     most = ARRAYS_EACH_WAY
     near = [n * 600 for n in (0, *range(-1, -most - 1, -1), *range(1, most + 1))]
@@ -255,7 +255,12 @@ def test_a_swap_is_one_call_with_its_arrays_in_order():
     call = CLMM.instruction(POOL, trade)
     assert call.program == CLMM.id
     assert call.accounts[0] == AccountMeta(KEYS[5], signer=True)
-    assert [one.address for one in call.accounts[3:7]] == [KEYS[6], KEYS[7], KEYS[2], KEYS[1]]
+    assert [account.address for account in call.accounts[3:7]] == [
+        KEYS[6],
+        KEYS[7],
+        KEYS[2],
+        KEYS[1],
+    ]
     assert call.accounts[8] == AccountMeta(TOKEN_PROGRAM)
     assert call.accounts[-2:] == tuple(AccountMeta(one, writable=True) for one in swap.touched)
     assert call.data.hex() == (
@@ -286,7 +291,7 @@ def test_errors_are_known_by_name_and_their_numbers_by_release():
     assert known is not None
     assert (known.name, known.code) == ("TooMuchInputPaid", Code.SLIPPAGE_EXCEEDED)
     numbers = [6_018, 6_022, 6_023]
-    classic = [CLMM.error((), one) for one in numbers]
+    classic = [CLMM.error((), number) for number in numbers]
     renewed = [Clmm(renewed=True).error((), one) for one in numbers]
     assert [one and one.name for one in classic] == [
         None, "TooLittleOutputReceived", "TooMuchInputPaid",

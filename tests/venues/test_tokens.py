@@ -20,7 +20,7 @@ fees = st.builds(TransferFee, st.integers(0, 10_000), st.integers(0, 2**64 - 1))
 
 
 def _seen(*accounts: Account) -> Snapshot:
-    return Snapshot({one.address: one for one in accounts}, NOW)
+    return Snapshot({account.address: account for account in accounts}, NOW)
 
 
 @given(fees, st.integers(0, 255))
@@ -101,7 +101,7 @@ def test_powers_that_move_no_amount_are_warned_of():
     ))  # fmt: skip
     assert mint.fee == TransferFee(1, 1)
     assert len(mint.warnings) == 3
-    assert all(one.startswith(USDC.mint) for one in mint.warnings)
+    assert all(warning.startswith(USDC.mint) for warning in mint.warnings)
     assert read_mint(_seen(write_mint(mint)), USDC.mint) == mint
     bare = Mint(USDC.mint, TOKEN_2022_PROGRAM, 6, powers=(Power.PAUSABLE,))
     assert read_mint(_seen(write_mint(bare)), USDC.mint) == bare

@@ -29,7 +29,7 @@ def read(**fields: Any) -> ParsedOrder:
 def refused(body: bytes) -> dict[str | None, Code]:
     with pytest.raises(RequestRejected) as caught:
         read_order(body)
-    return {one.field: one.code for one in caught.value.faults}
+    return {fault.field: fault.code for fault in caught.value.faults}
 
 
 def refused_fields(**fields: Any) -> dict[str | None, Code]:
@@ -254,7 +254,7 @@ def test_what_is_impossible_is_unprocessable(fields: dict[str, Any], code: Code)
     body = json.dumps({**PAIR, **fields}).encode()
     with pytest.raises(RequestRejected) as caught:
         intent_of(body, caller=SubmissionContext(now=Timestamp(1_700_000_000_000)))
-    assert code in {one.code for one in caught.value.faults}
+    assert code in {fault.code for fault in caught.value.faults}
     assert all(one.status == 422 and one.field in fields | PAIR for one in caught.value.faults)
 
 

@@ -54,7 +54,7 @@ def _told(route: Route) -> tuple[list[dict[str, object]], int]:
 def test_every_pool_is_told_with_its_share_its_distance_or_its_word() -> None:
     told, more = _told(ROUTE)
     assert more == 0
-    assert [(one.get("pool"), one["word"]) for one in told] == [
+    assert [(event.get("pool"), event["word"]) for event in told] == [
         ("one", "taken"),
         ("two", "taken"),
         ("three", "worse_rate"),
@@ -106,7 +106,7 @@ def test_a_route_tells_the_word_of_a_refusal_and_not_of_its_sentence(
     intent = Intent("market", LOCAL, pair, "exact_in", RawAmount(10**12), Terms(Bps(50)))
     route = find_route(intent, MarketSnapshot(pools))
     assert isinstance(route, Route)
-    assert [(one.program, one.why) for one in route.absent] == [("dlmm", "beyond_size")]
+    assert [(failure.program, failure.why) for failure in route.absent] == [("dlmm", "beyond_size")]
 
 
 def test_what_was_stored_before_there_were_words_is_read() -> None:

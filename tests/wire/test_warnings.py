@@ -38,7 +38,7 @@ def _with_legs() -> Route:
 def _stored_before() -> Route:
     """Return a route as it was stored when only quotes had warnings."""
     plain = route(intent_of(BODY))
-    quotes = tuple(replace(one, warnings=(DELEGATE, PAUSE)) for one in plain.quotes)
+    quotes = tuple(replace(quote, warnings=(DELEGATE, PAUSE)) for quote in plain.quotes)
     stored = json_codec.encode(replace(plain, quotes=quotes))
     assert b'"warnings"' not in stored.partition(b'"quotes"')[0]  # legs without take no room
     return json_codec.decoder(Route).decode(stored)
@@ -50,7 +50,7 @@ def test_the_warnings_of_a_routes_pools_are_told_once_each_wherever_the_order_is
 ) -> None:
     told = _routed(made())
     before, after = (
-        msgspec.json.decode(message(one), type=Event, strict=False) for one in told[-2:]
+        msgspec.json.decode(message(event), type=Event, strict=False) for event in told[-2:]
     )
     assert (before.warnings, after.warnings) == ((), (DELEGATE, PAUSE))
     body = write_order(told[-1].order)

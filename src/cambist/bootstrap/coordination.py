@@ -136,8 +136,8 @@ def build_coordination(settings: Settings, clock: Clock, part: ProcessRole) -> C
         journal,
         outbox,
         listens,
-        work=tuple(line.run for line in bearer.lines),
-        lines=bearer.lines,
+        work=tuple(line.run for line in bearer.connections),
+        lines=bearer.connections,
         has_redis=True,
     )
 

@@ -68,8 +68,8 @@ async def run_engine(settings: Settings) -> AsyncIterator[RunningEngine]:
             open_ports(settings, home, clock) as ports,
         ):
             tells = signals.wakeups, signals.bus
-            means = EngineDependencies(store, *tells, ports, clock, Entropy(), signals.redis)
-            engine = Engine(means, _limits(settings))
+            dependencies = EngineDependencies(store, *tells, ports, clock, Entropy(), signals.redis)
+            engine = Engine(dependencies, _limits(settings))
             reconciler = None if settings.role == "api" else Reconciler(store, ports.chain, clock)
             async with _background_tasks(engine, clock, reconciler):
                 yield RunningEngine(engine, signals.limits)

@@ -64,7 +64,7 @@ def set_switches(
     """Set switches, beside those that are set; 0 takes one back. They work within 0.1 s."""
     settings = _settings(home)
     path, now = _path(settings), SystemClock().now()
-    changes = dict(_switch(one, lasting, now) for one in switches)
+    changes = dict(_switch(switch, lasting, now) for switch in switches)
     if changes.get("lie") is not None and settings.paper_witnesses == 1:
         exit_with(BAD_SETTINGS, _TWO)
     chaos = replace(_read(path), **changes)

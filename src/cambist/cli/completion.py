@@ -40,7 +40,7 @@ def token_words(incomplete: str) -> list[str]:
     from cambist.values.token import KNOWN
 
     symbols = sorted(token.symbol for token in (*KNOWN, *STOCKS))
-    return [one for one in symbols if one.startswith(incomplete.upper())]
+    return [symbol for symbol in symbols if symbol.startswith(incomplete.upper())]
 
 
 def order_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -52,7 +52,9 @@ def order_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
         orders = asyncio.run(_newest(url))
     except (CambistError, ValueError):
         return []
-    return [(one.order_id, _told(one)) for one in orders if one.order_id.startswith(incomplete)]
+    return [
+        (order.order_id, _told(order)) for order in orders if order.order_id.startswith(incomplete)
+    ]
 
 
 async def _newest(url: str) -> tuple[Order, ...]:

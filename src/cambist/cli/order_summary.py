@@ -44,7 +44,7 @@ def summary_rows(order: Order) -> list[tuple[str, str]]:
         ("wallet", order.wallet_address or ""),
         ("user", order.user_id or ""),
         ("tokens", "a made-up token of the paper market is in it" if order.synthetic else ""),
-        *(("note", one) for one in order.warnings),
+        *(("note", warning) for warning in order.warnings),
         ("made", format_instant(order.created_at)),
         ("closed", "" if order.closed_at is None else format_instant(order.closed_at)),
         ("ends by", "" if order.expires_at is None else format_instant(order.expires_at)),

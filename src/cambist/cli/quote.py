@@ -142,7 +142,7 @@ _BPS_ONE: Final = 10_000
 def explain(screen: Console, told: Quote, market: Pools) -> None:
     """Draw all that decided: the pools, their depth, the route, its gain, and who was left out."""
     _pools(screen, told)
-    by_pool = {one.pool: one for one in market.pools}
+    by_pool = {pool.pool: pool for pool in market.pools}
     draw_depth(
         screen, told.token_in, [by_pool[one.pool] for one in told.quotes if one.pool in by_pool]
     )
@@ -152,7 +152,7 @@ def explain(screen: Console, told: Quote, market: Pools) -> None:
     print_sentence(screen, _gain(told))
     _choices(screen, told)
     # A route asks no pool why it refuses whose venue has others; who wants to know is told.
-    seen = {(one.dex, one.program) for one in market.absent}
+    seen = {(failure.dex, failure.program) for failure in market.absent}
     silent = [one for one in told.absent if (one.dex, one.program) not in seen]
     # A pool that cannot take the whole amount may still carry a part of it.
     used = {(leg.dex, leg.program) for leg in told.legs}
@@ -200,12 +200,12 @@ def _choices(screen: Console, told: Quote) -> None:
     )
     rows = [
         (
-            dex_name(one.dex, one.program),
-            one.word,
-            "" if one.share is None else f"{format_amount(one.share)} %",
-            "" if one.worse_bps is None else f"{format_amount(one.worse_bps)} bps",
+            dex_name(pool.dex, pool.program),
+            pool.word,
+            "" if pool.share is None else f"{format_amount(pool.share)} %",
+            "" if pool.worse_bps is None else f"{format_amount(pool.worse_bps)} bps",
         )
-        for one in told.pools
+        for pool in told.pools
     ]
     print_table(screen, columns, rows)
     if told.more_pools:

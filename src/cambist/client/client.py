@@ -155,9 +155,9 @@ class Client:
 
     async def batch(self, drafts: Sequence[Draft]) -> tuple[Placed | RequestRejected, ...]:
         """Place up to 100 orders at once; each is answered in its place, placed or refused."""
-        body = msgspec.json.encode({"orders": [self._keyed(one) for one in drafts]})
+        body = msgspec.json.encode({"orders": [self._keyed(draft) for draft in drafts]})
         answer = await self._calls.ask("POST", "/api/orders/batch", body=body)
-        return tuple(self._judge(one) for one in read(answer.body, _Results).results)
+        return tuple(self._judge(result) for result in read(answer.body, _Results).results)
 
     def _judge(self, one: _One) -> Placed | RequestRejected:
         if one.status < httpx.codes.BAD_REQUEST:

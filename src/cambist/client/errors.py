@@ -50,7 +50,7 @@ class RequestRejected(CambistError):
     def __init__(
         self, status: int, faults: tuple[FieldFault, ...], retry_after_ms: int | None = None
     ) -> None:
-        super().__init__("; ".join(_told(one) for one in faults))
+        super().__init__("; ".join(_told(fault) for fault in faults))
         self.status = status
         self.faults = faults
         self.retry_after_ms = retry_after_ms
@@ -163,7 +163,7 @@ def refusal(
         problem = _read(body)
     except msgspec.DecodeError:
         problem = _Problem()
-    faults = tuple(one for one in problem.errors if one.message)
+    faults = tuple(error for error in problem.errors if error.message)
     if not faults:
         message = problem.detail or problem.error or f"the server answered {status}"
         faults = (FieldFault(problem.code or f"http_{status}", message, problem.field),)

@@ -90,8 +90,8 @@ def _check_addresses(settings: Settings, names: Mapping[str, str]) -> None:
         if url is not None:
             _try(key, names, check, url)
     _try("host", names, _check_listening_host, settings.host)
-    for one in settings.trusted_proxies:
-        _try("trusted_proxies", names, _check_network, one)
+    for proxy in settings.trusted_proxies:
+        _try("trusted_proxies", names, _check_network, proxy)
     _try("paper_chain", names, _check_port, settings.paper_chain.rpartition(":")[2])
 
 

@@ -38,9 +38,9 @@ class InMemoryWakeupQueue:
         """How many rings nobody has come for yet."""
         return len(self._ready)
 
-    def notify(self, bell: Wakeup) -> None:
+    def notify(self, wakeup: Wakeup) -> None:
         """Ask for a look at an order now."""
-        self._ready.append(bell)
+        self._ready.append(wakeup)
         self._bell.set()
 
     def notify_at(self, order_id: OrderId, at: Timestamp) -> None:
@@ -152,8 +152,8 @@ class SubscriberRegistry(Generic[T]):
     def poke(self) -> None:
         """Send everyone to the journal."""
         for listeners in self._by_topic.values():
-            for one in listeners:
-                one.mark_stale()
+            for listener in listeners:
+                listener.mark_stale()
 
     def join(self, topic: str) -> InMemorySubscription[T]:
         """Add a listener to a topic."""
@@ -176,14 +176,14 @@ class InMemoryEventBus:
         self._of_orders: SubscriberRegistry[RecordedEvent] = SubscriberRegistry()
         self._of_principals: SubscriberRegistry[PositionedEvent] = SubscriberRegistry()
 
-    def publish(self, news: Sequence[RecordedEvent], places: Sequence[int]) -> None:
+    def publish(self, events: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         """Tell what became true."""
         if self._of_orders:
-            for told in news:
+            for told in events:
                 for listener in self._of_orders.of(told.order.id):
                     listener.push(told)
         if self._of_principals:
-            for told, place in zip(news, places, strict=True):
+            for told, place in zip(events, places, strict=True):
                 for one in self._of_principals.of(told.order.intent.principal):
                     one.push(PositionedEvent(place, told))
 

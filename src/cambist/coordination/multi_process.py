@@ -59,7 +59,7 @@ class MultiProcessEventBus:
         self._bell = asyncio.Event()
         self._published: dict[OrderId, int] = {}
 
-    def publish(self, news: Sequence[RecordedEvent], places: Sequence[int]) -> None:
+    def publish(self, events: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         """Tell what became true here: at once to those who listen to one order.
 
         Who listens to all of a principal's is sent to the journal, for only there stands what
@@ -67,11 +67,11 @@ class MultiProcessEventBus:
         """
         if not places:
             return
-        for told in news:
-            self._note(told.order.id, told.entry.seq)
-            for listener in self._of_orders.of(told.order.id):
-                listener.push(told)
-            for one in self._of_principals.of(told.order.intent.principal):
+        for event in events:
+            self._note(event.order.id, event.entry.seq)
+            for listener in self._of_orders.of(event.order.id):
+                listener.push(event)
+            for one in self._of_principals.of(event.order.intent.principal):
                 one.mark_stale()
         self._announce(places[-1])
 
@@ -149,13 +149,13 @@ class MultiProcessWakeupQueue(InMemoryWakeupQueue):
         self._offered = asyncio.Event()
         self._offered.set()
 
-    def notify(self, bell: Wakeup) -> None:
+    def notify(self, wakeup: Wakeup) -> None:
         """Ask for a look at an order: here, where there is a worker to take it."""
         if self._send is not None:
-            self._send(bell.order_id)
+            self._send(wakeup.order_id)
             return
         self._offered.clear()
-        super().notify(bell)
+        super().notify(wakeup)
 
     def receive(self, order_id: OrderId) -> None:
         """Ring for an order because another process asks for it."""

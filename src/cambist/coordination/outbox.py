@@ -57,9 +57,9 @@ class Outbox:
             _drop("bell", 1)
         self._note()
 
-    def add_events(self, news: Sequence[RecordedEvent]) -> None:
+    def add_events(self, events: Sequence[RecordedEvent]) -> None:
         """Let outsiders know what became of orders."""
-        self._events.extend(news)
+        self._events.extend(events)
         while len(self._events) > TOLD_HELD_MAX:
             self._events.popleft()
             _drop("message", 1)

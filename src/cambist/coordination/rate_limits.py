@@ -25,15 +25,15 @@ _SHARED: Final = ""
 class _Bucket:
     __slots__ = ("allowance", "at", "parts")
 
-    def __init__(self, allowance: RateLimit, at: int) -> None:
-        self.allowance = allowance
-        self.parts = allowance.burst * _PARTS
+    def __init__(self, limit: RateLimit, at: int) -> None:
+        self.allowance = limit
+        self.parts = limit.burst * _PARTS
         self.at = at
 
-    def fill(self, allowance: RateLimit, now: int) -> None:
-        refill = (now - self.at) * allowance.per_minute
-        self.parts = min(self.parts + refill, allowance.burst * _PARTS)
-        self.allowance, self.at = allowance, now
+    def fill(self, limit: RateLimit, now: int) -> None:
+        refill = (now - self.at) * limit.per_minute
+        self.parts = min(self.parts + refill, limit.burst * _PARTS)
+        self.allowance, self.at = limit, now
 
     def is_full_at(self, now: int) -> bool:
         allowance = self.allowance
@@ -56,7 +56,7 @@ class InMemoryRateLimiter:
     def __len__(self) -> int:
         return sum(len(kind) for kind in self._kinds.values())
 
-    async def try_acquire(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
+    async def try_acquire(self, bucket: str, cost: int, limit: RateLimit) -> Wait:
         """Take `cost` tokens and return 0, or take none and return how long to wait for them.
 
         A cost above the burst is never to be had; who asks looks at the burst first.
@@ -67,14 +67,14 @@ class InMemoryRateLimiter:
         held = kind.pop(whose, None)
         if held is None:
             whose = self._make_room(kind, whose, now)
-            held = kind.pop(whose, None) or _Bucket(allowance, now)
+            held = kind.pop(whose, None) or _Bucket(limit, now)
         kind[whose] = held  # who was asked last stands last
-        held.fill(allowance, now)
+        held.fill(limit, now)
         missing = cost * _PARTS - held.parts
         if missing <= 0:
             held.parts -= cost * _PARTS
             return Wait(0, held.parts // _PARTS)
-        return Wait(-(-missing // allowance.per_minute), held.parts // _PARTS)
+        return Wait(-(-missing // limit.per_minute), held.parts // _PARTS)
 
     def _make_room(self, kind: dict[str, _Bucket], whose: str, now: int) -> str:
         """Return the name a new caller's bucket gets: its own, or without room a shared one.
@@ -100,11 +100,11 @@ class PartitionedRateLimiter:
         self._limits = limits
         self._processes = processes
 
-    async def try_acquire(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
+    async def try_acquire(self, bucket: str, cost: int, limit: RateLimit) -> Wait:
         """Take `cost` tokens of the share and return 0, or take none and return the wait.
 
         What may be taken at once of the whole may be taken at once of a share, too: only later.
         """
-        per_minute = max(allowance.per_minute // self._processes, 1)
-        burst = max(allowance.burst // self._processes, min(cost, allowance.burst))
+        per_minute = max(limit.per_minute // self._processes, 1)
+        burst = max(limit.burst // self._processes, min(cost, limit.burst))
         return await self._limits.try_acquire(bucket, cost, RateLimit(per_minute, burst))

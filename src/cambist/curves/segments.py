@@ -42,7 +42,7 @@ def limited(
 ) -> Iterator[Segment]:
     """Yield segments up to what vaults can take and pay, counted with the mints' own fees."""
     room, held = most
-    into, out = (BPS_ONE - one.bps for one in fees) if fees else (BPS_ONE, BPS_ONE)
+    into, out = (BPS_ONE - fee.bps for fee in fees) if fees else (BPS_ONE, BPS_ONE)
     for rate, rate_of, fall, fall_of, whole in segments:
         length = min(whole, room)
         brought = rate * length * fall_of // (rate_of * (fall_of + fall * length))

@@ -214,7 +214,7 @@ class TickWalk:
     def _first(self, pieces: int) -> int:
         """Return the price at which something was first paid, in so many whole pieces or after."""
         paid = self.paid
-        at = next((one for one in range(pieces) if paid[one + 1] > paid[one]), pieces)
+        at = next((number for number in range(pieces) if paid[number + 1] > paid[number]), pieces)
         return self.prices[at]
 
     def _fees(self, pieces: int) -> tuple[int, int]:

@@ -64,9 +64,9 @@ class _WorkQueue:
     def __len__(self) -> int:
         return len(self._turns)
 
-    def put(self, turn: WorkItem) -> None:
+    def put(self, item: WorkItem) -> None:
         """Add a turn."""
-        self._turns.append(turn)
+        self._turns.append(item)
         self._come.release()
 
     async def take(self) -> WorkItem:
@@ -80,15 +80,15 @@ class Dispatcher:
 
     def __init__(
         self,
-        means: EngineDependencies,
+        dependencies: EngineDependencies,
         worker: OrderExecutor,
         tracker: InFlightTracker,
         permission: SendPermission,
         pace: DispatchLimits = DispatchLimits(),  # noqa: B008
     ) -> None:
-        self._store = means.store
-        self._wakeups = means.wakeups
-        self._clock = means.clock
+        self._store = dependencies.store
+        self._wakeups = dependencies.wakeups
+        self._clock = dependencies.clock
         self._executor = worker
         self._tracker = tracker
         self._permission = permission
@@ -98,8 +98,10 @@ class Dispatcher:
         self._active: set[OrderId] = set()
         self._requeued: dict[OrderId, WorkItem] = {}
         self._failures: dict[OrderId, int] = {}
-        self._halted = HaltedOrders(means, self._release, lambda one: self._enqueue(WorkItem(one)))
-        self._complaints = ThrottledWarning(means.clock, "store_away")
+        self._halted = HaltedOrders(
+            dependencies, self._release, lambda mean: self._enqueue(WorkItem(mean))
+        )
+        self._complaints = ThrottledWarning(dependencies.clock, "store_away")
         self._is_shaping = False
         self._performing = 0
         self._idle = asyncio.Event()
@@ -156,17 +158,17 @@ class Dispatcher:
             except PortUnavailable as down:
                 self._complaints.log(down)
 
-    def _enqueue(self, turn: WorkItem) -> None:
+    def _enqueue(self, item: WorkItem) -> None:
         """Queue a turn; an order that has one already gets another after it."""
-        if turn.order_id in self._active:
-            missed = self._requeued.get(turn.order_id, turn)
-            self._requeued[turn.order_id] = WorkItem(
-                turn.order_id, turn.order or missed.order, turn.report or missed.report
+        if item.order_id in self._active:
+            missed = self._requeued.get(item.order_id, item)
+            self._requeued[item.order_id] = WorkItem(
+                item.order_id, item.order or missed.order, item.report or missed.report
             )
             return
-        self._active.add(turn.order_id)
-        heard = turn.report is not None or turn.order_id in self._tracker
-        (self._settlement_queue if heard else self._execution_queue).put(turn)
+        self._active.add(item.order_id)
+        heard = item.report is not None or item.order_id in self._tracker
+        (self._settlement_queue if heard else self._execution_queue).put(item)
 
     async def _run_worker(self, lane: _WorkQueue) -> None:
         while True:
@@ -186,13 +188,13 @@ class Dispatcher:
                 if again is not None:
                     self._enqueue(again)
 
-    async def _perform(self, turn: WorkItem) -> None:
+    async def _perform(self, item: WorkItem) -> None:
         """Give one order its turn; whatever goes wrong, the order is not lost."""
-        held = self._halted.pop(turn.order_id) or self._tracker.untrack(turn.order_id)
+        held = self._halted.pop(item.order_id) or self._tracker.untrack(item.order_id)
         try:
-            order = turn.order or held or await self._store.claim(turn.order_id)
+            order = item.order or held or await self._store.claim(item.order_id)
         except PortUnavailable:
-            self._ring_later(turn.order_id, STORE_AWAY_MS)
+            self._ring_later(item.order_id, STORE_AWAY_MS)
             return
         if order is None:
             return
@@ -203,9 +205,9 @@ class Dispatcher:
             self._ring_later(order.id, wait_ms)
             return
         try:
-            if order is held and turn.report is None:
+            if order is held and item.report is None:
                 order = await self._executor.reread(order)  # a bare bell may speak of a note
-            rested = await self._executor.advance(order, turn.report)
+            rested = await self._executor.advance(order, item.report)
         except TradingHalted:
             # Nothing was signed that could be sent. Given back, it would be due again at once.
             self._halted.add(order)

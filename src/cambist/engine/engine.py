@@ -93,21 +93,25 @@ class QuoteResult(msgspec.Struct, frozen=True):
 class Engine:
     """One process's engine."""
 
-    def __init__(self, means: EngineDependencies, limits: EngineLimits = EngineLimits()) -> None:  # noqa: B008 -- frozen
-        policy = Policy(means.world.chain.rules, limits.backoff)
-        self.clock = means.clock
-        self._dependencies = means
-        permission = SendPermission(means.store, means.clock)
+    def __init__(
+        self,
+        dependencies: EngineDependencies,
+        limits: EngineLimits = EngineLimits(),  # noqa: B008 -- frozen
+    ) -> None:
+        policy = Policy(dependencies.world.chain.rules, limits.backoff)
+        self.clock = dependencies.clock
+        self._dependencies = dependencies
+        permission = SendPermission(dependencies.store, dependencies.clock)
         self._tracker = InFlightTracker(
-            means.world.chain, means.wakeups, permission, means.clock, policy
+            dependencies.world.chain, dependencies.wakeups, permission, dependencies.clock, policy
         )
-        self._quoter = Quoter(means.world.market, means.clock, limits.routing)
+        self._quoter = Quoter(dependencies.world.market, dependencies.clock, limits.routing)
         worker = OrderExecutor(
-            means, self._tracker, permission, self._quoter, policy, limits.concurrency
+            dependencies, self._tracker, permission, self._quoter, policy, limits.concurrency
         )
         pace = DispatchLimits(limits.orders_per_minute, limits.renew_every_ms)
-        self._dispatcher = Dispatcher(means, worker, self._tracker, permission, pace)
-        self._intake = Intake(means, limits.backlog_max)
+        self._dispatcher = Dispatcher(dependencies, worker, self._tracker, permission, pace)
+        self._intake = Intake(dependencies, limits.backlog_max)
         self.quote_budget = QuoteBudget()
 
     @property
@@ -131,9 +135,9 @@ class Engine:
         except TimeoutError:
             return
 
-    async def submit(self, wish: SubmitOrder) -> SubmitResult:
+    async def submit(self, command: SubmitOrder) -> SubmitResult:
         """Store an order and answer. Raises Refused."""
-        return await self._intake.submit(wish)
+        return await self._intake.submit(command)
 
     async def submit_all(self, wishes: Sequence[SubmitOrder]) -> tuple[BatchResult, ...]:
         """Store several orders in one commit, and answer each. Raises Refused."""
@@ -232,7 +236,9 @@ class Engine:
         Raises PortUnavailable.
         """
         sent = [
-            one.attempt.sent_at for one in self._tracker.orders if one.in_flight and one.attempt
+            order.attempt.sent_at
+            for order in self._tracker.orders
+            if order.in_flight and order.attempt
         ]
         oldest = min((at for at in sent if at is not None), default=None)
         metrics.IN_FLIGHT.set(len(sent))

@@ -104,7 +104,7 @@ class OrderExecutor:
 
     def __init__(
         self,
-        means: EngineDependencies,
+        dependencies: EngineDependencies,
         tracker: InFlightTracker,
         permission: SendPermission,
         quoter: Quoter,
@@ -112,9 +112,9 @@ class OrderExecutor:
         hands: int,
     ) -> None:
         self._permits = asyncio.Semaphore(hands)
-        self._store = means.store
-        self._world = means.world
-        self._clock = means.clock
+        self._store = dependencies.store
+        self._world = dependencies.world
+        self._clock = dependencies.clock
         self._tracker = tracker
         self._permission = permission
         self._quoter = quoter

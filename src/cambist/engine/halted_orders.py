@@ -28,11 +28,11 @@ class HaltedOrders:
 
     def __init__(
         self,
-        means: EngineDependencies,
+        dependencies: EngineDependencies,
         let_go: Callable[[Order], Awaitable[None]],
         offer: Callable[[OrderId], None],
     ) -> None:
-        self._store, self._clock = means.store, means.clock
+        self._store, self._clock = dependencies.store, dependencies.clock
         self._let_go, self._offer = let_go, offer
         self._orders: dict[OrderId, Order] = {}
 

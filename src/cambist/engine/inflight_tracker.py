@@ -188,22 +188,22 @@ def _may_still_land(attempt: Attempt, witnesses: Sequence[NodeObservation]) -> b
 
     One endpoint that runs ahead, or lies, must not keep the bytes from being sent again.
     """
-    if any(one.sighting is not None for one in witnesses):
+    if any(observation.sighting is not None for observation in witnesses):
         return False
     return any(one.height <= attempt.last_valid_height for one in witnesses)
 
 
 def _is_silent(attempt: Attempt, witnesses: Sequence[NodeObservation]) -> bool:
     """Whether nobody saw the transaction yet and nobody calls it too old."""
-    for one in witnesses:
-        if one.sighting is not None or one.height > attempt.last_valid_height:
+    for observation in witnesses:
+        if observation.sighting is not None or observation.height > attempt.last_valid_height:
             return False
     return True
 
 
 def _may_have_landed(witnesses: Sequence[NodeObservation]) -> bool:
-    for one in witnesses:
-        seen = one.sighting
+    for observation in witnesses:
+        seen = observation.sighting
         if seen is not None and seen.fault is None and seen.commitment != "processed":
             return True
     return False

@@ -62,17 +62,17 @@ BatchResult = SubmitResult | Fault
 class Intake:
     """The one way in. Inserts orders and leaves notes; never moves an order."""
 
-    def __init__(self, means: EngineDependencies, backlog_max: int = BACKLOG_MAX) -> None:
-        self._store = means.store
-        self._wakeups = means.wakeups
-        self._bus = means.bus
-        self._clock = means.clock
-        self._entropy = means.entropy
+    def __init__(self, dependencies: EngineDependencies, backlog_max: int = BACKLOG_MAX) -> None:
+        self._store = dependencies.store
+        self._wakeups = dependencies.wakeups
+        self._bus = dependencies.bus
+        self._clock = dependencies.clock
+        self._entropy = dependencies.entropy
         self._pending_inserts = 0
         self._backlog_max = backlog_max
         self.draining = False
 
-    async def submit(self, wish: SubmitOrder) -> SubmitResult:
+    async def submit(self, command: SubmitOrder) -> SubmitResult:
         """Store an order and answer; the answer is true whatever is killed afterwards.
 
         Raises RequestRejected: then nothing was stored, save for STORE_UNAVAILABLE, where only the
@@ -80,22 +80,22 @@ class Intake:
         key can tell.
         """
         try:
-            known = await self._admit(wish)
+            known = await self._admit(command)
         except PortUnavailable as down:
             raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from down
         if known is not None:
-            return _replayed_or_rejected(wish, known)
-        birth = self._new_order(wish)
+            return _replayed_or_rejected(command, known)
+        birth = self._new_order(command)
         failpoint("intake.before_commit")
         self._pending_inserts += 1
         try:
             await self._store.add(birth)
         except DuplicateIdempotencyKey as taken:
-            return _replayed_or_rejected(wish, taken.existing)
+            return _replayed_or_rejected(command, taken.existing)
         except PortOverloaded:
             raise RequestRejected(fault(Code.BACKLOG_FULL)) from None
         except TradingHalted as halted:
-            return await self._while_halted(wish, halted)
+            return await self._while_halted(command, halted)
         except PortUnavailable as down:
             raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from down
         finally:
@@ -104,19 +104,19 @@ class Intake:
         self._wakeups.notify(Wakeup(birth.event.order.id))
         return SubmitResult(birth.event.order.id, birth.reply, replayed=False)
 
-    async def _while_halted(self, wish: SubmitOrder, halted: TradingHalted) -> SubmitResult:
+    async def _while_halted(self, command: SubmitOrder, halted: TradingHalted) -> SubmitResult:
         """Answer for an order that is here already; refuse a new one."""
-        if wish.key is not None:
+        if command.key is not None:
             with suppress(PortUnavailable):
-                known = await self._store.find_by_key(wish.intent.principal, wish.key)
+                known = await self._store.find_by_key(command.intent.principal, command.key)
                 if known is not None:
-                    return _replayed_or_rejected(wish, known)
+                    return _replayed_or_rejected(command, known)
         raise RequestRejected(_halted(halted)) from None
 
-    def _new_order(self, wish: SubmitOrder) -> NewOrder:
+    def _new_order(self, command: SubmitOrder) -> NewOrder:
         now = self._clock.now()
-        told = start_journal(ids.order_id(now, self._entropy()), Accepted(wish.intent), now)
-        return NewOrder(told, wish.key, wish.fingerprint, wish.reply(told.order))
+        events = start_journal(ids.order_id(now, self._entropy()), Accepted(command.intent), now)
+        return NewOrder(events, command.key, command.fingerprint, command.reply(events.order))
 
     async def submit_all(self, wishes: Sequence[SubmitOrder]) -> tuple[BatchResult, ...]:
         """Store several orders in one commit, and answer each.
@@ -157,10 +157,10 @@ class Intake:
             message = f"There is no room for {many} more orders; try again soon."
             raise RequestRejected(fault(Code.BACKLOG_FULL, message))
 
-    async def _admit(self, wish: SubmitOrder) -> IdempotencyRecord | None:
+    async def _admit(self, command: SubmitOrder) -> IdempotencyRecord | None:
         """Refuse what there is no room or time for; return the order that is here already."""
         code: Code | None = None
-        deadline = wish.intent.terms.deadline
+        deadline = command.intent.terms.deadline
         if self.draining:
             code = Code.SHUTTING_DOWN
         elif deadline is not None and deadline <= self._clock.now():
@@ -169,8 +169,8 @@ class Intake:
             code = Code.BACKLOG_FULL
         if code is None:
             return None
-        if wish.key is not None:
-            known = await self._store.find_by_key(wish.intent.principal, wish.key)
+        if command.key is not None:
+            known = await self._store.find_by_key(command.intent.principal, command.key)
             if known is not None:
                 return known
         raise RequestRejected(fault(code))
@@ -212,8 +212,8 @@ class Intake:
         return _cancel_answer(noted), noted
 
 
-def _replay(wish: SubmitOrder, known: IdempotencyRecord) -> BatchResult:
-    if known.fingerprint == wish.fingerprint:
+def _replay(command: SubmitOrder, known: IdempotencyRecord) -> BatchResult:
+    if known.fingerprint == command.fingerprint:
         return SubmitResult(known.order_id, known.reply, replayed=True)
     message = f"This key belongs to order {known.order_id}, which asked for something else."
     return fault(Code.KEY_REUSED, message, "clientOrderId")
@@ -223,8 +223,8 @@ def _halted(halted: TradingHalted) -> Fault:
     return fault(Code.HALTED, f"Trading is halted: {halted.halt.reason}")
 
 
-def _replayed_or_rejected(wish: SubmitOrder, known: IdempotencyRecord) -> SubmitResult:
-    answer = _replay(wish, known)
+def _replayed_or_rejected(command: SubmitOrder, known: IdempotencyRecord) -> SubmitResult:
+    answer = _replay(command, known)
     if isinstance(answer, Fault):
         raise RequestRejected(answer)
     return answer

@@ -30,17 +30,17 @@ class EventPublisher:
         failpoint("relay.before_publish")
         self._bus.publish(news, places)
         metrics.count_facts(news)
-        for told in news:
-            kind = told.entry.kind
-            if isinstance(told.event, events.Routed):
-                _log_route(told, told.event)
+        for event in news:
+            kind = event.entry.kind
+            if isinstance(event.event, events.Routed):
+                _log_route(event, event.event)
             elif kind in _ENDS:
-                metrics.count_end(told)
-                _log_turning_point(told)
+                metrics.count_end(event)
+                _log_turning_point(event)
             elif kind == "retry_scheduled":
-                _log_turning_point(told)
-            elif isinstance(told.event, events.RolledBack):
-                log.error("rolled_back", order_id=told.order.id)
+                _log_turning_point(event)
+            elif isinstance(event.event, events.RolledBack):
+                log.error("rolled_back", order_id=event.order.id)
 
 
 def _log_route(told: RecordedEvent, routed: events.Routed) -> None:
@@ -54,12 +54,12 @@ def _log_route(told: RecordedEvent, routed: events.Routed) -> None:
         chosen=route.legs[0].venue,
         reason=route.reason,
         quotes={
-            f"{one.venue} {one.program}".rstrip(): write_amount(
-                one.amount_out if exact_in else one.amount_in, decimals
+            f"{quote.venue} {quote.program}".rstrip(): write_amount(
+                quote.amount_out if exact_in else quote.amount_in, decimals
             )
-            for one in route.quotes
+            for quote in route.quotes
         },
-        absent=[f"{one.venue} {one.program}".strip() for one in route.absent],
+        absent=[f"{failure.venue} {failure.program}".strip() for failure in route.absent],
         attempt=told.order.try_number,
     )
 

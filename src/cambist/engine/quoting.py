@@ -101,7 +101,7 @@ class Quoter:
         for half in first:
             self._rates.note(market, half, _pools(answers, half))
         told = (answers[venue, pair] for venue in market.venues)
-        absent = [one for one in told if isinstance(one, QuoteFailure)]
+        absent = [event for event in told if isinstance(event, QuoteFailure)]
         pools = _pools(answers, pair)
         offered = MarketSnapshot(
             pools,
@@ -228,7 +228,9 @@ async def _ask_all(
 ) -> dict[tuple[str, Pair], _Answer]:
     answers: dict[tuple[str, Pair], _Answer] = {}
     async with asyncio.TaskGroup() as group:
-        tasks = {one: group.create_task(_ask(market, *one, asking.asker)) for one in asked}
+        tasks = {
+            request: group.create_task(_ask(market, *request, asking.asker)) for request in asked
+        }
         bell = group.create_task(clock.sleep(asking.timeout_ms))
         bell.add_done_callback(lambda _: [task.cancel() for task in tasks.values()])
         await asyncio.wait(tasks.values())

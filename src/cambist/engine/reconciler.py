@@ -106,14 +106,14 @@ class Reconciler:
         reason, now = behind_chain_message(total), self._clock.now()
         await self._store.halt_for_unrecorded(missing, Halt(reason, BY, now), now)
         log.critical("halted", by=BY, reason=reason)
-        for one in missing[: max(LOGGED_MAX - total + len(missing), 0)]:
+        for transaction in missing[: max(LOGGED_MAX - total + len(missing), 0)]:
             log.error(
                 "attempt_missing",
-                order_id=one.order_id,
-                attempt=one.attempt,
-                signature=one.signature,
-                slot=one.slot,
-                failed=one.failed,
+                order_id=transaction.order_id,
+                attempt=transaction.attempt,
+                signature=transaction.signature,
+                slot=transaction.slot,
+                failed=transaction.failed,
             )
 
     def _settle_slots(self) -> int:

@@ -41,7 +41,7 @@ async def replay_events(
         entries += page
         if len(page) < JOURNAL_PAGE:
             break
-    return tuple(told for told in retold(order_id, entries) if told.entry.seq > after_seq)
+    return tuple(event for event in retold(order_id, entries) if event.entry.seq > after_seq)
 
 
 async def get_of(store: Store, order_id: OrderId, principal: Principal) -> Order | None:
@@ -79,7 +79,7 @@ async def follow_order(
         # Only the journal tells how far an order is: memory learns of a line a little later than
         # whoever reads the file.
         told = await replay_events(store, order_id)
-        past = tuple(one for one in told if one.entry.seq > seen)
+        past = tuple(event for event in told if event.entry.seq > seen)
         if told:
             # Whoever asks for what comes after a line that is not written yet has seen no more
             # than what is.
@@ -225,6 +225,6 @@ class PrincipalSubscription:
                     for one in whole
                     if one.entry.seq in places
                 )
-        told.sort(key=attrgetter("place"))
+        told.sort(key=attrgetter("position"))
         end = lines[-1].position if lines else after
         return _Page(tuple(told), end, len(lines) == FEED_PAGE, tuple(unreadable))

@@ -114,7 +114,7 @@ def bound(
     worth less than this rate.
     """
     taken = allocations_at(ways, request, rate)
-    gross = sum(sorted(-_gross(one, request) for one in taken)[: request.ways_max])
+    gross = sum(sorted(-_gross(record, request) for record in taken)[: request.ways_max])
     most = base(request, rate) + min(_net(ways, taken, request), -gross - cost_min)
     likely = [one.way for one in taken[:LIKELY_MAX]]
     likely += ways[len(taken) :][: LIKELY_MAX - len(likely)]
@@ -131,7 +131,7 @@ def _net(ways: Sequence[L], taken: Sequence[Allocation[L]], request: SplitReques
     It has two ways, of which each costs its swaps even where it has no surplus, or one way of two
     swaps. Further ways are used only where they have a surplus.
     """
-    surpluses = [one.surplus for one in taken]
+    surpluses = [record.surplus for record in taken]
     chained = [one.surplus for one in taken if one.way.swaps > 1]
     if len(surpluses) < _FEWEST or surpluses[_FEWEST - 1] < 0:
         # A way whose rate is lower from the start has no surplus, and costs its swaps all the same.
@@ -139,17 +139,17 @@ def _net(ways: Sequence[L], taken: Sequence[Allocation[L]], request: SplitReques
         surpluses = sorted((*surpluses, *(-_cost_of(way, request) for way in idle)), reverse=True)
         chained += [-_cost_of(way, request) for way in idle if way.swaps > 1]
     if len(surpluses) >= _FEWEST:
-        more = sum(one for one in surpluses[_FEWEST : request.ways_max] if one > 0)
+        more = sum(surpluse for surpluse in surpluses[_FEWEST : request.ways_max] if surpluse > 0)
         chained.append(sum(surpluses[:_FEWEST]) + more)
     return max(chained, default=-inf)
 
 
 def solve(ways: Sequence[L], request: SplitRequest) -> Found[L] | None:
     """Share the amount over all these ways; None where they cannot carry it."""
-    curves = [one.curve for one in ways]
+    curves = [path.curve for path in ways]
 
     def all_of(rate: float) -> list[tuple[float, float]]:
-        return [one.until(rate) for one in curves]
+        return [curve.until(rate) for curve in curves]
 
     best = max(one.rate for one in curves)
     found = find_clearing_rate(all_of, best, request, _FLAT)
@@ -178,7 +178,7 @@ def rate_of(ways: Sequence[L], request: SplitRequest) -> float:
         best = disjoint(taken, request.ways_max)
         if len(some) > LIKELY_MAX and sum(sized(one, exact_in) for one in best) >= request.amount:
             # From here on the rate only rises: who is far behind now will not come in.
-            some = by_rate(one.way for one in taken[:LIKELY_MAX])
+            some = by_rate(record.way for record in taken[:LIKELY_MAX])
         return [(one.given, one.paid) for one in best if one.surplus > 0]
 
     ahead = _AHEAD if len(ways) <= LIKELY_MAX else _AHEAD_OF_MANY
@@ -211,10 +211,10 @@ def disjoint(taken: Sequence[Allocation[L]], count: int) -> list[Allocation[L]]:
     """Return the first few of those taken that share no pool."""
     found: list[Allocation[L]] = []
     used: set[Address] = set()
-    for one in taken:
-        if used.isdisjoint(one.way.pools):
-            found.append(one)
-            used.update(one.way.pools)
+    for record in taken:
+        if used.isdisjoint(record.way.pools):
+            found.append(record)
+            used.update(record.way.pools)
             if len(found) == count:
                 break
     return found

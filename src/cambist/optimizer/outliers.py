@@ -21,7 +21,7 @@ def find_outliers(ways: Sequence[L], request: SplitRequest, more: Fraction) -> l
     """
     if len(ways) < ENOUGH_TO_COMPARE:
         return []
-    rates = sorted(one.curve.rate for one in ways)
+    rates = sorted(path.curve.rate for path in ways)
     middle = rates[len(rates) // 2]
     most = middle * float(1 + more)
     if rates[-1] <= most:

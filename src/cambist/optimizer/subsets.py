@@ -49,7 +49,7 @@ def best_subsets(
     taken = allocations_at(ways, request, rate)
     if scarce:
         # Hardly any few can carry all of it: what a way has room for counts, not its price.
-        taken.sort(key=lambda one: -sized(one, exact_in))
+        taken.sort(key=lambda record: -sized(record, exact_in))
     search = _Search(sorted(taken[:CANDIDATES_MAX], key=by_surplus), request, rate, fits)
     search.over((), 0, 0.0)
     return sorted(search.found, key=lambda one: -one.value)
@@ -76,7 +76,7 @@ class _Search(Generic[L]):
         """Solve all subsets that begin with those chosen and may beat the best so far."""
         left, taken = self._wanted.ways_max - len(chosen), self._taken
         for at in range(first, len(taken)):
-            ahead = sum(one.surplus for one in taken[at : at + left] if one.surplus > 0)
+            ahead = sum(record.surplus for record in taken[at : at + left] if record.surplus > 0)
             if not self._promises(surplus + max(ahead, taken[at].surplus)):
                 return
             way = taken[at].way

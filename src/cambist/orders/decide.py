@@ -160,7 +160,9 @@ def _on_report_after_landing(
 def _strongest(heard: AttemptReport) -> SignatureStatus | None:
     """Return the firmest sighting of all witnesses."""
     ranks = {"processed": 0, "confirmed": 1, "finalized": 2}
-    seen = [one.sighting for one in heard.witnesses if one.sighting is not None]
+    seen = [
+        observation.sighting for observation in heard.witnesses if observation.sighting is not None
+    ]
     return max(seen, key=lambda one: ranks[one.commitment], default=None)
 
 

@@ -65,9 +65,9 @@ def append(
     No line is older than the one before it, whatever the clock says. Raises IllegalFact.
     """
     told: list[RecordedEvent] = []
-    for one in facts:
+    for event in facts:
         when = max(at, order.last_at)
-        line = _write(evolve(order, one, when), one, when)
+        line = _write(evolve(order, event, when), event, when)
         told.append(line)
         order = line.order
     return tuple(told)

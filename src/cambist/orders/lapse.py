@@ -23,7 +23,7 @@ def prove_lapsed(
     attempt: Attempt, witnesses: Sequence[NodeObservation], rules: ChainParameters
 ) -> tuple[NodeObservation, ...] | None:
     """Return the witnesses that prove the attempt dead, or None while it may still land."""
-    if any(one.sighting is not None for one in witnesses):
+    if any(observation.sighting is not None for observation in witnesses):
         return None
     counted = {one.endpoint: one for one in witnesses if _proves_lapse(attempt, one, rules)}
     needed = (
@@ -42,7 +42,7 @@ def is_past_validity(
     No licence to sign again: it only says that waiting longer will bring no new height.
     """
     last = attempt.last_valid_height + rules.lapse_margin
-    return not any(one.sighting is not None for one in witnesses) and any(
+    return not any(observation.sighting is not None for observation in witnesses) and any(
         one.height > last and _is_plausible(attempt, one, rules) for one in witnesses
     )
 

@@ -62,7 +62,7 @@ class PaperChain:
 
     async def observe(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
         """Return what every endpoint says of each attempt."""
-        questions = [(one.signature, one.blockhash) for one in attempts]
+        questions = [(attempt.signature, attempt.blockhash) for attempt in attempts]
         return await ask_all(self._network, questions, self._rules.observers_required)
 
     async def executed_since(

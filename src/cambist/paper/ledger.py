@@ -353,8 +353,8 @@ class ExecutionCache:
     def add(self, executions: tuple[Execution, ...]) -> None:
         """Take note of a slot that became durable."""
         recent = self._recent
-        for one in executions:
-            recent[one.signature] = one
+        for execution in executions:
+            recent[execution.signature] = execution
         while len(recent) > EXECUTIONS_IN_MEMORY_MAX:
             oldest = recent.pop(next(iter(recent)))
             self._complete_from = Slot(oldest.slot + 1)

@@ -75,8 +75,8 @@ class Mempool:
 
     def settle(self, taken: list[PendingTransaction]) -> None:
         """Forget transactions whose fate is durable."""
-        for one in taken:
-            self._known.discard(one.signature)
+        for record in taken:
+            self._known.discard(record.signature)
 
     def show_on_fork(self, signature: Signature, seen: Slot, until: Slot) -> None:
         """Show a signature on a fork until a slot; then the fork is forgotten."""

@@ -304,7 +304,9 @@ class PaperNetwork:
     async def _execute(self, slot: Slot) -> None:
         self._executed = self._executing = slot
         taken = self._mempool.take(slot, BLOCK_SWAPS_MAX)
-        executions = tuple(done for one in taken if (done := self._land(one, slot)) is not None)
+        executions = tuple(
+            done for record in taken if (done := self._land(record, slot)) is not None
+        )
         if executions:
             mark = Height(slot + HEIGHT_RESERVE_SLOTS)
             await self._commits.until_written(self._runtime.block(mark, executions), self._clock)

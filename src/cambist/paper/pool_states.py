@@ -112,9 +112,9 @@ def first_pool(key: PoolKey) -> Pool:
     share = 80 + pool_address(key).encode()[0] % 41
     tokens = [token_of_mint(mint) for mint in (key.mint_a, key.mint_b)]
     a, b = (
-        depth * share * price_paths.PICO * 10**one.decimals
-        // (100 * price_paths.reference_pico(one.mint))
-        for one in tokens
+        depth * share * price_paths.PICO * 10**token.decimals
+        // (100 * price_paths.reference_pico(token.mint))
+        for token in tokens
     )  # fmt: skip
     decimals = (tokens[0].decimals, tokens[1].decimals)
     fee = FEES_PPM[key.venue]

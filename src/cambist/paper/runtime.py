@@ -102,9 +102,9 @@ class Runtime:
         done = _trade(message, lambda key: find(key, slot), lambda mint: held(wallet, mint))
         if isinstance(done, Fault):
             return done
-        for one in done.swaps:
-            self._book_arbitrage(one.key, one.pool)
-            self._book_swap(one, slot)
+        for swap in done.swaps:
+            self._book_arbitrage(swap.key, swap.pool)
+            self._book_swap(swap, slot)
         for mint, change in done.changes.items():
             self._add(message.wallet, mint, change)
         return done

@@ -46,7 +46,7 @@ class EventBus(Protocol):
     are marked as lagged soon after something was lost that nothing later will show.
     """
 
-    def publish(self, news: Sequence[RecordedEvent], places: Sequence[int]) -> None:
+    def publish(self, events: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         """Tell what became true."""
 
     def subscribe(self, order_id: OrderId) -> Subscription[RecordedEvent]:

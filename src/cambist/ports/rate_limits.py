@@ -30,5 +30,5 @@ class Wait(int):
 class RateLimiter(Protocol):
     """Token buckets by name. One that cannot be asked yields to a local one, never to none."""
 
-    async def try_acquire(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
+    async def try_acquire(self, bucket: str, cost: int, limit: RateLimit) -> Wait:
         """Take `cost` tokens and return 0, or take none and return how long to wait for them."""

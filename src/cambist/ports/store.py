@@ -123,10 +123,10 @@ class Store(DailyFillsStore, Protocol):
     async def ping(self) -> None:
         """Return when the store answers."""
 
-    async def add(self, birth: NewOrder) -> None:
+    async def add(self, new_order: NewOrder) -> None:
         """Write a new order. Raises KeyTaken, or PortFull when the intake lane has no room."""
 
-    async def add_all(self, births: Sequence[NewOrder]) -> tuple[IdempotencyRecord | None, ...]:
+    async def add_all(self, new_orders: Sequence[NewOrder]) -> tuple[IdempotencyRecord | None, ...]:
         """Write new orders in one transaction: all of them, or none.
 
         An order whose key is taken is not written again: its place in the answer holds what the

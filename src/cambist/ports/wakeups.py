@@ -21,7 +21,7 @@ class Wakeup(msgspec.Struct, frozen=True):
 class WakeupQueue(Protocol):
     """The doorbell. It makes a look come sooner, and may lose a ring: the poll still comes."""
 
-    def notify(self, bell: Wakeup) -> None:
+    def notify(self, wakeup: Wakeup) -> None:
         """Ask for a look at an order now."""
 
     def notify_at(self, order_id: OrderId, at: Timestamp) -> None:

@@ -65,7 +65,12 @@ def word_of(refusal: RejectReason) -> str:
 
 def with_exclusion_codes(absent: Iterable[QuoteFailure]) -> tuple[QuoteFailure, ...]:
     """Return who gave no quote, each with its word: those that have none are whole venues."""
-    return tuple([one if one.why else replace(one, why=_venue_word(one)) for one in absent])
+    return tuple(
+        [
+            failure if failure.why else replace(failure, why=_venue_word(failure))
+            for failure in absent
+        ]
+    )
 
 
 def _venue_word(absent: QuoteFailure) -> str:

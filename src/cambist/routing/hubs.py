@@ -39,12 +39,12 @@ def should_try_hubs(
     if isinstance(route, Fault):
         return True
     used = {leg.pool for leg in route.legs}
-    impacts = [one.impact_hundredths or 0 for one in route.quotes if one.pool in used]
+    impacts = [quote.impact_hundredths or 0 for quote in route.quotes if quote.pool in used]
     moved = max(impacts, default=0)
     # The last unit brings less than the average, by about as much as that is below the first.
     last = (route.amount_in * _WHOLE, route.amount_out * (_WHOLE - moved))
     gain = (1 + gain_min) * _INVERSE_ALLOWANCE - 1
-    return any(one is None or beats(one, last, gain) for one in rates)
+    return any(rate is None or beats(rate, last, gain) for rate in rates)
 
 
 def best_rate(pools: Sequence[Pool], mint_in: Address) -> Rate | None:
@@ -82,13 +82,13 @@ def with_hubs(
         else:
             unsure += hops
     kept, _ = screen_outliers(by_rate([*ways, *sure, *unsure]), request)
-    known = {id(one) for one in (*ways, *sure)}
+    known = {id(path) for path in (*ways, *sure)}
     return by_rate([*ways, *sure, *(one for one in kept if id(one) not in known)])
 
 
 def newest(pools: Sequence[Pool]) -> tuple[list[Pool], list[QuoteFailure]]:
     """Return the pools that were seen not long before the newest one, and the others."""
-    slots = [one.slot for one in pools]
+    slots = [pool.slot for pool in pools]
     latest = max(slots, default=Slot(0))
     if latest - min(slots, default=Slot(0)) <= FRESH_SLOTS_MAX:
         return list(pools), []

@@ -93,7 +93,7 @@ class Way(msgspec.Struct, frozen=True, gc=False):
     @property
     def pools(self) -> tuple[Address, ...]:
         """Which pools it moves."""
-        return tuple(one.address for one in self.path.pools)
+        return tuple(pool.address for pool in self.path.pools)
 
 
 class PathQuote(NamedTuple):
@@ -144,7 +144,7 @@ def through(
     `mints` are the token given and the hub. A pool that knows no exact amount out cannot be the
     first half: what is left in the hub would be dust.
     """
-    near = [one for one in halves[0] if one.path.pools[0].exact_out]
+    near = [halve for halve in halves[0] if halve.path.pools[0].exact_out]
     far = halves[1]
     if not near or not far:
         return []
@@ -169,7 +169,7 @@ def _most(ways: Sequence[Way], given: int) -> list[Way]:
     """Return the few ways that bring most for the amount, or for a share of it."""
     if len(ways) <= HOP_POOLS_MAX:
         return list(ways)
-    found = sorted(ways, key=lambda one: -one.curve.most(given))[:HOP_POOLS_MAX]
+    found = sorted(ways, key=lambda path: -path.curve.most(given))[:HOP_POOLS_MAX]
     small = sorted(ways, key=lambda one: -one.curve.most(given >> _SHARE_BITS))[:HOP_POOLS_MAX]
     known = {id(one) for one in found}
     return found + [one for one in small if id(one) not in known]

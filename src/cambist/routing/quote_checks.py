@@ -36,7 +36,7 @@ def screen_outliers(
         pool = one.path.pools[0]
         why = f"{pool.address} is too far from what the other pools pay."
         absent.append(QuoteFailure(pool.venue, Code.POOL_REFUSED, why, pool.program, OFF_MARKET))
-    return [one for one in ways if id(one) not in left], tuple(absent)
+    return [path for path in ways if id(path) not in left], tuple(absent)
 
 
 def reject_reason_for_impact(impact_hundredths: int | None) -> Fault | None:

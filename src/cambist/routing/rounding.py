@@ -27,7 +27,7 @@ class PathShare(msgspec.Struct, frozen=True):
 def trade_units(shares: list[PathShare], mode: SwapMode, amount: int) -> list[PathShare]:
     """Move whole units of the sized token from share to share, as long as that gains."""
     sign = 1 if mode == "exact_in" else -1
-    parts, others = [one.amount for one in shares], [one.other for one in shares]
+    parts, others = [share.amount for share in shares], [one.other for one in shares]
     asks = [one.path.swap_amount for one in shares]
     step = max(amount // _FIRST_STEP, 1)
     for _ in range(_STEPS_MAX):
@@ -63,7 +63,7 @@ def reclaim_rounding(shares: list[PathShare], mode: SwapMode) -> list[PathShare]
     the same is done with the units that are to be paid.
     """
     sign = 1 if mode == "exact_in" else -1
-    others, tight = [one.other for one in shares], [one.amount for one in shares]
+    others, tight = [share.other for share in shares], [one.amount for one in shares]
     for at, one in enumerate(shares):
         least = _needed(one.path, mode, one.other)
         if least is not None and sign * (one.amount - least) > 0:
@@ -101,7 +101,7 @@ def _with_the_rest(
 ) -> list[PathShare]:
     """Put what is left over where nothing is lost by it; keep the shares if they were better."""
     sign, (tight, others) = 1 if mode == "exact_in" else -1, now
-    for at in sorted(range(len(shares)), key=lambda one: -tight[one]):
+    for at in sorted(range(len(shares)), key=lambda number: -tight[number]):
         amount = tight[at] + sign * slack
         if amount <= 0 or sign * (shares[at].path.swap_amount(mode, amount) - others[at]) < 0:
             continue

@@ -73,7 +73,7 @@ def find_route(intent: Intent, offered: MarketSnapshot) -> Route | Fault:
     if isinstance(route, Fault):
         return route
     named = {quote.pool for quote in route.quotes} | {leg.pool for leg in route.legs}
-    told = sum(1 for one in route.absent if one.program)
+    told = sum(1 for failure in route.absent if failure.program)
     unlisted = sum(1 for pool in offered.pools if pool.address not in named) - told
     return replace(route, unlisted=unlisted) if unlisted > 0 else route
 
@@ -185,7 +185,7 @@ def _alone(ways: Sequence[Way], mode: SwapMode, amount: int) -> list[PathQuote]:
     best: dict[str, tuple[int, Address, Way]] = {}
     limit = 0
     if len(ways) > 2 * QUOTES_MAX:
-        ways = sorted(ways, key=lambda one: -one.curve.depth)  # a high limit soon
+        ways = sorted(ways, key=lambda path: -path.curve.depth)  # a high limit soon
     for way in ways:
         pool, curve = way.path.pools[0], way.curve
         if limit and pool.venue in best:

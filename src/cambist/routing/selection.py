@@ -66,8 +66,8 @@ def _least_in(quote: Quote) -> tuple[int, int, int, str, str]:
 
 def _without_quotes(absent: Sequence[QuoteFailure]) -> Fault:
     names: dict[str, list[str]] = {}
-    for one in absent:
-        names.setdefault(one.reason, []).append(name_pool(one.venue, one.program))
+    for failure in absent:
+        names.setdefault(failure.reason, []).append(name_pool(failure.venue, failure.program))
     why = " ".join(f"{', '.join(who)}: {_inner(reason)}" for reason, who in names.items())
     final = all(one.code == Code.POOL_REFUSED for one in absent)
     return fault(Code.NO_ROUTE if final else Code.QUOTES_UNAVAILABLE, why)
@@ -93,10 +93,10 @@ def _reason(intent: Intent, ranked: Sequence[Quote], absent: Sequence[QuoteFailu
         gap = _gap(intent, best, other)
         said += f", {gap} {better} than {name_pool(other.venue, other.program)}'s {written(other)}."
     quoted = {one.venue for one in ranked}
-    for one in absent:
-        if one.venue in quoted:
+    for failure in absent:
+        if failure.venue in quoted:
             continue  # a pool of a venue that has others is no venue left out
-        said += f" {_name(one.venue)} was left out: {_inner(one.reason)}"
+        said += f" {_name(failure.venue)} was left out: {_inner(failure.reason)}"
     return said
 
 

@@ -32,17 +32,17 @@ class Split(msgspec.Struct, frozen=True):
     @property
     def other(self) -> int:
         """What the shares bring (exact_in) or cost (exact_out) together."""
-        return sum(one.other for one in self.shares)
+        return sum(share.other for share in self.shares)
 
     @property
     def legs(self) -> int:
         """How many swaps it takes."""
-        return sum(len(one.path.pools) for one in self.shares)
+        return sum(len(share.path.pools) for share in self.shares)
 
     @property
     def cost(self) -> int:
         """What the swaps cost together, in raw units of the token that is not sized."""
-        return sum(one.path.cost for one in self.shares)
+        return sum(share.path.cost for share in self.shares)
 
 
 def split(ways: Sequence[Way], request: SplitRequest, fits: Fits[Way] | None = None) -> list[Split]:
@@ -63,10 +63,10 @@ def loss(found: Split, request: SplitRequest) -> int:
 def _finish(found: Found[Way], request: SplitRequest) -> Split | None:
     """Return whole raw units that add up, and what the pools themselves say they bring or cost."""
     mode, amount = request.mode, request.amount
-    parts = [int(one) for one in found.sizes]
-    paths, rest = [one.path for one in found.ways], amount - sum(parts)
+    parts = [int(siz) for siz in found.sizes]
+    paths, rest = [path.path for path in found.ways], amount - sum(parts)
     # What is left goes to the greatest part that has room for it: one may be at its pool's end.
-    order = sorted(range(len(parts)), key=lambda one: -parts[one])
+    order = sorted(range(len(parts)), key=lambda number: -parts[number])
     at = next((one for one in order if paths[one].swap_amount(mode, parts[one] + rest)), order[0])
     parts[at] += rest
     shares = [
@@ -74,7 +74,7 @@ def _finish(found: Found[Way], request: SplitRequest) -> Split | None:
         for path, part in zip(paths, parts, strict=True)
         if part > 0
     ]
-    if any(not one.other for one in shares):
+    if any(not share.other for share in shares):
         # A part that is too small for its pool, most of all: without it, then.
         able = [one.path for one in shares if one.other]
         ways = [one for one in found.ways if one.path in able]
@@ -90,4 +90,4 @@ def _finish(found: Found[Way], request: SplitRequest) -> Split | None:
 
 def greatest_first(share: PathShare) -> tuple[int, list[tuple[str, str, Address]]]:
     """Sort shares: the greatest part first, equal ones by venue and program."""
-    return -share.amount, [(one.venue, one.program, one.address) for one in share.path.pools]
+    return -share.amount, [(pool.venue, pool.program, pool.address) for pool in share.path.pools]

@@ -74,13 +74,15 @@ def load(calls: Sequence[Instruction], programs: Sequence[str], envelope: Envelo
     keys = {call.program for call in calls}
     body = 0
     for call in calls:
-        keys.update(one.address for one in call.accounts)
+        keys.update(account.address for account in call.accounts)
         accounts, data = len(call.accounts), len(call.data)
         if envelope.name == "v0":
             body += 1 + _length_bytes(accounts) + accounts + _length_bytes(data) + data
         else:
             body += _V1_CALL + accounts + data
-    return Load(frozenset(keys), body, len(calls), sum(COMPUTE_UNITS[one] for one in programs))
+    return Load(
+        frozenset(keys), body, len(calls), sum(COMPUTE_UNITS[program] for program in programs)
+    )
 
 
 def combine(loads: Iterable[Load]) -> Load:

@@ -19,13 +19,13 @@ async def while_connected(receive: Receive, work: Awaitable[_T]) -> _T:
 
     Only for work that changes nothing. Raises ClientDisconnected, and what the work raises.
     """
-    life = StreamLifetime()
+    lifetime = StreamLifetime()
     outcome: list[_T] = []
     failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
-        watcher = tasks.create_task(_watch(receive, life))
+        watcher = tasks.create_task(_watch(receive, lifetime))
         try:
-            async with life.running():
+            async with lifetime.running():
                 outcome.append(await work)
         except Exception as error:  # noqa: BLE001 -- a TaskGroup would raise it as one of several
             failure = error
@@ -38,7 +38,7 @@ async def while_connected(receive: Receive, work: Awaitable[_T]) -> _T:
     return outcome[0]
 
 
-async def _watch(receive: Receive, life: StreamLifetime) -> None:
+async def _watch(receive: Receive, lifetime: StreamLifetime) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
-    life.disconnect()
+    lifetime.disconnect()

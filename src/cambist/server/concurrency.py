@@ -63,14 +63,14 @@ class ConcurrencyLimits:
         return come
 
     @contextlib.contextmanager
-    def open_stream(self, passport: Caller) -> Iterator[StreamLifetime]:
+    def open_stream(self, caller: Caller) -> Iterator[StreamLifetime]:
         """Take a stream's seat, and give the request's back while it lasts.
 
         Raises RequestRejected when there is none. A socket has no request's seat: see `socket`.
         """
-        with self.open_socket(passport) as life:
+        with self.open_socket(caller) as life:
             self.requests -= 1
-            permit = self.callers.suspend(passport)
+            permit = self.callers.suspend(caller)
             try:
                 yield life
             finally:
@@ -78,25 +78,25 @@ class ConcurrencyLimits:
                 self.callers.resume(permit)
 
     @contextlib.contextmanager
-    def open_socket(self, passport: Caller) -> Iterator[StreamLifetime]:
+    def open_socket(self, caller: Caller) -> Iterator[StreamLifetime]:
         """Take a stream's seat. Raises RequestRejected when there is none, or none for this key."""
         if self.draining:
             raise RequestRejected(fault(Code.SHUTTING_DOWN))
         if self.streams >= self.streams_max:
             raise RequestRejected(fault(Code.TOO_BUSY, "Too many streams are open."))
-        key_id = passport.key_id
+        key_id = caller.key_id
         if key_id is not None and self._by_key[key_id] >= self.key_streams_max:
             message = f"A key may have {self.key_streams_max} streams open at once."
             raise RateLimited(message, CROWD_RETRY_S)
-        life = StreamLifetime()
+        lifetime = StreamLifetime()
         self.streams += 1
-        self._lives[life] = passport
+        self._lives[lifetime] = caller
         if key_id is not None:
             self._by_key[key_id] += 1
         try:
-            yield life
+            yield lifetime
         finally:
-            del self._lives[life]
+            del self._lives[lifetime]
             self.streams -= 1
             if key_id is not None:
                 self._by_key[key_id] -= 1

@@ -36,13 +36,13 @@ class MethodDispatcher:
 
     def __init__(
         self,
-        doorman: Authenticator,
+        authenticator: Authenticator,
         doors: Mapping[str, Endpoint],
         limits: CallerConcurrency | None = None,
         socket: SelectEndpoint | None = None,
     ) -> None:
         """Take the doors by method; `socket` says what a WebSocket at the same path needs."""
-        self._authenticator = doorman
+        self._authenticator = authenticator
         self._limits = limits
         self._doors = dict(doors)
         if "GET" in self._doors:
@@ -77,8 +77,8 @@ class MethodDispatcher:
 class WebSocketDispatcher:
     """Lets a WebSocket in: `choose` says through which door, by what it asks for."""
 
-    def __init__(self, doorman: Authenticator, choose: SelectEndpoint) -> None:
-        self._authenticator = doorman
+    def __init__(self, authenticator: Authenticator, choose: SelectEndpoint) -> None:
+        self._authenticator = authenticator
         self._choose = choose
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

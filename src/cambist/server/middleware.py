@@ -51,18 +51,18 @@ class RequestGuard:
         self,
         inner: ASGIApp,
         settings: ServerSettings,
-        seats: ConcurrencyLimits,
+        concurrency: ConcurrencyLimits,
         draw: Callable[[int], bytes],
     ) -> None:
         self._inner = inner
         self._ids = RequestIds(draw)
-        self._concurrency = seats
+        self._concurrency = concurrency
         self._retry_after = settings.retry_after_seconds
         self._proxies = TrustedProxies(settings.trusted_proxies)
         hosts = (*LOOPBACK_HOSTS, *settings.allowed_hosts)
         self._hosts = frozenset(host.lower().encode() for host in hosts)
         self._any_host = _ANY in settings.allowed_hosts
-        self._origins = frozenset(one.lower().encode() for one in settings.allowed_origins)
+        self._origins = frozenset(origin.lower().encode() for origin in settings.allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or serve one socket."""

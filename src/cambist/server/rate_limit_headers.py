@@ -47,7 +47,7 @@ class CallRateLimits:
         quotas = self._by_name.values()
         if not quotas:
             return []
-        policy = ", ".join(f'"{one.name}";q={one.per_minute};w={_MINUTE_S}' for one in quotas)
+        policy = ", ".join(f'"{quota.name}";q={quota.per_minute};w={_MINUTE_S}' for quota in quotas)
         limit = ", ".join(f'"{one.name}";r={one.left};t={one.full_in_seconds}' for one in quotas)
         return [(POLICY, policy.encode()), (LIMIT, limit.encode())]
 

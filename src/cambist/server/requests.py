@@ -170,7 +170,10 @@ async def find_order(engine: Engine, request: Request) -> Order:
 
 
 async def json_body(
-    seats: ConcurrencyLimits | None, fields: Mapping[bytes, bytes], receive: Receive, bytes_max: int
+    concurrency: ConcurrencyLimits | None,
+    fields: Mapping[bytes, bytes],
+    receive: Receive,
+    bytes_max: int,
 ) -> bytes:
     """Return the body of a request. Raises RequestRejected unless it is JSON, and not too large.
 
@@ -179,10 +182,10 @@ async def json_body(
     kind = fields.get(b"content-type", b"")
     if kind != b"application/json" and not _is_json(kind):
         raise RequestRejected(fault(Code.UNSUPPORTED_MEDIA_TYPE))
-    if seats is None:
+    if concurrency is None:
         body = await read_body(receive, bytes_max)
     else:
-        body = await seats.read_body(receive, bytes_max)
+        body = await concurrency.read_body(receive, bytes_max)
     if body is None:
         raise RequestRejected(fault(Code.BODY_TOO_LARGE, f"A body has at most {bytes_max} bytes."))
     return body

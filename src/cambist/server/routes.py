@@ -53,16 +53,20 @@ class Routes:
     """The paths of one engine's server."""
 
     def __init__(
-        self, engine: Engine, settings: ServerSettings, seats: ConcurrencyLimits, entrance: Entrance
+        self,
+        engine: Engine,
+        settings: ServerSettings,
+        concurrency: ConcurrencyLimits,
+        entrance: Entrance,
     ) -> None:
         self._engine = engine
         self._settings = settings
-        self._concurrency = seats
+        self._concurrency = concurrency
         self._authenticator = entrance.authenticator
         self._tickets = entrance.tickets
         self._messages = MessageCache(engine, settings)
         self._submitter = OrderSubmitter(engine, settings)
-        self._about = ServiceHandlers(engine, seats, entrance.authenticator)
+        self._about = ServiceHandlers(engine, concurrency, entrance.authenticator)
 
     def all(self) -> list[BaseRoute]:
         """Return every route; of a worker, those that tell of its health."""
@@ -72,8 +76,10 @@ class Routes:
         http = (*placing, *sockets, *self._orders(), *self._markets())
         return [*http, *self._service(), *self._health()]
 
-    def _at(self, path: str, **doors: Endpoint) -> Route:
-        return Route(path, MethodDispatcher(self._authenticator, doors, self._concurrency.callers))
+    def _at(self, path: str, **endpoints: Endpoint) -> Route:
+        return Route(
+            path, MethodDispatcher(self._authenticator, endpoints, self._concurrency.callers)
+        )
 
     def _placing(self) -> list[BaseRoute]:
         engine, taker, edge = self._engine, self._submitter, self._settings.edge

@@ -28,32 +28,32 @@ class OrderSubmitter:
         self._engine = engine
         self._settings = settings
 
-    async def submit(self, body: bytes, header_key: bytes | None, passport: Caller) -> SubmitResult:
+    async def submit(self, body: bytes, header_key: bytes | None, caller: Caller) -> SubmitResult:
         """Return the engine's word that an order is stored. Raises RequestRejected."""
-        await charge(passport, 1)
+        await charge(caller, 1)
         parsed = read_order(body, self._settings.default_slippage_unit)
-        return await self._engine.submit(self._wish(parsed, header_key, passport))
+        return await self._engine.submit(self._wish(parsed, header_key, caller))
 
-    def command(self, fields: JsonFields, passport: Caller) -> SubmitOrder:
+    def command(self, fields: JsonFields, caller: Caller) -> SubmitOrder:
         """Return what one order of several asks for. Raises RequestRejected."""
         parsed = read_fields(fields, self._settings.default_slippage_unit)
-        return self._wish(parsed, None, passport)
+        return self._wish(parsed, None, caller)
 
-    def intent(self, body: bytes, passport: Caller) -> tuple[Intent, tuple[str, ...]]:
+    def intent(self, body: bytes, caller: Caller) -> tuple[Intent, tuple[str, ...]]:
         """Return what a body asks for, and what to warn of; for no order.
 
         Raises RequestRejected.
         """
         parsed = read_order(body, self._settings.default_slippage_unit)
         now = self._engine.clock.now()
-        intent = self._intent(parsed, parsed.client_order_id, now, passport)
+        intent = self._intent(parsed, parsed.client_order_id, now, caller)
         return intent, self._warnings(parsed, intent)
 
-    def _wish(self, parsed: ParsedOrder, header_key: bytes | None, passport: Caller) -> SubmitOrder:
+    def _wish(self, parsed: ParsedOrder, header_key: bytes | None, caller: Caller) -> SubmitOrder:
         key = _one_key(header_key, parsed)
         # With a key, the engine judges the deadline after it has looked the key up.
         now = self._engine.clock.now() if key is None else None
-        intent = self._intent(parsed, key, now, passport)
+        intent = self._intent(parsed, key, now, caller)
         reply = acceptance_renderer(self._engine.market.venues, self._warnings(parsed, intent))
         fingerprint = parsed.request.fingerprint() if key is not None else b""
         return SubmitOrder(intent, reply, key, fingerprint)

@@ -60,7 +60,7 @@ class Archive:
 
     def add(self, orders: Iterable[ArchivedOrder]) -> None:
         """Add orders, and return once they are on the disk. Raises OSError."""
-        packed = gzip.compress(b"".join(_encode(one) + b"\n" for one in orders))
+        packed = gzip.compress(b"".join(_encode(order) + b"\n" for order in orders))
         handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, OWNER_ONLY)
         with os.fdopen(handle, "ab") as file:
             file.write(packed)
@@ -80,13 +80,13 @@ def build_archive(
         sent.setdefault(order_id, []).append(signed)
     return tuple(
         ArchivedOrder(
-            one.id,
-            one.principal,
-            one.client_key,
-            tuple(_line(entry) for entry in told[one.id]),
-            tuple(sent.get(one.id, ())),
+            name.id,
+            name.principal,
+            name.client_key,
+            tuple(_line(entry) for entry in told[name.id]),
+            tuple(sent.get(name.id, ())),
         )
-        for one in names
+        for name in names
     )
 
 

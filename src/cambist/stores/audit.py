@@ -137,7 +137,7 @@ def _count_open(tallies: Iterable[tuple[tuple[str, str], int]]) -> int:
 Row = Sequence[Any]
 
 _FOLDED: Final = (
-    "intent", "created_at", "status", "terms", "tries", "attempts_made", "route", "route_seq",
+    "intent", "created_at", "status", "terms", "try_number", "attempt_count", "route", "route_seq",
     "attempt", "fill", "fault", "setbacks", "cancel_requested_at", "written_off_at", "closed_at",
     "is_final", "last_seq", "last_at", "head_hash",
 )  # fmt: skip
@@ -205,7 +205,7 @@ def _check_lines(kept: StoredOrder, told: tuple[RecordedEvent, ...]) -> str:
     places = [line[0] for line in kept.lines]
     if places != sorted(set(places)):
         return "the lines do not stand in the order they became true"
-    times = [one.entry.at for one in told]
+    times = [event.entry.at for event in told]
     if times != sorted(times):
         return "the times of the journal go back"
     if kept.row is not None and not order.is_closed and kept.row[_WAKE_AT] is None:
@@ -216,7 +216,9 @@ def _check_lines(kept: StoredOrder, told: tuple[RecordedEvent, ...]) -> str:
 def _check_attempts(kept: StoredOrder, told: tuple[RecordedEvent, ...]) -> str:
     """Compare attempts with what was signed, and what became of them with what was heard."""
     signed = {
-        one.event.signature: one.event for one in told if isinstance(one.event, events.Signed)
+        event.event.signature: event.event
+        for event in told
+        if isinstance(event.event, events.Signed)
     }
     if sorted(row[2] for row in kept.attempts) != sorted(signed):
         return "the attempts kept are not those the journal signed"
@@ -256,7 +258,9 @@ def _end(
 
 
 def _check_fills(kept: StoredOrder, told: tuple[RecordedEvent, ...]) -> str:
-    landed = [one.event.fill.signature for one in told if isinstance(one.event, events.Landed)]
+    landed = [
+        event.event.fill.signature for event in told if isinstance(event.event, events.Landed)
+    ]
     if sorted(row[1] for row in kept.fills) != sorted(landed):
         return "the fills kept are not what landed"
     return ""

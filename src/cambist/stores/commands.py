@@ -134,8 +134,8 @@ def write_out(
 
     Raises IllegalFact when the lifecycle does not allow it.
     """
-    told = append(order, change.events, now)
-    after = told[-1].order if told else order
+    events = append(order, change.events, now)
+    after = events[-1].order if events else order
     after = replace(
         after,
         version=order.version + 1,
@@ -144,8 +144,8 @@ def write_out(
     )
     if change.signed is not None:
         after = _with_bytes(after, change.signed.transaction)
-    told = (*told[:-1], replace(told[-1], order=after)) if told else ()
-    return ApplyDecision(order, after, told, change)
+    events = (*events[:-1], replace(events[-1], order=after)) if events else ()
+    return ApplyDecision(order, after, events, change)
 
 
 def _wake_at(

@@ -73,16 +73,16 @@ def _state(order: Order) -> str:
     return json_codec.encode(state).decode()
 
 
-def insert_row(birth: NewOrder) -> Row:
+def insert_row(new_order: NewOrder) -> Row:
     """Return the row of `add_orders`."""
-    order = birth.event.order
-    keyed = birth.key is not None
+    order = new_order.event.order
+    keyed = new_order.key is not None
     return (
         order.id,
         order.intent.principal,
-        birth.key,
-        birth.fingerprint if keyed else None,
-        birth.reply if keyed else None,
+        new_order.key,
+        new_order.fingerprint if keyed else None,
+        new_order.reply if keyed else None,
         order.status.value,
         order.version,
         order.lease_owner,
@@ -286,10 +286,10 @@ class WriteBatch:
         self.closings: list[Row] = []
         self.fills: list[Row] = []
 
-    def add_order(self, birth: NewOrder) -> None:
+    def add_order(self, new_order: NewOrder) -> None:
         """Add a new order."""
-        self.births.append(insert_row(birth))
-        self.entries.append(entry_row(birth.event.entry))
+        self.births.append(insert_row(new_order))
+        self.entries.append(entry_row(new_order.event.entry))
 
     def add_decision(
         self, before: Order, after: Order, told: tuple[RecordedEvent, ...], change: Decision

@@ -91,6 +91,6 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     def warnings(self) -> tuple[str, ...]:
         """What is to be known of the tokens of the pools it goes through, each sentence once."""
         used = {leg.pool for leg in self.legs}
-        quoted = (one.warnings for one in self.quotes if one.pool in used)
+        quoted = (quote.warnings for quote in self.quotes if quote.pool in used)
         told = (*(leg.warnings for leg in self.legs), *quoted)
         return tuple(dict.fromkeys(sentence for some in told for sentence in some))

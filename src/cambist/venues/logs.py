@@ -53,6 +53,8 @@ def read_base64(text: str) -> bytes | None:
 def error_name(lines: Iterable[ProgramLogLine], program: Address) -> str | None:
     """Return the last error that a program of Anchor's names in its logs."""
     found = [
-        match[1] for one in lines if one.program == program and (match := _ERROR.search(one.text))
+        match[1]
+        for line in lines
+        if line.program == program and (match := _ERROR.search(line.text))
     ]
     return found[-1] if found else None

@@ -48,7 +48,7 @@ def worst_case(pool: Pool, mint_in: Address, mode: SwapMode, amount: int) -> Swa
     landings = [pool.time.later(LANDING_DELAY_S, LANDING_DELAY_SLOTS)]
     if pool.time.may_be_next_epoch(LANDING_DELAY_SLOTS):
         landings.append(landings[0].next_epoch())
-    swaps = [now, *(pool.at(one).swap(mint_in, mode, amount) for one in landings)]
+    swaps = [now, *(pool.at(landing).swap(mint_in, mode, amount) for landing in landings)]
     if mode == "exact_in":
-        return min(swaps, key=lambda one: one.amount_out)
+        return min(swaps, key=lambda swap: swap.amount_out)
     return max(swaps, key=lambda one: one.amount_in)

@@ -64,7 +64,7 @@ def judge(tried: SwapProbe, came: SwapProbeResult) -> str | None:
     if moved != computed:
         return f"{program.name} moved {moved} where {computed} was computed"
     told = program.parse_swaps(came.lines, came.inner)
-    exact = [(one.amount_in, one.amount_out) for one in told if one.exact]
+    exact = [(event.amount_in, event.amount_out) for event in told if event.exact]
     if exact and exact[-1] != moved:
         return f"{program.name} tells of {exact[-1]} and moved {moved}"
     return None

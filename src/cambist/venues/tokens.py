@@ -95,7 +95,7 @@ class Mint(msgspec.Struct, frozen=True, gc=False):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What whoever trades it should know, a sentence for each power."""
-        return tuple(f"{self.address}: {one.sentence}." for one in self.powers)
+        return tuple(f"{self.address}: {power.sentence}." for power in self.powers)
 
     def at(self, epoch: int) -> Mint:
         """Return the mint with the transfer fee of another epoch."""

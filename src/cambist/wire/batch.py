@@ -30,7 +30,7 @@ def read_batch(body: bytes) -> list[JsonFields | None]:
         faults.append(fault(Code.INVALID_VALUE, message, _FIELD))
     if faults or not isinstance(orders, list):
         raise RequestRejected(*faults)
-    return [one if isinstance(one, JsonFields) else None for one in orders]
+    return [order if isinstance(order, JsonFields) else None for order in orders]
 
 
 class Result(NamedTuple):
@@ -55,5 +55,5 @@ class BatchReply(msgspec.Struct, frozen=True):
 
 def write_batch(results: Sequence[Result]) -> bytes:
     """Write the answers of a batch."""
-    views = tuple(ResultView(one.status, msgspec.Raw(one.body)) for one in results)
+    views = tuple(ResultView(result.status, msgspec.Raw(result.body)) for result in results)
     return _encode(BatchReply(views))

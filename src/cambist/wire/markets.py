@@ -71,7 +71,9 @@ class PoolList(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
 
 def write_tokens(tokens: Sequence[Token]) -> bytes:
     """Write the tokens that are listed."""
-    views = (TokenView(one.symbol, one.mint, one.decimals, one.synthetic) for one in tokens)
+    views = (
+        TokenView(token.symbol, token.mint, token.decimals, token.synthetic) for token in tokens
+    )
     return _encode(TokenList(tuple(views)))
 
 

@@ -266,4 +266,4 @@ class EventList(msgspec.Struct, frozen=True, rename="camel"):
 
 def write_events(order_id: str, messages: Sequence[bytes]) -> bytes:
     """Write messages that are JSON already as one list."""
-    return _encode(EventList(order_id, tuple(msgspec.Raw(one) for one in messages)))
+    return _encode(EventList(order_id, tuple(msgspec.Raw(message) for message in messages)))

@@ -216,7 +216,7 @@ def view_legs(intent: Intent, route: Route) -> tuple[LegView, ...]:
     pair = intent.pair
     known = {one.mint: one for one in (*KNOWN, pair.token_in, pair.token_out)}
     return tuple(
-        _view_leg(one, known.get(one.mint_in), known.get(one.mint_out)) for one in route.legs
+        _view_leg(leg, known.get(leg.mint_in), known.get(leg.mint_out)) for leg in route.legs
     )
 
 

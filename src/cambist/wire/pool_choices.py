@@ -51,17 +51,22 @@ def pool_choices(route: Route) -> tuple[tuple[PoolChoice, ...], int]:
         for leg in route.legs
     ]
     taken = {leg.pool for leg in route.legs}
-    told += [_worse(route, one) for one in route.quotes if one.pool not in taken]
+    told += [_worse(route, quote) for quote in route.quotes if quote.pool not in taken]
     told += [
-        PoolChoice(dex=one.venue, program=one.program, word=one.why or NO_WORD, reason=one.reason)
-        for one in route.absent
+        PoolChoice(
+            dex=failure.venue,
+            program=failure.program,
+            word=failure.why or NO_WORD,
+            reason=failure.reason,
+        )
+        for failure in route.absent
     ]
     more = max(len(told) - POOLS_TOLD_MAX, 0) + route.unlisted
     return tuple(told[:POOLS_TOLD_MAX]), more
 
 
 def _program(route: Route, pool: Address) -> str:
-    return next((one.program for one in route.quotes if one.pool == pool), "")
+    return next((quote.program for quote in route.quotes if quote.pool == pool), "")
 
 
 def _worse(route: Route, quote: Quote) -> PoolChoice:

@@ -154,7 +154,7 @@ def write_receipt(order: Order, told: Sequence[RecordedEvent]) -> bytes:
             code=None if gone is None else gone.code,
             journal=tuple(
                 ChainLink(e.seq, write_moment(e.at), e.kind, e.hash.hex())
-                for e in (one.entry for one in told)
+                for e in (event.entry for event in told)
             ),
             head_hash=last.head_hash.hex(),
         )
@@ -206,7 +206,7 @@ def _decision(told: RecordedEvent, route: Route, signed_at: int | None) -> Route
         amount_out=write_amount(route.amount_out, taken),
         min_amount_out=bound if exact_in else None,
         max_amount_in=None if exact_in else bound,
-        quotes=tuple(_quote(intent, one, signed_at) for one in route.quotes),
+        quotes=tuple(_quote(intent, quote, signed_at) for quote in route.quotes),
         absent=view_absent(route),
         legs=view_legs(intent, route),
         pools=pools,
@@ -226,12 +226,12 @@ def _attempts(order: Order, told: Sequence[RecordedEvent]) -> tuple[AttemptRecor
     """Tell each attempt from its signing to its end; only one is alive at a time."""
     ended: list[AttemptRecord] = []
     facts: list[RecordedEvent] = []
-    for one in told:
-        if isinstance(one.event, events.Signed) and facts:
+    for event in told:
+        if isinstance(event.event, events.Signed) and facts:
             ended.append(_attempt(order, facts))
             facts = []
-        if facts or isinstance(one.event, events.Signed):
-            facts.append(one)
+        if facts or isinstance(event.event, events.Signed):
+            facts.append(event)
     return (*ended, _attempt(order, facts)) if facts else tuple(ended)
 
 
@@ -239,7 +239,7 @@ def _attempt(order: Order, told: Sequence[RecordedEvent]) -> AttemptRecord:
     first = told[0]
     signed = first.event
     assert isinstance(signed, events.Signed)  # noqa: S101 -- the caller begins with one
-    sent = [one for one in told if isinstance(one.event, events.Sent)]
+    sent = [event for event in told if isinstance(event.event, events.Sent)]
     ends = (events.Landed, events.Reverted, events.Lapsed)
     end = next((one for one in told if isinstance(one.event, ends)), None)
     held = order.attempt

@@ -56,7 +56,7 @@ def write_report(
     days: Sequence[DailyFills], since: Timestamp, *, truncated: bool, unreadable: int = 0
 ) -> bytes:
     """Write what confirmed orders moved and cost."""
-    by_pair = sorted(days, key=lambda one: (one.pair.token_in.symbol, one.pair.token_out.symbol))
+    by_pair = sorted(days, key=lambda day: (day.pair.token_in.symbol, day.pair.token_out.symbol))
     newest = sorted(by_pair, key=lambda one: one.day, reverse=True)
     return _encode(
         Report(

@@ -136,7 +136,11 @@ def test_an_installation_survives_its_workers_its_api_and_its_own_death(home: Pa
         up = again
         until(lambda: again.is_at_rest(70))
         assert again.census()["completed"] == 70
-        executed = [one.order_id for one in executions(home / "paper-chain.db") if not one.fault]
+        executed = [
+            execution.order_id
+            for execution in executions(home / "paper-chain.db")
+            if not execution.fault
+        ]
         assert len(executed) == len(set(executed)) == 70
 
         family = list(again.family().values())

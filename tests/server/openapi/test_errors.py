@@ -68,7 +68,7 @@ def shown(code: Code) -> Any:
 
 def told(name: str, status: int) -> dict[str, Any]:
     """Return the refusals an operation shows for a status, by code."""
-    one = next(one for one in operations() if one.name == name)
+    one = next(operation for operation in operations() if operation.name == name)
     content = resolved(one.told["responses"][str(status)])["content"]["application/problem+json"]
     return {code: resolved(part)["value"] for code, part in content["examples"].items()}
 
@@ -163,7 +163,9 @@ async def test_a_stream_that_begins_nowhere_is_refused_as_described(tmp_path: Pa
 
 
 def test_what_a_bad_order_gets_is_described_where_orders_are_placed() -> None:
-    placing = [one for one in operations() if one.name in ("placeOrder", "executeOrder")]
+    placing = [
+        operation for operation in operations() if operation.name in ("placeOrder", "executeOrder")
+    ]
     for one in placing:
         assert {code for of in codes(one).values() for code in of} >= set(ORDERS), one.name
 

@@ -64,9 +64,9 @@ class CrashRun:
         """
         await self._chain.start(self._clock)
         await self._engine.start(self._clock)
-        patience = RetryPolicy(tries_max=TRIES_MAX, timeout_ms=ANSWER_MS_MAX)
+        retry_policy = RetryPolicy(tries_max=TRIES_MAX, timeout_ms=ANSWER_MS_MAX)
         try:
-            async with Client(self.url, patience=patience) as client:
+            async with Client(self.url, patience=retry_policy) as client:
                 async with asyncio.TaskGroup() as raging:
                     looking = raging.create_task(self._look(client))
                     async with asyncio.TaskGroup() as sending:
@@ -134,7 +134,7 @@ class CrashRun:
         orders: AsyncGenerator[Order, None] = client.list(page_orders=PAGE_ORDERS)
         async with aclosing(orders) as rows:
             return {
-                one.order_id: ReportedOrder(one.client_order_id, one.status) async for one in rows
+                row.order_id: ReportedOrder(row.client_order_id, row.status) async for row in rows
             }
 
 

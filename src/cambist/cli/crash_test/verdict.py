@@ -37,7 +37,7 @@ def executed(home: Path) -> Counter[str]:
     path = home / CHAIN_FILE
     if not path.exists():
         return Counter()
-    return Counter(one.order_id for one in executions(path) if one.fault is None)
+    return Counter(execution.order_id for execution in executions(path) if execution.fault is None)
 
 
 def judge(home: Path, accepted: Mapping[str, str], stored: Mapping[str, ReportedOrder]) -> Verdict:

@@ -47,7 +47,7 @@ def doctor(
     """Examine settings, home, disk, database, chain and server; exits 1 when one is sick."""
     findings = asyncio.run(_examine({} if home is None else {"home": home}, url))
     if json:
-        json_output.write({"findings": [one._asdict() for one in findings]})
+        json_output.write({"findings": [finding._asdict() for finding in findings]})
     else:
         print_results(console_out(), findings)
     if any(one.state == "sick" for one in findings):
@@ -92,7 +92,7 @@ def _settings(given: dict[str, object]) -> tuple[Settings, list[CheckResult]]:
     unusual = [name for name in _NAMES if getattr(loaded.settings, name) != getattr(_USUAL, name)]
     told += f"; not at the default: {', '.join(unusual)}" if unusual else "; all at the default"
     findings = [CheckResult("ok", "settings", told)]
-    findings += [CheckResult("note", "settings", one) for one in loaded.warnings]
+    findings += [CheckResult("note", "settings", warning) for warning in loaded.warnings]
     return loaded.settings, findings
 
 

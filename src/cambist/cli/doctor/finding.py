@@ -39,20 +39,20 @@ def print_results(console: Console, findings: Iterable[CheckResult]) -> None:
     if console.is_terminal:
         print_table(console, _COLUMNS, _rows(findings), heads=False)
         return
-    for one in findings:
-        rest = f" {one.part:<12} {one.version:<10} {one.latency:>10}  {one.message}"
-        console.print(Text(f"{one.state:<5}{rest}".rstrip()), soft_wrap=True)
-        if one.fix:
-            console.print(Text(f"{'':<6}do: {one.fix}"), soft_wrap=True)
+    for finding in findings:
+        rest = f" {finding.part:<12} {finding.version:<10} {finding.latency:>10}  {finding.message}"
+        console.print(Text(f"{finding.state:<5}{rest}".rstrip()), soft_wrap=True)
+        if finding.fix:
+            console.print(Text(f"{'':<6}do: {finding.fix}"), soft_wrap=True)
 
 
 def _rows(findings: Iterable[CheckResult]) -> Iterable[tuple[Text, ...]]:
-    for one in findings:
-        state = Text(one.state, _COLOURS[one.state])
-        told = Text(one.message)
-        if one.fix:
-            told.append(f"\ndo: {one.fix}", "dim")
-        yield state, Text(one.part), Text(one.version), Text(one.latency), told
+    for finding in findings:
+        state = Text(finding.state, _COLOURS[finding.state])
+        told = Text(finding.message)
+        if finding.fix:
+            told.append(f"\ndo: {finding.fix}", "dim")
+        yield state, Text(finding.part), Text(finding.version), Text(finding.latency), told
 
 
 def write_us(microseconds: int) -> str:

@@ -61,9 +61,9 @@ class RedisConnection:
                 answers = [await self._answer() for _ in commands]
         except BROKEN as error:
             raise _away(error) from error
-        for one in answers:
-            if isinstance(one, ResponseError):
-                raise RedisCommandError(one) from one
+        for answer in answers:
+            if isinstance(answer, ResponseError):
+                raise RedisCommandError(answer) from answer
         return answers
 
     async def _answer(self) -> Reply:

@@ -75,10 +75,10 @@ class WakeupConsumer:
     """
 
     def __init__(
-        self, clock: Clock, address: RedisAddress, doorbell: MultiProcessWakeupQueue, consumer: str
+        self, clock: Clock, address: RedisAddress, wakeups: MultiProcessWakeupQueue, consumer: str
     ) -> None:
         self._clock = clock
-        self._wakeups = doorbell
+        self._wakeups = wakeups
         self._consumer = consumer
         self.line = ReconnectingConnection(clock, "redis_bells", address.dial, self._hear)
 

@@ -69,8 +69,8 @@ class RedisPublisher:
         if parcel.events:
             keys = [ORDER_PREFIX + one.order.id for one in parcel.events]
             words: list[Any] = [STATE_KEPT_MS]
-            for one in parcel.events:
-                words += (one.entry.seq, message(one))
+            for event in parcel.events:
+                words += (event.entry.seq, message(event))
             commands.append(("EVAL", PUBLISH_EVENTS, len(keys), *keys, *words))
         return commands
 
@@ -82,10 +82,10 @@ class ExternalPublishingBus:
         self._bus = bus
         self._outbox = outbox
 
-    def publish(self, news: Sequence[RecordedEvent], places: Sequence[int]) -> None:
+    def publish(self, events: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         """Tell what became true."""
-        self._bus.publish(news, places)
-        self._outbox.add_events(news)
+        self._bus.publish(events, places)
+        self._outbox.add_events(events)
 
     def subscribe(self, order_id: OrderId) -> Subscription[RecordedEvent]:
         """Listen to one order."""

@@ -41,13 +41,13 @@ class RedisRateLimiter:
         self._apart_until = 0
         self.line = ReconnectingConnection(clock, "redis_rates", address.dial, self._answer)
 
-    async def try_acquire(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
+    async def try_acquire(self, bucket: str, cost: int, limit: RateLimit) -> Wait:
         """Take `cost` tokens and return 0, or take none and return how long to wait for them."""
         apart = self._clock.monotonic_ms() < self._apart_until
         if apart or not self.line.is_up or len(self._asked) >= WAITING_MAX:
-            return await self._acquire_locally(bucket, cost, allowance)
+            return await self._acquire_locally(bucket, cost, limit)
         wait: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-        self._asked.append(_Asked(bucket, cost, allowance, wait))
+        self._asked.append(_Asked(bucket, cost, limit, wait))
         self._came.set()
         try:
             async with asyncio.timeout(ANSWER_WITHIN_MS / 1_000):
@@ -56,12 +56,12 @@ class RedisRateLimiter:
             self._apart_until = self._clock.monotonic_ms() + APART_MS
             told = None
         if told is None:
-            return await self._acquire_locally(bucket, cost, allowance)
+            return await self._acquire_locally(bucket, cost, limit)
         return Wait(told) if told > 0 else Wait(0, -told)
 
-    async def _acquire_locally(self, bucket: str, cost: int, allowance: RateLimit) -> Wait:
+    async def _acquire_locally(self, bucket: str, cost: int, limit: RateLimit) -> Wait:
         metrics.RATES_ALONE.inc()
-        return await self._alone.try_acquire(bucket, cost, allowance)
+        return await self._alone.try_acquire(bucket, cost, limit)
 
     async def _answer(self, connection: RedisConnection) -> None:
         asked: list[_Asked] = []
@@ -75,13 +75,15 @@ class RedisRateLimiter:
                 if not asked:
                     await connection.ask("PING")
                     continue
-                for one, wait in zip(asked, await connection.ask(*_command(asked)), strict=True):
-                    if not one.wait.done():
-                        one.wait.set_result(int(wait))
+                for request, wait in zip(
+                    asked, await connection.ask(*_command(asked)), strict=True
+                ):
+                    if not request.wait.done():
+                        request.wait.set_result(int(wait))
         finally:
-            for one in (*asked, *self._asked):
-                if not one.wait.done():
-                    one.wait.set_result(None)
+            for request in (*asked, *self._asked):
+                if not request.wait.done():
+                    request.wait.set_result(None)
             self._asked.clear()
 
     async def _wait(self) -> None:
@@ -97,7 +99,7 @@ class RedisRateLimiter:
 
 def _command(asked: list[_Asked]) -> tuple[Any, ...]:
     words: list[int] = []
-    for one in asked:
-        words += (one.cost, one.allowance.per_minute, one.allowance.burst)
+    for request in asked:
+        words += (request.cost, request.allowance.per_minute, request.allowance.burst)
     keys = [RATE_PREFIX + one.bucket for one in asked]
     return ("EVAL", ACQUIRE_TOKENS, len(keys), *keys, *words)

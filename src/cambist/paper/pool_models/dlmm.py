@@ -77,7 +77,7 @@ class DlmmModel:
     def holdings(self, pool: DlmmPool) -> tuple[int, int]:
         """Return what the bins hold."""
         bins = [one for _, held in pool.arrays for one in held]
-        return sum(one.x for one in bins), sum(one.y for one in bins)
+        return sum(bin_.x for bin_ in bins), sum(one.y for one in bins)
 
     def dump(self, pool: DlmmPool) -> tuple[int, ...]:
         """Return the active bin and what it holds of each."""
@@ -140,11 +140,11 @@ def _arrays(liquidity: int, here: int, held: tuple[int, int]) -> tuple[Bins, ...
 def _sided(liquidity: int, index: int) -> tuple[tuple[Bin, ...], tuple[Bin, ...]]:
     """Return the bins of an array when they are all Y, and when they are all X."""
     below, above = [], []
-    for one in range(index * BINS_PER_ARRAY, (index + 1) * BINS_PER_ARRAY):
-        x, y = _whole(liquidity, one)
-        price = price_at(one, STEP_BPS)
-        below.append(Bin(one, price, 0, y))
-        above.append(Bin(one, price, x, 0))
+    for number in range(index * BINS_PER_ARRAY, (index + 1) * BINS_PER_ARRAY):
+        x, y = _whole(liquidity, number)
+        price = price_at(number, STEP_BPS)
+        below.append(Bin(number, price, 0, y))
+        above.append(Bin(number, price, x, 0))
     return tuple(below), tuple(above)
 
 

@@ -229,7 +229,7 @@ class RemoteChain:
 
     async def observe(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
         """Return what every endpoint says of each attempt."""
-        questions = tuple((one.signature, one.blockhash) for one in attempts)
+        questions = tuple((attempt.signature, attempt.blockhash) for attempt in attempts)
         asking = GetObservations(questions, self._rules.observers_required)
         return await self._world.call(asking, _witnesses)
 

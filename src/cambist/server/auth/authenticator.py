@@ -94,11 +94,11 @@ class ApiKeyAuthenticator:
         await self._rate_limits.request(passport, opens_stream=is_stream)
         return passport
 
-    async def is_still_valid(self, passport: Caller) -> bool:
+    async def is_still_valid(self, caller: Caller) -> bool:
         """Return whether whoever was let in may stay. Raises PortUnavailable."""
-        if passport.key_id is None:
+        if caller.key_id is None:
             return not (self._is_locked or await self._refresh_keys_exist())
-        key = await self._keys.find(passport.key_id)
+        key = await self._keys.find(caller.key_id)
         return key is not None and key.is_active(self._clock.now())
 
     async def recognises(self, call: Call) -> bool:
@@ -113,17 +113,17 @@ class ApiKeyAuthenticator:
             return False
         return True
 
-    async def charge(self, passport: Caller, orders: int) -> None:
+    async def charge(self, caller: Caller, orders: int) -> None:
         """Count orders, all or none. Raises RequestRejected."""
-        if not await self.is_still_valid(passport):
+        if not await self.is_still_valid(caller):
             raise RequestRejected(fault(Code.UNAUTHORIZED))
-        if passport.key_id is not None:
-            await self._rate_limits.orders(passport, orders)
+        if caller.key_id is not None:
+            await self._rate_limits.orders(caller, orders)
 
-    async def charge_quote(self, passport: Caller) -> None:
+    async def charge_quote(self, caller: Caller) -> None:
         """Count a quote. Raises RequestRejected."""
-        if passport.key_id is not None:
-            await self._rate_limits.quotes(passport)
+        if caller.key_id is not None:
+            await self._rate_limits.quotes(caller)
 
     async def _refresh_keys_exist(self) -> bool:
         """Return whether a key was ever made, as of half a second ago at most."""
@@ -210,7 +210,7 @@ class Authenticator(Protocol):
         None stands for what everyone may do.
         """
 
-    async def is_still_valid(self, passport: Caller) -> bool:
+    async def is_still_valid(self, caller: Caller) -> bool:
         """Return whether whoever was let in may stay. Raises PortUnavailable."""
 
     async def recognises(self, call: Call) -> bool:

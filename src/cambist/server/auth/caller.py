@@ -17,10 +17,10 @@ _PLACE: Final = "cambist.caller"
 class OrderQuota(Protocol):
     """Counts what callers do against what they may."""
 
-    async def charge(self, passport: Caller, orders: int) -> None:
+    async def charge(self, caller: Caller, orders: int) -> None:
         """Count orders, all or none. Raises Refused when they are too many for now."""
 
-    async def charge_quote(self, passport: Caller) -> None:
+    async def charge_quote(self, caller: Caller) -> None:
         """Count a quote. Raises Refused when they are too many for now."""
 
 
@@ -48,27 +48,27 @@ class Caller(msgspec.Struct, frozen=True):
         return f"address:{self.source}" if self.source else None
 
 
-def attach_caller(call: Call, passport: Caller) -> None:
+def attach_caller(call: Call, caller: Caller) -> None:
     """Let a call carry its passport."""
-    call[_PLACE] = passport
+    call[_PLACE] = caller
 
 
 def caller_of(call: Call) -> Caller:
     """Return a call's passport; a call that was never let in has none, and fails."""
-    passport: Caller = call[_PLACE]
-    return passport
+    caller: Caller = call[_PLACE]
+    return caller
 
 
-async def charge(passport: Caller, orders: int) -> None:
+async def charge(caller: Caller, orders: int) -> None:
     """Count orders against the caller's rate, all or none, before anything is done with them.
 
     Raises Refused when they are too many for now, or the key was revoked since it was shown.
     """
-    if passport.meter is not None:
-        await passport.meter.charge(passport, orders)
+    if caller.meter is not None:
+        await caller.meter.charge(caller, orders)
 
 
-async def charge_quote(passport: Caller) -> None:
+async def charge_quote(caller: Caller) -> None:
     """Count a quote or a survey of pools before anything is computed for it. Raises Refused."""
-    if passport.meter is not None:
-        await passport.meter.charge_quote(passport)
+    if caller.meter is not None:
+        await caller.meter.charge_quote(caller)

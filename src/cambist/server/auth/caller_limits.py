@@ -29,10 +29,10 @@ class CallerRateLimits:
         self._limits = limits
         self._rates = rates
 
-    async def request(self, passport: Caller, *, opens_stream: bool) -> None:
+    async def request(self, caller: Caller, *, opens_stream: bool) -> None:
         """Count a call with a key. Raises RateLimited."""
-        rates, key_id = self._rates, passport.key_id
-        quotas = passport.quotas
+        rates, key_id = self._rates, caller.key_id
+        quotas = caller.quotas
         await self._take(f"requests:{key_id}", rates.key_requests_per_minute, "requests", quotas)
         if opens_stream:
             await self._take(
@@ -50,22 +50,22 @@ class CallerRateLimits:
         per_minute = self._rates.auth_failures_per_minute
         await self._take(f"failures:{source}", per_minute, "keys that are not in force")
 
-    async def quotes(self, passport: Caller) -> None:
+    async def quotes(self, caller: Caller) -> None:
         """Count a quote or a survey of pools asked for with a key. Raises RateLimited."""
         per_minute = self._rates.key_quotes_per_minute
-        await self._take(f"quotes:{passport.key_id}", per_minute, "quotes", passport.quotas)
+        await self._take(f"quotes:{caller.key_id}", per_minute, "quotes", caller.quotas)
 
-    async def orders(self, passport: Caller, orders: int) -> None:
+    async def orders(self, caller: Caller, orders: int) -> None:
         """Count orders made with a key, all or none.
 
         Raises RateLimited, and Refused when so many are never allowed at once.
         """
-        own = passport.orders_per_minute
+        own = caller.orders_per_minute
         per_minute = self._rates.key_orders_per_minute if own is None else own
         if 0 < per_minute < orders:
             message = f"This key may place {per_minute} orders a minute, and not {orders} at once."
             raise RequestRejected(fault(Code.FORBIDDEN, message))
-        await self._take(f"orders:{passport.key_id}", per_minute, "orders", passport.quotas, orders)
+        await self._take(f"orders:{caller.key_id}", per_minute, "orders", caller.quotas, orders)
 
     async def _take(
         self,

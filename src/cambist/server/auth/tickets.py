@@ -41,7 +41,7 @@ class _Kept(NamedTuple):
 
 def has_ticket(subprotocols: list[str]) -> bool:
     """Whether a ticket is shown among the subprotocols."""
-    return any(one.startswith(PREFIX) for one in subprotocols)
+    return any(subprotocol.startswith(PREFIX) for subprotocol in subprotocols)
 
 
 class Tickets:
@@ -78,7 +78,7 @@ class Tickets:
 
     def redeem(self, subprotocols: list[str]) -> Caller | None:
         """Return what the first ticket shown stands for, once and only in time."""
-        ticket = next(one for one in subprotocols if one.startswith(PREFIX))
+        ticket = next(subprotocol for subprotocol in subprotocols if subprotocol.startswith(PREFIX))
         kept = self._take(ticket.removeprefix(PREFIX))
         return kept.caller if kept is not None and self._clock.monotonic_ms() < kept.until else None
 

@@ -119,11 +119,15 @@ class GetQuote:
     """Says what an order would do now, and stores nothing."""
 
     def __init__(
-        self, engine: Engine, taker: OrderSubmitter, seats: ConcurrencyLimits, body_max: int
+        self,
+        engine: Engine,
+        submitter: OrderSubmitter,
+        concurrency: ConcurrencyLimits,
+        body_max: int,
     ) -> None:
         self._engine = engine
-        self._submitter = taker
-        self._concurrency = seats
+        self._submitter = submitter
+        self._concurrency = concurrency
         self._body_max = body_max
 
     async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:

@@ -44,11 +44,11 @@ class OrderEntrySocket:
     """Each text message is an order; it is answered, and then its events follow."""
 
     def __init__(
-        self, voice: MessageCache, seats: ConcurrencyLimits, taker: OrderSubmitter
+        self, messages: MessageCache, concurrency: ConcurrencyLimits, submitter: OrderSubmitter
     ) -> None:
-        self._messages = voice
-        self._concurrency = seats
-        self._submitter = taker
+        self._messages = messages
+        self._concurrency = concurrency
+        self._submitter = submitter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
@@ -64,7 +64,7 @@ class OrderEntrySocket:
             await close_socket(life, send)
 
     async def _hear(
-        self, talk: _Session, passport: Caller, frames: FrameLimit, receive: Receive
+        self, talk: _Session, caller: Caller, frames: FrameLimit, receive: Receive
     ) -> None:
         while (event := await receive())["type"] != "websocket.disconnect":
             if frames.is_passed():
@@ -77,14 +77,14 @@ class OrderEntrySocket:
                 await talk.refuse((fault(Code.TOO_BUSY, busy),))
                 continue
             try:
-                taken = await self._submitter.submit(body, None, passport)
+                taken = await self._submitter.submit(body, None, caller)
             except RequestRejected as refused:
                 await talk.refuse(refused.faults)
                 continue
             except PortUnavailable:
                 await talk.refuse((fault(Code.STORE_UNAVAILABLE),))
                 continue
-            await talk.answer(taken, passport)
+            await talk.answer(taken, caller)
         talk.lifetime.disconnect()
 
 
@@ -93,13 +93,13 @@ class _Session:
 
     def __init__(
         self,
-        voice: MessageCache,
-        life: StreamLifetime,
+        messages: MessageCache,
+        lifetime: StreamLifetime,
         line: tuple[Scope, Send],
         followers: asyncio.TaskGroup,
     ) -> None:
-        self.lifetime = life
-        self._messages = voice
+        self.lifetime = lifetime
+        self._messages = messages
         self._scope, self._send = line
         self._followers = followers
         self._following: set[asyncio.Task[None]] = set()
@@ -113,10 +113,10 @@ class _Session:
         """Say why a message was no order we take."""
         await self._say(write_failure(faults))
 
-    async def answer(self, taken: SubmitResult, passport: Caller) -> None:
+    async def answer(self, taken: SubmitResult, caller: Caller) -> None:
         """Say that an order was taken, and begin to tell its events."""
         await self._say(taken.reply)
-        order = await self._messages.engine.get(taken.order_id, passport.principal)
+        order = await self._messages.engine.get(taken.order_id, caller.principal)
         if order is not None:
             story = OrderEvents(self._messages, order, _HISTORY)
             task = self._followers.create_task(self._follow(story))
@@ -146,11 +146,11 @@ class UpgradedPostSocket:
     """An order posted with a wish for a WebSocket: taken, then told on the same connection."""
 
     def __init__(
-        self, voice: MessageCache, seats: ConcurrencyLimits, taker: OrderSubmitter
+        self, messages: MessageCache, concurrency: ConcurrencyLimits, submitter: OrderSubmitter
     ) -> None:
-        self._messages = voice
-        self._concurrency = seats
-        self._submitter = taker
+        self._messages = messages
+        self._concurrency = concurrency
+        self._submitter = submitter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket; a bad order is refused before there is one."""

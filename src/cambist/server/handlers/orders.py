@@ -84,12 +84,12 @@ class PlaceOrder:
     """Takes an order. Bare of any request object: it is the path that must be fast."""
 
     def __init__(
-        self, taker: OrderSubmitter, voice: MessageCache, seats: ConcurrencyLimits
+        self, submitter: OrderSubmitter, messages: MessageCache, concurrency: ConcurrencyLimits
     ) -> None:
-        self._submitter = taker
-        self._messages = voice
-        self._concurrency = seats
-        self._body_max = voice.settings.edge.body_bytes_max
+        self._submitter = submitter
+        self._messages = messages
+        self._concurrency = concurrency
+        self._body_max = messages.settings.edge.body_bytes_max
 
     async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
         """Answer one POST, or stream the order's events after it."""
@@ -122,11 +122,15 @@ class PlaceBatch:
     """Takes many orders in one commit, and answers each as it would have been answered alone."""
 
     def __init__(
-        self, engine: Engine, taker: OrderSubmitter, seats: ConcurrencyLimits, body_max: int
+        self,
+        engine: Engine,
+        submitter: OrderSubmitter,
+        concurrency: ConcurrencyLimits,
+        body_max: int,
     ) -> None:
         self._engine = engine
-        self._submitter = taker
-        self._concurrency = seats
+        self._submitter = submitter
+        self._concurrency = concurrency
         self._body_max = body_max
 
     async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
@@ -140,16 +144,16 @@ class PlaceBatch:
         batch = read_batch(body)
         await charge(passport, len(batch))
         asked = [self._wish(one, passport) for one in batch]
-        wishes = [one for one in asked if isinstance(one, SubmitOrder)]
+        wishes = [request for request in asked if isinstance(request, SubmitOrder)]
         answers = iter(await self._engine.submit_all(wishes) if wishes else ())
         results = [_result(next(answers) if isinstance(one, SubmitOrder) else one) for one in asked]
         await send_answer(send, Response(200, write_batch(results)))
 
-    def _wish(self, fields: JsonFields | None, passport: Caller) -> SubmitOrder | tuple[Fault, ...]:
+    def _wish(self, fields: JsonFields | None, caller: Caller) -> SubmitOrder | tuple[Fault, ...]:
         if fields is None:
             return (fault(Code.NOT_AN_OBJECT, "An order is a JSON object."),)
         try:
-            wish = self._submitter.command(fields, passport)
+            wish = self._submitter.command(fields, caller)
         except RequestRejected as refused:
             return refused.faults
         deadline = wish.intent.terms.deadline

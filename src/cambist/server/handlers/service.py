@@ -103,10 +103,12 @@ class Alive(msgspec.Struct, frozen=True):
 class ServiceHandlers:
     """Answers for the service."""
 
-    def __init__(self, engine: Engine, seats: ConcurrencyLimits, doorman: Authenticator) -> None:
+    def __init__(
+        self, engine: Engine, concurrency: ConcurrencyLimits, authenticator: Authenticator
+    ) -> None:
         self._engine = engine
-        self._concurrency = seats
-        self._authenticator = doorman
+        self._concurrency = concurrency
+        self._authenticator = authenticator
         self._probing = asyncio.Lock()
         self._probed: EngineHealth | None = None
         self._probe_again_at = engine.clock.monotonic_ms()

@@ -120,7 +120,7 @@ def head(name: str, schema: Json, description: str, **more: Any) -> Json:
 
 def as_events(messages: Iterable[Json], ids: Iterable[str] | None = None) -> str:
     """Return recorded messages as they are streamed, with the data shortened."""
-    marks = ids or (str(one["seq"]) for one in messages)
+    marks = ids or (str(message["seq"]) for message in messages)
     return "".join(
         f'id: {mark}\ndata: {{"orderId":"{one["orderId"]}","seq":{one["seq"]},'
         f'"status":"{one["status"]}","event":"{one["event"]}", …}}\n\n'

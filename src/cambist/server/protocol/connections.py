@@ -28,8 +28,8 @@ class HasDeadline(Protocol):
 class ConnectionSlot:
     """One connection's place, given back once."""
 
-    def __init__(self, house: ConnectionRegistry, address: str) -> None:
-        self.connections = house
+    def __init__(self, connections: ConnectionRegistry, address: str) -> None:
+        self.connections = connections
         self._address: str | None = address
 
     def leave(self) -> None:

@@ -70,7 +70,7 @@ def find_defect(
             fault(_BAD, "A WebSocket handshake has one Upgrade header: `websocket`.")
         )
     options = _read_tokens(fields.get(b"connection", []))
-    if options is None or b"upgrade" not in {one.lower() for one in options}:
+    if options is None or b"upgrade" not in {option.lower() for option in options}:
         return HandshakeDefect(
             fault(_BAD, "A WebSocket handshake has `Upgrade` in its Connection header.")
         )

@@ -32,7 +32,7 @@ class StreamMessage(NamedTuple):
 class EventStream(Protocol):
     """Lines in order, from where a listener wants them."""
 
-    def batches(self, life: StreamLifetime) -> AsyncGenerator[tuple[StreamMessage, ...], None]:
+    def batches(self, lifetime: StreamLifetime) -> AsyncGenerator[tuple[StreamMessage, ...], None]:
         """Yield lines until there are no more; an empty tuple is a heartbeat."""
 
 
@@ -68,13 +68,13 @@ class MessageCache:
 class OrderEvents:
     """An order's events from where a listener wants them, until nothing more can come."""
 
-    def __init__(self, voice: MessageCache, order: Order, want: StreamOptions) -> None:
-        self._messages = voice
+    def __init__(self, messages: MessageCache, order: Order, want: StreamOptions) -> None:
+        self._messages = messages
         self._order = order
         self._want = want
 
     async def batches(
-        self, life: StreamLifetime
+        self, lifetime: StreamLifetime
     ) -> AsyncGenerator[tuple[StreamMessage, ...], None]:
         """Yield events in order.
 
@@ -86,7 +86,7 @@ class OrderEvents:
             now = self._messages.engine.clock.now()
             yield (StreamMessage(None, event_messages.subscribed(self._order, now)),)
         if self._order.is_closed:
-            life.close_after(settings.notes_after_close_ms)
+            lifetime.close_after(settings.notes_after_close_ms)
         news = self._messages.engine.follow_order(
             self._order.id, want.after_seq, settings.heartbeat_ms
         )
@@ -100,14 +100,14 @@ class OrderEvents:
                     continue
                 if not want.notes:
                     return
-                life.close_after(settings.notes_after_close_ms)
+                lifetime.close_after(settings.notes_after_close_ms)
 
     def _write(self, heard: EventBatch) -> tuple[StreamMessage, ...]:
         want, voice = self._want, self._messages
         lines = tuple(
-            StreamMessage(str(one.entry.seq), voice.render(one, nested=want.nested))
-            for one in heard.events
-            if want.notes or event_messages.is_status_change(one)
+            StreamMessage(str(event.entry.seq), voice.render(event, nested=want.nested))
+            for event in heard.events
+            if want.notes or event_messages.is_status_change(event)
         )
         if heard.lagged and want.notes:
             return (voice.lag(heard.events[-1].order if heard.events else self._order), *lines)
@@ -121,23 +121,23 @@ class PrincipalEvents:
     """
 
     def __init__(
-        self, voice: MessageCache, news: AsyncIterator[FeedBatch], begin: int, *, notes: bool
+        self, messages: MessageCache, news: AsyncIterator[FeedBatch], begin: int, *, notes: bool
     ) -> None:
         self.beginning = write_cursor(begin)
-        self._messages = voice
+        self._messages = messages
         self._news = news
         self._notes = notes
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, voice: MessageCache, principal: Principal, after: int | None, *, notes: bool
+        cls, messages: MessageCache, principal: Principal, after: int | None, *, notes: bool
     ) -> AsyncIterator[PrincipalEvents]:
         """Listen before the client is told so: what it does next must not be missed."""
-        news = voice.engine.follow_principal(principal, after, voice.settings.heartbeat_ms)
+        news = messages.engine.follow_principal(principal, after, messages.settings.heartbeat_ms)
         async with aclosing(cast("AsyncGenerator[FeedBatch, None]", news)) as opened:
             first = await anext(opened)
-            yield cls(voice, opened, first.seen, notes=notes)
+            yield cls(messages, opened, first.seen, notes=notes)
 
     async def batches(
         self, _life: StreamLifetime
@@ -145,9 +145,9 @@ class PrincipalEvents:
         """Yield events in the order in which they became durable."""
         async for heard in self._news:
             lines = tuple(
-                StreamMessage(write_cursor(one.position), self._messages.render(one.event))
-                for one in heard.events
-                if self._notes or event_messages.is_status_change(one.event)
+                StreamMessage(write_cursor(event.position), self._messages.render(event.event))
+                for event in heard.events
+                if self._notes or event_messages.is_status_change(event.event)
             )
             notices = (self._messages.lag(None),) if heard.lagged else ()
             yield (*notices, *map(self._messages.leave_out, heard.unreadable), *lines)

@@ -44,23 +44,23 @@ log = structlog.get_logger(__name__)
 
 
 async def run_stream(
-    tell: Coroutine[Any, Any, Any], watch: Coroutine[Any, Any, None], life: StreamLifetime
+    tell: Coroutine[Any, Any, Any], watch: Coroutine[Any, Any, None], lifetime: StreamLifetime
 ) -> None:
     """Run a stream until it is told, ended, or nobody listens any more."""
     async with asyncio.TaskGroup() as tasks:
         watcher = tasks.create_task(watch)
         try:
-            async with life.running():
+            async with lifetime.running():
                 await tell
         except OSError:
-            life.disconnect()
+            lifetime.disconnect()
         except PortUnavailable as down:
             # The listener resumes where it was; there is nothing here for anyone to mend.
             log.warning("store_away", error=str(down))
-            life.close_code = CLOSE_BROKEN
+            lifetime.close_code = CLOSE_BROKEN
         except Exception:
             log.exception("stream_failed")
-            life.close_code = CLOSE_BROKEN
+            lifetime.close_code = CLOSE_BROKEN
         finally:
             watcher.cancel()
 
@@ -78,7 +78,7 @@ _PLAIN: Final = StreamStart()
 
 async def stream(
     story: EventStream,
-    life: StreamLifetime,
+    lifetime: StreamLifetime,
     line: tuple[Receive, Send],
     opening: StreamStart = _PLAIN,
 ) -> None:
@@ -93,16 +93,16 @@ async def stream(
     async def tell() -> None:
         if opening.first:
             await put(opening.first)
-        async with aclosing(story.batches(life)) as batches:
+        async with aclosing(story.batches(lifetime)) as batches:
             async for lines in batches:
                 await put(b"".join([_frame(one) for one in lines]) or HEARTBEAT)
 
     async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":
             continue
-        life.disconnect()
+        lifetime.disconnect()
 
-    await run_stream(tell(), watch(), life)
+    await run_stream(tell(), watch(), lifetime)
     await send({"type": "http.response.body", "body": b""})
 
 
@@ -115,9 +115,9 @@ def _frame(line: StreamMessage) -> bytes:
 class OrderEventsHandler:
     """Answers with an order's journal: as JSON, or as a stream if the client accepts one."""
 
-    def __init__(self, voice: MessageCache, seats: ConcurrencyLimits) -> None:
-        self._messages = voice
-        self._concurrency = seats
+    def __init__(self, messages: MessageCache, concurrency: ConcurrencyLimits) -> None:
+        self._messages = messages
+        self._concurrency = concurrency
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one GET."""
@@ -143,9 +143,9 @@ class OrderEventsHandler:
 class PrincipalEventsHandler:
     """Streams the events of all the caller's orders, from a cursor on or from now."""
 
-    def __init__(self, voice: MessageCache, seats: ConcurrencyLimits) -> None:
-        self._messages = voice
-        self._concurrency = seats
+    def __init__(self, messages: MessageCache, concurrency: ConcurrencyLimits) -> None:
+        self._messages = messages
+        self._concurrency = concurrency
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one GET."""

@@ -42,10 +42,10 @@ class OrderSocket:
     """
 
     def __init__(
-        self, voice: MessageCache, seats: ConcurrencyLimits, manner: StreamOptions
+        self, messages: MessageCache, concurrency: ConcurrencyLimits, manner: StreamOptions
     ) -> None:
-        self._messages = voice
-        self._concurrency = seats
+        self._messages = messages
+        self._concurrency = concurrency
         self._manner = manner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,9 +80,9 @@ class OrderSocket:
 class PrincipalEventsSocket:
     """The events of all the caller's orders, from now on."""
 
-    def __init__(self, voice: MessageCache, seats: ConcurrencyLimits) -> None:
-        self._messages = voice
-        self._concurrency = seats
+    def __init__(self, messages: MessageCache, concurrency: ConcurrencyLimits) -> None:
+        self._messages = messages
+        self._concurrency = concurrency
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
@@ -106,9 +106,9 @@ class FrameLimit:
         self._count = 0
 
     @classmethod
-    def of(cls, voice: MessageCache) -> FrameLimit:
+    def of(cls, messages: MessageCache) -> FrameLimit:
         """Return the limit for a socket that has nothing to hear."""
-        return cls(voice.engine.clock, voice.settings.frames_in_max)
+        return cls(messages.engine.clock, messages.settings.frames_in_max)
 
     def is_passed(self) -> bool:
         """Count one frame; whether it was one too many."""
@@ -129,7 +129,7 @@ async def accept(call: Call, headers: tuple[Header, ...] = ()) -> None:
 
 
 async def run_socket(
-    story: EventStream, life: StreamLifetime, frames: FrameLimit, call: Call
+    story: EventStream, lifetime: StreamLifetime, frames: FrameLimit, call: Call
 ) -> None:
     """Tell a story over a socket until it ends or the client goes."""
     scope, receive, send = call
@@ -137,26 +137,28 @@ async def run_socket(
     async def watch() -> None:
         while (await receive())["type"] != "websocket.disconnect":
             if frames.is_passed():
-                life.close(CLOSE_POLICY)
+                lifetime.close(CLOSE_POLICY)
                 return
-        life.disconnect()
+        lifetime.disconnect()
 
-    await run_stream(send_events(story, life, scope, send), watch(), life)
-    await close_socket(life, send)
+    await run_stream(send_events(story, lifetime, scope, send), watch(), lifetime)
+    await close_socket(lifetime, send)
 
 
-async def close_socket(life: StreamLifetime, send: Send) -> None:
+async def close_socket(lifetime: StreamLifetime, send: Send) -> None:
     """Close a socket with the code its life ended with, unless the client left first."""
-    if not life.is_cut:
+    if not lifetime.is_cut:
         with suppress(OSError):
-            await send({"type": "websocket.close", "code": life.close_code})
+            await send({"type": "websocket.close", "code": lifetime.close_code})
 
 
-async def send_events(story: EventStream, life: StreamLifetime, scope: Scope, send: Send) -> None:
+async def send_events(
+    story: EventStream, lifetime: StreamLifetime, scope: Scope, send: Send
+) -> None:
     """Send the lines of a story as text messages."""
-    async with aclosing(story.batches(life)) as batches:
+    async with aclosing(story.batches(lifetime)) as batches:
         async for lines in batches:
-            await send_texts(scope, send, [one.payload for one in lines])
+            await send_texts(scope, send, [line.payload for line in lines])
 
 
 async def _reject(send: Send, error: str, code: int) -> None:

@@ -53,9 +53,9 @@ class Statement:
         part = self.parts[index][0]
         return part.new_order is not None or part.order_id in self.sheet.trying
 
-    def _bear(self, birth: NewOrder) -> WriteUnit:
-        self.sheet.add_order(birth)
-        return WriteUnit(birth.event.order.id, (birth.event,), birth)
+    def _bear(self, new_order: NewOrder) -> WriteUnit:
+        self.sheet.add_order(new_order)
+        return WriteUnit(new_order.event.order.id, (new_order.event,), new_order)
 
 
 def partition(writes: Sequence[Write], indexes: Sequence[int]) -> list[Statement]:
@@ -74,16 +74,18 @@ def new_orders_of(write: InsertOrder | InsertOrders) -> tuple[NewOrder, ...]:
     return write.births if isinstance(write, InsertOrders) else (write.new_order,)
 
 
-def key_name(birth: NewOrder) -> KeyName | None:
+def key_name(new_order: NewOrder) -> KeyName | None:
     """Return whose key a birth asks for."""
-    return None if birth.key is None else (birth.event.order.intent.principal, birth.key)
+    return (
+        None if new_order.key is None else (new_order.event.order.intent.principal, new_order.key)
+    )
 
 
-def without_duplicate_keys(births: Sequence[NewOrder]) -> list[NewOrder]:
+def without_duplicate_keys(new_orders: Sequence[NewOrder]) -> list[NewOrder]:
     """Leave out what asks for a key that one before it asks for too."""
     seen: set[KeyName] = set()
     kept: list[NewOrder] = []
-    for birth in births:
+    for birth in new_orders:
         name = key_name(birth)
         if name is None or name not in seen:
             kept.append(birth)

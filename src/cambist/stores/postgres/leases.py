@@ -81,7 +81,9 @@ class Leases:
                     results = await self._apply(asked)
                 except PortUnavailable as down:
                     self._owe(asked)
-                    resolve(batch, [down if isinstance(one, Claim) else None for one in asked])
+                    resolve(
+                        batch, [down if isinstance(request, Claim) else None for request in asked]
+                    )
                     continue
                 self._pending_releases.clear()
                 resolve(batch, results)
@@ -93,7 +95,7 @@ class Leases:
         Nobody waits for them: a lease that is not given back runs out.
         """
         self._pending_releases |= {
-            one.order_id: one.epoch for one in asked if isinstance(one, Release)
+            request.order_id: request.epoch for request in asked if isinstance(request, Release)
         }
 
     async def close(self) -> None:
@@ -177,7 +179,7 @@ class Leases:
 
     async def _write(self, line: Any, asked: Sequence[Ask]) -> list[Order | None]:
         over = self._pending_releases | {
-            one.order_id: one.epoch for one in asked if isinstance(one, Release)
+            request.order_id: request.epoch for request in asked if isinstance(request, Release)
         }
         wanted = list({one.order_id for one in asked if isinstance(one, Claim)})
         if over:

@@ -89,7 +89,7 @@ async def _some(line: Any, before: Timestamp) -> tuple[PrunableOrder, ...]:
 
 
 async def _read(line: Any, names: tuple[PrunableOrder, ...]) -> Any:
-    asked = [one.id for one in names]
+    asked = [name.id for name in names]
     entries = [read_entry(tuple(row)) for row in await line.fetch(SQL["journals"], asked)]
     return build_archive(names, entries, map(tuple, await line.fetch(SQL["transactions"], asked)))
 
@@ -97,4 +97,4 @@ async def _read(line: Any, names: tuple[PrunableOrder, ...]) -> Any:
 async def _remove(line: Any, names: tuple[PrunableOrder, ...]) -> None:
     async with line.transaction():
         await line.execute(SQL["hold_writers"])
-        await line.execute(SQL["prune"], [one.id for one in names])
+        await line.execute(SQL["prune"], [name.id for name in names])

@@ -92,7 +92,7 @@ async def places(pool: ConnectionPool, parts: Sequence[WriteUnit]) -> dict[int, 
         [one.seq for one in last],
         [one.hash for one in last],
     )
-    return {id(parts[row[0]]): row[1] - len(parts[row[0]].told) + 1 for row in rows}
+    return {id(parts[row[0]]): row[1] - len(parts[row[0]].events) + 1 for row in rows}
 
 
 async def page(pool: ConnectionPool, query: OrderQuery) -> PageRows:
@@ -112,7 +112,7 @@ def _page_ids(query: OrderQuery) -> tuple[str, tuple[Any, ...]]:
 
     Each way to ask has a statement of its own: one plan for all of them would look at every row.
     """
-    statuses = [one.value for one in query.statuses] or None
+    statuses = [status.value for status in query.statuses] or None
     is_narrow = statuses is not None or query.since is not None
     plain = (query.principal, *id_range(query), query.limit, query.offset)
     word = query.token or query.wallet

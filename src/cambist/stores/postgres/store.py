@@ -82,7 +82,7 @@ class Recalling:
     ) -> None:
         """Halt, and note what is missing."""
         columns = (
-            [one.signature for one in missing],
+            [transaction.signature for transaction in missing],
             [one.order_id for one in missing],
             [one.attempt for one in missing],
             [one.slot for one in missing],
@@ -173,13 +173,15 @@ class PostgresStore(Recalling):
 
     # ------------------------------------------------------------------------------ writes
 
-    async def add(self, birth: NewOrder) -> None:
+    async def add(self, new_order: NewOrder) -> None:
         """Write a new order."""
-        await self._runner.lanes.put_intake(InsertOrder(birth))
+        await self._runner.lanes.put_intake(InsertOrder(new_order))
 
-    async def add_all(self, births: Sequence[NewOrder]) -> tuple[IdempotencyRecord | None, ...]:
+    async def add_all(self, new_orders: Sequence[NewOrder]) -> tuple[IdempotencyRecord | None, ...]:
         """Write new orders in one transaction."""
-        written = await self._runner.lanes.put_intake(InsertOrders(tuple(births)), len(births))
+        written = await self._runner.lanes.put_intake(
+            InsertOrders(tuple(new_orders)), len(new_orders)
+        )
         return written.taken
 
     async def commit(self, order: Order, change: Decision, now: Timestamp) -> Order:

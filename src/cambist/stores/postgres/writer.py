@@ -108,7 +108,7 @@ class BatchWriter:
         facts.sort(key=_first_place)
         if facts:
             self._tell(
-                [line for one in facts for line in one.events],
+                [line for event in facts for line in event.events],
                 [one.position + nth for one in facts for nth in range(len(one.events))],
             )
 

@@ -105,7 +105,7 @@ def prune_file(path: Path, before: Timestamp, archive: Archive | None, progress:
         while _add_up(db):  # what is put away stays in the sums of its day
             continue
         while names := _some(db, before):
-            asked = msgspec.json.encode([one.id for one in names]).decode()
+            asked = msgspec.json.encode([name.id for name in names]).decode()
             if archive is not None:
                 entries = reader.journals(db, [one.id for one in names])
                 archive.add(

@@ -142,13 +142,15 @@ class SqliteStore:
             self._probing = self._writer.lanes.put_settlement(WriteProbe())
             self._probing.add_done_callback(_look_at)
 
-    async def add(self, birth: NewOrder) -> None:
+    async def add(self, new_order: NewOrder) -> None:
         """Write a new order."""
-        await self._writer.lanes.put_intake(InsertOrder(birth))
+        await self._writer.lanes.put_intake(InsertOrder(new_order))
 
-    async def add_all(self, births: Sequence[NewOrder]) -> tuple[IdempotencyRecord | None, ...]:
+    async def add_all(self, new_orders: Sequence[NewOrder]) -> tuple[IdempotencyRecord | None, ...]:
         """Write new orders in one transaction."""
-        written = await self._writer.lanes.put_intake(InsertOrders(tuple(births)), len(births))
+        written = await self._writer.lanes.put_intake(
+            InsertOrders(tuple(new_orders)), len(new_orders)
+        )
         return written.taken if isinstance(written, CommittedEvents) else ()
 
     async def commit(self, order: Order, change: Decision, now: Timestamp) -> Order:

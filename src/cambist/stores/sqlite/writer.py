@@ -281,11 +281,11 @@ def _has_written(write: Write, result: Written | BaseException) -> bool:
     )
 
 
-def add_all(db: sqlite3.Connection, births: Sequence[NewOrder]) -> CommittedEvents:
+def add_all(db: sqlite3.Connection, new_orders: Sequence[NewOrder]) -> CommittedEvents:
     """Write the orders whose keys are free; of two with one key in here, the first is new."""
     sheet, told, taken = SqliteWriteBatch(), list[RecordedEvent](), list[IdempotencyRecord | None]()
     fresh: dict[str, IdempotencyRecord] = {}
-    for birth in births:
+    for birth in new_orders:
         known = keyed(db, birth) or (fresh.get(birth.key) if birth.key is not None else None)
         taken.append(known)
         if known is not None:
@@ -300,11 +300,11 @@ def add_all(db: sqlite3.Connection, births: Sequence[NewOrder]) -> CommittedEven
     return CommittedEvents(tuple(told), taken=tuple(taken))
 
 
-def keyed(db: sqlite3.Connection, birth: NewOrder) -> IdempotencyRecord | None:
+def keyed(db: sqlite3.Connection, new_order: NewOrder) -> IdempotencyRecord | None:
     """Return what a birth's key remembers already."""
-    if birth.key is None:
+    if new_order.key is None:
         return None
-    key = (birth.event.order.intent.principal, birth.key)
+    key = (new_order.event.order.intent.principal, new_order.key)
     row = db.execute(SQL["keyed"], key).fetchone()
     return None if row is None else IdempotencyRecord(*row)
 
@@ -358,7 +358,9 @@ class FeedPositions:
         """
         end, self._reached = _end(db), None
         place = (
-            end - sum(len(one.events) for one in results if isinstance(one, CommittedEvents)) + 1
+            end
+            - sum(len(result.events) for result in results if isinstance(result, CommittedEvents))
+            + 1
         )
         placed = list(results)
         for number, one in enumerate(results):

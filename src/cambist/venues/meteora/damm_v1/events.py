@@ -61,9 +61,9 @@ def traded(lines: Sequence[ProgramLogLine], inner: Sequence[Instruction]) -> tup
     do not stand beside the events, the amounts are not exact.
     """
     told = []
-    for one in lines:
-        if one.program == PROGRAM and one.data.startswith(_SWAPPED):
-            body = one.data[len(_SWAPPED) :]
+    for line in lines:
+        if line.program == PROGRAM and line.data.startswith(_SWAPPED):
+            body = line.data[len(_SWAPPED) :]
             if len(body) >= _AMOUNTS.size:
                 told.append(_AMOUNTS.unpack_from(body))
     through = _through_vaults(inner)

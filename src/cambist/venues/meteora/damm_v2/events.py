@@ -74,7 +74,7 @@ def opened(instruction: Instruction) -> PoolCreated | None:
     at = _POOL_AT.get(kind)
     if instruction.program != PROGRAM or at is None or len(instruction.accounts) < at + 4:
         return None
-    pool, _, mint_a, mint_b = (one.address for one in instruction.accounts[at : at + 4])
+    pool, _, mint_a, mint_b = (account.address for account in instruction.accounts[at : at + 4])
     # Where a config says whether the opening is a slot or a time, it cannot be told from here.
     opens_s = None if kind == _INITIALIZE else _opens_s(instruction.data[8:])
     return PoolCreated(NAME, pool, mint_a, mint_b, opens_s)

@@ -234,7 +234,7 @@ def write_bins(bins: Bins, pair: Address) -> bytes:
 def read_marks(pair: bytes, extension: bytes | None, address: Address) -> tuple[int, ...]:
     """Return the indices of arrays that hold something, by both bitmaps. Raises PoolRejected."""
     own = int.from_bytes(pair[_BITMAP_AT : _BITMAP_AT + _BITMAP_BYTES], "little")
-    found = [one - INLINE_ARRAYS for one in _bits(own)]
+    found = [bit - INLINE_ARRAYS for bit in _bits(own)]
     if extension is None:
         return tuple(found)
     if len(extension) < EXTENSION_BYTES:
@@ -252,7 +252,7 @@ def read_marks(pair: bytes, extension: bytes | None, address: Address) -> tuple[
 
 def write_marks(pair: bytes, marks: Iterable[int]) -> bytes:
     """Return the pair's account with its own half of the marks."""
-    own = sum(1 << one + INLINE_ARRAYS for one in marks if is_inline(one))
+    own = sum(1 << mark + INLINE_ARRAYS for mark in marks if is_inline(mark))
     data = bytearray(pair)
     data[_BITMAP_AT : _BITMAP_AT + _BITMAP_BYTES] = own.to_bytes(_BITMAP_BYTES, "little")
     return bytes(data)
@@ -261,7 +261,7 @@ def write_marks(pair: bytes, marks: Iterable[int]) -> bytes:
 def write_extension(marks: Iterable[int], pair: Address) -> bytes:
     """Return the account with the marks that lie outside of the pair's own bitmap."""
     half = (EXTENSION_BYTES - _EXTENSION_AT) // 2
-    outer = [one for one in marks if not is_inline(one)]
+    outer = [mark for mark in marks if not is_inline(mark)]
     above = sum(1 << one - INLINE_ARRAYS for one in outer if one > 0)
     below = sum(1 << -INLINE_ARRAYS - 1 - one for one in outer if one < 0)
     head = _EXTENSION_MAGIC + key_bytes(pair)

@@ -66,34 +66,34 @@ def bins_ahead(
                 if down
                 else bins[bisect_left(bins, (active,)) :]
             )
-        for one in reversed(bins) if down else bins:
+        for bin_ in reversed(bins) if down else bins:
             # Orders of the other side are not for this swap.
-            held = one.y if down else one.x
-            if not held and (one.asks == down or not (one.begun_orders or one.open_orders)):
+            held = bin_.y if down else bin_.x
+            if not held and (bin_.asks == down or not (bin_.begun_orders or bin_.open_orders)):
                 continue
-            if not low <= one.id <= high:
+            if not low <= bin_.id <= high:
                 return
-            yield one
+            yield bin_
 
 
 def within_reach(bins: Iterable[Bin], marked: Iterable[int]) -> Generator[Bin, None, bool]:
     """Yield bins as long as one transaction can pay for them; return whether it cannot for all."""
     units, arrays, here = 0, iter(marked), None
-    for one in bins:
+    for bin_ in bins:
         units += BIN_UNITS
-        while here != one.id // BINS_PER_ARRAY:
+        while here != bin_.id // BINS_PER_ARRAY:
             here = next(arrays)
             units += ARRAY_UNITS
         if units > UNITS_MAX:
             return True
-        yield one
+        yield bin_
     return False
 
 
 def rungs(bins: Iterator[Bin], *, down: bool) -> Iterator[BinStep]:
     """Yield bins as a ladder takes them."""
-    for one in bins:
-        yield one.id, one.price, one.x if down else one.y, layers_of(one, down=down)
+    for bin_ in bins:
+        yield bin_.id, bin_.price, bin_.x if down else bin_.y, layers_of(bin_, down=down)
 
 
 def changed(arrays: Sequence[Bins], bins: Sequence[Bin]) -> tuple[Bins, ...]:
@@ -101,13 +101,13 @@ def changed(arrays: Sequence[Bins], bins: Sequence[Bin]) -> tuple[Bins, ...]:
     rows: dict[int, list[Bin]] = {}
     known = dict(arrays)
     emptied = False
-    for one in bins:
-        index = one.id // BINS_PER_ARRAY
+    for bin_ in bins:
+        index = bin_.id // BINS_PER_ARRAY
         row = rows.get(index)
         if row is None:
             row = rows[index] = list(known[index])
-        row[bisect_left(row, (one.id,))] = one
-        emptied = emptied or not _holds(one)
+        row[bisect_left(row, (bin_.id,))] = bin_
+        emptied = emptied or not _holds(bin_)
     if emptied:
         rows = {index: [one for one in row if _holds(one)] for index, row in rows.items()}
     return tuple(

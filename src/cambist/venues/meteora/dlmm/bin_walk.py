@@ -53,10 +53,10 @@ def walk_in(bins: Iterable[Bin], way: Way, amount: int) -> Walked:
     """Return what raw units given do. Raises PoolRejected."""
     given = paid = fee = protocol = first = 0
     after: list[Bin] = []
-    for one in bins:
-        passed = _given(one, way, amount - given)
-        after.append(_after(one, passed.filled, down=way.down))
-        first = first or (one.price if sum(passed.filled.paid) else 0)
+    for bin_ in bins:
+        passed = _given(bin_, way, amount - given)
+        after.append(_after(bin_, passed.filled, down=way.down))
+        first = first or (bin_.price if sum(passed.filled.paid) else 0)
         given, paid = given + passed.given, paid + passed.paid
         fee, protocol = fee + passed.fee, protocol + passed.protocol
         if given >= amount:
@@ -68,10 +68,10 @@ def walk_out(bins: Iterable[Bin], way: Way, amount: int) -> Walked:
     """Return what takes raw units. Raises PoolRejected."""
     given = paid = fee = protocol = first = 0
     after: list[Bin] = []
-    for one in bins:
-        passed = _taken(one, way, amount - paid)
-        after.append(_after(one, passed.filled, down=way.down))
-        first = first or (one.price if sum(passed.filled.paid) else 0)
+    for bin_ in bins:
+        passed = _taken(bin_, way, amount - paid)
+        after.append(_after(bin_, passed.filled, down=way.down))
+        first = first or (bin_.price if sum(passed.filled.paid) else 0)
         given, paid = given + passed.given, paid + passed.paid
         fee, protocol = fee + passed.fee, protocol + passed.protocol
         if paid >= amount:

@@ -118,7 +118,7 @@ def opened(call: Instruction) -> PoolCreated | None:
 def error(lines: Sequence[ProgramLogLine], number: int | None) -> KnownError | None:
     """Return what a failed transaction says of itself: by name, or by number as a fallback."""
     name = error_name(lines, PROGRAM)
-    if name is None and any(one.program in _TOKENS and _FUNDS in one.text for one in lines):
+    if name is None and any(line.program in _TOKENS and _FUNDS in line.text for line in lines):
         name = "InsufficientFunds"
     if name is None and number is not None:
         name = _NUMBERS.get(number)

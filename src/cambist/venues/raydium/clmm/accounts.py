@@ -138,7 +138,7 @@ def wants(address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
         needed.append(extension_address(address))
     bits, _ = _bits(address, state, snapshot)
     starts = _around(bits, state.tick, state.spacing)
-    needed += [array_address(address, one) for one in starts]
+    needed += [array_address(address, start) for start in starts]
     return tuple(one for one in needed if snapshot.get(one) is None)
 
 
@@ -155,7 +155,7 @@ def decode(address: Address, snapshot: Snapshot, *, checked: bool) -> ClmmPool:
         raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "fee rates")
     bits, extended = _bits(address, state, snapshot)
     arrays = _arrays(address, bits, state, snapshot)
-    orders = tuple(one for array in arrays for one in array.orders)
+    orders = tuple(order for array in arrays for order in array.orders)
     renewal = release_2026.read(state.fee_on, state.volatility, orders, state.spacing)
     if renewal is not None and not checked:
         raise PoolRejected(RejectReason.RELEASE_NOT_CHECKED, "fee side, moving fee or limit orders")
@@ -230,7 +230,7 @@ def _written(pool: ClmmPool, orders: dict[int, TickOrders]) -> list[Account]:
     accounts, spacing = [], pool.shelf.spacing
     for start in pool.shelf.starts:
         ticks = of_array(pool.shelf.ticks, start, spacing)
-        resting = tuple((one, orders[one]) for one in ticks.numbers if one in orders)
+        resting = tuple((number, orders[number]) for number in ticks.numbers if number in orders)
         array = TickArray(start, ticks, resting)
         accounts.append(write_array(pool.address, array, spacing))
     return accounts

@@ -120,7 +120,7 @@ def opened(call: Instruction) -> PoolCreated | None:
         return None
     if len(call.accounts) < 5:  # noqa: PLR2004 - creator, config, pool, and both mints
         return None
-    pool, a, b = (one.address for one in call.accounts[2:5])
+    pool, a, b = (account.address for account in call.accounts[2:5])
     opens_s = None
     if call.data.startswith(CREATE_POOL) and len(call.data) >= _OPEN_TIME_AT + 8:
         (opens_s,) = struct.unpack_from("<Q", call.data, _OPEN_TIME_AT)

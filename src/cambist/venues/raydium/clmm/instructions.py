@@ -49,7 +49,7 @@ def instruction(pool: ClmmPool, trade: SwapParams, limit: int = 0) -> Instructio
         AccountMeta(given.address),
         AccountMeta(taken.address),
         *extension,
-        *(AccountMeta(one, writable=True) for one in trade.arrays),
+        *(AccountMeta(array, writable=True) for array in trade.arrays),
     )
     return Instruction(ID, accounts, data)
 
@@ -62,5 +62,5 @@ def _goes_out(pool: ClmmPool, trade: SwapParams) -> bool:
     spacing = shelf.spacing
     if not is_inline(start_of(pool.place.tick, spacing), spacing):
         return True
-    known = {array_address(pool.address, one): one for one in shelf.starts}
-    return any(one in known and not is_inline(known[one], spacing) for one in trade.arrays)
+    known = {array_address(pool.address, start): start for start in shelf.starts}
+    return any(array in known and not is_inline(known[array], spacing) for array in trade.arrays)

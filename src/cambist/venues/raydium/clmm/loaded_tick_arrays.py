@@ -31,7 +31,7 @@ class LoadedTickArrays(NamedTuple):
         """Return the arrays at hand from a tick on, in the order of a swap."""
         here = start_of(tick, self.spacing)
         if down:
-            starts = [one for one in reversed(self.starts) if one <= here]
+            starts = [start for start in reversed(self.starts) if start <= here]
         else:
             starts = [one for one in self.starts if one >= here]
         return tuple(array_address(pool, one) for one in starts)
@@ -77,7 +77,7 @@ class LoadedTickArrays(NamedTuple):
 def load(spacing: int, nets: Mapping[int, int]) -> LoadedTickArrays:
     """Return a shelf with these ticks on it, and how much liquidity each adds going up."""
     numbers = tuple(sorted(nets))
-    prices = tuple(sqrt_at_tick(one) for one in numbers)
+    prices = tuple(sqrt_at_tick(number) for number in numbers)
     ticks = Ticks(numbers, prices, tuple(nets[one] for one in numbers))
     starts = tuple(sorted({start_of(one, spacing) for one in numbers}))
     bits = tick_array_bitmap.join(tick_array_bitmap.NO_BITS, tick_array_bitmap.NO_EXTENSION)

@@ -88,6 +88,6 @@ def opened(call: Instruction) -> PoolCreated | None:
         return None
     if len(call.accounts) <= first + 2 or len(call.data) < _OPEN_TIME_AT + 8:
         return None
-    pool, a, b = (one.address for one in call.accounts[first : first + 3])
+    pool, a, b = (account.address for account in call.accounts[first : first + 3])
     (opens_s,) = struct.unpack_from("<Q", call.data, _OPEN_TIME_AT)
     return PoolCreated("cpmm", pool, a, b, opens_s)
