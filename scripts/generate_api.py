@@ -1,4 +1,4 @@
-"""Prints the page of the API from its own description: every path, every name of a field."""
+"""Generates the API page from the OpenAPI document: every path and every field name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cambist.wire.order_fields import FIELDS, LATER_FIELDS
 from scripts.layout import page, table
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
-FIRST_REFUSAL: Final = 400
+FIRST_ERROR: Final = 400
 AS: Final = "As `"
 
 Json = dict[str, Any]
@@ -20,7 +20,7 @@ Rows = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 
 class Api:
-    """What the page tells, taken from the document."""
+    """The contents of the page, read from the OpenAPI document."""
 
     def __init__(self) -> None:
         self._document: Json = json.loads(document())
@@ -41,7 +41,7 @@ class Api:
             for path, method, told in self._operations()
             if tag in told["tags"]
         ]
-        return ("Method and path", "Scope", "Does", "Answers"), rows
+        return ("Method and path", "Scope", "What it does", "Success"), rows
 
     def headers(self) -> Rows:
         """Return every header of a request or of an answer."""
@@ -52,9 +52,9 @@ class Api:
                     rows.setdefault((one["name"], "request"), one["description"])
             for answer in told["responses"].values():
                 for name, one in answer.get("headers", {}).items():
-                    rows.setdefault((name, "answer"), one["description"])
+                    rows.setdefault((name, "response"), one["description"])
         told_rows = [(f"`{name}`", where, said) for (name, where), said in sorted(rows.items())]
-        return ("Header", "Of the", "Meaning"), told_rows
+        return ("Header", "Message", "Meaning"), told_rows
 
     def names(self) -> Rows:
         """Return every field of an order's body, with all its names."""
@@ -72,7 +72,7 @@ class Api:
             if said.startswith(AS):
                 others.setdefault(said.removeprefix(AS).rstrip(".`"), []).append(name)
         rows = [(f"`{name}`", listed(names)) for name, names in others.items()]
-        return ("Field", "Also as"), rows
+        return ("Field", "Aliases"), rows
 
     def _operations(self) -> Iterable[tuple[str, str, Json]]:
         for path, methods in self._document["paths"].items():
@@ -82,33 +82,33 @@ class Api:
 
 
 def word(method: str, told: Json) -> str:
-    """Return how an operation is asked for."""
+    """Return the method of an operation, or WebSocket."""
     return "WebSocket" if "x-websocket" in told else method.upper()
 
 
 def answers(told: Json) -> str:
-    """Return the statuses that are no refusal, and 409 where it is an answer of its own."""
-    statuses = [status for status in told["responses"] if int(status) < FIRST_REFUSAL]
-    return ", ".join(statuses) or "refusals only"
+    """Return the success statuses of an operation."""
+    statuses = [status for status in told["responses"] if int(status) < FIRST_ERROR]
+    return ", ".join(statuses) or "errors only"
 
 
 def plain(summary: str) -> str:
-    """Return a summary without what the method says already."""
+    """Return a summary without what the method already says."""
     return summary.removesuffix(" (WebSocket)")
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return names as code, with commas between."""
+    """Return names as code, separated by commas."""
     return ", ".join(f"`{name}`" for name in names)
 
 
 def later() -> str:
-    """Return the fields that are refused by name until they are built."""
+    """Return the fields that are rejected by name until they are built."""
     return listed(sorted(LATER_FIELDS))
 
 
 def api() -> str:
-    """Print every path of the API, and every name of its fields."""
+    """Return the page of all paths and field names."""
     told = Api()
     by_tag = [
         block
@@ -118,17 +118,17 @@ def api() -> str:
     return page(
         "API",
         [
-            "A running engine shows all of this at `/docs`, to read and to try, and as",
-            "`/openapi.json`, with an example of every answer and every refusal. *Scope* is what a",
-            "key must be allowed to do; `public` asks for none. Any operation may refuse with the",
-            "problem documents of [errors](errors.md).",
+            "A running engine serves this reference at `/docs`, where you can try it, and as",
+            "`/openapi.json`, with an example of every answer and every error. *Scope* is the",
+            "permission a key needs; `public` operations need no key. Any operation may answer",
+            "with a problem document ([errors](errors.md)).",
         ],
         *by_tag,
         ["## The body of an order"],
-        ["What the names mean together: [orders](orders.md). Two names of one thing must agree."],
+        ["[Orders](orders.md) explains the fields. Several names of one field must agree."],
         table(*told.names()),
-        [f"Not there yet, and refused by name: {later()}."],
-        ["## Fields of answers under several names"],
+        [f"These fields are not built yet and are rejected by name: {later()}."],
+        ["## Aliases of answer fields"],
         table(*told.aliases()),
         ["## Headers"],
         table(*told.headers()),

@@ -1,7 +1,7 @@
-"""Prints the pages of the documentation that come from the code, or checks that they are fresh.
+"""Generates the documentation pages that come from the code, or checks that they are current.
 
-`python -m scripts.generate_docs` writes them; with `--check` it writes nothing and exits 1 when one
-is stale. A page is a function without arguments, entered in `PAGES` under its file name.
+`python -m scripts.generate_docs` writes them. With `--check` it writes nothing and exits with 1 if
+a page is out of date. A page is a function without arguments in `PAGES`, under its file name.
 """
 
 from __future__ import annotations
@@ -31,65 +31,65 @@ DOCS: Final = Path(__file__).parents[1] / "docs"
 
 
 def first_sentence(thing: object) -> str:
-    """Return how a docstring opens."""
+    """Return the first sentence of a docstring."""
     return (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ")
 
 
 def lifecycle() -> str:
-    """Print the states of an order."""
-    moves = [
-        (f"`{status}`", f"`{moved.kind}`", f"`{to}`")
+    """Return the page of the order lifecycle."""
+    transitions = [
+        (f"`{status}`", f"`{event.kind}`", f"`{to}`")
         for status, row in TRANSITIONS.items()
-        for moved, to in row.items()
+        for event, to in row.items()
     ]
-    notes = [
-        (f"`{status}`", ", ".join(f"`{kind}`" for kind in sorted(noted.kind for noted in notes)))
-        for status, notes in STATUS_NEUTRAL_EVENTS.items()
-        if notes
+    neutral = [
+        (f"`{status}`", ", ".join(f"`{kind}`" for kind in sorted(event.kind for event in events)))
+        for status, events in STATUS_NEUTRAL_EVENTS.items()
+        if events
     ]
-    facts = [(f"`{kind.__struct_config__.tag}`", first_sentence(kind)) for kind in kinds_of_fact()]
+    events = [(f"`{event.kind}`", first_sentence(event)) for event in event_classes()]
     return page(
-        "The life of an order",
+        "Order lifecycle",
         [
-            "All that moves an order stands in one table, and this page is printed from it. What",
-            "is not in the table cannot happen: it is refused, and the order stays as it was.",
+            "One table in the code has every transition of an order. This page is generated from",
+            "it. An event that is not in the table is rejected, and the order does not change.",
         ],
         ["```mermaid", *diagram().splitlines(), "```"],
-        ["## Moves"],
+        ["## Transitions"],
         table(
-            ("From", "Fact", "To"),
-            [("", f"`{INITIAL_EVENT.kind}`", f"`{next(iter(TRANSITIONS))}`"), *moves],
+            ("From", "Event", "To"),
+            [("", f"`{INITIAL_EVENT.kind}`", f"`{next(iter(TRANSITIONS))}`"), *transitions],
         ),
         [
-            "Nothing leaves `submitted` but by `landed` while the transaction may still land: a",
-            "retry, a cancel, an expiry or a failure needs the attempt reverted or lapsed first.",
+            "While the transaction may still land, only `landed` leaves `submitted`. A retry, a",
+            "cancel, an expiry or a failure needs the attempt to be reverted or lapsed first.",
         ],
-        ["## Notes", "", "These are written in the journal and move no status."],
-        table(("While", "Facts"), notes),
-        ["## Facts"],
-        table(("Fact", "Meaning"), facts),
+        ["## Events without a transition", "", "The journal has them; the status stays."],
+        table(("Status", "Events"), neutral),
+        ["## Meaning of the events"],
+        table(("Event", "Meaning"), events),
     )
 
 
-def kinds_of_fact() -> list[type[OrderEvent]]:
-    """List the kinds of fact in the order they are written down."""
+def event_classes() -> list[type[OrderEvent]]:
+    """Return the event classes in the order of the code."""
     return OrderEvent.__subclasses__()
 
 
 def faults() -> str:
-    """Print the catalogue of faults."""
+    """Return the page of the fault catalogue."""
     return page(
         "Faults",
         [
-            "Each fault has a stable `code`. `type` in a problem document leads to the code's",
-            "place on this page.",
+            "Each fault has a stable `code`. `type` in a problem document is the link to the code",
+            "on this page.",
         ],
         *(block for code in Code for block in fault_blocks(code)),
     )
 
 
 def fault_blocks(code: Code) -> list[list[str]]:
-    """Print one code."""
+    """Return the blocks of one code."""
     entry = CATALOGUE[code]
     return [
         # A heading's own anchor would follow its text; this one is the code, whatever prints it.
@@ -97,24 +97,27 @@ def fault_blocks(code: Code) -> list[list[str]]:
         [entry.sentence],
         [
             f"- Who has to act: {BLAMED[entry.blame]} (`{entry.blame}`)",
-            f"- What follows: {REMEDIES[entry.remedy]} (`{entry.remedy}`)",
-            f"- HTTP status of a request refused for it: {entry.status}",
+            f"- What to do next: {REMEDIES[entry.remedy]} (`{entry.remedy}`)",
+            f"- HTTP status: {entry.status}",
         ],
     ]
 
 
-def faultpoints() -> str:
-    """Print the points where the process can be broken on purpose."""
+def failpoints() -> str:
+    """Return the page of the failpoints."""
     return page(
-        "Fault points",
+        "Failpoints",
         [
-            "Between two durable steps lies a moment in which a process may die. Each such moment",
-            "has a name, and `CAMBIST_FAULT=point:count[:kill|stop|raise]` breaks the process when",
-            "it passes the point for the count-th time: SIGKILL (the default), SIGSTOP or an",
+            "A failpoint is a named place between two durable steps, at which a test can crash",
+            "the process. `CAMBIST_FAULT=point:count[:kill|stop|raise]` does so when the process",
+            "passes the failpoint for the count-th time: by SIGKILL (the default), SIGSTOP or an",
             "exception.",
         ],
         ["```text", "CAMBIST_FAULT=worker.before_send:3 cambist serve", "```"],
-        table(("Point", "The moment"), [(f"`{name}`", when) for name, when in FAILPOINTS.items()]),
+        table(
+            ("Failpoint", "State of the process"),
+            [(f"`{name}`", when) for name, when in FAILPOINTS.items()],
+        ),
     )
 
 
@@ -132,25 +135,25 @@ class Setting(msgspec.Struct, frozen=True):
         return (PREFIX + self.name.upper(), *SYNONYMS.get(self.name, ()))
 
 
-def settings_of_the_house() -> list[Setting]:
-    """List the settings in the order they are written down."""
+def all_settings() -> list[Setting]:
+    """Return the settings in the order of the code."""
     hints = get_type_hints(Settings, include_extras=True)
     return [
-        Setting(field.name, default_of(field.default), *told(field.name, hints[field.name]))
+        Setting(field.name, default_of(field.default), *describe(field.name, hints[field.name]))
         for field in msgspec.structs.fields(Settings)
     ]
 
 
 def default_of(value: object) -> str:
-    """Write a default the way the environment would have it."""
+    """Return a default as the environment would have it."""
     return "" if value in (None, (), NODEFAULT) else str(value)
 
 
-def told(name: str, hint: Any) -> tuple[str, str]:
-    """Return what a setting takes, and what it means."""
+def describe(name: str, hint: Any) -> tuple[str, str]:
+    """Return the valid values of a setting, and its meaning."""
     kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-    # Where nothing may be set, the range stands on what else it may be.
-    inner = [note for one in get_args(kind) for note in getattr(one, "__metadata__", ())]
+    # Of an optional setting the range is in the metadata of the type beside None.
+    inner = [note for choice in get_args(kind) for note in getattr(choice, "__metadata__", ())]
     metas = [note for note in (*notes, *inner) if isinstance(note, Meta)]
     meta = metas[0] if metas else Meta()
     ranged = next((meta for meta in metas if meta.le is not None), None)
@@ -160,88 +163,88 @@ def told(name: str, hint: Any) -> tuple[str, str]:
     elif ranged is not None:
         takes = f"{ranged.ge} to {ranged.le}"
     else:
-        takes = "names, with commas between" if get_origin(kind) is tuple else "text"
+        takes = "names, separated by commas" if get_origin(kind) is tuple else "text"
     return takes, meta.description or ""
 
 
 def settings() -> str:
-    """Print the settings."""
+    """Return the page of the settings."""
     return page(
         "Settings",
         [
-            "An option on the command line beats the environment, the environment beats the file,",
-            "the file beats the default. The file is `cambist.toml` in the folder the engine is",
-            "started in, or the one `CAMBIST_CONFIG` names; its keys are the names in the first",
-            "column. A `CAMBIST_` name that is not here stops the start, and so does a value out",
-            "of range (exit code 78). An empty value in the environment is no value.",
+            "Options take precedence over the environment, the environment over the file, and the",
+            "file over defaults. The file is `cambist.toml` in the current folder, or the file",
+            "that `CAMBIST_CONFIG` names; its keys are the names in the first column. An unknown",
+            "`CAMBIST_` name stops the start, and so does a value out of range (exit code 78). An",
+            "empty value in the environment counts as unset.",
         ],
         table(
-            ("Setting", "Environment", "Default", "Takes", "Meaning"),
+            ("Setting", "Environment", "Default", "Values", "Meaning"),
             (
                 (
-                    f"`{one.name}`",
-                    ", ".join(f"`{name}`" for name in one.names),
-                    f"`{one.default}`" if one.default else "",
-                    one.takes,
-                    one.meaning,
+                    f"`{setting.name}`",
+                    ", ".join(f"`{name}`" for name in setting.names),
+                    f"`{setting.default}`" if setting.default else "",
+                    setting.takes,
+                    setting.meaning,
                 )
-                for one in settings_of_the_house()
+                for setting in all_settings()
             ),
         ),
         [
-            "A name without `CAMBIST_` is read where ours is not set; when both are set and",
-            "differ, the engine says so and takes ours. `CAMBIST_URL` and `CAMBIST_API_KEY` are",
-            "for the client commands, which take a key from nowhere else.",
+            "A name without `CAMBIST_` is used if the one with `CAMBIST_` is not set. If both are",
+            "set and differ, the engine warns and uses the one with `CAMBIST_`. `CAMBIST_URL` and",
+            "`CAMBIST_API_KEY` are for the client commands, which read a key from nowhere else.",
         ],
         [
             "`POSTGRES_HOST`, with `POSTGRES_PORT`, `POSTGRES_USER`, `POSTGRES_PASSWORD` and",
-            "`POSTGRES_DB`, says the same as `database_url` in parts; `REDIS_HOST`, with",
-            "`REDIS_PORT` and `REDIS_PASSWORD`, the same as `redis_url`. A host is a name, an IPv4",
-            "or IPv6 address with or without brackets, or the folder (of Redis the path) of a",
-            "socket; of PostgreSQL several, with commas between. Passwords stand there as they",
-            "are; in a URL write % as %25, @ as %40, / as %2F, # as %23 and ? as %3F.",
+            "`POSTGRES_DB`, is an alternative to `database_url`; `REDIS_HOST`, with `REDIS_PORT`",
+            "and `REDIS_PASSWORD`, to `redis_url`. A host is a name, an IPv4 or IPv6 address with",
+            "or without brackets, or the folder (of Redis the path) of a socket; PostgreSQL takes",
+            "several, separated by commas. Passwords are given there without escapes; in a URL",
+            "write % as %25, @ as %40, / as %2F, # as %23 and ? as %3F.",
         ],
     )
 
 
 def env_example() -> str:
-    """Print a file of environment settings, each commented out at its default."""
+    """Return a file of environment settings, each commented out at its default."""
     lines = [
-        "# Printed from the code by `make docs`. Every setting at its default; docs/settings.md",
+        "# Generated from the code by `make docs`. Every setting has its default; docs/settings.md",
         "# has the limits. Nothing reads this file by itself:",
         "#   cp .env.example .env; set -a; . ./.env; set +a; make run",
-        "# There is no secret among them: the paper market needs none.",
+        "# None of these is a secret: the paper market needs none.",
     ]
-    for one in settings_of_the_house():
-        lines += ["", f"# {one.meaning}", f"#{one.names[0]}={one.default}"]
+    for setting in all_settings():
+        lines += ["", f"# {setting.meaning}", f"#{setting.names[0]}={setting.default}"]
     return "\n".join(lines) + "\n"
 
 
 def metrics() -> str:
-    """Print what `GET /metrics` counts."""
+    """Return the page of the metrics."""
     found = [var for var in vars(counted).values() if isinstance(var, Counter | Gauge | Histogram)]
     return page(
         "Metrics",
-        ["`GET /metrics` prints these in the text format of Prometheus."],
+        ["`GET /metrics` returns these in the text format of Prometheus."],
         table(
-            ("Name", "Kind", "Labels", "Meaning"),
+            ("Name", "Type", "Labels", "Meaning"),
             (
-                (f"`{exposed(event)}`", event.type, labels(metric), event.documentation)
+                (f"`{exposed(family)}`", family.type, labels(metric), family.documentation)
                 for metric in found
-                for event in metric.describe()
+                for family in metric.describe()
             ),
         ),
     )
 
 
-def exposed(told: Any) -> str:
-    """Return the name a scrape shows."""
-    return f"{told.name}_total" if told.type == "counter" else str(told.name)
+def exposed(family: Any) -> str:
+    """Return the name that a scrape shows."""
+    return f"{family.name}_total" if family.type == "counter" else str(family.name)
 
 
 def labels(metric: Counter | Gauge | Histogram) -> str:
-    """Name the labels."""
-    return ", ".join(f"`{name}`" for name in metric._labelnames)  # noqa: SLF001 -- told nowhere else
+    """Return the names of the labels, separated by commas."""
+    return ", ".join(f"`{name}`" for name in metric._labelnames)  # noqa: SLF001 -- public nowhere else
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
@@ -249,7 +252,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "lifecycle.md": lifecycle,
     "faults.md": faults,
     "refusals.md": generate_refusals.refusals,
-    "faultpoints.md": faultpoints,
+    "faultpoints.md": failpoints,
     "settings.md": settings,
     "metrics.md": metrics,
     "../.env.example": env_example,
@@ -257,7 +260,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
 
 
 def stale(docs: Path = DOCS) -> list[str]:
-    """List the pages that are not what the code says."""
+    """Return the pages that are out of date."""
     return [
         name
         for name, print_page in PAGES.items()
@@ -265,25 +268,25 @@ def stale(docs: Path = DOCS) -> list[str]:
     ]
 
 
-def place(name: str) -> str:
-    """Return where a page is, seen from the root."""
+def path_of(name: str) -> str:
+    """Return the path of a page, relative to the root."""
     return os.path.normpath(f"docs/{name}")
 
 
 def main(args: Sequence[str]) -> int:
-    """Write the pages, or check them; return the exit code."""
+    """Write or check the pages; return the exit code."""
     if args not in ([], ["--check"]):
         print("usage: python -m scripts.generate_docs [--check]", file=sys.stderr)
         return 2
     names = stale()
     if args:
         for name in names:
-            print(f"{place(name)} is not what the code says: run `make docs`", file=sys.stderr)
+            print(f"{path_of(name)} is out of date: run `make docs`", file=sys.stderr)
         return 1 if names else 0
     DOCS.mkdir(exist_ok=True)
     for name in names:
         (DOCS / name).write_text(PAGES[name](), "utf-8")
-        print(place(name))
+        print(path_of(name))
     return 0
 
 

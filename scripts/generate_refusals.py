@@ -1,4 +1,4 @@
-"""Prints the page of every reason for which a pool or an amount is refused."""
+"""Generates the page of every reason for which a pool or an amount is rejected."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from scripts.layout import page, table
 
 
 def refusals() -> str:
-    """Print the reasons, in the order they are written down."""
+    """Return the page; the reasons are in the order of the code."""
     return page(
-        "Refusals",
+        "Rejected pools",
         [
-            "A pool whose state is not fully understood is not quoted, and neither is an amount",
-            "that its program would not swap. Each reason has a name in the code and a sentence,",
-            "which stands in `absent`; in brackets behind it may stand what was seen. The code of",
-            "all of them is `pool_refused` ([faults](faults.md#pool_refused)). What is quoted, and",
-            "how that is proved: [venues](venues.md).",
+            "cambist does not quote a pool whose state it does not fully understand, or an amount",
+            "that the program would not swap. Each reason has a name in the code and a sentence,",
+            "which `absent` contains, sometimes with details in brackets. The fault code of all of",
+            "them is `pool_refused` ([faults](faults.md#pool_refused)). [Venues](venues.md) says",
+            "what is quoted, and how that is proved.",
         ],
-        table(("Refusal", "Meaning"), ((f"`{one}`", one.sentence) for one in RejectReason)),
+        table(("Reason", "Meaning"), ((f"`{one}`", one.sentence) for one in RejectReason)),
     )

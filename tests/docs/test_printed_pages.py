@@ -57,7 +57,7 @@ def test_every_move_and_fact_is_told() -> None:
 
 
 def test_every_point_is_told() -> None:
-    page = generate_docs.faultpoints()
+    page = generate_docs.failpoints()
     assert all(f"| `{name}` | {when} |" in page for name, when in FAILPOINTS.items())
 
 
