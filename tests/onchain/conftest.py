@@ -50,7 +50,7 @@ def count(record_property: Callable[[str, object], None]) -> Iterator[Count]:
 
     yield begin
     for one in counts:
-        record_property(PROPERTY, row(one))
+        record_property(PROPERTY, tuple(row(one)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
