@@ -15,7 +15,7 @@ from cambist.paper.fault_model import INSTANT
 from cambist.ports.chain import Blockhash, ExecutedTransaction
 from cambist.ports.errors import PortUnavailable
 from cambist.ports.store import Halt
-from cambist.stores.sqlite.store import RecallingSqliteStore
+from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import OrderId, Signature
 from cambist.values.time_units import Height, Slot
 from tests import order_factory
@@ -60,7 +60,7 @@ class Chain:
 
 
 class Rig:
-    def __init__(self, store: RecallingSqliteStore) -> None:
+    def __init__(self, store: SqliteStore) -> None:
         self.store, self.chain, self.clock = store, Chain(), ManualClock()
         self.new()
 
@@ -74,7 +74,7 @@ class Rig:
 
 @pytest.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    store = RecallingSqliteStore(tmp_path / "s.db", lambda *_: None, owner="me", inline=True)
+    store = SqliteStore(tmp_path / "s.db", lambda *_: None, owner="me", inline=True)
     await store.open()
     yield Rig(store)
     await store.close()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from cambist.ports.store import CommitListener
-from cambist.stores.sqlite.store import RecallingSqliteStore
+from cambist.stores.sqlite.store import SqliteStore
 from tests.contracts.store_harness import Opening
 
 
@@ -15,8 +15,8 @@ def sqlite_at(path: Path, *, inline: bool) -> Opening:
     """Return how to open the store of a file."""
 
     @asynccontextmanager
-    async def opening(news: CommitListener) -> AsyncIterator[RecallingSqliteStore]:
-        store = RecallingSqliteStore(path, news, owner="me", inline=inline)
+    async def opening(news: CommitListener) -> AsyncIterator[SqliteStore]:
+        store = SqliteStore(path, news, owner="me", inline=inline)
         await store.open()
         try:
             yield store

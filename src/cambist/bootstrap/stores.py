@@ -17,14 +17,14 @@ from cambist.clock import SystemClock
 from cambist.config import BadSettings, Settings
 from cambist.ports.api_keys import ApiKeyStore
 from cambist.ports.clock import Clock
-from cambist.ports.store import CommitListener, Halt, RecallingStore, UnrecordedTransactions
+from cambist.ports.store import CommitListener, Halt, Store, UnrecordedTransactions
 from cambist.stores.audit import AuditReport
 from cambist.stores.sqlite import health
 from cambist.stores.sqlite.api_keys import SqliteKeys
 from cambist.stores.sqlite.connection import DamagedFile, StoreFileUnusable, opening
 from cambist.stores.sqlite.integrity import checked_after_crash, was_shut_down_uncleanly
 from cambist.stores.sqlite.maintenance import audit
-from cambist.stores.sqlite.store import RecallingSqliteStore
+from cambist.stores.sqlite.store import SqliteStore
 
 Checkup = health.StoreHealth
 StoreUnusable = StoreFileUnusable
@@ -90,7 +90,7 @@ def measure_commit(home: Path) -> int:
 @asynccontextmanager
 async def open_store(
     settings: Settings, news: CommitListener, clock: Clock
-) -> AsyncIterator[RecallingStore]:
+) -> AsyncIterator[Store]:
     """Open where orders are kept: the database that is named, or else the file in the home.
 
     After an end that was not clean the file is looked over beside its use. Raises BadSettings,
@@ -108,7 +108,7 @@ async def open_store(
     path = Path(settings.home) / STORE_FILE
     is_unclean = was_shut_down_uncleanly(path)
     with opened(path):
-        embedded = RecallingSqliteStore(path, news, owner=owner)
+        embedded = SqliteStore(path, news, owner=owner)
         await embedded.open()
     try:
         async with checked_after_crash(embedded, path, clock, is_needed=is_unclean):

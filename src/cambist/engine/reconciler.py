@@ -16,7 +16,7 @@ import structlog
 from cambist.ports.chain import Chain, ExecutedTransaction
 from cambist.ports.clock import Clock
 from cambist.ports.errors import PortUnavailable
-from cambist.ports.store import Halt, RecallingStore
+from cambist.ports.store import Halt, Store
 from cambist.values.ids import Signature
 from cambist.values.time_units import Slot
 
@@ -43,7 +43,7 @@ def behind_chain_message(many: int) -> str:
 class Reconciler:
     """Compares once before work begins (`compared` is set then), and from time to time after."""
 
-    def __init__(self, store: RecallingStore, chain: Chain, clock: Clock) -> None:
+    def __init__(self, store: Store, chain: Chain, clock: Clock) -> None:
         self._store = store
         self._chain = chain
         self._clock = clock

@@ -114,6 +114,13 @@ class PendingCommit(msgspec.Struct, frozen=True):
     durable: asyncio.Future[Any]
 
 
+class UnrecordedTransactions(msgspec.Struct, frozen=True):
+    """How many executed attempts a store does not have, and the newest of them."""
+
+    total: int
+    newest: tuple[ExecutedTransaction, ...] = ()
+
+
 class Store(DailyFillsStore, Protocol):
     """The truth. Every method that writes returns when the write is durable, or raises.
 
@@ -234,16 +241,7 @@ class Store(DailyFillsStore, Protocol):
     async def last_position(self) -> int:
         """Return the place of the newest line of all; 0 when there is none."""
 
-
-class UnrecordedTransactions(msgspec.Struct, frozen=True):
-    """How many executed attempts a store does not have, and the newest of them."""
-
-    total: int
-    newest: tuple[ExecutedTransaction, ...] = ()
-
-
-class Recall(Protocol):
-    """What a store remembers of attempts. All may raise PortDown."""
+    # ---------------------------------------------------------------- comparison with the chain
 
     async def reconciled_to(self) -> Slot | None:
         """Return the slot up to which the chain's record was held against the attempts."""
@@ -265,7 +263,3 @@ class Recall(Protocol):
 
     async def list_unrecorded(self, limit: int) -> UnrecordedTransactions:
         """Return what was noted as missing, newest first."""
-
-
-class RecallingStore(Store, Recall, Protocol):
-    """A store that can be held against the chain."""

@@ -28,7 +28,7 @@ __all__ = [
     "Write",
     "WriteProbe",
     "Written",
-    "write_out",
+    "apply_decision",
 ]
 
 
@@ -45,7 +45,7 @@ class InsertOrders(msgspec.Struct, frozen=True):
 
 
 class ApplyDecision(msgspec.Struct, frozen=True):
-    """A change of a claimed order, its journal lines already written out, and when it was made."""
+    """A decision about a leased order, with its journal entries and the time it was made."""
 
     before: Order
     after: Order
@@ -55,18 +55,18 @@ class ApplyDecision(msgspec.Struct, frozen=True):
 
 
 class AppendNote(ApplyDecision, frozen=True):
-    """A change by somebody who holds no claim."""
+    """An event added by someone who holds no lease."""
 
 
 class RecoveredEvents(msgspec.Struct, frozen=True, gc=False):
-    """Lines that an earlier batch made durable, though it failed; `place` is the first one's."""
+    """Events that an earlier batch made durable although it failed, from `position` on."""
 
     events: tuple[RecordedEvent, ...]
     position: int
 
 
 class CommittedEvents(msgspec.Struct, frozen=True, gc=False):
-    """Lines that became durable; `place` is the first one's, and the others follow."""
+    """Events that became durable, from `position` on."""
 
     events: tuple[RecordedEvent, ...]
     position: int = 0
@@ -75,14 +75,14 @@ class CommittedEvents(msgspec.Struct, frozen=True, gc=False):
 
 
 class RequestCancel(msgspec.Struct, frozen=True):
-    """A user's wish to end an order."""
+    """A user's request to cancel an order."""
 
     order_id: OrderId
     now: Timestamp
 
 
 class SetHalt(msgspec.Struct, frozen=True):
-    """A move of the switch that stops all trading: to a halt, or away from it."""
+    """The start or the end of a halt of all trading."""
 
     halt: Halt | None
     by: str
@@ -91,11 +91,11 @@ class SetHalt(msgspec.Struct, frozen=True):
 
 
 class WriteProbe(msgspec.Struct, frozen=True):
-    """The question whether the disk takes a write, asked by making one that changes nothing."""
+    """A write that changes nothing, to find out whether the disk takes writes."""
 
 
 class RecordReconciliation(msgspec.Struct, frozen=True):
-    """The word that the chain was held against the attempts: up to a slot, or what is missing."""
+    """The result of a comparison with the chain: the slot it reached, or what is missing."""
 
     slot: Slot | None = None
     missing: tuple[ExecutedTransaction, ...] = ()
@@ -104,11 +104,11 @@ class RecordReconciliation(msgspec.Struct, frozen=True):
 
 
 class SumFills(msgspec.Struct, frozen=True):
-    """The request to put some fills into the sums of their days."""
+    """A request to add some fills to the totals of their days."""
 
 
 class FillsSummed(msgspec.Struct, frozen=True, kw_only=True):
-    """Its answer: whether more fills are waiting."""
+    """The result of SumFills: whether more fills are waiting."""
 
     is_more: bool
     untold: RecoveredEvents | None = None
@@ -127,40 +127,50 @@ Write = (
 Written = CommittedEvents | FillsSummed
 
 
-def write_out(
-    order: Order, change: Decision, now: Timestamp, owner: str, leased: Timestamp
+def apply_decision(
+    order: Order,
+    decision: Decision,
+    now: Timestamp,
+    *,
+    owner: str | None = None,
+    leased: Timestamp | None = None,
+    command: type[ApplyDecision] = ApplyDecision,
 ) -> ApplyDecision:
-    """Return the write of a change; `leased` is the wake-up of an order that rests in flight.
+    """Return the write command of a decision: the order after it, and its journal entries.
 
-    Raises IllegalFact when the lifecycle does not allow it.
+    `owner` becomes the owner of the lease; without one the lease stays as it is. `leased` is the
+    wake-up of an order that waits for the chain; without one it is that of the decision. Raises
+    IllegalTransition when the lifecycle does not allow an event.
     """
-    events = append(order, change.events, now)
+    events = append(order, decision.events, now)
     after = events[-1].order if events else order
     after = replace(
         after,
         version=order.version + 1,
-        lease_owner=owner,
-        wake_at=_wake_at(order.wake_at, after, change, now, leased),
+        lease_owner=after.lease_owner if owner is None else owner,
+        wake_at=_wake_at(order.wake_at, after, decision, now, leased),
     )
-    if change.signed is not None:
-        after = _with_bytes(after, change.signed.transaction)
+    if decision.signed is not None:
+        after = _with_bytes(after, decision.signed.transaction)
     events = (*events[:-1], replace(events[-1], order=after)) if events else ()
-    return ApplyDecision(order, after, events, change)
+    return command(order, after, events, decision, now)
 
 
 def _wake_at(
-    standing: Timestamp | None, after: Order, change: Decision, now: Timestamp, leased: Timestamp
+    current: Timestamp | None,
+    after: Order,
+    decision: Decision,
+    now: Timestamp,
+    leased: Timestamp | None,
 ) -> Timestamp | None:
-    """Return the row's wake-up: the lease's end for an order that rests with the chain.
-
-    An instant that is past already is kept as it stands: moving it would only churn the index.
-    """
-    if change.wake_at is None:
+    """Return the wake-up of the row after a decision."""
+    if decision.wake_at is None:
         return None
-    if after.awaits_chain:
+    if leased is not None and after.awaits_chain:
         return leased
-    due = standing is not None and standing <= now and change.wake_at <= now
-    return standing if due else change.wake_at
+    # A time that is past already stays as it is: to move it would only churn the index.
+    is_due = current is not None and current <= now and decision.wake_at <= now
+    return current if is_due else decision.wake_at
 
 
 def _with_bytes(order: Order, transaction: bytes) -> Order:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
 
 from cambist.faults import Fault
 from cambist.orders import events
-from cambist.orders.attempt import Attempt, Fill
+from cambist.orders.attempt import Attempt, AttemptState, Fill
 from cambist.orders.decide import Decision
 from cambist.orders.events import Accepted, FailedTry, Routed
 from cambist.orders.journal import JournalEntry, RecordedEvent, decode_event
@@ -29,15 +29,72 @@ log = structlog.get_logger("cambist.store")
 
 Row = tuple[Any, ...]
 RowVersion = tuple[int, bytes]
-"""Where an order stands: its version and its journal's last hash.
+"""The version of an order and the last hash of its journal.
 
-The number alone is not enough. A change may be built on one that is still on its way; if another
-hand moves the order in between, the numbers fit and the hashes do not.
+The number alone is not enough. A decision may be built on one that is not durable yet. If another
+process moves the order in between, the numbers fit and the hashes do not.
 """
 
 
+class OrderRow(NamedTuple):
+    """A row of an order, in the order of the columns of the queries `orders_by_id` and others."""
+
+    id: str
+    status: str
+    version: int
+    lease_owner: str | None
+    lease_epoch: int
+    wake_at: int | None
+    last_seq: int
+    last_at: int
+    head_hash: bytes
+    created_at: int
+    state: str
+    route_seq: int | None
+    accepted: bytes
+    routed: bytes | None
+    attempt: int | None
+    signature: str
+    blockhash: str
+    last_valid_height: int
+    built_slot: int
+    attempt_state: AttemptState
+    transaction: bytes
+    amount_in: str | None
+    amount_out: str
+    fee_lamports: str
+    fill_slot: int
+
+
+class EntryRow(NamedTuple):
+    """A row of the journal."""
+
+    order_id: str
+    seq: int
+    at: int
+    kind: str
+    payload: str
+    hash: bytes
+
+
+class ApiKeyRow(NamedTuple):
+    """A row of an API key."""
+
+    id: str
+    digest: bytes
+    principal: str
+    name: str
+    scopes: str
+    wallets: str
+    orders_per_minute: int | None
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None
+    last_used_at: int | None
+
+
 class OrderStateColumn(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The small part of an order that no other table tells, kept as one JSON column."""
+    """The part of an order that no other table has, as one JSON column."""
 
     try_number: int = msgspec.field(name="tries")
     attempt_count: int = msgspec.field(default=0, name="attempts_made")
@@ -74,7 +131,7 @@ def _state(order: Order) -> str:
 
 
 def insert_row(new_order: NewOrder) -> Row:
-    """Return the row of `add_orders`."""
+    """Return the row for `add_orders`."""
     order = new_order.event.order
     keyed = new_order.key is not None
     return (
@@ -97,7 +154,7 @@ def insert_row(new_order: NewOrder) -> Row:
 
 
 def row_version(order: Order) -> RowVersion:
-    """Return where an order stands."""
+    """Return the version of an order."""
     return (order.version, order.head_hash)
 
 
@@ -146,32 +203,34 @@ def fill_row(order_id: OrderId, fill: Fill) -> Row:
     return (order_id, fill.signature, *amounts, fill.slot)
 
 
-def read_order(row: Row) -> Order:
+def read_order(columns: Row) -> Order:
     """Return the order of a row. Raises CorruptRow when it is not one."""
+    row = OrderRow(*columns[: len(OrderRow._fields)])
     try:
-        state, status = _STATE.decode(row[10]), Status(row[1])
-        born, routed = decode_event(row[12]), None if row[13] is None else decode_event(row[13])
+        state, status = _STATE.decode(row.state), Status(row.status)
+        accepted = decode_event(row.accepted)
+        routed = None if row.routed is None else decode_event(row.routed)
     except (msgspec.DecodeError, ValueError, TypeError) as error:
-        raise CorruptRow(f"order {row[0]}: {error}") from error
-    if not isinstance(born, Accepted) or not isinstance(routed, Routed | None):
-        raise CorruptRow(f"order {row[0]}: its journal does not begin as it should")
+        raise CorruptRow(f"order {row.id}: {error}") from error
+    if not isinstance(accepted, Accepted) or not isinstance(routed, Routed | None):
+        raise CorruptRow(f"order {row.id}: its journal does not begin as it should")
     return Order(
-        OrderId(row[0]),
-        born.intent,
-        state.terms or born.intent.terms,
+        OrderId(row.id),
+        accepted.intent,
+        state.terms or accepted.intent.terms,
         status,
-        created_at=Timestamp(row[9]),
-        version=row[2],
-        lease_owner=row[3],
-        lease_epoch=row[4],
-        last_seq=row[6],
-        last_at=Timestamp(row[7]),
-        head_hash=row[8],
-        wake_at=None if row[5] is None else Timestamp(row[5]),
+        created_at=Timestamp(row.created_at),
+        version=row.version,
+        lease_owner=row.lease_owner,
+        lease_epoch=row.lease_epoch,
+        last_seq=row.last_seq,
+        last_at=Timestamp(row.last_at),
+        head_hash=row.head_hash,
+        wake_at=None if row.wake_at is None else Timestamp(row.wake_at),
         try_number=state.try_number,
         attempt_count=state.attempt_count,
         route=None if routed is None else routed.route,
-        route_seq=row[11],
+        route_seq=row.route_seq,
         attempt=_read_attempt(row, state),
         fill=_read_fill(row),
         fault=state.fault,
@@ -196,35 +255,40 @@ def read_current_terms(rows: Iterable[Row]) -> dict[OrderId, CurrentTerms]:
     return found
 
 
-def _read_attempt(row: Row, state: OrderStateColumn) -> Attempt | None:
-    if row[14] is None:
+def _read_attempt(row: OrderRow, state: OrderStateColumn) -> Attempt | None:
+    if row.attempt is None:
         return None
     return Attempt(
-        row[14],
-        Signature(row[15]),
-        row[16],
-        Height(row[17]),
-        Slot(row[18]),
-        row[19],
+        row.attempt,
+        Signature(row.signature),
+        row.blockhash,
+        Height(row.last_valid_height),
+        Slot(row.built_slot),
+        row.attempt_state,
         state.sent_at,
         state.first_seen_slot,
-        row[20],
+        row.transaction,
     )
 
 
-def _read_fill(row: Row) -> Fill | None:
-    if row[21] is None:
+def _read_fill(row: OrderRow) -> Fill | None:
+    if row.amount_in is None:
         return None
     try:
-        amount_in, amount_out, fee = (RawAmount(text) for text in row[21:24])
+        amount_in, amount_out = RawAmount(row.amount_in), RawAmount(row.amount_out)
+        fee = RawAmount(row.fee_lamports)
     except ValueError as error:
-        raise CorruptRow(f"order {row[0]}: {error}") from error
-    return Fill(Signature(row[15]), amount_in, amount_out, fee, Slot(row[24]))
+        raise CorruptRow(f"order {row.id}: {error}") from error
+    return Fill(Signature(row.signature), amount_in, amount_out, fee, Slot(row.fill_slot))
 
 
-def read_entry(row: Row) -> JournalEntry:
-    """Return the journal line of a row."""
-    return JournalEntry(OrderId(row[0]), row[1], Timestamp(row[2]), row[3], _bytes(row[4]), row[5])
+def read_entry(columns: Row) -> JournalEntry:
+    """Return the journal entry of a row."""
+    row = EntryRow(*columns[: len(EntryRow._fields)])
+    payload = _bytes(row.payload)
+    return JournalEntry(
+        OrderId(row.order_id), row.seq, Timestamp(row.at), row.kind, payload, row.hash
+    )
 
 
 def _bytes(text: str) -> bytes:
@@ -249,34 +313,35 @@ def key_row(key: ApiKey) -> tuple[object, ...]:
     )
 
 
-def read_key(row: tuple[Any, ...]) -> ApiKey:
-    """Read a row. Raises PortUnavailable for one that no key can have."""
+def read_key(columns: Row) -> ApiKey:
+    """Return the API key of a row. Raises PortUnavailable when it is not one."""
+    row = ApiKeyRow(*columns[: len(ApiKeyRow._fields)])
     try:
-        scopes = frozenset(Permission(word) for word in row[4].split())
+        permissions = frozenset(Permission(word) for word in row.scopes.split())
     except ValueError as error:
-        msg = f"the key {row[0]} cannot be read: {error}"
+        msg = f"the key {row.id} cannot be read: {error}"
         raise PortUnavailable(msg) from error
     return ApiKey(
-        id=row[0],
-        digest=row[1],
-        principal=Principal(row[2]),
-        name=row[3],
-        permissions=scopes,
-        wallets=tuple(Address(word) for word in row[5].split()),
-        orders_per_minute=row[6],
-        created_at=row[7],
-        expires_at=row[8],
-        revoked_at=row[9],
-        last_used_at=row[10],
+        id=row.id,
+        digest=row.digest,
+        principal=Principal(row.principal),
+        name=row.name,
+        permissions=permissions,
+        wallets=tuple(Address(word) for word in row.wallets.split()),
+        orders_per_minute=row.orders_per_minute,
+        created_at=Timestamp(row.created_at),
+        expires_at=None if row.expires_at is None else Timestamp(row.expires_at),
+        revoked_at=None if row.revoked_at is None else Timestamp(row.revoked_at),
+        last_used_at=None if row.last_used_at is None else Timestamp(row.last_used_at),
     )
 
 
 class RowConflict(Exception):
-    """Some order of the sheet is not where its move was made from."""
+    """An order of the batch is not at the version its decision was made from."""
 
 
 class WriteBatch:
-    """Rows to write together; an order's changes in turn become one move."""
+    """Rows that are written together; several decisions about one order become one update."""
 
     def __init__(self) -> None:
         self.births: list[Row] = []
@@ -292,25 +357,25 @@ class WriteBatch:
         self.entries.append(entry_row(new_order.event.entry))
 
     def add_decision(
-        self, before: Order, after: Order, told: tuple[RecordedEvent, ...], change: Decision
+        self, before: Order, after: Order, recorded: tuple[RecordedEvent, ...], decision: Decision
     ) -> None:
-        """Add a change of an order. Raises RowConflict unless it follows from the one before."""
+        """Add a decision. Raises RowConflict unless it follows from the one before."""
         since, until = self.moves.get(before.id, (before, before))
         if row_version(until) != row_version(before):
             raise RowConflict
         self.moves[before.id] = (since, after)
-        for line in told:
-            self.entries.append(entry_row(line.entry))
-            self._add_derived(line, before)
-        if change.signed is not None:
-            self.attempts.append(attempt_row(after.id, change.signed))
+        for event in recorded:
+            self.entries.append(entry_row(event.entry))
+            self._add_derived(event, before)
+        if decision.signed is not None:
+            self.attempts.append(attempt_row(after.id, decision.signed))
 
-    def _add_derived(self, line: RecordedEvent, before: Order) -> None:
-        """Add the rows of attempts and fills that a fact implies."""
+    def _add_derived(self, recorded: RecordedEvent, before: Order) -> None:
+        """Add the rows of attempts and fills that follow from an event."""
         attempt = before.attempt
         if attempt is None:
             return
-        match line.event:
+        match recorded.event:
             case events.Landed(fill):
                 self.closings.append((before.id, attempt.number, "landed", None))
                 self.fills.append(fill_row(before.id, fill))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from cambist.ports.store import Halt, UnrecordedTransactions
 from cambist.stores.postgres import reader
 from cambist.stores.postgres.pool import ConnectionPool, Target
-from cambist.stores.postgres.store import missing
 
 
 async def inspect_halt(target: Target, limit: int) -> tuple[Halt | None, UnrecordedTransactions]:
@@ -13,7 +12,7 @@ async def inspect_halt(target: Target, limit: int) -> tuple[Halt | None, Unrecor
     pool = ConnectionPool(target, 1)
     try:
         await pool.open()
-        return await reader.halted(pool), await missing(pool, limit)
+        return await reader.halted(pool), await reader.unrecorded_transactions(pool, limit)
     finally:
         await pool.close()
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from cambist.orders.journal import JournalEntry
 from cambist.orders.order import Order, Status
+from cambist.ports.chain import ExecutedTransaction
 from cambist.ports.store import (
     CurrentTerms,
     FeedEntry,
@@ -16,6 +17,7 @@ from cambist.ports.store import (
     IdempotencyRecord,
     OrderCounts,
     OrderQuery,
+    UnrecordedTransactions,
 )
 from cambist.stores.paging import PageRows, id_range
 from cambist.stores.postgres.batch import KeyName, WriteUnit
@@ -180,3 +182,10 @@ def with_clock_skew(order: Order, by_ms: int) -> Order:
         if not by_ms or wake_at is None
         else replace(order, wake_at=Timestamp(wake_at - by_ms))
     )
+
+
+async def unrecorded_transactions(pool: ConnectionPool, limit: int) -> UnrecordedTransactions:
+    """Return what the chain executed and the store lacks, newest first. Raises PortUnavailable."""
+    total = await fetch_number(pool, "count_missing")
+    rows = await fetch(pool, "missing", limit)
+    return UnrecordedTransactions(total, tuple(ExecutedTransaction(*row) for row in rows))

@@ -1,10 +1,14 @@
-"""Keeps orders in PostgreSQL, for any number of processes.
+"""Keeps orders in PostgreSQL, for any number of processes."""
 
-Is the Store that any number of processes share: the truth is in PostgreSQL alone.
-
-Who moves an order holds a lease in its row, on the database's clock. Nothing is kept in memory
-that another process could change, save for the backlog, which may be a moment old.
-"""
+# All processes share one database, and only the database knows what is true. A process that moves
+# an order holds a lease in its row, on the clock of the database, so that the clocks of the
+# machines need not agree. Nothing that another process could change is kept in memory, except the
+# number of open orders, which may be some hundred milliseconds old: a backlog limit may be exceeded
+# by as many orders as arrive meanwhile, and nothing else depends on it.
+#
+# There are three pools of connections. Readers serve the engine, and a second set of readers serves
+# clients, so that a slow list cannot delay an order. Writers carry the batches of the write loop,
+# the leases, and one statement of an operator.
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from msgspec.structs import replace
 
 from cambist.orders import events
 from cambist.orders.decide import Decision
-from cambist.orders.journal import JournalEntry, append
+from cambist.orders.journal import JournalEntry
 from cambist.orders.order import Order
 from cambist.ports.chain import ExecutedTransaction
 from cambist.ports.clock import Clock
@@ -40,10 +44,10 @@ from cambist.ports.store import (
 )
 from cambist.stores.commands import (
     AppendNote,
-    ApplyDecision,
     CommittedEvents,
     InsertOrder,
     InsertOrders,
+    apply_decision,
 )
 from cambist.stores.daily_fills import FillQuery
 from cambist.stores.paging import page_of
@@ -55,58 +59,6 @@ from cambist.stores.postgres.write_loop import WriteLoop
 from cambist.stores.unreadable_orders import UnreadableOrders, read_rows
 from cambist.values.ids import OrderId, Principal, Signature
 from cambist.values.time_units import Slot, Timestamp
-
-
-class Recalling:
-    """What makes a shared store one that can be held against the chain."""
-
-    _readers: ConnectionPool
-    _writers: ConnectionPool
-
-    async def reconciled_to(self) -> Slot | None:
-        """Return the slot up to which the chain was held against the attempts."""
-        ((slot,),) = await reader.fetch(self._readers, "compared")
-        return None if slot is None else Slot(slot)
-
-    async def mark_reconciled(self, slot: Slot) -> None:
-        """Remember how far the comparison went."""
-        await reader.fetch(self._writers, "note_compared", slot)
-
-    async def unrecorded(self, signatures: Sequence[Signature]) -> frozenset[Signature]:
-        """Return those that neither an attempt has nor a note of what is missing."""
-        rows = await reader.fetch(self._readers, "recorded", list(signatures))
-        return frozenset(signatures) - {Signature(row[0]) for row in rows}
-
-    async def halt_for_unrecorded(
-        self, missing: Sequence[ExecutedTransaction], halt: Halt, now: Timestamp
-    ) -> None:
-        """Halt, and note what is missing."""
-        columns = (
-            [transaction.signature for transaction in missing],
-            [one.order_id for one in missing],
-            [one.attempt for one in missing],
-            [one.slot for one in missing],
-            [one.failed for one in missing],
-        )
-
-        async def write(line: Any) -> None:
-            async with line.transaction():
-                await line.execute(reader.SQL["halt"], halt.reason, halt.by, halt.at)
-                await line.execute(reader.SQL["note_missing"], *columns, now)
-
-        await self._writers.read(write)
-
-    async def list_unrecorded(self, limit: int) -> UnrecordedTransactions:
-        """Return what was noted as missing, newest first."""
-        return await missing(self._readers, limit)
-
-
-async def missing(pool: ConnectionPool, limit: int) -> UnrecordedTransactions:
-    """Read what was noted as missing, newest first. Raises PortUnavailable."""
-    total = await reader.fetch_number(pool, "count_missing")
-    rows = await reader.fetch(pool, "missing", limit)
-    return UnrecordedTransactions(total, tuple(ExecutedTransaction(*row) for row in rows))
-
 
 log = structlog.get_logger("cambist.store")
 
@@ -122,7 +74,7 @@ WRITERS_MAX: Final = 3
 """Connections that write: changes, claims, and one to spare for the sweep."""
 
 
-class PostgresStore(Recalling):
+class PostgresStore:
     """The shared store. `owner` is written on the orders it moves: a name for this process."""
 
     def __init__(
@@ -192,8 +144,7 @@ class PostgresStore(Recalling):
 
     def begin_commit(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
         """Begin to write a change of a claimed order."""
-        move = _move(ApplyDecision, order, change, now)
-        move = replace(move, after=replace(move.after, lease_owner=self._owner))
+        move = apply_decision(order, change, now, owner=self._owner)
         durable = self._runner.lanes.put_settlement(move)
         if move.after.wake_at is None:
             durable.add_done_callback(lambda done: self._end(done, move.after))
@@ -226,8 +177,8 @@ class PostgresStore(Recalling):
                 return order
             wake_at = order.wake_at if order.in_flight is not None else now
             try:
-                wish = _move(AppendNote, order, Decision((note,), wake_at), now)
-                await self._runner.lanes.put_settlement(wish)
+                noted = apply_decision(order, Decision((note,), wake_at), now, command=AppendNote)
+                await self._runner.lanes.put_settlement(noted)
             except VersionConflict:
                 continue
             return await self.get(order_id)
@@ -252,7 +203,46 @@ class PostgresStore(Recalling):
         """Return the halt in force."""
         return await reader.halted(self._readers)
 
-    # ------------------------------------------------------------------------------ claims
+    # --------------------------------------------------------------- comparison with the chain
+
+    async def reconciled_to(self) -> Slot | None:
+        """Return the slot up to which the chain was held against the attempts."""
+        ((slot,),) = await reader.fetch(self._readers, "compared")
+        return None if slot is None else Slot(slot)
+
+    async def mark_reconciled(self, slot: Slot) -> None:
+        """Remember how far the comparison went."""
+        await reader.fetch(self._writers, "note_compared", slot)
+
+    async def unrecorded(self, signatures: Sequence[Signature]) -> frozenset[Signature]:
+        """Return those that neither an attempt has nor a note of what is missing."""
+        rows = await reader.fetch(self._readers, "recorded", list(signatures))
+        return frozenset(signatures) - {Signature(row[0]) for row in rows}
+
+    async def halt_for_unrecorded(
+        self, missing: Sequence[ExecutedTransaction], halt: Halt, now: Timestamp
+    ) -> None:
+        """Halt, and note what is missing."""
+        columns = (
+            [transaction.signature for transaction in missing],
+            [transaction.order_id for transaction in missing],
+            [transaction.attempt for transaction in missing],
+            [transaction.slot for transaction in missing],
+            [transaction.failed for transaction in missing],
+        )
+
+        async def write(line: Any) -> None:
+            async with line.transaction():
+                await line.execute(reader.SQL["halt"], halt.reason, halt.by, halt.at)
+                await line.execute(reader.SQL["note_missing"], *columns, now)
+
+        await self._writers.read(write)
+
+    async def list_unrecorded(self, limit: int) -> UnrecordedTransactions:
+        """Return what was noted as missing, newest first."""
+        return await reader.unrecorded_transactions(self._readers, limit)
+
+    # ------------------------------------------------------------------------------ leases
 
     async def claim(self, order_id: OrderId) -> Order | None:
         """Take the right to move an order."""
@@ -365,24 +355,6 @@ def _takes(order: Order, note: events.OrderEvent) -> bool:
     if isinstance(note, events.WrittenOff):
         return order.in_flight is not None and order.written_off_at is None
     return not order.is_closed and order.cancel_requested_at is None
-
-
-def _move(
-    kind: type[ApplyDecision], order: Order, change: Decision, now: Timestamp
-) -> ApplyDecision:
-    """Write out what a change makes of an order. Raises IllegalFact."""
-    told = append(order, change.events, now)
-    after = told[-1].order if told else order
-    standing, wake_at = order.wake_at, change.wake_at
-    if standing is not None and wake_at is not None and standing <= now and wake_at <= now:
-        wake_at = standing
-    after = replace(after, version=order.version + 1, wake_at=wake_at)
-    signed = change.signed
-    if signed is not None and after.attempt is not None:
-        bytes_ = signed.transaction
-        after = replace(after, attempt=replace(after.attempt, transaction=bytes_))
-    told = (*told[:-1], replace(told[-1], order=after)) if told else ()
-    return kind(order, after, told, change, now)
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from cambist.stores.sqlite.connection import (
     connect,
 )
 from cambist.stores.sqlite.halts import halted
-from cambist.stores.sqlite.store import missing
+from cambist.stores.sqlite.store import unrecorded_transactions
 
 READS: Final = 2_000
 WRITES: Final = 20
@@ -100,7 +100,7 @@ def inspect_halt(path: Path, limit: int) -> tuple[Halt | None, UnrecordedTransac
         with closing(connect(path, read_only=True)) as db:
             if db.execute("PRAGMA user_version").fetchone()[0] < TRADING_SINCE_MIGRATION:
                 return None, UnrecordedTransactions(0)
-            return halted(db), missing(db, limit)
+            return halted(db), unrecorded_transactions(db, limit)
     except (NotACambistStore, SqliteTooOld, sqlite3.Error) as error:
         msg = f"{path} cannot be read: {error}"
         raise StoreFileUnusable(msg) from None

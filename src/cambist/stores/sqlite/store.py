@@ -1,11 +1,11 @@
-"""Keeps orders in a SQLite file, for one process.
+"""Keeps orders in a SQLite file, for one process."""
 
-Is the Store of one process: every order it may move is its own, so claims write nothing.
-
-The process holds the lock on its home, so at boot no lease but its own can be alive. A claim is
-a mark in memory, and rides with the first commit of its turn. Orders that move are kept in
-memory as last committed, so that a turn begins without a read.
-"""
+# One process holds the lock on its home, so no other process can move an order, and no lease but
+# its own can be alive when it starts. A lease is therefore an entry in memory (leases.py). It costs
+# no write; the row gets its owner and epoch with the first commit of the execution.
+#
+# Orders that move are kept in memory as last committed, so that an execution begins without a read.
+# A write whose outcome is unknown removes the order from memory, and the next one reads the file.
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ from cambist.stores.commands import (
     Write,
     WriteProbe,
     Written,
-    write_out,
+    apply_decision,
 )
 from cambist.stores.daily_fills import FillQuery
 from cambist.stores.paging import page_of
@@ -100,6 +100,8 @@ class SqliteStore:
         self._batches.void_leases(LEASED)
         self._writer.start()
         await self._recount()
+        # Only the chain knows the outcome of these orders, so nobody may move them.
+        self._claimed.exclude(await self._readers.run(_excluded))
 
     async def _recount(self) -> None:
         """Count anew, by a reader: one that writes may have to wait for another process.
@@ -161,7 +163,7 @@ class SqliteStore:
 
     def begin_commit(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
         """Begin to write a change of a claimed order."""
-        move = write_out(order, change, now, self._owner, LEASED)
+        move = apply_decision(order, change, now, owner=self._owner, leased=LEASED)
         return PendingCommit(move.after, self._writer.lanes.put_settlement(move))
 
     async def request_cancel(self, order_id: OrderId, now: Timestamp) -> Order | None:
@@ -202,8 +204,8 @@ class SqliteStore:
     def _keep_all(self, write: Write, facts: CommittedEvents) -> None:
         told, last = facts.events, facts.position + len(facts.events) - 1
         match write:
-            case ApplyDecision(before, add_ms):
-                self._cache_order(add_ms, before.status, last)
+            case ApplyDecision(before, after):
+                self._cache_order(after, before.status, last)
             case InsertOrder() | InsertOrders():
                 for position, one in enumerate(told, facts.position):
                     self._cache_order(one.order, None, position)
@@ -403,21 +405,6 @@ class SqliteStore:
         """Return the place of the newest line of all."""
         return await self._readers.run(reader.feed_end)
 
-
-def _look_at(probing: asyncio.Future[Written]) -> None:
-    """Take an outcome that nobody waits for; a failed write is known by the writer."""
-    if not probing.cancelled():
-        probing.exception()
-
-
-class RecallingSqliteStore(SqliteStore):
-    """The embedded store, which can be held against the chain."""
-
-    async def open(self) -> None:
-        """Open, and let nobody move an order whose fate only the chain knows."""
-        await super().open()
-        self._claimed.exclude(await self._readers.run(_barred))
-
     async def reconciled_to(self) -> Slot | None:
         """Return the slot up to which the chain was held against the attempts."""
         return await self._readers.run(_compared)
@@ -437,11 +424,17 @@ class RecallingSqliteStore(SqliteStore):
         await self._writer.lanes.put_settlement(
             RecordReconciliation(None, tuple(missing), halt, now)
         )
-        self._claimed.exclude(await self._readers.run(_barred))
+        self._claimed.exclude(await self._readers.run(_excluded))
 
     async def list_unrecorded(self, limit: int) -> UnrecordedTransactions:
         """Return what was noted as missing, newest first."""
-        return await self._readers.run(missing, limit)
+        return await self._readers.run(unrecorded_transactions, limit)
+
+
+def _look_at(probing: asyncio.Future[Written]) -> None:
+    """Take an outcome that nobody waits for; a failed write is known by the writer."""
+    if not probing.cancelled():
+        probing.exception()
 
 
 def _compared(db: sqlite3.Connection, _: None) -> Slot | None:
@@ -454,12 +447,12 @@ def _recorded(db: sqlite3.Connection, signatures: Sequence[Signature]) -> frozen
     return frozenset(Signature(row[0]) for row in db.execute(SQL["recorded"], (asked,)))
 
 
-def _barred(db: sqlite3.Connection, _: None) -> frozenset[OrderId]:
+def _excluded(db: sqlite3.Connection, _: None) -> frozenset[OrderId]:
     return frozenset(OrderId(row[0]) for row in db.execute(SQL["barred"]))
 
 
-def missing(db: sqlite3.Connection, limit: int) -> UnrecordedTransactions:
-    """Read what was noted as missing, newest first."""
+def unrecorded_transactions(db: sqlite3.Connection, limit: int) -> UnrecordedTransactions:
+    """Return what the chain executed and the store lacks, newest first."""
     (total,) = db.execute(SQL["count_missing"]).fetchone()
     rows = db.execute(SQL["missing"], (limit,))
     return UnrecordedTransactions(
