@@ -1,11 +1,21 @@
-"""Carries wake-ups and events between several processes.
+"""Carries wake-ups and events between several processes."""
 
-Tells the listeners of one process what happens in all processes of an installation.
-
-The journal is the news: a hub reads on from the place it knows, whenever a bell rings and at least
-once a second, and sends those who listen to its orders to the journal. So a bell that is lost, late
-or doubled costs time and nothing else, and whoever carries the bells may be thrown away.
-"""
+# Every process has subscribers, and an order may be moved by any process. The journal is the only
+# source of events: a process reads on from the last position it knows, and sends its subscribers
+# to the journal. A message from another process (Redis, or NOTIFY of PostgreSQL) only says that
+# it is worth reading now. Without any message each process reads once a second.
+#
+# From this follows what a transport may do. It may lose messages, repeat them, delay them or
+# deliver them out of order: that costs time and nothing else. It may be absent. No event and no
+# order is ever in a transport alone, so nobody has to persist, acknowledge or deduplicate
+# messages.
+#
+# Wake-ups are the same: a hint that an order is due. The sweep finds every due order once a
+# second, and the lease in the database decides which worker moves it.
+#
+# A subscriber that comes before its process has read the journal for the first time would miss
+# the events between. The first read therefore sends every subscriber to the journal (found by the
+# simulation).
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Holds what is to be told to other processes until it is sent: so much, and then the oldest goes.
+"""Holds messages for other processes until they are sent; a full outbox drops the oldest."""
 
-Whoever puts something in never waits: the journal has it all, and what is dropped here comes later
-by a sweep.
-"""
+# A caller never waits here. The journal has everything, so a dropped message costs the receiver
+# at most the second until its next poll. Without the limit a transport that is down for an hour
+# would hold an hour of messages in memory.
 
 from __future__ import annotations
 

@@ -1,5 +1,16 @@
 """Keeps one connection to other processes open, and opens it again when it breaks."""
 
+# A connection that breaks is opened again after a wait that doubles up to a second. One that was
+# steady for some seconds is opened again at once. Nothing that goes wrong here may end an engine:
+# a transport is optional, and without it the process polls the journal and the table of due
+# orders once a second.
+#
+# Messages may have been lost while a connection was down. The work on a new connection therefore
+# begins with a look at the journal.
+#
+# A metric for each connection says whether it is up. The log has one line when it goes down and
+# one when it comes back, and none for the tries in between.
+
 from __future__ import annotations
 
 import asyncio
@@ -23,20 +34,20 @@ Connect = Callable[[], AbstractAsyncContextManager[C]]
 WAIT_FIRST_MS: Final = 50
 WAIT_MAX_MS: Final = 1_000
 STEADY_MS: Final = 5_000
-"""A connection that held this long is dialled again at once when it breaks."""
+"""A connection that was up this long is opened again without a longer wait."""
 DIAL_WITHIN_MS: Final = 1_000
 log = structlog.get_logger("cambist.coordination")
 
 
 class TransportDown(Exception):
-    """The bearer does not answer, or not with what was asked for."""
+    """The server does not answer, or answers something else than was asked for."""
 
 
 class ReconnectingConnection(Generic[C]):
-    """A connection that comes back by itself, and the work done on it meanwhile.
+    """A connection that is opened again by itself, and the work done on it.
 
-    The work gets the connection, and is begun anew on the next one. It raises Unreachable where
-    the connection is of no more use.
+    The work gets the connection and starts again on the next one. It raises TransportDown when
+    the connection cannot be used any more.
     """
 
     def __init__(
@@ -52,7 +63,7 @@ class ReconnectingConnection(Generic[C]):
 
     @property
     def is_up(self) -> bool:
-        """Whether the bearer answered when it was last asked."""
+        """Whether the server answered when it was last asked."""
         return self._state == "up"
 
     async def run(self) -> None:
@@ -65,7 +76,7 @@ class ReconnectingConnection(Generic[C]):
             except TransportDown as away:
                 self._note("down", str(away))
             except Exception as error:
-                # Whatever is amiss here, it must not end an engine.
+                # A transport is optional: no defect here may end an engine.
                 log.exception("signals_failed", line=self._name)
                 self._note("down", type(error).__name__)
             if self._clock.monotonic_ms() - began > STEADY_MS:
@@ -88,7 +99,7 @@ class ReconnectingConnection(Generic[C]):
             await dialled.__aexit__(None, None, None)
 
     def _note(self, state: Literal["up", "down"], why: str = "") -> None:
-        """Say it once when a line comes up or goes down, and not with every try."""
+        """Log once when a connection goes down or comes back, and not for every try."""
         if state == self._state:
             return
         if state == "down":
@@ -100,10 +111,10 @@ class ReconnectingConnection(Generic[C]):
 
 
 class TransportCallbacks(msgspec.Struct, frozen=True):
-    """What is to be told, and who is to be told of what came.
+    """What a transport sends, and where it delivers what it receives.
 
-    `doorbell` is its workers', where other processes ring at them; `ring` its listeners', where
-    others write what they listen to. `owner` is the name of the process.
+    `wakeups` is the queue of this process's workers. `on_new_position` is called when another
+    process has written events. `owner` is the name of this process.
     """
 
     outbox: Outbox

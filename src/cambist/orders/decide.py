@@ -1,8 +1,31 @@
-"""Decides what just became true of an order, from the outcome of the step it needed.
+"""Decides which events follow from the outcome of a step."""
 
-Pure: the same order, outcome, instant and policy give the same change. What the change says is
-committed in one transaction before anything else is done for the order.
-"""
+# This module is the functional core of the engine (the Decider pattern). It is pure: the same
+# order, outcome, time and policy give the same decision. The executor performs a step, hands the
+# outcome to `decide`, and commits the decision. Only after that commit does it perform the next
+# step.
+#
+# A decision is a tuple of events, the time at which the order deserves the next look, and, where
+# a transaction was signed, its bytes. One database transaction writes all of it. `evolve`
+# (lifecycle.py) checks every event against the transition table and against the attempt in
+# flight, so this module cannot break the rule that an order has at most one transaction that may
+# still land. It can only be too slow or too eager to try again.
+#
+# What follows from an outcome depends on the remedy of its fault (faults.py):
+#
+# - RETRY and REQUOTE: nothing happened on the chain. The order is retried after a backoff, as
+#   long as its policy allows.
+#
+# - ASK_CHAIN: the outcome is unknown. Nothing is decided; the in-flight tracker asks the chain
+#   until it knows.
+#
+# - GIVE_UP: the order ends.
+#
+# A cancel request or a passed deadline ends an order only if no attempt is in flight. While one
+# is in flight, the chain decides: a transaction that lands wins over both.
+#
+# A report of the chain applies only to the attempt whose signature it carries. A report about an
+# earlier attempt can still be on its way when the next attempt is in flight (docs/adr/0004).
 
 from __future__ import annotations
 

@@ -1,4 +1,16 @@
-"""Appends facts to an order's journal, numbered and chained by hash, and folds a journal back."""
+"""Appends events to an order's journal, numbered and chained by hash, and replays a journal."""
+
+# The journal of an order is append-only. Entry n carries SHA-256 over the hash of entry n-1 and
+# over its own order id, number, time and payload. Whoever changes, removes or inserts an entry
+# has to change every hash after it, and the row of the order holds the last one. `cambist verify`
+# recomputes the chain and compares the order that follows from it with the row.
+#
+# Times never go back within a journal, whatever the wall clock does: an entry takes the time of
+# the one before it if the clock is behind. Readers may therefore rely on the order of times.
+#
+# The payload is the JSON of the event, exactly as it was written. It is kept as bytes and never
+# encoded again, because another version of the code may write the same event with other defaults,
+# and the hash would differ.
 
 from __future__ import annotations
 

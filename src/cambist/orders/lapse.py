@@ -1,16 +1,32 @@
-"""Judges whether a signed transaction can never land any more.
+"""Proves that a signed transaction can never land any more."""
 
-Death is the only licence to sign again, so each counted witness must give all of this, its
-height and the blockhash asked before its status on the same endpoint:
-
-D1  its finalized height is past the last valid one (by `margin` more, when it is alone)
-D2  that height is plausible: it did not advance by more blocks than slots went by
-D3  its status was read at or past the slot of that height
-D4  it still serves the history of the slot the transaction was built at
-D5  no witness shows the signature now; if one ever did, every witness must agree, later
-D6  it calls the blockhash invalid at finalized, at a slot its status has seen: what is invalid
-    only since the status was read may have landed in between
-"""
+# An order may be signed again only after the transaction before it has lapsed. A wrong answer
+# here executes an order twice, so no answer is an acceptable one: the order then stays
+# `submitted`, and the chain is asked again.
+#
+# A transaction is valid until the block height `last_valid_height`, which the endpoint named
+# together with the blockhash. It can land in a block up to that height and be reported later.
+# Each node that counts must therefore give all of this, its height and the validity of the
+# blockhash asked before its status, on the same endpoint:
+#
+# D1  its finalized height is past the last valid height, by `margin` more if it is the only node
+#
+# D2  that height is plausible: it did not advance by more blocks than slots have passed
+#
+# D3  its status was read at or after the slot of that height
+#
+# D4  it still serves the history of the slot at which the transaction was built
+#
+# D5  no node shows the signature now; if one ever did, every node must agree, at a later time
+#
+# D6  it calls the blockhash invalid at finalized commitment, at a slot that its status has seen.
+#     A blockhash that became invalid only after the status was read proves nothing, because the
+#     transaction may have landed in between.
+#
+# Height from one node and silence from a slower one is how engines pay twice: the slow node has
+# not seen the block in which the transaction landed. D3 and D6 exclude that. D2 excludes a node
+# that reports slots as heights. The simulation has a mutant for each of these conditions, and
+# each of them executes an order twice.
 
 from __future__ import annotations
 

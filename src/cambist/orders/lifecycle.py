@@ -1,34 +1,32 @@
-"""Holds the transition table of an order, and applies one event to an order.
+"""Holds the transition table of an order, and applies one event to an order."""
 
-Theory of operation
--------------------
-An order is its journal: a list of events, numbered 1, 2, 3, that only grows. Everything else that
-is known of an order follows from that list by `evolve(order, event, at)`, which is pure. A row of
-a store is a cache of the fold of these events, and `cambist verify` recomputes it.
-
-`decide` (orders/decide.py) turns an outcome, such as an answer of the chain, into events. It
-proposes; this module has the last word. `evolve` accepts an event only if
-
-1. `TRANSITIONS` or `STATUS_NEUTRAL_EVENTS` has it for the status of the order. Events in
-`TRANSITIONS` move the status.
-   Events in `STATUS_NEUTRAL_EVENTS` are written to the journal and leave the status as it is.
-2. the attempt allows it. An attempt is *in flight* from `Signed` on, until `Landed`, `Reverted`
-   or `Lapsed` says what became of its transaction. While it is in flight the transaction may
-   still execute, so no event may end or retry the order (`_FORBIDDEN_IN_FLIGHT`): a second
-   transaction
-   could then be signed, and both could execute. Events about a transaction need one in flight
-   (`_REQUIRES_IN_FLIGHT`).
-3. the fate of a transaction names the transaction that is in flight. A report about an earlier
-   one proves nothing about this one.
-
-Anything else raises and changes nothing. A mistake in `decide`, in a worker or in a store
-therefore ends as an error, and not as a second execution. The model check in tests/model explores
-this table together with crashes, stolen leases and lagging nodes.
-
-The table is keyed by event class, as h11 keys its own by event class, so that a misspelt event is
-a type error. The stored name of an event is `OrderEvent.kind`. The diagram in docs/lifecycle.md is
-drawn from the table.
-"""
+# An order is its journal: a list of events, numbered 1, 2, 3, that only grows. Everything else
+# that is known of an order follows from that list by `evolve(order, event, at)`, which is pure. A
+# row of a store is a cache of the fold of these events, and `cambist verify` recomputes it.
+#
+# `decide` (orders/decide.py) turns an outcome, such as an answer of the chain, into events. It
+# proposes; this module has the last word. `evolve` accepts an event only if
+#
+# 1. `TRANSITIONS` or `STATUS_NEUTRAL_EVENTS` has it for the status of the order. Events in
+#    `TRANSITIONS` move the status. Events in `STATUS_NEUTRAL_EVENTS` are written to the journal and
+#    leave the status as it is.
+#
+# 2. the attempt allows it. An attempt is *in flight* from `Signed` on, until `Landed`, `Reverted`
+#    or `Lapsed` says what became of its transaction. While it is in flight the transaction may
+#    still execute, so no event may end or retry the order (`_FORBIDDEN_IN_FLIGHT`): a second
+#    transaction could then be signed, and both could execute. Events about a transaction need one
+#    in flight (`_REQUIRES_IN_FLIGHT`).
+#
+# 3. the fate of a transaction names the transaction that is in flight. A report about an earlier
+#    one proves nothing about this one.
+#
+# Anything else raises and changes nothing. A mistake in `decide`, in a worker or in a store
+# therefore ends as an error, and not as a second execution. The model check in tests/model
+# explores this table together with crashes, stolen leases and lagging nodes.
+#
+# The table is keyed by event class, as h11 keys its own by event class, so that a misspelt event
+# is a type error. The stored name of an event is `OrderEvent.kind`. The diagram in
+# docs/lifecycle.md is drawn from the table.
 
 from __future__ import annotations
 

@@ -1,8 +1,19 @@
-"""Gathers waiting writes into batches: settlement before intake, bounded, in order of arrival.
+"""Collects waiting writes into batches: a bounded queue with two priorities."""
 
-Knows no database and no thread: whoever runs it takes a batch, applies it and reports back. So
-the simulation runs the same code inline that the server runs beside a writer thread.
-"""
+# This module knows no database and no thread. Whoever runs it takes a batch, applies it and
+# reports the results, so that the simulation runs the same code inline that the server runs
+# beside a writer thread.
+#
+# There are two queues because they have different owners. *Settlement* holds writes about known
+# orders: decisions, cancels, halts. *Intake* holds new orders. A batch takes settlement first,
+# because a decision about a transaction that has landed must not wait behind a thousand new
+# orders. Intake has a limit: beyond it a new order is rejected at once, which is better for its
+# client than a slow answer. Settlement has none, because each order in it was accepted already,
+# and the number of executions at once bounds it.
+#
+# A caller may be cancelled while its write waits, when a client disconnects. A write that nobody
+# waits for any more may still become durable. It is counted as abandoned until its outcome is
+# known, so that the backlog limit counts it.
 
 from __future__ import annotations
 

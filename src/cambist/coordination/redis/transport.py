@@ -1,4 +1,8 @@
-"""Bundles what one process has going with Redis: a connection for each thing it does there."""
+"""Bundles the connections of one process to Redis: one for each purpose."""
+
+# Publishing, subscribing, the consumer group and the scripts of the rate limits have a connection
+# each. A blocking read of a stream, or a subscriber that reads slowly, can then never delay a
+# rate limit that a request waits for.
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from cambist.ports.rate_limits import RateLimiter
 
 
 class RedisTransport:
-    """The lines of one process to Redis; each is to be run."""
+    """The connections of one process to Redis. Run each of `connections`."""
 
     def __init__(self, clock: Clock, url: str, ends: TransportCallbacks) -> None:
         self._clock = clock
@@ -33,15 +37,15 @@ class RedisTransport:
 
     @property
     def connections(self) -> tuple[ReconnectingConnection[Any], ...]:
-        """What is to be run, all of it at once."""
+        """The connections, to be run side by side."""
         return tuple(self._lines)
 
     def share_limits(self, alone: RateLimiter) -> RateLimiter:
-        """Return limits that all processes hold together, or each `alone` without Redis."""
+        """Return limits shared by all processes; without Redis each enforces its part `alone`."""
         buckets = RedisRateLimiter(self._clock, self._address, alone)
         self._lines.append(buckets.line)
         return buckets
 
     def open_bus(self, bus: EventBus) -> EventBus:
-        """Return a bus that outsiders hear, too."""
+        """Return a bus that also publishes to external subscribers."""
         return ExternalPublishingBus(bus, self._outbox)

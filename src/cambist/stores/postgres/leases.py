@@ -1,8 +1,19 @@
-"""Gives out the right to move orders: a lease in the order's row, on the database's clock.
+"""Grants leases: the right of one process to move an order, for a limited time."""
 
-Claims and releases wait for each other's company and are written together, apart from the
-changes of orders: they tell nobody anything, so they have no place in the feed.
-"""
+# A lease is three columns of the order's row: `lease_owner`, `lease_epoch`, and `wake_at` as its
+# end. The clock of the database decides whether it has expired, so the clocks of the machines
+# need not agree. A process that dies keeps its leases until they expire, and then any worker
+# claims the orders.
+#
+# A process may be paused for longer than its lease and then continue. It believes that it still
+# holds the lease. Two things make that harmless. Every claim raises `lease_epoch`, and a write
+# under an older epoch is rejected (a fencing token). And the only thing a worker does outside the
+# database, sending, sends bytes that were recorded before: a second worker sends the same bytes,
+# and the chain executes a signature at most once.
+#
+# Claims and releases wait for each other for a moment and are written together, apart from the
+# decisions about orders. They have no position in the stream of events, so they never need the
+# lock on `feed_end`.
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Takes batches from the lanes and has them written, one after the other, on the event loop."""
+"""Takes batches from the write queue and writes one after the other, on the event loop."""
+
+# A process sends one batch at a time. Its events therefore have the order of their positions, and
+# a later batch never overtakes one whose outcome is unknown. While a batch is being written the
+# next one grows.
 
 from __future__ import annotations
 

@@ -1,10 +1,26 @@
-"""Writes batches to PostgreSQL, a statement each, and finds out what became of every item.
+"""Writes batches to PostgreSQL and finds out the outcome of every write."""
 
-A statement is its own transaction. What is refused for a row of it is written again item by
-item, so that the bad one fails alone. When the answer does not come, the same statement is sent
-again until one does: what was carried out the first time loses to itself then, and is known by
-its line in the journal. Nothing is told, and nobody answered, before that.
-"""
+# One batch is one statement, and one statement is its own transaction (docs/adr/0008). It inserts
+# new orders and updates known ones by compare-and-set on version, last hash and lease. What
+# follows from those that succeeded comes next, then the row `feed_end`, and the journal last.
+# `feed_end` is locked for the insert of the entries and the flush, and never during a round trip,
+# so that positions have the order of commits in the whole cluster.
+#
+# Three things can go wrong, and each has its own answer:
+#
+# - A row is rejected for what it holds: a constraint, a number that does not fit. The whole
+#   statement fails with it. Its writes are sent again one by one, so that only the bad one fails.
+#
+# - The statement loses to a deadlock or waits too long for a lock. Nothing was written. It is
+#   sent again, a few times.
+#
+# - No answer comes: the connection broke between COMMIT and its answer. The outcome is unknown,
+#   and an error would be a lie either way. The same statement is sent again until an answer
+#   comes. If it had succeeded the first time, its compare-and-set fails now, and its entries are
+#   found in the journal by number and hash, with their positions.
+#
+# Nothing is published and nobody is answered before the outcome is known. After five seconds
+# callers are told that it is unknown, and they may send the same idempotency key again.
 
 from __future__ import annotations
 

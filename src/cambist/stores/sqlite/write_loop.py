@@ -1,4 +1,14 @@
-"""Runs batches of writes beside the event loop in one thread, or on it, inline."""
+"""Applies batches of writes in one thread beside the event loop, or inline."""
+
+# SQLite has one writer. A thread owns the connection that writes, so that a flush never blocks
+# the event loop. The loop collects the next batch while one is being written: the slower the
+# disk, the larger the batches (group commit). A write that finds the thread idle waits for others
+# for about as long as a flush takes, since a flush and two changes of thread for each single
+# write would cost more than that wait.
+#
+# The results of a batch are handled on the event loop, in the order of commits, before any caller
+# wakes. Memory and subscribers therefore see a commit before the client that caused it gets an
+# answer.
 
 from __future__ import annotations
 
