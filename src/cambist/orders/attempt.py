@@ -1,4 +1,4 @@
-"""Describes one signed transaction, what became of it, and what the chain's witnesses say."""
+"""Describes a signed transaction, its outcome, and what the nodes of the chain say about it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ Commitment = Literal["processed", "confirmed", "finalized"]
 class Attempt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One signed transaction of an order.
 
-    `transaction` is the exact bytes that may be sent, again and again; an order folded from its
-    journal alone carries none. `sighted_slot` is set for ever once any witness showed the
-    signature.
+    `transaction` is the exact bytes, which may be sent again and again; an order replayed from its
+    journal alone has none. `first_seen_slot` is set once any node has shown the signature.
     """
 
     number: int
@@ -71,10 +70,10 @@ class NodeObservation(msgspec.Struct, frozen=True, gc=False):
 
 
 class ChainParameters(msgspec.Struct, frozen=True, gc=False):
-    """The chain's own numbers, on which waiting and the proof of death rest.
+    """Parameters of the chain for waiting and for the proof of lapse.
 
-    `window` is how many blocks a blockhash stays good, `margin` how many more a lone witness
-    must see go by, `witnesses` how many must agree.
+    `blockhash_window` is how many blocks a blockhash is valid, `lapse_margin` how many more a
+    single node must be past, `observers_required` how many nodes must agree.
     """
 
     slot_ms: Millis

@@ -56,17 +56,17 @@ from cambist.values.time_units import Timestamp, add_ms
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """What the engine was told about waiting: the chain's rules and the backoff."""
+    """Parameters for waiting: those of the chain, and the backoff."""
 
     rules: ChainParameters
     backoff: Backoff = Backoff()
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What just became true: facts for the journal and the rows they imply.
+    """Events for the journal, and what the rows need besides.
 
-    `signed` is the attempt to record with its bytes; `wake_at` when the order next deserves a
-    look. No facts means nothing is to be written.
+    `signed` is the attempt to record with its bytes. `wake_at` is when the order is due next. No
+    events means that nothing is written.
     """
 
     events: tuple[events.OrderEvent, ...]
@@ -75,7 +75,7 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 def decide(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
-    """Return the change that an outcome makes to an order."""
+    """Return the decision that follows from an outcome."""
     if isinstance(outcome, AttemptReport):
         return _on_report(order, outcome, now, policy)
     if isinstance(outcome, TransactionSent):
@@ -98,7 +98,7 @@ def decide(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> De
 
 
 def fail_order(order: Order, why: Fault) -> Decision:
-    """Return the change that parks an order as failed; nothing may be in flight."""
+    """Return the decision that fails an order; nothing may be in flight."""
     return Decision((events.Failed(why, (*order.setbacks, failed_try(order, why))),), None)
 
 
@@ -117,86 +117,86 @@ def _close(order: Order) -> events.OrderEvent:
     return events.Cancelled() if order.cancel_requested_at is not None else events.Expired()
 
 
-def _on_report(order: Order, heard: AttemptReport, now: Timestamp, policy: Policy) -> Decision:
-    """Judge the attempt by what the witnesses say; silence and doubt change nothing."""
+def _on_report(order: Order, report: AttemptReport, now: Timestamp, policy: Policy) -> Decision:
+    """Decide about the attempt from the answers of the nodes; no answer changes nothing."""
     attempt = order.attempt
-    if attempt is None or attempt.signature != heard.signature or order.is_final:
+    if attempt is None or attempt.signature != report.signature or order.is_final:
         return Decision((), order.wake_at)
-    sighting = _strongest(heard)
+    status = _strongest(report)
     if order.status is Status.CONFIRMED:
-        return _on_report_after_landing(attempt, heard, sighting, now, policy)
+        return _on_report_after_landing(attempt, report, status, now, policy)
     if order.in_flight is None:
         return Decision((), order.wake_at)
-    if sighting is None:
-        evidence = prove_lapsed(attempt, heard.witnesses, policy.rules)
-        if evidence is None and _is_given_up(order, attempt, heard, policy.rules):
-            evidence = heard.witnesses
+    if status is None:
+        evidence = prove_lapsed(attempt, report.witnesses, policy.rules)
+        if evidence is None and _is_given_up(order, attempt, report, policy.rules):
+            evidence = report.witnesses
         if evidence is None:
             return Decision((), now)
         lapsed = events.Lapsed(attempt.signature, evidence)
         return _retry_or_fail(order, (lapsed,), fault(Code.ATTEMPT_LAPSED), now, policy)
-    return _on_status(order, heard, sighting, now, policy)
+    return _on_status(order, report, status, now, policy)
 
 
 def _is_given_up(
-    order: Order, attempt: Attempt, heard: AttemptReport, rules: ChainParameters
+    order: Order, attempt: Attempt, report: AttemptReport, rules: ChainParameters
 ) -> bool:
-    """Whether an operator's word may stand in for the proof: never against what a witness saw."""
-    return order.written_off_at is not None and is_past_validity(attempt, heard.witnesses, rules)
+    """Whether an operator's confirmation replaces the proof: never against what a node saw."""
+    return order.written_off_at is not None and is_past_validity(attempt, report.witnesses, rules)
 
 
 def _on_status(
-    order: Order, heard: AttemptReport, sighting: SignatureStatus, now: Timestamp, policy: Policy
+    order: Order, report: AttemptReport, status: SignatureStatus, now: Timestamp, policy: Policy
 ) -> Decision:
-    final = sighting.commitment == "finalized"
-    if sighting.fault is not None and final:
-        reverted = events.Reverted(heard.signature, sighting.fault, sighting.slot)
-        return _retry_or_fail(order, (reverted,), sighting.fault, now, policy)
-    if sighting.fault is None and heard.fill is not None and sighting.commitment != "processed":
-        landed = events.Landed(heard.fill)
+    final = status.commitment == "finalized"
+    if status.fault is not None and final:
+        reverted = events.Reverted(report.signature, status.fault, status.slot)
+        return _retry_or_fail(order, (reverted,), status.fault, now, policy)
+    if status.fault is None and report.fill is not None and status.commitment != "processed":
+        landed = events.Landed(report.fill)
         if final:
-            return Decision((landed, events.Finalized(sighting.slot)), None)
+            return Decision((landed, events.Finalized(status.slot)), None)
         return Decision((landed,), now)
     attempt = order.attempt
     if attempt is not None and attempt.first_seen_slot is None:
-        return Decision((events.Seen(sighting.slot),), now)
+        return Decision((events.Seen(status.slot),), now)
     return Decision((), now)
 
 
 def _on_report_after_landing(
     attempt: Attempt,
-    heard: AttemptReport,
-    sighting: SignatureStatus | None,
+    report: AttemptReport,
+    status: SignatureStatus | None,
     now: Timestamp,
     policy: Policy,
 ) -> Decision:
-    if sighting is not None:
-        if sighting.commitment != "finalized":
+    if status is not None:
+        if status.commitment != "finalized":
             return Decision((), now)
-        if sighting.fault is None:
-            return Decision((events.Finalized(sighting.slot),), None)
-        return Decision((events.RolledBack(heard.witnesses),), None)
-    evidence = prove_lapsed(attempt, heard.witnesses, policy.rules)
+        if status.fault is None:
+            return Decision((events.Finalized(status.slot),), None)
+        return Decision((events.RolledBack(report.witnesses),), None)
+    evidence = prove_lapsed(attempt, report.witnesses, policy.rules)
     return Decision((), now) if evidence is None else Decision((events.RolledBack(evidence),), None)
 
 
-def _strongest(heard: AttemptReport) -> SignatureStatus | None:
-    """Return the firmest sighting of all witnesses."""
+def _strongest(report: AttemptReport) -> SignatureStatus | None:
+    """Return the status with the highest commitment of all nodes."""
     ranks = {"processed": 0, "confirmed": 1, "finalized": 2}
     seen = [
-        observation.sighting for observation in heard.witnesses if observation.sighting is not None
+        observation.sighting for observation in report.witnesses if observation.sighting is not None
     ]
-    return max(seen, key=lambda one: ranks[one.commitment], default=None)
+    return max(seen, key=lambda status: ranks[status.commitment], default=None)
 
 
 def _retry_or_fail(
     order: Order, before: tuple[events.OrderEvent, ...], why: Fault, now: Timestamp, policy: Policy
 ) -> Decision:
-    """End the try: withdraw if unwanted, else try again or give up."""
+    """End the try: close the order if it was cancelled, else retry or fail."""
     if is_cancelled_or_past_deadline(order, now):
         return Decision((*before, _close(order)), None)
     if order.written_off_at is not None:
-        # Nobody signs again on a person's word.
+        # A person's confirmation is no proof, so the order is not signed again.
         why = fault(Code.WRITTEN_OFF)
     elif may_retry(order, why):
         wake_at = add_ms(now, policy.backoff.after(order.try_number))

@@ -1,4 +1,4 @@
-"""Lists the journal's vocabulary: one class for each fact that can become true of an order."""
+"""Defines the events of the journal: one class for each."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from cambist.values.time_units import Height, Slot, Timestamp
 
 
 class OrderEvent(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
-    """Something that became true; `kind` is its name in the table, the journal and the wire."""
+    """An event of an order; `kind` is its name in the journal and on the wire."""
 
     kind: ClassVar[str]
 
 
 class FailedTry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One try that came to nothing, and why."""
+    """A try that failed, and why."""
 
     attempt: int
     fault: Fault
@@ -30,40 +30,40 @@ class FailedTry(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Accepted(OrderEvent, frozen=True, tag="accepted"):
-    """The order was taken."""
+    """The order was accepted."""
 
     intent: Intent
 
 
 class Amended(OrderEvent, frozen=True, tag="amended"):
-    """The user changed the terms of an order that rests."""
+    """The user changed the terms of a resting order."""
 
     terms: Terms
 
 
 class CancelRequested(OrderEvent, frozen=True, tag="cancel_requested"):
-    """The user asked for a cancel; it wins unless a transaction lands."""
+    """The user asked to cancel; the order is cancelled unless a transaction lands."""
 
 
 class WrittenOff(OrderEvent, frozen=True, tag="written_off"):
-    """An operator vouches that the transaction can never land, which no witness can prove."""
+    """An operator confirmed that the transaction can never land, which no node can prove."""
 
     by: str
     reason: str
 
 
 class Started(OrderEvent, frozen=True, tag="started"):
-    """A worker took the order up."""
+    """A worker started the order."""
 
 
 class Routed(OrderEvent, frozen=True, tag="routed"):
-    """A route was chosen; its quotes, reason and bound stand in it."""
+    """A route was chosen, with its quotes, reason and bound."""
 
     route: Route
 
 
 class Signed(OrderEvent, frozen=True, tag="signed"):
-    """A transaction was signed and recorded; from here on it may land."""
+    """A transaction was signed and recorded; from now on it may land."""
 
     attempt: int
     signature: Signature
@@ -74,13 +74,13 @@ class Signed(OrderEvent, frozen=True, tag="signed"):
 
 
 class Sent(OrderEvent, frozen=True, tag="sent"):
-    """The recorded bytes were handed to the network; `fault` says if the answer was unclear."""
+    """The recorded bytes were sent; `fault` is set if the outcome of sending is unknown."""
 
     fault: Fault | None = None
 
 
 class Seen(OrderEvent, frozen=True, tag="seen"):
-    """A witness showed the signature, not yet firmly."""
+    """A node showed the signature, not confirmed yet."""
 
     slot: Slot
 
@@ -92,7 +92,7 @@ class Landed(OrderEvent, frozen=True, tag="landed"):
 
 
 class Reverted(OrderEvent, frozen=True, tag="reverted"):
-    """The transaction executed with an error, finally: no tokens moved, it can never land."""
+    """The transaction failed on chain, finally: no tokens moved, and it can never land."""
 
     signature: Signature
     fault: Fault
@@ -100,14 +100,14 @@ class Reverted(OrderEvent, frozen=True, tag="reverted"):
 
 
 class Lapsed(OrderEvent, frozen=True, tag="lapsed"):
-    """The transaction can never land any more; the witnesses that prove it are kept."""
+    """The transaction can never land any more; the observations that prove it are kept."""
 
     signature: Signature
     evidence: tuple[NodeObservation, ...]
 
 
 class RetryScheduled(OrderEvent, frozen=True, tag="retry_scheduled"):
-    """A try came to nothing for a passing reason; the next one begins at `wake_at`."""
+    """A try failed for a temporary reason; the next one begins at `wake_at`."""
 
     fault: Fault
     attempt: int
@@ -115,7 +115,7 @@ class RetryScheduled(OrderEvent, frozen=True, tag="retry_scheduled"):
 
 
 class Cancelled(OrderEvent, frozen=True, tag="cancelled"):
-    """The order ended by its user's wish, with nothing spent."""
+    """The order ended by a cancel request, with nothing spent."""
 
 
 class Expired(OrderEvent, frozen=True, tag="expired"):
@@ -123,7 +123,7 @@ class Expired(OrderEvent, frozen=True, tag="expired"):
 
 
 class Failed(OrderEvent, frozen=True, tag="failed"):
-    """The order ended without executing; every setback on the way is listed."""
+    """The order ended without executing; every failed try is listed."""
 
     fault: Fault
     setbacks: tuple[FailedTry, ...] = ()
@@ -136,7 +136,7 @@ class Finalized(OrderEvent, frozen=True, tag="finalized"):
 
 
 class RolledBack(OrderEvent, frozen=True, tag="rolled_back"):
-    """A transaction reported as landed is gone: an alarm for people, not a path of the engine."""
+    """A transaction that had landed was rolled back: an alarm for people."""
 
     evidence: tuple[NodeObservation, ...]
 

@@ -1,7 +1,7 @@
 """Proves that a signed transaction can never land any more."""
 
 # An order may be signed again only after the transaction before it has lapsed. A wrong answer
-# here executes an order twice, so no answer is an acceptable one: the order then stays
+# here executes an order twice, so no answer is an acceptable node: the order then stays
 # `submitted`, and the chain is asked again.
 #
 # A transaction is valid until the block height `last_valid_height`, which the endpoint named
@@ -17,13 +17,13 @@
 #
 # D4  it still serves the history of the slot at which the transaction was built
 #
-# D5  no node shows the signature now; if one ever did, every node must agree, at a later time
+# D5  no node shows the signature now; if node ever did, every node must agree, at a later time
 #
 # D6  it calls the blockhash invalid at finalized commitment, at a slot that its status has seen.
 #     A blockhash that became invalid only after the status was read proves nothing, because the
 #     transaction may have landed in between.
 #
-# Height from one node and silence from a slower one is how engines pay twice: the slow node has
+# Height from node node and silence from a slower node is how engines pay twice: the slow node has
 # not seen the block in which the transaction landed. D3 and D6 exclude that. D2 excludes a node
 # that reports slots as heights. The simulation has a mutant for each of these conditions, and
 # each of them executes an order twice.
@@ -36,12 +36,12 @@ from cambist.orders.attempt import Attempt, ChainParameters, NodeObservation
 
 
 def prove_lapsed(
-    attempt: Attempt, witnesses: Sequence[NodeObservation], rules: ChainParameters
+    attempt: Attempt, observations: Sequence[NodeObservation], rules: ChainParameters
 ) -> tuple[NodeObservation, ...] | None:
-    """Return the witnesses that prove the attempt dead, or None while it may still land."""
-    if any(observation.sighting is not None for observation in witnesses):
+    """Return the observations that prove the lapse; None while it may still land."""
+    if any(observation.sighting is not None for observation in observations):
         return None
-    counted = {one.endpoint: one for one in witnesses if _proves_lapse(attempt, one, rules)}
+    counted = {node.endpoint: node for node in observations if _proves_lapse(attempt, node, rules)}
     needed = (
         rules.observers_required
         if attempt.first_seen_slot is not None
@@ -51,31 +51,31 @@ def prove_lapsed(
 
 
 def is_past_validity(
-    attempt: Attempt, witnesses: Sequence[NodeObservation], rules: ChainParameters
+    attempt: Attempt, observations: Sequence[NodeObservation], rules: ChainParameters
 ) -> bool:
-    """Whether a witness says that the attempt's time is long over, though nobody may prove it.
+    """Whether a node says that the transaction is far past its last valid height.
 
-    No licence to sign again: it only says that waiting longer will bring no new height.
+    This is no proof and does not allow a new signature. It says that waiting longer is useless.
     """
     last = attempt.last_valid_height + rules.lapse_margin
-    return not any(observation.sighting is not None for observation in witnesses) and any(
-        one.height > last and _is_plausible(attempt, one, rules) for one in witnesses
+    return not any(observation.sighting is not None for observation in observations) and any(
+        node.height > last and _is_plausible(attempt, node, rules) for node in observations
     )
 
 
-def _is_plausible(attempt: Attempt, one: NodeObservation, rules: ChainParameters) -> bool:
-    """Whether its height did not advance by more blocks than slots went by (D2)."""
+def _is_plausible(attempt: Attempt, node: NodeObservation, rules: ChainParameters) -> bool:
+    """Whether its height did not advance by more blocks than slots have passed (D2)."""
     built_height = attempt.last_valid_height - rules.blockhash_window
-    return one.height - built_height <= one.slot - attempt.built_slot + rules.height_slack
+    return node.height - built_height <= node.slot - attempt.built_slot + rules.height_slack
 
 
-def _proves_lapse(attempt: Attempt, one: NodeObservation, rules: ChainParameters) -> bool:
+def _proves_lapse(attempt: Attempt, node: NodeObservation, rules: ChainParameters) -> bool:
     margin = rules.lapse_margin if rules.observers_required == 1 else 0
-    past = one.height > attempt.last_valid_height + margin
-    plausible = _is_plausible(attempt, one, rules)
-    coupled = one.context_slot >= one.slot
-    recent = one.context_slot - attempt.built_slot <= rules.status_history
-    covered = recent or one.first_slot <= attempt.built_slot
-    later = attempt.first_seen_slot is None or one.slot > attempt.first_seen_slot
-    expired = not one.blockhash_valid and one.context_slot >= one.checked_slot
+    past = node.height > attempt.last_valid_height + margin
+    plausible = _is_plausible(attempt, node, rules)
+    coupled = node.context_slot >= node.slot
+    recent = node.context_slot - attempt.built_slot <= rules.status_history
+    covered = recent or node.first_slot <= attempt.built_slot
+    later = attempt.first_seen_slot is None or node.slot > attempt.first_seen_slot
+    expired = not node.blockhash_valid and node.context_slot >= node.checked_slot
     return past and plausible and coupled and covered and later and expired

@@ -101,7 +101,7 @@ STATUS_NEUTRAL_EVENTS: Final[dict[Status, frozenset[type[events.OrderEvent]]]] =
     CANCELLED: frozenset(),
     EXPIRED: frozenset(),
 }
-"""Facts that are noted in the journal and move no status."""
+"""Events that are written to the journal and do not move the status."""
 
 _REQUIRES_IN_FLIGHT: Final[frozenset[type[events.OrderEvent]]] = frozenset(
     (events.Landed, events.Sent, events.Seen, events.WrittenOff, events.Reverted, events.Lapsed)
@@ -112,95 +112,99 @@ _FORBIDDEN_IN_FLIGHT: Final[frozenset[type[events.OrderEvent]]] = frozenset(
 
 
 class IllegalTransition(RuntimeError):
-    """The table has no such transition from where the order stands."""
+    """The table has no such transition for the status of the order."""
 
     def __init__(self, status: str, kind: str) -> None:
         super().__init__(f"an order that is {status} cannot be {kind}")
 
 
 def create_order(order_id: OrderId, accepted: events.Accepted, at: Timestamp) -> Order:
-    """Return the order that an `accepted` fact begins."""
+    """Return the order that an `Accepted` event creates."""
     intent = accepted.intent
     return Order(order_id, intent, intent.terms, PENDING, created_at=at, wake_at=at)
 
 
-def evolve(order: Order, one: events.OrderEvent, at: Timestamp) -> Order:
-    """Return the order after one more fact.
+def evolve(order: Order, event: events.OrderEvent, at: Timestamp) -> Order:
+    """Return the order after one more event.
 
     Raises IllegalTransition when the table does not allow it, or when it would leave `submitted`
     while the attempt may still land.
     """
-    of = type(one)
-    status = TRANSITIONS[order.status].get(of)
+    kind = type(event)
+    status = TRANSITIONS[order.status].get(kind)
     if status is None:
-        if of not in STATUS_NEUTRAL_EVENTS[order.status]:
-            raise IllegalTransition(order.status, one.kind)
+        if kind not in STATUS_NEUTRAL_EVENTS[order.status]:
+            raise IllegalTransition(order.status, event.kind)
         status = order.status
-    flying = order.in_flight is not None
-    if (flying and of in _FORBIDDEN_IN_FLIGHT) or (not flying and of in _REQUIRES_IN_FLIGHT):
-        where = f"{order.status}, attempt {'in flight' if flying else 'at rest'},"
-        raise IllegalTransition(where, one.kind)
-    if isinstance(one, events.Landed | events.Reverted | events.Lapsed) and not _is_of(
-        one, order.attempt
+    in_flight = order.in_flight is not None
+    if (in_flight and kind in _FORBIDDEN_IN_FLIGHT) or (
+        not in_flight and kind in _REQUIRES_IN_FLIGHT
     ):
-        raise IllegalTransition(f"{order.status} by another transaction", one.kind)
-    grown = _FOLD[of](order, one, status, at)
+        where = f"{order.status}, attempt {'in flight' if in_flight else 'at rest'},"
+        raise IllegalTransition(where, event.kind)
+    if isinstance(event, events.Landed | events.Reverted | events.Lapsed) and not _is_of(
+        event, order.attempt
+    ):
+        raise IllegalTransition(f"{order.status} by another transaction", event.kind)
+    grown = _FOLD[kind](order, event, status, at)
     ends = grown.is_closed and not order.is_closed
     return replace(grown, closed_at=at) if ends else grown
 
 
-def _is_of(one: events.Landed | events.Reverted | events.Lapsed, attempt: Attempt | None) -> bool:
-    """Whether the fate of a transaction is told of the one that is in flight."""
-    told = one.fill.signature if isinstance(one, events.Landed) else one.signature
-    return attempt is not None and attempt.signature == told
+def _is_of(event: events.Landed | events.Reverted | events.Lapsed, attempt: Attempt | None) -> bool:
+    """Whether the outcome of a transaction is about the one in flight."""
+    signature = event.fill.signature if isinstance(event, events.Landed) else event.signature
+    return attempt is not None and attempt.signature == signature
 
 
-def _move(order: Order, _one: events.OrderEvent, status: Status, _at: Timestamp) -> Order:
+def _move(order: Order, _event: events.OrderEvent, status: Status, _at: Timestamp) -> Order:
     return replace(order, status=status)
 
 
-def _amended(order: Order, one: events.Amended, status: Status, _at: Timestamp) -> Order:
-    return replace(order, status=status, terms=one.terms)
+def _amended(order: Order, event: events.Amended, status: Status, _at: Timestamp) -> Order:
+    return replace(order, status=status, terms=event.terms)
 
 
 def _cancel_requested(
-    order: Order, _one: events.OrderEvent, status: Status, at: Timestamp
+    order: Order, _event: events.OrderEvent, status: Status, at: Timestamp
 ) -> Order:
     first = order.cancel_requested_at
     return replace(order, status=status, cancel_requested_at=at if first is None else first)
 
 
-def _written_off(order: Order, _one: events.OrderEvent, status: Status, at: Timestamp) -> Order:
+def _written_off(order: Order, _event: events.OrderEvent, status: Status, at: Timestamp) -> Order:
     first = order.written_off_at
     return replace(order, status=status, written_off_at=at if first is None else first)
 
 
-def _routed(order: Order, one: events.Routed, status: Status, _at: Timestamp) -> Order:
-    return replace(order, status=status, route=one.route, route_seq=order.last_seq + 1)
+def _routed(order: Order, event: events.Routed, status: Status, _at: Timestamp) -> Order:
+    return replace(order, status=status, route=event.route, route_seq=order.last_seq + 1)
 
 
-def _signed(order: Order, one: events.Signed, status: Status, _at: Timestamp) -> Order:
-    attempt = Attempt(one.attempt, one.signature, one.blockhash, one.last_valid_height, one.slot)
-    return replace(order, status=status, attempt=attempt, attempt_count=one.attempt)
+def _signed(order: Order, event: events.Signed, status: Status, _at: Timestamp) -> Order:
+    attempt = Attempt(
+        event.attempt, event.signature, event.blockhash, event.last_valid_height, event.slot
+    )
+    return replace(order, status=status, attempt=attempt, attempt_count=event.attempt)
 
 
-def _sent(order: Order, _one: events.Sent, status: Status, at: Timestamp) -> Order:
+def _sent(order: Order, _event: events.Sent, status: Status, at: Timestamp) -> Order:
     return _with_attempt(order, status, sent_at=at)
 
 
-def _seen(order: Order, one: events.Seen, status: Status, _at: Timestamp) -> Order:
-    return _with_attempt(order, status, first_seen_slot=one.slot)
+def _seen(order: Order, event: events.Seen, status: Status, _at: Timestamp) -> Order:
+    return _with_attempt(order, status, first_seen_slot=event.slot)
 
 
-def _landed(order: Order, one: events.Landed, status: Status, _at: Timestamp) -> Order:
-    return replace(_with_attempt(order, status, state="landed"), fill=one.fill, fault=None)
+def _landed(order: Order, event: events.Landed, status: Status, _at: Timestamp) -> Order:
+    return replace(_with_attempt(order, status, state="landed"), fill=event.fill, fault=None)
 
 
-def _reverted(order: Order, one: events.Reverted, status: Status, _at: Timestamp) -> Order:
-    return replace(_with_attempt(order, status, state="reverted"), fault=one.fault)
+def _reverted(order: Order, event: events.Reverted, status: Status, _at: Timestamp) -> Order:
+    return replace(_with_attempt(order, status, state="reverted"), fault=event.fault)
 
 
-def _lapsed(order: Order, _one: events.Lapsed, status: Status, _at: Timestamp) -> Order:
+def _lapsed(order: Order, _event: events.Lapsed, status: Status, _at: Timestamp) -> Order:
     return _with_attempt(order, status, state="lapsed")
 
 
@@ -208,24 +212,24 @@ def _with_attempt(order: Order, status: Status, **changes: Any) -> Order:
     return replace(order, status=status, attempt=replace(cast("Attempt", order.attempt), **changes))
 
 
-def _retried(order: Order, one: events.RetryScheduled, status: Status, _at: Timestamp) -> Order:
+def _retried(order: Order, event: events.RetryScheduled, status: Status, _at: Timestamp) -> Order:
     return replace(
         order,
         status=status,
-        fault=one.fault,
-        try_number=one.attempt,
-        setbacks=(*order.setbacks, failed_try(order, one.fault)),
+        fault=event.fault,
+        try_number=event.attempt,
+        setbacks=(*order.setbacks, failed_try(order, event.fault)),
         route=None,
         route_seq=None,
         attempt=None,
     )
 
 
-def _failed(order: Order, one: events.Failed, status: Status, _at: Timestamp) -> Order:
-    return replace(order, status=status, fault=one.fault, setbacks=one.setbacks)
+def _failed(order: Order, event: events.Failed, status: Status, _at: Timestamp) -> Order:
+    return replace(order, status=status, fault=event.fault, setbacks=event.setbacks)
 
 
-def _finalized(order: Order, _one: events.OrderEvent, status: Status, _at: Timestamp) -> Order:
+def _finalized(order: Order, _event: events.OrderEvent, status: Status, _at: Timestamp) -> Order:
     return replace(order, status=status, is_final=True)
 
 

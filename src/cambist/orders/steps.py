@@ -22,34 +22,34 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class StartOrder(Step, frozen=True):
-    """Take the order up."""
+    """Start the order."""
 
 
 class FindRoute(Step, frozen=True):
-    """Ask every venue and choose."""
+    """Quote every venue and choose a route."""
 
 
 class BuildTransaction(Step, frozen=True):
-    """Turn the route into a signed transaction, kept in memory."""
+    """Build and sign a transaction of the route, in memory."""
 
     route: Route
 
 
 class SendTransaction(Step, frozen=True):
-    """Hand the recorded bytes to the network."""
+    """Send the recorded bytes to the network."""
 
     requires_durable_commit: ClassVar[bool] = True
     attempt: Attempt
 
 
 class AwaitChain(Step, frozen=True):
-    """Learn from the chain what became of the attempt."""
+    """Learn the outcome of the attempt from the chain."""
 
     attempt: Attempt
 
 
 class CloseUnwanted(Step, frozen=True):
-    """End an order whose user wants it no more, or whose time is over."""
+    """End an order that was cancelled or is past its deadline."""
 
 
 class Wait(Step, frozen=True):
@@ -59,7 +59,7 @@ class Wait(Step, frozen=True):
 
 
 class OrderStarted(msgspec.Struct, frozen=True):
-    """The order was taken up."""
+    """The order was started."""
 
 
 class RouteFound(msgspec.Struct, frozen=True):
@@ -81,9 +81,10 @@ class TransactionSent(msgspec.Struct, frozen=True):
 
 
 class AttemptReport(msgspec.Struct, frozen=True):
-    """What the chain's witnesses say of one attempt, and the fill if it landed.
+    """What the nodes of the chain say about one attempt, and the fill if it landed.
 
-    It names the attempt's signature: said of an earlier attempt, it proves nothing of this one.
+    It names the signature of the attempt: a report about an earlier attempt proves nothing about
+    this one.
     """
 
     signature: Signature
@@ -119,12 +120,12 @@ def next_step(order: Order, now: Timestamp) -> Step:
         return AwaitChain(attempt)
     if order.is_closed:
         return Wait(None)
-    flying = order.in_flight
-    if flying is not None:
-        # Bytes that were recorded and not sent yet stay here once the order is unwanted. They may
-        # be out all the same, sent by a process that died: only the chain ends the attempt.
-        is_out = flying.sent_at is not None or is_cancelled_or_past_deadline(order, now)
-        return AwaitChain(flying) if is_out else SendTransaction(flying)
+    in_flight = order.in_flight
+    if in_flight is not None:
+        # Recorded bytes are not sent any more once the order is cancelled or past its deadline.
+        # A process that died may have sent them, so only the chain can end the attempt.
+        is_sent = in_flight.sent_at is not None or is_cancelled_or_past_deadline(order, now)
+        return AwaitChain(in_flight) if is_sent else SendTransaction(in_flight)
     if is_cancelled_or_past_deadline(order, now):
         return CloseUnwanted()
     if order.wake_at is not None and now < order.wake_at <= add_ms(now, BACKOFF_MAX_MS):

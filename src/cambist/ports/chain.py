@@ -26,7 +26,7 @@ class Blockhash(msgspec.Struct, frozen=True, gc=False):
 class SwapRequest(msgspec.Struct, frozen=True):
     """What a transaction is to do: a route for a wallet, on behalf of one attempt.
 
-    `draw` names the order and try, so that a pretend chain may draw its mishaps repeatably.
+    `reference` names the order and try, so that a simulated chain can draw its faults repeatably.
     """
 
     order_id: OrderId
@@ -37,7 +37,7 @@ class SwapRequest(msgspec.Struct, frozen=True):
 
 
 class ExecutedTransaction(msgspec.Struct, frozen=True, gc=False):
-    """A transaction of ours that the chain executed, as its own record tells.
+    """A transaction of ours that the chain executed, from the record of the chain.
 
     `order_id` and `attempt` are read from its memo, where it has one; one that `failed` moved
     nothing but its fee.
@@ -67,10 +67,10 @@ class Chain(Protocol):
         """Return the message to sign."""
 
     async def simulate(self, message: bytes) -> Fault | None:
-        """Return what the chain would refuse the message for now, or None."""
+        """Return why the chain would reject the message now, or None."""
 
     async def send(self, transaction: bytes) -> None:
-        """Hand bytes to the network, once. Sending them again is harmless.
+        """Send bytes to the network, once. Sending them again is harmless.
 
         Whatever it raises, the transaction may have been taken.
         """

@@ -1,13 +1,13 @@
 """Names the few exceptions a port may raise.
 
 PortError
-├─ VersionConflict   the order changed under us, or is someone else's now
-├─ DuplicateIdempotencyKey     an order with this idempotency key exists
-├─ Halted       trading was stopped by hand; nothing was written
-├─ PortOverloaded     no room at the moment; nothing was taken
-└─ PortUnavailable     the world behind the port did not answer; the outcome may be unknown
-   ├─ Unreadable       what is stored of an order cannot be read; all others can
-   └─ ReadInterrupted  a read took too long and was given up; nothing is wrong with the store
+├─ VersionConflict          the order has changed, or another holds its lease
+├─ DuplicateIdempotencyKey  an order with this idempotency key exists
+├─ TradingHalted            trading is halted; nothing was written
+├─ PortOverloaded           no room at the moment; nothing was taken
+└─ PortUnavailable          no answer; the outcome may be unknown
+   ├─ Unreadable            an order is stored and cannot be read; others can
+   └─ ReadInterrupted       a read took too long and was stopped; the store is well
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class PortError(Exception):
-    """Something a port could not do."""
+    """A port could not do what was asked."""
 
 
 class VersionConflict(PortError):
     """A commit named a version that is no longer the order's; nothing was written.
 
-    `fresh` is the order as it stands if it is still ours to move, None if it is not.
+    `current` is the order as it is now if the caller still holds its lease, else None.
     """
 
     def __init__(self, fresh: Order | None) -> None:
@@ -56,7 +56,7 @@ class PortOverloaded(PortError):
 
 
 class PortUnavailable(PortError):
-    """The world behind the port did not answer."""
+    """What is behind the port did not answer."""
 
 
 class Unreadable(PortUnavailable):

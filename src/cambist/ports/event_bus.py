@@ -1,4 +1,4 @@
-"""States what the engine needs to tell news to those who listen now."""
+"""States the port of the event bus: committed events for current subscribers."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class PositionedEvent(NamedTuple):
-    """A journal line, and its place among all lines of the store."""
+    """An event and its position among all events of the store."""
 
     position: int
     event: RecordedEvent
 
 
 class Subscription(Protocol[T_co]):
-    """One listener's bounded buffer of news."""
+    """The bounded buffer of one subscriber."""
 
     async def next(self, timeout_ms: int) -> Sequence[T_co] | None:
-        """Return what came, in order; None when nothing came in time, or `lagged` was set.
+        """Return the next events in order; None after the timeout, or when `lagged` was set.
 
-        An empty answer says that something happened elsewhere: read it in the journal.
+        An empty answer means that another process wrote events: read them in the journal.
         """
 
     @property
     def lagged(self) -> bool:
-        """Whether something was lost, by an overflow or on the way: the journal has it."""
+        """Whether events were lost, by an overflow or on the way; the journal has them."""
 
     def resume(self) -> None:
-        """Listen again after a lag; call it before reading the journal."""
+        """Continue after a lag; call it before reading the journal."""
 
     def close(self) -> None:
-        """Stop listening."""
+        """End the subscription."""
 
 
 class EventBus(Protocol):
-    """News of durable facts. It may lose some: the journal has them.
+    """Publishes committed events. It may lose some, because the journal has them.
 
-    Who listens to one order may hear its lines doubled, out of order or with gaps, since their
-    numbers tell. Who listens to all of a principal's hears them in the order of their places. Both
-    are marked as lagged soon after something was lost that nothing later will show.
+    A subscriber to one order may get its events repeated, out of order or with gaps; their numbers
+    show it. A subscriber to a principal gets events in the order of their positions. Both are
+    marked as lagged soon after a loss that no later event would show.
     """
 
-    def publish(self, events: Sequence[RecordedEvent], places: Sequence[int]) -> None:
-        """Tell what became true."""
+    def publish(self, events: Sequence[RecordedEvent], positions: Sequence[int]) -> None:
+        """Publish committed events with their positions."""
 
     def subscribe(self, order_id: OrderId) -> Subscription[RecordedEvent]:
-        """Listen to one order."""
+        """Subscribe to one order."""
 
     def subscribe_principal(self, principal: Principal) -> Subscription[PositionedEvent]:
-        """Listen to all orders of a principal."""
+        """Subscribe to all orders of a principal."""

@@ -1,4 +1,4 @@
-"""States what the engine needs of a doorbell: who deserves a look, and when."""
+"""States the port of wake-ups: hints that an order is due."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from cambist.values.time_units import Timestamp
 
 
 class Wakeup(msgspec.Struct, frozen=True):
-    """A ring for one order; `note` may carry what a worker would have had to ask for."""
+    """A hint that an order is due; `report` may carry what the executor would have to ask for."""
 
     order_id: OrderId
     report: AttemptReport | None = None
 
 
 class WakeupQueue(Protocol):
-    """The doorbell. It makes a look come sooner, and may lose a ring: the poll still comes."""
+    """A queue of wake-ups. It may lose some, because due orders are found by polling too."""
 
     def notify(self, wakeup: Wakeup) -> None:
-        """Ask for a look at an order now."""
+        """Wake an order now."""
 
     def notify_at(self, order_id: OrderId, at: Timestamp) -> None:
-        """Ask for a look at an order at an instant."""
+        """Wake an order at a time."""
 
     async def get(self) -> Wakeup:
-        """Wait for the next ring."""
+        """Wait for the next wake-up."""
 
     async def run(self) -> None:
-        """Ring what is due, until cancelled."""
+        """Deliver wake-ups when their time has come, until cancelled."""
