@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.routing.optimality import PPB, Outcome, judge, judge_hub
+from tests.routing.optimality import FEW_DECIMALS, PPB, UNITS, Outcome, judge, judge_hub
 from tests.routing.pool_sets import FAMILIES
 
 SHARING_MIN = 999_900_000
 SHARING_MIN_FEW = 990_000_000
-UNITS = 2
 ROUNDING = 10
 """What a ratio may miss for rounding to whole units, in parts per billion."""
 A_FEW = 10
@@ -20,7 +19,7 @@ def assert_good(one: Outcome) -> None:
     if not one.has_optimum:
         return
     assert one.sharing is not None, f"no route, though one exists: {one}"
-    few = one.family == "few decimals"
+    few = one.family == FEW_DECIMALS
     least = SHARING_MIN_FEW if few else SHARING_MIN
     assert one.sharing >= least or one.units_off <= UNITS, one
     if one.alone is not None and not few:
@@ -31,6 +30,11 @@ def assert_good(one: Outcome) -> None:
 def test_a_few_sets_are_routed_at_the_optimum(family: str) -> None:
     for seed in range(A_FEW):
         assert_good(judge(family, seed))
+
+
+def test_a_refused_sharing_does_not_hide_those_that_trade() -> None:
+    """The best three pools include one that refuses every amount here as dust."""
+    assert_good(judge(FEW_DECIMALS, 117))
 
 
 def test_hubs_beat_direct_pools_that_stand_off_the_market() -> None:
@@ -49,7 +53,7 @@ def test_many_sets_are_routed_at_the_optimum(family: str) -> None:
         one = judge(family, seed)
         assert_good(one)
         ratios += [one.sharing] if one.sharing is not None else []
-    if family != "few decimals":
+    if family != FEW_DECIMALS:
         assert sorted(ratios)[len(ratios) // 10] >= 999_990_000
 
 

@@ -288,7 +288,7 @@ def test_a_transaction_is_as_long_as_it_is_counted(
 class Dearer:
     """A pool whose fee is higher by the time a swap lands."""
 
-    clocked = True
+    is_time_dependent = True
 
     def __init__(self, now: CpmmPool, then: CpmmPool) -> None:
         self._now, self._then = now, then

@@ -31,14 +31,20 @@ _WORTHLESS: Final = 1e-9
 
 Fits = Callable[[Sequence[L], Sequence[float]], bool]
 """Whether swaps of these ways, of about these amounts, fit one transaction."""
+Trades = Callable[[Found[L]], bool]
+"""Whether the pools themselves trade the parts of a sharing."""
 
 
 def best_subsets(
-    ways: Sequence[L], request: SplitRequest, fits: Fits[L] | None = None
+    ways: Sequence[L],
+    request: SplitRequest,
+    fits: Fits[L] | None = None,
+    trades: Trades[L] | None = None,
 ) -> list[Found[L]]:
     """Return sharings whose swaps fit, the best first; none where these ways cannot carry it all.
 
-    `ways` is sorted by the rate at the start, the best first.
+    `ways` is sorted by the rate at the start, the best first. A sharing that `trades` refuses is
+    left out, and sets no bound for the others.
     """
     rate, exact_in = rate_of(ways, request), request.mode == "exact_in"
     scarce = not rate
@@ -50,7 +56,7 @@ def best_subsets(
     if scarce:
         # Hardly any few can carry all of it: what a way has room for counts, not its price.
         taken.sort(key=lambda record: -sized(record, exact_in))
-    search = _Search(sorted(taken[:CANDIDATES_MAX], key=by_surplus), request, rate, fits)
+    search = _Search(sorted(taken[:CANDIDATES_MAX], key=by_surplus), request, rate, fits, trades)
     search.over((), 0, 0.0)
     return sorted(search.found, key=lambda one: -one.value)
 
@@ -64,8 +70,9 @@ class _Search(Generic[L]):
         request: SplitRequest,
         rate: float,
         fits: Fits[L] | None,
+        trades: Trades[L] | None,
     ) -> None:
-        self._taken, self._wanted, self._fits = taken, request, fits
+        self._taken, self._wanted, self._fits, self._trades = taken, request, fits, trades
         self._exact_in = request.mode == "exact_in"
         self._base = base(request, rate)
         self._best = -float("inf")
@@ -101,6 +108,6 @@ class _Search(Generic[L]):
     def _solve(self, ways: Sequence[L]) -> None:
         self._solved += 1
         found = solve(ways, self._wanted)
-        if found is not None:
+        if found is not None and (self._trades is None or self._trades(found)):
             self._best = max(self._best, found.value)
             self.found.append(found)

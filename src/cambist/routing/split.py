@@ -50,9 +50,31 @@ def split(ways: Sequence[Way], request: SplitRequest, fits: Fits[Way] | None = N
 
     `ways` is sorted by the rate at the start, the best first.
     """
-    likely = best_subsets(ways, request, fits)[:FINISHED_MAX]
-    finished = [one for found in likely if (one := _finish(found, request)) is not None]
-    return sorted(finished, key=lambda one: loss(one, request))
+    finished, has_refused = _finish_best(best_subsets(ways, request, fits), request)
+    if has_refused:
+        # The bound of a sharing that cannot be traded has hidden others that can. Asking the pools
+        # during the search costs swaps of every subset, so it is done only when one was refused.
+        found = best_subsets(ways, request, fits, lambda each: _finish(each, request) is not None)
+        finished, _ = _finish_best(found, request)
+    return sorted(finished, key=lambda sharing: loss(sharing, request))
+
+
+def _finish_best(likely: Sequence[Found[Way]], request: SplitRequest) -> tuple[list[Split], bool]:
+    """Return the first few sharings that can be traded, and whether one before them cannot.
+
+    A sharing that a pool refuses, as dust for instance, takes no slot of those that trade.
+    """
+    finished: list[Split] = []
+    has_refused = False
+    for found in likely:
+        sharing = _finish(found, request)
+        if sharing is None:
+            has_refused = True
+            continue
+        finished.append(sharing)
+        if len(finished) == FINISHED_MAX:
+            break
+    return finished, has_refused
 
 
 def loss(found: Split, request: SplitRequest) -> int:
