@@ -16,8 +16,8 @@ from cambist.venues.meteora.damm_v1.pool import pool_at as damm_v1_at
 from cambist.venues.meteora.damm_v2.pool import pool_at
 from cambist.venues.meteora.dlmm.program import Dlmm
 from cambist.venues.program import Program
-from cambist.venues.raydium.clmm import Clmm
-from cambist.venues.raydium.cpmm import Cpmm
+from cambist.venues.raydium.clmm import clmm_program
+from cambist.venues.raydium.cpmm import cpmm_program
 from cambist.venues.registry import PROGRAMS
 from cambist.venues.tokens import FeeChange, Mint
 
@@ -26,8 +26,8 @@ REACH: Final = 12
 TAX: Final = TransferFee(50, 10**6)
 CHANGE: Final = FeeChange(TAX, TransferFee(300, 10**9), NOW.epoch + 1)
 _MORE: Final[dict[str, list[Program[Any]]]] = {
-    "clmm": [Clmm(renewed=True, checked=True)],
-    "cpmm": [Cpmm("2025-02"), Cpmm("2026-04")],
+    "clmm": [clmm_program(renewed=True, checked=True)],
+    "cpmm": [cpmm_program("2025-02"), cpmm_program("2026-04")],
     "dlmm": [Dlmm(orders=False)],
 }
 

@@ -12,7 +12,7 @@ from cambist.curves.ticks import sqrt_at_tick
 from cambist.faults import Code
 from cambist.values.route import SwapMode
 from cambist.venues.program import SwapParams
-from cambist.venues.raydium.clmm import CLMM, Clmm, ClmmPool
+from cambist.venues.raydium.clmm import CLMM, ClmmPool, clmm_program
 from cambist.venues.raydium.clmm.instructions import instruction
 from cambist.venues.raydium.clmm.tick_arrays import array_address, extension_address
 from cambist.venues.reject_reasons import RejectReason
@@ -69,7 +69,7 @@ def test_a_bound_that_is_one_unit_too_good_is_refused_by_name(
     assert name(outcome) == names[mode]
     assert CLMM.errors[names[mode]] is Code.SLIPPAGE_EXCEEDED
     # The same number means something else to the release of 2026.
-    assert Clmm(renewed=True).error((), outcome.number) != CLMM.error((), outcome.number)
+    assert clmm_program(renewed=True).error((), outcome.number) != CLMM.error((), outcome.number)
 
 
 def test_a_pool_opens_in_the_second_after_its_time_on_both(program: Find) -> None:

@@ -25,8 +25,8 @@ from cambist.values.program_address import (
 from cambist.values.route import SwapMode
 from cambist.values.token import SOL
 from cambist.venues.pool import SwapResult
-from cambist.venues.program import AccountMeta, Instruction, SwapParams
-from cambist.venues.raydium.cpmm import Cpmm, CpmmPool
+from cambist.venues.program import AccountMeta, AnchorProgram, Instruction, SwapParams
+from cambist.venues.raydium.cpmm import CpmmPool, cpmm_program
 from cambist.venues.raydium.cpmm.accounts import AUTHORITY, CONFIG, CpmmConfigAccount
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import Account, PoolRejected
@@ -38,7 +38,7 @@ from tests.onchain.releases import CPMM_NEWER, Release
 
 pytestmark = pytest.mark.timeout(600)
 
-OLDER, NEWER = Cpmm("2025-02"), Cpmm("2026-04")
+OLDER, NEWER = cpmm_program("2025-02"), cpmm_program("2026-04")
 CPMM = OLDER
 FEE_RECEIVER = Address("DNXgeM9EiiaAbaWvwjHj9fQQLAX5ZsfHyvmYUNRAdNC8")
 SWAPS = 1_000
@@ -58,7 +58,7 @@ class Site(NamedTuple):
     machine: Machine
     pool: Address
     accounts: dict[Address, Address]
-    program: Cpmm = OLDER
+    program: AnchorProgram[CpmmPool] = OLDER
 
     def read(self) -> CpmmPool:
         """Return the pool as it stands."""
@@ -218,7 +218,7 @@ def test_the_smallest_amounts_are_those_of_the_release(
 def test_what_costs_less_than_half_a_unit_is_refused_where_no_release_is_known(
     program: Find, count: Count
 ) -> None:
-    site, tried = build(program, FEES["spl"])._replace(program=Cpmm()), count(RELEASE)
+    site, tried = build(program, FEES["spl"])._replace(program=cpmm_program()), count(RELEASE)
     pool = site.read()
     dear = pool.mint_b if pool.reserve_b < pool.reserve_a else pool.mint_a
     with pytest.raises(PoolRejected) as refused:

@@ -128,9 +128,9 @@ async def test_venues_fail_their_share_of_the_questions(network: InProcess, name
     network.network.weather.chaos = FaultConfig(**{name: HALF})
     assert network.market.cached_pools("raydium", PAIR) is None, "or nobody would ask"
     said = []
-    for asker in NAMES:
+    for reference in NAMES:
         try:
-            await network.market.pools("raydium", PAIR, asker)
+            await network.market.pools("raydium", PAIR, reference)
         except PortUnavailable as down:
             said.append(str(down))
     assert 10 <= len(said) <= 30

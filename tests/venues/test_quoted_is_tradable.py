@@ -22,7 +22,7 @@ from cambist.venues.meteora.dlmm.accounts import Bin
 from cambist.venues.pool import Pool
 from cambist.venues.quoting import worst_case
 from cambist.venues.raydium.amm_v4 import AmmV4Pool
-from cambist.venues.raydium.cpmm import Cpmm, CpmmFeeRates, CpmmPool, Release
+from cambist.venues.raydium.cpmm import CpmmFeeRates, CpmmPool, Release, cpmm_program
 from cambist.venues.registry import PROGRAMS
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import SLOTS_PER_EPOCH, ChainTime, PoolRejected, Snapshot
@@ -138,14 +138,14 @@ def _with_fees(name: str, fee: TransferFee, change: FeeChange | None = None) -> 
 @pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
 def test_cpmm_without_any_fee_is_what_its_release_makes_of_it(mode: SwapMode):
     pool = _cpmm(10**12, 10**12, CpmmFeeRates(0, 0, 0))
-    accounts = Snapshot({one.address: one for one in Cpmm().encode(pool)}, NOW)
+    accounts = Snapshot({one.address: one for one in cpmm_program().encode(pool)}, NOW)
     releases: dict[Release, int] = {"2025-02": 1_000_000, "2026-04": 0}
     for release, amount in releases.items():
-        told = Cpmm(release).decode(pool.address, accounts)
+        told = cpmm_program(release).decode(pool.address, accounts)
         laws.fast_is_full(told, A, 1_000_000)
         swap = laws.tried(told, A, mode, 1_000_000)
         assert (swap is not None) == bool(amount)
-    refused = Cpmm("2026-04").decode(pool.address, accounts)
+    refused = cpmm_program("2026-04").decode(pool.address, accounts)
     with pytest.raises(PoolRejected) as why:
         refused.swap(A, mode, 1_000_000)
     assert why.value.refusal is RejectReason.NO_FEE_AT_ALL

@@ -18,7 +18,7 @@ from cambist.values.program_address import TOKEN_PROGRAM
 from cambist.values.route import Quote
 from cambist.venues.logs import ProgramLogLine
 from cambist.venues.program import AccountMeta, Instruction, SwapParams
-from cambist.venues.raydium.clmm import CLMM, Clmm, ClmmPool, tick_array_bitmap
+from cambist.venues.raydium.clmm import CLMM, ClmmPool, clmm_program, tick_array_bitmap
 from cambist.venues.raydium.clmm.accounts import ARRAYS_EACH_WAY
 from cambist.venues.raydium.clmm.events import EVENT, ClmmSwapEvent
 from cambist.venues.raydium.clmm.tick_arrays import array_address, extension_address
@@ -235,7 +235,7 @@ def test_an_array_that_is_marked_and_holds_no_tick_is_refused():
 def test_a_pool_of_the_newer_release_is_refused_until_it_was_checked(at: int, data: bytes):
     snapshot = with_bytes(POOL, POOL.address, at, data)
     assert refused(snapshot) is RejectReason.RELEASE_NOT_CHECKED
-    assert Clmm(checked=True).decode(POOL.address, snapshot).renewal is not None
+    assert clmm_program(checked=True).decode(POOL.address, snapshot).renewal is not None
 
 
 def test_a_limit_order_is_seen_and_refused_until_it_was_checked():
@@ -292,7 +292,7 @@ def test_errors_are_known_by_name_and_their_numbers_by_release():
     assert (known.name, known.code) == ("TooMuchInputPaid", Code.SLIPPAGE_EXCEEDED)
     numbers = [6_018, 6_022, 6_023]
     classic = [CLMM.error((), number) for number in numbers]
-    renewed = [Clmm(renewed=True).error((), one) for one in numbers]
+    renewed = [clmm_program(renewed=True).error((), one) for one in numbers]
     assert [one and one.name for one in classic] == [
         None, "TooLittleOutputReceived", "TooMuchInputPaid",
     ]  # fmt: skip

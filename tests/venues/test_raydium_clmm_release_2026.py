@@ -24,12 +24,12 @@ from cambist.curves.tick_walk_state import (
     TickState,
 )
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, sqrt_at_tick
-from cambist.venues.raydium.clmm import Clmm, ClmmPool
+from cambist.venues.raydium.clmm import ClmmPool, clmm_program
 from cambist.venues.snapshot import Snapshot
 from tests.venues import laws
 from tests.venues.clmm_pools import NOW, amounts, clmm_pools, pool_of
 
-CHECKED = Clmm(checked=True)
+CHECKED = clmm_program(checked=True)
 ways = st.booleans()
 
 

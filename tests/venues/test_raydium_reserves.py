@@ -19,7 +19,7 @@ from cambist.values.token import RAY, SOL, USDC
 from cambist.venues.pool import Pool
 from cambist.venues.program import SwapParams
 from cambist.venues.raydium.amm_v4 import AMM_V4, AmmV4, AmmV4Pool, Release
-from cambist.venues.raydium.cpmm import CPMM, Cpmm, CpmmFeeRates, CpmmPool
+from cambist.venues.raydium.cpmm import CPMM, CpmmFeeRates, CpmmPool, cpmm_program
 from cambist.venues.raydium.cpmm import Release as CpmmRelease
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import ChainTime, PoolRejected, Snapshot
@@ -131,7 +131,7 @@ def test_any_amm_v4_bytes_are_decoded_or_refused(pool: AmmV4Pool, at: int, byte:
 @given(cpmm_pools().filter(lambda one: one.rates.creator > 0))
 def test_a_creator_fee_is_refused_where_a_self_check_fails_and_by_releases_before(pool: CpmmPool):
     accounts = {one.address: one for one in CPMM.encode(pool)}
-    for program in (Cpmm(creators=False), Cpmm("2025-02")):
+    for program in (cpmm_program(creators=False), cpmm_program("2025-02")):
         with pytest.raises(PoolRejected) as refused:
             program.decode(pool.address, Snapshot(accounts, NOW))
         assert refused.value.refusal is RejectReason.RELEASE_NOT_CHECKED

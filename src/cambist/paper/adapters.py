@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, ChainParameters, Fill, NodeObservation
-from cambist.paper import tokens
 from cambist.paper import transaction as paper
 from cambist.paper.fault_model import BLOCKHASH_WINDOW, delay_ms, occurs, random_bits
 from cambist.paper.network import PaperNetwork
 from cambist.paper.pool_states import VENUES
+from cambist.paper.tokens import HUBS, LISTED, listed_token, token
 from cambist.ports.chain import Blockhash, ExecutedTransaction, SwapRequest
 from cambist.ports.clock import Clock
 from cambist.ports.errors import PortUnavailable
@@ -79,25 +79,14 @@ class PaperChain:
 class PaperMarket:
     """The market of a world in this process."""
 
+    venues = VENUES
+    tokens = LISTED
+    hubs = HUBS
+
     def __init__(self, world: PaperNetwork, clock: Clock, *, makes_up: bool = True) -> None:
         self._network = world
         self._clock = clock
-        self._find = tokens.token if makes_up else tokens.listed_token
-
-    @property
-    def venues(self) -> tuple[str, ...]:
-        """The venues that may be asked, by name."""
-        return VENUES
-
-    @property
-    def tokens(self) -> tuple[Token, ...]:
-        """The tokens that are listed; any other is synthetic."""
-        return tokens.LISTED
-
-    @property
-    def hubs(self) -> tuple[Token, ...]:
-        """The tokens that a route may go through."""
-        return tokens.HUBS
+        self._find = token if makes_up else listed_token
 
     def token(self, name: str) -> Token | None:
         """Return the token of a symbol or a mint; unlisted ones are made up, or refused."""
@@ -114,9 +103,9 @@ class PaperMarket:
             return None
         return self._network.pools(venue, pair)
 
-    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+    async def pools(self, venue: str, pair: Pair, reference: str) -> Sequence[Pool]:
         """Ask a venue for its pools of a pair. Raises PortUnavailable."""
-        world, key = self._network, f"{venue}\n{asker}"
+        world, key = self._network, f"{venue}\n{reference}"
         span, weather = world.profile.quote_ms, world.weather
         if occurs(world.seed, "busy", key, weather.busy_ppm):
             msg = f"{venue} answers 429: too many requests"

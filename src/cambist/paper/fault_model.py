@@ -1,7 +1,7 @@
-"""Says what goes wrong in the paper world, how often, and how long things take.
+"""Decides which faults strike in the paper network, how often, and how long things take.
 
-Every draw is a hash of (seed, purpose, key), so the same order meets the same luck in whatever
-order things happen, and a mishap can be named and found again.
+Every decision is a hash of (seed, purpose, key). The same order therefore meets the same faults in
+whatever order things happen, and a fault can be found again from its key.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Reads what is to go wrong in a running paper world, from a file that may change at any time.
+"""Reads which faults a running paper network injects, from a file that may change at any time.
 
-`cambist chaos` writes the file, and whoever runs a part of the world reads it a few times a
-second. What strikes is drawn as all luck here is, from the seed and the order's key, so the same
-orders under the same switches meet the same mishaps.
+`cambist chaos` writes the file. Every process that runs a part of the network reads it a few times
+a second. The seed and the order's reference decide which orders are struck, so the same orders
+under the same switches meet the same faults.
 """
 
 from __future__ import annotations

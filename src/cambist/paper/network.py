@@ -214,14 +214,14 @@ class PaperNetwork:
     def _enqueue(
         self, signature: Signature, read: paper.PaperMessage, last_valid: Height, height: Height
     ) -> None:
-        """Put a transaction in line for its slot, if it arrives."""
+        """Queue a transaction for its slot, if it arrives."""
         profile, key = self.profile, self._mempool.random_key(signature, read)
         if occurs(self.seed, "dropped", key, max(profile.dropped_ppm, self.weather.drop_ppm)):
             return
         takes_ms = delay_ms(self.seed, "landing", key, profile.landing_ms) + self.weather.delay_ms
         slots = takes_ms // profile.slot_ms
-        slot, place = Slot(height + max(slots, 1)), self._mempool.next_place()
-        self._mempool.add(PendingTransaction(slot, place, signature, read, last_valid, key))
+        slot, index = Slot(height + max(slots, 1)), self._mempool.next_index()
+        self._mempool.add(PendingTransaction(slot, index, signature, read, last_valid, key))
         self._woken.set()
 
     async def observations(

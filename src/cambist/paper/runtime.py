@@ -1,4 +1,4 @@
-"""Executes swaps in their slot: fee, luck, pools, bounds and funds, in that order."""
+"""Executes swaps in their slot: fee, random faults, pools, bounds and funds, in that order."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Runtime:
         return self._endowment(mint) if held is None else held
 
     def reject_reason(self, message: PaperMessage, slot: Slot) -> Fault | None:
-        """Return why a message would fail if it were executed now, luck apart."""
+        """Return why a message would fail if it were executed now, random faults apart."""
         lamports = self.balance(message.wallet, SOL.mint)
         if lamports < message.fee_lamports:
             return fault(Code.INSUFFICIENT_FUNDS, "The wallet cannot pay the network's fee.")

@@ -13,7 +13,6 @@ import structlog
 
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, ChainParameters, Fill, NodeObservation
-from cambist.paper import tokens
 from cambist.paper import transaction as paper
 from cambist.paper.pool_states import VENUES
 from cambist.paper.rpc.pool_codec import PoolRecord, read_pool
@@ -32,6 +31,7 @@ from cambist.paper.rpc.protocol import (
     SimulateMessage,
     SubmitTransaction,
 )
+from cambist.paper.tokens import HUBS, LISTED, listed_token, token
 from cambist.ports.chain import Blockhash, ExecutedTransaction, SwapRequest
 from cambist.ports.clock import Clock
 from cambist.ports.errors import PortUnavailable
@@ -159,24 +159,13 @@ class RpcConnection:
 class RemoteMarket:
     """The market of a world in another process."""
 
+    venues = VENUES
+    tokens = LISTED
+    hubs = HUBS
+
     def __init__(self, world: RpcConnection, *, makes_up: bool = True) -> None:
         self._world = world
-        self._find = tokens.token if makes_up else tokens.listed_token
-
-    @property
-    def venues(self) -> tuple[str, ...]:
-        """The venues that may be asked, by name."""
-        return VENUES
-
-    @property
-    def tokens(self) -> tuple[Token, ...]:
-        """The tokens that are listed; any other is synthetic."""
-        return tokens.LISTED
-
-    @property
-    def hubs(self) -> tuple[Token, ...]:
-        """The tokens that a route may go through."""
-        return tokens.HUBS
+        self._find = token if makes_up else listed_token
 
     def token(self, name: str) -> Token | None:
         """Return the token of a symbol or a mint; unlisted ones are made up, or refused."""
@@ -186,9 +175,9 @@ class RemoteMarket:
         """Return None: another process must be asked."""
         return None
 
-    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+    async def pools(self, venue: str, pair: Pair, reference: str) -> Sequence[Pool]:
         """Ask a venue for its pools of a pair. Raises PortUnavailable."""
-        words = await self._world.call(GetPools(venue, pair, asker), _pools)
+        words = await self._world.call(GetPools(venue, pair, reference), _pools)
         try:
             return tuple(read_pool(word) for word in words)
         except Exception as error:  # a chain of another version may tell of pools we cannot make

@@ -106,8 +106,8 @@ class _RpcHandler:
 
     async def _answer(self, question: RpcMethod) -> object:
         match question:
-            case GetPools(venue, pair, asker):
-                pools = await self._market.pools(venue, pair, asker)
+            case GetPools(venue, pair, reference):
+                pools = await self._market.pools(venue, pair, reference)
                 return tuple(write_pool(pool) for pool in pools)
             case GetBlockhash():
                 return await self._chain.blockhash()

@@ -29,7 +29,7 @@ from cambist.venues.meteora.damm_v1.accounts import (
     DammV1PoolAccount,
     Vault,
 )
-from cambist.venues.pool import Fees, SwapResult
+from cambist.venues.pool import Fees, SwapResult, side_given
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import ChainTime, PoolRejected
 
@@ -152,7 +152,7 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
     def amount_out(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
         try:
-            return _move(self._side(mint_in, amount), amount).paid
+            return _move(side_given(self, mint_in, amount), amount).paid
         except PoolRejected:
             return 0
 
@@ -186,7 +186,7 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
 
         Raises PoolRejected when the program would refuse it, would pay nothing, or for exact_out.
         """
-        side = self._side(mint_in, amount)
+        side = side_given(self, mint_in, amount)
         if mode == "exact_out":
             raise PoolRejected(RejectReason.NO_EXACT_OUT)
         moved = _move(side, amount)
@@ -207,22 +207,6 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
     def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
         """Return what a swap of `amount` raw units would do, or why the pool refuses it."""
         return quoting.quote(self, mint_in, mode, amount)
-
-    def _side(self, mint_in: Address, amount: int) -> DammV1Side:
-        """Return the side that a token is given to. Raises PoolRejected where no swap can be."""
-        if mint_in == self.mint_a:
-            side = self.giving_a
-        elif mint_in == self.mint_b:
-            side = self.giving_b
-        else:
-            raise PoolRejected(RejectReason.WRONG_TOKEN, mint_in)
-        if not 0 < amount <= RAW_MAX:
-            raise PoolRejected(
-                RejectReason.AMOUNT_ZERO if amount <= 0 else RejectReason.AMOUNT_OVERFLOWS
-            )
-        if side.closed is not None:
-            raise PoolRejected(side.closed)
-        return side
 
 
 def pool_at(

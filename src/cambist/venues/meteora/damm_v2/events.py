@@ -9,6 +9,7 @@ from typing import Final
 from cambist.faults import Code
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
+from cambist.venues.logs import ProgramLogLine
 from cambist.venues.meteora.damm_v2.accounts import BY_TIME, PROGRAM
 from cambist.venues.program import Instruction, PoolCreated, SwapEvent
 
@@ -50,8 +51,10 @@ ERRORS: Final = {
 }
 
 
-def traded(inner: Sequence[Instruction]) -> tuple[SwapEvent, ...]:
-    """Return the swaps that inner instructions tell of, in order."""
+def traded(
+    _lines: Sequence[ProgramLogLine], inner: Sequence[Instruction], /
+) -> tuple[SwapEvent, ...]:
+    """Return the swaps that inner instructions report, in order; the logs have none."""
     found = []
     for one in inner:
         data = one.data

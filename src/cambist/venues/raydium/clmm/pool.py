@@ -32,7 +32,7 @@ from cambist.values.ids import Address
 from cambist.values.route import Quote, SwapMode
 from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.pool import Fees, SwapResult
+from cambist.venues.pool import Fees, SwapResult, inverse_transfer_fee
 from cambist.venues.raydium.clmm.loaded_tick_arrays import LoadedTickArrays
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import ChainTime, PoolRejected
@@ -173,7 +173,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         walk, room, held, plain, fee_in, fee_out = way
         try:
             if not plain:
-                amount += _deliverable(fee_out, amount)
+                amount += inverse_transfer_fee(fee_out, amount)
             if amount > held:
                 return 0
             given = walk.amount_in(amount)
@@ -181,7 +181,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
                 return 0
             if plain:
                 return given
-            given += _deliverable(fee_in, given)
+            given += inverse_transfer_fee(fee_in, given)
         except (InsufficientLiquidity, InconsistentTicks, PoolRejected):
             return 0
         return given if given <= RAW_MAX else 0
@@ -251,7 +251,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         if mode == "exact_in" and path.whole:
             kept_in = way.fee_in.of(amount)
         else:
-            kept_in = _deliverable(way.fee_in, path.given)
+            kept_in = inverse_transfer_fee(way.fee_in, path.given)
         kept_out = way.fee_out.of(path.paid)
         if path.given > way.room or path.given + kept_in > RAW_MAX:
             raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
@@ -268,7 +268,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         """
         try:
             if mode == "exact_out":
-                return way.walk.path_out(amount + _deliverable(way.fee_out, amount))
+                return way.walk.path_out(amount + inverse_transfer_fee(way.fee_out, amount))
             given = amount - way.fee_in.of(amount)
             if not given:
                 raise PoolRejected(RejectReason.PAYS_NOTHING)
@@ -310,11 +310,3 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             end,
             self.shelf.touched(self.address, self.place.tick, path.targets, down=down),
         )
-
-
-def _deliverable(fee: TransferFee, received: int) -> int:
-    """Return the transfer fee for so much to arrive. Raises PoolRejected where none fits."""
-    kept = fee.on(received)
-    if kept != fee.of(received + kept):
-        raise PoolRejected(RejectReason.NOT_DELIVERABLE)
-    return kept

@@ -60,8 +60,10 @@ EVENT: Final = Layout(
 )
 
 
-def traded(lines: Sequence[ProgramLogLine]) -> tuple[SwapEvent, ...]:
-    """Return the swaps that logs tell of."""
+def traded(
+    lines: Sequence[ProgramLogLine], _inner: Sequence[Instruction], /
+) -> tuple[SwapEvent, ...]:
+    """Return the swaps that logs report."""
     told = []
     for line in lines:
         if line.program == ID and EVENT.fits(line.data):

@@ -20,7 +20,7 @@ from cambist.values.ids import Address
 from cambist.values.route import Quote, SwapMode
 from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.pool import Fees, SwapResult
+from cambist.venues.pool import Fees, SwapResult, inverse_transfer_fee
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import ChainTime, PoolRejected
 from cambist.venues.tokens import Mint
@@ -253,8 +253,8 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
             kept_in = way.fee_in.of(amount)
             sums = _forwards(way, amount - kept_in)
         else:
-            sums = self._backwards(way, amount + _deliverable(way.fee_out, amount))
-            kept_in = _deliverable(way.fee_in, sums.given)
+            sums = self._backwards(way, amount + inverse_transfer_fee(way.fee_out, amount))
+            kept_in = inverse_transfer_fee(way.fee_in, sums.given)
         if sums.given > way.room or sums.given + kept_in > RAW_MAX:
             raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
         kept_out = way.fee_out.of(sums.paid)
@@ -326,14 +326,6 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
             unless_dust(given, paid, impact),
             end,
         )
-
-
-def _deliverable(fee: TransferFee, received: int) -> int:
-    """Return the transfer fee for so much to arrive. Raises PoolRejected where none fits."""
-    kept = fee.on(received)
-    if kept != fee.of(received + kept):
-        raise PoolRejected(RejectReason.NOT_DELIVERABLE)
-    return kept
 
 
 def _forwards(way: _Way, given: int) -> _Sums:
