@@ -46,6 +46,7 @@ def limited(
     for rate, rate_of, fall, fall_of, whole in segments:
         length = min(whole, room)
         brought = rate * length * fall_of // (rate_of * (fall_of + fall * length))
+        # The vault runs out within the segment: solve a*d / (1 + b*d) = held for d.
         if brought > held:
             length = held * rate_of * fall_of // (rate * fall_of - held * fall * rate_of)
         if length > 0 < into:

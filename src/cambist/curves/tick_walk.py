@@ -12,6 +12,32 @@ A piece that is crossed whole costs and pays the same for every amount, so piece
 are first reached, and an amount finds its last piece by bisection.
 """
 
+# The program swaps in a loop: find the next initialised tick, compute one step with
+# `swap_math::compute_swap_step`, cross the tick, repeat (raydium-clmm, `instructions/swap.rs`).
+# Each step is computed here with the program's own roundings:
+#
+# - next price, token 0 given or taken: rounded up
+#   (`sqrt_price_math::get_next_sqrt_price_from_input` and `..._from_output`)
+# - next price, token 1: rounded down when given; when taken, the amount is divided rounding up
+# - amounts: what goes in rounded up, what comes out rounded down
+#   (`liquidity_math::get_delta_amount_0_unsigned` and `get_delta_amount_1_unsigned`)
+# - fee: ceil(in * fee / (1e6 - fee)) where the target is reached or an amount out is asked for.
+#   Where an amount in ends before the target, the fee is all that the new price does not need: dust
+#   goes to the fee.
+#
+# Two facts of the program allow the sums. First, a step that reaches its tick gives and pays
+# amounts that depend on the tick alone and not on the amount swapped. Second, the program goes
+# straight to the next initialised tick, also across array borders and empty ranges, so a fee is
+# rounded once per initialised tick. Pieces can therefore be added up once, and each further
+# question costs a bisection and one step. Routing asks a pool many times per order.
+#
+# This is the release without limit orders and with the fee on what is given. Where the fee moves or
+# lies on the output, a step depends on the steps before it; tick_walk_limit_orders.py walks those.
+#
+# The program holds an amount of more than 64 bits in one step to be unreachable
+# (`calculate_amount_in_range` returns None). `_price_for` refuses such a piece instead of following
+# the program into that case.
+
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
@@ -85,6 +111,7 @@ class TickWalk:
         if given[at] == amount:
             return self.paid[at]
         at -= 1
+        # The amount less the fee is rounded down: a price moves no further than was paid for.
         net = (amount - given[at]) * self._rest_ppm // PPM_ONE
         price, liquidity = self.prices[at], self.liquidities[at]
         if self.down:
@@ -270,6 +297,9 @@ class TickWalk:
                 raise InconsistentTicks(msg)
             self._next = at + self._step
         if down:
+            # `get_delta_amount_0_unsigned` divides by one price and then by the other.
+            # ceil(ceil(n / a) / b) is ceil(n / (a * b)), and the same holds for floors, so one
+            # division by the product gives the program's number.
             gap = liquidity * (price - target)
             # Floor of the negative: rounded up.
             net, out = -((-gap << 64) // (price * target)), gap >> 64

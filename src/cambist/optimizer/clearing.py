@@ -9,6 +9,36 @@ is no less than what any sharing over these ways brings: a bound, and a proof wh
 For exact amounts out the same holds of what is saved.
 """
 
+# The problem: give the amount Q to n concave curves f_i so that the sum of f_i(q_i) is greatest. By
+# convex duality, at any rate p > 0
+#
+#     max sum f_i(q_i)  <=  p * Q + sum max_q (f_i(q) - p * q)
+#
+# The terms of the last sum are the surpluses. The right side is a bound for every p, and equality
+# holds at the clearing rate, at which the q_i that maximise the surpluses add up to Q. The same
+# idea routes over many pools in Angeris, Evans, Chitra and Boyd, "Optimal Routing for Constant
+# Function Market Makers" (2022); here one market has one pair, so p is a single number and a search
+# along a line is enough.
+#
+# What follows from it:
+#
+# - One number describes a whole split. `find_clearing_rate` looks for it by regula falsi with the
+#   Illinois weights (a side that is kept twice has its weight halved), and halves the interval when
+#   one side is kept too often.
+# - Over 1 / sqrt(p) the amount taken by a constant-product curve is a straight line, so the first
+#   guesses are close. Over p itself they would not be.
+# - The bound is also a proof. The search for a rate ends when parts are within _PROVEN of it, not
+#   only when the rate stops moving.
+# - Curves have jumps where a bin of one price is reached: all amounts within the bin have one rate.
+#   Then no rate gives exactly Q. The parts just before and just after are mixed, which is exact
+#   because each unit in between has the same rate.
+#
+# Fixed costs make the problem non-convex: a way costs its swaps as soon as it takes one unit. They
+# are counted in the surplus of a way, and optimizer/subsets.py decides which ways are used at all.
+#
+# Floats only propose here, and the pools answer in integers. Only + - * / and sqrt are used, which
+# IEEE 754 defines to the last bit, so every machine proposes the same split for the same pools.
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence

@@ -1,5 +1,28 @@
 """Looks for the few ways to share an amount over: subsets in the order of their bounds."""
 
+# A route may use few ways (`ways_max`), each way has a fixed cost, and no two ways of a route may
+# move the same pool. So the best subset is not simply the ways with the best rates. Trying all
+# subsets of 16 ways up to 6 at a time would mean more than 14,000 solutions.
+#
+# The search is branch and bound over the bound of optimizer/clearing.py. At the rate p at which the
+# best few ways together take the amount, every way has a surplus s_i net of its costs, and
+#
+#     p * Q + sum of s_i over the subset
+#
+# is no less than what the subset brings. This holds at any p, so one rate serves for all subsets
+# and is computed once. Ways are sorted by surplus. Subsets are built depth first, and a branch is
+# dropped as soon as its own surpluses and the best ones that may still follow do not beat the best
+# solution so far. The first branch takes the best ways, so the first solution is usually the best
+# one and nearly everything else is dropped.
+#
+# A bound must beat the best by _TELLING to be followed: differences of a millionth are within the
+# rounding of the pools. SOLVED_MAX caps the work where many subsets are alike. Rounding to whole
+# units is part of a way's cost here (`lost`): else ten equal pools would always look better than
+# one.
+#
+# Where no rate carries the amount (`scarce`), price decides nothing and the ways with most room
+# come first.
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

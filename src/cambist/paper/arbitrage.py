@@ -12,6 +12,30 @@ Each swap adds the same to both, so that at its own slot no other pool has moved
 arbitrageur comes every 20 slots, and all pools stand still in between.
 """
 
+# Why it is needed: without anybody who trades against them, pools would drift apart with every
+# order, and a router that splits orders would find ever larger gains that no market has. A full
+# simulation of arbitrageurs would cost a search per slot. This module uses the result of such
+# trading instead, as a formula in time.
+#
+# The model. Tokens have prices, and the price of a pair is the ratio of two of them. So there is
+# one number per token, and all pairs agree at rest: no cycle of pools pays. A swap that moves one
+# pool by a part m moves the price of its two tokens by m times that pool's share of all the depth
+# of the token (`share_ppb` in pool_states.py), in opposite directions. That part stays after the
+# pool itself is back, because arbitrage along cycles needs no money of its own: what one pool gives
+# back, the others take.
+#
+# Two sums per token are enough for any number of swaps, since exponentials with one half-life add
+# up. `slow` is the part that outside trade takes back, `fast` is the part that has not yet spread
+# to the other pools. Both get the same amount at the swap, so the offset begins at 0 and rises.
+#
+# Grains and rounds keep pools still: a price changes in steps of GRAIN_PPB, and only every
+# ROUND_SLOTS slots. A pool that moved with every slot could not be cached, and a quote would be
+# stale the moment it was made. The steps are far below the slippage of any order.
+#
+# All of it is integer arithmetic in parts per billion, rounded towards zero, so the offset of a
+# token dies out instead of staying at -1. A bound of a tenth (OFFSET_MAX_PPB) keeps a flood of
+# orders from driving a price to zero.
+
 from __future__ import annotations
 
 from typing import Final

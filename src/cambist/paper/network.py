@@ -1,13 +1,31 @@
-"""Runs the paper network: slots, mempool, ledger, runtime.
+"""Runs the paper network: slots, mempool, ledger, runtime."""
 
-Composes the paper world: time, ledger, mempool and runtime; lands transactions slot by slot.
-
-Three rules:
-1. A slot's executions are one durable commit, and nobody sees them before it.
-2. No height is told to anyone above the durable mark, and a restart resumes at the mark: heights
-   never go back, and never jump by the time nobody was there.
-3. A signature is executed at most once, for ever; past its last valid height it is gone.
-"""
+# The paper network composes time, ledger, mempool and runtime, and lands transactions slot by slot.
+# The engine recovers from crashes by asking the chain what happened. A simulated chain that forgot
+# or contradicted itself would make correct recovery look wrong, and wrong recovery look correct. So
+# this network keeps three promises a real chain keeps:
+#
+# 1. A slot's executions are one durable commit, and nobody sees them before it. A status that was
+#    reported and then lost in a crash would be a confirmed swap that never happened.
+# 2. No height above the durable mark is reported, and a restart resumes at the mark. Heights never
+#    go back. They do not jump by the time the process was away either, so a transaction does not
+#    expire while no block was made. The mark is raised HEIGHT_RESERVE_SLOTS ahead, so that few
+#    questions cost a commit.
+# 3. A signature is executed at most once, for ever, and never past its last valid height. The
+#    engine proves that a transaction has lapsed from exactly this.
+#
+# What may be lost: transactions on their way. The mempool is in memory, as it is on a real network,
+# and the engine sends the same bytes again.
+#
+# Executing: `run` sleeps until the slot of the next landing. `_execute` takes the transactions of a
+# slot, runs them on an overlay of the ledger, commits, and only then publishes. While a slot is
+# being committed, `observations` reports no height at or above it as final (`_executing`):
+# otherwise a caller could conclude that a transaction of this slot had not landed.
+#
+# Faults (a dropped send, a fork that is forgotten, a congested landing) are decided by a hash of
+# the seed and the transaction's key, so that one seed gives one history. `inline` makes commits on
+# the calling thread: under a simulated clock the same inputs then give the same network, step by
+# step.
 
 from __future__ import annotations
 

@@ -7,6 +7,30 @@ pool (`arbitrage`). All of it follows from the last swaps' states and the slot a
 nothing is computed before somebody looks.
 """
 
+# The state of a pool at slot n is a function of four things: the seed, the pool's key, its last
+# swap as stored in the ledger, and n. Nothing runs in the background, and a pool that nobody looks
+# at costs nothing. A restart computes the same pools from the same file.
+#
+#     rest(n)   = price(token a, n) / price(token b, n) * (1 + own offset of the pool)
+#     price(t)  = path of the token * (1 + what orders left + a shock at this venue)
+#     pool(n)   = the pool moved to rest(n) * (1 + push * 2^(-age / 20))
+#
+# - The path follows price_paths.py, the same at both venues.
+# - What orders left in a token follows arbitrage.py.
+# - The own offset is fixed for ever, at most _OWN_OFFSET_PPM. It makes each program the best one
+#   somewhere, so that routing has something to choose.
+# - `push` is how far the last swap left the pool above its rest. It halves every HALF_LIFE_SLOTS.
+#
+# Moving a pool to a price is the task of its model (`at_price` in paper/pool_models), which keeps
+# the liquidity and changes what the pool holds. The difference is booked against the arbitrage
+# account in runtime.py, so that the ledger's sums stay zero for every mint.
+#
+# Two views of each pool exist. `seen` knows the swaps of committed slots only. `current` is within
+# the slot that is executing, in which a transaction sees what the ones before it did.
+#
+# Caches are keyed by identity and slot. `_still` holds a pool at a price: prices change every few
+# slots only, and rebuilding a pool of ticks is the most expensive step here.
+
 from __future__ import annotations
 
 from collections.abc import Callable

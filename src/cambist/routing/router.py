@@ -1,4 +1,32 @@
-"""Finds the best route over all pools: one pool, a way through a hub, or a split over several."""
+"""Finds the best route over all pools: one pool, a path through a hub, or a split over several."""
+
+# How a route is found, and why in this order:
+#
+# 1. Stale pools are left out (routing/hubs.py, `newest`), then outliers (routing/quote_checks.py).
+#    A pool that promises far more than the pool in the middle is broken, frozen or bait. With fewer
+#    than three pools there is no middle, and nothing is left out.
+# 2. `_alone` asks the pools for the whole amount, to the unit. The best pool that may be traded is
+#    `single`, the route to beat. It comes first because it is the floor: whatever the search below
+#    finds is used only where it gains enough over this route. Nobody gets less than the best pool
+#    alone pays.
+# 3. Paths through hubs join the direct ones. A path of two swaps has a curve as well, so the search
+#    does not distinguish them.
+# 4. `promising` compares a bound with `single`. The bound says what no split over these ways can
+#    beat, so most small orders end here without a search.
+# 5. `split` searches with floats and proposes parts. The parts are rounded to whole raw units, and
+#    the pools themselves say what they bring. No amount of a route comes from a float.
+# 6. `_signable` counts the instructions of a split to the byte. All swaps of a route are in one
+#    transaction, so a route that does not fit one is worth nothing. Sizing inside the search costs
+#    a swap of every way, so the search runs without it first, and again with it only where the best
+#    split did not fit.
+#
+# Costs: a further swap costs network fees, and its own chance to revert all of them. `LegCosts` has
+# that in raw units of the token that is not sized, and `GAIN_MIN_HUNDREDTHS` comes on top.
+# Otherwise an order would be split for a gain below what the extra instructions cost.
+#
+# A fault is a value here, not an exception: a pool that may not be traded is passed over, and the
+# route says so in `absent`. The caller writes the whole route into the order's journal, with the
+# quotes that were compared, so that a choice can be explained later.
 
 from __future__ import annotations
 

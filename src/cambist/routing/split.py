@@ -4,6 +4,28 @@ What the search proposes is made whole here: parts in raw units that add up to t
 the pools themselves say that these bring or cost.
 """
 
+# The search (optimizer/subsets.py) works with curves and floats. It returns subsets of ways with a
+# size for each, the best first, and those sizes neither are whole nor count every rounding of a
+# pool. This module turns a few of them into sharings that can be traded:
+#
+# 1. The sizes are cut to whole raw units. What is left of the amount goes to the greatest part
+#    whose pool still has room for it: the greatest part of a capped pool may be at its very end.
+# 2. The pools are asked what each part brings or costs. From here on only their answers count.
+# 3. A pool may refuse its part, most often as dust. Then the amount is shared again over the other
+#    ways of the subset. Where they cannot carry it, the sharing is given up.
+# 4. Where a token has few units, single units are moved between the parts (routing/rounding.py): a
+#    unit may be worth more than all the search has gained.
+#
+# FINISHED_MAX sharings are finished, since rounding may change the order of the best few. Only
+# sharings that trade count towards it. A refused one would take a slot, and there are orders whose
+# best subsets all contain the same pool that refuses; they would get no route although others could
+# carry them.
+#
+# A refused sharing does a second kind of harm. The search follows no subset whose bound is below
+# the value of the best subset so far. If that best one cannot be traded, it has hidden others that
+# can. So where one was refused, the search is repeated and asks the pools about each subset it
+# solves. That costs swaps of every solved subset, and is not done otherwise.
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -42,6 +42,8 @@ def worst_case(pool: Pool, mint_in: Address, mode: SwapMode, amount: int) -> Swa
     the fee. The next epoch counts where it may have begun by then, since transfer fees change with
     it. Raises PoolRejected when the pool refuses at any of these times.
     """
+    # The fee may rise and fall between now and the landing. A bound that rests on the quote of now
+    # alone would revert whenever the fee has risen.
     now = pool.swap(mint_in, mode, amount)
     if not pool.is_time_dependent:
         return now

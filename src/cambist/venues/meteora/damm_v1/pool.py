@@ -306,6 +306,7 @@ def _with(vault: Vault, amount: int, shares: int) -> Vault:
 def _fee(amount: int, fraction: tuple[int, int]) -> int:
     """Return a fee in raw units: rounded down, but never less than one of them."""
     numerator, denominator = fraction
+    # `trading_fee` and `protocol_trading_fee`: at least one unit.
     if not amount or not numerator:
         return 0
     return amount * numerator // denominator or 1
@@ -313,6 +314,8 @@ def _fee(amount: int, fraction: tuple[int, int]) -> int:
 
 def _move(side: DammV1Side, amount: int) -> Moved:
     """Return what exactly so much given moves. Raises PoolRejected."""
+    # `compute_quote` of dynamic-amm-quote: fees first, then the deposit, then the curve, then the
+    # withdrawal. The protocol's part never enters the vault.
     fee = _fee(amount, side.trade_fee)
     protocol = _fee(fee, side.protocol_fee)
     fee -= protocol
@@ -320,6 +323,8 @@ def _move(side: DammV1Side, amount: int) -> Moved:
     minted = shares_for(into, side.unlocked_in, side.supply_in)
     if side.most_in + into > RAW_MAX or side.supply_in + minted > RAW_MAX:
         raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
+    # What the deposit adds is read back from the shares, rounded down twice. The curve sees less
+    # than was paid in, by a unit or two.
     held = worth(side.shares_in + minted, side.unlocked_in + into, side.supply_in + minted)
     net = held - side.reserve_in - fee
     reserves = side.reserve_in * side.reserve_out
@@ -331,6 +336,7 @@ def _move(side: DammV1Side, amount: int) -> Moved:
         # The program takes less than one unit left for no answer.
         raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
     else:
+        # spl-token-swap computes the new reserve rounded up, and pays the difference.
         brought = side.reserve_out + -reserves // (side.reserve_in + net)  # what is left: ceil
     burned = shares_for(brought, side.unlocked_out, side.supply_out)
     paid = worth(burned, side.unlocked_out, side.supply_out)

@@ -197,6 +197,7 @@ def _swapped(
     sent, received = users
     if not received:
         raise PoolRejected(RejectReason.PAYS_NOTHING)
+    # A referral is paid out of the protocol's part, and moves no amount of the trader.
     protocol = fee * pool.state.protocol_percent // 100
     on_output = not side.fee_on_given
     transfer_out = (paid - fee if on_output else paid) - received
@@ -210,6 +211,8 @@ def _after(pool: DammV2Pool, side: DammV2Side, moved: Moved) -> DammV2PoolAccoun
     state = pool.state
     _, into, fee, paid, price = moved
     protocol = fee * state.protocol_percent // 100
+    # Compounding adds to the reserve of b what the protocol leaves of the fee, in the pool's
+    # share. The price afterwards is isqrt((b << 128) // a).
     compounded = (fee - protocol) * state.compounding_bps // BPS_ONE
     reserve_a, reserve_b = state.reserve_a, state.reserve_b
     if side.a_given:

@@ -98,6 +98,8 @@ def _layers(one: Bin, way: Way) -> tuple[int, ...]:
 
 def _given(one: Bin, way: Way, left: int) -> Passed:
     """Return what a bin does with what is left of the amount in."""
+    # `Bin::swap`: where the bin takes all that is left, the fee inside it is kept; where the bin is
+    # emptied, its whole cost and the fee on top of that are taken, and the rest goes on.
     rate, on_input = way.fee.rate_at(one.id), way.fee.on_input
     fee = fee_within(left, rate) if on_input else 0
     layers = _layers(one, way)
@@ -146,6 +148,7 @@ def _taken(one: Bin, way: Way, want: int) -> Passed:
 
 def _protocol(fee: int, filled: BinFill, way: Way) -> int:
     """Return what of a fee the protocol keeps: its share, and half of the fee on orders."""
+    # The host's share comes out of the protocol's, and changes nothing for the trader.
     if way.release == "0.11":
         return mul_div_floor(fee, way.protocol_share_bps, BPS_ONE)
     net = sum(filled.given)

@@ -257,6 +257,8 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         """The volatility and the bin that a swap at this time starts from."""
         pair = self.pair
         elapsed = self.time.unix_s - pair.updated_s
+        # `update_references`. Swaps within the filter period share one reference, so a swap cut
+        # into many pays the fee of one.
         if elapsed < pair.filter_s:
             return pair.volatility_reference, pair.index_reference
         if elapsed >= pair.decay_s:
@@ -267,6 +269,8 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     def _fee(self, *, down: bool) -> BinFee:
         pair = self.pair
         volatility, index = self._references
+        # `get_base_fee`: factor * step * 10 * 10^power, over 1e9. On a pair that collects fees in Y
+        # alone the fee is on the output when X is given.
         return BinFee(
             pair.base_factor * pair.bin_step * 10 ** (1 + pair.base_fee_power),
             pair.variable_fee_control * pair.bin_step**2,

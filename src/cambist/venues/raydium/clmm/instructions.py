@@ -23,6 +23,8 @@ def instruction(pool: ClmmPool, trade: SwapParams, limit: int = 0) -> Instructio
     given, taken, vault_in, vault_out = in_order_of_swap(pool, trade.mint_in)
     data = SWAP_V2 + struct.pack("<QQ", trade.amount, trade.bound)
     data += limit.to_bytes(16, "little") + bytes((trade.mode == "exact_in",))
+    # The program of 2026 writes the extension when a limit order empties an array, so it is named
+    # as writable. Older ones only read it.
     extension = (
         (AccountMeta(extension_address(pool.address), writable=True),)
         if _goes_out(pool, trade)

@@ -85,6 +85,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Look both ways once, since a pool is asked often."""
+        # Strict: the program requires a block time after the opening, not at it.
         closed = self.status & SWAP_OFF or self.time.unix_s <= self.opens_s
         force_setattr(self, "ways", {} if closed else self._ways())
 
@@ -246,8 +247,11 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         if amount > RAW_MAX:
             raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
         path = self._path(mode, amount, way)
+        # Without a price limit the program refuses a swap that does only a part of the amount.
         if not path.whole and not partly:
             raise PoolRejected(RejectReason.PRICE_LIMIT)
+        # A swap that stopped at its limit used less than was sent. The program then computes the
+        # transfer fee backwards from what was used.
         if mode == "exact_in" and path.whole:
             kept_in = way.fee_in.of(amount)
         else:

@@ -17,6 +17,8 @@ SWAP_OUT: Final = bytes.fromhex("37d96256a34ab4ad")
 def instruction(pool: CpmmPool, trade: SwapParams) -> Instruction:
     """Return the call that does a trade: `swap_base_input` or `swap_base_output`."""
     given, taken, vault_in, vault_out = in_order_of_swap(pool, trade.mint_in)
+    # The two calls name their arguments in opposite order: (amount in, least out) and (most in,
+    # amount out).
     if trade.mode == "exact_in":
         data = SWAP_IN + struct.pack("<QQ", trade.amount, trade.bound)
     else:

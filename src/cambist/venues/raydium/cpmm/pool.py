@@ -192,6 +192,8 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
             amount -= fee_in.of(amount)
         if amount > room:
             return 0
+        # `CurveCalculator::swap_base_input`: one fee of the trade and creator rates together where
+        # the creator's part is taken from the input, rounded up once.
         net = amount + -amount * rate_in // PPM_ONE  # the fee is rounded up
         if net <= 0:
             return 0
@@ -210,6 +212,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
             return self._taxed_in(mint_in, amount)
         if rate_out:
             amount = -(-amount * PPM_ONE // (PPM_ONE - rate_out))  # rounded up
+        # `ConstantProductCurve::swap_base_output_without_fees`
         left = y - amount
         if left <= 0 or (2 * x * amount < left and not rounds_up):
             return 0
@@ -250,6 +253,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         if amount > RAW_MAX:
             raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
         if mode == "exact_in":
+            # The mint's fee comes off first, and the pool's fee is taken from what arrives.
             kept_in = way.fee_in.of(amount)
             sums = _forwards(way, amount - kept_in)
         else:
@@ -290,9 +294,12 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         total = sums.given - sums.net
         creator = sums.fee_out
         trade = total
+        # `Fees::split_creator_fee` rounds the creator's part down.
         if not way.rate_out and rates.creator:
             creator = mul_div_floor(total, rates.creator, rates.trade + rates.creator)
             trade = total - creator
+        # Protocol and fund take a part of the trade fee, rounded down each. They alter nothing for
+        # the trader now, but they leave the reserves, and so the next swap has another price.
         owed_in = mul_div_floor(trade, rates.protocol, PPM_ONE)
         owed_in += mul_div_floor(trade, rates.fund, PPM_ONE)
         owed_out = sums.fee_out
@@ -329,6 +336,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
 
 
 def _forwards(way: _Way, given: int) -> _Sums:
+    # `ConstantProductCurve::swap_base_input_without_fees` on what the fee leaves.
     net = given - mul_div_ceil(given, way.rate_in, PPM_ONE)
     if net <= 0:
         raise PoolRejected(RejectReason.PAYS_NOTHING)
@@ -338,4 +346,5 @@ def _forwards(way: _Way, given: int) -> _Sums:
 
 
 def _before_fee(after: int, rate: int) -> int:
+    # `Fees::calculate_pre_fee_amount`
     return mul_div_ceil(after, PPM_ONE, PPM_ONE - rate) if rate else after
