@@ -118,7 +118,9 @@ class Pace:
                 sender.close()
             for listener in listeners:
                 listener.close()
-        return Heard(self._tally, sent, [event for one in listeners for event in one.events])
+        return Heard(
+            self._tally, sent, [event for listener in listeners for event in listener.events]
+        )
 
     async def _listener(self, port: int) -> Listener:
         listener = Listener(self._rest)

@@ -104,7 +104,7 @@ def _fixed_fee(pool: Any, amount: int) -> dict[str, Any]:
 
 
 def _ticks(pool: Any, _amount: int) -> dict[str, Any]:
-    accounts = {one.address: one for one in CLMM.encode(pool)}
+    accounts = {account.address: account for account in CLMM.encode(pool)}
     # The SDK takes the arrays in the order of the swap, as an instruction carries them.
     order = (pool.address, pool.config, *pool.ahead(pool.mint_a))
     return {"accounts": _bytes(*(accounts[one] for one in order)), "limit": str(SQRT_MIN + 1)}

@@ -32,7 +32,7 @@ def target(name: str) -> Callable[[bytes], None]:
     adapters = programs(name)
     bases = [(pool.address, adapters[-1].encode(pool)) for pool in seeds(name)]
     package = f"cambist.venues.{PROGRAMS[name].venue}.{name}"
-    modules = [vars(one) for path, one in sys.modules.items() if path.startswith(package)]
+    modules = [vars(module) for path, module in sys.modules.items() if path.startswith(package)]
     magics = magics_of(modules)
 
     def one(raw: bytes) -> None:
@@ -64,7 +64,7 @@ def _ask(program: Program[Any], address: Address, seen: Snapshot, amount: int) -
     except PoolRejected:
         return
     _question(program, pool, amount)
-    written = {one.address: one for one in program.encode(pool)}
+    written = {account.address: account for account in program.encode(pool)}
     again = program.decode(address, Snapshot(written, seen.time))
     assert again == pool, (again, pool)
     later = ChainTime(seen.time.slot, seen.time.unix_s + 3, seen.time.epoch)

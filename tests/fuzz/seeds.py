@@ -62,7 +62,7 @@ def _cpmm(plain: list[Any]) -> list[Any]:
 def _clmm(plain: list[Any]) -> list[Any]:
     pool = many_ticks(site("many ticks", 10**5))
     taxed = replace(pool, token_a=_taxed(pool.token_a), token_b=_taxed(pool.token_b))
-    at = pool.place.tick // pool.shelf.spacing
+    at = pool.tick_state.tick // pool.shelf.spacing
     moving = ClmmVolatility(30, 600, 5_000, 50_000, 350_000, at, 1_000, 2_000, NOW.unix_s - 60)
     orders = tuple(
         (number, TickOrders(10**6, 10**3)) for number in pool.shelf.ticks.numbers[220:260:2]

@@ -146,7 +146,7 @@ def pool_of_the_program(
     )  # fmt: skip
     read = (METADATA, VAULT_PROGRAM, TOKEN_PROGRAM, ASSOCIATED_TOKEN_PROGRAM, SYSTEM)
     metas = (
-        *(AccountMeta(one, writable=True) for one in written),
+        *(AccountMeta(address, writable=True) for address in written),
         AccountMeta(machine.payer, signer=True, writable=True),
         AccountMeta(RENT),
         AccountMeta(metadata, writable=True),

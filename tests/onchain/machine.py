@@ -178,9 +178,12 @@ class Machine:
 _FEE_AMOUNT: Final = b"\x02" + struct.pack("<HHQ", 2, 8, 0)
 
 
-def _call(one: Instruction) -> SvmInstruction:
-    metas = [AccountMeta(Pubkey.from_string(m.address), m.signer, m.writable) for m in one.accounts]
-    return SvmInstruction(Pubkey.from_string(one.program), one.data, metas)
+def _call(instruction: Instruction) -> SvmInstruction:
+    metas = [
+        AccountMeta(Pubkey.from_string(m.address), m.signer, m.writable)
+        for m in instruction.accounts
+    ]
+    return SvmInstruction(Pubkey.from_string(instruction.program), instruction.data, metas)
 
 
 def _error(error: object) -> tuple[int | None, str]:

@@ -168,7 +168,9 @@ def test_the_second_half_of_the_bitmap_is_missed(program: Find) -> None:
     swapper, pool = Swapper(pair, 1), read(pair)
     amount = 10**13
     assert pool.amount_out(pool.mint_b, amount)
-    short = replace(pool, extended=False, marked=tuple(one for one in pool.marked if one < 512))
+    short = replace(
+        pool, extended=False, marked=tuple(index for index in pool.marked if index < 512)
+    )
     with pytest.raises(PoolRejected) as refused:
         short.swap(pool.mint_b, "exact_in", amount)
     assert refused.value.refusal is RejectReason.NOT_ENOUGH_LIQUIDITY

@@ -108,7 +108,7 @@ def test_quotes_are_those_of_the_sdk() -> None:
     while len(questions) < QUESTIONS:
         try:
             pool = drawn(dice)
-            seen = Snapshot({one.address: one for one in DAMM_V2.encode(pool)}, NOW)
+            seen = Snapshot({account.address: account for account in DAMM_V2.encode(pool)}, NOW)
             DAMM_V2.decode(pool.address, seen)
         except (PoolRejected, ValueError):
             continue

@@ -49,7 +49,7 @@ async def landed(network: InProcess, names: list[str], slots: int = 3) -> list[s
     for attempt in attempts.values():
         await network.chain.send(attempt.transaction)
     await network.pass_slots(slots)
-    return [name for name, one in attempts.items() if await is_seen(network, one)]
+    return [name for name, attempt in attempts.items() if await is_seen(network, attempt)]
 
 
 async def both(network: InProcess, attempt: Attempt) -> tuple[NodeObservation, ...]:

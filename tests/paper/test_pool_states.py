@@ -125,11 +125,11 @@ def test_an_order_moves_pools_apart_and_the_arbitrageur_brings_them_together(pro
     pairs = ((SOL.mint, USDT.mint), (SOL.mint, ETH.mint), (SOL.mint, USDC.mint))
     others = [pool_key(other, *mints) for other in POOL_MODELS for mints in pairs]
     others.remove(key)
-    before = {one: _path_ppb(book, one, START) for one in others}
+    before = {other: _path_ppb(book, other, START) for other in others}
     _push(book, key, SOL.mint, 1_000 * 10**9)
     book.publish()
     # At its own slot no other pool has moved, and the cycles through the pushed one pay.
-    assert {one: _path_ppb(book, one, START) for one in others} == before
+    assert {other: _path_ppb(book, other, START) for other in others} == before
     assert furthest_apart(book, START) > APART_MAX
     # Then all pools agree again, at another price: SOL costs less than it would, everywhere.
     together = START + 9 * HALF_LIFE_SLOTS

@@ -52,7 +52,7 @@ class Post:
             wait = self.dice.between(0.05, LATE_S) if late else self.dice.between(0, 0.01)
             box = self.boxes[self.dice.chance.randrange(len(self.boxes))]
             if wakeup.report is not None:
-                box = next((one for one in self.boxes if one[0] is home), box)
+                box = next((box for box in self.boxes if box[0] is home), box)
             self._later(wait, box[0], box[1].deliver, wakeup)
 
     def tell(self, home: Body) -> Callable[[int], None]:

@@ -91,9 +91,9 @@ def _needs_one(
     return tuple(one for one in said if lapse._proves_lapse(attempt, one, rules)) or None
 
 
-def _uncoupled(attempt: Attempt, one: NodeObservation, rules: ChainParameters) -> bool:
-    late = max(one.context_slot, one.slot)
-    return _counts(attempt, replace(one, context_slot=late), rules)
+def _uncoupled(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
+    late = max(observation.context_slot, observation.slot)
+    return _counts(attempt, replace(observation, context_slot=late), rules)
 
 
 def takes_height_and_silence_from_different_machines(stack: ExitStack) -> None:
@@ -104,8 +104,8 @@ def takes_height_and_silence_from_different_machines(stack: ExitStack) -> None:
 def asks_two_and_couples_nothing(stack: ExitStack) -> None:
     """What the pair is worth by itself: neither the slot of the silence nor the second clock."""
 
-    def wrong(attempt: Attempt, one: NodeObservation, rules: ChainParameters) -> bool:
-        return _uncoupled(attempt, replace(one, blockhash_valid=False), rules)
+    def wrong(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
+        return _uncoupled(attempt, replace(observation, blockhash_valid=False), rules)
 
     swap(stack, lapse, "_counts", wrong)
 
@@ -119,8 +119,8 @@ def reads_silence_before_the_height(stack: ExitStack) -> None:
 
 
 def forgets_the_second_clock(stack: ExitStack) -> None:
-    def wrong(attempt: Attempt, one: NodeObservation, rules: ChainParameters) -> bool:
-        return _counts(attempt, replace(one, blockhash_valid=False), rules)
+    def wrong(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
+        return _counts(attempt, replace(observation, blockhash_valid=False), rules)
 
     swap(stack, lapse, "_counts", wrong)
 

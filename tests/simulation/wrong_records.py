@@ -93,15 +93,15 @@ def resumes_by_numbers_drawn_before_the_commit(stack: ExitStack) -> None:
         return now >= seen.setdefault((id(self._db), line.position), now + late)
 
     def lines(self: Any) -> list[FeedEntry]:
-        return [one for one in self._db.lines if visible(self, one)]
+        return [line for line in self._db.lines if visible(self, line)]
 
     async def wrong(self: Any, who: Principal, after: int, limit: int) -> tuple[FeedEntry, ...]:
         rows = self._db.rows
-        mine = (one for one in lines(self) if rows[one.order_id].intent.principal == who)
+        mine = (line for line in lines(self) if rows[line.order_id].intent.principal == who)
         return await self._ask(lambda: tuple(one for one in mine if one.position > after)[:limit])
 
     async def end(self: Any) -> int:
-        return await self._ask(lambda: max((one.position for one in lines(self)), default=0))
+        return await self._ask(lambda: max((line.position for line in lines(self)), default=0))
 
     swap(stack, ModelStore, "feed", wrong)
     swap(stack, ModelStore, "feed_end", end)

@@ -138,7 +138,7 @@ def _with_fees(name: str, fee: TransferFee, change: FeeChange | None = None) -> 
 @pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
 def test_cpmm_without_any_fee_is_what_its_release_makes_of_it(mode: SwapMode):
     pool = _cpmm(10**12, 10**12, CpmmFeeRates(0, 0, 0))
-    accounts = Snapshot({one.address: one for one in cpmm_program().encode(pool)}, NOW)
+    accounts = Snapshot({account.address: account for account in cpmm_program().encode(pool)}, NOW)
     releases: dict[Release, int] = {"2025-02": 1_000_000, "2026-04": 0}
     for release, amount in releases.items():
         told = cpmm_program(release).decode(pool.address, accounts)
@@ -219,7 +219,7 @@ def test_nobody_knows_when_an_epoch_ends_that_is_not_the_main_chains():
 
 def _release(pool: Pool, *, orders: bool) -> Pool:
     program = Dlmm(orders=orders)
-    accounts = {one.address: one for one in program.encode(pool)}  # type: ignore[arg-type]
+    accounts = {account.address: account for account in program.encode(pool)}  # type: ignore[arg-type]
     return program.decode(pool.address, Snapshot(accounts, NOW))
 
 
@@ -273,5 +273,5 @@ def test_a_pool_of_a_mint_with_a_power_is_quoted_as_without_and_warns(name: str)
     held = replace(pool, **{field: mint})  # type: ignore[type-var]
     quotes = [one.quote(one.mint_a, "exact_in", 10**7) for one in (pool, held)]
     assert all(isinstance(quote, Quote) for quote in quotes)
-    assert [len(one.warnings) for one in quotes] == [0, 1]  # type: ignore[union-attr]
+    assert [len(quote.warnings) for quote in quotes] == [0, 1]  # type: ignore[union-attr]
     assert quotes[0].amount_out == quotes[1].amount_out  # type: ignore[union-attr]

@@ -38,13 +38,15 @@ ways = st.booleans()
 
 def snapshot_of(pool: ClmmPool, *without: Address) -> Snapshot:
     """Return a pool's accounts, but for some."""
-    accounts = {one.address: one for one in CLMM.encode(pool) if one.address not in without}
+    accounts = {
+        account.address: account for account in CLMM.encode(pool) if account.address not in without
+    }
     return Snapshot(accounts, pool.time)
 
 
 def with_bytes(pool: ClmmPool, address: Address, at: int, data: bytes) -> Snapshot:
     """Return a pool's accounts with some bytes of one changed."""
-    accounts = {one.address: one for one in CLMM.encode(pool)}
+    accounts = {account.address: account for account in CLMM.encode(pool)}
     old = accounts[address]
     changed = old.data[:at] + data + old.data[at + len(data) :]
     accounts[address] = Account(address, old.owner, changed)
@@ -94,14 +96,14 @@ def test_a_swap_moves_the_vaults_by_what_it_says(pool: ClmmPool, a: bool, amount
     into, out = swap.amount_in - fees.transfer_in, swap.amount_out + fees.transfer_out
     moved = (end.reserve_a - pool.reserve_a, end.reserve_b - pool.reserve_b)
     assert moved == ((into, -out) if a else (-out, into))
-    assert (end.place.price < pool.place.price) == a
+    assert (end.tick_state.price < pool.tick_state.price) == a
     assert fees.protocol <= fees.trade <= into
     assert set(swap.touched) <= set(pool.ahead(mint))
 
 
 @given(clmm_pools(), ways, amounts, st.integers(1, 40))
 def test_a_price_limit_is_never_passed(pool: ClmmPool, a: bool, amount: int, shift: int):
-    mint, price = (pool.mint_a if a else pool.mint_b), pool.place.price
+    mint, price = (pool.mint_a if a else pool.mint_b), pool.tick_state.price
     limit = price - max(price >> shift, 1) if a else price + max(price >> shift, 1)
     whole = laws.tried(pool, mint, "exact_in", amount)
     try:
@@ -109,7 +111,7 @@ def test_a_price_limit_is_never_passed(pool: ClmmPool, a: bool, amount: int, shi
     except PoolRejected:
         return
     assert isinstance(swap.end, ClmmPool)
-    assert limit <= swap.end.place.price < price or price < swap.end.place.price <= limit
+    assert limit <= swap.end.tick_state.price < price or price < swap.end.tick_state.price <= limit
     if whole is not None and swap.amount_in == amount:
         assert swap.amount_out == whole.amount_out
 
@@ -127,7 +129,7 @@ def test_any_bytes_are_decoded_or_refused(pool: ClmmPool, at: int, byte: int):
 
 @given(st.binary(max_size=2_000), st.integers(0, 5))
 def test_foreign_bytes_are_refused(data: bytes, which: int):
-    accounts = {one.address: one for one in CLMM.encode(POOL)}
+    accounts = {account.address: account for account in CLMM.encode(POOL)}
     address = list(accounts)[which]
     accounts[address] = Account(address, accounts[address].owner, data)
     with pytest.raises(PoolRejected):
@@ -147,17 +149,17 @@ def test_the_next_set_array_is_the_nearest(indices: set[int], here: int, down: b
     assert tick_array_bitmap.join(inline, beyond) == bits
     assert len(inline) == 128
     assert len(beyond) == 1_792
-    ahead = [one for one in indices if (one < here if down else one > here)]
+    ahead = [index for index in indices if (index < here if down else index > here)]
     nearest = (max(ahead) if down else min(ahead)) * wide if ahead else None
     assert tick_array_bitmap.next_set(bits, here * wide, spacing, down=down) == nearest
     assert tick_array_bitmap.is_set(bits, here * wide, spacing) == (here in indices)
     assert int.from_bytes(inline, "little").bit_count() == sum(
-        tick_array_bitmap.is_inline(one * wide, spacing) for one in indices
+        tick_array_bitmap.is_inline(index * wide, spacing) for index in indices
     )
 
 
 def test_a_pool_wants_its_accounts_one_after_the_other():
-    accounts = {one.address: one for one in CLMM.encode(POOL)}
+    accounts = {account.address: account for account in CLMM.encode(POOL)}
     seen: dict[Address, Account] = {}
     asked = []
     while missing := CLMM.required_accounts(POOL.address, Snapshot(seen, NOW)):
@@ -262,7 +264,9 @@ def test_a_swap_is_one_call_with_its_arrays_in_order():
         KEYS[1],
     ]
     assert call.accounts[8] == AccountMeta(TOKEN_PROGRAM)
-    assert call.accounts[-2:] == tuple(AccountMeta(one, writable=True) for one in swap.touched)
+    assert call.accounts[-2:] == tuple(
+        AccountMeta(address, writable=True) for address in swap.touched
+    )
     assert call.data.hex() == (
         "2b04ed0b1ac91e62" + struct.pack("<QQ", 10**7, swap.amount_out).hex() + "00" * 16 + "01"
     )
@@ -292,7 +296,7 @@ def test_errors_are_known_by_name_and_their_numbers_by_release():
     assert (known.name, known.code) == ("TooMuchInputPaid", Code.SLIPPAGE_EXCEEDED)
     numbers = [6_018, 6_022, 6_023]
     classic = [CLMM.error((), number) for number in numbers]
-    renewed = [clmm_program(renewed=True).error((), one) for one in numbers]
+    renewed = [clmm_program(renewed=True).error((), number) for number in numbers]
     assert [one and one.name for one in classic] == [
         None, "TooLittleOutputReceived", "TooMuchInputPaid",
     ]  # fmt: skip

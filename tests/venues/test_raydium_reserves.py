@@ -68,8 +68,8 @@ def amm_v4_pools(draw: st.DrawFn, release: Release = "any") -> AmmV4Pool:
 
 
 pools = st.one_of(
-    *(cpmm_pools(one) for one in get_args(CpmmRelease)),
-    *(amm_v4_pools(one) for one in get_args(Release)),
+    *(cpmm_pools(release) for release in get_args(CpmmRelease)),
+    *(amm_v4_pools(release) for release in get_args(Release)),
 )
 plain = pools.filter(lambda one: not (one.token_a.fee.bps or one.token_b.fee.bps))
 mints = st.sampled_from([A, B])
@@ -130,7 +130,7 @@ def test_any_amm_v4_bytes_are_decoded_or_refused(pool: AmmV4Pool, at: int, byte:
 
 @given(cpmm_pools().filter(lambda one: one.rates.creator > 0))
 def test_a_creator_fee_is_refused_where_a_self_check_fails_and_by_releases_before(pool: CpmmPool):
-    accounts = {one.address: one for one in CPMM.encode(pool)}
+    accounts = {account.address: account for account in CPMM.encode(pool)}
     for program in (cpmm_program(creators=False), cpmm_program("2025-02")):
         with pytest.raises(PoolRejected) as refused:
             program.decode(pool.address, Snapshot(accounts, NOW))
@@ -194,7 +194,7 @@ def test_an_amm_v4_pool_of_any_other_status_is_refused(status: int):
     pool = AmmV4Pool(
         KEYS[0], a, b, KEYS[1], KEYS[2], 10**9, 10**9, (0, 0), (25, 10_000), *KEYS[3:6], 6, 0, NOW
     )
-    accounts = {one.address: one for one in AMM_V4.encode(replace(pool, status=status))}
+    accounts = {account.address: account for account in AMM_V4.encode(replace(pool, status=status))}
     with pytest.raises(PoolRejected) as refused:
         AMM_V4.decode(pool.address, Snapshot(accounts, NOW))
     expected = {
@@ -210,7 +210,7 @@ def test_without_an_order_book_status_1_trades_on_and_stays(status: int):
     program, a, b = AmmV4("2026-07"), _mint(A, NO_FEE), _mint(B, NO_FEE)
     fixed = (10**9, 10**9, (0, 0), (25, 10_000), *KEYS[3:6], status, 0, NOW)
     pool = AmmV4Pool(KEYS[0], a, b, KEYS[1], KEYS[2], *fixed)
-    accounts = Snapshot({one.address: one for one in program.encode(pool)}, NOW)
+    accounts = Snapshot({account.address: account for account in program.encode(pool)}, NOW)
     if status == 1:
         end = program.decode(pool.address, accounts).swap(A, "exact_in", 10**6).end
         assert isinstance(end, AmmV4Pool)

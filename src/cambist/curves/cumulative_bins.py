@@ -121,7 +121,7 @@ class CumulativeBins:
             at += 1
 
     def _grow(self) -> bool:
-        """Add the next bin, and tell whether there was one that the short way understands."""
+        """Add the next bin; return whether there was one that the short way understands."""
         rung = None if self._spoilt else next(self._rungs, None)
         if rung is None:
             return False

@@ -44,11 +44,11 @@ class VolatilityRules(NamedTuple):
     control: int
 
 
-def bins_between(one: int, other: int) -> int:
+def bins_between(root: int, other: int) -> int:
     """Return the bins of 1 bp between two roots of prices; always even."""
     # `get_delta_bin_id`: a ratio of roots, less one, in steps of 1 bp, rounded down, then doubled
     # (a root moves about half as far as its price).
-    upper, lower = (one, other) if one > other else (other, one)
+    upper, lower = (root, other) if root > other else (other, root)
     return ((upper << 64) // lower - ONE) // STEP * 2
 
 

@@ -65,7 +65,7 @@ def limited(
 def chords(ask: Callable[[int], int], first: int = _FIRST_CHORD) -> Iterator[Segment]:
     """Yield straight segments between amounts that grow, for a curve that has no formula here.
 
-    `ask` tells what an amount brings, 0 where it is refused; `first` is where the first one ends.
+    `ask` returns what an amount brings, 0 where it is refused; `first` is where the first one ends.
     """
     given = paid = 0
     amount = max(first, _FIRST_CHORD)

@@ -66,7 +66,7 @@ U128: Final = (1 << 128) - 1
 
 
 class TickWalk:
-    """The liquidity ahead of a place in one direction, summed up as far as it was asked for.
+    """The liquidity ahead of a tick state in one direction, summed up as far as it was asked for.
 
     `down` gives token 0, which lowers the price; the walk ends at `limit`. Tables of n pieces have
     n + 1 entries, the first for the start.
@@ -78,15 +78,15 @@ class TickWalk:
     )  # fmt: skip
 
     def __init__(
-        self, ticks: Ticks, place: TickState, rates: FeeRates, limit: int, *, down: bool
+        self, ticks: Ticks, tick_state: TickState, rates: FeeRates, limit: int, *, down: bool
     ) -> None:
-        self._ticks, self._start, self._rates = ticks, place, rates
+        self._ticks, self._start, self._rates = ticks, tick_state, rates
         self.limit, self.down = limit, down
         self._rest_ppm = PPM_ONE - rates.trade
         self._prices, self._nets = ticks.prices, ticks.nets
-        above = bisect_right(ticks.numbers, place.tick)
+        above = bisect_right(ticks.numbers, tick_state.tick)
         self._next, self._step = (above - 1, -1) if down else (above, 1)
-        self.prices, self.liquidities = [place.price], [place.liquidity]
+        self.prices, self.liquidities = [tick_state.price], [tick_state.liquidity]
         self.given, self.paid, self.nets_in = [0], [0], [0]
         self.stuck = False
 
@@ -211,9 +211,9 @@ class TickWalk:
 
     def _crossed(self, at: int, *, whole: bool) -> TickPath:
         fee, kept = self._fees(at)
-        place = TickState(self.prices[at], self._tick_after(at), self.liquidities[at])
+        tick_state = TickState(self.prices[at], self._tick_after(at), self.liquidities[at])
         return TickPath(
-            self.given[at], self.paid[at], fee, kept, place, at, whole, first=self._first(at)
+            self.given[at], self.paid[at], fee, kept, tick_state, at, whole, first=self._first(at)
         )
 
     def _partly(self, at: int, after: int, last: tuple[int, int, int]) -> TickPath:
@@ -222,17 +222,17 @@ class TickWalk:
         fees, kept = self._fees(at)
         kept += fee * self._rates.protocol // PPM_ONE + fee * self._rates.fund // PPM_ONE
         if after == self.prices[at + 1]:
-            place = TickState(after, self._tick_after(at + 1), self.liquidities[at + 1])
+            tick_state = TickState(after, self._tick_after(at + 1), self.liquidities[at + 1])
         elif after == self.prices[at]:
-            place = TickState(after, self._tick_after(at), self.liquidities[at])
+            tick_state = TickState(after, self._tick_after(at), self.liquidities[at])
         else:
-            place = TickState(after, tick_at_sqrt(after), self.liquidities[at])
+            tick_state = TickState(after, tick_at_sqrt(after), self.liquidities[at])
         return TickPath(
             self.given[at] + given,
             self.paid[at] + paid,
             fees + fee,
             kept,
-            place,
+            tick_state,
             at + 1,
             whole=True,
             first=self._first(at) if self.paid[at] + paid else after,

@@ -81,7 +81,7 @@ def best_subsets(
         taken.sort(key=lambda record: -sized(record, exact_in))
     search = _Search(sorted(taken[:CANDIDATES_MAX], key=by_surplus), request, rate, fits, trades)
     search.over((), 0, 0.0)
-    return sorted(search.found, key=lambda one: -one.value)
+    return sorted(search.found, key=lambda found: -found.value)
 
 
 class _Search(Generic[L]):
@@ -110,11 +110,11 @@ class _Search(Generic[L]):
             if not self._promises(surplus + max(ahead, taken[at].surplus)):
                 return
             way = taken[at].way
-            if any(not set(way.pools).isdisjoint(taken[one].way.pools) for one in chosen):
+            if any(not set(way.pools).isdisjoint(taken[index].way.pools) for index in chosen):
                 continue
             more, total = (*chosen, at), surplus + taken[at].surplus
-            ways = [taken[one].way for one in more]
-            sizes = [sized(taken[one], self._exact_in) for one in more]
+            ways = [taken[index].way for index in more]
+            sizes = [sized(taken[index], self._exact_in) for index in more]
             if self._fits is not None and not self._fits(ways, sizes):
                 continue  # nor does anything with more swaps
             if left > 1:

@@ -32,10 +32,10 @@ class DelayRange(msgspec.Struct, frozen=True, gc=False):
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """How the world behaves. Rates are in parts per million of what they strike.
+    """How the network behaves. Rates are in parts per million of what they strike.
 
     `quote_ms` is None where quotes are at hand; `endowment_whole` is how many whole tokens of
-    each kind a wallet is given on first use, `witnesses` how many endpoints are asked. Mishaps by
+    each kind a wallet is given on first use, `witnesses` how many endpoints are asked. Faults by
     name:
 
     reverted     an attempt executes with a passing error and moves nothing but the fee
@@ -95,7 +95,7 @@ def random_bits(seed: int, purpose: Purpose, key: str) -> int:
 
 
 def occurs(seed: int, purpose: Purpose, key: str, rate_ppm: int) -> bool:
-    """Tell whether a mishap of this rate strikes here."""
+    """Whether a fault of this rate strikes here."""
     return rate_ppm > 0 and random_bits(seed, purpose, key) % PPM_ONE < rate_ppm
 
 

@@ -26,7 +26,7 @@ log = structlog.get_logger("cambist.faults")
 
 
 class FaultSwitch(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How strong a mishap is, and until when: None is until it is switched off."""
+    """How strong a fault is, and until when; None means until it is switched off."""
 
     strength: int
     until: Timestamp | None = None
@@ -37,7 +37,7 @@ class FaultSwitch(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CrashPlan(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A fault point that processes running now are to break at, once: `point:count:act`."""
+    """A failpoint that processes running now are to break at, once: `point:count:act`."""
 
     plan: str
     until: Timestamp | None = None
@@ -136,7 +136,7 @@ def write(path: Path, chaos: FaultConfig) -> None:
 
 
 class FaultConfigWatcher:
-    """Keeps the weather as the file says, and arms the fault point it names."""
+    """Keeps the active faults as the file says, and arms the failpoint it names."""
 
     def __init__(self, path: Path, weather: ActiveFaults, clock: Clock) -> None:
         self._path = path

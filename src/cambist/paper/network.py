@@ -74,7 +74,7 @@ class SlotClock:
 
 
 HEIGHT_RESERVE_SLOTS: Final = 8
-"""How far ahead of the told height the mark is set, so that few questions cost a commit."""
+"""How far ahead of the reported height the mark is set, so that few questions cost a commit."""
 
 BLOCK_SWAPS_MAX: Final = 100
 """How many transactions fit a slot, so that no slot holds the event loop for long."""
@@ -83,10 +83,10 @@ PHANTOM_SLOTS: Final = 3
 
 
 class PaperNetwork:
-    """One world: its file, its seed and its profile.
+    """One network: its file, its seed and its profile.
 
     `run` must be running for anything to land. With `inline` commits run on the calling thread,
-    so that a pushed clock gives the same world every time.
+    so that a simulated clock gives the same network every time.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class PaperNetwork:
         self._commits.close()
 
     def _on_ledger_lost(self) -> None:
-        """Wake whoever waits, so that a world without its file is noticed."""
+        """Wake whoever waits, so that a network without its file is noticed."""
         self._is_up = False
         self._woken.set()
         self._settled.set()
@@ -137,7 +137,7 @@ class PaperNetwork:
     async def run(self) -> None:
         """Land transactions at their slots, for ever; does nothing while none is on its way.
 
-        Raises what made a commit fail: the world cannot go on without its file.
+        Raises what made a commit fail: the network cannot go on without its file.
         """
         try:
             while self._commits.lost is None:
@@ -299,7 +299,7 @@ class PaperNetwork:
 
     @property
     def has_durable_height(self) -> bool:
-        """Whether the height of this moment may be told without a commit."""
+        """Whether the height of this moment may be reported without a commit."""
         return self._is_up and self._heights.now() <= self._commits.mark
 
     def balance(self, wallet: Address, mint: Address) -> int:
@@ -334,11 +334,11 @@ class PaperNetwork:
         self._executing = None
         self._settled.set()
 
-    def _land(self, one: PendingTransaction, slot: Slot) -> Execution | None:
-        if slot > one.last_valid_height:
+    def _land(self, pending: PendingTransaction, slot: Slot) -> Execution | None:
+        if slot > pending.last_valid_height:
             return None
         fork_ppm = max(self.profile.phantom_ppm, self.weather.fork_ppm)
-        if occurs(self.seed, "phantom", one.random_key, fork_ppm):
-            self._mempool.show_on_fork(one.signature, slot, Slot(slot + PHANTOM_SLOTS))
+        if occurs(self.seed, "phantom", pending.random_key, fork_ppm):
+            self._mempool.show_on_fork(pending.signature, slot, Slot(slot + PHANTOM_SLOTS))
             return None
-        return self._runtime.execute(one.message, one.signature, slot)
+        return self._runtime.execute(pending.message, pending.signature, slot)

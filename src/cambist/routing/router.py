@@ -101,8 +101,8 @@ def find_route(intent: Intent, offered: MarketSnapshot) -> Route | Fault:
     if isinstance(route, Fault):
         return route
     named = {quote.pool for quote in route.quotes} | {leg.pool for leg in route.legs}
-    told = sum(1 for failure in route.absent if failure.program)
-    unlisted = sum(1 for pool in offered.pools if pool.address not in named) - told
+    listed = sum(1 for failure in route.absent if failure.program)
+    unlisted = sum(1 for pool in offered.pools if pool.address not in named) - listed
     return replace(route, unlisted=unlisted) if unlisted > 0 else route
 
 
@@ -125,7 +125,9 @@ def _find(intent: Intent, offered: MarketSnapshot) -> Route | Fault:
         ways = with_hubs(ways, offered.hubs, mints, request, offered.leg_costs)
     likely: Sequence[Way] = ways
     if ways and not isinstance(single, Fault):
-        pool = next(one.way for one in alone if one.way.name == single.legs[0].pool)
+        pool = next(
+            path_quote.way for path_quote in alone if path_quote.way.name == single.legs[0].pool
+        )
         likely = promising(ways, request, (pool, *_net(single, offered)), offered.gain_min)
     if not likely:
         return single
@@ -226,19 +228,19 @@ def _alone(ways: Sequence[Way], mode: SwapMode, amount: int) -> list[PathQuote]:
         other = way.path.swap_amount(mode, amount)
         if not other:
             continue
-        one = (sign * other, pool.address, way)
-        insort(found, one, key=_rank)
+        candidate = (sign * other, pool.address, way)
+        insort(found, candidate, key=_rank)
         del found[QUOTES_MAX:]
-        if pool.venue not in best or one[:2] < best[pool.venue][:2]:
-            best[pool.venue] = one
+        if pool.venue not in best or candidate[:2] < best[pool.venue][:2]:
+            best[pool.venue] = candidate
         if len(found) == QUOTES_MAX:
             limit = abs(found[-1][0])
-    found += [one for one in best.values() if one not in found]
+    found += [candidate for candidate in best.values() if candidate not in found]
     return [PathQuote(way, abs(other)) for other, _, way in sorted(found, key=_rank)]
 
 
-def _rank(one: tuple[int, Address, Way]) -> tuple[int, Address]:
-    return one[:2]
+def _rank(candidate: tuple[int, Address, Way]) -> tuple[int, Address]:
+    return candidate[:2]
 
 
 def _held_to_the_worst(
@@ -247,8 +249,8 @@ def _held_to_the_worst(
     """Return the route bound to what it may bring when it lands, where the clock moves the fee."""
     if isinstance(single, Fault):
         return single
-    pools = (one.way.path.pools[0] for one in alone)
-    pool = next(one for one in pools if one.address == single.legs[0].pool)
+    pools = (path_quote.way.path.pools[0] for path_quote in alone)
+    pool = next(pool for pool in pools if pool.address == single.legs[0].pool)
     if not pool.is_time_dependent:
         return single
     try:
@@ -304,15 +306,15 @@ def _quotes(
     quotes: list[Quote] = []
     unwilling: list[Pool] = []
     venues: set[str] = set()
-    for one in alone:
-        pool = one.way.path.pools[0]
+    for path_quote in alone:
+        pool = path_quote.way.path.pools[0]
         venues.add(pool.venue)
         found = pool.quote(mint, intent.mode, intent.amount)
         if isinstance(found, Fault):
             unwilling.append(pool)
         else:
             quotes.append(found)
-    unwilling += [one for one in pools if one.venue not in venues]
+    unwilling += [pool for pool in pools if pool.venue not in venues]
     absent: list[QuoteFailure] = []
     for pool in unwilling:
         if len(absent) >= ABSENT_MAX:

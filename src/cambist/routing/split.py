@@ -46,7 +46,7 @@ FINISHED_MAX: Final = 3
 class Split(msgspec.Struct, frozen=True):
     """Shares that add up to the amount, and what they bring or cost together.
 
-    The greatest comes first: in this order they are written into the route, and told.
+    The greatest comes first. The route and its reason have them in this order.
     """
 
     shares: tuple[PathShare, ...]
@@ -111,7 +111,10 @@ def _finish(found: Found[Way], request: SplitRequest) -> Split | None:
     paths, rest = [path.path for path in found.ways], amount - sum(parts)
     # What is left goes to the greatest part that has room for it: one may be at its pool's end.
     order = sorted(range(len(parts)), key=lambda number: -parts[number])
-    at = next((one for one in order if paths[one].swap_amount(mode, parts[one] + rest)), order[0])
+    at = next(
+        (number for number in order if paths[number].swap_amount(mode, parts[number] + rest)),
+        order[0],
+    )
     parts[at] += rest
     shares = [
         PathShare(path, part, path.swap_amount(mode, part))
@@ -120,14 +123,14 @@ def _finish(found: Found[Way], request: SplitRequest) -> Split | None:
     ]
     if any(not share.other for share in shares):
         # A part that is too small for its pool, most of all: without it, then.
-        able = [one.path for one in shares if one.other]
-        ways = [one for one in found.ways if one.path in able]
+        able = [share.path for share in shares if share.other]
+        ways = [way for way in found.ways if way.path in able]
         again = solve(ways, request) if able else None
         return None if again is None else _finish(again, request)
     if len(shares) > 1:
         if amount < FEW_UNITS:
             shares = trade_units(shares, mode, amount)
-        if sum(one.other for one in shares) < FEW_UNITS:
+        if sum(share.other for share in shares) < FEW_UNITS:
             shares = reclaim_rounding(shares, mode)
     return Split(tuple(sorted(shares, key=greatest_first)))
 

@@ -56,7 +56,7 @@ class SwapEvent(msgspec.Struct, frozen=True, gc=False):
     """What the program itself says that a swap moved, in raw units.
 
     `pool` is None where its event does not name it. `amount_in` left the trader's account and
-    `amount_out` arrived, transfer fees counted, as far as the event tells (`exact` says whether it
+    `amount_out` arrived, transfer fees counted, as far as the event says (`exact` says whether it
     does).
     """
 
@@ -122,7 +122,7 @@ class Program(Protocol[P]):
     def parse_swaps(
         self, lines: Sequence[ProgramLogLine], inner: Sequence[Instruction], /
     ) -> tuple[SwapEvent, ...]:
-        """Return the swaps that a transaction's logs and inner instructions tell of, in order."""
+        """Return the swaps that a transaction's logs and inner instructions report, in order."""
 
     def parse_pool_created(self, instruction: Instruction, /) -> PoolCreated | None:
         """Return the pool that an instruction makes, or None when it makes none."""

@@ -53,4 +53,4 @@ def worst_case(pool: Pool, mint_in: Address, mode: SwapMode, amount: int) -> Swa
     swaps = [now, *(pool.at(landing).swap(mint_in, mode, amount) for landing in landings)]
     if mode == "exact_in":
         return min(swaps, key=lambda swap: swap.amount_out)
-    return max(swaps, key=lambda one: one.amount_in)
+    return max(swaps, key=lambda swap: swap.amount_in)

@@ -47,7 +47,7 @@ class SwapProbe(msgspec.Struct, frozen=True):
 
 
 class SwapProbeResult(msgspec.Struct, frozen=True):
-    """What a simulation brought: what the trader's balances lost and gained, and what was told.
+    """What a simulation brought: what the trader's balances lost and gained, and what it reported.
 
     `failed` has the error's number where the program gave one, and -1 where it did not.
     """
@@ -79,10 +79,10 @@ def judge(tried: SwapProbe, came: SwapProbeResult) -> str | None:
     computed = (expected.amount_in, expected.amount_out)
     if moved != computed:
         return f"{program.name} moved {moved} where {computed} was computed"
-    told = program.parse_swaps(came.lines, came.inner)
-    exact = [(event.amount_in, event.amount_out) for event in told if event.exact]
+    events = program.parse_swaps(came.lines, came.inner)
+    exact = [(event.amount_in, event.amount_out) for event in events if event.exact]
     if exact and exact[-1] != moved:
-        return f"{program.name} tells of {exact[-1]} and moved {moved}"
+        return f"{program.name} reports {exact[-1]} and moved {moved}"
     return None
 
 

@@ -98,7 +98,7 @@ class Moved(msgspec.Struct, frozen=True, gc=False):
 class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
     """A pool as it stood at one slot, at a time of the chain; made by `pool_at`.
 
-    Both sides follow from the state, the vaults and the time. `stake_price` is what the stake told
+    Both sides follow from the state, the vaults and the time. `stake_price` is what the stake said
     of the token that a stable curve counts with, where it is at hand.
     """
 
@@ -178,8 +178,8 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         if side.stable is not None:
             return chords(lambda amount: self.amount_out(mint_in, amount), x >> _CHORD_BITS)
         into, x_of, room = denominator - numerator, denominator * x, RAW_MAX - side.most_in
-        one = (into * y, x_of, into, x_of, room)
-        return limited(iter((one,)), (room, side.at_hand_out))
+        segment = (into * y, x_of, into, x_of, room)
+        return limited(iter((segment,)), (room, side.at_hand_out))
 
     def swap(self, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult:
         """Return what a swap of so many raw units given does.
@@ -253,20 +253,20 @@ def _scales(state: DammV1PoolAccount) -> tuple[int, int]:
 
 def _side(state: DammV1PoolAccount, into: Vault, paid: Vault, time: ChainTime) -> DammV1Side:
     point = time.unix_s if state.clock == BY_TIME else time.slot
-    unlocked = [_unlocked(one, time.unix_s) for one in (into, paid)]
+    unlocked = [_unlocked(vault, time.unix_s) for vault in (into, paid)]
     closed = None
     if not state.enabled or into.state.enabled != 1:
         # A vault that is switched off takes nothing; it still pays.
         closed = RejectReason.DISABLED
     elif point < state.opens_at:
         closed = RejectReason.NOT_OPEN_YET
-    elif max(one.state.reported_s for one in (into, paid)) > time.unix_s or min(unlocked) < 0:
+    elif max(vault.state.reported_s for vault in (into, paid)) > time.unix_s or min(unlocked) < 0:
         closed = RejectReason.OUT_OF_BOUNDS
     elif not all((*unlocked, into.supply, paid.supply)):
         closed = RejectReason.NOT_ENOUGH_LIQUIDITY
     reserves = [
-        0 if closed else worth(one.shares, whole, one.supply)
-        for one, whole in zip((into, paid), unlocked, strict=True)
+        0 if closed else worth(vault.shares, whole, vault.supply)
+        for vault, whole in zip((into, paid), unlocked, strict=True)
     ]
     if max(reserves) > RAW_MAX:
         closed = RejectReason.OUT_OF_BOUNDS

@@ -32,11 +32,11 @@ def required_accounts(address: Address, snapshot: Snapshot) -> tuple[Address, ..
     wanted = [state.vault_a, state.vault_b, state.shares_a, state.shares_b]
     if state.stakes:
         wanted.append(state.stake_account)
-    for one in (state.vault_a, state.vault_b):
-        if snapshot.get(one) is not None:
-            vault = VAULT_LAYOUT.read(snapshot.owned(one, VAULT_PROGRAM).data)
+    for address in (state.vault_a, state.vault_b):
+        if snapshot.get(address) is not None:
+            vault = VAULT_LAYOUT.read(snapshot.owned(address, VAULT_PROGRAM).data)
             wanted += [vault.token_vault, vault.share_mint]
-    return tuple(one for one in wanted if snapshot.get(one) is None)
+    return tuple(address for address in wanted if snapshot.get(address) is None)
 
 
 def decode(address: Address, snapshot: Snapshot) -> DammV1Pool:

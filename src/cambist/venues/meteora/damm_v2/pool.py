@@ -1,4 +1,4 @@
-"""Quotes a pool of Meteora's DAMM v2 exactly, and tells its state after a swap."""
+"""Quotes a pool of Meteora's DAMM v2 exactly, and computes its state after a swap."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def required_accounts(address: Address, snapshot: Snapshot) -> tuple[Address, ..
     if snapshot.get(address) is None:
         return (address,)
     state = read_state(snapshot.owned(address, PROGRAM))
-    return tuple(one for one in (state.mint_a, state.mint_b) if snapshot.get(one) is None)
+    return tuple(mint for mint in (state.mint_a, state.mint_b) if snapshot.get(mint) is None)
 
 
 def decode(address: Address, snapshot: Snapshot) -> DammV2Pool:

@@ -45,7 +45,7 @@ _BPS: Final = ONE // BPS_ONE
 Moved = tuple[int, int, int, int, int]
 """(given, into, fee, paid, price): what is given, the fee inside where it is taken from it; what
 of it moves the price; the fee; what the curve pays, the fee inside where it is taken from that; and
-the price afterwards (0 where the reserves tell it)."""
+the price afterwards (0 where it follows from the reserves)."""
 
 
 class DammV2Side(msgspec.Struct, frozen=True, gc=False):

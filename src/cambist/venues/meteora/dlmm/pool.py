@@ -60,7 +60,7 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     """A pair, those of its bins that are known, and the clock it is quoted at.
 
     `marked` are the arrays that hold something, by index, and `arrays` those of them whose bins are
-    known; `extended` tells whether the second half of the bitmap exists.
+    known; `extended` says whether the second half of the bitmap exists.
     """
 
     address: Address
@@ -304,7 +304,7 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         if (yield from within_reach(bins, marked)):
             raise PoolRejected(RejectReason.TOO_FAR)
         known = {index for index, _ in self.arrays}
-        unknown = next((one for one in marked if one not in known), None)
+        unknown = next((index for index in marked if index not in known), None)
         if unknown is not None:
             raise PoolRejected(RejectReason.ACCOUNT_MISSING, array_address(self.address, unknown))
 
@@ -337,9 +337,9 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     def _touched(self, last: int, *, down: bool) -> tuple[Address, ...]:
         end = last // BINS_PER_ARRAY
         return tuple(
-            array_address(self.address, one)
-            for one in self.marked_ahead(down=down)
-            if (one >= end if down else one <= end)
+            array_address(self.address, index)
+            for index in self.marked_ahead(down=down)
+            if (index >= end if down else index <= end)
         )
 
 

@@ -236,5 +236,5 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         # The whole amount goes to the vault: the fee belongs to the pool.
         end = replace(self, reserve_a=a, reserve_b=b, status=status)
         impact = impact_hundredths(net, paid, (way.y, way.x))
-        fees, told = Fees(given - net), unless_dust(given, paid, impact)
-        return SwapResult(given, paid, fees, told, end)
+        fees, shown = Fees(given - net), unless_dust(given, paid, impact)
+        return SwapResult(given, paid, fees, shown, end)

@@ -1,4 +1,4 @@
-"""Knows Raydium's CLMM program: decodes, swaps, calls, and reads what it tells."""
+"""Knows Raydium's CLMM program: decodes, swaps, calls, and reads its logs."""
 
 from cambist.venues.raydium.clmm.pool import ClmmPool
 from cambist.venues.raydium.clmm.program import CLMM, clmm_program

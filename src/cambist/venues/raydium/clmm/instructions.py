@@ -56,7 +56,7 @@ def _goes_out(pool: ClmmPool, trade: SwapParams) -> bool:
     if not shelf.extended:
         return False
     spacing = shelf.spacing
-    if not is_inline(start_of(pool.place.tick, spacing), spacing):
+    if not is_inline(start_of(pool.tick_state.tick, spacing), spacing):
         return True
     known = {array_address(pool.address, start): start for start in shelf.starts}
     return any(array in known and not is_inline(known[array], spacing) for array in trade.arrays)

@@ -71,7 +71,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
     config: Address
     rates: FeeRates
     observation: Address
-    place: TickState
+    tick_state: TickState
     shelf: LoadedTickArrays
     status: int
     opens_s: int
@@ -103,9 +103,9 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
     def _walk(self, limit: int, *, down: bool) -> TickWalk | LimitOrderTickWalk:
         ticks, renewal = self.shelf.ticks, self.renewal
         if renewal is None:
-            return TickWalk(ticks, self.place, self.rates, limit, down=down)
+            return TickWalk(ticks, self.tick_state, self.rates, limit, down=down)
         terms = TickWalkTerms(self.rates, renewal, self.shelf.spacing, self.time.unix_s)
-        return LimitOrderTickWalk(ticks, self.place, terms, limit, down=down)
+        return LimitOrderTickWalk(ticks, self.tick_state, terms, limit, down=down)
 
     @property
     def is_time_dependent(self) -> bool:
@@ -214,7 +214,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         `limit` is a square root of a price in Q64.64. Raises PoolRejected.
         """
         way, down = self._way(mint_in), mint_in == self.mint_a
-        price = self.place.price
+        price = self.tick_state.price
         if not (SQRT_MIN < limit < price if down else price < limit < SQRT_MAX):
             raise PoolRejected(RejectReason.PRICE_LIMIT)
         way = way._replace(walk=self._walk(limit, down=down))
@@ -225,7 +225,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
 
         Those that a swap touches come first; what follows may be carried as spares.
         """
-        return self.shelf.ahead(self.address, self.place.tick, down=mint_in == self.mint_a)
+        return self.shelf.ahead(self.address, self.tick_state.tick, down=mint_in == self.mint_a)
 
     # ---------------------------------------------------------------------------- the whole swap
 
@@ -280,7 +280,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         except TooFar:
             raise PoolRejected(RejectReason.TOO_FAR) from None
         except InsufficientLiquidity:
-            missing = self.shelf.beyond(self.address, self.place.tick, down=way.walk.down)
+            missing = self.shelf.beyond(self.address, self.tick_state.tick, down=way.walk.down)
             if missing is None:
                 raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY) from None
             raise PoolRejected(RejectReason.ACCOUNT_MISSING, missing) from None
@@ -297,7 +297,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             self,
             reserve_a=x,
             reserve_b=y,
-            place=path.place,
+            tick_state=path.tick_state,
             shelf=self.shelf.without(path.gone) if path.gone else self.shelf,
             renewal=None if path.renewal == Release2026Features() else path.renewal,
             # The program freezes a pool whose vault it has emptied.
@@ -312,5 +312,5 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             Fees(path.fee, path.kept, path.on_output, kept_in, kept_out),
             unless_dust(sent, received, impact),
             end,
-            self.shelf.touched(self.address, self.place.tick, path.targets, down=down),
+            self.shelf.touched(self.address, self.tick_state.tick, path.targets, down=down),
         )

@@ -64,18 +64,18 @@ def traded(
     lines: Sequence[ProgramLogLine], _inner: Sequence[Instruction], /
 ) -> tuple[SwapEvent, ...]:
     """Return the swaps that logs report."""
-    told = []
+    swaps = []
     for line in lines:
         if line.program == ID and EVENT.fits(line.data):
             event = EVENT.read(line.data)
-            told.append(
+            swaps.append(
                 SwapEvent(
                     event.pool,
                     event.amount_in + event.transfer_in,
                     event.amount_out - event.transfer_out,
                 )
             )
-    return tuple(told)
+    return tuple(swaps)
 
 
 def opened(call: Instruction) -> PoolCreated | None:

@@ -241,9 +241,9 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         if way is None or way.room <= 0:
             return iter(())
         into, out, x_of = PPM_ONE - way.rate_in, PPM_ONE - way.rate_out, PPM_ONE * way.x
-        one = (into * out * way.y, PPM_ONE * x_of, into, x_of, way.room)
+        segment = (into * out * way.y, PPM_ONE * x_of, into, x_of, way.room)
         fees = None if way.plain else (way.fee_in, way.fee_out)
-        return limited(iter((one,)), (way.room, way.y), fees) if fees else iter((one,))
+        return limited(iter((segment,)), (way.room, way.y), fees) if fees else iter((segment,))
 
     def swap(self, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult:
         """Return what a swap of this amount does. Raises PoolRejected."""
