@@ -38,7 +38,7 @@ def test_a_question_crosses_as_many_ticks_or_bins_as_it_says() -> None:
             there = [
                 number
                 for number in pool.shelf.ticks.numbers
-                if end.place.tick < number <= pool.place.tick
+                if end.tick_state.tick < number <= pool.tick_state.tick
             ]
             assert len(there) == crossed
 
