@@ -58,7 +58,7 @@ def main(words: Sequence[str] | None = None) -> None:
     plan = (QUICK if given.quick else PLAN)._replace(folder=given.folder)
     if given.orders is not None:
         plan = plan._replace(orders=given.orders)
-    kinds = [one for one in (*KINDS, *QUIET) if given.only is None or one.name in given.only]
+    kinds = [kind for kind in (*KINDS, *QUIET) if given.only is None or kind.name in given.only]
     with servers() as shared, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         readings = runner.run(_repeat(kinds, times, plan, shared))
     head = describe(given.folder, times)
@@ -71,7 +71,7 @@ def main(words: Sequence[str] | None = None) -> None:
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.cluster", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short repetition")
-    names = ", ".join(one.name for one in (*KINDS, *QUIET))
+    names = ", ".join(kind.name for kind in (*KINDS, *QUIET))
     parser.add_argument("--only", action="append", metavar="KIND", help=names)
     parser.add_argument("--times", type=int, default=3, help="repetitions (%(default)s)")
     parser.add_argument("--orders", type=int, help="how many orders are completed (3000)")

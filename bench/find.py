@@ -177,7 +177,7 @@ def heading(rounds: int, compared: bool) -> str:  # noqa: FBT001
 def write(todo: Sequence[Task], sides: Sequence[Side]) -> str:
     """Write both tables: routes, and decoding."""
     routes = [task for task in todo if task.sol]
-    rest = [one for one in todo if not one.sol]
+    rest = [task for task in todo if not task.sol]
     return "\n".join((*_table(routes, sides, KINDS), "", *_table(rest, sides, ()), ""))
 
 
@@ -189,9 +189,9 @@ def _table(todo: Sequence[Task], sides: Sequence[Side], kinds: Sequence[str]) ->
     yield f"|---|{'---|' * len(cells)}"
     for row in dict.fromkeys(task.row for task in todo):
         tasks_of = [task for task in todo if task.row == row]
-        cells = [cell for one in tasks_of for cell in _cells(one, sides)]
+        cells = [cell for task in tasks_of for cell in _cells(task, sides)]
         if kinds:
-            fresh = next(one for one in tasks_of if one.what == "fresh")
+            fresh = next(task for task in tasks_of if task.what == "fresh")
             cells.append(_verdict(fresh, sides[0]))
         yield f"| {row} | {' | '.join(cells)} |"
 

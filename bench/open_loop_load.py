@@ -72,7 +72,7 @@ class Listener(asyncio.Protocol):
                 return
             self._begun_ns = now
         *whole, self._rest = self._rest.split(_EVENT_END)
-        self.events += [Event(now, one, self._begun_ns) for one in whole]
+        self.events += [Event(now, message, self._begun_ns) for message in whole]
         if self._rest.endswith(_STREAM_END):
             self._idle(self)
 

@@ -93,7 +93,7 @@ def crossing(pool: Any, mode: SwapMode, count: int) -> int:
 
     Raises CannotMeasure where no amount does.
     """
-    least, most = (_least(pool, mode, one) for one in (count, count + 1))
+    least, most = (_least(pool, mode, crossed) for crossed in (count, count + 1))
     return (least + most) // 2
 
 

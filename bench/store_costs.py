@@ -61,11 +61,11 @@ class Meter:
         before, self.trips = await self._line.fetchval(_WAL), 0
         began = time.perf_counter()
         async with asyncio.TaskGroup() as tasks:
-            done = [tasks.create_task(_wait(one)) for one in work]
+            done = [tasks.create_task(_wait(piece)) for piece in work]
         took = time.perf_counter() - began
         written = int(await self._line.fetchval(_WAL) - before)
         self.steps[name, many].append(Step(written, self.trips, took))
-        return [one.result() for one in done]
+        return [task.result() for task in done]
 
 
 async def _wait(awaitable: Awaitable[Any]) -> Any:

@@ -88,7 +88,7 @@ def _question(program: Program[Any], pool: Pool, amount: int) -> None:
             assert 0 <= (swap.impact_hundredths or 0) <= WHOLE_HUNDREDTHS, swap
             swap.end.amount_out(mint, amount)
             _swap(swap.end, mint, mode, amount)
-            assert all(0 <= one <= RAW_MAX for one in _moved(swap.fees)), swap
+            assert all(0 <= amount <= RAW_MAX for amount in _moved(swap.fees)), swap
             _write(program, pool, SwapParams(
                 pool.address, pool.mint_a, pool.mint_b, mint, mode, amount, 1, swap.touched
             ))  # fmt: skip

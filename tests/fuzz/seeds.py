@@ -72,7 +72,7 @@ def _clmm(plain: list[Any]) -> list[Any]:
 
 
 def _dlmm(plain: list[Any]) -> list[Any]:
-    few = [_few_bins(one) for one in plain]
+    few = [_few_bins(pool) for pool in plain]
     pool = few[0]
     pair = replace(pool.pair, flag_x=1, flag_y=1, protocol_share_bps=500)
     taxed = replace(pool, pair=pair, x=_taxed(pool.x), y=_taxed(pool.y))

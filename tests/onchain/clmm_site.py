@@ -126,7 +126,7 @@ def build(program: Find, plan: Plan) -> Site:
     config = address([b"amm_config", struct.pack(">H", 4)])
     rates = CONFIG.write(ClmmConfigAccount(120_000, plan.trade, plan.spacing, 40_000))
     machine.put(Account(config, CLMM.id, rates))
-    own = {one.address: machine.fund(one, 2**63) for one in (a, b)}
+    own = {mint_.address: machine.fund(mint_, 2**63) for mint_ in (a, b)}
     call = _create(machine, plan, config, (a, b))
     machine.must(call)
     told = CLMM.parse_pool_created(call)

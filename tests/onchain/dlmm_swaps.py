@@ -75,7 +75,9 @@ class Swapper:
         source, destination = self.accounts[given.address], self.accounts[taken.address]
         owner = self.pair.machine.payer
         known = {index for index, _ in pool.arrays}
-        arrays = [self.pair.array(one) for one in pool.marked_ahead(down=down) if one in known]
+        arrays = [
+            self.pair.array(index) for index in pool.marked_ahead(down=down) if index in known
+        ]
         return SwapParams(
             owner, source, destination, given.address, mode, amount, bound, tuple(arrays)
         )

@@ -197,8 +197,8 @@ def _inner(meta: object, message: MessageV0) -> tuple[Instruction, ...]:
     keys = [Address(str(key)) for key in message.account_keys]
     found = []
     for group in meta.inner_instructions():  # type: ignore[attr-defined]
-        for one in group:
-            call = one.instruction()
+        for member in group:
+            call = member.instruction()
             metas = tuple(Meta(keys[at]) for at in bytes(call.accounts))
             found.append(Instruction(keys[call.program_id_index], metas, bytes(call.data)))
     return tuple(found)

@@ -202,7 +202,7 @@ def test_an_array_that_is_not_at_hand_is_named_and_asked_for(program: Find) -> N
         if at > 1:
             assert less.swap(pool.mint_a, "exact_in", 10).amount_out > 0
         # The program needs the same arrays: without one of them it stops.
-        arrays = tuple(one for one in pool.ahead(pool.mint_a) if one != missing)
+        arrays = tuple(address for address in pool.ahead(pool.mint_a) if address != missing)
         trade = replace(site.trade(pool, pool.mint_a, "exact_in", 5 * 10**8), arrays=arrays)
         assert name(site.swap(trade)) in {
             "NotEnoughTickArrayAccount",

@@ -99,14 +99,14 @@ def build(
     kept = machine.get(receiver)
     assert kept is not None
     machine.put(replace(kept, address=FEE_RECEIVER))
-    own = {one.address: machine.fund(one, 10**16) for one in (a, b)}
+    own = {mint_.address: machine.fund(mint_, 10**16) for mint_ in (a, b)}
     me = machine.payer
     seeds = (key_bytes(config), key_bytes(a.address), key_bytes(b.address))
     pool = program_address([b"pool", *seeds], CPMM.id)[0]
     lp = program_address([b"pool_lp_mint", key_bytes(pool)], CPMM.id)[0]
     vaults = [
-        program_address([b"pool_vault", key_bytes(pool), key_bytes(one.address)], CPMM.id)[0]
-        for one in (a, b)
+        program_address([b"pool_vault", key_bytes(pool), key_bytes(mint_.address)], CPMM.id)[0]
+        for mint_ in (a, b)
     ]
     observation = program_address([b"observation", key_bytes(pool)], CPMM.id)[0]
     accounts = (
@@ -166,10 +166,10 @@ def compare(site: Site, mint_in: Address, mode: SwapMode, amount: int, swap: Swa
     pool, accounts = site.read(), site.accounts
     mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
     bound = swap.amount_out if mode == "exact_in" else swap.amount_in
-    before = [site.machine.balance(accounts[one]) for one in (mint_in, mint_out)]
+    before = [site.machine.balance(accounts[mint]) for mint in (mint_in, mint_out)]
     outcome = site.send(mint_in, mode, amount, bound)
     assert outcome.ok, outcome.logs
-    after = [site.machine.balance(accounts[one]) for one in (mint_in, mint_out)]
+    after = [site.machine.balance(accounts[mint]) for mint in (mint_in, mint_out)]
     moved = (before[0] - after[0], after[1] - before[1])
     assert moved == (swap.amount_in, swap.amount_out)
     assert site.read() == replace(swap.end, time=site.machine.time)

@@ -75,7 +75,7 @@ def test_a_pair_can_be_drained_to_the_last_unit_and_filled_again(program: Find, 
     swapper = Swapper(pair, 1)
     for _ in range(3):
         bins = [bin_ for _, bins in read(pair).arrays for bin_ in bins]
-        whole = sum(one.y if down else one.x for one in bins)
+        whole = sum(bin_.y if down else bin_.x for bin_ in bins)
         assert swapper.swap("exact_out", whole + 1, down=down) is None
         assert swapper.swap("exact_out", whole, down=down) is not None
         assert swapper.swap("exact_out", 1, down=down) is None

@@ -69,8 +69,8 @@ def drawn(dice: random.Random) -> DammV2Pool:
     cliff, count, pace, change = drawn_base(dice, mode)
     taxes = (dice.choice(TAXES), dice.choice(TAXES))
     mints = tuple(
-        Mint(one, TOKEN_2022_PROGRAM if tax.bps else TOKEN_PROGRAM, 6, tax)
-        for one, tax in zip((A, B), taxes, strict=True)
+        Mint(mint_, TOKEN_2022_PROGRAM if tax.bps else TOKEN_PROGRAM, 6, tax)
+        for mint_, tax in zip((A, B), taxes, strict=True)
     )
     state = DammV2PoolAccount(
         cliff, mode, count, pace, change, 20,

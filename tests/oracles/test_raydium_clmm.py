@@ -87,7 +87,7 @@ def questions(pool: ClmmPool, dice: random.Random) -> Iterator[dict[str, Any]]:
         yield {
             "pool": packed(accounts[pool.address]),
             "config": packed(accounts[pool.config]),
-            "arrays": [packed(accounts[one]) for one in ahead],
+            "arrays": [packed(accounts[address]) for address in ahead],
             "mode": dice.choice(["exact_in", "exact_out"]),
             "amount": str(dice.randint(1, 10 ** dice.randint(2, 13))),
             "limit": "0",

@@ -115,7 +115,7 @@ def test_the_price_of_a_token_is_never_more_than_five_percent_off(
     seed: int, mint: Address, slot: int
 ):
     off = [shock_ppm(seed, VENUES, venue, mint, Slot(slot)) for venue in VENUES]
-    assert all(abs(one) <= 50_000 for one in off)
+    assert all(abs(offset) <= 50_000 for offset in off)
     assert 0 in off, "a shock strikes one venue alone"
 
 

@@ -106,7 +106,7 @@ def test_a_split_adds_up_and_is_never_worse_than_the_best_pool(
     assert [share.other for share in shared.shares] == [
         share.path.swap_amount(mode, share.amount) for share in shared.shares
     ]
-    within = [one for one in straight(pools, SOL.mint, mode) if _carries(one, mode, amount)]
+    within = [way for way in straight(pools, SOL.mint, mode) if _carries(way, mode, amount)]
     if not within or not alone:
         return
     cost = (shared.legs - 1) * leg_cost

@@ -70,7 +70,7 @@ class Post:
 
     def _later(self, wait_s: float, body: Body, call: Callable[..., None], *args: Any) -> None:
         """Call in a process after a while; whoever is dead by then hears nothing."""
-        self._moving = [one for one in self._moving if one.when() > self.loop.time()]
+        self._moving = [move for move in self._moving if move.when() > self.loop.time()]
         handle = self.loop.call_later(wait_s, call, *args, context=context_of(body))
         self._moving.append(handle)
 

@@ -151,7 +151,7 @@ class Database:
     ) -> Written:
         """Add lines to the journals; the index refuses a number that is there."""
         place = len(self.lines) + 1
-        ends = {one.entry.order_id: len(self.journals[one.entry.order_id]) for one in told}
+        ends = {event.entry.order_id: len(self.journals[event.entry.order_id]) for event in told}
         for event in told:
             ends[event.entry.order_id] += 1
             if event.entry.seq != ends[event.entry.order_id]:

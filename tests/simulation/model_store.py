@@ -232,8 +232,8 @@ class ModelStore:
     async def count_orders(self, principal: Principal, now: Timestamp) -> OrderCounts:
         def count() -> OrderCounts:
             mine = [row for row in self._db.rows.values() if row.intent.principal == principal]
-            standing = [one.status for one in mine]
-            late = [one for one in mine if one.wake_at is not None and one.wake_at > now]
+            standing = [row.status for row in mine]
+            late = [row for row in mine if row.wake_at is not None and row.wake_at > now]
             resting = (Status.CONFIRMED, Status.SUBMITTED)
             delayed = sum(one.status not in resting for one in late)
             return OrderCounts({status: standing.count(status) for status in Status}, delayed)

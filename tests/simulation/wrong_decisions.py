@@ -77,7 +77,7 @@ def believes_the_first_who_says_expired(stack: ExitStack) -> None:
     def wrong(
         attempt: Attempt, said: Sequence[NodeObservation], _rules: ChainParameters
     ) -> tuple[NodeObservation, ...] | None:
-        late = [one for one in said if one.height > attempt.last_valid_height]
+        late = [answer for answer in said if answer.height > attempt.last_valid_height]
         return tuple(late[:1]) or None
 
     swap(stack, decide, "proof_of_death", wrong)
@@ -88,7 +88,7 @@ def _needs_one(
 ) -> tuple[NodeObservation, ...] | None:
     if _seen(AttemptReport(attempt.signature, tuple(said))):
         return None
-    return tuple(one for one in said if lapse._proves_lapse(attempt, one, rules)) or None
+    return tuple(answer for answer in said if lapse._proves_lapse(attempt, answer, rules)) or None
 
 
 def _uncoupled(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
@@ -126,11 +126,11 @@ def forgets_the_second_clock(stack: ExitStack) -> None:
 
 
 def takes_processed_for_settled(stack: ExitStack) -> None:
-    def firm(one: NodeObservation) -> NodeObservation:
-        seen = one.sighting
+    def firm(observation: NodeObservation) -> NodeObservation:
+        seen = observation.sighting
         if seen is None or seen.commitment != "processed":
-            return one
-        return replace(one, sighting=replace(seen, commitment="confirmed"))
+            return observation
+        return replace(observation, sighting=replace(seen, commitment="confirmed"))
 
     def wrong(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
         if isinstance(outcome, AttemptReport):
@@ -143,7 +143,9 @@ def takes_processed_for_settled(stack: ExitStack) -> None:
     swap(stack, SimChain, "reads_processed", True)
     swap(
         stack, inflight_tracker, "_may_have_landed",
-        lambda said: any(one.sighting is not None and one.sighting.fault is None for one in said),
+        lambda said: any(
+            answer.sighting is not None and answer.sighting.fault is None for answer in said
+        ),
     )  # fmt: skip
 
 

@@ -98,7 +98,9 @@ def resumes_by_numbers_drawn_before_the_commit(stack: ExitStack) -> None:
     async def wrong(self: Any, who: Principal, after: int, limit: int) -> tuple[FeedEntry, ...]:
         rows = self._db.rows
         mine = (line for line in lines(self) if rows[line.order_id].intent.principal == who)
-        return await self._ask(lambda: tuple(one for one in mine if one.position > after)[:limit])
+        return await self._ask(
+            lambda: tuple(entry for entry in mine if entry.position > after)[:limit]
+        )
 
     async def end(self: Any) -> int:
         return await self._ask(lambda: max((line.position for line in lines(self)), default=0))

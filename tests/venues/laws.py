@@ -41,9 +41,9 @@ def what_is_quoted_fits(pool: Pool, mint_in: Address, amount: int) -> None:
             continue
         fees = swap.fees
         sent = swap.amount_in, swap.amount_out, swap.amount_out + fees.transfer_out
-        assert all(0 < one <= RAW_MAX for one in sent)
+        assert all(0 < amount_sent <= RAW_MAX for amount_sent in sent)
         moved = fees.trade, fees.protocol, fees.transfer_in, fees.transfer_out, fees.creator_out
-        assert all(0 <= one <= RAW_MAX for one in moved)
+        assert all(0 <= amount_moved <= RAW_MAX for amount_moved in moved)
 
 
 def more_in_is_no_less_out(pool: Pool, mint_in: Address, amount: int, more: int) -> None:

@@ -44,9 +44,9 @@ def test_the_fast_path_is_the_whole_swap(pool: DlmmPool, mint_in: Address, amoun
 @given(pools(), mints, st.lists(amounts, min_size=2, max_size=6))
 def test_asking_before_changes_no_answer(pool: DlmmPool, mint_in: Address, asked: list[int]):
     fresh = [replace(pool).amount_out(mint_in, request) for request in asked]
-    assert [pool.amount_out(mint_in, one) for one in asked] == fresh
-    fresh = [replace(pool).amount_in(mint_in, one) for one in asked]
-    assert [pool.amount_in(mint_in, one) for one in asked] == fresh
+    assert [pool.amount_out(mint_in, question) for question in asked] == fresh
+    fresh = [replace(pool).amount_in(mint_in, question) for question in asked]
+    assert [pool.amount_in(mint_in, question) for question in asked] == fresh
 
 
 @given(pools(), mints, amounts, st.integers(1, 10**9))
@@ -104,8 +104,8 @@ def test_what_leaves_the_bins_and_what_comes_in_adds_up(
 def _held(pool: DlmmPool, *, down: bool) -> int:
     """Return all that bins hold of the token taken, limit orders counted."""
     bins = [bin_ for _, bins in pool.arrays for bin_ in bins]
-    makers = sum(one.y if down else one.x for one in bins)
-    return makers + sum(one.begun_orders + one.open_orders for one in bins if one.asks != down)
+    makers = sum(bin_.y if down else bin_.x for bin_ in bins)
+    return makers + sum(bin_.begun_orders + bin_.open_orders for bin_ in bins if bin_.asks != down)
 
 
 @given(pools())

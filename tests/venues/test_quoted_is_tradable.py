@@ -200,12 +200,12 @@ def test_a_bound_near_the_end_of_an_epoch_rests_on_the_worse_of_both_fees(
     then = pool.at(replace(time, epoch=901))
     for mode in ("exact_in", "exact_out"):
         held = worst_case(pool, pool.mint_a, mode, 10**7)
-        now, next_ = (one.swap(pool.mint_a, mode, 10**7) for one in (pool, then))
+        now, next_ = (state.swap(pool.mint_a, mode, 10**7) for state in (pool, then))
         near = [now, next_] if left < 8 else [now]
         if mode == "exact_in":
-            assert held.amount_out == min(one.amount_out for one in near)
+            assert held.amount_out == min(address.amount_out for address in near)
         else:
-            assert held.amount_in == max(one.amount_in for one in near)
+            assert held.amount_in == max(address.amount_in for address in near)
 
 
 def test_nobody_knows_when_an_epoch_ends_that_is_not_the_main_chains():
@@ -234,7 +234,10 @@ def test_before_0_12_a_drained_bin_takes_its_price_and_the_swap_goes_on():
     assert laws.tried(older, A, "exact_in", 561) is None
     assert older.amount_out(A, 560) == newer.amount_out(A, 560) == 559
     behind = plain_pool(drained, Bin(1, price_at(1, 125), 0, 10**6), **terms)
-    ends = [_release(behind, orders=one).swap(A, "exact_in", 561).end for one in (True, False)]
+    ends = [
+        _release(behind, orders=has_orders).swap(A, "exact_in", 561).end
+        for has_orders in (True, False)
+    ]
     assert [end.pair.active_id for end in ends] == [2, 1]  # type: ignore[attr-defined]
 
 
@@ -271,7 +274,7 @@ def test_a_pool_of_a_mint_with_a_power_is_quoted_as_without_and_warns(name: str)
     field = {"cpmm": "token_a", "clmm": "token_a", "dlmm": "x", "damm_v2": "a"}[name]
     mint = replace(getattr(pool, field), powers=(Power.PERMANENT_DELEGATE,))
     held = replace(pool, **{field: mint})  # type: ignore[type-var]
-    quotes = [one.quote(one.mint_a, "exact_in", 10**7) for one in (pool, held)]
+    quotes = [state.quote(state.mint_a, "exact_in", 10**7) for state in (pool, held)]
     assert all(isinstance(quote, Quote) for quote in quotes)
     assert [len(quote.warnings) for quote in quotes] == [0, 1]  # type: ignore[union-attr]
     assert quotes[0].amount_out == quotes[1].amount_out  # type: ignore[union-attr]

@@ -176,7 +176,7 @@ def test_at_most_so_many_arrays_are_asked_for_each_way():
     asked = CLMM.required_accounts(pool.address, snapshot_of(pool, *arrays))
     most = ARRAYS_EACH_WAY
     near = [n * 600 for n in (0, *range(-1, -most - 1, -1), *range(1, most + 1))]
-    assert asked == tuple(array_address(pool.address, one) for one in near)
+    assert asked == tuple(array_address(pool.address, address) for address in near)
 
 
 def test_more_steps_than_a_transaction_pays_for_are_too_far():
@@ -297,10 +297,10 @@ def test_errors_are_known_by_name_and_their_numbers_by_release():
     numbers = [6_018, 6_022, 6_023]
     classic = [CLMM.error((), number) for number in numbers]
     renewed = [clmm_program(renewed=True).error((), number) for number in numbers]
-    assert [one and one.name for one in classic] == [
+    assert [named and named.name for named in classic] == [
         None, "TooLittleOutputReceived", "TooMuchInputPaid",
     ]  # fmt: skip
-    assert [one and one.name for one in renewed] == [
+    assert [named and named.name for named in renewed] == [
         "TooLittleOutputReceived", "TooSmallInputOrOutputAmount", "NotEnoughTickArrayAccount",
     ]  # fmt: skip
 

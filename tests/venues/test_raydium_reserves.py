@@ -155,7 +155,7 @@ def test_a_creators_fee_is_taken_where_the_pool_says(
     inside = rates.creator_side in {"input", "mint_a" if mint == A else "mint_b"}
     assert (fees.creator_out > 0) <= (not inside)
     creator = fees.trade * rates.creator // (rates.trade + rates.creator) if inside else 0
-    shares = [(fees.trade - creator) * one // 10**6 for one in (rates.protocol, rates.fund)]
+    shares = [(fees.trade - creator) * rate // 10**6 for rate in (rates.protocol, rates.fund)]
     assert fees.protocol == sum(shares) + creator
     given_, taken_ = (0, 1) if mint == A else (1, 0)
     grown = [after - before for before, after in zip(pool.owed, end.owed, strict=True)]
@@ -181,7 +181,9 @@ def test_nothing_is_made_of_nothing(pool: CpmmPool | AmmV4Pool, mint: Address, a
     assert isinstance(end, CpmmPool | AmmV4Pool)
     before = pool.reserve_a * pool.reserve_b
     assert end.reserve_a * end.reserve_b >= before
-    held = [(one.reserve_a + one.owed[0], one.reserve_b + one.owed[1]) for one in (pool, end)]
+    held = [
+        (state.reserve_a + state.owed[0], state.reserve_b + state.owed[1]) for state in (pool, end)
+    ]
     moved = (held[1][0] - held[0][0], held[1][1] - held[0][1])
     given_, got = moved if mint == A else moved[::-1]
     assert given_ == swap.amount_in - swap.fees.transfer_in
