@@ -22,7 +22,7 @@ from tests.simulation.chain import SimChain
 from tests.simulation.ledger import SLOT_MS, WINDOW
 
 _decide = decide.decide
-_counts = lapse._proves_lapse
+_proves_lapse = lapse._proves_lapse
 _proof = lapse.prove_lapsed
 
 
@@ -80,7 +80,7 @@ def believes_the_first_who_says_expired(stack: ExitStack) -> None:
         late = [answer for answer in said if answer.height > attempt.last_valid_height]
         return tuple(late[:1]) or None
 
-    swap(stack, decide, "proof_of_death", wrong)
+    swap(stack, decide, "prove_lapsed", wrong)
 
 
 def _needs_one(
@@ -93,12 +93,12 @@ def _needs_one(
 
 def _uncoupled(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
     late = max(observation.context_slot, observation.slot)
-    return _counts(attempt, replace(observation, context_slot=late), rules)
+    return _proves_lapse(attempt, replace(observation, context_slot=late), rules)
 
 
 def takes_height_and_silence_from_different_machines(stack: ExitStack) -> None:
-    swap(stack, lapse, "_counts", _uncoupled)
-    swap(stack, decide, "proof_of_death", _needs_one)
+    swap(stack, lapse, "_proves_lapse", _uncoupled)
+    swap(stack, decide, "prove_lapsed", _needs_one)
 
 
 def asks_two_and_couples_nothing(stack: ExitStack) -> None:
@@ -107,11 +107,11 @@ def asks_two_and_couples_nothing(stack: ExitStack) -> None:
     def wrong(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
         return _uncoupled(attempt, replace(observation, blockhash_valid=False), rules)
 
-    swap(stack, lapse, "_counts", wrong)
+    swap(stack, lapse, "_proves_lapse", wrong)
 
 
 def believes_one_where_one_may_lie(stack: ExitStack) -> None:
-    swap(stack, decide, "proof_of_death", _needs_one)
+    swap(stack, decide, "prove_lapsed", _needs_one)
 
 
 def reads_silence_before_the_height(stack: ExitStack) -> None:
@@ -120,9 +120,9 @@ def reads_silence_before_the_height(stack: ExitStack) -> None:
 
 def forgets_the_second_clock(stack: ExitStack) -> None:
     def wrong(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
-        return _counts(attempt, replace(observation, blockhash_valid=False), rules)
+        return _proves_lapse(attempt, replace(observation, blockhash_valid=False), rules)
 
-    swap(stack, lapse, "_counts", wrong)
+    swap(stack, lapse, "_proves_lapse", wrong)
 
 
 def takes_processed_for_settled(stack: ExitStack) -> None:
@@ -179,7 +179,7 @@ def throws_unsent_bytes_away(stack: ExitStack) -> None:
             turn.begin_commit(_lapse(turn.order, now, self._policy), now)
         return await real(self, turn, note)
 
-    swap(stack, executor.OrderExecutor, "_go", wrong)
+    swap(stack, executor.OrderExecutor, "_run_steps", wrong)
 
 
 def sends_again_after_a_cancel(stack: ExitStack) -> None:

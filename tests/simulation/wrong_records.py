@@ -67,7 +67,7 @@ def asks_again_under_a_new_id(stack: ExitStack) -> None:
 def counts_the_backlog_without_those_who_enter(stack: ExitStack) -> None:
     blind = property(lambda _: 0, lambda *_: None)
     intake.Intake._pending_inserts = blind  # type: ignore[assignment]
-    stack.callback(delattr, intake.Intake, "_entering")
+    stack.callback(delattr, intake.Intake, "_pending_inserts")
 
 
 def renders_a_reply_anew(stack: ExitStack) -> None:
@@ -106,7 +106,7 @@ def resumes_by_numbers_drawn_before_the_commit(stack: ExitStack) -> None:
         return await self._ask(lambda: max((line.position for line in lines(self)), default=0))
 
     swap(stack, ModelStore, "feed", wrong)
-    swap(stack, ModelStore, "feed_end", end)
+    swap(stack, ModelStore, "last_position", end)
 
 
 def announces_a_feed_before_it_listens(stack: ExitStack) -> None:
@@ -140,11 +140,11 @@ def lets_a_follower_go_between_two_looks(stack: ExitStack) -> None:
         async for heard in real(store, bus, order_id, after_seq, beat_ms):
             yield heard
 
-    swap(stack, engine, "follow", wrong)
+    swap(stack, engine, "follow_order", wrong)
 
 
 def ends_when_a_claim_cannot_be_given_up(stack: ExitStack) -> None:
-    swap(stack, dispatcher.Dispatcher, "_let_go", lambda self, order: self._store.release(order))
+    swap(stack, dispatcher.Dispatcher, "_release", lambda self, order: self._store.release(order))
 
 
 def waits_for_a_clock_that_stepped_back(stack: ExitStack) -> None:
