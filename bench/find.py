@@ -176,22 +176,22 @@ def heading(rounds: int, compared: bool) -> str:  # noqa: FBT001
 
 def write(todo: Sequence[Task], sides: Sequence[Side]) -> str:
     """Write both tables: routes, and decoding."""
-    routes = [one for one in todo if one.sol]
-    rest = [one for one in todo if not one.sol]
+    routes = [task for task in todo if task.sol]
+    rest = [task for task in todo if not task.sol]
     return "\n".join((*_table(routes, sides, KINDS), "", *_table(rest, sides, ()), ""))
 
 
 def _table(todo: Sequence[Task], sides: Sequence[Side], kinds: Sequence[str]) -> Iterator[str]:
-    columns = list(kinds) or list(dict.fromkeys(one.what for one in todo))
+    columns = list(kinds) or list(dict.fromkeys(task.what for task in todo))
     cells = [cell for what in columns for cell in _heads(what, len(sides))]
     cells += ["aim, fresh"] if kinds else []
     yield f"| microseconds of CPU, median (min - max) | {' | '.join(cells)} |"
     yield f"|---|{'---|' * len(cells)}"
-    for row in dict.fromkeys(one.row for one in todo):
-        tasks_of = [one for one in todo if one.row == row]
-        cells = [cell for one in tasks_of for cell in _cells(one, sides)]
+    for row in dict.fromkeys(task.row for task in todo):
+        tasks_of = [task for task in todo if task.row == row]
+        cells = [cell for task in tasks_of for cell in _cells(task, sides)]
         if kinds:
-            fresh = next(one for one in tasks_of if one.what == "fresh")
+            fresh = next(task for task in tasks_of if task.what == "fresh")
             cells.append(_verdict(fresh, sides[0]))
         yield f"| {row} | {' | '.join(cells)} |"
 

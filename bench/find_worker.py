@@ -43,7 +43,9 @@ class Worker:
         slot, unix_s, epoch = told["time"]
         self._now = ChainTime(Slot(slot), unix_s, epoch)
         self._next = ChainTime(Slot(slot + 1), unix_s, epoch)
-        self._markets = [[_pool(one) for one in market] for market in told["markets"]]
+        self._markets = [
+            [_pool(pool_record) for pool_record in market] for market in told["markets"]
+        ]
         self._known: dict[tuple[int, int], list[Any]] = {}
         self._asked: Sequence[Any] = ()
 
@@ -92,7 +94,7 @@ class Worker:
         every = count // changed
         encoded = self._markets[number][:count:every]
         begin = time.process_time_ns()
-        pools = [one.at(self._next) for one in before]
+        pools = [pool.at(self._next) for pool in before]
         pools[::every] = self._decoded(encoded, self._next)
         return pools, time.process_time_ns() - begin
 
@@ -114,7 +116,7 @@ class Worker:
 def _pool(told: list[Any]) -> Encoded:
     program, address, accounts = told
     read = (Account(Address(at), Address(owner), b64decode(data)) for at, owner, data in accounts)
-    return program, Address(address), {one.address: one for one in read}
+    return program, Address(address), {account.address: account for account in read}
 
 
 def answers(lines: Iterator[str]) -> Iterator[dict[str, Any]]:

@@ -166,15 +166,15 @@ class Crowd:
         crowd = [await connect(port, self._hear, self._lose) for _ in range(connections)]
         begin = time.perf_counter_ns()
         self._asking.update(crowd)
-        for one in crowd:
-            self._next(one)
+        for client in crowd:
+            self._next(client)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._done.wait()
         self._tally.seconds = (time.perf_counter_ns() - begin) / 1e9
         self._is_over = True
-        for one in crowd:
-            one.close()
+        for client in crowd:
+            client.close()
         return self._tally
 
     def _next(self, connection: Connection) -> None:

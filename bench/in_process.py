@@ -102,7 +102,9 @@ def cpu_us_by_thread() -> dict[str, float]:
     Threads of one name count as one; what Python does not know is called `others`. Raises
     CannotMeasure where the kernel does not tell.
     """
-    names = {one.native_id: one.name.rstrip("0123456789_") for one in threading.enumerate()}
+    names = {
+        thread.native_id: thread.name.rstrip("0123456789_") for thread in threading.enumerate()
+    }
     spent: dict[str, float] = {}
     try:
         for task in Path("/proc/self/task").iterdir():

@@ -72,7 +72,7 @@ class Listener(asyncio.Protocol):
                 return
             self._begun_ns = now
         *whole, self._rest = self._rest.split(_EVENT_END)
-        self.events += [Event(now, one, self._begun_ns) for one in whole]
+        self.events += [Event(now, message, self._begun_ns) for message in whole]
         if self._rest.endswith(_STREAM_END):
             self._idle(self)
 
@@ -118,7 +118,9 @@ class Pace:
                 sender.close()
             for listener in listeners:
                 listener.close()
-        return Heard(self._tally, sent, [event for one in listeners for event in one.events])
+        return Heard(
+            self._tally, sent, [event for listener in listeners for event in listener.events]
+        )
 
     async def _listener(self, port: int) -> Listener:
         listener = Listener(self._rest)

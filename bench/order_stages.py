@@ -69,12 +69,12 @@ class Timing(NamedTuple):
     us: float
 
 
-def each(one: Callable[[int], object]) -> Callable[[], Work]:
+def each(call: Callable[[int], object]) -> Callable[[], Work]:
     """Return a preparation that needs none: the same call for each number of a batch."""
 
     def work() -> None:
         for number in range(BATCH):
-            one(number)
+            call(number)
 
     return lambda: work
 
@@ -100,8 +100,8 @@ async def time_all(folder: Path, times: int = TIMES) -> list[Timing]:
         before = [*_intake(bench, lives), *_moves(bench, lives), *_world(bench, lives)]
         after = [*_sending(bench, lives, folder), *_news(lives)]
         return [
-            *(time_stage(one, times) for one in before),
-            *(time_stage(one, times) for one in (*after, *_paper_market())),
+            *(time_stage(stage, times) for stage in before),
+            *(time_stage(stage, times) for stage in (*after, *_paper_market())),
             *stored,
         ]
 
@@ -138,8 +138,8 @@ def _moves(bench: Bench, lives: Sequence[Life]) -> list[Stage]:
 def _world(bench: Bench, lives: Sequence[Life]) -> list[Stage]:
     intents = [life.new_order.event.order.intent for life in lives]
     routed = [moved.outcome for life in lives for moved in life.moves]
-    routes = [one.route for one in routed if isinstance(one, RouteFound)]
-    attempts = [one.attempt for one in routed if isinstance(one, TransactionBuilt)]
+    routes = [outcome.route for outcome in routed if isinstance(outcome, RouteFound)]
+    attempts = [outcome.attempt for outcome in routed if isinstance(outcome, TransactionBuilt)]
     orders = [life.moves[0].move.after for life in lives]
     quotes = [route.quotes for route in routes]
 
@@ -220,7 +220,7 @@ def _sending(bench: Bench, lives: Sequence[Life], folder: Path) -> list[Stage]:
 
         def work() -> None:
             done = [runtime.execute(said, name, slot) for name, said in read]
-            landed = tuple(one for one in done if one is not None)
+            landed = tuple(landing for landing in done if landing is not None)
             ledger.write(runtime.block(Height(slot), landed))
             runtime.publish()
 

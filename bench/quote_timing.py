@@ -51,7 +51,7 @@ def first_us(question: Question, ms: int) -> float:
     while len(pools) < _COPIES_MAX and (not pools or time.perf_counter() - begin < ms / 1_000):
         pools.append(decoded(pool))
     mint = pool.mint_a
-    asks = [one.amount_out if mode == "exact_in" else one.amount_in for one in pools]
+    asks = [pool.amount_out if mode == "exact_in" else pool.amount_in for pool in pools]
     started = time.process_time_ns()
     for ask in asks:
         ask(mint, amount)
@@ -83,7 +83,7 @@ def route_us(pools: Sequence[Pool], ms: int) -> tuple[float, float]:
 def decoded(pool: Any) -> Pool:
     """Return the same pool anew, from its accounts."""
     program = PROGRAMS[pool.program]
-    accounts = {one.address: one for one in program.encode(pool)}
+    accounts = {account.address: account for account in program.encode(pool)}
     fresh: Pool = program.decode(pool.address, Snapshot(accounts, pool.time))
     return fresh
 
@@ -93,7 +93,7 @@ def crossing(pool: Any, mode: SwapMode, count: int) -> int:
 
     Raises CannotMeasure where no amount does.
     """
-    least, most = (_least(pool, mode, one) for one in (count, count + 1))
+    least, most = (_least(pool, mode, crossed) for crossed in (count, count + 1))
     return (least + most) // 2
 
 
@@ -121,7 +121,9 @@ def _crossed(pool: Any, mode: SwapMode, amount: int) -> int | None:
         return 0 if refused.refusal in _TOO_SMALL else None
     if pool.program == "dlmm":
         return int(pool.pair.active_id - end.pair.active_id)
-    return sum(end.place.tick < number <= pool.place.tick for number in pool.shelf.ticks.numbers)
+    return sum(
+        end.tick_state.tick < number <= pool.tick_state.tick for number in pool.shelf.ticks.numbers
+    )
 
 
 def _repeat(statement: str, names: dict[str, Any], ms: int) -> float:

@@ -93,8 +93,8 @@ async def live(store: Store, number: int, now: Timestamp) -> None:
     route = order_factory.route()
     path[1] = events.Routed(replace(route, quotes=route.quotes * QUOTES))
     begun = []
-    for one in (*path, events.Finalized(2_100)):
-        commit = store.begin_commit(order, change(one, tried, now), now)
+    for event in (*path, events.Finalized(2_100)):
+        commit = store.begin_commit(order, change(event, tried, now), now)
         order = commit.order
         begun.append(commit.durable)
     for durable in begun:

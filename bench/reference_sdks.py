@@ -100,19 +100,22 @@ def _reserves(pool: Any, amount: int) -> dict[str, Any]:
 
 
 def _fixed_fee(pool: Any, amount: int) -> dict[str, Any]:
-    return {"numbers": [str(one) for one in (amount, pool.reserve_a, pool.reserve_b)]}
+    return {"numbers": [str(number) for number in (amount, pool.reserve_a, pool.reserve_b)]}
 
 
 def _ticks(pool: Any, _amount: int) -> dict[str, Any]:
-    accounts = {one.address: one for one in CLMM.encode(pool)}
+    accounts = {account.address: account for account in CLMM.encode(pool)}
     # The SDK takes the arrays in the order of the swap, as an instruction carries them.
     order = (pool.address, pool.config, *pool.ahead(pool.mint_a))
-    return {"accounts": _bytes(*(accounts[one] for one in order)), "limit": str(SQRT_MIN + 1)}
+    return {
+        "accounts": _bytes(*(accounts[address] for address in order)),
+        "limit": str(SQRT_MIN + 1),
+    }
 
 
 def _bins(pool: Any, _amount: int) -> dict[str, Any]:
     pair, *rest = DLMM.encode(pool)
-    arrays = [one for one in rest if one.owner == DLMM.id]
+    arrays = [account for account in rest if account.owner == DLMM.id]
     return {"accounts": _bytes(pair, *arrays), "mints": [pool.mint_a, pool.mint_b]}
 
 
@@ -127,7 +130,7 @@ def _vaults(pool: Any, _amount: int) -> dict[str, Any]:
         state.protocol_numerator, state.protocol_denominator,
     )  # fmt: skip
     mints: tuple[Address, Address] = (pool.mint_a, pool.mint_b)
-    vaults = [_vault(one) for one in (pool.vault_a, pool.vault_b)]
+    vaults = [_vault(vault) for vault in (pool.vault_a, pool.vault_b)]
     return {"fees": [str(fee) for fee in fees], "vaults": vaults, "mints": mints}
 
 

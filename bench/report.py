@@ -60,8 +60,10 @@ def rows(readings: Iterable[Reading]) -> list[Row]:
 
 
 def _spread(same: Sequence[Reading]) -> str:
-    values = [one.value for one in same if one.value is not None]
-    whys = "; ".join(dict.fromkeys(one.why for one in same if one.value is None))
+    values = [measurement.value for measurement in same if measurement.value is not None]
+    whys = "; ".join(
+        dict.fromkeys(measurement.why for measurement in same if measurement.value is None)
+    )
     if not values:
         return f"not measured: {whys}"
     text = write_number(median(values))
@@ -84,7 +86,9 @@ def put(page: Path, text: str, name: str = "") -> None:
     A page with several tables has a name in the markers of each. Raises ValueError when a marker
     has lost its other half, or a named one is missing.
     """
-    opening, closing = (one.replace("bench", f"bench {name}".strip()) for one in (OPEN, CLOSE))
+    opening, closing = (
+        marker.replace("bench", f"bench {name}".strip()) for marker in (OPEN, CLOSE)
+    )
     old = page.read_text("utf-8") if page.exists() else ""
     if opening not in old and closing not in old and not name:
         page.write_text(text, "utf-8")

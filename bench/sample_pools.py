@@ -60,12 +60,12 @@ def many_ticks(where: PoolSpec, spacing: int = 10) -> ClmmPool:
     assert isinstance(pool, ClmmPool)  # noqa: S101 - for the types' sake
     here = tick_at_sqrt(root_of(where.price))
     middle = here // spacing * spacing
-    part = pool.place.liquidity // _PARTS
+    part = pool.tick_state.liquidity // _PARTS
     below = [middle - spacing * n for n in range(TICK_STEPS, -1, -1)]
     above = [middle + spacing * n for n in range(1, TICK_STEPS + 2)]
     nets = dict.fromkeys(below, part) | dict.fromkeys(above, -part)
-    place = TickState(pool.place.price, here, part * len(below))
-    return encode_decode(CLMM, replace(pool, shelf=load(spacing, nets), place=place), NOW)
+    tick_state = TickState(pool.tick_state.price, here, part * len(below))
+    return encode_decode(CLMM, replace(pool, shelf=load(spacing, nets), tick_state=tick_state), NOW)
 
 
 def market(count: int, seed: int = 1) -> list[Pool]:

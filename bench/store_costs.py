@@ -61,15 +61,15 @@ class Meter:
         before, self.trips = await self._line.fetchval(_WAL), 0
         began = time.perf_counter()
         async with asyncio.TaskGroup() as tasks:
-            done = [tasks.create_task(_wait(one)) for one in work]
+            done = [tasks.create_task(_wait(piece)) for piece in work]
         took = time.perf_counter() - began
         written = int(await self._line.fetchval(_WAL) - before)
         self.steps[name, many].append(Step(written, self.trips, took))
-        return [one.result() for one in done]
+        return [task.result() for task in done]
 
 
-async def _wait(one: Awaitable[Any]) -> Any:
-    return await one
+async def _wait(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
 
 
 async def live(store: Store, meter: Meter, bench: Bench, lives: Sequence[Life]) -> None:
@@ -126,17 +126,17 @@ def lines(meter: Meter, kept: dict[str, int], total: int) -> list[Row]:
     found = []
     for (name, many), steps in meter.steps.items():
         settled = steps[ROUNDS // 4 :]
-        wal = median(one.wal_bytes for one in settled) / many
-        trips = median(one.trips for one in settled) / many
-        us = median(one.seconds for one in settled) / many * 1e6
+        wal = median(trip.wal_bytes for trip in settled) / many
+        trips = median(trip.trips for trip in settled) / many
+        us = median(trip.seconds for trip in settled) / many * 1e6
         found.append(
             Row(f"{name}, {many} at once", " | ".join(map(write_number, (wal, trips, us))))
         )
     for many in TOGETHER:
         whole = [steps[ROUNDS // 4 :] for (_, count), steps in meter.steps.items() if count == many]
         wal = sum(median(step.wal_bytes for step in steps) for steps in whole) / many
-        trips = sum(median(one.trips for one in steps) for steps in whole) / many
-        us = sum(median(one.seconds for one in steps) for steps in whole) / many * 1e6
+        trips = sum(median(step.trips for step in steps) for steps in whole) / many
+        us = sum(median(step.seconds for step in steps) for steps in whole) / many * 1e6
         figures = " | ".join(map(write_number, (wal, trips, us)))
         found.append(Row(f"all of them, {many} at once", figures))
     size = sum(kept.values()) / total
@@ -150,7 +150,7 @@ def makes(meter: Meter, kept: dict[str, int], total: int) -> list[str]:
     many = TOGETHER[-1]
     mine = [steps[ROUNDS // 4 :] for (_, count), steps in meter.steps.items() if count == many]
     wal = sum(median(step.wal_bytes for step in steps) for steps in mine) / many
-    us = sum(median(one.seconds for one in steps) for steps in mine) / many * 1e6
+    us = sum(median(step.seconds for step in steps) for steps in mine) / many * 1e6
     size = sum(kept.values()) / total
     return [
         "| orders/s | log, MB/s | one writer is busy, s/s | statements/s | kept, GB a day |",

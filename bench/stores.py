@@ -48,8 +48,8 @@ async def live(store: Store, waits_ms: list[int]) -> None:
     path = order_factory.path(Status.CONFIRMED, tried)
     for together in (path[:3], path[3:4], path[4:5], (events.Finalized(2_100),)):
         begun = []
-        for one in together:
-            commit = store.begin_commit(order, change(one, tried, now), now)
+        for event in together:
+            commit = store.begin_commit(order, change(event, tried, now), now)
             order = commit.order
             begun.append(commit.durable)
         for durable in begun:

@@ -50,7 +50,7 @@ def test_a_percentile_is_the_smallest_value_that_covers_its_share(
 ) -> None:
     found = percentile(values, percent)
     covered = sum(value <= found for value in values)
-    below = sum(one < found for one in values)
+    below = sum(value < found for value in values)
     assert found in values
     assert covered * 100 >= percent * len(values) > below * 100
 

@@ -29,7 +29,7 @@ class Case(NamedTuple):
     """A pool, a fee, and which way and how to ask."""
 
     ticks: Ticks
-    place: TickState
+    tick_state: TickState
     fee: int
     down: bool
     mode: str
@@ -39,7 +39,7 @@ def walked(case: Case, amount: int) -> Found:
     """Swap as the program's source reads, one step after another, all arithmetic spelt out."""
     ticks, down = case.ticks, case.down
     limit = SQRT_MIN + 1 if down else SQRT_MAX - 1
-    price, tick, liquidity = case.place
+    price, tick, liquidity = case.tick_state
     rest, other = amount, 0
     while rest and price != limit:
         ahead = [n for n in ticks.numbers if (n <= tick if down else n > tick)]
@@ -127,14 +127,14 @@ modes = st.sampled_from(["exact_in", "exact_out"])
 
 @given(pools(), fees, st.booleans(), modes, st.lists(amounts, min_size=1, max_size=4))
 def test_the_summed_walk_is_the_plain_one(pool, fee, down, mode, several):
-    ticks, place = pool
+    ticks, tick_state = pool
     limit = SQRT_MIN + 1 if down else SQRT_MAX - 1
-    walk = TickWalk(ticks, place, FeeRates(fee, 120_000, 40_000), limit, down=down)
+    walk = TickWalk(ticks, tick_state, FeeRates(fee, 120_000, 40_000), limit, down=down)
     for amount in several:  # one walk answers all: what it remembers must not matter
         bare = walk.amount_out if mode == "exact_in" else walk.amount_in
         path = walk.path_in if mode == "exact_in" else walk.path_out
         try:
-            done, other, end = walked(Case(ticks, place, fee, down, mode), amount)
+            done, other, end = walked(Case(ticks, tick_state, fee, down, mode), amount)
         except InsufficientLiquidity:
             with pytest.raises((InsufficientLiquidity, InconsistentTicks)):
                 bare(amount)
@@ -146,7 +146,7 @@ def test_the_summed_walk_is_the_plain_one(pool, fee, down, mode, several):
             continue
         assert found.whole == (done == amount)
         sides = (done, other) if mode == "exact_in" else (other, done)
-        assert (found.given, found.paid, found.place) == (*sides, end)
+        assert (found.given, found.paid, found.tick_state) == (*sides, end)
         assert 0 <= found.kept <= found.fee <= found.given
         if found.whole:
             assert bare(amount) == other
@@ -154,9 +154,9 @@ def test_the_summed_walk_is_the_plain_one(pool, fee, down, mode, several):
 
 @given(pools(), fees, st.booleans(), amounts)
 def test_the_tables_rise_and_end_on_the_ticks(pool, fee, down, amount):
-    ticks, place = pool
+    ticks, tick_state = pool
     walk = TickWalk(
-        ticks, place, FeeRates(fee, 0, 0), SQRT_MIN + 1 if down else SQRT_MAX - 1, down=down
+        ticks, tick_state, FeeRates(fee, 0, 0), SQRT_MIN + 1 if down else SQRT_MAX - 1, down=down
     )
     with suppress(InsufficientLiquidity, InconsistentTicks):
         walk.amount_out(amount)
@@ -168,15 +168,15 @@ def test_the_tables_rise_and_end_on_the_ticks(pool, fee, down, amount):
 
 @given(pools(), st.booleans())
 def test_walks_are_equal_by_where_they_begin_and_not_by_how_far_they_were_asked(pool, down):
-    ticks, place = pool
+    ticks, tick_state = pool
     ends = SQRT_MIN + 1 if down else SQRT_MAX - 1
-    one, two = (TickWalk(ticks, place, FeeRates(100, 0, 0), ends, down=down) for _ in range(2))
+    one, two = (TickWalk(ticks, tick_state, FeeRates(100, 0, 0), ends, down=down) for _ in range(2))
     with suppress(InsufficientLiquidity, InconsistentTicks):
         one.amount_out(10**9)
     assert one == two
     assert hash(one) == hash(two)
-    assert one != TickWalk(ticks, place, FeeRates(101, 0, 0), ends, down=down)
-    assert one != place
+    assert one != TickWalk(ticks, tick_state, FeeRates(101, 0, 0), ends, down=down)
+    assert one != tick_state
 
 
 def test_impact_is_counted_against_the_price_before():

@@ -133,10 +133,10 @@ class HangingMarket(PaperMarket):
 
     hanging = ("raydium",)
 
-    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+    async def pools(self, venue: str, pair: Pair, reference: str) -> Sequence[Pool]:
         if venue in self.hanging:
             await asyncio.Event().wait()
-        return await super().pools(venue, pair, asker)
+        return await super().pools(venue, pair, reference)
 
 
 class DeadMarket(HangingMarket):

@@ -31,20 +31,20 @@ class CountingMarket(PaperMarket):
     asking: ClassVar[Counter[str]] = Counter()
     most = 0
 
-    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+    async def pools(self, venue: str, pair: Pair, reference: str) -> Sequence[Pool]:
         kind = type(self)
-        kind.asking[asker] += 1
+        kind.asking[reference] += 1
         kind.most = max(kind.most, sum(count > 0 for count in kind.asking.values()))
         try:
-            return await super().pools(venue, pair, asker)
+            return await super().pools(venue, pair, reference)
         finally:
-            kind.asking[asker] -= 1
+            kind.asking[reference] -= 1
 
 
 class BrokenMarket(PaperMarket):
     """A market with a defect."""
 
-    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+    async def pools(self, venue: str, pair: Pair, reference: str) -> Sequence[Pool]:
         raise ZeroDivisionError(venue)
 
 

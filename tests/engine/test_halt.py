@@ -51,9 +51,9 @@ async def test_under_a_halt_orders_wait_and_nobody_is_asked_again_and_again(
     class Counting(PaperMarket):
         asked = 0
 
-        async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+        async def pools(self, venue: str, pair: Pair, reference: str) -> Sequence[Pool]:
             type(self).asked += 1
-            return await super().pools(venue, pair, asker)
+            return await super().pools(venue, pair, reference)
 
     async with rig(tmp_path, market=Counting) as house:
         orders = [await house.send(sell()) for _ in range(5)]

@@ -32,7 +32,7 @@ def target(name: str) -> Callable[[bytes], None]:
     adapters = programs(name)
     bases = [(pool.address, adapters[-1].encode(pool)) for pool in seeds(name)]
     package = f"cambist.venues.{PROGRAMS[name].venue}.{name}"
-    modules = [vars(one) for path, one in sys.modules.items() if path.startswith(package)]
+    modules = [vars(module) for path, module in sys.modules.items() if path.startswith(package)]
     magics = magics_of(modules)
 
     def one(raw: bytes) -> None:
@@ -64,7 +64,7 @@ def _ask(program: Program[Any], address: Address, seen: Snapshot, amount: int) -
     except PoolRejected:
         return
     _question(program, pool, amount)
-    written = {one.address: one for one in program.encode(pool)}
+    written = {account.address: account for account in program.encode(pool)}
     again = program.decode(address, Snapshot(written, seen.time))
     assert again == pool, (again, pool)
     later = ChainTime(seen.time.slot, seen.time.unix_s + 3, seen.time.epoch)
@@ -88,7 +88,7 @@ def _question(program: Program[Any], pool: Pool, amount: int) -> None:
             assert 0 <= (swap.impact_hundredths or 0) <= WHOLE_HUNDREDTHS, swap
             swap.end.amount_out(mint, amount)
             _swap(swap.end, mint, mode, amount)
-            assert all(0 <= one <= RAW_MAX for one in _moved(swap.fees)), swap
+            assert all(0 <= amount <= RAW_MAX for amount in _moved(swap.fees)), swap
             _write(program, pool, SwapParams(
                 pool.address, pool.mint_a, pool.mint_b, mint, mode, amount, 1, swap.touched
             ))  # fmt: skip

@@ -65,7 +65,7 @@ def edited(accounts: Sequence[Account], data: Bytes) -> Snapshot:
         if not data.left or not held:
             break
         _edit(held, data)
-    found = {one[0]: Account(one[0], one[1], bytes(one[2])) for one in held}
+    found = {bin_[0]: Account(bin_[0], bin_[1], bytes(bin_[2])) for bin_ in held}
     return Snapshot(found, time)
 
 
@@ -76,11 +76,11 @@ def _edit(held: list[list[Any]], data: Bytes) -> None:
     body: bytearray = account[2]
     used: tuple[int, ...] = account[3]
     if kind <= 2:
-        start = data.below(len(body)) if kind == 0 else _place(used, data)
+        start = data.below(len(body)) if kind == 0 else _position(used, data)
         fresh = data.take(1 + data.below(16))
         body[start : start + len(fresh)] = fresh
     elif kind <= 4:
-        start = _place(used, data) if kind == 3 else data.below(len(body))
+        start = _position(used, data) if kind == 3 else data.below(len(body))
         width = (1, 2, 4, 8, 16)[data.below(5)]
         value = _EDGES[data.below(len(_EDGES))]
         fresh = (value & ((1 << 8 * width) - 1)).to_bytes(width, "little")
@@ -90,11 +90,11 @@ def _edit(held: list[list[Any]], data: Bytes) -> None:
     elif kind == 6:
         body += data.take(data.below(200))
     elif kind == 7:
-        account[1] = (*_OWNERS, *(one[1] for one in held))[data.below(len(_OWNERS) + len(held))]
+        account[1] = (*_OWNERS, *(bin_[1] for bin_ in held))[data.below(len(_OWNERS) + len(held))]
     elif data.below(2):
         held.pop(at)
     else:
-        start = _place(used, data)
+        start = _position(used, data)
         body[start : start + 32] = key_bytes(held[data.below(len(held))][0])
 
 
@@ -104,7 +104,7 @@ def _used(body: bytes) -> tuple[int, ...]:
     return tuple(at for at, one in enumerate(body) if one) or (0,)
 
 
-def _place(used: tuple[int, ...], data: Bytes) -> int:
+def _position(used: tuple[int, ...], data: Bytes) -> int:
     """Return a place that was in use, or one a little before."""
     return max(used[data.below(len(used))] - data.below(8), 0)
 

@@ -16,8 +16,8 @@ from cambist.venues.meteora.damm_v1.pool import pool_at as damm_v1_at
 from cambist.venues.meteora.damm_v2.pool import pool_at
 from cambist.venues.meteora.dlmm.program import Dlmm
 from cambist.venues.program import Program
-from cambist.venues.raydium.clmm import Clmm
-from cambist.venues.raydium.cpmm import Cpmm
+from cambist.venues.raydium.clmm import clmm_program
+from cambist.venues.raydium.cpmm import cpmm_program
 from cambist.venues.registry import PROGRAMS
 from cambist.venues.tokens import FeeChange, Mint
 
@@ -26,8 +26,8 @@ REACH: Final = 12
 TAX: Final = TransferFee(50, 10**6)
 CHANGE: Final = FeeChange(TAX, TransferFee(300, 10**9), NOW.epoch + 1)
 _MORE: Final[dict[str, list[Program[Any]]]] = {
-    "clmm": [Clmm(renewed=True, checked=True)],
-    "cpmm": [Cpmm("2025-02"), Cpmm("2026-04")],
+    "clmm": [clmm_program(renewed=True, checked=True)],
+    "cpmm": [cpmm_program("2025-02"), cpmm_program("2026-04")],
     "dlmm": [Dlmm(orders=False)],
 }
 
@@ -62,7 +62,7 @@ def _cpmm(plain: list[Any]) -> list[Any]:
 def _clmm(plain: list[Any]) -> list[Any]:
     pool = many_ticks(site("many ticks", 10**5))
     taxed = replace(pool, token_a=_taxed(pool.token_a), token_b=_taxed(pool.token_b))
-    at = pool.place.tick // pool.shelf.spacing
+    at = pool.tick_state.tick // pool.shelf.spacing
     moving = ClmmVolatility(30, 600, 5_000, 50_000, 350_000, at, 1_000, 2_000, NOW.unix_s - 60)
     orders = tuple(
         (number, TickOrders(10**6, 10**3)) for number in pool.shelf.ticks.numbers[220:260:2]
@@ -72,7 +72,7 @@ def _clmm(plain: list[Any]) -> list[Any]:
 
 
 def _dlmm(plain: list[Any]) -> list[Any]:
-    few = [_few_bins(one) for one in plain]
+    few = [_few_bins(pool) for pool in plain]
     pool = few[0]
     pair = replace(pool.pair, flag_x=1, flag_y=1, protocol_share_bps=500)
     taxed = replace(pool, pair=pair, x=_taxed(pool.x), y=_taxed(pool.y))

@@ -90,7 +90,7 @@ class Site(NamedTuple):
         ends = (trade.source, trade.destination)
         before = [self.machine.balance(end) for end in ends]
         outcome = self.swap(trade, limit)
-        after = [self.machine.balance(one) for one in ends]
+        after = [self.machine.balance(end) for end in ends]
         return outcome, before[0] - after[0], after[1] - before[1]
 
     def agree(
@@ -126,7 +126,7 @@ def build(program: Find, plan: Plan) -> Site:
     config = address([b"amm_config", struct.pack(">H", 4)])
     rates = CONFIG.write(ClmmConfigAccount(120_000, plan.trade, plan.spacing, 40_000))
     machine.put(Account(config, CLMM.id, rates))
-    own = {one.address: machine.fund(one, 2**63) for one in (a, b)}
+    own = {mint_.address: machine.fund(mint_, 2**63) for mint_ in (a, b)}
     call = _create(machine, plan, config, (a, b))
     machine.must(call)
     told = CLMM.parse_pool_created(call)
@@ -176,16 +176,16 @@ def open_position(
         associated_token(me, token, TOKEN_2022_PROGRAM), pool,
         *(array_address(pool, start) for start in starts),
         address([b"position", key_bytes(token)]), *(site.own[mint.address] for mint in mints),
-        *(address([b"pool_vault", key, key_bytes(one.address)]) for one in mints),
+        *(address([b"pool_vault", key, key_bytes(mint.address)]) for mint in mints),
     ]  # fmt: skip
-    metas = [AccountMeta(one, writable=True) for one in writable]
+    metas = [AccountMeta(address, writable=True) for address in writable]
     accounts = (
         AccountMeta(me, signer=True, writable=True), AccountMeta(me), AccountMeta(token,
         signer=True, writable=True),
         *metas[:2], AccountMeta(address([b"position", key, *bounds])), *metas[2:],
         AccountMeta(RENT),
         AccountMeta(SYSTEM), AccountMeta(TOKEN_PROGRAM), AccountMeta(ASSOCIATED_TOKEN_PROGRAM),
-        AccountMeta(TOKEN_2022_PROGRAM), *(AccountMeta(one.address) for one in mints),
+        AccountMeta(TOKEN_2022_PROGRAM), *(AccountMeta(mint.address) for mint in mints),
         AccountMeta(extension_address(pool), writable=True),
     )  # fmt: skip
     site.machine.must(Instruction(CLMM.id, accounts, data), signers=[nft])

@@ -89,6 +89,6 @@ def table(rows: Iterable[Row]) -> list[str]:
         told = ", ".join(f"`{why}` {number:,}" for why, number in sorted(trades.items()))
         numbers = [tests[program, release], sum(total.values())]
         numbers += [total[kind, ""] for kind in (_EQUAL, _REFUSED, _FAILED)]
-        cells = [f"`{program}`", release, *(f"{one:,}" for one in numbers), told or "0"]
+        cells = [f"`{program}`", release, *(f"{number:,}" for number in numbers), told or "0"]
         lines.append(f"| {' | '.join(cells)} |")
     return lines

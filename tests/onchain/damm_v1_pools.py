@@ -132,9 +132,9 @@ def pool_of_the_program(
 ) -> tuple[Made, Instruction]:
     """Make a pool by the program's own instruction, which calls that of token metadata."""
     a, b = machine.mint("v1 a", 6), Mint(SOL.mint, TOKEN_PROGRAM, 9)
-    holds = [machine.fund(one, FUNDS) for one in (a, b)]
+    holds = [machine.fund(mint_, FUNDS) for mint_ in (a, b)]
     pool = instructions.customizable_pool(a.address, b.address)
-    vaults = [make_vault(machine, one) for one in (a, b)]
+    vaults = [make_vault(machine, mint_) for mint_ in (a, b)]
     share = program_address((b"lp_mint", key_bytes(pool)), PROGRAM)[0]
     metadata = program_address((b"metadata", key_bytes(METADATA), key_bytes(share)), METADATA)[0]
     written = (
@@ -142,11 +142,11 @@ def pool_of_the_program(
         *map(instructions.share_mint, vaults), *(instructions.pool_shares(vault,
         pool)[0] for vault in vaults),
         *holds, associated_token(machine.payer, share, TOKEN_PROGRAM),
-        *(instructions.protocol_fee(one.address, pool) for one in (a, b)),
+        *(instructions.protocol_fee(mint_.address, pool) for mint_ in (a, b)),
     )  # fmt: skip
     read = (METADATA, VAULT_PROGRAM, TOKEN_PROGRAM, ASSOCIATED_TOKEN_PROGRAM, SYSTEM)
     metas = (
-        *(AccountMeta(one, writable=True) for one in written),
+        *(AccountMeta(address, writable=True) for address in written),
         AccountMeta(machine.payer, signer=True, writable=True),
         AccountMeta(RENT),
         AccountMeta(metadata, writable=True),

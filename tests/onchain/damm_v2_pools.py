@@ -75,7 +75,7 @@ class Plan(NamedTuple):
     def data(self) -> bytes:
         """The instruction's data."""
         wide = [self.price_min, self.price_max, self.liquidity, self.price]
-        low, high, liquidity, price = (one.to_bytes(16, "little") for one in wide)
+        low, high, liquidity, price = (number.to_bytes(16, "little") for number in wide)
         opens = b"\0" if self.opens_at is None else b"\x01" + struct.pack("<Q", self.opens_at)
         tail = bytes((int(self.by_time), self.collect)) + opens
         return _INITIALIZE + self.fees + low + high + b"\0" + liquidity + price + tail

@@ -210,7 +210,7 @@ def place_orders(
         AccountMeta(SYSTEM),
     ]  # fmt: skip
     data = bytes([ask]) + bytes(16) + b"\0" + struct.pack("<I", len(bins))
-    data += b"".join(struct.pack("<iQ", *one) for one in sorted(bins.items())) + bytes(4)
+    data += b"".join(struct.pack("<iQ", *bin_) for bin_ in sorted(bins.items())) + bytes(4)
     arrays = sorted({bin_ // BINS for bin_ in bins})
     for array in arrays:
         need_arrays(pair, array * BINS, array * BINS)

@@ -75,7 +75,9 @@ class Swapper:
         source, destination = self.accounts[given.address], self.accounts[taken.address]
         owner = self.pair.machine.payer
         known = {index for index, _ in pool.arrays}
-        arrays = [self.pair.array(one) for one in pool.marked_ahead(down=down) if one in known]
+        arrays = [
+            self.pair.array(index) for index in pool.marked_ahead(down=down) if index in known
+        ]
         return SwapParams(
             owner, source, destination, given.address, mode, amount, bound, tuple(arrays)
         )
@@ -162,12 +164,12 @@ class Swapper:
             self.swap(mode, amount, down=rng.random() < 0.5)
 
 
-def _of_same_arrays(one: DlmmPool, other: DlmmPool) -> tuple[DlmmPool, DlmmPool]:
+def _of_same_arrays(pool: DlmmPool, other: DlmmPool) -> tuple[DlmmPool, DlmmPool]:
     """Return both with the arrays that both know: those asked for follow the active bin."""
-    both = dict(one.arrays).keys() & dict(other.arrays).keys()
+    both = dict(pool.arrays).keys() & dict(other.arrays).keys()
     cut = [
         replace(it, arrays=tuple(bins for bins in it.arrays if bins[0] in both))
-        for it in (one, other)
+        for it in (pool, other)
     ]
     return cut[0], cut[1]
 

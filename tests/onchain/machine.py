@@ -178,9 +178,12 @@ class Machine:
 _FEE_AMOUNT: Final = b"\x02" + struct.pack("<HHQ", 2, 8, 0)
 
 
-def _call(one: Instruction) -> SvmInstruction:
-    metas = [AccountMeta(Pubkey.from_string(m.address), m.signer, m.writable) for m in one.accounts]
-    return SvmInstruction(Pubkey.from_string(one.program), one.data, metas)
+def _call(instruction: Instruction) -> SvmInstruction:
+    metas = [
+        AccountMeta(Pubkey.from_string(m.address), m.signer, m.writable)
+        for m in instruction.accounts
+    ]
+    return SvmInstruction(Pubkey.from_string(instruction.program), instruction.data, metas)
 
 
 def _error(error: object) -> tuple[int | None, str]:
@@ -194,8 +197,8 @@ def _inner(meta: object, message: MessageV0) -> tuple[Instruction, ...]:
     keys = [Address(str(key)) for key in message.account_keys]
     found = []
     for group in meta.inner_instructions():  # type: ignore[attr-defined]
-        for one in group:
-            call = one.instruction()
+        for member in group:
+            call = member.instruction()
             metas = tuple(Meta(keys[at]) for at in bytes(call.accounts))
             found.append(Instruction(keys[call.program_id_index], metas, bytes(call.data)))
     return tuple(found)

@@ -95,7 +95,7 @@ def build(
                 data[at : at + 8] = number.to_bytes(8, "little")
         machine.put(replace(account, data=bytes(data)))
     machine.put(Account(pool.open_orders, pool.market_program, bytes(8)))
-    own = {one.address: machine.fund(one, 10**16) for one in (a, b)}
+    own = {mint_.address: machine.fund(mint_, 10**16) for mint_ in (a, b)}
     return Site(machine, pool.address, own, adapter)
 
 
@@ -134,10 +134,10 @@ def compare(site: Site, mint_in: Address, mode: SwapMode, amount: int, swap: Swa
     pool = site.read()
     mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
     bound = swap.amount_out if mode == "exact_in" else swap.amount_in
-    before = [site.machine.balance(site.accounts[one]) for one in (mint_in, mint_out)]
+    before = [site.machine.balance(site.accounts[mint]) for mint in (mint_in, mint_out)]
     outcome = site.send(mint_in, mode, amount, bound)
     assert outcome.ok, outcome.logs
-    after = [site.machine.balance(site.accounts[one]) for one in (mint_in, mint_out)]
+    after = [site.machine.balance(site.accounts[mint]) for mint in (mint_in, mint_out)]
     moved = (before[0] - after[0], after[1] - before[1])
     assert moved == (swap.amount_in, swap.amount_out)
     assert site.read() == replace(swap.end, time=site.machine.time)

@@ -60,7 +60,7 @@ def with_book(call: Instruction, pool: AmmV4Pool) -> Instruction:
     book = (pool.market, BIDS, ASKS, EVENTS, *OTHERS)
     metas = (
         *call.accounts[:7],
-        *(AccountMeta(one, writable=True) for one in book),
+        *(AccountMeta(address, writable=True) for address in book),
         *call.accounts[-3:],
     )
     return replace(call, accounts=metas)

@@ -86,14 +86,14 @@ class Tally:
 
     def add(self, pool: ClmmPool, end: ClmmPool) -> None:
         """Count the ticks that a swap left behind."""
-        low, high = sorted((pool.place.tick, end.place.tick))
+        low, high = sorted((pool.tick_state.tick, end.tick_state.tick))
         crossed = sum(low < number <= high for number in pool.shelf.ticks.numbers)
-        if end.place.tick > pool.place.tick:
+        if end.tick_state.tick > pool.tick_state.tick:
             self.up += crossed
         else:
             self.down += crossed
         self.beyond += not is_inline(
-            start_of(end.place.tick, pool.shelf.spacing), pool.shelf.spacing
+            start_of(end.tick_state.tick, pool.shelf.spacing), pool.shelf.spacing
         )
 
 
@@ -184,7 +184,7 @@ def test_swaps_that_stop_at_a_price_are_those_of_the_program(
 
 def _limit(dice: random.Random, pool: ClmmPool, *, down: bool) -> int:
     """Return a price limit: near, on a tick, at the end of all prices, or on the wrong side."""
-    price, tick = pool.place.price, pool.place.tick
+    price, tick = pool.tick_state.price, pool.tick_state.tick
     away = -1 if down else 1
     return dice.choice([
         price + away * (price >> dice.randint(6, 40)),
@@ -198,7 +198,7 @@ def test_a_price_limit_on_the_wrong_side_is_refused_by_both(program: Find) -> No
     site = build(program, PLANS["spacing 10"])
     pool = site.read()
     trade = site.trade(pool, pool.mint_a, "exact_in", 1_000)
-    for limit in (pool.place.price, pool.place.price + 1, SQRT_MIN):
+    for limit in (pool.tick_state.price, pool.tick_state.price + 1, SQRT_MIN):
         with pytest.raises(PoolRejected) as refused:
             pool.swap_until(pool.mint_a, "exact_in", 1_000, limit)
         assert refused.value.refusal is RejectReason.PRICE_LIMIT

@@ -114,7 +114,7 @@ def test_the_program_does_captured_swaps_as_the_main_chain_did(
             Address(capture["pool_address"]),
             {one.address: machine.fund(one, 10**15) for one in MINTS},
         )
-        pool = CLMM.decode(site.pool, machine.snapshot(one.address for one in accounts))
+        pool = CLMM.decode(site.pool, machine.snapshot(account.address for account in accounts))
         done = quoted(pool, swap)
         given, taken = (
             (pool.mint_a, pool.mint_b) if swap["zero_for_one"] else (pool.mint_b, pool.mint_a)

@@ -12,7 +12,7 @@ from cambist.curves.ticks import sqrt_at_tick
 from cambist.faults import Code
 from cambist.values.route import SwapMode
 from cambist.venues.program import SwapParams
-from cambist.venues.raydium.clmm import CLMM, Clmm, ClmmPool
+from cambist.venues.raydium.clmm import CLMM, ClmmPool, clmm_program
 from cambist.venues.raydium.clmm.instructions import instruction
 from cambist.venues.raydium.clmm.tick_arrays import array_address, extension_address
 from cambist.venues.reject_reasons import RejectReason
@@ -69,7 +69,7 @@ def test_a_bound_that_is_one_unit_too_good_is_refused_by_name(
     assert name(outcome) == names[mode]
     assert CLMM.errors[names[mode]] is Code.SLIPPAGE_EXCEEDED
     # The same number means something else to the release of 2026.
-    assert Clmm(renewed=True).error((), outcome.number) != CLMM.error((), outcome.number)
+    assert clmm_program(renewed=True).error((), outcome.number) != CLMM.error((), outcome.number)
 
 
 def test_a_pool_opens_in_the_second_after_its_time_on_both(program: Find) -> None:
@@ -136,7 +136,7 @@ def test_all_that_lies_ahead_can_be_bought_and_not_a_unit_more(
         # The last tick is crossed, and nothing is left in force.
         all_of_it = replace(more, amount=most)
         end = site.agree(pool, all_of_it, pool.swap(more.mint_in, mode, most))
-        assert end.place.liquidity == 0
+        assert end.tick_state.liquidity == 0
         # What fees are left in the vault keep the pool from being frozen.
         again = site.trade(end, more.mint_in, mode, 10)
         assert refusal(end, again) is RejectReason.NOT_ENOUGH_LIQUIDITY
@@ -187,7 +187,7 @@ def test_an_array_that_is_not_at_hand_is_named_and_asked_for(program: Find) -> N
     pool = site.read()
     swap = pool.swap(pool.mint_a, "exact_in", 5 * 10**8)
     assert len(swap.touched) > 2
-    accounts = {one.address: one for one in CLMM.encode(pool)}
+    accounts = {account.address: account for account in CLMM.encode(pool)}
     for at, missing in enumerate(swap.touched):
         seen = Snapshot({k: v for k, v in accounts.items() if k != missing}, pool.time)
         assert CLMM.required_accounts(pool.address, seen) == (missing,)
@@ -202,7 +202,7 @@ def test_an_array_that_is_not_at_hand_is_named_and_asked_for(program: Find) -> N
         if at > 1:
             assert less.swap(pool.mint_a, "exact_in", 10).amount_out > 0
         # The program needs the same arrays: without one of them it stops.
-        arrays = tuple(one for one in pool.ahead(pool.mint_a) if one != missing)
+        arrays = tuple(address for address in pool.ahead(pool.mint_a) if address != missing)
         trade = replace(site.trade(pool, pool.mint_a, "exact_in", 5 * 10**8), arrays=arrays)
         assert name(site.swap(trade)) in {
             "NotEnoughTickArrayAccount",
@@ -230,7 +230,9 @@ def test_bits_beyond_are_asked_for_where_they_can_be(program: Find) -> None:
     site = build(program, Plan(1, 100, sqrt_at_tick(30_650) + 9, ((30_640, 30_900, 10**9),)))
     pool = site.read()
     beyond = extension_address(pool.address)
-    accounts = {one.address: one for one in CLMM.encode(pool) if one.address != beyond}
+    accounts = {
+        account.address: account for account in CLMM.encode(pool) if account.address != beyond
+    }
     seen = Snapshot(accounts, pool.time)
     assert CLMM.required_accounts(pool.address, seen) == (beyond,)
     less = CLMM.decode(pool.address, seen)
@@ -240,7 +242,9 @@ def test_bits_beyond_are_asked_for_where_they_can_be(program: Find) -> None:
     trade = site.trade(pool, pool.mint_b, "exact_in", 10**6)
     call = instruction(pool, trade)
     assert beyond in {account.address for account in call.accounts}
-    without = replace(call, accounts=tuple(one for one in call.accounts if one.address != beyond))
+    without = replace(
+        call, accounts=tuple(account for account in call.accounts if account.address != beyond)
+    )
     assert name(site.machine.send(without)) == "MissingTickArrayBitmapExtensionAccount"
     site.agree(pool, trade, pool.swap(pool.mint_b, "exact_in", 10**6))
 

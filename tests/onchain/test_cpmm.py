@@ -25,8 +25,8 @@ from cambist.values.program_address import (
 from cambist.values.route import SwapMode
 from cambist.values.token import SOL
 from cambist.venues.pool import SwapResult
-from cambist.venues.program import AccountMeta, Instruction, SwapParams
-from cambist.venues.raydium.cpmm import Cpmm, CpmmPool
+from cambist.venues.program import AccountMeta, AnchorProgram, Instruction, SwapParams
+from cambist.venues.raydium.cpmm import CpmmPool, cpmm_program
 from cambist.venues.raydium.cpmm.accounts import AUTHORITY, CONFIG, CpmmConfigAccount
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import Account, PoolRejected
@@ -38,7 +38,7 @@ from tests.onchain.releases import CPMM_NEWER, Release
 
 pytestmark = pytest.mark.timeout(600)
 
-OLDER, NEWER = Cpmm("2025-02"), Cpmm("2026-04")
+OLDER, NEWER = cpmm_program("2025-02"), cpmm_program("2026-04")
 CPMM = OLDER
 FEE_RECEIVER = Address("DNXgeM9EiiaAbaWvwjHj9fQQLAX5ZsfHyvmYUNRAdNC8")
 SWAPS = 1_000
@@ -58,7 +58,7 @@ class Site(NamedTuple):
     machine: Machine
     pool: Address
     accounts: dict[Address, Address]
-    program: Cpmm = OLDER
+    program: AnchorProgram[CpmmPool] = OLDER
 
     def read(self) -> CpmmPool:
         """Return the pool as it stands."""
@@ -99,14 +99,14 @@ def build(
     kept = machine.get(receiver)
     assert kept is not None
     machine.put(replace(kept, address=FEE_RECEIVER))
-    own = {one.address: machine.fund(one, 10**16) for one in (a, b)}
+    own = {mint_.address: machine.fund(mint_, 10**16) for mint_ in (a, b)}
     me = machine.payer
     seeds = (key_bytes(config), key_bytes(a.address), key_bytes(b.address))
     pool = program_address([b"pool", *seeds], CPMM.id)[0]
     lp = program_address([b"pool_lp_mint", key_bytes(pool)], CPMM.id)[0]
     vaults = [
-        program_address([b"pool_vault", key_bytes(pool), key_bytes(one.address)], CPMM.id)[0]
-        for one in (a, b)
+        program_address([b"pool_vault", key_bytes(pool), key_bytes(mint_.address)], CPMM.id)[0]
+        for mint_ in (a, b)
     ]
     observation = program_address([b"observation", key_bytes(pool)], CPMM.id)[0]
     accounts = (
@@ -166,10 +166,10 @@ def compare(site: Site, mint_in: Address, mode: SwapMode, amount: int, swap: Swa
     pool, accounts = site.read(), site.accounts
     mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
     bound = swap.amount_out if mode == "exact_in" else swap.amount_in
-    before = [site.machine.balance(accounts[one]) for one in (mint_in, mint_out)]
+    before = [site.machine.balance(accounts[mint]) for mint in (mint_in, mint_out)]
     outcome = site.send(mint_in, mode, amount, bound)
     assert outcome.ok, outcome.logs
-    after = [site.machine.balance(accounts[one]) for one in (mint_in, mint_out)]
+    after = [site.machine.balance(accounts[mint]) for mint in (mint_in, mint_out)]
     moved = (before[0] - after[0], after[1] - before[1])
     assert moved == (swap.amount_in, swap.amount_out)
     assert site.read() == replace(swap.end, time=site.machine.time)
@@ -218,7 +218,7 @@ def test_the_smallest_amounts_are_those_of_the_release(
 def test_what_costs_less_than_half_a_unit_is_refused_where_no_release_is_known(
     program: Find, count: Count
 ) -> None:
-    site, tried = build(program, FEES["spl"])._replace(program=Cpmm()), count(RELEASE)
+    site, tried = build(program, FEES["spl"])._replace(program=cpmm_program()), count(RELEASE)
     pool = site.read()
     dear = pool.mint_b if pool.reserve_b < pool.reserve_a else pool.mint_a
     with pytest.raises(PoolRejected) as refused:

@@ -172,7 +172,7 @@ def test_quotes_where_the_bitmap_goes_on_elsewhere(
     swaps = RELEASES[release]
     swapper.wander(swaps + swaps // 6, 10**12)
     proved([swapper], record_property, f"bitmap extension about bin {active}", swaps)
-    assert {abs(one) >= 512 for one in read(pair, swapper.program).marked} == {True, False}
+    assert {abs(index) >= 512 for index in read(pair, swapper.program).marked} == {True, False}
 
 
 @pytest.mark.parametrize("collect", [0, 1])

@@ -75,7 +75,7 @@ def test_a_pair_can_be_drained_to_the_last_unit_and_filled_again(program: Find, 
     swapper = Swapper(pair, 1)
     for _ in range(3):
         bins = [bin_ for _, bins in read(pair).arrays for bin_ in bins]
-        whole = sum(one.y if down else one.x for one in bins)
+        whole = sum(bin_.y if down else bin_.x for bin_ in bins)
         assert swapper.swap("exact_out", whole + 1, down=down) is None
         assert swapper.swap("exact_out", whole, down=down) is not None
         assert swapper.swap("exact_out", 1, down=down) is None
@@ -168,7 +168,9 @@ def test_the_second_half_of_the_bitmap_is_missed(program: Find) -> None:
     swapper, pool = Swapper(pair, 1), read(pair)
     amount = 10**13
     assert pool.amount_out(pool.mint_b, amount)
-    short = replace(pool, extended=False, marked=tuple(one for one in pool.marked if one < 512))
+    short = replace(
+        pool, extended=False, marked=tuple(index for index in pool.marked if index < 512)
+    )
     with pytest.raises(PoolRejected) as refused:
         short.swap(pool.mint_b, "exact_in", amount)
     assert refused.value.refusal is RejectReason.NOT_ENOUGH_LIQUIDITY

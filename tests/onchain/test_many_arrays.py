@@ -47,10 +47,10 @@ def wide_pair(program: Find, release: Release) -> Pair:
 def within_reach(pool: DlmmPool, *, down: bool) -> int:
     """Return what the arrays hold that one swap may go through."""
     active, near = pool.pair.active_id, pool.marked_ahead(down=down)[:ARRAYS_EACH_WAY]
-    bins = [one for index, held in pool.arrays if index in near for one in held]
+    bins = [bin_ for index, held in pool.arrays if index in near for bin_ in held]
     ahead = [bin_ for bin_ in bins if (bin_.id <= active if down else bin_.id >= active)]
-    orders = sum(one.begun_orders + one.open_orders for one in ahead if one.asks != down)
-    return orders + sum(one.y if down else one.x for one in ahead)
+    orders = sum(bin_.begun_orders + bin_.open_orders for bin_ in ahead if bin_.asks != down)
+    return orders + sum(bin_.y if down else bin_.x for bin_ in ahead)
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda one: one.name)

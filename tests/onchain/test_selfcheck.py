@@ -27,7 +27,7 @@ def _simulated(site: Site, tried: SwapProbe, mints: tuple[Address, Address]) -> 
     accounts = [site.accounts[mint] for mint in mints]
     before = [site.machine.balance(account) for account in accounts]
     outcome = site.machine.send(tried.call)
-    after = [site.machine.balance(one) for one in accounts]
+    after = [site.machine.balance(account) for account in accounts]
     failed = None if outcome.ok else (-1 if outcome.number is None else outcome.number)
     return SwapProbeResult(
         before[0] - after[0], after[1] - before[1], outcome.lines, outcome.inner, failed

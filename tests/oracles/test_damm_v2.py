@@ -69,8 +69,8 @@ def drawn(dice: random.Random) -> DammV2Pool:
     cliff, count, pace, change = drawn_base(dice, mode)
     taxes = (dice.choice(TAXES), dice.choice(TAXES))
     mints = tuple(
-        Mint(one, TOKEN_2022_PROGRAM if tax.bps else TOKEN_PROGRAM, 6, tax)
-        for one, tax in zip((A, B), taxes, strict=True)
+        Mint(mint_, TOKEN_2022_PROGRAM if tax.bps else TOKEN_PROGRAM, 6, tax)
+        for mint_, tax in zip((A, B), taxes, strict=True)
     )
     state = DammV2PoolAccount(
         cliff, mode, count, pace, change, 20,
@@ -108,7 +108,7 @@ def test_quotes_are_those_of_the_sdk() -> None:
     while len(questions) < QUESTIONS:
         try:
             pool = drawn(dice)
-            seen = Snapshot({one.address: one for one in DAMM_V2.encode(pool)}, NOW)
+            seen = Snapshot({account.address: account for account in DAMM_V2.encode(pool)}, NOW)
             DAMM_V2.decode(pool.address, seen)
         except (PoolRejected, ValueError):
             continue

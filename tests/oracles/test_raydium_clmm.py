@@ -47,14 +47,14 @@ def drawn(dice: random.Random) -> ClmmPool:
             nets[number] = nets.get(number, 0) + net
     tick = middle + dice.randint(-80 * spacing, 80 * spacing)
     price = dice.randint(sqrt_at_tick(tick), sqrt_at_tick(tick + 1) - 1)
-    place = TickState(price, tick, sum(net for n, net in nets.items() if n <= tick))
+    tick_state = TickState(price, tick, sum(net for n, net in nets.items() if n <= tick))
     rates = FeeRates(dice.choice([0, 100, 2_500, 10_000]), 120_000, 40_000)
-    return pool_of(spacing, nets, place, rates)
+    return pool_of(spacing, nets, tick_state, rates)
 
 
 def renewed(pool: ClmmPool, dice: random.Random) -> ClmmPool:
     """Return the pool with a fee side, a moving fee, and limit orders on its ticks."""
-    index = pool.place.tick // pool.shelf.spacing
+    index = pool.tick_state.tick // pool.shelf.spacing
     moving = None
     if dice.random() < 0.6:
         moving = ClmmVolatility(
@@ -87,7 +87,7 @@ def questions(pool: ClmmPool, dice: random.Random) -> Iterator[dict[str, Any]]:
         yield {
             "pool": packed(accounts[pool.address]),
             "config": packed(accounts[pool.config]),
-            "arrays": [packed(accounts[one]) for one in ahead],
+            "arrays": [packed(accounts[address]) for address in ahead],
             "mode": dice.choice(["exact_in", "exact_out"]),
             "amount": str(dice.randint(1, 10 ** dice.randint(2, 13))),
             "limit": "0",
@@ -105,15 +105,15 @@ def told(swap: SwapResult, mode: SwapMode) -> dict[str, Any]:
         "all": True,
         "other": str(other),
         "fee": str(swap.fees.trade),
-        "price": str(end.place.price),
-        "liquidity": str(end.place.liquidity),
-        "tick": end.place.tick,
+        "price": str(end.tick_state.price),
+        "liquidity": str(end.tick_state.liquidity),
+        "tick": end.tick_state.tick,
     }
 
 
 def compared(pools: list[ClmmPool], dice: random.Random) -> Counter[str]:
     """Return how often both sides said what; a difference is named by what differs."""
-    asked = [(pool, one) for pool in pools for one in questions(pool, dice)]
+    asked = [(pool, question) for pool in pools for question in questions(pool, dice)]
     answers = ask("raydium_clmm.mjs", [one for _, one in asked])
     seen: Counter[str] = Counter()
     for (pool, question), answer in zip(asked, answers, strict=True):

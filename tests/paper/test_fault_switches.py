@@ -49,7 +49,7 @@ async def landed(network: InProcess, names: list[str], slots: int = 3) -> list[s
     for attempt in attempts.values():
         await network.chain.send(attempt.transaction)
     await network.pass_slots(slots)
-    return [name for name, one in attempts.items() if await is_seen(network, one)]
+    return [name for name, attempt in attempts.items() if await is_seen(network, attempt)]
 
 
 async def both(network: InProcess, attempt: Attempt) -> tuple[NodeObservation, ...]:
@@ -59,7 +59,7 @@ async def both(network: InProcess, attempt: Attempt) -> tuple[NodeObservation, .
 
 
 async def is_seen(network: InProcess, attempt: Attempt) -> bool:
-    return any(one.sighting is not None for one in await both(network, attempt))
+    return any(observation.sighting is not None for observation in await both(network, attempt))
 
 
 async def test_drop_loses_its_share_of_the_sends_and_always_the_same(
@@ -87,9 +87,11 @@ async def test_fork_shows_a_landing_and_takes_it_back_below_finality(network: In
     attempt = await sign(network, "one")
     await network.chain.send(attempt.transaction)
     await network.pass_slots(2)
-    assert {one.sighting.commitment for one in await both(network, attempt) if one.sighting} == {
-        "processed"
-    }
+    assert {
+        observation.sighting.commitment
+        for observation in await both(network, attempt)
+        if observation.sighting
+    } == {"processed"}
     await network.pass_slots(5)
     assert not await is_seen(network, attempt)
     assert await network.chain.fetch_fill(attempt.signature) is None
@@ -128,9 +130,9 @@ async def test_venues_fail_their_share_of_the_questions(network: InProcess, name
     network.network.weather.chaos = FaultConfig(**{name: HALF})
     assert network.market.cached_pools("raydium", PAIR) is None, "or nobody would ask"
     said = []
-    for asker in NAMES:
+    for reference in NAMES:
         try:
-            await network.market.pools("raydium", PAIR, asker)
+            await network.market.pools("raydium", PAIR, reference)
         except PortUnavailable as down:
             said.append(str(down))
     assert 10 <= len(said) <= 30

@@ -54,7 +54,7 @@ async def test_a_killed_chain_keeps_every_slot_it_committed_and_no_part_of_anoth
     network = InProcess(path)
     await network.start()
     attempt = await sign(network, "later")
-    assert attempt.built_slot > max(one.slot for one in done)
+    assert attempt.built_slot > max(execution.slot for execution in done)
     await network.chain.send(attempt.transaction)
     await network.pass_slots(1)
     assert seen(await ask(network, attempt)) == ["confirmed"]

@@ -154,7 +154,7 @@ async def test_nobody_sees_a_slot_before_it_is_durable(
     assert network.network.balance(wallet, USDC.mint) == held
     for venue, pools in zip(venues, before, strict=True):
         now = await network.market.pools(venue, pair, "tester")
-        assert [one.amount_out(SOL.mint, 10**9) for one in now] == [
+        assert [pool.amount_out(SOL.mint, 10**9) for pool in now] == [
             pool.amount_out(SOL.mint, 10**9) for pool in pools
         ]
     gate.set()

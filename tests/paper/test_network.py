@@ -76,8 +76,10 @@ def test_every_mint_sums_to_nothing_and_no_signature_stands_twice(
         asyncio.run(_live(path, deeds, profile))
         assert set(sums(path).values()) <= {0}
         done = executions(path)
-        assert len({one.signature for one in done}) == len(done)
-        assert [one.slot for one in done] == sorted(one.slot for one in done)
+        assert len({execution.signature for execution in done}) == len(done)
+        assert [execution.slot for execution in done] == sorted(
+            execution.slot for execution in done
+        )
 
 
 @settings(max_examples=8, deadline=None)

@@ -125,21 +125,21 @@ def test_an_order_moves_pools_apart_and_the_arbitrageur_brings_them_together(pro
     pairs = ((SOL.mint, USDT.mint), (SOL.mint, ETH.mint), (SOL.mint, USDC.mint))
     others = [pool_key(other, *mints) for other in POOL_MODELS for mints in pairs]
     others.remove(key)
-    before = {one: _path_ppb(book, one, START) for one in others}
+    before = {other: _path_ppb(book, other, START) for other in others}
     _push(book, key, SOL.mint, 1_000 * 10**9)
     book.publish()
     # At its own slot no other pool has moved, and the cycles through the pushed one pay.
-    assert {one: _path_ppb(book, one, START) for one in others} == before
+    assert {other: _path_ppb(book, other, START) for other in others} == before
     assert furthest_apart(book, START) > APART_MAX
     # Then all pools agree again, at another price: SOL costs less than it would, everywhere.
     together = START + 9 * HALF_LIFE_SLOTS
     assert furthest_apart(book, together) <= APART_MAX
-    for one in (*others, key):
-        moved = _path_ppb(book, one, together) - before.get(one, 0)
-        assert (moved < -(10**5)) if one.mint_a == SOL.mint else (moved > 10**5)
+    for pool_key_ in (*others, key):
+        moved = _path_ppb(book, pool_key_, together) - before.get(pool_key_, 0)
+        assert (moved < -(10**5)) if pool_key_.mint_a == SOL.mint else (moved > 10**5)
     # In the end outside trade has brought them back to their paths.
     rest = START + 70 * OUTSIDE_HALF_LIFE_SLOTS
-    assert all(abs(_path_ppb(book, one, rest)) <= 10**4 for one in (*others, key))
+    assert all(abs(_path_ppb(book, pool_key_, rest)) <= 10**4 for pool_key_ in (*others, key))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 500)), max_size=40))
@@ -170,7 +170,7 @@ def test_what_a_swap_left_is_loaded_as_it_was(key: PoolKey, per_mille: int):
     assert shape.price(loaded) == shape.price(swap.end)
     assert shape.dump(loaded) == shape.dump(swap.end)
     back = swap.amount_out // 2
-    theirs, ours = (one.amount_out(key.mint_b, back) for one in (swap.end, loaded))
+    theirs, ours = (state.amount_out(key.mint_b, back) for state in (swap.end, loaded))
     assert abs(theirs - ours) * 10**6 <= theirs * 5_000
 
 

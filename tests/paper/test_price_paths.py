@@ -85,7 +85,7 @@ def test_at_rest_every_pair_agrees_with_every_way_through_a_hub(seed: int, slot:
 @pytest.mark.parametrize("window", [2, 40, 3_000])
 def test_between_shocks_every_pair_agrees_as_well(window: int):
     slots = range(window * SHOCK_WINDOW_SLOTS, 10**9, STEP_SLOTS)
-    slot = next(one for one in slots if _is_quiet(3, one))
+    slot = next(slot for slot in slots if _is_quiet(3, slot))
     assert furthest_apart(_book(3), slot) <= APART_MAX
 
 
@@ -115,7 +115,7 @@ def test_the_price_of_a_token_is_never_more_than_five_percent_off(
     seed: int, mint: Address, slot: int
 ):
     off = [shock_ppm(seed, VENUES, venue, mint, Slot(slot)) for venue in VENUES]
-    assert all(abs(one) <= 50_000 for one in off)
+    assert all(abs(offset) <= 50_000 for offset in off)
     assert 0 in off, "a shock strikes one venue alone"
 
 
@@ -172,8 +172,8 @@ def test_the_same_seed_gives_the_same_prices_and_another_seed_others():
 
 
 @given(st.text("ABCXYZ019", min_size=1, max_size=16), st.text("ABCXYZ019", min_size=1, max_size=16))
-def test_any_two_tokens_have_pools_that_trade_them(one: str, other: str):
-    first, second = token(one), token(other)
+def test_any_two_tokens_have_pools_that_trade_them(text: str, other: str):
+    first, second = token(text), token(other)
     assert first is not None
     assert second is not None
     if first.mint != second.mint:

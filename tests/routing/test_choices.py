@@ -23,9 +23,9 @@ from tests.routing.test_router import found
 BOOK = PoolStates(1, lambda _: None)
 
 
-def pools(one: Token, other: Token) -> Sequence[Pool]:
+def pools(token: Token, other: Token) -> Sequence[Pool]:
     """Return the paper world's pools of two tokens."""
-    keys = [key for venue in VENUES for key in pool_keys(venue, one.mint, other.mint)]
+    keys = [key for venue in VENUES for key in pool_keys(venue, token.mint, other.mint)]
     return [BOOK.seen(key, Slot(500)) for key in keys]
 
 

@@ -47,7 +47,7 @@ from cambist.venues.snapshot import ChainTime
 from cambist.venues.tokens import Mint
 
 NOW = ChainTime(Slot(1_000), 1_790_000_000, 900)
-PROGRAMS = {one.name: one for one in (CPMM, AMM_V4)}
+PROGRAMS = {program.name: program for program in (CPMM, AMM_V4)}
 ROUNDING_UNITS = 4
 modes = st.sampled_from(["exact_in", "exact_out"])
 
@@ -102,11 +102,11 @@ def test_a_split_adds_up_and_is_never_worse_than_the_best_pool(
         return
     shared = found[0]
     assert sum(share.amount for share in shared.shares) == amount
-    assert all(one.amount > 0 for one in shared.shares)
-    assert [one.other for one in shared.shares] == [
-        one.path.swap_amount(mode, one.amount) for one in shared.shares
+    assert all(share.amount > 0 for share in shared.shares)
+    assert [share.other for share in shared.shares] == [
+        share.path.swap_amount(mode, share.amount) for share in shared.shares
     ]
-    within = [one for one in straight(pools, SOL.mint, mode) if _carries(one, mode, amount)]
+    within = [way for way in straight(pools, SOL.mint, mode) if _carries(way, mode, amount)]
     if not within or not alone:
         return
     cost = (shared.legs - 1) * leg_cost
@@ -288,7 +288,7 @@ def test_a_transaction_is_as_long_as_it_is_counted(
 class Dearer:
     """A pool whose fee is higher by the time a swap lands."""
 
-    clocked = True
+    is_time_dependent = True
 
     def __init__(self, now: CpmmPool, then: CpmmPool) -> None:
         self._now, self._then = now, then

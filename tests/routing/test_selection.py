@@ -84,7 +84,7 @@ def test_no_other_quote_is_better_than_the_chosen_one(drawn: list[tuple[str, int
     if mode == "exact_in":
         assert route.amount_out == max(quote.amount_out for quote in quotes)
     else:
-        assert route.amount_in == min(one.amount_in for one in quotes)
+        assert route.amount_in == min(quote.amount_in for quote in quotes)
 
 
 def test_equal_quotes_give_the_same_route_in_whatever_order_they_came():

@@ -40,7 +40,7 @@ def test_the_greatest_part_of_a_split_is_told_first(
         # A way through a hub may give less than its part: that is its first swap's bound.
         parts = [path[0].amount_in if len(path) == 1 else path[0].bound for path in ways.values()]
     else:
-        parts = [one[0].amount_out if len(one) == 1 else one[1].bound for one in ways.values()]
+        parts = [way[0].amount_out if len(way) == 1 else way[1].bound for way in ways.values()]
     assert len(parts) == 1 or parts == sorted(parts, reverse=True)
 
 

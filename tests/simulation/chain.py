@@ -58,7 +58,7 @@ class SimChain:
         await self._call()
         return self._any().blockhash()
 
-    def compose(self, swap: SwapRequest, blockhash: Blockhash) -> bytes:
+    def build_message(self, swap: SwapRequest, blockhash: Blockhash) -> bytes:
         return paper.compose(swap, blockhash)
 
     async def simulate(self, message: bytes) -> Fault | None:
@@ -77,7 +77,7 @@ class SimChain:
             await self._call()
             raise PortUnavailable("no answer in time")
 
-    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
+    async def observe(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
         answers: list[list[NodeObservation]] = [[] for _ in attempts]
         async with asyncio.TaskGroup() as group:
             for endpoint in self._endpoints:
@@ -135,6 +135,6 @@ class SimChain:
         await self._call()
         return endpoint.statuses([attempt.signature for attempt in attempts])
 
-    async def receipt(self, signature: Signature) -> Fill | None:
+    async def fetch_fill(self, signature: Signature) -> Fill | None:
         await self._call()
         return self._any().receipt(signature, processed=self.reads_processed)

@@ -52,7 +52,7 @@ class Post:
             wait = self.dice.between(0.05, LATE_S) if late else self.dice.between(0, 0.01)
             box = self.boxes[self.dice.chance.randrange(len(self.boxes))]
             if wakeup.report is not None:
-                box = next((one for one in self.boxes if one[0] is home), box)
+                box = next((box for box in self.boxes if box[0] is home), box)
             self._later(wait, box[0], box[1].deliver, wakeup)
 
     def tell(self, home: Body) -> Callable[[int], None]:
@@ -70,7 +70,7 @@ class Post:
 
     def _later(self, wait_s: float, body: Body, call: Callable[..., None], *args: Any) -> None:
         """Call in a process after a while; whoever is dead by then hears nothing."""
-        self._moving = [one for one in self._moving if one.when() > self.loop.time()]
+        self._moving = [move for move in self._moving if move.when() > self.loop.time()]
         handle = self.loop.call_later(wait_s, call, *args, context=context_of(body))
         self._moving.append(handle)
 

@@ -96,7 +96,7 @@ class Database:
                 if not told:
                     return None
                 # They were born together: what is not here had its key taken.
-                keys = [self._taken(one) for one in births]
+                keys = [self._taken(birth) for birth in births]
                 return Written(told, self._place(told), tuple(keys))
             case _:
                 return None
@@ -151,7 +151,7 @@ class Database:
     ) -> Written:
         """Add lines to the journals; the index refuses a number that is there."""
         place = len(self.lines) + 1
-        ends = {one.entry.order_id: len(self.journals[one.entry.order_id]) for one in told}
+        ends = {event.entry.order_id: len(self.journals[event.entry.order_id]) for event in told}
         for event in told:
             ends[event.entry.order_id] += 1
             if event.entry.seq != ends[event.entry.order_id]:
@@ -194,7 +194,7 @@ class Database:
         if signed is not None:
             if signed.last_valid_height > INTEGER_MAX:
                 raise IllegalTransition("a height", "no column holds")
-            alive = any(one.state in ALIVE for one in kept.values())
+            alive = any(path.state in ALIVE for path in kept.values())
             if alive or signed.number in kept or signed.signature in self.signatures:
                 raise IllegalTransition(write.before.status, "signed again: an index refuses it")
             kept[signed.number] = Kept(signed, "in_flight")

@@ -83,22 +83,22 @@ class Judge:
             if most is not None and entry.kind == "accepted" and self.open_orders > most:
                 self._diary.blame("I8", f"more than {most} orders are open", who)
 
-    def _life(self, entry: JournalEntry, one: events.OrderEvent) -> Life | None:
+    def _life(self, entry: JournalEntry, event: events.OrderEvent) -> Life | None:
         """Fold a line into its order (I4, I5)."""
         life = self.lives.get(entry.order_id)
         before = GENESIS if life is None else life.order.head_hash
         expected = 1 if life is None else life.order.last_seq + 1
-        if life is None and isinstance(one, events.Accepted):
-            order = create_order(entry.order_id, one, entry.at)
+        if life is None and isinstance(event, events.Accepted):
+            order = create_order(entry.order_id, event, entry.at)
             life = self.lives[entry.order_id] = Life(order)
-            self._diary.names[entry.order_id] = one.intent.user_id or entry.order_id
+            self._diary.names[entry.order_id] = event.intent.user_id or entry.order_id
             self._diary.note(f"accepted as {entry.order_id}", entry.order_id)
         elif life is None:
-            self._diary.blame("I5", f"a journal begins with {one.kind}", entry.order_id)
+            self._diary.blame("I5", f"a journal begins with {event.kind}", entry.order_id)
             return None
         else:
             try:
-                order = evolve(life.order, one, entry.at)
+                order = evolve(life.order, event, entry.at)
             except IllegalTransition as illegal:
                 self._diary.blame("I4", f"{illegal}", entry.order_id)
                 return None
@@ -113,13 +113,13 @@ class Judge:
         life.entries.append(entry)
         return life
 
-    def _judge(self, life: Life, one: events.OrderEvent) -> None:
+    def _judge(self, life: Life, event: events.OrderEvent) -> None:
         """Judge what a fact says of the chain (I2, I3, I7)."""
-        match one:
+        match event:
             case events.Signed():
-                self._judge_signed(life, one)
+                self._judge_signed(life, event)
             case events.Lapsed():
-                self._judge_lapsed(life, one)
+                self._judge_lapsed(life, event)
             case events.Reverted(signature, _, _):
                 life.fates[signature] = "reverted"
                 landing = self._ledger.landing(signature, self._ledger.now.finalized)
@@ -131,27 +131,27 @@ class Judge:
                 self._diary.blame("I3", "what had landed was called rolled back", life.order.id)
             case events.Failed() | events.Cancelled() | events.Expired():
                 if self.successes(life.order.id, self._ledger.now.tip):
-                    self._diary.blame("I2", f"{one.kind}, and it was executed", life.order.id)
+                    self._diary.blame("I2", f"{event.kind}, and it was executed", life.order.id)
             case _:
                 return
 
-    def _judge_signed(self, life: Life, one: events.Signed) -> None:
+    def _judge_signed(self, life: Life, event: events.Signed) -> None:
         alive = [name for name in life.signed if name not in life.fates]
         if alive:
             self._diary.blame("I7", "signed while an attempt could land", life.order.id)
-        if any(one.signature in other.signed for other in self.lives.values()):
+        if any(event.signature in other.signed for other in self.lives.values()):
             self._diary.blame("I7", "signed the same twice", life.order.id)
-        life.signed[one.signature] = one
+        life.signed[event.signature] = event
 
-    def _judge_lapsed(self, life: Life, one: events.Lapsed) -> None:
-        life.fates[one.signature] = "lapsed"
-        self._dead[one.signature] = life.order.id
+    def _judge_lapsed(self, life: Life, event: events.Lapsed) -> None:
+        life.fates[event.signature] = "lapsed"
+        self._dead[event.signature] = life.order.id
         attempt = life.order.attempt
-        if self._ledger.landing(one.signature, self._ledger.now.tip) is not None:
+        if self._ledger.landing(event.signature, self._ledger.now.tip) is not None:
             self._diary.blame("I7", "called dead, and it has landed", life.order.id)
         if not self.reads_evidence:
             return
-        if attempt is None or not is_proof(attempt, one.evidence, self._endpoints):
+        if attempt is None or not is_proof(attempt, event.evidence, self._endpoints):
             self._diary.blame("I7", "called dead without proof", life.order.id)
 
     def _judge_landed(self, life: Life, fill: Fill) -> None:
@@ -194,7 +194,9 @@ class Judge:
         """Return the order whose recorded attempt these bytes are."""
         digest = sha256(transaction).hexdigest()
         for life in self.lives.values():
-            if any(one.transaction_sha256 == digest for one in life.signed.values()):
+            if any(
+                transaction.transaction_sha256 == digest for transaction in life.signed.values()
+            ):
                 return life.order.id
         return None
 

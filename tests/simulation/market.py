@@ -42,7 +42,7 @@ class SimMarket:
     def cached_pools(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
         return None
 
-    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+    async def pools(self, venue: str, pair: Pair, reference: str) -> Sequence[Pool]:
         hangs = self._dice.hit("venue hangs")
         await asyncio.sleep(self._dice.between(*(HANG_S if hangs else (0.0, 0.05))))
         if self._dice.hit("venue gives no answer"):

@@ -205,7 +205,11 @@ class ModelStore:
 
     async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
         def read() -> dict[OrderId, CurrentTerms]:
-            rows = {one: self._db.rows[one] for one in order_ids if one in self._db.rows}
+            rows = {
+                order_id: self._db.rows[order_id]
+                for order_id in order_ids
+                if order_id in self._db.rows
+            }
             return {
                 one: CurrentTerms(row.cancel_requested_at, row.terms) for one, row in rows.items()
             }
@@ -228,8 +232,8 @@ class ModelStore:
     async def count_orders(self, principal: Principal, now: Timestamp) -> OrderCounts:
         def count() -> OrderCounts:
             mine = [row for row in self._db.rows.values() if row.intent.principal == principal]
-            standing = [one.status for one in mine]
-            late = [one for one in mine if one.wake_at is not None and one.wake_at > now]
+            standing = [row.status for row in mine]
+            late = [row for row in mine if row.wake_at is not None and row.wake_at > now]
             resting = (Status.CONFIRMED, Status.SUBMITTED)
             delayed = sum(one.status not in resting for one in late)
             return OrderCounts({status: standing.count(status) for status in Status}, delayed)
@@ -250,7 +254,7 @@ class ModelStore:
     async def read_journals(self, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
         def read() -> tuple[JournalEntry, ...]:
             known = self._db.journals
-            return tuple(line for one in sorted(order_ids) for line in known.get(one, ()))
+            return tuple(line for order_id in sorted(order_ids) for line in known.get(order_id, ()))
 
         return await self._ask(read)
 
@@ -272,8 +276,8 @@ class ModelStore:
 
 
 def _page(rows: Any, query: OrderQuery) -> tuple[Order, ...]:
-    def fits(one: Order) -> bool:
-        pair = one.intent.pair
+    def fits(order: Order) -> bool:
+        pair = order.intent.pair
         named = (
             pair.token_in.symbol,
             pair.token_out.symbol,
@@ -281,13 +285,13 @@ def _page(rows: Any, query: OrderQuery) -> tuple[Order, ...]:
             pair.token_out.mint,
         )
         return (
-            one.intent.principal == query.principal
-            and (query.before is None or one.id < query.before)
-            and (not query.statuses or one.status in query.statuses)
-            and (query.wallet is None or one.intent.wallet == query.wallet)
+            order.intent.principal == query.principal
+            and (query.before is None or order.id < query.before)
+            and (not query.statuses or order.status in query.statuses)
+            and (query.wallet is None or order.intent.wallet == query.wallet)
             and (query.token is None or query.token in named)
-            and (query.since is None or one.created_at >= query.since)
+            and (query.since is None or order.created_at >= query.since)
         )
 
-    found = sorted((row for row in rows if fits(row)), key=lambda one: one.id, reverse=True)
+    found = sorted((row for row in rows if fits(row)), key=lambda row: row.id, reverse=True)
     return tuple(found[query.offset : query.offset + query.limit])

@@ -198,7 +198,7 @@ class FaultPoints:
         """Break here, or not."""
         drawn = self._chance.randrange(1_000_000)
         body = BODY.get()
-        process = next((one for one in self._processes if one.body is body), None)
+        process = next((process for process in self._processes if process.body is body), None)
         if process is None or not process.is_up:
             return
         if drawn < self._nemesis.point_ppm:

@@ -164,7 +164,7 @@ class Run:
         users = [loop.spawn(work) for work in self.script.works()]
         await asyncio.sleep(STRIKES_S)
         self._heal()
-        if not await self._until(lambda: all(one.done() for one in users), SETTLED_WITHIN_S):
+        if not await self._until(lambda: all(user.done() for user in users), SETTLED_WITHIN_S):
             place.diary.blame("L1", "a user waits for an answer for ever")
         self._tell_errors(users)
         if not await self._until(lambda: place.judge.is_over, SETTLED_WITHIN_S):
@@ -211,7 +211,7 @@ class Run:
         """See what the processes do when there is nothing to do (L2)."""
         place = self.place
         await asyncio.sleep(STALL_S[1])
-        up = [one for one in self.processes if one.is_up]
+        up = [process for process in self.processes if process.is_up]
         before = [(one, _calls(one), one.chain.calls) for one in up]
         await asyncio.sleep(IDLE_S)
         for process, calls, asked in before:

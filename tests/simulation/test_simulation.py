@@ -25,7 +25,9 @@ HASHED_SEEDS = 6
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK_SEEDS))
 def test_no_seed_breaks_a_promise(folder: Path, first: int) -> None:
     total = tally(run(seed, folder) for seed in range(first, first + CHUNK_SEEDS))
-    told = "\n\n".join(f"seed {one.seed}\n{one.violations}\n{one.story}" for one in total.bad)
+    told = "\n\n".join(
+        f"seed {result.seed}\n{result.violations}\n{result.story}" for result in total.bad
+    )
     assert not total.bad, told
 
 

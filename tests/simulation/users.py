@@ -136,12 +136,12 @@ class User:
 
     async def submit_together(self, several: Sequence[Asked]) -> None:
         """Ask for several orders in one request, again and again where all have keys."""
-        again = all(one.wish.key is not None for one in several)
+        again = all(request.wish.key is not None for request in several)
         for _ in range(TRIES_MAX):
             process, said = self._reach(), None
             if process is not None and process.engine is not None:
                 try:
-                    wishes = [one.wish for one in several]
+                    wishes = [request.wish for request in several]
                     async with asyncio.timeout(PATIENCE_S):
                         said = await process.call(process.engine.submit_all(wishes))
                 except (Gone, TimeoutError, RequestRejected):
@@ -149,13 +149,13 @@ class User:
                 if said is None and not again:
                     break
             if said is not None:
-                for one, got in zip(several, said, strict=True):
+                for request, got in zip(several, said, strict=True):
                     if isinstance(got, SubmitResult):
-                        self._take(one, got)
+                        self._take(request, got)
                 break
             await self._pause(*AGAIN_S)
-        for one in several:
-            one.settled.set()
+        for request in several:
+            request.settled.set()
 
     async def repeat(self, asked: Asked) -> None:
         """Ask for the same again, or for something else under the same key."""

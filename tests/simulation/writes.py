@@ -63,9 +63,9 @@ class Kept(NamedTuple):
     state: AttemptState
 
 
-def fate(one: events.OrderEvent) -> AttemptState | None:
+def fate(event: events.OrderEvent) -> AttemptState | None:
     """Return the state a fact leaves its attempt in."""
-    match one:
+    match event:
         case events.Landed():
             return "landed"
         case events.Reverted():

@@ -22,7 +22,7 @@ from tests.simulation.chain import SimChain
 from tests.simulation.ledger import SLOT_MS, WINDOW
 
 _decide = decide.decide
-_counts = lapse._proves_lapse
+_proves_lapse = lapse._proves_lapse
 _proof = lapse.prove_lapsed
 
 
@@ -77,10 +77,10 @@ def believes_the_first_who_says_expired(stack: ExitStack) -> None:
     def wrong(
         attempt: Attempt, said: Sequence[NodeObservation], _rules: ChainParameters
     ) -> tuple[NodeObservation, ...] | None:
-        late = [one for one in said if one.height > attempt.last_valid_height]
+        late = [answer for answer in said if answer.height > attempt.last_valid_height]
         return tuple(late[:1]) or None
 
-    swap(stack, decide, "proof_of_death", wrong)
+    swap(stack, decide, "prove_lapsed", wrong)
 
 
 def _needs_one(
@@ -88,30 +88,30 @@ def _needs_one(
 ) -> tuple[NodeObservation, ...] | None:
     if _seen(AttemptReport(attempt.signature, tuple(said))):
         return None
-    return tuple(one for one in said if lapse._proves_lapse(attempt, one, rules)) or None
+    return tuple(answer for answer in said if lapse._proves_lapse(attempt, answer, rules)) or None
 
 
-def _uncoupled(attempt: Attempt, one: NodeObservation, rules: ChainParameters) -> bool:
-    late = max(one.context_slot, one.slot)
-    return _counts(attempt, replace(one, context_slot=late), rules)
+def _uncoupled(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
+    late = max(observation.context_slot, observation.slot)
+    return _proves_lapse(attempt, replace(observation, context_slot=late), rules)
 
 
 def takes_height_and_silence_from_different_machines(stack: ExitStack) -> None:
-    swap(stack, lapse, "_counts", _uncoupled)
-    swap(stack, decide, "proof_of_death", _needs_one)
+    swap(stack, lapse, "_proves_lapse", _uncoupled)
+    swap(stack, decide, "prove_lapsed", _needs_one)
 
 
 def asks_two_and_couples_nothing(stack: ExitStack) -> None:
     """What the pair is worth by itself: neither the slot of the silence nor the second clock."""
 
-    def wrong(attempt: Attempt, one: NodeObservation, rules: ChainParameters) -> bool:
-        return _uncoupled(attempt, replace(one, blockhash_valid=False), rules)
+    def wrong(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
+        return _uncoupled(attempt, replace(observation, blockhash_valid=False), rules)
 
-    swap(stack, lapse, "_counts", wrong)
+    swap(stack, lapse, "_proves_lapse", wrong)
 
 
 def believes_one_where_one_may_lie(stack: ExitStack) -> None:
-    swap(stack, decide, "proof_of_death", _needs_one)
+    swap(stack, decide, "prove_lapsed", _needs_one)
 
 
 def reads_silence_before_the_height(stack: ExitStack) -> None:
@@ -119,18 +119,18 @@ def reads_silence_before_the_height(stack: ExitStack) -> None:
 
 
 def forgets_the_second_clock(stack: ExitStack) -> None:
-    def wrong(attempt: Attempt, one: NodeObservation, rules: ChainParameters) -> bool:
-        return _counts(attempt, replace(one, blockhash_valid=False), rules)
+    def wrong(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
+        return _proves_lapse(attempt, replace(observation, blockhash_valid=False), rules)
 
-    swap(stack, lapse, "_counts", wrong)
+    swap(stack, lapse, "_proves_lapse", wrong)
 
 
 def takes_processed_for_settled(stack: ExitStack) -> None:
-    def firm(one: NodeObservation) -> NodeObservation:
-        seen = one.sighting
+    def firm(observation: NodeObservation) -> NodeObservation:
+        seen = observation.sighting
         if seen is None or seen.commitment != "processed":
-            return one
-        return replace(one, sighting=replace(seen, commitment="confirmed"))
+            return observation
+        return replace(observation, sighting=replace(seen, commitment="confirmed"))
 
     def wrong(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
         if isinstance(outcome, AttemptReport):
@@ -143,7 +143,9 @@ def takes_processed_for_settled(stack: ExitStack) -> None:
     swap(stack, SimChain, "reads_processed", True)
     swap(
         stack, inflight_tracker, "_may_have_landed",
-        lambda said: any(one.sighting is not None and one.sighting.fault is None for one in said),
+        lambda said: any(
+            answer.sighting is not None and answer.sighting.fault is None for answer in said
+        ),
     )  # fmt: skip
 
 
@@ -177,7 +179,7 @@ def throws_unsent_bytes_away(stack: ExitStack) -> None:
             turn.begin_commit(_lapse(turn.order, now, self._policy), now)
         return await real(self, turn, note)
 
-    swap(stack, executor.OrderExecutor, "_go", wrong)
+    swap(stack, executor.OrderExecutor, "_run_steps", wrong)
 
 
 def sends_again_after_a_cancel(stack: ExitStack) -> None:

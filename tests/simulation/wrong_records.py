@@ -67,7 +67,7 @@ def asks_again_under_a_new_id(stack: ExitStack) -> None:
 def counts_the_backlog_without_those_who_enter(stack: ExitStack) -> None:
     blind = property(lambda _: 0, lambda *_: None)
     intake.Intake._pending_inserts = blind  # type: ignore[assignment]
-    stack.callback(delattr, intake.Intake, "_entering")
+    stack.callback(delattr, intake.Intake, "_pending_inserts")
 
 
 def renders_a_reply_anew(stack: ExitStack) -> None:
@@ -93,18 +93,20 @@ def resumes_by_numbers_drawn_before_the_commit(stack: ExitStack) -> None:
         return now >= seen.setdefault((id(self._db), line.position), now + late)
 
     def lines(self: Any) -> list[FeedEntry]:
-        return [one for one in self._db.lines if visible(self, one)]
+        return [line for line in self._db.lines if visible(self, line)]
 
     async def wrong(self: Any, who: Principal, after: int, limit: int) -> tuple[FeedEntry, ...]:
         rows = self._db.rows
-        mine = (one for one in lines(self) if rows[one.order_id].intent.principal == who)
-        return await self._ask(lambda: tuple(one for one in mine if one.position > after)[:limit])
+        mine = (line for line in lines(self) if rows[line.order_id].intent.principal == who)
+        return await self._ask(
+            lambda: tuple(entry for entry in mine if entry.position > after)[:limit]
+        )
 
     async def end(self: Any) -> int:
-        return await self._ask(lambda: max((one.position for one in lines(self)), default=0))
+        return await self._ask(lambda: max((line.position for line in lines(self)), default=0))
 
     swap(stack, ModelStore, "feed", wrong)
-    swap(stack, ModelStore, "feed_end", end)
+    swap(stack, ModelStore, "last_position", end)
 
 
 def announces_a_feed_before_it_listens(stack: ExitStack) -> None:
@@ -138,11 +140,11 @@ def lets_a_follower_go_between_two_looks(stack: ExitStack) -> None:
         async for heard in real(store, bus, order_id, after_seq, beat_ms):
             yield heard
 
-    swap(stack, engine, "follow", wrong)
+    swap(stack, engine, "follow_order", wrong)
 
 
 def ends_when_a_claim_cannot_be_given_up(stack: ExitStack) -> None:
-    swap(stack, dispatcher.Dispatcher, "_let_go", lambda self, order: self._store.release(order))
+    swap(stack, dispatcher.Dispatcher, "_release", lambda self, order: self._store.release(order))
 
 
 def waits_for_a_clock_that_stepped_back(stack: ExitStack) -> None:

@@ -59,7 +59,7 @@ def clmm_pools(draw: st.DrawFn, *, fees: bool = True) -> ClmmPool:
 def pool_of(
     spacing: int,
     nets: dict[int, int],
-    place: TickState,
+    tick_state: TickState,
     rates: FeeRates,
     fees: tuple[TransferFee, TransferFee] = (NO_FEE, NO_FEE),
 ) -> ClmmPool:
@@ -78,7 +78,7 @@ def pool_of(
         KEYS[3],
         rates,
         KEYS[4],
-        place,
+        tick_state,
         load(spacing, nets),
         0,
         0,

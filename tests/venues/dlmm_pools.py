@@ -125,6 +125,6 @@ def pools(draw: st.DrawFn, *, fees: bool = True, fixed_fee: bool = False) -> Dlm
             bins.setdefault(bin_id // 70, []).append(one)
     arrays = tuple((index, tuple(held)) for index, held in sorted(bins.items()))
     marked = tuple(sorted(bins))
-    extended = any(not -512 <= one < 512 for one in marked) or draw(st.booleans())
+    extended = any(not -512 <= index < 512 for index in marked) or draw(st.booleans())
     pair = replace(pair, flag_x=int(x.fee.bps > 0), flag_y=int(y.fee.bps > 0))
     return DlmmPool(KEYS[0], pair, x, y, arrays, marked, extended, NOW)

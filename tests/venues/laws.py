@@ -41,9 +41,9 @@ def what_is_quoted_fits(pool: Pool, mint_in: Address, amount: int) -> None:
             continue
         fees = swap.fees
         sent = swap.amount_in, swap.amount_out, swap.amount_out + fees.transfer_out
-        assert all(0 < one <= RAW_MAX for one in sent)
+        assert all(0 < amount_sent <= RAW_MAX for amount_sent in sent)
         moved = fees.trade, fees.protocol, fees.transfer_in, fees.transfer_out, fees.creator_out
-        assert all(0 <= one <= RAW_MAX for one in moved)
+        assert all(0 <= amount_moved <= RAW_MAX for amount_moved in moved)
 
 
 def more_in_is_no_less_out(pool: Pool, mint_in: Address, amount: int, more: int) -> None:
@@ -89,7 +89,7 @@ def what_was_asked_for_comes(pool: Pool, mint_in: Address, amount: int, slack: i
 
 def accounts_hold_the_pool(program: Program[P], pool: P, snapshot: Snapshot) -> None:
     """What is written is read as the same pool, and nothing more is wanted."""
-    accounts = {one.address: one for one in program.encode(pool)}
+    accounts = {account.address: account for account in program.encode(pool)}
     seen = Snapshot(accounts, snapshot.time)
     assert program.required_accounts(pool.address, seen) == ()
     assert program.decode(pool.address, seen) == pool
@@ -100,7 +100,7 @@ def any_bytes_are_decoded_or_refused(program: Program[P], pool: P, at: int, byte
     for changed in program.encode(pool):
         data = bytearray(changed.data)
         data[at % len(data)] ^= byte
-        accounts = {one.address: one for one in program.encode(pool)}
+        accounts = {account.address: account for account in program.encode(pool)}
         accounts[changed.address] = type(changed)(changed.address, changed.owner, bytes(data))
         seen = Snapshot(accounts, _time(pool))
         try:

@@ -189,7 +189,7 @@ def test_a_curve_that_nobody_knows_is_refused_with_its_reason(pool: DammV1Pool):
         ({"curve": 1}, RejectReason.OUT_OF_BOUNDS),
     ):
         other = replace(pool, state=replace(pool.state, **changes))
-        accounts = {one.address: one for one in DAMM_V1.encode(other)}
+        accounts = {account.address: account for account in DAMM_V1.encode(other)}
         with pytest.raises(PoolRejected) as refused:
             DAMM_V1.decode(pool.address, Snapshot(accounts, NOW))
         assert refused.value.refusal is refusal

@@ -44,9 +44,9 @@ def test_the_fast_path_is_the_whole_swap(pool: DlmmPool, mint_in: Address, amoun
 @given(pools(), mints, st.lists(amounts, min_size=2, max_size=6))
 def test_asking_before_changes_no_answer(pool: DlmmPool, mint_in: Address, asked: list[int]):
     fresh = [replace(pool).amount_out(mint_in, request) for request in asked]
-    assert [pool.amount_out(mint_in, one) for one in asked] == fresh
-    fresh = [replace(pool).amount_in(mint_in, one) for one in asked]
-    assert [pool.amount_in(mint_in, one) for one in asked] == fresh
+    assert [pool.amount_out(mint_in, question) for question in asked] == fresh
+    fresh = [replace(pool).amount_in(mint_in, question) for question in asked]
+    assert [pool.amount_in(mint_in, question) for question in asked] == fresh
 
 
 @given(pools(), mints, amounts, st.integers(1, 10**9))
@@ -104,8 +104,8 @@ def test_what_leaves_the_bins_and_what_comes_in_adds_up(
 def _held(pool: DlmmPool, *, down: bool) -> int:
     """Return all that bins hold of the token taken, limit orders counted."""
     bins = [bin_ for _, bins in pool.arrays for bin_ in bins]
-    makers = sum(one.y if down else one.x for one in bins)
-    return makers + sum(one.begun_orders + one.open_orders for one in bins if one.asks != down)
+    makers = sum(bin_.y if down else bin_.x for bin_ in bins)
+    return makers + sum(bin_.begun_orders + bin_.open_orders for bin_ in bins if bin_.asks != down)
 
 
 @given(pools())
@@ -214,7 +214,7 @@ def test_an_amount_is_refused_for_its_reason(mint_in: Address, amount: int, refu
 
 
 def test_bytes_of_another_release_are_refused():
-    accounts = {one.address: one for one in DLMM.encode(_pool(collect_fee_mode=1))}
+    accounts = {account.address: account for account in DLMM.encode(_pool(collect_fee_mode=1))}
     with pytest.raises(PoolRejected) as refused:
         Dlmm(orders=False).decode(KEYS[0], Snapshot(accounts, NOW))
     assert refused.value.refusal is RejectReason.RELEASE_NOT_CHECKED
@@ -230,7 +230,7 @@ def test_bytes_of_another_release_are_refused():
 def test_a_swap_names_its_accounts_in_order():
     pool = _pool()
     swap = pool.swap(X, "exact_in", 75 * 10**9)
-    arrays = [array_address(KEYS[0], one) for one in (0, -1, -2)]
+    arrays = [array_address(KEYS[0], index) for index in (0, -1, -2)]
     assert list(swap.touched) == arrays
     trade = SwapParams(
         ME, KEYS[4], KEYS[5], X, "exact_in", 75 * 10**9, swap.amount_out, swap.touched
@@ -241,11 +241,11 @@ def test_a_swap_names_its_accounts_in_order():
         KEYS[0], DLMM.id, KEYS[1], KEYS[2], KEYS[4], KEYS[5], X, Y, KEYS[3], DLMM.id,
     ]  # fmt: skip
     assert named[-3:] == arrays
-    assert [one.address for one in call.accounts if one.signer] == [ME]
+    assert [account.address for account in call.accounts if account.signer] == [ME]
     assert call.data[8:] == struct.pack("<QQ", 75 * 10**9, swap.amount_out)
     wide = DLMM.instruction(replace(pool, extended=True), replace(trade, arrays=()))
     assert wide.accounts[1].address == extension_address(KEYS[0])
-    assert [one.address for one in wide.accounts][-3:] == arrays
+    assert [account.address for account in wide.accounts][-3:] == arrays
 
 
 def test_what_a_swap_tells_is_read_from_its_inner_instructions():
@@ -270,11 +270,11 @@ def test_an_error_is_known_by_name_and_by_number():
 
 
 def test_what_a_pair_wants_is_asked_for_once():
-    whole = {one.address: one for one in DLMM.encode(_pool())}
+    whole = {account.address: account for account in DLMM.encode(_pool())}
     seen = Snapshot({}, NOW)
     assert DLMM.required_accounts(KEYS[0], seen) == (KEYS[0],)
     seen = Snapshot({KEYS[0]: whole[KEYS[0]]}, NOW)
-    arrays = {array_address(KEYS[0], one) for one in (-2, -1, 0, 1)}
+    arrays = {array_address(KEYS[0], index) for index in (-2, -1, 0, 1)}
     assert set(DLMM.required_accounts(KEYS[0], seen)) == {X, Y, extension_address(KEYS[0])} | arrays
     # The second half of the bitmap does not exist, and is not asked for again.
     assert DLMM.required_accounts(KEYS[0], Snapshot(whole, NOW)) == ()

@@ -48,7 +48,7 @@ INTENT = Intent(
 
 def _gap(*held: int) -> DlmmPool:
     """Return a pair whose active bin holds orders of the wrong side, and others Y."""
-    bins = [Bin(one, price_at(one, 25), 0, 10**12) for one in held]
+    bins = [Bin(bin_, price_at(bin_, 25), 0, 10**12) for bin_ in held]
     wrong = Bin(0, price_at(0, 25), 0, 0, 0, 10**12, asks=True)
     return plain_pool(
         wrong, *bins, bin_step=25, variable_fee_control=0, base_factor=8_000, bin_min=-443_636
@@ -72,9 +72,9 @@ def test_bins_that_hold_nothing_for_a_swap_do_not_count(held: tuple[int, ...], m
 @pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
 @pytest.mark.parametrize("renewal", [None, Release2026Features(1), Release2026Features(2)])
 def test_ticks_without_liquidity_do_not_count(mode: SwapMode, renewal: Release2026Features | None):
-    place = TickState(sqrt_at_tick(0), 0, 0)
+    tick_state = TickState(sqrt_at_tick(0), 0, 0)
     nets = {-9_000: 10**12, -8_000: -(10**12)}
-    pool = replace(pool_of(60, nets, place, FeeRates(2_500, 0, 0)), renewal=renewal)
+    pool = replace(pool_of(60, nets, tick_state, FeeRates(2_500, 0, 0)), renewal=renewal)
     assert pool.swap(A, mode, 10**7).impact_hundredths <= 20  # type: ignore[operator]
     last = depth(pool, A)[-1]
     swap = pool.swap(A, "exact_in", last.amount_in)
@@ -82,10 +82,10 @@ def test_ticks_without_liquidity_do_not_count(mode: SwapMode, renewal: Release20
 
 
 def test_limit_orders_on_a_tick_are_had_at_its_price():
-    place = TickState(sqrt_at_tick(0), 0, 0)
+    tick_state = TickState(sqrt_at_tick(0), 0, 0)
     orders = ((-9_000, TickOrders(10**9, 0, True)),)
     pool = replace(
-        pool_of(60, {-9_000: 0}, place, FeeRates(2_500, 0, 0)),
+        pool_of(60, {-9_000: 0}, tick_state, FeeRates(2_500, 0, 0)),
         renewal=Release2026Features(0, None, orders),
     )
     assert pool.swap(A, "exact_in", 10**7).impact_hundredths == 0

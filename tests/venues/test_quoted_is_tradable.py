@@ -22,7 +22,7 @@ from cambist.venues.meteora.dlmm.accounts import Bin
 from cambist.venues.pool import Pool
 from cambist.venues.quoting import worst_case
 from cambist.venues.raydium.amm_v4 import AmmV4Pool
-from cambist.venues.raydium.cpmm import Cpmm, CpmmFeeRates, CpmmPool, Release
+from cambist.venues.raydium.cpmm import CpmmFeeRates, CpmmPool, Release, cpmm_program
 from cambist.venues.registry import PROGRAMS
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import SLOTS_PER_EPOCH, ChainTime, PoolRejected, Snapshot
@@ -138,14 +138,14 @@ def _with_fees(name: str, fee: TransferFee, change: FeeChange | None = None) -> 
 @pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
 def test_cpmm_without_any_fee_is_what_its_release_makes_of_it(mode: SwapMode):
     pool = _cpmm(10**12, 10**12, CpmmFeeRates(0, 0, 0))
-    accounts = Snapshot({one.address: one for one in Cpmm().encode(pool)}, NOW)
+    accounts = Snapshot({account.address: account for account in cpmm_program().encode(pool)}, NOW)
     releases: dict[Release, int] = {"2025-02": 1_000_000, "2026-04": 0}
     for release, amount in releases.items():
-        told = Cpmm(release).decode(pool.address, accounts)
+        told = cpmm_program(release).decode(pool.address, accounts)
         laws.fast_is_full(told, A, 1_000_000)
         swap = laws.tried(told, A, mode, 1_000_000)
         assert (swap is not None) == bool(amount)
-    refused = Cpmm("2026-04").decode(pool.address, accounts)
+    refused = cpmm_program("2026-04").decode(pool.address, accounts)
     with pytest.raises(PoolRejected) as why:
         refused.swap(A, mode, 1_000_000)
     assert why.value.refusal is RejectReason.NO_FEE_AT_ALL
@@ -200,12 +200,12 @@ def test_a_bound_near_the_end_of_an_epoch_rests_on_the_worse_of_both_fees(
     then = pool.at(replace(time, epoch=901))
     for mode in ("exact_in", "exact_out"):
         held = worst_case(pool, pool.mint_a, mode, 10**7)
-        now, next_ = (one.swap(pool.mint_a, mode, 10**7) for one in (pool, then))
+        now, next_ = (state.swap(pool.mint_a, mode, 10**7) for state in (pool, then))
         near = [now, next_] if left < 8 else [now]
         if mode == "exact_in":
-            assert held.amount_out == min(one.amount_out for one in near)
+            assert held.amount_out == min(address.amount_out for address in near)
         else:
-            assert held.amount_in == max(one.amount_in for one in near)
+            assert held.amount_in == max(address.amount_in for address in near)
 
 
 def test_nobody_knows_when_an_epoch_ends_that_is_not_the_main_chains():
@@ -219,7 +219,7 @@ def test_nobody_knows_when_an_epoch_ends_that_is_not_the_main_chains():
 
 def _release(pool: Pool, *, orders: bool) -> Pool:
     program = Dlmm(orders=orders)
-    accounts = {one.address: one for one in program.encode(pool)}  # type: ignore[arg-type]
+    accounts = {account.address: account for account in program.encode(pool)}  # type: ignore[arg-type]
     return program.decode(pool.address, Snapshot(accounts, NOW))
 
 
@@ -234,7 +234,10 @@ def test_before_0_12_a_drained_bin_takes_its_price_and_the_swap_goes_on():
     assert laws.tried(older, A, "exact_in", 561) is None
     assert older.amount_out(A, 560) == newer.amount_out(A, 560) == 559
     behind = plain_pool(drained, Bin(1, price_at(1, 125), 0, 10**6), **terms)
-    ends = [_release(behind, orders=one).swap(A, "exact_in", 561).end for one in (True, False)]
+    ends = [
+        _release(behind, orders=has_orders).swap(A, "exact_in", 561).end
+        for has_orders in (True, False)
+    ]
     assert [end.pair.active_id for end in ends] == [2, 1]  # type: ignore[attr-defined]
 
 
@@ -271,7 +274,7 @@ def test_a_pool_of_a_mint_with_a_power_is_quoted_as_without_and_warns(name: str)
     field = {"cpmm": "token_a", "clmm": "token_a", "dlmm": "x", "damm_v2": "a"}[name]
     mint = replace(getattr(pool, field), powers=(Power.PERMANENT_DELEGATE,))
     held = replace(pool, **{field: mint})  # type: ignore[type-var]
-    quotes = [one.quote(one.mint_a, "exact_in", 10**7) for one in (pool, held)]
+    quotes = [state.quote(state.mint_a, "exact_in", 10**7) for state in (pool, held)]
     assert all(isinstance(quote, Quote) for quote in quotes)
-    assert [len(one.warnings) for one in quotes] == [0, 1]  # type: ignore[union-attr]
+    assert [len(quote.warnings) for quote in quotes] == [0, 1]  # type: ignore[union-attr]
     assert quotes[0].amount_out == quotes[1].amount_out  # type: ignore[union-attr]

@@ -18,7 +18,7 @@ from cambist.values.program_address import TOKEN_PROGRAM
 from cambist.values.route import Quote
 from cambist.venues.logs import ProgramLogLine
 from cambist.venues.program import AccountMeta, Instruction, SwapParams
-from cambist.venues.raydium.clmm import CLMM, Clmm, ClmmPool, tick_array_bitmap
+from cambist.venues.raydium.clmm import CLMM, ClmmPool, clmm_program, tick_array_bitmap
 from cambist.venues.raydium.clmm.accounts import ARRAYS_EACH_WAY
 from cambist.venues.raydium.clmm.events import EVENT, ClmmSwapEvent
 from cambist.venues.raydium.clmm.tick_arrays import array_address, extension_address
@@ -38,13 +38,15 @@ ways = st.booleans()
 
 def snapshot_of(pool: ClmmPool, *without: Address) -> Snapshot:
     """Return a pool's accounts, but for some."""
-    accounts = {one.address: one for one in CLMM.encode(pool) if one.address not in without}
+    accounts = {
+        account.address: account for account in CLMM.encode(pool) if account.address not in without
+    }
     return Snapshot(accounts, pool.time)
 
 
 def with_bytes(pool: ClmmPool, address: Address, at: int, data: bytes) -> Snapshot:
     """Return a pool's accounts with some bytes of one changed."""
-    accounts = {one.address: one for one in CLMM.encode(pool)}
+    accounts = {account.address: account for account in CLMM.encode(pool)}
     old = accounts[address]
     changed = old.data[:at] + data + old.data[at + len(data) :]
     accounts[address] = Account(address, old.owner, changed)
@@ -94,14 +96,14 @@ def test_a_swap_moves_the_vaults_by_what_it_says(pool: ClmmPool, a: bool, amount
     into, out = swap.amount_in - fees.transfer_in, swap.amount_out + fees.transfer_out
     moved = (end.reserve_a - pool.reserve_a, end.reserve_b - pool.reserve_b)
     assert moved == ((into, -out) if a else (-out, into))
-    assert (end.place.price < pool.place.price) == a
+    assert (end.tick_state.price < pool.tick_state.price) == a
     assert fees.protocol <= fees.trade <= into
     assert set(swap.touched) <= set(pool.ahead(mint))
 
 
 @given(clmm_pools(), ways, amounts, st.integers(1, 40))
 def test_a_price_limit_is_never_passed(pool: ClmmPool, a: bool, amount: int, shift: int):
-    mint, price = (pool.mint_a if a else pool.mint_b), pool.place.price
+    mint, price = (pool.mint_a if a else pool.mint_b), pool.tick_state.price
     limit = price - max(price >> shift, 1) if a else price + max(price >> shift, 1)
     whole = laws.tried(pool, mint, "exact_in", amount)
     try:
@@ -109,7 +111,7 @@ def test_a_price_limit_is_never_passed(pool: ClmmPool, a: bool, amount: int, shi
     except PoolRejected:
         return
     assert isinstance(swap.end, ClmmPool)
-    assert limit <= swap.end.place.price < price or price < swap.end.place.price <= limit
+    assert limit <= swap.end.tick_state.price < price or price < swap.end.tick_state.price <= limit
     if whole is not None and swap.amount_in == amount:
         assert swap.amount_out == whole.amount_out
 
@@ -127,7 +129,7 @@ def test_any_bytes_are_decoded_or_refused(pool: ClmmPool, at: int, byte: int):
 
 @given(st.binary(max_size=2_000), st.integers(0, 5))
 def test_foreign_bytes_are_refused(data: bytes, which: int):
-    accounts = {one.address: one for one in CLMM.encode(POOL)}
+    accounts = {account.address: account for account in CLMM.encode(POOL)}
     address = list(accounts)[which]
     accounts[address] = Account(address, accounts[address].owner, data)
     with pytest.raises(PoolRejected):
@@ -147,17 +149,17 @@ def test_the_next_set_array_is_the_nearest(indices: set[int], here: int, down: b
     assert tick_array_bitmap.join(inline, beyond) == bits
     assert len(inline) == 128
     assert len(beyond) == 1_792
-    ahead = [one for one in indices if (one < here if down else one > here)]
+    ahead = [index for index in indices if (index < here if down else index > here)]
     nearest = (max(ahead) if down else min(ahead)) * wide if ahead else None
     assert tick_array_bitmap.next_set(bits, here * wide, spacing, down=down) == nearest
     assert tick_array_bitmap.is_set(bits, here * wide, spacing) == (here in indices)
     assert int.from_bytes(inline, "little").bit_count() == sum(
-        tick_array_bitmap.is_inline(one * wide, spacing) for one in indices
+        tick_array_bitmap.is_inline(index * wide, spacing) for index in indices
     )
 
 
 def test_a_pool_wants_its_accounts_one_after_the_other():
-    accounts = {one.address: one for one in CLMM.encode(POOL)}
+    accounts = {account.address: account for account in CLMM.encode(POOL)}
     seen: dict[Address, Account] = {}
     asked = []
     while missing := CLMM.required_accounts(POOL.address, Snapshot(seen, NOW)):
@@ -174,7 +176,7 @@ def test_at_most_so_many_arrays_are_asked_for_each_way():
     asked = CLMM.required_accounts(pool.address, snapshot_of(pool, *arrays))
     most = ARRAYS_EACH_WAY
     near = [n * 600 for n in (0, *range(-1, -most - 1, -1), *range(1, most + 1))]
-    assert asked == tuple(array_address(pool.address, one) for one in near)
+    assert asked == tuple(array_address(pool.address, address) for address in near)
 
 
 def test_more_steps_than_a_transaction_pays_for_are_too_far():
@@ -235,7 +237,7 @@ def test_an_array_that_is_marked_and_holds_no_tick_is_refused():
 def test_a_pool_of_the_newer_release_is_refused_until_it_was_checked(at: int, data: bytes):
     snapshot = with_bytes(POOL, POOL.address, at, data)
     assert refused(snapshot) is RejectReason.RELEASE_NOT_CHECKED
-    assert Clmm(checked=True).decode(POOL.address, snapshot).renewal is not None
+    assert clmm_program(checked=True).decode(POOL.address, snapshot).renewal is not None
 
 
 def test_a_limit_order_is_seen_and_refused_until_it_was_checked():
@@ -262,7 +264,9 @@ def test_a_swap_is_one_call_with_its_arrays_in_order():
         KEYS[1],
     ]
     assert call.accounts[8] == AccountMeta(TOKEN_PROGRAM)
-    assert call.accounts[-2:] == tuple(AccountMeta(one, writable=True) for one in swap.touched)
+    assert call.accounts[-2:] == tuple(
+        AccountMeta(address, writable=True) for address in swap.touched
+    )
     assert call.data.hex() == (
         "2b04ed0b1ac91e62" + struct.pack("<QQ", 10**7, swap.amount_out).hex() + "00" * 16 + "01"
     )
@@ -292,11 +296,11 @@ def test_errors_are_known_by_name_and_their_numbers_by_release():
     assert (known.name, known.code) == ("TooMuchInputPaid", Code.SLIPPAGE_EXCEEDED)
     numbers = [6_018, 6_022, 6_023]
     classic = [CLMM.error((), number) for number in numbers]
-    renewed = [Clmm(renewed=True).error((), one) for one in numbers]
-    assert [one and one.name for one in classic] == [
+    renewed = [clmm_program(renewed=True).error((), number) for number in numbers]
+    assert [named and named.name for named in classic] == [
         None, "TooLittleOutputReceived", "TooMuchInputPaid",
     ]  # fmt: skip
-    assert [one and one.name for one in renewed] == [
+    assert [named and named.name for named in renewed] == [
         "TooLittleOutputReceived", "TooSmallInputOrOutputAmount", "NotEnoughTickArrayAccount",
     ]  # fmt: skip
 

@@ -24,12 +24,12 @@ from cambist.curves.tick_walk_state import (
     TickState,
 )
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, sqrt_at_tick
-from cambist.venues.raydium.clmm import Clmm, ClmmPool
+from cambist.venues.raydium.clmm import ClmmPool, clmm_program
 from cambist.venues.snapshot import Snapshot
 from tests.venues import laws
 from tests.venues.clmm_pools import NOW, amounts, clmm_pools, pool_of
 
-CHECKED = Clmm(checked=True)
+CHECKED = clmm_program(checked=True)
 ways = st.booleans()
 
 
@@ -37,7 +37,7 @@ ways = st.booleans()
 def renewed_pools(draw: st.DrawFn) -> ClmmPool:
     """A pool with a fee side, perhaps a moving fee, and orders on some ticks."""
     pool = draw(clmm_pools())
-    index = pool.place.tick // pool.shelf.spacing
+    index = pool.tick_state.tick // pool.shelf.spacing
     moving = st.builds(
         ClmmVolatility, st.just(30), st.just(600), st.integers(1, 9_999), st.integers(1, 99_999),
         st.sampled_from([10_000, 350_000]), st.integers(index - 20, index + 20),
@@ -85,7 +85,7 @@ def test_with_nothing_new_in_use_both_walks_agree(
     limit = SQRT_MIN + 1 if down else SQRT_MAX - 1
     mint = pool.mint_a if down else pool.mint_b
     terms = TickWalkTerms(pool.rates, Release2026Features(), pool.shelf.spacing, NOW.unix_s)
-    resting = LimitOrderTickWalk(pool.shelf.ticks, pool.place, terms, limit, down=down)
+    resting = LimitOrderTickWalk(pool.shelf.ticks, pool.tick_state, terms, limit, down=down)
     found: list[TickPath | None] = []
     for walk in (pool.ways[mint].walk, resting):
         path = None
@@ -93,9 +93,9 @@ def test_with_nothing_new_in_use_both_walks_agree(
             path = getattr(walk, ask)(max(amount, 1))._replace(renewal=None)
         found.append(path)
     assert found[0] == found[1]
-    assert resting == LimitOrderTickWalk(pool.shelf.ticks, pool.place, terms, limit, down=down)
+    assert resting == LimitOrderTickWalk(pool.shelf.ticks, pool.tick_state, terms, limit, down=down)
     assert hash(resting) == hash(
-        LimitOrderTickWalk(pool.shelf.ticks, pool.place, terms, limit, down=down)
+        LimitOrderTickWalk(pool.shelf.ticks, pool.tick_state, terms, limit, down=down)
     )
 
 
@@ -140,8 +140,8 @@ def test_a_tick_that_held_orders_alone_is_gone_when_they_are_filled():
     assert part.end.renewal == Release2026Features(
         0, None, ((number, TickOrders(0, 4_000, alone=True)),)
     )
-    assert part.end.place.tick == number - 1
-    assert part.end.place.price == sqrt_at_tick(number)
+    assert part.end.tick_state.tick == number - 1
+    assert part.end.tick_state.price == sqrt_at_tick(number)
 
 
 def test_a_fee_moves_with_the_price_and_calms_down_with_time():
@@ -167,7 +167,7 @@ def _small() -> ClmmPool:
 
 
 def _seen(pool: ClmmPool) -> Snapshot:
-    return Snapshot({one.address: one for one in CHECKED.encode(pool)}, NOW)
+    return Snapshot({account.address: account for account in CHECKED.encode(pool)}, NOW)
 
 
 def _before(pool: ClmmPool) -> int:

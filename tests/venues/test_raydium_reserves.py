@@ -19,7 +19,7 @@ from cambist.values.token import RAY, SOL, USDC
 from cambist.venues.pool import Pool
 from cambist.venues.program import SwapParams
 from cambist.venues.raydium.amm_v4 import AMM_V4, AmmV4, AmmV4Pool, Release
-from cambist.venues.raydium.cpmm import CPMM, Cpmm, CpmmFeeRates, CpmmPool
+from cambist.venues.raydium.cpmm import CPMM, CpmmFeeRates, CpmmPool, cpmm_program
 from cambist.venues.raydium.cpmm import Release as CpmmRelease
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import ChainTime, PoolRejected, Snapshot
@@ -68,8 +68,8 @@ def amm_v4_pools(draw: st.DrawFn, release: Release = "any") -> AmmV4Pool:
 
 
 pools = st.one_of(
-    *(cpmm_pools(one) for one in get_args(CpmmRelease)),
-    *(amm_v4_pools(one) for one in get_args(Release)),
+    *(cpmm_pools(release) for release in get_args(CpmmRelease)),
+    *(amm_v4_pools(release) for release in get_args(Release)),
 )
 plain = pools.filter(lambda one: not (one.token_a.fee.bps or one.token_b.fee.bps))
 mints = st.sampled_from([A, B])
@@ -130,8 +130,8 @@ def test_any_amm_v4_bytes_are_decoded_or_refused(pool: AmmV4Pool, at: int, byte:
 
 @given(cpmm_pools().filter(lambda one: one.rates.creator > 0))
 def test_a_creator_fee_is_refused_where_a_self_check_fails_and_by_releases_before(pool: CpmmPool):
-    accounts = {one.address: one for one in CPMM.encode(pool)}
-    for program in (Cpmm(creators=False), Cpmm("2025-02")):
+    accounts = {account.address: account for account in CPMM.encode(pool)}
+    for program in (cpmm_program(creators=False), cpmm_program("2025-02")):
         with pytest.raises(PoolRejected) as refused:
             program.decode(pool.address, Snapshot(accounts, NOW))
         assert refused.value.refusal is RejectReason.RELEASE_NOT_CHECKED
@@ -155,7 +155,7 @@ def test_a_creators_fee_is_taken_where_the_pool_says(
     inside = rates.creator_side in {"input", "mint_a" if mint == A else "mint_b"}
     assert (fees.creator_out > 0) <= (not inside)
     creator = fees.trade * rates.creator // (rates.trade + rates.creator) if inside else 0
-    shares = [(fees.trade - creator) * one // 10**6 for one in (rates.protocol, rates.fund)]
+    shares = [(fees.trade - creator) * rate // 10**6 for rate in (rates.protocol, rates.fund)]
     assert fees.protocol == sum(shares) + creator
     given_, taken_ = (0, 1) if mint == A else (1, 0)
     grown = [after - before for before, after in zip(pool.owed, end.owed, strict=True)]
@@ -181,7 +181,9 @@ def test_nothing_is_made_of_nothing(pool: CpmmPool | AmmV4Pool, mint: Address, a
     assert isinstance(end, CpmmPool | AmmV4Pool)
     before = pool.reserve_a * pool.reserve_b
     assert end.reserve_a * end.reserve_b >= before
-    held = [(one.reserve_a + one.owed[0], one.reserve_b + one.owed[1]) for one in (pool, end)]
+    held = [
+        (state.reserve_a + state.owed[0], state.reserve_b + state.owed[1]) for state in (pool, end)
+    ]
     moved = (held[1][0] - held[0][0], held[1][1] - held[0][1])
     given_, got = moved if mint == A else moved[::-1]
     assert given_ == swap.amount_in - swap.fees.transfer_in
@@ -194,7 +196,7 @@ def test_an_amm_v4_pool_of_any_other_status_is_refused(status: int):
     pool = AmmV4Pool(
         KEYS[0], a, b, KEYS[1], KEYS[2], 10**9, 10**9, (0, 0), (25, 10_000), *KEYS[3:6], 6, 0, NOW
     )
-    accounts = {one.address: one for one in AMM_V4.encode(replace(pool, status=status))}
+    accounts = {account.address: account for account in AMM_V4.encode(replace(pool, status=status))}
     with pytest.raises(PoolRejected) as refused:
         AMM_V4.decode(pool.address, Snapshot(accounts, NOW))
     expected = {
@@ -210,7 +212,7 @@ def test_without_an_order_book_status_1_trades_on_and_stays(status: int):
     program, a, b = AmmV4("2026-07"), _mint(A, NO_FEE), _mint(B, NO_FEE)
     fixed = (10**9, 10**9, (0, 0), (25, 10_000), *KEYS[3:6], status, 0, NOW)
     pool = AmmV4Pool(KEYS[0], a, b, KEYS[1], KEYS[2], *fixed)
-    accounts = Snapshot({one.address: one for one in program.encode(pool)}, NOW)
+    accounts = Snapshot({account.address: account for account in program.encode(pool)}, NOW)
     if status == 1:
         end = program.decode(pool.address, accounts).swap(A, "exact_in", 10**6).end
         assert isinstance(end, AmmV4Pool)

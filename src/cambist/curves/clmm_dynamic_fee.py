@@ -19,6 +19,8 @@ FEE_MAX_PPM: Final = 100_000
 
 def start(fee: ClmmVolatility, index: int, now_s: int) -> ClmmVolatility:
     """Return the state at the start of a swap, when the price stands in spacing `index`."""
+    # Swaps within the filter period share a reference: else a series of small swaps would pay
+    # less than one large swap.
     elapsed = max(now_s - fee.updated_s, 0)
     if elapsed < fee.filter_s:
         return fee
@@ -34,6 +36,8 @@ def accumulate(fee: ClmmVolatility, index: int) -> ClmmVolatility:
 
 def rate(fee: ClmmVolatility, spacing: int, static_ppm: int) -> int:
     """Return the whole fee in parts per million, rounded up and capped."""
+    # base + ceil(control * (accumulator * spacing)^2 / (1e5 * 1e4 * 1e4)). The moving part and the
+    # whole have the same cap, a tenth.
     square = (fee.accumulator * spacing) ** 2
     moving = -(-fee.control * square // (CONTROL_ONE * SPACING_ONE * SPACING_ONE))  # up
     return min(static_ppm + min(moving, FEE_MAX_PPM), FEE_MAX_PPM)

@@ -39,6 +39,8 @@ class PoolTooSmall(ValueError):
 
 def amount_out(reserve_in: int, reserve_out: int, amount_in: int, fee_ppm: int) -> CurveSwap:
     """Return the swap of exactly `amount_in` raw units; `amount_out` may be 0 for dust."""
+    # `CurveCalculator::swap_base_input` of raydium-cp-swap: the fee by ceil_div, then
+    # `ConstantProductCurve::swap_base_input_without_fees`, rounded down.
     fee = mul_div_ceil(amount_in, fee_ppm, PPM_ONE)
     net = amount_in - fee
     return CurveSwap(amount_in, mul_div_floor(reserve_out, net, reserve_in + net), fee)
@@ -52,6 +54,8 @@ def amount_in(reserve_in: int, reserve_out: int, amount_out: int, fee_ppm: int) 
     if amount_out >= reserve_out:
         msg = "a pool cannot pay out all it holds"
         raise PoolTooSmall(msg)
+    # `ConstantProductCurve::swap_base_output_without_fees`, rounded up; then
+    # `Fees::calculate_pre_fee_amount`, rounded up again.
     net = mul_div_ceil(reserve_in, amount_out, reserve_out - amount_out)
     given = mul_div_ceil(net, PPM_ONE, PPM_ONE - fee_ppm)
     return CurveSwap(given, amount_out, given - net)

@@ -59,6 +59,8 @@ class CumulativeBins:
                 return BEYOND if self._spoilt else 0
         at = bisect_right(reach, given)
         price, rate, layers = self._steps[at]
+        # From here on the arithmetic of `bins.fill` is written out: a call for each layer would
+        # cost more than the layer.
         net = given - self._given[at]
         on_input = self._fee.on_input
         if on_input:
@@ -92,6 +94,7 @@ class CumulativeBins:
                 return BEYOND if self._spoilt else 0
         at = bisect_left(sums, paid) - 1
         price, rate, layers = self._steps[at]
+        # Exact out in a bin that is not emptied: one rounding for the cost, then the fee on top.
         want = paid - sums[at]
         on_input, rest = self._fee.on_input, FEE_ONE - rate
         if not on_input:
@@ -118,7 +121,7 @@ class CumulativeBins:
             at += 1
 
     def _grow(self) -> bool:
-        """Add the next bin, and tell whether there was one that the short way understands."""
+        """Add the next bin; return whether there was one that the short way understands."""
         rung = None if self._spoilt else next(self._rungs, None)
         if rung is None:
             return False
@@ -134,6 +137,9 @@ class CumulativeBins:
         cost, held = sum(costs), sum(layers)
         if on_input:
             rest, total = FEE_ONE - rate, held
+            # A bin is emptied by its whole cost with `compute_fee` on top of it, while an amount
+            # that stays in the bin pays `compute_fee_from_amount`. The two round apart, so the
+            # amount at which a swap goes on is not always the amount that empties the bin.
             # c + ceil(c * rate / rest) is ceil(c / (1 - rate)); one more than the cost goes on.
             whole, onward = -(-cost * FEE_ONE // rest), -(-(cost + 1) * FEE_ONE // rest)
         else:

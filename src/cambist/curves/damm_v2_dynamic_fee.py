@@ -44,14 +44,17 @@ class VolatilityRules(NamedTuple):
     control: int
 
 
-def bins_between(one: int, other: int) -> int:
+def bins_between(root: int, other: int) -> int:
     """Return the bins of 1 bp between two roots of prices; always even."""
-    upper, lower = (one, other) if one > other else (other, one)
+    # `get_delta_bin_id`: a ratio of roots, less one, in steps of 1 bp, rounded down, then doubled
+    # (a root moves about half as far as its price).
+    upper, lower = (root, other) if root > other else (other, root)
     return ((upper << 64) // lower - ONE) // STEP * 2
 
 
 def fee(volatility: int, control: int) -> int:
     """Return what it adds to the fee, as a numerator over 10^9, rounded up."""
+    # Rounded up: ceil((accumulator * bin step)^2 * control / 1e11). The bin step is always 1 bp.
     return -(-volatility * volatility * control // _SCALE)
 
 
@@ -61,10 +64,13 @@ def after(
     """Return what is remembered after a swap moved the price from the first root to the second."""
     old, new = prices
     elapsed = max(now_s - was.updated_s, 0)
+    # The reference is updated before the swap, and the accumulator after it. So the fee of a swap
+    # rests on the accumulator that the swap before it left.
     reference, left = was.reference, was.left
     if elapsed >= rules.filter_s:
         reference = old
         left = was.now * rules.kept_bps // BPS_ONE if elapsed < rules.decay_s else 0
     now = min(left + bins_between(new, reference) * BPS_ONE, rules.most)
+    # A swap that stays within its bin is no update. Small swaps cannot keep a fee from decaying.
     updated_s = now_s if bins_between(old, new) else was.updated_s
     return DammV2Volatility(updated_s, reference, now, left)

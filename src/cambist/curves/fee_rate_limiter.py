@@ -28,6 +28,8 @@ class FeeRateLimiter(NamedTuple):
 
     def of_given(self, amount: int) -> int:
         """Return the fee of so many raw units, the fee inside."""
+        # `get_fee_numerator_from_included_fee_amount`: input = x0 + a * x0 + b, and
+        # fee = x0 * (c + c*a + i*a*(a+1)/2) + b * (c + i*(a+1)) while a is below the top index.
         x0, c, i = self.reference, self.cliff, self.increment
         if amount <= x0:
             return c
@@ -46,6 +48,8 @@ class FeeRateLimiter(NamedTuple):
 
         Raises NoSolution.
         """
+        # `get_fee_numerator_from_excluded_fee_amount`. `top` and `left_of_top` are the program's
+        # `get_checked_amounts`.
         x0, c = self.reference, self.cliff
         if amount <= self._left_of(x0):
             return c
@@ -74,6 +78,7 @@ class FeeRateLimiter(NamedTuple):
 
         Both are off by less than a raw unit each; the fee is computed from them as they are.
         """
+        # The program solves i*in^2 - y*in + z = 0 with z = 2 * amount * 1e9 * x0 (its own names).
         x0, c, i = self.reference, self.cliff, self.increment
         y = 2 * ONE * x0 + i * x0 - 2 * c * x0
         below_root = y * y - 8 * i * amount * ONE * x0

@@ -26,8 +26,7 @@ def fill(orders: TickOrders, amount: int, price: int, side: SwapSide) -> LimitOr
     """Fill orders on a tick from an amount that is still to be swapped.
 
     `price` is the square root of the tick's price in Q64.64. Raises InconsistentTicks where the
-    program would
-    overflow.
+    program would overflow.
     """
     resting = orders.untouched + orders.started
     square = price * price

@@ -39,6 +39,8 @@ def step(price: int, target: int, liquidity: int, amount: int, side: SwapSide) -
 
     Prices are square roots in Q64.64. Raises InconsistentTicks where the program would overflow.
     """
+    # `swap_math::compute_swap_step`. An amount of more than 64 bits counts as out of reach, as in
+    # `calculate_amount_in_range`.
     drives = _driving(amount, side)
     given, paid = deltas(price, target, liquidity, down=side.down)
     after = target
@@ -56,6 +58,7 @@ def step(price: int, target: int, liquidity: int, amount: int, side: SwapSide) -
 
 def deltas(price: int, after: int, liquidity: int, *, down: bool) -> tuple[int, int]:
     """Return what moving the price takes in, rounded up, and pays, rounded down."""
+    # `get_delta_amount_0_unsigned` and `get_delta_amount_1_unsigned` of `liquidity_math`.
     low, high = sorted((price, after))
     moved = liquidity * (high - low)
     if down:
@@ -82,6 +85,8 @@ def _moved(price: int, liquidity: int, amount: int, side: SwapSide) -> int:
     if not liquidity:
         msg = "no liquidity"
         raise InconsistentTicks(msg)
+    # `get_next_sqrt_price_from_input` and `get_next_sqrt_price_from_output`: token 0 moves the
+    # price in the first branch, token 1 below.
     if side.down == side.exact_in:
         whole = liquidity << 64
         by = whole + amount * price if side.exact_in else whole - amount * price
@@ -95,6 +100,7 @@ def _moved(price: int, liquidity: int, amount: int, side: SwapSide) -> int:
 
 
 def _fee_on_input(done: SwapStep, amount: int, side: SwapSide, *, short: bool) -> SwapStep:
+    # An amount in that ends before the target leaves its dust in the fee.
     if side.exact_in and short:
         return done._replace(fee=amount - done.given)
     fee = mul_div_ceil(done.given, side.fee_ppm, PPM_ONE - side.fee_ppm)

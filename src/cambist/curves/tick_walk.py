@@ -12,6 +12,32 @@ A piece that is crossed whole costs and pays the same for every amount, so piece
 are first reached, and an amount finds its last piece by bisection.
 """
 
+# The program swaps in a loop: find the next initialised tick, compute one step with
+# `swap_math::compute_swap_step`, cross the tick, repeat (raydium-clmm, `instructions/swap.rs`).
+# Each step is computed here with the program's own roundings:
+#
+# - next price, token 0 given or taken: rounded up
+#   (`sqrt_price_math::get_next_sqrt_price_from_input` and `..._from_output`)
+# - next price, token 1: rounded down when given; when taken, the amount is divided rounding up
+# - amounts: what goes in rounded up, what comes out rounded down
+#   (`liquidity_math::get_delta_amount_0_unsigned` and `get_delta_amount_1_unsigned`)
+# - fee: ceil(in * fee / (1e6 - fee)) where the target is reached or an amount out is asked for.
+#   Where an amount in ends before the target, the fee is all that the new price does not need: dust
+#   goes to the fee.
+#
+# Two facts of the program allow the sums. First, a step that reaches its tick gives and pays
+# amounts that depend on the tick alone and not on the amount swapped. Second, the program goes
+# straight to the next initialised tick, also across array borders and empty ranges, so a fee is
+# rounded once per initialised tick. Pieces can therefore be added up once, and each further
+# question costs a bisection and one step. Routing asks a pool many times per order.
+#
+# This is the release without limit orders and with the fee on what is given. Where the fee moves or
+# lies on the output, a step depends on the steps before it; tick_walk_limit_orders.py walks those.
+#
+# The program holds an amount of more than 64 bits in one step to be unreachable
+# (`calculate_amount_in_range` returns None). `_price_for` refuses such a piece instead of following
+# the program into that case.
+
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
@@ -40,7 +66,7 @@ U128: Final = (1 << 128) - 1
 
 
 class TickWalk:
-    """The liquidity ahead of a place in one direction, summed up as far as it was asked for.
+    """The liquidity ahead of a tick state in one direction, summed up as far as it was asked for.
 
     `down` gives token 0, which lowers the price; the walk ends at `limit`. Tables of n pieces have
     n + 1 entries, the first for the start.
@@ -52,15 +78,15 @@ class TickWalk:
     )  # fmt: skip
 
     def __init__(
-        self, ticks: Ticks, place: TickState, rates: FeeRates, limit: int, *, down: bool
+        self, ticks: Ticks, tick_state: TickState, rates: FeeRates, limit: int, *, down: bool
     ) -> None:
-        self._ticks, self._start, self._rates = ticks, place, rates
+        self._ticks, self._start, self._rates = ticks, tick_state, rates
         self.limit, self.down = limit, down
         self._rest_ppm = PPM_ONE - rates.trade
         self._prices, self._nets = ticks.prices, ticks.nets
-        above = bisect_right(ticks.numbers, place.tick)
+        above = bisect_right(ticks.numbers, tick_state.tick)
         self._next, self._step = (above - 1, -1) if down else (above, 1)
-        self.prices, self.liquidities = [place.price], [place.liquidity]
+        self.prices, self.liquidities = [tick_state.price], [tick_state.liquidity]
         self.given, self.paid, self.nets_in = [0], [0], [0]
         self.stuck = False
 
@@ -85,6 +111,7 @@ class TickWalk:
         if given[at] == amount:
             return self.paid[at]
         at -= 1
+        # The amount less the fee is rounded down: a price moves no further than was paid for.
         net = (amount - given[at]) * self._rest_ppm // PPM_ONE
         price, liquidity = self.prices[at], self.liquidities[at]
         if self.down:
@@ -184,9 +211,9 @@ class TickWalk:
 
     def _crossed(self, at: int, *, whole: bool) -> TickPath:
         fee, kept = self._fees(at)
-        place = TickState(self.prices[at], self._tick_after(at), self.liquidities[at])
+        tick_state = TickState(self.prices[at], self._tick_after(at), self.liquidities[at])
         return TickPath(
-            self.given[at], self.paid[at], fee, kept, place, at, whole, first=self._first(at)
+            self.given[at], self.paid[at], fee, kept, tick_state, at, whole, first=self._first(at)
         )
 
     def _partly(self, at: int, after: int, last: tuple[int, int, int]) -> TickPath:
@@ -195,17 +222,17 @@ class TickWalk:
         fees, kept = self._fees(at)
         kept += fee * self._rates.protocol // PPM_ONE + fee * self._rates.fund // PPM_ONE
         if after == self.prices[at + 1]:
-            place = TickState(after, self._tick_after(at + 1), self.liquidities[at + 1])
+            tick_state = TickState(after, self._tick_after(at + 1), self.liquidities[at + 1])
         elif after == self.prices[at]:
-            place = TickState(after, self._tick_after(at), self.liquidities[at])
+            tick_state = TickState(after, self._tick_after(at), self.liquidities[at])
         else:
-            place = TickState(after, tick_at_sqrt(after), self.liquidities[at])
+            tick_state = TickState(after, tick_at_sqrt(after), self.liquidities[at])
         return TickPath(
             self.given[at] + given,
             self.paid[at] + paid,
             fees + fee,
             kept,
-            place,
+            tick_state,
             at + 1,
             whole=True,
             first=self._first(at) if self.paid[at] + paid else after,
@@ -270,6 +297,9 @@ class TickWalk:
                 raise InconsistentTicks(msg)
             self._next = at + self._step
         if down:
+            # `get_delta_amount_0_unsigned` divides by one price and then by the other.
+            # ceil(ceil(n / a) / b) is ceil(n / (a * b)), and the same holds for floors, so one
+            # division by the product gives the program's number.
             gap = liquidity * (price - target)
             # Floor of the negative: rounded up.
             net, out = -((-gap << 64) // (price * target)), gap >> 64

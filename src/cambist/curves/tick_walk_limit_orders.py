@@ -43,14 +43,14 @@ class TickWalkTerms(NamedTuple):
 
 
 class LimitOrderTickWalk:
-    """What lies ahead of a place in one direction, to be walked anew for each amount."""
+    """What lies ahead of a tick state in one direction, to be walked anew for each amount."""
 
-    __slots__ = ("_place", "_terms", "_ticks", "down", "limit")
+    __slots__ = ("_terms", "_tick_state", "_ticks", "down", "limit")
 
     def __init__(
-        self, ticks: Ticks, place: TickState, terms: TickWalkTerms, limit: int, *, down: bool
+        self, ticks: Ticks, tick_state: TickState, terms: TickWalkTerms, limit: int, *, down: bool
     ) -> None:
-        self._ticks, self._place, self._terms = ticks, place, terms
+        self._ticks, self._tick_state, self._terms = ticks, tick_state, terms
         self.limit, self.down = limit, down
 
     def __eq__(self, other: object) -> bool:
@@ -61,7 +61,7 @@ class LimitOrderTickWalk:
         return hash(self._inputs())
 
     def _inputs(self) -> tuple[object, ...]:
-        return self._ticks, self._place, self._terms, self.limit, self.down
+        return self._ticks, self._tick_state, self._terms, self.limit, self.down
 
     def amount_out(self, amount: int) -> int:
         """Return what exactly so much given pays. Raises InsufficientLiquidity, Broken."""
@@ -102,9 +102,9 @@ class LimitOrderTickWalk:
         return self._walked(amount, exact_in=False)
 
     def _walked(self, amount: int, *, exact_in: bool) -> TickPath:
-        run = _Run(self._place, self._terms, amount, down=self.down, exact_in=exact_in)
+        run = _Run(self._tick_state, self._terms, amount, down=self.down, exact_in=exact_in)
         numbers, prices, nets = self._ticks
-        at = bisect_right(numbers, self._place.tick)
+        at = bisect_right(numbers, self._tick_state.tick)
         way, at = (-1, at - 1) if self.down else (1, at)
         targets = 0
         while run.rest and run.price != self.limit:
@@ -122,10 +122,16 @@ class _Run:
     """The state of one swap."""
 
     def __init__(
-        self, place: TickState, terms: TickWalkTerms, amount: int, *, down: bool, exact_in: bool
+        self,
+        tick_state: TickState,
+        terms: TickWalkTerms,
+        amount: int,
+        *,
+        down: bool,
+        exact_in: bool,
     ) -> None:
         self.rates, renewal, self.spacing, now_s = terms
-        self.price, self.tick, self.liquidity = place
+        self.price, self.tick, self.liquidity = tick_state
         self.renewal, self.rest = renewal, amount
         self.down, self.exact_in = down, exact_in
         self.on_input = renewal.fee_on == 0 or (renewal.fee_on == 1) == down
@@ -166,7 +172,9 @@ class _Run:
         """Return what was done."""
         done, other = amount - self.rest, self.other
         given, paid = (done, other) if self.exact_in else (other, done)
-        left = tuple((n, one) for n, one in self.orders.items() if one.untouched or one.started)
+        left = tuple(
+            (n, order) for n, order in self.orders.items() if order.untouched or order.started
+        )
         return TickPath(
             given,
             paid,

@@ -102,7 +102,7 @@ class TickPath(NamedTuple):
     paid: int
     fee: int
     kept: int
-    place: TickState
+    tick_state: TickState
     targets: int
     whole: bool
     on_output: bool = False

@@ -162,7 +162,7 @@ class _FetchOptions(NamedTuple):
     An order's own quote has no turn: it is not held up by those who only ask.
     """
 
-    asker: str
+    reference: str
     timeout_ms: Millis
     turn: QuotePermit | None = None
 
@@ -229,7 +229,8 @@ async def _ask_all(
     answers: dict[tuple[str, Pair], _Answer] = {}
     async with asyncio.TaskGroup() as group:
         tasks = {
-            request: group.create_task(_ask(market, *request, asking.asker)) for request in asked
+            request: group.create_task(_ask(market, *request, asking.reference))
+            for request in asked
         }
         bell = group.create_task(clock.sleep(asking.timeout_ms))
         bell.add_done_callback(lambda _: [task.cancel() for task in tasks.values()])
@@ -244,13 +245,13 @@ async def _ask_all(
     return answers
 
 
-async def _ask(market: Market, venue: str, pair: Pair, asker: str) -> _Answer:
+async def _ask(market: Market, venue: str, pair: Pair, reference: str) -> _Answer:
     try:
-        return await market.pools(venue, pair, asker)
+        return await market.pools(venue, pair, reference)
     except PortUnavailable as down:
         return QuoteFailure(venue, Code.VENUE_UNREACHABLE, str(down))
 
 
 def try_reference(order: Order) -> str:
-    """Return what a pretend world draws this try's mishaps from: the same for the same order."""
+    """Return the name of this try, the same whenever the same order is run again."""
     return f"{order.intent.client_order_id or order.id}/{order.try_number}"

@@ -9,6 +9,36 @@ is no less than what any sharing over these ways brings: a bound, and a proof wh
 For exact amounts out the same holds of what is saved.
 """
 
+# The problem: give the amount Q to n concave curves f_i so that the sum of f_i(q_i) is greatest. By
+# convex duality, at any rate p > 0
+#
+#     max sum f_i(q_i)  <=  p * Q + sum max_q (f_i(q) - p * q)
+#
+# The terms of the last sum are the surpluses. The right side is a bound for every p, and equality
+# holds at the clearing rate, at which the q_i that maximise the surpluses add up to Q. The same
+# idea routes over many pools in Angeris, Evans, Chitra and Boyd, "Optimal Routing for Constant
+# Function Market Makers" (2022); here one market has one pair, so p is a single number and a search
+# along a line is enough.
+#
+# What follows from it:
+#
+# - One number describes a whole split. `find_clearing_rate` looks for it by regula falsi with the
+#   Illinois weights (a side that is kept twice has its weight halved), and halves the interval when
+#   one side is kept too often.
+# - Over 1 / sqrt(p) the amount taken by a constant-product curve is a straight line, so the first
+#   guesses are close. Over p itself they would not be.
+# - The bound is also a proof. The search for a rate ends when parts are within _PROVEN of it, not
+#   only when the rate stops moving.
+# - Curves have jumps where a bin of one price is reached: all amounts within the bin have one rate.
+#   Then no rate gives exactly Q. The parts just before and just after are mixed, which is exact
+#   because each unit in between has the same rate.
+#
+# Fixed costs make the problem non-convex: a way costs its swaps as soon as it takes one unit. They
+# are counted in the surplus of a way, and optimizer/subsets.py decides which ways are used at all.
+#
+# Floats only propose here, and the pools answer in integers. Only + - * / and sqrt are used, which
+# IEEE 754 defines to the last bit, so every machine proposes the same split for the same pools.
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
@@ -47,7 +77,7 @@ class Candidate(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is told by from another of the same rate."""
+        """What distinguishes it from another of the same rate."""
 
     @property
     def swaps(self) -> int:
@@ -116,13 +146,13 @@ def bound(
     taken = allocations_at(ways, request, rate)
     gross = sum(sorted(-_gross(record, request) for record in taken)[: request.ways_max])
     most = base(request, rate) + min(_net(ways, taken, request), -gross - cost_min)
-    likely = [one.way for one in taken[:LIKELY_MAX]]
+    likely = [record.way for record in taken[:LIKELY_MAX]]
     likely += ways[len(taken) :][: LIKELY_MAX - len(likely)]
     return most, by_rate(likely)
 
 
-def _gross(one: Allocation[L], request: SplitRequest) -> float:
-    return one.surplus + _cost_of(one.way, request)
+def _gross(allocation: Allocation[L], request: SplitRequest) -> float:
+    return allocation.surplus + _cost_of(allocation.way, request)
 
 
 def _net(ways: Sequence[L], taken: Sequence[Allocation[L]], request: SplitRequest) -> float:
@@ -132,7 +162,7 @@ def _net(ways: Sequence[L], taken: Sequence[Allocation[L]], request: SplitReques
     swaps. Further ways are used only where they have a surplus.
     """
     surpluses = [record.surplus for record in taken]
-    chained = [one.surplus for one in taken if one.way.swaps > 1]
+    chained = [record.surplus for record in taken if record.way.swaps > 1]
     if len(surpluses) < _FEWEST or surpluses[_FEWEST - 1] < 0:
         # A way whose rate is lower from the start has no surplus, and costs its swaps all the same.
         idle = ways[len(taken) :]
@@ -151,12 +181,12 @@ def solve(ways: Sequence[L], request: SplitRequest) -> Found[L] | None:
     def all_of(rate: float) -> list[tuple[float, float]]:
         return [curve.until(rate) for curve in curves]
 
-    best = max(one.rate for one in curves)
+    best = max(each.rate for each in curves)
     found = find_clearing_rate(all_of, best, request, _FLAT)
     if found is None:
         return None
     parts = found[0]
-    given, paid = [one for one, _ in parts], [one for _, one in parts]
+    given, paid = [size for size, _ in parts], [size for _, size in parts]
     cost = sum(_cost_of(way, request) for way in ways)
     if request.mode == "exact_in":
         return Found(sum(paid) - cost, tuple(ways), given)
@@ -176,10 +206,15 @@ def rate_of(ways: Sequence[L], request: SplitRequest) -> float:
         nonlocal some
         taken = allocations_at(some, request, rate)
         best = disjoint(taken, request.ways_max)
-        if len(some) > LIKELY_MAX and sum(sized(one, exact_in) for one in best) >= request.amount:
+        if (
+            len(some) > LIKELY_MAX
+            and sum(sized(allocation, exact_in) for allocation in best) >= request.amount
+        ):
             # From here on the rate only rises: who is far behind now will not come in.
             some = by_rate(record.way for record in taken[:LIKELY_MAX])
-        return [(one.given, one.paid) for one in best if one.surplus > 0]
+        return [
+            (allocation.given, allocation.paid) for allocation in best if allocation.surplus > 0
+        ]
 
     ahead = _AHEAD if len(ways) <= LIKELY_MAX else _AHEAD_OF_MANY
     found = find_clearing_rate(best_of, ways[0].curve.rate, request, _FLAT_ENOUGH, ahead)
@@ -264,7 +299,7 @@ def find_clearing_rate(
     def point(at: float) -> _Point:
         rate = 1 / (at * at) if exact_in else at * at
         parts = allocations_at(rate)
-        given, paid = sum(one for one, _ in parts), sum(one for _, one in parts)
+        given, paid = sum(size for size, _ in parts), sum(size for _, size in parts)
         return (
             _Point(at, rate, given, paid, parts)
             if exact_in
@@ -324,6 +359,6 @@ def _between(low: _Point, high: _Point, amount: float) -> list[tuple[float, floa
     if len(low.parts) != len(high.parts):
         return [(share * given, share * paid) for given, paid in high.parts]
     return [
-        (one[0] + share * (two[0] - one[0]), one[1] + share * (two[1] - one[1]))
-        for one, two in zip(low.parts, high.parts, strict=True)
+        (part[0] + share * (two[0] - part[0]), part[1] + share * (two[1] - part[1]))
+        for part, two in zip(low.parts, high.parts, strict=True)
     ]

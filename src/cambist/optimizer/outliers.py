@@ -29,7 +29,7 @@ def find_outliers(ways: Sequence[L], request: SplitRequest, more: Fraction) -> l
     probe = (
         request.amount if request.mode == "exact_in" else request.amount / middle
     ) / _PROBE_SHARE
-    return [one for one in ways if one.curve.rate > most and one.curve.mean(probe) > most]
+    return [way for way in ways if way.curve.rate > most and way.curve.mean(probe) > most]
 
 
 def promising(

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, ChainParameters, Fill, NodeObservation
-from cambist.paper import tokens
 from cambist.paper import transaction as paper
 from cambist.paper.fault_model import BLOCKHASH_WINDOW, delay_ms, occurs, random_bits
 from cambist.paper.network import PaperNetwork
 from cambist.paper.pool_states import VENUES
+from cambist.paper.tokens import HUBS, LISTED, listed_token, token
 from cambist.ports.chain import Blockhash, ExecutedTransaction, SwapRequest
 from cambist.ports.clock import Clock
 from cambist.ports.errors import PortUnavailable
@@ -29,11 +29,11 @@ from cambist.venues.pool import Pool
 
 
 class PaperChain:
-    """The chain of a world in this process. Every method that asks may raise PortUnavailable."""
+    """The chain of a network in this process. Every method that asks may raise PortUnavailable."""
 
-    def __init__(self, world: PaperNetwork) -> None:
-        self._network = world
-        self._rules = world.profile.rules
+    def __init__(self, network: PaperNetwork) -> None:
+        self._network = network
+        self._rules = network.profile.rules
 
     @property
     def rules(self) -> ChainParameters:
@@ -77,58 +77,47 @@ class PaperChain:
 
 
 class PaperMarket:
-    """The market of a world in this process."""
+    """The market of a network in this process."""
 
-    def __init__(self, world: PaperNetwork, clock: Clock, *, makes_up: bool = True) -> None:
-        self._network = world
+    venues = VENUES
+    tokens = LISTED
+    hubs = HUBS
+
+    def __init__(self, network: PaperNetwork, clock: Clock, *, makes_up: bool = True) -> None:
+        self._network = network
         self._clock = clock
-        self._find = tokens.token if makes_up else tokens.listed_token
-
-    @property
-    def venues(self) -> tuple[str, ...]:
-        """The venues that may be asked, by name."""
-        return VENUES
-
-    @property
-    def tokens(self) -> tuple[Token, ...]:
-        """The tokens that are listed; any other is synthetic."""
-        return tokens.LISTED
-
-    @property
-    def hubs(self) -> tuple[Token, ...]:
-        """The tokens that a route may go through."""
-        return tokens.HUBS
+        self._find = token if makes_up else listed_token
 
     def token(self, name: str) -> Token | None:
         """Return the token of a symbol or a mint; unlisted ones are made up, or refused."""
         return self._find(name)
 
     def cached_pools(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
-        """Return a venue's pools, where the profile has quotes at hand and the slot may be told."""
-        world = self._network
+        """Return a venue's pools where the profile has no quote delay and the slot may be shown."""
+        network = self._network
         if (
-            world.profile.quote_ms is not None
-            or not world.has_durable_height
-            or not world.weather.is_empty
+            network.profile.quote_ms is not None
+            or not network.has_durable_height
+            or not network.weather.is_empty
         ):
             return None
         return self._network.pools(venue, pair)
 
-    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+    async def pools(self, venue: str, pair: Pair, reference: str) -> Sequence[Pool]:
         """Ask a venue for its pools of a pair. Raises PortUnavailable."""
-        world, key = self._network, f"{venue}\n{asker}"
-        span, weather = world.profile.quote_ms, world.weather
-        if occurs(world.seed, "busy", key, weather.busy_ppm):
+        network, key = self._network, f"{venue}\n{reference}"
+        span, weather = network.profile.quote_ms, network.weather
+        if occurs(network.seed, "busy", key, weather.busy_ppm):
             msg = f"{venue} answers 429: too many requests"
             raise PortUnavailable(msg)
         if span is not None:
-            await self._clock.sleep(delay_ms(world.seed, "quote_delay", key, span))
-        error_ppm = max(world.profile.quote_error_ppm, weather.quote_error_ppm)
-        if occurs(world.seed, "quote_error", key, error_ppm):
+            await self._clock.sleep(delay_ms(network.seed, "quote_delay", key, span))
+        error_ppm = max(network.profile.quote_error_ppm, weather.quote_error_ppm)
+        if occurs(network.seed, "quote_error", key, error_ppm):
             msg = f"{venue} gave no answer"
             raise PortUnavailable(msg)
-        await world.durable_height()
-        return world.pools(venue, pair)
+        await network.durable_height()
+        return network.pools(venue, pair)
 
 
 def wallet_of(seed: int) -> Address:
@@ -137,7 +126,7 @@ def wallet_of(seed: int) -> Address:
 
 
 class PaperSigner:
-    """A signer for every wallet of one paper world."""
+    """A signer for every wallet of one paper network."""
 
     def __init__(self, seed: int) -> None:
         self._address = wallet_of(seed)
@@ -158,32 +147,34 @@ _AHEAD: Final = 3 * BLOCKHASH_WINDOW
 
 
 async def ask_all(
-    world: PaperNetwork, questions: Sequence[tuple[Signature, str]], endpoints: int
+    network: PaperNetwork, questions: Sequence[tuple[Signature, str]], endpoints: int
 ) -> tuple[tuple[NodeObservation, ...], ...]:
     """Return what each endpoint says of each signature and its blockhash.
 
     Raises PortUnavailable.
     """
-    honest = await world.observations(questions)
+    honest = await network.observations(questions)
     if endpoints == 1:
-        return tuple([(one,) for one in honest])
+        return tuple([(answer,) for answer in honest])
     return tuple(
-        (one, _second(world, signature, one))
-        for (signature, _), one in zip(questions, honest, strict=True)
+        (answer, _second(network, signature, answer))
+        for (signature, _), answer in zip(questions, honest, strict=True)
     )
 
 
-def _second(world: PaperNetwork, signature: Signature, honest: NodeObservation) -> NodeObservation:
+def _second(
+    network: PaperNetwork, signature: Signature, honest: NodeObservation
+) -> NodeObservation:
     """Answer for the second endpoint, which says the same, or one of two lies.
 
     Amnesia: it never saw the transaction. Or worse: the chain is far past its last height, too,
     which would prove by itself that it can never land.
     """
     same = replace(honest, endpoint=SECOND)
-    if not occurs(world.seed, "lie", signature, world.weather.lie_ppm):
+    if not occurs(network.seed, "lie", signature, network.weather.lie_ppm):
         return same
     forgetful = replace(same, sighting=None)
-    if random_bits(world.seed, "lie", f"{signature}\nkind") & 1:
+    if random_bits(network.seed, "lie", f"{signature}\nkind") & 1:
         return forgetful
     slot = Slot(honest.slot + _AHEAD)
     return replace(

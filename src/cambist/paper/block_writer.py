@@ -1,4 +1,4 @@
-"""Makes blocks durable, on a thread of its own or inline, and knows how far heights may be told."""
+"""Makes blocks durable, on a thread of its own or inline, and keeps the durable mark."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Says what goes wrong in the paper world, how often, and how long things take.
+"""Decides which faults strike in the paper network, how often, and how long things take.
 
-Every draw is a hash of (seed, purpose, key), so the same order meets the same luck in whatever
-order things happen, and a mishap can be named and found again.
+Every decision is a hash of (seed, purpose, key). The same order therefore meets the same faults in
+whatever order things happen, and a fault can be found again from its key.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class DelayRange(msgspec.Struct, frozen=True, gc=False):
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """How the world behaves. Rates are in parts per million of what they strike.
+    """How the network behaves. Rates are in parts per million of what they strike.
 
     `quote_ms` is None where quotes are at hand; `endowment_whole` is how many whole tokens of
-    each kind a wallet is given on first use, `witnesses` how many endpoints are asked. Mishaps by
+    each kind a wallet is given on first use, `witnesses` how many endpoints are asked. Faults by
     name:
 
     reverted     an attempt executes with a passing error and moves nothing but the fee
@@ -95,7 +95,7 @@ def random_bits(seed: int, purpose: Purpose, key: str) -> int:
 
 
 def occurs(seed: int, purpose: Purpose, key: str, rate_ppm: int) -> bool:
-    """Tell whether a mishap of this rate strikes here."""
+    """Whether a fault of this rate strikes here."""
     return rate_ppm > 0 and random_bits(seed, purpose, key) % PPM_ONE < rate_ppm
 
 

@@ -1,8 +1,8 @@
-"""Reads what is to go wrong in a running paper world, from a file that may change at any time.
+"""Reads which faults a running paper network injects, from a file that may change at any time.
 
-`cambist chaos` writes the file, and whoever runs a part of the world reads it a few times a
-second. What strikes is drawn as all luck here is, from the seed and the order's key, so the same
-orders under the same switches meet the same mishaps.
+`cambist chaos` writes the file. Every process that runs a part of the network reads it a few times
+a second. The seed and the order's reference decide which orders are struck, so the same orders
+under the same switches meet the same faults.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = structlog.get_logger("cambist.faults")
 
 
 class FaultSwitch(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How strong a mishap is, and until when: None is until it is switched off."""
+    """How strong a fault is, and until when; None means until it is switched off."""
 
     strength: int
     until: Timestamp | None = None
@@ -37,7 +37,7 @@ class FaultSwitch(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CrashPlan(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A fault point that processes running now are to break at, once: `point:count:act`."""
+    """A failpoint that processes running now are to break at, once: `point:count:act`."""
 
     plan: str
     until: Timestamp | None = None
@@ -136,7 +136,7 @@ def write(path: Path, chaos: FaultConfig) -> None:
 
 
 class FaultConfigWatcher:
-    """Keeps the weather as the file says, and arms the fault point it names."""
+    """Keeps the active faults as the file says, and arms the failpoint it names."""
 
     def __init__(self, path: Path, weather: ActiveFaults, clock: Clock) -> None:
         self._path = path

@@ -118,7 +118,7 @@ class Ledger:
         return str(meta["generation"])
 
     def mark(self) -> Height:
-        """Return the height up to which heights may have been told."""
+        """Return the height up to which heights may have been reported."""
         return Height(int(_one(self._in, "SELECT value FROM meta WHERE key = 'mark'")))
 
     def balance(self, holding: BalanceKey) -> int | None:
@@ -136,7 +136,7 @@ class Ledger:
         row = self._in.execute(sql, key).fetchone()
         if row is None:
             return None
-        saved = tuple(int(one) for one in row[3].split())
+        saved = tuple(int(number) for number in row[3].split())
         return PoolState(int(row[0]), int(row[1]), Slot(row[2]), saved, row[4])
 
     def push(self, mint: Address) -> TokenPush | None:
@@ -300,12 +300,13 @@ def _one(link: sqlite3.Connection, sql: str) -> str:
     return str(value)
 
 
-def _row(one: Execution) -> tuple[Any, ...]:
-    why = one.fault
+def _row(done: Execution) -> tuple[Any, ...]:
+    why = done.fault
     error, sentence = (None, None) if why is None else (why.code.value, why.message)
     return (
-        one.signature, one.order_id, one.attempt, one.slot, error, sentence, one.wallet,
-        one.mint_in, one.mint_out, str(one.amount_in), str(one.amount_out), str(one.fee_lamports),
+        done.signature, done.order_id, done.attempt, done.slot, error, sentence, done.wallet,
+        done.mint_in, done.mint_out, str(done.amount_in), str(done.amount_out),
+        str(done.fee_lamports),
     )  # fmt: skip
 
 
@@ -328,7 +329,7 @@ class ExecutionCache:
         self._ledger = ledger
         self._complete_from = Slot(0)
         latest = ledger.latest(EXECUTIONS_IN_MEMORY_MAX)
-        self._recent = {one.signature: one for one in latest}
+        self._recent = {execution.signature: execution for execution in latest}
         if len(latest) == EXECUTIONS_IN_MEMORY_MAX:
             self._complete_from = Slot(latest[0].slot + 1)
 
@@ -345,9 +346,13 @@ class ExecutionCache:
         """Return what was executed at a slot or later, newest first."""
         return tuple(
             ExecutedTransaction(
-                one.signature, one.slot, one.order_id, one.attempt, one.fault is not None
+                execution.signature,
+                execution.slot,
+                execution.order_id,
+                execution.attempt,
+                execution.fault is not None,
             )
-            for one in self._ledger.newest(since, before, limit)
+            for execution in self._ledger.newest(since, before, limit)
         )
 
     def add(self, executions: tuple[Execution, ...]) -> None:

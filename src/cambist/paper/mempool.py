@@ -15,7 +15,7 @@ PHANTOMS_MAX: Final = 1_000
 
 
 class PendingTransaction(NamedTuple):
-    """A transaction on its way: the slot it lands at, its place in line, the key of its luck."""
+    """A transaction on its way: the slot it lands at, its index in the queue, its random key."""
 
     slot: Slot
     queue_index: int
@@ -29,7 +29,7 @@ class Mempool:
     """Transactions by the slot they land at, then by arrival."""
 
     def __init__(self) -> None:
-        self._line: list[PendingTransaction] = []
+        self._queue: list[PendingTransaction] = []
         self._known: set[Signature] = set()
         self._arrived = 0
         self._sends: dict[Signature, int] = {}
@@ -46,31 +46,31 @@ class Mempool:
     @property
     def first_slot(self) -> Slot | None:
         """The slot of the next landing; None when nothing is on its way."""
-        return self._line[0].slot if self._line else None
+        return self._queue[0].slot if self._queue else None
 
     def random_key(self, signature: Signature, message: PaperMessage) -> str:
-        """Return the key of this send's luck: its order's draw, and how often it was sent."""
+        """Return what decides this send's faults: the reference, and how often it was sent."""
         count = self._sends.pop(signature, 0)
         self._sends[signature] = count + 1
         if len(self._sends) > SENDS_REMEMBERED_MAX:
             del self._sends[next(iter(self._sends))]
         return f"{message.reference}\n{count}"
 
-    def next_place(self) -> int:
-        """Return the place of the next transaction in line."""
+    def next_index(self) -> int:
+        """Return the queue index of the next transaction."""
         self._arrived += 1
         return self._arrived
 
-    def add(self, one: PendingTransaction) -> None:
-        """Put a transaction in line."""
-        self._known.add(one.signature)
-        heapq.heappush(self._line, one)
+    def add(self, pending: PendingTransaction) -> None:
+        """Queue a transaction."""
+        self._known.add(pending.signature)
+        heapq.heappush(self._queue, pending)
 
     def take(self, slot: Slot, limit: int) -> list[PendingTransaction]:
         """Return those that land at this slot, in order; they stay known until `settle`."""
         taken: list[PendingTransaction] = []
-        while self._line and self._line[0].slot <= slot and len(taken) < limit:
-            taken.append(heapq.heappop(self._line))
+        while self._queue and self._queue[0].slot <= slot and len(taken) < limit:
+            taken.append(heapq.heappop(self._queue))
         return taken
 
     def settle(self, taken: list[PendingTransaction]) -> None:

@@ -1,13 +1,31 @@
-"""Runs the paper network: slots, mempool, ledger, runtime.
+"""Runs the paper network: slots, mempool, ledger, runtime."""
 
-Composes the paper world: time, ledger, mempool and runtime; lands transactions slot by slot.
-
-Three rules:
-1. A slot's executions are one durable commit, and nobody sees them before it.
-2. No height is told to anyone above the durable mark, and a restart resumes at the mark: heights
-   never go back, and never jump by the time nobody was there.
-3. A signature is executed at most once, for ever; past its last valid height it is gone.
-"""
+# The paper network composes time, ledger, mempool and runtime, and lands transactions slot by slot.
+# The engine recovers from crashes by asking the chain what happened. A simulated chain that forgot
+# or contradicted itself would make correct recovery look wrong, and wrong recovery look correct. So
+# this network keeps three promises a real chain keeps:
+#
+# 1. A slot's executions are one durable commit, and nobody sees them before it. A status that was
+#    reported and then lost in a crash would be a confirmed swap that never happened.
+# 2. No height above the durable mark is reported, and a restart resumes at the mark. Heights never
+#    go back. They do not jump by the time the process was away either, so a transaction does not
+#    expire while no block was made. The mark is raised HEIGHT_RESERVE_SLOTS ahead, so that few
+#    questions cost a commit.
+# 3. A signature is executed at most once, for ever, and never past its last valid height. The
+#    engine proves that a transaction has lapsed from exactly this.
+#
+# What may be lost: transactions on their way. The mempool is in memory, as it is on a real network,
+# and the engine sends the same bytes again.
+#
+# Executing: `run` sleeps until the slot of the next landing. `_execute` takes the transactions of a
+# slot, runs them on an overlay of the ledger, commits, and only then publishes. While a slot is
+# being committed, `observations` reports no height at or above it as final (`_executing`):
+# otherwise a caller could conclude that a transaction of this slot had not landed.
+#
+# Faults (a dropped send, a fork that is forgotten, a congested landing) are decided by a hash of
+# the seed and the transaction's key, so that one seed gives one history. `inline` makes commits on
+# the calling thread: under a simulated clock the same inputs then give the same network, step by
+# step.
 
 from __future__ import annotations
 
@@ -56,7 +74,7 @@ class SlotClock:
 
 
 HEIGHT_RESERVE_SLOTS: Final = 8
-"""How far ahead of the told height the mark is set, so that few questions cost a commit."""
+"""How far ahead of the reported height the mark is set, so that few questions cost a commit."""
 
 BLOCK_SWAPS_MAX: Final = 100
 """How many transactions fit a slot, so that no slot holds the event loop for long."""
@@ -65,10 +83,10 @@ PHANTOM_SLOTS: Final = 3
 
 
 class PaperNetwork:
-    """One world: its file, its seed and its profile.
+    """One network: its file, its seed and its profile.
 
     `run` must be running for anything to land. With `inline` commits run on the calling thread,
-    so that a pushed clock gives the same world every time.
+    so that a simulated clock gives the same network every time.
     """
 
     def __init__(
@@ -111,7 +129,7 @@ class PaperNetwork:
         self._commits.close()
 
     def _on_ledger_lost(self) -> None:
-        """Wake whoever waits, so that a world without its file is noticed."""
+        """Wake whoever waits, so that a network without its file is noticed."""
         self._is_up = False
         self._woken.set()
         self._settled.set()
@@ -119,7 +137,7 @@ class PaperNetwork:
     async def run(self) -> None:
         """Land transactions at their slots, for ever; does nothing while none is on its way.
 
-        Raises what made a commit fail: the world cannot go on without its file.
+        Raises what made a commit fail: the network cannot go on without its file.
         """
         try:
             while self._commits.lost is None:
@@ -214,14 +232,14 @@ class PaperNetwork:
     def _enqueue(
         self, signature: Signature, read: paper.PaperMessage, last_valid: Height, height: Height
     ) -> None:
-        """Put a transaction in line for its slot, if it arrives."""
+        """Queue a transaction for its slot, if it arrives."""
         profile, key = self.profile, self._mempool.random_key(signature, read)
         if occurs(self.seed, "dropped", key, max(profile.dropped_ppm, self.weather.drop_ppm)):
             return
         takes_ms = delay_ms(self.seed, "landing", key, profile.landing_ms) + self.weather.delay_ms
         slots = takes_ms // profile.slot_ms
-        slot, place = Slot(height + max(slots, 1)), self._mempool.next_place()
-        self._mempool.add(PendingTransaction(slot, place, signature, read, last_valid, key))
+        slot, index = Slot(height + max(slots, 1)), self._mempool.next_index()
+        self._mempool.add(PendingTransaction(slot, index, signature, read, last_valid, key))
         self._woken.set()
 
     async def observations(
@@ -281,7 +299,7 @@ class PaperNetwork:
 
     @property
     def has_durable_height(self) -> bool:
-        """Whether the height of this moment may be told without a commit."""
+        """Whether the height of this moment may be reported without a commit."""
         return self._is_up and self._heights.now() <= self._commits.mark
 
     def balance(self, wallet: Address, mint: Address) -> int:
@@ -316,11 +334,11 @@ class PaperNetwork:
         self._executing = None
         self._settled.set()
 
-    def _land(self, one: PendingTransaction, slot: Slot) -> Execution | None:
-        if slot > one.last_valid_height:
+    def _land(self, pending: PendingTransaction, slot: Slot) -> Execution | None:
+        if slot > pending.last_valid_height:
             return None
         fork_ppm = max(self.profile.phantom_ppm, self.weather.fork_ppm)
-        if occurs(self.seed, "phantom", one.random_key, fork_ppm):
-            self._mempool.show_on_fork(one.signature, slot, Slot(slot + PHANTOM_SLOTS))
+        if occurs(self.seed, "phantom", pending.random_key, fork_ppm):
+            self._mempool.show_on_fork(pending.signature, slot, Slot(slot + PHANTOM_SLOTS))
             return None
-        return self._runtime.execute(one.message, one.signature, slot)
+        return self._runtime.execute(pending.message, pending.signature, slot)

@@ -1,11 +1,35 @@
-"""Moves every pool of the paper world along its price path, and back when users pushed it.
+"""Moves every pool of the paper network along its price path, and back when users pushed it.
 
 A pool at rest stands at the ratio of what its two tokens cost, so that all pairs agree. A user's
-swap pushes it off. An arbitrageur trades along cycles until they pay no more: what is left of the
+swap pushes it off. Arbitrage along cycles goes on until these pay no more: what is left of the
 push is halved every 20 slots, and a small part of it stays in what the two tokens cost in every
 pool (`arbitrage`). All of it follows from the last swaps' states and the slot alone, so that
 nothing is computed before somebody looks.
 """
+
+# The state of a pool at slot n is a function of four things: the seed, the pool's key, its last
+# swap as stored in the ledger, and n. Nothing runs in the background, and a pool that nobody looks
+# at costs nothing. A restart computes the same pools from the same file.
+#
+#     rest(n)   = price(token a, n) / price(token b, n) * (1 + own offset of the pool)
+#     price(t)  = path of the token * (1 + what orders left + a shock at this venue)
+#     pool(n)   = the pool moved to rest(n) * (1 + push * 2^(-age / 20))
+#
+# - The path follows price_paths.py, the same at both venues.
+# - What orders left in a token follows arbitrage.py.
+# - The own offset is fixed for ever, at most _OWN_OFFSET_PPM. It makes each program the best one
+#   somewhere, so that routing has something to choose.
+# - `push` is how far the last swap left the pool above its rest. It halves every HALF_LIFE_SLOTS.
+#
+# Moving a pool to a price is the task of its model (`at_price` in paper/pool_models), which keeps
+# the liquidity and changes what the pool holds. The difference is booked against the arbitrage
+# account in runtime.py, so that the ledger's sums stay zero for every mint.
+#
+# Two views of each pool exist. `seen` knows the swaps of committed slots only. `current` is within
+# the slot that is executing, in which a transaction sees what the ones before it did.
+#
+# Caches are keyed by identity and slot. `_still` holds a pool at a price: prices change every few
+# slots only, and rebuilding a pool of ticks is the most expensive step here.
 
 from __future__ import annotations
 
@@ -89,14 +113,14 @@ class PoolState(msgspec.Struct, frozen=True, gc=False):
     pushed_ppb: int = 0
 
 
-def pool_keys(venue: str, one: Address, other: Address) -> tuple[PoolKey, ...]:
+def pool_keys(venue: str, mint: Address, other: Address) -> tuple[PoolKey, ...]:
     """Return the keys of a venue's pools of two mints, whichever is named first."""
-    return tuple(pool_key(program, one, other) for program in PROGRAMS_OF.get(venue, ()))
+    return tuple(pool_key(program, mint, other) for program in PROGRAMS_OF.get(venue, ()))
 
 
-def pool_key(program: str, one: Address, other: Address) -> PoolKey:
+def pool_key(program: str, mint: Address, other: Address) -> PoolKey:
     """Return the key of a program's pool of two mints, whichever is named first."""
-    return PoolKey(program, one, other) if one < other else PoolKey(program, other, one)
+    return PoolKey(program, mint, other) if mint < other else PoolKey(program, other, mint)
 
 
 @lru_cache(maxsize=_REMEMBERED_MAX)
@@ -122,9 +146,9 @@ def first_pool(key: PoolKey) -> Pool:
     return POOL_MODELS[key.program].create(site, time_of(Slot(0)))
 
 
-def _depth_usd(one: Address, other: Address) -> int:
+def _depth_usd(first: Address, second: Address) -> int:
     """Return how deep the pools of two mints are."""
-    return min(_DEPTH_USD.get(mint, _DEPTH_OTHER_USD) for mint in (one, other))
+    return min(_DEPTH_USD.get(mint, _DEPTH_OTHER_USD) for mint in (first, second))
 
 
 @lru_cache(maxsize=_REMEMBERED_MAX)
@@ -193,7 +217,7 @@ class PoolStates:
     def push(self, key: PoolKey, before: Pool, after: Pool, slot: Slot) -> int:
         """Note that a swap moved a pool; return how far it now is above its rest, in ppb."""
         shape, rest = POOL_MODELS[key.program], self.rest_price(key, slot, self.pushes.current)
-        stood, stands = (_above_ppb(shape.price(one), rest) for one in (before, after))
+        stood, stands = (_above_ppb(shape.price(pool), rest) for pool in (before, after))
         for mint, other, moved in (
             (key.mint_a, key.mint_b, stands - stood),
             (key.mint_b, key.mint_a, stood - stands),
@@ -255,7 +279,7 @@ def _above_ppb(price: PriceRatio, rest: PriceRatio) -> int:
 
 
 def _pushed(rest: PriceRatio, state: PoolState, slot: Slot) -> PriceRatio:
-    """Return where a pool stands that the arbitrageur has pulled back since its last swap."""
+    """Return where a pool stands that arbitrage has pulled back since its last swap."""
     gone = slots_of_rounds(state.slot, slot)
     left = state.pushed_ppb * left_ppb(gone, HALF_LIFE_SLOTS) // PPB_ONE
     return PriceRatio(max(rest.b * (PPB_ONE + left), 1), rest.a * PPB_ONE) if left else rest

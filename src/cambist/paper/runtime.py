@@ -1,4 +1,4 @@
-"""Executes swaps in their slot: fee, luck, pools, bounds and funds, in that order."""
+"""Executes swaps in their slot: fee, random faults, pools, bounds and funds, in that order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cambist.venues.pool import Pool, SwapResult
 from cambist.venues.snapshot import PoolRejected
 
 ENDOWMENT, ARBITRAGE, FEES = "endowment", "arbitrage", "fees"
-"""The accounts that balance what comes into the world, moves pools, and is burned."""
+"""The accounts that balance what enters the network, moves pools, and is burned."""
 
 ENDOWMENT_MAX: Final = RAW_MAX // 4
 BALANCES_IN_MEMORY_MAX: Final = 100_000
@@ -44,7 +44,7 @@ class Runtime:
         return self._endowment(mint) if held is None else held
 
     def reject_reason(self, message: PaperMessage, slot: Slot) -> Fault | None:
-        """Return why a message would fail if it were executed now, luck apart."""
+        """Return why a message would fail if it were executed now, random faults apart."""
         lamports = self.balance(message.wallet, SOL.mint)
         if lamports < message.fee_lamports:
             return fault(Code.INSUFFICIENT_FUNDS, "The wallet cannot pay the network's fee.")
@@ -125,18 +125,18 @@ class Runtime:
         self._add(source, key.mint_b, -change[1])
         self.pools.states.stage(key, PoolState(*held, pool.slot, shape.dump(pool)))
 
-    def _book_swap(self, one: _Swap, slot: Slot) -> None:
+    def _book_swap(self, booked: _Swap, slot: Slot) -> None:
         """Book what a swap brought its pool and took from it."""
-        before = self.pools.states.current(one.key)
+        before = self.pools.states.current(booked.key)
         if before is None:
             raise AssertionError  # arbitrage was booked just before
-        a, b = one.swap.amount_in, -one.swap.amount_out
-        if one.mint_in == one.key.mint_b:
+        a, b = booked.swap.amount_in, -booked.swap.amount_out
+        if booked.mint_in == booked.key.mint_b:
             a, b = b, a
-        saved = POOL_MODELS[one.key.program].dump(one.swap.end)
-        pushed = self.pools.push(one.key, one.pool, one.swap.end, slot)
+        saved = POOL_MODELS[booked.key.program].dump(booked.swap.end)
+        pushed = self.pools.push(booked.key, booked.pool, booked.swap.end, slot)
         state = PoolState(before.held_a + a, before.held_b + b, slot, saved, pushed)
-        self.pools.states.stage(one.key, state)
+        self.pools.states.stage(booked.key, state)
 
     def _held(self, wallet: Address, mint: Address) -> int:
         """Return a wallet's balance on the running slot, funding it on first use."""
@@ -149,8 +149,8 @@ class Runtime:
         return held
 
     def _endowment(self, mint: Address) -> int:
-        one: int = 10 ** token_of_mint(mint).decimals
-        return min(self._profile.endowment_whole * one, ENDOWMENT_MAX)
+        whole: int = 10 ** token_of_mint(mint).decimals
+        return min(self._profile.endowment_whole * whole, ENDOWMENT_MAX)
 
     def _move(self, source: Address, target: str, mint: Address, raw: int) -> None:
         self._add(source, mint, -raw)
@@ -201,32 +201,32 @@ def _trade(
     moved: dict[PoolKey, Pool] = {}
     changes: dict[Address, int] = {}
     swaps: list[_Swap] = []
-    for one in message.swaps:
-        key = _pool_key(one)
+    for instruction in message.swaps:
+        key = _pool_key(instruction)
         if key is None:
             return fault(Code.TRANSACTION_REFUSED, "The message names a pool that does not exist.")
         pool = moved.get(key) or find(key)
-        left = held(one.mint_in) + changes.get(one.mint_in, 0)
-        swap = _swap(one, pool, left)
+        left = held(instruction.mint_in) + changes.get(instruction.mint_in, 0)
+        swap = _swap(instruction, pool, left)
         if isinstance(swap, Fault):
             return swap
-        changes[one.mint_in] = changes.get(one.mint_in, 0) - swap.amount_in
-        changes[one.mint_out] = changes.get(one.mint_out, 0) + swap.amount_out
+        changes[instruction.mint_in] = changes.get(instruction.mint_in, 0) - swap.amount_in
+        changes[instruction.mint_out] = changes.get(instruction.mint_out, 0) + swap.amount_out
         moved[key] = swap.end
-        swaps.append(_Swap(key, pool, one.mint_in, swap))
+        swaps.append(_Swap(key, pool, instruction.mint_in, swap))
     return ExecutionEffects(tuple(swaps), changes)
 
 
-def _swap(one: OneSwap, pool: Pool, left: int) -> SwapResult | Fault:
+def _swap(instruction: OneSwap, pool: Pool, left: int) -> SwapResult | Fault:
     """Return what one swap does for a wallet with so much left, or why it fails."""
-    exact_in = one.mode == "exact_in"
-    if exact_in and one.amount > left:
+    exact_in = instruction.mode == "exact_in"
+    if exact_in and instruction.amount > left:
         return fault(Code.INSUFFICIENT_FUNDS)
     try:
-        swap = pool.swap(one.mint_in, one.mode, one.amount)
+        swap = pool.swap(instruction.mint_in, instruction.mode, instruction.amount)
     except PoolRejected as refused:
         return refused.fault
     if swap.amount_in > left:
         return fault(Code.INSUFFICIENT_FUNDS)
-    kept = swap.amount_out >= one.bound if exact_in else swap.amount_in <= one.bound
+    kept = swap.amount_out >= instruction.bound if exact_in else swap.amount_in <= instruction.bound
     return swap if kept else fault(Code.SLIPPAGE_EXCEEDED)

@@ -56,8 +56,8 @@ class OneSwap(msgspec.Struct, frozen=True, gc=False):
 class PaperMessage(msgspec.Struct, frozen=True, gc=False):
     """What a paper transaction does: all of its swaps in turn, or nothing. The fee is lamports.
 
-    `mint_in` is what it gives and `mint_out` what it takes, whatever lies between; `draw` is the
-    key of its luck.
+    `mint_in` is what it gives and `mint_out` what it takes, whatever lies between. `reference`
+    names the order and the try, and decides which faults meet the transaction.
     """
 
     order_id: Annotated[OrderId, msgspec.Meta(max_length=_NAME_LETTERS_MAX)]
@@ -67,6 +67,7 @@ class PaperMessage(msgspec.Struct, frozen=True, gc=False):
     mint_out: Address
     swaps: Annotated[tuple[OneSwap, ...], msgspec.Meta(min_length=1, max_length=SWAPS_MAX)]
     blockhash: _Name
+    # These bytes are signed and stored, so the field keeps the key it had from the start.
     reference: str = msgspec.field(name="draw")
     fee_lamports: _Positive = FEE_LAMPORTS
 

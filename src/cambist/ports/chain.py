@@ -26,7 +26,7 @@ class Blockhash(msgspec.Struct, frozen=True, gc=False):
 class SwapRequest(msgspec.Struct, frozen=True):
     """What a transaction is to do: a route for a wallet, on behalf of one attempt.
 
-    `reference` names the order and try, so that a simulated chain can draw its faults repeatably.
+    `reference` names the order and the try. It lets a simulated chain repeat its faults.
     """
 
     order_id: OrderId

@@ -30,8 +30,8 @@ class Market(Protocol):
     def cached_pools(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
         """Return a venue's pools when they are known without asking; None when one must ask."""
 
-    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+    async def pools(self, venue: str, pair: Pair, reference: str) -> Sequence[Pool]:
         """Ask a venue for its pools of a pair. Raises PortDown.
 
-        `asker` names the order and try, so that a pretend market may draw its mishaps repeatably.
+        `reference` names the order and the try. It lets a simulated market repeat its faults.
         """

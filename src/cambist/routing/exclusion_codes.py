@@ -1,4 +1,4 @@
-"""Says in one word why a pool took no part in a route; docs/quotes.md has the list."""
+"""Gives the code of why a pool took no part in a route; docs/quotes.md lists the codes."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ _AWAY: Final = frozenset({Code.QUOTE_TIMED_OUT, Code.VENUE_UNREACHABLE})
 
 def refused(pool: Pool, why: PoolRejected) -> QuoteFailure:
     """Return a pool that refuses, with the word of its refusal."""
-    told = why.fault
-    return QuoteFailure(pool.venue, told.code, told.message, pool.program, word_of(why.refusal))
+    found = why.fault
+    return QuoteFailure(pool.venue, found.code, found.message, pool.program, word_of(why.refusal))
 
 
 def word_of(refusal: RejectReason) -> str:

@@ -83,7 +83,7 @@ def with_hubs(
             unsure += hops
     kept, _ = screen_outliers(by_rate([*ways, *sure, *unsure]), request)
     known = {id(path) for path in (*ways, *sure)}
-    return by_rate([*ways, *sure, *(one for one in kept if id(one) not in known)])
+    return by_rate([*ways, *sure, *(path for path in kept if id(path) not in known)])
 
 
 def newest(pools: Sequence[Pool]) -> tuple[list[Pool], list[QuoteFailure]]:
@@ -93,10 +93,10 @@ def newest(pools: Sequence[Pool]) -> tuple[list[Pool], list[QuoteFailure]]:
     if latest - min(slots, default=Slot(0)) <= FRESH_SLOTS_MAX:
         return list(pools), []
     fresh, stale = [], []
-    for one, slot in zip(pools, slots, strict=True):
+    for found, slot in zip(pools, slots, strict=True):
         if latest - slot <= FRESH_SLOTS_MAX:
-            fresh.append(one)
+            fresh.append(found)
         else:
-            why = f"{one.address} was last seen {latest - slot} slots ago"
-            stale.append(QuoteFailure(one.venue, Code.QUOTE_TIMED_OUT, why, one.program, STALE))
+            why = f"{found.address} was last seen {latest - slot} slots ago"
+            stale.append(QuoteFailure(found.venue, Code.QUOTE_TIMED_OUT, why, found.program, STALE))
     return fresh, stale

@@ -78,10 +78,11 @@ def _draw(intent: Intent, share: PathShare, number: int) -> RouteLegs | Fault:
         then = worst_case(pools[0], mints[0], "exact_out", middle)
         floor = RawAmount(share.amount)
         most = bound = intent.terms.bound("exact_out", then.amount_in, share.amount)
-    one = _leg((pools[0], mints[0], mints[1]), "exact_out", first, (most, number))
-    two = _leg((pools[1], mints[1], end), "exact_in", second, (floor, number))
+    first_leg = _leg((pools[0], mints[0], mints[1]), "exact_out", first, (most, number))
+    second_leg = _leg((pools[1], mints[1], end), "exact_in", second, (floor, number))
     return _checked(
-        [first, second], RouteLegs((one, two), first.amount_in, second.amount_out, bound)
+        [first, second],
+        RouteLegs((first_leg, second_leg), first.amount_in, second.amount_out, bound),
     )
 
 
@@ -110,4 +111,4 @@ def _checked(swaps: list[SwapResult], drawn: RouteLegs) -> RouteLegs | Fault:
         refused = reject_reason_for_impact(swap.impact_hundredths)
         if refused is not None:
             return refused
-    return replace(drawn, touched=tuple(one.touched for one in swaps))
+    return replace(drawn, touched=tuple(swap.touched for swap in swaps))

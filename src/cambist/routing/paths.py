@@ -155,11 +155,11 @@ def through(
     near = _most(near, given)
     far = _most(far, near[0].curve.most(given))
     found: list[Way] = []
-    for one in near:
-        for two in far:
-            cost = one.cost + two.cost
-            pools = (one.path.pools[0], two.path.pools[0])
-            both = curve(chained(one.curve.pieces(), two.curve.pieces(), kept))
+    for first in near:
+        for second in far:
+            cost = first.cost + second.cost
+            pools = (first.path.pools[0], second.path.pools[0])
+            both = curve(chained(first.curve.pieces(), second.curve.pieces(), kept))
             if both is not None:
                 found.append(Way(PoolPath(pools, mints, cost), both, pools[0].address))
     return found
@@ -170,6 +170,6 @@ def _most(ways: Sequence[Way], given: int) -> list[Way]:
     if len(ways) <= HOP_POOLS_MAX:
         return list(ways)
     found = sorted(ways, key=lambda path: -path.curve.most(given))[:HOP_POOLS_MAX]
-    small = sorted(ways, key=lambda one: -one.curve.most(given >> _SHARE_BITS))[:HOP_POOLS_MAX]
-    known = {id(one) for one in found}
-    return found + [one for one in small if id(one) not in known]
+    small = sorted(ways, key=lambda way: -way.curve.most(given >> _SHARE_BITS))[:HOP_POOLS_MAX]
+    known = {id(way) for way in found}
+    return found + [way for way in small if id(way) not in known]

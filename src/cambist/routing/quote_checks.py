@@ -30,10 +30,10 @@ def screen_outliers(
     out = find_outliers(ways, request, Fraction(DEVIATION_MAX_BPS, BPS_ONE))
     if not out:
         return list(ways), ()
-    left = {id(one) for one in out}
+    left = {id(outlier) for outlier in out}
     absent = []
-    for one in out:
-        pool = one.path.pools[0]
+    for outlier in out:
+        pool = outlier.path.pools[0]
         why = f"{pool.address} is too far from what the other pools pay."
         absent.append(QuoteFailure(pool.venue, Code.POOL_REFUSED, why, pool.program, OFF_MARKET))
     return [path for path in ways if id(path) not in left], tuple(absent)

@@ -41,8 +41,8 @@ def describe_route(intent: Intent, found: Split, drawn: RouteLegs, single: Route
     else:
         tenths = proportions([share.amount for share in found.shares], _TENTHS_OF_PERCENT)
         ways = ", ".join(
-            f"{_percent(part)} % {_way(one)}"
-            for one, part in zip(found.shares, tenths, strict=True)
+            f"{_percent(part)} % {_way(share)}"
+            for share, part in zip(found.shares, tenths, strict=True)
         )
     said = f"{ways} {verb} {write_amount(raw, token.decimals)} {token.symbol}"
     if single is None:

@@ -27,8 +27,8 @@ class PathShare(msgspec.Struct, frozen=True):
 def trade_units(shares: list[PathShare], mode: SwapMode, amount: int) -> list[PathShare]:
     """Move whole units of the sized token from share to share, as long as that gains."""
     sign = 1 if mode == "exact_in" else -1
-    parts, others = [share.amount for share in shares], [one.other for one in shares]
-    asks = [one.path.swap_amount for one in shares]
+    parts, others = [share.amount for share in shares], [share.other for share in shares]
+    asks = [share.path.swap_amount for share in shares]
     step = max(amount // _FIRST_STEP, 1)
     for _ in range(_STEPS_MAX):
         moves = []
@@ -50,8 +50,8 @@ def trade_units(shares: list[PathShare], mode: SwapMode, amount: int) -> list[Pa
             step //= 4
             step = max(step, 1)
     return [
-        PathShare(one.path, part, other)
-        for one, part, other in zip(shares, parts, others, strict=True)
+        PathShare(share.path, part, other)
+        for share, part, other in zip(shares, parts, others, strict=True)
     ]
 
 
@@ -63,17 +63,17 @@ def reclaim_rounding(shares: list[PathShare], mode: SwapMode) -> list[PathShare]
     the same is done with the units that are to be paid.
     """
     sign = 1 if mode == "exact_in" else -1
-    others, tight = [share.other for share in shares], [one.amount for one in shares]
-    for at, one in enumerate(shares):
-        least = _needed(one.path, mode, one.other)
-        if least is not None and sign * (one.amount - least) > 0:
+    others, tight = [share.other for share in shares], [share.amount for share in shares]
+    for at, share in enumerate(shares):
+        least = _needed(share.path, mode, share.other)
+        if least is not None and sign * (share.amount - least) > 0:
             tight[at] = least
-    slack = sign * (sum(one.amount for one in shares) - sum(tight))
+    slack = sign * (sum(share.amount for share in shares) - sum(tight))
     for _ in range(_STEPS_MAX):
         ups, downs = [], [(0, -1, 0)]
-        for at, one in enumerate(shares):
-            up = _needed(one.path, mode, others[at] + sign)
-            down = _needed(one.path, mode, others[at] - sign)
+        for at, share in enumerate(shares):
+            up = _needed(share.path, mode, others[at] + sign)
+            down = _needed(share.path, mode, others[at] - sign)
             ups += [] if up is None else [(sign * (up - tight[at]), at, up)]
             downs += [] if down is None else [(sign * (tight[at] - down), at, down)]
         (cost, to, up_to), (spared, source, down_to) = min(ups, default=(0, -1, 0)), max(downs)
@@ -107,9 +107,11 @@ def _with_the_rest(
             continue
         tight[at] = amount
         moved = [
-            PathShare(one.path, part, one.path.swap_amount(mode, part))
-            for one, part in zip(shares, tight, strict=True)
+            PathShare(share.path, part, share.path.swap_amount(mode, part))
+            for share, part in zip(shares, tight, strict=True)
         ]
-        gained = sign * sum(one.other - was.other for one, was in zip(moved, shares, strict=True))
-        return moved if gained > 0 and all(one.other for one in moved) else shares
+        gained = sign * sum(
+            after.other - before.other for after, before in zip(moved, shares, strict=True)
+        )
+        return moved if gained > 0 and all(share.other for share in moved) else shares
     return shares

@@ -1,4 +1,4 @@
-"""Writes the swaps of ways, to tell which of them fit one transaction together."""
+"""Writes the swaps of ways, to see which of them fit one transaction together."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOBODY: Final = Address("11111111111111111111111111111111")
 
 
 class RouteSizer:
-    """Tells which ways fit one transaction together; each way's swaps are written once."""
+    """Decides which ways fit one transaction together; each way's swaps are written once."""
 
     def __init__(self, programs: Programs, request: SplitRequest, envelope: Envelope) -> None:
         self._programs, self.envelope = programs, envelope
@@ -43,7 +43,7 @@ class RouteSizer:
             if id(way) not in self._loads:
                 self._loads[id(way)] = self._written(way, max(int(size), self._least))
             loads.append(self._loads[id(way)])
-        known = [one for one in loads if one is not None]
+        known = [written for written in loads if written is not None]
         if len(known) < len(loads):
             return False
         fits = limit_exceeded(known, _NOBODY, self.envelope) is None
@@ -53,7 +53,7 @@ class RouteSizer:
     def _written(self, way: Way, size: int) -> Load | None:
         """Return what a way adds; None where a swap is refused, or nobody can write it."""
         pools, mints = way.path.pools, way.path.mints
-        if any(one.program not in self._programs for one in pools):
+        if any(pool.program not in self._programs for pool in pools):
             return None
         sizes = [(self._mode, size)]
         if len(pools) > 1:
@@ -61,17 +61,17 @@ class RouteSizer:
             sizes = [("exact_out", middle), ("exact_in", middle)]
         try:
             calls = [
-                _call(self._programs, pool, mint, one, pool.swap(mint, *one).touched)
-                for pool, mint, one in zip(pools, mints, sizes, strict=True)
+                _call(self._programs, pool, mint, size, pool.swap(mint, *size).touched)
+                for pool, mint, size in zip(pools, mints, sizes, strict=True)
             ]
         except PoolRejected:
             return None
-        return load(calls, [one.program for one in pools], self.envelope)
+        return load(calls, [pool.program for pool in pools], self.envelope)
 
     def limit_exceeded(self, found: Split, drawn: RouteLegs) -> str | None:
-        """Return why these legs do not fit a transaction; None where nobody can tell."""
+        """Return why these legs do not fit a transaction; None where that is unknown."""
         pools = [pool for share in found.shares for pool in share.path.pools]
-        if any(one.program not in self._programs for one in pools):
+        if any(pool.program not in self._programs for pool in pools):
             return None
         try:
             calls = [
@@ -80,7 +80,7 @@ class RouteSizer:
             ]
         except PoolRejected as refused:
             return str(refused)
-        loads = (load(calls, [one.program for one in pools], self.envelope),)
+        loads = (load(calls, [pool.program for pool in pools], self.envelope),)
         return limit_exceeded(loads, _NOBODY, self.envelope)
 
 
@@ -97,6 +97,8 @@ def _call(
 ) -> Instruction:
     """Return the instruction of one swap. Raises PoolRejected."""
     mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
-    source, target = (associated_token(_NOBODY, one, TOKEN_PROGRAM) for one in (mint_in, mint_out))
+    source, target = (
+        associated_token(_NOBODY, mint, TOKEN_PROGRAM) for mint in (mint_in, mint_out)
+    )
     trade = SwapParams(_NOBODY, source, target, mint_in, *size, 0, arrays)
     return programs[pool.program].instruction(pool, trade)

@@ -1,4 +1,32 @@
-"""Finds the best route over all pools: one pool, a way through a hub, or a split over several."""
+"""Finds the best route over all pools: one pool, a path through a hub, or a split over several."""
+
+# How a route is found, and why in this order:
+#
+# 1. Stale pools are left out (routing/hubs.py, `newest`), then outliers (routing/quote_checks.py).
+#    A pool that promises far more than the pool in the middle is broken, frozen or bait. With fewer
+#    than three pools there is no middle, and nothing is left out.
+# 2. `_alone` asks the pools for the whole amount, to the unit. The best pool that may be traded is
+#    `single`, the route to beat. It comes first because it is the floor: whatever the search below
+#    finds is used only where it gains enough over this route. Nobody gets less than the best pool
+#    alone pays.
+# 3. Paths through hubs join the direct ones. A path of two swaps has a curve as well, so the search
+#    does not distinguish them.
+# 4. `promising` compares a bound with `single`. The bound says what no split over these ways can
+#    beat, so most small orders end here without a search.
+# 5. `split` searches with floats and proposes parts. The parts are rounded to whole raw units, and
+#    the pools themselves say what they bring. No amount of a route comes from a float.
+# 6. `_signable` counts the instructions of a split to the byte. All swaps of a route are in one
+#    transaction, so a route that does not fit one is worth nothing. Sizing inside the search costs
+#    a swap of every way, so the search runs without it first, and again with it only where the best
+#    split did not fit.
+#
+# Costs: a further swap costs network fees, and its own chance to revert all of them. `LegCosts` has
+# that in raw units of the token that is not sized, and `GAIN_MIN_HUNDREDTHS` comes on top.
+# Otherwise an order would be split for a gain below what the extra instructions cost.
+#
+# A fault is a value here, not an exception: a pool that may not be traded is passed over, and the
+# route says so in `absent`. The caller writes the whole route into the order's journal, with the
+# quotes that were compared, so that a choice can be explained later.
 
 from __future__ import annotations
 
@@ -73,8 +101,8 @@ def find_route(intent: Intent, offered: MarketSnapshot) -> Route | Fault:
     if isinstance(route, Fault):
         return route
     named = {quote.pool for quote in route.quotes} | {leg.pool for leg in route.legs}
-    told = sum(1 for failure in route.absent if failure.program)
-    unlisted = sum(1 for pool in offered.pools if pool.address not in named) - told
+    listed = sum(1 for failure in route.absent if failure.program)
+    unlisted = sum(1 for pool in offered.pools if pool.address not in named) - listed
     return replace(route, unlisted=unlisted) if unlisted > 0 else route
 
 
@@ -97,7 +125,9 @@ def _find(intent: Intent, offered: MarketSnapshot) -> Route | Fault:
         ways = with_hubs(ways, offered.hubs, mints, request, offered.leg_costs)
     likely: Sequence[Way] = ways
     if ways and not isinstance(single, Fault):
-        pool = next(one.way for one in alone if one.way.name == single.legs[0].pool)
+        pool = next(
+            path_quote.way for path_quote in alone if path_quote.way.name == single.legs[0].pool
+        )
         likely = promising(ways, request, (pool, *_net(single, offered)), offered.gain_min)
     if not likely:
         return single
@@ -198,19 +228,19 @@ def _alone(ways: Sequence[Way], mode: SwapMode, amount: int) -> list[PathQuote]:
         other = way.path.swap_amount(mode, amount)
         if not other:
             continue
-        one = (sign * other, pool.address, way)
-        insort(found, one, key=_rank)
+        candidate = (sign * other, pool.address, way)
+        insort(found, candidate, key=_rank)
         del found[QUOTES_MAX:]
-        if pool.venue not in best or one[:2] < best[pool.venue][:2]:
-            best[pool.venue] = one
+        if pool.venue not in best or candidate[:2] < best[pool.venue][:2]:
+            best[pool.venue] = candidate
         if len(found) == QUOTES_MAX:
             limit = abs(found[-1][0])
-    found += [one for one in best.values() if one not in found]
+    found += [candidate for candidate in best.values() if candidate not in found]
     return [PathQuote(way, abs(other)) for other, _, way in sorted(found, key=_rank)]
 
 
-def _rank(one: tuple[int, Address, Way]) -> tuple[int, Address]:
-    return one[:2]
+def _rank(candidate: tuple[int, Address, Way]) -> tuple[int, Address]:
+    return candidate[:2]
 
 
 def _held_to_the_worst(
@@ -219,8 +249,8 @@ def _held_to_the_worst(
     """Return the route bound to what it may bring when it lands, where the clock moves the fee."""
     if isinstance(single, Fault):
         return single
-    pools = (one.way.path.pools[0] for one in alone)
-    pool = next(one for one in pools if one.address == single.legs[0].pool)
+    pools = (path_quote.way.path.pools[0] for path_quote in alone)
+    pool = next(pool for pool in pools if pool.address == single.legs[0].pool)
     if not pool.is_time_dependent:
         return single
     try:
@@ -276,15 +306,15 @@ def _quotes(
     quotes: list[Quote] = []
     unwilling: list[Pool] = []
     venues: set[str] = set()
-    for one in alone:
-        pool = one.way.path.pools[0]
+    for path_quote in alone:
+        pool = path_quote.way.path.pools[0]
         venues.add(pool.venue)
         found = pool.quote(mint, intent.mode, intent.amount)
         if isinstance(found, Fault):
             unwilling.append(pool)
         else:
             quotes.append(found)
-    unwilling += [one for one in pools if one.venue not in venues]
+    unwilling += [pool for pool in pools if pool.venue not in venues]
     absent: list[QuoteFailure] = []
     for pool in unwilling:
         if len(absent) >= ABSENT_MAX:

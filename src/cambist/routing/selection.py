@@ -28,8 +28,10 @@ def choose(
         return _without_quotes(absent)
     exact_in = intent.mode == "exact_in"
     ranked = sorted(quotes, key=_most_out if exact_in else _least_in)
-    bounds = [intent.terms.bound(intent.mode, one.amount_in, one.amount_out) for one in ranked]
-    faults = [reject_reason(intent.mode, *one) for one in zip(ranked, bounds, strict=True)]
+    bounds = [
+        intent.terms.bound(intent.mode, quote.amount_in, quote.amount_out) for quote in ranked
+    ]
+    faults = [reject_reason(intent.mode, *quoted) for quoted in zip(ranked, bounds, strict=True)]
     tradable = [at for at, why in enumerate(faults) if why is None]
     if not tradable:
         return faults[0] or _without_quotes(absent)
@@ -69,7 +71,7 @@ def _without_quotes(absent: Sequence[QuoteFailure]) -> Fault:
     for failure in absent:
         names.setdefault(failure.reason, []).append(name_pool(failure.venue, failure.program))
     why = " ".join(f"{', '.join(who)}: {_inner(reason)}" for reason, who in names.items())
-    final = all(one.code == Code.POOL_REFUSED for one in absent)
+    final = all(failure.code == Code.POOL_REFUSED for failure in absent)
     return fault(Code.NO_ROUTE if final else Code.QUOTES_UNAVAILABLE, why)
 
 
@@ -86,13 +88,13 @@ def _reason(intent: Intent, ranked: Sequence[Quote], absent: Sequence[QuoteFailu
         return f"{write_amount(raw, token.decimals)} {token.symbol}"
 
     said = f"{name_pool(best.venue, best.program)} {verb} {written(best)}"
-    other = next((one for one in ranked if one.venue != best.venue), None)
+    other = next((quote for quote in ranked if quote.venue != best.venue), None)
     if other is None:
         said += "; no other venue quoted."
     else:
         gap = _gap(intent, best, other)
         said += f", {gap} {better} than {name_pool(other.venue, other.program)}'s {written(other)}."
-    quoted = {one.venue for one in ranked}
+    quoted = {quote.venue for quote in ranked}
     for failure in absent:
         if failure.venue in quoted:
             continue  # a pool of a venue that has others is no venue left out

@@ -47,7 +47,7 @@ class Layout(Generic[T]):
         self._shape = shape
         self._parts: list[tuple[str, str, int, int]] = []
         code, end, taken = "<", 0, 0
-        for name, (offset, kind) in sorted(fields.items(), key=lambda one: one[1][0]):
+        for name, (offset, kind) in sorted(fields.items(), key=lambda field: field[1][0]):
             if offset < end:
                 msg = f"{name} at {offset} overlaps what ends at {end}"
                 raise ValueError(msg)
@@ -117,7 +117,7 @@ def _value(kind: str, raw: tuple[Any, ...]) -> Any:
 def _raw(kind: str, value: Any) -> tuple[Any, ...]:
     count, _, each = kind.rpartition("*")
     if count:
-        return tuple(part for one in value for part in _raw(each, one))
+        return tuple(part for element in value for part in _raw(each, element))
     if each in _WIDE:
         return value & _U64, value >> 64
     return (key_bytes(value) if each == "key" else value,)

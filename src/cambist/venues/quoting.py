@@ -42,6 +42,8 @@ def worst_case(pool: Pool, mint_in: Address, mode: SwapMode, amount: int) -> Swa
     the fee. The next epoch counts where it may have begun by then, since transfer fees change with
     it. Raises PoolRejected when the pool refuses at any of these times.
     """
+    # The fee may rise and fall between now and the landing. A bound that rests on the quote of now
+    # alone would revert whenever the fee has risen.
     now = pool.swap(mint_in, mode, amount)
     if not pool.is_time_dependent:
         return now
@@ -51,4 +53,4 @@ def worst_case(pool: Pool, mint_in: Address, mode: SwapMode, amount: int) -> Swa
     swaps = [now, *(pool.at(landing).swap(mint_in, mode, amount) for landing in landings)]
     if mode == "exact_in":
         return min(swaps, key=lambda swap: swap.amount_out)
-    return max(swaps, key=lambda one: one.amount_in)
+    return max(swaps, key=lambda swap: swap.amount_in)

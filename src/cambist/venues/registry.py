@@ -15,5 +15,7 @@ from cambist.venues.raydium.clmm import CLMM
 from cambist.venues.raydium.cpmm import CPMM
 
 _ALL: Final[tuple[Program[Any], ...]] = (AMM_V4, CPMM, CLMM, DLMM, DAMM_V2, DAMM_V1)
-PROGRAMS: Final[Mapping[str, Program[Any]]] = {one.name: one for one in _ALL}
-BY_ID: Final[Mapping[Address, Program[Any]]] = {one.id: one for one in _ALL}
+PROGRAMS: Final[Mapping[str, Program[Any]]] = {program.name: program for program in _ALL}
+# A program is identified by its account, never by a discriminator: CPMM and CLMM share those of
+# three accounts and of their event, and both DAMM programs that of their pool.
+BY_ID: Final[Mapping[Address, Program[Any]]] = {program.id: program for program in _ALL}

@@ -69,6 +69,8 @@ class PoolRejected(ValueError):
         return fault(Code.POOL_REFUSED, str(self))
 
 
+# All accounts of a quote come from one slot. CPMM and AMM v4 keep their reserves in vault accounts
+# beside the pool: a pool of one slot with vaults of another would have a price that never was.
 class Snapshot(msgspec.Struct, frozen=True):
     """Accounts as they stood at one slot, all of them, with the chain's clock at that slot."""
 

@@ -191,7 +191,7 @@ def _read_extensions(account: Account) -> tuple[FeeChange | None, tuple[Power, .
         elif kind in _POWERS:
             found.add(_POWERS[kind])
         _check_extension(kind, body, account.address)
-    return change, tuple(one for one in _POWERS.values() if one in found)
+    return change, tuple(power for power in _POWERS.values() if power in found)
 
 
 def _extensions(account: Account) -> Iterator[tuple[int, bytes]]:

@@ -1,4 +1,4 @@
-"""Lists the kinds of pool that the paper world is made of, venue by venue."""
+"""Lists the kinds of pool of the paper network, venue by venue."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ from cambist.paper.pool_models.model import PoolModel, PoolSpec, PriceRatio
 __all__ = ["POOL_MODELS", "PoolModel", "PoolSpec", "PriceRatio"]
 
 POOL_MODELS: Final[Mapping[str, PoolModel]] = {
-    one.program.name: one
-    for one in (AMM_V4_SHAPE, CPMM_SHAPE, CLMM_SHAPE, DLMM_SHAPE, DAMM_V2_SHAPE, DAMM_V1_SHAPE)
+    model.program.name: model
+    for model in (AMM_V4_SHAPE, CPMM_SHAPE, CLMM_SHAPE, DLMM_SHAPE, DAMM_V2_SHAPE, DAMM_V1_SHAPE)
 }

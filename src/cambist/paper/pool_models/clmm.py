@@ -61,7 +61,7 @@ class ClmmModel:
 
     def price(self, pool: ClmmPool) -> PriceRatio:
         """Return the square of the root."""
-        return PriceRatio(pool.place.price * pool.place.price, 1 << 2 * _Q64)
+        return PriceRatio(pool.tick_state.price * pool.tick_state.price, 1 << 2 * _Q64)
 
     def at_price(self, pool: ClmmPool, price: PriceRatio) -> ClmmPool:
         """Return the pool with the same positions at another price."""
@@ -69,7 +69,7 @@ class ClmmModel:
 
     def holdings(self, pool: ClmmPool) -> tuple[int, int]:
         """Return what the positions hold at the price, rounded up: what can be taken out."""
-        price = pool.place.price
+        price = pool.tick_state.price
         a = b = 0
         liquidity = 0
         ticks = pool.shelf.ticks
@@ -83,7 +83,7 @@ class ClmmModel:
 
     def dump(self, pool: ClmmPool) -> tuple[int, ...]:
         """Return the root and the tick, which differ by a place at a tick's own price."""
-        return pool.place.price, pool.place.tick
+        return pool.tick_state.price, pool.tick_state.tick
 
     def load(self, made: ClmmPool, saved: tuple[int, ...]) -> ClmmPool:
         """Return the pool at this root."""
@@ -97,7 +97,7 @@ class ClmmModel:
         liquidity = sum(
             net for number, net in zip(ticks.numbers, ticks.nets, strict=True) if number <= tick
         )
-        return self._filled(replace(pool, place=TickState(price, tick, liquidity)))
+        return self._filled(replace(pool, tick_state=TickState(price, tick, liquidity)))
 
     def _filled(self, pool: ClmmPool) -> ClmmPool:
         """Return the pool with vaults that hold what its positions do."""

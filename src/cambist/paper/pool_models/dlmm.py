@@ -33,7 +33,7 @@ _FEE_UNITS_PER_PPM: Final = 1_000
 _FACTOR_MAX: Final = (1 << 16) - 1
 _NOBODY: Final = Address("11111111111111111111111111111111")
 _PARTS: Final = 1 << 32
-"""How finely the place within a bin is told."""
+"""How finely the position within a bin is stored."""
 _ARRAYS_REMEMBERED_MAX: Final = 1_024
 
 
@@ -76,13 +76,13 @@ class DlmmModel:
 
     def holdings(self, pool: DlmmPool) -> tuple[int, int]:
         """Return what the bins hold."""
-        bins = [one for _, held in pool.arrays for one in held]
-        return sum(bin_.x for bin_ in bins), sum(one.y for one in bins)
+        bins = [bin_ for _, held in pool.arrays for bin_ in held]
+        return sum(bin_.x for bin_ in bins), sum(bin_.y for bin_ in bins)
 
     def dump(self, pool: DlmmPool) -> tuple[int, ...]:
         """Return the active bin and what it holds of each."""
         here = pool.pair.active_id
-        active = next((one for _, held in pool.arrays for one in held if one.id == here), None)
+        active = next((bin_ for _, held in pool.arrays for bin_ in held if bin_.id == here), None)
         return (here, active.x, active.y) if active else (here, 0, 0)
 
     def load(self, made: DlmmPool, saved: tuple[int, ...]) -> DlmmPool:
@@ -151,7 +151,7 @@ def _sided(liquidity: int, index: int) -> tuple[tuple[Bin, ...], tuple[Bin, ...]
 def _liquidity(pool: DlmmPool) -> int:
     """Return the liquidity that the bins were made with, from the furthest bin: it is whole."""
     first, last = pool.arrays[0][1][0], pool.arrays[-1][1][-1]
-    # Of the two, the side of which there are more units tells it more exactly.
+    # Of the two, the side with more units shows it more exactly.
     return (
         _liquidity_of(last, last.x * last.price)
         if last.x > first.y
@@ -168,7 +168,7 @@ def _liquidity_of(whole: Bin, worth: int) -> int:
 
 def _edges(bin_id: int) -> tuple[int, int]:
     """Return twice the prices half a step below and above a bin's own."""
-    below, here, above = (price_at(bin_id + one, STEP_BPS) for one in (-1, 0, 1))
+    below, here, above = (price_at(bin_id + step, STEP_BPS) for step in (-1, 0, 1))
     return below + here, here + above
 
 

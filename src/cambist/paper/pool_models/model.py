@@ -64,7 +64,7 @@ class PoolModel(Protocol):
         """Return the raw units of each mint that stand behind its liquidity."""
 
     def dump(self, pool: Any) -> tuple[int, ...]:
-        """Return the few numbers that tell this pool from the one it began as."""
+        """Return the few numbers that distinguish this pool from the one it began as."""
 
     def load(self, made: Any, saved: tuple[int, ...]) -> Pool:
         """Return the pool of these numbers; the inverse of `saved`."""
@@ -72,7 +72,7 @@ class PoolModel(Protocol):
 
 def encode_decode(program: Program[P], pool: P, time: ChainTime) -> P:
     """Write a pool as the accounts of its program, and read it back as a live one is read."""
-    accounts = {one.address: one for one in program.encode(pool)}
+    accounts = {account.address: account for account in program.encode(pool)}
     return program.decode(pool.address, Snapshot(accounts, time))
 
 

@@ -1,4 +1,4 @@
-"""Reaches a paper world in another process, and comes back to it when it was away."""
+"""Reaches a paper network in another process, and reconnects when it was away."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import structlog
 
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, ChainParameters, Fill, NodeObservation
-from cambist.paper import tokens
 from cambist.paper import transaction as paper
 from cambist.paper.pool_states import VENUES
 from cambist.paper.rpc.pool_codec import PoolRecord, read_pool
@@ -32,6 +31,7 @@ from cambist.paper.rpc.protocol import (
     SimulateMessage,
     SubmitTransaction,
 )
+from cambist.paper.tokens import HUBS, LISTED, listed_token, token
 from cambist.ports.chain import Blockhash, ExecutedTransaction, SwapRequest
 from cambist.ports.clock import Clock
 from cambist.ports.errors import PortUnavailable
@@ -46,7 +46,7 @@ from cambist.venues.pool import Pool
 RECONNECT_MS: Final = Millis(50)
 UNREADABLE: Final = "the paper chain gave an answer that cannot be read"
 ANSWER_MS_MAX: Final = Millis(5_000)
-"""How long a frozen world may hold up who asks it: a turn that waits holds one of few hands."""
+"""How long a frozen network may block its caller: an execution that waits holds a permit."""
 
 log = structlog.get_logger("cambist.paper")
 T = TypeVar("T")
@@ -62,18 +62,18 @@ _fill: Final = json_codec.decoder(cast("type[Fill | None]", Fill | None))
 
 
 class RpcConnection:
-    """One connection to the world, shared by market and chain; `run` keeps it up."""
+    """One connection to the network, shared by market and chain; `run` keeps it up."""
 
-    def __init__(self, clock: Clock, place: RpcAddress) -> None:
+    def __init__(self, clock: Clock, address: RpcAddress) -> None:
         self._clock = clock
-        self._place = place
+        self._address = address
         self._writer: StreamWriter | None = None
         self._pending: dict[int, Future[RpcReply]] = {}
         self._asked = 0
 
     @property
     def is_up(self) -> bool:
-        """Whether the world can be asked just now."""
+        """Whether the network can be asked just now."""
         return self._writer is not None
 
     async def run(self) -> None:
@@ -91,15 +91,15 @@ class RpcConnection:
                 self._drop(writer)
 
     async def _connect(self) -> tuple[StreamReader, StreamWriter]:
-        if isinstance(self._place, Path):
-            return await asyncio.open_unix_connection(self._place, limit=LINE_BYTES_MAX)
+        if isinstance(self._address, Path):
+            return await asyncio.open_unix_connection(self._address, limit=LINE_BYTES_MAX)
         async with asyncio.timeout(ANSWER_MS_MAX / 1_000):
-            return await asyncio.open_connection(*self._place, limit=LINE_BYTES_MAX)
+            return await asyncio.open_connection(*self._address, limit=LINE_BYTES_MAX)
 
     async def _listen(self, reader: StreamReader) -> None:
         try:
-            while line := await reader.readline():
-                reply = _read_reply(line)
+            while message := await reader.readline():
+                reply = _read_reply(message)
                 waiting = self._pending.pop(reply.id, None)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(reply)
@@ -109,7 +109,7 @@ class RpcConnection:
             log.warning("chain_answer_unreadable", error=type(error).__name__)
 
     def _drop(self, writer: StreamWriter) -> None:
-        """Tell everyone who waits that no answer will come."""
+        """Fail all pending calls: no answer will come."""
         self._writer = None
         writer.close()
         for waiting in self._pending.values():
@@ -122,9 +122,9 @@ class RpcConnection:
     async def call(self, question: RpcMethod, decoder: json_codec.Decoder[T]) -> T:
         """Return the answer to a question.
 
-        Raises PortUnavailable; then it may have been heard or not.
+        Raises PortUnavailable; then the question may have arrived or not.
         """
-        # A line that broke is closed a moment before whoever reads it hears so.
+        # A broken connection is closed a moment before its reader returns.
         writer = self._writer
         if writer is None or writer.is_closing() or len(self._pending) >= PENDING_MAX:
             msg = "the paper chain cannot be asked"
@@ -138,7 +138,7 @@ class RpcConnection:
             async with asyncio.timeout(ANSWER_MS_MAX / 1_000):
                 reply = await waiting
         except TimeoutError:
-            self._doubt_line()
+            self._abort_connection()
             msg = f"the paper chain did not answer within {ANSWER_MS_MAX} ms"
             raise PortUnavailable(msg) from None
         finally:
@@ -150,33 +150,22 @@ class RpcConnection:
         except msgspec.DecodeError as error:
             raise PortUnavailable(UNREADABLE) from error
 
-    def _doubt_line(self) -> None:
-        """Hang up on a machine that may be gone without a word; `run` then connects anew."""
-        if self._writer is not None and not isinstance(self._place, Path):
+    def _abort_connection(self) -> None:
+        """Abort a connection whose machine may be gone; `run` then connects again."""
+        if self._writer is not None and not isinstance(self._address, Path):
             self._writer.transport.abort()
 
 
 class RemoteMarket:
-    """The market of a world in another process."""
+    """The market in another process."""
 
-    def __init__(self, world: RpcConnection, *, makes_up: bool = True) -> None:
-        self._world = world
-        self._find = tokens.token if makes_up else tokens.listed_token
+    venues = VENUES
+    tokens = LISTED
+    hubs = HUBS
 
-    @property
-    def venues(self) -> tuple[str, ...]:
-        """The venues that may be asked, by name."""
-        return VENUES
-
-    @property
-    def tokens(self) -> tuple[Token, ...]:
-        """The tokens that are listed; any other is synthetic."""
-        return tokens.LISTED
-
-    @property
-    def hubs(self) -> tuple[Token, ...]:
-        """The tokens that a route may go through."""
-        return tokens.HUBS
+    def __init__(self, connection: RpcConnection, *, makes_up: bool = True) -> None:
+        self._connection = connection
+        self._find = token if makes_up else listed_token
 
     def token(self, name: str) -> Token | None:
         """Return the token of a symbol or a mint; unlisted ones are made up, or refused."""
@@ -186,20 +175,22 @@ class RemoteMarket:
         """Return None: another process must be asked."""
         return None
 
-    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+    async def pools(self, venue: str, pair: Pair, reference: str) -> Sequence[Pool]:
         """Ask a venue for its pools of a pair. Raises PortUnavailable."""
-        words = await self._world.call(GetPools(venue, pair, asker), _pools)
+        words = await self._connection.call(GetPools(venue, pair, reference), _pools)
         try:
             return tuple(read_pool(word) for word in words)
-        except Exception as error:  # a chain of another version may tell of pools we cannot make
+        except (
+            Exception
+        ) as error:  # a chain of another version may have pools that cannot be made here
             raise PortUnavailable(UNREADABLE) from error
 
 
 class RemoteChain:
-    """The chain of a world in another process. Every method that asks may raise PortUnavailable."""
+    """The chain in another process. Every method that asks may raise PortUnavailable."""
 
-    def __init__(self, world: RpcConnection, rules: ChainParameters) -> None:
-        self._world = world
+    def __init__(self, connection: RpcConnection, rules: ChainParameters) -> None:
+        self._connection = connection
         self._rules = rules
 
     @property
@@ -213,7 +204,7 @@ class RemoteChain:
 
     async def blockhash(self) -> Blockhash:
         """Return a recent blockhash."""
-        return await self._world.call(GetBlockhash(), _blockhash)
+        return await self._connection.call(GetBlockhash(), _blockhash)
 
     def build_message(self, swap: SwapRequest, blockhash: Blockhash) -> bytes:
         """Return the message to sign."""
@@ -221,24 +212,24 @@ class RemoteChain:
 
     async def simulate(self, message: bytes) -> Fault | None:
         """Return what the chain would refuse the message for now, or None."""
-        return await self._world.call(SimulateMessage(message), _fault)
+        return await self._connection.call(SimulateMessage(message), _fault)
 
     async def send(self, transaction: bytes) -> None:
         """Hand bytes to the network, once; sending them again is harmless."""
-        await self._world.call(SubmitTransaction(transaction), _nothing)
+        await self._connection.call(SubmitTransaction(transaction), _nothing)
 
     async def observe(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
         """Return what every endpoint says of each attempt."""
         questions = tuple((attempt.signature, attempt.blockhash) for attempt in attempts)
         asking = GetObservations(questions, self._rules.observers_required)
-        return await self._world.call(asking, _witnesses)
+        return await self._connection.call(asking, _witnesses)
 
     async def executed_since(
         self, since: Slot, before: Signature | None, limit: int
     ) -> tuple[ExecutedTransaction, ...]:
         """Return what was executed at a slot or later, newest first."""
-        return await self._world.call(GetExecuted(since, before, limit), _traces)
+        return await self._connection.call(GetExecuted(since, before, limit), _traces)
 
     async def fetch_fill(self, signature: Signature) -> Fill | None:
         """Return what a landed transaction moved, or None when none landed."""
-        return await self._world.call(GetFill(signature), _fill)
+        return await self._connection.call(GetFill(signature), _fill)

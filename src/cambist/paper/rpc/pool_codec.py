@@ -1,4 +1,4 @@
-"""Tells a pool in few words over the line; the other side makes the same pool of them."""
+"""Encodes a pool as a short record, from which the other side makes the same pool."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cambist.venues.pool import Pool
 
 
 class PoolRecord(msgspec.Struct, frozen=True, gc=False):
-    """What tells a pool from the one it began as. The numbers are text: they may have 128 bits."""
+    """How a pool differs from the one it began as. The numbers are text: they may have 128 bits."""
 
     program: str
     mint_a: Address
@@ -28,7 +28,7 @@ def write_pool(pool: Pool) -> PoolRecord:
 
 
 def read_pool(word: PoolRecord) -> Pool:
-    """Return the pool that words tell of."""
+    """Return the pool that a record describes."""
     made = first_pool(pool_key(word.program, word.mint_a, word.mint_b))
-    saved = tuple(int(one) for one in word.saved.split())
+    saved = tuple(int(number) for number in word.saved.split())
     return POOL_MODELS[word.program].load(made, saved).at(time_of(word.slot))

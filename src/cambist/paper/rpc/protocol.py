@@ -1,4 +1,4 @@
-"""Shapes what goes over the line to a paper world that is a process of its own.
+"""Defines the messages to a paper network that is a process of its own.
 
 One JSON object on each line: requests with an id, and replies with the same id in any order.
 """
@@ -15,7 +15,7 @@ from cambist.values.time_units import Slot
 from cambist.values.token import Pair
 
 RpcAddress = Path | tuple[str, int]
-"""Where a world listens: on a Unix socket, or on a host and port."""
+"""Where a network listens: on a Unix socket, or on a host and port."""
 LINE_BYTES_MAX: Final = 8 * 1024 * 1024
 PENDING_MAX: Final = 10_000
 """How many requests of one connection may wait for their reply."""

@@ -1,4 +1,4 @@
-"""Offers a paper world to other processes, over a Unix socket or TCP."""
+"""Offers a paper network to other processes, over a Unix socket or TCP."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ log = structlog.get_logger("cambist.paper")
 _read_request: Final = json_codec.decoder(RpcRequest).decode
 
 
-async def serve(world: PaperNetwork, clock: Clock, place: RpcAddress) -> None:
-    """Answer at a place until cancelled; the world must be open and running.
+async def serve(network: PaperNetwork, clock: Clock, address: RpcAddress) -> None:
+    """Answer at an address until cancelled; the network must be open and running.
 
     A Unix socket that a dead process left behind is replaced, and only its owner may connect. Over
     TCP whoever reaches the port is answered: it is for networks where nobody else does.
     """
-    desk = _RpcHandler(world, clock)
+    handler = _RpcHandler(network, clock)
     async with TaskGroup() as group:
 
-        def welcome(reader: StreamReader, writer: StreamWriter) -> None:
-            group.create_task(desk.handle(reader, writer))
+        def accept(reader: StreamReader, writer: StreamWriter) -> None:
+            group.create_task(handler.handle(reader, writer))
 
-        if isinstance(place, Path):
-            server = await asyncio.start_unix_server(welcome, place, limit=LINE_BYTES_MAX)
-            place.chmod(SOCKET_MODE)
+        if isinstance(address, Path):
+            server = await asyncio.start_unix_server(accept, address, limit=LINE_BYTES_MAX)
+            address.chmod(SOCKET_MODE)
         else:
-            server = await asyncio.start_server(welcome, *place, limit=LINE_BYTES_MAX)
+            server = await asyncio.start_server(accept, *address, limit=LINE_BYTES_MAX)
         try:
             await asyncio.Event().wait()  # for ever: until cancelled
         finally:
@@ -65,18 +65,18 @@ async def serve(world: PaperNetwork, clock: Clock, place: RpcAddress) -> None:
 class _RpcHandler:
     """Answers every connection."""
 
-    def __init__(self, world: PaperNetwork, clock: Clock) -> None:
-        self._network = world
-        self._market = PaperMarket(world, clock)
-        self._chain = PaperChain(world)
+    def __init__(self, network: PaperNetwork, clock: Clock) -> None:
+        self._network = network
+        self._market = PaperMarket(network, clock)
+        self._chain = PaperChain(network)
 
     async def handle(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Answer a connection until it ends, or until it says what nobody understands."""
         room = asyncio.Semaphore(PENDING_MAX)
         try:
             async with TaskGroup() as group:
-                while line := await reader.readline():
-                    request = _read_request(line)
+                while message := await reader.readline():
+                    request = _read_request(message)
                     await room.acquire()
                     group.create_task(self._reply(request, writer, room))
         except* ConnectionError:
@@ -106,8 +106,8 @@ class _RpcHandler:
 
     async def _answer(self, question: RpcMethod) -> object:
         match question:
-            case GetPools(venue, pair, asker):
-                pools = await self._market.pools(venue, pair, asker)
+            case GetPools(venue, pair, reference):
+                pools = await self._market.pools(venue, pair, reference)
                 return tuple(write_pool(pool) for pool in pools)
             case GetBlockhash():
                 return await self._chain.blockhash()

@@ -30,9 +30,9 @@ CACHED_S: Final = 600
 NOBODY: Final = Address("11111111111111111111111111111111")
 _MARINADE_ONE: Final = 1 << 32
 _TOLD_AT: Final = {MARINADE: (512, 512), LIDO: (81, 73), SPL_STAKE: (258, 266)}
-"""Where an account of a stake tells what it holds, and how many shares there are of that.
+"""Where an account of a stake has what it holds, and how many shares there are of that.
 
-Marinade's tells the price itself, in parts of 2^32.
+Marinade's has the price itself, in parts of 2^32.
 """
 
 _STAKE_BYTES: Final = 1_024
@@ -49,7 +49,7 @@ class DammV1PoolAccount(msgspec.Struct, frozen=True, gc=False):
     """The fields of a pool's account that play a part in swaps. Fees are fractions.
 
     Those behind `curve` are of stable ones: `scale_a` and `scale_b` bring both tokens to as many
-    decimals; where `depeg` names a stake, b is worth `stake_price` millionths of a, as told at
+    decimals; where `depeg` names a stake, b is worth `stake_price` millionths of a, as reported at
     `priced_s`.
     """
 
@@ -87,7 +87,7 @@ class DammV1PoolAccount(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def stake_account(self) -> Address:
-        """Where that price is told."""
+        """Where that price is reported."""
         return _STAKES.get(self.depeg, self.stake)
 
 
@@ -182,7 +182,7 @@ def read_state(account: Account) -> DammV1PoolAccount:
 
 
 def read_stake_price(snapshot: Snapshot, state: DammV1PoolAccount) -> int | None:
-    """Return what the stake tells of the token a stable curve counts with; None: it needs none.
+    """Return what the stake says of the token a stable curve counts with; None: it needs none.
 
     In millionths of what was staked, rounded down. Raises PoolRejected.
     """
@@ -210,7 +210,7 @@ def read_stake_price(snapshot: Snapshot, state: DammV1PoolAccount) -> int | None
 
 
 def write_stake(state: DammV1PoolAccount, price: int) -> Account:
-    """Return an account of the stake that tells this price."""
+    """Return an account of the stake that has this price."""
     worth_at, shares_at = _TOLD_AT[state.depeg]
     data = bytearray(_STAKE_BYTES)
     worth, shares = price, PRICE_ONE
@@ -244,7 +244,7 @@ def write_vault(vault: Vault, shares: Address) -> tuple[Account, ...]:
     share_mint[4:36] = key_bytes(vault.address)
     share_mint[_SUPPLY] = vault.supply.to_bytes(8, "little")
     share_mint[_INITIALISED_AT] = 1
-    tokens, owned = (Mint(one, TOKEN_PROGRAM, 0) for one in (state.token_mint, state.share_mint))
+    tokens, owned = (Mint(mint, TOKEN_PROGRAM, 0) for mint in (state.token_mint, state.share_mint))
     data = VAULT_LAYOUT.write(state, bytes(VAULT_BYTES))
     return (
         Account(vault.address, VAULT_PROGRAM, data),

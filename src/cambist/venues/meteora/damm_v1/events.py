@@ -1,4 +1,4 @@
-"""Reads what Meteora's DAMM v1 tells: swaps done, pools made, and what went wrong."""
+"""Reads what Meteora's DAMM v1 reports: swaps done, pools created, and errors."""
 
 from __future__ import annotations
 
@@ -54,37 +54,37 @@ ERRORS: Final = {
 
 
 def traded(lines: Sequence[ProgramLogLine], inner: Sequence[Instruction]) -> tuple[SwapEvent, ...]:
-    """Return the swaps that a transaction tells of, in order. The events do not name their pool.
+    """Return the swaps that a transaction reports, in order. The events do not name their pool.
 
-    An event tells what the curve counted. What left the trader is what went into a vault and to the
+    An event has what the curve counted. What left the trader is what went into a vault and to the
     protocol, and what arrived is what the other vault sent: a few units less. Where calls of vaults
     do not stand beside the events, the amounts are not exact.
     """
-    told = []
+    amounts = []
     for line in lines:
         if line.program == PROGRAM and line.data.startswith(_SWAPPED):
             body = line.data[len(_SWAPPED) :]
             if len(body) >= _AMOUNTS.size:
-                told.append(_AMOUNTS.unpack_from(body))
+                amounts.append(_AMOUNTS.unpack_from(body))
     through = _through_vaults(inner)
-    if len(through) != len(told):
-        return tuple(SwapEvent(None, given, paid, exact=False) for given, paid, *_ in told)
+    if len(through) != len(amounts):
+        return tuple(SwapEvent(None, given, paid, exact=False) for given, paid, *_ in amounts)
     return tuple(
         SwapEvent(None, into + protocol, paid, exact=not host)
-        for (into, paid), (_, _, _, protocol, host) in zip(through, told, strict=True)
+        for (into, paid), (_, _, _, protocol, host) in zip(through, amounts, strict=True)
     )
 
 
 def _through_vaults(inner: Sequence[Instruction]) -> list[tuple[int, int]]:
     """Return what went into a vault and what another sent right after it: those are swaps."""
     found, into, withdrawn = [], 0, False
-    for one in inner:
-        data = one.data
-        if one.program == VAULT_PROGRAM:
+    for call in inner:
+        data = call.data
+        if call.program == VAULT_PROGRAM:
             withdrawn = into > 0 and data.startswith(_WITHDRAW)
             if not withdrawn:
                 into = int.from_bytes(data[8:16], "little") if data.startswith(_DEPOSIT) else 0
-        elif withdrawn and one.program == TOKEN_PROGRAM and data.startswith(_TRANSFER):
+        elif withdrawn and call.program == TOKEN_PROGRAM and data.startswith(_TRANSFER):
             found.append((into, int.from_bytes(data[1:9], "little")))
             into, withdrawn = 0, False
     return found
@@ -96,7 +96,7 @@ def opened(instruction: Instruction) -> PoolCreated | None:
     at = _POOLS.get(data[:8])
     if instruction.program != PROGRAM or at is None or len(accounts) < at + 2:
         return None
-    # Where a config says whether the opening is a slot or a time, it cannot be told from here.
+    # Where a config says whether the opening is a slot or a time, it cannot be seen from here.
     opens_s = _opens_s(data) if data.startswith(_CUSTOM) else None
     mint_a, mint_b = accounts[at].address, accounts[at + 1].address
     return PoolCreated(NAME, accounts[0].address, mint_a, mint_b, opens_s)

@@ -39,7 +39,7 @@ def swap(pool: DammV1Pool, trade: SwapParams) -> Instruction:
         state.fee_a if trade.mint_in == pool.mint_a else state.fee_b,
     )
     metas = (
-        *(AccountMeta(one, writable=True) for one in written),
+        *(AccountMeta(address, writable=True) for address in written),
         AccountMeta(trade.owner, signer=True),
         AccountMeta(VAULT_PROGRAM),
         AccountMeta(TOKEN_PROGRAM),
@@ -74,16 +74,16 @@ def protocol_fee(mint: Address, pool: Address) -> Address:
     return program_address((b"fee", key_bytes(mint), key_bytes(pool)), PROGRAM)[0]
 
 
-def customizable_pool(one: Address, other: Address) -> Address:
+def customizable_pool(mint: Address, other: Address) -> Address:
     """Return the pool of two mints that has no config."""
-    return program_address((b"pool", *_ordered(one, other)), PROGRAM)[0]
+    return program_address((b"pool", *_ordered(mint, other)), PROGRAM)[0]
 
 
-def config_pool(one: Address, other: Address, config: Address) -> Address:
+def config_pool(mint: Address, other: Address, config: Address) -> Address:
     """Return the pool of two mints with a config."""
-    return program_address((*_ordered(one, other), key_bytes(config)), PROGRAM)[0]
+    return program_address((*_ordered(mint, other), key_bytes(config)), PROGRAM)[0]
 
 
-def _ordered(one: Address, other: Address) -> tuple[bytes, bytes]:
-    high, low = sorted((key_bytes(one), key_bytes(other)), reverse=True)
+def _ordered(mint: Address, other: Address) -> tuple[bytes, bytes]:
+    high, low = sorted((key_bytes(mint), key_bytes(other)), reverse=True)
     return high, low

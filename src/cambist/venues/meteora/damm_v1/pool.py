@@ -29,7 +29,7 @@ from cambist.venues.meteora.damm_v1.accounts import (
     DammV1PoolAccount,
     Vault,
 )
-from cambist.venues.pool import Fees, SwapResult
+from cambist.venues.pool import Fees, SwapResult, side_given
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import ChainTime, PoolRejected
 
@@ -98,7 +98,7 @@ class Moved(msgspec.Struct, frozen=True, gc=False):
 class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
     """A pool as it stood at one slot, at a time of the chain; made by `pool_at`.
 
-    Both sides follow from the state, the vaults and the time. `stake_price` is what the stake told
+    Both sides follow from the state, the vaults and the time. `stake_price` is what the stake said
     of the token that a stable curve counts with, where it is at hand.
     """
 
@@ -152,7 +152,7 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
     def amount_out(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
         try:
-            return _move(self._side(mint_in, amount), amount).paid
+            return _move(side_given(self, mint_in, amount), amount).paid
         except PoolRejected:
             return 0
 
@@ -178,15 +178,15 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         if side.stable is not None:
             return chords(lambda amount: self.amount_out(mint_in, amount), x >> _CHORD_BITS)
         into, x_of, room = denominator - numerator, denominator * x, RAW_MAX - side.most_in
-        one = (into * y, x_of, into, x_of, room)
-        return limited(iter((one,)), (room, side.at_hand_out))
+        segment = (into * y, x_of, into, x_of, room)
+        return limited(iter((segment,)), (room, side.at_hand_out))
 
     def swap(self, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult:
         """Return what a swap of so many raw units given does.
 
         Raises PoolRejected when the program would refuse it, would pay nothing, or for exact_out.
         """
-        side = self._side(mint_in, amount)
+        side = side_given(self, mint_in, amount)
         if mode == "exact_out":
             raise PoolRejected(RejectReason.NO_EXACT_OUT)
         moved = _move(side, amount)
@@ -207,22 +207,6 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
     def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
         """Return what a swap of `amount` raw units would do, or why the pool refuses it."""
         return quoting.quote(self, mint_in, mode, amount)
-
-    def _side(self, mint_in: Address, amount: int) -> DammV1Side:
-        """Return the side that a token is given to. Raises PoolRejected where no swap can be."""
-        if mint_in == self.mint_a:
-            side = self.giving_a
-        elif mint_in == self.mint_b:
-            side = self.giving_b
-        else:
-            raise PoolRejected(RejectReason.WRONG_TOKEN, mint_in)
-        if not 0 < amount <= RAW_MAX:
-            raise PoolRejected(
-                RejectReason.AMOUNT_ZERO if amount <= 0 else RejectReason.AMOUNT_OVERFLOWS
-            )
-        if side.closed is not None:
-            raise PoolRejected(side.closed)
-        return side
 
 
 def pool_at(
@@ -269,20 +253,20 @@ def _scales(state: DammV1PoolAccount) -> tuple[int, int]:
 
 def _side(state: DammV1PoolAccount, into: Vault, paid: Vault, time: ChainTime) -> DammV1Side:
     point = time.unix_s if state.clock == BY_TIME else time.slot
-    unlocked = [_unlocked(one, time.unix_s) for one in (into, paid)]
+    unlocked = [_unlocked(vault, time.unix_s) for vault in (into, paid)]
     closed = None
     if not state.enabled or into.state.enabled != 1:
         # A vault that is switched off takes nothing; it still pays.
         closed = RejectReason.DISABLED
     elif point < state.opens_at:
         closed = RejectReason.NOT_OPEN_YET
-    elif max(one.state.reported_s for one in (into, paid)) > time.unix_s or min(unlocked) < 0:
+    elif max(vault.state.reported_s for vault in (into, paid)) > time.unix_s or min(unlocked) < 0:
         closed = RejectReason.OUT_OF_BOUNDS
     elif not all((*unlocked, into.supply, paid.supply)):
         closed = RejectReason.NOT_ENOUGH_LIQUIDITY
     reserves = [
-        0 if closed else worth(one.shares, whole, one.supply)
-        for one, whole in zip((into, paid), unlocked, strict=True)
+        0 if closed else worth(vault.shares, whole, vault.supply)
+        for vault, whole in zip((into, paid), unlocked, strict=True)
     ]
     if max(reserves) > RAW_MAX:
         closed = RejectReason.OUT_OF_BOUNDS
@@ -322,6 +306,7 @@ def _with(vault: Vault, amount: int, shares: int) -> Vault:
 def _fee(amount: int, fraction: tuple[int, int]) -> int:
     """Return a fee in raw units: rounded down, but never less than one of them."""
     numerator, denominator = fraction
+    # `trading_fee` and `protocol_trading_fee`: at least one unit.
     if not amount or not numerator:
         return 0
     return amount * numerator // denominator or 1
@@ -329,6 +314,8 @@ def _fee(amount: int, fraction: tuple[int, int]) -> int:
 
 def _move(side: DammV1Side, amount: int) -> Moved:
     """Return what exactly so much given moves. Raises PoolRejected."""
+    # `compute_quote` of dynamic-amm-quote: fees first, then the deposit, then the curve, then the
+    # withdrawal. The protocol's part never enters the vault.
     fee = _fee(amount, side.trade_fee)
     protocol = _fee(fee, side.protocol_fee)
     fee -= protocol
@@ -336,6 +323,8 @@ def _move(side: DammV1Side, amount: int) -> Moved:
     minted = shares_for(into, side.unlocked_in, side.supply_in)
     if side.most_in + into > RAW_MAX or side.supply_in + minted > RAW_MAX:
         raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
+    # What the deposit adds is read back from the shares, rounded down twice. The curve sees less
+    # than was paid in, by a unit or two.
     held = worth(side.shares_in + minted, side.unlocked_in + into, side.supply_in + minted)
     net = held - side.reserve_in - fee
     reserves = side.reserve_in * side.reserve_out
@@ -347,6 +336,7 @@ def _move(side: DammV1Side, amount: int) -> Moved:
         # The program takes less than one unit left for no answer.
         raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
     else:
+        # spl-token-swap computes the new reserve rounded up, and pays the difference.
         brought = side.reserve_out + -reserves // (side.reserve_in + net)  # what is left: ceil
     burned = shares_for(brought, side.unlocked_out, side.supply_out)
     paid = worth(burned, side.unlocked_out, side.supply_out)

@@ -1,4 +1,4 @@
-"""Reads what Meteora's DAMM v2 tells: swaps done, pools made, and what went wrong."""
+"""Reads what Meteora's DAMM v2 reports: swaps done, pools created, and errors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 from cambist.faults import Code
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
+from cambist.venues.logs import ProgramLogLine
 from cambist.venues.meteora.damm_v2.accounts import BY_TIME, PROGRAM
 from cambist.venues.program import Instruction, PoolCreated, SwapEvent
 
@@ -28,7 +29,7 @@ _POOL_AT: Final = {_INITIALIZE: 6, _INITIALIZE_DYNAMIC: 7, _INITIALIZE_CUSTOM: 5
 _BASE_FEE_BYTES: Final = 30
 _DYNAMIC_FEE_BYTES: Final = 32
 _CUSTOM: Final = struct.Struct("<65xB1xB")
-"""After the fees: the range, the vault flag, liquidity and price, then how the opening is told."""
+"""After the fees: the range, the vault flag, liquidity and price, then how the opening is given."""
 
 NUMBERS: Final = {
     6000: "MathOverflow",
@@ -50,19 +51,21 @@ ERRORS: Final = {
 }
 
 
-def traded(inner: Sequence[Instruction]) -> tuple[SwapEvent, ...]:
-    """Return the swaps that inner instructions tell of, in order."""
+def traded(
+    _lines: Sequence[ProgramLogLine], inner: Sequence[Instruction], /
+) -> tuple[SwapEvent, ...]:
+    """Return the swaps that inner instructions report, in order; the logs have none."""
     found = []
-    for one in inner:
-        data = one.data
-        if one.program != PROGRAM or not data.startswith(_EVENT):
+    for call in inner:
+        data = call.data
+        if call.program != PROGRAM or not data.startswith(_EVENT):
             continue
         kind, body = data[8:16], data[16:]
         if kind == _SWAP_2 and len(body) >= _SWAP_2_AMOUNTS.size:
             pool, sent, _, received = _SWAP_2_AMOUNTS.unpack_from(body)
             found.append(SwapEvent(Address(encode(pool)), sent, received))
         elif kind == _SWAP and len(body) >= _SWAP_AMOUNTS.size:
-            # Releases before 0.1.5, which do not tell what transfer fees kept.
+            # Releases before 0.1.5, which do not say what transfer fees kept.
             pool, paid, given = _SWAP_AMOUNTS.unpack_from(body)
             found.append(SwapEvent(Address(encode(pool)), given, paid, exact=False))
     return tuple(found)
@@ -75,7 +78,7 @@ def opened(instruction: Instruction) -> PoolCreated | None:
     if instruction.program != PROGRAM or at is None or len(instruction.accounts) < at + 4:
         return None
     pool, _, mint_a, mint_b = (account.address for account in instruction.accounts[at : at + 4])
-    # Where a config says whether the opening is a slot or a time, it cannot be told from here.
+    # Where a config says whether the opening is a slot or a time, it cannot be seen from here.
     opens_s = None if kind == _INITIALIZE else _opens_s(instruction.data[8:])
     return PoolCreated(NAME, pool, mint_a, mint_b, opens_s)
 

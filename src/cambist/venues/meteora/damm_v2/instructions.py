@@ -72,6 +72,6 @@ def vault(pool: Address, mint: Address) -> Address:
     return program_address((b"token_vault", key_bytes(mint), key_bytes(pool)), PROGRAM)[0]
 
 
-def _ordered(one: Address, other: Address) -> tuple[bytes, bytes]:
-    high, low = sorted((key_bytes(one), key_bytes(other)), reverse=True)
+def _ordered(mint: Address, other: Address) -> tuple[bytes, bytes]:
+    high, low = sorted((key_bytes(mint), key_bytes(other)), reverse=True)
     return high, low

@@ -1,10 +1,9 @@
-"""Quotes a pool of Meteora's DAMM v2 exactly, and tells its state after a swap."""
+"""Quotes a pool of Meteora's DAMM v2 exactly, and computes its state after a swap."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from math import isqrt
-from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -29,12 +28,10 @@ from cambist.venues.meteora.damm_v2.swap_math import (
     sides_at,
     take,
 )
-from cambist.venues.pool import Fees, SwapResult
+from cambist.venues.pool import Fees, SwapResult, inverse_transfer_fee, side_given
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import ChainTime, PoolRejected
 from cambist.venues.tokens import Mint
-
-_LARGEST: Final = int(RAW_MAX)
 
 
 class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
@@ -93,7 +90,7 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
     def amount_out(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
         try:
-            side = self._side(mint_in, amount)
+            side = side_given(self, mint_in, amount)
             if side.taxed:
                 return _left(side, give(side, _arrived(side, amount)))
             _, _, fee, paid, _ = give(side, amount)
@@ -104,7 +101,7 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
     def amount_in(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units out would cost; 0 wherever `swap` raises."""
         try:
-            side = self._side(mint_in, amount)
+            side = side_given(self, mint_in, amount)
             if side.taxed:
                 return _grossed(
                     side.transfer_in, take(side, _grossed(side.transfer_out, amount))[0]
@@ -137,7 +134,7 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
 
         Raises PoolRejected when the program would refuse it, or would pay nothing.
         """
-        side = self._side(mint_in, amount)
+        side = side_given(self, mint_in, amount)
         if mode == "exact_out":
             moved = take(side, _grossed(side.transfer_out, amount))
             return _swapped(self, side, moved, (_grossed(side.transfer_in, moved[0]), amount))
@@ -149,7 +146,7 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
 
         Raises PoolRejected when the program would refuse it, or would pay nothing.
         """
-        side = self._side(mint_in, amount)
+        side = side_given(self, mint_in, amount)
         moved = fill(side, _arrived(side, amount))
         sent = _grossed(side.transfer_in, moved[0])
         return _swapped(self, side, moved, (sent, _left(side, moved)))
@@ -157,22 +154,6 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
     def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
         """Return what a swap of `amount` raw units would do, or why the pool refuses it."""
         return quoting.quote(self, mint_in, mode, amount)
-
-    def _side(self, mint_in: Address, amount: int) -> DammV2Side:
-        """Return the side that a token is given to. Raises PoolRejected where no swap can be."""
-        if mint_in == self.mint_a:
-            side = self.giving_a
-        elif mint_in == self.mint_b:
-            side = self.giving_b
-        else:
-            raise PoolRejected(RejectReason.WRONG_TOKEN, mint_in)
-        if not 0 < amount <= _LARGEST:
-            raise PoolRejected(
-                RejectReason.AMOUNT_ZERO if amount <= 0 else RejectReason.AMOUNT_OVERFLOWS
-            )
-        if side.closed is not None:
-            raise PoolRejected(side.closed)
-        return side
 
 
 def pool_at(
@@ -202,12 +183,10 @@ def _left(side: DammV2Side, moved: Moved) -> int:
 
 def _grossed(transfer: TransferFee, net: int) -> int:
     """Return what is to be sent for this to arrive. Raises PoolRejected when nothing does that."""
-    fee = transfer.on(net)
-    if transfer.of(net + fee) != fee:
-        raise PoolRejected(RejectReason.NOT_DELIVERABLE)
-    if net + fee > _LARGEST:
+    sent = net + inverse_transfer_fee(transfer, net)
+    if sent > RAW_MAX:
         raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
-    return net + fee
+    return sent
 
 
 def _swapped(
@@ -218,6 +197,7 @@ def _swapped(
     sent, received = users
     if not received:
         raise PoolRejected(RejectReason.PAYS_NOTHING)
+    # A referral is paid out of the protocol's part, and moves no amount of the trader.
     protocol = fee * pool.state.protocol_percent // 100
     on_output = not side.fee_on_given
     transfer_out = (paid - fee if on_output else paid) - received
@@ -231,6 +211,8 @@ def _after(pool: DammV2Pool, side: DammV2Side, moved: Moved) -> DammV2PoolAccoun
     state = pool.state
     _, into, fee, paid, price = moved
     protocol = fee * state.protocol_percent // 100
+    # Compounding adds to the reserve of b what the protocol leaves of the fee, in the pool's
+    # share. The price afterwards is isqrt((b << 128) // a).
     compounded = (fee - protocol) * state.compounding_bps // BPS_ONE
     reserve_a, reserve_b = state.reserve_a, state.reserve_b
     if side.a_given:

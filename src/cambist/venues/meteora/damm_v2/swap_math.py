@@ -45,7 +45,7 @@ _BPS: Final = ONE // BPS_ONE
 Moved = tuple[int, int, int, int, int]
 """(given, into, fee, paid, price): what is given, the fee inside where it is taken from it; what
 of it moves the price; the fee; what the curve pays, the fee inside where it is taken from that; and
-the price afterwards (0 where the reserves tell it)."""
+the price afterwards (0 where it follows from the reserves)."""
 
 
 class DammV2Side(msgspec.Struct, frozen=True, gc=False):
@@ -123,6 +123,9 @@ def give(side: DammV2Side, amount: int) -> Moved:
         )  # ceil
         into = amount - fee
     price = 0
+    # `get_swap_result` of exact in: `calculate_a_to_b_from_amount_in` or
+    # `calculate_b_to_a_from_amount_in`. With the fee on the output, the price moves on the whole
+    # input.
     if side.compounding:
         paid = side.held * into // (side.there + into)
     elif side.a_given:
@@ -166,6 +169,7 @@ def fill(side: DammV2Side, amount: int) -> Moved:
     if side.fee_on_given:
         rate = side.fee if side.limiter is None else _rate(side, amount)
         into = amount + (-amount * rate // ONE)  # the fee rounded up
+    # `calculate_a_to_b_from_partial_amount_in` and its mirror: to the edge of the range at most.
     if side.a_given:
         room = amount_a_ceil(liquidity, side.edge, side.price)
         paid = amount_b(liquidity, side.edge, side.price)
@@ -210,6 +214,7 @@ def _cost(side: DammV2Side, paid: int) -> tuple[int, int]:
         raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
     if side.compounding:
         return -(-side.there * paid // (side.held - paid)), 0  # ceil
+    # `calculate_a_to_b_from_amount_out` and its mirror; what goes in is rounded up.
     if side.a_given:
         price = after_taking_b(side.liquidity, side.price, paid)
         if price < side.edge:

@@ -222,11 +222,11 @@ def write_bins(bins: Bins, pair: Address) -> bytes:
     data[8:16] = index.to_bytes(8, "little", signed=True)
     data[_ARRAY_VERSION_AT] = _ARRAY_VERSION
     data[_ARRAY_PAIR_AT : _ARRAY_PAIR_AT + 32] = key_bytes(pair)
-    for one in held:
-        at = _BINS_AT + (one.id - index * BINS_PER_ARRAY) * _BIN_BYTES
+    for bin_ in held:
+        at = _BINS_AT + (bin_.id - index * BINS_PER_ARRAY) * _BIN_BYTES
         _BIN.pack_into(
-            data, at, one.x, one.y, one.price & _U64, one.price >> 64, one.open_orders,
-            one.begun_orders, one.begun_orders, 1 if one.begun_orders else 0, one.asks,
+            data, at, bin_.x, bin_.y, bin_.price & _U64, bin_.price >> 64, bin_.open_orders,
+            bin_.begun_orders, bin_.begun_orders, 1 if bin_.begun_orders else 0, bin_.asks,
         )  # fmt: skip
     return bytes(data)
 
@@ -246,8 +246,8 @@ def read_marks(pair: bytes, extension: bytes | None, address: Address) -> tuple[
     half = (EXTENSION_BYTES - _EXTENSION_AT) // 2
     above = int.from_bytes(extension[_EXTENSION_AT : _EXTENSION_AT + half], "little")
     below = int.from_bytes(extension[_EXTENSION_AT + half : EXTENSION_BYTES], "little")
-    found += [INLINE_ARRAYS + one for one in _bits(above)]
-    return (*reversed([-INLINE_ARRAYS - 1 - one for one in _bits(below)]), *found)
+    found += [INLINE_ARRAYS + bit for bit in _bits(above)]
+    return (*reversed([-INLINE_ARRAYS - 1 - bit for bit in _bits(below)]), *found)
 
 
 def write_marks(pair: bytes, marks: Iterable[int]) -> bytes:
@@ -262,8 +262,8 @@ def write_extension(marks: Iterable[int], pair: Address) -> bytes:
     """Return the account with the marks that lie outside of the pair's own bitmap."""
     half = (EXTENSION_BYTES - _EXTENSION_AT) // 2
     outer = [mark for mark in marks if not is_inline(mark)]
-    above = sum(1 << one - INLINE_ARRAYS for one in outer if one > 0)
-    below = sum(1 << -INLINE_ARRAYS - 1 - one for one in outer if one < 0)
+    above = sum(1 << index - INLINE_ARRAYS for index in outer if index > 0)
+    below = sum(1 << -INLINE_ARRAYS - 1 - index for index in outer if index < 0)
     head = _EXTENSION_MAGIC + key_bytes(pair)
     return head + above.to_bytes(half, "little") + below.to_bytes(half, "little")
 

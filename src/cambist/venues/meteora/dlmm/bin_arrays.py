@@ -41,8 +41,8 @@ def marked_ahead(marked: Sequence[int], active_id: int, *, down: bool) -> tuple[
     """Return the arrays that a swap may walk from the active bin on, nearest first."""
     first = active_id // BINS_PER_ARRAY
     if down:
-        return tuple(one for one in reversed(marked) if one <= first)
-    return tuple(one for one in marked if one >= first)
+        return tuple(index for index in reversed(marked) if index <= first)
+    return tuple(index for index in marked if index >= first)
 
 
 def bins_ahead(
@@ -109,11 +109,11 @@ def changed(arrays: Sequence[Bins], bins: Sequence[Bin]) -> tuple[Bins, ...]:
         row[bisect_left(row, (bin_.id,))] = bin_
         emptied = emptied or not _holds(bin_)
     if emptied:
-        rows = {index: [one for one in row if _holds(one)] for index, row in rows.items()}
+        rows = {index: [bin_ for bin_ in row if _holds(bin_)] for index, row in rows.items()}
     return tuple(
         (index, tuple(rows[index])) if index in rows else (index, held) for index, held in arrays
     )
 
 
-def _holds(one: Bin) -> bool:
-    return bool(one.x or one.y or one.begun_orders or one.open_orders)
+def _holds(bin_: Bin) -> bool:
+    return bool(bin_.x or bin_.y or bin_.begun_orders or bin_.open_orders)

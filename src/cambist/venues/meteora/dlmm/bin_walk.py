@@ -1,4 +1,4 @@
-"""Walks a swap through a pair's bins, one by one, and tells what each is left with."""
+"""Walks a swap through a pair's bins, in order, and returns what each is left with."""
 
 from __future__ import annotations
 
@@ -81,30 +81,32 @@ def walk_out(bins: Iterable[Bin], way: Way, amount: int) -> Walked:
     raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
 
 
-def layers_of(one: Bin, *, down: bool) -> tuple[int, ...]:
+def layers_of(bin_: Bin, *, down: bool) -> tuple[int, ...]:
     """Return what the swap may take of a bin: of market makers, then of its limit orders."""
-    held = one.y if down else one.x
-    if one.asks == down or not (one.begun_orders or one.open_orders):
+    held = bin_.y if down else bin_.x
+    if bin_.asks == down or not (bin_.begun_orders or bin_.open_orders):
         return (held,)
-    return held, one.begun_orders, one.open_orders
+    return held, bin_.begun_orders, bin_.open_orders
 
 
-def _layers(one: Bin, way: Way) -> tuple[int, ...]:
-    layers = layers_of(one, down=way.down)
+def _layers(bin_: Bin, way: Way) -> tuple[int, ...]:
+    layers = layers_of(bin_, down=way.down)
     if sum(layers) > RAW_MAX:
-        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {one.id}")
+        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {bin_.id}")
     return layers
 
 
-def _given(one: Bin, way: Way, left: int) -> Passed:
+def _given(bin_: Bin, way: Way, left: int) -> Passed:
     """Return what a bin does with what is left of the amount in."""
-    rate, on_input = way.fee.rate_at(one.id), way.fee.on_input
+    # `Bin::swap`: where the bin takes all that is left, the fee inside it is kept; where the bin is
+    # emptied, its whole cost and the fee on top of that are taken, and the rest goes on.
+    rate, on_input = way.fee.rate_at(bin_.id), way.fee.on_input
     fee = fee_within(left, rate) if on_input else 0
-    layers = _layers(one, way)
+    layers = _layers(bin_, way)
     try:
-        filled = fill(layers, one.price, left - fee, down=way.down)
+        filled = fill(layers, bin_.price, left - fee, down=way.down)
     except DoesNotFit as error:
-        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {one.id}") from error
+        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {bin_.id}") from error
     net = sum(filled.given)
     whole = net + fee_upon(net, rate) if on_input else net
     drained = sum(filled.paid) == sum(layers) and left > whole
@@ -120,24 +122,24 @@ def _given(one: Bin, way: Way, left: int) -> Passed:
     return Passed(given, paid, fee, _protocol(fee, filled, way), filled)
 
 
-def _taken(one: Bin, way: Way, want: int) -> Passed:
+def _taken(bin_: Bin, way: Way, want: int) -> Passed:
     """Return what a bin does with what is left of the amount out."""
-    rate, on_input = way.fee.rate_at(one.id), way.fee.on_input
+    rate, on_input = way.fee.rate_at(bin_.id), way.fee.on_input
     gross = want if on_input else want + fee_upon(want, rate)
-    layers = _layers(one, way)
+    layers = _layers(bin_, way)
     if gross >= sum(layers):
-        passed = _given(one, way, RAW_MAX)
+        passed = _given(bin_, way, RAW_MAX)
         if not passed.filled.left:
-            raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {one.id}")
+            raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {bin_.id}")
         return passed
     # The cost rounds once, but the layers round each: together they may fall short of the amount.
-    net = input_for(gross, one.price, down=way.down)
+    net = input_for(gross, bin_.price, down=way.down)
     given = net + fee_upon(net, rate) if on_input else net
     if given > RAW_MAX:
-        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {one.id}")
-    passed = _given(one, way, given)
+        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {bin_.id}")
+    passed = _given(bin_, way, given)
     if passed.paid < want:
-        raise PoolRejected(RejectReason.ROUNDS_SHORT, f"bin {one.id}")
+        raise PoolRejected(RejectReason.ROUNDS_SHORT, f"bin {bin_.id}")
     # What rounding pays beyond the amount asked for leaves the bin, and stays with the reserve;
     # where the fee is taken from what is paid, the program counts it as the protocol's.
     beyond = 0 if on_input else passed.paid - want
@@ -146,6 +148,7 @@ def _taken(one: Bin, way: Way, want: int) -> Passed:
 
 def _protocol(fee: int, filled: BinFill, way: Way) -> int:
     """Return what of a fee the protocol keeps: its share, and half of the fee on orders."""
+    # The host's share comes out of the protocol's, and changes nothing for the trader.
     if way.release == "0.11":
         return mul_div_floor(fee, way.protocol_share_bps, BPS_ONE)
     net = sum(filled.given)
@@ -155,20 +158,20 @@ def _protocol(fee: int, filled: BinFill, way: Way) -> int:
     return kept + of_orders - mul_div_floor(of_orders, ORDER_SHARE_BPS, BPS_ONE)
 
 
-def _after(one: Bin, filled: BinFill, *, down: bool) -> Bin:
+def _after(bin_: Bin, filled: BinFill, *, down: bool) -> Bin:
     """Return what a bin is left with. Raises PoolRejected when it would hold too much."""
     given, paid = filled.given[0], filled.paid[0]
-    x, y = (one.x + given, one.y - paid) if down else (one.x - paid, one.y + given)
+    x, y = (bin_.x + given, bin_.y - paid) if down else (bin_.x - paid, bin_.y + given)
     if max(x, y) > RAW_MAX:
-        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {one.id}")
+        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {bin_.id}")
     if len(filled.given) == 1:
-        return Bin(one.id, one.price, x, y, one.begun_orders, one.open_orders, one.asks)
-    begun, open_ = one.begun_orders - filled.paid[1], one.open_orders
+        return Bin(bin_.id, bin_.price, x, y, bin_.begun_orders, bin_.open_orders, bin_.asks)
+    begun, open_ = bin_.begun_orders - filled.paid[1], bin_.open_orders
     if filled.paid[2]:
         # Who fills the first of the open orders begins them all.
         begun, open_ = open_ - filled.paid[2], 0
-    asks = one.asks and bool(begun or open_)
-    return Bin(one.id, one.price, x, y, begun, open_, asks)
+    asks = bin_.asks and bool(begun or open_)
+    return Bin(bin_.id, bin_.price, x, y, begun, open_, asks)
 
 
 def kept(fee: TransferFee, received: int) -> int:

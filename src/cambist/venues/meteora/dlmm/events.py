@@ -1,4 +1,4 @@
-"""Reads what DLMM tells of itself: swaps done, pairs opened, and errors by name."""
+"""Reads what DLMM reports: swaps done, pairs created, and errors by name."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ _BY_SECONDS: Final = 1
 
 
 def traded(inner: Sequence[Instruction]) -> tuple[SwapEvent, ...]:
-    """Return the swaps that the program's own calls to itself tell of, in order.
+    """Return the swaps that the program's own calls to itself report, in order.
 
     The event counts a mint's transfer fee among what arrives, and before 0.12 leaves it out of what
     is given: where the second token program moved one of the tokens, the amounts are not exact.
@@ -90,7 +90,7 @@ def traded(inner: Sequence[Instruction]) -> tuple[SwapEvent, ...]:
         if len(call.data) < len(_SWAP) + _SWAP_BODY.size:
             continue
         pair, _, _, _, given, paid = _SWAP_BODY.unpack_from(call.data, len(_SWAP))
-        movers = {one.program for one in inner[at + 1 : at + 1 + _TRANSFERS]}
+        movers = {call.program for call in inner[at + 1 : at + 1 + _TRANSFERS]}
         exact = TOKEN_2022_PROGRAM not in movers
         found.append(SwapEvent(Address(encode(pair)), given, paid, exact))
     return tuple(found)

@@ -25,7 +25,7 @@ _NO_HOOKS: Final = bytes(4)
 
 
 def events_address() -> Address:
-    """Return the account in whose name the program tells its events."""
+    """Return the account in whose name the program emits its events."""
     return program_address((b"__event_authority",), PROGRAM)[0]
 
 
@@ -43,8 +43,8 @@ def swap_call(pool: DlmmPool, trade: SwapParams) -> Instruction:
     none = AccountMeta(PROGRAM)
     extension = _writable(extension_address(pool.address)) if pool.extended else none
     arrays = trade.arrays or tuple(
-        array_address(pool.address, one)
-        for one in pool.marked_ahead(down=trade.mint_in == x.address)[:SPARE_ARRAYS]
+        array_address(pool.address, index)
+        for index in pool.marked_ahead(down=trade.mint_in == x.address)[:SPARE_ARRAYS]
     )
     metas = (
         _writable(pool.address),

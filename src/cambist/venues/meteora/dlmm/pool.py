@@ -60,7 +60,7 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     """A pair, those of its bins that are known, and the clock it is quoted at.
 
     `marked` are the arrays that hold something, by index, and `arrays` those of them whose bins are
-    known; `extended` tells whether the second half of the bitmap exists.
+    known; `extended` says whether the second half of the bitmap exists.
     """
 
     address: Address
@@ -257,6 +257,8 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         """The volatility and the bin that a swap at this time starts from."""
         pair = self.pair
         elapsed = self.time.unix_s - pair.updated_s
+        # `update_references`. Swaps within the filter period share one reference, so a swap cut
+        # into many pays the fee of one.
         if elapsed < pair.filter_s:
             return pair.volatility_reference, pair.index_reference
         if elapsed >= pair.decay_s:
@@ -267,6 +269,8 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     def _fee(self, *, down: bool) -> BinFee:
         pair = self.pair
         volatility, index = self._references
+        # `get_base_fee`: factor * step * 10 * 10^power, over 1e9. On a pair that collects fees in Y
+        # alone the fee is on the output when X is given.
         return BinFee(
             pair.base_factor * pair.bin_step * 10 ** (1 + pair.base_fee_power),
             pair.variable_fee_control * pair.bin_step**2,
@@ -300,7 +304,7 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         if (yield from within_reach(bins, marked)):
             raise PoolRejected(RejectReason.TOO_FAR)
         known = {index for index, _ in self.arrays}
-        unknown = next((one for one in marked if one not in known), None)
+        unknown = next((index for index in marked if index not in known), None)
         if unknown is not None:
             raise PoolRejected(RejectReason.ACCOUNT_MISSING, array_address(self.address, unknown))
 
@@ -333,9 +337,9 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     def _touched(self, last: int, *, down: bool) -> tuple[Address, ...]:
         end = last // BINS_PER_ARRAY
         return tuple(
-            array_address(self.address, one)
-            for one in self.marked_ahead(down=down)
-            if (one >= end if down else one <= end)
+            array_address(self.address, index)
+            for index in self.marked_ahead(down=down)
+            if (index >= end if down else index <= end)
         )
 
 

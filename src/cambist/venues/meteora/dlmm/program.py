@@ -37,7 +37,7 @@ transaction of 64 accounts carries them beside those of two other swaps."""
 
 
 class Dlmm:
-    """Meteora's DLMM. `orders` tells whether its release knows limit orders (0.12) or not (0.11).
+    """Meteora's DLMM. `orders` says whether its release knows limit orders (0.12) or not (0.11).
 
     Where older releases, to that of 2026-03, know no limit orders, they know no fee on Y only
     either, and they go on with what the rounding leaves of an amount that drains a bin.
@@ -61,7 +61,7 @@ class Dlmm:
         if held is None:
             return (address,)
         pair = _read_pair(address, snapshot)
-        wanted = [one for one in (pair.mint_x, pair.mint_y) if snapshot.get(one) is None]
+        wanted = [mint for mint in (pair.mint_x, pair.mint_y) if snapshot.get(mint) is None]
         if wanted:
             wanted.append(extension_address(address))
         wanted += [
@@ -123,7 +123,7 @@ class Dlmm:
     def parse_swaps(
         self, _lines: Sequence[ProgramLogLine], inner: Sequence[Instruction]
     ) -> tuple[SwapEvent, ...]:
-        """Return the swaps that a transaction tells of: in inner instructions, not in logs."""
+        """Return the swaps that a transaction reports: in inner instructions, not in logs."""
         return events.traded(inner)
 
     def parse_pool_created(self, instruction: Instruction) -> PoolCreated | None:
@@ -150,8 +150,8 @@ def _marks(address: Address, snapshot: Snapshot) -> tuple[int, ...]:
 def _near(marked: Sequence[int], active_id: int) -> tuple[int, ...]:
     """Return the marked arrays about the active bin, by index."""
     first = active_id // BINS_PER_ARRAY
-    below = [one for one in marked if one <= first][-ARRAYS_EACH_WAY:]
-    above = [one for one in marked if one >= first]
+    below = [index for index in marked if index <= first][-ARRAYS_EACH_WAY:]
+    above = [index for index in marked if index >= first]
     return tuple(sorted({*below, *above[:ARRAYS_EACH_WAY]}))
 
 

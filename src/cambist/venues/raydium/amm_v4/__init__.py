@@ -1,4 +1,4 @@
-"""Knows Raydium's AMM v4 program: decodes, swaps, calls, and reads what it tells."""
+"""Knows Raydium's AMM v4 program: decodes, swaps, calls, and reads its logs."""
 
 from cambist.venues.raydium.amm_v4.pool import AmmV4Pool, Release
 from cambist.venues.raydium.amm_v4.program import AMM_V4, AmmV4

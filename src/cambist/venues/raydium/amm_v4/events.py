@@ -48,8 +48,8 @@ _PLACES: Final = {21: _Places(4, 8, 9), 19: _Places(4, 7, 8)}
 
 
 def traded(lines: Sequence[ProgramLogLine]) -> tuple[SwapEvent, ...]:
-    """Return the swaps that logs tell of; they do not name their pools."""
-    told = []
+    """Return the swaps that logs report; they do not name their pools."""
+    swaps = []
     for line in lines:
         if line.program != ID or not line.text.startswith(_RAY_LOG):
             continue
@@ -58,10 +58,10 @@ def traded(lines: Sequence[ProgramLogLine]) -> tuple[SwapEvent, ...]:
             continue
         kind, first, second, _, _, _, _, last = _SWAP_LOG.unpack(data)
         if kind == _SWAP_IN_LOG:
-            told.append(SwapEvent(None, first, last))
+            swaps.append(SwapEvent(None, first, last))
         elif kind == _SWAP_OUT_LOG:
-            told.append(SwapEvent(None, last, second))
-    return tuple(told)
+            swaps.append(SwapEvent(None, last, second))
+    return tuple(swaps)
 
 
 def opened(call: Instruction) -> PoolCreated | None:

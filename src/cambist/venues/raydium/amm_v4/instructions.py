@@ -43,6 +43,7 @@ def instruction(pool: AmmV4Pool, trade: SwapParams, release: Release) -> Instruc
         AccountMeta(pool.address, writable=True),
         AccountMeta(AUTHORITY),
     )
+    # SwapBaseInV2 and SwapBaseOutV2 (tags 16 and 17) name no account of an order book.
     if TAGS[release] == _SHORT_CALLS:
         return Instruction(ID, (*head, *vaults, *user), data)
     # Seven accounts of the order book that nobody reads: the pool itself stands in for them.

@@ -140,6 +140,9 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         x, y, numerator, denominator, room = way
         if not 0 < amount <= room:
             return 0
+        # `process_swap_base_in` takes the fee by a division that rounds up, then calls
+        # `Calculator::swap_token_amount_base_in`, which rounds down. Before August 2025 the first
+        # division gave 0 below a half: with 25/10000 that is any amount of less than 200 units.
         if 2 * amount * numerator < denominator and self.release in _UNSURE and numerator:
             net = amount if self.release == "2025-06" else 0
         else:
@@ -155,6 +158,7 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         left = y - amount
         if left <= 0 or (2 * x * amount < left and self.release in _UNSURE):
             return 0
+        # `Calculator::swap_token_amount_base_out`, then the fee on top in `process_swap_base_out`.
         # What drives the price is rounded up, and so is what the fee is taken from.
         net = -(-x * amount // left)
         given = -(-net * denominator // (denominator - numerator))
@@ -229,7 +233,8 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         status = SWAP_ONLY if self.status == WAITING_TRADE else self.status
         x, y = way.x + given, way.y - paid
         a, b = (x, y) if mint_in == self.mint_a else (y, x)
+        # The whole amount goes to the vault: the fee belongs to the pool.
         end = replace(self, reserve_a=a, reserve_b=b, status=status)
         impact = impact_hundredths(net, paid, (way.y, way.x))
-        fees, told = Fees(given - net), unless_dust(given, paid, impact)
-        return SwapResult(given, paid, fees, told, end)
+        fees, shown = Fees(given - net), unless_dust(given, paid, impact)
+        return SwapResult(given, paid, fees, shown, end)

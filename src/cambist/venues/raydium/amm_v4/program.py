@@ -47,7 +47,7 @@ class AmmV4:
     def parse_swaps(
         self, lines: Sequence[ProgramLogLine], _inner: Sequence[Instruction]
     ) -> tuple[SwapEvent, ...]:
-        """Return the swaps that a transaction's logs tell of; they do not name their pools."""
+        """Return the swaps that a transaction's logs report; they do not name their pools."""
         return events.traded(lines)
 
     def parse_pool_created(self, instruction: Instruction) -> PoolCreated | None:

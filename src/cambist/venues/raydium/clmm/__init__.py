@@ -1,6 +1,6 @@
-"""Knows Raydium's CLMM program: decodes, swaps, calls, and reads what it tells."""
+"""Knows Raydium's CLMM program: decodes, swaps, calls, and reads its logs."""
 
 from cambist.venues.raydium.clmm.pool import ClmmPool
-from cambist.venues.raydium.clmm.program import CLMM, Clmm
+from cambist.venues.raydium.clmm.program import CLMM, clmm_program
 
-__all__ = ["CLMM", "Clmm", "ClmmPool"]
+__all__ = ["CLMM", "ClmmPool", "clmm_program"]

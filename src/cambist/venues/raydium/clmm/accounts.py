@@ -139,7 +139,7 @@ def wants(address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
     bits, _ = _bits(address, state, snapshot)
     starts = _around(bits, state.tick, state.spacing)
     needed += [array_address(address, start) for start in starts]
-    return tuple(one for one in needed if snapshot.get(one) is None)
+    return tuple(address for address in needed if snapshot.get(address) is None)
 
 
 def decode(address: Address, snapshot: Snapshot, *, checked: bool) -> ClmmPool:
@@ -175,7 +175,7 @@ def decode(address: Address, snapshot: Snapshot, *, checked: bool) -> ClmmPool:
         state.observation,
         TickState(state.price, state.tick, state.liquidity),
         LoadedTickArrays(
-            state.spacing, bits, extended, tuple(one.start for one in arrays), joined(arrays)
+            state.spacing, bits, extended, tuple(array.start for array in arrays), joined(arrays)
         ),
         state.status,
         state.opens_s,
@@ -199,9 +199,9 @@ def encode(pool: ClmmPool) -> tuple[Account, ...]:
         pool.token_a.decimals,
         pool.token_b.decimals,
         shelf.spacing,
-        pool.place.liquidity,
-        pool.place.price,
-        pool.place.tick,
+        pool.tick_state.liquidity,
+        pool.tick_state.price,
+        pool.tick_state.tick,
         0,
         0,
         pool.status,
@@ -300,4 +300,4 @@ def _arrays(
                 break
             found.append(array)
             start = tick_array_bitmap.next_set(bits, start, spacing, down=down)
-    return sorted(found, key=lambda one: one.start)
+    return sorted(found, key=lambda array: array.start)

@@ -100,18 +100,20 @@ EVENT: Final = Layout(
 )
 
 
-def traded(lines: Sequence[ProgramLogLine]) -> tuple[SwapEvent, ...]:
-    """Return the swaps that logs tell of."""
-    told = []
+def traded(
+    lines: Sequence[ProgramLogLine], _inner: Sequence[Instruction], /
+) -> tuple[SwapEvent, ...]:
+    """Return the swaps that logs report."""
+    swaps = []
     for line in lines:
         if line.program == ID and EVENT.fits(line.data):
             event = EVENT.read(line.data)
             a, b = event.amount_a, event.amount_b
             if event.a_given:
-                told.append(SwapEvent(event.pool, a + event.transfer_a, b))
+                swaps.append(SwapEvent(event.pool, a + event.transfer_a, b))
             else:
-                told.append(SwapEvent(event.pool, b + event.transfer_b, a))
-    return tuple(told)
+                swaps.append(SwapEvent(event.pool, b + event.transfer_b, a))
+    return tuple(swaps)
 
 
 def opened(call: Instruction) -> PoolCreated | None:

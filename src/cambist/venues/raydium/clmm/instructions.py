@@ -6,12 +6,11 @@ import struct
 from typing import Final
 
 from cambist.values.program_address import MEMO_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from cambist.venues.pool import in_order_of_swap
 from cambist.venues.program import AccountMeta, Instruction, SwapParams
 from cambist.venues.raydium.clmm.pool import ClmmPool
 from cambist.venues.raydium.clmm.tick_array_bitmap import is_inline, start_of
 from cambist.venues.raydium.clmm.tick_arrays import ID, array_address, extension_address
-from cambist.venues.reject_reasons import RejectReason
-from cambist.venues.snapshot import PoolRejected
 
 SWAP_V2: Final = bytes.fromhex("2b04ed0b1ac91e62")
 
@@ -21,14 +20,11 @@ def instruction(pool: ClmmPool, trade: SwapParams, limit: int = 0) -> Instructio
 
     Without a limit the program refuses to do a part of the amount. Raises PoolRejected.
     """
-    if trade.mint_in == pool.mint_a:
-        given, taken, vault_in, vault_out = pool.token_a, pool.token_b, pool.vault_a, pool.vault_b
-    elif trade.mint_in == pool.mint_b:
-        given, taken, vault_in, vault_out = pool.token_b, pool.token_a, pool.vault_b, pool.vault_a
-    else:
-        raise PoolRejected(RejectReason.WRONG_TOKEN)
+    given, taken, vault_in, vault_out = in_order_of_swap(pool, trade.mint_in)
     data = SWAP_V2 + struct.pack("<QQ", trade.amount, trade.bound)
     data += limit.to_bytes(16, "little") + bytes((trade.mode == "exact_in",))
+    # The program of 2026 writes the extension when a limit order empties an array, so it is named
+    # as writable. Older ones only read it.
     extension = (
         (AccountMeta(extension_address(pool.address), writable=True),)
         if _goes_out(pool, trade)
@@ -60,7 +56,7 @@ def _goes_out(pool: ClmmPool, trade: SwapParams) -> bool:
     if not shelf.extended:
         return False
     spacing = shelf.spacing
-    if not is_inline(start_of(pool.place.tick, spacing), spacing):
+    if not is_inline(start_of(pool.tick_state.tick, spacing), spacing):
         return True
     known = {array_address(pool.address, start): start for start in shelf.starts}
     return any(array in known and not is_inline(known[array], spacing) for array in trade.arrays)

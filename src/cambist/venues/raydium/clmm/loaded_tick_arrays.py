@@ -17,7 +17,7 @@ from cambist.venues.raydium.clmm.tick_arrays import array_address, extension_add
 class LoadedTickArrays(NamedTuple):
     """The tick arrays at hand, without a gap from where the price stands, and their ticks.
 
-    `starts` are the arrays' first ticks, rising; `bits` tell of all arrays there are, `extended`
+    `starts` are the arrays' first ticks, rising; `bits` name all arrays there are, `extended`
     whether the bits beyond the pool's own are known.
     """
 
@@ -33,8 +33,8 @@ class LoadedTickArrays(NamedTuple):
         if down:
             starts = [start for start in reversed(self.starts) if start <= here]
         else:
-            starts = [one for one in self.starts if one >= here]
-        return tuple(array_address(pool, one) for one in starts)
+            starts = [start for start in self.starts if start >= here]
+        return tuple(array_address(pool, start) for start in starts)
 
     def touched(self, pool: Address, tick: int, targets: int, *, down: bool) -> tuple[Address, ...]:
         """Return the arrays that the program asks for on the way to so many ticks."""
@@ -46,7 +46,7 @@ class LoadedTickArrays(NamedTuple):
         ahead = numbers[max(above - targets, 0) : above] if down else numbers[above:][:targets]
         for number in reversed(ahead) if down else ahead:
             starts[start_of(number, spacing)] = None
-        return tuple(array_address(pool, one) for one in starts)
+        return tuple(array_address(pool, start) for start in starts)
 
     def beyond(self, pool: Address, tick: int, *, down: bool) -> Address | None:
         """Return the account that the arrays at hand end before, or None at the end of all."""
@@ -70,7 +70,7 @@ class LoadedTickArrays(NamedTuple):
         bits = self.bits
         for start in set(self.starts) - left:
             bits = tick_array_bitmap.with_bit(bits, start, self.spacing, on=False)
-        starts = tuple(one for one in self.starts if one in left)
+        starts = tuple(start for start in self.starts if start in left)
         return self._replace(bits=bits, starts=starts, ticks=ticks)
 
 
@@ -78,8 +78,8 @@ def load(spacing: int, nets: Mapping[int, int]) -> LoadedTickArrays:
     """Return a shelf with these ticks on it, and how much liquidity each adds going up."""
     numbers = tuple(sorted(nets))
     prices = tuple(sqrt_at_tick(number) for number in numbers)
-    ticks = Ticks(numbers, prices, tuple(nets[one] for one in numbers))
-    starts = tuple(sorted({start_of(one, spacing) for one in numbers}))
+    ticks = Ticks(numbers, prices, tuple(nets[number] for number in numbers))
+    starts = tuple(sorted({start_of(number, spacing) for number in numbers}))
     bits = tick_array_bitmap.join(tick_array_bitmap.NO_BITS, tick_array_bitmap.NO_EXTENSION)
     for start in starts:
         bits = tick_array_bitmap.with_bit(bits, start, spacing)

@@ -32,7 +32,7 @@ from cambist.values.ids import Address
 from cambist.values.route import Quote, SwapMode
 from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.pool import Fees, SwapResult
+from cambist.venues.pool import Fees, SwapResult, inverse_transfer_fee
 from cambist.venues.raydium.clmm.loaded_tick_arrays import LoadedTickArrays
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import ChainTime, PoolRejected
@@ -71,7 +71,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
     config: Address
     rates: FeeRates
     observation: Address
-    place: TickState
+    tick_state: TickState
     shelf: LoadedTickArrays
     status: int
     opens_s: int
@@ -85,6 +85,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Look both ways once, since a pool is asked often."""
+        # Strict: the program requires a block time after the opening, not at it.
         closed = self.status & SWAP_OFF or self.time.unix_s <= self.opens_s
         force_setattr(self, "ways", {} if closed else self._ways())
 
@@ -102,9 +103,9 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
     def _walk(self, limit: int, *, down: bool) -> TickWalk | LimitOrderTickWalk:
         ticks, renewal = self.shelf.ticks, self.renewal
         if renewal is None:
-            return TickWalk(ticks, self.place, self.rates, limit, down=down)
+            return TickWalk(ticks, self.tick_state, self.rates, limit, down=down)
         terms = TickWalkTerms(self.rates, renewal, self.shelf.spacing, self.time.unix_s)
-        return LimitOrderTickWalk(ticks, self.place, terms, limit, down=down)
+        return LimitOrderTickWalk(ticks, self.tick_state, terms, limit, down=down)
 
     @property
     def is_time_dependent(self) -> bool:
@@ -173,7 +174,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         walk, room, held, plain, fee_in, fee_out = way
         try:
             if not plain:
-                amount += _deliverable(fee_out, amount)
+                amount += inverse_transfer_fee(fee_out, amount)
             if amount > held:
                 return 0
             given = walk.amount_in(amount)
@@ -181,7 +182,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
                 return 0
             if plain:
                 return given
-            given += _deliverable(fee_in, given)
+            given += inverse_transfer_fee(fee_in, given)
         except (InsufficientLiquidity, InconsistentTicks, PoolRejected):
             return 0
         return given if given <= RAW_MAX else 0
@@ -213,7 +214,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         `limit` is a square root of a price in Q64.64. Raises PoolRejected.
         """
         way, down = self._way(mint_in), mint_in == self.mint_a
-        price = self.place.price
+        price = self.tick_state.price
         if not (SQRT_MIN < limit < price if down else price < limit < SQRT_MAX):
             raise PoolRejected(RejectReason.PRICE_LIMIT)
         way = way._replace(walk=self._walk(limit, down=down))
@@ -224,7 +225,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
 
         Those that a swap touches come first; what follows may be carried as spares.
         """
-        return self.shelf.ahead(self.address, self.place.tick, down=mint_in == self.mint_a)
+        return self.shelf.ahead(self.address, self.tick_state.tick, down=mint_in == self.mint_a)
 
     # ---------------------------------------------------------------------------- the whole swap
 
@@ -246,12 +247,15 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         if amount > RAW_MAX:
             raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
         path = self._path(mode, amount, way)
+        # Without a price limit the program refuses a swap that does only a part of the amount.
         if not path.whole and not partly:
             raise PoolRejected(RejectReason.PRICE_LIMIT)
+        # A swap that stopped at its limit used less than was sent. The program then computes the
+        # transfer fee backwards from what was used.
         if mode == "exact_in" and path.whole:
             kept_in = way.fee_in.of(amount)
         else:
-            kept_in = _deliverable(way.fee_in, path.given)
+            kept_in = inverse_transfer_fee(way.fee_in, path.given)
         kept_out = way.fee_out.of(path.paid)
         if path.given > way.room or path.given + kept_in > RAW_MAX:
             raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
@@ -268,7 +272,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         """
         try:
             if mode == "exact_out":
-                return way.walk.path_out(amount + _deliverable(way.fee_out, amount))
+                return way.walk.path_out(amount + inverse_transfer_fee(way.fee_out, amount))
             given = amount - way.fee_in.of(amount)
             if not given:
                 raise PoolRejected(RejectReason.PAYS_NOTHING)
@@ -276,7 +280,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         except TooFar:
             raise PoolRejected(RejectReason.TOO_FAR) from None
         except InsufficientLiquidity:
-            missing = self.shelf.beyond(self.address, self.place.tick, down=way.walk.down)
+            missing = self.shelf.beyond(self.address, self.tick_state.tick, down=way.walk.down)
             if missing is None:
                 raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY) from None
             raise PoolRejected(RejectReason.ACCOUNT_MISSING, missing) from None
@@ -293,7 +297,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             self,
             reserve_a=x,
             reserve_b=y,
-            place=path.place,
+            tick_state=path.tick_state,
             shelf=self.shelf.without(path.gone) if path.gone else self.shelf,
             renewal=None if path.renewal == Release2026Features() else path.renewal,
             # The program freezes a pool whose vault it has emptied.
@@ -308,13 +312,5 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             Fees(path.fee, path.kept, path.on_output, kept_in, kept_out),
             unless_dust(sent, received, impact),
             end,
-            self.shelf.touched(self.address, self.place.tick, path.targets, down=down),
+            self.shelf.touched(self.address, self.tick_state.tick, path.targets, down=down),
         )
-
-
-def _deliverable(fee: TransferFee, received: int) -> int:
-    """Return the transfer fee for so much to arrive. Raises PoolRejected where none fits."""
-    kept = fee.on(received)
-    if kept != fee.of(received + kept):
-        raise PoolRejected(RejectReason.NOT_DELIVERABLE)
-    return kept

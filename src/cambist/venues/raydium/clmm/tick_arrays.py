@@ -126,7 +126,7 @@ def write_array(pool: Address, array: TickArray, spacing: int) -> Account:
 
 def of_array(ticks: Ticks, start: int, spacing: int) -> Ticks:
     """Return those of the ticks that an array holds."""
-    kept = [at for at, one in enumerate(ticks.numbers) if 0 <= one - start < width(spacing)]
+    kept = [at for at, number in enumerate(ticks.numbers) if 0 <= number - start < width(spacing)]
     if not kept:
         return NO_TICKS
     low, high = kept[0], kept[-1] + 1

@@ -1,6 +1,6 @@
-"""Knows Raydium's CPMM program (cp-swap): decodes, swaps, calls, and reads what it tells."""
+"""Knows Raydium's CPMM program (cp-swap): decodes, swaps, calls, and reads its logs."""
 
 from cambist.venues.raydium.cpmm.pool import CpmmFeeRates, CpmmPool, Release
-from cambist.venues.raydium.cpmm.program import CPMM, Cpmm
+from cambist.venues.raydium.cpmm.program import CPMM, cpmm_program
 
-__all__ = ["CPMM", "Cpmm", "CpmmFeeRates", "CpmmPool", "Release"]
+__all__ = ["CPMM", "CpmmFeeRates", "CpmmPool", "Release", "cpmm_program"]

@@ -92,7 +92,7 @@ def wants(address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
         return (address,)
     state = POOL.read(snapshot.owned(address, ID).data)
     needed = (state.config, state.vault_a, state.vault_b, state.mint_a, state.mint_b)
-    return tuple(one for one in needed if snapshot.get(one) is None)
+    return tuple(address for address in needed if snapshot.get(address) is None)
 
 
 def decode(address: Address, snapshot: Snapshot, release: Release, *, creators: bool) -> CpmmPool:

@@ -60,20 +60,22 @@ EVENT: Final = Layout(
 )
 
 
-def traded(lines: Sequence[ProgramLogLine]) -> tuple[SwapEvent, ...]:
-    """Return the swaps that logs tell of."""
-    told = []
+def traded(
+    lines: Sequence[ProgramLogLine], _inner: Sequence[Instruction], /
+) -> tuple[SwapEvent, ...]:
+    """Return the swaps that logs report."""
+    swaps = []
     for line in lines:
         if line.program == ID and EVENT.fits(line.data):
             event = EVENT.read(line.data)
-            told.append(
+            swaps.append(
                 SwapEvent(
                     event.pool,
                     event.amount_in + event.transfer_in,
                     event.amount_out - event.transfer_out,
                 )
             )
-    return tuple(told)
+    return tuple(swaps)
 
 
 def opened(call: Instruction) -> PoolCreated | None:

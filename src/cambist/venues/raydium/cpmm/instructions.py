@@ -5,11 +5,10 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+from cambist.venues.pool import in_order_of_swap
 from cambist.venues.program import AccountMeta, Instruction, SwapParams
 from cambist.venues.raydium.cpmm.accounts import AUTHORITY, ID
 from cambist.venues.raydium.cpmm.pool import CpmmPool
-from cambist.venues.reject_reasons import RejectReason
-from cambist.venues.snapshot import PoolRejected
 
 SWAP_IN: Final = bytes.fromhex("8fbe5adac41e33de")
 SWAP_OUT: Final = bytes.fromhex("37d96256a34ab4ad")
@@ -17,12 +16,9 @@ SWAP_OUT: Final = bytes.fromhex("37d96256a34ab4ad")
 
 def instruction(pool: CpmmPool, trade: SwapParams) -> Instruction:
     """Return the call that does a trade: `swap_base_input` or `swap_base_output`."""
-    if trade.mint_in == pool.mint_a:
-        given, taken, vault_in, vault_out = pool.token_a, pool.token_b, pool.vault_a, pool.vault_b
-    elif trade.mint_in == pool.mint_b:
-        given, taken, vault_in, vault_out = pool.token_b, pool.token_a, pool.vault_b, pool.vault_a
-    else:
-        raise PoolRejected(RejectReason.WRONG_TOKEN)
+    given, taken, vault_in, vault_out = in_order_of_swap(pool, trade.mint_in)
+    # The two calls name their arguments in opposite order: (amount in, least out) and (most in,
+    # amount out).
     if trade.mode == "exact_in":
         data = SWAP_IN + struct.pack("<QQ", trade.amount, trade.bound)
     else:

@@ -20,7 +20,7 @@ from cambist.values.ids import Address
 from cambist.values.route import Quote, SwapMode
 from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.pool import Fees, SwapResult
+from cambist.venues.pool import Fees, SwapResult, inverse_transfer_fee
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import ChainTime, PoolRejected
 from cambist.venues.tokens import Mint
@@ -192,6 +192,8 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
             amount -= fee_in.of(amount)
         if amount > room:
             return 0
+        # `CurveCalculator::swap_base_input`: one fee of the trade and creator rates together where
+        # the creator's part is taken from the input, rounded up once.
         net = amount + -amount * rate_in // PPM_ONE  # the fee is rounded up
         if net <= 0:
             return 0
@@ -210,6 +212,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
             return self._taxed_in(mint_in, amount)
         if rate_out:
             amount = -(-amount * PPM_ONE // (PPM_ONE - rate_out))  # rounded up
+        # `ConstantProductCurve::swap_base_output_without_fees`
         left = y - amount
         if left <= 0 or (2 * x * amount < left and not rounds_up):
             return 0
@@ -238,9 +241,9 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         if way is None or way.room <= 0:
             return iter(())
         into, out, x_of = PPM_ONE - way.rate_in, PPM_ONE - way.rate_out, PPM_ONE * way.x
-        one = (into * out * way.y, PPM_ONE * x_of, into, x_of, way.room)
+        segment = (into * out * way.y, PPM_ONE * x_of, into, x_of, way.room)
         fees = None if way.plain else (way.fee_in, way.fee_out)
-        return limited(iter((one,)), (way.room, way.y), fees) if fees else iter((one,))
+        return limited(iter((segment,)), (way.room, way.y), fees) if fees else iter((segment,))
 
     def swap(self, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult:
         """Return what a swap of this amount does. Raises PoolRejected."""
@@ -250,11 +253,12 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         if amount > RAW_MAX:
             raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
         if mode == "exact_in":
+            # The mint's fee comes off first, and the pool's fee is taken from what arrives.
             kept_in = way.fee_in.of(amount)
             sums = _forwards(way, amount - kept_in)
         else:
-            sums = self._backwards(way, amount + _deliverable(way.fee_out, amount))
-            kept_in = _deliverable(way.fee_in, sums.given)
+            sums = self._backwards(way, amount + inverse_transfer_fee(way.fee_out, amount))
+            kept_in = inverse_transfer_fee(way.fee_in, sums.given)
         if sums.given > way.room or sums.given + kept_in > RAW_MAX:
             raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
         kept_out = way.fee_out.of(sums.paid)
@@ -290,9 +294,12 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         total = sums.given - sums.net
         creator = sums.fee_out
         trade = total
+        # `Fees::split_creator_fee` rounds the creator's part down.
         if not way.rate_out and rates.creator:
             creator = mul_div_floor(total, rates.creator, rates.trade + rates.creator)
             trade = total - creator
+        # Protocol and fund take a part of the trade fee, rounded down each. They alter nothing for
+        # the trader now, but they leave the reserves, and so the next swap has another price.
         owed_in = mul_div_floor(trade, rates.protocol, PPM_ONE)
         owed_in += mul_div_floor(trade, rates.fund, PPM_ONE)
         owed_out = sums.fee_out
@@ -328,15 +335,8 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-def _deliverable(fee: TransferFee, received: int) -> int:
-    """Return the transfer fee for so much to arrive. Raises PoolRejected where none fits."""
-    kept = fee.on(received)
-    if kept != fee.of(received + kept):
-        raise PoolRejected(RejectReason.NOT_DELIVERABLE)
-    return kept
-
-
 def _forwards(way: _Way, given: int) -> _Sums:
+    # `ConstantProductCurve::swap_base_input_without_fees` on what the fee leaves.
     net = given - mul_div_ceil(given, way.rate_in, PPM_ONE)
     if net <= 0:
         raise PoolRejected(RejectReason.PAYS_NOTHING)
@@ -346,4 +346,5 @@ def _forwards(way: _Way, given: int) -> _Sums:
 
 
 def _before_fee(after: int, rate: int) -> int:
+    # `Fees::calculate_pre_fee_amount`
     return mul_div_ceil(after, PPM_ONE, PPM_ONE - rate) if rate else after
