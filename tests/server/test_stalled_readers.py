@@ -4,9 +4,10 @@ import asyncio
 
 from uvicorn.server import ServerState
 
+from cambist.server.protocol.close_codes import CLOSE_STALLED
 from cambist.server.protocol.connections import NEVER, ConnectionRegistry
 from cambist.server.protocol.http1 import LimitedHttpProtocol, ProtocolConfig
-from cambist.server.protocol.websocket import CLOSE_STALLED, LimitedWebSocketProtocol
+from cambist.server.protocol.websocket import LimitedWebSocketProtocol
 from cambist.server.settings import ConnectionLimits
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -12,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cambist.bootstrap.home import CHAIN_FILE, STORE_FILE, ensure_home, opened
+from cambist.bootstrap.home import CHAIN_FILE, STORE_FILE, ensure_home, opened, process_owner
 from cambist.clock import SystemClock
 from cambist.config import BadSettings, Settings
 from cambist.ports.api_keys import ApiKeyStore
@@ -97,7 +95,7 @@ async def open_store(
     UnfitDatabase, NewerDatabase, PortDown, HomeInUse where another process keeps the file from
     being written, and StoreUnusable.
     """
-    owner = f"{socket.gethostname()}/{os.getpid()}"
+    owner = process_owner()
     if settings.database_url is not None:
         shared = load_postgres()
         target = target_of(settings)

@@ -14,12 +14,10 @@ from cambist.faults import Code, RequestRejected, fault
 from cambist.server.auth.caller import Caller
 from cambist.server.auth.caller_concurrency import CallerConcurrency
 from cambist.server.auth.caller_limits import RateLimited
+from cambist.server.protocol.close_codes import CLOSE_DONE, CLOSE_RESTART, CLOSE_UNAUTHORIZED
 from cambist.server.responses import read_body
 from cambist.server.settings import ServerSettings
 
-CLOSE_DONE: Final = 1000
-CLOSE_RESTART: Final = 1012
-CLOSE_UNAUTHORIZED: Final = 4401
 CROWD_RETRY_S: Final = 1
 
 

@@ -13,7 +13,6 @@ from starlette.routing import BaseRoute, WebSocketRoute
 
 from cambist.faults import CATALOGUE, Code, Origin, RequestRejected
 from cambist.ports.api_keys import Permission
-from cambist.server.handlers.service import ENDPOINTS
 from cambist.server.openapi.builder import PUBLIC, RECORDED
 from cambist.server.openapi.descriptions import PROPERTIES, SPECIAL
 from cambist.server.openapi.request_bodies import VARIANTS
@@ -190,7 +189,7 @@ def _bare(path: str) -> str:
 
 
 def test_the_service_names_every_operation() -> None:
-    named = {name.partition("?")[0] for name in ENDPOINTS}
+    named = {name.partition("?")[0] for name in RECORDED["service"]["endpoints"]}
     for operation in operations():
         method = "WebSocket" if "x-websocket" in operation.told else operation.method.upper()
         assert operation.path == "/" or f"{method} {operation.path}" in named, operation.path

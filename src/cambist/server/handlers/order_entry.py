@@ -13,12 +13,12 @@ from cambist.faults import Code, Fault, RequestRejected, fault
 from cambist.ports.errors import PortUnavailable
 from cambist.server.auth.caller import Caller, caller_of
 from cambist.server.concurrency import ConcurrencyLimits, StreamLifetime
+from cambist.server.protocol.close_codes import CLOSE_BROKEN, CLOSE_POLICY
 from cambist.server.protocol.websocket import UPGRADE_BODY
 from cambist.server.requests import StreamOptions
 from cambist.server.streaming.event_streams import MessageCache, OrderEvents
-from cambist.server.streaming.sse import CLOSE_BROKEN, run_stream
+from cambist.server.streaming.sse import run_stream
 from cambist.server.streaming.websocket import (
-    CLOSE_POLICY,
     FrameLimit,
     accept,
     close_socket,

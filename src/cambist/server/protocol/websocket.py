@@ -15,6 +15,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.protocol import State
 
 from cambist.faults import Code, fault
+from cambist.server.protocol.close_codes import CLOSE_POLICY, CLOSE_STALLED
 from cambist.server.protocol.connections import NEVER, ConnectionSlot
 from cambist.server.protocol.frames import RAW_FRAMES
 from cambist.server.protocol.request_head import CLOSE_TIMEOUT_S, UpgradePost
@@ -22,8 +23,6 @@ from cambist.server.responses import error_response, render_raw
 from cambist.server.settings import ConnectionLimits
 
 UPGRADE_BODY: Final = "cambist.upgrade_body"
-CLOSE_POLICY: Final = 1008
-CLOSE_STALLED: Final = 4008
 EARLY_BYTES_MAX: Final = 64 * 1024
 LINE_BYTES_MAX: Final = 8 * 1024
 PIECE_BYTES: Final = 2 * 1024

@@ -15,6 +15,7 @@ from cambist.ports.errors import PortUnavailable
 from cambist.server.auth.caller import caller_of
 from cambist.server.cancel_on_disconnect import while_connected
 from cambist.server.concurrency import ConcurrencyLimits, StreamLifetime
+from cambist.server.protocol.close_codes import CLOSE_BROKEN
 from cambist.server.requests import find_order, read_after, read_stream_options
 from cambist.server.responses import (
     EVENT_STREAM,
@@ -33,7 +34,6 @@ from cambist.server.streaming.event_streams import (
 )
 from cambist.wire.order_responses import write_events
 
-CLOSE_BROKEN: Final = 1011
 HEARTBEAT: Final = b": beat\n\n"
 _HEADERS: Final[tuple[Header, ...]] = (
     (b"content-type", EVENT_STREAM),

@@ -14,6 +14,7 @@ from cambist.orders.order import Order
 from cambist.ports.clock import Clock
 from cambist.server.auth.caller import caller_of
 from cambist.server.concurrency import ConcurrencyLimits, StreamLifetime
+from cambist.server.protocol.close_codes import CLOSE_POLICY, CLOSE_UNKNOWN
 from cambist.server.protocol.frames import send_texts
 from cambist.server.requests import StreamOptions, read_after, read_stream_options, wants_notes
 from cambist.server.responses import Header
@@ -27,8 +28,6 @@ from cambist.server.streaming.sse import run_stream
 from cambist.values.ids import read_order_id
 from cambist.values.time_units import SECOND
 
-CLOSE_POLICY: Final = 1008
-CLOSE_UNKNOWN: Final = 4404
 NO_ORDER_ID: Final = "orderId query parameter is required"
 SUBPROTOCOL: Final = "cambist.v1"
 Call = tuple[Scope, Receive, Send]
