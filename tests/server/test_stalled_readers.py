@@ -44,7 +44,7 @@ async def test_a_socket_whose_reader_stalls_is_told_and_then_dropped() -> None:
     config = ProtocolConfig(asyncio.sleep, ws=LimitedWebSocketProtocol, log_config=None)
     config.load()
     socket = LimitedWebSocketProtocol(config, ServerState(), {})
-    socket.guest = connections.enter("peer")
+    socket.slot = connections.enter("peer")
     pipe = Pipe()
     socket.connection_made(pipe)
     socket.handshake_complete = True

@@ -146,7 +146,7 @@ async def _add_up(engine: Engine, clock: SystemClock) -> None:
             while await engine.add_up_fills():
                 continue
         except (PortUnavailable, PortOverloaded) as down:
-            log.warning("fills_not_added_up", error=str(down))
+            log.warning("daily_fills_delayed", error=str(down))
         await clock.sleep(ADD_UP_EVERY_MS)
 
 

@@ -92,9 +92,9 @@ def _shape(settings: Settings, apis: int, workers: int) -> Topology:
     """Choose the ports once: what is started again listens where it did."""
     first = settings.port or free_port()
     ports = tuple(range(first, first + apis))
-    for one in ports:
-        if not asyncio.run(_is_free(settings.host, one)):
-            exit_with(IN_USE, _IN_USE.format(port=one))
+    for port in ports:
+        if not asyncio.run(_is_free(settings.host, port)):
+            exit_with(IN_USE, _IN_USE.format(port=port))
     return Topology(ports, tuple(free_port() for _ in range(workers)))
 
 

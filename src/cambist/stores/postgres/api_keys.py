@@ -52,7 +52,7 @@ class PostgresKeys:
         try:
             await reader.fetch(self._pool, "note_key_use", now, key_id)
         except PortUnavailable as down:
-            log.warning("key_use_not_noted", error=str(down))
+            log.warning("key_use_not_recorded", error=str(down))
 
 
 @asynccontextmanager

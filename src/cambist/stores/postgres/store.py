@@ -327,7 +327,7 @@ class PostgresStore(Recalling):
             try:
                 ((_, read),) = await reader.fetch(self._readers, "feed_end")
             except PortUnavailable as down:
-                log.warning("store_away", error=str(down))
+                log.warning("store_unavailable", error=str(down))
             else:
                 # What our own write has told meanwhile is newer than what we read.
                 self._backlog = read if self._counted == before else self._backlog
