@@ -15,7 +15,7 @@ from cambist.bootstrap import STORE_FILE
 from cambist.cli.local_cluster import server_programs
 from cambist.cli.local_cluster.host import free_port
 from cambist.cli.local_cluster.plan import Topology, plan
-from cambist.cli.local_cluster.process import ManagedProcess
+from cambist.cli.managed_process import ManagedProcess
 from cambist.clock import SystemClock
 from cambist.config import Settings
 from cambist.stores.sqlite.connection import connect
@@ -155,7 +155,7 @@ async def installed(
         try:
             for child in children.values():
                 await child.start()
-            house.port = int(children["api-1"].part.command[-1])
+            house.port = int(children["api-1"].spec.command[-1])
             yield Installation(kind, house.port, house)
         finally:
             for child in reversed(children.values()):

@@ -1,9 +1,10 @@
-"""Breaks the process on purpose at a named durable step, when told to by CAMBIST_FAULT.
+"""Breaks the process on purpose at a named point, as CAMBIST_FAULT says."""
 
-`CAMBIST_FAULT=point:count[:kill|stop|raise]` acts when the point is passed for the count-th
-time: SIGKILL (the default), SIGSTOP, or an exception; a line on stderr says so first. When it is
-not set, a point costs one look-up.
-"""
+# `CAMBIST_FAULT=point:count[:kill|stop|raise]` acts when the point is passed for the count-th time:
+# SIGKILL (the default), SIGSTOP, or an exception. A message on stderr comes first. The points stand
+# on both sides of every durable step, because those are the places where a crash leaves a state
+# that a restart must recognise. The crash tests pass through all of them. When the variable is not
+# set, a point costs one look-up.
 
 from __future__ import annotations
 
@@ -42,11 +43,11 @@ STDERR: Final = 2
 
 
 class InvalidFailpointPlan(ValueError):
-    """A plan that names no point, count or act."""
+    """The plan names no valid point, count or act."""
 
 
 class FailpointTriggered(RuntimeError):
-    """The exception of a fault point told to raise."""
+    """The exception of a failpoint with the act `raise`."""
 
 
 class FailpointPlan(NamedTuple):
@@ -68,7 +69,7 @@ class _Fuse:
         self.passed += 1
         if self.passed != plan.nth:
             return
-        # Past every buffer: whoever planned it must be able to see that it came to it.
+        # Unbuffered: the message must be out before the process dies.
         os.write(STDERR, f"cambist: fault point {plan.point}: {plan.act}\n".encode())
         if plan.act == "raise":
             raise FailpointTriggered(plan.point)
@@ -79,7 +80,7 @@ _fuse = _Fuse()
 
 
 def failpoint(name: str) -> None:
-    """Pass a named durable step; breaks here when the plan says so."""
+    """Pass a named point; the process breaks here if the plan says so."""
     plan = _fuse.plan
     if plan is not None and plan.point == name:
         _fuse.burn(plan)
@@ -94,7 +95,7 @@ def arm(text: str | None) -> None:
 
 
 def read_plan(text: str) -> FailpointPlan:
-    """Return what a plan says. Raises InvalidFailpointPlan."""
+    """Parse a plan. Raises InvalidFailpointPlan."""
     point, _, rest = text.partition(":")
     count, _, act = rest.partition(":")
     act = act or "kill"

@@ -1,4 +1,4 @@
-"""Names every counter and histogram, and counts facts as they become durable."""
+"""Names every metric, and counts events as they become durable."""
 
 from __future__ import annotations
 
@@ -62,17 +62,17 @@ _by_kind: Final = {
 }
 
 
-def count_facts(news: Sequence[RecordedEvent]) -> None:
-    """Count a batch of durable facts."""
-    for kind, number in Tally(event.entry.kind for event in news).items():
+def count_events(recorded: Sequence[RecordedEvent]) -> None:
+    """Count a batch of durable events."""
+    for kind, number in Tally(event.entry.kind for event in recorded).items():
         _by_kind[kind].inc(number)
 
 
-def count_end(told: RecordedEvent) -> None:
-    """Count how an order came out."""
-    match told.event:
+def count_end(event: RecordedEvent) -> None:
+    """Count the outcome of an order."""
+    match event.event:
         case events.Landed():
-            LANDED_AFTER.observe((told.entry.at - told.order.created_at) / 1_000)
+            LANDED_AFTER.observe((event.entry.at - event.order.created_at) / 1_000)
         case events.Failed(why):
             FAILED.labels(blame=why.blame.value).inc()
         case _:

@@ -31,7 +31,7 @@ class Servers(NamedTuple):
 
 @contextmanager
 def servers_of(kind: Kind) -> Iterator[Servers]:
-    """Run the servers of a kind. Raises NoServer."""
+    """Run the servers of a kind. Raises ServerNotAvailable."""
     with ExitStack() as opened:
         postgres = valkey = None
         if kind != "sqlite":

@@ -40,7 +40,9 @@ def read_file(home: Path) -> Books:
         landed = dict(db.execute("SELECT order_id, signature FROM fills").fetchall())
         signed = frozenset(row[0] for row in db.execute("SELECT signature FROM attempts"))
         lines = dict(db.execute("SELECT order_id, count(*) FROM journal GROUP BY 1").fetchall())
-    breaks = tuple(f"{one.order_id}: {one.reason}" for one in audit(home / "cambist.db").breaks)
+    breaks = tuple(
+        f"{problem.order_id}: {problem.reason}" for problem in audit(home / "cambist.db").breaks
+    )
     return Books({row[0]: (row[1], row[2]) for row in rows}, landed, signed, lines, breaks)
 
 

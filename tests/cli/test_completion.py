@@ -46,7 +46,7 @@ def test_every_shell_is_told_the_statuses(shell: str) -> None:
 
 def test_a_second_status_is_proposed_after_a_comma() -> None:
     assert proposed("cambist list --status failed,e").split() == ["failed,expired"]
-    assert proposed("cambist list --status ").split() == [str(one) for one in Status]
+    assert proposed("cambist list --status ").split() == [str(Statu) for Statu in Status]
 
 
 def test_the_words_of_an_order_are_proposed() -> None:

@@ -269,7 +269,7 @@ def test_what_a_command_makes_is_its_owners_alone_in_a_home_that_was_there(
     finally:
         os.umask(before)
     assert made.returncode == 0
-    assert "home_open_to_others" in made.stderr + made.stdout
+    assert "home_readable_by_others" in made.stderr + made.stdout
     found = list(home.rglob("*"))
     assert len(found) >= 2
     assert all(not path.stat().st_mode & 0o077 for path in found)

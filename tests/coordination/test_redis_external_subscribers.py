@@ -128,7 +128,7 @@ async def test_no_log_and_no_warning_shows_a_password() -> None:
         async with signals.running(None):  # type: ignore[arg-type]
             await until(lambda: len(logs) >= 2)
     assert signals.redis() == "down"
-    assert "signals_away" in {log["event"] for log in logs}
+    assert "coordination_unavailable" in {log["event"] for log in logs}
     assert secret not in str(logs)
 
 

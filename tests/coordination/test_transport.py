@@ -97,7 +97,7 @@ async def test_a_defect_is_told_and_ends_nothing(bearer: Bearer) -> None:
         await bearer.push(4 * WAIT_MAX_MS)
     assert len(bearer.dialled) > 4
     assert not bearer.line.is_up
-    assert "signals_failed" in {log["event"] for log in logs}
+    assert "coordination_failed" in {log["event"] for log in logs}
 
 
 async def test_an_outage_is_logged_once_at_each_end(bearer: Bearer) -> None:
@@ -106,7 +106,7 @@ async def test_an_outage_is_logged_once_at_each_end(bearer: Bearer) -> None:
         await bearer.push(10 * WAIT_MAX_MS)
         bearer.answers, bearer.ends = True, None
         await bearer.push(WAIT_MAX_MS)
-    assert [log["event"] for log in logs] == ["signals_away", "signals_back"]
+    assert [log["event"] for log in logs] == ["coordination_unavailable", "coordination_restored"]
 
 
 @pytest.mark.postgres

@@ -52,10 +52,10 @@ END_WITHIN_S = 20
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten every wait after a failure."""
-    for name in ("STORE_AWAY_MS", "BAD_TURN_WAIT_MS"):
+    for name in ("STORE_RETRY_MS", "FAILURE_RETRY_MS"):
         monkeypatch.setattr(dispatcher, name, 10)
     monkeypatch.setattr(dispatcher, "SWEEP_EVERY_MS", 100)
-    monkeypatch.setattr(inflight_tracker, "AWAY_RETRY_MS", 10)
+    monkeypatch.setattr(inflight_tracker, "CHAIN_RETRY_MS", 10)
     monkeypatch.setattr(inflight_tracker, "RESEND_EVERY_MS", 100)
 
 

@@ -37,7 +37,7 @@ def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 async def rejected(budget: QuoteBudget, caller: str | None = None) -> Code:
     """Return why a quote that comes now is rejected."""
     with pytest.raises(RequestRejected) as refused:
-        async with budget.turn(caller):
+        async with budget.permit(caller):
             pass
     return refused.value.faults[0].code
 
@@ -48,11 +48,11 @@ async def test_so_many_compute_at_once_and_the_next_is_rejected_after_its_wait(
     budget = QuoteBudget()
     async with AsyncExitStack() as stack:
         for _ in range(PERMITS):
-            await stack.enter_async_context(budget.turn(None))
+            await stack.enter_async_context(budget.permit(None))
         monkeypatch.setattr(quote_budget, "QUEUE_MS", 1)
         assert await rejected(budget) is Code.RATE_LIMITED
     monkeypatch.undo()
-    async with budget.turn(None):
+    async with budget.permit(None):
         pass
 
 
@@ -61,9 +61,9 @@ async def test_a_caller_computes_one_at_a_time_and_another_is_not_held_up(
 ) -> None:
     budget = QuoteBudget()
     monkeypatch.setattr(quote_budget, "QUEUE_MS", 50)
-    async with budget.turn("key:a"):
+    async with budget.permit("key:a"):
         assert await rejected(budget, "key:a") is Code.RATE_LIMITED
-        async with budget.turn("key:b"):
+        async with budget.permit("key:b"):
             assert len(budget) == 2
     assert len(budget) == 0
 
@@ -74,8 +74,8 @@ async def test_those_who_wait_for_venues_hold_no_permit() -> None:
     waiting: list[QuotePermit] = []
 
     async def wait() -> None:
-        async with budget.turn(None) as turn, turn.waiting_for_venues():
-            waiting.append(turn)
+        async with budget.permit(None) as permit, permit.waiting_for_venues():
+            waiting.append(permit)
             await answered.wait()
 
     async with asyncio.TaskGroup() as tasks:
@@ -84,8 +84,8 @@ async def test_those_who_wait_for_venues_hold_no_permit() -> None:
         async with asyncio.timeout(10):
             while len(waiting) < PERMITS:  # noqa: ASYNC110 -- there is no event to wait for
                 await asyncio.sleep(0)
-            async with budget.turn(None) as turn:
-                await turn.rest()
+            async with budget.permit(None) as permit:
+                await permit.rest()
         answered.set()
 
 
@@ -94,7 +94,7 @@ async def test_a_quote_that_is_cancelled_gives_its_permits_back() -> None:
     began = asyncio.Event()
 
     async def compute() -> None:
-        async with budget.turn("key:a"):
+        async with budget.permit("key:a"):
             began.set()
             await asyncio.Event().wait()
 

@@ -16,7 +16,8 @@ from cambist.ports.errors import PortUnavailable
 from cambist.server.auth.authenticator import LOOK_EVERY_MS, ApiKeyAuthenticator, AuthDependencies
 from cambist.server.auth.caller import Caller, charge
 from cambist.server.auth.tickets import Tickets
-from cambist.server.concurrency import CLOSE_UNAUTHORIZED, ConcurrencyLimits
+from cambist.server.concurrency import ConcurrencyLimits
+from cambist.server.protocol.close_codes import CLOSE_UNAUTHORIZED
 from cambist.server.settings import ServerSettings
 from cambist.values.ids import LOCAL, Principal
 from cambist.values.time_units import Timestamp

@@ -300,7 +300,7 @@ async def test_a_quote_that_waited_too_long_is_rejected_with_a_time(
     monkeypatch.setattr(quote_budget, "QUEUE_MS", 1)
     async with locked(tmp_path) as rooms, AsyncExitStack() as stack:
         for _ in range(quote_budget.PERMITS):
-            await stack.enter_async_context(rooms.engine.quote_budget.turn(None))
+            await stack.enter_async_context(rooms.engine.quote_budget.permit(None))
         for refused in (
             await rooms.client.post("/api/quotes", json=ORDER),
             await rooms.client.get("/api/pools?tokenIn=SOL&tokenOut=USDC"),

@@ -262,6 +262,8 @@ async def test_a_post_that_accepts_events_is_answered_with_them(tmp_path: Path) 
         taken = json.loads(reply.removeprefix("data: "))
         assert answer.headers["x-order-id"] == taken["orderId"]
         assert answer.headers["location"] == f"/api/orders/{taken['orderId']}"
-        assert [int(one.split("\n")[0].removeprefix("id: ")) for one in events] == list(range(1, 8))
+        assert [int(event.split("\n")[0].removeprefix("id: ")) for event in events] == list(
+            range(1, 8)
+        )
         bad = await rooms.client.post("/api/orders", json={}, headers=headers)
         assert (bad.status_code, bad.json()["code"]) == (400, "missing_field")

@@ -4,9 +4,10 @@ import asyncio
 
 from uvicorn.server import ServerState
 
+from cambist.server.protocol.close_codes import CLOSE_STALLED
 from cambist.server.protocol.connections import NEVER, ConnectionRegistry
 from cambist.server.protocol.http1 import LimitedHttpProtocol, ProtocolConfig
-from cambist.server.protocol.websocket import CLOSE_STALLED, LimitedWebSocketProtocol
+from cambist.server.protocol.websocket import LimitedWebSocketProtocol
 from cambist.server.settings import ConnectionLimits
 
 
@@ -43,7 +44,7 @@ async def test_a_socket_whose_reader_stalls_is_told_and_then_dropped() -> None:
     config = ProtocolConfig(asyncio.sleep, ws=LimitedWebSocketProtocol, log_config=None)
     config.load()
     socket = LimitedWebSocketProtocol(config, ServerState(), {})
-    socket.guest = connections.enter("peer")
+    socket.slot = connections.enter("peer")
     pipe = Pipe()
     socket.connection_made(pipe)
     socket.handshake_complete = True

@@ -185,9 +185,9 @@ async def test_a_receipt_may_be_asked_for_at_any_moment(tmp_path: Path) -> None:
         while not receipts or receipts[-1]["status"] != "confirmed":
             receipts.append((await client.get(f"{path}/receipt")).json())
             await asyncio.sleep(0)
-        for one in receipts:
-            assert len(one["attempts"]) in (0, 1)
-            assert ("fill" in one) == (one["status"] == "confirmed")
+        for receipt in receipts:
+            assert len(receipt["attempts"]) in (0, 1)
+            assert ("fill" in receipt) == (receipt["status"] == "confirmed")
 
 
 async def test_an_order_on_its_way_is_not_changed(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def _decides(stack: ExitStack, wrong: Any, *, always: bool = False) -> None:
     swap(stack, executor, "decide", wrong)
     swap(stack, inflight_tracker, "decide", wrong)
     if always:
-        swap(stack, inflight_tracker, "_is_silent", lambda *_: False)
+        swap(stack, inflight_tracker, "_is_undecided", lambda *_: False)
 
 
 def _lapse(order: Order, now: Timestamp, policy: Policy) -> Decision:

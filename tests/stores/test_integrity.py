@@ -194,6 +194,6 @@ def test_a_home_that_others_can_look_into_is_told_of_once(tmp_path: Path) -> Non
     with structlog.testing.capture_logs() as told:
         assert ensure_home(shared) == ensure_home(shared)
         ensure_home(fresh)
-    assert [one["event"] for one in told] == ["home_open_to_others"]
+    assert [one["event"] for one in told] == ["home_readable_by_others"]
     assert told[0]["todo"] == f"chmod 700 {shared}"
     assert stat.S_IMODE(fresh.stat().st_mode) == 0o700

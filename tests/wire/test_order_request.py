@@ -255,7 +255,9 @@ def test_what_is_impossible_is_unprocessable(fields: dict[str, Any], code: Code)
     with pytest.raises(RequestRejected) as caught:
         intent_of(body, caller=SubmissionContext(now=Timestamp(1_700_000_000_000)))
     assert code in {fault.code for fault in caught.value.faults}
-    assert all(one.status == 422 and one.field in fields | PAIR for one in caught.value.faults)
+    assert all(
+        problem.status == 422 and problem.field in fields | PAIR for problem in caught.value.faults
+    )
 
 
 def test_a_silent_request_gets_the_servers_defaults() -> None:

@@ -80,7 +80,7 @@ class Coordination(msgspec.Struct, frozen=True):
         self.journal.store = store
         work = self.work if self.hub is None else (self.hub.run, *self.work)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(one()) for one in work]
+            running = [tasks.create_task(start()) for start in work]
             try:
                 yield
             finally:

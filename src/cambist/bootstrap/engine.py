@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
@@ -15,7 +13,7 @@ import structlog
 
 from cambist import failpoints, metrics
 from cambist.bootstrap.coordination import ProcessRole, build_coordination
-from cambist.bootstrap.home import ensure_home, home_lock, needs_no_lock
+from cambist.bootstrap.home import ensure_home, home_lock, needs_no_lock, process_owner
 from cambist.bootstrap.paper import open_ports
 from cambist.bootstrap.stores import open_store
 from cambist.clock import Entropy, SystemClock
@@ -84,7 +82,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
 
 def _process_role(settings: Settings) -> ProcessRole:
     return ProcessRole(
-        f"{socket.gethostname()}/{os.getpid()}",
+        process_owner(),
         serves=settings.role != "worker",
         works=settings.role != "api",
         notices=settings.database_url,
@@ -148,7 +146,7 @@ async def _add_up(engine: Engine, clock: SystemClock) -> None:
             while await engine.add_up_fills():
                 continue
         except (PortUnavailable, PortOverloaded) as down:
-            log.warning("fills_not_added_up", error=str(down))
+            log.warning("daily_fills_delayed", error=str(down))
         await clock.sleep(ADD_UP_EVERY_MS)
 
 

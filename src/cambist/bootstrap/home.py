@@ -1,9 +1,10 @@
-"""Names the files of a home, and lets one process at a time work in it."""
+"""Names the files of a home, and lets one process at a time use it."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,20 +30,20 @@ log = structlog.get_logger("cambist.home")
 
 
 class HomeInUse(RuntimeError):
-    """Another process works in this home, or keeps a file of it from being written."""
+    """Another process uses this home, or blocks writes to a file of it."""
 
 
 def ensure_home(home: Path) -> Path:
-    """Return a home, made for its owner alone where it was missing.
+    """Return a home; a missing one is created with permissions for its owner alone.
 
-    One that was there before is taken as it is; where others can look in, a warning says so.
+    The permissions of an existing home stay; if others can read it, a warning is logged.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     mode = stat.S_IMODE(home.stat().st_mode)
     if mode & OTHERS and home not in _warned:
         _warned.add(home)
         todo = f"chmod 700 {home}"
-        log.warning("home_open_to_others", home=str(home), mode=f"{mode:o}", todo=todo)
+        log.warning("home_readable_by_others", home=str(home), mode=f"{mode:o}", todo=todo)
     return home
 
 
@@ -52,6 +53,11 @@ def pepper_file(settings: Settings) -> Path:
     return Path(settings.home) / api_key_pepper.FILE if named is None else Path(named)
 
 
+def process_owner() -> str:
+    """Return the name under which this process holds leases: its host and its id."""
+    return f"{socket.gethostname()}/{os.getpid()}"
+
+
 def needs_no_lock(settings: Settings) -> bool:
     """Whether the home holds nothing that one process must have for itself."""
     return settings.database_url is not None and settings.paper_chain != "inside"
@@ -59,7 +65,7 @@ def needs_no_lock(settings: Settings) -> bool:
 
 @contextmanager
 def home_lock(home: Path, name: str = LOCK_FILE) -> Iterator[None]:
-    """Hold the lock on a home: who has it is alone with its files. Raises HomeInUse."""
+    """Hold the lock on a home, so that no other process uses its files. Raises HomeInUse."""
     with (ensure_home(home) / name).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -74,7 +80,7 @@ def home_lock(home: Path, name: str = LOCK_FILE) -> Iterator[None]:
 
 @contextmanager
 def opened(path: Path, todo: str = PUT_BACKUP) -> Iterator[None]:
-    """Say what keeps a file of a home from being opened. Raises HomeInUse and StoreSick."""
+    """Translate the errors of opening a file of a home. Raises HomeInUse and StoreFileUnusable."""
     try:
         with opening(path, todo):
             yield
@@ -83,21 +89,21 @@ def opened(path: Path, todo: str = PUT_BACKUP) -> Iterator[None]:
 
 
 class LockHolder(NamedTuple):
-    """Whether somebody works in a home, and the process, where it says so."""
+    """Whether a process uses a home, and its id where the lock file names it."""
 
     is_held: bool
     pid: int | None = None
 
 
 def lock_holder(home: Path) -> LockHolder:
-    """Tell who holds the lock on a home, without keeping anyone from it for long."""
+    """Return who holds the lock on a home; it takes a shared lock for a moment at most."""
     try:
         with (home / LOCK_FILE).open("r") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
-                told = lock.read(_PID_DIGITS_MAX).strip()
-                return LockHolder(is_held=True, pid=int(told) if told.isdecimal() else None)
+                text = lock.read(_PID_DIGITS_MAX).strip()
+                return LockHolder(is_held=True, pid=int(text) if text.isdecimal() else None)
     except OSError:
         return LockHolder(is_held=False)
     return LockHolder(is_held=False)

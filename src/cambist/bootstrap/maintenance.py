@@ -38,7 +38,7 @@ class Backup(NamedTuple):
 def back_up(settings: Settings, where: Path, progress: Callable[[int], None]) -> Backup:
     """Write all that is kept of orders into one file: `where`, or one in that folder.
 
-    Raises StoreUnusable, NameTaken, OSError, UnfitDatabase and PortDown.
+    Raises StoreUnusable, TargetExists, OSError, DatabaseUnusable and PortUnavailable.
     """
     ending = ".db" if settings.database_url is None else ".zip"
     if where.is_dir():
@@ -67,8 +67,8 @@ def _back_up_shared(settings: Settings, path: Path, progress: Callable[[int], No
 def restore(settings: Settings, source: Path, progress: Callable[[int], None]) -> AuditReport:
     """Put a backup where no store is yet, halted until an engine has compared it with the chain.
 
-    Returns what an audit of the restored store found. Raises HomeInUse, StoreUnusable, NameTaken,
-    OSError, UnfitDatabase, NewerDatabase, PortDown and InvalidBackup.
+    Returns what an audit of the restored store found. Raises HomeInUse, StoreUnusable, TargetExists,
+    OSError, DatabaseUnusable, SchemaTooNew, PortUnavailable and InvalidBackup.
     """
     with source.open("rb") as file:
         magic = file.read(len(_SQLITE_MAGIC))
@@ -102,7 +102,7 @@ class Pruned(NamedTuple):
 def prune(settings: Settings, days: int, progress: Progress, *, keeps: bool) -> Pruned:
     """Put away the orders at rest for so many days; unless one `keeps` nothing, in an archive.
 
-    Raises StoreUnusable, OSError, UnfitDatabase and PortDown.
+    Raises StoreUnusable, OSError, DatabaseUnusable and PortUnavailable.
     """
     now, home = SystemClock().now(), Path(settings.home)
     before = Timestamp(max(now - days * _DAY, 0))

@@ -27,7 +27,7 @@ T = TypeVar("T")
 def set_halt(settings: Settings, by: str, reason: str, *, halts: bool) -> Halt | None:
     """Stop trading or let it go on; return the halt that was in force before.
 
-    Raises StoreUnusable, and PortDown and what else opening a shared database raises.
+    Raises StoreUnusable, and PortUnavailable and what else opening a shared database raises.
     """
     now = SystemClock().now()
     if settings.database_url is not None:

@@ -58,7 +58,7 @@ async def open_ports(settings: Settings, home: Path, clock: SystemClock) -> Asyn
         weather = FaultConfigWatcher(
             home / CHAOS_FILE, ActiveFaults(clock), clock
         )  # for the crash switch alone
-        async with _beside(away.run()), _beside(weather.run()):
+        async with _with_task(away.run()), _with_task(weather.run()):
             yield Ports(RemoteMarket(away, makes_up=makes_up), RemoteChain(away, rules), signer)
         return
     async with paper_world(settings, home, clock) as world:
@@ -76,7 +76,7 @@ async def paper_world(
     weather = FaultConfigWatcher(home / CHAOS_FILE, world.weather, clock)
     weather.look()
     try:
-        async with _beside(world.run()), _beside(weather.run()):
+        async with _with_task(world.run()), _with_task(weather.run()):
             yield world
     finally:
         world.close()
@@ -108,7 +108,10 @@ async def open_paper_chain(
     if not isinstance(place, Path) and not to_anyone and not _is_loopback(place[0]):
         raise BadSettings(_OPEN.format(host=place[0]))
     with home_lock(home, CHAIN_LOCK):
-        async with paper_world(settings, home, clock) as world, _beside(serve(world, clock, place)):
+        async with (
+            paper_world(settings, home, clock) as world,
+            _with_task(serve(world, clock, place)),
+        ):
             yield place
 
 
@@ -120,8 +123,8 @@ def _is_loopback(host: str) -> bool:
 
 
 @asynccontextmanager
-async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run a coroutine beside the context; when it fails, the context fails with it."""
+async def _with_task(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a coroutine for as long as the context lasts; if it fails, the context fails too."""
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(work)
         try:

@@ -1,4 +1,20 @@
-"""Opens the server of an engine, and refuses to where strangers could come in."""
+"""Opens the server of an engine, and rejects an address that is reachable without keys."""
+
+# Who may call. As long as no API key was ever issued, the server has no authentication: a local
+# user needs none to try cambist. That is safe only on the loopback. So an engine without keys does
+# not listen on any other address, and the start fails with a message that names both remedies. The
+# check is "ever issued", not "exists": after the last key is revoked, nobody may call, rather than
+# everybody. The environment cannot override the check.
+#
+# A worker is exempt. It serves health and metrics alone, which orchestrators probe over the
+# network.
+#
+# The pepper is read before the server listens. Without it no key could be verified, and each
+# request would fail one by one; a start that fails is noticed.
+#
+# Default limits. Limits by address (connections, concurrent requests) apply only where callers may
+# be strangers, that is, with keys or beyond the loopback. On a loopback without keys all callers
+# are one person's programs, and load tests would meet the limits first.
 
 from __future__ import annotations
 
@@ -30,11 +46,11 @@ _UNSAFE: Final = (
 
 
 class UnsafeBind(ValueError):
-    """An address that strangers could reach."""
+    """The address is reachable from other machines, and there is no API key."""
 
 
 class ListenAddress(NamedTuple):
-    """Where a server listens, and whether it lets in only who has a key."""
+    """The port of a server, and whether it requires API keys."""
 
     port: int
     has_keys: bool
@@ -42,9 +58,9 @@ class ListenAddress(NamedTuple):
 
 @asynccontextmanager
 async def serve_http(running: RunningEngine, settings: Settings) -> AsyncIterator[ListenAddress]:
-    """Serve an engine for as long as the context lasts; a worker tells of its health alone.
+    """Serve an engine for as long as the context lasts; a worker serves its health alone.
 
-    Raises UnsafeBind, UnfitPepper, BadSettings, PortInUse and what opening the keys raises.
+    Raises UnsafeBind, InvalidPepper, BadSettings, PortInUse and what opening the keys raises.
     """
     pepper, is_local = pepper_file(settings), settings.host in LOOPBACK
     async with open_keys(settings) as keys:
@@ -53,17 +69,17 @@ async def serve_http(running: RunningEngine, settings: Settings) -> AsyncIterato
             read_pepper(pepper)
         elif not is_local and settings.role != "worker":
             raise UnsafeBind(_UNSAFE.format(host=settings.host))
-        locks = AuthDependencies(keys, Pepper(pepper), running.rates, draw_secret)
-        asked = _server_settings(settings, are_strangers=has_keys or not is_local)
-        served = ServerRunner(
-            create_app(running.engine, asked, locks), settings.host, settings.port
+        dependencies = AuthDependencies(keys, Pepper(pepper), running.rates, draw_secret)
+        server_settings = _server_settings(settings, are_strangers=has_keys or not is_local)
+        runner = ServerRunner(
+            create_app(running.engine, server_settings, dependencies), settings.host, settings.port
         )
-        async with served.listening() as port:
+        async with runner.listening() as port:
             yield ListenAddress(port, has_keys)
 
 
 def _server_settings(settings: Settings, *, are_strangers: bool) -> ServerSettings:
-    """Return what the server is to hold to. Where only friends can come, none is counted."""
+    """Return the settings of the server; without strangers no address is limited."""
     most = settings.address_connections_max
     if most is None and are_strangers:
         most = ADDRESS_CONNECTIONS_MAX

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -12,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cambist.bootstrap.home import CHAIN_FILE, STORE_FILE, ensure_home, opened
+from cambist.bootstrap.home import CHAIN_FILE, STORE_FILE, ensure_home, opened, process_owner
 from cambist.clock import SystemClock
 from cambist.config import BadSettings, Settings
 from cambist.ports.api_keys import ApiKeyStore
@@ -46,7 +44,7 @@ async def inspect_halt(
 ) -> tuple[Halt | None, UnrecordedTransactions]:
     """Return the halt in force, and what the chain executed that the store does not have.
 
-    Raises StoreUnusable, BadSettings, UnfitDatabase and PortDown.
+    Raises StoreUnusable, BadSettings, DatabaseUnusable and PortUnavailable.
     """
     if settings.database_url is None:
         return health.inspect_halt(Path(settings.home) / STORE_FILE, limit)
@@ -58,7 +56,7 @@ async def inspect_halt(
 async def inspect_database(settings: Settings) -> str:
     """Return the version of the database that is named.
 
-    Raises BadSettings, UnfitDatabase and PortDown.
+    Raises BadSettings, DatabaseUnusable and PortUnavailable.
     """
     return str(await load_postgres().inspect_server(target_of(settings)))
 
@@ -66,7 +64,7 @@ async def inspect_database(settings: Settings) -> str:
 def audit_store(settings: Settings, progress: Callable[[int], None]) -> AuditReport:
     """Check all that is kept, beside whoever writes; `progress` hears how many orders were read.
 
-    Raises StoreDamaged and StoreUnusable, BadSettings, UnfitDatabase and PortDown.
+    Raises StoreDamaged and StoreUnusable, BadSettings, DatabaseUnusable and PortUnavailable.
     """
     if settings.database_url is not None:
         report: AuditReport = asyncio.run(load_postgres().audit(target_of(settings), progress))
@@ -94,10 +92,10 @@ async def open_store(
     """Open where orders are kept: the database that is named, or else the file in the home.
 
     After an end that was not clean the file is looked over beside its use. Raises BadSettings,
-    UnfitDatabase, NewerDatabase, PortDown, HomeInUse where another process keeps the file from
+    DatabaseUnusable, SchemaTooNew, PortUnavailable, HomeInUse where another process keeps the file from
     being written, and StoreUnusable.
     """
-    owner = f"{socket.gethostname()}/{os.getpid()}"
+    owner = process_owner()
     if settings.database_url is not None:
         shared = load_postgres()
         target = target_of(settings)

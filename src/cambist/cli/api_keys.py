@@ -156,7 +156,9 @@ async def _create(settings: Settings, key: ApiKey, text: str, *, json: bool) -> 
     async with bootstrap.open_keys(settings) as keys:
         is_first = not await keys.has_ever_issued()
         # A pepper that is gone is not made anew under keys that were digested with it.
-        lives = any(_state(one, key.created_at) == "in force" for one in await keys.list())
+        lives = any(
+            _state(existing, key.created_at) == "in force" for existing in await keys.list()
+        )
         pepper = read_pepper(kept) if lives else make_pepper(kept, draw_secret)
         await keys.add(replace(key, digest=api_key.digest(pepper, text)))
     if json:
@@ -175,23 +177,23 @@ async def _list(settings: Settings, *, json: bool) -> None:
         async with bootstrap.open_keys(settings) as keys:
             found = await keys.list()
     if json:
-        json_output.write({"keys": [_document(one, now) for one in found]})
+        json_output.write({"keys": [_document(key, now) for key in found]})
         return
     if not found:
         print_sentence(console_out(), _NONE)
         return
     rows = [
         (
-            one.id,
-            one.name,
-            one.principal,
-            _scope_words(one),
-            _limits(one),
-            _day(one.created_at),
-            _day(one.last_used_at),
-            _state(one, now),
+            key.id,
+            key.name,
+            key.principal,
+            _scope_words(key),
+            _limits(key),
+            _day(key.created_at),
+            _day(key.last_used_at),
+            _state(key, now),
         )
-        for one in found
+        for key in found
     ]
     print_table(console_out(), _LISTED, rows)
 

@@ -153,13 +153,15 @@ def _tell(chaos: FaultConfig, *, json: bool) -> None:
         return
     console, now = console_out(), SystemClock().now()
     switches: Mapping[str, FaultSwitch | CrashPlan | None] = msgspec.structs.asdict(chaos)
-    for name, one in switches.items():
-        if one is None:
+    for name, switch in switches.items():
+        if switch is None:
             continue
-        what = one.plan if isinstance(one, CrashPlan) else _strength(name, one)
+        what = switch.plan if isinstance(switch, CrashPlan) else _strength(name, switch)
         line = f"{name:<12} {what}"
-        if one.until is not None:
-            line += f"  {'until' if now < one.until else 'over since'} {write_moment(one.until)}"
+        if switch.until is not None:
+            line += (
+                f"  {'until' if now < switch.until else 'over since'} {write_moment(switch.until)}"
+            )
         console.print(line, markup=False)
     if chaos == FaultConfig():
         console.print("calm: no switch is set")

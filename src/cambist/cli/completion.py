@@ -25,12 +25,12 @@ def statuses(incomplete: str) -> list[str]:
     from cambist.orders.order import Status
 
     before, comma, begun = incomplete.rpartition(",")
-    return [f"{before}{comma}{one}" for one in Status if one.startswith(begun.lower())]
+    return [f"{before}{comma}{Statu}" for Statu in Status if Statu.startswith(begun.lower())]
 
 
 def order_words(incomplete: str) -> list[str]:
     """Propose the sides and the tokens an order may name."""
-    sides = [one for one in _SIDES if one.startswith(incomplete.lower())]
+    sides = [side for side in _SIDES if side.startswith(incomplete.lower())]
     return sides + token_words(incomplete)
 
 
@@ -66,7 +66,7 @@ async def _newest(url: str) -> tuple[Order, ...]:
         return (await cambist.page(limit=PROPOSED_MAX)).orders
 
 
-def _told(one: Order) -> str:
+def _told(order: Order) -> str:
     """Say which order it is, without a colon: zsh would cut there."""
-    given = f"{format_amount(one.amount_in, '?')} {one.token_in}"
-    return f"{one.status}, {given} to {format_amount(one.amount_out, '?')} {one.token_out}"
+    given = f"{format_amount(order.amount_in, '?')} {order.token_in}"
+    return f"{order.status}, {given} to {format_amount(order.amount_out, '?')} {order.token_out}"

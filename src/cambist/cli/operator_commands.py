@@ -197,7 +197,7 @@ def resolve(
     known = read_order_id(order_id)
     if known is None and is_ending(order_id):
         every = _look(settings, Millis(0), SHOWN_MAX).orders
-        ends = [one for one in every if one.id.endswith(order_id.lower())]
+        ends = [stuck_order for stuck_order in every if stuck_order.id.endswith(order_id.lower())]
         known = read_order_id(chosen(order_id, [(end.id, str(end.status)) for end in ends]))
     if known is None:
         exit_with(USAGE, "that is no order's id")

@@ -133,7 +133,7 @@ async def _show(url: str, order_id: str, *, json: bool) -> int:
         return DONE
     print_table(console, _FACTS, summary_rows(found), heads=False)
     console.print()
-    print_table(console, _JOURNAL, [_journal_row(one) for one in journal])
+    print_table(console, _JOURNAL, [_journal_row(order) for order in journal])
     return DONE
 
 
@@ -166,20 +166,20 @@ async def _list(url: str, limit: int, status: str | None, *, json: bool) -> int:
     if json:
         json_output.write(page)
         return DONE
-    print_table(console, _LISTED, [_row(one) for one in page.orders])
+    print_table(console, _LISTED, [_row(order) for order in page.orders])
     print_sentence(console, "  ".join(f"{name} {getattr(page, name)}" for name in _COUNTED))
     return DONE
 
 
-def _row(one: Order) -> tuple[str, ...]:
+def _row(order: Order) -> tuple[str, ...]:
     return (
-        one.order_id,
-        one.status,
-        f"{format_amount(one.amount_in, '?')} {one.token_in}",
-        f"{format_amount(one.amount_out, '?')} {one.token_out}",
-        route_label(one),
-        str(one.retry_count + 1),
-        format_instant(one.created_at),
+        order.order_id,
+        order.status,
+        f"{format_amount(order.amount_in, '?')} {order.token_in}",
+        f"{format_amount(order.amount_out, '?')} {order.token_out}",
+        route_label(order),
+        str(order.retry_count + 1),
+        format_instant(order.created_at),
     )
 
 

@@ -70,7 +70,7 @@ async def _pools(url: str, pair: tuple[str, str], amount: str, *, json: bool) ->
         f"{told.token_in} "
         f"in {told.token_out}",
     )
-    ranked = sorted(told.pools, key=lambda one: one.amount_out, reverse=True)
+    ranked = sorted(told.pools, key=lambda pool: pool.amount_out, reverse=True)
     if ranked:
         _draw_pools(told, ranked)
         draw_depth(console, told.token_in, ranked)
@@ -88,20 +88,20 @@ def _draw_pools(told: Pools, ranked: Sequence[Pool]) -> None:
     )
     rows = [
         (
-            dex_name(one.dex, one.program),
-            f"{format_amount(one.amount_out)} {told.token_out}",
-            format_price(one.price),
-            format_bps(one.fee_bps),
-            format_percent(one.price_impact),
+            dex_name(pool.dex, pool.program),
+            f"{format_amount(pool.amount_out)} {told.token_out}",
+            format_price(pool.price),
+            format_bps(pool.fee_bps),
+            format_percent(pool.price_impact),
         )
-        for one in ranked
+        for pool in ranked
     ]
     print_table(console, columns, rows)
 
 
 def draw_depth(screen: Console, token: str, deep: Sequence[Pool]) -> None:
     """Print how deep pools are, and all of them; on a screen with bars, all to one scale."""
-    levels = [one.bps for one in deep[0].depth] if deep else []
+    levels = [pool.bps for pool in deep[0].depth] if deep else []
     if not levels:
         return
     heads: list[Text] = []
@@ -109,17 +109,17 @@ def draw_depth(screen: Console, token: str, deep: Sequence[Pool]) -> None:
         head = Text(f"-{format_bps(bps)}")
         heads.append(Text(shade, style=style) + " " + head if screen.is_terminal else head)
     columns = [Column("pool"), Column("", rank=1)] + [Column(head, right=True) for head in heads]
-    widest = max(level.amount_in for one in deep for level in one.depth)
+    widest = max(level.amount_in for pool in deep for level in pool.depth)
     cells = min(max(screen.width - BESIDE_A_BAR, 0), BAR_CELLS_MAX) if screen.is_terminal else 0
     rows: list[list[str | Text]] = []
-    for one in deep:
-        bar = _bar(one.depth, widest, cells)
-        amounts = [format_short_amount(level.amount_in) for level in one.depth]
-        rows.append([dex_name(one.dex, one.program), bar, *amounts])
+    for pool in deep:
+        bar = _bar(pool.depth, widest, cells)
+        amounts = [format_short_amount(level.amount_in) for level in pool.depth]
+        rows.append([dex_name(pool.dex, pool.program), bar, *amounts])
     if len(deep) > 1:
         sums = [
             format_short_amount(sum((level.amount_in for level in same), Decimal(0)))
-            for same in zip(*(one.depth for one in deep), strict=True)
+            for same in zip(*(pool.depth for pool in deep), strict=True)
         ]
         rows.append(["all of them", "", *sums])
     screen.print()

@@ -103,21 +103,21 @@ def _venues(told: Quote) -> None:
         Column("impact", rank=2, right=True),
         Column("fee", rank=3, right=True),
     )
-    print_table(console, columns, [_row(told, one) for one in told.quotes])
+    print_table(console, columns, [_row(told, venue_quote) for venue_quote in told.quotes])
     for gone in told.absent:
         print_sentence(
             console, f"left out: {dex_name(gone.dex, gone.program)}: {gone.reason or gone.code}"
         )
 
 
-def _row(told: Quote, one: VenueQuote) -> tuple[str, ...]:
+def _row(told: Quote, venue_quote: VenueQuote) -> tuple[str, ...]:
     return (
-        dex_name(one.dex, one.program),
-        f"{format_amount(one.amount_in)} {told.token_in}",
-        f"{format_amount(one.amount_out)} {told.token_out}",
-        format_price(one.price),
-        format_percent(one.price_impact),
-        f"{format_amount(one.fee)} {told.token_in}",
+        dex_name(venue_quote.dex, venue_quote.program),
+        f"{format_amount(venue_quote.amount_in)} {told.token_in}",
+        f"{format_amount(venue_quote.amount_out)} {told.token_out}",
+        format_price(venue_quote.price),
+        format_percent(venue_quote.price_impact),
+        f"{format_amount(venue_quote.fee)} {told.token_in}",
     )
 
 
@@ -144,19 +144,26 @@ def explain(screen: Console, told: Quote, market: Pools) -> None:
     _pools(screen, told)
     by_pool = {pool.pool: pool for pool in market.pools}
     draw_depth(
-        screen, told.token_in, [by_pool[one.pool] for one in told.quotes if one.pool in by_pool]
+        screen,
+        told.token_in,
+        [by_pool[venue_quote.pool] for venue_quote in told.quotes if venue_quote.pool in by_pool],
     )
     screen.print()
     # A tree folds its lines itself: where there is no screen it is given all the width it wants.
     screen.print(_route(told), width=None if screen.is_terminal else WIDE, crop=False)
     print_sentence(screen, _gain(told))
     _choices(screen, told)
-    # A route asks no pool why it refuses whose venue has others; who wants to know is told.
+    # A route does not ask for the reason of a pool whose venue has other pools; the list of pools
+    # has it.
     seen = {(failure.dex, failure.program) for failure in market.absent}
-    silent = [one for one in told.absent if (one.dex, one.program) not in seen]
+    silent = [failure for failure in told.absent if (failure.dex, failure.program) not in seen]
     # A pool that cannot take the whole amount may still carry a part of it.
     used = {(leg.dex, leg.program) for leg in told.legs}
-    absent = [one for one in (*silent, *market.absent) if (one.dex, one.program) not in used]
+    absent = [
+        failure
+        for failure in (*silent, *market.absent)
+        if (failure.dex, failure.program) not in used
+    ]
     draw_absent(screen, absent)
 
 
@@ -173,17 +180,17 @@ def _pools(screen: Console, told: Quote) -> None:
         Column("impact", rank=2, right=True),
     )
     rows = []
-    for one in told.quotes:
-        amount = one.amount_out if gives else one.amount_in
+    for venue_quote in told.quotes:
+        amount = venue_quote.amount_out if gives else venue_quote.amount_in
         cells = (
-            "*" if one.pool in used else "",
-            dex_name(one.dex, one.program),
+            "*" if venue_quote.pool in used else "",
+            dex_name(venue_quote.dex, venue_quote.program),
             f"{format_amount(amount)} {told.token_out if gives else told.token_in}",
-            format_price(one.price),
-            format_bps(one.fee_bps),
-            format_percent(one.price_impact),
+            format_price(venue_quote.price),
+            format_bps(venue_quote.fee_bps),
+            format_percent(venue_quote.price_impact),
         )
-        rows.append([Text(cell, "bold" if one.pool in used else "") for cell in cells])
+        rows.append([Text(cell, "bold" if venue_quote.pool in used else "") for cell in cells])
     print_table(screen, columns, rows)
 
 
@@ -268,10 +275,10 @@ def _gain(told: Quote) -> str:
     if not told.quotes:
         return "Gain: no single pool trades the amount."
     if gives:
-        best = max(told.quotes, key=lambda one: one.amount_out)
+        best = max(told.quotes, key=lambda venue_quote: venue_quote.amount_out)
         ahead, whole = told.amount_out - best.amount_out, best.amount_out
     else:
-        best = min(told.quotes, key=lambda one: one.amount_in)
+        best = min(told.quotes, key=lambda venue_quote: venue_quote.amount_in)
         ahead, whole = best.amount_in - told.amount_in, best.amount_in
     name = dex_name(best.dex, best.program)
     if not told.legs:

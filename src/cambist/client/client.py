@@ -159,10 +159,10 @@ class Client:
         answer = await self._calls.ask("POST", "/api/orders/batch", body=body)
         return tuple(self._judge(result) for result in read(answer.body, _Results).results)
 
-    def _judge(self, one: _One) -> Placed | RequestRejected:
-        if one.status < httpx.codes.BAD_REQUEST:
-            return read(bytes(one.body), Placed)
-        return refusal(one.status, {}, bytes(one.body), self._clock.now())
+    def _judge(self, answer: _One) -> Placed | RequestRejected:
+        if answer.status < httpx.codes.BAD_REQUEST:
+            return read(bytes(answer.body), Placed)
+        return refusal(answer.status, {}, bytes(answer.body), self._clock.now())
 
     def _keyed(self, draft: Draft) -> Draft:
         if draft.client_order_id is not None:

@@ -112,7 +112,7 @@ class MultiProcessEventBus:
             try:
                 seen = await self._poll(seen)
             except PortUnavailable as down:
-                log.warning("store_away", error=str(down))
+                log.warning("store_unavailable", error=str(down))
                 await self._clock.sleep(STORE_AWAY_MS)
                 continue
             with suppress(TimeoutError):

@@ -77,7 +77,7 @@ class ReconnectingConnection(Generic[C]):
                 self._note("down", str(away))
             except Exception as error:
                 # A transport is optional: no defect here may end an engine.
-                log.exception("signals_failed", line=self._name)
+                log.exception("coordination_failed", line=self._name)
                 self._note("down", type(error).__name__)
             if self._clock.monotonic_ms() - began > STEADY_MS:
                 wait_ms = WAIT_FIRST_MS
@@ -103,9 +103,9 @@ class ReconnectingConnection(Generic[C]):
         if state == self._state:
             return
         if state == "down":
-            log.warning("signals_away", line=self._name, error=why)
+            log.warning("coordination_unavailable", line=self._name, error=why)
         elif self._state == "down":
-            log.info("signals_back", line=self._name)
+            log.info("coordination_restored", line=self._name)
         self._state = state
         self._gauge.set(int(state == "up"))
 

@@ -1,4 +1,4 @@
-"""Bundles the ports an engine runs on, as the composition root hands them over."""
+"""Names the ports an engine depends on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _no_redis() -> RedisStatus:
 
 
 class ChainPorts(msgspec.Struct, frozen=True):
-    """What an order acts on."""
+    """The ports through which an order trades."""
 
     market: Market
     chain: Chain
@@ -31,7 +31,7 @@ class ChainPorts(msgspec.Struct, frozen=True):
 
 
 class EngineDependencies(msgspec.Struct, frozen=True):
-    """The ports an engine runs on."""
+    """The ports an engine depends on."""
 
     store: Store
     wakeups: WakeupQueue

@@ -1,4 +1,4 @@
-"""Is the engine as its users see it: run, submit, cancel, read and follow."""
+"""Offers the engine to its users: run, submit, cancel, read and follow."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ log = structlog.get_logger("cambist.engine")
 DRAIN_MS: Final = 10_000
 CONCURRENCY_DEFAULT: Final = 10
 HEALTH_WITHIN_MS: Final = 1_000
-"""How long a part has to answer before health calls it down."""
+"""How long a dependency has to answer before health reports it down."""
 
 
 class EngineLimits(msgspec.Struct, frozen=True):
-    """What a user may set: steps at once, open orders, orders a minute, waits, renewals, routes."""
+    """Settings of the engine: concurrency, backlog, pace, retries, lease renewal, routes."""
 
     concurrency: int = CONCURRENCY_DEFAULT
     backlog_max: int = BACKLOG_MAX
@@ -72,7 +72,7 @@ class EngineLimits(msgspec.Struct, frozen=True):
 
 
 class EngineHealth(msgspec.Struct, frozen=True):
-    """Which parts answer. `unreadable` counts the orders that were met and cannot be read."""
+    """Which dependencies answer. `unreadable` counts the orders that could not be read."""
 
     store: Literal["ok", "down"]
     chain: Literal["ok", "down"]
@@ -83,7 +83,7 @@ class EngineHealth(msgspec.Struct, frozen=True):
 
 
 class QuoteResult(msgspec.Struct, frozen=True):
-    """What an order would do now."""
+    """The route an order would take now, and its costs."""
 
     route: Route
     costs: Costs
@@ -106,17 +106,17 @@ class Engine:
             dependencies.world.chain, dependencies.wakeups, permission, dependencies.clock, policy
         )
         self._quoter = Quoter(dependencies.world.market, dependencies.clock, limits.routing)
-        worker = OrderExecutor(
+        executor = OrderExecutor(
             dependencies, self._tracker, permission, self._quoter, policy, limits.concurrency
         )
-        pace = DispatchLimits(limits.orders_per_minute, limits.renew_every_ms)
-        self._dispatcher = Dispatcher(dependencies, worker, self._tracker, permission, pace)
+        dispatch = DispatchLimits(limits.orders_per_minute, limits.renew_every_ms)
+        self._dispatcher = Dispatcher(dependencies, executor, self._tracker, permission, dispatch)
         self._intake = Intake(dependencies, limits.backlog_max)
         self.quote_budget = QuoteBudget()
 
     @property
     def market(self) -> Market:
-        """Tokens and venues, for those who read requests."""
+        """The market: tokens, venues and pools."""
         return self._dependencies.world.market
 
     async def run(self) -> None:
@@ -127,7 +127,7 @@ class Engine:
             tasks.create_task(self._dispatcher.run())
 
     async def drain(self) -> None:
-        """Take no more orders and finish the turns being performed; what is open stays stored."""
+        """Accept no more orders and finish running executions; open orders stay stored."""
         self._intake.draining = True
         try:
             async with asyncio.timeout(DRAIN_MS / 1_000):
@@ -136,43 +136,43 @@ class Engine:
             return
 
     async def submit(self, command: SubmitOrder) -> SubmitResult:
-        """Store an order and answer. Raises Refused."""
+        """Store an order and return the answer. Raises RequestRejected."""
         return await self._intake.submit(command)
 
-    async def submit_all(self, wishes: Sequence[SubmitOrder]) -> tuple[BatchResult, ...]:
-        """Store several orders in one commit, and answer each. Raises Refused."""
-        return await self._intake.submit_all(wishes)
+    async def submit_all(self, commands: Sequence[SubmitOrder]) -> tuple[BatchResult, ...]:
+        """Store several orders in one commit, each with its answer. Raises RequestRejected."""
+        return await self._intake.submit_all(commands)
 
     async def quote(self, intent: Intent, caller: str | None = None) -> QuoteResult | Fault:
         """Return the route an order would take now, and what it costs; stores nothing.
 
-        A `caller` has one quote computed at a time. Raises Refused when too many are asked for.
+        A `caller` computes one quote at a time. Raises RequestRejected when there are too many.
         """
-        async with self.quote_budget.turn(caller) as turn:
-            found = await self._quoter.quote_intent(intent, turn)
+        async with self.quote_budget.permit(caller) as permit:
+            found = await self._quoter.quote_intent(intent, permit)
         if isinstance(found, Fault):
             return found
         return QuoteResult(found, self._dependencies.world.chain.costs(found), self.clock.now())
 
     async def pools(
-        self, pair: Pair, turn: QuotePermit
+        self, pair: Pair, permit: QuotePermit
     ) -> dict[str, Sequence[Pool] | QuoteFailure]:
-        """Return each venue's pools of a pair, or why it did not name them.
+        """Return each venue's pools of a pair, or the reason why there are none.
 
-        Within a turn of `quote_budget`. Raises Refused when too many are asked for.
+        Needs a permit of `quote_budget`. Raises RequestRejected when there are too many quotes.
         """
-        return await self._quoter.fetch_pools(pair, turn)
+        return await self._quoter.fetch_pools(pair, permit)
 
     async def cancel(
         self, order_id: OrderId, principal: Principal
     ) -> tuple[CancelAnswer, Order] | None:
-        """Note that an order is unwanted; None when the principal has none such."""
+        """Record a cancel request; None when the principal has no such order."""
         return await self._intake.cancel(order_id, principal)
 
     async def get(self, order_id: OrderId, principal: Principal) -> Order | None:
-        """Return a principal's order, or None, also when it is someone else's.
+        """Return a principal's order; None when there is none, or it is another principal's.
 
-        Raises PortUnavailable, and Unreadable for one of this principal's.
+        Raises PortUnavailable, and Unreadable for an order of this principal.
         """
         order = await get_of(self._dependencies.store, order_id, principal)
         return order if order is not None and order.intent.principal == principal else None
@@ -186,7 +186,7 @@ class Engine:
         return await self._dependencies.store.fill_sums(principal, since_day, limit)
 
     async def add_up_fills(self) -> bool:
-        """Put some fills into the sums of their days; True when more may wait.
+        """Add some fills to the sums of their days; True when more may wait.
 
         Raises PortUnavailable.
         """
@@ -197,13 +197,13 @@ class Engine:
         return await self._dependencies.store.count_orders(principal, self.clock.now())
 
     async def history(self, order_id: OrderId, after_seq: int = 0) -> tuple[RecordedEvent, ...]:
-        """Return an order's journal after `after_seq`. Raises PortUnavailable."""
+        """Return an order's events after `after_seq`. Raises PortUnavailable."""
         return await replay_events(self._dependencies.store, order_id, after_seq)
 
     def follow_order(
         self, order_id: OrderId, after_seq: int = 0, beat_ms: int = HEARTBEAT_MS
     ) -> AsyncIterator[EventBatch]:
-        """Yield an order's journal lines as they become durable; none as heartbeats."""
+        """Yield an order's events as they become durable; an empty batch is a heartbeat."""
         return follow_order(
             self._dependencies.store, self._dependencies.bus, order_id, after_seq, beat_ms
         )
@@ -211,18 +211,18 @@ class Engine:
     def follow_principal(
         self, principal: Principal, after: int | None = None, beat_ms: int = HEARTBEAT_MS
     ) -> AsyncIterator[FeedBatch]:
-        """Yield the journal lines of all orders of a principal as they become durable."""
+        """Yield the events of all orders of a principal as they become durable."""
         return PrincipalSubscription(
             self._dependencies.store, self._dependencies.bus, principal
         ).follow(after, beat_ms)
 
     async def halt(self, by: str, reason: str) -> None:
-        """Stop trading; what is in flight is watched to its end. Raises PortUnavailable."""
+        """Halt trading; orders in flight are tracked to their end. Raises PortUnavailable."""
         log.warning("halted", by=by, reason=reason)
         await self._dependencies.store.halt(Halt(reason, by, self.clock.now()))
 
     async def resume(self, by: str, reason: str) -> None:
-        """Let trading go on. Raises PortUnavailable."""
+        """Resume trading. Raises PortUnavailable."""
         log.warning("resumed", by=by, reason=reason)
         await self._dependencies.store.resume(by, reason, self.clock.now())
 
@@ -231,7 +231,7 @@ class Engine:
         return await self._dependencies.store.halted()
 
     async def measure(self) -> None:
-        """Set the gauges: what is open, what is in flight, and for how long.
+        """Set the gauges: open orders, orders in flight, and the age of the oldest.
 
         Raises PortUnavailable.
         """
@@ -247,11 +247,11 @@ class Engine:
         metrics.OPEN.set(await self._dependencies.store.backlog())
 
     async def health(self) -> EngineHealth:
-        """Ask the store and the chain whether they answer."""
+        """Return whether the store and the chain answer, and what is known besides."""
         async with asyncio.TaskGroup() as tasks:
             halted = tasks.create_task(self._find_halt())
-            store = tasks.create_task(_answers(self._dependencies.store.ping()))
-            chain = tasks.create_task(_answers(self._dependencies.world.chain.blockhash()))
+            store = tasks.create_task(_ping(self._dependencies.store.ping()))
+            chain = tasks.create_task(_ping(self._dependencies.world.chain.blockhash()))
         return EngineHealth(
             store.result(),
             chain.result(),
@@ -268,10 +268,10 @@ class Engine:
         return None
 
 
-async def _answers(question: Awaitable[object]) -> Literal["ok", "down"]:
+async def _ping(call: Awaitable[object]) -> Literal["ok", "down"]:
     try:
         async with asyncio.timeout(HEALTH_WITHIN_MS / 1_000):
-            await question
+            await call
     except (PortUnavailable, TimeoutError):
         return "down"
     return "ok"

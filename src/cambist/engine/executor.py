@@ -1,5 +1,33 @@
 """Executes one order: takes the next step, performs it, decides, commits."""
 
+# Theory of operation
+#
+# An order is a state machine without I/O (`cambist.orders`): `next_step` says what to do, and
+# `decide` turns the outcome into events. This module is the loop around it, and the only code that
+# moves an order:
+#
+#     step = next_step(order) -> outcome = perform(step) -> decision = decide(order, outcome)
+#     -> begin_commit(decision) -> next step
+#
+# Write-ahead. A step with `requires_durable_commit` waits until all events before it are on disk.
+# SendTransaction is such a step: the signed bytes and their signature are recorded before the
+# network sees them. If the process is killed after the send, the next one finds the signature in
+# the journal and asks the chain about it. If the bytes were sent first, a crash would leave a
+# transaction that nobody knows of, and the order would be executed a second time.
+#
+# Pipelined commits. All other steps go on from the order as it will be, while the commit of the
+# last decision is under way: one fsync then serves several events. If a commit loses its
+# compare-and-set (a cancel request, an amendment, another process that stole the lease), every
+# later commit of the execution fails with it. The execution then goes on from the order as the
+# store has it, or ends when the lease belongs to another process.
+#
+# Before each send the store is read again (SendPermission): a cancel request, a passed deadline or
+# a halt stops the first send. A transaction that was signed in this execution is exempt from the
+# halt check, since the commit that recorded it would have failed under a halt.
+#
+# The number of steps is bounded. An order that never comes to rest is a defect of ours; the bound
+# turns it into an error that the dispatcher retries and reports, not a busy loop.
+
 from __future__ import annotations
 
 import asyncio
@@ -40,66 +68,68 @@ from cambist.ports.store import Store
 from cambist.values.route import Route
 from cambist.values.time_units import Timestamp
 
-STEPS_PER_TURN_MAX: Final = 64
+STEPS_MAX: Final = 64
 
 
 class StepLimitExceeded(RuntimeError):
-    """An order that would not come to rest: a defect of ours."""
+    """An order did not come to rest within `STEPS_MAX` steps: a defect of ours."""
 
 
 class _Execution:
-    """An order on its way through a turn, and the changes of it that are not durable yet."""
+    """One order during an execution, and its commits that are not durable yet."""
 
     def __init__(self, store: Store, order: Order) -> None:
         self._store = store
-        self._writing: list[asyncio.Future[Any]] = []
+        self._commits: list[asyncio.Future[Any]] = []
         self.order = order
         self.is_lost = False
         self.has_signed = False
-        """Whether the attempt in flight was recorded in this turn, and so under no halt."""
+        """Whether this execution recorded the attempt in flight; then there was no halt."""
 
-    def begin_commit(self, change: Decision, now: Timestamp) -> None:
-        """Begin to write what became true, and go on from the order as it will be."""
-        if change.events:
-            begun = self._store.begin_commit(self.order, change, now)
-            self.has_signed |= change.signed is not None
-            self._writing.append(begun.durable)
+    def begin_commit(self, decision: Decision, now: Timestamp) -> None:
+        """Begin to commit a decision, and go on from the order as it will be afterwards."""
+        if decision.events:
+            begun = self._store.begin_commit(self.order, decision, now)
+            self.has_signed |= decision.signed is not None
+            self._commits.append(begun.durable)
             self.order = begun.order
 
     async def flush(self) -> bool:
-        """Wait until all is durable; False when the order moved under us.
+        """Wait until all commits are durable; False when the stored order was another version.
 
-        Then it stands as it does now, or is someone else's and lost to us. Raises PortUnavailable.
+        Then `order` is the stored version, or `is_lost` says that another process has the lease.
+        Raises PortUnavailable.
         """
-        while self._writing:
+        while self._commits:
             try:
-                await self._writing[0]
+                await self._commits[0]
             except VersionConflict as stale:
-                # What was built on the stale change is stale with it.
-                self.let_go()
+                # Every later commit was based on the stale one, and fails as well.
+                self.abandon()
                 self.is_lost = stale.current is None
                 self.order = stale.current or self.order
                 return False
-            del self._writing[0]
+            del self._commits[0]
         return True
 
-    def let_go(self) -> None:
-        """Wait for nothing more; what is on its way is still written or refused."""
-        for future in self._writing:
-            future.add_done_callback(_no_matter)
-        self._writing.clear()
+    def abandon(self) -> None:
+        """Stop waiting for commits; those under way still succeed or fail."""
+        for future in self._commits:
+            future.add_done_callback(_retrieve_exception)
+        self._commits.clear()
 
 
-def _no_matter(future: asyncio.Future[Any]) -> None:
+def _retrieve_exception(future: asyncio.Future[Any]) -> None:
+    # asyncio logs an exception that nobody retrieved; of an abandoned commit none is expected to.
     if not future.cancelled():
         future.exception()
 
 
 class OrderExecutor:
-    """Moves orders. No other code does.
+    """Moves orders; no other code does.
 
-    So many steps are performed at once as it has hands; a turn that waits for the disk holds
-    none.
+    `concurrency` limits the steps that are performed at once. An execution that waits for a commit
+    holds no permit.
     """
 
     def __init__(
@@ -109,74 +139,77 @@ class OrderExecutor:
         permission: SendPermission,
         quoter: Quoter,
         policy: Policy,
-        hands: int,
+        concurrency: int,
     ) -> None:
-        self._permits = asyncio.Semaphore(hands)
+        self._permits = asyncio.Semaphore(concurrency)
         self._store = dependencies.store
-        self._world = dependencies.world
+        self._ports = dependencies.world
         self._clock = dependencies.clock
         self._tracker = tracker
         self._permission = permission
         self._quoter = quoter
         self._policy = policy
 
-    async def advance(self, order: Order, note: AttemptReport | None = None) -> Order | None:
-        """Return the order once it rests, or None when it is someone else's now.
+    async def advance(self, order: Order, report: AttemptReport | None = None) -> Order | None:
+        """Return the order once it rests, or None when another process has its lease.
 
-        An order that rests with the chain is left with the tracker. Raises StepLimitExceeded, and
-        PortUnavailable from the store: then the row says where the order stands.
+        An order that waits for the chain is handed to the tracker. Raises StepLimitExceeded, and
+        PortUnavailable from the store: then only the stored order is valid.
         """
         failpoint("worker.claimed")
-        turn = _Execution(self._store, order)
+        execution = _Execution(self._store, order)
         try:
-            return await self._run_steps(turn, note)
+            return await self._run_steps(execution, report)
         finally:
-            turn.let_go()
+            execution.abandon()
 
-    async def _run_steps(self, turn: _Execution, note: AttemptReport | None) -> Order | None:
-        for _ in range(STEPS_PER_TURN_MAX):
-            step = next_step(turn.order, self._permission.time_of(turn.order))
-            asks = isinstance(step, AwaitChain)
-            rests = isinstance(step, Wait) or (asks and note is None)
-            if (step.requires_durable_commit or rests) and not await turn.flush():
-                if turn.is_lost:
+    async def _run_steps(self, execution: _Execution, report: AttemptReport | None) -> Order | None:
+        for _ in range(STEPS_MAX):
+            step = next_step(execution.order, self._permission.time_of(execution.order))
+            awaits_chain = isinstance(step, AwaitChain)
+            # A wait, or an order in flight without news from the chain: nothing to do for now.
+            rests = isinstance(step, Wait) or (awaits_chain and report is None)
+            if (step.requires_durable_commit or rests) and not await execution.flush():
+                if execution.is_lost:
                     return None
                 continue
             if rests:
-                if asks:
-                    self._tracker.track(turn.order)
-                return turn.order
+                if awaits_chain:
+                    self._tracker.track(execution.order)
+                return execution.order
             if isinstance(step, SendTransaction):
-                allowed = await self._permission.check(turn.order, was_just_signed=turn.has_signed)
+                allowed = await self._permission.check(
+                    execution.order, was_just_signed=execution.has_signed
+                )
                 if allowed == "changed":
-                    turn.order = await self.reread(turn.order)
+                    execution.order = await self.reread(execution.order)
                     continue
                 if allowed == "halted":
-                    self._tracker.track(turn.order)
-                    return turn.order
-            if asks and note is not None:
-                outcome: Outcome = note
-                note = None
+                    self._tracker.track(execution.order)
+                    return execution.order
+            if awaits_chain and report is not None:
+                outcome: Outcome = report
+                report = None
                 failpoint("worker.heard")
             else:
-                outcome = await self._with_permit(step, turn.order)
-            now = self._permission.time_of(turn.order)
-            turn.begin_commit(decide(turn.order, outcome, now, self._policy), now)
-        raise StepLimitExceeded(turn.order.id)
+                outcome = await self._with_permit(step, execution.order)
+            now = self._permission.time_of(execution.order)
+            execution.begin_commit(decide(execution.order, outcome, now, self._policy), now)
+        raise StepLimitExceeded(execution.order.id)
 
     async def reread(self, order: Order) -> Order:
-        """Return a claimed order with what others noted of it since. Raises PortUnavailable."""
-        kept = await self._store.reload(order.id)
-        if kept is None or kept.head_hash == order.head_hash:
+        """Return a claimed order as it is stored now, with its lease. Raises PortUnavailable."""
+        stored = await self._store.reload(order.id)
+        if stored is None or stored.head_hash == order.head_hash:
             return order
-        return replace(kept, lease_owner=order.lease_owner, lease_epoch=order.lease_epoch)
+        return replace(stored, lease_owner=order.lease_owner, lease_epoch=order.lease_epoch)
 
-    async def fail(self, order: Order, why: Fault) -> None:
-        """End an order the engine cannot get on with; never one with an attempt in flight."""
-        await self._store.commit(order, fail_order(order, why), self._clock.now())
+    async def fail(self, order: Order, reason: Fault) -> None:
+        """End an order that the engine cannot execute; never call it with an attempt in flight."""
+        await self._store.commit(order, fail_order(order, reason), self._clock.now())
 
     async def _with_permit(self, step: Step, order: Order) -> Outcome:
-        """Do what the order needs; what takes the world's time takes one of the few hands."""
+        """Perform a step; one that waits for a venue, the chain or the signer needs a permit."""
         if isinstance(step, StartOrder):
             return OrderStarted()
         if isinstance(step, CloseUnwanted):
@@ -187,18 +220,18 @@ class OrderExecutor:
     async def _perform(self, step: Step, order: Order) -> Outcome:
         match step:
             case FindRoute():
-                found = await self._quoter.route_order(order)
+                outcome = await self._quoter.route_order(order)
                 failpoint("worker.routed")
-                return found
+                return outcome
             case BuildTransaction(route):
-                built = await build_attempt(self._world.chain, self._world.signer, order, route)
+                built = await build_attempt(self._ports.chain, self._ports.signer, order, route)
                 failpoint("worker.signed")
                 return built
             case SendTransaction(attempt):
                 failpoint("worker.before_send")
-                handed = await self._tracker.send(attempt)
+                sent = await self._tracker.send(attempt)
                 failpoint("worker.after_send")
-                return handed
+                return sent
             case _:
                 raise TypeError(step)
 
@@ -217,12 +250,12 @@ async def build_attempt(
     try:
         recent = await chain.blockhash()
         message = chain.build_message(swap, recent)
-        refusal = await chain.simulate(message)
-        if refusal is not None:
-            return StepFailed(refusal)
+        rejection = await chain.simulate(message)
+        if rejection is not None:
+            return StepFailed(rejection)
         signed = await signer.sign(message)
-    except PortUnavailable as down:
-        return StepFailed(fault(Code.RPC_UNREACHABLE, str(down)))
+    except PortUnavailable as error:
+        return StepFailed(fault(Code.RPC_UNREACHABLE, str(error)))
     attempt = Attempt(
         swap.attempt,
         signed.signature,

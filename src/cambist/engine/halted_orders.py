@@ -1,4 +1,4 @@
-"""Keeps the orders that a halt stopped, claimed and untouched, until trading goes on."""
+"""Holds the orders that a halt stopped, with their leases, until trading resumes."""
 
 from __future__ import annotations
 
@@ -22,18 +22,21 @@ log = structlog.get_logger("cambist.dispatcher")
 class HaltedOrders:
     """The orders of one process that may not be signed now.
 
-    Given back, they would be due at once, and tried again and again. `let_go` gives an order back;
-    `offer` asks for a turn of one that its user wants no more.
+    `release` gives up the lease of an order; `enqueue` asks for an execution of one that is
+    cancelled or past its deadline, since those end under a halt as well.
     """
+
+    # A halted order stays due. If it were released, a sweep would claim it again at once, and every
+    # process would claim and release all halted orders in a loop.
 
     def __init__(
         self,
         dependencies: EngineDependencies,
-        let_go: Callable[[Order], Awaitable[None]],
-        offer: Callable[[OrderId], None],
+        release: Callable[[Order], Awaitable[None]],
+        enqueue: Callable[[OrderId], None],
     ) -> None:
         self._store, self._clock = dependencies.store, dependencies.clock
-        self._let_go, self._offer = let_go, offer
+        self._release, self._enqueue = release, enqueue
         self._orders: dict[OrderId, Order] = {}
 
     def add(self, order: Order) -> None:
@@ -41,11 +44,11 @@ class HaltedOrders:
         self._orders[order.id] = order
 
     def pop(self, order_id: OrderId) -> Order | None:
-        """Return an order to who moves it."""
+        """Remove an order and return it, if it is held."""
         return self._orders.pop(order_id, None)
 
     async def run(self) -> None:
-        """Give all back once trading goes on, for ever."""
+        """Release all orders whenever trading resumes, until cancelled."""
         while True:
             await self._clock.sleep(LOOK_EVERY_MS)
             if not self._orders:
@@ -54,19 +57,19 @@ class HaltedOrders:
                 if await self._store.halted() is not None:
                     await self._release_unwanted()
                     continue
-            except PortUnavailable as down:
-                log.warning("store_away", error=str(down))
+            except PortUnavailable as error:
+                log.warning("store_unavailable", error=str(error))
                 continue
-            stopped, self._orders = self._orders, {}
-            for order in stopped.values():
-                await self._let_go(order)
+            halted, self._orders = self._orders, {}
+            for order in halted.values():
+                await self._release(order)
 
     async def _release_unwanted(self) -> None:
-        """End what was cancelled or is too late: under a halt, too. Raises PortUnavailable."""
+        """Enqueue orders that are cancelled or past their deadline. Raises PortUnavailable."""
         for order in tuple(islice(self._orders.values(), REREAD_AT_ONCE_MAX)):
-            kept = await self._store.reload(order.id)
+            stored = await self._store.reload(order.id)
             if self._orders.pop(order.id, None) is None:
                 continue
-            self._orders[order.id] = order  # the others come first in the next round
-            if kept is not None and is_cancelled_or_past_deadline(kept, self._clock.now()):
-                self._offer(order.id)
+            self._orders[order.id] = order  # to the end: the next round begins with the others
+            if stored is not None and is_cancelled_or_past_deadline(stored, self._clock.now()):
+                self._enqueue(order.id)

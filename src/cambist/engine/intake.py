@@ -1,4 +1,30 @@
-"""Takes orders in: admits, stores, rings, and notes wishes to cancel."""
+"""Takes orders in: checks capacity, stores, notifies, and records cancel requests."""
+
+# Theory of operation
+#
+# An answer to a submitted order is a promise: the order is on disk, and it will be executed or end
+# with a reason. Hence the sequence: check, commit, answer. A process that is killed before the
+# commit has promised nothing; one that is killed after it leaves an order that the next sweep
+# finds. The wake-up after the commit only makes it faster.
+#
+# Idempotency. The store keeps the key of an order with a fingerprint of the request and the bytes
+# of the answer. The same key and request get the same bytes again, and the same key with another
+# request is rejected. The unique index of the store decides between two requests that arrive
+# together; the lookup before the insert is only for requests that would be rejected anyway.
+#
+# A request that would be rejected (a passed deadline, a full backlog, a halt) is first looked up by
+# its key. Otherwise a client that repeats a request because it never got the answer would read
+# "rejected" for an order that was accepted, and would submit it once more under another key.
+#
+# STORE_UNAVAILABLE is the one rejection that does not say that nothing was stored. The commit may
+# have happened although its answer was lost. Only a repetition with the same key can tell.
+#
+# Backlog. Orders that wait for their insert count as open (`_pending_inserts`). Without them a
+# burst of concurrent requests would pass the check together and exceed the limit.
+#
+# A cancel request is stored, never carried out here: the executor decides, in the order's own
+# sequence of events. The intake then waits a moment for the outcome, since most cancelled orders
+# end within it.
 
 from __future__ import annotations
 
@@ -35,10 +61,10 @@ CancelAnswer = Literal["cancelled", "cancel_pending", "too_late"]
 
 
 class SubmitOrder(msgspec.Struct, frozen=True):
-    """An order as a client asks for it.
+    """An order as a client submits it.
 
-    `key` makes asking again harmless; `fingerprint` tells whether it is the same request;
-    `reply` renders the answer, which is stored and repeated to the byte for the same key.
+    With a `key` a repeated request is harmless; `fingerprint` identifies the request; `reply`
+    renders the answer, which is stored and repeated byte for byte for the same key.
     """
 
     intent: Intent
@@ -48,7 +74,7 @@ class SubmitOrder(msgspec.Struct, frozen=True):
 
 
 class SubmitResult(msgspec.Struct, frozen=True):
-    """The engine's word that an order is stored."""
+    """The confirmation that an order is stored."""
 
     order_id: OrderId
     reply: bytes
@@ -56,11 +82,11 @@ class SubmitResult(msgspec.Struct, frozen=True):
 
 
 BatchResult = SubmitResult | Fault
-"""What became of one wish of several: it was taken, or why it was not."""
+"""The result of one order of a batch."""
 
 
 class Intake:
-    """The one way in. Inserts orders and leaves notes; never moves an order."""
+    """Inserts orders and cancel requests; never moves an order."""
 
     def __init__(self, dependencies: EngineDependencies, backlog_max: int = BACKLOG_MAX) -> None:
         self._store = dependencies.store
@@ -73,39 +99,38 @@ class Intake:
         self.draining = False
 
     async def submit(self, command: SubmitOrder) -> SubmitResult:
-        """Store an order and answer; the answer is true whatever is killed afterwards.
+        """Store an order and return the answer, which stays true whatever is killed afterwards.
 
-        Raises RequestRejected: then nothing was stored, save for STORE_UNAVAILABLE, where only the
-        same
-        key can tell.
+        Raises RequestRejected: then nothing was stored, except for STORE_UNAVAILABLE, where only
+        the same key can tell.
         """
         try:
             known = await self._admit(command)
-        except PortUnavailable as down:
-            raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from down
+        except PortUnavailable as error:
+            raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from error
         if known is not None:
             return _replayed_or_rejected(command, known)
-        birth = self._new_order(command)
+        new_order = self._new_order(command)
         failpoint("intake.before_commit")
         self._pending_inserts += 1
         try:
-            await self._store.add(birth)
-        except DuplicateIdempotencyKey as taken:
-            return _replayed_or_rejected(command, taken.existing)
+            await self._store.add(new_order)
+        except DuplicateIdempotencyKey as duplicate:
+            return _replayed_or_rejected(command, duplicate.existing)
         except PortOverloaded:
             raise RequestRejected(fault(Code.BACKLOG_FULL)) from None
         except TradingHalted as halted:
             return await self._while_halted(command, halted)
-        except PortUnavailable as down:
-            raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from down
+        except PortUnavailable as error:
+            raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from error
         finally:
             self._pending_inserts -= 1
         failpoint("intake.after_commit")
-        self._wakeups.notify(Wakeup(birth.event.order.id))
-        return SubmitResult(birth.event.order.id, birth.reply, replayed=False)
+        self._wakeups.notify(Wakeup(new_order.event.order.id))
+        return SubmitResult(new_order.event.order.id, new_order.reply, replayed=False)
 
     async def _while_halted(self, command: SubmitOrder, halted: TradingHalted) -> SubmitResult:
-        """Answer for an order that is here already; refuse a new one."""
+        """Answer for an order that is stored already; reject a new one."""
         if command.key is not None:
             with suppress(PortUnavailable):
                 known = await self._store.find_by_key(command.intent.principal, command.key)
@@ -118,47 +143,46 @@ class Intake:
         events = start_journal(ids.order_id(now, self._entropy()), Accepted(command.intent), now)
         return NewOrder(events, command.key, command.fingerprint, command.reply(events.order))
 
-    async def submit_all(self, wishes: Sequence[SubmitOrder]) -> tuple[BatchResult, ...]:
-        """Store several orders in one commit, and answer each.
+    async def submit_all(self, commands: Sequence[SubmitOrder]) -> tuple[BatchResult, ...]:
+        """Store several orders in one commit, and return an answer for each.
 
-        There is room for all of them or for none. Raises RequestRejected: then nothing was stored,
-        save
-        for STORE_UNAVAILABLE, where only the same keys can tell.
+        The backlog takes all of them or none. Raises RequestRejected: then nothing was stored,
+        except for STORE_UNAVAILABLE, where only the same keys can tell.
         """
-        births = [self._new_order(wish) for wish in wishes]
-        self._pending_inserts += len(births)
+        new_orders = [self._new_order(command) for command in commands]
+        self._pending_inserts += len(new_orders)
         try:
-            await self._check_capacity(len(births))
+            await self._check_capacity(len(new_orders))
             failpoint("intake.before_commit")
-            taken = await self._store.add_all(births)
+            existing = await self._store.add_all(new_orders)
         except PortOverloaded:
             raise RequestRejected(fault(Code.BACKLOG_FULL)) from None
         except TradingHalted as halted:
             raise RequestRejected(_halted(halted)) from None
-        except PortUnavailable as down:
-            raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from down
+        except PortUnavailable as error:
+            raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from error
         finally:
-            self._pending_inserts -= len(births)
+            self._pending_inserts -= len(new_orders)
         failpoint("intake.after_commit")
         answers: list[BatchResult] = []
-        for wish, birth, known in zip(wishes, births, taken, strict=True):
+        for command, new_order, known in zip(commands, new_orders, existing, strict=True):
             if known is not None:
-                answers.append(_replay(wish, known))
+                answers.append(_replay(command, known))
                 continue
-            self._wakeups.notify(Wakeup(birth.event.order.id))
-            answers.append(SubmitResult(birth.event.order.id, birth.reply, replayed=False))
+            self._wakeups.notify(Wakeup(new_order.event.order.id))
+            answers.append(SubmitResult(new_order.event.order.id, new_order.reply, replayed=False))
         return tuple(answers)
 
-    async def _check_capacity(self, many: int) -> None:
-        """Refuse when there is no room for so many; they count as entering already."""
+    async def _check_capacity(self, count: int) -> None:
+        """Reject when the backlog has no room; the new orders are in `_pending_inserts` already."""
         if self.draining:
             raise RequestRejected(fault(Code.SHUTTING_DOWN))
         if await self._store.backlog() + self._pending_inserts > self._backlog_max:
-            message = f"There is no room for {many} more orders; try again soon."
+            message = f"There is no room for {count} more orders; try again soon."
             raise RequestRejected(fault(Code.BACKLOG_FULL, message))
 
     async def _admit(self, command: SubmitOrder) -> IdempotencyRecord | None:
-        """Refuse what there is no room or time for; return the order that is here already."""
+        """Reject an order without room or time; return the record of one that is stored already."""
         code: Code | None = None
         deadline = command.intent.terms.deadline
         if self.draining:
@@ -178,11 +202,10 @@ class Intake:
     async def cancel(
         self, order_id: OrderId, principal: Principal
     ) -> tuple[CancelAnswer, Order] | None:
-        """Note that an order is unwanted, and wait a moment to see who won.
+        """Record a cancel request, and wait a moment for its outcome.
 
-        None when the principal has no such order. Raises RequestRejected when the store is down, or
-        when
-        what it has of the order cannot be read.
+        None when the principal has no such order. Raises RequestRejected when the store is
+        unavailable, or its data of the order cannot be read.
         """
         try:
             order = await get_of(self._store, order_id, principal)
@@ -191,25 +214,26 @@ class Intake:
             return await self._cancel(order)
         except Unreadable as unreadable:
             raise RequestRejected(fault(Code.ORDER_UNREADABLE)) from unreadable
-        except PortUnavailable as down:
-            raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from down
+        except PortUnavailable as error:
+            raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from error
 
     async def _cancel(self, order: Order) -> tuple[CancelAnswer, Order]:
         listener = self._bus.subscribe(order.id)
         try:
-            noted = await self._store.request_cancel(order.id, self._clock.now()) or order
+            # Subscribed before the request is stored: the outcome must not come in between.
+            current = await self._store.request_cancel(order.id, self._clock.now()) or order
             failpoint("intake.cancel_noted")
-            if not noted.is_closed:
+            if not current.is_closed:
                 self._wakeups.notify(Wakeup(order.id))
                 until = self._clock.monotonic_ms() + CANCEL_WAIT_MS
-                while (left := until - self._clock.monotonic_ms()) > 0 and not noted.is_closed:
+                while (left := until - self._clock.monotonic_ms()) > 0 and not current.is_closed:
                     await listener.next(left)
-                    noted = await self._store.get(order.id) or noted
-                    if noted.in_flight is not None:
+                    current = await self._store.get(order.id) or current
+                    if current.in_flight is not None:
                         break
         finally:
             listener.close()
-        return _cancel_answer(noted), noted
+        return _cancel_answer(current), current
 
 
 def _replay(command: SubmitOrder, known: IdempotencyRecord) -> BatchResult:

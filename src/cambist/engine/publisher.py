@@ -1,4 +1,4 @@
-"""Tells the world what became durable: listeners, the log and the counters, in that order."""
+"""Publishes durable events: to subscribers, then to the log and the metrics."""
 
 from __future__ import annotations
 
@@ -25,32 +25,34 @@ class EventPublisher:
     def __init__(self, bus: EventBus) -> None:
         self._bus = bus
 
-    def __call__(self, news: Sequence[RecordedEvent], places: Sequence[int]) -> None:
-        """Publish a batch, then log and count it from the facts themselves."""
+    def __call__(self, recorded: Sequence[RecordedEvent], positions: Sequence[int]) -> None:
+        """Publish a batch of events, then log and count them."""
+        # Subscribers first: they wait for it. What the log and the metrics miss in a crash is still
+        # in the journal.
         failpoint("relay.before_publish")
-        self._bus.publish(news, places)
-        metrics.count_facts(news)
-        for event in news:
+        self._bus.publish(recorded, positions)
+        metrics.count_events(recorded)
+        for event in recorded:
             kind = event.entry.kind
             if isinstance(event.event, events.Routed):
                 _log_route(event, event.event)
             elif kind in _ENDS:
                 metrics.count_end(event)
-                _log_turning_point(event)
+                _log_outcome(event)
             elif kind == "retry_scheduled":
-                _log_turning_point(event)
+                _log_outcome(event)
             elif isinstance(event.event, events.RolledBack):
                 log.error("rolled_back", order_id=event.order.id)
 
 
-def _log_route(told: RecordedEvent, routed: events.Routed) -> None:
-    """Write the routing decision as one line: what was quoted, what was chosen and why."""
-    route, pair = routed.route, told.order.intent.pair
+def _log_route(event: RecordedEvent, routed: events.Routed) -> None:
+    """Log the routing decision as one entry: all quotes, the chosen one, and the reason."""
+    route, pair = routed.route, event.order.intent.pair
     exact_in = route.mode == "exact_in"
     decimals = pair.token_out.decimals if exact_in else pair.token_in.decimals
     log.info(
         "routed",
-        order_id=told.order.id,
+        order_id=event.order.id,
         chosen=route.legs[0].venue,
         reason=route.reason,
         quotes={
@@ -60,12 +62,12 @@ def _log_route(told: RecordedEvent, routed: events.Routed) -> None:
             for quote in route.quotes
         },
         absent=[f"{failure.venue} {failure.program}".strip() for failure in route.absent],
-        attempt=told.order.try_number,
+        attempt=event.order.try_number,
     )
 
 
-def _log_turning_point(told: RecordedEvent) -> None:
-    order, intent = told.order, told.order.intent
+def _log_outcome(event: RecordedEvent) -> None:
+    order, intent = event.order, event.order.intent
     why, fill = order.fault, order.fill
     given, taken = intent.pair.token_in, intent.pair.token_out
     exact_in = intent.mode == "exact_in"
@@ -73,7 +75,7 @@ def _log_turning_point(told: RecordedEvent) -> None:
     raw_out = fill.amount_out if fill is not None else None if exact_in else intent.amount
     setback = order.setbacks[-1].fault if order.setbacks else None
     log.info(
-        told.entry.kind,
+        event.entry.kind,
         order_id=order.id,
         status=order.status.value,
         attempt=order.try_number,

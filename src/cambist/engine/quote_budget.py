@@ -1,9 +1,9 @@
-"""Limits what quotes may take of a process, so that whoever asks for prices delays no order.
+"""Limits the share of the event loop that quotes may use, so that they delay no order."""
 
-A route is computed on the event loop, where orders are taken too. So only a few quotes compute at
-once, one of a caller, and each permit then stands idle for a multiple of the time it was used:
-however many ask, quotes take at most `PERMITS / (1 + IDLE_FACTOR)` of the loop.
-"""
+# A route is computed on the event loop, which also accepts and executes orders. A semaphore alone
+# does not limit that: as soon as one quote ends, the next one starts. So a permit stays unusable
+# after each quote, for IDLE_FACTOR times the time it was used. However many callers ask, quotes
+# take at most `PERMITS / (1 + IDLE_FACTOR)` of the loop. Each caller computes one quote at a time.
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ VENUE_WAITS_MAX: Final = 4
 """Quotes that wait for venues at once; they hold no permit meanwhile."""
 
 QUEUE_MS: Final = 1_000
-"""How long a quote waits for permits in all before it is rejected."""
+"""How long a quote waits for permits in total before it is rejected."""
 
 SPREAD_MS: Final = 500
 GAP_MS: Final = 2
-"""Quotes that came in a crowd are rejected one by one, at most `SPREAD_MS` later: rejected at once
-they would come again at once, and each crowd would hold up an order.
+"""Rejections of a burst of quotes are spread over up to `SPREAD_MS`. If all were rejected at the
+same moment, all would be repeated at the same moment, and each burst would delay orders.
 """
 
 _BUSY: Final = "Too many quotes are asked for at once; try again in a second."
@@ -46,30 +46,30 @@ class QuoteBudget:
         return len(self._callers)
 
     def deadline(self, now: float) -> float:
-        """Return until when a quote that comes now waits, in seconds of the event loop's clock."""
+        """Return until when a new quote waits, in seconds of the event loop's clock."""
         soonest = now + QUEUE_MS / 1_000
         spaced = max(soonest, self._last_deadline + GAP_MS / 1_000)
         self._last_deadline = min(spaced, soonest + SPREAD_MS / 1_000)
         return self._last_deadline
 
     @asynccontextmanager
-    async def turn(self, caller: str | None) -> AsyncIterator[QuotePermit]:
-        """Hold a permit while the context lasts. `caller` is whoever may compute one at a time.
+    async def permit(self, caller: str | None) -> AsyncIterator[QuotePermit]:
+        """Hold a permit while the context lasts; a named `caller` computes one quote at a time.
 
         Raises RequestRejected when the queue is longer than `QUEUE_MS`.
         """
-        turn = QuotePermit(self)
+        permit = QuotePermit(self)
         if caller is None:
-            async with turn.computing():
-                yield turn
+            async with permit.computing():
+                yield permit
             return
         lock = self._callers.setdefault(caller, asyncio.Lock())
         self._users[caller] += 1
         try:
-            await turn.queue(lock.acquire())
+            await permit.queue(lock.acquire())
             try:
-                async with turn.computing():
-                    yield turn
+                async with permit.computing():
+                    yield permit
             finally:
                 lock.release()
         finally:
@@ -79,7 +79,7 @@ class QuoteBudget:
 
 
 class QuotePermit:
-    """One quote's turn to compute."""
+    """One quote's permit to compute."""
 
     def __init__(self, budget: QuoteBudget) -> None:
         self._budget = budget
@@ -98,7 +98,7 @@ class QuotePermit:
 
     @asynccontextmanager
     async def waiting_for_venues(self) -> AsyncIterator[None]:
-        """Hold no permit while venues are waited for. Raises RequestRejected."""
+        """Give the permit back while the quote waits for venues. Raises RequestRejected."""
         self._end()
         await self.queue(self._budget.venue_waits.acquire())
         began = self._loop.time()
@@ -110,7 +110,7 @@ class QuotePermit:
         await self._begin()
 
     async def rest(self) -> None:
-        """Stand idle between two parts of a computation, in proportion to the part that is done."""
+        """Pause between two parts of a computation, in proportion to the time of the first."""
         now = self._loop.time()
         used = now - (now if self._since is None else self._since)
         waiter: asyncio.Future[None] = self._loop.create_future()
@@ -122,11 +122,11 @@ class QuotePermit:
         self._since = self._loop.time()
         self._deadline += self._since - now
 
-    async def queue(self, permit: Coroutine[Any, Any, Any]) -> None:
+    async def queue(self, acquiring: Coroutine[Any, Any, Any]) -> None:
         """Wait for a permit. Raises RequestRejected when that takes too long."""
         try:
             async with asyncio.timeout_at(self._deadline):
-                await permit
+                await acquiring
         except TimeoutError:
             raise RequestRejected(fault(Code.RATE_LIMITED, _BUSY)) from None
 

@@ -1,4 +1,11 @@
-"""Asks every venue at once for its pools, and finds the best route over them."""
+"""Asks all venues concurrently for their pools, and finds the best route over them."""
+
+# A quote asks venues at most twice. The first round asks for the pair, and for the halves of hub
+# routes whose marginal rate is unknown; it costs no more time than the pair alone. Only if the
+# known rates say that a hub may be better does a second round ask for the remaining halves.
+#
+# A venue that is late or unavailable is left out of the route, and named in it (`absent`). One slow
+# venue must not fail an order that the others can fill.
 
 from __future__ import annotations
 
@@ -38,7 +45,7 @@ _Answer = Sequence[Pool] | QuoteFailure
 
 
 class RoutingOptions(msgspec.Struct, frozen=True):
-    """What a user may set about routes: the format of transactions, the least gain, the price."""
+    """Settings of routes: the format of transactions, the least gain, the price of a leg."""
 
     envelope: Envelope = V1
     gain_min_hundredths: int = GAIN_MIN_HUNDREDTHS
@@ -46,7 +53,7 @@ class RoutingOptions(msgspec.Struct, frozen=True):
 
 
 class Quoter:
-    """Finds routes over one market, and remembers marginal rates of the hubs' halves meanwhile."""
+    """Finds routes over one market, and remembers the marginal rates of hub halves."""
 
     def __init__(
         self,
@@ -62,46 +69,42 @@ class Quoter:
     async def route_order(
         self, order: Order, timeout_ms: Millis = QUOTE_TIMEOUT_MS
     ) -> RouteFound | StepFailed:
-        """Return the best route of all venues that answer in time, or the fault that all had."""
-        # An amended order trades on its terms as they stand now.
+        """Return the best route over all venues that answer in time, or the fault of all."""
+        # The terms may have been amended since the order was accepted.
         intent = replace(order.intent, terms=order.terms)
         route = await self._best(intent, _FetchOptions(try_reference(order), timeout_ms))
         return StepFailed(route) if isinstance(route, Fault) else RouteFound(route)
 
-    async def quote_intent(self, intent: Intent, turn: QuotePermit) -> Route | Fault:
-        """Return the route an order with this intent would take now, for no order at all.
+    async def quote_intent(self, intent: Intent, permit: QuotePermit) -> Route | Fault:
+        """Return the route an order with this intent would take now.
 
-        Raises Refused when too many wait for venues already.
+        Raises RequestRejected when too many quotes wait for venues.
         """
-        asking = _FetchOptions(f"quote/{self._clock.now()}", QUOTE_TIMEOUT_MS, turn)
-        return await self._best(intent, asking)
+        options = _FetchOptions(f"quote/{self._clock.now()}", QUOTE_TIMEOUT_MS, permit)
+        return await self._best(intent, options)
 
     async def fetch_pools(
-        self, pair: Pair, turn: QuotePermit
+        self, pair: Pair, permit: QuotePermit
     ) -> dict[str, Sequence[Pool] | QuoteFailure]:
-        """Return each venue's pools of a pair, or why it did not name them.
+        """Return each venue's pools of a pair, or the reason why there are none.
 
-        Raises Refused when too many wait for venues already.
+        Raises RequestRejected when too many quotes wait for venues.
         """
-        asking = _FetchOptions(f"survey/{self._clock.now()}", QUOTE_TIMEOUT_MS, turn)
-        answers = await _fetch_all(self._market, self._clock, asking, (pair,))
+        options = _FetchOptions(f"survey/{self._clock.now()}", QUOTE_TIMEOUT_MS, permit)
+        answers = await _fetch_all(self._market, self._clock, options, (pair,))
         return {venue: answers[venue, pair] for venue in self._market.venues}
 
-    async def _best(self, intent: Intent, asking: _FetchOptions) -> Route | Fault:
-        """Find the best route over the pools of the pair, and through hubs that may be better.
-
-        Halves whose marginal rates nobody knows are asked together with the pair, so that they
-        cost no second round.
-        """
+    async def _best(self, intent: Intent, options: _FetchOptions) -> Route | Fault:
+        """Return the best route over the pools of the pair and through hubs, or the fault."""
         pair, market = intent.pair, self._market
         halves = _halves(market, pair)
         every = [half for both in halves.values() for half in both]
         first = (pair, *(half for half in every if self._rates.is_unknown(market, half)))
-        answers = await _fetch_all(market, self._clock, asking, first)
+        answers = await _fetch_all(market, self._clock, options, first)
         for half in first:
             self._rates.note(market, half, _pools(answers, half))
-        told = (answers[venue, pair] for venue in market.venues)
-        absent = [event for event in told if isinstance(event, QuoteFailure)]
+        own_answers = (answers[venue, pair] for venue in market.venues)
+        absent = [found for found in own_answers if isinstance(found, QuoteFailure)]
         pools = _pools(answers, pair)
         offered = MarketSnapshot(
             pools,
@@ -112,13 +115,13 @@ class Quoter:
             PROGRAMS,
             self._options.envelope,
         )
-        is_carried = asking.turn is None or could_carry(pools, intent)
+        is_carried = options.permit is None or could_carry(pools, intent)
         route = find_route(intent, offered) if is_carried or not pools else _too_much(intent)
         rates = [self._both_rates(both) for both in halves.values()]
         if not halves or not should_try_hubs(route, rates, offered.gain_min):
             return route
         rest = [half for half in every if half not in first]
-        answers |= await _fetch_all(market, self._clock, asking, rest)
+        answers |= await _fetch_all(market, self._clock, options, rest)
         for half in rest:
             self._rates.note(market, half, _pools(answers, half))
         hubs = {
@@ -136,7 +139,7 @@ class Quoter:
         return None if near is None or far is None else (near, far)
 
     def _units_per_lamport(self, intent: Intent) -> Rate | None:
-        """Return what a lamport is worth in the token that is not sized; None: nobody knows."""
+        """Return the value of a lamport in the token whose amount is open; None if unknown."""
         sells = intent.mode == "exact_in"
         token = intent.pair.token_out if sells else intent.pair.token_in
         if token == SOL:
@@ -148,7 +151,7 @@ class Quoter:
 
 
 def _halves(market: Market, pair: Pair) -> dict[Address, tuple[Pair, Pair]]:
-    """Return both halves of the way through each hub, by the hub's mint."""
+    """Return both halves of the route through each hub, by the hub's mint."""
     return {
         hub.mint: (Pair(pair.token_in, hub), Pair(hub, pair.token_out))
         for hub in market.hubs
@@ -157,21 +160,20 @@ def _halves(market: Market, pair: Pair) -> dict[Address, tuple[Pair, Pair]]:
 
 
 class _FetchOptions(NamedTuple):
-    """Under which name the venues are asked, how long they may take, and for which quote.
+    """How venues are asked: a reference for the paper network, a timeout, and a quote's permit.
 
-    An order's own quote has no turn: it is not held up by those who only ask.
+    An order's own quote needs no permit: quotes of callers must not delay it.
     """
 
     reference: str
     timeout_ms: Millis
-    turn: QuotePermit | None = None
+    permit: QuotePermit | None = None
 
 
 def could_carry(pools: Sequence[Pool], intent: Intent) -> bool:
-    """Whether pools together may be able to trade an amount; no sharing of it is computed.
+    """Whether pools together may be able to trade an amount, without computing a split.
 
-    The pools take or pay the token whose amount is fixed. If they can do it together, one of them
-    does at least its equal part.
+    If all pools together can trade the amount, at least one can trade an equal part of it.
     """
     if not pools:
         return False
@@ -203,44 +205,44 @@ def _pools(answers: Mapping[tuple[str, Pair], _Answer], pair: Pair) -> list[Pool
 
 
 async def _fetch_all(
-    market: Market, clock: Clock, asking: _FetchOptions, pairs: Sequence[Pair]
+    market: Market, clock: Clock, options: _FetchOptions, pairs: Sequence[Pair]
 ) -> dict[tuple[str, Pair], _Answer]:
-    """Ask the venues whose pools are not at hand, all at the same time."""
+    """Return the cached pools, and ask the other venues concurrently."""
     answers: dict[tuple[str, Pair], _Answer] = {}
     asked: list[tuple[str, Pair]] = []
     for venue in market.venues:
         for pair in pairs:
-            at_hand = market.cached_pools(venue, pair)
-            if at_hand is not None:
-                answers[venue, pair] = at_hand
+            cached = market.cached_pools(venue, pair)
+            if cached is not None:
+                answers[venue, pair] = cached
             else:
                 asked.append((venue, pair))
-            if asking.turn is not None:
-                await asking.turn.rest()
+            if options.permit is not None:
+                await options.permit.rest()
     if not asked:
         return answers
-    async with nullcontext() if asking.turn is None else asking.turn.waiting_for_venues():
-        return answers | await _ask_all(market, clock, asking, asked)
+    async with nullcontext() if options.permit is None else options.permit.waiting_for_venues():
+        return answers | await _ask_all(market, clock, options, asked)
 
 
 async def _ask_all(
-    market: Market, clock: Clock, asking: _FetchOptions, asked: Sequence[tuple[str, Pair]]
+    market: Market, clock: Clock, options: _FetchOptions, asked: Sequence[tuple[str, Pair]]
 ) -> dict[tuple[str, Pair], _Answer]:
     answers: dict[tuple[str, Pair], _Answer] = {}
     async with asyncio.TaskGroup() as group:
         tasks = {
-            request: group.create_task(_ask(market, *request, asking.reference))
+            request: group.create_task(_ask(market, *request, options.reference))
             for request in asked
         }
-        bell = group.create_task(clock.sleep(asking.timeout_ms))
-        bell.add_done_callback(lambda _: [task.cancel() for task in tasks.values()])
+        timeout = group.create_task(clock.sleep(options.timeout_ms))
+        timeout.add_done_callback(lambda _: [task.cancel() for task in tasks.values()])
         await asyncio.wait(tasks.values())
-        bell.cancel()
-    late = f"it did not answer within {asking.timeout_ms} ms"
-    for one, task in tasks.items():
+        timeout.cancel()
+    late = f"it did not answer within {options.timeout_ms} ms"
+    for request, task in tasks.items():
         in_time = not task.cancelled()
-        answers[one] = (
-            task.result() if in_time else QuoteFailure(one[0], Code.QUOTE_TIMED_OUT, late)
+        answers[request] = (
+            task.result() if in_time else QuoteFailure(request[0], Code.QUOTE_TIMED_OUT, late)
         )
     return answers
 
@@ -248,10 +250,10 @@ async def _ask_all(
 async def _ask(market: Market, venue: str, pair: Pair, reference: str) -> _Answer:
     try:
         return await market.pools(venue, pair, reference)
-    except PortUnavailable as down:
-        return QuoteFailure(venue, Code.VENUE_UNREACHABLE, str(down))
+    except PortUnavailable as error:
+        return QuoteFailure(venue, Code.VENUE_UNREACHABLE, str(error))
 
 
 def try_reference(order: Order) -> str:
-    """Return the name of this try, the same whenever the same order is run again."""
+    """Return the name of this try of an order: the same seed and name give the same paper run."""
     return f"{order.intent.client_order_id or order.id}/{order.try_number}"

@@ -1,10 +1,14 @@
-"""Holds the store against the chain's own record, and halts when the chain knows more.
+"""Compares the store with the chain, and halts trading when the chain executed more."""
 
-A store that was restored from a backup, or put back by hand, lacks what was signed since. To go
-on from it would be to do again what was done. So before an order is moved, and then every minute,
-whatever the chain executed for us is looked up among the attempts: one that is not there stops
-all trading, from inside the store.
-"""
+# A store that was restored from a backup lacks the attempts that were signed after the backup. An
+# engine that goes on from it executes those orders a second time. So before any order is moved, and
+# then once a minute, all transactions that the chain executed for our wallet are looked up among
+# the stored attempts. One that is missing halts all trading; the halt is a row in the store, and so
+# it stops every process.
+#
+# After a restore one comparison is not enough. A transaction that was in flight at the time of the
+# backup may still land. The restored store carries a halt of its own, which is lifted once
+# `blockhash_window + finality_slots` have passed: by then it has landed finally, or never will.
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ from cambist.values.ids import Signature
 from cambist.values.time_units import Slot
 
 RECONCILE_EVERY_MS: Final = 60_000
-AWAY_RETRY_MS: Final = 250
+UNAVAILABLE_RETRY_MS: Final = 250
 TRACES_PER_PAGE: Final = 500
 LOGGED_MAX: Final = 20
 BY: Final = "cambist"
@@ -41,7 +45,7 @@ def behind_chain_message(many: int) -> str:
 
 
 class Reconciler:
-    """Compares once before work begins (`compared` is set then), and from time to time after."""
+    """Compares once before orders are moved (then `compared` is set), and periodically after."""
 
     def __init__(self, store: Store, chain: Chain, clock: Clock) -> None:
         self._store = store
@@ -51,14 +55,14 @@ class Reconciler:
         self.compared = asyncio.Event()
 
     async def run(self) -> None:
-        """Compare, for ever; while store or chain are away, try again."""
+        """Compare until cancelled; retry while the store or the chain is unavailable."""
         while True:
             try:
                 await self.reconcile_once()
                 wait_ms = await self._wait_ms()
-            except PortUnavailable as down:
-                log.warning("not_compared", error=str(down))
-                wait_ms = RECONCILE_EVERY_MS if self.compared.is_set() else AWAY_RETRY_MS
+            except PortUnavailable as error:
+                log.warning("not_compared", error=str(error))
+                wait_ms = RECONCILE_EVERY_MS if self.compared.is_set() else UNAVAILABLE_RETRY_MS
             await self._clock.sleep(wait_ms)
 
     async def reconcile_once(self) -> int:
@@ -66,7 +70,7 @@ class Reconciler:
 
         Raises PortUnavailable.
         """
-        # The height before the record: what is executed later is for the next look.
+        # The slot is read before the transactions: what executes in between is for the next time.
         height = (await self._chain.blockhash()).slot
         self._first = height if self._first is None else self._first
         mark = await self._store.reconciled_to()
@@ -75,13 +79,13 @@ class Reconciler:
             mark = None
         missing = await self._search(mark or Slot(0))
         if not missing and self._is_settled(height):
-            await self._end_of_restore()
+            await self._end_restore()
         await self._store.mark_reconciled(height)
         self.compared.set()
         return missing
 
     async def _search(self, since: Slot) -> int:
-        """Note every transaction since a slot that is no attempt, page by page."""
+        """Record every transaction since a slot that is no stored attempt, page by page."""
         total, before = 0, None
         while True:
             page = await self._chain.executed_since(since, before, TRACES_PER_PAGE)
@@ -99,8 +103,8 @@ class Reconciler:
         if not page:
             return ()
         unrecorded: frozenset[Signature]
-        unrecorded = await self._store.unrecorded([one.signature for one in page])
-        return tuple(one for one in page if one.signature in unrecorded)
+        unrecorded = await self._store.unrecorded([transaction.signature for transaction in page])
+        return tuple(transaction for transaction in page if transaction.signature in unrecorded)
 
     async def _halt(self, missing: tuple[ExecutedTransaction, ...], total: int) -> None:
         reason, now = behind_chain_message(total), self._clock.now()
@@ -117,15 +121,15 @@ class Reconciler:
             )
 
     def _settle_slots(self) -> int:
-        """Return how long a transaction that was on its way at the start may take to be final."""
+        """Return how many slots a transaction in flight at the start may take to become final."""
         rules = self._chain.rules
         return rules.blockhash_window + rules.finality_slots
 
     def _is_settled(self, height: Slot) -> bool:
         return self._first is not None and height > self._first + self._settle_slots()
 
-    async def _end_of_restore(self) -> None:
-        """Let a restored store trade: all that was on its way has landed or never will."""
+    async def _end_restore(self) -> None:
+        """Lift the halt of a restore: all that was in flight has landed finally or never will."""
         halt = await self._store.halted()
         if halt is not None and halt.by == RESTORED_BY:
             why = "restored, and the chain executed nothing that is not in the store"
@@ -133,7 +137,7 @@ class Reconciler:
             log.warning("resumed", by=BY, reason=why)
 
     async def _wait_ms(self) -> int:
-        """Return when to look again: sooner while a restore waits for the chain to settle."""
+        """Return the wait until the next comparison; shorter while a restore waits to settle."""
         halt = await self._store.halted()
         if halt is None or halt.by != RESTORED_BY:
             return RECONCILE_EVERY_MS

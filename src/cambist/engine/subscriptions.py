@@ -1,4 +1,31 @@
-"""Subscribes to one order or to all of a principal: replay, then live."""
+"""Subscribes to the events of one order or of all orders of a principal: replay, then live."""
+
+# Theory of operation
+#
+# A subscriber gets every event after its cursor exactly once and in order, whether it was written
+# long ago or a moment ago, by this process or by another. Replayed and live events are equal.
+#
+# 1. Subscribe to the bus first, then read the journal. An event that becomes durable in between is
+#    in both; the sequence number (or the position) drops the second copy. The other way round, it
+#    could be in neither.
+# 2. The journal is the truth; the bus is only fast. A batch from the bus is used if it continues
+#    exactly where the subscriber stands. On a gap the events are read from the journal instead.
+# 3. Three things make a gap, and all have the same remedy. The subscriber was too slow and its
+#    queue overflowed (`lagged`). Another process wrote the events, so that the bus knows only that
+#    there are some (an empty batch). A connection of the bus was interrupted.
+# 4. A heartbeat is an empty batch, sent when nothing happened for `beat_ms`. It lets the server
+#    find out that a client is gone.
+#
+# One order: the cursor is the sequence number in its journal, and the subscription ends once no
+# event can follow. All orders: the cursor is the global position, and the subscription never ends.
+# Positions are assigned in commit order, so a reader that has seen a position has seen all before.
+#
+# A cursor may lie in the future (a client may ask for events after one that is not written yet). It
+# is cut to the newest position, since otherwise the events up to it would be skipped.
+#
+# A cursor before the pruned position is rejected: a stream has no gaps that it does not report.
+# The journal of an order that is unreadable is reported once per page and left out; one damaged
+# order must not stop the stream of all others.
 
 from __future__ import annotations
 
@@ -23,7 +50,7 @@ JOURNAL_PAGE: Final = 500
 
 
 class EventBatch(NamedTuple):
-    """Lines in order; none is a heartbeat. `lagged` says that the listener was too slow."""
+    """Events in order; an empty batch is a heartbeat. `lagged`: the subscriber was too slow."""
 
     events: tuple[RecordedEvent, ...]
     lagged: bool = False
@@ -32,22 +59,24 @@ class EventBatch(NamedTuple):
 async def replay_events(
     store: Store, order_id: OrderId, after_seq: int = 0
 ) -> tuple[RecordedEvent, ...]:
-    """Return an order's journal after `after_seq`, each line with the order as it stood then.
+    """Return an order's events after `after_seq`, each with the order after it.
 
-    Raises PortDown, and Unreadable when the journal is not what was written.
+    Raises PortUnavailable, and Unreadable when the journal is not what was written.
     """
     entries: list[JournalEntry] = []
     while page := await store.read_journal(order_id, len(entries), JOURNAL_PAGE):
         entries += page
         if len(page) < JOURNAL_PAGE:
             break
-    return tuple(event for event in retold(order_id, entries) if event.entry.seq > after_seq)
+    return tuple(
+        event for event in replay_or_unreadable(order_id, entries) if event.entry.seq > after_seq
+    )
 
 
 async def get_of(store: Store, order_id: OrderId, principal: Principal) -> Order | None:
-    """Return an order; one that is someone else's may be None.
+    """Return an order; None may mean that it belongs to another principal.
 
-    Raises PortDown, and Unreadable unless it is known to be someone else's.
+    Raises PortUnavailable, and Unreadable unless the order is known to belong to another.
     """
     try:
         return await store.get(order_id)
@@ -57,8 +86,10 @@ async def get_of(store: Store, order_id: OrderId, principal: Principal) -> Order
         raise
 
 
-def retold(order_id: OrderId, entries: Sequence[JournalEntry]) -> tuple[RecordedEvent, ...]:
-    """Fold a whole journal. Raises Unreadable when it is not what was written."""
+def replay_or_unreadable(
+    order_id: OrderId, entries: Sequence[JournalEntry]
+) -> tuple[RecordedEvent, ...]:
+    """Return the events of a whole journal. Raises Unreadable when it is not what was written."""
     try:
         return replay(entries)
     except (CorruptJournal, IllegalTransition) as error:
@@ -68,32 +99,31 @@ def retold(order_id: OrderId, entries: Sequence[JournalEntry]) -> tuple[Recorded
 async def follow_order(
     store: Store, bus: EventBus, order_id: OrderId, after_seq: int = 0, beat_ms: int = HEARTBEAT_MS
 ) -> AsyncIterator[EventBatch]:
-    """Yield an order's journal lines after `after_seq` as they become durable.
+    """Yield an order's events after `after_seq` as they become durable.
 
-    Yields no lines when nothing happened for `beat_ms`. Ends once nothing more can come. What a
-    slow listener or a cut lost is read again from the journal. Raises PortDown.
+    Yields an empty batch when nothing happened for `beat_ms`. Ends once no event can follow.
+    Events that a slow subscriber or an interruption lost are read from the journal. Raises
+    PortUnavailable.
     """
     listener = bus.subscribe(order_id)
     seen = after_seq
     try:
-        # Only the journal tells how far an order is: memory learns of a line a little later than
-        # whoever reads the file.
-        told = await replay_events(store, order_id)
-        past = tuple(event for event in told if event.entry.seq > seen)
-        if told:
-            # Whoever asks for what comes after a line that is not written yet has seen no more
-            # than what is.
-            seen = min(seen, told[-1].entry.seq)
-        ended = not told or _is_over(told[-1].order)
+        # Only the journal says how far an order is: the bus hears of an event after its commit.
+        events = await replay_events(store, order_id)
+        past = tuple(event for event in events if event.entry.seq > seen)
+        if events:
+            # A cursor in the future: see above.
+            seen = min(seen, events[-1].entry.seq)
+        ended = not events or _is_over(events[-1].order)
         if past:
             seen = past[-1].entry.seq
             yield EventBatch(past)
         while not ended:
-            came = await listener.next(beat_ms)
-            fresh = tuple(one for one in came or () if one.entry.seq > seen)
+            batch = await listener.next(beat_ms)
+            fresh = tuple(event for event in batch or () if event.entry.seq > seen)
             lagged = listener.lagged
-            is_elsewhere = came is not None and not came
-            if lagged or is_elsewhere or not _follows(fresh, seen):
+            is_from_elsewhere = batch is not None and not batch
+            if lagged or is_from_elsewhere or not _follows(fresh, seen):
                 listener.resume()
                 fresh = await replay_events(store, order_id, seen)
             if fresh:
@@ -103,9 +133,9 @@ async def follow_order(
         listener.close()
 
 
-def _follows(lines: Sequence[RecordedEvent], seen: int) -> bool:
-    """Whether lines are the very next ones: none is missing among them, and none is there twice."""
-    return all(one.entry.seq == seen + n for n, one in enumerate(lines, 1))
+def _follows(events: Sequence[RecordedEvent], seen: int) -> bool:
+    """Whether events continue a journal: none is missing, and none is there twice."""
+    return all(event.entry.seq == seen + number for number, event in enumerate(events, 1))
 
 
 def _is_over(order: Order) -> bool:
@@ -115,15 +145,15 @@ def _is_over(order: Order) -> bool:
 log = structlog.get_logger("cambist.engine")
 
 FEED_PAGE: Final = 100
-"""How many events are read at once: a page is all that a slow reader makes a stream hold."""
+"""How many events are read at once: a stream with a slow reader holds one page at most."""
 JOURNALS_AT_ONCE: Final = 8
-"""How many orders are folded in one go: the loop is not to be held for long."""
+"""How many journals are folded without a pause of the event loop."""
 
 
 class FeedBatch(NamedTuple):
-    """Lines in order; none is a heartbeat. `lagged` says that the listener was too slow.
+    """Events in order; an empty batch is a heartbeat. `lagged`: the subscriber was too slow.
 
-    `seen` is the place up to which everything has been told, save for the lines of `unreadable`
+    `seen` is the position up to which all events have been yielded, except those of `unreadable`
     orders, whose journal is not what was written.
     """
 
@@ -134,16 +164,16 @@ class FeedBatch(NamedTuple):
 
 
 class _Page(NamedTuple):
-    """Lines that were read, and how far: `end` is the place of the last, whether it can be told."""
+    """Events that were read; `end` is the position of the last entry, readable or not."""
 
-    lines: tuple[PositionedEvent, ...]
+    events: tuple[PositionedEvent, ...]
     end: int
     is_full: bool
     unreadable: tuple[OrderId, ...]
 
 
 class PrincipalSubscription:
-    """The lines of one principal's orders, from a place on."""
+    """The events of one principal's orders, from a position on."""
 
     def __init__(self, store: Store, bus: EventBus, principal: Principal) -> None:
         self._store = store
@@ -153,19 +183,19 @@ class PrincipalSubscription:
     async def follow(
         self, after: int | None, beat_ms: int = HEARTBEAT_MS
     ) -> AsyncIterator[FeedBatch]:
-        """Yield lines as they become durable; from now on, or those after a place first.
+        """Yield events as they become durable, after those that follow the position `after`.
 
-        The first thing it yields holds no lines and says that it listens: whatever becomes
-        durable later will be heard. Yields no lines when nothing happened for `beat_ms`. Never
-        ends by itself. What a slow listener lost is read again from the journal. Raises PortDown,
-        and Refused where lines after the place were put away.
+        The first batch is empty and confirms the subscription: every event that becomes durable
+        later will be yielded. Yields an empty batch when nothing happened for `beat_ms`. Never ends
+        by itself. Events that a slow subscriber lost are read from the journal. Raises
+        PortUnavailable, and RequestRejected where events after the position were pruned.
         """
         listener = self._bus.subscribe_principal(self._principal)
         try:
             if after is not None:
                 await self._check_is_kept(after)
             end = await self._store.last_position()
-            # A place that is not taken yet has been seen by nobody.
+            # A cursor in the future: see above.
             seen = end if after is None else min(after, end)
             yield FeedBatch((), seen)
             behind, lagged = after is not None, False
@@ -173,12 +203,12 @@ class PrincipalSubscription:
                 while behind:
                     page = await self._page(seen)
                     seen, behind = page.end, page.is_full
-                    if page.lines or page.unreadable or lagged:
-                        yield FeedBatch(page.lines, seen, lagged, page.unreadable)
+                    if page.events or page.unreadable or lagged:
+                        yield FeedBatch(page.events, seen, lagged, page.unreadable)
                         lagged = False
-                came = await listener.next(beat_ms)
-                fresh = tuple(one for one in came or () if one.position > seen)
-                if listener.lagged or (came is not None and not came):
+                batch = await listener.next(beat_ms)
+                fresh = tuple(event for event in batch or () if event.position > seen)
+                if listener.lagged or (batch is not None and not batch):
                     behind, lagged = True, listener.lagged
                     listener.resume()
                     continue
@@ -188,43 +218,43 @@ class PrincipalSubscription:
             listener.close()
 
     async def _check_is_kept(self, after: int) -> None:
-        """Refuse a place after which lines are gone: what is streamed has no gaps."""
+        """Reject a position after which events were pruned: a stream has no gaps."""
         kept = await self._store.pruned_position()
         if after < kept:
             raise RequestRejected(fault(Code.CURSOR_TOO_OLD))
 
     async def _page(self, after: int) -> _Page:
-        """Read the next lines; each order among them is folded from its beginning, once.
+        """Read the next entries; the journal of each order among them is replayed once.
 
-        Of the folded orders only the lines of this page are kept: an order may have many more.
+        Only the events of this page are kept: an order may have many more.
         """
-        lines = await self._store.feed(self._principal, after, FEED_PAGE)
+        entries = await self._store.feed(self._principal, after, FEED_PAGE)
         wanted: dict[OrderId, dict[int, int]] = {}
-        for line in lines:
-            wanted.setdefault(line.order_id, {})[line.seq] = line.position
-        told: list[PositionedEvent] = []
+        for entry in entries:
+            wanted.setdefault(entry.order_id, {})[entry.seq] = entry.position
+        events: list[PositionedEvent] = []
         unreadable: list[OrderId] = []
         orders = list(wanted)
         for start in range(0, len(orders), JOURNALS_AT_ONCE):
-            some = orders[start : start + JOURNALS_AT_ONCE]
-            entries = await self._store.read_journals(some)
+            order_ids = orders[start : start + JOURNALS_AT_ONCE]
+            page_entries = await self._store.read_journals(order_ids)
             journals = {
                 order_id: tuple(journal)
-                for order_id, journal in groupby(entries, key=attrgetter("order_id"))
+                for order_id, journal in groupby(page_entries, key=attrgetter("order_id"))
             }
-            for order_id in some:
-                places = wanted[order_id]
+            for order_id in order_ids:
+                positions = wanted[order_id]
                 try:
-                    whole = retold(order_id, journals.get(order_id, ()))
+                    journal_events = replay_or_unreadable(order_id, journals.get(order_id, ()))
                 except Unreadable as error:
                     log.critical("unreadable_journal", order_id=order_id, error=str(error))
                     unreadable.append(order_id)
                     continue
-                told += (
-                    PositionedEvent(places[one.entry.seq], one)
-                    for one in whole
-                    if one.entry.seq in places
+                events += (
+                    PositionedEvent(positions[event.entry.seq], event)
+                    for event in journal_events
+                    if event.entry.seq in positions
                 )
-        told.sort(key=attrgetter("position"))
-        end = lines[-1].position if lines else after
-        return _Page(tuple(told), end, len(lines) == FEED_PAGE, tuple(unreadable))
+        events.sort(key=attrgetter("position"))
+        end = entries[-1].position if entries else after
+        return _Page(tuple(events), end, len(entries) == FEED_PAGE, tuple(unreadable))

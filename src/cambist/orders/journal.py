@@ -74,7 +74,7 @@ def append(
 ) -> tuple[RecordedEvent, ...]:
     """Return these events as recorded, each with the order after it.
 
-    No entry is older than the event before it, whatever the clock says. Raises IllegalFact.
+    No entry is older than the event before it, whatever the clock says. Raises IllegalTransition.
     """
     recorded: list[RecordedEvent] = []
     for event in new_events:
@@ -100,7 +100,7 @@ def decode_event(payload: bytes) -> events.OrderEvent:
 def replay(entries: Sequence[JournalEntry]) -> tuple[RecordedEvent, ...]:
     """Replay a whole journal and check numbers and hashes; return each event with its order.
 
-    Raises CorruptJournal where the chain breaks, IllegalFact where the table is broken.
+    Raises CorruptJournal where the chain breaks, IllegalTransition where the table is broken.
     """
     recorded: list[RecordedEvent] = []
     order: Order | None = None

@@ -166,7 +166,7 @@ class FaultConfigWatcher:
                 self._weather.chaos = read(self._path)
                 log.warning("chaos", switches=msgspec.to_builtins(self._weather.chaos))
             except (OSError, ValueError) as error:
-                log.warning("chaos_unread", error=str(error))
+                log.warning("fault_switches_unreadable", error=str(error))
         self._arm()
 
     def _arm(self) -> None:
@@ -180,4 +180,4 @@ class FaultConfigWatcher:
         try:
             failpoints.arm(None if crash is None else crash.plan)
         except failpoints.InvalidFailpointPlan as bad:
-            log.warning("chaos_unread", error=str(bad))
+            log.warning("fault_switches_unreadable", error=str(bad))

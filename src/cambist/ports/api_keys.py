@@ -46,7 +46,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiKeyStore(Protocol):
-    """The keys of an installation. All may raise PortDown."""
+    """The keys of an installation. All may raise PortUnavailable."""
 
     async def has_ever_issued(self) -> bool:
         """Return whether a key was ever made: from then on nobody is let in without one."""

@@ -51,7 +51,7 @@ class ExecutedTransaction(msgspec.Struct, frozen=True, gc=False):
 
 
 class Chain(Protocol):
-    """The network. Every method that asks may raise PortDown."""
+    """The network. Every method that asks may raise PortUnavailable."""
 
     @property
     def rules(self) -> ChainParameters:

@@ -18,7 +18,7 @@ class FillSums(msgspec.Struct, frozen=True):
 
 
 class DailyFillsStore(Protocol):
-    """A store that keeps such sums. All may raise PortDown."""
+    """A store that keeps such sums. All may raise PortUnavailable."""
 
     async def add_up_fills(self) -> bool:
         """Put some fills into the sums of their days; True when more of them are waiting."""

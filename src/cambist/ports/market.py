@@ -31,7 +31,7 @@ class Market(Protocol):
         """Return a venue's pools when they are known without asking; None when one must ask."""
 
     async def pools(self, venue: str, pair: Pair, reference: str) -> Sequence[Pool]:
-        """Ask a venue for its pools of a pair. Raises PortDown.
+        """Ask a venue for its pools of a pair. Raises PortUnavailable.
 
         `reference` names the order and the try. It lets a simulated market repeat its faults.
         """

@@ -23,7 +23,7 @@ Positions only grow, from batch to batch too."""
 
 
 class IdempotencyRecord(msgspec.Struct, frozen=True, gc=False):
-    """What is stored for an idempotency key: its order, the fingerprint of the request, the reply."""
+    """The record of an idempotency key: its order, the fingerprint of the request, the reply."""
 
     order_id: OrderId
     fingerprint: bytes
@@ -130,13 +130,13 @@ class Store(DailyFillsStore, Protocol):
         """Return when the store answers."""
 
     async def add(self, new_order: NewOrder) -> None:
-        """Write a new order. Raises KeyTaken, or PortFull when the queue of new orders is full."""
+        """Write a new order. Raises DuplicateIdempotencyKey, or PortOverloaded when the queue of new orders is full."""
 
     async def add_all(self, new_orders: Sequence[NewOrder]) -> tuple[IdempotencyRecord | None, ...]:
         """Write new orders in one transaction: all of them, or none.
 
         An order whose key is taken is not written again: the answer has the record of the key for
-        it, and None for a new order. Raises PortFull.
+        it, and None for a new order. Raises PortOverloaded.
         """
 
     async def halt(self, halt: Halt) -> None:

@@ -23,7 +23,7 @@ from cambist.server.auth.tickets import Tickets
 from cambist.server.concurrency import ConcurrencyLimits
 from cambist.server.middleware import RequestGuard
 from cambist.server.responses import Response, send_answer
-from cambist.server.routes import Entrance, Routes
+from cambist.server.routes import Routes
 from cambist.server.settings import ServerSettings
 
 PAGES: Final = frozenset(("/docs", "/docs/faults"))
@@ -45,8 +45,13 @@ class App:
             if locks is None
             else ApiKeyAuthenticator(engine.clock, locks, settings, tickets)
         )
-        entrance = Entrance(self._authenticator, tickets)
-        self.routes = Routes(engine, settings, self.concurrency, entrance).all()
+        self.routes = Routes(
+            engine,
+            settings,
+            self.concurrency,
+            authenticator=self._authenticator,
+            tickets=tickets,
+        ).all()
         router = Router(self.routes, redirect_slashes=False, default=_not_found)
         self._gate = RequestGuard(router, settings, self.concurrency, draw)
 

@@ -1,4 +1,4 @@
-"""Stops work that only reads once the client that asked for it has left."""
+"""Cancels read-only work once the client has left."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _T = TypeVar("_T")
 
 
 async def while_connected(receive: Receive, work: Awaitable[_T]) -> _T:
-    """Return what the work returns; cancel it as soon as the client has left.
+    """Return the result of the work; cancel it as soon as the client has left.
 
-    Only for work that changes nothing. Raises ClientDisconnected, and what the work raises.
+    Only for work that changes nothing: a cancelled write could be half done. Raises
+    ClientDisconnected, and what the work raises.
     """
     lifetime = StreamLifetime()
     outcome: list[_T] = []

@@ -26,7 +26,7 @@ class TrustedProxies:
 
     def __init__(self, trusted: Iterable[str]) -> None:
         """Take addresses and networks. Raises ValueError for what is neither."""
-        self._networks: tuple[Network, ...] = tuple(ip_network(one) for one in trusted)
+        self._networks: tuple[Network, ...] = tuple(ip_network(network) for network in trusted)
 
     def __contains__(self, peer: str) -> bool:
         """Whether a peer is one of them."""

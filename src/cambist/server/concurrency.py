@@ -1,4 +1,4 @@
-"""Counts requests and streams, and ends the streams when the server drains."""
+"""Limits concurrent requests and streams, and closes the streams when the server drains."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from cambist.faults import Code, RequestRejected, fault
 from cambist.server.auth.caller import Caller
 from cambist.server.auth.caller_concurrency import CallerConcurrency
 from cambist.server.auth.caller_limits import RateLimited
+from cambist.server.protocol.close_codes import CLOSE_DONE, CLOSE_RESTART, CLOSE_UNAUTHORIZED
 from cambist.server.responses import read_body
 from cambist.server.settings import ServerSettings
 
-CLOSE_DONE: Final = 1000
-CLOSE_RESTART: Final = 1012
-CLOSE_UNAUTHORIZED: Final = 4401
-CROWD_RETRY_S: Final = 1
+STREAMS_RETRY_S: Final = 1
 
 
 class ConcurrencyLimits:
-    """Counts requests and streams apart: a stream stays for long and costs little.
+    """Counts requests, streams and bodies that are still arriving."""
 
-    So does a request whose body has not come yet.
-    """
+    # Three counters, because they cost different things. A request costs computation, and few may
+    # run at once. A stream lasts for hours and costs little. A body that has not arrived yet costs
+    # nothing but a connection: if it counted as a request, a few slow senders could block the rest.
+    # So a request gives up its count while it waits for its body, and takes it again afterwards.
 
     def __init__(self, settings: ServerSettings) -> None:
         self.requests = 0
@@ -40,46 +40,45 @@ class ConcurrencyLimits:
         self.draining = False
         self.callers = CallerConcurrency(settings)
         self._by_key: Counter[str] = Counter()
-        self._lives: dict[StreamLifetime, Caller] = {}
+        self._streams: dict[StreamLifetime, Caller] = {}
 
     async def read_body(self, receive: Receive, bytes_max: int) -> bytes | None:
-        """Wait for a body on a seat of its own, so that slow senders keep nobody from theirs.
+        """Return a body, counted apart from requests; None as soon as it is too large.
 
-        Return None as soon as it is too large. Raises RequestRejected when too many are waited for,
-        or
-        too many requests are there once it has come; and ClientGone.
+        Raises RequestRejected when too many bodies are awaited, or too many requests run once it
+        has arrived. Raises ClientDisconnected.
         """
         if self.bodies >= self.bodies_max:
             raise RequestRejected(fault(Code.TOO_BUSY))
         self.bodies += 1
         self.requests -= 1
         try:
-            come = await read_body(receive, bytes_max)
+            body = await read_body(receive, bytes_max)
         finally:
             self.requests += 1
             self.bodies -= 1
         if self.requests > self.requests_max:
             raise RequestRejected(fault(Code.TOO_BUSY))
-        return come
+        return body
 
     @contextlib.contextmanager
     def open_stream(self, caller: Caller) -> Iterator[StreamLifetime]:
-        """Take a stream's seat, and give the request's back while it lasts.
+        """Count a stream, and not its request while it lasts.
 
-        Raises RequestRejected when there is none. A socket has no request's seat: see `socket`.
+        Raises RequestRejected when too many are open. A socket is not counted as a request.
         """
-        with self.open_socket(caller) as life:
+        with self.open_socket(caller) as lifetime:
             self.requests -= 1
             permit = self.callers.suspend(caller)
             try:
-                yield life
+                yield lifetime
             finally:
                 self.requests += 1
                 self.callers.resume(permit)
 
     @contextlib.contextmanager
     def open_socket(self, caller: Caller) -> Iterator[StreamLifetime]:
-        """Take a stream's seat. Raises RequestRejected when there is none, or none for this key."""
+        """Count a stream. Raises RequestRejected when too many are open, in all or for this key."""
         if self.draining:
             raise RequestRejected(fault(Code.SHUTTING_DOWN))
         if self.streams >= self.streams_max:
@@ -87,48 +86,48 @@ class ConcurrencyLimits:
         key_id = caller.key_id
         if key_id is not None and self._by_key[key_id] >= self.key_streams_max:
             message = f"A key may have {self.key_streams_max} streams open at once."
-            raise RateLimited(message, CROWD_RETRY_S)
+            raise RateLimited(message, STREAMS_RETRY_S)
         lifetime = StreamLifetime()
         self.streams += 1
-        self._lives[lifetime] = caller
+        self._streams[lifetime] = caller
         if key_id is not None:
             self._by_key[key_id] += 1
         try:
             yield lifetime
         finally:
-            del self._lives[lifetime]
+            del self._streams[lifetime]
             self.streams -= 1
             if key_id is not None:
                 self._by_key[key_id] -= 1
                 if not self._by_key[key_id]:
                     del self._by_key[key_id]
 
-    async def close_unauthorized(self, may_stay: Callable[[Caller], Awaitable[bool]]) -> None:
-        """End the streams of those who may not stay, asking once for each key.
+    async def close_unauthorized(self, is_valid: Callable[[Caller], Awaitable[bool]]) -> None:
+        """Close the streams of callers who are no longer valid; `is_valid` is called once a key.
 
-        Raises what `may_stay` raises.
+        Raises what `is_valid` raises.
         """
         by_key: dict[str | None, list[StreamLifetime]] = {}
-        passports = {}
-        for life, passport in tuple(self._lives.items()):
-            by_key.setdefault(passport.key_id, []).append(life)
-            passports[passport.key_id] = passport
-        for key_id, lives in by_key.items():
-            if not await may_stay(passports[key_id]):
-                for life in lives:
-                    life.close(CLOSE_UNAUTHORIZED)
+        callers = {}
+        for lifetime, caller in tuple(self._streams.items()):
+            by_key.setdefault(caller.key_id, []).append(lifetime)
+            callers[caller.key_id] = caller
+        for key_id, lifetimes in by_key.items():
+            if not await is_valid(callers[key_id]):
+                for lifetime in lifetimes:
+                    lifetime.close(CLOSE_UNAUTHORIZED)
 
     def drain(self) -> None:
-        """Take no more streams, and end those that are open."""
+        """Reject new streams, and close the open ones."""
         self.draining = True
-        for life in tuple(self._lives):
-            life.close(CLOSE_RESTART)
+        for lifetime in tuple(self._streams):
+            lifetime.close(CLOSE_RESTART)
 
 
 class StreamLifetime:
-    """How long a stream may go on, and with which code it is closed.
+    """How long a stream may run, and the code with which it is closed.
 
-    `is_cut` says that the other side is gone: then there is nobody to close it for.
+    `is_cut`: the client has left, and needs no close frame.
     """
 
     def __init__(self) -> None:
@@ -139,7 +138,7 @@ class StreamLifetime:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run the body until the life is ended."""
+        """Run the body of the context until `close`."""
         self._timeout = asyncio.timeout(0 if self._over else None)
         try:
             async with self._timeout:
@@ -149,19 +148,19 @@ class StreamLifetime:
                 raise
 
     def close(self, close_code: int = CLOSE_DONE) -> None:
-        """End the stream now."""
+        """Close the stream now."""
         self.close_code = close_code
         self._over = True
         if self._timeout is not None:
             self._reschedule(0)
 
     def close_after(self, milliseconds: int) -> None:
-        """End the stream a while from now, unless it ends by itself before."""
+        """Close the stream after a while, unless it ends by itself before."""
         if self._timeout is not None and not self._over:
             self._reschedule(milliseconds)
 
     def disconnect(self) -> None:
-        """End the stream because the other side is gone."""
+        """Close the stream because the client has left."""
         self.is_cut = True
         self.close()
 

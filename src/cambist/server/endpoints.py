@@ -1,4 +1,4 @@
-"""Sends a call on by its method, once whoever calls may do what lies behind that door."""
+"""Dispatches a call by its method, after the caller is authenticated and authorized."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cambist.faults import Code, fault
-from cambist.ports.api_keys import Permission as Right
+from cambist.ports.api_keys import Permission
 from cambist.server.auth.authenticator import Authenticator
 from cambist.server.auth.caller import attach_caller
 from cambist.server.auth.caller_concurrency import CallerConcurrency
@@ -22,9 +22,9 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Endpoint(NamedTuple):
-    """What lies behind a path and method, and what a caller needs to go through."""
+    """The handler of a path and method, and the permission that a caller needs."""
 
-    permission: Right | None
+    permission: Permission | None
     app: ASGIApp
 
 
@@ -32,64 +32,64 @@ SelectEndpoint = Callable[[Scope], Endpoint]
 
 
 class MethodDispatcher:
-    """Sends a request on by its method, and refuses the methods a path does not take."""
+    """Dispatches a request by its method; other methods are answered with 405."""
 
     def __init__(
         self,
         authenticator: Authenticator,
-        doors: Mapping[str, Endpoint],
+        endpoints: Mapping[str, Endpoint],
         limits: CallerConcurrency | None = None,
         socket: SelectEndpoint | None = None,
     ) -> None:
-        """Take the doors by method; `socket` says what a WebSocket at the same path needs."""
+        """Take the endpoints by method; `socket` selects that of a WebSocket at the same path."""
         self._authenticator = authenticator
         self._limits = limits
-        self._doors = dict(doors)
-        if "GET" in self._doors:
-            self._doors["HEAD"] = self._doors["GET"]
+        self._endpoints = dict(endpoints)
+        if "GET" in self._endpoints:
+            self._endpoints["HEAD"] = self._endpoints["GET"]
         self._socket = socket
-        methods = {*self._doors, *(("GET",) if socket is not None else ())}
+        methods = {*self._endpoints, *(("GET",) if socket is not None else ())}
         self._allow = (b"allow", ", ".join(sorted(methods)).encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        door = self._doors.get(scope["method"])
-        if door is None and self._socket is not None and scope["method"] == "GET":
+        endpoint = self._endpoints.get(scope["method"])
+        if endpoint is None and self._socket is not None and scope["method"] == "GET":
             await self._authenticator.authenticate(scope, self._socket(scope).permission)
             await send_answer(send, defect_in(scope).answer())
             return
-        if door is None:
+        if endpoint is None:
             answer = error_response((fault(Code.METHOD_NOT_ALLOWED),))
             await send_answer(send, answer._replace(headers=(self._allow,)))
             return
-        caller = await self._authenticator.authenticate(scope, door.permission)
+        caller = await self._authenticator.authenticate(scope, endpoint.permission)
         attach_caller(scope, caller)
         if self._limits is None:
-            await door.app(scope, receive, send)
+            await endpoint.app(scope, receive, send)
             return
         permit = self._limits.acquire(caller, priority_of(scope))
         try:
-            await door.app(scope, receive, send)
+            await endpoint.app(scope, receive, send)
         finally:
             permit.release()
 
 
 class WebSocketDispatcher:
-    """Lets a WebSocket in: `choose` says through which door, by what it asks for."""
+    """Dispatches a WebSocket to the endpoint that `select` returns for its scope."""
 
-    def __init__(self, authenticator: Authenticator, choose: SelectEndpoint) -> None:
+    def __init__(self, authenticator: Authenticator, select: SelectEndpoint) -> None:
         self._authenticator = authenticator
-        self._choose = choose
+        self._select = select
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
-        door = self._choose(scope)
-        attach_caller(scope, await self._authenticator.authenticate(scope, door.permission))
-        await door.app(scope, receive, send)
+        endpoint = self._select(scope)
+        attach_caller(scope, await self._authenticator.authenticate(scope, endpoint.permission))
+        await endpoint.app(scope, receive, send)
 
 
 def as_asgi(handler: Handler) -> ASGIApp:
-    """Return the application of a handler that answers whole."""
+    """Return the ASGI application of a handler."""
 
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
         await send_answer(send, await handler(Request(scope, receive)))
@@ -98,7 +98,7 @@ def as_asgi(handler: Handler) -> ASGIApp:
 
 
 def reading(handler: Handler) -> ASGIApp:
-    """Return the application of a handler that only reads: it stops once the client has left."""
+    """Return the ASGI application of a read-only handler: it stops once the client has left."""
 
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
         work = handler(Request(scope, receive))

@@ -1,16 +1,13 @@
-"""Guards every request: Host and Origin, CORS, load, errors as problem documents.
+"""Guards every request: Host and Origin, CORS, load, errors as problem documents."""
 
-Lets requests in: for this host, from these origins, so many at once.
-
-A page of another site can make a browser on this machine call a loopback server, and can make
-its own name point here. The first shows in Origin, the second in Host; both are checked on
-every request, sockets included.
-
-Tells browsers which pages of other origins may read what they asked for.
-
-Only origins the operator named, each echoed as it was sent; never a wildcard, and no credentials:
-a key is sent by the page's own code, never by the browser on its own.
-"""
+# Host and Origin. A page of another site can make a browser on this machine call a server on the
+# loopback (CSRF), and it can make its own name resolve to this machine (DNS rebinding). The first
+# shows in Origin, the second in Host. Both are checked for every request, and for WebSockets, which
+# the same-origin policy does not cover (RFC 6455, section 10.2).
+#
+# CORS (https://fetch.spec.whatwg.org). Only origins that the operator named may read answers. Each
+# is echoed as it was sent, never as a wildcard, and without credentials: the page's own code sends
+# the API key, never the browser by itself.
 
 from __future__ import annotations
 
@@ -39,13 +36,13 @@ from cambist.server.responses import (
 from cambist.server.settings import LOOPBACK_HOSTS, ServerSettings
 
 _ANY: Final = "*"
-_TOO_LONG: Final = "This took too long to read; ask for less, or try again soon."
+_TOO_LONG: Final = "Reading took too long; ask for less, or try again soon."
 DEFAULT_PORTS: Final = {"http": b"80", "https": b"443"}
 log = structlog.get_logger(__name__)
 
 
 class RequestGuard:
-    """The outermost layer: checks who calls, and turns what is raised into an answer."""
+    """The outermost layer: checks the request, and turns exceptions into answers."""
 
     def __init__(
         self,
@@ -68,35 +65,35 @@ class RequestGuard:
         """Answer one request or serve one socket."""
         is_http = scope["type"] == "http"
         answer = send_answer if is_http else reject_websocket
-        seats = self._concurrency
+        concurrency = self._concurrency
         fields = dict(scope["headers"])
         request_id = (REQUEST_ID, self._ids.take(fields))
         send = with_headers(send, lambda: [request_id, *rate_limit_headers(scope)])
-        wrong = self._check_host_and_origin(scope, fields)
+        problem = self._check_host_and_origin(scope, fields)
         is_counted = is_http and assign_priority(scope) is Priority.NORMAL
-        if wrong is None and is_counted and seats.requests >= seats.requests_max:
-            wrong = fault(Code.TOO_BUSY)
+        if problem is None and is_counted and concurrency.requests >= concurrency.requests_max:
+            problem = fault(Code.TOO_BUSY)
         origin = fields.get(b"origin")
         if origin is not None and is_http and origin.lower() in self._origins:
-            if wrong is None and is_preflight(scope["method"], fields):
+            if problem is None and is_preflight(scope["method"], fields):
                 await answer(send, preflight(origin))
                 return
             send = with_cors(send, origin)
-        if wrong is not None:
-            await answer(send, error_response((wrong,), self._retry_after))
+        if problem is not None:
+            await answer(send, error_response((problem,), self._retry_after))
             return
-        seats.requests += is_counted
+        concurrency.requests += is_counted
         try:
             await self._inner(scope, receive, send)
         except ClientDisconnected:
             return
-        except Exception as error:  # noqa: BLE001 -- the last door: nobody else would answer
+        except Exception as error:  # noqa: BLE001 -- the outermost layer: nothing else would answer
             await answer(send, self._answer_error(error, scope))
         finally:
-            seats.requests -= is_counted
+            concurrency.requests -= is_counted
 
     def _answer_error(self, error: Exception, scope: Scope) -> Response:
-        """Return the answer to a request that raised; a bug's own words stay in the log."""
+        """Return the answer to a request that raised; the text of a defect stays in the log."""
         match error:
             case RateLimited():
                 return error_response(error.faults, error.retry_after_seconds)
@@ -116,7 +113,7 @@ class RequestGuard:
         return error_response(faults, self._retry_after)
 
     def _check_host_and_origin(self, scope: Scope, fields: dict[bytes, bytes]) -> Fault | None:
-        """Return what is wrong with where a request was sent, or where it came from."""
+        """Return the fault of a request with a foreign host or origin."""
         host = fields.get(b"host")
         if not host:
             return fault(Code.BAD_REQUEST, "A request needs a Host header.")
@@ -166,17 +163,17 @@ _MAY_SEND: Final[tuple[Header, ...]] = (
 
 
 def is_preflight(method: str, fields: dict[bytes, bytes]) -> bool:
-    """Whether a browser asks what a page may send."""
+    """Whether this is a CORS preflight."""
     return method == "OPTIONS" and b"access-control-request-method" in fields
 
 
 def preflight(origin: bytes) -> Response:
-    """Return what pages of an origin may send."""
+    """Return the answer to a preflight."""
     return Response(200, b"", headers=(_allow(origin), *_MAY_SEND, _VARY))
 
 
 def with_cors(send: Send, origin: bytes) -> Send:
-    """Return a way to send that lets pages of an origin read the answer."""
+    """Return a `send` that lets pages of an origin read the answer."""
     headers = (_allow(origin), _MAY_READ, _VARY)
 
     async def send_shared(message: Message) -> None:

@@ -48,7 +48,9 @@ class CallRateLimits:
         if not quotas:
             return []
         policy = ", ".join(f'"{quota.name}";q={quota.per_minute};w={_MINUTE_S}' for quota in quotas)
-        limit = ", ".join(f'"{one.name}";r={one.left};t={one.full_in_seconds}' for one in quotas)
+        limit = ", ".join(
+            f'"{status.name}";r={status.left};t={status.full_in_seconds}' for status in quotas
+        )
         return [(POLICY, policy.encode()), (LIMIT, limit.encode())]
 
 

@@ -64,7 +64,7 @@ class Pepper:
             try:
                 self._held = read_pepper(self._path)
             except (InvalidPepper, OSError) as error:
-                log.critical("pepper_unfit", error=str(error))
+                log.critical("pepper_unusable", error=str(error))
                 raise PortUnavailable(str(error)) from error
         return self._held
 

@@ -1,4 +1,4 @@
-"""Reads numbers that clients wrote, digit by digit, and writes numbers as exact JSON."""
+"""Reads the numbers of clients digit by digit, and writes numbers as exact JSON."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_decimal(value: JsonValue) -> str | None:
 
 
 def read_whole(value: JsonValue) -> str | None:
-    """Return a whole number in its one canonical form, or None when it is none.
+    """Return a whole number in its one canonical form, or None for anything else.
 
     A text is plain digits; a number literal may be written in any way JSON allows.
     """

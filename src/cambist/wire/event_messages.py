@@ -75,8 +75,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     timestamp: str
 
 
-UNREADABLE: Final = "Events are left out that cannot be read from the store, of order"
-LAGGED: Final = "You read too slowly for a while; what you missed follows now."
+UNREADABLE: Final = "The stored events of this order cannot be read and are left out:"
+LAGGED: Final = "You read too slowly; the missed events follow now."
 
 
 def subscribed(order: Order, at: Timestamp) -> bytes:

@@ -88,8 +88,8 @@ def to_intent(
 def _find(name: str, field: str, find: FindToken, faults: list[Fault]) -> Token | None:
     token = find(name)
     if token is None:
-        near = hint(name, [one.symbol for one in KNOWN])
-        message = f"The token {name} is not known here.{near}"
+        near = hint(name, [known_token.symbol for known_token in KNOWN])
+        message = f"The token {name} is unknown.{near}"
         faults.append(fault(Code.UNKNOWN_TOKEN, message, field))
     return token
 
@@ -128,6 +128,6 @@ def _slippage(request: OrderRequest, field: str, limits: RequestLimits, faults: 
         return limits.slippage_default_bps
     if request.slippage_bps > limits.slippage_max_bps:
         ceiling = write_percent(limits.slippage_max_bps * 100)
-        message = f"The slippage is above this server's ceiling of {ceiling} percent."
+        message = f"The slippage is above this server's maximum of {ceiling} percent."
         faults.append(fault(Code.SLIPPAGE_OVER_CAP, message, field))
     return Bps(request.slippage_bps)

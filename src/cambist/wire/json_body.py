@@ -1,9 +1,10 @@
-"""Reads a body as one flat JSON object, keeping every number as the digits that were sent.
+"""Reads a body as one flat JSON object; numbers stay the digits that were sent."""
 
-The standard reader alone would let through what must not pass: a number read as a float, the
-words NaN and Infinity, a field that stands twice, text that no database or terminal can hold,
-and nesting deep enough to exhaust the stack.
-"""
+# The standard reader alone accepts what must be rejected here. It reads numbers as floats, which
+# changes amounts. It accepts NaN and Infinity, which are not JSON (RFC 8259, section 6). Of a
+# repeated name it keeps the last (section 4 leaves that open), while a proxy may have checked the
+# first. It accepts text that no database or terminal can hold, and nesting that exhausts the
+# stack.
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ _CLOSING: Final = (b"]", b"}")
 
 
 class NumberLiteral(str):
-    """A JSON number, as the digits that stood in the body."""
+    """A JSON number, as the digits in the body."""
 
     __slots__ = ()
 
@@ -30,7 +31,7 @@ JsonValue: TypeAlias = "str | NumberLiteral | bool | list[JsonValue] | JsonField
 
 
 class JsonFields(dict[str, JsonValue]):
-    """A JSON object as it was read, and what is wrong with it already."""
+    """A JSON object, and the faults found while it was read."""
 
     __slots__ = ("faults",)
 
@@ -41,22 +42,22 @@ class JsonFields(dict[str, JsonValue]):
             self.faults += _twice(pairs)
         for name, value in pairs:
             if not name.isprintable() or (isinstance(value, str) and not value.isprintable()):
-                message = "Text may not hold control characters or broken Unicode."
+                message = "Text must not contain control characters or invalid Unicode."
                 self.faults.append(fault(Code.INVALID_VALUE, message, shown(name)))
 
 
 def shown(name: str) -> str:
-    """Return a field's name fit to be sent back: printable, and not endless."""
+    """Return a field name that may be sent back: printable and short."""
     clean = name if name.isprintable() else ascii(name)[1:-1]
     return clean if len(clean) <= FIELD_NAME_MAX else clean[:FIELD_NAME_MAX] + "…"
 
 
 def only(fields: JsonFields, wanted: str) -> list[Fault]:
-    """Return what is wrong with an object that is to hold this one field."""
+    """Return the faults of an object that must have exactly this field."""
     faults = list(fields.faults)
     for name in fields:
         if name != wanted:
-            message = f"There is no field {shown(name)} here, only {wanted}."
+            message = f"Unknown field {shown(name)}; only {wanted} is allowed."
             faults.append(fault(Code.UNKNOWN_FIELD, message, shown(name)))
     if wanted not in fields:
         faults.append(fault(Code.MISSING_FIELD, f"{wanted} is missing.", wanted))
@@ -73,7 +74,7 @@ def _twice(pairs: list[tuple[str, JsonValue]]) -> list[Fault]:
     return [fault(Code.DUPLICATE_FIELD, "", shown(name)) for name in again]
 
 
-def _refuse_constant(name: str) -> JsonValue:
+def _reject_constant(name: str) -> JsonValue:
     msg = f"{name} is not JSON"
     raise ValueError(msg)
 
@@ -82,7 +83,7 @@ _read: Final = json.JSONDecoder(
     object_pairs_hook=JsonFields,
     parse_int=NumberLiteral,
     parse_float=NumberLiteral,
-    parse_constant=_refuse_constant,
+    parse_constant=_reject_constant,
 ).decode
 
 

@@ -125,7 +125,7 @@ def write_pools(
 def _pool(quote: QuoteView, pool: Pool, given: Token) -> PoolView:
     told = {name: getattr(quote, name) for name in QuoteView.__struct_fields__}
     deep = (
-        DepthView(one.bps, write_amount(one.amount_in, given.decimals))
-        for one in depth(pool, given.mint)
+        DepthView(level.bps, write_amount(level.amount_in, given.decimals))
+        for level in depth(pool, given.mint)
     )
     return PoolView(**told, depth=tuple(deep))

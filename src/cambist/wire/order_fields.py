@@ -40,7 +40,7 @@ class InvalidField(Exception):
 def read_text(value: JsonValue) -> str:
     """Return the value if it is a JSON string. Raises InvalidField."""
     if not isinstance(value, str) or isinstance(value, NumberLiteral):
-        raise InvalidField(Code.WRONG_TYPE, "This field takes a string.")
+        raise InvalidField(Code.WRONG_TYPE, "This field must be a string.")
     return value
 
 
@@ -95,7 +95,7 @@ def read_raw(value: JsonValue) -> str:
 
 def _positive(value: JsonValue, read: str | None, form: str) -> str:
     if not isinstance(value, str):
-        raise InvalidField(Code.WRONG_TYPE, "An amount is a string or a number.")
+        raise InvalidField(Code.WRONG_TYPE, "An amount must be a string or a number.")
     if read == "0" or (read is None and is_negative(value)):
         raise InvalidField(Code.NOT_POSITIVE)
     if read is None and is_number(value):
@@ -127,7 +127,7 @@ def read_uuid(value: JsonValue) -> str:
     """Return a UUID in small letters. Raises InvalidField."""
     text = read_text(value).lower()
     if not _UUID.fullmatch(text):
-        raise InvalidField(Code.INVALID_VALUE, "This field takes a UUID.")
+        raise InvalidField(Code.INVALID_VALUE, "This field must be a UUID.")
     return text
 
 

@@ -107,13 +107,13 @@ class _Draft:
         if len(self.faults) < _HINTS_MAX and len(name) <= len(shown(name)):
             near = get_close_matches(name, (*FIELDS, *LATER_FIELDS), n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
-        self.blame(Code.UNKNOWN_FIELD, f"No order has the field {shown(name)}.{hint}", name)
+        self.blame(Code.UNKNOWN_FIELD, f"Orders have no field {shown(name)}.{hint}", name)
 
     def blame(self, code: Code, message: str, name: str) -> None:
         self.faults.append(fault(code, message, shown(name)))
 
-    def conflict(self, one: str, other: str) -> None:
-        message = f"{one} and {other} contradict each other."
+    def conflict(self, first: str, other: str) -> None:
+        message = f"{first} and {other} contradict each other."
         self.blame(Code.CONFLICTING_FIELDS, message, other)
 
     def miss(self, name: str, thing: str) -> None:
@@ -216,14 +216,14 @@ def _read_size(draft: _Draft, pair: _Pair | None) -> _Size | None:
     return first
 
 
-def _join(draft: _Draft, one: _Size, other: _Size) -> _Size:
+def _join(draft: _Draft, first: _Size, other: _Size) -> _Size:
     """Lay two ways of giving the size together; they must agree."""
-    alike = one.mode == other.mode
-    alike &= None in (one.whole, other.whole) or one.whole == other.whole
-    alike &= None in (one.raw, other.raw) or one.raw == other.raw
+    alike = first.mode == other.mode
+    alike &= None in (first.whole, other.whole) or first.whole == other.whole
+    alike &= None in (first.raw, other.raw) or first.raw == other.raw
     if not alike:
-        draft.conflict(one.name, other.name)
-    return _Size(one.mode, one.whole or other.whole, one.raw or other.raw, one.name)
+        draft.conflict(first.name, other.name)
+    return _Size(first.mode, first.whole or other.whole, first.raw or other.raw, first.name)
 
 
 def _read_slippage(draft: _Draft, bare: SlippageUnit) -> Tolerance | None:

@@ -214,7 +214,7 @@ def view_legs(intent: Intent, route: Route) -> tuple[LegView, ...]:
     if len(route.legs) == 1:
         return ()
     pair = intent.pair
-    known = {one.mint: one for one in (*KNOWN, pair.token_in, pair.token_out)}
+    known = {token.mint: token for token in (*KNOWN, pair.token_in, pair.token_out)}
     return tuple(
         _view_leg(leg, known.get(leg.mint_in), known.get(leg.mint_out)) for leg in route.legs
     )

@@ -95,7 +95,7 @@ def write_quote(asked: QuoteRequest, route: Route, costs: Costs, at: Timestamp) 
     exact_in = route.mode == "exact_in"
     pools, more = pool_choices(route)
     bound = write_amount(route.bound, (taken if exact_in else given).decimals)
-    quotes = tuple(view_quote(intent, one) for one in route.quotes)
+    quotes = tuple(view_quote(intent, quote) for quote in route.quotes)
     named = intent.quoted != "pair"
     base = taken if intent.quoted == "buy" else given
     return _encode(
@@ -120,7 +120,7 @@ def write_quote(asked: QuoteRequest, route: Route, costs: Costs, at: Timestamp) 
             reason=route.reason,
             summary=summary(intent, asked.venues, route),
             worst_case=_worst_case(intent, route, costs),
-            quote=next((one for one in quotes if one.pool == leg.pool), None),
+            quote=next((quote for quote in quotes if quote.pool == leg.pool), None),
             quotes=quotes,
             absent=view_absent(route),
             legs=view_legs(intent, route),

@@ -180,12 +180,12 @@ def _asked(order: Order) -> Asked:
 
 def _decisions(told: Sequence[RecordedEvent]) -> tuple[RouteDecision, ...]:
     decisions: list[RouteDecision] = []
-    for place, one in enumerate(told):
-        if not isinstance(one.event, events.Routed):
+    for place, recorded in enumerate(told):
+        if not isinstance(recorded.event, events.Routed):
             continue
         after = told[place + 1].event if place + 1 < len(told) else None
         signed_at = after.slot if isinstance(after, events.Signed) else None
-        decisions.append(_decision(one, one.event.route, signed_at))
+        decisions.append(_decision(recorded, recorded.event.route, signed_at))
     return tuple(decisions)
 
 
@@ -241,7 +241,7 @@ def _attempt(order: Order, told: Sequence[RecordedEvent]) -> AttemptRecord:
     assert isinstance(signed, events.Signed)  # noqa: S101 -- the caller begins with one
     sent = [event for event in told if isinstance(event.event, events.Sent)]
     ends = (events.Landed, events.Reverted, events.Lapsed)
-    end = next((one for one in told if isinstance(one.event, ends)), None)
+    end = next((recorded for recorded in told if isinstance(recorded.event, ends)), None)
     held = order.attempt
     is_held = held is not None and held.number == signed.attempt
     data = held.transaction if held is not None and is_held else b""

@@ -13,7 +13,6 @@ from starlette.routing import BaseRoute, WebSocketRoute
 
 from cambist.faults import CATALOGUE, Code, Origin, RequestRejected
 from cambist.ports.api_keys import Permission
-from cambist.server.handlers.service import ENDPOINTS
 from cambist.server.openapi.builder import PUBLIC, RECORDED
 from cambist.server.openapi.descriptions import PROPERTIES, SPECIAL
 from cambist.server.openapi.request_bodies import VARIANTS
@@ -161,14 +160,14 @@ def _served(routes: list[BaseRoute]) -> Iterator[tuple[str, str, str]]:
             ):  # a path that takes only a POST with an upgrade is told there
                 yield "socket", path, _right(route, b"orderId=x")
         else:
-            for method, door in route.app._doors.items():
+            for method, endpoint in route.app._endpoints.items():
                 if method != "HEAD":
-                    yield method.lower(), path, door.permission or PUBLIC
+                    yield method.lower(), path, endpoint.permission or PUBLIC
 
 
 def _right(route: WebSocketRoute, query: bytes) -> str:
     """Return what a key must be allowed to do to open a socket with this query."""
-    return route.app._choose({"extensions": {}, "query_string": query}).permission
+    return route.app._select({"extensions": {}, "query_string": query}).permission
 
 
 async def test_a_socket_says_what_it_takes_without_an_order(tmp_path: Path) -> None:
@@ -190,7 +189,7 @@ def _bare(path: str) -> str:
 
 
 def test_the_service_names_every_operation() -> None:
-    named = {name.partition("?")[0] for name in ENDPOINTS}
+    named = {name.partition("?")[0] for name in RECORDED["service"]["endpoints"]}
     for operation in operations():
         method = "WebSocket" if "x-websocket" in operation.told else operation.method.upper()
         assert operation.path == "/" or f"{method} {operation.path}" in named, operation.path

@@ -13,11 +13,11 @@ from rich.live import Live
 
 from cambist.cli import json_output
 from cambist.cli.cleanup import CleanupProcess, cleaned_up_folder
-from cambist.cli.crash_test.process import StartFailed
 from cambist.cli.crash_test.runner import CrashRun, CrashTestPlan
 from cambist.cli.crash_test.verdict import Verdict, executed, judge
 from cambist.cli.exit_codes import DONE, FAILED, exit_with, unwrap_group
 from cambist.cli.json_output import AsJson
+from cambist.cli.managed_process import StartFailed
 from cambist.cli.order_view import console_out
 from cambist.cli.tables import Column, print_sentence, tabulate
 from cambist.clock import SystemClock

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+import sys
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from cambist.bootstrap import CHAIN_SOCKET
+from cambist.cli import readiness
 from cambist.cli.cleanup import CleanupProcess
-from cambist.cli.crash_test.process import LOOPBACK, Process, free_port
 from cambist.cli.crash_test.verdict import ReportedOrder
+from cambist.cli.local_cluster.host import LOOPBACK, free_port
+from cambist.cli.managed_process import ManagedProcess, ProcessSpec
 from cambist.client import CambistError, Client, Draft, Order, RetryPolicy, buy, sell, swap
 from cambist.clock import SystemClock
 
@@ -39,7 +43,7 @@ class CrashRun:
     """An engine and a paper chain under fire, and what their senders were told."""
 
     def __init__(
-        self, home: Path, plan: CrashTestPlan, guardian: CleanupProcess | None = None
+        self, home: Path, plan: CrashTestPlan, cleanup: CleanupProcess | None = None
     ) -> None:
         self._plan = plan
         self._dice = random.Random(plan.seed)  # noqa: S311 -- for a storm, not for a secret
@@ -47,8 +51,11 @@ class CrashRun:
         port = free_port()
         settings = {"CAMBIST_PAPER_PROFILE": plan.profile, "CAMBIST_PAPER_CHAIN": "socket"}
         settings["CAMBIST_LOG_LEVEL"] = "warning"
-        self._engine = Process(home, ("serve", "--port", str(port)), settings, guardian)
-        self._chain = Process(home, ("paper-chain",), settings, guardian)
+        settings["CAMBIST_HOME"] = str(home)
+        specs = _engine(port, settings), _chain(home, settings)
+        self._engine, self._chain = (
+            ManagedProcess(spec, home, self._clock, cleanup) for spec in specs
+        )
         self.url = f"http://{LOOPBACK}:{port}"
         self.accepted: dict[str, str] = {}
         self.unconfirmed: dict[str, Draft] = {}
@@ -58,12 +65,12 @@ class CrashRun:
         self._over = False
 
     async def run(self) -> dict[str, ReportedOrder]:
-        """Rage, then let everything come to rest; return every order as it stands then.
+        """Send and kill, then wait until all orders are closed; return their final states.
 
-        Raises NotStarted, and TimeoutError when orders are still open long after the last kill.
+        Raises StartFailed, and TimeoutError when orders are still open long after the last kill.
         """
-        await self._chain.start(self._clock)
-        await self._engine.start(self._clock)
+        await self._chain.start()
+        await self._engine.start()
         retry_policy = RetryPolicy(tries_max=TRIES_MAX, timeout_ms=ANSWER_MS_MAX)
         try:
             async with Client(self.url, patience=retry_policy) as client:
@@ -76,21 +83,21 @@ class CrashRun:
                     looking.cancel()
                 return await self._settle(client)
         finally:
-            # Asked to end they would drain first; they are killed all the time here anyway.
-            await self._engine.kill()
-            await self._chain.kill()
+            # SIGTERM would let the engine drain first; both survive SIGKILL, which is the test.
+            await self._engine.force()
+            await self._chain.force()
 
     async def _kill_loop(self) -> None:
         until = self._clock.monotonic_ms() + self._plan.seconds * _SECOND_MS
         while self._clock.monotonic_ms() < until:
             await self._clock.sleep(self._dice.randint(*KILL_MS))
             if self._dice.uniform(0, 1) < CHAIN_SHARE:
-                await self._chain.kill()
+                await self._chain.force()
                 self.chain_kills += 1
-                await self._chain.start(self._clock)
-            await self._engine.kill()
+                await self._chain.start()
+            await self._engine.force()
             self.kills += 1
-            await self._engine.start(self._clock)
+            await self._engine.start()
         self._over = True
 
     async def _send(self, client: Client) -> None:
@@ -136,6 +143,30 @@ class CrashRun:
             return {
                 row.order_id: ReportedOrder(row.client_order_id, row.status) async for row in rows
             }
+
+
+def _engine(port: int, settings: Mapping[str, str]) -> ProcessSpec:
+    async def is_ready(_: int) -> bool:
+        return await readiness.http_status((LOOPBACK, port), "/health/live") == readiness.OK
+
+    command = (sys.executable, "-m", "cambist", "serve", "--port", str(port))
+    url = f"http://{LOOPBACK}:{port}"
+    return ProcessSpec("serve", url, command, is_ready, settings, _is_not_a_setting)
+
+
+def _chain(home: Path, settings: Mapping[str, str]) -> ProcessSpec:
+    path = home / CHAIN_SOCKET
+
+    async def is_ready(_: int) -> bool:
+        return await readiness.socket_ready(path)
+
+    command = (sys.executable, "-m", "cambist", "paper-chain")
+    return ProcessSpec("paper-chain", str(path), command, is_ready, settings, _is_not_a_setting)
+
+
+def _is_not_a_setting(name: str) -> bool:
+    # The run is repeatable only if no CAMBIST_ variable of the caller reaches the engine.
+    return "CAMBIST_" not in name
 
 
 def _draft(seed: int, number: int) -> Draft:

@@ -45,21 +45,21 @@ def judge(home: Path, accepted: Mapping[str, str], stored: Mapping[str, Reported
     moved = executed(home)
     lost = [order_id for order_id in accepted.values() if order_id not in stored]
     broken = [f"lost: {order_id} was accepted and is not stored" for order_id in lost]
-    keys = Counter(one.key for one in stored.values() if one.key is not None)
+    keys = Counter(order.key for order in stored.values() if order.key is not None)
     broken += [
         f"twice: the key {key} made {count} orders" for key, count in keys.items() if count > 1
     ]
-    for order_id, one in stored.items():
+    for order_id, order in stored.items():
         times = moved[order_id]
         if times > 1:
             broken.append(f"twice: {order_id} was executed {times} times")
-        elif one.status in OPEN:
-            broken.append(f"open: {order_id} is still {one.status}")
-        elif (one.status == CONFIRMED) != (times == 1):
-            broken.append(f"untrue: {order_id} is {one.status} and was executed {times} times")
+        elif order.status in OPEN:
+            broken.append(f"open: {order_id} is still {order.status}")
+        elif (order.status == CONFIRMED) != (times == 1):
+            broken.append(f"untrue: {order_id} is {order.status} and was executed {times} times")
     broken += [f"unknown: {order_id} was executed" for order_id in moved if order_id not in stored]
     report = audit(home / STORE_FILE)
-    broken += [f"journal: {one.order_id}: {one.reason}" for one in report.breaks]
+    broken += [f"journal: {problem.order_id}: {problem.reason}" for problem in report.breaks]
     counts = Counter(moved.values())
     twice = sum(count for times, count in counts.items() if times > 1)
     return Verdict(len(stored), counts[1], twice, len(lost), tuple(broken))

@@ -214,10 +214,16 @@ def _missing(missing: UnrecordedTransactions) -> list[CheckResult]:
         return []
     told = f"{missing.total} executed attempts are not in the store; orders they moved are held"
     found = [CheckResult("note", "attempts", told)]
-    for one in missing.newest:
-        how = "reverted" if one.failed else "executed"
-        order = f"order {one.order_id or 'unknown'}, attempt {one.attempt or 'unknown'}"
-        found.append(CheckResult("note", "", f"{order}: {how} at slot {one.slot}, {one.signature}"))
+    for transaction in missing.newest:
+        how = "reverted" if transaction.failed else "executed"
+        order = (
+            f"order {transaction.order_id or 'unknown'}, attempt {transaction.attempt or 'unknown'}"
+        )
+        found.append(
+            CheckResult(
+                "note", "", f"{order}: {how} at slot {transaction.slot}, {transaction.signature}"
+            )
+        )
     if missing.total > len(missing.newest):
         rest = missing.total - len(missing.newest)
         found.append(CheckResult("note", "", f"... and {rest} more, in the table missing_attempts"))

@@ -50,7 +50,7 @@ def doctor(
         json_output.write({"findings": [finding._asdict() for finding in findings]})
     else:
         print_results(console_out(), findings)
-    if any(one.state == "sick" for one in findings):
+    if any(result.state == "sick" for result in findings):
         raise typer.Exit(FAILED)
 
 

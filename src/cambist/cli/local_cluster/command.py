@@ -14,6 +14,7 @@ from typing import Annotated, Final
 import typer
 
 from cambist import bootstrap
+from cambist.cli import readiness
 from cambist.cli.exit_codes import (
     BAD_SETTINGS,
     FAILED,
@@ -24,12 +25,11 @@ from cambist.cli.exit_codes import (
     program,
 )
 from cambist.cli.exit_on_error import explain_and_exit
-from cambist.cli.local_cluster import readiness
 from cambist.cli.local_cluster.host import ServerNotAvailable, free_port
 from cambist.cli.local_cluster.plan import ANY_HOST, Topology, plan
-from cambist.cli.local_cluster.process import StartFailed
 from cambist.cli.local_cluster.servers import fits_a_socket, write_privately
 from cambist.cli.local_cluster.supervisor import Supervisor
+from cambist.cli.managed_process import StartFailed
 from cambist.cli.serve import KEY_LINE, NO_KEYS, place_of
 from cambist.cli.settings import load_settings
 from cambist.client import DEFAULT_URL
@@ -92,9 +92,9 @@ def _shape(settings: Settings, apis: int, workers: int) -> Topology:
     """Choose the ports once: what is started again listens where it did."""
     first = settings.port or free_port()
     ports = tuple(range(first, first + apis))
-    for one in ports:
-        if not asyncio.run(_is_free(settings.host, one)):
-            exit_with(IN_USE, _IN_USE.format(port=one))
+    for port in ports:
+        if not asyncio.run(_is_free(settings.host, port)):
+            exit_with(IN_USE, _IN_USE.format(port=port))
     return Topology(ports, tuple(free_port() for _ in range(workers)))
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cambist import bootstrap
-from cambist.cli.local_cluster import readiness
+from cambist.cli import readiness
 from cambist.cli.local_cluster.host import LOOPBACK, ServerNotAvailable
-from cambist.cli.local_cluster.process import ProcessSpec
 from cambist.cli.local_cluster.servers import own_postgres, own_valkey
+from cambist.cli.managed_process import ProcessSpec
 from cambist.config import Settings
 
 DRAIN_MS_MAX: Final = 20_000
@@ -65,7 +65,7 @@ def _add_postgres(made: ProcessPlan, settings: Settings, home: Path, opened: Exi
     url = settings.database_url
     if url is None:
         server = opened.enter_context(own_postgres(home))
-        made.stages.append([server.part])
+        made.stages.append([server.spec])
         url = server.url
     else:
         made.notes.append("orders are kept in the PostgreSQL of CAMBIST_DATABASE_URL")
@@ -82,7 +82,7 @@ def _add_redis(made: ProcessPlan, settings: Settings, home: Path) -> None:
     except ServerNotAvailable as why:
         made.notes.append(_NOTIFY.format(why=why))
     else:
-        made.stages.append([server.part])
+        made.stages.append([server.spec])
         made.environment["CAMBIST_REDIS_URL"] = server.url
 
 
@@ -97,16 +97,18 @@ def _chain(home: Path, environment: dict[str, str]) -> ProcessSpec:
 
 
 def _engine(
-    name: str, role: str, address: tuple[str, int], environment: dict[str, str]
+    name: str, role: str, listen: tuple[str, int], environment: dict[str, str]
 ) -> ProcessSpec:
-    host, port = address
-    door = (ANY_HOST.get(host, host), port)
+    host, port = listen
+    target = (ANY_HOST.get(host, host), port)
 
     async def is_ready(_: int) -> bool:
         # Live, not ready: while trading is halted an API says it is not ready, and serves.
-        return await readiness.http_status(door, "/health/live") == readiness.OK
+        return await readiness.http_status(target, "/health/live") == readiness.OK
 
     words = ("serve", "--role", role, "--host", host, "--port", str(port))
     command = (sys.executable, "-m", "cambist", *words)
-    place = f"http://{host}:{port}" + (" (/health and /metrics alone)" if role == "worker" else "")
-    return ProcessSpec(name, place, command, is_ready, environment, end_ms_max=DRAIN_MS_MAX)
+    address = f"http://{host}:{port}" + (
+        " (/health and /metrics alone)" if role == "worker" else ""
+    )
+    return ProcessSpec(name, address, command, is_ready, environment, end_ms_max=DRAIN_MS_MAX)

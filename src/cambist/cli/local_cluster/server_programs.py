@@ -83,9 +83,9 @@ def find_postgres(wanted: int | None = None) -> PostgresPrograms:
     found = list(_programs())
     if not found:
         raise ServerNotAvailable(_NO_POSTGRES)
-    fit = [one for one in found if wanted in (None, one.major)]
+    fit = [programs for programs in found if wanted in (None, programs.major)]
     if not fit:
-        there = " and ".join(str(one.major) for one in found)
+        there = " and ".join(str(programs.major) for programs in found)
         raise ServerNotAvailable(_OTHER.format(wanted=wanted, found=there))
     return fit[0]
 

@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from cambist.cli.local_cluster import readiness, server_programs
+from cambist.cli import readiness
+from cambist.cli.local_cluster import server_programs
 from cambist.cli.local_cluster.host import (
     LOOPBACK,
     ServerNotAvailable,
     free_port,
     unprivileged_user,
 )
-from cambist.cli.local_cluster.process import ProcessSpec
+from cambist.cli.managed_process import ProcessSpec
 from cambist.clock import SystemClock, draw_secret
 
 USER: Final = "cambist"
@@ -44,7 +45,7 @@ _NO_DRIVER: Final = "Python's driver of {name} is missing: pip install 'cambist[
 class Server(NamedTuple):
     """A server of the installation's own, and its URL."""
 
-    part: ProcessSpec
+    spec: ProcessSpec
     url: str
 
 
@@ -103,13 +104,13 @@ def own_valkey(home: Path) -> Server:
     settings = {**server_programs.DISPOSABLE, "port": "0", "unixsocket": str(path)}
     command = server_programs.command(program, folder, {**settings, "unixsocketperm": "700"})
     name = program.name.removesuffix("-server").capitalize()
-    place = f"{name} on {path}"
-    part = ProcessSpec("valkey", place, tuple(command), is_ready, end_ms_max=VALKEY_END_MS_MAX)
-    return Server(part, f"unix://{path}")
+    address = f"{name} on {path}"
+    spec = ProcessSpec("valkey", address, tuple(command), is_ready, end_ms_max=VALKEY_END_MS_MAX)
+    return Server(spec, f"unix://{path}")
 
 
 def fits_a_socket(home: Path) -> bool:
-    """Tell whether the path of a socket in this home is short enough for the kernel."""
+    """Return whether the path of a socket in this home is short enough for the kernel."""
     return len(os.fsencode(home / "valkey" / "valkey.sock")) <= SOCKET_BYTES_MAX
 
 
@@ -133,7 +134,7 @@ def write_privately(path: Path, text: str) -> None:
 
 
 async def _make(programs: server_programs.PostgresPrograms, data: Path, password: str) -> None:
-    """Make the database beside its place and move it there whole: half of one is never used."""
+    """Create the database under another name, then rename it: a half-made one is never used."""
     draft = data.with_name(f"data.{os.getpid()}")
     draft.mkdir(OWNER_ONLY_FOLDER)
     with tempfile.NamedTemporaryFile("w", prefix="cambist-pg-") as secret:
@@ -157,8 +158,8 @@ async def _make(programs: server_programs.PostgresPrograms, data: Path, password
 def _inherited_data_dir(data: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the name by which a server reaches its data, and how it must be started for that.
 
-    As root it runs as nobody, who owns the data and cannot walk there: the home is its owner's
-    alone. So it is handed the opened folder, and no door of the home is opened for anybody.
+    As root the server runs as `nobody`, who owns the data but may not enter the home. It inherits
+    an open handle of the folder instead, and the permissions of the home stay as they are.
     """
     user = unprivileged_user()
     if not user:

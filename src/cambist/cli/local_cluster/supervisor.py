@@ -1,4 +1,4 @@
-"""Starts parts in their order, starts again what died, and ends all in the opposite order."""
+"""Starts processes stage by stage, restarts those that end, and ends all in reverse order."""
 
 from __future__ import annotations
 
@@ -8,51 +8,51 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from cambist.cli.local_cluster.process import ManagedProcess, ProcessSpec, StartFailed
+from cambist.cli.managed_process import ManagedProcess, ProcessSpec, StartFailed
 from cambist.clock import SystemClock
 
 AGAIN_MS: Final = 250
 AGAIN_MS_MAX: Final = 30_000
 STEADY_MS: Final = 60_000
-"""What ran this long is started again without a long wait: what went before is forgotten."""
+"""A process that ran this long is restarted after the shortest wait again."""
 TRIM_EVERY_MS: Final = 30_000
 
-Say = Callable[[str], None]
-Welcome = Callable[[], Awaitable[None]]
+Print = Callable[[str], None]
+OnReady = Callable[[], Awaitable[None]]
 
 
 class Supervisor:
     """The processes of one installation, stage by stage: each stage needs those before it."""
 
-    def __init__(self, stages: Sequence[Sequence[ProcessSpec]], logs: Path, say: Say) -> None:
+    def __init__(self, stages: Sequence[Sequence[ProcessSpec]], logs: Path, report: Print) -> None:
         self._clock = SystemClock()
         self._stages = [
-            [ManagedProcess(part, logs, self._clock) for part in stage] for stage in stages
+            [ManagedProcess(spec, logs, self._clock) for spec in stage] for stage in stages
         ]
-        self._say = say
+        self._report = report
         self._is_ending = False
 
-    async def run(self, told_to_end: asyncio.Event, welcome: Welcome) -> None:
-        """Start all, `welcome` when all are ready, and keep them until told to end.
+    async def run(self, stop: asyncio.Event, on_ready: OnReady) -> None:
+        """Start all, call `on_ready` once all are ready, and restart what ends until `stop` is set.
 
-        Raises StartFailed when a part does not come up the first time.
+        Raises StartFailed when a process does not start the first time.
         """
         try:
             async with asyncio.TaskGroup() as tasks:
-                working = tasks.create_task(self._start_stages(welcome))
-                await told_to_end.wait()
-                working.cancel()
+                keeping = tasks.create_task(self._start_stages(on_ready))
+                await stop.wait()
+                keeping.cancel()
         finally:
             await self._end()
 
     def force(self) -> None:
-        """End all at once, and wait for nothing."""
+        """Send every process its kill signal without waiting for the ends."""
         self._is_ending = True
         for stage in self._stages:
             for child in stage:
                 child.force_now()
 
-    async def _start_stages(self, welcome: Welcome) -> None:
+    async def _start_stages(self, on_ready: OnReady) -> None:
         async with asyncio.TaskGroup() as keeping:
             for stage in self._stages:
                 async with asyncio.TaskGroup() as starting:
@@ -61,32 +61,32 @@ class Supervisor:
                 for child in stage:
                     keeping.create_task(self._restart_loop(child))
             keeping.create_task(self._trim())
-            await welcome()
+            await on_ready()
 
     async def _start(self, child: ManagedProcess) -> None:
         began = self._clock.monotonic_ms()
         await child.start()
         took_ms = self._clock.monotonic_ms() - began
-        self._say(f"{child.part.name} is ready: {child.part.place} ({took_ms} ms)")
+        self._report(f"{child.spec.name} is ready: {child.spec.address} ({took_ms} ms)")
 
     async def _restart_loop(self, child: ManagedProcess) -> None:
-        """Start it again whenever it ends, sooner or later."""
+        """Restart a process whenever it ends; each failure in a row doubles the wait."""
         wait_ms = AGAIN_MS
         while True:
             began = self._clock.monotonic_ms()
             code = await child.ended()
             if self._clock.monotonic_ms() - began > STEADY_MS:
                 wait_ms = AGAIN_MS
-            told = f"{child.part.name} {_ending(code)}"
+            reason = f"{child.spec.name} {_ending(code)}"
             while True:
-                self._say(f"{told}; starting it again in {wait_ms} ms")
+                self._report(f"{reason}; starting it again in {wait_ms} ms")
                 await self._clock.sleep(wait_ms)
                 wait_ms = min(2 * wait_ms, AGAIN_MS_MAX)
                 try:
                     await self._start(child)
                     break
                 except (StartFailed, OSError) as error:
-                    told = str(error)
+                    reason = str(error)
 
     async def _trim(self) -> None:
         while True:
@@ -99,15 +99,15 @@ class Supervisor:
         for stage in reversed(self._stages):
             async with asyncio.TaskGroup() as ending:
                 for child in stage:
-                    ending.create_task(self._end_one(child))
+                    ending.create_task(self._end_process(child))
 
-    async def _end_one(self, child: ManagedProcess) -> None:
+    async def _end_process(self, child: ManagedProcess) -> None:
         if not child.is_running:
             return
-        by_itself = await child.end()
+        ended_by_itself = await child.end()
         if not self._is_ending:
-            took = "ended" if by_itself else "did not end in time and was forced"
-            self._say(f"{child.part.name} {took}")
+            outcome = "ended" if ended_by_itself else "did not end in time and was forced"
+            self._report(f"{child.spec.name} {outcome}")
 
 
 def _ending(code: int) -> str:

@@ -1,4 +1,4 @@
-"""Limits how many requests of one caller are answered at once, so that none stops the others."""
+"""Limits the concurrent requests of one caller, so that no caller blocks the others."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from cambist.server.auth.request_priority import Priority
 from cambist.server.settings import ServerSettings
 
 STOPS_MAX: Final = 8
-"""Cancels and halts of one caller that are answered although all its permits are in use."""
+"""Cancels and halts of one caller beyond its limit: they must work when it is overloaded."""
 
 RETRY_S: Final = 1
 
 
 class ConcurrencyPermit(NamedTuple):
-    """The right to have one request answered. A caller that is not counted has no `name`."""
+    """The permit for one request. A caller that is not counted has no `name`."""
 
     counter: Counter[str]
     name: str | None
@@ -31,7 +31,7 @@ class ConcurrencyPermit(NamedTuple):
 
 
 class CallerConcurrency:
-    """Counts the requests that are being answered, by key or by anonymous address.
+    """Counts running requests, by key or by address.
 
     An anonymous caller without a `source` is not counted: on a loopback without keys every
     client has the same address.

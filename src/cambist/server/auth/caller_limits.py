@@ -1,4 +1,21 @@
-"""Holds callers to rates: by key where they have one, by address where they do not."""
+"""Limits the rates of callers: by API key, or by address for callers without one."""
+
+# Each caller has one token bucket for each kind of call. A bucket holds a minute's worth, so a
+# burst of a whole minute is allowed once, and the average rate holds after it. In a deployment of
+# several processes the buckets are shared through Redis, or each process gets its part of the
+# rate.
+#
+# - A call with a valid key counts against the key. Addresses do not matter then: many keys may
+#   share an address behind a NAT, and one key may be used from many.
+# - A call without a key counts against its address, by subnet for IPv6.
+# - A call with an invalid key counts as a failure of its address. The failures have a bucket of
+#   their own, far smaller than the one for requests: it limits guessing, and a caller with a wrong
+#   key cannot use up the requests of others behind the same address.
+# - New streams, orders and quotes count in addition to the request. A stream costs little once it
+#   runs, but a loop of reconnects costs a replay each; a quote costs a route computation.
+#
+# A batch of orders takes all its tokens or none. A batch that is larger than the bucket can never
+# succeed: it is rejected as forbidden, not as rate limited, so that no client repeats it for ever.
 
 from __future__ import annotations
 
@@ -15,7 +32,7 @@ _CEILED: Final = SECOND - 1
 
 
 class RateLimited(RequestRejected):
-    """Too much for now; `retry_after_seconds` later there is room again."""
+    """The rate is used up; after `retry_after_seconds` the call may be repeated."""
 
     def __init__(self, message: str, retry_after_seconds: int) -> None:
         super().__init__(fault(Code.RATE_LIMITED, message))
@@ -23,7 +40,7 @@ class RateLimited(RequestRejected):
 
 
 class CallerRateLimits:
-    """What each kind of call costs. A rate of 0 is none."""
+    """The rate limits of all kinds of calls. A rate of 0 means no limit."""
 
     def __init__(self, limits: RateLimiter, rates: CallerRates) -> None:
         self._limits = limits
@@ -33,9 +50,9 @@ class CallerRateLimits:
         """Count a call with a key. Raises RateLimited."""
         rates, key_id = self._rates, caller.key_id
         quotas = caller.quotas
-        await self._take(f"requests:{key_id}", rates.key_requests_per_minute, "requests", quotas)
+        await self._acquire(f"requests:{key_id}", rates.key_requests_per_minute, "requests", quotas)
         if opens_stream:
-            await self._take(
+            await self._acquire(
                 f"streams:{key_id}", rates.key_streams_per_minute, "new streams", quotas
             )
 
@@ -43,31 +60,33 @@ class CallerRateLimits:
         self, source: str, per_minute: int, quotas: CallRateLimits | None = None
     ) -> None:
         """Count a call without a key. Raises RateLimited."""
-        await self._take(f"strangers:{source}", per_minute, "requests", quotas)
+        await self._acquire(f"strangers:{source}", per_minute, "requests", quotas)
 
     async def auth_failure(self, source: str) -> None:
-        """Count a key that is not in force. Raises RateLimited."""
+        """Count a call with an invalid key. Raises RateLimited."""
         per_minute = self._rates.auth_failures_per_minute
-        await self._take(f"failures:{source}", per_minute, "keys that are not in force")
+        await self._acquire(f"failures:{source}", per_minute, "invalid keys")
 
     async def quotes(self, caller: Caller) -> None:
-        """Count a quote or a survey of pools asked for with a key. Raises RateLimited."""
+        """Count a quote or a list of pools requested with a key. Raises RateLimited."""
         per_minute = self._rates.key_quotes_per_minute
-        await self._take(f"quotes:{caller.key_id}", per_minute, "quotes", caller.quotas)
+        await self._acquire(f"quotes:{caller.key_id}", per_minute, "quotes", caller.quotas)
 
     async def orders(self, caller: Caller, orders: int) -> None:
         """Count orders made with a key, all or none.
 
-        Raises RateLimited, and Refused when so many are never allowed at once.
+        Raises RateLimited, and RequestRejected when so many are never allowed at once.
         """
         own = caller.orders_per_minute
         per_minute = self._rates.key_orders_per_minute if own is None else own
         if 0 < per_minute < orders:
-            message = f"This key may place {per_minute} orders a minute, and not {orders} at once."
+            message = (
+                f"This key may place {per_minute} orders a minute; {orders} at once are too many."
+            )
             raise RequestRejected(fault(Code.FORBIDDEN, message))
-        await self._take(f"orders:{caller.key_id}", per_minute, "orders", caller.quotas, orders)
+        await self._acquire(f"orders:{caller.key_id}", per_minute, "orders", caller.quotas, orders)
 
-    async def _take(
+    async def _acquire(
         self,
         bucket: str,
         per_minute: int,

@@ -53,8 +53,8 @@ class MarketHandlers:
         asked = _asked(request, pair)
         passport = caller_of(request.scope)
         await charge_quote(passport)
-        async with self._engine.quote_budget.turn(passport.caller) as turn:
-            found = await self._engine.pools(pair, turn)
+        async with self._engine.quote_budget.permit(passport.caller) as permit:
+            found = await self._engine.pools(pair, permit)
             return Response(200, write_pools(asked, found, self._engine.clock.now()))
 
     def _token(self, request: Request, name: str) -> Token:
@@ -66,9 +66,7 @@ class MarketHandlers:
         except InvalidField as unfit:
             raise RequestRejected(fault(Code.INVALID_QUERY, unfit.message, name)) from None
         if token is None:
-            raise RequestRejected(
-                fault(Code.UNKNOWN_TOKEN, f"The token {text} is not known here.", name)
-            )
+            raise RequestRejected(fault(Code.UNKNOWN_TOKEN, f"The token {text} is unknown.", name))
         return token
 
     async def report(self, request: Request) -> Response:
@@ -90,7 +88,7 @@ def _asked(request: Request, pair: Pair) -> PoolRequest:
     """Return what to quote for: one whole token given, where nothing was said."""
     given, taken = (request.query_params.get(name) for name in ("amountIn", "amountOut"))
     if given is not None and taken is not None:
-        why = "Say either amountIn or amountOut."
+        why = "Give either amountIn or amountOut."
         raise RequestRejected(fault(Code.INVALID_QUERY, why, "amountOut"))
     if taken is not None:
         return PoolRequest(pair, "exact_out", _amount(taken, pair.token_out, "amountOut"))
@@ -105,13 +103,13 @@ def _amount(text: str, token: Token, name: str) -> RawAmount:
         amount = read_amount(text)
         return parse_amount(amount, token.decimals)
     except InvalidField as unfit:
-        why = unfit.message or "An amount is greater than zero."
+        why = unfit.message or "An amount must be greater than zero."
         raise RequestRejected(fault(Code.INVALID_QUERY, why, name)) from None
     except TooManyDigits:
         why = too_many_digits(amount, token)
         raise RequestRejected(fault(Code.INVALID_QUERY, why, name)) from None
     except OutOfRange:
-        why = "No account can hold so much."
+        why = "The amount is larger than any account can hold."
         raise RequestRejected(fault(Code.INVALID_QUERY, why, name)) from None
 
 

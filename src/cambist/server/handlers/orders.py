@@ -18,7 +18,7 @@ from cambist.server.html_pages import compress
 from cambist.server.requests import StreamOptions, find_order, json_body, read_query, wants_quotes
 from cambist.server.responses import Header, Response, send_answer, wants_stream
 from cambist.server.streaming.event_streams import MessageCache, OrderEvents
-from cambist.server.streaming.sse import StreamStart, stream
+from cambist.server.streaming.sse import StreamStart, stream_sse
 from cambist.server.submission import OrderSubmitter
 from cambist.values.ids import read_order_id
 from cambist.wire.batch import Result, read_batch, write_batch
@@ -41,10 +41,10 @@ class OrderHandlers:
         return Response(200, write_order(await find_order(self._engine, request)))
 
     async def receipt(self, request: Request) -> Response:
-        """Answer with all that was decided and done for one order."""
+        """Answer with every decision and action for one order."""
         order = await find_order(self._engine, request)
-        told = await self._engine.history(order.id)
-        return Response(200, write_receipt(order, told))
+        events = await self._engine.history(order.id)
+        return Response(200, write_receipt(order, events))
 
     async def list(self, request: Request) -> Response:
         """Answer with a page of orders and the counts of all."""
@@ -60,17 +60,17 @@ class OrderHandlers:
         return await compress(request, Response(200, body))
 
     async def cancel(self, request: Request) -> Response:
-        """Ask the engine to end an order, and answer with what became of it."""
+        """Request the cancellation of an order, and answer with the outcome."""
         order_id = read_order_id(request.path_params["order_id"])
         principal = caller_of(request.scope).principal
         answer = await self._engine.cancel(order_id, principal) if order_id is not None else None
         if answer is None:
             raise RequestRejected(fault(Code.ORDER_NOT_FOUND))
-        word, order = answer
-        return Response(_CANCEL_STATUS[word], write_cancel(word, order))
+        outcome, order = answer
+        return Response(_CANCEL_STATUS[outcome], write_cancel(outcome, order))
 
     async def amend(self, request: Request) -> Response:
-        """Refuse to change an order: one that does not rest is on its way already."""
+        """Reject every amendment: orders are executed at once, and none rests."""
         order = await find_order(self._engine, request)
         message = f"A {order.intent.kind} order cannot be changed; cancel it and place another."
         raise RequestRejected(fault(Code.NOT_YET_SUPPORTED, message))
@@ -81,7 +81,7 @@ _EVERYTHING: Final = StreamOptions(notes=True)
 
 
 class PlaceOrder:
-    """Takes an order. Bare of any request object: it is the path that must be fast."""
+    """Accepts an order; without a request object, because this path must be fast."""
 
     def __init__(
         self, submitter: OrderSubmitter, messages: MessageCache, concurrency: ConcurrencyLimits
@@ -96,30 +96,30 @@ class PlaceOrder:
         fields = dict(scope["headers"])
         body = await json_body(self._concurrency, fields, receive, self._body_max)
         key = fields.get(b"idempotency-key")
-        passport = caller_of(scope)
-        if wants_stream(fields) and Permission.READ in passport.permissions:
-            with self._concurrency.open_stream(passport) as life:
-                taken = await self._submitter.submit(body, key, passport)
-                order = await self._messages.engine.get(taken.order_id, passport.principal)
+        caller = caller_of(scope)
+        if wants_stream(fields) and Permission.READ in caller.permissions:
+            with self._concurrency.open_stream(caller) as lifetime:
+                result = await self._submitter.submit(body, key, caller)
+                order = await self._messages.engine.get(result.order_id, caller.principal)
                 if order is None:
                     raise RequestRejected(fault(Code.ORDER_NOT_FOUND))
-                story = OrderEvents(self._messages, order, _EVERYTHING)
-                headers = (*_where(taken), (b"x-order-id", taken.order_id.encode()))
-                opening = StreamStart(202, headers, b"data: %b\n\n" % taken.reply)
-                await stream(story, life, (receive, send), opening)
+                stream = OrderEvents(self._messages, order, _EVERYTHING)
+                headers = (*_location(result), (b"x-order-id", result.order_id.encode()))
+                start = StreamStart(202, headers, b"data: %b\n\n" % result.reply)
+                await stream_sse(stream, lifetime, receive, send, start=start)
             return
-        taken = await self._submitter.submit(body, key, passport)
-        status = 200 if taken.replayed else 202
-        await send_answer(send, Response(status, taken.reply, headers=_where(taken)))
+        result = await self._submitter.submit(body, key, caller)
+        status = 200 if result.replayed else 202
+        await send_answer(send, Response(status, result.reply, headers=_location(result)))
 
 
-def _where(taken: SubmitResult) -> tuple[Header, ...]:
-    location = (b"location", b"/api/orders/" + taken.order_id.encode())
-    return (location, _REPLAYED) if taken.replayed else (location,)
+def _location(result: SubmitResult) -> tuple[Header, ...]:
+    location = (b"location", b"/api/orders/" + result.order_id.encode())
+    return (location, _REPLAYED) if result.replayed else (location,)
 
 
 class PlaceBatch:
-    """Takes many orders in one commit, and answers each as it would have been answered alone."""
+    """Accepts several orders in one commit, and answers each as if it were alone."""
 
     def __init__(
         self,
@@ -138,28 +138,32 @@ class PlaceBatch:
         fields = dict(scope["headers"])
         body = await json_body(self._concurrency, fields, receive, self._body_max)
         if b"idempotency-key" in fields:
-            message = "Orders of a batch have a clientOrderId each, and no key together."
+            message = "A batch has no key of its own; give each order a clientOrderId."
             raise RequestRejected(fault(Code.INVALID_KEY, message, "Idempotency-Key"))
-        passport = caller_of(scope)
+        caller = caller_of(scope)
         batch = read_batch(body)
-        await charge(passport, len(batch))
-        asked = [self._wish(one, passport) for one in batch]
-        wishes = [request for request in asked if isinstance(request, SubmitOrder)]
-        answers = iter(await self._engine.submit_all(wishes) if wishes else ())
-        results = [_result(next(answers) if isinstance(one, SubmitOrder) else one) for one in asked]
+        await charge(caller, len(batch))
+        orders = [self._command(fields_of_order, caller) for fields_of_order in batch]
+        commands = [order for order in orders if isinstance(order, SubmitOrder)]
+        answers = iter(await self._engine.submit_all(commands) if commands else ())
+        results = [
+            _result(next(answers) if isinstance(order, SubmitOrder) else order) for order in orders
+        ]
         await send_answer(send, Response(200, write_batch(results)))
 
-    def _wish(self, fields: JsonFields | None, caller: Caller) -> SubmitOrder | tuple[Fault, ...]:
+    def _command(
+        self, fields: JsonFields | None, caller: Caller
+    ) -> SubmitOrder | tuple[Fault, ...]:
         if fields is None:
             return (fault(Code.NOT_AN_OBJECT, "An order is a JSON object."),)
         try:
-            wish = self._submitter.command(fields, caller)
-        except RequestRejected as refused:
-            return refused.faults
-        deadline = wish.intent.terms.deadline
+            command = self._submitter.command(fields, caller)
+        except RequestRejected as rejected:
+            return rejected.faults
+        deadline = command.intent.terms.deadline
         if deadline is not None and deadline <= self._engine.clock.now():
             return (fault(Code.DEADLINE_PASSED, "", "expiresAt"),)
-        return wish
+        return command
 
 
 def _result(answer: SubmitResult | Fault | tuple[Fault, ...]) -> Result:

@@ -27,42 +27,6 @@ from cambist.wire.rfc3339 import write_moment
 PROBE_EVERY_MS: Final = 1_000
 """How long an answer about the parts stands for all who ask."""
 
-ENDPOINTS: Final = (
-    "POST /api/orders/execute",
-    "POST /api/orders",
-    "POST /api/orders/batch",
-    "POST /api/quotes",
-    "GET /api/orders",
-    "GET /api/orders/{orderId}",
-    "GET /api/orders/{orderId}/events",
-    "GET /api/orders/{orderId}/receipt",
-    "PATCH /api/orders/{orderId}",
-    "DELETE /api/orders/{orderId}",
-    "POST /api/orders/{orderId}/cancel",
-    "GET /api/events",
-    "GET /api/tokens",
-    "GET /api/venues",
-    "GET /api/pools",
-    "GET /api/report",
-    "POST /api/stream-tickets",
-    "WebSocket /api/orders/execute",
-    "WebSocket /api/orders/execute?orderId=",
-    "WebSocket /api/orders/{orderId}/status",
-    "WebSocket /ws",
-    "WebSocket /ws?orderId=",
-    "WebSocket /ws/orders?orderId=",
-    "POST /api/halt",
-    "POST /api/resume",
-    "GET /health",
-    "GET /health/live",
-    "GET /health/ready",
-    "GET /metrics",
-    "GET /openapi.json",
-    "GET /docs",
-    "GET /docs/faults",
-    "GET /docs/ui/{name}",
-)
-
 _VARY_ACCEPT: Final[Header] = (b"vary", b"Accept")
 _HOME: Final = prepare_page(
     render_page(
@@ -113,7 +77,7 @@ class ServiceHandlers:
         self._probed: EngineHealth | None = None
         self._probe_again_at = engine.clock.monotonic_ms()
 
-    async def info(self, request: Request) -> Response:
+    async def info(self, endpoints: tuple[str, ...], request: Request) -> Response:
         """Say what this is: to a browser on a page, to others in JSON."""
         if wants_html(request):
             return _HOME.choose(request)
@@ -121,7 +85,7 @@ class ServiceHandlers:
             "cambist",
             "An order execution engine for Solana DEX trading",
             "draining" if self._concurrency.draining else "running",
-            ENDPOINTS,
+            endpoints,
         )
         return Response(200, msgspec.json.encode(info), headers=(_VARY_ACCEPT,))
 

@@ -20,7 +20,7 @@ SENTENCES: Final = {
     403: "Not for this caller: the Host or Origin is not served, or the key lacks the scope.",
     404: "There is no such thing, or it is not the caller's.",
     405: "The path does not take this method.",
-    408: "The request came too slowly.",
+    408: "The request was sent too slowly.",
     410: "What the cursor points at was put away.",
     409: "Too late: the order has reached another end.",
     411: "An upgrade that carries a body must say its length.",
@@ -29,7 +29,7 @@ SENTENCES: Final = {
     422: "The request is well-formed, and cannot be done.",
     429: "Too many, for this address or this key; try again after `Retry-After` seconds.",
     426: "The path is a WebSocket, and the request asks for no upgrade.",
-    431: "The request's head is too large.",
+    431: "The request line and headers are too large.",
     500: "The engine made a mistake; its log has it.",
     503: "Not at the moment; try again after `Retry-After` seconds.",
 }
@@ -48,8 +48,8 @@ CASES: Final[dict[Code, tuple[str, str | None]]] = {
     Code.TOO_DEEP: ("The body is nested more than 16 deep.", None),
     Code.DUPLICATE_FIELD: ("", "tokenIn"),
     Code.MISSING_FIELD: ("tokenOut is missing.", "tokenOut"),
-    Code.UNKNOWN_FIELD: ("No order has the field slipage. Did you mean slippage?", "slipage"),
-    Code.WRONG_TYPE: ("This field takes a string.", "tokenIn"),
+    Code.UNKNOWN_FIELD: ("Orders have no field slipage. Did you mean slippage?", "slipage"),
+    Code.WRONG_TYPE: ("This field must be a string.", "tokenIn"),
     Code.INVALID_VALUE: ("This field takes buy or sell.", "side"),
     Code.INVALID_AMOUNT: ("An amount is digits with at most one point, as in 1.5.", "amountIn"),
     Code.NOT_POSITIVE: ("", "amountIn"),
@@ -67,10 +67,10 @@ CASES: Final[dict[Code, tuple[str, str | None]]] = {
     ),
     Code.AMOUNT_OUT_OF_RANGE: ("", "amountInRaw"),
     Code.SLIPPAGE_OVER_CAP: (
-        "The slippage is above this server's ceiling of 50 percent.", "slippageBps",
+        "The slippage is above this server's maximum of 50 percent.", "slippageBps",
     ),
     Code.DEADLINE_PASSED: ("", "expiresAt"),
-    Code.UNKNOWN_TOKEN: ("The token NOPE is not known here.", "tokenOut"),
+    Code.UNKNOWN_TOKEN: ("The token NOPE is unknown.", "tokenOut"),
     Code.NOT_YET_SUPPORTED: ("type limit is not supported yet.", "type"),
     Code.KEY_REUSED: (
         "This key belongs to order 019a9c3e-5f10-7cc2-9f0b-6a4f2f3f8a11, which asked for "
@@ -114,9 +114,9 @@ _HEADERS: Final[dict[int, Json]] = {
 }
 
 
-def problem(one: Fault) -> Json:
+def problem(cause: Fault) -> Json:
     """Return the problem document of a fault."""
-    told: Json = msgspec.json.decode(write_problem((one,)))
+    told: Json = msgspec.json.decode(write_problem((cause,)))
     return told
 
 
@@ -146,7 +146,7 @@ def refusals(codes: Iterable[Code | Fault], inline: Collection[str], *, keyed: b
 
 def _by_status(codes: Iterable[Code | Fault]) -> dict[str, Json]:
     """Return one answer for each status among the codes."""
-    named = {(one.code if isinstance(one, Fault) else one): one for one in codes}
+    named = {(entry.code if isinstance(entry, Fault) else entry): entry for entry in codes}
     ordered = sorted(named, key=lambda code: CATALOGUE[code].status)
     return {
         str(status): _response(status, {code: _example(named[code]) for code in same})
@@ -165,10 +165,10 @@ def _response(status: int, told: Json) -> Json:
     return response
 
 
-def _example(one: Code | Fault) -> Json:
-    if isinstance(one, Fault):
-        return {"summary": CATALOGUE[one.code].sentence, "value": problem(one)}
-    return {"$ref": f"#/components/examples/{one}"}
+def _example(cause: Code | Fault) -> Json:
+    if isinstance(cause, Fault):
+        return {"summary": CATALOGUE[cause.code].sentence, "value": problem(cause)}
+    return {"$ref": f"#/components/examples/{cause}"}
 
 
 def _case(code: Code) -> Fault:

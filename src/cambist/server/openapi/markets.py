@@ -53,7 +53,7 @@ def pools() -> Operation:
         codes=(
             fault(Code.INVALID_QUERY, "tokenIn is missing.", "tokenIn"),
             fault(Code.SAME_TOKEN, "", "tokenOut"),
-            fault(Code.UNKNOWN_TOKEN, "The token NOPE is not known here.", "tokenIn"),
+            fault(Code.UNKNOWN_TOKEN, "The token NOPE is unknown.", "tokenIn"),
         ),
     )
 

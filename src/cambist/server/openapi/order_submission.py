@@ -125,7 +125,7 @@ def batch() -> Operation:
     """Return the operation that takes many orders."""
     orders = "orders"
     many = f"A batch holds 1 to {BATCH_ORDERS_MAX} orders, not 0."
-    no_key = "Orders of a batch have a clientOrderId each, and no key together."
+    no_key = "A batch has no key of its own; give each order a clientOrderId."
     return Operation(
         id="placeBatch",
         tag=TAG,

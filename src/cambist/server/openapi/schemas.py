@@ -40,8 +40,8 @@ def schemas() -> Json:
         drawn[name]["properties"]["code"] = {"enum": sorted(CATALOGUE)}
     for name, schema in drawn.items():
         schema["description"] = " ".join(schema.get("description", "").split())
-        for field, one in schema.get("properties", {}).items():
-            _describe(one, name, field)
+        for field, prop in schema.get("properties", {}).items():
+            _describe(prop, name, field)
     drawn |= order_schemas()
     drawn["ServerSentEvent"] = _event_schema()
     drawn["BatchRequest"] = _batch_schema()
@@ -114,13 +114,13 @@ def _batch_schema() -> Json:
     }
 
 
-def _describe(one: Json, schema: str, field: str) -> None:
+def _describe(prop: Json, schema: str, field: str) -> None:
     said = SPECIAL.get((schema, field)) or PROPERTIES.get(field)
     if said is not None:
-        one["description"] = said
+        prop["description"] = said
     if field in INSTANTS:
-        for form in (one, *one.get("anyOf", ())):
+        for form in (prop, *prop.get("anyOf", ())):
             if form.get("type") == "string":
                 form["format"] = "date-time"
-    if one.get("default", 0) is None:
-        del one["default"]  # what is not known is left out, never null
+    if prop.get("default", 0) is None:
+        del prop["default"]  # what is not known is left out, never null

@@ -7,7 +7,6 @@ from typing import Any, Final
 from cambist.faults import Code
 from cambist.ports.api_keys import Permission
 from cambist.server.handlers.docs import PARTS
-from cambist.server.handlers.service import ENDPOINTS
 from cambist.server.openapi.builder import (
     JSON,
     RECORDED,
@@ -36,9 +35,10 @@ def _open(name: str, summary: str, description: str, answers: Json) -> Operation
 
 def info() -> Operation:
     """Return the operation that says what this is."""
-    running = {**RECORDED["service"], "endpoints": ENDPOINTS}
     told = answer(
-        "What this service is.", "ServiceInfo", {"service": example(running, "While it runs")}
+        "What this service is.",
+        "ServiceInfo",
+        {"service": example(RECORDED["service"], "While it runs")},
     )
     page = text_answer("The page.", "text/html", "<!doctype html>\n")
     told["content"] |= page["content"]

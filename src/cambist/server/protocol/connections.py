@@ -1,4 +1,4 @@
-"""Counts the connections of a server, and finds those whose time is up."""
+"""Counts the connections of a server, and acts on their deadlines."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class HasDeadline(Protocol):
 
 
 class ConnectionSlot:
-    """One connection's place, given back once."""
+    """The slot of one connection; it is given back once."""
 
     def __init__(self, connections: ConnectionRegistry, address: str) -> None:
         self.connections = connections
         self._address: str | None = address
 
     def leave(self) -> None:
-        """Give the place back."""
+        """Give the slot back."""
         if self._address is not None:
             self.connections.forget(self._address)
             self._address = None
@@ -51,13 +51,13 @@ class ConnectionRegistry:
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no place for anyone."""
+        """Whether all slots are taken."""
         return self._count >= self.limits.connections_max
 
     def enter(self, address: str) -> ConnectionSlot | None:
-        """Take a place; None when there is none, or none for this address.
+        """Take a slot; None when there is none, or none for this address.
 
-        Many clients may stand behind a trusted proxy, so its connections have no limit but all's.
+        Many clients share a trusted proxy, so its connections count only against the total.
         """
         most = self.limits.address_connections_max
         if self.is_full:
@@ -78,10 +78,12 @@ class ConnectionRegistry:
             del self._by_address[address]
 
     async def sweep(self, clock: Clock) -> None:
-        """Let connections whose deadline passed expire, until cancelled."""
+        """Expire connections whose deadline has passed, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await clock.sleep(self.limits.sweep_ms)
             now = loop.time()
-            for one in [one for one in self.timed if one.deadline <= now]:
-                one.expire()
+            # A list first: `expire` may remove the connection from the set.
+            overdue = [connection for connection in self.timed if connection.deadline <= now]
+            for connection in overdue:
+                connection.expire()

@@ -1,8 +1,19 @@
-"""Writes WebSocket text frames (RFC 6455, 5.2) once, for all who hear the same message.
+"""Renders WebSocket text frames (RFC 6455, section 5.2) once for all subscribers."""
 
-A server's frames carry no mask, so they are the same bytes for every listener. A connection that
-takes them says so by an extension of its scope; elsewhere messages are sent one by one.
-"""
+# A frame of a server carries no mask (RFC 6455, section 5.1), so the frame of a message is the
+# same bytes for every subscriber. Several frames are joined into one write, which saves a system
+# call and a TCP segment for each of them.
+#
+# Layout (section 5.2): one byte with FIN and the opcode (0x1 is text); then the length. Up to 125
+# it is one byte; up to 65,535 the byte 126 and two bytes; above that the byte 127 and eight bytes.
+# The shortest form is mandatory. Messages are never fragmented (section 5.4).
+#
+# Raw frames bypass the library, so they must not be used with an extension that changes frames
+# (section 9). The server negotiates none: `permessage-deflate` (RFC 7692) would need its own
+# compression state for each connection, and the bytes would no longer be shared.
+#
+# A connection that accepts raw frames says so by an extension of the ASGI scope. Elsewhere (the
+# in-process test client, another server) the messages are sent one by one.
 
 from __future__ import annotations
 
@@ -20,7 +31,7 @@ _LONG: Final = 127
 
 
 def text_frame(text: bytes) -> bytes:
-    """Return a whole message as one unmasked frame; the text is UTF-8 already."""
+    """Return a message as one unmasked frame; `text` is UTF-8."""
     size = len(text)
     if size <= _SHORT_MAX:
         return bytes((_TEXT, size)) + text
@@ -30,7 +41,7 @@ def text_frame(text: bytes) -> bytes:
 
 
 async def send_texts(scope: Scope, send: Send, texts: Iterable[bytes]) -> None:
-    """Send messages in turn: at once, where the connection takes frames."""
+    """Send messages in order; in one write where the connection accepts raw frames."""
     if RAW_FRAMES not in scope["extensions"]:
         for text in texts:
             await send({"type": "websocket.send", "text": text.decode()})

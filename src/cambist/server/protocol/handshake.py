@@ -64,28 +64,28 @@ def find_defect(
     if unreadable is not None:
         return HandshakeDefect(fault(unreadable))
     if http_version != "1.1":
-        return HandshakeDefect(fault(_BAD, "A WebSocket handshake is HTTP/1.1."))
+        return HandshakeDefect(fault(_BAD, "A WebSocket handshake needs HTTP/1.1."))
     if [value.strip().lower() for value in fields.get(b"upgrade", [])] != [b"websocket"]:
         return HandshakeDefect(
-            fault(_BAD, "A WebSocket handshake has one Upgrade header: `websocket`.")
+            fault(_BAD, "A WebSocket handshake needs one Upgrade header: `websocket`.")
         )
     options = _read_tokens(fields.get(b"connection", []))
     if options is None or b"upgrade" not in {option.lower() for option in options}:
         return HandshakeDefect(
-            fault(_BAD, "A WebSocket handshake has `Upgrade` in its Connection header.")
+            fault(_BAD, "A WebSocket handshake needs `Upgrade` in its Connection header.")
         )
     if fields.get(b"sec-websocket-version") != [b"13"]:
         return HandshakeDefect(
-            fault(_BAD, "Sec-WebSocket-Version is 13, and stands once."), (VERSION, CLOSE)
+            fault(_BAD, "Sec-WebSocket-Version must be 13 and appear once."), (VERSION, CLOSE)
         )
     if not _is_key(fields.get(b"sec-websocket-key", [])):
         return HandshakeDefect(
-            fault(_BAD, "Sec-WebSocket-Key is base64 of 16 bytes, and stands once.")
+            fault(_BAD, "Sec-WebSocket-Key must be base64 of 16 bytes and appear once.")
         )
     offered = fields.get(b"sec-websocket-protocol")
     if offered is not None and not _read_tokens(offered):
         return HandshakeDefect(
-            fault(_BAD, "Sec-WebSocket-Protocol is a list of names without spaces.")
+            fault(_BAD, "Sec-WebSocket-Protocol must be a list of names without spaces.")
         )
     return None
 

@@ -1,14 +1,27 @@
-"""Validates and rewrites request heads, upgrades with a body among them.
+"""Validates and rewrites request heads, including upgrades that have a body."""
 
-Reads the body of a POST that asks for a WebSocket, so that both happen on one connection.
-
-RFC 6455 knows only GET, so this is a courtesy to clients that post an order and wish to hear of it
-on the same connection. The body comes first, then the answer: 101, or what is wrong with the body.
-
-Clients of this kind are simple. They send the body in chunks, since Node's `http.request` does so
-unless it is told a length; their key may be any text; they read one frame a segment and look at no
-bytes that share a segment with the head. `ordering.PostedSocket` sends accordingly.
-"""
+# Validation. A head is rejected when two parties could read it in two ways. A proxy in front of
+# this server and this server must agree on where each request ends, and on whose it is; where they
+# disagree, one client can prefix the request of another (request smuggling).
+#
+# - A field that must be single is not repeated. Host: RFC 9112, section 3.2. Content-Length: RFC
+#   9112, section 6.3, item 5. The others (authorization, origin, idempotency key, content type)
+#   are no lists (RFC 9110, section 5.3), and a first and a last reader would differ about them.
+# - Content-Length is a number of at most 18 digits (RFC 9110, section 8.6), so that it fits 64
+#   bits.
+# - Transfer-Encoding is `chunked` alone (RFC 9112, section 6.1). Other codings are optional, and a
+#   final coding other than `chunked` leaves the end of the body open (section 6.3, item 4).
+# - Not both. A sender must not send both (RFC 9112, section 6.2), and section 6.1 allows a server
+#   to reject such a request. This one does, since the two lengths are the classic way to smuggle.
+# - The head as a whole, its number of fields and its target are limited (RFC 9110, section 5.4,
+#   and RFC 9112, section 3). The answer is 431 (RFC 6585, section 5).
+#
+# Upgrades with a body. RFC 6455, section 4.1 knows only GET. As a courtesy, a client may POST an
+# order with `Upgrade: websocket` and follow its events on the same connection. The body comes
+# first, then the answer: 101, or a problem document about the body. Such clients are simple:
+# Node's `http.request` sends the body in chunks unless it is given a length, their
+# `Sec-WebSocket-Key` may be any text, and they ignore frames that share a segment with the head.
+# UpgradedPostSocket sends accordingly.
 
 from __future__ import annotations
 
@@ -32,19 +45,19 @@ _SINGLE: Final = frozenset(
 )
 _OF_A_BODY: Final = frozenset((b"content-length", b"transfer-encoding", b"expect"))
 _LENGTH_DIGITS_MAX: Final = 18
-_UPGRADE_WORDS: Final = frozenset((b"upgrade", b"http2-settings"))
+_UPGRADE_FIELDS: Final = frozenset((b"upgrade", b"http2-settings"))
 _LINE_EXTRA_BYTES: Final = 4
 
 
 class RequestHead:
-    """A target and its headers, with names in small letters."""
+    """A request target and its headers, with names in lower case."""
 
     def __init__(self, target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
         self.target = target
         self.headers = headers
 
     def error(self, limits: ConnectionLimits) -> Code | None:
-        """Return what the head is refused for: too large, or open to two readings."""
+        """Return why the head is rejected: too large or ambiguous. None if it is not."""
         seen: set[bytes] = set()
         length = 0
         size = len(self.target)
@@ -79,22 +92,24 @@ class RequestHead:
         return b"transfer-encoding" in fields or fields.get(b"content-length", b"0") != b"0"
 
     def asks_for_websocket(self, method: bytes) -> bool:
-        """Whether this is how a WebSocket begins (RFC 6455), well-formed or not."""
+        """Whether this is an opening handshake (RFC 6455, section 4.1), well-formed or not."""
         return method == b"GET" and any(
             name == b"upgrade" and b"websocket" in value.lower() for name, value in self.headers
         )
 
 
 def plain_head(method: bytes, head: RequestHead, http_version: str) -> bytes:
-    """Return the head without its wish for an upgrade."""
+    """Return the head without its request for an upgrade."""
+    # Connection names the hop-by-hop fields (RFC 9110, section 7.6.1): where Upgrade goes, its name
+    # there goes too. HTTP2-Settings belongs to the upgrade to h2c (RFC 7540, section 3.2.1).
     lines = [b"%b %b HTTP/%b\r\n" % (method, head.target, http_version.encode())]
     for name, value in head.headers:
         kept = value
-        if name in _UPGRADE_WORDS:
+        if name in _UPGRADE_FIELDS:
             continue
         if name == b"connection":
-            words = [word.strip() for word in value.split(b",")]
-            kept = b", ".join(word for word in words if word.lower() not in _UPGRADE_WORDS)
+            options = [option.strip() for option in value.split(b",")]
+            kept = b", ".join(option for option in options if option.lower() not in _UPGRADE_FIELDS)
             if not kept:
                 continue
         lines.append(b"%b: %b\r\n" % (name, kept))
@@ -110,7 +125,7 @@ def upgrade_head(head: RequestHead) -> bytes:
 
 PATHS: Final = frozenset((b"/api/orders/execute", b"/api/orders"))
 CLOSE_TIMEOUT_S: Final = 1.0
-"""How long such a client may take to answer the close frame. Many never do."""
+"""How long such a client may take to answer a close frame; many never do."""
 
 _KEY: Final = b"sec-websocket-key"
 _VERSION: Final = b"sec-websocket-version"
@@ -118,7 +133,7 @@ _STAND_IN_KEY: Final = b"AAAAAAAAAAAAAAAAAAAAAA=="
 
 
 class UpgradePost:
-    """An order on its way in, on a connection that is to become a WebSocket."""
+    """A POST that becomes a WebSocket once its body is complete."""
 
     def __init__(self, head: RequestHead, bytes_max: int) -> None:
         self.head = head
@@ -130,16 +145,16 @@ class UpgradePost:
 
     @property
     def body(self) -> bytes:
-        """What came of the body so far."""
+        """The part of the body received so far."""
         return self._plain if self._chunked is None else self._chunked.body
 
     @property
     def accept(self) -> str:
-        """The value of `Sec-WebSocket-Accept` for the client's key, whatever its length."""
+        """The value of `Sec-WebSocket-Accept` for the client's key (RFC 6455, section 4.2.2)."""
         return accept_key(self._fields[_KEY].decode("latin-1"))
 
     def handshake(self) -> RequestHead:
-        """Return a head that opens a WebSocket: with a key and a version the library takes."""
+        """Return a head for the WebSocket library: with a key and a version that it accepts."""
         headers = [
             (name, _STAND_IN_KEY if name == _KEY else value) for name, value in self.head.headers
         ]
@@ -148,8 +163,8 @@ class UpgradePost:
         return RequestHead(self.head.target, headers)
 
     @staticmethod
-    def is_asked(method: bytes, head: RequestHead) -> bool:
-        """Whether this is a POST of an order that wishes for a WebSocket."""
+    def is_upgrade_post(method: bytes, head: RequestHead) -> bool:
+        """Whether this is a POST of an order that asks for a WebSocket."""
         fields = dict(head.headers)
         return (
             method == b"POST"
@@ -158,13 +173,16 @@ class UpgradePost:
             and _KEY in fields
         )
 
-    def wrong(self) -> Code | None:
-        """Return why the body cannot be read: without length or chunks nobody knows its end."""
+    def error(self) -> Code | None:
+        """Return why the body cannot be read: it has neither a length nor chunks."""
         has_end = self._chunked is not None or b"content-length" in self._fields
         return None if has_end else Code.LENGTH_REQUIRED
 
     def feed(self, data: bytes) -> bytes | None:
-        """Take bytes in; return what came after the body once it is whole. Raises BadBody."""
+        """Take received bytes; return those after the body once it is complete.
+
+        Raises InvalidChunkedBody.
+        """
         if self._chunked is not None:
             return self._chunked.feed(data)
         missing = self._length - len(self._plain)

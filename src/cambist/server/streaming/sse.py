@@ -1,4 +1,4 @@
-"""Streams events over server-sent events: of one order, of all, or of one just placed."""
+"""Streams events as server-sent events: of one order, of all, or of a new one."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cambist.ports.errors import PortUnavailable
 from cambist.server.auth.caller import caller_of
 from cambist.server.cancel_on_disconnect import while_connected
 from cambist.server.concurrency import ConcurrencyLimits, StreamLifetime
+from cambist.server.protocol.close_codes import CLOSE_BROKEN
 from cambist.server.requests import find_order, read_after, read_stream_options
 from cambist.server.responses import (
     EVENT_STREAM,
@@ -33,7 +34,6 @@ from cambist.server.streaming.event_streams import (
 )
 from cambist.wire.order_responses import write_events
 
-CLOSE_BROKEN: Final = 1011
 HEARTBEAT: Final = b": beat\n\n"
 _HEADERS: Final[tuple[Header, ...]] = (
     (b"content-type", EVENT_STREAM),
@@ -44,19 +44,19 @@ log = structlog.get_logger(__name__)
 
 
 async def run_stream(
-    tell: Coroutine[Any, Any, Any], watch: Coroutine[Any, Any, None], lifetime: StreamLifetime
+    sending: Coroutine[Any, Any, Any], watching: Coroutine[Any, Any, None], lifetime: StreamLifetime
 ) -> None:
-    """Run a stream until it is told, ended, or nobody listens any more."""
+    """Run a stream until it is sent, closed, or the client has left."""
     async with asyncio.TaskGroup() as tasks:
-        watcher = tasks.create_task(watch)
+        watcher = tasks.create_task(watching)
         try:
             async with lifetime.running():
-                await tell
+                await sending
         except OSError:
             lifetime.disconnect()
-        except PortUnavailable as down:
-            # The listener resumes where it was; there is nothing here for anyone to mend.
-            log.warning("store_away", error=str(down))
+        except PortUnavailable as error:
+            # The client resumes at its cursor; no traceback, since the cause is logged elsewhere.
+            log.warning("store_unavailable", error=str(error))
             lifetime.close_code = CLOSE_BROKEN
         except Exception:
             log.exception("stream_failed")
@@ -66,7 +66,7 @@ async def run_stream(
 
 
 class StreamStart(NamedTuple):
-    """How a stream begins: its status, its headers, and what stands before the first event."""
+    """The status and the headers of a stream, and bytes to send before its first event."""
 
     status: int = 200
     headers: tuple[Header, ...] = ()
@@ -76,40 +76,41 @@ class StreamStart(NamedTuple):
 _PLAIN: Final = StreamStart()
 
 
-async def stream(
-    story: EventStream,
+async def stream_sse(
+    stream: EventStream,
     lifetime: StreamLifetime,
-    line: tuple[Receive, Send],
-    opening: StreamStart = _PLAIN,
+    receive: Receive,
+    send: Send,
+    *,
+    start: StreamStart = _PLAIN,
 ) -> None:
-    """Stream a story as server-sent events."""
-    receive, send = line
-    headers = [*_HEADERS, *opening.headers]
-    await send({"type": "http.response.start", "status": opening.status, "headers": headers})
+    """Send the messages of a stream as server-sent events."""
+    headers = [*_HEADERS, *start.headers]
+    await send({"type": "http.response.start", "status": start.status, "headers": headers})
 
     async def put(body: bytes) -> None:
         await send({"type": "http.response.body", "body": body, "more_body": True})
 
-    async def tell() -> None:
-        if opening.first:
-            await put(opening.first)
-        async with aclosing(story.batches(lifetime)) as batches:
-            async for lines in batches:
-                await put(b"".join([_frame(one) for one in lines]) or HEARTBEAT)
+    async def send_events() -> None:
+        if start.first:
+            await put(start.first)
+        async with aclosing(stream.batches(lifetime)) as batches:
+            async for messages in batches:
+                await put(b"".join([_frame(message) for message in messages]) or HEARTBEAT)
 
     async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":
             continue
         lifetime.disconnect()
 
-    await run_stream(tell(), watch(), lifetime)
+    await run_stream(send_events(), watch(), lifetime)
     await send({"type": "http.response.body", "body": b""})
 
 
-def _frame(line: StreamMessage) -> bytes:
-    if line.cursor is None:
-        return b"data: %b\n\n" % line.payload
-    return b"id: %b\ndata: %b\n\n" % (line.cursor.encode(), line.payload)
+def _frame(message: StreamMessage) -> bytes:
+    if message.cursor is None:
+        return b"data: %b\n\n" % message.payload
+    return b"id: %b\ndata: %b\n\n" % (message.cursor.encode(), message.payload)
 
 
 class OrderEventsHandler:
@@ -121,22 +122,23 @@ class OrderEventsHandler:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one GET."""
-        request, voice = Request(scope), self._messages
-        order = await find_order(voice.engine, request)
-        want = read_stream_options(
+        request, messages = Request(scope), self._messages
+        order = await find_order(messages.engine, request)
+        options = read_stream_options(
             request.query_params, request.headers.get("last-event-id"), notes=True
         )
         if wants_stream(dict(scope["headers"])) and request.method == "GET":
             is_over = order.is_closed and not order.awaits_chain
-            if is_over and want.after_seq >= order.last_seq:
+            if is_over and options.after_seq >= order.last_seq:
                 await send_nothing(send)
                 return
-            with self._concurrency.open_stream(caller_of(scope)) as life:
-                await stream(OrderEvents(voice, order, want), life, (receive, send))
+            with self._concurrency.open_stream(caller_of(scope)) as lifetime:
+                events = OrderEvents(messages, order, options)
+                await stream_sse(events, lifetime, receive, send)
             return
-        history = voice.engine.history(order.id, want.after_seq)
-        told = await while_connected(receive, history)
-        body = write_events(order.id, [voice.render(one) for one in told])
+        history = messages.engine.history(order.id, options.after_seq)
+        recorded = await while_connected(receive, history)
+        body = write_events(order.id, [messages.render(event) for event in recorded])
         await send_answer(send, Response(200, body))
 
 
@@ -155,9 +157,9 @@ class PrincipalEventsHandler:
         if request.method == "HEAD":
             await send_answer(send, Response(200, b"", EVENT_STREAM))
             return
-        listening = PrincipalEvents.open(self._messages, principal, after, notes=True)
-        with self._concurrency.open_stream(caller_of(scope)) as life:
-            async with listening as story:
-                # An id without data is no event: it only says where to go on after a cut.
-                first = b"id: %b\n\n" % story.beginning.encode()
-                await stream(story, life, (receive, send), StreamStart(first=first))
+        subscribing = PrincipalEvents.open(self._messages, principal, after, notes=True)
+        with self._concurrency.open_stream(caller_of(scope)) as lifetime:
+            async with subscribing as stream:
+                # An id without data is no event; it only sets the client's Last-Event-ID.
+                first = b"id: %b\n\n" % stream.start_cursor.encode()
+                await stream_sse(stream, lifetime, receive, send, start=StreamStart(first=first))

@@ -1,4 +1,4 @@
-"""Serves WebSockets: one order, all orders, or orders placed over the socket itself."""
+"""Serves the events of one order, or of all orders, over WebSocket."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cambist.orders.order import Order
 from cambist.ports.clock import Clock
 from cambist.server.auth.caller import caller_of
 from cambist.server.concurrency import ConcurrencyLimits, StreamLifetime
+from cambist.server.protocol.close_codes import CLOSE_POLICY, CLOSE_UNKNOWN
 from cambist.server.protocol.frames import send_texts
 from cambist.server.requests import StreamOptions, read_after, read_stream_options, wants_notes
 from cambist.server.responses import Header
@@ -27,48 +28,46 @@ from cambist.server.streaming.sse import run_stream
 from cambist.values.ids import read_order_id
 from cambist.values.time_units import SECOND
 
-CLOSE_POLICY: Final = 1008
-CLOSE_UNKNOWN: Final = 4404
 NO_ORDER_ID: Final = "orderId query parameter is required"
 SUBPROTOCOL: Final = "cambist.v1"
-Call = tuple[Scope, Receive, Send]
 
 
 class OrderSocket:
-    """One order's events as text messages; what the client sends is read and ignored.
+    """One order's events as text messages; messages of the client are ignored.
 
-    `manner` is how the path it stands on tells a story that is not resumed. The order id stands in
-    the path or in the query; without one the socket is closed with a word why.
+    The order id is in the path or in the query. Without one the socket is closed with the reason.
+    `options` are those of the path; a client that resumes a stream gets plain events instead.
     """
 
     def __init__(
-        self, messages: MessageCache, concurrency: ConcurrencyLimits, manner: StreamOptions
+        self, messages: MessageCache, concurrency: ConcurrencyLimits, options: StreamOptions
     ) -> None:
         self._messages = messages
         self._concurrency = concurrency
-        self._manner = manner
+        self._options = options
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
         params = QueryParams(scope["query_string"])
         last = dict(scope["headers"]).get(b"last-event-id")
-        want = read_stream_options(
+        options = read_stream_options(
             params, None if last is None else last.decode("latin-1"), notes=False
         )
         if "fromSeq" not in params and last is None:
-            want = self._manner._replace(notes=want.notes)
+            options = self._options._replace(notes=options.notes)
         name = scope["path_params"].get("order_id", params.get("orderId"))
         order = await self._find(name, scope)
-        with self._concurrency.open_socket(caller_of(scope)) as life:
-            await accept((scope, receive, send))
+        with self._concurrency.open_socket(caller_of(scope)) as lifetime:
+            await accept(scope, receive, send)
             if name is None:
                 await _reject(send, NO_ORDER_ID, CLOSE_POLICY)
             elif order is None:
                 sentence = CATALOGUE[Code.ORDER_NOT_FOUND].sentence
                 await _reject(send, sentence, CLOSE_UNKNOWN)
             else:
-                story = OrderEvents(self._messages, order, want)
-                await run_socket(story, life, FrameLimit.of(self._messages), (scope, receive, send))
+                stream = OrderEvents(self._messages, order, options)
+                frames = FrameLimit.of(self._messages)
+                await run_socket(stream, lifetime, frames, scope, receive, send)
 
     async def _find(self, name: str | None, scope: Scope) -> Order | None:
         order_id = read_order_id(name) if name is not None else None
@@ -89,15 +88,16 @@ class PrincipalEventsSocket:
         params = QueryParams(scope["query_string"])
         after, notes = read_after(params, None), wants_notes(params)
         principal = caller_of(scope).principal
-        listening = PrincipalEvents.open(self._messages, principal, after, notes=notes)
-        with self._concurrency.open_socket(caller_of(scope)) as life:
-            async with listening as story:
-                await accept((scope, receive, send))
-                await run_socket(story, life, FrameLimit.of(self._messages), (scope, receive, send))
+        subscribing = PrincipalEvents.open(self._messages, principal, after, notes=notes)
+        with self._concurrency.open_socket(caller_of(scope)) as lifetime:
+            async with subscribing as stream:
+                await accept(scope, receive, send)
+                frames = FrameLimit.of(self._messages)
+                await run_socket(stream, lifetime, frames, scope, receive, send)
 
 
 class FrameLimit:
-    """Counts what a client sends, second by second."""
+    """Counts the messages of a client, second by second."""
 
     def __init__(self, clock: Clock, frames_max: int) -> None:
         self._clock = clock
@@ -107,11 +107,11 @@ class FrameLimit:
 
     @classmethod
     def of(cls, messages: MessageCache) -> FrameLimit:
-        """Return the limit for a socket that has nothing to hear."""
+        """Return the limit for a socket whose client has nothing to say."""
         return cls(messages.engine.clock, messages.settings.frames_in_max)
 
     def is_passed(self) -> bool:
-        """Count one frame; whether it was one too many."""
+        """Count a message, and return whether it is one too many."""
         now = self._clock.monotonic_ms()
         if now - self._since >= SECOND:
             self._since, self._count = now, 0
@@ -119,20 +119,25 @@ class FrameLimit:
         return self._count > self._frames_max
 
 
-async def accept(call: Call, headers: tuple[Header, ...] = ()) -> None:
-    """Open a socket, in our own subprotocol where the client asks for it."""
-    scope, receive, send = call
+async def accept(
+    scope: Scope, receive: Receive, send: Send, *, headers: tuple[Header, ...] = ()
+) -> None:
+    """Accept a socket, with our own subprotocol if the client offers it."""
     await receive()
-    asked = scope.get("subprotocols") or ()
-    chosen = SUBPROTOCOL if SUBPROTOCOL in asked else None
+    offered = scope.get("subprotocols") or ()
+    chosen = SUBPROTOCOL if SUBPROTOCOL in offered else None
     await send({"type": "websocket.accept", "subprotocol": chosen, "headers": headers})
 
 
 async def run_socket(
-    story: EventStream, lifetime: StreamLifetime, frames: FrameLimit, call: Call
+    stream: EventStream,
+    lifetime: StreamLifetime,
+    frames: FrameLimit,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
 ) -> None:
-    """Tell a story over a socket until it ends or the client goes."""
-    scope, receive, send = call
+    """Send a stream over a socket until it ends or the client leaves."""
 
     async def watch() -> None:
         while (await receive())["type"] != "websocket.disconnect":
@@ -141,24 +146,24 @@ async def run_socket(
                 return
         lifetime.disconnect()
 
-    await run_stream(send_events(story, lifetime, scope, send), watch(), lifetime)
+    await run_stream(send_events(stream, lifetime, scope, send), watch(), lifetime)
     await close_socket(lifetime, send)
 
 
 async def close_socket(lifetime: StreamLifetime, send: Send) -> None:
-    """Close a socket with the code its life ended with, unless the client left first."""
+    """Close a socket with the code of its lifetime, unless the client left first."""
     if not lifetime.is_cut:
         with suppress(OSError):
             await send({"type": "websocket.close", "code": lifetime.close_code})
 
 
 async def send_events(
-    story: EventStream, lifetime: StreamLifetime, scope: Scope, send: Send
+    stream: EventStream, lifetime: StreamLifetime, scope: Scope, send: Send
 ) -> None:
-    """Send the lines of a story as text messages."""
-    async with aclosing(story.batches(lifetime)) as batches:
-        async for lines in batches:
-            await send_texts(scope, send, [line.payload for line in lines])
+    """Send the messages of a stream as text messages."""
+    async with aclosing(stream.batches(lifetime)) as batches:
+        async for messages in batches:
+            await send_texts(scope, send, [message.payload for message in messages])
 
 
 async def _reject(send: Send, error: str, code: int) -> None:

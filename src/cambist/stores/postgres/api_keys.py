@@ -52,12 +52,12 @@ class PostgresKeys:
         try:
             await reader.fetch(self._pool, "note_key_use", now, key_id)
         except PortUnavailable as down:
-            log.warning("key_use_not_noted", error=str(down))
+            log.warning("key_use_not_recorded", error=str(down))
 
 
 @asynccontextmanager
 async def open_postgres_keys(target: Target) -> AsyncIterator[PostgresKeys]:
-    """Open the keys of a database. Raises UnfitDatabase, NewerDatabase and PortUnavailable."""
+    """Open the keys of a database. Raises DatabaseUnusable, SchemaTooNew and PortUnavailable."""
     pool = ConnectionPool(target, KEY_CONNECTIONS_MAX)
     try:
         await pool.open()

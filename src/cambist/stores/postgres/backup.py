@@ -51,7 +51,7 @@ class Manifest(msgspec.Struct, frozen=True):
 async def back_up(target: Target, path: Path, progress: Callable[[int], None]) -> AuditReport:
     """Write the store of a database into an archive, and audit it, in one snapshot.
 
-    Raises DatabaseUnusable where no store is, PortDown, and OSError.
+    Raises DatabaseUnusable where no store is, PortUnavailable, and OSError.
     """
     pool = ConnectionPool(target, 1)
     try:
@@ -103,7 +103,7 @@ async def restore(target: Target, path: Path, halt: Halt) -> None:
 
     One that was halted when it was written stays so. Raises InvalidBackup, DatabaseUnusable where
     the
-    database is not empty, NewerDatabase for an archive of a newer version, and PortDown.
+    database is not empty, SchemaTooNew for an archive of a newer version, and PortUnavailable.
     """
     manifest = read_manifest(path)
     pool = ConnectionPool(target, 1)

@@ -8,7 +8,7 @@ from cambist.stores.postgres.pool import ConnectionPool, Target
 
 
 async def inspect_halt(target: Target, limit: int) -> tuple[Halt | None, UnrecordedTransactions]:
-    """Return the halt in force and what the chain knows more. Raises UnfitDatabase and PortDown."""
+    """Return the halt in force and what the chain knows more. Raises DatabaseUnusable and PortUnavailable."""
     pool = ConnectionPool(target, 1)
     try:
         await pool.open()
@@ -18,7 +18,7 @@ async def inspect_halt(target: Target, limit: int) -> tuple[Halt | None, Unrecor
 
 
 async def inspect_server(target: Target) -> str:
-    """Return the server's version, if it is to be trusted. Raises UnfitDatabase and PortDown."""
+    """Return the server's version, if it is to be trusted. Raises DatabaseUnusable and PortUnavailable."""
     pool = ConnectionPool(target, 1)
     try:
         await pool.open()

@@ -24,7 +24,7 @@ ANSWER_WITHIN_S: Final = 600
 async def audit(target: Target, progress: Callable[[int], None]) -> AuditReport:
     """Check every order of a database; `progress` hears how many were read.
 
-    Raises DatabaseUnusable where no store is, and PortDown.
+    Raises DatabaseUnusable where no store is, and PortUnavailable.
     """
     pool = ConnectionPool(target, 1)
     try:
@@ -63,7 +63,7 @@ async def prune(
 ) -> int:
     """Put away the orders that came to rest before an instant; return how many.
 
-    Raises DatabaseUnusable, PortDown and OSError; what was put away until then is archived whole.
+    Raises DatabaseUnusable, PortUnavailable and OSError; what was put away until then is archived whole.
     """
     pool, total = ConnectionPool(target, 1), 0
     try:

@@ -32,36 +32,36 @@ SQL: Final = queries("postgres")
 
 
 async def fetch(pool: ConnectionPool, name: str, *values: Any) -> Sequence[Any]:
-    """Return the rows of a named query. Raises PortDown."""
+    """Return the rows of a named query. Raises PortUnavailable."""
     rows: Sequence[Any] = await pool.read(lambda line: line.fetch(SQL[name], *values))
     return rows
 
 
 async def ask(pool: ConnectionPool, name: str, *values: Any) -> Sequence[Any]:
-    """Return the rows of a client's query. Raises PortDown and ReadInterrupted."""
+    """Return the rows of a client's query. Raises PortUnavailable and ReadInterrupted."""
     rows: Sequence[Any] = await pool.ask(lambda line: line.fetch(SQL[name], *values))
     return rows
 
 
 async def fetch_number(pool: ConnectionPool, name: str, *values: Any) -> int:
-    """Return the first number of a named query's first row. Raises PortDown."""
+    """Return the first number of a named query's first row. Raises PortUnavailable."""
     return int((await fetch(pool, name, *values))[0][0])
 
 
 async def by_ids(pool: ConnectionPool, ids: Sequence[OrderId]) -> ReadRows:
-    """Return the orders of these ids, and which of them cannot be read. Raises PortDown."""
+    """Return the orders of these ids, and which of them cannot be read. Raises PortUnavailable."""
     return read_rows(await fetch(pool, "orders_by_id", ids))
 
 
 async def get(pool: ConnectionPool, order_id: OrderId) -> Order | None:
-    """Return an order as it stands. Raises PortDown, and Unreadable."""
+    """Return an order as it stands. Raises PortUnavailable, and Unreadable."""
     return (await by_ids(pool, [order_id])).one()
 
 
 async def current_terms(
     pool: ConnectionPool, order_ids: Sequence[OrderId]
 ) -> dict[OrderId, CurrentTerms]:
-    """Return the cancel notes and amended terms of orders. Raises PortDown."""
+    """Return the cancel notes and amended terms of orders. Raises PortUnavailable."""
     return read_current_terms(await fetch(pool, "order_states", list(order_ids)))
 
 
@@ -98,7 +98,7 @@ async def places(pool: ConnectionPool, parts: Sequence[WriteUnit]) -> dict[int, 
 
 
 async def page(pool: ConnectionPool, query: OrderQuery) -> PageRows:
-    """Return a page of orders, newest first. Raises PortDown and ReadInterrupted."""
+    """Return a page of orders, newest first. Raises PortUnavailable and ReadInterrupted."""
     name, values = _page_ids(query)
 
     async def read(line: Any) -> PageRows:

@@ -94,7 +94,7 @@ class PostgresStore:
     async def open(self) -> None:
         """Bring the database up to date.
 
-        Raises UnfitDatabase, NewerDatabase and PortUnavailable.
+        Raises DatabaseUnusable, SchemaTooNew and PortUnavailable.
         """
         await self._writers.open()
         await migrate(self._writers)
@@ -317,7 +317,7 @@ class PostgresStore:
             try:
                 ((_, read),) = await reader.fetch(self._readers, "feed_end")
             except PortUnavailable as down:
-                log.warning("store_away", error=str(down))
+                log.warning("store_unavailable", error=str(down))
             else:
                 # What our own write has told meanwhile is newer than what we read.
                 self._backlog = read if self._counted == before else self._backlog

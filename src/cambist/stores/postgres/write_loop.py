@@ -89,7 +89,7 @@ class WriteLoop:
         try:
             self._news(told, places)
         except Exception as error:
-            log.critical("news_failed", exc_info=error)
+            log.critical("publish_failed", exc_info=error)
 
     async def _again(self, error: BaseException) -> None:
         """Wait before a write of unknown outcome is sent again; let nobody wait too long."""

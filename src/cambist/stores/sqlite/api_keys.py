@@ -118,4 +118,4 @@ class SqliteKeys:
 def _tell_failure(done: Future[sqlite3.Cursor]) -> None:
     error = done.exception()
     if error is not None:
-        log.warning("key_use_not_noted", error=str(error))
+        log.warning("key_use_not_recorded", error=str(error))

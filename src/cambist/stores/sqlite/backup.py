@@ -37,7 +37,7 @@ def back_up(source: Path, target: Path) -> None:
 def restore(source: Path, target: Path, halt: Halt) -> None:
     """Put a copy where a store belongs and none is, halted unless it was when it was made.
 
-    Raises TargetExists, Sick, and NewerDatabase for a copy of a newer version.
+    Raises TargetExists, Sick, and SchemaTooNew for a copy of a newer version.
     """
     part = None
     try:

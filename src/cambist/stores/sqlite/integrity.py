@@ -58,14 +58,14 @@ async def _look_over(store: Haltable, path: Path, clock: Clock) -> None:
     began = clock.monotonic_ms()
     found = await quick_check(path)
     if not found:
-        log.info("store_looked_over", took_ms=clock.monotonic_ms() - began)
+        log.info("store_checked", took_ms=clock.monotonic_ms() - began)
         return
     reason = _FOUND.format("; ".join(found))
     log.critical("store_damaged", reason=reason)
     try:
         await store.halt(Halt(reason, CHECKED_BY, clock.now()))
     except (PortUnavailable, PortOverloaded) as down:
-        log.critical("halt_not_written", error=str(down))
+        log.critical("halt_not_recorded", error=str(down))
 
 
 async def quick_check(path: Path) -> tuple[str, ...]:

@@ -392,7 +392,7 @@ def _end(db: sqlite3.Connection) -> int:
 def untold_after(db: sqlite3.Connection, place: int) -> tuple[RecordedEvent, ...]:
     """Return all lines after a place, each with the order as it stood then.
 
-    Raises BrokenJournal when a journal is not what was written.
+    Raises CorruptJournal when a journal is not what was written.
     """
     lines = db.execute(SQL["lines_after"], (place,)).fetchall()
     told: dict[str, tuple[RecordedEvent, ...]] = {}

@@ -1,4 +1,4 @@
-"""Knocks at the parts of an installation, to know when each can be used."""
+"""Probes the processes of an installation: each is ready once it answers."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-KNOCK_S_MAX: Final = 2
+PROBE_S_MAX: Final = 2
 LINE_BYTES: Final = 128
 OK: Final = 200
 UNKNOWN_CALLER: Final = 401
 
 
 async def redis_ready(path: Path) -> bool:
-    """Tell whether a Redis answers on a Unix socket."""
+    """Return whether a Redis answers on a Unix socket."""
     return await _answer(path, b"PING\r\n") == b"+PONG\r\n"
 
 
 async def socket_ready(path: Path) -> bool:
-    """Tell whether anybody takes connections on a Unix socket."""
+    """Return whether a process accepts connections on a Unix socket."""
     try:
         async with _open(path):
             return True
@@ -29,17 +29,17 @@ async def socket_ready(path: Path) -> bool:
 
 
 async def http_status(address: tuple[str, int], target: str) -> int:
-    """Return the status an engine answers a GET with; 0 when none comes."""
+    """Return the status of an engine's answer to a GET; 0 when there is no answer."""
     request = f"GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
-    line = await _answer(address, request.encode())
-    words = line.split(b" ", 2)
+    status_line = await _answer(address, request.encode())
+    words = status_line.split(b" ", 2)
     return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
 
 
-async def _answer(place: Path | tuple[str, int], request: bytes) -> bytes:
-    """Return the first line of what is answered; nothing when nobody does."""
+async def _answer(address: Path | tuple[str, int], request: bytes) -> bytes:
+    """Return the first line of the answer; empty when there is no answer."""
     try:
-        async with _open(place) as (reader, writer):
+        async with _open(address) as (reader, writer):
             writer.write(request)
             return (await reader.readline())[:LINE_BYTES]
     except (OSError, ValueError, TimeoutError):
@@ -48,13 +48,13 @@ async def _answer(place: Path | tuple[str, int], request: bytes) -> bytes:
 
 @asynccontextmanager
 async def _open(
-    place: Path | tuple[str, int],
+    address: Path | tuple[str, int],
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    async with asyncio.timeout(KNOCK_S_MAX):
-        if isinstance(place, Path):
-            reader, writer = await asyncio.open_unix_connection(place)
+    async with asyncio.timeout(PROBE_S_MAX):
+        if isinstance(address, Path):
+            reader, writer = await asyncio.open_unix_connection(address)
         else:
-            reader, writer = await asyncio.open_connection(*place)
+            reader, writer = await asyncio.open_connection(*address)
         try:
             yield reader, writer
         finally:
