@@ -67,7 +67,8 @@ def _back_up_shared(settings: Settings, path: Path, progress: Callable[[int], No
 def restore(settings: Settings, source: Path, progress: Callable[[int], None]) -> AuditReport:
     """Put a backup where no store is yet, halted until an engine has compared it with the chain.
 
-    Returns what an audit of the restored store found. Raises HomeInUse, StoreUnusable, TargetExists,
+    Returns what an audit of the restored store found. Raises HomeInUse, StoreUnusable,
+    TargetExists,
     OSError, DatabaseUnusable, SchemaTooNew, PortUnavailable and InvalidBackup.
     """
     with source.open("rb") as file:

@@ -92,7 +92,8 @@ async def open_store(
     """Open where orders are kept: the database that is named, or else the file in the home.
 
     After an end that was not clean the file is looked over beside its use. Raises BadSettings,
-    DatabaseUnusable, SchemaTooNew, PortUnavailable, HomeInUse where another process keeps the file from
+    DatabaseUnusable, SchemaTooNew, PortUnavailable, HomeInUse where another process keeps the
+    file from
     being written, and StoreUnusable.
     """
     owner = process_owner()

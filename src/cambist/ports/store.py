@@ -130,7 +130,10 @@ class Store(DailyFillsStore, Protocol):
         """Return when the store answers."""
 
     async def add(self, new_order: NewOrder) -> None:
-        """Write a new order. Raises DuplicateIdempotencyKey, or PortOverloaded when the queue of new orders is full."""
+        """Write a new order.
+
+        Raises DuplicateIdempotencyKey, or PortOverloaded when the queue of new orders is full.
+        """
 
     async def add_all(self, new_orders: Sequence[NewOrder]) -> tuple[IdempotencyRecord | None, ...]:
         """Write new orders in one transaction: all of them, or none.

@@ -8,7 +8,10 @@ from cambist.stores.postgres.pool import ConnectionPool, Target
 
 
 async def inspect_halt(target: Target, limit: int) -> tuple[Halt | None, UnrecordedTransactions]:
-    """Return the halt in force and what the chain knows more. Raises DatabaseUnusable and PortUnavailable."""
+    """Return the halt in force and what the chain knows more.
+
+    Raises DatabaseUnusable and PortUnavailable.
+    """
     pool = ConnectionPool(target, 1)
     try:
         await pool.open()
@@ -18,7 +21,10 @@ async def inspect_halt(target: Target, limit: int) -> tuple[Halt | None, Unrecor
 
 
 async def inspect_server(target: Target) -> str:
-    """Return the server's version, if it is to be trusted. Raises DatabaseUnusable and PortUnavailable."""
+    """Return the server's version, if it is to be trusted.
+
+    Raises DatabaseUnusable and PortUnavailable.
+    """
     pool = ConnectionPool(target, 1)
     try:
         await pool.open()

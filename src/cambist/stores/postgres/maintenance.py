@@ -63,7 +63,8 @@ async def prune(
 ) -> int:
     """Put away the orders that came to rest before an instant; return how many.
 
-    Raises DatabaseUnusable, PortUnavailable and OSError; what was put away until then is archived whole.
+    Raises DatabaseUnusable, PortUnavailable and OSError; what was put away until then is archived
+    whole.
     """
     pool, total = ConnectionPool(target, 1), 0
     try:
@@ -73,7 +74,8 @@ async def prune(
             continue
         while names := await pool.read(lambda line: _some(line, before)):
             if archive is not None:
-                found = await pool.read(lambda line, some=names: _read(line, some))  # type: ignore[misc]
+                found = await pool.read(lambda line, some=names: _read(line, some))  # type:
+                ignore[misc]
                 await asyncio.to_thread(archive.add, found)
             await pool.read(lambda line, some=names: _remove(line, some))  # type: ignore[misc]
             total += len(names)
