@@ -74,8 +74,7 @@ async def prune(
             continue
         while names := await pool.read(lambda line: _some(line, before)):
             if archive is not None:
-                found = await pool.read(lambda line, some=names: _read(line, some))  # type:
-                ignore[misc]
+                found = await pool.read(lambda line, some=names: _read(line, some))  # type: ignore[misc]
                 await asyncio.to_thread(archive.add, found)
             await pool.read(lambda line, some=names: _remove(line, some))  # type: ignore[misc]
             total += len(names)
