@@ -27,7 +27,7 @@ from cambist.paper.runtime import Runtime
 from cambist.ports.chain import SwapRequest
 from cambist.routing.selection import choose
 from cambist.stores.commands import InsertOrder, Write
-from cambist.stores.sqlite.writer import BatchWriter
+from cambist.stores.sqlite.writer import SqliteBatchWriter
 from cambist.values.ids import LOCAL, order_id
 from cambist.values.route import Quote
 from cambist.values.time_units import Height, Slot
@@ -284,7 +284,7 @@ def _news(lives: Sequence[Life]) -> list[Stage]:
 
 async def _time_store(bench: Bench, folder: Path, times: int) -> list[Timing]:
     """Write whole lives to a store, transition by transition, a commit for each batch."""
-    writer = BatchWriter(folder / "store.db")
+    writer = SqliteBatchWriter(folder / "store.db")
     took: dict[str, list[float]] = {}
     for _ in range(times):
         lives = await bench.lives(BATCH)

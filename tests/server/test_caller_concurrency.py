@@ -18,7 +18,7 @@ from cambist.ports.errors import PortOverloaded
 from cambist.ports.store import OrderPage
 from cambist.server.auth.caller import Caller
 from cambist.server.auth.caller_concurrency import STOPS_MAX, CallerConcurrency
-from cambist.server.auth.caller_limits import RateLimited
+from cambist.server.auth.caller_limits import RateLimitExceeded
 from cambist.server.auth.request_priority import Priority, assign_priority
 from cambist.server.settings import ServerSettings
 from cambist.values.ids import LOCAL
@@ -121,7 +121,7 @@ def test_an_address_without_a_key_has_permits_too() -> None:
     limits = CallerConcurrency(ServerSettings(address_requests_max=1))
     caller = Caller(source="203.0.113.1")
     permit = limits.acquire(caller, Priority.NORMAL)
-    with pytest.raises(RateLimited):
+    with pytest.raises(RateLimitExceeded):
         limits.acquire(caller, Priority.NORMAL)
     limits.acquire(Caller(source="203.0.113.2"), Priority.NORMAL).release()
     permit.release()
@@ -134,7 +134,7 @@ def test_stops_have_so_many_permits_beside_the_others_and_no_more() -> None:
     caller = Caller(LOCAL, "key")
     taken = [limits.acquire(caller, Priority.STOP) for _ in range(2 + STOPS_MAX)]
     for priority in (Priority.STOP, Priority.NORMAL):
-        with pytest.raises(RateLimited):
+        with pytest.raises(RateLimitExceeded):
             limits.acquire(caller, priority)
     for permit in taken:
         permit.release()
@@ -148,7 +148,7 @@ def test_a_stream_gives_its_permit_back_while_it_lasts() -> None:
     suspended = limits.suspend(caller)
     limits.acquire(caller, Priority.NORMAL).release()
     limits.resume(suspended)
-    with pytest.raises(RateLimited):
+    with pytest.raises(RateLimitExceeded):
         limits.acquire(caller, Priority.NORMAL)
     permit.release()
     assert len(limits) == 0

@@ -15,7 +15,7 @@ from cambist.coordination.rate_limits import InMemoryRateLimiter
 from cambist.engine import quote_budget
 from cambist.faults import RequestRejected
 from cambist.server.auth.caller import Caller
-from cambist.server.auth.caller_limits import CallerRateLimits, RateLimited
+from cambist.server.auth.caller_limits import CallerRateLimits, RateLimitExceeded
 from cambist.server.client_address import Address, TrustedProxies, read_hop, subnet_of
 from cambist.server.protocol.connections import ConnectionRegistry
 from cambist.server.settings import CallerRates, ConnectionLimits
@@ -35,12 +35,12 @@ async def test_the_wait_that_is_told_is_enough_and_a_second_less_is_not() -> Non
     clock = ManualClock()
     tolls = CallerRateLimits(InMemoryRateLimiter(clock), with_rates(key_orders_per_minute=7))
     await tolls.orders(KEY, 7)
-    with pytest.raises(RateLimited) as limited:
+    with pytest.raises(RateLimitExceeded) as limited:
         await tolls.orders(KEY, 1)
     seconds = limited.value.retry_after_seconds
     assert seconds == 9  # a token comes every 8.57 s
     await clock.push((seconds - 1) * 1_000)
-    with pytest.raises(RateLimited):
+    with pytest.raises(RateLimitExceeded):
         await tolls.orders(KEY, 1)
     await clock.push(1_000)
     await tolls.orders(KEY, 1)
@@ -52,7 +52,7 @@ async def test_more_than_ever_fit_are_not_told_to_wait() -> None:
     )
     with pytest.raises(RequestRejected) as refused:
         await tolls.orders(KEY, 8)
-    assert not isinstance(refused.value, RateLimited)
+    assert not isinstance(refused.value, RateLimitExceeded)
     await tolls.orders(KEY, 7)
 
 

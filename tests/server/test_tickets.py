@@ -17,7 +17,7 @@ from cambist.clock import ManualClock
 from cambist.faults import RequestRejected
 from cambist.ports.api_keys import Permission
 from cambist.server.auth.caller import Caller, attach_caller
-from cambist.server.auth.caller_limits import RateLimited
+from cambist.server.auth.caller_limits import RateLimitExceeded
 from cambist.server.auth.tickets import KEY_TICKETS_MAX, TICKET_MS, TICKETS_MAX, Tickets
 from cambist.values.api_key import read_key_id
 from cambist.values.ids import Principal
@@ -83,14 +83,14 @@ async def test_a_key_takes_no_tickets_from_others() -> None:
     clock = ManualClock()
     tickets = Tickets(clock, Draws())
     issued = [await tickets.issue(a_call("chatty")) for _ in range(KEY_TICKETS_MAX)]
-    with pytest.raises(RateLimited) as limited:
+    with pytest.raises(RateLimitExceeded) as limited:
         await tickets.issue(a_call("chatty"))
     assert limited.value.retry_after_seconds * 1_000 == TICKET_MS
     await tickets.issue(a_call("other"))
     used = json.loads(issued[0].body)["ticket"]
     assert tickets.redeem([f"ticket.{used}"]) is not None
     await tickets.issue(a_call("chatty"))
-    with pytest.raises(RateLimited):
+    with pytest.raises(RateLimitExceeded):
         await tickets.issue(a_call("chatty"))
     await clock.push(TICKET_MS)
     for _ in range(KEY_TICKETS_MAX):

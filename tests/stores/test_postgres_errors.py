@@ -15,7 +15,7 @@ from cambist.orders import events
 from cambist.orders.order import Status
 from cambist.ports.errors import DuplicateIdempotencyKey, PortUnavailable, VersionConflict
 from cambist.stores.postgres import Target, open_postgres, pool, write_loop
-from cambist.stores.postgres.writer import BatchWriter
+from cambist.stores.postgres.writer import PostgresBatchWriter
 from cambist.values.ids import LOCAL
 from cambist.values.time_units import Timestamp
 from tests import order_factory
@@ -102,13 +102,13 @@ async def test_a_deadlock_is_lost_by_somebody_and_tried_again(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[str] = []
-    real = BatchWriter._send
+    real = PostgresBatchWriter._send
 
-    async def send(self: BatchWriter, one: Any) -> Any:
+    async def send(self: PostgresBatchWriter, one: Any) -> Any:
         sent.append("try")
         return await real(self, one)
 
-    monkeypatch.setattr(BatchWriter, "_send", send)
+    monkeypatch.setattr(PostgresBatchWriter, "_send", send)
     monkeypatch.setattr(pool, "LOCK_WITHIN_MS", 5_000)
     async with opened(url) as store, talk(url) as line:
         births = [order_factory.birth(n) for n in (1, 2)]

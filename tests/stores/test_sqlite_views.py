@@ -31,7 +31,7 @@ from cambist.orders.terms import SLIPPAGE_DEFAULT_BPS, TRIES_DEFAULT
 from cambist.ports.store import NewOrder
 from cambist.stores.commands import ApplyDecision, CommittedEvents, InsertOrder
 from cambist.stores.sqlite.connection import _statement
-from cambist.stores.sqlite.writer import SQL, BatchWriter
+from cambist.stores.sqlite.writer import SQL, SqliteBatchWriter
 from cambist.values.amount import RAW_MAX, RawAmount, write_amount
 from cambist.values.ids import order_id
 from cambist.values.route import Route
@@ -55,7 +55,7 @@ class Book:
     """A store in memory, written without a loop."""
 
     def __init__(self) -> None:
-        self.writer = BatchWriter(Path(":memory:"))
+        self.writer = SqliteBatchWriter(Path(":memory:"))
         assert self.writer._connection is not None
         self.db = self.writer._connection
         self.db.row_factory = None

@@ -38,7 +38,7 @@ class Column(NamedTuple):
     """Long text, which may be broken between words."""
 
 
-class Layout(NamedTuple):
+class TableLayout(NamedTuple):
     """Which columns stand, how wide each is, and whether rows are blocks of lines instead."""
 
     kept: tuple[int, ...]
@@ -46,7 +46,7 @@ class Layout(NamedTuple):
     is_stacked: bool = False
 
 
-def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int) -> Layout:
+def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int) -> TableLayout:
     """Return what fits into so many cells."""
     natural = [
         max(_cells(column.name), *(_cells(row[place]) for row in rows), 0)
@@ -56,7 +56,7 @@ def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: in
     while True:
         room = width - GAP * (len(kept) - 1) - sum(natural[place] for place in kept)
         if room >= 0:
-            return Layout(tuple(kept), tuple(natural[place] for place in kept))
+            return TableLayout(tuple(kept), tuple(natural[place] for place in kept))
         least = {
             place: min(
                 natural[place],
@@ -66,10 +66,10 @@ def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: in
             if columns[place].folds
         }
         if room + sum(natural[place] - cells for place, cells in least.items()) >= 0:
-            return Layout(tuple(kept), _folded(kept, natural, least, -room))
+            return TableLayout(tuple(kept), _folded(kept, natural, least, -room))
         ranks = [columns[place].rank for place in kept]
         if not max(ranks):
-            return Layout(tuple(range(len(columns))), tuple(natural), is_stacked=True)
+            return TableLayout(tuple(range(len(columns))), tuple(natural), is_stacked=True)
         del kept[len(ranks) - 1 - ranks[::-1].index(max(ranks))]
 
 

@@ -23,7 +23,7 @@ from cambist.client.event_streams import (
     stream_sse,
     stream_websocket,
 )
-from cambist.client.http_client import Clock, HttpClient, RetryPolicy, connect, read
+from cambist.client.http_client import HttpClient, RetryClock, RetryPolicy, connect, read
 from cambist.client.models import (
     ApiModel,
     Cancel,
@@ -92,7 +92,7 @@ class Client:
         *,
         patience: RetryPolicy = RetryPolicy(),  # noqa: B008 -- frozen
         transport: httpx.AsyncBaseTransport | None = None,
-        clock: Clock | None = None,
+        clock: RetryClock | None = None,
     ) -> None:
         self._lines = connect(url, api_key, patience, transport)
         self._clock = clock if clock is not None else SystemClock()

@@ -39,7 +39,7 @@ PASSING: Final = (ConnectionFailed, RateLimited, Unavailable)
 _Thing = TypeVar("_Thing")
 
 
-class Clock(Protocol):
+class RetryClock(Protocol):
     """What is asked of a clock."""
 
     def now(self) -> Timestamp:
@@ -87,7 +87,7 @@ class ConnectionPools(NamedTuple):
 class HttpClient:
     """The way to one server."""
 
-    def __init__(self, lines: ConnectionPools, patience: RetryPolicy, clock: Clock) -> None:
+    def __init__(self, lines: ConnectionPools, patience: RetryPolicy, clock: RetryClock) -> None:
         self._http = lines.calls
         self._streams = lines.streams
         self._chance = Entropy()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from cambist.ports.clock import Clock
-from cambist.ports.rate_limits import RateLimit, RateLimiter, Wait
+from cambist.ports.rate_limits import RateLimit, RateLimiter, TokenWait
 from cambist.values.time_units import MINUTE
 
 BUCKETS_MAX: Final = 50_000
@@ -56,7 +56,7 @@ class InMemoryRateLimiter:
     def __len__(self) -> int:
         return sum(len(kind) for kind in self._kinds.values())
 
-    async def try_acquire(self, bucket: str, cost: int, limit: RateLimit) -> Wait:
+    async def try_acquire(self, bucket: str, cost: int, limit: RateLimit) -> TokenWait:
         """Take `cost` tokens and return 0, or take none and return how long to wait for them.
 
         A cost above the burst is never to be had; who asks looks at the burst first.
@@ -73,8 +73,8 @@ class InMemoryRateLimiter:
         missing = cost * _PARTS - held.parts
         if missing <= 0:
             held.parts -= cost * _PARTS
-            return Wait(0, held.parts // _PARTS)
-        return Wait(-(-missing // limit.per_minute), held.parts // _PARTS)
+            return TokenWait(0, held.parts // _PARTS)
+        return TokenWait(-(-missing // limit.per_minute), held.parts // _PARTS)
 
     def _make_room(self, kind: dict[str, _Bucket], whose: str, now: int) -> str:
         """Return the name a new caller's bucket gets: its own, or without room a shared one.
@@ -100,7 +100,7 @@ class PartitionedRateLimiter:
         self._limits = limits
         self._processes = processes
 
-    async def try_acquire(self, bucket: str, cost: int, limit: RateLimit) -> Wait:
+    async def try_acquire(self, bucket: str, cost: int, limit: RateLimit) -> TokenWait:
         """Take `cost` tokens of the share and return 0, or take none and return the wait.
 
         What may be taken at once of the whole may be taken at once of a share, too: only later.

@@ -12,7 +12,7 @@ class RateLimit(NamedTuple):
     burst: int
 
 
-class Wait(int):
+class TokenWait(int):
     """How long to wait for tokens in milliseconds; 0 says that they were taken.
 
     `left` is how many tokens the bucket holds then.
@@ -20,7 +20,7 @@ class Wait(int):
 
     left: int
 
-    def __new__(cls, milliseconds: int, left: int = 0) -> Wait:
+    def __new__(cls, milliseconds: int, left: int = 0) -> TokenWait:
         """Take both."""
         made = super().__new__(cls, milliseconds)
         made.left = left
@@ -30,5 +30,5 @@ class Wait(int):
 class RateLimiter(Protocol):
     """Token buckets by name. One that cannot be asked yields to a local one, never to none."""
 
-    async def try_acquire(self, bucket: str, cost: int, limit: RateLimit) -> Wait:
+    async def try_acquire(self, bucket: str, cost: int, limit: RateLimit) -> TokenWait:
         """Take `cost` tokens and return 0, or take none and return how long to wait for them."""

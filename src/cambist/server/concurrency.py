@@ -13,7 +13,7 @@ from starlette.types import Receive
 from cambist.faults import Code, RequestRejected, fault
 from cambist.server.auth.caller import Caller
 from cambist.server.auth.caller_concurrency import CallerConcurrency
-from cambist.server.auth.caller_limits import RateLimited
+from cambist.server.auth.caller_limits import RateLimitExceeded
 from cambist.server.protocol.close_codes import CLOSE_DONE, CLOSE_RESTART, CLOSE_UNAUTHORIZED
 from cambist.server.responses import read_body
 from cambist.server.settings import ServerSettings
@@ -86,7 +86,7 @@ class ConcurrencyLimits:
         key_id = caller.key_id
         if key_id is not None and self._by_key[key_id] >= self.key_streams_max:
             message = f"A key may have {self.key_streams_max} streams open at once."
-            raise RateLimited(message, STREAMS_RETRY_S)
+            raise RateLimitExceeded(message, STREAMS_RETRY_S)
         lifetime = StreamLifetime()
         self.streams += 1
         self._streams[lifetime] = caller

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cambist.faults import Code, Fault, RequestRejected, fault
 from cambist.ports.errors import PortOverloaded, PortUnavailable, ReadInterrupted, Unreadable
-from cambist.server.auth.caller_limits import RateLimited
+from cambist.server.auth.caller_limits import RateLimitExceeded
 from cambist.server.auth.request_priority import Priority, assign_priority
 from cambist.server.client_address import TrustedProxies
 from cambist.server.concurrency import ConcurrencyLimits
@@ -95,7 +95,7 @@ class RequestGuard:
     def _answer_error(self, error: Exception, scope: Scope) -> Response:
         """Return the answer to a request that raised; the text of a defect stays in the log."""
         match error:
-            case RateLimited():
+            case RateLimitExceeded():
                 return error_response(error.faults, error.retry_after_seconds)
             case RequestRejected():
                 faults = error.faults

@@ -11,7 +11,7 @@ from cambist.coordination.redis.client import RedisAddress, RedisConnection
 from cambist.coordination.redis.lua_scripts import ACQUIRE_TOKENS
 from cambist.coordination.transport import ReconnectingConnection
 from cambist.ports.clock import Clock
-from cambist.ports.rate_limits import RateLimit, RateLimiter, Wait
+from cambist.ports.rate_limits import RateLimit, RateLimiter, TokenWait
 
 ANSWER_WITHIN_MS: Final = 80
 """How long a call waits for Redis before it is judged without it; a request makes up to three."""
@@ -41,7 +41,7 @@ class RedisRateLimiter:
         self._apart_until = 0
         self.line = ReconnectingConnection(clock, "redis_rates", address.dial, self._answer)
 
-    async def try_acquire(self, bucket: str, cost: int, limit: RateLimit) -> Wait:
+    async def try_acquire(self, bucket: str, cost: int, limit: RateLimit) -> TokenWait:
         """Take `cost` tokens and return 0, or take none and return how long to wait for them."""
         apart = self._clock.monotonic_ms() < self._apart_until
         if apart or not self.line.is_up or len(self._asked) >= WAITING_MAX:
@@ -57,9 +57,9 @@ class RedisRateLimiter:
             told = None
         if told is None:
             return await self._acquire_locally(bucket, cost, limit)
-        return Wait(told) if told > 0 else Wait(0, -told)
+        return TokenWait(told) if told > 0 else TokenWait(0, -told)
 
-    async def _acquire_locally(self, bucket: str, cost: int, limit: RateLimit) -> Wait:
+    async def _acquire_locally(self, bucket: str, cost: int, limit: RateLimit) -> TokenWait:
         metrics.RATES_ALONE.inc()
         return await self._alone.try_acquire(bucket, cost, limit)
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Final, NamedTuple
 
 from cambist.server.auth.caller import Caller
-from cambist.server.auth.caller_limits import RateLimited
+from cambist.server.auth.caller_limits import RateLimitExceeded
 from cambist.server.auth.request_priority import Priority
 from cambist.server.settings import ServerSettings
 
@@ -47,7 +47,7 @@ class CallerConcurrency:
         return len(self._normal) + len(self._stops)
 
     def acquire(self, caller: Caller, priority: Priority) -> ConcurrencyPermit:
-        """Take a permit. Raises RateLimited when the caller has all of its permits in use."""
+        """Take a permit. Raises RateLimitExceeded when the caller has all of its permits in use."""
         name, most, who = self._allowance(caller)
         if name is None or most is None:
             return ConcurrencyPermit(self._normal, None)
@@ -56,7 +56,7 @@ class CallerConcurrency:
         if priority is Priority.STOP and self._stops[name] < STOPS_MAX:
             return self._take(self._stops, name)
         message = f"{who} may have {most} requests answered at once; wait until one is done."
-        raise RateLimited(message, RETRY_S)
+        raise RateLimitExceeded(message, RETRY_S)
 
     def suspend(self, caller: Caller) -> ConcurrencyPermit:
         """Give a permit back while a stream lasts, which is counted apart.

@@ -31,7 +31,7 @@ from cambist.values.time_units import SECOND
 _CEILED: Final = SECOND - 1
 
 
-class RateLimited(RequestRejected):
+class RateLimitExceeded(RequestRejected):
     """The rate is used up; after `retry_after_seconds` the call may be repeated."""
 
     def __init__(self, message: str, retry_after_seconds: int) -> None:
@@ -47,7 +47,7 @@ class CallerRateLimits:
         self._rates = rates
 
     async def request(self, caller: Caller, *, opens_stream: bool) -> None:
-        """Count a call with a key. Raises RateLimited."""
+        """Count a call with a key. Raises RateLimitExceeded."""
         rates, key_id = self._rates, caller.key_id
         quotas = caller.quotas
         await self._acquire(f"requests:{key_id}", rates.key_requests_per_minute, "requests", quotas)
@@ -59,23 +59,23 @@ class CallerRateLimits:
     async def anonymous(
         self, source: str, per_minute: int, quotas: CallRateLimits | None = None
     ) -> None:
-        """Count a call without a key. Raises RateLimited."""
+        """Count a call without a key. Raises RateLimitExceeded."""
         await self._acquire(f"strangers:{source}", per_minute, "requests", quotas)
 
     async def auth_failure(self, source: str) -> None:
-        """Count a call with an invalid key. Raises RateLimited."""
+        """Count a call with an invalid key. Raises RateLimitExceeded."""
         per_minute = self._rates.auth_failures_per_minute
         await self._acquire(f"failures:{source}", per_minute, "invalid keys")
 
     async def quotes(self, caller: Caller) -> None:
-        """Count a quote or a list of pools requested with a key. Raises RateLimited."""
+        """Count a quote or a list of pools requested with a key. Raises RateLimitExceeded."""
         per_minute = self._rates.key_quotes_per_minute
         await self._acquire(f"quotes:{caller.key_id}", per_minute, "quotes", caller.quotas)
 
     async def orders(self, caller: Caller, orders: int) -> None:
         """Count orders made with a key, all or none.
 
-        Raises RateLimited, and RequestRejected when so many are never allowed at once.
+        Raises RateLimitExceeded, and RequestRejected when so many are never allowed at once.
         """
         own = caller.orders_per_minute
         per_minute = self._rates.key_orders_per_minute if own is None else own
@@ -102,4 +102,4 @@ class CallerRateLimits:
         if wait:
             seconds = (wait + _CEILED) // SECOND
             message = f"{per_minute} {what} a minute are allowed; try again in {seconds} s."
-            raise RateLimited(message, seconds)
+            raise RateLimitExceeded(message, seconds)

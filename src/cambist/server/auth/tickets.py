@@ -16,7 +16,7 @@ from starlette.requests import Request
 from cambist.faults import Code, RequestRejected, fault
 from cambist.ports.clock import Clock
 from cambist.server.auth.caller import Caller, caller_of
-from cambist.server.auth.caller_limits import RateLimited
+from cambist.server.auth.caller_limits import RateLimitExceeded
 from cambist.server.responses import Response
 from cambist.values.base58 import encode
 from cambist.values.time_units import SECOND, Millis, add_ms
@@ -63,13 +63,14 @@ class Tickets:
     async def issue(self, request: Request) -> Response:
         """Answer with a ticket for what the caller may do.
 
-        Raises RateLimited when its key has too many, and RequestRejected when there are too many.
+        Raises RateLimitExceeded when its key has too many tickets, and RequestRejected when
+        there are too many in all.
         """
         clock, caller = self._clock, caller_of(request.scope)
         self._sweep()
         if self._by_key[caller.key_id] >= KEY_TICKETS_MAX:
             message = f"A key may have {KEY_TICKETS_MAX} stream tickets out; use some, or wait."
-            raise RateLimited(message, TICKET_MS // SECOND)
+            raise RateLimitExceeded(message, TICKET_MS // SECOND)
         if len(self._unused) >= TICKETS_MAX:
             raise RequestRejected(
                 fault(Code.TOO_BUSY, "Too many stream tickets are unused; try again soon.")

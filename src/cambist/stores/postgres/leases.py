@@ -58,7 +58,7 @@ class Release(msgspec.Struct, frozen=True):
 Ask = Claim | Release
 
 
-class Leases:
+class PostgresLeases:
     """The claims of one process. `owner` names it to people; the epoch is what fences."""
 
     def __init__(

@@ -52,10 +52,10 @@ from cambist.stores.commands import (
 from cambist.stores.daily_fills import FillQuery
 from cambist.stores.paging import page_of
 from cambist.stores.postgres import daily_fills, reader
-from cambist.stores.postgres.leases import Leases
+from cambist.stores.postgres.leases import PostgresLeases
 from cambist.stores.postgres.migrations import migrate
 from cambist.stores.postgres.pool import ConnectionPool, Target
-from cambist.stores.postgres.write_loop import WriteLoop
+from cambist.stores.postgres.write_loop import PostgresWriteLoop
 from cambist.stores.unreadable_orders import UnreadableOrders, read_rows
 from cambist.values.ids import OrderId, Principal, Signature
 from cambist.values.time_units import Slot, Timestamp
@@ -86,8 +86,8 @@ class PostgresStore:
         self._asked = ConnectionPool(target, ASKED_READERS_MAX, only_reads=True)
         self._unreadable = UnreadableOrders()
         self._writers = ConnectionPool(target, WRITERS_MAX)
-        self._runner = WriteLoop(self._writers, news, clock, lease_ms)
-        self._leases = Leases(self._writers, owner, lease_ms, self._unreadable)
+        self._runner = PostgresWriteLoop(self._writers, news, clock, lease_ms)
+        self._leases = PostgresLeases(self._writers, owner, lease_ms, self._unreadable)
         self._counted_at: int | None = None
         self._backlog = self._counted = 0
 

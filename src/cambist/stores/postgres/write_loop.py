@@ -19,7 +19,7 @@ from cambist.ports.store import CommitListener
 from cambist.stores.commands import CommittedEvents
 from cambist.stores.postgres.batch import Write
 from cambist.stores.postgres.pool import ConnectionPool
-from cambist.stores.postgres.writer import BatchWriter
+from cambist.stores.postgres.writer import PostgresBatchWriter
 from cambist.stores.write_queue import PendingWrite, WriteQueue, resolve
 
 log = structlog.get_logger("cambist.store")
@@ -33,7 +33,7 @@ BEHIND_WAIT_MS: Final = 500
 CLOSE_WITHIN_MS: Final = 10_000
 
 
-class WriteLoop:
+class PostgresWriteLoop:
     """The one writer of a process: what is written first is told first."""
 
     def __init__(
@@ -43,7 +43,7 @@ class WriteLoop:
         self._clock = clock
         self._bell = asyncio.Event()
         self._gone = asyncio.Event()
-        self._writer = BatchWriter(pool, self._tell, self._again, lease_ms)
+        self._writer = PostgresBatchWriter(pool, self._tell, self._again, lease_ms)
         self._batch: Sequence[PendingWrite[Write, CommittedEvents]] = ()
         self._unknown_since: int | None = None
         self._closing_since: int | None = None

@@ -60,7 +60,7 @@ class _OwnFault(Exception):
         self.unsure = unsure
 
 
-class BatchWriter:
+class PostgresBatchWriter:
     """Applies batches, one statement after the other. `tell` hears what became true in each."""
 
     def __init__(self, pool: ConnectionPool, tell: Tell, again: Again, lease_ms: int) -> None:

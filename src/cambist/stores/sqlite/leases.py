@@ -12,7 +12,7 @@ LEASED: Final = Timestamp(2**53 - 1)
 """The wake-up of an order that rests in flight: the lock on the home never runs out by itself."""
 
 
-class Leases:
+class SqliteLeases:
     """The orders of one process that are claimed, each as last committed.
 
     The row of an order that rests in flight says that its claim never ends, so that no sweep reads

@@ -65,10 +65,10 @@ from cambist.stores.paging import page_of
 from cambist.stores.sqlite import daily_fills, halts, reader
 from cambist.stores.sqlite.connection import SQL
 from cambist.stores.sqlite.counters import StatusCounters
-from cambist.stores.sqlite.leases import LEASED, Leases
+from cambist.stores.sqlite.leases import LEASED, SqliteLeases
 from cambist.stores.sqlite.reader import Readers
-from cambist.stores.sqlite.write_loop import WriteLoop
-from cambist.stores.sqlite.writer import BatchWriter
+from cambist.stores.sqlite.write_loop import SqliteWriteLoop
+from cambist.stores.sqlite.writer import SqliteBatchWriter
 from cambist.stores.unreadable_orders import UnreadableOrders
 from cambist.values.ids import OrderId, Principal, Signature
 from cambist.values.time_units import Slot, Timestamp, add_ms
@@ -84,13 +84,13 @@ class SqliteStore:
     ) -> None:
         self._news = news
         self._owner = owner
-        self._batches = BatchWriter(path)
-        self._writer: WriteLoop[Write, Written] = WriteLoop(
+        self._batches = SqliteBatchWriter(path)
+        self._writer: SqliteWriteLoop[Write, Written] = SqliteWriteLoop(
             self._batches.apply, self._done, inline=inline
         )
         self._readers = Readers(path, inline=inline)
         self._cache: dict[OrderId, Order] = {}
-        self._claimed = Leases()
+        self._claimed = SqliteLeases()
         self._counts = StatusCounters()
         self._unreadable = UnreadableOrders()
         self._probing: asyncio.Future[Written] | None = None

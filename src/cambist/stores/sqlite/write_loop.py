@@ -30,7 +30,7 @@ Apply = Callable[[Sequence[T]], Results[R]]
 Done = Callable[[Sequence[T], Results[R]], None]
 
 
-class WriteLoop(Generic[T, R]):
+class SqliteWriteLoop(Generic[T, R]):
     """Takes batches from the lanes and applies them, one at a time, in order.
 
     `apply` runs where the database lives; `done` on the event loop, before the waiting

@@ -65,7 +65,7 @@ _OWN_FAULTS: Final = (
 )
 
 
-class BatchWriter:
+class SqliteBatchWriter:
     """The one connection that writes."""
 
     def __init__(

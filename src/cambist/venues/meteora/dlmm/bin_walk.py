@@ -16,7 +16,7 @@ ORDER_SHARE_BPS: Final = 5_000
 """What of the fee on filled limit orders goes to who placed them."""
 
 
-class Way(NamedTuple):
+class BinSwap(NamedTuple):
     """How a swap goes: down gives X and takes Y; who keeps of the fee; by which release."""
 
     down: bool
@@ -49,7 +49,7 @@ class Walked(NamedTuple):
     first: int
 
 
-def walk_in(bins: Iterable[Bin], way: Way, amount: int) -> Walked:
+def walk_in(bins: Iterable[Bin], way: BinSwap, amount: int) -> Walked:
     """Return what raw units given do. Raises PoolRejected."""
     given = paid = fee = protocol = first = 0
     after: list[Bin] = []
@@ -64,7 +64,7 @@ def walk_in(bins: Iterable[Bin], way: Way, amount: int) -> Walked:
     raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
 
 
-def walk_out(bins: Iterable[Bin], way: Way, amount: int) -> Walked:
+def walk_out(bins: Iterable[Bin], way: BinSwap, amount: int) -> Walked:
     """Return what takes raw units. Raises PoolRejected."""
     given = paid = fee = protocol = first = 0
     after: list[Bin] = []
@@ -89,14 +89,14 @@ def layers_of(bin_: Bin, *, down: bool) -> tuple[int, ...]:
     return held, bin_.begun_orders, bin_.open_orders
 
 
-def _layers(bin_: Bin, way: Way) -> tuple[int, ...]:
+def _layers(bin_: Bin, way: BinSwap) -> tuple[int, ...]:
     layers = layers_of(bin_, down=way.down)
     if sum(layers) > RAW_MAX:
         raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS, f"bin {bin_.id}")
     return layers
 
 
-def _given(bin_: Bin, way: Way, left: int) -> Passed:
+def _given(bin_: Bin, way: BinSwap, left: int) -> Passed:
     """Return what a bin does with what is left of the amount in."""
     # `Bin::swap`: where the bin takes all that is left, the fee inside it is kept; where the bin is
     # emptied, its whole cost and the fee on top of that are taken, and the rest goes on.
@@ -122,7 +122,7 @@ def _given(bin_: Bin, way: Way, left: int) -> Passed:
     return Passed(given, paid, fee, _protocol(fee, filled, way), filled)
 
 
-def _taken(bin_: Bin, way: Way, want: int) -> Passed:
+def _taken(bin_: Bin, way: BinSwap, want: int) -> Passed:
     """Return what a bin does with what is left of the amount out."""
     rate, on_input = way.fee.rate_at(bin_.id), way.fee.on_input
     gross = want if on_input else want + fee_upon(want, rate)
@@ -146,7 +146,7 @@ def _taken(bin_: Bin, way: Way, want: int) -> Passed:
     return passed._replace(paid=want, protocol=passed.protocol + beyond)
 
 
-def _protocol(fee: int, filled: BinFill, way: Way) -> int:
+def _protocol(fee: int, filled: BinFill, way: BinSwap) -> int:
     """Return what of a fee the protocol keeps: its share, and half of the fee on orders."""
     # The host's share comes out of the protocol's, and changes nothing for the trader.
     if way.release == "0.11":

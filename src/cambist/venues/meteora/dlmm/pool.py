@@ -36,7 +36,7 @@ from cambist.venues.meteora.dlmm.bin_arrays import (
     rungs,
     within_reach,
 )
-from cambist.venues.meteora.dlmm.bin_walk import Walked, Way, kept, walk_in, walk_out
+from cambist.venues.meteora.dlmm.bin_walk import BinSwap, Walked, kept, walk_in, walk_out
 from cambist.venues.pool import Fees, SwapResult
 from cambist.venues.quoting import quote
 from cambist.venues.reject_reasons import RejectReason
@@ -182,7 +182,7 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         if amount > RAW_MAX:
             raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
         fee_in, fee_out = (self.x.fee, self.y.fee) if down else (self.y.fee, self.x.fee)
-        way = Way(down, self._fee(down=down), self.pair.protocol_share_bps, self.release)
+        way = BinSwap(down, self._fee(down=down), self.pair.protocol_share_bps, self.release)
         if mode == "exact_in":
             kept_in = fee_in.of(amount)
             done = walk_in(self._ahead(down=down), way, amount - kept_in)
@@ -316,7 +316,7 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         sent, received = done.given + fees.transfer_in, done.paid - fees.transfer_out
         return unless_dust(sent, received, impact_hundredths(net, gross, first))
 
-    def _end(self, done: Walked, way: Way) -> DlmmPool:
+    def _end(self, done: Walked, way: BinSwap) -> DlmmPool:
         """Return the pair after a swap."""
         pair, last = self.pair, done.bins[-1].id
         volatility, index = self._references
