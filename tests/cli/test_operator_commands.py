@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
+from cambist.cli.commands.operator_commands import waits_for
 from cambist.cli.main import app
-from cambist.cli.operator_commands import waits_for
 from cambist.orders.order import Status
 from cambist.values.time_units import Timestamp
 from tests import order_factory

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
+from cambist.cli.commands.orders import _journal_row
 from cambist.cli.order_view import line_of
-from cambist.cli.orders import _journal_row
 from cambist.client import Event
 from cambist.wire.event_messages import message
 from tests.cli.conftest import Cambist, events_of

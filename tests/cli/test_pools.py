@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from rich.console import Console
 
+from cambist.cli.commands.pools import BAR_CELLS_MAX, draw_depth
 from cambist.cli.formatting import format_bps, format_short_amount
-from cambist.cli.pools import BAR_CELLS_MAX, draw_depth
 from cambist.client import Depth, Pool
 from tests.cli.conftest import Cambist
 from tests.cli.test_quote import POOLS, names

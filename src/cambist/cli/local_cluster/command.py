@@ -15,6 +15,7 @@ import typer
 
 from cambist import bootstrap
 from cambist.cli import readiness
+from cambist.cli.commands.serve import KEY_LINE, NO_KEYS, place_of
 from cambist.cli.exit_codes import (
     BAD_SETTINGS,
     FAILED,
@@ -30,7 +31,6 @@ from cambist.cli.local_cluster.plan import ANY_HOST, Topology, plan
 from cambist.cli.local_cluster.servers import fits_a_socket, write_privately
 from cambist.cli.local_cluster.supervisor import Supervisor
 from cambist.cli.managed_process import StartFailed
-from cambist.cli.serve import KEY_LINE, NO_KEYS, place_of
 from cambist.cli.settings import load_settings
 from cambist.client import DEFAULT_URL
 from cambist.clock import SystemClock

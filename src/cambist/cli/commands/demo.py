@@ -11,9 +11,9 @@ import typer
 from msgspec.structs import replace
 
 from cambist import bootstrap
+from cambist.cli.commands.orders import console
 from cambist.cli.connect import exit_on_error
 from cambist.cli.order_view import LiveTable, OrderProgress, outcome
-from cambist.cli.orders import console
 from cambist.cli.settings import load_settings, run_loop
 from cambist.client import Client, Draft, buy, swap
 from cambist.config import Settings

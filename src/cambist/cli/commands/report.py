@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from cambist.cli import json_output
+from cambist.cli.commands.orders import console, run
 from cambist.cli.connect import Url, connect
 from cambist.cli.exit_codes import DONE
 from cambist.cli.formatting import format_amount
 from cambist.cli.json_output import AsJson
-from cambist.cli.orders import console, run
 from cambist.cli.tables import Column, print_sentence, print_table
 from cambist.values.amount import write_amount
 from cambist.values.server_url import DEFAULT_URL

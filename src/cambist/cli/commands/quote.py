@@ -12,6 +12,16 @@ from rich.text import Text
 from rich.tree import Tree
 
 from cambist.cli import json_output
+from cambist.cli.commands.orders import (
+    SlippageBps,
+    Wallet,
+    Words,
+    console,
+    read_words,
+    run,
+    terms_of,
+)
+from cambist.cli.commands.pools import draw_absent, draw_depth
 from cambist.cli.connect import Url, connect
 from cambist.cli.exit_codes import DONE
 from cambist.cli.formatting import (
@@ -23,16 +33,6 @@ from cambist.cli.formatting import (
     route_label,
 )
 from cambist.cli.json_output import AsJson
-from cambist.cli.orders import (
-    SlippageBps,
-    Wallet,
-    Words,
-    console,
-    read_words,
-    run,
-    terms_of,
-)
-from cambist.cli.pools import draw_absent, draw_depth
 from cambist.cli.tables import WIDE, Column, print_sentence, print_table
 from cambist.values.amount import proportions, write_amount
 from cambist.values.server_url import DEFAULT_URL

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cambist.cli import json_output
+from cambist.cli.commands.orders import console, run
 from cambist.cli.completion import token_words
 from cambist.cli.connect import Url, connect
 from cambist.cli.exit_codes import DONE
@@ -23,7 +24,6 @@ from cambist.cli.formatting import (
     format_short_amount,
 )
 from cambist.cli.json_output import AsJson
-from cambist.cli.orders import console, run
 from cambist.cli.tables import Column, print_sentence, print_table
 from cambist.values.server_url import DEFAULT_URL
 
