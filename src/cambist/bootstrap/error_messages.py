@@ -32,10 +32,11 @@ from cambist.stores.sqlite.connection import (
 Kind = Literal["in_use", "away", "unfit", "damaged"]
 
 _LOCKED: Final = (
-    "another process holds the lock of a database file in the home ({told}): end it, or wait for it"
+    "another process holds the lock of a database file in the home ({message}): "
+    "end it, or wait for it"
 )
 _DAMAGED: Final = (
-    "a database file in the home cannot be used ({told}); `cambist doctor` looks closer, and "
+    "a database file in the home cannot be used ({message}); `cambist doctor` looks closer, and "
     "`cambist restore` puts a backup into an empty home"
 )
 _UNFIT: Final = (
@@ -66,7 +67,7 @@ def describe(error: BaseException) -> ErrorMessage | None:
         case sqlite3.Error():
             return _of_sqlite(error)
         case CorruptRow():
-            return ErrorMessage("damaged", _DAMAGED.format(told=error))
+            return ErrorMessage("damaged", _DAMAGED.format(message=error))
         case StoreGone() | DamagedFile():
             return ErrorMessage("damaged", str(error))
         case _ if isinstance(error, _UNFIT):
@@ -78,15 +79,15 @@ def describe(error: BaseException) -> ErrorMessage | None:
             return ErrorMessage("unfit", error.strerror or str(error) or type(error).__name__)
         case _ if type(error).__module__.partition(".")[0] == "asyncpg":
             # A driver's own text may repeat an address with its password.
-            told = f"the database cannot be used as it is named ({type(error).__name__})"
-            return ErrorMessage("unfit", told)
+            message = f"the database cannot be used as it is named ({type(error).__name__})"
+            return ErrorMessage("unfit", message)
     return None
 
 
 def _of_sqlite(error: sqlite3.Error) -> ErrorMessage:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return ErrorMessage("in_use", _LOCKED.format(told=error))
+        return ErrorMessage("in_use", _LOCKED.format(message=error))
     if code == sqlite3.SQLITE_FULL:
         return ErrorMessage("unfit", "the disk is full: make room, then start again")
-    return ErrorMessage("damaged", _DAMAGED.format(told=error))
+    return ErrorMessage("damaged", _DAMAGED.format(message=error))

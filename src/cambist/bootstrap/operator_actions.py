@@ -89,5 +89,5 @@ def _with_database(settings: Settings, act: Callable[[Any], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-def ignore_events(told: Sequence[RecordedEvent], places: Sequence[int]) -> None:
+def ignore_events(events: Sequence[RecordedEvent], places: Sequence[int]) -> None:
     """Hear the news of a store that writes none, or that the others read from the journal."""

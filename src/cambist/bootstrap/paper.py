@@ -84,12 +84,12 @@ async def paper_world(
 
 def paper_chain_address(settings: Settings) -> RpcAddress | None:
     """Return where the paper chain is to be found; None when it runs inside."""
-    told = settings.paper_chain
-    if told == "inside":
+    address = settings.paper_chain
+    if address == "inside":
         return None
-    if told == "socket":
+    if address == "socket":
         return Path(settings.home) / CHAIN_SOCKET
-    host, _, port = told.rpartition(":")
+    host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
 
 

@@ -46,16 +46,16 @@ def dex_name(dex: str, program: str) -> str:
     return f"{dex} {program.replace('_', ' ')}".strip()
 
 
-def route_label(told: Order | Event | Quote) -> str:
+def route_label(shown: Order | Event | Quote) -> str:
     """Write where the swaps go: `>` leads through a hub, `+` shares the amount.
 
     A venue is named where it changes: "raydium clmm + amm v4".
     """
-    if not told.legs:
-        quote = told.quote
-        return dex_name(quote.dex, quote.program) if quote else told.selected_dex or "-"
+    if not shown.legs:
+        quote = shown.quote
+        return dex_name(quote.dex, quote.program) if quote else shown.selected_dex or "-"
     text, before = "", None
-    for leg in told.legs:
+    for leg in shown.legs:
         if before is not None:
             text += " > " if leg.path == before.path else " + "
         same = before is not None and leg.dex == before.dex

@@ -69,8 +69,8 @@ def chosen(text: str, matches: list[tuple[str, str]]) -> str:
         listed = [f"  {order_id}  {words}" for order_id, words in matches[:CANDIDATES_MAX]]
         if len(matches) > CANDIDATES_MAX:
             listed.append(f"  and {len(matches) - CANDIDATES_MAX} more")
-        told = "\n".join(listed)
-        exit_with(USAGE, f"{len(matches)} orders end in {text}; say more of it:\n{told}")
+        choices = "\n".join(listed)
+        exit_with(USAGE, f"{len(matches)} orders end in {text}; say more of it:\n{choices}")
     return matches[0][0]
 
 

@@ -15,7 +15,7 @@ _BEFORE_THE_CHAIN_IS_SURE: Final = "confirmed; the chain may still take it back"
 
 def summary_rows(order: Order) -> list[tuple[str, str]]:
     """Return what is known of an order, each with a name a person uses."""
-    told = [
+    fields = [
         ("order", order.order_id),
         ("your id", order.client_order_id or ""),
         ("status", status_text(order)),
@@ -53,7 +53,7 @@ def summary_rows(order: Order) -> list[tuple[str, str]]:
             "" if order.cancel_requested_at is None else format_instant(order.cancel_requested_at),
         ),
     ]
-    return [(name, value) for name, value in told if value]
+    return [(name, value) for name, value in fields if value]
 
 
 def status_text(order: Order) -> str:

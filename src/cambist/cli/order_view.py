@@ -124,8 +124,8 @@ def _short(order_id: str) -> str:
 
 def line_of(event: Event) -> str:
     """Write an event as a line."""
-    told = f"{format_instant(event.timestamp)}  {_short(event.order_id)}  {event.event:<16}"
-    return f"{told} {describe(event)}".rstrip()
+    line = f"{format_instant(event.timestamp)}  {_short(event.order_id)}  {event.event:<16}"
+    return f"{line} {describe(event)}".rstrip()
 
 
 def _path(steps: Iterable[str]) -> Text:
@@ -158,18 +158,18 @@ def outcome(console: Console, lives: Iterable[OrderProgress]) -> None:
     """Print how each order ended: pools, amounts, price, slippage and time."""
     rows = []
     for life in lives:
-        told = life.newest
-        if told is not None:
+        order = life.newest
+        if order is not None:
             rows.append(
                 (
                     _short(life.order_id),
                     life.title,
-                    Text(told.status, style=COLOURS.get(told.status, "")),
-                    route_label(told),
-                    format_amount(told.amount_in),
-                    format_amount(told.amount_out),
-                    format_price(told.executed_price),
-                    "-" if told.slippage is None else f"{format_amount(told.slippage)} %",
+                    Text(order.status, style=COLOURS.get(order.status, "")),
+                    route_label(order),
+                    format_amount(order.amount_in),
+                    format_amount(order.amount_out),
+                    format_price(order.executed_price),
+                    "-" if order.slippage is None else f"{format_amount(order.slippage)} %",
                     life.took,
                 )
             )

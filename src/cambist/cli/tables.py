@@ -132,16 +132,16 @@ def _plain(cell: Cell) -> Text:
 def _blocks(columns: Sequence[Column], lines: Sequence[Sequence[Cell]]) -> RenderableType:
     """Return each row as a block: a name and its value on a line."""
     indent = max(_cells(column.name) for column in columns) + GAP
-    told: list[RenderableType] = []
+    blocks: list[RenderableType] = []
     for number, line in enumerate(lines):
         if number:
-            told.append(Text(""))
+            blocks.append(Text(""))
         for column, cell in zip(columns, line, strict=True):
             if str(cell):
                 name = Text(str(column.name), style="bold")
                 name.pad_right(indent - name.cell_len)
-                told.append(Text.assemble(name, cell, overflow="fold"))
-    return Group(*told)
+                blocks.append(Text.assemble(name, cell, overflow="fold"))
+    return Group(*blocks)
 
 
 def print_table(

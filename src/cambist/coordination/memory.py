@@ -94,10 +94,10 @@ class InMemorySubscription(Generic[T]):
         """Whether something was lost since the last `resume`."""
         return self._lagged
 
-    def push(self, told: T) -> None:
+    def push(self, event: T) -> None:
         """Put one fact in the buffer."""
         if not self._lagged:
-            self._facts.append(told)
+            self._facts.append(event)
             if len(self._facts) > SUBSCRIPTION_FACTS_MAX:
                 self._facts.clear()
                 self._lagged = True
@@ -179,13 +179,13 @@ class InMemoryEventBus:
     def publish(self, events: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         """Tell what became true."""
         if self._of_orders:
-            for told in events:
-                for listener in self._of_orders.of(told.order.id):
-                    listener.push(told)
+            for event in events:
+                for listener in self._of_orders.of(event.order.id):
+                    listener.push(event)
         if self._of_principals:
-            for told, place in zip(events, places, strict=True):
-                for one in self._of_principals.of(told.order.intent.principal):
-                    one.push(PositionedEvent(place, told))
+            for event, place in zip(events, places, strict=True):
+                for one in self._of_principals.of(event.order.intent.principal):
+                    one.push(PositionedEvent(place, event))
 
     def subscribe(self, order_id: OrderId) -> InMemorySubscription[RecordedEvent]:
         """Listen to one order."""

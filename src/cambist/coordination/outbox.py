@@ -81,15 +81,15 @@ class Outbox:
         bells = tuple(
             self._bells.popleft() for _ in range(min(len(self._bells), BELLS_A_PARCEL_MAX))
         )
-        told = tuple(
+        events = tuple(
             self._events.popleft() for _ in range(min(len(self._events), TOLD_A_PARCEL_MAX))
         )
         if not self._bells and not self._events:
             self._came.clear()
-        if place is None and not bells and not told:
+        if place is None and not bells and not events:
             return None
         self._out += 1
-        return OutboxBatch(place, bells, told)
+        return OutboxBatch(place, bells, events)
 
     def sent(self, parcel: OutboxBatch) -> None:
         """Take note that a parcel arrived."""

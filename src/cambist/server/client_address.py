@@ -45,12 +45,12 @@ class TrustedProxies:
             return _UNKNOWN
         if self._networks and self._trusts(source):
             for hop in reversed(_hops(call)):
-                told = read_hop(hop)
-                if told is None:
+                address = read_hop(hop)
+                if address is None:
                     # Whoever it is, it is not the proxy: it is counted by what the proxy wrote.
                     return f"{UNREADABLE}{hop[:UNREADABLE_LETTERS_MAX]}"
-                source = told
-                if not self._trusts(told):
+                source = address
+                if not self._trusts(address):
                     break
         return subnet(source)
 
@@ -60,8 +60,8 @@ class TrustedProxies:
         peer = call.get("client")
         if not peer or peer[0] not in self:
             return own
-        told = [value for name, value in call["headers"] if name == b"x-forwarded-proto"]
-        last = b",".join(told).rpartition(b",")[2].strip().lower().decode("latin-1")
+        protocols = [value for name, value in call["headers"] if name == b"x-forwarded-proto"]
+        last = b",".join(protocols).rpartition(b",")[2].strip().lower().decode("latin-1")
         return {"https": "https", "wss": "https", "http": "http", "ws": "http"}.get(last, own)
 
     def _trusts(self, address: Address) -> bool:

@@ -74,7 +74,7 @@ def build_archive(
     transactions: Iterable[tuple[str, bytes]],
 ) -> tuple[ArchivedOrder, ...]:
     """Put orders together from their lines and attempts, both sorted by order."""
-    told = {one: tuple(lines) for one, lines in groupby(entries, attrgetter("order_id"))}
+    entries_of = {one: tuple(lines) for one, lines in groupby(entries, attrgetter("order_id"))}
     sent: dict[str, list[bytes]] = {}
     for order_id, signed in transactions:
         sent.setdefault(order_id, []).append(signed)
@@ -83,7 +83,7 @@ def build_archive(
             name.id,
             name.principal,
             name.client_key,
-            tuple(_line(entry) for entry in told[name.id]),
+            tuple(_line(entry) for entry in entries_of[name.id]),
             tuple(sent.get(name.id, ())),
         )
         for name in names

@@ -120,11 +120,11 @@ def audit_steps() -> Walk:
 
 def _compare_counts(found: _Findings, backlog: int, rows: Rows) -> None:
     """Compare what the store counted on its way with what is there."""
-    told = {(who, status): many for who, status, many in rows if many}
-    for who, status in sorted(told.keys() | found.tallies.keys()):
-        is_told, there = told.get((who, status), 0), found.tallies[who, status]
-        if is_told != there:
-            found.note("the tallies", f"{is_told} orders of {who} are {status}, and {there} are")
+    counted = {(who, status): many for who, status, many in rows if many}
+    for who, status in sorted(counted.keys() | found.tallies.keys()):
+        noted, there = counted.get((who, status), 0), found.tallies[who, status]
+        if noted != there:
+            found.note("the tallies", f"{noted} orders of {who} are {status}, and {there} are")
     there = _count_open(found.tallies.items())
     if backlog != there:
         found.note("the backlog", f"it is counted as {backlog}, and {there} orders are open")
@@ -162,15 +162,15 @@ def check_order(kept: StoredOrder) -> str:
     if not kept.lines:
         return "the journal is empty"
     try:
-        told = replay([rows.read_entry(tuple(line[1:7])) for line in kept.lines])
+        history = replay([rows.read_entry(tuple(line[1:7])) for line in kept.lines])
         order = rows.read_order(_as_loaded(kept.row, kept))
     except (CorruptJournal, IllegalTransition, CorruptRow, msgspec.DecodeError) as error:
         return str(error)
     return (
-        _compare(order, told)
-        or _check_lines(kept, told)
-        or _check_attempts(kept, told)
-        or _check_fills(kept, told)
+        _compare(order, history)
+        or _check_lines(kept, history)
+        or _check_attempts(kept, history)
+        or _check_fills(kept, history)
     )
 
 
@@ -185,8 +185,8 @@ def _as_loaded(row: Row, kept: StoredOrder) -> rows.Row:
     return (*head, payloads.get(1), payloads.get(row[_ROUTE_SEQ]), *attempt, *moved, row[1])
 
 
-def _compare(row: Order, told: tuple[RecordedEvent, ...]) -> str:
-    folded = told[-1].order
+def _compare(row: Order, history: tuple[RecordedEvent, ...]) -> str:
+    folded = history[-1].order
     bare = row.attempt
     if bare is not None:
         row = replace(row, attempt=replace(bare, transaction=b""))
@@ -194,9 +194,9 @@ def _compare(row: Order, told: tuple[RecordedEvent, ...]) -> str:
     return f"the row differs from its journal in {', '.join(unlike)}" if unlike else ""
 
 
-def _check_lines(kept: StoredOrder, told: tuple[RecordedEvent, ...]) -> str:
+def _check_lines(kept: StoredOrder, history: tuple[RecordedEvent, ...]) -> str:
     """Look at what stands beside the facts: owner, places, instants and the next look."""
-    order = told[-1].order
+    order = history[-1].order
     owner = order.intent.principal
     if kept.row is not None and kept.row[1] != owner:
         return f"the row is of {kept.row[1]}, and the order of {owner}"
@@ -205,7 +205,7 @@ def _check_lines(kept: StoredOrder, told: tuple[RecordedEvent, ...]) -> str:
     places = [line[0] for line in kept.lines]
     if places != sorted(set(places)):
         return "the lines do not stand in the order they became true"
-    times = [event.entry.at for event in told]
+    times = [event.entry.at for event in history]
     if times != sorted(times):
         return "the times of the journal go back"
     if kept.row is not None and not order.is_closed and kept.row[_WAKE_AT] is None:
@@ -213,16 +213,16 @@ def _check_lines(kept: StoredOrder, told: tuple[RecordedEvent, ...]) -> str:
     return ""
 
 
-def _check_attempts(kept: StoredOrder, told: tuple[RecordedEvent, ...]) -> str:
+def _check_attempts(kept: StoredOrder, history: tuple[RecordedEvent, ...]) -> str:
     """Compare attempts with what was signed, and what became of them with what was heard."""
     signed = {
         event.event.signature: event.event
-        for event in told
+        for event in history
         if isinstance(event.event, events.Signed)
     }
     if sorted(row[2] for row in kept.attempts) != sorted(signed):
         return "the attempts kept are not those the journal signed"
-    ends = dict(_end(one.event) for one in told)
+    ends = dict(_end(one.event) for one in history)
     for row in kept.attempts:
         one = signed[row[2]]
         if tuple(row[1:6]) != (
@@ -257,9 +257,9 @@ def _end(
             return None, ("", None)
 
 
-def _check_fills(kept: StoredOrder, told: tuple[RecordedEvent, ...]) -> str:
+def _check_fills(kept: StoredOrder, history: tuple[RecordedEvent, ...]) -> str:
     landed = [
-        event.event.fill.signature for event in told if isinstance(event.event, events.Landed)
+        event.event.fill.signature for event in history if isinstance(event.event, events.Landed)
     ]
     if sorted(row[1] for row in kept.fills) != sorted(landed):
         return "the fills kept are not what landed"

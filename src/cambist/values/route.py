@@ -92,5 +92,5 @@ class Route(msgspec.Struct, frozen=True, gc=False):
         """What is to be known of the tokens of the pools it goes through, each sentence once."""
         used = {leg.pool for leg in self.legs}
         quoted = (quote.warnings for quote in self.quotes if quote.pool in used)
-        told = (*(leg.warnings for leg in self.legs), *quoted)
-        return tuple(dict.fromkeys(sentence for some in told for sentence in some))
+        groups = (*(leg.warnings for leg in self.legs), *quoted)
+        return tuple(dict.fromkeys(sentence for some in groups for sentence in some))

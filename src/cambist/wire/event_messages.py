@@ -121,30 +121,30 @@ def unreadable(order_id: OrderId, at: Timestamp) -> bytes:
     )
 
 
-def is_status_change(told: RecordedEvent) -> bool:
+def is_status_change(recorded: RecordedEvent) -> bool:
     """Whether the line moves the order's status, or begins another try of it."""
-    return told.entry.kind in MOVES
+    return recorded.entry.kind in MOVES
 
 
-def _is_setback(told: RecordedEvent) -> bool:
+def _is_setback(recorded: RecordedEvent) -> bool:
     """Whether the line itself tells that a try came to nothing, or that the order failed."""
-    if isinstance(told.event, RetryScheduled):
+    if isinstance(recorded.event, RetryScheduled):
         return True
-    return told.order.status is Status.FAILED and told.entry.kind in MOVES
+    return recorded.order.status is Status.FAILED and recorded.entry.kind in MOVES
 
 
-def message(told: RecordedEvent, *, nested: bool = False) -> bytes:
+def message(recorded: RecordedEvent, *, nested: bool = False) -> bytes:
     """Return the message of a journal line, as JSON; `nested` adds `data`."""
-    order, entry = told.order, told.entry
+    order, entry = recorded.order, recorded.entry
     known = order_state(order)
     if order.fill is not None and order.route is not None:
         known["slippage"] = realised_slippage(order.route, order.fill)
-    if not _is_setback(told):
+    if not _is_setback(recorded):
         # An earlier try's error stands on the line of that try alone.
         known.pop("last_error", None)
         known.pop("last_code", None)
-    if isinstance(told.event, RetryScheduled):
-        known["next_attempt_at"] = write_moment(told.event.wake_at)
+    if isinstance(recorded.event, RetryScheduled):
+        known["next_attempt_at"] = write_moment(recorded.event.wake_at)
     known["seq"] = entry.seq
     known["event"] = order.status if entry.kind in MOVES else entry.kind
     known["timestamp"] = write_moment(entry.at)

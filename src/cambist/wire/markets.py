@@ -123,9 +123,9 @@ def write_pools(
 
 
 def _pool(quote: QuoteView, pool: Pool, given: Token) -> PoolView:
-    told = {name: getattr(quote, name) for name in QuoteView.__struct_fields__}
+    fields = {name: getattr(quote, name) for name in QuoteView.__struct_fields__}
     deep = (
         DepthView(level.bps, write_amount(level.amount_in, given.decimals))
         for level in depth(pool, given.mint)
     )
-    return PoolView(**told, depth=tuple(deep))
+    return PoolView(**fields, depth=tuple(deep))

@@ -40,7 +40,7 @@ class PoolChoice(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 def pool_choices(route: Route) -> tuple[tuple[PoolChoice, ...], int]:
     """Return the pools of a route, those taken first, and how many more were looked at."""
     shares = _shares(route)
-    told = [
+    choices = [
         PoolChoice(
             dex=leg.venue,
             program=leg.program or _program(route, leg.pool),
@@ -51,8 +51,8 @@ def pool_choices(route: Route) -> tuple[tuple[PoolChoice, ...], int]:
         for leg in route.legs
     ]
     taken = {leg.pool for leg in route.legs}
-    told += [_worse(route, quote) for quote in route.quotes if quote.pool not in taken]
-    told += [
+    choices += [_worse(route, quote) for quote in route.quotes if quote.pool not in taken]
+    choices += [
         PoolChoice(
             dex=failure.venue,
             program=failure.program,
@@ -61,8 +61,8 @@ def pool_choices(route: Route) -> tuple[tuple[PoolChoice, ...], int]:
         )
         for failure in route.absent
     ]
-    more = max(len(told) - POOLS_TOLD_MAX, 0) + route.unlisted
-    return tuple(told[:POOLS_TOLD_MAX]), more
+    more = max(len(choices) - POOLS_TOLD_MAX, 0) + route.unlisted
+    return tuple(choices[:POOLS_TOLD_MAX]), more
 
 
 def _program(route: Route, pool: Address) -> str:

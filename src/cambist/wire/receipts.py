@@ -136,9 +136,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     head_hash: str
 
 
-def write_receipt(order: Order, told: Sequence[RecordedEvent]) -> bytes:
+def write_receipt(order: Order, history: Sequence[RecordedEvent]) -> bytes:
     """Write the receipt of an order from its whole journal, whose hashes were checked."""
-    last = told[-1].order
+    last = history[-1].order
     gone = last.fault if last.status is Status.FAILED else None
     return _encode(
         Receipt(
@@ -147,14 +147,14 @@ def write_receipt(order: Order, told: Sequence[RecordedEvent]) -> bytes:
             status=last.status,
             is_final=last.is_final,
             asked=_asked(last),
-            decisions=_decisions(told),
-            attempts=_attempts(order, told),
+            decisions=_decisions(history),
+            attempts=_attempts(order, history),
             fill=_fill(last),
             error=None if gone is None else gone.message,
             code=None if gone is None else gone.code,
             journal=tuple(
                 ChainLink(e.seq, write_moment(e.at), e.kind, e.hash.hex())
-                for e in (event.entry for event in told)
+                for e in (event.entry for event in history)
             ),
             head_hash=last.head_hash.hex(),
         )
@@ -178,27 +178,27 @@ def _asked(order: Order) -> Asked:
     )
 
 
-def _decisions(told: Sequence[RecordedEvent]) -> tuple[RouteDecision, ...]:
+def _decisions(history: Sequence[RecordedEvent]) -> tuple[RouteDecision, ...]:
     decisions: list[RouteDecision] = []
-    for place, recorded in enumerate(told):
+    for place, recorded in enumerate(history):
         if not isinstance(recorded.event, events.Routed):
             continue
-        after = told[place + 1].event if place + 1 < len(told) else None
+        after = history[place + 1].event if place + 1 < len(history) else None
         signed_at = after.slot if isinstance(after, events.Signed) else None
         decisions.append(_decision(recorded, recorded.event.route, signed_at))
     return tuple(decisions)
 
 
-def _decision(told: RecordedEvent, route: Route, signed_at: int | None) -> RouteDecision:
-    intent, leg = told.order.intent, route.legs[0]
+def _decision(recorded: RecordedEvent, route: Route, signed_at: int | None) -> RouteDecision:
+    intent, leg = recorded.order.intent, route.legs[0]
     given, taken = intent.pair.token_in.decimals, intent.pair.token_out.decimals
     exact_in = route.mode == "exact_in"
     pools, more = pool_choices(route)
     bound = write_amount(route.bound, taken if exact_in else given)
     return RouteDecision(
-        seq=told.entry.seq,
-        at=write_moment(told.entry.at),
-        attempt=told.order.try_number,
+        seq=recorded.entry.seq,
+        at=write_moment(recorded.entry.at),
+        attempt=recorded.order.try_number,
         chosen=leg.venue,
         pool=leg.pool,
         reason=route.reason,
@@ -217,16 +217,16 @@ def _decision(told: RecordedEvent, route: Route, signed_at: int | None) -> Route
 
 def _quote(intent: Intent, quote: Quote, signed_at: int | None) -> QuoteRecord:
     view = view_quote(intent, quote)
-    told = {name: getattr(view, name) for name in QuoteView.__struct_fields__}
+    history = {name: getattr(view, name) for name in QuoteView.__struct_fields__}
     age = None if signed_at is None else max(signed_at - quote.slot, 0)
-    return QuoteRecord(**told, slot=quote.slot, age_slots=age)
+    return QuoteRecord(**history, slot=quote.slot, age_slots=age)
 
 
-def _attempts(order: Order, told: Sequence[RecordedEvent]) -> tuple[AttemptRecord, ...]:
+def _attempts(order: Order, history: Sequence[RecordedEvent]) -> tuple[AttemptRecord, ...]:
     """Tell each attempt from its signing to its end; only one is alive at a time."""
     ended: list[AttemptRecord] = []
     facts: list[RecordedEvent] = []
-    for event in told:
+    for event in history:
         if isinstance(event.event, events.Signed) and facts:
             ended.append(_attempt(order, facts))
             facts = []
@@ -235,13 +235,13 @@ def _attempts(order: Order, told: Sequence[RecordedEvent]) -> tuple[AttemptRecor
     return (*ended, _attempt(order, facts)) if facts else tuple(ended)
 
 
-def _attempt(order: Order, told: Sequence[RecordedEvent]) -> AttemptRecord:
-    first = told[0]
+def _attempt(order: Order, history: Sequence[RecordedEvent]) -> AttemptRecord:
+    first = history[0]
     signed = first.event
     assert isinstance(signed, events.Signed)  # noqa: S101 -- the caller begins with one
-    sent = [event for event in told if isinstance(event.event, events.Sent)]
+    sent = [event for event in history if isinstance(event.event, events.Sent)]
     ends = (events.Landed, events.Reverted, events.Lapsed)
-    end = next((recorded for recorded in told if isinstance(recorded.event, ends)), None)
+    end = next((recorded for recorded in history if isinstance(recorded.event, ends)), None)
     held = order.attempt
     is_held = held is not None and held.number == signed.attempt
     data = held.transaction if held is not None and is_held else b""

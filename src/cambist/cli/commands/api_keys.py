@@ -223,14 +223,14 @@ def _document(key: ApiKey, now: Timestamp) -> dict[str, Any]:
 
 
 def _limits(key: ApiKey) -> str:
-    told = []
+    limits = []
     if key.orders_per_minute is not None:
-        told.append(f"{key.orders_per_minute} orders/min")
+        limits.append(f"{key.orders_per_minute} orders/min")
     if key.wallets:
-        told.append(f"{len(key.wallets)} wallet" + ("" if len(key.wallets) == 1 else "s"))
+        limits.append(f"{len(key.wallets)} wallet" + ("" if len(key.wallets) == 1 else "s"))
     if key.expires_at is not None:
-        told.append(f"until {_day(key.expires_at)}")
-    return ", ".join(told)
+        limits.append(f"until {_day(key.expires_at)}")
+    return ", ".join(limits)
 
 
 def _day(at: Timestamp | None) -> str:

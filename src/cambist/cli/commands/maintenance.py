@@ -173,11 +173,11 @@ def prune(
     orders can no longer be resumed from before. By default nothing is ever put away.
     """
     settings = load_home_settings(home)
-    told = [0]
+    printed = [0]
 
     def progress(orders: int) -> None:
-        if orders - told[0] >= TOLD_EVERY:
-            told[0] = orders
+        if orders - printed[0] >= TOLD_EVERY:
+            printed[0] = orders
             errors.print(f"cambist: {orders:,} orders put away ...")
 
     try:

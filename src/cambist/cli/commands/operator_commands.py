@@ -238,14 +238,14 @@ def drain(
     except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
         explain_and_exit(error)
     console, clock = console_out(), SystemClock()
-    until, told = clock.monotonic_ms() + seconds * SECOND, -1
+    until, printed = clock.monotonic_ms() + seconds * SECOND, -1
     while (left := _look(settings, Millis(0), 1)).in_flight:
-        if left.in_flight != told:
-            told = left.in_flight
+        if left.in_flight != printed:
+            printed = left.in_flight
             if not json:
-                print_sentence(console, f"{told} in flight, {left.open} open")
+                print_sentence(console, f"{printed} in flight, {left.open} open")
         if clock.monotonic_ms() >= until:
-            exit_with(FAILED, f"{told} still in flight; trading stays halted")
+            exit_with(FAILED, f"{printed} still in flight; trading stays halted")
         asyncio.run(clock.sleep(LOOK_EVERY_MS))
     if json:
         json_output.write({"halted": True, "open": left.open, "inFlight": 0})

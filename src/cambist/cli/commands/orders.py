@@ -246,10 +246,10 @@ async def _watch(cambist: Client, order_id: str, title: str, from_seq: int) -> i
             async for event in events:
                 board.hear(event)
     # Past the end of a closed order's journal there is nothing to hear.
-    told = life.newest or await cambist.get(order_id)
-    for warning in told.warnings:
+    order = life.newest or await cambist.get(order_id)
+    for warning in order.warnings:
         print_sentence(console, f"note: {warning}")
-    return DONE if told.status == "confirmed" else FAILED
+    return DONE if order.status == "confirmed" else FAILED
 
 
 def cancel(order_id: OrderId, json: AsJson = False, url: Url = DEFAULT_URL) -> None:

@@ -59,26 +59,26 @@ def pools(
 
 async def _pools(url: str, pair: tuple[str, str], amount: str, *, json: bool) -> int:
     async with connect(url) as cambist:
-        told = await cambist.pools(*pair, amount)
+        answer = await cambist.pools(*pair, amount)
     if json:
-        json_output.write(told)
+        json_output.write(answer)
         return DONE
-    count = len(told.pools)
+    count = len(answer.pools)
     print_sentence(
         console,
-        f"{count} {'pool' if count == 1 else 'pools'} for {format_amount(told.amount_in)} "
-        f"{told.token_in} "
-        f"in {told.token_out}",
+        f"{count} {'pool' if count == 1 else 'pools'} for {format_amount(answer.amount_in)} "
+        f"{answer.token_in} "
+        f"in {answer.token_out}",
     )
-    ranked = sorted(told.pools, key=lambda pool: pool.amount_out, reverse=True)
+    ranked = sorted(answer.pools, key=lambda pool: pool.amount_out, reverse=True)
     if ranked:
-        _draw_pools(told, ranked)
-        draw_depth(console, told.token_in, ranked)
-    draw_absent(console, told.absent)
+        _draw_pools(answer, ranked)
+        draw_depth(console, answer.token_in, ranked)
+    draw_absent(console, answer.absent)
     return DONE
 
 
-def _draw_pools(told: Pools, ranked: Sequence[Pool]) -> None:
+def _draw_pools(answer: Pools, ranked: Sequence[Pool]) -> None:
     columns = (
         Column("pool"),
         Column("out", right=True),
@@ -89,7 +89,7 @@ def _draw_pools(told: Pools, ranked: Sequence[Pool]) -> None:
     rows = [
         (
             dex_name(pool.dex, pool.program),
-            f"{format_amount(pool.amount_out)} {told.token_out}",
+            f"{format_amount(pool.amount_out)} {answer.token_out}",
             format_price(pool.price),
             format_bps(pool.fee_bps),
             format_percent(pool.price_impact),

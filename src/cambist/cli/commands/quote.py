@@ -62,29 +62,31 @@ def quote(
 async def _quote(url: str, draft: Draft, *, in_full: bool, json: bool) -> int:
     market: Pools | None = None
     async with connect(url) as cambist:
-        told = await cambist.quote(draft)
+        quote = await cambist.quote(draft)
         if in_full:
-            pair = (told.token_in_mint or told.token_in, told.token_out_mint or told.token_out)
+            pair = (quote.token_in_mint or quote.token_in, quote.token_out_mint or quote.token_out)
             # What a hub saves is not asked of the pools: they are asked for what the order was.
-            amount = draft.amount_in or draft.quantity or told.amount_in
-            if told.mode == "exact_in":
+            amount = draft.amount_in or draft.quantity or quote.amount_in
+            if quote.mode == "exact_in":
                 market = await cambist.pools(*pair, amount)
             else:
-                market = await cambist.pools(*pair, amount_out=told.amount_out)
+                market = await cambist.pools(*pair, amount_out=quote.amount_out)
     if json:
-        json_output.write(told if market is None else {"quote": told, "pools": market})
+        json_output.write(quote if market is None else {"quote": quote, "pools": market})
         return DONE
-    _say(told.summary)
+    _say(quote.summary)
     if market is None:
-        _venues(told)
+        _venues(quote)
     else:
-        explain(console, told, market)
+        explain(console, quote, market)
     # Where there are several, the sentence itself says which.
-    _say(f"Choice: {told.reason}" if told.legs else f"Choice: {route_label(told)}. {told.reason}")
-    _say(told.worst_case)
-    if told.costs is not None:
-        _say(f"Costs: {_costs(told.costs)}")
-    for warning in told.warnings:
+    _say(
+        f"Choice: {quote.reason}" if quote.legs else f"Choice: {route_label(quote)}. {quote.reason}"
+    )
+    _say(quote.worst_case)
+    if quote.costs is not None:
+        _say(f"Costs: {_costs(quote.costs)}")
+    for warning in quote.warnings:
         _say(f"note: {warning}")
     return DONE
 
@@ -93,8 +95,8 @@ def _say(sentence: str) -> None:
     print_sentence(console, sentence)
 
 
-def _venues(told: Quote) -> None:
-    gives = told.mode == "exact_in"
+def _venues(quote: Quote) -> None:
+    gives = quote.mode == "exact_in"
     columns = (
         Column("venue"),
         Column("in", rank=5 if gives else 0, right=True),
@@ -103,21 +105,21 @@ def _venues(told: Quote) -> None:
         Column("impact", rank=2, right=True),
         Column("fee", rank=3, right=True),
     )
-    print_table(console, columns, [_row(told, venue_quote) for venue_quote in told.quotes])
-    for gone in told.absent:
+    print_table(console, columns, [_row(quote, venue_quote) for venue_quote in quote.quotes])
+    for gone in quote.absent:
         print_sentence(
             console, f"left out: {dex_name(gone.dex, gone.program)}: {gone.reason or gone.code}"
         )
 
 
-def _row(told: Quote, venue_quote: VenueQuote) -> tuple[str, ...]:
+def _row(quote: Quote, venue_quote: VenueQuote) -> tuple[str, ...]:
     return (
         dex_name(venue_quote.dex, venue_quote.program),
-        f"{format_amount(venue_quote.amount_in)} {told.token_in}",
-        f"{format_amount(venue_quote.amount_out)} {told.token_out}",
+        f"{format_amount(venue_quote.amount_in)} {quote.token_in}",
+        f"{format_amount(venue_quote.amount_out)} {quote.token_out}",
         format_price(venue_quote.price),
         format_percent(venue_quote.price_impact),
-        f"{format_amount(venue_quote.fee)} {told.token_in}",
+        f"{format_amount(venue_quote.fee)} {quote.token_in}",
     )
 
 
@@ -139,26 +141,26 @@ _WHOLE_TENTHS: Final = 1_000
 _BPS_ONE: Final = 10_000
 
 
-def explain(screen: Console, told: Quote, market: Pools) -> None:
+def explain(screen: Console, quote: Quote, market: Pools) -> None:
     """Draw all that decided: the pools, their depth, the route, its gain, and who was left out."""
-    _pools(screen, told)
+    _pools(screen, quote)
     by_pool = {pool.pool: pool for pool in market.pools}
     draw_depth(
         screen,
-        told.token_in,
-        [by_pool[venue_quote.pool] for venue_quote in told.quotes if venue_quote.pool in by_pool],
+        quote.token_in,
+        [by_pool[venue_quote.pool] for venue_quote in quote.quotes if venue_quote.pool in by_pool],
     )
     screen.print()
     # A tree folds its lines itself: where there is no screen it is given all the width it wants.
-    screen.print(_route(told), width=None if screen.is_terminal else WIDE, crop=False)
-    print_sentence(screen, _gain(told))
-    _choices(screen, told)
+    screen.print(_route(quote), width=None if screen.is_terminal else WIDE, crop=False)
+    print_sentence(screen, _gain(quote))
+    _choices(screen, quote)
     # A route does not ask for the reason of a pool whose venue has other pools; the list of pools
     # has it.
     seen = {(failure.dex, failure.program) for failure in market.absent}
-    silent = [failure for failure in told.absent if (failure.dex, failure.program) not in seen]
+    silent = [failure for failure in quote.absent if (failure.dex, failure.program) not in seen]
     # A pool that cannot take the whole amount may still carry a part of it.
-    used = {(leg.dex, leg.program) for leg in told.legs}
+    used = {(leg.dex, leg.program) for leg in quote.legs}
     absent = [
         failure
         for failure in (*silent, *market.absent)
@@ -167,10 +169,10 @@ def explain(screen: Console, told: Quote, market: Pools) -> None:
     draw_absent(screen, absent)
 
 
-def _pools(screen: Console, told: Quote) -> None:
+def _pools(screen: Console, quote: Quote) -> None:
     """Lay out the quotes, the best first, with a star at those the route uses."""
-    gives = told.mode == "exact_in"
-    used = {leg.pool for leg in told.legs} or ({told.quote.pool} if told.quote else set())
+    gives = quote.mode == "exact_in"
+    used = {leg.pool for leg in quote.legs} or ({quote.quote.pool} if quote.quote else set())
     columns = (
         Column(""),
         Column("pool"),
@@ -180,12 +182,12 @@ def _pools(screen: Console, told: Quote) -> None:
         Column("impact", rank=2, right=True),
     )
     rows = []
-    for venue_quote in told.quotes:
+    for venue_quote in quote.quotes:
         amount = venue_quote.amount_out if gives else venue_quote.amount_in
         cells = (
             "*" if venue_quote.pool in used else "",
             dex_name(venue_quote.dex, venue_quote.program),
-            f"{format_amount(amount)} {told.token_out if gives else told.token_in}",
+            f"{format_amount(amount)} {quote.token_out if gives else quote.token_in}",
             format_price(venue_quote.price),
             format_bps(venue_quote.fee_bps),
             format_percent(venue_quote.price_impact),
@@ -194,9 +196,9 @@ def _pools(screen: Console, told: Quote) -> None:
     print_table(screen, columns, rows)
 
 
-def _choices(screen: Console, told: Quote) -> None:
+def _choices(screen: Console, quote: Quote) -> None:
     """Lay out what became of every pool that was looked at, in the words of docs/quotes.md."""
-    if not told.pools:
+    if not quote.pools:
         return
     screen.print()
     columns = (
@@ -212,31 +214,31 @@ def _choices(screen: Console, told: Quote) -> None:
             "" if pool.share is None else f"{format_amount(pool.share)} %",
             "" if pool.worse_bps is None else f"{format_amount(pool.worse_bps)} bps",
         )
-        for pool in told.pools
+        for pool in quote.pools
     ]
     print_table(screen, columns, rows)
-    if told.more_pools:
-        print_sentence(screen, f"and {told.more_pools} more pools")
+    if quote.more_pools:
+        print_sentence(screen, f"and {quote.more_pools} more pools")
 
 
-def _route(told: Quote) -> Tree:
+def _route(quote: Quote) -> Tree:
     """Draw the route: a branch for each way, a twig for each swap."""
     tree = Tree(
-        f"Route: {format_amount(told.amount_in)} {told.token_in} for "
-        f"{format_amount(told.amount_out)} "
-        f"{told.token_out}",
+        f"Route: {format_amount(quote.amount_in)} {quote.token_in} for "
+        f"{format_amount(quote.amount_out)} "
+        f"{quote.token_out}",
         highlight=False,
     )
-    if not told.legs:
-        gives = told.mode == "exact_in"
-        bound = told.min_amount_out if gives else told.max_amount_in
-        word, token = ("at least", told.token_out) if gives else ("at most", told.token_in)
-        tree.add(f"{route_label(told)}, {word} {format_amount(bound)} {token}")
+    if not quote.legs:
+        gives = quote.mode == "exact_in"
+        bound = quote.min_amount_out if gives else quote.max_amount_in
+        word, token = ("at least", quote.token_out) if gives else ("at most", quote.token_in)
+        tree.add(f"{route_label(quote)}, {word} {format_amount(bound)} {token}")
         return tree
     ways: dict[int, list[Leg]] = {}
-    for leg in told.legs:
+    for leg in quote.legs:
         ways.setdefault(leg.path, []).append(leg)
-    for legs, tenths in zip(ways.values(), _shares(told, list(ways.values())), strict=True):
+    for legs, tenths in zip(ways.values(), _shares(quote, list(ways.values())), strict=True):
         branch = tree.add(_way(legs, tenths))
         for leg in legs:
             branch.add(_swap(leg))
@@ -249,9 +251,9 @@ def _way(legs: Sequence[Leg], tenths: int) -> str:
     return f"{share} through {', '.join(hubs)}" if hubs else share
 
 
-def _shares(told: Quote, ways: Sequence[Sequence[Leg]]) -> list[int]:
+def _shares(quote: Quote, ways: Sequence[Sequence[Leg]]) -> list[int]:
     """Return each way's part of the amount in tenths of a percent: together they are the whole."""
-    gives = told.mode == "exact_in"
+    gives = quote.mode == "exact_in"
     parts = [legs[0].amount_in_raw if gives else legs[-1].amount_out_raw for legs in ways]
     return proportions(parts, _WHOLE_TENTHS)
 
@@ -268,20 +270,20 @@ def _swap(leg: Leg) -> str:
     )
 
 
-def _gain(told: Quote) -> str:
+def _gain(quote: Quote) -> str:
     """Say what the route has over the best pool alone, by the quotes themselves."""
-    gives = told.mode == "exact_in"
-    token = told.token_out if gives else told.token_in
-    if not told.quotes:
+    gives = quote.mode == "exact_in"
+    token = quote.token_out if gives else quote.token_in
+    if not quote.quotes:
         return "Gain: no single pool trades the amount."
     if gives:
-        best = max(told.quotes, key=lambda venue_quote: venue_quote.amount_out)
-        ahead, whole = told.amount_out - best.amount_out, best.amount_out
+        best = max(quote.quotes, key=lambda venue_quote: venue_quote.amount_out)
+        ahead, whole = quote.amount_out - best.amount_out, best.amount_out
     else:
-        best = min(told.quotes, key=lambda venue_quote: venue_quote.amount_in)
-        ahead, whole = best.amount_in - told.amount_in, best.amount_in
+        best = min(quote.quotes, key=lambda venue_quote: venue_quote.amount_in)
+        ahead, whole = best.amount_in - quote.amount_in, best.amount_in
     name = dex_name(best.dex, best.program)
-    if not told.legs:
+    if not quote.legs:
         return f"Gain: none is to be had by sharing or a detour; {name} alone is best."
     bps = (ahead * _BPS_ONE / whole).quantize(_SHORT, ROUND_DOWN)
     return f"Gain: {format_amount(ahead.normalize())} {token} over {name} alone, {bps} bps"

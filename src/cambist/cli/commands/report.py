@@ -45,15 +45,15 @@ def report(
 
 async def _report(url: str, since: str | None, *, json: bool) -> int:
     async with connect(url) as cambist:
-        told = await cambist.report(since)
+        answer = await cambist.report(since)
     if json:
-        json_output.write(told)
+        json_output.write(answer)
         return DONE
-    if told.days:
-        print_table(console, _DAYS, [_row(line) for line in told.days])
-    count = f"{told.orders} confirmed order{'' if told.orders == 1 else 's'}"
-    print_sentence(console, f"{count} since {told.since}" if told.since else count)
-    if told.truncated:
+    if answer.days:
+        print_table(console, _DAYS, [_row(line) for line in answer.days])
+    count = f"{answer.orders} confirmed order{'' if answer.orders == 1 else 's'}"
+    print_sentence(console, f"{count} since {answer.since}" if answer.since else count)
+    if answer.truncated:
         print_sentence(
             console, "note: there were more than one report holds; ask for less with --since"
         )

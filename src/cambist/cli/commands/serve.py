@@ -83,16 +83,16 @@ def listen_for_the_end() -> asyncio.Event:
 
     To be called before anyone is told that the process is there: whoever is, may end it.
     """
-    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def hear() -> None:
-        if told.is_set():
+        if stop.is_set():
             os._exit(INTERRUPTED)
-        told.set()
+        stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, hear)
-    return told
+    return stop
 
 
 async def _serve(settings: Settings) -> None:
@@ -105,14 +105,14 @@ async def _serve(settings: Settings) -> None:
             errors.print(_WORKER.format(place=place_of(settings.host, port)), markup=False)
             await told_to_end.wait()
             return
-        told = _EXAMPLE.format(
+        text = _EXAMPLE.format(
             place=place_of(settings.host, port),
             profile=settings.paper_profile,
             home=settings.home,
             key=KEY_LINE if has_keys else "",
             watch=_watch(port),
         )
-        errors.print(told, markup=False, soft_wrap=True)
+        errors.print(text, markup=False, soft_wrap=True)
         if not has_keys:
             errors.print(NO_KEYS, markup=False, soft_wrap=True)
         elif settings.host not in bootstrap.LOOPBACK:

@@ -58,13 +58,13 @@ async def redis(url: str | None) -> CheckResult:
     try:
         answer = await _ping(urlsplit(url))
     except (OSError, ValueError, TimeoutError) as error:
-        told = f"nobody answers at {shown} ({type(error).__name__})"
-        return CheckResult("sick", "Redis", told, fix=_UNANSWERED)
-    told = f"{shown} {_HEARD.get(answer, 'answers, and not as Redis does')}"
+        message = f"nobody answers at {shown} ({type(error).__name__})"
+        return CheckResult("sick", "Redis", message, fix=_UNANSWERED)
+    message = f"{shown} {_HEARD.get(answer, 'answers, and not as Redis does')}"
     latency = f"{clock.monotonic_ms() - began} ms"
     if answer == "PONG":
-        return CheckResult("ok", "Redis", told, "", latency)
-    return CheckResult("sick", "Redis", told, "", latency, _UNFIT)
+        return CheckResult("ok", "Redis", message, "", latency)
+    return CheckResult("sick", "Redis", message, "", latency, _UNFIT)
 
 
 async def _ping(parts: SplitResult) -> str:
@@ -110,8 +110,10 @@ async def paper_chain(place: Path | tuple[str, int]) -> CheckResult:
             else:
                 _, writer = await asyncio.open_connection(*place)
     except (OSError, TimeoutError):
-        told = f"nobody answers at {shown}"
-        return CheckResult("sick", "paper chain", told, fix=f"start it: `{program()} paper-chain`")
+        message = f"nobody answers at {shown}"
+        return CheckResult(
+            "sick", "paper chain", message, fix=f"start it: `{program()} paper-chain`"
+        )
     writer.close()
     latency = f"{clock.monotonic_ms() - began} ms"
     return CheckResult("ok", "paper chain", f"answers at {shown}", "", latency)
@@ -145,13 +147,13 @@ async def engine(url: str) -> list[CheckResult]:
 
 def _health(url: str, health: Health, version: str, took_ms: int) -> CheckResult:
     parts = f"database {health.database}, chain {health.chain}, redis {health.redis}"
-    told, latency = f"{url} is {health.status}: {parts}", f"{took_ms} ms"
+    message, latency = f"{url} is {health.status}: {parts}", f"{took_ms} ms"
     if health.halt is not None:
-        told = f"{url} answers, and trading is halted{_why(health.halt)}: {parts}"
-        return CheckResult("sick", "server", told, version, latency, _RESUME)
+        message = f"{url} answers, and trading is halted{_why(health.halt)}: {parts}"
+        return CheckResult("sick", "server", message, version, latency, _RESUME)
     if health.status == "ok":
-        return CheckResult("ok", "server", told, version, latency)
-    return CheckResult("sick", "server", told, version, latency, _remedy(health))
+        return CheckResult("ok", "server", message, version, latency)
+    return CheckResult("sick", "server", message, version, latency, _remedy(health))
 
 
 def _why(halt: Halted) -> str:
@@ -172,10 +174,10 @@ def _remedy(health: Health) -> str:
 
 
 def _apart(apart_ms: int) -> CheckResult:
-    told = f"the server's is {abs(apart_ms)} ms {'ahead' if apart_ms > 0 else 'behind'}"
+    message = f"the server's is {abs(apart_ms)} ms {'ahead' if apart_ms > 0 else 'behind'}"
     if abs(apart_ms) <= CLOCK_APART_MS_MAX:
-        return CheckResult("ok", "clock", told)
-    return CheckResult("note", "clock", told, fix="set both by NTP: deadlines are instants")
+        return CheckResult("ok", "clock", message)
+    return CheckResult("note", "clock", message, fix="set both by NTP: deadlines are instants")
 
 
 MISSING_SHOWN: Final = 10
@@ -212,8 +214,8 @@ def _missing(missing: UnrecordedTransactions) -> list[CheckResult]:
     """List attempts that the chain executed and the store does not have, newest first."""
     if not missing.total:
         return []
-    told = f"{missing.total} executed attempts are not in the store; orders they moved are held"
-    found = [CheckResult("note", "attempts", told)]
+    message = f"{missing.total} executed attempts are not in the store; orders they moved are held"
+    found = [CheckResult("note", "attempts", message)]
     for transaction in missing.newest:
         how = "reverted" if transaction.failed else "executed"
         order = (

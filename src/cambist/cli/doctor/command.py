@@ -44,7 +44,7 @@ def doctor(
     json: AsJson = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Examine settings, home, disk, database, chain and server; exits 1 when one is sick."""
+    """Examine settings, home, disk, database, chain and server; exits 1 when one has an error."""
     findings = asyncio.run(_examine({} if home is None else {"home": home}, url))
     if json:
         json_output.write({"findings": [finding._asdict() for finding in findings]})
@@ -88,10 +88,10 @@ def _settings(given: dict[str, object]) -> tuple[Settings, list[CheckResult]]:
         bare = Settings(home=str(given.get("home") or os.environ.get("CAMBIST_HOME") or ".cambist"))
         return bare, [CheckResult("sick", "settings", str(error), fix=todo)]
     file = os.environ.get(f"{PREFIX}CONFIG") or (FILE if Path(FILE).exists() else "")
-    told = f"from {file or 'no file'}; environment: {', '.join(names) or 'nothing set'}"
+    message = f"from {file or 'no file'}; environment: {', '.join(names) or 'nothing set'}"
     unusual = [name for name in _NAMES if getattr(loaded.settings, name) != getattr(_USUAL, name)]
-    told += f"; not at the default: {', '.join(unusual)}" if unusual else "; all at the default"
-    findings = [CheckResult("ok", "settings", told)]
+    message += f"; not at the default: {', '.join(unusual)}" if unusual else "; all at the default"
+    findings = [CheckResult("ok", "settings", message)]
     findings += [CheckResult("note", "settings", warning) for warning in loaded.warnings]
     return loaded.settings, findings
 
@@ -106,23 +106,25 @@ def _home(home: Path) -> Iterator[CheckResult]:
         yield CheckResult("sick", "home", f"{home} {why}", fix=todo)
         return
     mode = stat.S_IMODE(home.stat().st_mode)
-    told = f"{home} can be written, mode {mode:o}"
+    message = f"{home} can be written, mode {mode:o}"
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         todo = f"chmod 700 {home}"
-        yield CheckResult("note", "home", f"{told}: others of this machine may look in", fix=todo)
+        yield CheckResult(
+            "note", "home", f"{message}: others of this machine may look in", fix=todo
+        )
     else:
-        yield CheckResult("ok", "home", told)
+        yield CheckResult("ok", "home", message)
     held, pid = bootstrap.lock_holder(home)
     who = f"process {pid}" if pid is not None else "another process"
     yield CheckResult(
         "ok", "lock", f"held by {who}" if held else "free: no engine works in this home"
     )
     free = shutil.disk_usage(home).free
-    told = f"{free / _GIB:.1f} GiB free"
+    message = f"{free / _GIB:.1f} GiB free"
     if free < DISK_FREE_BYTES_MIN:
-        yield CheckResult("sick", "disk", told, fix="make room: without it no order is stored")
+        yield CheckResult("sick", "disk", message, fix="make room: without it no order is stored")
     else:
-        yield CheckResult("ok", "disk", told)
+        yield CheckResult("ok", "disk", message)
 
 
 async def _shared_database(settings: Settings) -> CheckResult:
@@ -133,8 +135,8 @@ async def _shared_database(settings: Settings) -> CheckResult:
         version = await bootstrap.inspect_database(settings)
     except (BadSettings, PortUnavailable, DatabaseUnusable) as sick:
         return CheckResult("sick", "database", str(sick), fix="mend it, or what DATABASE_URL says")
-    told = "PostgreSQL answers, and keeps what it acknowledges"
-    return CheckResult("ok", "database", told, version, f"{clock.monotonic_ms() - began} ms")
+    message = "PostgreSQL answers, and keeps what it acknowledges"
+    return CheckResult("ok", "database", message, version, f"{clock.monotonic_ms() - began} ms")
 
 
 def _database(home: Path) -> Iterator[CheckResult]:
@@ -145,8 +147,8 @@ def _database(home: Path) -> Iterator[CheckResult]:
     try:
         if (home / bootstrap.STORE_FILE).exists():
             seen = bootstrap.inspect_store(home)
-            told = f"DB connected at: {seen.connected_at}; journal mode {seen.journal_mode}"
-            yield CheckResult("ok", "database", told, version, f"{write_us(seen.read_us)}")
+            message = f"DB connected at: {seen.connected_at}; journal mode {seen.journal_mode}"
+            yield CheckResult("ok", "database", message, version, f"{write_us(seen.read_us)}")
             yield _schema(seen.schema, seen.newest)
             yield from _beside_the_file(home / bootstrap.STORE_FILE, seen)
         else:
@@ -166,18 +168,18 @@ def _database(home: Path) -> Iterator[CheckResult]:
 def _beside_the_file(path: Path, seen: bootstrap.Checkup) -> Iterator[CheckResult]:
     """Tell of what keeps a store from being written, or its log from shrinking."""
     if seen.is_locked:
-        told = f"another process keeps {path} from being written"
-        yield CheckResult("sick", "lock", told, fix=f"end it; `fuser {path}` names it")
+        message = f"another process keeps {path} from being written"
+        yield CheckResult("sick", "lock", message, fix=f"end it; `fuser {path}` names it")
     if seen.log_bytes > seen.log_bytes_max:
-        told = f"the write-ahead log holds {seen.log_bytes / _GIB:.1f} GiB"
+        message = f"the write-ahead log holds {seen.log_bytes / _GIB:.1f} GiB"
         todo = "end what reads the file for long; the engine then cuts the log by itself"
-        yield CheckResult("note", "log", told, fix=todo)
+        yield CheckResult("note", "log", message, fix=todo)
 
 
 def _schema(schema: int, newest: int) -> CheckResult:
     if schema > newest:
-        told = f"migration {schema}, and this program knows {newest}"
-        return CheckResult("sick", "schema", told, fix="upgrade cambist: a newer one wrote this")
+        message = f"migration {schema}, and this program knows {newest}"
+        return CheckResult("sick", "schema", message, fix="upgrade cambist: a newer one wrote this")
     if schema < newest:
         return CheckResult(
             "note", "schema", f"migration {schema}; the next start makes it {newest}"
@@ -191,8 +193,8 @@ async def _chain(settings: Settings, home: Path) -> CheckResult:
         return await paper_chain(place)
     kept = (home / bootstrap.CHAIN_FILE).exists()
     where = "its file is in the home" if kept else "no file yet"
-    told = f"inside the engine, profile {settings.paper_profile}; {where}"
-    return CheckResult("ok", "paper chain", told)
+    message = f"inside the engine, profile {settings.paper_profile}; {where}"
+    return CheckResult("ok", "paper chain", message)
 
 
 def _open_files(settings: Settings) -> CheckResult:
@@ -200,6 +202,6 @@ def _open_files(settings: Settings) -> CheckResult:
     wanted = settings.connections_max + FILES_BESIDE_CONNECTIONS
     if soft in (resource.RLIM_INFINITY, -1) or soft >= wanted:
         return CheckResult("ok", "open files", f"{soft} at once, enough for every connection")
-    told = f"{soft} at once carry about {max(soft - FILES_BESIDE_CONNECTIONS, 0)} connections"
+    message = f"{soft} at once carry about {max(soft - FILES_BESIDE_CONNECTIONS, 0)} connections"
     todo = f"for up to {settings.connections_max}: `ulimit -n {wanted}` before the start"
-    return CheckResult("note", "open files", told, fix=todo)
+    return CheckResult("note", "open files", message, fix=todo)

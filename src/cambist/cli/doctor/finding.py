@@ -49,10 +49,10 @@ def print_results(console: Console, findings: Iterable[CheckResult]) -> None:
 def _rows(findings: Iterable[CheckResult]) -> Iterable[tuple[Text, ...]]:
     for finding in findings:
         state = Text(finding.state, _COLOURS[finding.state])
-        told = Text(finding.message)
+        message = Text(finding.message)
         if finding.fix:
-            told.append(f"\ndo: {finding.fix}", "dim")
-        yield state, Text(finding.part), Text(finding.version), Text(finding.latency), told
+            message.append(f"\ndo: {finding.fix}", "dim")
+        yield state, Text(finding.part), Text(finding.version), Text(finding.latency), message
 
 
 def write_us(microseconds: int) -> str:

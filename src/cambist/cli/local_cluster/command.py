@@ -134,18 +134,18 @@ def _run(settings: Settings, shape: Topology) -> None:
 
 
 async def _keep(settings: Settings, shape: Topology, keeper: Supervisor) -> None:
-    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def hear() -> None:
-        if told.is_set():
+        if stop.is_set():
             keeper.force()
             os._exit(INTERRUPTED)
-        told.set()
+        stop.set()
         _say("stopping; open orders are kept and go on at the next start. Ctrl-C again forces")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, hear)
-    await keeper.run(told, lambda: _welcome(settings, shape))
+    await keeper.run(stop, lambda: _welcome(settings, shape))
 
 
 async def _welcome(settings: Settings, shape: Topology) -> None:
@@ -153,7 +153,7 @@ async def _welcome(settings: Settings, shape: Topology) -> None:
     url = f"http://{ANY_HOST.get(host, host)}:{port}"
     answered = await readiness.http_status((ANY_HOST.get(host, host), port), "/api/orders?limit=1")
     has_keys = answered == readiness.UNKNOWN_CALLER
-    told = _READY.format(
+    text = _READY.format(
         place=place_of(host, port),
         profile=settings.paper_profile,
         home=settings.home,
@@ -162,7 +162,7 @@ async def _welcome(settings: Settings, shape: Topology) -> None:
         program=program(),
         url="" if url == DEFAULT_URL else f" --url {url}",
     )
-    errors.print(told, markup=False, soft_wrap=True)
+    errors.print(text, markup=False, soft_wrap=True)
     if not has_keys:
         errors.print(NO_KEYS, markup=False, soft_wrap=True)
 

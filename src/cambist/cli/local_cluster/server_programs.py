@@ -135,8 +135,8 @@ def _by_version(folder: Path) -> int:
 
 
 def _major(folder: Path, **how: object) -> int | None:
-    told = _VERSION.search(run_output([str(folder / "postgres"), "--version"], **how) or "")
-    return None if told is None else int(told[1])
+    match = _VERSION.search(run_output([str(folder / "postgres"), "--version"], **how) or "")
+    return None if match is None else int(match[1])
 
 
 NAMES: Final = ("valkey-server", "redis-server")

@@ -51,13 +51,13 @@ class RedisRateLimiter:
         self._came.set()
         try:
             async with asyncio.timeout(ANSWER_WITHIN_MS / 1_000):
-                told = await wait
+                reply = await wait
         except TimeoutError:
             self._apart_until = self._clock.monotonic_ms() + APART_MS
-            told = None
-        if told is None:
+            reply = None
+        if reply is None:
             return await self._acquire_locally(bucket, cost, limit)
-        return TokenWait(told) if told > 0 else TokenWait(0, -told)
+        return TokenWait(reply) if reply > 0 else TokenWait(0, -reply)
 
     async def _acquire_locally(self, bucket: str, cost: int, limit: RateLimit) -> TokenWait:
         metrics.RATES_ALONE.inc()

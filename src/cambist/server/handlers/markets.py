@@ -80,8 +80,8 @@ class MarketHandlers:
             raise RequestRejected(fault(Code.INVALID_QUERY, why, "since"))
         sums = await self._engine.fill_sums(principal, first, REPORT_LINES_MAX + 1)
         days, truncated = sums.days[:REPORT_LINES_MAX], len(sums.days) > REPORT_LINES_MAX
-        told = write_report(days, start_of(first), truncated=truncated, unreadable=sums.unreadable)
-        return Response(200, told)
+        body = write_report(days, start_of(first), truncated=truncated, unreadable=sums.unreadable)
+        return Response(200, body)
 
 
 def _asked(request: Request, pair: Pair) -> PoolRequest:

@@ -189,5 +189,5 @@ class HaltHandler:
             await self._engine.resume(by, reason)
         self._changed()
         standing = await self._engine.halted()
-        told = None if standing is None else view_halt(standing.reason, standing.by, standing.at)
-        await send_answer(send, Response(200, write_trading(told)))
+        halt = None if standing is None else view_halt(standing.reason, standing.by, standing.at)
+        await send_answer(send, Response(200, write_trading(halt)))

@@ -43,7 +43,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     def written(self) -> Json:
         """Return the operation as the document has it."""
-        told: Json = {
+        operation: Json = {
             "operationId": self.id,
             "tags": [self.tag],
             "summary": self.summary,
@@ -53,12 +53,12 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             **self.extra,
         }
         if self.parameters:
-            told["parameters"] = list(self.parameters)
+            operation["parameters"] = list(self.parameters)
         if self.body is not None:
-            told["requestBody"] = self.body
+            operation["requestBody"] = self.body
         refused = refusals(self.codes, self.answers.keys(), keyed=self.scope is not None)
-        told["responses"] = _merged(self.answers, refused)
-        return told
+        operation["responses"] = _merged(self.answers, refused)
+        return operation
 
 
 def _merged(answers: Mapping[str, Json], refused: Mapping[str, Json]) -> Json:
@@ -87,13 +87,13 @@ def recorded(**summaries: str) -> Json:
 
 def answer(description: str, schema: str, examples: Json, headers: Json | None = None) -> Json:
     """Return an answer in JSON."""
-    told: Json = {
+    response: Json = {
         "description": description,
         "content": {JSON: {"schema": ref(schema), "examples": examples}},
     }
     if headers:
-        told["headers"] = headers
-    return told
+        response["headers"] = headers
+    return response
 
 
 def text_answer(description: str, media_type: str, text: str) -> Json:

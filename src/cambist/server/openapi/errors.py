@@ -116,8 +116,8 @@ _HEADERS: Final[dict[int, Json]] = {
 
 def problem(cause: Fault) -> Json:
     """Return the problem document of a fault."""
-    told: Json = msgspec.json.decode(write_problem((cause,)))
-    return told
+    document: Json = msgspec.json.decode(write_problem((cause,)))
+    return document
 
 
 def examples() -> Json:
@@ -129,7 +129,7 @@ def examples() -> Json:
 
 def responses() -> Json:
     """Return the answers that several operations share: the refusals at the door."""
-    return {f"Door{status}": told for status, told in _by_status(AT_THE_DOOR).items()}
+    return {f"Door{status}": examples for status, examples in _by_status(AT_THE_DOOR).items()}
 
 
 def refusals(codes: Iterable[Code | Fault], inline: Collection[str], *, keyed: bool) -> Json:
@@ -138,9 +138,9 @@ def refusals(codes: Iterable[Code | Fault], inline: Collection[str], *, keyed: b
     asked = (*AT_THE_DOOR, *(FOR_KEYS if keyed else ()), *codes)
     return {
         status: {"$ref": f"#/components/responses/Door{status}"}
-        if told == at_the_door.get(status) and status not in inline
-        else told
-        for status, told in _by_status(asked).items()
+        if examples == at_the_door.get(status) and status not in inline
+        else examples
+        for status, examples in _by_status(asked).items()
     }
 
 
@@ -154,11 +154,11 @@ def _by_status(codes: Iterable[Code | Fault]) -> dict[str, Json]:
     }
 
 
-def _response(status: int, told: Json) -> Json:
+def _response(status: int, examples: Json) -> Json:
     schema = {"$ref": "#/components/schemas/Problem"}
     response: Json = {
         "description": SENTENCES[status],
-        "content": {PROBLEM_JSON: {"schema": schema, "examples": told}},
+        "content": {PROBLEM_JSON: {"schema": schema, "examples": examples}},
     }
     if status in _HEADERS:
         response["headers"] = _HEADERS[status]

@@ -37,13 +37,13 @@ def venues() -> Operation:
 
 def pools() -> Operation:
     """Return the operation that lists the pools of a pair."""
-    told = answer("The pools, and what each pays.", "PoolList", recorded(pools="SOL for USDC"))
+    response = answer("The pools, and what each pays.", "PoolList", recorded(pools="SOL for USDC"))
     return _read(
         "listPools",
         "List the pools of a pair",
         "Each with its quote for an amount in or out, and how much it takes before its rate is "
         "0.1 %, 0.5 %, 1 % and 2 % worse. What an order would do: /api/quotes.",
-        {"200": told},
+        {"200": response},
         parameters=(
             query("tokenIn", _TEXT, "The token given: a symbol or a mint.", required=True),
             query("tokenOut", _TEXT, "The token taken: a symbol or a mint.", required=True),
@@ -60,14 +60,14 @@ def pools() -> Operation:
 
 def report() -> Operation:
     """Return the operation that sums up fills."""
-    told = answer("Fills, newest day first.", "Report", recorded(report="A day's trading"))
+    response = answer("Fills, newest day first.", "Report", recorded(report="A day's trading"))
     return _read(
         "readReport",
         "Sum up what trading brought and cost",
         "The caller's confirmed orders by day (UTC) and pair: amounts beside what was quoted, "
         f"slippage, network fees. It covers {REPORT_DAYS_DEFAULT} days unless `since` says "
         f"otherwise, and has at most {REPORT_LINES_MAX:,} lines.",
-        {"200": told},
+        {"200": response},
         parameters=(
             query(
                 "since",

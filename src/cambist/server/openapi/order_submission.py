@@ -63,8 +63,8 @@ again with the same key.
 
 def place(operation: str, summary: str) -> Operation:
     """Return the operation that takes an order; it has two paths."""
-    told = _answers()
-    told["202"]["content"][EVENT_STREAM] = {
+    responses = _answers()
+    responses["202"]["content"][EVENT_STREAM] = {
         "schema": {"type": "string", "description": "The acceptance, then a Message an event."},
         "x-event-schema": ref("ServerSentEvent"),
         "examples": {"events": example(_as_events(), "The acceptance, then the events")},
@@ -81,7 +81,7 @@ def place(operation: str, summary: str) -> Operation:
             "description": "One order, at most 64 KiB.",
             "content": {JSON: {"schema": ref("OrderRequest"), "examples": order_examples()}},
         },
-        answers=told,
+        answers=responses,
         codes=(
             *BODY, Code.LENGTH_REQUIRED, Code.KEY_REUSED, Code.BACKLOG_FULL, Code.HALTED,
             Code.SHUTTING_DOWN, Code.STORE_UNAVAILABLE,
@@ -196,6 +196,6 @@ def quote() -> Operation:
 
 def _as_events() -> str:
     """Return how the stream after an acceptance begins."""
-    told = RECORDED["accepted"]
-    first = f'data: {{"success":true,"orderId":"{told["orderId"]}", …}}\n\n'
+    accepted = RECORDED["accepted"]
+    first = f'data: {{"success":true,"orderId":"{accepted["orderId"]}", …}}\n\n'
     return first + as_events(RECORDED["journal"]["events"])

@@ -180,7 +180,7 @@ VARIANTS: Final = {
 def order_schemas() -> dict[str, Json]:
     """Return the schemas of an order body: one for each form, and the choice between them."""
     later = ", ".join(sorted(LATER_FIELDS))
-    told: dict[str, Json] = {
+    schemas: dict[str, Json] = {
         name: {
             "type": "object",
             "title": name,
@@ -191,7 +191,7 @@ def order_schemas() -> dict[str, Json]:
         }
         for name, (said, required) in VARIANTS.items()
     }
-    told["OrderRequest"] = {
+    schemas["OrderRequest"] = {
         "description": (
             "A pair (tokenIn, tokenOut) or a symbol with its side, and one size. Two names of one "
             f"thing must agree. Not supported yet, and refused by name: {later}."
@@ -199,4 +199,4 @@ def order_schemas() -> dict[str, Json]:
         "anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in VARIANTS],
         "examples": list(ORDERS.values()),
     }
-    return told
+    return schemas

@@ -100,8 +100,8 @@ async def _look(pool: ConnectionPool, lost: Sequence[WriteUnit], *, unsure: bool
     births = [part.new_order for part in lost if part.new_order is not None]
     names = [name for birth in births if (name := key_name(birth)) is not None]
     keyed = await reader.all_keyed(pool, names) if names else {}
-    told = [part for part in lost if part.events and (unsure or _only_by_id(part, keyed))]
-    places = await reader.places(pool, told) if told else {}
+    recorded = [part for part in lost if part.events and (unsure or _only_by_id(part, keyed))]
+    places = await reader.places(pool, recorded) if recorded else {}
     moves = [part.order_id for part in lost if part.new_order is None and id(part) not in places]
     found = (await reader.by_ids(pool, moves)).orders if moves else ()
     fresh = {order.id: order for order in found}
@@ -146,10 +146,10 @@ async def _committed(
     keyed: dict[KeyName, IdempotencyRecord],
 ) -> CommittedEvents:
     """Say what became true by an item; of orders added together some may be there already."""
-    told = tuple(line for part in parts if id(part) in at for line in part.events)
+    recorded = tuple(line for part in parts if id(part) in at for line in part.events)
     place = next((at[id(part)] for part in parts if id(part) in at), 0)
     if not isinstance(write, InsertOrders):
-        return CommittedEvents(told, place)
+        return CommittedEvents(recorded, place)
     ours = {part.order_id for part in parts if id(part) in at}
     named = {name: birth for birth in write.births if (name := key_name(birth)) is not None}
     taken: list[IdempotencyRecord | None] = []
@@ -162,4 +162,4 @@ async def _committed(
             # It lost to one before it in the same write, which is durable by now.
             keyed |= await reader.all_keyed(pool, list(named))
         taken.append(keyed.get(name))
-    return CommittedEvents(told, place, tuple(taken))
+    return CommittedEvents(recorded, place, tuple(taken))

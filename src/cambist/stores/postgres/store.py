@@ -307,10 +307,10 @@ class PostgresStore:
 
     async def backlog(self) -> int:
         """Return how many orders are open, as far as is known while the database is away."""
-        told = self._runner.take_backlog()
+        backlog = self._runner.take_backlog()
         now = self._clock.monotonic_ms()
-        if told is not None:
-            self._backlog, self._counted_at = told, now
+        if backlog is not None:
+            self._backlog, self._counted_at = backlog, now
             self._counted += 1
         elif self._counted_at is None or now - self._counted_at >= BACKLOG_EVERY_MS:
             self._counted_at, before = now, self._counted

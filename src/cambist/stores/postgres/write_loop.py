@@ -43,7 +43,7 @@ class PostgresWriteLoop:
         self._clock = clock
         self._bell = asyncio.Event()
         self._gone = asyncio.Event()
-        self._writer = PostgresBatchWriter(pool, self._tell, self._again, lease_ms)
+        self._writer = PostgresBatchWriter(pool, self._publish, self._again, lease_ms)
         self._batch: Sequence[PendingWrite[Write, CommittedEvents]] = ()
         self._unknown_since: int | None = None
         self._closing_since: int | None = None
@@ -56,8 +56,8 @@ class PostgresWriteLoop:
 
     def take_backlog(self) -> int | None:
         """Return the backlog after our last write, once; None when we wrote nothing since."""
-        told, self._writer.backlog = self._writer.backlog, None
-        return told
+        backlog, self._writer.backlog = self._writer.backlog, None
+        return backlog
 
     async def run(self) -> None:
         """Write until closed."""
@@ -84,10 +84,10 @@ class PostgresWriteLoop:
         self.lanes.close()
         await self._gone.wait()
 
-    def _tell(self, told: Sequence[RecordedEvent], places: Sequence[int]) -> None:
+    def _publish(self, events: Sequence[RecordedEvent], places: Sequence[int]) -> None:
         """Tell what became true. Whatever a listener does, the senders must be answered."""
         try:
-            self._news(told, places)
+            self._news(events, places)
         except Exception as error:
             log.critical("publish_failed", exc_info=error)
 

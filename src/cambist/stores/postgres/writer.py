@@ -100,10 +100,12 @@ class PostgresBatchWriter:
         except PortUnavailable as down:
             done = dict.fromkeys(one.parts, down)
         self.failed = any(isinstance(result, PortUnavailable) for result in done.values())
-        told = [one for one in done.values() if isinstance(one, CommittedEvents) and one.events]
+        committed = [
+            one for one in done.values() if isinstance(one, CommittedEvents) and one.events
+        ]
         for index, result in done.items():
             results[index] = result
-        self._tell_all(told)
+        self._tell_all(committed)
         undone = [index for index, result in done.items() if isinstance(result, RetryAlone)]
         await self._one_by_one(undone, writes, results, unsure=False)
 

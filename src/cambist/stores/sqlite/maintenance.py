@@ -79,10 +79,10 @@ def write_off_in_file(
         row = db.execute(SQL["order_by_id"], (order_id,)).fetchone()
         order = None if row is None else read_order(row)
         if order is not None and order.in_flight is not None and order.written_off_at is None:
-            told = append(order, (word,), now)
-            noted = replace(told[-1].order, version=order.version + 1)
+            recorded = append(order, (word,), now)
+            noted = replace(recorded[-1].order, version=order.version + 1)
             sheet = SqliteWriteBatch()
-            sheet.add_decision(order, noted, told, Decision((word,), order.wake_at))
+            sheet.add_decision(order, noted, recorded, Decision((word,), order.wake_at))
             sheet.write(db)
             order = noted
         db.execute("COMMIT")

@@ -202,15 +202,15 @@ class SqliteStore:
             self._news(news, range(first, first + len(news)))
 
     def _keep_all(self, write: Write, facts: CommittedEvents) -> None:
-        told, last = facts.events, facts.position + len(facts.events) - 1
+        recorded, last = facts.events, facts.position + len(facts.events) - 1
         match write:
             case ApplyDecision(before, after):
                 self._cache_order(after, before.status, last)
             case InsertOrder() | InsertOrders():
-                for position, one in enumerate(told, facts.position):
+                for position, one in enumerate(recorded, facts.position):
                     self._cache_order(one.order, None, position)
             case _:
-                self._cache_order(told[-1].order, told[-1].order.status, last)
+                self._cache_order(recorded[-1].order, recorded[-1].order.status, last)
 
     def _cache_order(self, order: Order, before: Status | None, position: int) -> None:
         # Where it stood was not counted if that commit seemed to fail: all is counted anew.

@@ -155,9 +155,9 @@ def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
             case InsertOrder(birth):
                 sheet.add_order(birth)
                 written.append(CommittedEvents((birth.event,)))
-            case ApplyDecision(before, after, told, change):
-                sheet.add_decision(before, after, told, change)
-                written.append(CommittedEvents(told))
+            case ApplyDecision(before, after, recorded, change):
+                sheet.add_decision(before, after, recorded, change)
+                written.append(CommittedEvents(recorded))
             case (
                 InsertOrders()
                 | RequestCancel()
@@ -214,13 +214,13 @@ def _write(db: sqlite3.Connection, write: Write) -> Written:
             return CommittedEvents((birth.event,))
         case InsertOrders(births):
             return add_all(db, births)
-        case ApplyDecision(before, after, told, change):
-            sheet.add_decision(before, after, told, change)
+        case ApplyDecision(before, after, recorded, change):
+            sheet.add_decision(before, after, recorded, change)
             try:
                 sheet.write(db)
             except RowConflict:
                 raise VersionConflict(reader.order(db, after.id)) from None
-            return CommittedEvents(told)
+            return CommittedEvents(recorded)
         case RequestCancel():
             return _cancel(db, write)
         case _:
@@ -255,13 +255,13 @@ def _cancel(db: sqlite3.Connection, write: RequestCancel) -> Written:
     order = reader.order(db, write.order_id)
     if order is None or order.is_closed or order.cancel_requested_at is not None:
         return CommittedEvents(())
-    told = append(order, (events.CancelRequested(),), write.now)
+    recorded = append(order, (events.CancelRequested(),), write.now)
     wake_at = order.wake_at if order.in_flight is not None else write.now
-    after = replace(told[-1].order, version=order.version + 1, wake_at=wake_at)
+    after = replace(recorded[-1].order, version=order.version + 1, wake_at=wake_at)
     sheet = SqliteWriteBatch()
-    sheet.add_decision(order, after, told, Decision((), wake_at))
+    sheet.add_decision(order, after, recorded, Decision((), wake_at))
     sheet.write(db)
-    return CommittedEvents((*told[:-1], replace(told[-1], order=after)))
+    return CommittedEvents((*recorded[:-1], replace(recorded[-1], order=after)))
 
 
 def _explain(db: sqlite3.Connection, write: Write, error: BaseException) -> BaseException:
@@ -283,7 +283,11 @@ def _has_written(write: Write, result: Written | BaseException) -> bool:
 
 def add_all(db: sqlite3.Connection, new_orders: Sequence[NewOrder]) -> CommittedEvents:
     """Write the orders whose keys are free; of two with one key in here, the first is new."""
-    sheet, told, taken = SqliteWriteBatch(), list[RecordedEvent](), list[IdempotencyRecord | None]()
+    sheet, recorded, taken = (
+        SqliteWriteBatch(),
+        list[RecordedEvent](),
+        list[IdempotencyRecord | None](),
+    )
     fresh: dict[str, IdempotencyRecord] = {}
     for birth in new_orders:
         known = keyed(db, birth) or (fresh.get(birth.key) if birth.key is not None else None)
@@ -295,9 +299,9 @@ def add_all(db: sqlite3.Connection, new_orders: Sequence[NewOrder]) -> Committed
                 birth.event.order.id, birth.fingerprint, birth.reply
             )
         sheet.add_order(birth)
-        told.append(birth.event)
+        recorded.append(birth.event)
     sheet.write(db)
-    return CommittedEvents(tuple(told), taken=tuple(taken))
+    return CommittedEvents(tuple(recorded), taken=tuple(taken))
 
 
 def keyed(db: sqlite3.Connection, new_order: NewOrder) -> IdempotencyRecord | None:
@@ -395,9 +399,9 @@ def untold_after(db: sqlite3.Connection, place: int) -> tuple[RecordedEvent, ...
     Raises CorruptJournal when a journal is not what was written.
     """
     lines = db.execute(SQL["lines_after"], (place,)).fetchall()
-    told: dict[str, tuple[RecordedEvent, ...]] = {}
+    recorded: dict[str, tuple[RecordedEvent, ...]] = {}
     for order_id, _ in lines:
-        if order_id not in told:
+        if order_id not in recorded:
             rows = db.execute(SQL["entries"], (order_id, 0, _NO_LIMIT))
-            told[order_id] = replay([read_entry(row) for row in rows])
-    return tuple(told[order_id][seq - 1] for order_id, seq in lines)
+            recorded[order_id] = replay([read_entry(row) for row in rows])
+    return tuple(recorded[order_id][seq - 1] for order_id, seq in lines)
