@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple, cast
 FAILPOINTS: Final[dict[str, str]] = {
     "intake.before_commit": "an order was checked, and is not stored yet",
     "intake.after_commit": "an order is stored, and its sender was not answered yet",
-    "intake.cancel_noted": "a wish to cancel is stored, and no worker was told yet",
+    "intake.cancel_noted": "a request to cancel is stored, and no worker was told yet",
     "store.before_commit": "a batch was written, and is not durable yet",
     "store.after_commit": "a batch is durable, and nobody was told yet",
     "claims.before_commit": "claims were asked for, and the shared database has none of them yet",

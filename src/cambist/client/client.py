@@ -1,4 +1,4 @@
-"""Places, watches and ends orders at one server: the door of the SDK."""
+"""Places, watches and cancels orders at one server: the client class of the SDK."""
 
 from __future__ import annotations
 

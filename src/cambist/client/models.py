@@ -205,7 +205,7 @@ class OrderPage(ApiModel, frozen=True, kw_only=True):
 
 
 class Cancel(ApiModel, frozen=True, kw_only=True):
-    """What became of a wish to cancel.
+    """What became of a request to cancel.
 
     `cancel` is `cancelled`, `cancel_pending` (what is in flight may still land) or `too_late`.
     """

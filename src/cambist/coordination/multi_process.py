@@ -144,7 +144,8 @@ class MultiProcessEventBus:
 
 
 BELLS_WAITING_MAX: Final = 10_000
-"""Bells from elsewhere that wait for the crew; past this many they are left to the sweep."""
+"""Wake-ups from other processes that wait for the dispatcher; past this many they are left
+to the sweep."""
 
 
 class MultiProcessWakeupQueue(InMemoryWakeupQueue):
@@ -176,11 +177,11 @@ class MultiProcessWakeupQueue(InMemoryWakeupQueue):
             metrics.SIGNALS_DROPPED.labels(kind="bell").inc()
 
     async def get(self) -> Wakeup:
-        """Wait for the next ring."""
-        bell = await super().get()
+        """Wait for the next wake-up."""
+        wakeup = await super().get()
         if not self.waiting:
             self._offered.set()
-        return bell
+        return wakeup
 
     async def wait_drained(self) -> None:
         """Return when all that was rung has been handed over."""

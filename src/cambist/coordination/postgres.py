@@ -1,7 +1,7 @@
-"""Carries bells and news over PostgreSQL's LISTEN and NOTIFY, where there is no Redis.
+"""Carries wake-ups and events over PostgreSQL's LISTEN and NOTIFY, where there is no Redis.
 
 One connection of its own hears and tells; it holds nothing, and may break at any time. Every worker
-hears every bell, and the claims decide whose order it is.
+receives every wake-up, and the leases decide whose order it is.
 """
 
 from __future__ import annotations

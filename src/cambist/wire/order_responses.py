@@ -237,7 +237,7 @@ def write_list(page: Page, by_status: Mapping[Status, int], delayed: int) -> byt
 
 
 class CancelReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """What became of a wish to cancel: cancelled, cancel_pending or too_late."""
+    """What became of a request to cancel: cancelled, cancel_pending or too_late."""
 
     success: bool | msgspec.UnsetType = msgspec.UNSET
     order_id: str
@@ -247,7 +247,7 @@ class CancelReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
 
 
 def write_cancel(answer: str, order: Order) -> bytes:
-    """Write the answer to a wish to cancel."""
+    """Write the answer to a request to cancel."""
     late = answer == "too_late"
     error = f"The order is {order.status} already." if late else None
     return _encode(

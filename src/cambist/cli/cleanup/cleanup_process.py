@@ -59,7 +59,7 @@ class CleanupProcess:
 
 @contextmanager
 def cleaned_up_folder(prefix: str) -> Iterator[tuple[Path, CleanupProcess]]:
-    """Yield a new folder for a command that is gone when the command is, and its guardian."""
+    """Yield a new folder that is gone when the command is, and the process that removes it."""
     folder = Path(tempfile.mkdtemp(prefix=prefix))
-    with CleanupProcess(folder) as guardian:
-        yield folder, guardian
+    with CleanupProcess(folder) as process:
+        yield folder, process

@@ -51,18 +51,18 @@ def prove(
     plan = CrashTestPlan(seconds, rate, seed, profile)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
-        with CleanupProcess() as guardian:
-            code = _run(keep, plan, guardian, json=json)
+        with CleanupProcess() as cleanup:
+            code = _run(keep, plan, cleanup, json=json)
     else:
-        with cleaned_up_folder("cambist-prove-") as (home, guardian):
-            code = _run(home, plan, guardian, json=json)
+        with cleaned_up_folder("cambist-prove-") as (home, cleanup):
+            code = _run(home, plan, cleanup, json=json)
     if code:
         raise typer.Exit(code)
 
 
-def _run(home: Path, plan: CrashTestPlan, guardian: CleanupProcess, *, json: bool) -> int:
+def _run(home: Path, plan: CrashTestPlan, cleanup: CleanupProcess, *, json: bool) -> int:
     try:
-        return asyncio.run(_prove(home, plan, guardian, json=json))
+        return asyncio.run(_prove(home, plan, cleanup, json=json))
     except ExceptionGroup as group:
         error = unwrap_group(group)
         if isinstance(error, StartFailed):
@@ -77,10 +77,10 @@ def _run(home: Path, plan: CrashTestPlan, guardian: CleanupProcess, *, json: boo
 
 
 async def _prove(
-    home: Path, plan: CrashTestPlan, guardian: CleanupProcess | None = None, *, json: bool = False
+    home: Path, plan: CrashTestPlan, cleanup: CleanupProcess | None = None, *, json: bool = False
 ) -> int:
     console, clock = console_out(), SystemClock()
-    storm = CrashRun(home, plan, guardian)
+    storm = CrashRun(home, plan, cleanup)
     if json:
         stored = await storm.run()
     else:

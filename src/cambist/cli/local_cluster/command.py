@@ -133,19 +133,19 @@ def _run(settings: Settings, shape: Topology) -> None:
         asyncio.run(_keep(settings, shape, Supervisor(made.stages, logs, _say)))
 
 
-async def _keep(settings: Settings, shape: Topology, keeper: Supervisor) -> None:
+async def _keep(settings: Settings, shape: Topology, supervisor: Supervisor) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def hear() -> None:
         if stop.is_set():
-            keeper.force()
+            supervisor.force()
             os._exit(INTERRUPTED)
         stop.set()
         _say("stopping; open orders are kept and go on at the next start. Ctrl-C again forces")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, hear)
-    await keeper.run(stop, lambda: _welcome(settings, shape))
+    await supervisor.run(stop, lambda: _welcome(settings, shape))
 
 
 async def _welcome(settings: Settings, shape: Topology) -> None:

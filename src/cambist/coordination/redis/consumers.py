@@ -69,7 +69,7 @@ class PositionSubscriber:
 class WakeupConsumer:
     """Reads bells for the workers of this process from the stream; one worker gets each.
 
-    An entry is acknowledged once the crew has it. From then on the order's lease says that
+    An entry is acknowledged once the dispatcher has it. From then on the order's lease says that
     somebody is at work on it, so no entry has to be kept alive for as long as a turn lasts: it
     would tell nobody more than the lease does, and the sweep looks there every second.
     """
@@ -114,7 +114,7 @@ class WakeupConsumer:
                 await self._reclaim(connection)
 
     async def _offer(self, connection: RedisConnection, entries: Any) -> None:
-        """Ring for what the entries name, and strike them off once the crew has them."""
+        """Ring for what the entries name, and strike them off once the dispatcher has them."""
         for _, fields in entries:
             named = dict(zip(fields[::2], fields[1::2], strict=True)) if fields else {}
             order_id = read_order_id(named.get(b"order", b"").decode(errors="replace"))

@@ -25,7 +25,8 @@ Json = dict[str, Any]
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation. `codes` are the refusals it may answer with besides those at the door.
+    """One operation. `codes` are the refusals it may answer with, besides those given
+    before any handler runs.
 
     `scope` is what a key must be allowed to do; None asks for no key.
     """

@@ -128,7 +128,7 @@ def examples() -> Json:
 
 
 def responses() -> Json:
-    """Return the answers that several operations share: the refusals at the door."""
+    """Return the answers that several operations share: the rejections before any handler runs."""
     return {f"Door{status}": examples for status, examples in _by_status(AT_THE_DOOR).items()}
 
 

@@ -43,7 +43,7 @@ PASSING_TRIES_MAX: Final = 5
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """The wish to move an order."""
+    """A request to move an order."""
 
     order_id: OrderId
 
