@@ -25,9 +25,9 @@ Json = dict[str, Any]
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation. `codes` are the refusals it may answer with, besides those given
-    before any handler runs.
+    """One operation.
 
+    `codes` are the refusals it may answer with, besides those given before any handler runs.
     `scope` is what a key must be allowed to do; None asks for no key.
     """
 
