@@ -34,7 +34,7 @@ class RecallContract:
         for slot in (7, 9, 9):
             await store.mark_reconciled(Slot(slot))
         await shelf.reopen()
-        assert await shelf.store.compared() == 9  # type: ignore[attr-defined]
+        assert await shelf.store.reconciled_to() == 9
 
     async def test_only_what_no_attempt_has_is_unrecorded(self, shelf: Shelf, store: Store):
         order = await shelf.claimed(Status.CONFIRMED)

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from cambist.ports.errors import PortUnavailable
 from cambist.ports.store import PendingCommit
-from cambist.stores.commands import write_out
+from cambist.stores.commands import apply_decision
 from cambist.stores.sqlite.leases import LEASED
 
 When = Literal["before", "after"]
@@ -121,4 +121,5 @@ def _deny(done: asyncio.Future[Any], told: asyncio.Future[Any]) -> None:
 
 
 def _foretold(order: Any, change: Any, now: Any) -> Any:
-    return write_out(order, change, now, order.lease_owner or "rig", LEASED).after
+    owner = order.lease_owner or "rig"
+    return apply_decision(order, change, now, owner=owner, leased=LEASED).after

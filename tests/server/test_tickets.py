@@ -47,7 +47,7 @@ class Draws:
 
 async def issued(tickets: Tickets) -> str:
     await tickets.issue(a_call())
-    return "ticket." + next(reversed(tickets._out))
+    return "ticket." + next(reversed(tickets._unused))
 
 
 async def test_a_ticket_is_good_once_and_in_time() -> None:

@@ -217,9 +217,9 @@ def _decision(recorded: RecordedEvent, route: Route, signed_at: int | None) -> R
 
 def _quote(intent: Intent, quote: Quote, signed_at: int | None) -> QuoteRecord:
     view = view_quote(intent, quote)
-    history = {name: getattr(view, name) for name in QuoteView.__struct_fields__}
+    fields = {name: getattr(view, name) for name in QuoteView.__struct_fields__}
     age = None if signed_at is None else max(signed_at - quote.slot, 0)
-    return QuoteRecord(**history, slot=quote.slot, age_slots=age)
+    return QuoteRecord(**fields, slot=quote.slot, age_slots=age)
 
 
 def _attempts(order: Order, history: Sequence[RecordedEvent]) -> tuple[AttemptRecord, ...]:

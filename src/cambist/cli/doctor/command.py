@@ -47,7 +47,7 @@ def doctor(
     """Examine settings, home, disk, database, chain and server; exits 1 when one has an error."""
     findings = asyncio.run(_examine({} if home is None else {"home": home}, url))
     if json:
-        json_output.write({"findings": [finding._asdict() for finding in findings]})
+        json_output.write({"findings": [finding.document() for finding in findings]})
     else:
         print_results(console_out(), findings)
     if any(result.state == "sick" for result in findings):

@@ -33,6 +33,17 @@ class CheckResult(NamedTuple):
     latency: str = ""
     fix: str = ""
 
+    def document(self) -> dict[str, str]:
+        """Return the result as `--json` prints it; its names are those of the first version."""
+        return {
+            "state": self.state,
+            "part": self.part,
+            "told": self.message,
+            "version": self.version,
+            "latency": self.latency,
+            "todo": self.fix,
+        }
+
 
 def print_results(console: Console, findings: Iterable[CheckResult]) -> None:
     """Print findings in columns, what to do below each; on a screen, folded at words."""

@@ -152,7 +152,7 @@ def batch() -> Operation:
             Code.MALFORMED_JSON, Code.NOT_AN_OBJECT, Code.TOO_DEEP,
             fault(Code.DUPLICATE_FIELD, "", orders),
             fault(Code.MISSING_FIELD, "orders is missing.", orders),
-            fault(Code.UNKNOWN_FIELD, "There is no field order here, only orders.", "order"),
+            fault(Code.UNKNOWN_FIELD, "Unknown field order; only orders is allowed.", "order"),
             fault(Code.WRONG_TYPE, "orders is a list of orders.", orders),
             fault(Code.INVALID_VALUE, many, orders),
             fault(Code.INVALID_KEY, no_key, "Idempotency-Key"),
