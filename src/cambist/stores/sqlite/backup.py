@@ -17,7 +17,8 @@ from cambist.stores.sqlite.migrations import migrate_sqlite
 def back_up(source: Path, target: Path) -> None:
     """Copy a store as it is at one moment, whoever writes to it, and look the copy over.
 
-    Nothing is at `target` before the copy is whole and on the disk. Raises TargetExists and Sick.
+    Nothing is at `target` before the copy is whole and on the disk. Raises TargetExists
+    and StoreFileUnusable.
     """
     part = None
     try:
@@ -37,7 +38,7 @@ def back_up(source: Path, target: Path) -> None:
 def restore(source: Path, target: Path, halt: Halt) -> None:
     """Put a copy where a store belongs and none is, halted unless it was when it was made.
 
-    Raises TargetExists, Sick, and SchemaTooNew for a copy of a newer version.
+    Raises TargetExists, StoreFileUnusable, and SchemaTooNew for a copy of a newer version.
     """
     part = None
     try:

@@ -112,7 +112,7 @@ def _read_text(data: bytes) -> str:
 def opening(path: Path, todo: str = PUT_BACKUP) -> Iterator[None]:
     """Say in a sentence what keeps a file from being opened, and what to do: `todo` of damage.
 
-    Raises DamagedFile, LockedFile and Sick in place of what the driver raises.
+    Raises DamagedFile, LockedFile and StoreFileUnusable in place of what the driver raises.
     """
     try:
         yield
