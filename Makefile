@@ -35,12 +35,12 @@ demo: $(V)/.run ## start it, send five orders at once and watch their lives
 test: check ## check, then the whole suite: two tests at once, since much of it waits
 	@$(PY) -m pytest -q -n 2 --dist loadgroup
 
-check: $(V)/.test ## format, lint, import contracts, types, walls
+check: $(V)/.test ## format, lint, import contracts, types, architecture tests
 	@$(V)/bin/ruff format --check --quiet
 	@$(V)/bin/ruff check --quiet
 	@$(V)/bin/lint-imports --no-logo
 	@$(V)/bin/mypy
-	@$(PY) -m pytest -q tests/walls
+	@$(PY) -m pytest -q tests/architecture
 
 test-routing: $(V)/.test ## routes against a brute force over all subsets of pools (SETS=400 of each family)
 	@$(PY) -m tests.routing.optimality --sets $(or $(SETS),400)
@@ -55,10 +55,10 @@ test-newest: $(V)/.test ## the connection's tests against the newest uvicorn, we
 	@$(V)-newest/bin/python -m pip --disable-pip-version-check --quiet install --upgrade uvicorn websockets httptools
 	@$(V)-newest/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --no-index -e .
 	@$(V)-newest/bin/python -m pip --disable-pip-version-check list 2>/dev/null | grep -iE '^(uvicorn|websockets|httptools) '
-	@$(V)-newest/bin/python -m pytest -q tests/server/test_edge.py tests/server/test_socket_edge.py \
-	  tests/server/test_handshakes.py tests/server/test_ordering.py tests/server/test_frames.py \
+	@$(V)-newest/bin/python -m pytest -q tests/server/test_http1.py tests/server/test_websocket_protocol.py \
+	  tests/server/test_handshake.py tests/server/test_order_entry.py tests/server/test_frames.py \
 	  tests/server/test_streams.py tests/server/test_stalled_readers.py tests/server/test_hostile_requests.py \
-	  tests/five_clients
+	  tests/client_compatibility
 
 fix: $(V)/.test ## repair what ruff can repair
 	@$(V)/bin/ruff check --fix
@@ -113,7 +113,7 @@ model: $(V)/.run ## walk every interleaving of the attempt protocol
 	@$(PY) -m tests.model.attempts
 
 docs: $(V)/.test ## print the pages that come from the code
-	@$(PY) -m scripts.print_docs
+	@$(PY) -m scripts.generate_docs
 	@$(PY) -m scripts.make_postman
 
 site: $(S)/.site ## build the pages as a site, into ./site

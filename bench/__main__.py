@@ -11,9 +11,9 @@ from typing import Final
 
 import uvloop
 
-from bench.figures import CannotMeasure, Reading, put, rows, table
-from bench.machine import describe
-from bench.measures import MEASURES, QUICK, Measure, Plan
+from bench.host_info import describe
+from bench.report import CannotMeasure, Reading, put, rows, table
+from bench.scenarios import MEASURES, QUICK, Measure, Plan
 
 TIMES: Final = 5
 

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from statistics import mean
 from typing import Final, NamedTuple, cast
 
-from bench.figures import CannotMeasure, percentile
+from bench.report import CannotMeasure, percentile
 
 SPIN: Final = 400
 """Runs in a row at the start: the quickest of them are those that nothing disturbed."""

@@ -18,11 +18,12 @@ from typing import Final
 
 import uvloop
 
-from bench.client import Crowd, orders
-from bench.figures import CannotMeasure, Reading, percentile, put, rows
-from bench.installations import LEASE_MS, Installation, Kind, Servers, installed, servers
-from bench.machine import describe
-from bench.measures import (
+from bench.deployments import LEASE_MS, Installation, Kind, Servers, installed, servers
+from bench.host_info import describe
+from bench.http_load import Crowd, orders
+from bench.open_loop_load import Pace, lags_ms
+from bench.report import CannotMeasure, Reading, percentile, put, rows
+from bench.scenarios import (
     CONFIRM_S_MAX,
     LOOK_EVERY_S,
     Plan,
@@ -31,7 +32,6 @@ from bench.measures import (
     undisturbed,
     until_confirmed,
 )
-from bench.paced import Pace, lags_ms
 
 KINDS: Final = (Kind("embedded"), Kind("1 API, 1 worker", 1), Kind("1 API, 2 workers", 2))
 QUIET: Final = (
@@ -58,7 +58,7 @@ def main(words: Sequence[str] | None = None) -> None:
     plan = (QUICK if given.quick else PLAN)._replace(folder=given.folder)
     if given.orders is not None:
         plan = plan._replace(orders=given.orders)
-    kinds = [one for one in (*KINDS, *QUIET) if given.only is None or one.name in given.only]
+    kinds = [kind for kind in (*KINDS, *QUIET) if given.only is None or kind.name in given.only]
     with servers() as shared, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         readings = runner.run(_repeat(kinds, times, plan, shared))
     head = describe(given.folder, times)
@@ -71,7 +71,7 @@ def main(words: Sequence[str] | None = None) -> None:
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.cluster", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short repetition")
-    names = ", ".join(one.name for one in (*KINDS, *QUIET))
+    names = ", ".join(kind.name for kind in (*KINDS, *QUIET))
     parser.add_argument("--only", action="append", metavar="KIND", help=names)
     parser.add_argument("--times", type=int, default=3, help="repetitions (%(default)s)")
     parser.add_argument("--orders", type=int, help="how many orders are completed (3000)")
@@ -100,15 +100,19 @@ async def _repeat(
     return readings
 
 
-async def complete(one: Installation, plan: Plan) -> list[Reading]:
+async def complete(installation: Installation, plan: Plan) -> list[Reading]:
     """Measure whole lives: their rate, what they cost each process, how often one is claimed."""
-    used, claimed, own = one.cpu_us(), await one.house.claims(), time.process_time()
+    used, claimed, own = (
+        installation.cpu_us(),
+        await installation.house.claims(),
+        time.process_time(),
+    )
     with undisturbed():
-        tally, census, seconds = await run_all(one, plan)
+        tally, census, seconds = await run_all(installation, plan)
     own = time.process_time() - own
     # The last are confirmed and not final yet; that costs something as well.
     await asyncio.sleep(FINISH_S)
-    now, many = one.cpu_us(), plan.orders
+    now, many = installation.cpu_us(), plan.orders
     readings = [
         Reading("completed orders/s", many / seconds),
         Reading("orders not confirmed", plan.warm_up + many - census.completed),
@@ -120,7 +124,7 @@ async def complete(one: Installation, plan: Plan) -> list[Reading]:
         Reading("CPU per order, us: all", (sum(now.values()) - sum(used.values())) / many),
         Reading("CPU per order, us: the client that measures", own * 1e6 / many),
     ]
-    claims = await one.house.claims()
+    claims = await installation.house.claims()
     if claims is not None and claimed is not None:
         readings.append(
             Reading("claims per order (1: none was handed on)", (claims - claimed) / many)
@@ -128,12 +132,12 @@ async def complete(one: Installation, plan: Plan) -> list[Reading]:
     return readings
 
 
-async def hear(one: Installation, plan: Plan) -> list[Reading]:
+async def hear(installation: Installation, plan: Plan) -> list[Reading]:
     """Measure how soon an order is begun, and how soon listeners hear of each step."""
     with undisturbed():
-        heard = await Pace(PER_SECOND, max(plan.seconds, 1.0)).run(one.port)
-    await until_confirmed(one, (await read_census(one)).total)
-    waits, lags = await one.house.first_moves_ms(), lags_ms(heard.events)
+        heard = await Pace(PER_SECOND, max(plan.seconds, 1.0)).run(installation.port)
+    await until_confirmed(installation, (await read_census(installation)).total)
+    waits, lags = await installation.house.first_moves_ms(), lags_ms(heard.events)
     return [
         Reading(f"{what}, p{percent} ms", percentile(values, percent))
         for what, values in (
@@ -144,10 +148,10 @@ async def hear(one: Installation, plan: Plan) -> list[Reading]:
     ]
 
 
-async def accept(one: Installation, plan: Plan) -> list[Reading]:
+async def accept(installation: Installation, plan: Plan) -> list[Reading]:
     """Measure acceptance alone; orders are performed meanwhile, as in life."""
     with undisturbed():
-        tally = await Crowd(orders()).run(one.port, ACCEPTING, plan.seconds)
+        tally = await Crowd(orders()).run(installation.port, ACCEPTING, plan.seconds)
     return [
         Reading(f"durable accepts/s ({ACCEPTING} connections)", tally.taken / tally.seconds),
         *(
@@ -157,23 +161,23 @@ async def accept(one: Installation, plan: Plan) -> list[Reading]:
     ]
 
 
-async def recover(one: Installation) -> list[Reading]:
+async def recover(installation: Installation) -> list[Reading]:
     """Kill under load: whoever performs orders, then whoever takes them."""
     readings = []
-    worker, has_another = "worker-1", one.kind.workers > 1
-    async with _loaded(one):
+    worker, has_another = "worker-1", installation.kind.workers > 1
+    async with _loaded(installation):
         began = time.perf_counter()
-        await one.house.kill(worker)
+        await installation.house.kill(worker)
         if not has_another:
-            one.port = await one.house.revive(worker)
+            installation.port = await installation.house.revive(worker)
     what = "kill -9 of who performs, to all accepted orders confirmed, ms"
-    readings.append(Reading(what, await _settled_since(one, began)))
+    readings.append(Reading(what, await _settled_since(installation, began)))
     if has_another:
-        await one.house.revive(worker)
+        await installation.house.revive(worker)
     began = time.perf_counter()
-    await one.house.kill("api-1")
-    one.port = await one.house.revive("api-1")
-    sent = await Crowd(orders(1)).run(one.port, 1, CONFIRM_S_MAX)
+    await installation.house.kill("api-1")
+    installation.port = await installation.house.revive("api-1")
+    sent = await Crowd(orders(1)).run(installation.port, 1, CONFIRM_S_MAX)
     what = "kill -9 of who takes orders, to the next 202, ms"
     took = (time.perf_counter() - began) * 1e3
     readings.append(Reading(what, took if sent.taken else None, "the order was not taken"))
@@ -181,26 +185,28 @@ async def recover(one: Installation) -> list[Reading]:
 
 
 @asynccontextmanager
-async def _loaded(one: Installation) -> AsyncIterator[None]:
+async def _loaded(installation: Installation) -> AsyncIterator[None]:
     """Send orders, and begin when some of them are taken; on the way out all are sent."""
-    before = (await read_census(one)).total
+    before = (await read_census(installation)).total
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(Crowd(orders(KILL_ORDERS)).run(one.port, ACCEPTING, CONFIRM_S_MAX))
-        await _until_taken(one, before + BEGUN)
+        tasks.create_task(
+            Crowd(orders(KILL_ORDERS)).run(installation.port, ACCEPTING, CONFIRM_S_MAX)
+        )
+        await _until_taken(installation, before + BEGUN)
         yield
 
 
-async def _until_taken(one: Installation, total: int) -> None:
+async def _until_taken(installation: Installation, total: int) -> None:
     while True:
-        if (await read_census(one)).total >= total:
+        if (await read_census(installation)).total >= total:
             return
         await asyncio.sleep(LOOK_CLOSELY_S)
 
 
-async def _settled_since(one: Installation, began: float) -> float:
+async def _settled_since(installation: Installation, began: float) -> float:
     """Return the milliseconds until every order is confirmed. Raises CannotMeasure."""
     while time.perf_counter() - began < CONFIRM_S_MAX:
-        census = await read_census(one)
+        census = await read_census(installation)
         if census.completed == census.total:
             return (time.perf_counter() - began) * 1e3
         await asyncio.sleep(LOOK_EVERY_S)

@@ -17,10 +17,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final, NamedTuple
 
-from bench.figures import Reading, put, rows, write_number
-from bench.machine import name_machine
-from bench.pools import NOW, market
-from cambist.venues.programs import PROGRAMS
+from bench.host_info import name_machine
+from bench.report import Reading, put, rows, write_number
+from bench.sample_pools import NOW, market
+from cambist.venues.registry import PROGRAMS
 
 ROOT: Final = Path(__file__).parents[1]
 WORKER: Final = ROOT / "bench" / "find_worker.py"
@@ -77,7 +77,7 @@ class Side:
 
     def middle(self, task: Task) -> float | None:
         """Return the median of what a task took."""
-        known = [one.value for one in self.told[task] if one.value is not None]
+        known = [event.value for event in self.told[task] if event.value is not None]
         return median(known) if known else None
 
     def _ask(self, line: str) -> Any:
@@ -99,7 +99,7 @@ def main(words: Sequence[str] | None = None) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         accounts = folder / "accounts.json"
         accounts.write_text(json.dumps(written(sizes[-1])), "utf-8")
-        sides = [stack.enter_context(side(one, accounts)) for one in checkouts]
+        sides = [stack.enter_context(side(checkout, accounts)) for checkout in checkouts]
         for number in range(rounds):
             print(f"bench: find, {number + 1} of {rounds}", file=sys.stderr)
             for task in todo:
@@ -176,22 +176,22 @@ def heading(rounds: int, compared: bool) -> str:  # noqa: FBT001
 
 def write(todo: Sequence[Task], sides: Sequence[Side]) -> str:
     """Write both tables: routes, and decoding."""
-    routes = [one for one in todo if one.sol]
-    rest = [one for one in todo if not one.sol]
+    routes = [task for task in todo if task.sol]
+    rest = [task for task in todo if not task.sol]
     return "\n".join((*_table(routes, sides, KINDS), "", *_table(rest, sides, ()), ""))
 
 
 def _table(todo: Sequence[Task], sides: Sequence[Side], kinds: Sequence[str]) -> Iterator[str]:
-    columns = list(kinds) or list(dict.fromkeys(one.what for one in todo))
+    columns = list(kinds) or list(dict.fromkeys(task.what for task in todo))
     cells = [cell for what in columns for cell in _heads(what, len(sides))]
     cells += ["aim, fresh"] if kinds else []
     yield f"| microseconds of CPU, median (min - max) | {' | '.join(cells)} |"
     yield f"|---|{'---|' * len(cells)}"
-    for row in dict.fromkeys(one.row for one in todo):
-        tasks_of = [one for one in todo if one.row == row]
-        cells = [cell for one in tasks_of for cell in _cells(one, sides)]
+    for row in dict.fromkeys(task.row for task in todo):
+        tasks_of = [task for task in todo if task.row == row]
+        cells = [cell for task in tasks_of for cell in _cells(task, sides)]
         if kinds:
-            fresh = next(one for one in tasks_of if one.what == "fresh")
+            fresh = next(task for task in tasks_of if task.what == "fresh")
             cells.append(_verdict(fresh, sides[0]))
         yield f"| {row} | {' | '.join(cells)} |"
 

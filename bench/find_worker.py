@@ -19,14 +19,14 @@ from typing import Any, Final
 import cambist
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.routing.find import Offered, find
-from cambist.values.amount import Bps, Raw
+from cambist.routing.router import MarketSnapshot, find_route
+from cambist.values.amount import Bps, RawAmount
 from cambist.values.ids import LOCAL, Address
-from cambist.values.moment import Slot
 from cambist.values.route import Route
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC, Pair
-from cambist.venues.accounts import Account, ChainTime, Snapshot
-from cambist.venues.programs import PROGRAMS
+from cambist.venues.registry import PROGRAMS
+from cambist.venues.snapshot import Account, ChainTime, Snapshot
 
 RUNS_MAX: Final = 40
 BUDGET_NS: Final = 60_000_000
@@ -43,7 +43,9 @@ class Worker:
         slot, unix_s, epoch = told["time"]
         self._now = ChainTime(Slot(slot), unix_s, epoch)
         self._next = ChainTime(Slot(slot + 1), unix_s, epoch)
-        self._markets = [[_pool(one) for one in market] for market in told["markets"]]
+        self._markets = [
+            [_pool(pool_record) for pool_record in market] for market in told["markets"]
+        ]
         self._known: dict[tuple[int, int], list[Any]] = {}
         self._asked: Sequence[Any] = ()
 
@@ -92,18 +94,18 @@ class Worker:
         every = count // changed
         encoded = self._markets[number][:count:every]
         begin = time.process_time_ns()
-        pools = [one.at(self._next) for one in before]
+        pools = [pool.at(self._next) for pool in before]
         pools[::every] = self._decoded(encoded, self._next)
         return pools, time.process_time_ns() - begin
 
     def _find(self, pools: Sequence[Any], sol: int) -> int:
-        amount = Raw(sol * 10**SOL.decimals)
+        amount = RawAmount(sol * 10**SOL.decimals)
         intent = Intent("market", LOCAL, Pair(SOL, USDC), "exact_in", amount, Terms(Bps(50)))
-        offered = Offered(pools, programs=PROGRAMS)
+        offered = MarketSnapshot(pools, programs=PROGRAMS)
         if pools is not self._asked:
             gc.collect()  # what decoding made is not this route's to go through
         begin = time.process_time_ns()
-        found = find(intent, offered)
+        found = find_route(intent, offered)
         took = time.process_time_ns() - begin
         self._asked = pools  # those before are freed now, and not while the clock runs
         if not isinstance(found, Route):
@@ -114,7 +116,7 @@ class Worker:
 def _pool(told: list[Any]) -> Encoded:
     program, address, accounts = told
     read = (Account(Address(at), Address(owner), b64decode(data)) for at, owner, data in accounts)
-    return program, Address(address), {one.address: one for one in read}
+    return program, Address(address), {account.address: account for account in read}
 
 
 def answers(lines: Iterator[str]) -> Iterator[dict[str, Any]]:

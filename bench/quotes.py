@@ -12,12 +12,12 @@ from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
 
-from bench import sdk
-from bench.figures import Reading, put, rows, write_number
-from bench.machine import name_machine
-from bench.pools import made, many_ticks, market, site
-from bench.sdk import Question, ours
-from bench.timing import crossing, each_us, first_us, route_us
+from bench import reference_sdks
+from bench.host_info import name_machine
+from bench.quote_timing import crossing, each_us, first_us, route_us
+from bench.reference_sdks import Question, ours
+from bench.report import Reading, put, rows, write_number
+from bench.sample_pools import made, many_ticks, market, site
 
 TIMES: Final = 5
 QUICK_MS: Final = 10
@@ -60,7 +60,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """Read the options, measure, and print one table."""
     given = _options().parse_args(words)
     times, ms = (1, QUICK_MS) if given.quick else (given.times, given.ms)
-    why = "asked not to" if given.alone else sdk.missing()
+    why = "asked not to" if given.alone else reference_sdks.missing()
     asked = list(questions(CROSSED[:2] if given.quick else CROSSED))
     routes = ROUTE_POOLS[:1] if given.quick else ROUTE_POOLS
     columns: Columns = {BARE: [], WHOLE: [], SDK: []}
@@ -119,7 +119,7 @@ def measure(asked: Sequence[Asked], ms: int, columns: Columns) -> None:
 def compare(asked: Sequence[Asked], ms: int, columns: Columns) -> dict[str, str]:
     """Time the SDKs' half, and return where they tell other amounts than the pools."""
     differing: dict[str, str] = {}
-    answers = sdk.ask([one.question for one in asked], ms)
+    answers = reference_sdks.ask([request.question for request in asked], ms)
     for (label, question, _), answer in zip(asked, answers, strict=True):
         columns[SDK].append(Reading(label, None if answer.why else answer.us, answer.why))
         apart = answer.told - ours(question)
@@ -207,9 +207,9 @@ def _verdict(bare: float, theirs: float | None, aim: float | None) -> str:
 def _slope(asked: Sequence[Asked], middles: dict[str, dict[str, float]], program: str) -> str:
     """Write what each tick or bin more costs, between the fewest and the most that were crossed."""
     found = [
-        one
-        for one in asked
-        if one.question.pool.program == program and one.question.mode == "exact_in"
+        request
+        for request in asked
+        if request.question.pool.program == program and request.question.mode == "exact_in"
     ]
     (near, _, few), (far, _, many) = found[0], found[-1]
     costs = [
@@ -220,7 +220,7 @@ def _slope(asked: Sequence[Asked], middles: dict[str, dict[str, float]], program
             (middles[SDK], near, far),
         )
     ]
-    cells = ["" if one is None else write_number(round(one, 3)) for one in costs]
+    cells = ["" if cost is None else write_number(round(cost, 3)) for cost in costs]
     bare, theirs = costs[0], costs[2]
     ratio = f"{write_number(theirs / bare)}x" if theirs and bare else ""
     _, step = AIMS_US[program]

@@ -21,25 +21,25 @@ from typing import Final, NamedTuple
 import uvloop
 from msgspec.structs import replace
 
-from bench.client import Asker, get
-from bench.figures import CannotMeasure, Reading, percentile, put, rows, table
-from bench.machine import describe
+from bench.host_info import describe
+from bench.http_load import Asker, get
+from bench.report import CannotMeasure, Reading, percentile, put, rows, table
 from bench.server import Server
 from bench.stores import clock
-from cambist.app import STORE_FILE
-from cambist.orders import event as fact
+from cambist.bootstrap import STORE_FILE
+from cambist.orders import events
 from cambist.orders.order import Status
 from cambist.ports.store import Store
 from cambist.stores.postgres import Target, open_postgres
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 from cambist.values.token import KNOWN, SOL, USDC, Pair
-from tests import lives
-from tests.contracts.shelf import change
+from tests import order_factory
+from tests.contracts.store_harness import change
 from tests.servers.postgres import some_postgres
-from tests.stores.postgres_shelves import database
+from tests.stores.postgres_stores import database
 
 ORDERS: Final = 100_000
 AT_ONCE: Final = 128
@@ -80,21 +80,21 @@ QUESTIONS: Final = (
 )
 
 
-async def live(store: Store, number: int, now: Moment) -> None:
+async def live(store: Store, number: int, now: Timestamp) -> None:
     """Bring one order from birth to end, as of an instant of the last days."""
     pair = PAIRS[number % FEW_IN % len(PAIRS)] if number % FEW_IN < len(PAIRS) else PAIRS[0]
-    birth = lives.birth(number, f"key {number}", now, pair=pair, wallet=wallet(number))
+    birth = order_factory.birth(number, f"key {number}", now, pair=pair, wallet=wallet(number))
     await store.add(birth)
-    order = await store.claim(birth.told.order.id)
+    order = await store.claim(birth.event.order.id)
     if order is None:
-        raise LookupError(birth.told.order.id)
-    tried = lives.attempt(1, order.id)
-    path = list(lives.path(Status.CONFIRMED, tried))
-    route = lives.route()
-    path[1] = fact.Routed(replace(route, quotes=route.quotes * QUOTES))
+        raise LookupError(birth.event.order.id)
+    tried = order_factory.attempt(1, order.id)
+    path = list(order_factory.path(Status.CONFIRMED, tried))
+    route = order_factory.route()
+    path[1] = events.Routed(replace(route, quotes=route.quotes * QUOTES))
     begun = []
-    for one in (*path, fact.Finalized(2_100)):
-        commit = store.begin(order, change(one, tried, now), now)
+    for event in (*path, events.Finalized(2_100)):
+        commit = store.begin_commit(order, change(event, tried, now), now)
         order = commit.order
         begun.append(commit.durable)
     for durable in begun:
@@ -109,7 +109,7 @@ async def fill(store: Store, orders: int) -> None:
 
     async def one_after_the_other() -> None:
         while (number := next(numbers)) < orders:
-            await live(store, number, Moment(began + number * step))
+            await live(store, number, Timestamp(began + number * step))
 
     async with asyncio.TaskGroup() as tasks:
         for _ in range(AT_ONCE):

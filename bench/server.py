@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import cambist
-from bench.figures import CannotMeasure
+from bench.report import CannotMeasure
 from cambist.config import SYNONYMS
 
 START_S_MAX: Final = 30

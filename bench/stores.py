@@ -19,15 +19,15 @@ from typing import Any, Final
 import uvloop
 
 from cambist.clock import Entropy, SystemClock
-from cambist.orders import event as fact
+from cambist.orders import events
 from cambist.orders.order import Status
 from cambist.ports.store import Store
 from cambist.stores.postgres import Target, open_postgres
 from cambist.stores.sqlite.store import SqliteStore
-from tests import lives
-from tests.contracts.shelf import change
+from tests import order_factory
+from tests.contracts.store_harness import change
 from tests.servers.postgres import some_postgres
-from tests.stores.postgres_shelves import database, talk
+from tests.stores.postgres_stores import database, talk
 
 FACTS: Final = 7
 entropy = Entropy()
@@ -37,19 +37,19 @@ clock = SystemClock()
 async def live(store: Store, waits_ms: list[int]) -> None:
     """Bring one order from birth to end, as the engine does: begun in turn, awaited at a Send."""
     now = clock.now()
-    birth = lives.birth(entropy(), f"{entropy():x}", now)
+    birth = order_factory.birth(entropy(), f"{entropy():x}", now)
     began = time.perf_counter_ns()
     await store.add(birth)
     waits_ms.append((time.perf_counter_ns() - began) // 1_000)
-    order = await store.claim(birth.told.order.id)
+    order = await store.claim(birth.event.order.id)
     if order is None:
-        raise LookupError(birth.told.order.id)
-    tried = lives.attempt(1, order.id)
-    path = lives.path(Status.CONFIRMED, tried)
-    for together in (path[:3], path[3:4], path[4:5], (fact.Finalized(2_100),)):
+        raise LookupError(birth.event.order.id)
+    tried = order_factory.attempt(1, order.id)
+    path = order_factory.path(Status.CONFIRMED, tried)
+    for together in (path[:3], path[3:4], path[4:5], (events.Finalized(2_100),)):
         begun = []
-        for one in together:
-            commit = store.begin(order, change(one, tried, now), now)
+        for event in together:
+            commit = store.begin_commit(order, change(event, tried, now), now)
             order = commit.order
             begun.append(commit.durable)
         for durable in begun:

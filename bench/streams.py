@@ -20,11 +20,11 @@ from typing import Final, NamedTuple
 
 import uvloop
 
-from bench.client import Asker, get, orders
-from bench.ears import Ear, Event, ask_socket, listen
-from bench.figures import Reading, percentile, put, rows, table
-from bench.machine import describe
+from bench.host_info import describe
+from bench.http_load import Asker, get, orders
+from bench.report import Reading, percentile, put, rows, table
 from bench.server import Server, serving
+from bench.stream_client import Ear, Event, ask_socket, listen
 
 ALL: Final = "/ws?notes=1"
 SMALL: Final = 1_000
@@ -67,8 +67,8 @@ class Crowd:
         for start in range(0, count, AT_ONCE):
             size = min(AT_ONCE, count - start)
             ears = await asyncio.gather(*(listen(port, request, self.hear) for _ in range(size)))
-            for one in ears:
-                await one.opened.wait()
+            for ear in ears:
+                await ear.opened.wait()
             self.ears += ears
         return time.perf_counter() - begin
 
@@ -81,8 +81,8 @@ class Crowd:
 
     def close(self) -> None:
         """Let everyone go."""
-        for one in self.ears:
-            one.cut()
+        for ear in self.ears:
+            ear.cut()
 
 
 @asynccontextmanager
@@ -179,8 +179,8 @@ async def measure_slow(
 async def _flood(folder: Path | None, readers: int, slow: int, orders_placed: int) -> Harm:
     async with serving(folder) as server, gathered(server, readers) as (crowd, _):
         async with gathered(server, slow) as (deaf, _):
-            for one in deaf.ears:
-                one.pause()
+            for ear in deaf.ears:
+                ear.pause()
             await place(server, 1)
             await crowd.until_heard(FACTS_PER_ORDER * readers)
             before = server.memory_mib()

@@ -25,15 +25,15 @@ from cambist.client import (
     DEFAULT_URL,
     CambistError,
     Client,
+    ConnectionFailed,
     Draft,
-    Patience,
-    Refused,
-    Unreachable,
+    RequestRejected,
+    RetryPolicy,
     swap,
 )
 
 ALL_CONFIRMED, NOT_ALL, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 69, 130
-PATIENCE: Final = Patience(tries_max=4)
+PATIENCE: Final = RetryPolicy(tries_max=4)
 ORDERS_MAX: Final = 100_000
 PARALLEL_MAX: Final = 1_000
 SHARES: Final = (50, 90, 99, 100)
@@ -59,7 +59,7 @@ async def one(cambist: Client, draft: Draft, tally: Tally) -> None:
     """Place one order and watch it to its end."""
     try:
         await follow(cambist, draft, tally)
-    except Refused as refused:
+    except RequestRejected as refused:
         tally.ends["refused"] += 1
         tally.reasons[refused.code] += 1
     except CambistError as error:
@@ -181,7 +181,7 @@ def main(words: Sequence[str]) -> int:
         return INTERRUPTED
     except (CambistError, ValueError) as error:
         print(f"load_orders: {error}", file=sys.stderr)
-        return UNREACHABLE if isinstance(error, Unreachable) else USAGE
+        return UNREACHABLE if isinstance(error, ConnectionFailed) else USAGE
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from cambist.server.openapi import document
+from cambist.server.openapi.document import document
 from scripts.postman_steps import FOLDERS, Folder, Step
 
 COLLECTION: Final = Path(__file__).parents[1] / "postman/cambist.postman_collection.json"

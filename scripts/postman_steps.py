@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from cambist.server.openapi.orders import AN_ID
-from cambist.server.openapi.requests import ORDERS
+from cambist.server.openapi.request_bodies import ORDERS
 
 PAIR: Final = {"tokenIn": "SOL", "tokenOut": "USDC"}
 

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Final
 
-from cambist.client import DEFAULT_URL, CambistError, Client, Event, Patience, Unreachable
+from cambist.client import DEFAULT_URL, CambistError, Client, ConnectionFailed, Event, RetryPolicy
 
 CONFIRMED, CLOSED_OTHERWISE, REFUSED, UNREACHABLE, INTERRUPTED = 0, 1, 2, 69, 130
-PATIENCE: Final = Patience(tries_max=4)
+PATIENCE: Final = RetryPolicy(tries_max=4)
 EVENT_WIDTH: Final = 12
 
 
@@ -67,7 +67,7 @@ def main(words: Sequence[str]) -> int:
         return INTERRUPTED
     except (CambistError, ValueError) as error:
         print(f"watch_orders: {error}", file=sys.stderr)
-        return UNREACHABLE if isinstance(error, Unreachable) else REFUSED
+        return UNREACHABLE if isinstance(error, ConnectionFailed) else REFUSED
 
 
 if __name__ == "__main__":

@@ -5,20 +5,20 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from cambist.faults import Code, Fault
-from cambist.orders import event as fact
-from cambist.orders.attempt import Attempt, Fill, Sighting, Witness
+from cambist.orders import events
+from cambist.orders.attempt import Attempt, Fill, NodeObservation, SignatureStatus
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
 from cambist.values import base58
-from cambist.values.amount import RAW_MAX, Raw
+from cambist.values.amount import RAW_MAX, RawAmount
 from cambist.values.ids import LOCAL, Address, Signature, order_id
-from cambist.values.route import Absent, Leg, Quote, Route
+from cambist.values.route import Leg, Quote, QuoteFailure, Route
 from cambist.values.token import Pair, Token
 
 BIG = 2**53 - 1
 
-raws = st.integers(1, RAW_MAX).map(Raw)
-some_raws = st.one_of(st.sampled_from([1, 2**53, 2**63 - 1, 2**63, RAW_MAX]).map(Raw), raws)
+raws = st.integers(1, RAW_MAX).map(RawAmount)
+some_raws = st.one_of(st.sampled_from([1, 2**53, 2**63 - 1, 2**63, RAW_MAX]).map(RawAmount), raws)
 bps = st.integers(0, 10_000)
 moments = st.integers(0, BIG)
 slots = st.integers(0, BIG)
@@ -52,7 +52,7 @@ quotes = st.builds(
     Quote, words, addresses, some_raws, some_raws, some_raws, bps, st.integers(0, BIG), slots
 )
 legs = st.builds(Leg, words, addresses, addresses, addresses)
-absents = st.builds(Absent, words, words, words)
+absents = st.builds(QuoteFailure, words, words, words)
 
 
 def few(of: st.SearchStrategy) -> st.SearchStrategy:
@@ -72,13 +72,16 @@ routes = st.builds(
     absent=few(absents),
 )
 flown = st.just(Signature("Sig1"))
-"""The signature of the first attempt of `tests.lives`: the one whose fate may be told."""
+"""The signature of the first attempt of `tests.order_factory`: the one whose fate may be told."""
 fills = st.builds(Fill, flown, some_raws, some_raws, some_raws, slots)
 sightings = st.builds(
-    Sighting, st.sampled_from(["processed", "confirmed", "finalized"]), slots, st.none() | faults
+    SignatureStatus,
+    st.sampled_from(["processed", "confirmed", "finalized"]),
+    slots,
+    st.none() | faults,
 )
 witnesses = st.builds(
-    Witness,
+    NodeObservation,
     words,
     slots,
     heights,
@@ -96,17 +99,17 @@ attempts = st.builds(
     built_slot=slots,
     transaction=st.binary(min_size=1, max_size=1_232),
 )
-setbacks = st.builds(fact.Setback, st.integers(1, 10), faults, st.none() | signatures)
+setbacks = st.builds(events.FailedTry, st.integers(1, 10), faults, st.none() | signatures)
 
-FACTS: dict[type[fact.Fact], st.SearchStrategy] = {
-    fact.Accepted: st.builds(fact.Accepted, intents),
-    fact.Amended: st.builds(fact.Amended, terms),
-    fact.CancelRequested: st.builds(fact.CancelRequested),
-    fact.WrittenOff: st.builds(fact.WrittenOff, words, words),
-    fact.Started: st.builds(fact.Started),
-    fact.Routed: st.builds(fact.Routed, routes),
-    fact.Signed: st.builds(
-        fact.Signed,
+FACTS: dict[type[events.OrderEvent], st.SearchStrategy] = {
+    events.Accepted: st.builds(events.Accepted, intents),
+    events.Amended: st.builds(events.Amended, terms),
+    events.CancelRequested: st.builds(events.CancelRequested),
+    events.WrittenOff: st.builds(events.WrittenOff, words, words),
+    events.Started: st.builds(events.Started),
+    events.Routed: st.builds(events.Routed, routes),
+    events.Signed: st.builds(
+        events.Signed,
         st.integers(1, 10),
         flown | signatures,
         addresses,
@@ -114,16 +117,16 @@ FACTS: dict[type[fact.Fact], st.SearchStrategy] = {
         slots,
         st.binary(min_size=32, max_size=32).map(bytes.hex),
     ),
-    fact.Sent: st.builds(fact.Sent, st.none() | faults),
-    fact.Seen: st.builds(fact.Seen, slots),
-    fact.Landed: st.builds(fact.Landed, fills),
-    fact.Reverted: st.builds(fact.Reverted, flown, faults, slots),
-    fact.Lapsed: st.builds(fact.Lapsed, flown, few(witnesses)),
-    fact.RetryScheduled: st.builds(fact.RetryScheduled, faults, st.integers(2, 10), moments),
-    fact.Cancelled: st.builds(fact.Cancelled),
-    fact.Expired: st.builds(fact.Expired),
-    fact.Failed: st.builds(fact.Failed, faults, few(setbacks)),
-    fact.Finalized: st.builds(fact.Finalized, slots),
-    fact.RolledBack: st.builds(fact.RolledBack, few(witnesses)),
+    events.Sent: st.builds(events.Sent, st.none() | faults),
+    events.Seen: st.builds(events.Seen, slots),
+    events.Landed: st.builds(events.Landed, fills),
+    events.Reverted: st.builds(events.Reverted, flown, faults, slots),
+    events.Lapsed: st.builds(events.Lapsed, flown, few(witnesses)),
+    events.RetryScheduled: st.builds(events.RetryScheduled, faults, st.integers(2, 10), moments),
+    events.Cancelled: st.builds(events.Cancelled),
+    events.Expired: st.builds(events.Expired),
+    events.Failed: st.builds(events.Failed, faults, few(setbacks)),
+    events.Finalized: st.builds(events.Finalized, slots),
+    events.RolledBack: st.builds(events.RolledBack, few(witnesses)),
 }
 facts = st.one_of(*FACTS.values())

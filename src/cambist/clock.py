@@ -1,4 +1,7 @@
-"""Tells the time and draws chance: the one file that may ask the machine for either."""
+"""Provides time and randomness; no other module may ask the machine for either."""
+
+# All other code gets a clock and a source of entropy as arguments. A simulation can then run years
+# in seconds, and repeat a failure from its seed. The linter bans the functions elsewhere (TID251).
 
 from __future__ import annotations
 
@@ -9,21 +12,21 @@ import time
 from typing import Final
 
 from cambist.values.ids import ENTROPY_BITS
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 
 _SETTLE_ROUNDS: Final = 50
 _DRAWN: Final = 32
 
 
 class Entropy:
-    """Draws the random bits of order ids, from a buffer: asking the kernel each time is slow."""
+    """Draws the random bits of order ids, from a buffer: a system call for each is slow."""
 
     def __init__(self) -> None:
         self._bits = 0
         self._left = 0
 
     def __call__(self) -> int:
-        """Return the random bits of one order id; none is ever given twice."""
+        """Return the random bits of one order id; no bit is used twice."""
         if not self._left:
             self._bits, self._left = secrets.randbits(ENTROPY_BITS * _DRAWN), _DRAWN
         self._left -= 1
@@ -33,28 +36,28 @@ class Entropy:
 
 
 def draw_secret(size: int) -> bytes:
-    """Return so many bytes that nobody can guess."""
-    return secrets.token_bytes(size)  # noqa: TID251 -- the one door to chance
+    """Return random bytes that are fit for a secret."""
+    return secrets.token_bytes(size)  # noqa: TID251 -- the only source of randomness
 
 
 class SystemClock:
     """The machine's clock."""
 
-    def now(self) -> Moment:
-        """Return the wall clock's instant; it may step."""
-        return Moment(time.time_ns() // 1_000_000)  # noqa: TID251 -- the one door to time
+    def now(self) -> Timestamp:
+        """Return the wall-clock time, which may step back."""
+        return Timestamp(time.time_ns() // 1_000_000)  # noqa: TID251 -- the only source of time
 
-    def elapsed(self) -> int:
-        """Return milliseconds since some fixed start; never goes back."""
-        return time.monotonic_ns() // 1_000_000  # noqa: TID251 -- the one door to time
+    def monotonic_ms(self) -> int:
+        """Return milliseconds since a fixed start; they never go back."""
+        return time.monotonic_ns() // 1_000_000  # noqa: TID251 -- the only source of time
 
     async def sleep(self, milliseconds: int) -> None:
         """Wait."""
-        await asyncio.sleep(milliseconds / 1_000)  # noqa: TID251 -- the one door to time
+        await asyncio.sleep(milliseconds / 1_000)  # noqa: TID251 -- the only source of time
 
 
 class ManualClock:
-    """A clock that stands still until it is pushed."""
+    """A clock for tests: time passes only in `push`."""
 
     def __init__(self, start: int = 1_700_000_000_000) -> None:
         self._start = start
@@ -62,11 +65,11 @@ class ManualClock:
         self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
         self._count = 0
 
-    def now(self) -> Moment:
-        """Return the instant it was pushed to."""
-        return Moment(self._start + self._passed)
+    def now(self) -> Timestamp:
+        """Return the time it was pushed to."""
+        return Timestamp(self._start + self._passed)
 
-    def elapsed(self) -> int:
+    def monotonic_ms(self) -> int:
         """Return how far it was pushed, in milliseconds."""
         return self._passed
 
@@ -79,7 +82,7 @@ class ManualClock:
         await wake
 
     async def push(self, milliseconds: int) -> None:
-        """Go forward, waking every sleeper in the order of its instant."""
+        """Advance the time, waking the sleepers in the order of their due times."""
         goal = self._passed + milliseconds
         await self.settle()
         while self._sleepers and self._sleepers[0][0] <= goal:
@@ -92,6 +95,6 @@ class ManualClock:
         await self.settle()
 
     async def settle(self) -> None:
-        """Let every task that can run without time passing run a while."""
+        """Run the tasks that are ready, without advancing the time."""
         for _ in range(_SETTLE_ROUNDS):
             await asyncio.sleep(0)  # noqa: TID251 -- yields without waiting

@@ -1,13 +1,23 @@
-"""Lists everything that can go wrong as data: whose fault it is, and what may be done next.
+"""Lists every fault as data: its origin, its remedy, its HTTP status and its sentence."""
 
-    Blame   who has to act            Remedy     what the engine may do now
-    USER    asked the impossible      RETRY      nothing happened; the same again later
-    VENUE   a pool said no            REQUOTE    nothing happened; the quote went stale
-    CHAIN   the network is in trouble ASK_CHAIN  unknown; only the chain can say
-    HOUSE   our own bug or disk       GIVE_UP    final
-
-A fault is a value wherever it is only told; `Refused` carries one to the edge.
-"""
+# Every fault has two independent properties:
+#
+#     Origin  who has to act               Remedy     what the engine may do next
+#     USER    the request is impossible    RETRY      nothing happened; repeat it later
+#     VENUE   a pool rejected it           REQUOTE    nothing happened; the quote is stale
+#     CHAIN   the network is in trouble    ASK_CHAIN  unknown; only the chain knows
+#     ENGINE  our own defect or disk       GIVE_UP    final
+#
+# The remedy is what `decide` goes by. ASK_CHAIN is the important one: after a send whose outcome is
+# unknown, a retry could execute the order twice, and giving up could report a failure for an
+# order that was executed. Neither is allowed until the chain has answered.
+#
+# A fault is a value, not an exception: it is stored in the journal, counted and rendered.
+# `RequestRejected` is the exception that carries faults out of a request.
+#
+# Codes are stored and public: they are never renamed. Sentences may be improved at any time, so
+# clients act on `code` and only show the sentence. The value of Origin.ENGINE is "house" for the
+# same reason: journals and metrics have it.
 
 from __future__ import annotations
 
@@ -17,17 +27,17 @@ from typing import Final, NamedTuple
 import msgspec
 
 
-class Blame(StrEnum):
-    """Whose fault it is: for people and alarms."""
+class Origin(StrEnum):
+    """Who has to act; for people and alerts."""
 
     USER = "user"
     VENUE = "venue"
     CHAIN = "chain"
-    HOUSE = "house"
+    ENGINE = "house"
 
 
 class Remedy(StrEnum):
-    """What is permitted next: for `decide`."""
+    """What the engine may do next; for `decide`."""
 
     RETRY = "retry"
     REQUOTE = "requote"
@@ -104,110 +114,133 @@ class Code(StrEnum):
     WRITTEN_OFF = "written_off"
 
 
-class Entry(NamedTuple):
-    """What the catalogue says of one code. `status` is the HTTP status of a refused request."""
+class FaultSpec(NamedTuple):
+    """The properties of a code. `status` is the HTTP status of a rejected request."""
 
-    blame: Blame
+    blame: Origin
     remedy: Remedy
     status: int
     sentence: str
 
 
-_USER, _VENUE, _CHAIN, _HOUSE = Blame.USER, Blame.VENUE, Blame.CHAIN, Blame.HOUSE
+_USER, _VENUE, _CHAIN, _ENGINE = Origin.USER, Origin.VENUE, Origin.CHAIN, Origin.ENGINE
 _RETRY, _REQUOTE, _ASK, _END = Remedy.RETRY, Remedy.REQUOTE, Remedy.ASK_CHAIN, Remedy.GIVE_UP
 
-CATALOGUE: Final[dict[Code, Entry]] = {
-    Code.MALFORMED_JSON: Entry(_USER, _END, 400, "The body is not valid JSON."),
-    Code.NOT_AN_OBJECT: Entry(_USER, _END, 400, "The body must be a JSON object."),
-    Code.TOO_DEEP: Entry(_USER, _END, 400, "The body is nested too deeply."),
-    Code.DUPLICATE_FIELD: Entry(_USER, _END, 400, "A field stands in the body twice."),
-    Code.MISSING_FIELD: Entry(_USER, _END, 400, "A required field is missing."),
-    Code.UNKNOWN_FIELD: Entry(_USER, _END, 400, "The body has a field no order has."),
-    Code.WRONG_TYPE: Entry(_USER, _END, 400, "A field has the wrong JSON type."),
-    Code.INVALID_VALUE: Entry(_USER, _END, 400, "A field has a value that is not allowed."),
-    Code.INVALID_AMOUNT: Entry(_USER, _END, 400, "An amount is not a plain decimal number."),
-    Code.NOT_POSITIVE: Entry(_USER, _END, 400, "An amount must be greater than zero."),
-    Code.INVALID_ADDRESS: Entry(_USER, _END, 400, "An address is not base58 of 32 bytes."),
-    Code.INVALID_TOKEN: Entry(_USER, _END, 400, "A token is neither a symbol nor a mint."),
-    Code.INVALID_SLIPPAGE: Entry(_USER, _END, 400, "A slippage is outside its unit's range."),
-    Code.INVALID_KEY: Entry(_USER, _END, 400, "An idempotency key is malformed."),
-    Code.INVALID_QUERY: Entry(_USER, _END, 400, "A query parameter has a value not allowed."),
-    Code.BAD_REQUEST: Entry(_USER, _END, 400, "The request is not well-formed HTTP."),
-    Code.HOST_NOT_ALLOWED: Entry(_USER, _END, 403, "The Host header names another server."),
-    Code.ORIGIN_NOT_ALLOWED: Entry(_USER, _END, 403, "Pages of this origin may not call."),
-    Code.UNAUTHORIZED: Entry(_USER, _END, 401, "This needs an API key that is in force."),
-    Code.FORBIDDEN: Entry(_USER, _END, 403, "The API key may not do this."),
-    Code.NOT_FOUND: Entry(_USER, _END, 404, "There is nothing at this path."),
-    Code.ORDER_NOT_FOUND: Entry(_USER, _END, 404, "Order not found"),
-    Code.METHOD_NOT_ALLOWED: Entry(_USER, _END, 405, "This path does not take this method."),
-    Code.CURSOR_TOO_OLD: Entry(
-        _USER, _END, 410, "Events after this cursor were put away; begin without one."
+CATALOGUE: Final[dict[Code, FaultSpec]] = {
+    Code.MALFORMED_JSON: FaultSpec(_USER, _END, 400, "The body is not valid JSON."),
+    Code.NOT_AN_OBJECT: FaultSpec(_USER, _END, 400, "The body must be a JSON object."),
+    Code.TOO_DEEP: FaultSpec(_USER, _END, 400, "The body is nested too deeply."),
+    Code.DUPLICATE_FIELD: FaultSpec(_USER, _END, 400, "A field appears twice in the body."),
+    Code.MISSING_FIELD: FaultSpec(_USER, _END, 400, "A required field is missing."),
+    Code.UNKNOWN_FIELD: FaultSpec(_USER, _END, 400, "The body has an unknown field."),
+    Code.WRONG_TYPE: FaultSpec(_USER, _END, 400, "A field has the wrong JSON type."),
+    Code.INVALID_VALUE: FaultSpec(_USER, _END, 400, "A field has an invalid value."),
+    Code.INVALID_AMOUNT: FaultSpec(_USER, _END, 400, "An amount is not a plain decimal number."),
+    Code.NOT_POSITIVE: FaultSpec(_USER, _END, 400, "An amount must be greater than zero."),
+    Code.INVALID_ADDRESS: FaultSpec(_USER, _END, 400, "An address is not 32 bytes in base58."),
+    Code.INVALID_TOKEN: FaultSpec(_USER, _END, 400, "A token is neither a symbol nor a mint."),
+    Code.INVALID_SLIPPAGE: FaultSpec(
+        _USER, _END, 400, "A slippage is outside the range of its unit."
     ),
-    Code.ORDER_UNREADABLE: Entry(
-        _HOUSE,
+    Code.INVALID_KEY: FaultSpec(_USER, _END, 400, "An idempotency key is malformed."),
+    Code.INVALID_QUERY: FaultSpec(_USER, _END, 400, "A query parameter has an invalid value."),
+    Code.BAD_REQUEST: FaultSpec(_USER, _END, 400, "The request is not well-formed HTTP."),
+    Code.HOST_NOT_ALLOWED: FaultSpec(_USER, _END, 403, "The Host header names another server."),
+    Code.ORIGIN_NOT_ALLOWED: FaultSpec(
+        _USER, _END, 403, "Pages of this origin may not call this server."
+    ),
+    Code.UNAUTHORIZED: FaultSpec(_USER, _END, 401, "This request needs a valid API key."),
+    Code.FORBIDDEN: FaultSpec(_USER, _END, 403, "The API key has no permission for this request."),
+    Code.NOT_FOUND: FaultSpec(_USER, _END, 404, "This path does not exist."),
+    Code.ORDER_NOT_FOUND: FaultSpec(_USER, _END, 404, "Order not found"),
+    Code.METHOD_NOT_ALLOWED: FaultSpec(_USER, _END, 405, "This path does not support this method."),
+    Code.CURSOR_TOO_OLD: FaultSpec(
+        _USER, _END, 410, "Events after this cursor were pruned; start without a cursor."
+    ),
+    Code.ORDER_UNREADABLE: FaultSpec(
+        _ENGINE,
         _END,
         409,
-        "This order is stored, and what is stored cannot be read: do not place it again. Whoever "
+        "This order is stored, but its data cannot be read: do not place it again. Whoever "
         "runs the engine finds out more with `cambist verify`.",
     ),
-    Code.REQUEST_TIMEOUT: Entry(_USER, _END, 408, "The request came too slowly."),
-    Code.LENGTH_REQUIRED: Entry(
-        _USER, _END, 411, "An upgrade needs a Content-Length, or a body in chunks."
+    Code.REQUEST_TIMEOUT: FaultSpec(_USER, _END, 408, "The request was sent too slowly."),
+    Code.LENGTH_REQUIRED: FaultSpec(
+        _USER, _END, 411, "An upgrade needs a Content-Length or a chunked body."
     ),
-    Code.UPGRADE_REQUIRED: Entry(
-        _USER, _END, 426, "This path is a WebSocket; ask for it with an upgrade."
+    Code.UPGRADE_REQUIRED: FaultSpec(
+        _USER, _END, 426, "This path is a WebSocket; send an upgrade request."
     ),
-    Code.INVALID_HANDSHAKE: Entry(
-        _USER, _END, 400, "The request is no WebSocket handshake (RFC 6455)."
+    Code.INVALID_HANDSHAKE: FaultSpec(
+        _USER, _END, 400, "The request is not a valid WebSocket handshake (RFC 6455)."
     ),
-    Code.BODY_TOO_LARGE: Entry(_USER, _END, 413, "The body is too large."),
-    Code.UNSUPPORTED_MEDIA_TYPE: Entry(_USER, _END, 415, "Send application/json."),
-    Code.CONFLICTING_FIELDS: Entry(_USER, _END, 422, "Two fields contradict each other."),
-    Code.SAME_TOKEN: Entry(_USER, _END, 422, "The tokens given and taken are the same."),
-    Code.TOO_MANY_DIGITS: Entry(_USER, _END, 422, "An amount has more digits than its token."),
-    Code.AMOUNT_OUT_OF_RANGE: Entry(_USER, _END, 422, "An amount is more than 2**64 - 1 units."),
-    Code.SLIPPAGE_OVER_CAP: Entry(_USER, _END, 422, "The slippage is above the ceiling."),
-    Code.DEADLINE_PASSED: Entry(_USER, _END, 422, "The order's time is already over."),
-    Code.UNKNOWN_TOKEN: Entry(_USER, _END, 422, "The token is not known here."),
-    Code.NOT_YET_SUPPORTED: Entry(_USER, _END, 422, "This is not supported yet."),
-    Code.KEY_REUSED: Entry(_USER, _END, 422, "The idempotency key belongs to another order."),
-    Code.HEADERS_TOO_LARGE: Entry(_USER, _END, 431, "The request's head is too large."),
-    Code.TOO_MANY_CONNECTIONS: Entry(_USER, _RETRY, 429, "Too many connections from here."),
-    Code.RATE_LIMITED: Entry(_USER, _RETRY, 429, "Too many requests; wait as `Retry-After` says."),
-    Code.TOO_BUSY: Entry(_HOUSE, _RETRY, 503, "Too many requests at once; try again soon."),
-    Code.BACKLOG_FULL: Entry(_HOUSE, _RETRY, 503, "Too many orders are open; try again soon."),
-    Code.HALTED: Entry(_HOUSE, _RETRY, 503, "Trading is halted by hand."),
-    Code.SHUTTING_DOWN: Entry(_HOUSE, _RETRY, 503, "The engine is shutting down."),
-    Code.STORE_UNAVAILABLE: Entry(_HOUSE, _RETRY, 503, "Orders cannot be stored at the moment."),
-    Code.INTERNAL: Entry(_HOUSE, _END, 500, "The engine made a mistake."),
-    Code.QUOTES_UNAVAILABLE: Entry(_VENUE, _RETRY, 503, "No venue answered with a quote."),
-    Code.QUOTE_TIMED_OUT: Entry(_VENUE, _RETRY, 503, "The venue did not answer in time."),
-    Code.VENUE_UNREACHABLE: Entry(_VENUE, _RETRY, 503, "The venue could not be asked."),
-    Code.NO_ROUTE: Entry(_VENUE, _END, 422, "No pool can trade this amount of this pair."),
-    Code.POOL_REFUSED: Entry(_VENUE, _END, 422, "The pool cannot trade this amount."),
-    Code.SLIPPAGE_EXCEEDED: Entry(
+    Code.BODY_TOO_LARGE: FaultSpec(_USER, _END, 413, "The body is too large."),
+    Code.UNSUPPORTED_MEDIA_TYPE: FaultSpec(_USER, _END, 415, "Send application/json."),
+    Code.CONFLICTING_FIELDS: FaultSpec(_USER, _END, 422, "Two fields contradict each other."),
+    Code.SAME_TOKEN: FaultSpec(_USER, _END, 422, "The two tokens are the same."),
+    Code.TOO_MANY_DIGITS: FaultSpec(
+        _USER, _END, 422, "An amount has more decimals than its token."
+    ),
+    Code.AMOUNT_OUT_OF_RANGE: FaultSpec(
+        _USER, _END, 422, "An amount is more than 2**64 - 1 units."
+    ),
+    Code.SLIPPAGE_OVER_CAP: FaultSpec(_USER, _END, 422, "The slippage is above the maximum."),
+    Code.DEADLINE_PASSED: FaultSpec(_USER, _END, 422, "The deadline has already passed."),
+    Code.UNKNOWN_TOKEN: FaultSpec(_USER, _END, 422, "The token is unknown."),
+    Code.NOT_YET_SUPPORTED: FaultSpec(_USER, _END, 422, "This is not supported yet."),
+    Code.KEY_REUSED: FaultSpec(_USER, _END, 422, "The idempotency key belongs to another order."),
+    Code.HEADERS_TOO_LARGE: FaultSpec(
+        _USER, _END, 431, "The request line and headers are too large."
+    ),
+    Code.TOO_MANY_CONNECTIONS: FaultSpec(
+        _USER, _RETRY, 429, "Too many connections from this address."
+    ),
+    Code.RATE_LIMITED: FaultSpec(
+        _USER, _RETRY, 429, "Too many requests; wait for the time in `Retry-After`."
+    ),
+    Code.TOO_BUSY: FaultSpec(_ENGINE, _RETRY, 503, "Too many requests at once; try again soon."),
+    Code.BACKLOG_FULL: FaultSpec(_ENGINE, _RETRY, 503, "Too many orders are open; try again soon."),
+    Code.HALTED: FaultSpec(_ENGINE, _RETRY, 503, "Trading is halted."),
+    Code.SHUTTING_DOWN: FaultSpec(_ENGINE, _RETRY, 503, "The engine is shutting down."),
+    Code.STORE_UNAVAILABLE: FaultSpec(
+        _ENGINE, _RETRY, 503, "Orders cannot be stored at the moment."
+    ),
+    Code.INTERNAL: FaultSpec(
+        _ENGINE, _END, 500, "The engine failed because of a defect of its own."
+    ),
+    Code.QUOTES_UNAVAILABLE: FaultSpec(_VENUE, _RETRY, 503, "No venue answered with a quote."),
+    Code.QUOTE_TIMED_OUT: FaultSpec(_VENUE, _RETRY, 503, "The venue did not answer in time."),
+    Code.VENUE_UNREACHABLE: FaultSpec(_VENUE, _RETRY, 503, "The venue could not be reached."),
+    Code.NO_ROUTE: FaultSpec(_VENUE, _END, 422, "No pool can trade this amount of this pair."),
+    Code.POOL_REFUSED: FaultSpec(_VENUE, _END, 422, "The pool cannot trade this amount."),
+    Code.SLIPPAGE_EXCEEDED: FaultSpec(
         _VENUE, _REQUOTE, 422, "The price moved beyond the tolerance before the order landed."
     ),
-    Code.INSUFFICIENT_FUNDS: Entry(_USER, _END, 422, "The wallet does not hold enough."),
-    Code.RPC_UNREACHABLE: Entry(_CHAIN, _RETRY, 503, "The chain could not be asked."),
-    Code.SEND_UNCERTAIN: Entry(_CHAIN, _ASK, 503, "Sending gave no clear answer."),
-    Code.NETWORK_CONGESTED: Entry(_CHAIN, _RETRY, 503, "The network dropped the transaction."),
-    Code.BLOCKHASH_EXPIRED: Entry(_CHAIN, _REQUOTE, 503, "The blockhash was too old."),
-    Code.TRANSACTION_REFUSED: Entry(_HOUSE, _END, 500, "The chain cannot read the transaction."),
-    Code.ATTEMPT_LAPSED: Entry(
+    Code.INSUFFICIENT_FUNDS: FaultSpec(_USER, _END, 422, "The wallet balance is too low."),
+    Code.RPC_UNREACHABLE: FaultSpec(_CHAIN, _RETRY, 503, "The chain could not be reached."),
+    Code.SEND_UNCERTAIN: FaultSpec(_CHAIN, _ASK, 503, "The outcome of sending is unknown."),
+    Code.NETWORK_CONGESTED: FaultSpec(_CHAIN, _RETRY, 503, "The network dropped the transaction."),
+    Code.BLOCKHASH_EXPIRED: FaultSpec(_CHAIN, _REQUOTE, 503, "The blockhash was too old."),
+    Code.TRANSACTION_REFUSED: FaultSpec(
+        _ENGINE, _END, 500, "The chain cannot read the transaction."
+    ),
+    Code.ATTEMPT_LAPSED: FaultSpec(
         _CHAIN, _REQUOTE, 503, "The transaction did not land while it was valid."
     ),
-    Code.TURN_FAILED: Entry(_HOUSE, _END, 500, "The engine failed three times on this order."),
-    Code.WRITTEN_OFF: Entry(
-        _CHAIN, _ASK, 503, "An operator wrote the transaction off: nobody can prove its end."
+    Code.TURN_FAILED: FaultSpec(_ENGINE, _END, 500, "The engine failed three times on this order."),
+    Code.WRITTEN_OFF: FaultSpec(
+        _CHAIN,
+        _ASK,
+        503,
+        "An operator wrote the transaction off because its outcome cannot be proven.",
     ),
 }
 
 
 class Fault(msgspec.Struct, frozen=True, gc=False):
-    """One thing that went wrong: its code, and a sentence with the facts of this case.
+    """A fault: its code, and a sentence about this case.
 
-    `field` names the offending field of a request, as the client spelled it.
+    `field` names the invalid field of a request, in the client's spelling.
     """
 
     code: Code
@@ -215,29 +248,29 @@ class Fault(msgspec.Struct, frozen=True, gc=False):
     field: str | None = None
 
     @property
-    def blame(self) -> Blame:
-        """Whose fault it is."""
+    def blame(self) -> Origin:
+        """Who has to act."""
         return CATALOGUE[self.code].blame
 
     @property
     def remedy(self) -> Remedy:
-        """What may be done next."""
+        """What the engine may do next."""
         return CATALOGUE[self.code].remedy
 
     @property
     def status(self) -> int:
-        """The HTTP status of a request refused for this."""
+        """The HTTP status of a request that is rejected with this fault."""
         return CATALOGUE[self.code].status
 
 
 def fault(code: Code, message: str = "", field: str | None = None) -> Fault:
-    """Return a fault; without a message it says the catalogue's sentence."""
+    """Return a fault; without a message it has the sentence of the catalogue."""
     return Fault(code, message or CATALOGUE[code].sentence, field)
 
 
-class Refused(Exception):
-    """A request that is not carried out, with every reason found."""
+class RequestRejected(Exception):
+    """A request is rejected, with all reasons that were found."""
 
     def __init__(self, *faults: Fault) -> None:
-        super().__init__("; ".join(one.message for one in faults))
+        super().__init__("; ".join(problem.message for problem in faults))
         self.faults = faults

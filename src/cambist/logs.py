@@ -25,21 +25,21 @@ def _json(value: object, **_: object) -> str:
 
 
 _STEPS: Final = frozenset(("routed", "retry_scheduled"))
-"""What a terminal is told of an order in the sentence on its end."""
+"""Events that a terminal shows only as part of the sentence about the order's end."""
 _ENDS: Final = frozenset(("landed", "failed", "cancelled", "expired"))
 
 
 def sentence(event: Mapping[str, Any]) -> str:
-    """Say in a sentence how an order ended: what it was, what it brought, and why."""
+    """Return a sentence about the end of an order: its amounts, its result and the reason."""
     given, taken = event.get("amount_in"), event.get("amount_out")
     deal = f"{_amount(given, event['token_in'])} for {_amount(taken, event['token_out'])}"
-    told = f"{event['order_id']} {event['status']}: {deal}"
+    text = f"{event['order_id']} {event['status']}: {deal}"
     why = event.get("error") if event["event"] != "landed" else event.get("reason")
     if why:
-        told += f". {str(why).rstrip('.')}"
+        text += f". {str(why).rstrip('.')}"
     if event.get("attempt", 1) > 1 and event.get("setback"):
-        told += f" (try {event['attempt']}; before: {str(event['setback']).rstrip('.')})"
-    return f"{told}."
+        text += f" (try {event['attempt']}; before: {str(event['setback']).rstrip('.')})"
+    return f"{text}."
 
 
 def _amount(amount: str | None, token: str) -> str:
@@ -47,7 +47,7 @@ def _amount(amount: str | None, token: str) -> str:
 
 
 class _StandardError:
-    """Standard error as it is when a line is written: a logger keeps its stream for good."""
+    """Standard error at the time of each write: a logger would keep the first stream for ever."""
 
     def write(self, text: str) -> int:
         """Write."""
@@ -63,17 +63,17 @@ class _StandardError:
 
 
 class _Terminal:
-    """Writes lines for a person: one for each order, and all else as name and values."""
+    """Renders log lines for a terminal: a sentence for each order, name and values for the rest."""
 
-    def __init__(self, *, tells_steps: bool) -> None:
-        self._tells_steps = tells_steps
+    def __init__(self, *, shows_steps: bool) -> None:
+        self._shows_steps = shows_steps
         self._rest = structlog.dev.ConsoleRenderer(
             pad_event_to=18, exception_formatter=structlog.dev.plain_traceback
         )
 
     def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
         """Return the line, or drop it."""
-        if event["event"] in _STEPS and not self._tells_steps:
+        if event["event"] in _STEPS and not self._shows_steps:
             raise structlog.DropEvent
         if event["event"] in _ENDS and "token_in" in event:
             return f"{event['timestamp']} {sentence(event)}"
@@ -81,9 +81,9 @@ class _Terminal:
 
 
 def set_up(level: str, style: str, out: TextIO | None = None) -> None:
-    """Begin to log at a level, in a style of `json`, `text` or `auto`.
+    """Configure logging at a level, in the style `json`, `text` or `auto`.
 
-    Lines go to standard error unless `out` is given.
+    Log lines go to standard error unless `out` is given.
     """
     out = cast("TextIO", _StandardError()) if out is None else out
     text = style == "text" or (style == "auto" and out.isatty())
@@ -94,10 +94,10 @@ def set_up(level: str, style: str, out: TextIO | None = None) -> None:
         stamp,
     ]
     if text:
-        ends: list[structlog.types.Processor] = [_Terminal(tells_steps=level == "debug")]
+        ends: list[structlog.types.Processor] = [_Terminal(shows_steps=level == "debug")]
     else:
         ends = [
-            # Without locals: among them are requests, with the keys they came with.
+            # No locals in tracebacks: requests are among them, with their API keys.
             structlog.processors.ExceptionRenderer(
                 structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
             ),

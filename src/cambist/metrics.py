@@ -1,4 +1,4 @@
-"""Names every counter and histogram, and counts facts as they become durable."""
+"""Names every metric, and counts events as they become durable."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from cambist.orders import event as fact
-from cambist.orders.journal import Told
+from cambist.orders import events
+from cambist.orders.journal import RecordedEvent
 
 REGISTRY: Final = CollectorRegistry()
 
@@ -58,22 +58,22 @@ RATES_ALONE: Final = Counter(
 
 _by_kind: Final = {
     cls.__struct_config__.tag: FACTS.labels(kind=cls.__struct_config__.tag)
-    for cls in fact.Fact.__subclasses__()
+    for cls in events.OrderEvent.__subclasses__()
 }
 
 
-def count_facts(news: Sequence[Told]) -> None:
-    """Count a batch of durable facts."""
-    for kind, number in Tally(told.entry.kind for told in news).items():
+def count_events(recorded: Sequence[RecordedEvent]) -> None:
+    """Count a batch of durable events."""
+    for kind, number in Tally(event.entry.kind for event in recorded).items():
         _by_kind[kind].inc(number)
 
 
-def count_end(told: Told) -> None:
-    """Count how an order came out."""
-    match told.fact:
-        case fact.Landed():
-            LANDED_AFTER.observe((told.entry.at - told.order.created_at) / 1_000)
-        case fact.Failed(why):
+def count_end(event: RecordedEvent) -> None:
+    """Count the outcome of an order."""
+    match event.event:
+        case events.Landed():
+            LANDED_AFTER.observe((event.entry.at - event.order.created_at) / 1_000)
+        case events.Failed(why):
             FAILED.labels(blame=why.blame.value).inc()
         case _:
             return

@@ -19,11 +19,11 @@ import httpx
 import msgspec
 
 from cambist.paper.ledger import executions
-from tests.acceptance.books import read_database, read_file
 from tests.acceptance.history import Call, Recorder, Truth, check
 from tests.acceptance.installation import KINDS, Installation, Kind, Servers, installed, servers_of
 from tests.acceptance.load import BODIES, RETRY_S, Load, client
 from tests.acceptance.nemesis import KILLS, RESTARTS, STOPS, Nemesis, Shares
+from tests.acceptance.stored_orders import read_database, read_file
 
 NEMESES: Final[dict[str, Shares]] = {"kill": KILLS, "stop": STOPS, "restart": RESTARTS}
 CLIENTS: Final = 20
@@ -168,7 +168,7 @@ async def _truth(site: Installation, town: Town, http: httpx.AsyncClient) -> Tru
         answer = await http.get(f"{town.load.url}/api/orders/{order_id}/events")
         journals[order_id] = [msgspec.json.encode(one) for one in answer.json()["events"]]
     heard = {
-        order_id: [msgspec.json.encode(msgspec.json.decode(one)) for one in lines]
+        order_id: [msgspec.json.encode(msgspec.json.decode(line)) for line in lines]
         for order_id, lines in town.load.streams.items()
     }
     return Truth(

@@ -12,7 +12,7 @@ from tests.acceptance.process import START_S_MAX, Process
 from tests.servers.machine import free_port
 from tests.servers.postgres import Postgres, own_postgres, with_database
 from tests.servers.valkey import Valkey, own_valkey
-from tests.stores.postgres_shelves import database
+from tests.stores.postgres_stores import database
 
 Kind = Literal["sqlite", "postgres", "postgres-notify"]
 KINDS: Final[tuple[Kind, ...]] = ("sqlite", "postgres", "postgres-notify")
@@ -31,7 +31,7 @@ class Servers(NamedTuple):
 
 @contextmanager
 def servers_of(kind: Kind) -> Iterator[Servers]:
-    """Run the servers of a kind. Raises NoServer."""
+    """Run the servers of a kind. Raises ServerNotAvailable."""
     with ExitStack() as opened:
         postgres = valkey = None
         if kind != "sqlite":

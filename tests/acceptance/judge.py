@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cambist.paper.ledger import executions
-from tests.acceptance.books import Books, read_file
+from tests.acceptance.stored_orders import Books, read_file
 
 
 class Verdict(NamedTuple):
@@ -73,7 +73,7 @@ def weigh(
         for order_id in moved
         if order_id not in stored
     ]
-    broken += [f"journal: {one}" for one in books.breaks]
+    broken += [f"journal: {problem}" for problem in books.breaks]
     statuses = Counter(status for _, status in stored.values())
     return Verdict(
         len(stored),

@@ -134,7 +134,7 @@ class Load:
         for order_id, heard in self.streams.items():
             answer = await client.get(f"{self.url}/api/orders/{order_id}/events")
             journal = answer.json()["events"]
-            told = [msgspec.json.decode(one) for one in heard]
+            told = [msgspec.json.decode(batch) for batch in heard]
             if told != journal[: len(told)]:
                 broken.append(f"stream: that of {order_id} is not its journal")
         return broken

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from cambist.faultpoints import POINTS
+from cambist.failpoints import FAILPOINTS
 from tests.acceptance.installation import Installation, Servers
 
 STRIKE_EVERY_S = (0.3, 1.5)
@@ -60,7 +60,7 @@ class Nemesis:
         """Arm some starts with a fault point: it is the process itself that strikes then."""
         if self._dice.random() >= self._shares.fault:
             return {}
-        own = [one for one in sorted(POINTS) if one.startswith("chain.") == (name == "chain")]
+        own = [one for one in sorted(FAILPOINTS) if one.startswith("chain.") == (name == "chain")]
         point, nth = self._dice.choice(own), self._dice.randint(*FAULT_COUNT)
         acts = [act for act in ACTS if act != "raise" or not point.startswith(OF_A_REQUEST)]
         return {"fault": f"{point}:{nth}:{self._dice.choice(acts)}"}
@@ -86,7 +86,7 @@ class Nemesis:
         """Strike a part that is up, as a rule; now and then one that is about to be."""
         parts = self._site.parts
         is_early = self._dice.random() < EARLY_SHARE
-        names = sorted(one for one in parts if is_early or one in self._site.up)
+        names = sorted(part for part in parts if is_early or part in self._site.up)
         if not names:
             return
         (name,) = self._dice.choices(names, [1 if one == "chain" else 2 for one in names])

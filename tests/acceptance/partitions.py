@@ -10,13 +10,13 @@ from typing import Final, Literal, NamedTuple
 
 import httpx
 
-from tests.acceptance.books import read_database
 from tests.acceptance.installation import Apart, Installation, Servers
 from tests.acceptance.judge import Verdict, weigh
 from tests.acceptance.load import Load, client
+from tests.acceptance.stored_orders import read_database
 from tests.servers.postgres import with_database
 from tests.servers.proxy import Proxy, UnixProxy, Way
-from tests.stores.postgres_shelves import database, through
+from tests.stores.postgres_stores import database, through
 
 Linked = Literal["worker-postgres", "api-postgres", "worker-chain"]
 Trouble = Literal["refuse", "blackhole", "half-open", "delay", "trickle", "cut"]

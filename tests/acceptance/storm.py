@@ -25,11 +25,11 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from tests.acceptance.books import read_database, read_file
 from tests.acceptance.installation import KINDS, Installation, Kind, installed, servers_of
 from tests.acceptance.judge import Verdict, weigh
 from tests.acceptance.load import Load, client
 from tests.acceptance.nemesis import Nemesis
+from tests.acceptance.stored_orders import read_database, read_file
 
 RATE = 24
 FOLLOWED_MAX = 40

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from cambist.venues.programs import PROGRAMS
-from tests.server.house import in_process, until_closed
+from cambist.venues.registry import PROGRAMS
+from tests.server.app_harness import in_process, until_closed
 
 TOKENS = {"SOL": "0.5", "USDC": "60", "USDT": "60", "RAY": "30", "JUP": "80", "BONK": "100000",
           "ETH": "0.02", "AAPL": "0.3"}  # fmt: skip
@@ -44,7 +44,7 @@ async def test_all_six_programs_execute_swaps(tmp_path: Path) -> None:
     async with in_process(tmp_path) as (_, _, client):
         told = await receipts(client)
     assert len(told) == len(ORDERS) == 56
-    assert {one["status"] for one in told} == {"confirmed"}
+    assert {event["status"] for event in told} == {"confirmed"}
     assert all(one["fill"]["amountOut"] != "0" for one in told)
     traded = {program for one in told for _, program in swapped(one)}
     assert traded == set(PROGRAMS) == {"amm_v4", "cpmm", "clmm", "dlmm", "damm_v1", "damm_v2"}

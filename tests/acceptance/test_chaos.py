@@ -29,9 +29,9 @@ def started() -> Iterator[list[Process]]:
     """Processes that do not outlive their test."""
     processes: list[Process] = []
     yield processes
-    for one in processes:
-        if one.is_running:
-            one.kill()
+    for process in processes:
+        if process.is_running:
+            process.kill()
 
 
 def chaos(home: Path, *words: str) -> None:

@@ -14,12 +14,12 @@ import pytest
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.paper.ledger import executions
 from cambist.stores.postgres import Target
-from cambist.stores.postgres.audit import audit
+from cambist.stores.postgres.maintenance import audit
 from tests.acceptance.judge import judge
 from tests.acceptance.load import Load, client
 from tests.acceptance.process import Process, engine, paper_chain
 from tests.compiling import preload
-from tests.stores.postgres_shelves import database
+from tests.stores.postgres_stores import database
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 HOUR, YEAR = 3_600_000, 365 * 24 * 3_600_000
@@ -60,9 +60,9 @@ def started() -> Iterator[list[Process]]:
     """Processes that do not outlive their test."""
     processes: list[Process] = []
     yield processes
-    for one in processes:
-        if one.is_running:
-            one.kill()
+    for process in processes:
+        if process.is_running:
+            process.kill()
 
 
 def start(process: Process, library: Path, watch: Path, monkeypatch: pytest.MonkeyPatch) -> Watch:
@@ -170,5 +170,9 @@ def test_a_process_whose_clock_steps_agrees_with_those_whose_clock_is_right(
         finally:
             runner.run(opened.__aexit__(None, None, None))
     assert (report.orders, report.broken) == (len(STEPS) * ORDERS, 0), report.breaks
-    done = [one.order_id for one in executions(home / "paper-chain.db") if one.fault is None]
+    done = [
+        execution.order_id
+        for execution in executions(home / "paper-chain.db")
+        if execution.fault is None
+    ]
     assert sorted(done) == sorted(load.accepted.values())

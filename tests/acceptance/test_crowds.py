@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.crowd import (
+from tests.acceptance.flood_clients import (
     FLOODS,
     SLOW,
     WAIT_S,
@@ -20,7 +20,7 @@ from tests.acceptance.crowd import (
     rss_kib,
 )
 from tests.acceptance.process import engine
-from tests.server.house import on_a_port, until, with_edge
+from tests.server.app_harness import on_a_port, until, with_edge
 
 AT_ONCE = 50
 GROWN_KIB_MAX = 50 * 1_024
@@ -70,7 +70,7 @@ async def test_a_crowd_that_drips_is_shown_out_while_others_are_served(tmp_path:
             await until(lambda: behaved.statuses.total() > seen + 10)
         assert statuses <= {408, None}
         assert behaved.statuses.keys() <= {200, 202}
-        await until(lambda: rooms.app.seats.requests == 0)
+        await until(lambda: rooms.app.concurrency.requests == 0)
 
 
 @pytest.mark.proofs

@@ -13,11 +13,11 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from cambist.cli.cluster.postgres import find
+from cambist.cli.local_cluster.server_programs import find_postgres
 from cambist.cli.main import app
 from cambist.paper.ledger import executions
-from tests.acceptance.disks import Filler, small_disk
 from tests.acceptance.process import Process, engine, paper_chain
+from tests.acceptance.small_disks import Filler, small_disk
 from tests.servers.machine import box
 from tests.servers.postgres import Postgres
 
@@ -69,7 +69,7 @@ class House:
         return reply.status_code, reply.json()["status"]
 
     def landed(self) -> set[str]:
-        return {one.order_id for one in executions(self.home / "paper-chain.db")}
+        return {execution.order_id for execution in executions(self.home / "paper-chain.db")}
 
     def chaos(self, *words: str) -> None:
         done = CliRunner().invoke(app, ["chaos", *words, "--home", str(self.home)])
@@ -104,7 +104,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
             yield from _running(home, home, None)
         return
     with box("pg") as folder, small_disk(folder / "disk", POSTGRES_MIB) as disk:
-        programs = find().within_reach(folder / "programs")
+        programs = find_postgres().within_reach(folder / "programs")
         server = Postgres(disk, programs, {"shared_buffers": "16MB", "max_wal_size": "40MB"})
         server.make()
         try:
@@ -170,7 +170,11 @@ def test_a_full_disk_takes_nothing_in_loses_nothing_and_needs_no_restart(
     assert house.server.stop() == 0
     code, told = house.verify()
     assert code == 0, told
-    done = [one.order_id for one in executions(house.home / "paper-chain.db") if not one.fault]
+    done = [
+        execution.order_id
+        for execution in executions(house.home / "paper-chain.db")
+        if not execution.fault
+    ]
     assert len(done) == len(set(done))
     assert set(done) == moved
     if house.postgres is None:
@@ -201,5 +205,9 @@ def test_a_paper_chain_whose_disk_is_full_waits_and_goes_on(tmp_path: Path) -> N
         finally:
             if server.is_running:
                 server.kill()
-        done = [one.order_id for one in executions(home / "paper-chain.db") if not one.fault]
+        done = [
+            execution.order_id
+            for execution in executions(home / "paper-chain.db")
+            if not execution.fault
+        ]
         assert sorted(done) == sorted(house.accepted.values())

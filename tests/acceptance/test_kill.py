@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from cambist.faultpoints import POINTS
-from tests.acceptance.cells import MATRIX, ORDERS, REACHED, Cell, one_for_each_point, run_cell
+from cambist.failpoints import FAILPOINTS
+from tests.acceptance.crash_matrix import (
+    MATRIX,
+    ORDERS,
+    REACHED,
+    Cell,
+    one_for_each_point,
+    run_cell,
+)
 from tests.acceptance.installation import Kind, Servers, servers_of
 from tests.acceptance.load import Load, client
 from tests.acceptance.process import engine
@@ -65,8 +72,8 @@ async def test_no_part_at_any_point_loses_an_order_or_executes_one_twice(
 
 def test_every_point_is_in_the_matrix() -> None:
     reached = {point for parts in REACHED.values() for points in parts.values() for point in points}
-    assert reached == set(POINTS)
-    assert {cell.point for cell in one_for_each_point()} == set(POINTS)
+    assert reached == set(FAILPOINTS)
+    assert {cell.point for cell in one_for_each_point()} == set(FAILPOINTS)
 
 
 def test_a_restart_forgets_nothing_and_repeats_every_stream(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from cambist.cli.main import app
 from cambist.paper.ledger import executions
 from tests.acceptance.process import Process, engine, paper_chain
-from tests.stores.postgres_shelves import database, talk
+from tests.stores.postgres_stores import database, talk
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
 MORE = 100
@@ -157,7 +157,10 @@ def test_a_store_older_than_the_chain_comes_up_halted_and_names_all_it_lacks(
     assert code == 1
     assert f"{MORE} executed attempts are not in the store" in told
     assert "restore a newer backup" in told
-    done = {one.order_id: one.signature for one in executions(kept.home / "paper-chain.db")}
+    done = {
+        execution.order_id: execution.signature
+        for execution in executions(kept.home / "paper-chain.db")
+    }
     assert missing_of(kept) == {(one, done[one]) for one in more}
 
     assert kept.run("resume", "all are accounted for")[0] == 0
@@ -242,7 +245,7 @@ def test_an_order_executed_after_the_backup_is_never_executed_again(tmp_path: Pa
         server.start()
     assert server.stop() == 0
     chain.stop()
-    done = [one.order_id for one in executions(home / "paper-chain.db")]
+    done = [execution.order_id for execution in executions(home / "paper-chain.db")]
     assert done.count(order_id) == 1
     assert len(done) == 4
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures import Reading
+from bench.report import Reading
 from bench.streams import measure_fan_out, measure_many, measure_slow
-from tests.acceptance.cuts import Score, Storm
+from tests.acceptance.stream_followers import Score, Storm
 
 MEMORY_MIB_MAX = 400
 GROWN_MIB_MAX = 100
@@ -28,8 +28,8 @@ async def storm(home: Path, clients: int, cuts: int, every_s: float, profile: st
 
 
 def shown(readings: list[Reading]) -> dict[str, float]:
-    for one in readings:
-        print(f"{one.label}: {one.value}")
+    for reading in readings:
+        print(f"{reading.label}: {reading.value}")
     return {one.label: one.value for one in readings if one.value is not None}
 
 

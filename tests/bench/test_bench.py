@@ -18,9 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.__main__ import attempt
-from bench.client import SWAPS, Crowd, Tally, Unreadable, orders, read_answer
 from bench.cluster import compare
-from bench.figures import (
+from bench.deployments import Kind
+from bench.http_load import SWAPS, Crowd, Tally, Unreadable, orders, read_answer
+from bench.open_loop_load import Event, lags_ms, moment_ns
+from bench.order_stages import Timing
+from bench.report import (
     CannotMeasure,
     Reading,
     Row,
@@ -30,12 +33,9 @@ from bench.figures import (
     table,
     write_number,
 )
-from bench.installations import Kind
-from bench.measures import MEASURES, Plan
-from bench.micro import write_stages
-from bench.paced import Event, lags_ms, moment_ns
-from bench.stages import Timing
-from cambist.wire.body import read_order
+from bench.scenarios import MEASURES, Plan
+from bench.stage_profile import write_stages
+from cambist.wire.order_request import read_order
 
 ROOT = Path(__file__).parents[2]
 ANSWER = b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\nx: y\r\n\r\n{}"
@@ -49,8 +49,8 @@ def test_a_percentile_is_the_smallest_value_that_covers_its_share(
     values: list[int], percent: int
 ) -> None:
     found = percentile(values, percent)
-    covered = sum(one <= found for one in values)
-    below = sum(one < found for one in values)
+    covered = sum(value <= found for value in values)
+    below = sum(value < found for value in values)
     assert found in values
     assert covered * 100 >= percent * len(values) > below * 100
 
@@ -276,7 +276,7 @@ def test_a_real_server_is_measured_and_leaves_nothing_behind(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_the_stages_of_an_order_can_all_be_timed(tmp_path: Path) -> None:
-    words = ["-m", "bench.micro", "--times", "1", "--folder", str(tmp_path)]
+    words = ["-m", "bench.stage_profile", "--times", "1", "--folder", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -287,6 +287,9 @@ def test_the_stages_of_an_order_can_all_be_timed(tmp_path: Path) -> None:
 
 def test_the_stage_table_can_be_asked_for() -> None:
     asked = subprocess.run(
-        [sys.executable, "-m", "bench.micro", "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "bench.stage_profile", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "--hands" in asked.stdout

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures import Reading
 from bench.find import ROOT, Side, Task, side, tasks, write, written
-from bench.pools import NOW, market
+from bench.report import Reading
+from bench.sample_pools import NOW, market
 from cambist.values.ids import Address
-from cambist.venues.accounts import Account, Snapshot
-from cambist.venues.programs import PROGRAMS
+from cambist.venues.registry import PROGRAMS
+from cambist.venues.snapshot import Account, Snapshot
 
 
 class _Told(Side):
@@ -46,8 +46,8 @@ def test_every_size_is_asked_for_every_order_in_every_market() -> None:
 def test_the_table_has_a_ratio_where_there_is_another_checkout_and_a_verdict() -> None:
     todo = [Task(what, 0, 500, 1) for what in ("known", "fresh", "next slot")]
     todo += [Task(what, 0, 500) for what in ("decode", "decode next slot")]
-    now = _Told({one: [Reading(one.row, 4_000.0)] for one in todo})
-    before = _Told({one: [Reading(one.row, 8_000.0)] for one in todo})
+    now = _Told({task: [Reading(task.row, 4_000.0)] for task in todo})
+    before = _Told({task: [Reading(task.row, 8_000.0)] for task in todo})
     before.told[todo[0]] = [Reading(todo[0].row, None, "it fell")]
     text = write(todo, [now, before])
     assert "| not measured: it fell | 4,000 |  | 8,000 | 4,000 | 0.50 |" in text

@@ -9,23 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures import Reading
-from bench.pools import many_ticks, market, site
+from bench.quote_timing import crossing, decoded
 from bench.quotes import BARE, NAMES, SDK, WHOLE, Asked, questions, write
-from bench.sdk import Question, ours
-from bench.timing import crossing, decoded
+from bench.reference_sdks import Question, ours
+from bench.report import Reading
+from bench.sample_pools import many_ticks, market, site
 from cambist.values.token import SOL, USDC
-from cambist.venues.programs import PROGRAMS
+from cambist.venues.registry import PROGRAMS
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_a_market_has_pools_of_every_program_and_none_twice() -> None:
     pools = market(18)
-    assert {one.program for one in pools} == set(PROGRAMS) == set(NAMES)
-    assert len({one.address for one in pools}) == len(pools)
-    assert {(one.mint_a, one.mint_b) for one in pools} == {(SOL.mint, USDC.mint)}
-    assert all(one.amount_out(SOL.mint, 10**6) for one in pools)
+    assert {pool.program for pool in pools} == set(PROGRAMS) == set(NAMES)
+    assert len({pool.address for pool in pools}) == len(pools)
+    assert {(pool.mint_a, pool.mint_b) for pool in pools} == {(SOL.mint, USDC.mint)}
+    assert all(pool.amount_out(SOL.mint, 10**6) for pool in pools)
     assert market(18) == pools
 
 
@@ -36,7 +36,9 @@ def test_a_question_crosses_as_many_ticks_or_bins_as_it_says() -> None:
             assert pool.pair.active_id - end.pair.active_id == crossed
         if pool.program == "clmm":
             there = [
-                one for one in pool.shelf.ticks.numbers if end.place.tick < one <= pool.place.tick
+                number
+                for number in pool.shelf.ticks.numbers
+                if end.tick_state.tick < number <= pool.tick_state.tick
             ]
             assert len(there) == crossed
 
@@ -56,13 +58,13 @@ def test_the_table_tells_where_an_sdk_differs_and_what_misses_its_aim() -> None:
         if (program := question.pool.program) in {"clmm", "dlmm", "cpmm"}
         and question.mode == "exact_in"
     ]
-    labels = [one.label for one in asked]
+    labels = [request.label for request in asked]
     columns = {
-        BARE: [Reading(one, 2.0) for one in labels],
-        WHOLE: [Reading(one, 4.0) for one in labels],
-        SDK: [Reading(one, 20.0) for one in labels[1:]] + [Reading(labels[0], None, "it fell")],
+        BARE: [Reading(label, 2.0) for label in labels],
+        WHOLE: [Reading(label, 4.0) for label in labels],
+        SDK: [Reading(label, 20.0) for label in labels[1:]] + [Reading(labels[0], None, "it fell")],
     }
-    columns[BARE] += [Reading(f"{one}, just decoded", 3.0) for one in labels]
+    columns[BARE] += [Reading(f"{label}, just decoded", 3.0) for label in labels]
     lines = write("head", asked, columns, {"clmm 0": "tells +2 raw units"}).splitlines()
     cells = {line.split("|")[1].strip(): line for line in lines if line.startswith("|")}
     assert cells["cpmm 0"].endswith("| 2 | 4 | not measured: it fell |  | under 1: MISSED |")

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cambist.cli.main import app
-from cambist.paper.chaos import Chaos, Dial, read
+from cambist.paper.fault_switches import FaultConfig, FaultSwitch, read
 
 
 def run(home: Path, *words: str, **settings: str) -> tuple[int, str]:
@@ -27,9 +27,11 @@ def test_switches_add_up_are_shown_and_taken_back(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert run(tmp_path) == (0, told)
     assert run(tmp_path, "set", "delay=0", "drop=off")[0] == 0
-    assert read(tmp_path / "chaos.json") == Chaos(busy=Dial(125_000), quote_error=Dial(1_000_000))
+    assert read(tmp_path / "chaos.json") == FaultConfig(
+        busy=FaultSwitch(125_000), quote_error=FaultSwitch(1_000_000)
+    )
     assert run(tmp_path, "off") == (0, "calm: no switch is set\n")
-    assert read(tmp_path / "chaos.json") == Chaos()
+    assert read(tmp_path / "chaos.json") == FaultConfig()
 
 
 def test_an_end_is_of_one_switch_or_of_all(tmp_path: Path) -> None:

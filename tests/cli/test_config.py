@@ -143,7 +143,7 @@ def test_a_database_that_is_not_used_is_told_without_its_password(tmp_path: Path
     env = {"CAMBIST_DATABASE_URL": ours, "DATABASE_URL": f"{ours}y", "POSTGRES_HOST": "db"}
     loaded = load(env, tmp_path, {})
     assert loaded.settings.database_url == ours
-    assert [one.split()[0] for one in loaded.warnings] == ["DATABASE_URL", "POSTGRES_HOST"]
+    assert [warning.split()[0] for warning in loaded.warnings] == ["DATABASE_URL", "POSTGRES_HOST"]
     assert SECRET not in str(loaded.warnings)
 
 

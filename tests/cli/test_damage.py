@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from cambist.app import CHAIN_FILE, STORE_FILE
-from cambist.cli.failures import explain
+from cambist.bootstrap import CHAIN_FILE, STORE_FILE
+from cambist.cli.exit_on_error import explain_and_exit
 from tests.acceptance.process import Process
 from tests.cli.conftest import Cambist
 from tests.cli.test_start import run
@@ -151,7 +151,7 @@ def test_a_lock_of_another_process_exits_75(
         with pytest.raises(sqlite3.OperationalError) as error:
             ours.execute("BEGIN IMMEDIATE")
         with pytest.raises(typer.Exit) as end:
-            explain(ExceptionGroup("", [error.value]))
+            explain_and_exit(ExceptionGroup("", [error.value]))
     assert end.value.exit_code == 75
     (line,) = capsys.readouterr().err.splitlines()
     assert "another process holds the lock" in line

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cambist.cli import doctor
-from cambist.cli.findings import write_us
-from cambist.cli.probes import masked
+from cambist.cli.doctor import command
+from cambist.cli.doctor.checks import masked
+from cambist.cli.doctor.finding import write_us
 from tests.acceptance.process import Process
 from tests.cli.conftest import Cambist
-from tests.cli.stranger import stranger
+from tests.cli.fake_server import stranger
 
 PARTS = [
     "Python", "cambist", "settings", "home", "lock", "disk", "database", "schema", "durability",
@@ -106,7 +106,7 @@ def test_a_home_that_cannot_be_one_is_sick(cambist: Cambist, tmp_path: Path) -> 
 def test_a_home_of_somebody_else_is_sick(
     cambist: Cambist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+    monkeypatch.setattr(command.os, "access", lambda *_: False)
     done = cambist("doctor", "--home", str(tmp_path))
     assert done.exit_code == 1
     assert "cannot be written" in done.stdout
@@ -115,7 +115,7 @@ def test_a_home_of_somebody_else_is_sick(
 def test_a_full_disk_is_sick(
     cambist: Cambist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "DISK_FREE_BYTES_MIN", 2**80)
+    monkeypatch.setattr(command, "DISK_FREE_BYTES_MIN", 2**80)
     done = cambist("doctor", "--home", str(tmp_path))
     assert (done.exit_code, states(done.stdout)["disk"]) == (1, "sick")
 
@@ -123,7 +123,7 @@ def test_a_full_disk_is_sick(
 def test_few_open_files_are_told_with_what_they_carry(
     cambist: Cambist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor.resource, "getrlimit", lambda _: (1_024, 4_096))
+    monkeypatch.setattr(command.resource, "getrlimit", lambda _: (1_024, 4_096))
     done = cambist("doctor")
     assert done.exit_code == 0
     assert "1024 at once carry about 924 connections" in done.stdout

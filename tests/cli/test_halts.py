@@ -5,7 +5,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from cambist.cli.main import app
-from tests.server.house import ORDER, in_process
+from tests.server.app_harness import ORDER, in_process
 
 WHY = "the market is on fire"
 

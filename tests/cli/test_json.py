@@ -25,7 +25,7 @@ def test_an_order_and_its_watch_are_a_line_an_event(cambist: Cambist) -> None:
     placed, *events = [json.loads(line) for line in done.stdout.splitlines()]
     assert placed["summary"].startswith("Sell 1 SOL")
     path = ["pending", "routing", "building", "submitted", "sent", "confirmed"]
-    assert [one["event"] for one in events] == path
+    assert [event["event"] for event in events] == path
     assert Decimal(events[-1]["amountOut"]) > 0
     again = cambist("watch", placed["orderId"], "--json")
     assert [json.loads(line) for line in again.stdout.splitlines()] == events

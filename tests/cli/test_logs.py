@@ -9,14 +9,14 @@ import pytest
 import structlog
 
 from cambist import logs
-from cambist.engine.relay import Relay
-from cambist.ports.bus import Bus
+from cambist.engine.publisher import EventPublisher
+from cambist.ports.event_bus import EventBus
 from tests.wire.orders import BODY, ORDER_ID, failure, life
 
 BUY = b'{"symbol":"SOL","side":"buy","quantity":"1.5"}'
 
 
-class Deaf(Bus):
+class Deaf(EventBus):
     """A bus that nobody hears."""
 
     def publish(self, news: object, places: object) -> None:
@@ -31,7 +31,7 @@ def written(
     try:
         logs.set_up(level, style, out)
         structlog.configure(cache_logger_on_first_use=False)
-        Relay(Deaf())(failure() if fails else life(body), ())  # type: ignore[abstract]
+        EventPublisher(Deaf())(failure() if fails else life(body), ())  # type: ignore[abstract]
     finally:
         structlog.configure(**before)
     return out.getvalue().splitlines()

@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
-from cambist.cli.live import line_of
-from cambist.cli.orders import _journal_row
+from cambist.cli.commands.orders import _journal_row
+from cambist.cli.order_view import line_of
 from cambist.client import Event
-from cambist.wire.messages import message
+from cambist.wire.event_messages import message
 from tests.cli.conftest import Cambist, events_of
 from tests.wire.orders import life
 

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 from rich.console import Console
 
-from cambist.cli.figures import percent, short
-from cambist.cli.pools import BAR_CELLS_MAX, draw_depth
+from cambist.cli.commands.pools import BAR_CELLS_MAX, draw_depth
+from cambist.cli.formatting import format_bps, format_short_amount
 from cambist.client import Depth, Pool
 from tests.cli.conftest import Cambist
-from tests.cli.test_quotes import POOLS, names
+from tests.cli.test_quote import POOLS, names
 
 LEVELS = (10, 50, 100, 200)
 
@@ -82,10 +82,10 @@ def test_pools_of_no_depth_are_no_reason_to_fail() -> None:
 
 
 def test_numbers_are_as_short_as_they_can_be() -> None:
-    assert [percent(bps) for bps in (0, 5, 10, 25, 100, 250)] == [
+    assert [format_bps(bps) for bps in (0, 5, 10, 25, 100, 250)] == [
         "0 %", "0.05 %", "0.1 %", "0.25 %", "1 %", "2.5 %",
     ]  # fmt: skip
     amounts = ("0", "0.000012345678912", "1", "47.4831", "50", "999.999", "1204.5", "2500000")
-    assert [short(Decimal(one)) for one in amounts] == [
+    assert [format_short_amount(Decimal(amount)) for amount in amounts] == [
         "0", "0.000012345678", "1.00", "47.48", "50.00", "1,000", "1,204", "2,500,000",
     ]  # fmt: skip

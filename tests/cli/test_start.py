@@ -11,7 +11,7 @@ import httpx
 import pytest
 import typer
 
-from cambist.cli.exits import program, sole
+from cambist.cli.exit_codes import program, unwrap_group
 from cambist.config import Settings
 from tests.acceptance.process import Process, engine
 from tests.cli.conftest import Cambist
@@ -218,10 +218,10 @@ def test_a_demo_ends_with_five_closed_orders(tmp_path: Path) -> None:
 
 def test_an_error_in_groups_is_the_error_it_holds() -> None:
     error = typer.Exit(75)
-    assert sole(ExceptionGroup("", [ExceptionGroup("", [error])])) is error
-    assert sole(error) is error
+    assert unwrap_group(ExceptionGroup("", [ExceptionGroup("", [error])])) is error
+    assert unwrap_group(error) is error
     two = ExceptionGroup("", [ValueError(), ValueError()])
-    assert sole(two) is two
+    assert unwrap_group(two) is two
 
 
 def test_the_way_to_run_it_again_is_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,7 +269,7 @@ def test_what_a_command_makes_is_its_owners_alone_in_a_home_that_was_there(
     finally:
         os.umask(before)
     assert made.returncode == 0
-    assert "home_open_to_others" in made.stderr + made.stdout
+    assert "home_readable_by_others" in made.stderr + made.stdout
     found = list(home.rglob("*"))
     assert len(found) >= 2
     assert all(not path.stat().st_mode & 0o077 for path in found)

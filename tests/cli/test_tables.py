@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cambist.cli.tables import Column, arrange, draw
+from cambist.cli.tables import Column, lay_out, print_table
 from tests.acceptance.process import Process
 from tests.cli.conftest import Cambist
 from tests.cli.terminal import on_a_terminal
@@ -35,7 +35,7 @@ def sheets(draw_: st.DrawFn) -> tuple[list[Column], list[list[str]], int]:
 def printed(columns: list[Column], rows: list[list[str]], width: int) -> list[str]:
     paper = io.StringIO()
     screen = Console(file=paper, width=width, force_terminal=True, color_system=None)
-    draw(screen, columns, rows)
+    print_table(screen, columns, rows)
     return paper.getvalue().splitlines()
 
 
@@ -44,7 +44,7 @@ def test_no_column_that_stays_loses_a_letter_and_those_that_left_are_named(
     sheet: tuple[list[Column], list[list[str]], int],
 ) -> None:
     columns, rows, width = sheet
-    layout = arrange(columns, rows, width)
+    layout = lay_out(columns, rows, width)
     lines = printed(columns, rows, width)
     assert all(len(line.rstrip()) <= width for line in lines)
     told = "".join("".join(lines).split())
@@ -66,9 +66,9 @@ def test_no_column_that_stays_loses_a_letter_and_those_that_left_are_named(
 def test_columns_leave_by_their_rank_the_greatest_first() -> None:
     columns = [Column("id"), Column("a", rank=1), Column("b", rank=2), Column("c", rank=2)]
     row = ["x" * 10, "a" * 10, "b" * 10, "c" * 10]
-    kept = [arrange(columns, [row], width).kept for width in (46, 45, 33, 21, 9)]
+    kept = [lay_out(columns, [row], width).kept for width in (46, 45, 33, 21, 9)]
     assert kept == [(0, 1, 2, 3), (0, 1, 2), (0, 1), (0,), (0, 1, 2, 3)]
-    assert arrange(columns, [row], 9).is_stacked
+    assert lay_out(columns, [row], 9).is_stacked
     assert "not shown here: b, c " in " ".join(printed(columns, [row], 33))
 
 

@@ -3,7 +3,17 @@
 import subprocess
 import sys
 
-OURS = ("app", "cli", "config", "engine", "paper", "ports", "server", "signals", "stores")
+OURS = (
+    "bootstrap",
+    "cli",
+    "config",
+    "engine",
+    "paper",
+    "ports",
+    "server",
+    "coordination",
+    "stores",
+)
 THEIRS = ("starlette", "uvicorn", "uvloop", "sqlite3", "prometheus_client", "structlog", "typer")
 LOOK = "import sys; from cambist.client import Client; print(*sys.modules)"
 

@@ -5,10 +5,10 @@ from contextlib import aclosing
 from itertools import count
 from pathlib import Path
 
-from cambist.client import Event, Placed, Refused, buy, sell, swap
-from cambist.client.follow import Over
-from tests.client.mischief import LOSE, Mischief, Stage, stage
-from tests.client.test_following import BOTH, LINES, cuts
+from cambist.client import Event, Placed, RequestRejected, buy, sell, swap
+from cambist.client.event_streams import Over
+from tests.client.faulty_proxy import LOSE, Mischief, Stage, stage
+from tests.client.test_event_streams import BOTH, LINES, cuts
 
 WAIT_S = 20
 
@@ -19,8 +19,8 @@ async def test_a_batch_is_placed_once_however_often_it_is_sent(tmp_path: Path) -
         first, zero, same, last = await there.cambist.batch(drafts)
         assert isinstance(first, Placed)
         assert isinstance(last, Placed)
-        assert isinstance(zero, Refused)
-        assert isinstance(same, Refused)
+        assert isinstance(zero, RequestRejected)
+        assert isinstance(same, RequestRejected)
         assert (zero.code, zero.field, same.code) == ("not_positive", "quantity", "same_token")
         assert (await there.cambist.page()).total == 2
         for placed in (first, last):

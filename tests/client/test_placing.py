@@ -5,10 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from cambist.client import Placed, RateLimited, Refused, Unavailable, Unreachable, buy, sell, swap
+from cambist.client import (
+    ConnectionFailed,
+    Placed,
+    RateLimited,
+    RequestRejected,
+    Unavailable,
+    buy,
+    sell,
+    swap,
+)
 from cambist.client.drafts import exact
-from cambist.server.openapi import API_VERSION
-from tests.client.mischief import KIND, LOSE, Mischief, refuse, stage
+from cambist.server.openapi.document import API_VERSION
+from tests.client.faulty_proxy import KIND, LOSE, Mischief, refuse, stage
 
 
 async def total(home: Path, tricks: list[Mischief]) -> tuple[Placed, int, list[int]]:
@@ -81,7 +90,7 @@ async def test_no_one_waits_for_ever(tmp_path: Path) -> None:
             await there.cambist.sell("SOL", 1)
         assert (caught.value.status, there.proxy.connections) == (503, 3)
     async with stage(tmp_path, [LOSE] * 9, tries_max=2) as there:
-        with pytest.raises(Unreachable):
+        with pytest.raises(ConnectionFailed):
             await there.cambist.health()
         assert there.proxy.connections == 2
 
@@ -96,11 +105,11 @@ async def test_a_long_wait_is_the_callers_to_choose(tmp_path: Path) -> None:
 
 async def test_a_refusal_names_every_field_and_is_not_repeated(tmp_path: Path) -> None:
     async with stage(tmp_path, [KIND]) as there:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(RequestRejected) as caught:
             await there.cambist.buy("AAPL", "many", slippage_bps=-1)
-        assert type(caught.value) is Refused
+        assert type(caught.value) is RequestRejected
         assert caught.value.status == 400
-        assert {one.field for one in caught.value.faults} == {"quantity", "slippageBps"}
+        assert {fault.field for fault in caught.value.faults} == {"quantity", "slippageBps"}
         assert (caught.value.code, caught.value.field) == ("invalid_amount", "quantity")
         assert there.clock.waits == []
 

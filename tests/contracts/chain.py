@@ -11,18 +11,18 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from cambist.faults import Code, Fault
-from cambist.orders.attempt import Attempt, Witness
-from cambist.orders.death import proof_of_death
+from cambist.orders.attempt import Attempt, NodeObservation
 from cambist.orders.intent import Intent
+from cambist.orders.lapse import prove_lapsed
 from cambist.orders.terms import SLIPPAGE_DEFAULT_BPS, Terms
-from cambist.ports.chain import Blockhash, Chain, Swap
+from cambist.ports.chain import Blockhash, Chain, SwapRequest
 from cambist.ports.market import Market
 from cambist.ports.signer import Signer
-from cambist.routing.choose import choose
-from cambist.values.amount import Bps, Raw
+from cambist.routing.selection import choose
+from cambist.values.amount import Bps, RawAmount
 from cambist.values.ids import LOCAL, OrderId
-from cambist.values.moment import Slot
-from cambist.values.route import Mode, Quote, Route
+from cambist.values.route import Quote, Route, SwapMode
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC, Pair, Token
 
 ONE_SOL = 10**9
@@ -48,7 +48,7 @@ class Network(Protocol):
 async def find_route(
     network: Network,
     amount: int = ONE_SOL,
-    mode: Mode = "exact_in",
+    mode: SwapMode = "exact_in",
     pair: tuple[Token, Token] = (SOL, USDC),
     slippage_bps: int = SLIPPAGE_DEFAULT_BPS,
 ) -> Route:
@@ -60,7 +60,7 @@ async def find_route(
             answer = pool.quote(wish.token_in.mint, mode, amount)
             if isinstance(answer, Quote):  # not every program sells exact amounts
                 quotes.append(answer)
-    intent = Intent("market", LOCAL, wish, mode, Raw(amount), Terms(Bps(slippage_bps)))
+    intent = Intent("market", LOCAL, wish, mode, RawAmount(amount), Terms(Bps(slippage_bps)))
     route = choose(intent, quotes, ())
     assert isinstance(route, Route)
     return route
@@ -72,8 +72,8 @@ async def sign(
     """Return an attempt that is signed and not sent."""
     route = route or await find_route(network)
     blockhash = blockhash or await network.chain.blockhash()
-    swap = Swap(OrderId(name), 1, network.signer.address, route, f"{name}/1")
-    signed = await network.signer.sign(network.chain.compose(swap, blockhash))
+    swap = SwapRequest(OrderId(name), 1, network.signer.address, route, f"{name}/1")
+    signed = await network.signer.sign(network.chain.build_message(swap, blockhash))
     return Attempt(
         1,
         signed.signature,
@@ -84,14 +84,17 @@ async def sign(
     )
 
 
-async def ask(network: Network, *attempts: Attempt) -> list[Witness]:
+async def ask(network: Network, *attempts: Attempt) -> list[NodeObservation]:
     """Return the first witness of each attempt."""
-    return [answer[0] for answer in await network.chain.ask(attempts)]
+    return [answer[0] for answer in await network.chain.observe(attempts)]
 
 
-def seen(witnesses: Sequence[Witness]) -> list[str | None]:
+def seen(witnesses: Sequence[NodeObservation]) -> list[str | None]:
     """Return how firmly each signature was seen."""
-    return [None if one.sighting is None else one.sighting.commitment for one in witnesses]
+    return [
+        None if observation.sighting is None else observation.sighting.commitment
+        for observation in witnesses
+    ]
 
 
 class ChainContract:
@@ -103,17 +106,17 @@ class ChainContract:
         await network.chain.send(attempt.transaction)
         await network.pass_slots(1)
         assert seen(await ask(network, attempt)) == ["confirmed"]
-        await network.pass_slots(network.chain.rules.finality)
+        await network.pass_slots(network.chain.rules.finality_slots)
         assert seen(await ask(network, attempt)) == ["finalized"]
 
     async def test_a_receipt_keeps_the_bound_and_tells_what_moved(self, network: Network):
         for mode in ("exact_in", "exact_out"):
             route = await find_route(network, 10**6, mode)
             attempt = await sign(network, mode, route)
-            assert await network.chain.receipt(attempt.signature) is None
+            assert await network.chain.fetch_fill(attempt.signature) is None
             await network.chain.send(attempt.transaction)
             await network.pass_slots(1)
-            fill = await network.chain.receipt(attempt.signature)
+            fill = await network.chain.fetch_fill(attempt.signature)
             assert fill is not None
             if mode == "exact_in":
                 assert fill.amount_in == 10**6
@@ -127,7 +130,7 @@ class ChainContract:
         for _ in range(3):
             await network.chain.send(attempt.transaction)
         await network.pass_slots(1)
-        fill = await network.chain.receipt(attempt.signature)
+        fill = await network.chain.fetch_fill(attempt.signature)
         assert fill is not None
         for _ in range(3):
             await network.chain.send(attempt.transaction)
@@ -135,7 +138,7 @@ class ChainContract:
         await network.restart()
         await network.chain.send(attempt.transaction)
         await network.pass_slots(2)
-        assert await network.chain.receipt(attempt.signature) == fill
+        assert await network.chain.fetch_fill(attempt.signature) == fill
         witness = (await ask(network, attempt))[0]
         assert witness.sighting is not None
         assert witness.sighting.slot == fill.slot
@@ -145,10 +148,10 @@ class ChainContract:
         for attempt in attempts:
             await network.chain.send(attempt.transaction)
         await network.pass_slots(1)
-        before = [await network.chain.receipt(one.signature) for one in attempts]
+        before = [await network.chain.fetch_fill(one.signature) for one in attempts]
         told = await ask(network, *attempts)
         await network.restart()
-        assert [await network.chain.receipt(one.signature) for one in attempts] == before
+        assert [await network.chain.fetch_fill(one.signature) for one in attempts] == before
         after = await ask(network, *attempts)
         assert None not in seen(after)
         assert after[0].height >= told[0].height
@@ -157,15 +160,15 @@ class ChainContract:
         rules = network.chain.rules
         attempt, late = await sign(network, "one"), await sign(network, "late")
         await network.chain.send(attempt.transaction)
-        await network.pass_slots(rules.window + 1)
+        await network.pass_slots(rules.blockhash_window + 1)
         await network.chain.send(late.transaction)
-        await network.pass_slots(rules.finality)
+        await network.pass_slots(rules.finality_slots)
         witnesses = await ask(network, attempt, late)
         assert seen(witnesses) == ["finalized", None]
-        assert proof_of_death(late, witnesses[1:], rules) is None
-        await network.pass_slots(rules.margin + 1)
+        assert prove_lapsed(late, witnesses[1:], rules) is None
+        await network.pass_slots(rules.lapse_margin + 1)
         witnesses = await ask(network, late)
-        assert proof_of_death(late, witnesses, rules) == tuple(witnesses)
+        assert prove_lapsed(late, witnesses, rules) == tuple(witnesses)
         await network.restart()
         await network.chain.send(late.transaction)
         await network.pass_slots(3)
@@ -173,7 +176,7 @@ class ChainContract:
 
     async def test_a_transaction_cannot_land_past_its_last_valid_height(self, network: Network):
         attempt = await sign(network, "one")
-        await network.pass_slots(network.chain.rules.window)
+        await network.pass_slots(network.chain.rules.blockhash_window)
         await network.chain.send(attempt.transaction)
         await network.pass_slots(2)
         assert seen(await ask(network, attempt)) == [None]
@@ -189,20 +192,20 @@ class ChainContract:
         await network.chain.send(bad.transaction)
         await network.pass_slots(2)
         await network.restart()
-        whole = await network.chain.traces(first, None, 10)
+        whole = await network.chain.executed_since(first, None, 10)
         wanted = [bad, *reversed(attempts)]
         assert [one.signature for one in whole] == [one.signature for one in wanted]
         assert [one.failed for one in whole] == [True, False, False, False]
         assert [one.order_id for one in whole] == ["bad", "three", "two", "one"]
         assert {one.attempt for one in whole} == {1}
         assert [one.slot for one in whole] == sorted((one.slot for one in whole), reverse=True)
-        paged = await network.chain.traces(first, None, 1)
+        paged = await network.chain.executed_since(first, None, 1)
         while len(paged) < len(whole):
-            paged += await network.chain.traces(first, paged[-1].signature, 1)
+            paged += await network.chain.executed_since(first, paged[-1].signature, 1)
         assert paged == whole
-        assert not await network.chain.traces(first, paged[-1].signature, 1)
-        assert await network.chain.traces(whole[1].slot, None, 10) == whole[:2]
-        assert not await network.chain.traces(Slot(whole[0].slot + 1), None, 10)
+        assert not await network.chain.executed_since(first, paged[-1].signature, 1)
+        assert await network.chain.executed_since(whole[1].slot, None, 10) == whole[:2]
+        assert not await network.chain.executed_since(Slot(whole[0].slot + 1), None, 10)
 
     async def test_no_height_is_ever_taken_back(self, network: Network):
         attempt, before = await sign(network, "one"), []
@@ -220,14 +223,14 @@ class ChainContract:
         old = await chain.blockhash()
 
         async def objection(route: Route, blockhash: Blockhash) -> Code | None:
-            swap = Swap(OrderId("one"), 1, network.signer.address, route, "one/1")
-            why = await chain.simulate(chain.compose(swap, blockhash))
+            swap = SwapRequest(OrderId("one"), 1, network.signer.address, route, "one/1")
+            why = await chain.simulate(chain.build_message(swap, blockhash))
             return None if why is None else why.code
 
         assert await objection(route, old) is None
         assert await objection(await _better(network), old) is Code.SLIPPAGE_EXCEEDED
         assert await objection(await _beyond_means(network), old) is Code.INSUFFICIENT_FUNDS
-        await network.pass_slots(chain.rules.window + 1)
+        await network.pass_slots(chain.rules.blockhash_window + 1)
         assert await objection(route, old) is Code.BLOCKHASH_EXPIRED
         broken = await chain.simulate(b"no message")
         assert broken is not None
@@ -241,7 +244,7 @@ class ChainContract:
         assert sighting is not None
         assert isinstance(sighting.fault, Fault)
         assert sighting.fault.code is Code.SLIPPAGE_EXCEEDED
-        assert await network.chain.receipt(attempt.signature) is None
+        assert await network.chain.fetch_fill(attempt.signature) is None
 
     async def test_the_same_message_always_has_the_same_bytes(self, network: Network):
         route, blockhash = await find_route(network), await network.chain.blockhash()
@@ -255,9 +258,11 @@ class ChainContract:
 async def _better(network: Network) -> Route:
     """Return a route whose bound no pool keeps."""
     route = await find_route(network)
-    return replace(route, bound=Raw(route.amount_out * 2))
+    return replace(route, bound=RawAmount(route.amount_out * 2))
 
 
 async def _beyond_means(network: Network) -> Route:
     """Return a route that gives more than a wallet holds."""
-    return replace(await find_route(network), amount_in=Raw(10**6 * ONE_SOL + 1), bound=Raw(1))
+    return replace(
+        await find_route(network), amount_in=RawAmount(10**6 * ONE_SOL + 1), bound=RawAmount(1)
+    )

@@ -6,8 +6,8 @@ every test.
 
 from tests.contracts.store_feed import Feeding, Together
 from tests.contracts.store_halts import Halting
+from tests.contracts.store_pipelining import Turns
 from tests.contracts.store_reads import Claiming, Finding, Lasting, Permission
-from tests.contracts.store_turns import Turns
 from tests.contracts.store_writes import Adding, Moving, Telling
 
 

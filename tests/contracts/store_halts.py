@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from cambist.orders import event as fact
+from cambist.orders import events
 from cambist.orders.order import Status
-from cambist.ports.failures import Halted
+from cambist.ports.errors import TradingHalted
 from cambist.ports.store import Halt
-from tests import lives
-from tests.contracts.shelf import Shelf, at_once
+from tests import order_factory
+from tests.contracts.store_harness import Shelf, at_once
 
-HALT = Halt("the market is on fire", "ann", lives.START)
+HALT = Halt("the market is on fire", "ann", order_factory.START)
 
 
 class Halting:
@@ -23,41 +23,41 @@ class Halting:
         assert await shelf.store.halted() == HALT
         await shelf.reopen()
         assert await shelf.store.halted() == HALT
-        await shelf.store.resume("bob", "it is out", lives.START)
-        await shelf.store.resume("bob", "it is out", lives.START)
+        await shelf.store.resume("bob", "it is out", order_factory.START)
+        await shelf.store.resume("bob", "it is out", order_factory.START)
         assert await shelf.store.halted() is None
         await shelf.add()
 
     async def test_no_order_is_added_under_a_halt(self, shelf: Shelf) -> None:
         await shelf.store.halt(HALT)
         got = await at_once(*(shelf.add() for _ in range(5)))
-        assert all(isinstance(one, Halted) and one.halt == HALT for one in got)
-        with pytest.raises(Halted):
+        assert all(isinstance(one, TradingHalted) and one.halt == HALT for one in got)
+        with pytest.raises(TradingHalted):
             await shelf.store.add_all([shelf.birth(), shelf.birth()])
         assert await shelf.store.backlog() == 0
-        assert shelf.told == []
+        assert shelf.events == []
 
     async def test_no_attempt_is_recorded_under_a_halt(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.BUILDING)
-        tried = lives.attempt(1, order.id)
+        tried = order_factory.attempt(1, order.id)
         await shelf.store.halt(HALT)
-        with pytest.raises(Halted):
-            await shelf.commit(order, lives.signed(tried), tried)
-        await shelf.store.resume("bob", "it is out", lives.START)
-        assert (await shelf.commit(order, lives.signed(tried), tried)).in_flight is not None
+        with pytest.raises(TradingHalted):
+            await shelf.commit(order, order_factory.signed(tried), tried)
+        await shelf.store.resume("bob", "it is out", order_factory.START)
+        assert (await shelf.commit(order, order_factory.signed(tried), tried)).in_flight is not None
 
     async def test_what_is_in_flight_goes_on(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
         await shelf.store.halt(HALT)
-        landed = fact.Landed(lives.fill(lives.attempt(1, order.id)))
+        landed = events.Landed(order_factory.fill(order_factory.attempt(1, order.id)))
         assert (await shelf.commit(order, landed)).status is Status.CONFIRMED
 
     async def test_once_a_halt_is_set_no_attempt_is_told_any_more(self, shelf: Shelf) -> None:
         orders = [await shelf.claimed(Status.BUILDING) for _ in range(40)]
-        tries = [lives.attempt(1, one.id) for one in orders]
+        tries = [order_factory.attempt(1, order.id) for order in orders]
 
         def signed() -> int:
-            return len([one for one in shelf.told if isinstance(one.fact, fact.Signed)])
+            return len([event for event in shelf.events if isinstance(event.event, events.Signed)])
 
         async def halt() -> int:
             await shelf.store.halt(HALT)
@@ -65,10 +65,10 @@ class Halting:
 
         *got, signed_by_then = await at_once(
             *(
-                shelf.commit(one, lives.signed(tried), tried)
+                shelf.commit(one, order_factory.signed(tried), tried)
                 for one, tried in zip(orders, tries, strict=True)
             ),
             halt(),
         )
-        refused = [one for one in got if isinstance(one, Halted)]
+        refused = [one for one in got if isinstance(one, TradingHalted)]
         assert signed() == signed_by_then == len(orders) - len(refused)

@@ -9,41 +9,41 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
-from cambist.orders.journal import retell
+from cambist.orders import events
+from cambist.orders.journal import replay
 from cambist.orders.order import Order, Status
-from cambist.ports.failures import KeyTaken, StaleClaim
+from cambist.ports.errors import DuplicateIdempotencyKey, VersionConflict
 from cambist.values.ids import LOCAL, OrderId
-from cambist.values.moment import Moment
-from tests import lives
-from tests.contracts.shelf import Opening, Shelf, at_once, change, folded
+from cambist.values.time_units import Timestamp
+from tests import order_factory
+from tests.contracts.store_harness import Opening, Shelf, at_once, change, folded
 
-NOW = lives.START
+NOW = order_factory.START
 OPEN = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
 
 
-def next_facts(order: Order) -> list[fact.Fact]:
+def next_facts(order: Order) -> list[events.OrderEvent]:
     """List what may become true of an order now."""
     tried = order.in_flight
-    again = fact.RetryScheduled(lives.PASSING, order.tries + 1, NOW)
+    again = events.RetryScheduled(order_factory.PASSING, order.try_number + 1, NOW)
     if order.status is Status.PENDING:
-        return [fact.Started(), fact.Expired()]
+        return [events.Started(), events.Expired()]
     if order.status is Status.ROUTING:
-        return [fact.Routed(lives.route()), again, fact.Failed(lives.LASTING)]
+        return [events.Routed(order_factory.route()), again, events.Failed(order_factory.LASTING)]
     if order.status is Status.BUILDING:
-        fresh = lives.attempt(order.attempts_made + 1, order.id)
-        return [lives.signed(fresh), again, fact.Cancelled()]
+        fresh = order_factory.attempt(order.attempt_count + 1, order.id)
+        return [order_factory.signed(fresh), again, events.Cancelled()]
     if order.status is Status.CONFIRMED:
-        return [] if order.is_final else [fact.Finalized(2_100)]
+        return [] if order.is_final else [events.Finalized(2_100)]
     if order.status is not Status.SUBMITTED:
         return []
     if tried is None:
-        return [again, fact.Failed(lives.LASTING)]
+        return [again, events.Failed(order_factory.LASTING)]
     return [
-        fact.Sent(),
-        fact.Seen(2_010),
-        fact.Landed(lives.fill(tried)),
-        fact.Lapsed(tried.signature, (lives.witness(),)),
+        events.Sent(),
+        events.Seen(2_010),
+        events.Landed(order_factory.fill(tried)),
+        events.Lapsed(tried.signature, (order_factory.witness(),)),
     ]
 
 
@@ -77,11 +77,11 @@ class StoreMachine(RuleBasedStateMachine):
         birth = self.shelf.birth(key)
         (refusal,) = self.run(at_once(self.shelf.store.add(birth)))
         if key is not None and key in self.keys:
-            assert isinstance(refusal, KeyTaken)
+            assert isinstance(refusal, DuplicateIdempotencyKey)
             assert refusal.existing.order_id == self.keys[key]
             return self.keys[key]
         assert refusal is None
-        order = birth.told.order
+        order = birth.event.order
         self.model[order.id] = order
         if key is not None:
             self.keys[key] = order.id
@@ -102,13 +102,13 @@ class StoreMachine(RuleBasedStateMachine):
     def claim_due(self, limit: int) -> None:
         due = {one.id for one in self.model.values() if one.wake_at is not None}
         free = due - self.claims.keys()
-        got = self.run(self.shelf.store.claim_due(Moment(NOW + 1), limit))
+        got = self.run(self.shelf.store.claim_due(Timestamp(NOW + 1), limit))
         assert len(got) <= limit
         for one in got:
             assert one.id in free
             self.agree(one, self.model[one.id])
             self.claims[one.id] = one
-        resting = {one for one in free if self.model[one].rests_with_chain}
+        resting = {one for one in free if self.model[one].awaits_chain}
         assert len(got) >= min(limit, len(free - resting))
 
     @rule(order_id=orders, data=st.data())
@@ -118,15 +118,15 @@ class StoreMachine(RuleBasedStateMachine):
         if held is None or not choices:
             return
         one = data.draw(st.sampled_from(choices))
-        tried = lives.attempt(held.attempts_made + 1, order_id)
+        tried = order_factory.attempt(held.attempt_count + 1, order_id)
         known = self.model[order_id]
         writing = self.shelf.store.commit(held, change(one, tried), NOW)
         (after,) = self.run(at_once(writing))
         if held.version != known.version:
-            assert isinstance(after, StaleClaim)
-            assert after.fresh is not None
-            self.agree(after.fresh, known)
-            self.claims[order_id] = after.fresh
+            assert isinstance(after, VersionConflict)
+            assert after.current is not None
+            self.agree(after.current, known)
+            self.claims[order_id] = after.current
         else:
             self.model[order_id] = self.claims[order_id] = after
 
@@ -137,9 +137,9 @@ class StoreMachine(RuleBasedStateMachine):
             self.run(self.shelf.store.release(held))
 
     @rule(order_id=orders)
-    def note_cancel(self, order_id: OrderId) -> None:
+    def request_cancel(self, order_id: OrderId) -> None:
         known = self.model[order_id]
-        noted = self.run(self.shelf.store.note_cancel(order_id, NOW))
+        noted = self.run(self.shelf.store.request_cancel(order_id, NOW))
         if known.is_closed or known.cancel_requested_at is not None:
             self.agree(noted, known)
         else:
@@ -161,14 +161,14 @@ class StoreMachine(RuleBasedStateMachine):
         known = self.model[order_id]
         self.agree(self.run(self.shelf.store.get(order_id)), known)
         journal = self.run(self.shelf.journal(known))
-        again = retell(journal)[-1].order
+        again = replay(journal)[-1].order
         assert folded(again) == folded(known)
-        told = [one.entry for one in self.shelf.told if one.order.id == order_id]
+        told = [event.entry for event in self.shelf.events if event.order.id == order_id]
         assert tuple(told) == journal
 
     @invariant()
     def counts_agree(self) -> None:
-        census = self.run(self.shelf.store.census(LOCAL, NOW))
+        census = self.run(self.shelf.store.count_orders(LOCAL, NOW))
         standing = [one.status for one in self.model.values()]
         assert census.by_status == {status: standing.count(status) for status in Status}
         backlog = self.run(self.shelf.store.backlog())

@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
-from cambist.ports.failures import StaleClaim
+from cambist.ports.errors import VersionConflict
 from cambist.ports.store import OrderPage
 from cambist.values.ids import LOCAL, Address, OrderId
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 from cambist.values.token import BONK, RAY, SOL, USDC, Pair
-from tests import lives
-from tests.contracts.shelf import Shelf, at_once, same
+from tests import order_factory
+from tests.contracts.store_harness import Shelf, at_once, same
 
-NOW = lives.START
-LATER = Moment(NOW + 60_000)
+NOW = order_factory.START
+LATER = Timestamp(NOW + 60_000)
 LEASED_MS = 20_000
 """Less than the lease of every store under test."""
 WALLET = Address("4k3Dyjzvzp8eMZWUXbBCjEvwSkkk59S5iCNLY3QrkX6R")
@@ -32,20 +32,20 @@ class Permission:
     ) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
         before = await shelf.store.current_terms([order.id])
-        await shelf.store.note_cancel(order.id, LATER)
+        await shelf.store.request_cancel(order.id, LATER)
         after = await shelf.store.current_terms([order.id])
         assert before[order.id].cancel_requested_at is None
         assert after[order.id].cancel_requested_at == LATER
 
     async def test_current_terms_leave_out_what_is_not_there(self, shelf: Shelf) -> None:
-        order, other = await shelf.claimed(Status.SUBMITTED), shelf.birth().told.order
+        order, other = await shelf.claimed(Status.SUBMITTED), shelf.birth().event.order
         found = await shelf.store.current_terms([order.id, other.id])
         assert found.keys() == {order.id}
         assert (found[order.id].terms or order.intent.terms) == order.terms
 
     async def test_a_store_that_was_opened_again_tells_of_a_cancel(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
-        await shelf.store.note_cancel(order.id, LATER)
+        await shelf.store.request_cancel(order.id, LATER)
         await shelf.reopen()
         found = await shelf.store.current_terms([order.id])
         assert found[order.id].cancel_requested_at == LATER
@@ -79,7 +79,7 @@ class Claiming:
         await shelf.store.release(order)
         held = await shelf.store.claim(order.id)
         assert held is not None
-        final = await shelf.commit(held, fact.Finalized(9))
+        final = await shelf.commit(held, events.Finalized(9))
         await shelf.store.release(final)
         assert await shelf.store.claim(order.id) is None
 
@@ -88,13 +88,13 @@ class Claiming:
         await shelf.store.release(old)
         new = await shelf.store.claim(old.id)
         assert new is not None
-        await shelf.commit(new, fact.Started())
-        with pytest.raises(StaleClaim):
-            await shelf.commit(old, fact.Started())
+        await shelf.commit(new, events.Started())
+        with pytest.raises(VersionConflict):
+            await shelf.commit(old, events.Started())
 
     async def test_the_oldest_wake_up_comes_first(self, shelf: Shelf) -> None:
         orders = [await shelf.add(at=NOW - age) for age in (3, 9, 1, 7, 5)]
-        oldest_first = sorted(orders, key=lambda one: one.created_at)
+        oldest_first = sorted(orders, key=lambda order: order.created_at)
         due = await shelf.store.claim_due(NOW, 10)
         assert [one.id for one in due] == [one.id for one in oldest_first]
 
@@ -102,7 +102,7 @@ class Claiming:
         orders = [await shelf.add(at=NOW - age) for age in range(5)]
         taken = [await shelf.store.claim_due(NOW, 2) for _ in range(4)]
         assert [len(some) for some in taken] == [2, 2, 1, 0]
-        assert {one.id for some in taken for one in some} == {one.id for one in orders}
+        assert {one.id for some in taken for one in some} == {order.id for order in orders}
 
     async def test_those_who_ask_at_once_share_what_is_due(self, shelf: Shelf) -> None:
         orders = [await shelf.add() for _ in range(30)]
@@ -110,29 +110,29 @@ class Claiming:
         handed = [one.id for share in shares for one in share]
         assert len(handed) == len(set(handed))
         rest = await shelf.store.claim_due(NOW, 30)
-        assert sorted([*handed, *(one.id for one in rest)]) == sorted(one.id for one in orders)
+        assert sorted([*handed, *(one.id for one in rest)]) == sorted(order.id for order in orders)
 
     async def test_the_journals_of_some_orders_are_read_together(self, shelf: Shelf) -> None:
         orders = [await shelf.claimed(Status.SUBMITTED) for _ in range(3)]
         nobody = OrderId(orders[0].id[::-1])
-        read = await shelf.store.journals([orders[2].id, nobody, orders[0].id])
-        each = [await shelf.store.journal(orders[n].id, 0, 100) for n in (0, 2)]
+        read = await shelf.store.read_journals([orders[2].id, nobody, orders[0].id])
+        each = [await shelf.store.read_journal(orders[n].id, 0, 100) for n in (0, 2)]
         assert read == (*each[0], *each[1])
-        assert await shelf.store.journals([]) == ()
+        assert await shelf.store.read_journals([]) == ()
 
     async def test_a_second_look_sees_what_a_first_one_does(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
-        assert same(await shelf.store.look_again(order.id), order)
-        noted = await shelf.store.note_cancel(order.id, NOW)
-        assert same(await shelf.store.look_again(order.id), noted)
-        assert await shelf.store.look_again(OrderId(order.id[::-1])) is None
+        assert same(await shelf.store.reload(order.id), order)
+        noted = await shelf.store.request_cancel(order.id, NOW)
+        assert same(await shelf.store.reload(order.id), noted)
+        assert await shelf.store.reload(OrderId(order.id[::-1])) is None
 
     async def test_what_is_not_due_is_not_handed_out(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.ROUTING)
-        again = fact.RetryScheduled(lives.PASSING, 2, LATER)
+        again = events.RetryScheduled(order_factory.PASSING, 2, LATER)
         order = await shelf.commit(order, again, wake_at=LATER)
         await shelf.store.release(order)
-        assert await shelf.store.claim_due(Moment(LATER - 1), 10) == ()
+        assert await shelf.store.claim_due(Timestamp(LATER - 1), 10) == ()
         (due,) = await shelf.store.claim_due(LATER, 10)
         assert same(due, order)
 
@@ -140,11 +140,11 @@ class Claiming:
         """The clock has stepped back since; nobody should wait for it to catch up."""
         assert await shelf.store.claim_due(LATER, 10) == ()
         orders = [await shelf.add(at=LATER) for _ in range(3)]
-        before = Moment(LATER - BACKOFF_MAX_MS)
+        before = Timestamp(LATER - BACKOFF_MAX_MS)
         assert await shelf.store.claim_due(before, 10) == ()
-        due = await shelf.store.claim_due(Moment(before - 1), 2)
-        due += await shelf.store.claim_due(Moment(before - 3_600_000), 10)
-        assert {one.id for one in due} == {one.id for one in orders}
+        due = await shelf.store.claim_due(Timestamp(before - 1), 2)
+        due += await shelf.store.claim_due(Timestamp(before - 3_600_000), 10)
+        assert {one.id for one in due} == {order.id for order in orders}
 
     async def test_what_is_released_comes_up_again(self, shelf: Shelf) -> None:
         await shelf.add()
@@ -156,16 +156,16 @@ class Claiming:
 
     async def test_a_wish_to_cancel_wakes_a_resting_order(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.ROUTING)
-        again = fact.RetryScheduled(lives.PASSING, 2, LATER)
+        again = events.RetryScheduled(order_factory.PASSING, 2, LATER)
         await shelf.store.release(await shelf.commit(order, again, wake_at=LATER))
-        await shelf.store.note_cancel(order.id, NOW)
+        await shelf.store.request_cancel(order.id, NOW)
         (due,) = await shelf.store.claim_due(NOW, 10)
         assert due.cancel_requested_at == NOW
 
     async def test_an_order_that_rests_with_the_chain_is_not_swept_up(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
         await shelf.store.renew((order,))
-        assert await shelf.store.claim_due(Moment(NOW + LEASED_MS), 10) == ()
+        assert await shelf.store.claim_due(Timestamp(NOW + LEASED_MS), 10) == ()
         kept = await shelf.store.get(order.id)
         assert kept is not None
         assert kept.version == order.version, "renewing a claim raises no version"
@@ -192,7 +192,7 @@ class Lasting:
         due = await shelf.store.claim_due(NOW, 10)
         assert {one.id for one in due} == {flying.id, landed.id}
         kept = next(one for one in due if one.id == flying.id)
-        assert kept.in_flight == replace(lives.attempt(1, flying.id), sent_at=NOW)
+        assert kept.in_flight == replace(order_factory.attempt(1, flying.id), sent_at=NOW)
 
     async def test_claims_die_with_their_process(self, shelf: Shelf) -> None:
         orders = [await shelf.claimed(status) for status in OPEN]
@@ -201,20 +201,20 @@ class Lasting:
 
     async def test_a_wake_up_to_come_is_still_to_come(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.ROUTING)
-        again = fact.RetryScheduled(lives.PASSING, 2, LATER)
+        again = events.RetryScheduled(order_factory.PASSING, 2, LATER)
         await shelf.commit(order, again, wake_at=LATER)
         await shelf.reopen()
-        assert await shelf.store.claim_due(Moment(LATER - 1), 10) == ()
+        assert await shelf.store.claim_due(Timestamp(LATER - 1), 10) == ()
         assert len(await shelf.store.claim_due(LATER, 10)) == 1
 
     async def test_keys_and_counts_are_there_again(self, shelf: Shelf) -> None:
         for status in Status:
             await shelf.claimed(status)
         keyed = await shelf.add("key")
-        before = await shelf.store.census(LOCAL, NOW), await shelf.store.backlog()
+        before = await shelf.store.count_orders(LOCAL, NOW), await shelf.store.backlog()
         await shelf.reopen()
-        assert (await shelf.store.census(LOCAL, NOW), await shelf.store.backlog()) == before
-        kept = await shelf.store.keyed(LOCAL, "key")
+        assert (await shelf.store.count_orders(LOCAL, NOW), await shelf.store.backlog()) == before
+        kept = await shelf.store.find_by_key(LOCAL, "key")
         assert kept is not None
         assert kept.order_id == keyed.id
 
@@ -226,8 +226,8 @@ class Finding:
         for number, status in enumerate(Status):
             for _ in range(number + 1):
                 await shelf.claimed(status)
-        await shelf.add(principal=lives.other("ann"))
-        census = await shelf.store.census(LOCAL, NOW)
+        await shelf.add(principal=order_factory.other("ann"))
+        census = await shelf.store.count_orders(LOCAL, NOW)
         assert census.by_status == {status: n + 1 for n, status in enumerate(Status)}
         assert await shelf.store.backlog() == sum(census.by_status[one] for one in OPEN) + 1
 
@@ -235,24 +235,26 @@ class Finding:
         order = await shelf.claimed(Status.ROUTING)
         await shelf.claimed(Status.SUBMITTED)
         await shelf.claimed(Status.CONFIRMED)
-        again = fact.RetryScheduled(lives.PASSING, 2, LATER)
+        again = events.RetryScheduled(order_factory.PASSING, 2, LATER)
         await shelf.commit(order, again, wake_at=LATER)
-        assert (await shelf.store.census(LOCAL, NOW)).delayed == 1
-        assert (await shelf.store.census(LOCAL, LATER)).delayed == 0
+        assert (await shelf.store.count_orders(LOCAL, NOW)).delayed == 1
+        assert (await shelf.store.count_orders(LOCAL, LATER)).delayed == 0
 
     async def test_the_newest_order_is_listed_first_page_by_page(self, shelf: Shelf) -> None:
         orders = [await shelf.add(at=NOW + n) for n in range(7)]
-        newest = [one.id for one in reversed(orders)]
+        newest = [order.id for order in reversed(orders)]
         store = shelf.store
-        assert [one.id for one in (await store.find(lives.newest(3))).orders] == newest[:3]
-        assert [one.id for one in (await store.find(lives.newest(3, offset=3))).orders] == newest[
-            3:6
-        ]
-        after = await store.find(lives.newest(3, before=newest[2]))
+        assert [
+            one.id for one in (await store.list_orders(order_factory.newest(3))).orders
+        ] == newest[:3]
+        assert [
+            one.id for one in (await store.list_orders(order_factory.newest(3, offset=3))).orders
+        ] == newest[3:6]
+        after = await store.list_orders(order_factory.newest(3, before=newest[2]))
         assert after.last == newest[5]
         assert [one.id for one in after.orders] == newest[3:6]
-        assert await store.find(lives.newest(3, offset=7)) == OrderPage(())
-        assert await store.find(lives.newest(0)) == OrderPage(())
+        assert await store.list_orders(order_factory.newest(3, offset=7)) == OrderPage(())
+        assert await store.list_orders(order_factory.newest(0)) == OrderPage(())
 
     @pytest.mark.parametrize(
         ("where", "wanted"),
@@ -266,13 +268,13 @@ class Finding:
             ({"token": RAY.mint}, {1, 2}),
             ({"token": "SOL"}, {0, 1, 3}),
             ({"token": "NONE"}, set()),
-            ({"since": Moment(NOW + 2)}, {2, 3}),
+            ({"since": Timestamp(NOW + 2)}, {2, 3}),
             ({"principal": "ann"}, {4}),
             ({"principal": "ann", "token": "RAY"}, set()),
             ({"wallet": WALLET, "token": "RAY"}, {1}),
             ({"wallet": WALLET, "token": "BONK"}, set()),
             ({"wallet": WALLET, "statuses": (Status.FAILED,)}, set()),
-            ({"token": "RAY", "since": Moment(NOW + 2), "statuses": (Status.PENDING,)}, {2}),
+            ({"token": "RAY", "since": Timestamp(NOW + 2), "statuses": (Status.PENDING,)}, {2}),
         ],
     )
     async def test_orders_are_found_by(
@@ -283,15 +285,15 @@ class Finding:
             await shelf.add(at=NOW + 1, wallet=WALLET, pair=Pair(SOL, RAY)),
             await shelf.add(at=NOW + 2, pair=Pair(RAY, BONK)),
             await shelf.claimed(Status.FAILED, at=NOW + 3, pair=Pair(USDC, SOL)),
-            await shelf.add(at=NOW + 4, principal=lives.other("ann")),
+            await shelf.add(at=NOW + 4, principal=order_factory.other("ann")),
         ]
-        found = await shelf.store.find(lives.newest(10, **where))
-        assert {one.id for one in found.orders} == {orders[n].id for n in wanted}
+        found = await shelf.store.list_orders(order_factory.newest(10, **where))
+        assert {order.id for order in found.orders} == {orders[n].id for n in wanted}
 
     async def test_a_journal_is_read_from_any_line_on(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.CONFIRMED)
         whole = await shelf.journal(order)
         for after in range(len(whole) + 1):
             for limit in (1, 2, 100):
-                part = await shelf.store.journal(order.id, after, limit)
+                part = await shelf.store.read_journal(order.id, after, limit)
                 assert part == whole[after : after + limit]

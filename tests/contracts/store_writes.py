@@ -7,20 +7,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events
 from cambist.orders.attempt import Fill
-from cambist.orders.decide import Change
+from cambist.orders.decide import Decision
 from cambist.orders.intent import Intent
-from cambist.orders.journal import open_journal, retell
-from cambist.orders.lifecycle import IllegalFact
+from cambist.orders.journal import replay, start_journal
+from cambist.orders.lifecycle import IllegalTransition
 from cambist.orders.order import Status
-from cambist.ports.failures import KeyTaken, StaleClaim
-from cambist.ports.store import Birth, Keyed
+from cambist.ports.errors import DuplicateIdempotencyKey, VersionConflict
+from cambist.ports.store import IdempotencyRecord, NewOrder
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import LOCAL, order_id
-from cambist.values.moment import Height
-from tests import lives
-from tests.contracts.shelf import Shelf, at_once, bare, change, folded, same
+from cambist.values.time_units import Height
+from tests import order_factory
+from tests.contracts.store_harness import Shelf, at_once, bare, change, folded, same
 from tests.strategies import intents
 
 NEIGHBOURS = 50
@@ -33,8 +33,8 @@ class Adding:
     async def test_what_was_added_is_what_is_read(self, shelf: Shelf) -> None:
         birth = shelf.birth()
         await shelf.store.add(birth)
-        assert await shelf.store.get(birth.told.order.id) == birth.told.order
-        assert await shelf.journal(birth.told.order) == (birth.told.entry,)
+        assert await shelf.store.get(birth.event.order.id) == birth.event.order
+        assert await shelf.journal(birth.event.order) == (birth.event.entry,)
 
     @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(wishes=st.lists(intents, min_size=1, max_size=20))
@@ -42,47 +42,47 @@ class Adding:
         self, shelf: Shelf, wishes: list[Intent]
     ) -> None:
         for wish in wishes:
-            fresh = shelf.birth().told.order
-            told = open_journal(fresh.id, fact.Accepted(wish), lives.START)
-            await shelf.store.add(Birth(told))
+            fresh = shelf.birth().event.order
+            told = start_journal(fresh.id, events.Accepted(wish), order_factory.START)
+            await shelf.store.add(NewOrder(told))
             assert await shelf.store.get(fresh.id) == told.order
-            assert (await shelf.store.find(lives.newest(1))).orders == (told.order,)
+            assert (await shelf.store.list_orders(order_factory.newest(1))).orders == (told.order,)
 
     async def test_what_was_never_added_is_not_there(self, shelf: Shelf) -> None:
-        nobody = order_id(lives.START, 2**70)
+        nobody = order_id(order_factory.START, 2**70)
         assert await shelf.store.get(nobody) is None
         assert await shelf.store.claim(nobody) is None
-        assert await shelf.store.journal(nobody, 0, 10) == ()
-        assert await shelf.store.note_cancel(nobody, lives.START) is None
-        assert await shelf.store.keyed(LOCAL, "nothing") is None
+        assert await shelf.store.read_journal(nobody, 0, 10) == ()
+        assert await shelf.store.request_cancel(nobody, order_factory.START) is None
+        assert await shelf.store.find_by_key(LOCAL, "nothing") is None
 
     async def test_a_key_remembers_the_request_and_its_reply(self, shelf: Shelf) -> None:
         birth = shelf.birth("key")
         await shelf.store.add(birth)
-        kept = Keyed(birth.told.order.id, birth.fingerprint, birth.reply)
-        assert await shelf.store.keyed(LOCAL, "key") == kept
-        assert await shelf.store.keyed(lives.other("ann"), "key") is None
+        kept = IdempotencyRecord(birth.event.order.id, birth.fingerprint, birth.reply)
+        assert await shelf.store.find_by_key(LOCAL, "key") == kept
+        assert await shelf.store.find_by_key(order_factory.other("ann"), "key") is None
 
     async def test_a_key_is_taken_once(self, shelf: Shelf) -> None:
         first, second = shelf.birth("key"), shelf.birth("key")
         await shelf.store.add(first)
-        with pytest.raises(KeyTaken) as taken:
+        with pytest.raises(DuplicateIdempotencyKey) as taken:
             await shelf.store.add(second)
-        kept = Keyed(first.told.order.id, first.fingerprint, first.reply)
+        kept = IdempotencyRecord(first.event.order.id, first.fingerprint, first.reply)
         assert taken.value.existing == kept
-        assert await shelf.store.get(second.told.order.id) is None
-        assert await shelf.journal(second.told.order) == ()
-        assert [one.order.id for one in shelf.told] == [first.told.order.id]
+        assert await shelf.store.get(second.event.order.id) is None
+        assert await shelf.journal(second.event.order) == ()
+        assert [event.order.id for event in shelf.events] == [first.event.order.id]
 
     async def test_a_key_belongs_to_its_principal(self, shelf: Shelf) -> None:
         mine = await shelf.add("key")
-        yours = await shelf.add("key", principal=lives.other("ann"))
+        yours = await shelf.add("key", principal=order_factory.other("ann"))
         assert await shelf.store.get(mine.id)
         assert await shelf.store.get(yours.id)
 
     async def test_orders_without_a_key_never_collide(self, shelf: Shelf) -> None:
         assert await at_once(*(shelf.add() for _ in range(20)))
-        assert len((await shelf.store.find(lives.newest(30))).orders) == 20
+        assert len((await shelf.store.list_orders(order_factory.newest(30))).orders) == 20
 
     async def test_many_askers_with_one_key_make_one_order(self, shelf: Shelf) -> None:
         births = [shelf.birth("key") for _ in range(20)]
@@ -90,9 +90,9 @@ class Adding:
         won = [birth for birth, got in zip(births, results, strict=True) if got is None]
         assert len(won) == 1
         lost = [got for got in results if got is not None]
-        assert all(isinstance(got, KeyTaken) for got in lost)
-        assert {got.existing.order_id for got in lost} == {won[0].told.order.id}
-        assert len((await shelf.store.find(lives.newest(30))).orders) == 1
+        assert all(isinstance(got, DuplicateIdempotencyKey) for got in lost)
+        assert {got.existing.order_id for got in lost} == {won[0].event.order.id}
+        assert len((await shelf.store.list_orders(order_factory.newest(30))).orders) == 1
 
 
 class Moving:
@@ -108,115 +108,123 @@ class Moving:
         await shelf.store.release(order)
         await shelf.reopen()
         assert same(await shelf.store.get(order.id), order)
-        assert bare(retell(await shelf.journal(order))[-1].order) == folded(order)
+        assert bare(replay(await shelf.journal(order))[-1].order) == folded(order)
 
     async def test_every_commit_raises_the_version(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
-        after = await shelf.commit(order, fact.Started())
+        after = await shelf.commit(order, events.Started())
         assert after.version > order.version
 
     async def test_a_stale_version_is_refused_with_the_order_as_it_is(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
-        moved = await shelf.commit(order, fact.Started())
-        with pytest.raises(StaleClaim) as stale:
-            await shelf.commit(order, fact.Started())
-        assert same(stale.value.fresh, moved)
+        moved = await shelf.commit(order, events.Started())
+        with pytest.raises(VersionConflict) as stale:
+            await shelf.commit(order, events.Started())
+        assert same(stale.value.current, moved)
         assert len(await shelf.journal(order)) == 2
-        again = await shelf.commit(stale.value.fresh, fact.Routed(lives.route()))  # type: ignore[arg-type]
+        again = await shelf.commit(stale.value.current, events.Routed(order_factory.route()))  # type: ignore[arg-type]
         assert again.status is Status.BUILDING
 
     async def test_of_those_who_commit_at_once_one_wins(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
-        results = await at_once(*(shelf.commit(order, fact.Started()) for _ in range(10)))
-        assert sum(isinstance(got, StaleClaim) for got in results) == 9
+        results = await at_once(*(shelf.commit(order, events.Started()) for _ in range(10)))
+        assert sum(isinstance(got, VersionConflict) for got in results) == 9
         assert len(await shelf.journal(order)) == 2
 
     async def test_a_crowd_is_written_as_one_by_one(self, shelf: Shelf) -> None:
         held = await at_once(*(shelf.claimed() for _ in range(CROWD)))
         for status in (Status.ROUTING, Status.BUILDING, Status.SUBMITTED, Status.CONFIRMED):
-            tried = [lives.attempt(1, order.id) for order in held]
-            facts = [lives.path(status, one)[held[0].last_seq - 1] for one in tried]
+            tried = [order_factory.attempt(1, order.id) for order in held]
+            facts = [order_factory.path(status, one)[held[0].last_seq - 1] for one in tried]
             todo = zip(held, facts, tried, strict=True)
             held = await at_once(*(shelf.commit(*one) for one in todo))
             if status is Status.SUBMITTED:
-                held = await at_once(*(shelf.commit(order, fact.Sent()) for order in held))
+                held = await at_once(*(shelf.commit(order, events.Sent()) for order in held))
         for order in held:
-            assert bare(retell(await shelf.journal(order))[-1].order) == folded(order)
+            assert bare(replay(await shelf.journal(order))[-1].order) == folded(order)
 
     async def test_a_cancel_noted_in_between_makes_the_commit_stale(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.BUILDING)
-        noted = await shelf.store.note_cancel(order.id, lives.START)
+        noted = await shelf.store.request_cancel(order.id, order_factory.START)
         assert noted is not None
         assert noted.version > order.version
-        tried = lives.attempt(1, order.id)
-        with pytest.raises(StaleClaim) as stale:
-            await shelf.commit(order, lives.signed(tried), tried)
-        fresh = stale.value.fresh
+        tried = order_factory.attempt(1, order.id)
+        with pytest.raises(VersionConflict) as stale:
+            await shelf.commit(order, order_factory.signed(tried), tried)
+        fresh = stale.value.current
         assert fresh is not None
-        assert fresh.cancel_requested_at == lives.START
+        assert fresh.cancel_requested_at == order_factory.START
         assert fresh.attempt is None
-        ended = await shelf.commit(fresh, fact.Cancelled())
+        ended = await shelf.commit(fresh, events.Cancelled())
         assert ended.status is Status.CANCELLED
 
     async def test_a_cancel_is_noted_once_and_not_on_a_closed_order(self, shelf: Shelf) -> None:
         order = await shelf.add()
-        first = await shelf.store.note_cancel(order.id, lives.START)
-        second = await shelf.store.note_cancel(order.id, lives.START)
+        first = await shelf.store.request_cancel(order.id, order_factory.START)
+        second = await shelf.store.request_cancel(order.id, order_factory.START)
         assert first == second
         closed = await shelf.claimed(Status.FAILED)
-        assert same(await shelf.store.note_cancel(closed.id, lives.START), closed)
-        assert [one.fact.kind for one in shelf.told].count("cancel_requested") == 1
+        assert same(await shelf.store.request_cancel(closed.id, order_factory.START), closed)
+        assert [event.event.kind for event in shelf.events].count("cancel_requested") == 1
 
     async def test_what_the_table_forbids_writes_nothing(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
-        with pytest.raises(IllegalFact):
-            await shelf.commit(order, fact.Landed(lives.fill(lives.attempt())))
+        with pytest.raises(IllegalTransition):
+            await shelf.commit(order, events.Landed(order_factory.fill(order_factory.attempt())))
         assert same(await shelf.store.get(order.id), order)
         assert len(await shelf.journal(order)) == 1
 
     async def test_the_index_refuses_a_second_live_attempt(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
-        forged = Change((fact.Seen(2_010),), lives.START, lives.attempt(2, order.id))
-        with pytest.raises(IllegalFact):
-            await shelf.store.commit(order, forged, lives.START)
+        forged = Decision(
+            (events.Seen(2_010),), order_factory.START, order_factory.attempt(2, order.id)
+        )
+        with pytest.raises(IllegalTransition):
+            await shelf.store.commit(order, forged, order_factory.START)
         assert same(await shelf.store.get(order.id), order)
         assert (await shelf.journal(order))[-1].kind == "sent"
 
     async def test_a_second_attempt_needs_the_first_one_dead(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
-        order = await shelf.commit(order, fact.Lapsed(order.attempt.signature, (lives.witness(),)))
-        order = await shelf.commit(order, fact.RetryScheduled(lives.PASSING, 2, lives.START))
-        order = await shelf.commit(order, fact.Routed(lives.route()))
-        second = lives.attempt(2, order.id)
-        order = await shelf.commit(order, lives.signed(second), second)
+        order = await shelf.commit(
+            order, events.Lapsed(order.attempt.signature, (order_factory.witness(),))
+        )
+        order = await shelf.commit(
+            order, events.RetryScheduled(order_factory.PASSING, 2, order_factory.START)
+        )
+        order = await shelf.commit(order, events.Routed(order_factory.route()))
+        second = order_factory.attempt(2, order.id)
+        order = await shelf.commit(order, order_factory.signed(second), second)
         assert order.attempt == second
 
     async def test_a_landed_attempt_is_the_last(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.CONFIRMED)
-        forged = Change((fact.Finalized(9),), None, lives.attempt(2, order.id))
-        with pytest.raises(IllegalFact):
-            await shelf.store.commit(order, forged, lives.START)
+        forged = Decision((events.Finalized(9),), None, order_factory.attempt(2, order.id))
+        with pytest.raises(IllegalTransition):
+            await shelf.store.commit(order, forged, order_factory.START)
         assert (await shelf.journal(order))[-1].kind == "landed"
 
     async def test_one_bad_item_fails_alone(self, shelf: Shelf) -> None:
         held = [await shelf.claimed(Status.BUILDING) for _ in range(NEIGHBOURS + 2)]
         doubled = await shelf.claimed(Status.SUBMITTED)
-        await shelf.store.note_cancel(held[20].id, lives.START)
-        tried = [lives.attempt(1, order.id) for order in held]
+        await shelf.store.request_cancel(held[20].id, order_factory.START)
+        tried = [order_factory.attempt(1, order.id) for order in held]
         # No column holds such a height: a number no witness of a real chain could give.
         tried[40] = replace(tried[40], last_valid_height=Height(2**64 - 1))
         results = await at_once(
             *(
-                shelf.commit(order, lives.signed(one), one)
+                shelf.commit(order, order_factory.signed(one), one)
                 for order, one in zip(held, tried, strict=True)
             ),
             shelf.store.commit(
-                doubled, Change((), lives.START, lives.attempt(2, doubled.id)), lives.START
+                doubled,
+                Decision((), order_factory.START, order_factory.attempt(2, doubled.id)),
+                order_factory.START,
             ),
         )
         bad = {n: got for n, got in enumerate(results) if isinstance(got, BaseException)}
         assert set(bad) == {20, 40, NEIGHBOURS + 2}
-        assert isinstance(bad[20], StaleClaim)
+        assert isinstance(bad[20], VersionConflict)
         for number, order in enumerate(held):
             lines = await shelf.journal(order)
             assert (lines[-1].kind == "signed") == (number not in bad)
@@ -224,8 +232,8 @@ class Moving:
 
     async def test_the_bytes_of_a_transaction_survive(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.BUILDING)
-        tried = replace(lives.attempt(1, order.id), transaction=bytes(range(256)) * 4)
-        await shelf.commit(order, lives.signed(tried), tried)
+        tried = replace(order_factory.attempt(1, order.id), transaction=bytes(range(256)) * 4)
+        await shelf.commit(order, order_factory.signed(tried), tried)
         await shelf.reopen()
         kept = await shelf.store.claim(order.id)
         assert kept is not None
@@ -233,9 +241,9 @@ class Moving:
 
     async def test_the_greatest_amounts_survive(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.BUILDING, amount=RAW_MAX)
-        tried = lives.attempt(1, order.id)
+        tried = order_factory.attempt(1, order.id)
         most = Fill(tried.signature, RAW_MAX, RAW_MAX, RAW_MAX, 2_010)
-        for one in (lives.signed(tried), fact.Sent(), fact.Landed(most)):
+        for one in (order_factory.signed(tried), events.Sent(), events.Landed(most)):
             order = await shelf.commit(order, one, tried)
         await shelf.reopen()
         kept = await shelf.store.get(order.id)
@@ -250,37 +258,40 @@ class Telling:
     async def test_every_committed_fact_is_told_once_in_order(self, shelf: Shelf) -> None:
         orders = await at_once(*(shelf.claimed(status) for status in Status for _ in range(3)))
         for order in orders:
-            mine = [one for one in shelf.told if one.order.id == order.id]
+            mine = [event for event in shelf.events if event.order.id == order.id]
             assert tuple(one.entry for one in mine) == await shelf.journal(order)
             assert [one.order.last_seq for one in mine] == [one.entry.seq for one in mine]
             assert bare(mine[-1].order) == bare(order)
-        assert len(shelf.told) == sum(order.last_seq for order in orders)
+        assert len(shelf.events) == sum(order.last_seq for order in orders)
 
     async def test_nothing_refused_is_told(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
-        await shelf.commit(order, fact.Started())
-        before = list(shelf.told)
-        stale = await at_once(*(shelf.commit(order, fact.Started()) for _ in range(5)))
-        assert all(isinstance(got, StaleClaim) for got in stale)
-        assert shelf.told == before
+        await shelf.commit(order, events.Started())
+        before = list(shelf.events)
+        stale = await at_once(*(shelf.commit(order, events.Started()) for _ in range(5)))
+        assert all(isinstance(got, VersionConflict) for got in stale)
+        assert shelf.events == before
 
     async def test_a_change_without_facts_tells_nothing(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
-        before = list(shelf.told)
-        await shelf.store.commit(order, Change((), lives.START), lives.START)
-        assert shelf.told == before
+        before = list(shelf.events)
+        await shelf.store.commit(order, Decision((), order_factory.START), order_factory.START)
+        assert shelf.events == before
 
     async def test_who_hears_the_news_can_read_it(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
-        for one in lives.path(Status.CONFIRMED, lives.attempt(1, order.id)):
-            order = await shelf.commit(order, one, lives.attempt(1, order.id))
-            heard = shelf.told[-1]
+        for one in order_factory.path(Status.CONFIRMED, order_factory.attempt(1, order.id)):
+            order = await shelf.commit(order, one, order_factory.attempt(1, order.id))
+            heard = shelf.events[-1]
             assert (await shelf.journal(order))[-1] == heard.entry
 
     async def test_several_facts_of_one_change_are_told_together(self, shelf: Shelf) -> None:
         order = await shelf.claimed(Status.SUBMITTED)
-        both = (fact.Landed(lives.fill(lives.attempt(1, order.id))), fact.Finalized(9))
-        after = await shelf.store.commit(order, Change(both, None), lives.START)
-        assert [one.fact for one in shelf.told[-2:]] == list(both)
+        both = (
+            events.Landed(order_factory.fill(order_factory.attempt(1, order.id))),
+            events.Finalized(9),
+        )
+        after = await shelf.store.commit(order, Decision(both, None), order_factory.START)
+        assert [event.event for event in shelf.events[-2:]] == list(both)
         assert after.is_final
         assert change(both[1]).wake_at is None

@@ -10,14 +10,14 @@ from cambist.curves.bins import (
     FEE_MAX,
     FEE_ONE,
     ONE,
+    BinFee,
     DoesNotFit,
-    Fee,
-    cost_of,
     fee_upon,
     fee_within,
     fill,
+    input_for,
+    output_for,
     price_at,
-    worth_of,
 )
 from cambist.values.amount import RAW_MAX
 
@@ -50,9 +50,9 @@ def test_a_price_that_does_not_exist_is_zero():
 
 @given(amounts, prices, sides)
 def test_what_is_paid_for_never_costs_less_than_its_worth(taken: int, price: int, down: bool):
-    cost = cost_of(taken, price, down=down)
-    assert worth_of(cost, price, down=down) >= taken
-    assert worth_of(cost - 1, price, down=down) < taken
+    cost = input_for(taken, price, down=down)
+    assert output_for(cost, price, down=down) >= taken
+    assert output_for(cost - 1, price, down=down) < taken
 
 
 @given(amounts, rates)
@@ -67,7 +67,7 @@ def test_layers_are_emptied_one_after_another(layers: list[int], price: int, net
     try:
         filled = fill(layers, price, net, down=down)
     except DoesNotFit:
-        assert max(cost_of(held, price, down=down) for held in layers) > RAW_MAX
+        assert max(input_for(held, price, down=down) for held in layers) > RAW_MAX
         return
     assert sum(filled.given) + filled.left == net
     for held, paid in zip(layers, filled.paid, strict=True):
@@ -80,7 +80,7 @@ def test_layers_are_emptied_one_after_another(layers: list[int], price: int, net
 
 
 def test_volatility_moves_the_fee_up_to_its_bounds():
-    fee = Fee(1_000_000, 40_000 * 100, 0, 350_000, 5, True)
+    fee = BinFee(1_000_000, 40_000 * 100, 0, 350_000, 5, True)
     assert [fee.rate_at(5 + away) for away in (0, 1, -2)] == [1_000_000, 1_004_000, 1_016_000]
     assert fee.volatility_at(10**6) == 350_000
     assert fee._replace(base=2 * FEE_MAX).rate_at(5) == FEE_MAX

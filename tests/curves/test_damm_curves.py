@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambist.curves import fee_schedule, price_volatility, single_range
-from cambist.curves.price_volatility import Rules, Volatility
-from cambist.curves.rate_limiter import ONE, NoAnswer, RateLimiter
+from cambist.curves import damm_v2_dynamic_fee, fee_schedule, single_range
+from cambist.curves.damm_v2_dynamic_fee import DammV2Volatility, VolatilityRules
+from cambist.curves.fee_rate_limiter import ONE, FeeRateLimiter, NoSolution
 
 prices = st.integers(1 << 32, 1 << 96)
 liquidities = st.integers(1, 1 << 120)
@@ -18,10 +18,10 @@ raws = st.integers(1, (1 << 64) - 1)
 
 
 @st.composite
-def limiters(draw: st.DrawFn) -> RateLimiter:
+def limiters(draw: st.DrawFn) -> FeeRateLimiter:
     most = draw(st.integers(1, 9_900)) * 100_000
     increment = draw(st.integers(1, 9_999)) * 100_000
-    return RateLimiter(draw(st.integers(1, most)), increment, most, draw(st.integers(1, 10**15)))
+    return FeeRateLimiter(draw(st.integers(1, most)), increment, most, draw(st.integers(1, 10**15)))
 
 
 @given(liquidities, prices, raws)
@@ -75,7 +75,7 @@ def test_a_fee_of_which_nothing_is_left_has_no_answer():
 
 
 @given(limiters(), raws)
-def test_a_limiter_is_between_its_cliff_and_its_most(limiter: RateLimiter, amount: int):
+def test_a_limiter_is_between_its_cliff_and_its_most(limiter: FeeRateLimiter, amount: int):
     rate = limiter.of_given(amount)
     assert rate >= limiter.cliff
     # A raw unit of the fee, and one of the numerator, are rounded up.
@@ -83,7 +83,7 @@ def test_a_limiter_is_between_its_cliff_and_its_most(limiter: RateLimiter, amoun
 
 
 @given(limiters(), st.integers(0, 40), st.data())
-def test_a_limiter_adds_up_its_steps(limiter: RateLimiter, steps: int, data: st.DataObject):
+def test_a_limiter_adds_up_its_steps(limiter: FeeRateLimiter, steps: int, data: st.DataObject):
     rest = data.draw(st.integers(0, limiter.reference - 1))
     amount = limiter.reference * (steps + 1) + rest
     whole = 0
@@ -98,10 +98,10 @@ def test_a_limiter_adds_up_its_steps(limiter: RateLimiter, steps: int, data: st.
 
 
 @given(limiters(), st.integers(1, 2**60))
-def test_what_a_limiter_asks_for_leaves_what_is_wanted(limiter: RateLimiter, amount: int):
+def test_what_a_limiter_asks_for_leaves_what_is_wanted(limiter: FeeRateLimiter, amount: int):
     try:
         rate = limiter.of_wanted(amount)
-    except NoAnswer:
+    except NoSolution:
         return
     given_ = -(-amount * ONE // (ONE - rate))
     left = given_ + (-given_ * limiter.of_given(given_) // ONE)
@@ -111,19 +111,19 @@ def test_what_a_limiter_asks_for_leaves_what_is_wanted(limiter: RateLimiter, amo
 
 @given(st.integers(1 << 32, (1 << 96) - 1), st.integers(1 << 32, (1 << 96) - 1))
 def test_bins_are_counted_the_same_both_ways(one: int, other: int):
-    bins = price_volatility.bins_between(one, other)
-    assert bins == price_volatility.bins_between(other, one) >= 0
+    bins = damm_v2_dynamic_fee.bins_between(one, other)
+    assert bins == damm_v2_dynamic_fee.bins_between(other, one) >= 0
     assert bins % 2 == 0
 
 
 def test_volatility_is_kept_for_a_while_then_fades_then_is_forgotten():
-    rules = Rules(10, 120, 5_000, 1_000_000, 956)
-    was, price = Volatility(1_000, 1 << 64, 400_000, 77), 1 << 64
+    rules = VolatilityRules(10, 120, 5_000, 1_000_000, 956)
+    was, price = DammV2Volatility(1_000, 1 << 64, 400_000, 77), 1 << 64
     moved = price + price // 1_000
-    kept = price_volatility.after(was, rules, (moved, moved), 1_009)
-    assert kept == Volatility(1_000, 1 << 64, 77 + 2 * 10 * 10_000, 77)
-    faded = price_volatility.after(was, rules, (moved, moved), 1_010)
-    assert faded == Volatility(1_000, moved, 200_000, 200_000)
-    forgotten = price_volatility.after(was, rules, (moved, moved), 1_120)
-    assert forgotten == Volatility(1_000, moved, 0, 0)
-    assert price_volatility.after(was, rules, (price, 2 * price), 1_010).now == 1_000_000
+    kept = damm_v2_dynamic_fee.after(was, rules, (moved, moved), 1_009)
+    assert kept == DammV2Volatility(1_000, 1 << 64, 77 + 2 * 10 * 10_000, 77)
+    faded = damm_v2_dynamic_fee.after(was, rules, (moved, moved), 1_010)
+    assert faded == DammV2Volatility(1_000, moved, 200_000, 200_000)
+    forgotten = damm_v2_dynamic_fee.after(was, rules, (moved, moved), 1_120)
+    assert forgotten == DammV2Volatility(1_000, moved, 0, 0)
+    assert damm_v2_dynamic_fee.after(was, rules, (price, 2 * price), 1_010).now == 1_000_000

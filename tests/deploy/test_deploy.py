@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cambist.cli.cluster.plan import DRAIN_MS_MAX
+from cambist.cli.local_cluster.plan import DRAIN_MS_MAX
 from cambist.config import load
-from tests.deploy.papers import (
+from tests.deploy.deploy_files import (
     KUBERNETES,
     ROOT,
     SYSTEMD,
@@ -34,13 +34,13 @@ HEALTH = {"/health", "/health/live", "/health/ready"}
 
 def test_what_services_of_compose_are_told_is_what_they_take(tmp_path: Path) -> None:
     services = compose()["services"]
-    engines = [one for one in services.values() if one["image"].startswith("cambist:")]
+    engines = [service for service in services.values() if service["image"].startswith("cambist:")]
     assert len(engines) == 3
-    for one in engines:
-        parse(one["command"])
-        given = ours(one["environment"])
-        role = "role" if "--role" in one["command"] else None
-        chosen = {"role": one["command"][2]} if role else {}
+    for engine in engines:
+        parse(engine["command"])
+        given = ours(engine["environment"])
+        role = "role" if "--role" in engine["command"] else None
+        chosen = {"role": engine["command"][2]} if role else {}
         assert load(given, tmp_path, chosen).settings.log_format
     settings = load(ours(services["worker"]["environment"]), tmp_path, {}).settings
     assert settings.database_url == "postgresql://cambist:0123abcd@postgres:5432/cambist"
@@ -126,7 +126,7 @@ def test_every_requirement_of_the_image_has_its_hash(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text("utf-8")
     entries = re.split(r"\n(?=\S)", text.strip())
     assert entries
-    assert all("==" in one and "--hash=sha256:" in one for one in entries)
+    assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
@@ -245,6 +245,6 @@ def test_what_selects_pods_finds_some() -> None:
             selectors.append(chosen.get("matchLabels", chosen))
     assert len(selectors) == 8
     for chosen in selectors:
-        assert any(chosen.items() <= one.items() for one in labels), chosen
+        assert any(chosen.items() <= label.items() for label in labels), chosen
     budgets = {one["metadata"]["name"] for one in objects() if one["kind"] == "PodDisruptionBudget"}
     assert budgets == {"api", "worker"}

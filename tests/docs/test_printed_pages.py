@@ -6,34 +6,34 @@ from pathlib import Path
 
 import pytest
 
-from cambist.faultpoints import POINTS
+from cambist.failpoints import FAILPOINTS
 from cambist.faults import CATALOGUE, Code
-from cambist.orders.lifecycle import TABLE
-from cambist.venues.refusals import Refusal
-from scripts import print_docs, print_refusals
+from cambist.orders.lifecycle import TRANSITIONS
+from cambist.venues.reject_reasons import RejectReason
+from scripts import generate_docs, generate_refusals
 from tests.strategies import FACTS
 
 
-@pytest.mark.parametrize("name", print_docs.PAGES)
+@pytest.mark.parametrize("name", generate_docs.PAGES)
 def test_a_printed_page_is_what_the_code_says(name: str) -> None:
-    assert (print_docs.DOCS / name).read_text("utf-8") == print_docs.PAGES[name]()
+    assert (generate_docs.DOCS / name).read_text("utf-8") == generate_docs.PAGES[name]()
 
 
 def test_a_check_of_fresh_pages_passes() -> None:
-    assert print_docs.main(["--check"]) == 0
-    assert print_docs.main(["--chekc"]) == 2
+    assert generate_docs.main(["--check"]) == 0
+    assert generate_docs.main(["--chekc"]) == 2
 
 
 def test_a_stale_or_missing_page_is_noticed_and_written_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(print_docs, "DOCS", tmp_path)
-    monkeypatch.setattr(print_docs.stale, "__defaults__", (tmp_path,))
-    assert print_docs.main([]) == 0
-    assert print_docs.main(["--check"]) == 0
+    monkeypatch.setattr(generate_docs, "DOCS", tmp_path)
+    monkeypatch.setattr(generate_docs.stale, "__defaults__", (tmp_path,))
+    assert generate_docs.main([]) == 0
+    assert generate_docs.main(["--check"]) == 0
     (tmp_path / "faults.md").write_text("old", "utf-8")
     (tmp_path / "lifecycle.md").unlink()
-    assert print_docs.main(["--check"]) == 1
+    assert generate_docs.main(["--check"]) == 1
     told = capsys.readouterr().err
     assert "docs/faults.md" in told
     assert "docs/lifecycle.md" in told
@@ -41,15 +41,15 @@ def test_a_stale_or_missing_page_is_noticed_and_written_anew(
 
 
 def test_every_code_has_its_place() -> None:
-    page = print_docs.faults()
+    page = generate_docs.faults()
     for code in Code:
         assert f'<a id="{code}"></a>' in page
         assert CATALOGUE[code].sentence in page
 
 
 def test_every_move_and_fact_is_told() -> None:
-    page = print_docs.lifecycle()
-    for status, row in TABLE.items():
+    page = generate_docs.lifecycle()
+    for status, row in TRANSITIONS.items():
         for moved, to in row.items():
             assert f"| `{status}` | `{moved.kind}` | `{to}` |" in page
     for kind in FACTS:
@@ -57,10 +57,10 @@ def test_every_move_and_fact_is_told() -> None:
 
 
 def test_every_point_is_told() -> None:
-    page = print_docs.faultpoints()
-    assert all(f"| `{name}` | {when} |" in page for name, when in POINTS.items())
+    page = generate_docs.failpoints()
+    assert all(f"| `{name}` | {when} |" in page for name, when in FAILPOINTS.items())
 
 
 def test_every_refusal_is_told() -> None:
-    page = print_refusals.refusals()
-    assert all(f"| `{one}` | {one.sentence} |" in page for one in Refusal)
+    page = generate_refusals.refusals()
+    assert all(f"| `{one}` | {one.sentence} |" in page for one in RejectReason)

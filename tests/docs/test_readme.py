@@ -9,7 +9,7 @@ from shutil import which
 
 import pytest
 
-from scripts.print_docs import DOCS, PAGES
+from scripts.generate_docs import DOCS, PAGES
 from tests.acceptance.process import Process, engine
 from tests.docs.blocks import KNOWN, RUN, Reader, blocks, matches, unlike
 

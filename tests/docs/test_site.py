@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scripts.print_docs import DOCS
+from scripts.generate_docs import DOCS
 
 ROOT = DOCS.parent
 CONFIG = tomllib.loads((ROOT / "zensical.toml").read_text("utf-8"))["project"]

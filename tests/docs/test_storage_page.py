@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cambist.stores.migrate import migrate_sqlite
 from cambist.stores.sqlite.connection import connect
-from scripts.print_docs import DOCS
+from cambist.stores.sqlite.migrations import migrate_sqlite
+from scripts.generate_docs import DOCS
 
 PAGE = (DOCS / "storage.md").read_text("utf-8")
 QUERIES = re.findall(r'"(SELECT .*)"', PAGE)

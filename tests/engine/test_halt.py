@@ -5,11 +5,11 @@ from pathlib import Path
 
 from cambist.orders.order import Status
 from cambist.orders.terms import Terms
-from cambist.paper.market import PaperMarket
-from cambist.values.moment import after
+from cambist.paper.adapters import PaperMarket
+from cambist.values.time_units import add_ms
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool
-from tests.engine.rig import rig, sell
+from tests.engine.engine_harness import rig, sell
 
 
 async def test_an_order_that_was_not_signed_waits_and_goes_on_after_the_halt(
@@ -41,7 +41,7 @@ async def test_a_waiting_order_can_be_cancelled_under_a_halt(tmp_path: Path) -> 
         order_id = await house.send(sell())
         await house.engine.halt("ann", "the market is on fire")
         await house.push(5_000)
-        await house.store.note_cancel(order_id, house.clock.now())
+        await house.store.request_cancel(order_id, house.clock.now())
         assert (await house.until_closed(order_id)).status is Status.CANCELLED
 
 
@@ -51,9 +51,9 @@ async def test_under_a_halt_orders_wait_and_nobody_is_asked_again_and_again(
     class Counting(PaperMarket):
         asked = 0
 
-        async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+        async def pools(self, venue: str, pair: Pair, reference: str) -> Sequence[Pool]:
             type(self).asked += 1
-            return await super().pools(venue, pair, asker)
+            return await super().pools(venue, pair, reference)
 
     async with rig(tmp_path, market=Counting) as house:
         orders = [await house.send(sell()) for _ in range(5)]
@@ -69,7 +69,7 @@ async def test_under_a_halt_orders_wait_and_nobody_is_asked_again_and_again(
 
 async def test_an_order_whose_time_is_over_ends_under_a_halt(tmp_path: Path) -> None:
     async with rig(tmp_path) as house:
-        deadline = after(house.clock.now(), 8_000)
+        deadline = add_ms(house.clock.now(), 8_000)
         order_id = await house.send(sell(terms=Terms(deadline=deadline)))
         await house.engine.halt("ann", "the market is on fire")
         await house.push(5_000)

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from cambist.faults import Code
 from cambist.orders.order import Status
 from cambist.orders.terms import Terms
-from cambist.paper.mishaps import PPM_ONE
+from cambist.paper.fault_model import PPM_ONE
 from cambist.values.amount import Bps
-from cambist.values.moment import Moment
-from tests.engine.rig import CALM, DeadMarket, HangingMarket, rig, sell
+from cambist.values.time_units import Timestamp
+from tests.engine.engine_harness import CALM, DeadMarket, HangingMarket, rig, sell
 
 ALWAYS_REVERTS = replace(CALM, name="reverts", reverted_ppm=PPM_ONE)
 ALWAYS_DROPS = replace(CALM, name="drops", dropped_ppm=PPM_ONE)
@@ -47,8 +47,8 @@ async def test_a_venue_that_hangs_is_left_out_and_named(tmp_path: Path) -> None:
         order = await r.until_closed(await r.send(sell()))
     assert order.status is Status.CONFIRMED
     assert order.route is not None
-    assert {one.venue for one in order.route.quotes} == {"meteora"}
-    assert [(one.venue, one.code) for one in order.route.absent] == [
+    assert {quote.venue for quote in order.route.quotes} == {"meteora"}
+    assert [(failure.venue, failure.code) for failure in order.route.absent] == [
         ("raydium", Code.QUOTE_TIMED_OUT)
     ]
     assert "Raydium" in order.route.reason
@@ -65,7 +65,7 @@ async def test_when_no_venue_answers_the_order_is_tried_three_times_and_then_fai
     assert order.fault is not None
     assert order.fault.code is Code.QUOTES_UNAVAILABLE
     assert kinds == ["accepted", "started", "retry_scheduled", "retry_scheduled", "failed"]
-    assert [one.attempt for one in order.setbacks] == [1, 2, 3]
+    assert [setback.attempt for setback in order.setbacks] == [1, 2, 3]
 
 
 async def test_tries_wait_one_second_and_then_two(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ async def test_tries_wait_one_second_and_then_two(tmp_path: Path) -> None:
 async def test_a_failed_order_lists_every_try_with_its_signature(tmp_path: Path) -> None:
     async with rig(tmp_path, ALWAYS_REVERTS) as r:
         order = await r.until_closed(await r.send(sell()))
-    assert len({one.signature for one in order.setbacks}) == 3
+    assert len({setback.signature for setback in order.setbacks}) == 3
     assert all(one.signature for one in order.setbacks)
 
 
@@ -105,7 +105,7 @@ async def test_a_transaction_that_never_arrives_is_proven_dead_before_another_is
     moving = [kind for kind in kinds if kind in {"signed", "lapsed"}]
     assert moving == ["signed", "lapsed"] * 3
     rules = CALM.rules
-    assert lapsed[0] >= (rules.window + rules.margin) * rules.slot_ms
+    assert lapsed[0] >= (rules.blockhash_window + rules.lapse_margin) * rules.slot_ms
 
 
 async def test_a_price_beyond_the_tolerance_reverts_and_is_quoted_afresh(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ async def test_a_price_beyond_the_tolerance_reverts_and_is_quoted_afresh(tmp_pat
     async with rig(tmp_path) as r:
         ids = [await r.send(sell(2_000, terms)) for _ in range(3)]
         orders = [await r.until_closed(order_id) for order_id in ids]
-    quoted_again = [one for one in orders if one.tries > 1]
+    quoted_again = [one for one in orders if one.try_number > 1]
     assert quoted_again
     for order in quoted_again:
         assert order.setbacks[0].fault.code is Code.SLIPPAGE_EXCEEDED
@@ -135,11 +135,11 @@ async def test_more_than_the_wallet_holds_fails_at_once_and_signs_nothing(tmp_pa
 
 async def test_a_deadline_that_passes_before_signing_expires_the_order(tmp_path: Path) -> None:
     async with rig(tmp_path, market=DeadMarket) as r:
-        deadline = Moment(r.clock.now() + 1_500)
+        deadline = Timestamp(r.clock.now() + 1_500)
         order_id = await r.send(sell(1, Terms(deadline=deadline)))
         order = await r.until_closed(order_id)
     assert order.status is Status.EXPIRED
-    assert order.attempts_made == 0
+    assert order.attempt_count == 0
 
 
 async def test_same_seed_and_same_orders_give_the_same_journals(tmp_path: Path) -> None:

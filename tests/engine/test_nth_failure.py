@@ -12,35 +12,33 @@ from pathlib import Path
 import pytest
 
 from cambist.clock import Entropy, SystemClock
-from cambist.engine import crew
+from cambist.coordination.memory import InMemoryEventBus, InMemoryWakeupQueue
+from cambist.engine import dispatcher, inflight_tracker
+from cambist.engine.dependencies import ChainPorts, EngineDependencies
 from cambist.engine.engine import Engine
-from cambist.engine.intake import Wish
-from cambist.engine.means import Means, World
-from cambist.engine.perform import track
-from cambist.engine.relay import Relay
-from cambist.faults import Refused
+from cambist.engine.intake import SubmitOrder
+from cambist.engine.publisher import EventPublisher
+from cambist.faults import RequestRejected
 from cambist.orders.order import Order, Status
-from cambist.paper.chain import PaperChain
+from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
+from cambist.paper.fault_model import INSTANT
 from cambist.paper.ledger import executions
-from cambist.paper.market import PaperMarket
-from cambist.paper.mishaps import INSTANT
-from cambist.paper.signer import PaperSigner
-from cambist.paper.world import World as PaperWorld
-from cambist.ports.bus import Bus
+from cambist.paper.network import PaperNetwork as PaperWorld
+from cambist.ports.event_bus import EventBus
 from cambist.ports.store import Store
-from cambist.signals.memory import MemoryBus, MemoryWakeups
 from cambist.stores.postgres import Target, open_postgres
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import LOCAL
-from tests.engine.rig import SEED, sell
-from tests.engine.sweep import Failing, Fuse, Strike, When
-from tests.stores.postgres_shelves import database
+from tests.engine.engine_harness import SEED, sell
+from tests.engine.port_failures import Failing, Fuse, Strike, When
+from tests.stores.postgres_stores import database
 
 CALLS_MIN = 20
 """An order's life has more calls than this; a sweep that ends sooner swept nothing."""
 MOVING = {
-    "store.add", "store.claim", "store.begin", "bus.publish", "wakeups.ring", "chain.blockhash",
-    "chain.simulate", "signer.sign", "chain.send", "chain.ask", "chain.receipt",
+    "store.add", "store.claim", "store.begin_commit", "bus.publish", "wakeups.notify",
+    "chain.blockhash",
+    "chain.simulate", "signer.sign", "chain.send", "chain.observe", "chain.fetch_fill",
 }  # fmt: skip
 NONE: frozenset[str] = frozenset()
 CLAIMS_IN_MEMORY = frozenset(("store.claim", "store.claim_due"))
@@ -54,34 +52,34 @@ END_WITHIN_S = 20
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten every wait after a failure."""
-    for name in ("STORE_AWAY_MS", "BAD_TURN_WAIT_MS"):
-        monkeypatch.setattr(crew, name, 10)
-    monkeypatch.setattr(crew, "SWEEP_EVERY_MS", 100)
-    monkeypatch.setattr(track, "AWAY_RETRY_MS", 10)
-    monkeypatch.setattr(track, "RESEND_EVERY_MS", 100)
+    for name in ("STORE_RETRY_MS", "FAILURE_RETRY_MS"):
+        monkeypatch.setattr(dispatcher, name, 10)
+    monkeypatch.setattr(dispatcher, "SWEEP_EVERY_MS", 100)
+    monkeypatch.setattr(inflight_tracker, "CHAIN_RETRY_MS", 10)
+    monkeypatch.setattr(inflight_tracker, "RESEND_EVERY_MS", 100)
 
 
 class Town:
     """A store and a chain that outlive each engine, all of whose calls pass one fuse."""
 
-    def __init__(self, store: Store, bus: Bus, world: PaperWorld, fuse: Fuse) -> None:
+    def __init__(self, store: Store, bus: EventBus, world: PaperWorld, fuse: Fuse) -> None:
         self.store = store
         self.fuse = fuse
         self._bus = bus
-        self._world = world
+        self._network = world
 
     @asynccontextmanager
     async def engine(self) -> AsyncIterator[Engine]:
         """Run an engine."""
         clock, fuse = SystemClock(), self.fuse
-        ports = World(
-            PaperMarket(self._world, clock),
-            Failing(PaperChain(self._world), "chain", fuse),
+        ports = ChainPorts(
+            PaperMarket(self._network, clock),
+            Failing(PaperChain(self._network), "chain", fuse),
             Failing(PaperSigner(SEED), "signer", fuse),
         )
-        wakeups = Failing(MemoryWakeups(clock), "wakeups", fuse)
+        wakeups = Failing(InMemoryWakeupQueue(clock), "wakeups", fuse)
         store = Failing(self.store, "store", fuse)
-        engine = Engine(Means(store, wakeups, self._bus, ports, clock, Entropy()))
+        engine = Engine(EngineDependencies(store, wakeups, self._bus, ports, clock, Entropy()))
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(engine.run())
             try:
@@ -95,18 +93,20 @@ class Town:
 async def town(folder: Path, url: str | None) -> AsyncIterator[Town]:
     """Open a store, in a database or in a file, beside a chain."""
     clock, fuse = SystemClock(), Fuse()
-    bus = Failing(MemoryBus(), "bus", fuse)
+    bus = Failing(InMemoryEventBus(), "bus", fuse)
     world = PaperWorld(clock, folder / CHAIN, SEED, INSTANT)
     world.open()
     async with AsyncExitStack() as opened:
         opened.callback(world.close)
         store: Store
         if url is None:
-            store = SqliteStore(folder / "cambist.db", Relay(bus), owner="rig")
+            store = SqliteStore(folder / "cambist.db", EventPublisher(bus), owner="rig")
             await store.open()
             opened.push_async_callback(store.close)
         else:
-            opening = open_postgres(Target(url), Relay(bus), clock, owner="rig", lease_ms=500)
+            opening = open_postgres(
+                Target(url), EventPublisher(bus), clock, owner="rig", lease_ms=500
+            )
             store = await opened.enter_async_context(opening)
         tasks = await opened.enter_async_context(asyncio.TaskGroup())
         trading = tasks.create_task(world.run())
@@ -118,18 +118,18 @@ async def live(place: Town, strike: Strike | None, key: str) -> Order:
     """Bring one order from its first POST to its end, past the one failure."""
     place.fuse.arm(strike)
     async with place.engine() as engine, asyncio.timeout(END_WITHIN_S):
-        wish = Wish(sell(name=key), lambda order: order.id.encode(), key, b"same")
+        command = SubmitOrder(sell(name=key), lambda order: order.id.encode(), key, b"same")
         for _ in range(TRIES_MAX):
             try:
-                taken = await engine.submit(wish)
+                taken = await engine.submit(command)
                 break
-            except Refused:
+            except RequestRejected:
                 continue
         else:
             raise AssertionError("never taken")
         while True:
             order = await place.store.get(taken.order_id)
-            if order is not None and order.is_closed and not order.rests_with_chain:
+            if order is not None and order.is_closed and not order.awaits_chain:
                 return order
             await asyncio.sleep(LOOK_S)
 
@@ -143,12 +143,12 @@ async def sweep(place: Town, chain: Path, when: When, spared: frozenset[str] = N
         for nth in count(1):
             strike = Strike(name, nth, when)
             order = await live(place, strike, str(strike))
-            done = [one for one in executions(chain) if one.order_id == order.id]
+            done = [execution for execution in executions(chain) if execution.order_id == order.id]
             assert sum(one.fault is None for one in done) == 1, strike
             assert order.status is Status.CONFIRMED, strike
-            entries = await place.store.journal(order.id, 0, 1_000)
-            assert [one.seq for one in entries] == list(range(1, len(entries) + 1)), strike
-            known = await place.store.keyed(LOCAL, str(strike))
+            entries = await place.store.read_journal(order.id, 0, 1_000)
+            assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1)), strike
+            known = await place.store.find_by_key(LOCAL, str(strike))
             assert known is not None, strike
             assert known.order_id == order.id, strike
             if not place.fuse.has_struck:

@@ -8,15 +8,15 @@ from contextlib import AsyncExitStack
 import pytest
 from msgspec.structs import replace
 
-from cambist.engine.perform import quote_budget
-from cambist.engine.perform.quote import could_carry
-from cambist.engine.perform.quote_budget import PERMITS, QuoteBudget, QuoteTurn
-from cambist.faults import Code, Refused
+from cambist.engine import quote_budget
+from cambist.engine.quote_budget import PERMITS, QuoteBudget, QuotePermit
+from cambist.engine.quoting import could_carry
+from cambist.faults import Code, RequestRejected
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.paper.pools import VENUES, first_pool, pool_keys
+from cambist.paper.pool_states import VENUES, first_pool, pool_keys
 from cambist.paper.tokens import token
-from cambist.values.amount import Raw
+from cambist.values.amount import RawAmount
 from cambist.values.ids import LOCAL
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool
@@ -36,8 +36,8 @@ def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def rejected(budget: QuoteBudget, caller: str | None = None) -> Code:
     """Return why a quote that comes now is rejected."""
-    with pytest.raises(Refused) as refused:
-        async with budget.turn(caller):
+    with pytest.raises(RequestRejected) as refused:
+        async with budget.permit(caller):
             pass
     return refused.value.faults[0].code
 
@@ -48,11 +48,11 @@ async def test_so_many_compute_at_once_and_the_next_is_rejected_after_its_wait(
     budget = QuoteBudget()
     async with AsyncExitStack() as stack:
         for _ in range(PERMITS):
-            await stack.enter_async_context(budget.turn(None))
+            await stack.enter_async_context(budget.permit(None))
         monkeypatch.setattr(quote_budget, "QUEUE_MS", 1)
         assert await rejected(budget) is Code.RATE_LIMITED
     monkeypatch.undo()
-    async with budget.turn(None):
+    async with budget.permit(None):
         pass
 
 
@@ -61,9 +61,9 @@ async def test_a_caller_computes_one_at_a_time_and_another_is_not_held_up(
 ) -> None:
     budget = QuoteBudget()
     monkeypatch.setattr(quote_budget, "QUEUE_MS", 50)
-    async with budget.turn("key:a"):
+    async with budget.permit("key:a"):
         assert await rejected(budget, "key:a") is Code.RATE_LIMITED
-        async with budget.turn("key:b"):
+        async with budget.permit("key:b"):
             assert len(budget) == 2
     assert len(budget) == 0
 
@@ -71,11 +71,11 @@ async def test_a_caller_computes_one_at_a_time_and_another_is_not_held_up(
 async def test_those_who_wait_for_venues_hold_no_permit() -> None:
     budget = QuoteBudget()
     answered = asyncio.Event()
-    waiting: list[QuoteTurn] = []
+    waiting: list[QuotePermit] = []
 
     async def wait() -> None:
-        async with budget.turn(None) as turn, turn.waiting_for_venues():
-            waiting.append(turn)
+        async with budget.permit(None) as permit, permit.waiting_for_venues():
+            waiting.append(permit)
             await answered.wait()
 
     async with asyncio.TaskGroup() as tasks:
@@ -84,8 +84,8 @@ async def test_those_who_wait_for_venues_hold_no_permit() -> None:
         async with asyncio.timeout(10):
             while len(waiting) < PERMITS:  # noqa: ASYNC110 -- there is no event to wait for
                 await asyncio.sleep(0)
-            async with budget.turn(None) as turn:
-                await turn.rest()
+            async with budget.permit(None) as permit:
+                await permit.rest()
         answered.set()
 
 
@@ -94,7 +94,7 @@ async def test_a_quote_that_is_cancelled_gives_its_permits_back() -> None:
     began = asyncio.Event()
 
     async def compute() -> None:
-        async with budget.turn("key:a"):
+        async with budget.permit("key:a"):
             began.set()
             await asyncio.Event().wait()
 
@@ -132,6 +132,6 @@ def test_what_the_pools_cannot_hold_together_is_seen_before_routing(
     assert SOL is not None
     assert USDC is not None
     few = [one for one in POOLS if one.program == "cpmm"]
-    intent = Intent("market", LOCAL, Pair(SOL, USDC), "exact_in", Raw(amount), Terms())
+    intent = Intent("market", LOCAL, Pair(SOL, USDC), "exact_in", RawAmount(amount), Terms())
     assert could_carry(few, replace(intent, mode=mode)) is carried
     assert not could_carry([], intent)

@@ -9,19 +9,19 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.clock import ManualClock
+from cambist.coordination.memory import InMemoryWakeupQueue
 from cambist.engine import send_permission
 from cambist.engine.send_permission import SendPermission
 from cambist.orders.order import Status
 from cambist.orders.terms import Terms
-from cambist.paper.chain import PaperChain
-from cambist.ports.failures import PortDown
+from cambist.paper.adapters import PaperChain
+from cambist.ports.errors import PortUnavailable
 from cambist.ports.store import CurrentTerms
-from cambist.signals.memory import MemoryWakeups
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment, after
-from tests import lives
-from tests.engine.rig import Rig, rig, sell
+from cambist.values.time_units import Timestamp, add_ms
+from tests import order_factory
+from tests.engine.engine_harness import Rig, rig, sell
 
 
 class LosingChain(PaperChain):
@@ -43,7 +43,7 @@ class UnreadableStore(SqliteStore):
 
     async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
         if self.is_away:
-            raise PortDown("the store is away")
+            raise PortUnavailable("the store is away")
         return await super().current_terms(order_ids)
 
 
@@ -76,8 +76,8 @@ async def test_after_a_cancel_nothing_is_sent_again(
         await until_sent_again(r, order_id)
         with monkeypatch.context() as deaf:
             if not hears:
-                deaf.setattr(MemoryWakeups, "ring", lambda *_: None)
-            assert await r.store.note_cancel(order_id, r.clock.now())
+                deaf.setattr(InMemoryWakeupQueue, "notify", lambda *_: None)
+            assert await r.store.request_cancel(order_id, r.clock.now())
             sent, LosingChain.loses = LosingChain.sends, False
             await r.push(20_000)
         order = await r.until_closed(order_id)
@@ -88,7 +88,7 @@ async def test_after_a_cancel_nothing_is_sent_again(
 
 async def test_after_the_deadline_nothing_is_sent_again(tmp_path: Path) -> None:
     async with rig(tmp_path, kinds=KINDS) as r:
-        deadline = after(r.clock.now(), 6_000)
+        deadline = add_ms(r.clock.now(), 6_000)
         order_id = await r.send(sell(terms=Terms(deadline=deadline)))
         await until_sent_again(r, order_id)
         await r.push(6_000)
@@ -102,7 +102,7 @@ async def test_a_deadline_stays_past_when_the_clock_steps_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with rig(tmp_path, kinds=KINDS) as r:
-        order_id = await r.send(sell(terms=Terms(deadline=after(r.clock.now(), 6_000))))
+        order_id = await r.send(sell(terms=Terms(deadline=add_ms(r.clock.now(), 6_000))))
         await until_sent_again(r, order_id)
         await r.push(6_000)
         sent, LosingChain.loses = LosingChain.sends, False
@@ -116,7 +116,7 @@ async def test_a_restart_sends_nothing_for_a_cancelled_order(tmp_path: Path) -> 
     async with rig(tmp_path, kinds=KINDS) as r:
         order_id = await r.send(sell())
         await until_sent_again(r, order_id)
-        await r.store.note_cancel(order_id, r.clock.now())
+        await r.store.request_cancel(order_id, r.clock.now())
         sent, LosingChain.loses = LosingChain.sends, False
     async with rig(tmp_path, kinds=KINDS) as r:
         order = await r.until_closed(order_id)
@@ -132,7 +132,7 @@ async def test_a_cancel_between_the_record_and_the_first_send_keeps_the_bytes_ba
     async def cancelled_meanwhile(
         self: SqliteStore, order_ids: Sequence[OrderId]
     ) -> dict[OrderId, CurrentTerms]:
-        await self.note_cancel(order_ids[0], Moment(1_700_000_000_001))
+        await self.request_cancel(order_ids[0], Timestamp(1_700_000_000_001))
         return await read(self, order_ids)
 
     monkeypatch.setattr(SqliteStore, "current_terms", cancelled_meanwhile)
@@ -196,7 +196,7 @@ async def test_a_cancel_under_a_halt_ends_once_the_blockhash_is_dead(tmp_path: P
         order_id = await r.send(sell())
         await until_sent_again(r, order_id)
         await r.engine.halt("ann", "a test")
-        await r.store.note_cancel(order_id, r.clock.now())
+        await r.store.request_cancel(order_id, r.clock.now())
         sent, LosingChain.loses = LosingChain.sends, False
         order = await r.until_closed(order_id)
     assert order.status is Status.CANCELLED
@@ -205,9 +205,11 @@ async def test_a_cancel_under_a_halt_ends_once_the_blockhash_is_dead(tmp_path: P
 
 def test_passed_deadlines_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(send_permission, "PASSED_DEADLINES_MAX", 3)
-    permission = SendPermission(None, ManualClock(lives.START))  # type: ignore[arg-type]
-    terms = Terms(deadline=lives.START)
-    orders = [replace(lives.standing(Status.SUBMITTED, number=n), terms=terms) for n in range(5)]
+    permission = SendPermission(None, ManualClock(order_factory.START))  # type: ignore[arg-type]
+    terms = Terms(deadline=order_factory.START)
+    orders = [
+        replace(order_factory.standing(Status.SUBMITTED, number=n), terms=terms) for n in range(5)
+    ]
     for order in orders:
         permission.time_of(order)
     permission.forget(orders[4].id)

@@ -8,46 +8,46 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from cambist.orders.decide import Change
-from cambist.orders.event import Started
+from cambist.orders.decide import Decision
+from cambist.orders.events import Started
 from cambist.orders.order import Order, Status
-from cambist.paper.chain import PaperChain
-from cambist.ports.store import Commit
+from cambist.paper.adapters import PaperChain
+from cambist.ports.store import PendingCommit
 from cambist.stores.sqlite.store import SqliteStore
-from cambist.values.moment import Moment
-from tests.engine.rig import rig, sell
+from cambist.values.time_units import Timestamp
+from tests.engine.engine_harness import rig, sell
 
 
 class SlowDisk(SqliteStore):
     """A store whose changes become durable only when the test says so."""
 
-    held: list[tuple[asyncio.Future[Any], Order, Change, Moment]]
+    held: list[tuple[asyncio.Future[Any], Order, Decision, Timestamp]]
 
-    def begin(self, order: Order, change: Change, now: Moment) -> Commit:
+    def begin_commit(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
         """Hold a change back; tell the engine only how the order will stand."""
         self.held = getattr(self, "held", [])
         gate: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        begun = super().begin(order, change, now) if self.is_open else None
+        begun = super().begin_commit(order, change, now) if self.is_open else None
         if begun is not None:
             return begun
         self.held.append((gate, order, change, now))
-        return Commit(self.foretold(order, change, now), gate)
+        return PendingCommit(self.foretold(order, change, now), gate)
 
     is_open = False
 
-    def foretold(self, order: Order, change: Change, now: Moment) -> Order:
+    def foretold(self, order: Order, change: Decision, now: Timestamp) -> Order:
         """Return the order as a commit would leave it, without one."""
         kept = self._writer
         self._writer = _Nowhere()  # type: ignore[assignment]
         try:
-            return super().begin(order, change, now).order
+            return super().begin_commit(order, change, now).order
         finally:
             self._writer = kept
 
     async def let_through(self) -> None:
         """Make what is held back durable."""
         for gate, order, change, now in self.held:
-            begun = super().begin(order, change, now)
+            begun = super().begin_commit(order, change, now)
             await begun.durable
             gate.set_result(None)
         self.held = []
@@ -59,7 +59,7 @@ class _Nowhere:
     def __init__(self) -> None:
         self.lanes = self
 
-    def settle(self, _item: object) -> asyncio.Future[Any]:
+    def put_settlement(self, _item: object) -> asyncio.Future[Any]:
         """Promise nothing."""
         return asyncio.get_running_loop().create_future()
 
@@ -85,7 +85,7 @@ async def test_no_transaction_is_sent_before_it_is_on_disk(tmp_path: Path) -> No
         assert isinstance(r.store, SlowDisk)
         placed = await r.send(sell())
         await r.push(2_000)
-        kinds = [one.kind for _, _, change, _ in r.store.held for one in change.facts]
+        kinds = [event.kind for _, _, change, _ in r.store.held for event in change.events]
         assert kinds == ["started", "routed", "signed"], "what follows is prepared meanwhile"
         assert Watched.recorded == []
         assert (await r.order(placed)).status is Status.PENDING
@@ -104,16 +104,16 @@ async def test_what_was_built_on_a_stale_change_is_thrown_away_with_it(tmp_path:
         placed = await r.send(sell())
         await r.push(2_000)
         held, r.store.held = r.store.held, []
-        assert isinstance(held[0][2].facts[0], Started)
+        assert isinstance(held[0][2].events[0], Started)
         r.store.is_open = True
-        await r.store.note_cancel(placed, r.clock.now())
+        await r.store.request_cancel(placed, r.clock.now())
         for gate, order, change, now in held:
-            begun = SqliteStore.begin(r.store, order, change, now)
+            begun = SqliteStore.begin_commit(r.store, order, change, now)
             try:
                 gate.set_result(await begun.durable)
             except Exception as error:  # noqa: BLE001 -- the engine is to hear it
                 gate.set_exception(error)
         order = await r.until_closed(placed)
     assert order.status is Status.CANCELLED
-    assert order.attempts_made == 0
+    assert order.attempt_count == 0
     assert Watched.recorded == []

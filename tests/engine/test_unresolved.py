@@ -8,14 +8,14 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from cambist.faults import Code
-from cambist.orders.attempt import Attempt, Witness
-from cambist.orders.event import WrittenOff
+from cambist.orders.attempt import Attempt, NodeObservation
+from cambist.orders.events import WrittenOff
 from cambist.orders.order import Status
-from cambist.paper.chain import PaperChain
-from cambist.stores.sqlite.operators import still_in_file, write_off_in_file
+from cambist.paper.adapters import PaperChain
+from cambist.stores.sqlite.maintenance import list_stuck_in_file, write_off_in_file
 from cambist.stores.sqlite.store import SqliteStore
-from cambist.values.moment import Moment
-from tests.engine.rig import rig, sell
+from cambist.values.time_units import Timestamp
+from tests.engine.engine_harness import rig, sell
 
 WORD = WrittenOff("me", "the explorer has nothing of it")
 
@@ -26,8 +26,8 @@ class Forgetful(PaperChain):
     async def send(self, transaction: bytes) -> None:
         pass
 
-    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
-        answers = await super().ask(attempts)
+    async def observe(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
+        answers = await super().observe(attempts)
         return tuple(tuple(replace(one, blockhash_valid=True) for one in each) for each in answers)
 
 
@@ -37,7 +37,7 @@ async def test_an_operator_ends_what_nobody_can_prove(tmp_path: Path) -> None:
         await r.push(60_000)
         assert (await r.order(order_id)).status is Status.SUBMITTED
         store = tmp_path / "cambist.db"
-        still = still_in_file(store, r.clock.now(), 10)
+        still = list_stuck_in_file(store, r.clock.now(), 10)
         assert [one.id for one in still.orders] == [order_id]
         assert (still.open, still.in_flight) == (1, 1)
         noted = write_off_in_file(store, order_id, WORD, r.clock.now())
@@ -68,4 +68,4 @@ async def test_a_word_about_an_order_at_rest_is_not_written(tmp_path: Path) -> N
         assert kept is not None
         assert (kept.written_off_at, kept.last_seq) == (None, closed.last_seq)
         assert write_off_in_file(tmp_path / "cambist.db", order_id[::-1], WORD, now) is None  # type: ignore[arg-type]
-        assert still_in_file(tmp_path / "cambist.db", Moment(now), 10).orders == ()
+        assert list_stuck_in_file(tmp_path / "cambist.db", Timestamp(now), 10).orders == ()

@@ -11,14 +11,14 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from bench.pools import named
+from bench.sample_pools import named
 from cambist.curves.price_impact import DUST_MAX, WHOLE_HUNDREDTHS
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
-from cambist.venues.accounts import ChainTime, Snapshot, Unquotable
-from cambist.venues.pool import Fees, Pool, Swapped
-from cambist.venues.program import Instruction, Program, Trade
-from cambist.venues.programs import PROGRAMS
+from cambist.venues.pool import Fees, Pool, SwapResult
+from cambist.venues.program import Instruction, Program, SwapParams
+from cambist.venues.registry import PROGRAMS
+from cambist.venues.snapshot import ChainTime, PoolRejected, Snapshot
 from tests.fuzz.edits import Bytes, edited, magics_of, told
 from tests.fuzz.seeds import programs, seeds
 
@@ -32,7 +32,7 @@ def target(name: str) -> Callable[[bytes], None]:
     adapters = programs(name)
     bases = [(pool.address, adapters[-1].encode(pool)) for pool in seeds(name)]
     package = f"cambist.venues.{PROGRAMS[name].venue}.{name}"
-    modules = [vars(one) for path, one in sys.modules.items() if path.startswith(package)]
+    modules = [vars(module) for path, module in sys.modules.items() if path.startswith(package)]
     magics = magics_of(modules)
 
     def one(raw: bytes) -> None:
@@ -51,20 +51,20 @@ def target(name: str) -> Callable[[bytes], None]:
 
 
 def _read(program: Program[Any], lines: list[Any], calls: list[Instruction], number: int) -> None:
-    program.traded(lines, calls)
+    program.parse_swaps(lines, calls)
     program.error(lines, number if number & 1 else None)
     for call in calls:
-        program.opened(call)
+        program.parse_pool_created(call)
 
 
 def _ask(program: Program[Any], address: Address, seen: Snapshot, amount: int) -> None:
     try:
-        program.wants(address, seen)
+        program.required_accounts(address, seen)
         pool = program.decode(address, seen)
-    except Unquotable:
+    except PoolRejected:
         return
     _question(program, pool, amount)
-    written = {one.address: one for one in program.encode(pool)}
+    written = {account.address: account for account in program.encode(pool)}
     again = program.decode(address, Snapshot(written, seen.time))
     assert again == pool, (again, pool)
     later = ChainTime(seen.time.slot, seen.time.unix_s + 3, seen.time.epoch)
@@ -88,8 +88,8 @@ def _question(program: Program[Any], pool: Pool, amount: int) -> None:
             assert 0 <= (swap.impact_hundredths or 0) <= WHOLE_HUNDREDTHS, swap
             swap.end.amount_out(mint, amount)
             _swap(swap.end, mint, mode, amount)
-            assert all(0 <= one <= RAW_MAX for one in _moved(swap.fees)), swap
-            _write(program, pool, Trade(
+            assert all(0 <= amount <= RAW_MAX for amount in _moved(swap.fees)), swap
+            _write(program, pool, SwapParams(
                 pool.address, pool.mint_a, pool.mint_b, mint, mode, amount, 1, swap.touched
             ))  # fmt: skip
         pool.quote(mint, "exact_in", amount)
@@ -100,15 +100,15 @@ def _moved(fees: Fees) -> tuple[int, ...]:
     return fees.trade, fees.protocol, fees.transfer_in, fees.transfer_out, fees.creator_out
 
 
-def _swap(pool: Pool, mint: Address, mode: Any, amount: int) -> Swapped | None:
+def _swap(pool: Pool, mint: Address, mode: Any, amount: int) -> SwapResult | None:
     try:
         return pool.swap(mint, mode, amount)
-    except Unquotable:
+    except PoolRejected:
         return None
 
 
-def _write(program: Program[Any], pool: Pool, trade: Trade) -> None:
+def _write(program: Program[Any], pool: Pool, trade: SwapParams) -> None:
     try:
         program.instruction(pool, trade)
-    except Unquotable:
+    except PoolRejected:
         return

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from bench.pools import NOW
+from bench.sample_pools import NOW
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, key_bytes
-from cambist.venues.accounts import Account, ChainTime, Snapshot
-from cambist.venues.logs import Line, read_lines
-from cambist.venues.program import Instruction, Meta, Program
+from cambist.venues.logs import ProgramLogLine, read_lines
+from cambist.venues.program import AccountMeta, Instruction, Program
+from cambist.venues.snapshot import Account, ChainTime, Snapshot
 
 EDITS_MAX: Final = 12
 _U64: Final = (1 << 64) - 1
@@ -57,12 +57,15 @@ def edited(accounts: Sequence[Account], data: Bytes) -> Snapshot:
     """Return a snapshot of these accounts, changed as the bytes say, at a time they say."""
     shift = data.number(8)
     time = NOW if not shift & 3 else ChainTime(NOW.slot, shift >> 1, shift & 0xFFFF)
-    held = [[one.address, one.owner, bytearray(one.data), _used(one.data)] for one in accounts]
+    held = [
+        [account.address, account.owner, bytearray(account.data), _used(account.data)]
+        for account in accounts
+    ]
     for _ in range(EDITS_MAX):
         if not data.left or not held:
             break
         _edit(held, data)
-    found = {one[0]: Account(one[0], one[1], bytes(one[2])) for one in held}
+    found = {bin_[0]: Account(bin_[0], bin_[1], bytes(bin_[2])) for bin_ in held}
     return Snapshot(found, time)
 
 
@@ -73,11 +76,11 @@ def _edit(held: list[list[Any]], data: Bytes) -> None:
     body: bytearray = account[2]
     used: tuple[int, ...] = account[3]
     if kind <= 2:
-        start = data.below(len(body)) if kind == 0 else _place(used, data)
+        start = data.below(len(body)) if kind == 0 else _position(used, data)
         fresh = data.take(1 + data.below(16))
         body[start : start + len(fresh)] = fresh
     elif kind <= 4:
-        start = _place(used, data) if kind == 3 else data.below(len(body))
+        start = _position(used, data) if kind == 3 else data.below(len(body))
         width = (1, 2, 4, 8, 16)[data.below(5)]
         value = _EDGES[data.below(len(_EDGES))]
         fresh = (value & ((1 << 8 * width) - 1)).to_bytes(width, "little")
@@ -87,11 +90,11 @@ def _edit(held: list[list[Any]], data: Bytes) -> None:
     elif kind == 6:
         body += data.take(data.below(200))
     elif kind == 7:
-        account[1] = (*_OWNERS, *(one[1] for one in held))[data.below(len(_OWNERS) + len(held))]
+        account[1] = (*_OWNERS, *(bin_[1] for bin_ in held))[data.below(len(_OWNERS) + len(held))]
     elif data.below(2):
         held.pop(at)
     else:
-        start = _place(used, data)
+        start = _position(used, data)
         body[start : start + 32] = key_bytes(held[data.below(len(held))][0])
 
 
@@ -101,16 +104,16 @@ def _used(body: bytes) -> tuple[int, ...]:
     return tuple(at for at, one in enumerate(body) if one) or (0,)
 
 
-def _place(used: tuple[int, ...], data: Bytes) -> int:
+def _position(used: tuple[int, ...], data: Bytes) -> int:
     """Return a place that was in use, or one a little before."""
     return max(used[data.below(len(used))] - data.below(8), 0)
 
 
 def told(
     program: Program[Any], magics: Sequence[bytes], data: Bytes
-) -> tuple[list[Line], list[Instruction]]:
+) -> tuple[list[ProgramLogLine], list[Instruction]]:
     """Return log lines and inner instructions as the bytes say."""
-    lines: list[Line] = []
+    lines: list[ProgramLogLine] = []
     calls: list[Instruction] = []
     programs = (program.id, TOKEN_PROGRAM, TOKEN_2022_PROGRAM, *_OWNERS)
     while data.left and len(lines) + len(calls) < EDITS_MAX:
@@ -118,13 +121,13 @@ def told(
         body = b"".join(magics[data.below(len(magics))] for _ in range(data.below(3)))
         body += data.take(data.below(400))
         if kind == 0:
-            lines.append(Line(by, data=body))
+            lines.append(ProgramLogLine(by, data=body))
         elif kind == 1:
             lines += read_lines(body.decode("utf-8", "replace").splitlines())
         elif kind == 2:
-            lines.append(Line(by, text=body.decode("utf-8", "replace")))
+            lines.append(ProgramLogLine(by, text=body.decode("utf-8", "replace")))
         else:
-            named = (Meta(Address(encode(bytes([n]) * 32))) for n in range(data.below(20)))
+            named = (AccountMeta(Address(encode(bytes([n]) * 32))) for n in range(data.below(20)))
             calls.append(Instruction(by, tuple(named), body))
     return lines, calls
 

@@ -7,18 +7,18 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from bench.pools import NOW, made, many_ticks, named, site
-from cambist.curves.paths import Orders, Renewal, Volatility
-from cambist.curves.price_volatility import STEP
+from bench.sample_pools import NOW, made, many_ticks, named, site
+from cambist.curves.damm_v2_dynamic_fee import STEP
+from cambist.curves.tick_walk_state import ClmmVolatility, Release2026Features, TickOrders
 from cambist.curves.transfer_fee import TransferFee
 from cambist.values.program_address import TOKEN_2022_PROGRAM
 from cambist.venues.meteora.damm_v1.pool import pool_at as damm_v1_at
 from cambist.venues.meteora.damm_v2.pool import pool_at
 from cambist.venues.meteora.dlmm.program import Dlmm
 from cambist.venues.program import Program
-from cambist.venues.programs import PROGRAMS
-from cambist.venues.raydium.clmm import Clmm
-from cambist.venues.raydium.cpmm import Cpmm
+from cambist.venues.raydium.clmm import clmm_program
+from cambist.venues.raydium.cpmm import cpmm_program
+from cambist.venues.registry import PROGRAMS
 from cambist.venues.tokens import FeeChange, Mint
 
 REACH: Final = 12
@@ -26,8 +26,8 @@ REACH: Final = 12
 TAX: Final = TransferFee(50, 10**6)
 CHANGE: Final = FeeChange(TAX, TransferFee(300, 10**9), NOW.epoch + 1)
 _MORE: Final[dict[str, list[Program[Any]]]] = {
-    "clmm": [Clmm(renewed=True, checked=True)],
-    "cpmm": [Cpmm("2025-02"), Cpmm("2026-04")],
+    "clmm": [clmm_program(renewed=True, checked=True)],
+    "cpmm": [cpmm_program("2025-02"), cpmm_program("2026-04")],
     "dlmm": [Dlmm(orders=False)],
 }
 
@@ -62,15 +62,17 @@ def _cpmm(plain: list[Any]) -> list[Any]:
 def _clmm(plain: list[Any]) -> list[Any]:
     pool = many_ticks(site("many ticks", 10**5))
     taxed = replace(pool, token_a=_taxed(pool.token_a), token_b=_taxed(pool.token_b))
-    at = pool.place.tick // pool.shelf.spacing
-    moving = Volatility(30, 600, 5_000, 50_000, 350_000, at, 1_000, 2_000, NOW.unix_s - 60)
-    orders = tuple((one, Orders(10**6, 10**3)) for one in pool.shelf.ticks.numbers[220:260:2])
-    renewed = replace(pool, renewal=Renewal(1, moving, orders))
+    at = pool.tick_state.tick // pool.shelf.spacing
+    moving = ClmmVolatility(30, 600, 5_000, 50_000, 350_000, at, 1_000, 2_000, NOW.unix_s - 60)
+    orders = tuple(
+        (number, TickOrders(10**6, 10**3)) for number in pool.shelf.ticks.numbers[220:260:2]
+    )
+    renewed = replace(pool, renewal=Release2026Features(1, moving, orders))
     return [*plain, pool, taxed, renewed]
 
 
 def _dlmm(plain: list[Any]) -> list[Any]:
-    few = [_few_bins(one) for one in plain]
+    few = [_few_bins(pool) for pool in plain]
     pool = few[0]
     pair = replace(pool.pair, flag_x=1, flag_y=1, protocol_share_bps=500)
     taxed = replace(pool, pair=pair, x=_taxed(pool.x), y=_taxed(pool.y))
@@ -80,7 +82,7 @@ def _dlmm(plain: list[Any]) -> list[Any]:
         collect_fee_mode=1,
     )  # fmt: skip
     arrays = tuple(
-        (index, tuple(one._replace(open_orders=10**6, begun_orders=10**3) for one in bins))
+        (index, tuple(bin_._replace(open_orders=10**6, begun_orders=10**3) for bin_ in bins))
         for index, bins in pool.arrays
     )
     return [*few, taxed, replace(pool, pair=moving, arrays=arrays, extended=True)]
@@ -89,7 +91,7 @@ def _dlmm(plain: list[Any]) -> list[Any]:
 def _few_bins(pool: Any) -> Any:
     here = pool.pair.active_id
     arrays = tuple(
-        (index, tuple(one for one in bins if abs(one.id - here) <= REACH))
+        (index, tuple(bin_ for bin_ in bins if abs(bin_.id - here) <= REACH))
         for index, bins in pool.arrays
     )
     return replace(pool, arrays=arrays)

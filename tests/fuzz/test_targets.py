@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cambist.venues.logs import Line
-from cambist.venues.programs import PROGRAMS
+from cambist.venues.logs import ProgramLogLine
+from cambist.venues.registry import PROGRAMS
 from tests.fuzz.decoders import TARGETS, target
 
 TRIES: Final = 100_000
@@ -41,5 +41,5 @@ def test_so_many_changed_accounts_and_amounts_bring_nothing_but_refusals(name: s
 def test_an_event_that_was_cut_short_tells_of_no_swap(name: str):
     program = PROGRAMS[name]
     magic = bytes.fromhex("40c6cde8260871e2")
-    assert program.traded([Line(program.id, data=magic)], ()) == ()
-    assert program.traded([Line(program.id, data=magic + bytes(40))], ()) == ()
+    assert program.parse_swaps([ProgramLogLine(program.id, data=magic)], ()) == ()
+    assert program.parse_swaps([ProgramLogLine(program.id, data=magic + bytes(40))], ()) == ()

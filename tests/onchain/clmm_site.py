@@ -21,15 +21,15 @@ from cambist.values.program_address import (
     key_bytes,
     program_address,
 )
-from cambist.values.route import Mode
-from cambist.venues.accounts import Account, Unquotable
-from cambist.venues.pool import Swapped
-from cambist.venues.program import Instruction, Meta, Trade
+from cambist.values.route import SwapMode
+from cambist.venues.pool import SwapResult
+from cambist.venues.program import AccountMeta, Instruction, SwapParams
 from cambist.venues.raydium.clmm import CLMM, ClmmPool
-from cambist.venues.raydium.clmm.arrays import array_address, extension_address
-from cambist.venues.raydium.clmm.bitmap import start_of
-from cambist.venues.raydium.clmm.calls import instruction
-from cambist.venues.raydium.clmm.state import CONFIG, Config
+from cambist.venues.raydium.clmm.accounts import CONFIG, ClmmConfigAccount
+from cambist.venues.raydium.clmm.instructions import instruction
+from cambist.venues.raydium.clmm.tick_array_bitmap import start_of
+from cambist.venues.raydium.clmm.tick_arrays import array_address, extension_address
+from cambist.venues.snapshot import Account, PoolRejected
 from cambist.venues.tokens import Mint
 from tests.onchain.machine import RENT, SYSTEM, Machine, Outcome, discriminator
 
@@ -64,36 +64,38 @@ class Site(NamedTuple):
         """Return the pool as it stands."""
         seen = self.machine.snapshot([self.pool])
         count = 0
-        while (missing := CLMM.wants(self.pool, seen)) and len(seen.accounts) > count:
+        while (missing := CLMM.required_accounts(self.pool, seen)) and len(seen.accounts) > count:
             count = len(seen.accounts)
             seen = self.machine.snapshot([*seen.accounts, *missing])
         return CLMM.decode(self.pool, seen)
 
-    def trade(self, pool: ClmmPool, mint_in: Address, mode: Mode, amount: int) -> Trade:
+    def trade(self, pool: ClmmPool, mint_in: Address, mode: SwapMode, amount: int) -> SwapParams:
         """Return a trade without a bound that carries all arrays it may touch, and spares."""
         mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
         try:
             count = len(pool.swap(mint_in, mode, amount).touched) + SPARES
-        except Unquotable:
+        except PoolRejected:
             count = 8
         bound = 0 if mode == "exact_in" else 2**64 - 1
         arrays = pool.ahead(mint_in)[:count]
         ends = self.own[mint_in], self.own[mint_out]
-        return Trade(self.machine.payer, *ends, mint_in, mode, amount, bound, arrays)
+        return SwapParams(self.machine.payer, *ends, mint_in, mode, amount, bound, arrays)
 
-    def swap(self, trade: Trade, limit: int = 0) -> Outcome:
+    def swap(self, trade: SwapParams, limit: int = 0) -> Outcome:
         """Send a trade, and nothing else."""
         return self.machine.send(instruction(self.read(), trade, limit))
 
-    def moved(self, trade: Trade, limit: int = 0) -> tuple[Outcome, int, int]:
+    def moved(self, trade: SwapParams, limit: int = 0) -> tuple[Outcome, int, int]:
         """Send a trade, and return what left and what arrived in the trader's accounts."""
         ends = (trade.source, trade.destination)
-        before = [self.machine.balance(one) for one in ends]
+        before = [self.machine.balance(end) for end in ends]
         outcome = self.swap(trade, limit)
-        after = [self.machine.balance(one) for one in ends]
+        after = [self.machine.balance(end) for end in ends]
         return outcome, before[0] - after[0], after[1] - before[1]
 
-    def agree(self, pool: ClmmPool, trade: Trade, swap: Swapped, limit: int = 0) -> ClmmPool:
+    def agree(
+        self, pool: ClmmPool, trade: SwapParams, swap: SwapResult, limit: int = 0
+    ) -> ClmmPool:
         """Swap on the chain within bounds that just fit: amounts, event and end are the quote's.
 
         Returns the pool afterwards.
@@ -102,7 +104,7 @@ class Site(NamedTuple):
         outcome, left, arrived = self.moved(replace(trade, bound=bound), limit)
         assert outcome.ok, (trade, outcome.logs)
         assert (left, arrived) == (swap.amount_in, swap.amount_out)
-        (told,) = CLMM.traded(outcome.lines, outcome.inner)
+        (told,) = CLMM.parse_swaps(outcome.lines, outcome.inner)
         assert (told.pool, told.amount_in, told.amount_out) == (pool.address, left, arrived)
         end = self.read()
         # What is read anew may see further than what was at hand before the swap.
@@ -122,12 +124,12 @@ def build(program: Find, plan: Plan) -> Site:
     ]
     a, b = sorted(made, key=lambda one: key_bytes(one.address))
     config = address([b"amm_config", struct.pack(">H", 4)])
-    rates = CONFIG.write(Config(120_000, plan.trade, plan.spacing, 40_000))
+    rates = CONFIG.write(ClmmConfigAccount(120_000, plan.trade, plan.spacing, 40_000))
     machine.put(Account(config, CLMM.id, rates))
-    own = {one.address: machine.fund(one, 2**63) for one in (a, b)}
+    own = {mint_.address: machine.fund(mint_, 2**63) for mint_ in (a, b)}
     call = _create(machine, plan, config, (a, b))
     machine.must(call)
-    told = CLMM.opened(call)
+    told = CLMM.parse_pool_created(call)
     assert told is not None
     assert (told.mint_a, told.mint_b, told.opens_s) == (a.address, b.address, plan.opens_s)
     site = Site(machine, told.pool, own)
@@ -144,11 +146,13 @@ def _create(machine: Machine, plan: Plan, config: Address, mints: tuple[Mint, Mi
     vaults = [address([b"pool_vault", key_bytes(pool), key]) for key in keys[1:]]
     data = discriminator("global", "create_pool") + plan.price.to_bytes(16, "little")
     accounts = (
-        Meta(machine.payer, signer=True, writable=True), Meta(config), Meta(pool, writable=True),
-        Meta(a.address), Meta(b.address), *(Meta(one, writable=True) for one in vaults),
-        Meta(address([b"observation", key_bytes(pool)]), writable=True),
-        Meta(extension_address(pool), writable=True), Meta(a.token_program),
-        Meta(b.token_program), Meta(SYSTEM), Meta(RENT),
+        AccountMeta(machine.payer, signer=True, writable=True), AccountMeta(config),
+        AccountMeta(pool, writable=True),
+        AccountMeta(a.address), AccountMeta(b.address), *(AccountMeta(vault,
+        writable=True) for vault in vaults),
+        AccountMeta(address([b"observation", key_bytes(pool)]), writable=True),
+        AccountMeta(extension_address(pool), writable=True), AccountMeta(a.token_program),
+        AccountMeta(b.token_program), AccountMeta(SYSTEM), AccountMeta(RENT),
     )  # fmt: skip
     return Instruction(CLMM.id, accounts, data + struct.pack("<Q", plan.opens_s))
 
@@ -170,16 +174,18 @@ def open_position(
     key = key_bytes(pool)
     writable = [
         associated_token(me, token, TOKEN_2022_PROGRAM), pool,
-        *(array_address(pool, one) for one in starts),
-        address([b"position", key_bytes(token)]), *(site.own[one.address] for one in mints),
-        *(address([b"pool_vault", key, key_bytes(one.address)]) for one in mints),
+        *(array_address(pool, start) for start in starts),
+        address([b"position", key_bytes(token)]), *(site.own[mint.address] for mint in mints),
+        *(address([b"pool_vault", key, key_bytes(mint.address)]) for mint in mints),
     ]  # fmt: skip
-    metas = [Meta(one, writable=True) for one in writable]
+    metas = [AccountMeta(address, writable=True) for address in writable]
     accounts = (
-        Meta(me, signer=True, writable=True), Meta(me), Meta(token, signer=True, writable=True),
-        *metas[:2], Meta(address([b"position", key, *bounds])), *metas[2:], Meta(RENT),
-        Meta(SYSTEM), Meta(TOKEN_PROGRAM), Meta(ASSOCIATED_TOKEN_PROGRAM),
-        Meta(TOKEN_2022_PROGRAM), *(Meta(one.address) for one in mints),
-        Meta(extension_address(pool), writable=True),
+        AccountMeta(me, signer=True, writable=True), AccountMeta(me), AccountMeta(token,
+        signer=True, writable=True),
+        *metas[:2], AccountMeta(address([b"position", key, *bounds])), *metas[2:],
+        AccountMeta(RENT),
+        AccountMeta(SYSTEM), AccountMeta(TOKEN_PROGRAM), AccountMeta(ASSOCIATED_TOKEN_PROGRAM),
+        AccountMeta(TOKEN_2022_PROGRAM), *(AccountMeta(mint.address) for mint in mints),
+        AccountMeta(extension_address(pool), writable=True),
     )  # fmt: skip
     site.machine.must(Instruction(CLMM.id, accounts, data), signers=[nft])

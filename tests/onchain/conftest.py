@@ -49,8 +49,8 @@ def count(record_property: Callable[[str, object], None]) -> Iterator[Count]:
         return counts[-1]
 
     yield begin
-    for one in counts:
-        record_property(PROPERTY, tuple(row(one)))
+    for counted in counts:
+        record_property(PROPERTY, tuple(row(counted)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import RejectReason
 from tests.onchain.releases import Release
 
 PROPERTY: Final = "swap counts"
-MAY_TRADE: Final = frozenset({Refusal.DUST, Refusal.TOO_FAR})
+MAY_TRADE: Final = frozenset({RejectReason.DUST, RejectReason.TOO_FAR})
 """What is refused although the release that is tried may do it: other releases, or a whole route,
 may not."""
 _EQUAL, _REFUSED, _FAILED = "equal", "refused by both", "quoted, but fails"
@@ -40,7 +40,7 @@ class SwapCount:
             raise
         self.counted[_EQUAL] += 1
 
-    def refused(self, why: Refusal, traded: object, *, allowed: bool = False) -> None:
+    def refused(self, why: RejectReason, traded: object, *, allowed: bool = False) -> None:
         """Count a swap that was refused here, and `traded` says whether the program did it.
 
         It may have done it where the reason is another release, or where the test allows it.
@@ -89,6 +89,6 @@ def table(rows: Iterable[Row]) -> list[str]:
         told = ", ".join(f"`{why}` {number:,}" for why, number in sorted(trades.items()))
         numbers = [tests[program, release], sum(total.values())]
         numbers += [total[kind, ""] for kind in (_EQUAL, _REFUSED, _FAILED)]
-        cells = [f"`{program}`", release, *(f"{one:,}" for one in numbers), told or "0"]
+        cells = [f"`{program}`", release, *(f"{number:,}" for number in numbers), told or "0"]
         lines.append(f"| {' | '.join(cells)} |")
     return lines

@@ -16,18 +16,18 @@ from cambist.values.program_address import (
     program_address,
 )
 from cambist.values.token import SOL
-from cambist.venues.accounts import Account
-from cambist.venues.meteora.damm_v1 import DAMM_V1, DammV1Pool, calls
-from cambist.venues.meteora.damm_v1.state import (
+from cambist.venues.meteora.damm_v1 import DAMM_V1, DammV1Pool, instructions
+from cambist.venues.meteora.damm_v1.accounts import (
     LAYOUT,
     POOL_BYTES,
     PROGRAM,
     VAULT_LAYOUT,
     VAULT_PROGRAM,
-    State,
-    VaultState,
+    DammV1PoolAccount,
+    VaultAccount,
 )
-from cambist.venues.program import Instruction, Meta
+from cambist.venues.program import AccountMeta, Instruction
+from cambist.venues.snapshot import Account
 from cambist.venues.tokens import Mint, write_balance
 from tests.onchain.machine import RENT, SYSTEM, Machine, discriminator
 
@@ -48,7 +48,7 @@ class Made(NamedTuple):
     def read(self) -> DammV1Pool:
         """Return the pool as it stands."""
         seen = self.machine.snapshot([self.pool])
-        while missing := DAMM_V1.wants(self.pool, seen):
+        while missing := DAMM_V1.required_accounts(self.pool, seen):
             seen = self.machine.snapshot([*seen.accounts, *missing])
         return DAMM_V1.decode(self.pool, seen)
 
@@ -59,9 +59,9 @@ class Made(NamedTuple):
         state = replace(LAYOUT.read(account.data), **fields)
         self.machine.put(replace(account, data=LAYOUT.write(state, account.data)))
 
-    def set_vault(self, mint: Mint, **fields: object) -> VaultState:
+    def set_vault(self, mint: Mint, **fields: object) -> VaultAccount:
         """Change fields of a mint's vault."""
-        account = self.machine.get(calls.vault(mint.address))
+        account = self.machine.get(instructions.vault(mint.address))
         assert account is not None
         state = replace(VAULT_LAYOUT.read(account.data), **fields)
         self.machine.put(replace(account, data=VAULT_LAYOUT.write(state, account.data)))
@@ -70,16 +70,16 @@ class Made(NamedTuple):
 
 def make_vault(machine: Machine, mint: Mint) -> Address:
     """Make the vault of a mint by its program."""
-    vault = calls.vault(mint.address)
+    vault = instructions.vault(mint.address)
     metas = (
-        Meta(vault, writable=True),
-        Meta(machine.payer, signer=True, writable=True),
-        Meta(calls.token_vault(vault), writable=True),
-        Meta(mint.address),
-        Meta(calls.share_mint(vault), writable=True),
-        Meta(RENT),
-        Meta(TOKEN_PROGRAM),
-        Meta(SYSTEM),
+        AccountMeta(vault, writable=True),
+        AccountMeta(machine.payer, signer=True, writable=True),
+        AccountMeta(instructions.token_vault(vault), writable=True),
+        AccountMeta(mint.address),
+        AccountMeta(instructions.share_mint(vault), writable=True),
+        AccountMeta(RENT),
+        AccountMeta(TOKEN_PROGRAM),
+        AccountMeta(SYSTEM),
     )
     machine.must(Instruction(VAULT_PROGRAM, metas, discriminator("global", "initialize")))
     return vault
@@ -87,15 +87,15 @@ def make_vault(machine: Machine, mint: Mint) -> Address:
 
 def deposit(machine: Machine, mint: Mint, amount: int, shares: Address) -> None:
     """Put raw units of the trader's into a vault, for shares that go to an account."""
-    vault = calls.vault(mint.address)
+    vault = instructions.vault(mint.address)
     metas = (
-        Meta(vault, writable=True),
-        Meta(calls.token_vault(vault), writable=True),
-        Meta(calls.share_mint(vault), writable=True),
-        Meta(associated_token(machine.payer, mint.address, TOKEN_PROGRAM), writable=True),
-        Meta(shares, writable=True),
-        Meta(machine.payer, signer=True),
-        Meta(TOKEN_PROGRAM),
+        AccountMeta(vault, writable=True),
+        AccountMeta(instructions.token_vault(vault), writable=True),
+        AccountMeta(instructions.share_mint(vault), writable=True),
+        AccountMeta(associated_token(machine.payer, mint.address, TOKEN_PROGRAM), writable=True),
+        AccountMeta(shares, writable=True),
+        AccountMeta(machine.payer, signer=True),
+        AccountMeta(TOKEN_PROGRAM),
     )
     data = discriminator("global", "deposit") + struct.pack("<QQ", amount, 0)
     machine.must(Instruction(VAULT_PROGRAM, metas, data))
@@ -104,14 +104,14 @@ def deposit(machine: Machine, mint: Mint, amount: int, shares: Address) -> None:
 def make_pool(machine: Machine, reserves: tuple[int, int], fees: tuple[int, int, int, int]) -> Made:
     """Make a pool with reserves in its vaults, which hold as much again of other depositors."""
     a, b = machine.mint("v1 a", 6), machine.mint("v1 b", 9)
-    pool = calls.customizable_pool(a.address, b.address)
+    pool = instructions.customizable_pool(a.address, b.address)
     holds, places = [], []
     for mint, amount in zip((a, b), reserves, strict=True):
         holds.append(machine.fund(mint, FUNDS))
         vault = make_vault(machine, mint)
-        own, bump = calls.pool_shares(vault, pool)
-        share_mint = Mint(calls.share_mint(vault), TOKEN_PROGRAM, mint.decimals)
-        fee = calls.protocol_fee(mint.address, pool)
+        own, bump = instructions.pool_shares(vault, pool)
+        share_mint = Mint(instructions.share_mint(vault), TOKEN_PROGRAM, mint.decimals)
+        fee = instructions.protocol_fee(mint.address, pool)
         places.append((vault, own, bump, fee))
         others = machine.fund(share_mint, 0)
         # All accounts of a pool are its first vault's shares'.
@@ -120,7 +120,7 @@ def make_pool(machine: Machine, reserves: tuple[int, int], fees: tuple[int, int,
         deposit(machine, mint, amount, own)
         deposit(machine, mint, amount, others)
     (vault_a, own_a, bump, fee_a), (vault_b, own_b, _, fee_b) = places
-    state = State(
+    state = DammV1PoolAccount(
         a.address, b.address, vault_a, vault_b, own_a, own_b, bump, 1, fee_a, fee_b, *fees, 0, 1, 0
     )
     machine.put(Account(pool, PROGRAM, LAYOUT.write(state, bytes(POOL_BYTES))))
@@ -132,24 +132,25 @@ def pool_of_the_program(
 ) -> tuple[Made, Instruction]:
     """Make a pool by the program's own instruction, which calls that of token metadata."""
     a, b = machine.mint("v1 a", 6), Mint(SOL.mint, TOKEN_PROGRAM, 9)
-    holds = [machine.fund(one, FUNDS) for one in (a, b)]
-    pool = calls.customizable_pool(a.address, b.address)
-    vaults = [make_vault(machine, one) for one in (a, b)]
+    holds = [machine.fund(mint_, FUNDS) for mint_ in (a, b)]
+    pool = instructions.customizable_pool(a.address, b.address)
+    vaults = [make_vault(machine, mint_) for mint_ in (a, b)]
     share = program_address((b"lp_mint", key_bytes(pool)), PROGRAM)[0]
     metadata = program_address((b"metadata", key_bytes(METADATA), key_bytes(share)), METADATA)[0]
     written = (
-        pool, share, a.address, b.address, *vaults, *map(calls.token_vault, vaults),
-        *map(calls.share_mint, vaults), *(calls.pool_shares(one, pool)[0] for one in vaults),
+        pool, share, a.address, b.address, *vaults, *map(instructions.token_vault, vaults),
+        *map(instructions.share_mint, vaults), *(instructions.pool_shares(vault,
+        pool)[0] for vault in vaults),
         *holds, associated_token(machine.payer, share, TOKEN_PROGRAM),
-        *(calls.protocol_fee(one.address, pool) for one in (a, b)),
+        *(instructions.protocol_fee(mint_.address, pool) for mint_ in (a, b)),
     )  # fmt: skip
     read = (METADATA, VAULT_PROGRAM, TOKEN_PROGRAM, ASSOCIATED_TOKEN_PROGRAM, SYSTEM)
     metas = (
-        *(Meta(one, writable=True) for one in written),
-        Meta(machine.payer, signer=True, writable=True),
-        Meta(RENT),
-        Meta(metadata, writable=True),
-        *map(Meta, read),
+        *(AccountMeta(address, writable=True) for address in written),
+        AccountMeta(machine.payer, signer=True, writable=True),
+        AccountMeta(RENT),
+        AccountMeta(metadata, writable=True),
+        *map(AccountMeta, read),
     )
     name = "initialize_customizable_permissionless_constant_product_pool"
     data = discriminator("global", name) + struct.pack("<QQI", *reserves, 2_500)

@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 
 from solders.keypair import Keypair
 
-from cambist.curves.price_volatility import STEP
+from cambist.curves.damm_v2_dynamic_fee import STEP
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, key_bytes, program_address
-from cambist.venues.meteora.damm_v2 import calls
-from cambist.venues.meteora.damm_v2.state import PROGRAM
-from cambist.venues.program import Instruction, Meta
+from cambist.venues.meteora.damm_v2 import instructions
+from cambist.venues.meteora.damm_v2.accounts import PROGRAM
+from cambist.venues.program import AccountMeta, Instruction
 from cambist.venues.tokens import Mint
 from tests.onchain.machine import SYSTEM, Machine
 
@@ -75,7 +75,7 @@ class Plan(NamedTuple):
     def data(self) -> bytes:
         """The instruction's data."""
         wide = [self.price_min, self.price_max, self.liquidity, self.price]
-        low, high, liquidity, price = (one.to_bytes(16, "little") for one in wide)
+        low, high, liquidity, price = (number.to_bytes(16, "little") for number in wide)
         opens = b"\0" if self.opens_at is None else b"\x01" + struct.pack("<Q", self.opens_at)
         tail = bytes((int(self.by_time), self.collect)) + opens
         return _INITIALIZE + self.fees + low + high + b"\0" + liquidity + price + tail
@@ -104,28 +104,28 @@ def make_pool(machine: Machine, plan: Plan, name: str = "pool") -> Made:
     holds_a, holds_b = machine.fund(a, FUNDS), machine.fund(b, FUNDS)
     nft = Keypair.from_seed(hashlib.sha256(f"nft {name}".encode()).digest())
     nft_mint = Address(str(nft.pubkey()))
-    pool = calls.customizable_pool(a.address, b.address)
+    pool = instructions.customizable_pool(a.address, b.address)
     seed = key_bytes(nft_mint)
     metas = (
-        Meta(machine.payer),
-        Meta(nft_mint, signer=True, writable=True),
-        Meta(program_address((b"position_nft_account", seed), PROGRAM)[0], writable=True),
-        Meta(machine.payer, signer=True, writable=True),
-        Meta(calls.AUTHORITY),
-        Meta(pool, writable=True),
-        Meta(program_address((b"position", seed), PROGRAM)[0], writable=True),
-        Meta(a.address),
-        Meta(b.address),
-        Meta(calls.vault(pool, a.address), writable=True),
-        Meta(calls.vault(pool, b.address), writable=True),
-        Meta(holds_a, writable=True),
-        Meta(holds_b, writable=True),
-        Meta(a.token_program),
-        Meta(b.token_program),
-        Meta(TOKEN_2022_PROGRAM),
-        Meta(SYSTEM),
-        Meta(calls.EVENT_AUTHORITY),
-        Meta(PROGRAM),
+        AccountMeta(machine.payer),
+        AccountMeta(nft_mint, signer=True, writable=True),
+        AccountMeta(program_address((b"position_nft_account", seed), PROGRAM)[0], writable=True),
+        AccountMeta(machine.payer, signer=True, writable=True),
+        AccountMeta(instructions.AUTHORITY),
+        AccountMeta(pool, writable=True),
+        AccountMeta(program_address((b"position", seed), PROGRAM)[0], writable=True),
+        AccountMeta(a.address),
+        AccountMeta(b.address),
+        AccountMeta(instructions.vault(pool, a.address), writable=True),
+        AccountMeta(instructions.vault(pool, b.address), writable=True),
+        AccountMeta(holds_a, writable=True),
+        AccountMeta(holds_b, writable=True),
+        AccountMeta(a.token_program),
+        AccountMeta(b.token_program),
+        AccountMeta(TOKEN_2022_PROGRAM),
+        AccountMeta(SYSTEM),
+        AccountMeta(instructions.EVENT_AUTHORITY),
+        AccountMeta(PROGRAM),
     )
     instruction = Instruction(PROGRAM, metas, plan.data)
     machine.must(instruction, signers=[nft])

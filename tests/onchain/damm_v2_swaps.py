@@ -10,27 +10,27 @@ from msgspec.structs import replace
 
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
-from cambist.values.route import Mode
-from cambist.venues.accounts import Unquotable
-from cambist.venues.meteora.damm_v2 import DAMM_V2, DammV2Pool, calls
-from cambist.venues.meteora.damm_v2.state import State
-from cambist.venues.pool import Swapped
-from cambist.venues.program import Instruction, Trade
-from cambist.venues.refusals import Refusal
+from cambist.values.route import SwapMode
+from cambist.venues.meteora.damm_v2 import DAMM_V2, DammV2Pool, instructions
+from cambist.venues.meteora.damm_v2.accounts import DammV2PoolAccount
+from cambist.venues.pool import SwapResult
+from cambist.venues.program import Instruction, SwapParams
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 from tests.onchain.counts import SwapCount
 from tests.onchain.damm_v2_pools import Made
 from tests.onchain.machine import Machine, Outcome
 from tests.onchain.releases import DAMM_V2 as RELEASE
 
 NAMES: Final = {
-    Refusal.AMOUNT_ZERO: {"AmountIsZero"},
-    Refusal.PRICE_LIMIT: {"PriceRangeViolation", "MathOverflow", "AmountIsZero"},
-    Refusal.NOT_ENOUGH_LIQUIDITY: {"MathOverflow", "PriceRangeViolation"},
-    Refusal.AMOUNT_OVERFLOWS: {"MathOverflow", "TypeCastFailed", "PriceRangeViolation"},
-    Refusal.NOT_DELIVERABLE: {"FeeInverseIsIncorrect"},
-    Refusal.NOT_OPEN_YET: {"PoolDisabled"},
-    Refusal.DISABLED: {"PoolDisabled"},
-    Refusal.PAYS_NOTHING: {"ExceededSlippage"},
+    RejectReason.AMOUNT_ZERO: {"AmountIsZero"},
+    RejectReason.PRICE_LIMIT: {"PriceRangeViolation", "MathOverflow", "AmountIsZero"},
+    RejectReason.NOT_ENOUGH_LIQUIDITY: {"MathOverflow", "PriceRangeViolation"},
+    RejectReason.AMOUNT_OVERFLOWS: {"MathOverflow", "TypeCastFailed", "PriceRangeViolation"},
+    RejectReason.NOT_DELIVERABLE: {"FeeInverseIsIncorrect"},
+    RejectReason.NOT_OPEN_YET: {"PoolDisabled"},
+    RejectReason.DISABLED: {"PoolDisabled"},
+    RejectReason.PAYS_NOTHING: {"ExceededSlippage"},
 }
 """What the program calls each refusal: it would pay nothing, so one unit is asked for."""
 
@@ -38,7 +38,7 @@ NAMES: Final = {
 class Kind(NamedTuple):
     """One way to call a swap."""
 
-    mode: Mode
+    mode: SwapMode
     partial: bool = False
     first: bool = False
     """By the first of the two swap instructions, which knows exact amounts in only."""
@@ -74,15 +74,17 @@ class Bench:
         source, destination = made.holds_a, made.holds_b
         if mint_in != made.a.address:
             source, destination = destination, source
-        trade = Trade(self.machine.payer, source, destination, mint_in, kind.mode, amount, bound)
+        trade = SwapParams(
+            self.machine.payer, source, destination, mint_in, kind.mode, amount, bound
+        )
         if kind.partial:
-            return calls.swap(self.pool, trade, partial=True)
+            return instructions.swap(self.pool, trade, partial=True)
         call = DAMM_V2.instruction(self.pool, trade)
         if kind.first:
-            return replace(call, data=calls.SWAP + struct.pack("<QQ", amount, bound))
+            return replace(call, data=instructions.SWAP + struct.pack("<QQ", amount, bound))
         return call
 
-    def swap(self, kind: Kind, mint_in: Address, amount: int) -> Swapped | Refusal:
+    def swap(self, kind: Kind, mint_in: Address, amount: int) -> SwapResult | RejectReason:
         """Do one swap at its quote, to the unit, or see it refused for the same reason."""
         pool = self.pool
         try:
@@ -90,7 +92,7 @@ class Bench:
                 quoted = pool.fill(mint_in, amount)
             else:
                 quoted = pool.swap(mint_in, kind.mode, amount)
-        except Unquotable as refused:
+        except PoolRejected as refused:
             self._refused(kind, mint_in, amount, refused.refusal)
             return refused.refusal
         if self.count.equal % 16 == 0:
@@ -100,7 +102,7 @@ class Bench:
         return quoted
 
     def _compare(
-        self, pool: DammV2Pool, kind: Kind, mint_in: Address, amount: int, quoted: Swapped
+        self, pool: DammV2Pool, kind: Kind, mint_in: Address, amount: int, quoted: SwapResult
     ) -> None:
         exact_in = kind.mode == "exact_in"
         if not kind.partial:
@@ -113,7 +115,7 @@ class Bench:
         given, taken = (0, 1) if mint_in == pool.mint_a else (1, 0)
         moved = before[given] - after[given], after[taken] - before[taken]
         assert moved == (quoted.amount_in, quoted.amount_out)
-        (told,) = DAMM_V2.traded(outcome.lines, outcome.inner)
+        (told,) = DAMM_V2.parse_swaps(outcome.lines, outcome.inner)
         assert (told.pool, told.amount_in, told.amount_out, told.exact) == (
             pool.address, *moved, True,
         )  # fmt: skip
@@ -122,7 +124,7 @@ class Bench:
         if self._counted:
             assert end == quoted.end
 
-    def seen(self, state: State) -> State:
+    def seen(self, state: DammV2PoolAccount) -> DammV2PoolAccount:
         """Return the state without the reserves, where the release does not count them."""
         return state if self._counted else replace(state, reserve_a=0, reserve_b=0)
 
@@ -142,14 +144,14 @@ class Bench:
             amount = rng.randint(1, max(most >> rng.randint(0, max(most.bit_length() - 4, 0)), 2))
         self.swap(kind, mint_in, amount)
 
-    def _refused(self, kind: Kind, mint_in: Address, amount: int, why: Refusal) -> None:
+    def _refused(self, kind: Kind, mint_in: Address, amount: int, why: RejectReason) -> None:
         loose = 0 if kind.mode == "exact_in" else int(RAW_MAX)
-        bound = 1 if why is Refusal.PAYS_NOTHING else loose
+        bound = 1 if why is RejectReason.PAYS_NOTHING else loose
         outcome = self.machine.send(self.call(kind, mint_in, amount, bound))
         self.count.refused(why, outcome.ok)
         assert self.error(outcome) in NAMES[why], (why, outcome.logs)
 
-    def _miss_by_one(self, kind: Kind, mint_in: Address, amount: int, quoted: Swapped) -> None:
+    def _miss_by_one(self, kind: Kind, mint_in: Address, amount: int, quoted: SwapResult) -> None:
         bound = quoted.amount_out + 1 if kind.mode == "exact_in" else quoted.amount_in - 1
         outcome = self.machine.send(self.call(kind, mint_in, amount, bound))
         assert self.error(outcome) == "ExceededSlippage", outcome.logs

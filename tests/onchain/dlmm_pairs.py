@@ -13,9 +13,9 @@ from solders.keypair import Keypair
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM, key_bytes, program_address
 from cambist.values.token import SOL
-from cambist.venues.accounts import Account
-from cambist.venues.meteora.dlmm.state import Bin
-from cambist.venues.program import Instruction, Meta
+from cambist.venues.meteora.dlmm.accounts import Bin
+from cambist.venues.program import AccountMeta, Instruction
+from cambist.venues.snapshot import Account
 from cambist.venues.tokens import Mint
 from tests.onchain.machine import RENT, SYSTEM, Machine, discriminator
 
@@ -68,12 +68,12 @@ class Pair(NamedTuple):
         return program_address([key_bytes(self.address), key_bytes(mint.address)], PROGRAM)[0]
 
 
-def _w(address: Address) -> Meta:
-    return Meta(address, writable=True)
+def _w(address: Address) -> AccountMeta:
+    return AccountMeta(address, writable=True)
 
 
-def _call(name: str, data: bytes, metas: Iterable[Meta], events: bool = True) -> Instruction:
-    tail = (Meta(EVENTS), Meta(PROGRAM)) if events else ()
+def _call(name: str, data: bytes, metas: Iterable[AccountMeta], events: bool = True) -> Instruction:
+    tail = (AccountMeta(EVENTS), AccountMeta(PROGRAM)) if events else ()
     return Instruction(PROGRAM, (*metas, *tail), discriminator("global", name) + data)
 
 
@@ -91,13 +91,14 @@ def open_pair(machine: Machine, x: Mint, y: Mint, terms: Terms, active: int) -> 
     address = program_address([key_bytes(preset), *ends], PROGRAM)[0]
     pair = Pair(machine, address, x, y, active)
     oracle = program_address([b"oracle", key_bytes(address)], PROGRAM)[0]
-    payer = Meta(machine.payer, signer=True, writable=True)
-    none = Meta(PROGRAM)
+    payer = AccountMeta(machine.payer, signer=True, writable=True)
+    none = AccountMeta(PROGRAM)
     extended = pair.extension if abs(active) >= BINS * 512 else PROGRAM
     metas = [
-        _w(address), _w(extended) if extended != PROGRAM else none, Meta(x.address),
-        Meta(y.address), _w(pair.reserve(x)), _w(pair.reserve(y)), _w(oracle), Meta(preset), payer,
-        none, none, Meta(x.token_program), Meta(y.token_program), Meta(SYSTEM),
+        _w(address), _w(extended) if extended != PROGRAM else none, AccountMeta(x.address),
+        AccountMeta(y.address), _w(pair.reserve(x)), _w(pair.reserve(y)), _w(oracle),
+        AccountMeta(preset), payer,
+        none, none, AccountMeta(x.token_program), AccountMeta(y.token_program), AccountMeta(SYSTEM),
     ]  # fmt: skip
     machine.must(_call("initialize_lb_pair2", struct.pack("<i", active) + bytes(96), metas))
     for mint in (x, y):
@@ -113,11 +114,12 @@ def open_custom_pair(
     address = program_address([key_bytes(LAUNCH), *ends], PROGRAM)[0]
     pair = Pair(machine, address, x, y, 0)
     oracle = program_address([b"oracle", key_bytes(address)], PROGRAM)[0]
-    none, payer = Meta(PROGRAM), Meta(machine.payer, signer=True, writable=True)
+    none, payer = AccountMeta(PROGRAM), AccountMeta(machine.payer, signer=True, writable=True)
     metas = [
-        _w(address), none, Meta(x.address), Meta(y.address), _w(pair.reserve(x)),
-        _w(pair.reserve(y)), _w(oracle), Meta(machine.fund(x, RICH)), payer, none, none,
-        Meta(x.token_program), Meta(y.token_program), Meta(SYSTEM), Meta(machine.fund(y, 10**11)),
+        _w(address), none, AccountMeta(x.address), AccountMeta(y.address), _w(pair.reserve(x)),
+        _w(pair.reserve(y)), _w(oracle), AccountMeta(machine.fund(x, RICH)), payer, none, none,
+        AccountMeta(x.token_program), AccountMeta(y.token_program), AccountMeta(SYSTEM),
+        AccountMeta(machine.fund(y, 10**11)),
     ]  # fmt: skip
     said = (0, 100, 10_000, by_seconds, False, True, point, False, 0, 0, 0)
     data = struct.pack("<iHHB??Q?BBB", *said) + bytes(60)
@@ -128,13 +130,13 @@ def open_custom_pair(
 
 def need_arrays(pair: Pair, lower: int, upper: int) -> list[Address]:
     """Make the arrays of these bins where they are not yet; return them in order."""
-    payer = Meta(pair.machine.payer, signer=True, writable=True)
+    payer = AccountMeta(pair.machine.payer, signer=True, writable=True)
     found = []
     for index in range(lower // BINS, upper // BINS + 1):
         at = pair.array(index)
         found.append(at)
         if pair.machine.get(at) is None:
-            metas = [Meta(pair.address), _w(at), payer, Meta(SYSTEM)]
+            metas = [AccountMeta(pair.address), _w(at), payer, AccountMeta(SYSTEM)]
             data = struct.pack("<q", index)
             pair.machine.must(_call("initialize_bin_array", data, metas, events=False))
     return found
@@ -143,15 +145,21 @@ def need_arrays(pair: Pair, lower: int, upper: int) -> list[Address]:
 def need_extension(pair: Pair) -> None:
     """Make the second half of the bitmap where it is not yet."""
     if pair.machine.get(pair.extension) is None:
-        payer = Meta(pair.machine.payer, signer=True, writable=True)
-        metas = [Meta(pair.address), _w(pair.extension), payer, Meta(SYSTEM), Meta(RENT)]
+        payer = AccountMeta(pair.machine.payer, signer=True, writable=True)
+        metas = [
+            AccountMeta(pair.address),
+            _w(pair.extension),
+            payer,
+            AccountMeta(SYSTEM),
+            AccountMeta(RENT),
+        ]
         call = _call("initialize_bin_array_bitmap_extension", b"", metas, events=False)
         pair.machine.must(call)
 
 
-def extension_meta(pair: Pair) -> Meta:
+def extension_meta(pair: Pair) -> AccountMeta:
     """Return the second half of the bitmap as an account, or what stands for none."""
-    return Meta(PROGRAM) if pair.machine.get(pair.extension) is None else _w(pair.extension)
+    return AccountMeta(PROGRAM) if pair.machine.get(pair.extension) is None else _w(pair.extension)
 
 
 def provide(pair: Pair, lower: int, width: int, amount_x: int, amount_y: int) -> None:
@@ -159,9 +167,16 @@ def provide(pair: Pair, lower: int, width: int, amount_x: int, amount_y: int) ->
     machine, name = pair.machine, f"{pair.address} {lower} {width} {amount_x}"
     position = Keypair.from_seed(hashlib.sha256(name.encode()).digest())
     where = Address(str(position.pubkey()))
-    payer = Meta(machine.payer, signer=True, writable=True)
-    me = Meta(machine.payer, signer=True)
-    metas = [payer, Meta(where, True, True), Meta(pair.address), me, Meta(SYSTEM), Meta(RENT)]
+    payer = AccountMeta(machine.payer, signer=True, writable=True)
+    me = AccountMeta(machine.payer, signer=True)
+    metas = [
+        payer,
+        AccountMeta(where, True, True),
+        AccountMeta(pair.address),
+        me,
+        AccountMeta(SYSTEM),
+        AccountMeta(RENT),
+    ]
     data = struct.pack("<ii", lower, width)
     machine.must(_call("initialize_position", data, metas), signers=[position])
     arrays = need_arrays(pair, lower, lower + width - 1)
@@ -172,8 +187,9 @@ def provide(pair: Pair, lower: int, width: int, amount_x: int, amount_y: int) ->
     x, y = pair.x, pair.y
     metas = [
         _w(where), _w(pair.address), extension_meta(pair), _w(machine.fund(x, RICH)),
-        _w(machine.fund(y, purse(y))), _w(pair.reserve(x)), _w(pair.reserve(y)), Meta(x.address),
-        Meta(y.address), me, Meta(x.token_program), Meta(y.token_program),
+        _w(machine.fund(y, purse(y))), _w(pair.reserve(x)), _w(pair.reserve(y)),
+        AccountMeta(x.address),
+        AccountMeta(y.address), me, AccountMeta(x.token_program), AccountMeta(y.token_program),
     ]  # fmt: skip
     call = _call("add_liquidity_by_strategy2", data, metas)
     machine.must(_with(call, arrays))
@@ -185,18 +201,19 @@ def place_orders(
     """Place limit orders: raw units of X to sell (ask) or of Y to buy with, by bin."""
     machine, mint = pair.machine, pair.x if ask else pair.y
     order = Keypair.from_seed(hashlib.sha256(f"{pair.address} {name}".encode()).digest())
-    payer = Meta(machine.payer, signer=True, writable=True)
+    payer = AccountMeta(machine.payer, signer=True, writable=True)
     metas = [
-        _w(pair.address), extension_meta(pair), _w(pair.reserve(mint)), Meta(mint.address),
-        Meta(Address(str(order.pubkey())), True, True), payer, Meta(machine.payer),
-        _w(machine.fund(mint, RICH)), Meta(machine.payer, signer=True), Meta(mint.token_program),
-        Meta(SYSTEM),
+        _w(pair.address), extension_meta(pair), _w(pair.reserve(mint)), AccountMeta(mint.address),
+        AccountMeta(Address(str(order.pubkey())), True, True), payer, AccountMeta(machine.payer),
+        _w(machine.fund(mint, RICH)), AccountMeta(machine.payer, signer=True),
+        AccountMeta(mint.token_program),
+        AccountMeta(SYSTEM),
     ]  # fmt: skip
     data = bytes([ask]) + bytes(16) + b"\0" + struct.pack("<I", len(bins))
-    data += b"".join(struct.pack("<iQ", *one) for one in sorted(bins.items())) + bytes(4)
-    arrays = sorted({one // BINS for one in bins})
-    for one in arrays:
-        need_arrays(pair, one * BINS, one * BINS)
+    data += b"".join(struct.pack("<iQ", *bin_) for bin_ in sorted(bins.items())) + bytes(4)
+    arrays = sorted({bin_ // BINS for bin_ in bins})
+    for array in arrays:
+        need_arrays(pair, array * BINS, array * BINS)
     call = _call("place_limit_order", data, metas)
     run = machine.send if may_fail else machine.must
     run(_with(call, [pair.array(one) for one in arrays]), signers=[order])
@@ -232,11 +249,11 @@ def _with(call: Instruction, arrays: Iterable[Address]) -> Instruction:
 
 def lay(pair: Pair, bins: Iterable[Bin]) -> None:
     """Write what bins hold, over what they held; the rest of their arrays stays."""
-    for one in bins:
-        at = pair.array(one.id // BINS)
+    for bin_ in bins:
+        at = pair.array(bin_.id // BINS)
         data = bytearray(_data(pair, at))
-        start = 56 + 144 * (one.id % BINS)
-        struct.pack_into("<QQ", data, start, one.x, one.y)
-        orders = (one.open_orders, one.begun_orders, one.begun_orders, 1, one.asks)
+        start = 56 + 144 * (bin_.id % BINS)
+        struct.pack_into("<QQ", data, start, bin_.x, bin_.y)
+        orders = (bin_.open_orders, bin_.begun_orders, bin_.begun_orders, 1, bin_.asks)
         struct.pack_into("<QQQIB", data, start + 112, *orders)
         pair.machine.put(Account(at, PROGRAM, bytes(data)))

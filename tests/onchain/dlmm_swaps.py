@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM
-from cambist.values.route import Mode
-from cambist.venues.accounts import Account, Snapshot, Unquotable
+from cambist.values.route import SwapMode
 from cambist.venues.meteora.dlmm import DLMM, Dlmm, DlmmPool
-from cambist.venues.pool import Swapped
-from cambist.venues.program import Trade
-from cambist.venues.refusals import Refusal
+from cambist.venues.pool import SwapResult
+from cambist.venues.program import SwapParams
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, PoolRejected, Snapshot
 from tests.onchain.counts import SwapCount
 from tests.onchain.dlmm_pairs import Pair, purse
 from tests.onchain.machine import Outcome
@@ -25,18 +25,18 @@ from tests.onchain.releases import DLMM as RELEASE
 PAUSES_S: Final = (0, 0, 1, 10, 29, 30, 31, 120, 599, 600, 700)
 
 _SPENT: Final = "exceeded CUs meter"
-NAMES: Final[dict[Refusal, set[str]]] = {
-    Refusal.NOT_ENOUGH_LIQUIDITY: {
+NAMES: Final[dict[RejectReason, set[str]]] = {
+    RejectReason.NOT_ENOUGH_LIQUIDITY: {
         "PairInsufficientLiquidity",
         "BitmapExtensionAccountIsNotProvided",
         "CannotFindNonZeroLiquidityBinArrayId",
     },
-    Refusal.ACCOUNT_MISSING: {"AccountNotEnoughKeys"},
-    Refusal.PAYS_NOTHING: {"InsufficientOutAmount"},
-    Refusal.DISABLED: {"PoolDisabled"},
-    Refusal.NOT_OPEN_YET: {"PoolDisabled"},
-    Refusal.ROUNDS_SHORT: {"UndeterminedError"},
-    Refusal.AMOUNT_OVERFLOWS: {"MathOverflow", "TypeCastFailed"},
+    RejectReason.ACCOUNT_MISSING: {"AccountNotEnoughKeys"},
+    RejectReason.PAYS_NOTHING: {"InsufficientOutAmount"},
+    RejectReason.DISABLED: {"PoolDisabled"},
+    RejectReason.NOT_OPEN_YET: {"PoolDisabled"},
+    RejectReason.ROUNDS_SHORT: {"UndeterminedError"},
+    RejectReason.AMOUNT_OVERFLOWS: {"MathOverflow", "TypeCastFailed"},
 }
 """What the program calls what a quote refuses for."""
 
@@ -46,7 +46,7 @@ def read(pair: Pair, program: Dlmm = DLMM) -> DlmmPool:
     held: dict[Address, Account] = {}
     asked: set[Address] = set()
     snapshot = Snapshot(held, pair.machine.time)
-    while wanted := set(program.wants(pair.address, snapshot)) - asked:
+    while wanted := set(program.required_accounts(pair.address, snapshot)) - asked:
         asked |= wanted
         held |= pair.machine.snapshot(wanted).accounts
         snapshot = Snapshot(dict(held), pair.machine.time)
@@ -67,16 +67,22 @@ class Swapper:
             one.address: pair.machine.fund(one, purse(one)) for one in (pair.x, pair.y)
         }
 
-    def trade(self, pool: DlmmPool, mode: Mode, amount: int, *, down: bool, bound: int) -> Trade:
+    def trade(
+        self, pool: DlmmPool, mode: SwapMode, amount: int, *, down: bool, bound: int
+    ) -> SwapParams:
         """Return a trade of the trader's own accounts."""
         given, taken = (pool.x, pool.y) if down else (pool.y, pool.x)
         source, destination = self.accounts[given.address], self.accounts[taken.address]
         owner = self.pair.machine.payer
         known = {index for index, _ in pool.arrays}
-        arrays = [self.pair.array(one) for one in pool.marked_ahead(down=down) if one in known]
-        return Trade(owner, source, destination, given.address, mode, amount, bound, tuple(arrays))
+        arrays = [
+            self.pair.array(index) for index in pool.marked_ahead(down=down) if index in known
+        ]
+        return SwapParams(
+            owner, source, destination, given.address, mode, amount, bound, tuple(arrays)
+        )
 
-    def send(self, pool: DlmmPool, trade: Trade) -> tuple[Outcome, int, int]:
+    def send(self, pool: DlmmPool, trade: SwapParams) -> tuple[Outcome, int, int]:
         """Send a trade; return what came of it, and what left and arrived."""
         machine = self.pair.machine
         before = machine.balance(trade.source), machine.balance(trade.destination)
@@ -84,14 +90,14 @@ class Swapper:
         left = before[0] - machine.balance(trade.source)
         return outcome, left, machine.balance(trade.destination) - before[1]
 
-    def swap(self, mode: Mode, amount: int, *, down: bool) -> Swapped | None:
+    def swap(self, mode: SwapMode, amount: int, *, down: bool) -> SwapResult | None:
         """Quote and swap; hold amounts, end and event to the quote. None where it is refused."""
         pool = read(self.pair, self.program)
         mint_in = pool.mint_a if down else pool.mint_b
         quick = pool.amount_out if mode == "exact_in" else pool.amount_in
         try:
             swapped = pool.swap(mint_in, mode, amount)
-        except Unquotable as refused:
+        except PoolRejected as refused:
             assert quick(mint_in, amount) == 0
             self.refused(pool, mode, amount, refused, down=down)
             return None
@@ -100,7 +106,7 @@ class Swapper:
         return swapped
 
     def compare(
-        self, pool: DlmmPool, mode: Mode, amount: int, swapped: Swapped, *, down: bool
+        self, pool: DlmmPool, mode: SwapMode, amount: int, swapped: SwapResult, *, down: bool
     ) -> None:
         """Swap at the quote: the short way, amounts, event and end state are the quote's."""
         mint_in = pool.mint_a if down else pool.mint_b
@@ -117,7 +123,7 @@ class Swapper:
         assert (given, taken) == (swapped.amount_in, swapped.amount_out), what
         after, end = _of_same_arrays(read(self.pair, self.program), swapped.end)
         assert after == end, (what, _differences(after, end))
-        (told,) = self.program.traded(outcome.lines, outcome.inner)
+        (told,) = self.program.parse_swaps(outcome.lines, outcome.inner)
         # Before 0.12 the event left the transfer fee out of what was given.
         assert told.pool == self.pair.address
         assert told.amount_in in {given, given - swapped.fees.transfer_in}
@@ -130,14 +136,14 @@ class Swapper:
         self.counted["bins"] += abs(after.pair.active_id - pool.pair.active_id)
 
     def refused(
-        self, pool: DlmmPool, mode: Mode, amount: int, why: Unquotable, *, down: bool
+        self, pool: DlmmPool, mode: SwapMode, amount: int, why: PoolRejected, *, down: bool
     ) -> None:
         """Send what was refused all the same, and see it fail as the refusal says."""
         self.counted[f"refused: {why.refusal}"] += 1
         bound = 0 if mode == "exact_in" else RAW_MAX
         outcome, *_ = self.send(pool, self.trade(pool, mode, amount, down=down, bound=bound))
         self.count.refused(why.refusal, outcome.ok)
-        if why.refusal is Refusal.TOO_FAR:
+        if why.refusal is RejectReason.TOO_FAR:
             return  # alone in its transaction it may get through, or not
         known = self.program.error(outcome.lines, outcome.number)
         if any(_SPENT in line for line in outcome.logs):
@@ -153,17 +159,17 @@ class Swapper:
         for _ in range(times):
             if sleepy:
                 self.pair.machine.wait(rng.choice(PAUSES_S))
-            mode: Mode = rng.choice(("exact_in", "exact_out"))
+            mode: SwapMode = rng.choice(("exact_in", "exact_out"))
             amount = rng.randint(1, 10 ** rng.randint(1, len(str(most)) - 1))
             self.swap(mode, amount, down=rng.random() < 0.5)
 
 
-def _of_same_arrays(one: DlmmPool, other: DlmmPool) -> tuple[DlmmPool, DlmmPool]:
+def _of_same_arrays(pool: DlmmPool, other: DlmmPool) -> tuple[DlmmPool, DlmmPool]:
     """Return both with the arrays that both know: those asked for follow the active bin."""
-    both = dict(one.arrays).keys() & dict(other.arrays).keys()
+    both = dict(pool.arrays).keys() & dict(other.arrays).keys()
     cut = [
         replace(it, arrays=tuple(bins for bins in it.arrays if bins[0] in both))
-        for it in (one, other)
+        for it in (pool, other)
     ]
     return cut[0], cut[1]
 

@@ -21,12 +21,13 @@ from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata
 
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, associated_token
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL
-from cambist.venues.accounts import Account, ChainTime, Snapshot
-from cambist.venues.logs import Line, read_lines
-from cambist.venues.program import Instruction, Meta
+from cambist.venues.logs import ProgramLogLine, read_lines
+from cambist.venues.program import AccountMeta as Meta
+from cambist.venues.program import Instruction
+from cambist.venues.snapshot import Account, ChainTime, Snapshot
 from cambist.venues.tokens import Mint, write_balance, write_mint
 
 START_S: Final = 1_790_000_000
@@ -43,7 +44,7 @@ class Outcome(NamedTuple):
     """What became of a transaction. `error` is a program's own number, or the runtime's words."""
 
     ok: bool
-    lines: tuple[Line, ...]
+    lines: tuple[ProgramLogLine, ...]
     inner: tuple[Instruction, ...]
     units: int
     number: int | None = None
@@ -106,7 +107,7 @@ class Machine:
 
     def snapshot(self, addresses: Iterable[Address]) -> Snapshot:
         """Return these accounts, as far as they exist, with the clock."""
-        found = [account for one in addresses if (account := self.get(one)) is not None]
+        found = [account for address in addresses if (account := self.get(address)) is not None]
         return Snapshot({one.address: one for one in found}, self.time)
 
     def mint(self, name: str, decimals: int, mint: Mint | None = None) -> Mint:
@@ -177,9 +178,12 @@ class Machine:
 _FEE_AMOUNT: Final = b"\x02" + struct.pack("<HHQ", 2, 8, 0)
 
 
-def _call(one: Instruction) -> SvmInstruction:
-    metas = [AccountMeta(Pubkey.from_string(m.address), m.signer, m.writable) for m in one.accounts]
-    return SvmInstruction(Pubkey.from_string(one.program), one.data, metas)
+def _call(instruction: Instruction) -> SvmInstruction:
+    metas = [
+        AccountMeta(Pubkey.from_string(m.address), m.signer, m.writable)
+        for m in instruction.accounts
+    ]
+    return SvmInstruction(Pubkey.from_string(instruction.program), instruction.data, metas)
 
 
 def _error(error: object) -> tuple[int | None, str]:
@@ -193,8 +197,8 @@ def _inner(meta: object, message: MessageV0) -> tuple[Instruction, ...]:
     keys = [Address(str(key)) for key in message.account_keys]
     found = []
     for group in meta.inner_instructions():  # type: ignore[attr-defined]
-        for one in group:
-            call = one.instruction()
+        for member in group:
+            call = member.instruction()
             metas = tuple(Meta(keys[at]) for at in bytes(call.accounts))
             found.append(Instruction(keys[call.program_id_index], metas, bytes(call.data)))
     return tuple(found)

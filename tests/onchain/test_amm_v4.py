@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from cambist.faults import Code
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.route import Mode
-from cambist.venues.accounts import Account, Unquotable
-from cambist.venues.pool import Swapped
-from cambist.venues.program import Trade
+from cambist.values.route import SwapMode
+from cambist.venues.pool import SwapResult
+from cambist.venues.program import SwapParams
 from cambist.venues.raydium.amm_v4 import AMM_V4, AmmV4, AmmV4Pool
 from cambist.venues.raydium.amm_v4.pool import SWAP_ONLY, WAITING_TRADE
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, PoolRejected
 from tests.onchain.counts import Count
 from tests.onchain.machine import START_S, Machine, Outcome
 from tests.onchain.releases import AMM_V4 as RELEASE
@@ -48,18 +48,20 @@ class Site(NamedTuple):
     def read(self) -> AmmV4Pool:
         """Return the pool as it stands."""
         seen = self.machine.snapshot([self.pool])
-        while missing := self.program.wants(self.pool, seen):
+        while missing := self.program.required_accounts(self.pool, seen):
             seen = self.machine.snapshot([*seen.accounts, *missing])
         return self.program.decode(self.pool, seen)
 
     def send(
-        self, mint_in: Address, mode: Mode, amount: int, bound: int, program: AmmV4 = AMM_V4
+        self, mint_in: Address, mode: SwapMode, amount: int, bound: int, program: AmmV4 = AMM_V4
     ) -> Outcome:
         """Trade on the chain."""
         pool = self.read()
         mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
         own = self.accounts
-        trade = Trade(self.machine.payer, own[mint_in], own[mint_out], mint_in, mode, amount, bound)
+        trade = SwapParams(
+            self.machine.payer, own[mint_in], own[mint_out], mint_in, mode, amount, bound
+        )
         return self.machine.send(program.instruction(pool, trade))
 
 
@@ -93,7 +95,7 @@ def build(
                 data[at : at + 8] = number.to_bytes(8, "little")
         machine.put(replace(account, data=bytes(data)))
     machine.put(Account(pool.open_orders, pool.market_program, bytes(8)))
-    own = {one.address: machine.fund(one, 10**16) for one in (a, b)}
+    own = {mint_.address: machine.fund(mint_, 10**16) for mint_ in (a, b)}
     return Site(machine, pool.address, own, adapter)
 
 
@@ -108,12 +110,12 @@ def test_swaps_are_those_of_the_program(
     while tried.equal < SWAPS:
         pool = site.read()
         mint_in = dice.choice([pool.mint_a, pool.mint_b])
-        mode: Mode = dice.choice(["exact_in", "exact_out"])
+        mode: SwapMode = dice.choice(["exact_in", "exact_out"])
         amount = dice.randint(1, 10 ** dice.randint(1, 11))
         fast = pool.amount_out if mode == "exact_in" else pool.amount_in
         try:
             swap = pool.swap(mint_in, mode, amount)
-        except Unquotable as refused:
+        except PoolRejected as refused:
             assert fast(mint_in, amount) == 0
             bound = 0 if mode == "exact_in" else 2**63
             done = site.send(mint_in, mode, amount, bound).ok
@@ -127,19 +129,19 @@ def test_swaps_are_those_of_the_program(
             compare(site, mint_in, mode, amount, swap)
 
 
-def compare(site: Site, mint_in: Address, mode: Mode, amount: int, swap: Swapped) -> None:
+def compare(site: Site, mint_in: Address, mode: SwapMode, amount: int, swap: SwapResult) -> None:
     """Swap at the quote: amounts, log and end state are the quote's."""
     pool = site.read()
     mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
     bound = swap.amount_out if mode == "exact_in" else swap.amount_in
-    before = [site.machine.balance(site.accounts[one]) for one in (mint_in, mint_out)]
+    before = [site.machine.balance(site.accounts[mint]) for mint in (mint_in, mint_out)]
     outcome = site.send(mint_in, mode, amount, bound)
     assert outcome.ok, outcome.logs
-    after = [site.machine.balance(site.accounts[one]) for one in (mint_in, mint_out)]
+    after = [site.machine.balance(site.accounts[mint]) for mint in (mint_in, mint_out)]
     moved = (before[0] - after[0], after[1] - before[1])
     assert moved == (swap.amount_in, swap.amount_out)
     assert site.read() == replace(swap.end, time=site.machine.time)
-    (told,) = AMM_V4.traded(outcome.lines, outcome.inner)
+    (told,) = AMM_V4.parse_swaps(outcome.lines, outcome.inner)
     assert (told.amount_in, told.amount_out) == moved
 
 
@@ -153,8 +155,8 @@ def test_the_smallest_amounts_are_those_of_the_release(
             for mode in ("exact_in", "exact_out"):
                 try:
                     swap = site.read().swap(mint, mode, amount)
-                except Unquotable as refused:
-                    assert refused.refusal is Refusal.PAYS_NOTHING  # noqa: PT017
+                except PoolRejected as refused:
+                    assert refused.refusal is RejectReason.PAYS_NOTHING  # noqa: PT017
                     bound = 0 if mode == "exact_in" else 2**63
                     done = site.send(mint, mode, amount, bound).ok
                     assert not done
@@ -165,7 +167,7 @@ def test_the_smallest_amounts_are_those_of_the_release(
 
 
 @pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
-def test_a_bound_that_is_one_unit_too_good_is_refused(program: Find, mode: Mode) -> None:
+def test_a_bound_that_is_one_unit_too_good_is_refused(program: Find, mode: SwapMode) -> None:
     site = build(program)
     pool = site.read()
     swap = pool.swap(pool.mint_a, mode, 1_000_000)
@@ -179,9 +181,9 @@ def test_a_bound_that_is_one_unit_too_good_is_refused(program: Find, mode: Mode)
 def test_a_waiting_pool_opens_with_the_first_swap_after_its_time(program: Find) -> None:
     site = build(program, status=WAITING_TRADE, opens_s=START_S + 60)
     pool = site.read()
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         pool.swap(pool.mint_a, "exact_in", 10**6)
-    assert refused.value.refusal is Refusal.NOT_OPEN_YET
+    assert refused.value.refusal is RejectReason.NOT_OPEN_YET
     outcome = site.send(pool.mint_a, "exact_in", 10**6, 0)
     known = AMM_V4.error(outcome.lines, outcome.number)
     assert known is not None
@@ -205,9 +207,9 @@ def test_more_than_a_trader_has_is_no_fault_of_the_bound(program: Find) -> None:
 def test_all_that_a_pool_holds_cannot_be_bought(program: Find) -> None:
     site = build(program)
     pool = site.read()
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         pool.swap(pool.mint_a, "exact_out", pool.reserve_b)
-    assert refused.value.refusal is Refusal.NOT_ENOUGH_LIQUIDITY
+    assert refused.value.refusal is RejectReason.NOT_ENOUGH_LIQUIDITY
     assert not site.send(pool.mint_a, "exact_out", pool.reserve_b, 2**63).ok
     near = pool.reserve_b - 100_000
     swap = pool.swap(pool.mint_a, "exact_out", near)

@@ -12,12 +12,12 @@ from msgspec.structs import replace
 
 from cambist.values.ids import Address
 from cambist.values.program_address import key_bytes
-from cambist.venues.accounts import Account, Unquotable
-from cambist.venues.program import Instruction, Meta, Trade
+from cambist.venues.program import AccountMeta, Instruction, SwapParams
 from cambist.venues.raydium.amm_v4 import AmmV4, AmmV4Pool
+from cambist.venues.raydium.amm_v4.accounts import AUTHORITY
 from cambist.venues.raydium.amm_v4.pool import INITIALIZED, SWAP_ONLY
-from cambist.venues.raydium.amm_v4.state import AUTHORITY
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, PoolRejected
 from tests.onchain.counts import Count
 from tests.onchain.releases import AMM_V4 as RELEASE
 from tests.onchain.test_amm_v4 import Site, build, key
@@ -58,7 +58,11 @@ def write_book(site: Site, pool: AmmV4Pool, coin: int, pc: int) -> None:
 def with_book(call: Instruction, pool: AmmV4Pool) -> Instruction:
     """Return the call with the real accounts of the order book, which stand before the user's."""
     book = (pool.market, BIDS, ASKS, EVENTS, *OTHERS)
-    metas = (*call.accounts[:7], *(Meta(one, writable=True) for one in book), *call.accounts[-3:])
+    metas = (
+        *call.accounts[:7],
+        *(AccountMeta(address, writable=True) for address in book),
+        *call.accounts[-3:],
+    )
     return replace(call, accounts=metas)
 
 
@@ -78,11 +82,11 @@ def test_open_orders_count_where_the_release_has_an_order_book(
     as_6 = pool.swap(pool.mint_a, "exact_in", amount).amount_out
     write_book(site, pool, *held)
     set_status(site, INITIALIZED)
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         site.read()
-    assert refused.value.refusal is Refusal.ORDER_BOOK
+    assert refused.value.refusal is RejectReason.ORDER_BOOK
     got = sent(site, pool, pool.mint_a, amount)
-    tried.refused(Refusal.ORDER_BOOK, got, allowed=True)
+    tried.refused(RejectReason.ORDER_BOOK, got, allowed=True)
     assert (got == as_6) == (held == (0, 0))
     coin, pc = pool.reserve_a + held[0], pool.reserve_b + held[1]
     net = amount - -(-amount * pool.fee[0] // pool.fee[1])
@@ -95,7 +99,7 @@ def sent(site: Site, pool: AmmV4Pool, mint_in: Address, amount: int) -> int:
     """Swap with the order book's accounts, and return what arrived."""
     mint_out = pool.mint_b if mint_in == pool.mint_a else pool.mint_a
     own, me = site.accounts, site.machine.payer
-    trade = Trade(me, own[mint_in], own[mint_out], mint_in, "exact_in", amount, 0)
+    trade = SwapParams(me, own[mint_in], own[mint_out], mint_in, "exact_in", amount, 0)
     before = site.machine.balance(own[mint_out])
     site.machine.must(with_book(site.program.instruction(pool, trade), pool))
     return site.machine.balance(own[mint_out]) - before

@@ -8,16 +8,16 @@ from contextlib import suppress
 import pytest
 from msgspec.structs import replace
 
-from cambist.curves.paths import Broken, Ended
+from cambist.curves.tick_walk_state import InconsistentTicks, InsufficientLiquidity
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, sqrt_at_tick
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.ids import Address
-from cambist.values.route import Mode
-from cambist.venues.accounts import Unquotable
-from cambist.venues.program import Trade
+from cambist.values.route import SwapMode
+from cambist.venues.program import SwapParams
 from cambist.venues.raydium.clmm import ClmmPool
-from cambist.venues.raydium.clmm.bitmap import is_inline, start_of
-from cambist.venues.refusals import Refusal
+from cambist.venues.raydium.clmm.tick_array_bitmap import is_inline, start_of
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 from tests.onchain.clmm_site import Find, Plan, Site, build
 from tests.onchain.counts import Count, SwapCount
 from tests.onchain.releases import CLMM as RELEASE
@@ -25,7 +25,7 @@ from tests.onchain.releases import CLMM as RELEASE
 pytestmark = pytest.mark.timeout(600)
 
 SWAPS = 1_000
-BOUNDS: dict[Mode, int] = {"exact_in": 1, "exact_out": 2**64 - 1}
+BOUNDS: dict[SwapMode, int] = {"exact_in": 1, "exact_out": 2**64 - 1}
 
 
 def around(tick: int, spacing: int, liquidity: int) -> tuple[tuple[int, int, int], ...]:
@@ -63,7 +63,7 @@ FEES = {
 }
 
 
-def drawn(dice: random.Random, pool: ClmmPool, mint_in: Address, mode: Mode) -> int:
+def drawn(dice: random.Random, pool: ClmmPool, mint_in: Address, mode: SwapMode) -> int:
     """Return an amount: any, tiny, or one that ends on a tick or a unit beside."""
     kind = dice.random()
     if kind < 0.2:
@@ -71,7 +71,7 @@ def drawn(dice: random.Random, pool: ClmmPool, mint_in: Address, mode: Mode) -> 
     if kind < 0.8:
         return dice.randint(1, 10 ** dice.randint(3, 10))
     walk = pool.ways[mint_in].walk
-    with suppress(Ended, Broken):
+    with suppress(InsufficientLiquidity, InconsistentTicks):
         walk.amount_out(10**10)
     sums = walk.given if mode == "exact_in" else walk.paid
     return max(sums[dice.randrange(len(sums[:8]))] + dice.choice([-1, 0, 1]), 1)
@@ -86,31 +86,31 @@ class Tally:
 
     def add(self, pool: ClmmPool, end: ClmmPool) -> None:
         """Count the ticks that a swap left behind."""
-        low, high = sorted((pool.place.tick, end.place.tick))
-        crossed = sum(low < one <= high for one in pool.shelf.ticks.numbers)
-        if end.place.tick > pool.place.tick:
+        low, high = sorted((pool.tick_state.tick, end.tick_state.tick))
+        crossed = sum(low < number <= high for number in pool.shelf.ticks.numbers)
+        if end.tick_state.tick > pool.tick_state.tick:
             self.up += crossed
         else:
             self.down += crossed
         self.beyond += not is_inline(
-            start_of(end.place.tick, pool.shelf.spacing), pool.shelf.spacing
+            start_of(end.tick_state.tick, pool.shelf.spacing), pool.shelf.spacing
         )
 
 
 def step(site: Site, pool: ClmmPool, dice: random.Random, tally: Tally) -> ClmmPool:
     """Do one trade of any kind on both sides, and return the pool afterwards."""
     mint_in = dice.choice([pool.mint_a, pool.mint_b])
-    mode: Mode = dice.choice(["exact_in", "exact_out"])
+    mode: SwapMode = dice.choice(["exact_in", "exact_out"])
     trade = site.trade(pool, mint_in, mode, drawn(dice, pool, mint_in, mode))
     return settled(site, pool, trade, tally)
 
 
-def settled(site: Site, pool: ClmmPool, trade: Trade, tally: Tally) -> ClmmPool:
+def settled(site: Site, pool: ClmmPool, trade: SwapParams, tally: Tally) -> ClmmPool:
     """Hold a trade's quote to what the program does, which may be to refuse."""
     bare = pool.amount_out if trade.mode == "exact_in" else pool.amount_in
     try:
         swap = pool.swap(trade.mint_in, trade.mode, trade.amount)
-    except Unquotable as refused:
+    except PoolRejected as refused:
         assert bare(trade.mint_in, trade.amount) == 0
         outcome = site.swap(replace(trade, bound=BOUNDS[trade.mode]))
         tally.count.refused(refused.refusal, outcome.ok)
@@ -162,15 +162,15 @@ def test_swaps_that_stop_at_a_price_are_those_of_the_program(
     pool = site.read()
     while tally.count.equal < SWAPS:
         mint_in = dice.choice([pool.mint_a, pool.mint_b])
-        mode: Mode = dice.choice(["exact_in", "exact_out"])
+        mode: SwapMode = dice.choice(["exact_in", "exact_out"])
         trade = site.trade(pool, mint_in, mode, drawn(dice, pool, mint_in, mode))
         limit = _limit(dice, pool, down=mint_in == pool.mint_a)
         try:
             swap = pool.swap_until(mint_in, mode, trade.amount, limit)
-        except Unquotable as refused:
+        except PoolRejected as refused:
             outcome, _, arrived = site.moved(replace(trade, bound=BOUNDS[mode]), limit)
             # The program also lets a mint's fee eat all that a part of a swap would bring.
-            eaten = refused.refusal is Refusal.PAYS_NOTHING and not arrived
+            eaten = refused.refusal is RejectReason.PAYS_NOTHING and not arrived
             tally.count.refused(refused.refusal, outcome.ok, allowed=eaten)
             pool = site.read()
             continue
@@ -184,7 +184,7 @@ def test_swaps_that_stop_at_a_price_are_those_of_the_program(
 
 def _limit(dice: random.Random, pool: ClmmPool, *, down: bool) -> int:
     """Return a price limit: near, on a tick, at the end of all prices, or on the wrong side."""
-    price, tick = pool.place.price, pool.place.tick
+    price, tick = pool.tick_state.price, pool.tick_state.tick
     away = -1 if down else 1
     return dice.choice([
         price + away * (price >> dice.randint(6, 40)),
@@ -198,8 +198,8 @@ def test_a_price_limit_on_the_wrong_side_is_refused_by_both(program: Find) -> No
     site = build(program, PLANS["spacing 10"])
     pool = site.read()
     trade = site.trade(pool, pool.mint_a, "exact_in", 1_000)
-    for limit in (pool.place.price, pool.place.price + 1, SQRT_MIN):
-        with pytest.raises(Unquotable) as refused:
+    for limit in (pool.tick_state.price, pool.tick_state.price + 1, SQRT_MIN):
+        with pytest.raises(PoolRejected) as refused:
             pool.swap_until(pool.mint_a, "exact_in", 1_000, limit)
-        assert refused.value.refusal is Refusal.PRICE_LIMIT
+        assert refused.value.refusal is RejectReason.PRICE_LIMIT
         assert not site.swap(trade, limit).ok

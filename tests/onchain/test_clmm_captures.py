@@ -9,16 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_PROGRAM, key_bytes
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
-from cambist.venues.accounts import Account, ChainTime, Snapshot
-from cambist.venues.pool import Swapped
-from cambist.venues.program import Trade
-from cambist.venues.raydium.clmm import CLMM, ClmmPool, bitmap
-from cambist.venues.raydium.clmm.arrays import array_address, extension_address
-from cambist.venues.raydium.clmm.state import CONFIG, EXTENSION, POOL, Config, Extension
+from cambist.venues.pool import SwapResult
+from cambist.venues.program import SwapParams
+from cambist.venues.raydium.clmm import CLMM, ClmmPool, tick_array_bitmap
+from cambist.venues.raydium.clmm.accounts import (
+    CONFIG,
+    EXTENSION,
+    POOL,
+    BitmapExtensionAccount,
+    ClmmConfigAccount,
+)
+from cambist.venues.raydium.clmm.tick_arrays import array_address, extension_address
+from cambist.venues.snapshot import Account, ChainTime, Snapshot
 from cambist.venues.tokens import Mint, write_balance, write_mint
 from tests.onchain.clmm_site import Find, Site
 from tests.onchain.machine import Machine, discriminator
@@ -30,7 +36,9 @@ MINTS = (Mint(SOL.mint, TOKEN_PROGRAM, 9), Mint(USDC.mint, TOKEN_PROGRAM, 6))
 
 def swaps(captures: Callable[[str], list[Path]]) -> list[Path]:
     """Return the captured swaps, without what describes their pool."""
-    return [one for one in captures("raydium_clmm_sol_usdc") if one.name.startswith("swap_")]
+    return [
+        capture for capture in captures("raydium_clmm_sol_usdc") if capture.name.startswith("swap_")
+    ]
 
 
 def accounts_of(capture: dict[str, Any]) -> Iterator[Account]:
@@ -47,15 +55,17 @@ def accounts_of(capture: dict[str, Any]) -> Iterator[Account]:
         for one in capture["tick_arrays"]
     ]
     yield from arrays
-    start = bitmap.start_of(state.tick, state.spacing)
+    start = tick_array_bitmap.start_of(state.tick, state.spacing)
     inline = state.bits
-    if array_address(pool, start) not in {one.address for one in arrays}:
-        bits = bitmap.join(inline, bitmap.NO_EXTENSION)
-        inline, _ = bitmap.split(bitmap.with_bit(bits, start, state.spacing, on=False))
+    if array_address(pool, start) not in {array.address for array in arrays}:
+        bits = tick_array_bitmap.join(inline, tick_array_bitmap.NO_EXTENSION)
+        inline, _ = tick_array_bitmap.split(
+            tick_array_bitmap.with_bit(bits, start, state.spacing, on=False)
+        )
     yield Account(pool, CLMM.id, data[:904] + inline + data[1032:])
-    config = CONFIG.write(Config(120_000, 400, state.spacing, 40_000))
+    config = CONFIG.write(ClmmConfigAccount(120_000, 400, state.spacing, 40_000))
     yield Account(state.config, CLMM.id, config)
-    beyond = EXTENSION.write(Extension(pool, bitmap.NO_EXTENSION))
+    beyond = EXTENSION.write(BitmapExtensionAccount(pool, tick_array_bitmap.NO_EXTENSION))
     yield Account(extension_address(pool), CLMM.id, beyond)
     for mint, vault in zip(MINTS, (state.vault_a, state.vault_b), strict=True):
         yield write_mint(mint)
@@ -64,10 +74,10 @@ def accounts_of(capture: dict[str, Any]) -> Iterator[Account]:
     yield Account(state.observation, CLMM.id, seen.ljust(4_483, b"\0"))
 
 
-def quoted(pool: ClmmPool, swap: dict[str, Any]) -> Swapped:
+def quoted(pool: ClmmPool, swap: dict[str, Any]) -> SwapResult:
     """Return what the captured swap does in the pool."""
     mint_in = pool.mint_a if swap["zero_for_one"] else pool.mint_b
-    mode: Mode = "exact_in" if swap["is_base_input"] else "exact_out"
+    mode: SwapMode = "exact_in" if swap["is_base_input"] else "exact_out"
     limit = int(swap["sqrt_price_limit_x64"])
     if limit:
         return pool.swap_until(mint_in, mode, swap["amount"], limit)
@@ -97,19 +107,19 @@ def test_the_program_does_captured_swaps_as_the_main_chain_did(
         machine = Machine(ChainTime(Slot(swap["slot"]), swap["block_time"], 900))
         machine.load(CLMM.id, program("raydium_clmm"))
         accounts = list(accounts_of(capture))
-        for one in accounts:
-            machine.put(one)
+        for account in accounts:
+            machine.put(account)
         site = Site(
             machine,
             Address(capture["pool_address"]),
             {one.address: machine.fund(one, 10**15) for one in MINTS},
         )
-        pool = CLMM.decode(site.pool, machine.snapshot(one.address for one in accounts))
+        pool = CLMM.decode(site.pool, machine.snapshot(account.address for account in accounts))
         done = quoted(pool, swap)
         given, taken = (
             (pool.mint_a, pool.mint_b) if swap["zero_for_one"] else (pool.mint_b, pool.mint_a)
         )
-        mode: Mode = "exact_in" if swap["is_base_input"] else "exact_out"
+        mode: SwapMode = "exact_in" if swap["is_base_input"] else "exact_out"
         ends = site.own[given], site.own[taken]
-        trade = Trade(machine.payer, *ends, given, mode, swap["amount"], 0, done.touched)
+        trade = SwapParams(machine.payer, *ends, given, mode, swap["amount"], 0, done.touched)
         site.agree(pool, trade, done, int(swap["sqrt_price_limit_x64"]))

@@ -11,12 +11,12 @@ import pytest
 
 from cambist.faults import Code
 from cambist.values.ids import Address
-from cambist.venues.accounts import Unquotable
 from cambist.venues.meteora.damm_v1 import DAMM_V1, DammV1Pool
-from cambist.venues.meteora.damm_v1.state import LAYOUT, PROGRAM, VAULT_PROGRAM, write_stake
-from cambist.venues.pool import Swapped
-from cambist.venues.program import Trade
-from cambist.venues.refusals import Refusal
+from cambist.venues.meteora.damm_v1.accounts import LAYOUT, PROGRAM, VAULT_PROGRAM, write_stake
+from cambist.venues.pool import SwapResult
+from cambist.venues.program import SwapParams
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 from cambist.venues.tokens import Mint, write_balance
 from tests.onchain.counts import Count, SwapCount
 from tests.onchain.damm_v1_pools import METADATA, Made, make_pool, pool_of_the_program
@@ -47,14 +47,14 @@ class Bench(NamedTuple):
     made: Made
     count: SwapCount
 
-    def swap(self, mint_in: Address, amount: int) -> Swapped | Refusal:
+    def swap(self, mint_in: Address, amount: int) -> SwapResult | RejectReason:
         """Do one swap at its quote, to the unit, or see it refused."""
         made, pool = self.made, self.made.read()
         try:
             quoted = pool.swap(mint_in, "exact_in", amount)
-        except Unquotable as refused:
+        except PoolRejected as refused:
             assert pool.amount_out(mint_in, amount) == 0
-            bound = int(refused.refusal is Refusal.PAYS_NOTHING)
+            bound = int(refused.refusal is RejectReason.PAYS_NOTHING)
             call = DAMM_V1.instruction(pool, self.trade(mint_in, amount, bound))
             self.count.refused(refused.refusal, made.machine.send(call).ok)
             return refused.refusal
@@ -62,7 +62,7 @@ class Bench(NamedTuple):
             self.compare(pool, mint_in, amount, quoted)
         return quoted
 
-    def compare(self, pool: DammV1Pool, mint_in: Address, amount: int, quoted: Swapped) -> None:
+    def compare(self, pool: DammV1Pool, mint_in: Address, amount: int, quoted: SwapResult) -> None:
         """Do a swap at its quote: amounts, event and end state are the quote's."""
         made = self.made
         assert pool.amount_out(mint_in, amount) == quoted.amount_out
@@ -75,14 +75,14 @@ class Bench(NamedTuple):
             made.machine.balance(destination) - before[1],
         )
         assert moved == (quoted.amount_in, quoted.amount_out)
-        (told,) = DAMM_V1.traded(outcome.lines, outcome.inner)
+        (told,) = DAMM_V1.parse_swaps(outcome.lines, outcome.inner)
         assert (told.pool, told.amount_in, told.amount_out, told.exact) == (None, *moved, True)
         assert made.read() == quoted.end
 
-    def trade(self, mint_in: Address, amount: int, bound: int) -> Trade:
+    def trade(self, mint_in: Address, amount: int, bound: int) -> SwapParams:
         """Return a trade of the payer's."""
         places = self.places(mint_in)
-        return Trade(self.made.machine.payer, *places, mint_in, "exact_in", amount, bound)
+        return SwapParams(self.made.machine.payer, *places, mint_in, "exact_in", amount, bound)
 
     def places(self, mint_in: Address) -> tuple[Address, Address]:
         """Return the trader's account of the mint given, and of the other."""
@@ -207,7 +207,7 @@ def test_a_price_of_a_stake_is_read_anew_when_it_is_old(
         machine.put(write_stake(state, price))
         machine.wait(rng.choice((1, 599, 600, 601, 5_000)))
         mint = rng.choice((made.a, made.b)).address
-        assert not isinstance(bench.swap(mint, rng.randint(10**3, 10**11)), Refusal)
+        assert not isinstance(bench.swap(mint, rng.randint(10**3, 10**11)), RejectReason)
         prices.add(made.read().state.stake_price)
     assert len(prices) > 50
 
@@ -224,7 +224,7 @@ def test_a_profit_is_let_go_second_by_second(machine: Machine, counted: SwapCoun
         paid.append(now.amount_out)
     assert paid == sorted(paid)
     assert paid[0] < paid[50] < paid[99] == paid[109]
-    assert isinstance(bench.swap(made.a.address, 10**5), Swapped)
+    assert isinstance(bench.swap(made.a.address, 10**5), SwapResult)
 
 
 def test_a_vault_pays_no_more_than_it_has_at_hand(machine: Machine, counted: SwapCount) -> None:
@@ -234,20 +234,20 @@ def test_a_vault_pays_no_more_than_it_has_at_hand(machine: Machine, counted: Swa
     for at_hand, outcome in ((paid - 1, False), (paid, True), (paid + 1, True)):
         machine.put(write_balance(vault.state.token_vault, made.b, vault.address, at_hand))
         result = bench.swap(made.a.address, 10**8)
-        assert isinstance(result, Swapped) is outcome
+        assert isinstance(result, SwapResult) is outcome
         if not outcome:
-            assert result is Refusal.NOT_ENOUGH_LIQUIDITY
+            assert result is RejectReason.NOT_ENOUGH_LIQUIDITY
 
 
 def test_a_pool_or_a_vault_switched_off_refuses(machine: Machine, counted: SwapCount) -> None:
     made = make_pool(machine, (10**10, 10**10), (250, 100_000, 0, 100_000))
     bench = Bench(made, counted)
     made.set_state(enabled=0)
-    assert bench.swap(made.a.address, 10**6) is Refusal.DISABLED
+    assert bench.swap(made.a.address, 10**6) is RejectReason.DISABLED
     made.set_state(enabled=1)
     made.set_vault(made.a, enabled=0)
-    assert bench.swap(made.a.address, 10**6) is Refusal.DISABLED
-    assert isinstance(bench.swap(made.b.address, 10**6), Swapped)
+    assert bench.swap(made.a.address, 10**6) is RejectReason.DISABLED
+    assert isinstance(bench.swap(made.b.address, 10**6), SwapResult)
 
 
 @pytest.mark.parametrize("by_time", [True, False])
@@ -258,9 +258,9 @@ def test_a_pool_opens_at_its_second_or_slot(
     now = machine.time
     made.set_state(opens_at=(now.unix_s if by_time else now.slot) + 50, clock=int(by_time))
     bench, early = Bench(made, counted), made.read()
-    assert bench.swap(made.a.address, 10**6) is Refusal.NOT_OPEN_YET
+    assert bench.swap(made.a.address, 10**6) is RejectReason.NOT_OPEN_YET
     machine.wait(49, 49)
-    assert bench.swap(made.a.address, 10**6) is Refusal.NOT_OPEN_YET
+    assert bench.swap(made.a.address, 10**6) is RejectReason.NOT_OPEN_YET
     machine.wait(1, 1)
     quoted = early.at(machine.time).swap(made.a.address, "exact_in", 10**6)
     assert bench.swap(made.a.address, 10**6) == quoted
@@ -298,13 +298,13 @@ def test_a_pool_of_the_programs_own_making_swaps_as_quoted(
     machine.load(METADATA, program("metaplex"))
     opens_s = START_S + 30
     made, call = pool_of_the_program(machine, (9_876_543_210, 5_432_109_876), opens_s)
-    told = DAMM_V1.opened(call)
+    told = DAMM_V1.parse_pool_created(call)
     assert told is not None
     assert (told.pool, told.mint_a, told.mint_b, told.opens_s) == (
         made.pool, made.a.address, made.b.address, opens_s,
     )  # fmt: skip
     bench, rng = Bench(made, counted), random.Random(5)
-    assert bench.swap(made.a.address, 10**6) is Refusal.NOT_OPEN_YET
+    assert bench.swap(made.a.address, 10**6) is RejectReason.NOT_OPEN_YET
     machine.wait(30)
     while counted.equal < swaps:
         mint = rng.choice((made.a, made.b))

@@ -11,7 +11,7 @@ import pytest
 
 from cambist.curves.transfer_fee import TransferFee
 from cambist.values.program_address import TOKEN_2022_PROGRAM
-from cambist.venues.meteora.damm_v2.state import PROGRAM
+from cambist.venues.meteora.damm_v2.accounts import PROGRAM
 from cambist.venues.tokens import Mint
 from tests.onchain.counts import Count, SwapCount
 from tests.onchain.damm_v2_pools import (

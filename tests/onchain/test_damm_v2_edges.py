@@ -15,11 +15,11 @@ from msgspec.structs import replace
 from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from cambist.venues.accounts import Account, Unquotable
-from cambist.venues.meteora.damm_v2 import DAMM_V2, DammV2Pool, calls
-from cambist.venues.meteora.damm_v2.state import LAYOUT, PROGRAM
-from cambist.venues.pool import Swapped
-from cambist.venues.refusals import Refusal
+from cambist.venues.meteora.damm_v2 import DAMM_V2, DammV2Pool, instructions
+from cambist.venues.meteora.damm_v2.accounts import LAYOUT, PROGRAM
+from cambist.venues.pool import SwapResult
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, PoolRejected
 from cambist.venues.tokens import Mint, write_balance, write_mint
 from tests.onchain.damm_v2_pools import (
     FUNDS,
@@ -69,16 +69,16 @@ def test_a_pool_opens_at_its_second_or_slot(program: Find, by_time: bool) -> Non
     opens = (START_S if by_time else START.slot) + 30
     pit = bench(program(RELEASES[0]), Plan(TIME_LINEAR, by_time=by_time, opens_at=opens))
     assert pit.made.instruction is not None
-    told = DAMM_V2.opened(pit.made.instruction)
+    told = DAMM_V2.parse_pool_created(pit.made.instruction)
     assert told is not None
     assert (told.pool, told.mint_a, told.mint_b) == pit.made.accounts
     assert told.opens_s == (opens if by_time else None)
     early = pit.pool
     for kind in KINDS:
-        assert pit.swap(kind, early.mint_a, 10**6) is Refusal.NOT_OPEN_YET
+        assert pit.swap(kind, early.mint_a, 10**6) is RejectReason.NOT_OPEN_YET
     assert early.amount_out(early.mint_a, 10**6) == 0
     pit.machine.wait(29, 29)
-    assert pit.swap(IN, early.mint_b, 10**6) is Refusal.NOT_OPEN_YET
+    assert pit.swap(IN, early.mint_b, 10**6) is RejectReason.NOT_OPEN_YET
     pit.machine.wait(1, 1)
     done = pit.swap(IN, early.mint_b, 10**6)
     assert done == early.at(pit.machine.time).swap(early.mint_b, "exact_in", 10**6)
@@ -91,7 +91,7 @@ def test_a_pool_switched_off_refuses(program: Find) -> None:
     assert account is not None
     data = LAYOUT.write(state, account.data)
     pit.machine.put(replace(account, data=data))
-    assert pit.swap(IN, pit.pool.mint_a, 10**6) is Refusal.DISABLED
+    assert pit.swap(IN, pit.pool.mint_a, 10**6) is RejectReason.DISABLED
 
 
 @pytest.mark.parametrize("collect", [0, 1, 2])
@@ -118,9 +118,9 @@ def test_the_last_amount_in_range_swaps_and_one_more_does_not(
     pool = pit.pool
     mint = pool.mint_a if of_a else pool.mint_b
     last = most(fits(pool, kind, mint))
-    assert pit.swap(kind, mint, last + 1) is Refusal.PRICE_LIMIT
+    assert pit.swap(kind, mint, last + 1) is RejectReason.PRICE_LIMIT
     done = pit.swap(kind, mint, last)
-    assert isinstance(done, Swapped)
+    assert isinstance(done, SwapResult)
 
 
 @pytest.mark.parametrize("of_a", [True, False])
@@ -132,13 +132,13 @@ def test_a_partial_fill_stops_at_the_edge_and_the_way_back_is_open(
     pool = pit.pool
     here, there = (pool.mint_a, pool.mint_b) if of_a else (pool.mint_b, pool.mint_a)
     done = pit.swap(PARTIAL, here, 10**15)
-    assert isinstance(done, Swapped)
+    assert isinstance(done, SwapResult)
     assert done.amount_in < 10**15
     assert pit.pool.state.price == (NARROW.price_min if of_a else NARROW.price_max)
-    assert pit.swap(PARTIAL, here, 10**6) is Refusal.PRICE_LIMIT
-    assert pit.swap(IN, here, 10**6) is Refusal.PRICE_LIMIT
-    assert isinstance(pit.swap(IN, there, 10**6), Swapped)
-    assert isinstance(pit.swap(OUT, here, 10**4), Swapped)
+    assert pit.swap(PARTIAL, here, 10**6) is RejectReason.PRICE_LIMIT
+    assert pit.swap(IN, here, 10**6) is RejectReason.PRICE_LIMIT
+    assert isinstance(pit.swap(IN, there, 10**6), SwapResult)
+    assert isinstance(pit.swap(OUT, here, 10**4), SwapResult)
 
 
 @pytest.mark.parametrize("collect", [0, 1, 2])
@@ -146,10 +146,10 @@ def test_no_pool_pays_out_all_it_holds(program: Find, collect: int) -> None:
     pit = bench(program(RELEASES[0]), Plan(collect=collect))
     for mint in (pit.pool.mint_a, pit.pool.mint_b):
         last = most(fits(pit.pool, OUT, mint))
-        assert isinstance(pit.swap(OUT, mint, last + 1), Refusal)
+        assert isinstance(pit.swap(OUT, mint, last + 1), RejectReason)
         side = pit.pool.giving_a if mint == pit.pool.mint_a else pit.pool.giving_b
-        assert isinstance(pit.swap(OUT, mint, side.held), Refusal)
-        assert isinstance(pit.swap(OUT, mint, last * 99 // 100), Swapped)
+        assert isinstance(pit.swap(OUT, mint, side.held), RejectReason)
+        assert isinstance(pit.swap(OUT, mint, last * 99 // 100), SwapResult)
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -166,9 +166,9 @@ def test_a_limited_pool_is_swapped_once_in_a_transaction(program: Find, release:
     pit.machine.wait(1, 1)
     assert pit.pool.giving_b.limiter is None
     free = pit.swap(IN, b, 10**8)
-    assert isinstance(limited, Swapped)
-    assert isinstance(exact, Swapped)
-    assert isinstance(free, Swapped)
+    assert isinstance(limited, SwapResult)
+    assert isinstance(exact, SwapResult)
+    assert isinstance(free, SwapResult)
     assert limited.fees.trade > 5 * free.fees.trade
     pit.machine.must(*twice)
 
@@ -192,8 +192,8 @@ def test_a_fee_that_falls_with_the_price_ends_with_its_time(program: Find) -> No
     dear = pit.swap(IN, pit.pool.mint_b, 10**6)
     pit.machine.wait(1, 1)
     cheap = pit.swap(IN, pit.pool.mint_b, 10**6)
-    assert isinstance(dear, Swapped)
-    assert isinstance(cheap, Swapped)
+    assert isinstance(dear, SwapResult)
+    assert isinstance(cheap, SwapResult)
     assert (dear.fees.trade, cheap.fees.trade) == (300_000, 15_000)
 
 
@@ -213,7 +213,7 @@ def test_a_fee_has_its_cap_by_the_version_of_the_pool(
         for mint in (pit.pool.mint_a, pit.pool.mint_b):
             assert pit.pool.giving_a.fee == cap_percent * 10_000_000
             done = pit.swap(kind, mint, 10**6)
-            assert isinstance(done, Swapped)
+            assert isinstance(done, SwapResult)
             pit.machine.put(replace(account, data=LAYOUT.write(state, account.data)))
 
 
@@ -238,7 +238,7 @@ def capture(machine: Machine, file: Path) -> Made:
     ):
         made = Mint(mint, TOKEN_2022_PROGRAM if flag else TOKEN_PROGRAM, 6)
         machine.put(write_mint(made))
-        machine.put(write_balance(vault, made, calls.AUTHORITY, FUNDS), FUNDS)
+        machine.put(write_balance(vault, made, instructions.AUTHORITY, FUNDS), FUNDS)
         holds.append(machine.fund(made, FUNDS))
         mints.append(made)
     return Made(address, *mints, *holds)
@@ -262,6 +262,6 @@ def test_a_pool_of_another_program_is_refused(program: Find) -> None:
     account = pit.machine.get(pit.made.pool)
     assert account is not None
     pit.machine.put(replace(account, owner=TOKEN_PROGRAM))
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         DAMM_V2.decode(pit.made.pool, pit.machine.snapshot(pit.made.accounts))
-    assert refused.value.refusal is Refusal.WRONG_OWNER
+    assert refused.value.refusal is RejectReason.WRONG_OWNER

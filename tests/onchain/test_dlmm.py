@@ -12,7 +12,7 @@ import pytest
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from cambist.venues.meteora.dlmm import Dlmm
-from cambist.venues.meteora.dlmm.state import Bin
+from cambist.venues.meteora.dlmm.accounts import Bin
 from cambist.venues.tokens import Mint
 from tests.onchain.counts import Count, SwapCount
 from tests.onchain.dlmm_pairs import (
@@ -79,7 +79,7 @@ def proved(
     swappers: Sequence[Swapper], record: Record, mode: str, swaps: int = SWAPS
 ) -> Counter[str]:
     """Add up what was proved, tell it, and hold it to the number asked."""
-    counted: Counter[str] = sum((one.counted for one in swappers), Counter())
+    counted: Counter[str] = sum((swapper.counted for swapper in swappers), Counter())
     record(mode, dict(counted))
     assert counted["swaps"] >= swaps
     for way in ("exact_in down", "exact_in up", "exact_out down", "exact_out up"):
@@ -172,7 +172,7 @@ def test_quotes_where_the_bitmap_goes_on_elsewhere(
     swaps = RELEASES[release]
     swapper.wander(swaps + swaps // 6, 10**12)
     proved([swapper], record_property, f"bitmap extension about bin {active}", swaps)
-    assert {abs(one) >= 512 for one in read(pair, swapper.program).marked} == {True, False}
+    assert {abs(index) >= 512 for index in read(pair, swapper.program).marked} == {True, False}
 
 
 @pytest.mark.parametrize("collect", [0, 1])
@@ -215,7 +215,9 @@ def test_amounts_about_what_drains_bins(
         for turn in range(35 * RELEASES[release] // 100):
             pool = read(swapper.pair, trader)
             down = turn % 2 == 0
-            lengths = [one[4] for one in pool.segments(pool.mint_a if down else pool.mint_b)]
+            lengths = [
+                segment[4] for segment in pool.segments(pool.mint_a if down else pool.mint_b)
+            ]
             drained = sum(lengths[: swapper.rng.randint(1, 4)])
             swapper.swap("exact_in", drained + swapper.rng.randint(-1, 3), down=down)
             swapper.swap("exact_out", swapper.rng.randint(1, 10**9), down=not down)
@@ -265,4 +267,4 @@ def _scatter(swapper: Swapper) -> None:
         asks = away > 0 or (away == 0 and dice.random() < 0.5)
         x, y = some() if away >= 0 else 0, some() if away <= 0 else 0
         bins.append(Bin(active + away, 0, x, y, some(), some(), asks))
-    lay(swapper.pair, (one for one in bins if one.id // 70 in known))
+    lay(swapper.pair, (bin_ for bin_ in bins if bin_.id // 70 in known))

@@ -16,14 +16,14 @@ from cambist.faults import Code
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_PROGRAM
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
 from cambist.values.token import SOL
-from cambist.venues.accounts import Account, Unquotable
 from cambist.venues.meteora.dlmm import DLMM, Dlmm
-from cambist.venues.meteora.dlmm.ahead import ARRAY_UNITS, BIN_UNITS, UNITS_MAX
-from cambist.venues.meteora.dlmm.state import PAIR, Bin
-from cambist.venues.program import Opened
-from cambist.venues.refusals import Refusal
+from cambist.venues.meteora.dlmm.accounts import PAIR, Bin
+from cambist.venues.meteora.dlmm.bin_arrays import ARRAY_UNITS, BIN_UNITS, UNITS_MAX
+from cambist.venues.program import PoolCreated
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, PoolRejected
 from cambist.venues.tokens import Mint, read_mint, write_mint
 from tests.onchain.dlmm_pairs import (
     PROGRAM,
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.timeout(600)
 
 Find = Callable[[str], Path]
 HALF: Final = 1 << 63
-MODES: Final[tuple[Mode, ...]] = ("exact_in", "exact_out")
+MODES: Final[tuple[SwapMode, ...]] = ("exact_in", "exact_out")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ MODES: Final[tuple[Mode, ...]] = ("exact_in", "exact_out")
     ],
 )
 def test_a_bound_one_unit_better_than_the_quote_fails(
-    program: Find, release: str, mode: Mode, name: str
+    program: Find, release: str, mode: SwapMode, name: str
 ) -> None:
     pair = stocked(program(release), Terms())
     swapper, pool = Swapper(pair, 1), read(pair)
@@ -74,8 +74,8 @@ def test_a_pair_can_be_drained_to_the_last_unit_and_filled_again(program: Find, 
     pair = small(program("meteora_dlmm"))
     swapper = Swapper(pair, 1)
     for _ in range(3):
-        bins = [one for _, bins in read(pair).arrays for one in bins]
-        whole = sum(one.y if down else one.x for one in bins)
+        bins = [bin_ for _, bins in read(pair).arrays for bin_ in bins]
+        whole = sum(bin_.y if down else bin_.x for bin_ in bins)
         assert swapper.swap("exact_out", whole + 1, down=down) is None
         assert swapper.swap("exact_out", whole, down=down) is not None
         assert swapper.swap("exact_out", 1, down=down) is None
@@ -90,13 +90,13 @@ def test_what_one_transaction_cannot_pay_for_is_refused(program: Find) -> None:
     provide(pair, -910, 70, 0, 10**9)
     most = (UNITS_MAX - 4 * ARRAY_UNITS) // BIN_UNITS
     bins = range(-700, -700 - most - 5, -1)
-    lay(pair, [Bin(one, 0, 0, 900, 1_000, 1_000) for one in bins])
+    lay(pair, [Bin(bin_, 0, 0, 900, 1_000, 1_000) for bin_ in bins])
     swapper = Swapper(pair, 1)
     each = 2_900
     pool = read(pair)
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         pool.swap(pool.mint_a, "exact_out", most * each + 1)
-    assert refused.value.refusal is Refusal.TOO_FAR
+    assert refused.value.refusal is RejectReason.TOO_FAR
     assert swapper.swap("exact_out", most * each, down=True) is not None
     assert swapper.counted["bins"] == most - 1
 
@@ -120,7 +120,9 @@ def test_a_pair_that_opens_later_is_refused_until_then(program: Find, by_seconds
     point = start.unix_s + 1_000 if by_seconds else start.slot + 1_000
     pair, call = open_custom_pair(machine, x, y, point, by_seconds=by_seconds)
     opens_s = point if by_seconds else None
-    assert DLMM.opened(call) == Opened("dlmm", pair.address, x.address, y.address, opens_s)
+    assert DLMM.parse_pool_created(call) == PoolCreated(
+        "dlmm", pair.address, x.address, y.address, opens_s
+    )
     machine.wait(2_000, 2_000)
     provide(pair, -35, 70, 10**10, 10**9)
     machine.set_time(start)
@@ -154,11 +156,11 @@ def test_an_array_that_is_not_carried_or_not_known_is_missed(program: Find) -> N
     known = DLMM.error(outcome.lines, outcome.number)
     assert known is not None
     assert known.name == "AccountNotEnoughKeys"
-    blind = replace(pool, arrays=tuple(one for one in pool.arrays if one[0] >= -10))
+    blind = replace(pool, arrays=tuple(array for array in pool.arrays if array[0] >= -10))
     assert blind.amount_out(pool.mint_a, amount) == 0
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         blind.swap(pool.mint_a, "exact_in", amount)
-    assert refused.value.refusal is Refusal.ACCOUNT_MISSING
+    assert refused.value.refusal is RejectReason.ACCOUNT_MISSING
 
 
 def test_the_second_half_of_the_bitmap_is_missed(program: Find) -> None:
@@ -166,10 +168,12 @@ def test_the_second_half_of_the_bitmap_is_missed(program: Find) -> None:
     swapper, pool = Swapper(pair, 1), read(pair)
     amount = 10**13
     assert pool.amount_out(pool.mint_b, amount)
-    short = replace(pool, extended=False, marked=tuple(one for one in pool.marked if one < 512))
-    with pytest.raises(Unquotable) as refused:
+    short = replace(
+        pool, extended=False, marked=tuple(index for index in pool.marked if index < 512)
+    )
+    with pytest.raises(PoolRejected) as refused:
         short.swap(pool.mint_b, "exact_in", amount)
-    assert refused.value.refusal is Refusal.NOT_ENOUGH_LIQUIDITY
+    assert refused.value.refusal is RejectReason.NOT_ENOUGH_LIQUIDITY
     trade = swapper.trade(pool, "exact_in", amount, down=False, bound=0)
     outcome, *_ = swapper.send(short, trade)
     known = DLMM.error(outcome.lines, outcome.number)
@@ -261,13 +265,13 @@ def small(file: Path) -> Pair:
 def captured(file: Path, capture: Path, *, cleared: bool) -> Pair:
     """Put a captured pair into a machine; `cleared` of what older releases counted in bins."""
     machine, told = load(file), json.loads(capture.read_text())
-    for one in told["accounts"]:
-        data = bytearray(b64decode(one["account"]["data"][0]))
-        if cleared and "bin_array" in one["role"]:
+    for event in told["accounts"]:
+        data = bytearray(b64decode(event["account"]["data"][0]))
+        if cleared and "bin_array" in event["role"]:
             for start in range(56, len(data), 144):
                 data[start + 112 : start + 144] = bytes(32)
-        owner = Address(one["account"]["owner"])
-        machine.put(Account(Address(one["pubkey"]), owner, bytes(data)), 10**13)
+        owner = Address(event["account"]["owner"])
+        machine.put(Account(Address(event["pubkey"]), owner, bytes(data)), 10**13)
     held = machine.get(Address(told["pair"]))
     assert held is not None
     read_pair = PAIR.read(held.data)

@@ -10,13 +10,13 @@ from msgspec.structs import replace
 from cambist.curves.ticks import sqrt_at_tick
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.ids import Address
-from cambist.values.route import Mode
-from cambist.venues.accounts import Unquotable
+from cambist.values.route import SwapMode
 from cambist.venues.meteora.dlmm import DlmmPool
+from cambist.venues.meteora.dlmm.accounts import BINS_PER_ARRAY, Bin
 from cambist.venues.meteora.dlmm.program import ARRAYS_EACH_WAY
-from cambist.venues.meteora.dlmm.state import BINS_PER_ARRAY, Bin
 from cambist.venues.raydium.clmm import ClmmPool
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 from tests.onchain.clmm_site import Find, Plan, Site, build
 from tests.onchain.counts import Count
 from tests.onchain.dlmm_pairs import Pair, Terms, lay, load, open_pair, plain_mints, provide
@@ -26,7 +26,7 @@ from tests.onchain.test_dlmm import RELEASES, adapter
 
 pytestmark = pytest.mark.timeout(600)
 
-MODES: Final[tuple[Mode, ...]] = ("exact_in", "exact_out")
+MODES: Final[tuple[SwapMode, ...]] = ("exact_in", "exact_out")
 ACTIVE: Final = 34
 FEES: Final = {
     "spl": (NO_FEE, NO_FEE),
@@ -47,10 +47,10 @@ def wide_pair(program: Find, release: Release) -> Pair:
 def within_reach(pool: DlmmPool, *, down: bool) -> int:
     """Return what the arrays hold that one swap may go through."""
     active, near = pool.pair.active_id, pool.marked_ahead(down=down)[:ARRAYS_EACH_WAY]
-    bins = [one for index, held in pool.arrays if index in near for one in held]
-    ahead = [one for one in bins if (one.id <= active if down else one.id >= active)]
-    orders = sum(one.begun_orders + one.open_orders for one in ahead if one.asks != down)
-    return orders + sum(one.y if down else one.x for one in ahead)
+    bins = [bin_ for index, held in pool.arrays if index in near for bin_ in held]
+    ahead = [bin_ for bin_ in bins if (bin_.id <= active if down else bin_.id >= active)]
+    orders = sum(bin_.begun_orders + bin_.open_orders for bin_ in ahead if bin_.asks != down)
+    return orders + sum(bin_.y if down else bin_.x for bin_ in ahead)
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda one: one.name)
@@ -80,7 +80,7 @@ def test_as_many_bins_as_a_transaction_pays_for_are_gone_through_in_sixteen_arra
             for at in (5, 12, 19, 26)
         ]
         held = (0, 900) if down else (900, 0)
-        lay(pair, [Bin(one, 0, *held, 1_000, 1_000, not down) for one in bins])
+        lay(pair, [Bin(bin_, 0, *held, 1_000, 1_000, not down) for bin_ in bins])
         swapper = Swapper(pair, 1, count=count(DLMM))
         whole = within_reach(read(pair), down=down)
         swap = swapper.swap("exact_out", whole, down=down)
@@ -90,7 +90,9 @@ def test_as_many_bins_as_a_transaction_pays_for_are_gone_through_in_sixteen_arra
 
 def stepped(program: Find, fees: tuple[TransferFee, TransferFee]) -> Site:
     """Return a pool with a tick in each quarter of an array, of many arrays either way."""
-    ranges = tuple((15 * one, 15 * one + 15, 10**9 + 7_000 * one) for one in range(-70, 70))
+    ranges = tuple(
+        (15 * number, 15 * number + 15, 10**9 + 7_000 * number) for number in range(-70, 70)
+    )
     return build(program, Plan(1, 100, sqrt_at_tick(0) + 5, ranges, fees))
 
 
@@ -105,15 +107,15 @@ def test_a_swap_through_sixteen_tick_arrays_is_equal_to_its_quote(
         mint = pool.mint_a if down else pool.mint_b
         for mode in MODES:
             last = furthest(pool, mint, mode)
-            with pytest.raises(Unquotable) as refused:
+            with pytest.raises(PoolRejected) as refused:
                 pool.swap(mint, mode, 2 * last)
-            assert refused.value.refusal is Refusal.TOO_FAR
+            assert refused.value.refusal is RejectReason.TOO_FAR
             trade = replace(
                 site.trade(pool, mint, mode, last),
                 amount=2 * last,
                 arrays=pool.ahead(mint),
             )
-            tried.refused(Refusal.TOO_FAR, site.swap(trade).ok)
+            tried.refused(RejectReason.TOO_FAR, site.swap(trade).ok)
         mode = MODES[down]
         last = furthest(pool, mint, mode)
         swap = pool.swap(mint, mode, last)
@@ -122,7 +124,7 @@ def test_a_swap_through_sixteen_tick_arrays_is_equal_to_its_quote(
             site.agree(pool, replace(site.trade(pool, mint, mode, last), arrays=swap.touched), swap)
 
 
-def furthest(pool: ClmmPool, mint: Address, mode: Mode) -> int:
+def furthest(pool: ClmmPool, mint: Address, mode: SwapMode) -> int:
     """Return the greatest amount of as many steps as are allowed."""
     fast = pool.amount_out if mode == "exact_in" else pool.amount_in
     low, high = 1, 1 << 62

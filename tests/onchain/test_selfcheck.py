@@ -8,35 +8,37 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from cambist.values.ids import Address
-from cambist.venues.program import Trade
+from cambist.venues.program import SwapParams
 from cambist.venues.raydium.cpmm import CPMM, CpmmPool
-from cambist.venues.selfcheck import Came, Trial, judge, trial, trial_amount
+from cambist.venues.selfcheck import SwapProbe, SwapProbeResult, judge, make_probe, trial_amount
 from tests.onchain.test_cpmm import FEES, Site, build
 
 Find = Callable[[str], Path]
 
 
-def _trade(site: Site, pool: CpmmPool) -> Trade:
+def _trade(site: Site, pool: CpmmPool) -> SwapParams:
     own, amount = site.accounts, trial_amount(pool, pool.mint_a)
-    return Trade(
+    return SwapParams(
         site.machine.payer, own[pool.mint_a], own[pool.mint_b], pool.mint_a, "exact_in", amount, 0
     )
 
 
-def _simulated(site: Site, tried: Trial, mints: tuple[Address, Address]) -> Came:
+def _simulated(site: Site, tried: SwapProbe, mints: tuple[Address, Address]) -> SwapProbeResult:
     accounts = [site.accounts[mint] for mint in mints]
-    before = [site.machine.balance(one) for one in accounts]
+    before = [site.machine.balance(account) for account in accounts]
     outcome = site.machine.send(tried.call)
-    after = [site.machine.balance(one) for one in accounts]
+    after = [site.machine.balance(account) for account in accounts]
     failed = None if outcome.ok else (-1 if outcome.number is None else outcome.number)
-    return Came(before[0] - after[0], after[1] - before[1], outcome.lines, outcome.inner, failed)
+    return SwapProbeResult(
+        before[0] - after[0], after[1] - before[1], outcome.lines, outcome.inner, failed
+    )
 
 
 def test_a_program_that_does_as_computed_passes(program: Find) -> None:
     for fees in FEES.values():
         site = build(program, fees)
         pool = site.read()
-        tried = trial(CPMM, pool, _trade(site, pool))
+        tried = make_probe(CPMM, pool, _trade(site, pool))
         assert judge(tried, _simulated(site, tried, (pool.mint_a, pool.mint_b))) is None
 
 
@@ -44,11 +46,11 @@ def test_a_program_that_takes_another_fee_does_not(program: Find) -> None:
     site = build(program, FEES["spl"])
     pool = site.read()
     generous = replace(pool, rates=replace(pool.rates, trade=pool.rates.trade - 100))
-    tried = trial(CPMM, generous, _trade(site, generous))
+    tried = make_probe(CPMM, generous, _trade(site, generous))
     why = judge(tried, _simulated(site, tried, (pool.mint_a, pool.mint_b)))
     assert why == "cpmm refused the trial: ExceededSlippage"
     mean = replace(pool, rates=replace(pool.rates, trade=pool.rates.trade + 100))
-    tried = trial(CPMM, mean, _trade(site, mean))
+    tried = make_probe(CPMM, mean, _trade(site, mean))
     why = judge(tried, _simulated(site, tried, (pool.mint_a, pool.mint_b)))
     assert why is not None
     assert why.startswith("cpmm moved (")

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import pytest
 
-from cambist.venues.accounts import Unquotable
 from cambist.venues.meteora.damm_v1 import DammV1Pool
+from cambist.venues.meteora.damm_v1.accounts import DammV1PoolAccount, Vault, VaultAccount
 from cambist.venues.meteora.damm_v1.pool import pool_at
-from cambist.venues.meteora.damm_v1.state import State, Vault, VaultState
-from cambist.venues.pool import Swapped
-from cambist.venues.refusals import Refusal
+from cambist.venues.pool import SwapResult
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 from tests.oracles.node import ask
 from tests.venues.test_damm_v1 import KEYS, NOW, A, B
 
@@ -29,14 +29,14 @@ def drawn_vault(dice: random.Random, at: int) -> Vault:
     locked, degradation = dice.randint(0, total // 50), dice.choice((0, 46_296_296, 10**9))
     reported_s = NOW.unix_s - dice.randint(0, 5_000)
     mint = A if at == 1 else B
-    state = VaultState(1, total, KEYS[at], mint, KEYS[at + 1], locked, reported_s, degradation)
+    state = VaultAccount(1, total, KEYS[at], mint, KEYS[at + 1], locked, reported_s, degradation)
     return Vault(KEYS[at + 2], state, total // dice.choice((1, 1, 3)), supply, supply // 2)
 
 
 def drawn(dice: random.Random) -> DammV1Pool:
     a, b = drawn_vault(dice, 1), drawn_vault(dice, 4)
     fees = dice.choice(FEES)
-    state = State(
+    state = DammV1PoolAccount(
         A, B, a.address, b.address, KEYS[7], KEYS[8], 254, 1, KEYS[9], KEYS[10], *fees, 0, 1, 0
     )
     return pool_at(KEYS[0], state, (a, b), NOW)
@@ -52,10 +52,10 @@ def told(vault: Vault) -> dict[str, str]:
     return {name: str(number) for name, number in numbers.items()}
 
 
-def asked(pool: DammV1Pool, question: dict[str, Any]) -> Swapped | Refusal:
+def asked(pool: DammV1Pool, question: dict[str, Any]) -> SwapResult | RejectReason:
     try:
         return pool.swap(A if question["aToB"] else B, "exact_in", int(question["amount"]))
-    except Unquotable as refused:
+    except PoolRejected as refused:
         return refused.refusal
 
 
@@ -70,7 +70,7 @@ def test_quotes_are_those_of_the_sdk() -> None:
         )  # fmt: skip
         there = (pool.giving_a if a_to_b else pool.giving_b).reserve_in
         questions.append({
-            "a": told(pool.vault_a), "b": told(pool.vault_b), "fees": [str(one) for one in fees],
+            "a": told(pool.vault_a), "b": told(pool.vault_b), "fees": [str(fee) for fee in fees],
             "aToB": a_to_b, "now": str(NOW.unix_s),
             "amount": str(dice.randint(1, max(there >> dice.randint(0, 30), 1))),
         })  # fmt: skip
@@ -83,13 +83,16 @@ def test_quotes_are_those_of_the_sdk() -> None:
 
 
 def _compared(
-    pool: DammV1Pool, question: dict[str, Any], swap: Swapped | Refusal, answer: dict[str, str]
+    pool: DammV1Pool,
+    question: dict[str, Any],
+    swap: SwapResult | RejectReason,
+    answer: dict[str, str],
 ) -> str:
     """Return what came of it; the two may only differ by a fee of less than one unit."""
-    if isinstance(swap, Refusal):
+    if isinstance(swap, RejectReason):
         if "error" in answer:
             return "both refuse"
-        assert swap is Refusal.PAYS_NOTHING
+        assert swap is RejectReason.PAYS_NOTHING
         assert answer["out"] == "0" or _is_dust(pool, int(question["amount"]))
         return "nothing for nothing"
     if "error" in answer:

@@ -11,22 +11,22 @@ from typing import Any, Final
 import pytest
 
 from cambist.curves import single_range
-from cambist.curves.price_volatility import STEP
+from cambist.curves.damm_v2_dynamic_fee import STEP
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from cambist.venues.accounts import Snapshot, Unquotable
 from cambist.venues.meteora.damm_v2 import DAMM_V2, DammV2Pool
-from cambist.venues.meteora.damm_v2.pool import pool_at
-from cambist.venues.meteora.damm_v2.state import (
+from cambist.venues.meteora.damm_v2.accounts import (
     COMPOUNDING,
     LIMITER,
     ONLY_B,
     PRICE_EXPONENTIAL,
     TIME_EXPONENTIAL,
-    State,
+    DammV2PoolAccount,
 )
-from cambist.venues.pool import Swapped
-from cambist.venues.refusals import Refusal
+from cambist.venues.meteora.damm_v2.pool import pool_at
+from cambist.venues.pool import SwapResult
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected, Snapshot
 from cambist.venues.tokens import Mint, write_mint
 from tests.oracles.node import ask
 from tests.venues.damm_v2_pools import KEYS, NOW, PRICE_MAX, PRICE_MIN, A, B
@@ -69,10 +69,10 @@ def drawn(dice: random.Random) -> DammV2Pool:
     cliff, count, pace, change = drawn_base(dice, mode)
     taxes = (dice.choice(TAXES), dice.choice(TAXES))
     mints = tuple(
-        Mint(one, TOKEN_2022_PROGRAM if tax.bps else TOKEN_PROGRAM, 6, tax)
-        for one, tax in zip((A, B), taxes, strict=True)
+        Mint(mint_, TOKEN_2022_PROGRAM if tax.bps else TOKEN_PROGRAM, 6, tax)
+        for mint_, tax in zip((A, B), taxes, strict=True)
     )
-    state = State(
+    state = DammV2PoolAccount(
         cliff, mode, count, pace, change, 20,
         2_500 if collect == COMPOUNDING else 0, volatile, 14_460_000, dice.randint(0, 2**16), 1,
         10, 120, 5_000, NOW.unix_s - 50, STEP, price if volatile else 0,
@@ -93,13 +93,13 @@ def told(pool: DammV2Pool) -> dict[str, Any]:
     return one
 
 
-def asked(pool: DammV2Pool, question: dict[str, Any]) -> Swapped | Refusal:
+def asked(pool: DammV2Pool, question: dict[str, Any]) -> SwapResult | RejectReason:
     mint, amount = (A if question["aToB"] else B), int(question["amount"])
     try:
         if question["mode"] == "partial":
             return pool.fill(mint, amount)
         return pool.swap(mint, question["mode"], amount)
-    except Unquotable as refused:
+    except PoolRejected as refused:
         return refused.refusal
 
 
@@ -108,9 +108,9 @@ def test_quotes_are_those_of_the_sdk() -> None:
     while len(questions) < QUESTIONS:
         try:
             pool = drawn(dice)
-            seen = Snapshot({one.address: one for one in DAMM_V2.encode(pool)}, NOW)
+            seen = Snapshot({account.address: account for account in DAMM_V2.encode(pool)}, NOW)
             DAMM_V2.decode(pool.address, seen)
-        except (Unquotable, ValueError):
+        except (PoolRejected, ValueError):
             continue
         a_to_b, mode = dice.random() < 0.5, dice.choice(MODES)
         side = pool.giving_a if a_to_b else pool.giving_b
@@ -126,13 +126,15 @@ def test_quotes_are_those_of_the_sdk() -> None:
     assert counts["equal"] > QUESTIONS * 9 // 10
 
 
-def _compared(swap: Swapped | Refusal, question: dict[str, Any], answer: dict[str, str]) -> str:
+def _compared(
+    swap: SwapResult | RejectReason, question: dict[str, Any], answer: dict[str, str]
+) -> str:
     """Return what came of it; the two may only differ over dust that the transfer fee eats."""
-    if isinstance(swap, Refusal):
+    if isinstance(swap, RejectReason):
         if "error" in answer:
             return "both refuse"
         # The program refuses what arrives as nothing; the SDK answers that it pays nothing.
-        assert swap in {Refusal.AMOUNT_ZERO, Refusal.PAYS_NOTHING}, (swap, question)
+        assert swap in {RejectReason.AMOUNT_ZERO, RejectReason.PAYS_NOTHING}, (swap, question)
         assert answer["user"] == "0"
         return "nothing for nothing"
     assert "error" not in answer, (answer, question)

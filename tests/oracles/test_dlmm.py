@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from cambist.curves.bins import price_at
-from cambist.values.route import Mode
-from cambist.venues.accounts import Unquotable
+from cambist.values.route import SwapMode
 from cambist.venues.meteora.dlmm import DLMM, DlmmPool
-from cambist.venues.meteora.dlmm.state import Bin
-from cambist.venues.pool import Swapped
-from cambist.venues.refusals import Refusal
+from cambist.venues.meteora.dlmm.accounts import Bin
+from cambist.venues.pool import SwapResult
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 from tests.oracles.node import ask
 from tests.venues.dlmm_pools import NOW, X, Y, plain_pool
 
@@ -78,7 +78,7 @@ def test_dlmm_quotes_are_those_of_the_sdk_but_where_the_program_rounds_otherwise
     pools, questions = [], []
     for _ in range(PAIRS):
         pool = drawn(dice)
-        whole = sum(one.x + one.y for _, bins in pool.arrays for one in bins) or 1
+        whole = sum(bin_.x + bin_.y for _, bins in pool.arrays for bin_ in bins) or 1
         swaps = [
             {
                 "mode": dice.choice(["exact_in", "exact_out"]),
@@ -99,26 +99,26 @@ def test_dlmm_quotes_are_those_of_the_sdk_but_where_the_program_rounds_otherwise
 
 def compared(pool: DlmmPool, asked_: dict[str, Any], answer: dict[str, str]) -> str:
     """Return what became of one comparison, in a word, or in the words of the difference."""
-    mode: Mode = asked_["mode"]
+    mode: SwapMode = asked_["mode"]
     amount = int(asked_["amount"])
     try:
         swap = pool.swap(X if asked_["down"] else Y, mode, amount)
-    except Unquotable as error:
+    except PoolRejected as error:
         refused = error.refusal
     else:
         return priced(swap, mode, amount, answer)
-    if refused is Refusal.NOT_ENOUGH_LIQUIDITY:
+    if refused is RejectReason.NOT_ENOUGH_LIQUIDITY:
         assert "nsufficient liquidity" in answer["error"], answer
         return "refused by both"
-    if refused is Refusal.PAYS_NOTHING:
+    if refused is RejectReason.PAYS_NOTHING:
         assert answer["out"] == "0", answer
         return "nothing to both"
     # The SDK adds up costs that each layer rounds, the program does not, and then fails.
-    assert refused is Refusal.ROUNDS_SHORT, refused
+    assert refused is RejectReason.ROUNDS_SHORT, refused
     return "the program's own rounding falls short"
 
 
-def priced(swap: Swapped, mode: Mode, amount: int, answer: dict[str, str]) -> str:
+def priced(swap: SwapResult, mode: SwapMode, amount: int, answer: dict[str, str]) -> str:
     """Return what became of two prices."""
     if mode == "exact_in":
         assert (answer["in"], answer["out"]) == (str(amount), str(swap.amount_out)), answer

@@ -12,14 +12,20 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from cambist.curves.paths import Orders, Place, Rates, Renewal, Volatility
+from cambist.curves.tick_walk_state import (
+    ClmmVolatility,
+    FeeRates,
+    Release2026Features,
+    TickOrders,
+    TickState,
+)
 from cambist.curves.ticks import sqrt_at_tick
 from cambist.values.ids import Address
-from cambist.values.route import Mode
-from cambist.venues.accounts import Unquotable
-from cambist.venues.pool import Swapped
+from cambist.values.route import SwapMode
+from cambist.venues.pool import SwapResult
 from cambist.venues.raydium.clmm import CLMM, ClmmPool
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 from tests.oracles.node import ask
 from tests.venues.clmm_pools import NOW, pool_of
 from tests.venues.laws import tried
@@ -41,29 +47,29 @@ def drawn(dice: random.Random) -> ClmmPool:
             nets[number] = nets.get(number, 0) + net
     tick = middle + dice.randint(-80 * spacing, 80 * spacing)
     price = dice.randint(sqrt_at_tick(tick), sqrt_at_tick(tick + 1) - 1)
-    place = Place(price, tick, sum(net for n, net in nets.items() if n <= tick))
-    rates = Rates(dice.choice([0, 100, 2_500, 10_000]), 120_000, 40_000)
-    return pool_of(spacing, nets, place, rates)
+    tick_state = TickState(price, tick, sum(net for n, net in nets.items() if n <= tick))
+    rates = FeeRates(dice.choice([0, 100, 2_500, 10_000]), 120_000, 40_000)
+    return pool_of(spacing, nets, tick_state, rates)
 
 
 def renewed(pool: ClmmPool, dice: random.Random) -> ClmmPool:
     """Return the pool with a fee side, a moving fee, and limit orders on its ticks."""
-    index = pool.place.tick // pool.shelf.spacing
+    index = pool.tick_state.tick // pool.shelf.spacing
     moving = None
     if dice.random() < 0.6:
-        moving = Volatility(
+        moving = ClmmVolatility(
             30, 600, 5_000, dice.randint(1, 99_999), dice.choice([10_000, 350_000]),
             index + dice.randint(-20, 20), dice.randint(0, 300_000), dice.randint(0, 350_000),
             NOW.unix_s - dice.choice([1, 60, 1_000]),
         )  # fmt: skip
     orders = tuple(
-        (number, Orders(dice.randint(0, 10**8), dice.choice([0, dice.randint(0, 10**6)])))
+        (number, TickOrders(dice.randint(0, 10**8), dice.choice([0, dice.randint(0, 10**6)])))
         for number in pool.shelf.ticks.numbers
         if dice.random() < 0.5
     )
-    orders = tuple(one for one in orders if one[1].untouched + one[1].started)
-    renewal = Renewal(dice.randint(0, 2), moving, orders)
-    empty = renewal == Renewal()
+    orders = tuple(order for order in orders if order[1].untouched + order[1].started)
+    renewal = Release2026Features(dice.randint(0, 2), moving, orders)
+    empty = renewal == Release2026Features()
     return replace(pool, renewal=None if empty else renewal)
 
 
@@ -81,7 +87,7 @@ def questions(pool: ClmmPool, dice: random.Random) -> Iterator[dict[str, Any]]:
         yield {
             "pool": packed(accounts[pool.address]),
             "config": packed(accounts[pool.config]),
-            "arrays": [packed(accounts[one]) for one in ahead],
+            "arrays": [packed(accounts[address]) for address in ahead],
             "mode": dice.choice(["exact_in", "exact_out"]),
             "amount": str(dice.randint(1, 10 ** dice.randint(2, 13))),
             "limit": "0",
@@ -90,7 +96,7 @@ def questions(pool: ClmmPool, dice: random.Random) -> Iterator[dict[str, Any]]:
         }
 
 
-def told(swap: Swapped, mode: Mode) -> dict[str, Any]:
+def told(swap: SwapResult, mode: SwapMode) -> dict[str, Any]:
     """Return a swap in the words of the SDK."""
     end = swap.end
     assert isinstance(end, ClmmPool)
@@ -99,15 +105,15 @@ def told(swap: Swapped, mode: Mode) -> dict[str, Any]:
         "all": True,
         "other": str(other),
         "fee": str(swap.fees.trade),
-        "price": str(end.place.price),
-        "liquidity": str(end.place.liquidity),
-        "tick": end.place.tick,
+        "price": str(end.tick_state.price),
+        "liquidity": str(end.tick_state.liquidity),
+        "tick": end.tick_state.tick,
     }
 
 
 def compared(pools: list[ClmmPool], dice: random.Random) -> Counter[str]:
     """Return how often both sides said what; a difference is named by what differs."""
-    asked = [(pool, one) for pool in pools for one in questions(pool, dice)]
+    asked = [(pool, question) for pool in pools for question in questions(pool, dice)]
     answers = ask("raydium_clmm.mjs", [one for _, one in asked])
     seen: Counter[str] = Counter()
     for (pool, question), answer in zip(asked, answers, strict=True):
@@ -134,8 +140,8 @@ def is_too_far(pool: ClmmPool, mint: Address, question: dict[str, Any]) -> bool:
     """Whether a swap is refused for the steps it would take."""
     try:
         pool.swap(mint, question["mode"], int(question["amount"]))
-    except Unquotable as refused:
-        return refused.refusal is Refusal.TOO_FAR
+    except PoolRejected as refused:
+        return refused.refusal is RejectReason.TOO_FAR
     return False
 
 

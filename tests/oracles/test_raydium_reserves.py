@@ -10,12 +10,12 @@ import pytest
 from cambist.curves.transfer_fee import NO_FEE
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_PROGRAM
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
-from cambist.venues.accounts import ChainTime
 from cambist.venues.raydium.amm_v4 import AmmV4Pool
-from cambist.venues.raydium.cpmm import CpmmPool, Rates
+from cambist.venues.raydium.cpmm import CpmmFeeRates, CpmmPool
+from cambist.venues.snapshot import ChainTime
 from cambist.venues.tokens import Mint
 from tests.oracles.node import ask
 from tests.venues.laws import tried
@@ -42,7 +42,7 @@ def test_cpmm_quotes_are_those_of_the_sdk_creator_fees_and_all() -> None:
     questions, pools = [], []
     for _ in range(QUESTIONS):
         side = dice.choice(["input", "mint_a", "mint_b"])
-        rates = Rates(
+        rates = CpmmFeeRates(
             dice.choice([100, 2_500, 10_000]), dice.randint(0, 500_000), dice.randint(0, 500_000),
             dice.choice([0, 500, 30_000]), side,
         )  # fmt: skip

@@ -6,140 +6,153 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.faults import CATALOGUE, Code, Fault, Remedy, fault
-from cambist.orders import event as fact
-from cambist.orders import steps
-from cambist.orders.decide import Change, decide, give_up
+from cambist.orders import events, steps
+from cambist.orders.decide import Decision, decide, fail_order
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import Backoff, may_retry
 from cambist.orders.steps import (
-    Begun,
-    Built,
-    Faulted,
-    Handed,
+    CloseConfirmed,
+    OrderStarted,
     Outcome,
     RouteFound,
-    Withdrawn,
+    StepFailed,
+    TransactionBuilt,
+    TransactionSent,
 )
 from cambist.values.ids import Signature
-from cambist.values.moment import Millis, Moment
-from tests import lives
-from tests.lives import POLICY, START, standing, witness
+from cambist.values.time_units import Millis, Timestamp
+from tests import order_factory
+from tests.order_factory import POLICY, START, standing, witness
 
-NOW = Moment(START + 60_000)
-UNSENT = (fact.Started(), fact.Routed(lives.route()), lives.signed(lives.attempt()))
-ASKED = fact.CancelRequested()
-SIGNATURE = lives.attempt().signature
-PAST = lives.Terms(deadline=NOW)
+NOW = Timestamp(START + 60_000)
+UNSENT = (
+    events.Started(),
+    events.Routed(order_factory.route()),
+    order_factory.signed(order_factory.attempt()),
+)
+ASKED = events.CancelRequested()
+SIGNATURE = order_factory.attempt().signature
+PAST = order_factory.Terms(deadline=NOW)
 BEFORE_SIGNING = [
-    (Status.PENDING, Begun()),
-    (Status.ROUTING, RouteFound(lives.route())),
-    (Status.ROUTING, Faulted(lives.PASSING)),
-    (Status.BUILDING, Built(lives.attempt())),
-    (Status.BUILDING, Faulted(lives.LASTING)),
-    (Status.PENDING, Withdrawn()),
-    (Status.ROUTING, Withdrawn()),
-    (Status.BUILDING, Withdrawn()),
+    (Status.PENDING, OrderStarted()),
+    (Status.ROUTING, RouteFound(order_factory.route())),
+    (Status.ROUTING, StepFailed(order_factory.PASSING)),
+    (Status.BUILDING, TransactionBuilt(order_factory.attempt())),
+    (Status.BUILDING, StepFailed(order_factory.LASTING)),
+    (Status.PENDING, CloseConfirmed()),
+    (Status.ROUTING, CloseConfirmed()),
+    (Status.BUILDING, CloseConfirmed()),
 ]
 
 
-def told(order: Order, outcome: Outcome) -> Change:
+def told(order: Order, outcome: Outcome) -> Decision:
     return decide(order, outcome, NOW, POLICY)
 
 
-def kinds(change: Change) -> list[str]:
-    return [one.kind for one in change.facts]
+def kinds(change: Decision) -> list[str]:
+    return [event.kind for event in change.events]
 
 
-def heard(*witnesses: object, fill: object = None) -> steps.Testimony:
-    return steps.Testimony(SIGNATURE, witnesses, fill)  # type: ignore[arg-type]
+def heard(*witnesses: object, fill: object = None) -> steps.AttemptReport:
+    return steps.AttemptReport(SIGNATURE, witnesses, fill)  # type: ignore[arg-type]
 
 
 def test_begun_is_started() -> None:
-    assert told(standing(Status.PENDING), Begun()) == Change((fact.Started(),), NOW)
+    assert told(standing(Status.PENDING), OrderStarted()) == Decision((events.Started(),), NOW)
 
 
 def test_a_route_found_is_routed() -> None:
-    found = told(standing(Status.ROUTING), RouteFound(lives.route()))
-    assert found == Change((fact.Routed(lives.route()),), NOW)
+    found = told(standing(Status.ROUTING), RouteFound(order_factory.route()))
+    assert found == Decision((events.Routed(order_factory.route()),), NOW)
 
 
 def test_what_was_built_is_signed_with_its_bytes_in_the_same_change() -> None:
-    tried = lives.attempt()
-    change = told(standing(Status.BUILDING), Built(tried))
-    assert change == Change((lives.signed(tried),), NOW, tried)
+    tried = order_factory.attempt()
+    change = told(standing(Status.BUILDING), TransactionBuilt(tried))
+    assert change == Decision((order_factory.signed(tried),), NOW, tried)
 
 
 @pytest.mark.parametrize("why", [None, fault(Code.SEND_UNCERTAIN)])
 def test_whatever_the_network_answers_only_the_chain_is_asked_next(why: Fault | None) -> None:
     order = standing(Status.PENDING, *UNSENT)
-    assert told(order, Handed(why)) == Change((fact.Sent(why),), NOW)
+    assert told(order, TransactionSent(why)) == Decision((events.Sent(why),), NOW)
     assert CATALOGUE[Code.SEND_UNCERTAIN].remedy is Remedy.ASK_CHAIN
 
 
 def test_a_send_fault_ends_nothing_even_when_unwanted() -> None:
     order = standing(Status.PENDING, *UNSENT, ASKED, terms=PAST)
-    assert kinds(told(order, Handed(fault(Code.SEND_UNCERTAIN)))) == ["sent"]
+    assert kinds(told(order, TransactionSent(fault(Code.SEND_UNCERTAIN)))) == ["sent"]
 
 
 @pytest.mark.parametrize(("status", "outcome"), BEFORE_SIGNING)
 def test_a_cancel_before_signing_always_wins(status: Status, outcome: Outcome) -> None:
-    assert told(standing(status, ASKED), outcome) == Change((fact.Cancelled(),), None)
+    assert told(standing(status, ASKED), outcome) == Decision((events.Cancelled(),), None)
 
 
 @pytest.mark.parametrize(("status", "outcome"), BEFORE_SIGNING)
 def test_a_deadline_before_signing_always_wins(status: Status, outcome: Outcome) -> None:
-    assert told(standing(status, terms=PAST), outcome) == Change((fact.Expired(),), None)
+    assert told(standing(status, terms=PAST), outcome) == Decision((events.Expired(),), None)
 
 
 @pytest.mark.parametrize(("status", "outcome"), BEFORE_SIGNING[:5])
 def test_a_deadline_to_come_changes_nothing(status: Status, outcome: Outcome) -> None:
-    later = lives.Terms(deadline=Moment(NOW + 1))
+    later = order_factory.Terms(deadline=Timestamp(NOW + 1))
     assert kinds(told(standing(status, terms=later), outcome)) == kinds(
         told(standing(status), outcome)
     )
 
 
 def test_a_cancel_is_told_before_a_deadline() -> None:
-    assert kinds(told(standing(Status.ROUTING, ASKED, terms=PAST), Withdrawn())) == ["cancelled"]
+    assert kinds(told(standing(Status.ROUTING, ASKED, terms=PAST), CloseConfirmed())) == [
+        "cancelled"
+    ]
 
 
 def test_nothing_is_withdrawn_that_is_wanted() -> None:
-    assert not told(standing(Status.ROUTING), Withdrawn()).facts
+    assert not told(standing(Status.ROUTING), CloseConfirmed()).events
 
 
-@pytest.mark.parametrize("terms", [lives.Terms(), PAST])
-def test_an_attempt_in_flight_outlives_cancel_and_deadline(terms: lives.Terms) -> None:
+@pytest.mark.parametrize("terms", [order_factory.Terms(), PAST])
+def test_an_attempt_in_flight_outlives_cancel_and_deadline(terms: order_factory.Terms) -> None:
     order = standing(Status.SUBMITTED, ASKED, terms=terms)
-    assert not told(order, heard(lives.quiet())).facts
-    landed = told(order, heard(lives.seen("confirmed"), fill=lives.fill(lives.attempt())))
+    assert not told(order, heard(order_factory.quiet())).events
+    landed = told(
+        order,
+        heard(order_factory.seen("confirmed"), fill=order_factory.fill(order_factory.attempt())),
+    )
     assert kinds(landed) == ["landed"]
 
 
 @pytest.mark.parametrize(
-    ("changes", "end"), [((ASKED,), "cancelled"), ((fact.Amended(PAST),), "expired")]
+    ("changes", "end"), [((ASKED,), "cancelled"), ((events.Amended(PAST),), "expired")]
 )
 @pytest.mark.parametrize(
     ("said", "first"),
-    [(witness(), "lapsed"), (lives.seen("finalized", lives.STALE_PRICE), "reverted")],
+    [
+        (witness(), "lapsed"),
+        (order_factory.seen("finalized", order_factory.STALE_PRICE), "reverted"),
+    ],
 )
 def test_a_spent_attempt_lets_the_unwanted_order_end(
-    changes: tuple[fact.Fact, ...], end: str, said: object, first: str
+    changes: tuple[events.OrderEvent, ...], end: str, said: object, first: str
 ) -> None:
     assert kinds(told(standing(Status.SUBMITTED, *changes), heard(said))) == [first, end]
 
 
 @pytest.mark.parametrize(("tries", "wait"), [(1, 1_000), (2, 2_000)])
 def test_a_passing_fault_is_tried_again_after_a_wait(tries: int, wait: int) -> None:
-    order = replace(standing(Status.ROUTING), tries=tries)
-    change = told(order, Faulted(lives.PASSING))
-    at = Moment(NOW + wait)
-    assert change == Change((fact.RetryScheduled(lives.PASSING, tries + 1, at),), at)
+    order = replace(standing(Status.ROUTING), try_number=tries)
+    change = told(order, StepFailed(order_factory.PASSING))
+    at = Timestamp(NOW + wait)
+    assert change == Decision((events.RetryScheduled(order_factory.PASSING, tries + 1, at),), at)
 
 
 def test_the_third_try_is_the_last() -> None:
-    order = replace(standing(Status.BUILDING), tries=3)
-    change = told(order, Faulted(lives.PASSING))
-    assert change == Change((fact.Failed(lives.PASSING, (fact.Setback(3, lives.PASSING),)),), None)
+    order = replace(standing(Status.BUILDING), try_number=3)
+    change = told(order, StepFailed(order_factory.PASSING))
+    assert change == Decision(
+        (events.Failed(order_factory.PASSING, (events.FailedTry(3, order_factory.PASSING),)),), None
+    )
 
 
 def test_the_waits_double_up_to_their_limit() -> None:
@@ -154,84 +167,89 @@ def test_only_a_fault_that_passes_is_tried_again(status: Status, code: Code) -> 
     again = CATALOGUE[code].remedy in (Remedy.RETRY, Remedy.REQUOTE)
     order = standing(status)
     assert may_retry(order, fault(code)) == again
-    assert kinds(told(order, Faulted(fault(code)))) == ["retry_scheduled" if again else "failed"]
+    assert kinds(told(order, StepFailed(fault(code)))) == ["retry_scheduled" if again else "failed"]
 
 
 def test_every_setback_on_the_way_is_told_at_the_end() -> None:
-    first = fact.RetryScheduled(lives.PASSING, 2, START)
-    second = fact.RetryScheduled(lives.STALE_PRICE, 3, START)
+    first = events.RetryScheduled(order_factory.PASSING, 2, START)
+    second = events.RetryScheduled(order_factory.STALE_PRICE, 3, START)
     order = standing(Status.ROUTING, first, second)
-    (end,) = told(order, Faulted(lives.LASTING)).facts
-    assert isinstance(end, fact.Failed)
-    assert [(one.attempt, one.fault) for one in end.setbacks] == [
-        (1, lives.PASSING), (2, lives.STALE_PRICE), (3, lives.LASTING),
+    (end,) = told(order, StepFailed(order_factory.LASTING)).events
+    assert isinstance(end, events.Failed)
+    assert [(setback.attempt, setback.fault) for setback in end.setbacks] == [
+        (1, order_factory.PASSING), (2, order_factory.STALE_PRICE), (3, order_factory.LASTING),
     ]  # fmt: skip
-    assert give_up(order, lives.LASTING) == Change((end,), None)
+    assert fail_order(order, order_factory.LASTING) == Decision((end,), None)
 
 
 # ------------------------------------------------------------------------- what the chain says
 
 
 @pytest.mark.parametrize("commitment", ["processed", "confirmed"])
-@pytest.mark.parametrize("why", [None, lives.STALE_PRICE, lives.LASTING])
+@pytest.mark.parametrize("why", [None, order_factory.STALE_PRICE, order_factory.LASTING])
 def test_a_sighting_not_yet_final_is_noted_once(commitment: str, why: Fault | None) -> None:
     order = standing(Status.SUBMITTED)
-    change = told(order, heard(lives.seen(commitment, why)))
-    assert change == Change((fact.Seen(2_010),), NOW)
-    again = standing(Status.SUBMITTED, fact.Seen(2_010))
-    assert not told(again, heard(lives.seen(commitment, why))).facts
+    change = told(order, heard(order_factory.seen(commitment, why)))
+    assert change == Decision((events.Seen(2_010),), NOW)
+    again = standing(Status.SUBMITTED, events.Seen(2_010))
+    assert not told(again, heard(order_factory.seen(commitment, why))).events
 
 
 def test_a_processed_sighting_lands_nothing_even_with_a_fill() -> None:
-    said = heard(lives.seen("processed"), fill=lives.fill(lives.attempt()))
+    said = heard(order_factory.seen("processed"), fill=order_factory.fill(order_factory.attempt()))
     assert kinds(told(standing(Status.SUBMITTED), said)) == ["seen"]
 
 
 def test_a_landing_without_its_receipt_waits_for_it() -> None:
-    order = standing(Status.SUBMITTED, fact.Seen(2_010))
+    order = standing(Status.SUBMITTED, events.Seen(2_010))
     for commitment in ("confirmed", "finalized"):
-        assert not told(order, heard(lives.seen(commitment))).facts
+        assert not told(order, heard(order_factory.seen(commitment))).events
 
 
 def test_landed_is_told_at_confirmed_and_finalized_afterwards() -> None:
-    moved = lives.fill(lives.attempt())
-    change = told(standing(Status.SUBMITTED), heard(lives.seen("confirmed"), fill=moved))
-    assert change == Change((fact.Landed(moved),), NOW)
+    moved = order_factory.fill(order_factory.attempt())
+    change = told(standing(Status.SUBMITTED), heard(order_factory.seen("confirmed"), fill=moved))
+    assert change == Decision((events.Landed(moved),), NOW)
     landed = standing(Status.CONFIRMED)
-    assert not told(landed, heard(lives.seen("confirmed"))).facts
-    final = told(landed, heard(lives.seen("finalized", slot=2_042)))
-    assert final == Change((fact.Finalized(2_042),), None)
+    assert not told(landed, heard(order_factory.seen("confirmed"))).events
+    final = told(landed, heard(order_factory.seen("finalized", slot=2_042)))
+    assert final == Decision((events.Finalized(2_042),), None)
 
 
 def test_a_late_landing_may_be_final_at_once() -> None:
-    moved = lives.fill(lives.attempt())
-    change = told(standing(Status.SUBMITTED), heard(lives.seen("finalized"), fill=moved))
-    assert change == Change((fact.Landed(moved), fact.Finalized(2_010)), None)
+    moved = order_factory.fill(order_factory.attempt())
+    change = told(standing(Status.SUBMITTED), heard(order_factory.seen("finalized"), fill=moved))
+    assert change == Decision((events.Landed(moved), events.Finalized(2_010)), None)
 
 
 @pytest.mark.parametrize(
-    ("why", "then"), [(lives.STALE_PRICE, "retry_scheduled"), (lives.LASTING, "failed")]
+    ("why", "then"),
+    [(order_factory.STALE_PRICE, "retry_scheduled"), (order_factory.LASTING, "failed")],
 )
 def test_a_revert_frees_the_order_at_finalized_only(why: Fault, then: str) -> None:
-    order = standing(Status.SUBMITTED, fact.Seen(2_010))
+    order = standing(Status.SUBMITTED, events.Seen(2_010))
     for commitment in ("processed", "confirmed"):
-        assert not told(order, heard(lives.seen(commitment, why))).facts
-    change = told(order, heard(lives.seen("finalized", why)))
+        assert not told(order, heard(order_factory.seen(commitment, why))).events
+    change = told(order, heard(order_factory.seen("finalized", why)))
     assert kinds(change) == ["reverted", then]
-    assert change.facts[0] == fact.Reverted(SIGNATURE, why, 2_010)
+    assert change.events[0] == events.Reverted(SIGNATURE, why, 2_010)
 
 
 def test_the_firmest_of_the_witnesses_is_heard() -> None:
-    said = heard(lives.seen("processed"), lives.seen("finalized", lives.LASTING), lives.quiet())
+    said = heard(
+        order_factory.seen("processed"),
+        order_factory.seen("finalized", order_factory.LASTING),
+        order_factory.quiet(),
+    )
     assert kinds(told(standing(Status.SUBMITTED), said)) == ["reverted", "failed"]
 
 
 def test_a_lapse_keeps_its_evidence_and_uses_a_try_up() -> None:
     change = told(standing(Status.SUBMITTED), heard(witness()))
-    at = Moment(NOW + 1_000)
-    again = fact.RetryScheduled(fault(Code.ATTEMPT_LAPSED), 2, at)
-    assert change == Change((fact.Lapsed(SIGNATURE, (witness(),)), again), at)
-    last = replace(standing(Status.SUBMITTED), tries=3)
+    at = Timestamp(NOW + 1_000)
+    again = events.RetryScheduled(fault(Code.ATTEMPT_LAPSED), 2, at)
+    assert change == Decision((events.Lapsed(SIGNATURE, (witness(),)), again), at)
+    last = replace(standing(Status.SUBMITTED), try_number=3)
     assert kinds(told(last, heard(witness()))) == ["lapsed", "failed"]
 
 
@@ -242,20 +260,22 @@ def test_an_attempt_never_sent_lapses_like_any_other() -> None:
 
 def test_silence_and_doubt_change_nothing() -> None:
     order = standing(Status.SUBMITTED)
-    assert not told(order, heard()).facts
-    assert not told(order, heard(lives.quiet())).facts
+    assert not told(order, heard()).events
+    assert not told(order, heard(order_factory.quiet())).events
 
 
 def test_a_landing_that_is_gone_raises_the_alarm() -> None:
     landed = standing(Status.CONFIRMED)
-    assert told(landed, heard(witness())) == Change((fact.RolledBack((witness(),)),), None)
-    failed = lives.seen("finalized", lives.LASTING)
-    assert told(landed, heard(failed)) == Change((fact.RolledBack((failed,)),), None)
-    assert not told(landed, heard(lives.quiet())).facts
-    assert not told(landed, heard()).facts
+    assert told(landed, heard(witness())) == Decision((events.RolledBack((witness(),)),), None)
+    failed = order_factory.seen("finalized", order_factory.LASTING)
+    assert told(landed, heard(failed)) == Decision((events.RolledBack((failed,)),), None)
+    assert not told(landed, heard(order_factory.quiet())).events
+    assert not told(landed, heard()).events
 
 
-@pytest.mark.parametrize("said", [witness(), lives.seen("finalized"), lives.quiet()])
+@pytest.mark.parametrize(
+    "said", [witness(), order_factory.seen("finalized"), order_factory.quiet()]
+)
 @pytest.mark.parametrize(
     "order",
     [
@@ -264,23 +284,29 @@ def test_a_landing_that_is_gone_raises_the_alarm() -> None:
         standing(Status.FAILED),
         standing(Status.CANCELLED),
         standing(Status.EXPIRED),
-        standing(Status.CONFIRMED, fact.Finalized(3)),
-        standing(Status.SUBMITTED, fact.Lapsed(SIGNATURE, (witness(),))),
+        standing(Status.CONFIRMED, events.Finalized(3)),
+        standing(Status.SUBMITTED, events.Lapsed(SIGNATURE, (witness(),))),
     ],
     ids=lambda order: order.status.value,
 )
 def test_a_testimony_about_no_live_attempt_changes_nothing(order: Order, said: object) -> None:
-    assert not told(order, heard(said, fill=lives.fill(lives.attempt()))).facts
+    assert not told(order, heard(said, fill=order_factory.fill(order_factory.attempt()))).events
 
 
 @pytest.mark.parametrize(
     "said",
-    [witness(), lives.seen("finalized"), lives.seen("finalized", lives.PASSING)],
+    [
+        witness(),
+        order_factory.seen("finalized"),
+        order_factory.seen("finalized", order_factory.PASSING),
+    ],
     ids=["dead", "landed", "reverted"],
 )
 def test_what_is_said_of_an_earlier_attempt_moves_nothing(said: object) -> None:
     earlier = Signature("the one before")
-    fill = replace(lives.fill(lives.attempt()), signature=earlier)
-    note = steps.Testimony(earlier, (said,), fill)  # type: ignore[arg-type]
-    assert told(standing(Status.SUBMITTED), note) == Change((), standing(Status.SUBMITTED).wake_at)
-    assert not told(standing(Status.CONFIRMED), note).facts
+    fill = replace(order_factory.fill(order_factory.attempt()), signature=earlier)
+    note = steps.AttemptReport(earlier, (said,), fill)  # type: ignore[arg-type]
+    assert told(standing(Status.SUBMITTED), note) == Decision(
+        (), standing(Status.SUBMITTED).wake_at
+    )
+    assert not told(standing(Status.CONFIRMED), note).events

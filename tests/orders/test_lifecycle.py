@@ -6,11 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cambist.orders import event as fact
-from cambist.orders.journal import append, retell
-from cambist.orders.lifecycle import NOTES, TABLE, IllegalFact, diagram, evolve
+from cambist.orders import events
+from cambist.orders.journal import append, replay
+from cambist.orders.lifecycle import (
+    STATUS_NEUTRAL_EVENTS,
+    TRANSITIONS,
+    IllegalTransition,
+    diagram,
+    evolve,
+)
 from cambist.orders.order import CLOSED, Order, Status
-from tests import lives
+from tests import order_factory
 from tests.strategies import FACTS, facts
 
 # Written out once more, so that whoever changes the table has to say so twice.
@@ -55,32 +61,33 @@ NOTED = {
 LEAVES_SUBMITTED_AT_REST = {"retry_scheduled", "cancelled", "expired", "failed"}
 NEEDS_AN_ATTEMPT = {"landed", "sent", "seen", "written_off", "reverted", "lapsed"}
 BY_NAME = {kind.__struct_config__.tag: drawn for kind, drawn in FACTS.items()}
-SPENT = fact.Lapsed(lives.attempt().signature, (lives.witness(),))
-REVERTED = fact.Reverted(lives.attempt().signature, lives.STALE_PRICE, 5)
+SPENT = events.Lapsed(order_factory.attempt().signature, (order_factory.witness(),))
+REVERTED = events.Reverted(order_factory.attempt().signature, order_factory.STALE_PRICE, 5)
 
 
 def at(status: str, kind: str) -> Order:
     """Bring an order where the table would look this kind up; an attempt only where it must be."""
     if status == "submitted" and kind in LEAVES_SUBMITTED_AT_REST:
-        return lives.standing(Status.SUBMITTED, SPENT)
-    return lives.standing(Status(status))
+        return order_factory.standing(Status.SUBMITTED, SPENT)
+    return order_factory.standing(Status(status))
 
 
 def test_the_table_is_the_one_written_down() -> None:
     table = {
         (status.value, moved.kind, to.value)
-        for status, row in TABLE.items()
+        for status, row in TRANSITIONS.items()
         for moved, to in row.items()
     }
     assert table == set(MOVES)
     assert {
-        status.value: {noted.kind for noted in notes} for status, notes in NOTES.items()
+        status.value: {noted.kind for noted in notes}
+        for status, notes in STATUS_NEUTRAL_EVENTS.items()
     } == NOTED
 
 
 def test_every_status_has_its_row() -> None:
-    assert set(TABLE) == set(NOTES) == set(Status)
-    assert {status for status, row in TABLE.items() if not row} == CLOSED
+    assert set(TRANSITIONS) == set(STATUS_NEUTRAL_EVENTS) == set(Status)
+    assert {status for status, row in TRANSITIONS.items() if not row} == CLOSED
 
 
 @pytest.mark.parametrize(("status", "kind", "to"), MOVES)
@@ -88,7 +95,7 @@ def test_every_status_has_its_row() -> None:
 @given(data=st.data())
 def test_the_move_is_made(data: st.DataObject, status: str, kind: str, to: str) -> None:
     order = at(status, kind)
-    assert evolve(order, data.draw(BY_NAME[kind]), lives.START).status == to
+    assert evolve(order, data.draw(BY_NAME[kind]), order_factory.START).status == to
 
 
 @pytest.mark.parametrize(
@@ -99,7 +106,7 @@ def test_the_move_is_made(data: st.DataObject, status: str, kind: str, to: str) 
 @given(data=st.data())
 def test_a_note_moves_no_status(data: st.DataObject, status: str, kind: str) -> None:
     order = at(status, kind)
-    assert evolve(order, data.draw(BY_NAME[kind]), lives.START).status == status
+    assert evolve(order, data.draw(BY_NAME[kind]), order_factory.START).status == status
 
 
 ILLEGAL = [
@@ -117,10 +124,10 @@ ILLEGAL = [
 def test_any_other_fact_is_illegal_and_changes_nothing(
     data: st.DataObject, status: str, kind: str
 ) -> None:
-    order = lives.standing(Status(status))
+    order = order_factory.standing(Status(status))
     before = repr(order)
-    with pytest.raises(IllegalFact, match=kind):
-        append(order, (data.draw(BY_NAME[kind]),), lives.START)
+    with pytest.raises(IllegalTransition, match=kind):
+        append(order, (data.draw(BY_NAME[kind]),), order_factory.START)
     assert repr(order) == before
 
 
@@ -135,9 +142,9 @@ def test_the_pairs_not_in_the_table_are_all_tried() -> None:
 def test_nothing_leaves_submitted_while_the_attempt_may_land(
     data: st.DataObject, kind: str
 ) -> None:
-    order = lives.standing(Status.SUBMITTED)
-    with pytest.raises(IllegalFact, match="in flight"):
-        evolve(order, data.draw(BY_NAME[kind]), lives.START)
+    order = order_factory.standing(Status.SUBMITTED)
+    with pytest.raises(IllegalTransition, match="in flight"):
+        evolve(order, data.draw(BY_NAME[kind]), order_factory.START)
 
 
 @pytest.mark.parametrize("kind", sorted(NEEDS_AN_ATTEMPT))
@@ -145,72 +152,76 @@ def test_nothing_leaves_submitted_while_the_attempt_may_land(
 @settings(max_examples=10)
 @given(data=st.data())
 def test_nothing_is_told_of_an_attempt_that_is_spent(
-    data: st.DataObject, kind: str, end: fact.Fact
+    data: st.DataObject, kind: str, end: events.OrderEvent
 ) -> None:
-    order = lives.standing(Status.SUBMITTED, end)
-    with pytest.raises(IllegalFact, match="at rest"):
-        evolve(order, data.draw(BY_NAME[kind]), lives.START)
+    order = order_factory.standing(Status.SUBMITTED, end)
+    with pytest.raises(IllegalTransition, match="at rest"):
+        evolve(order, data.draw(BY_NAME[kind]), order_factory.START)
 
 
 @given(st.lists(facts, max_size=12))
 def test_no_sequence_of_facts_ends_an_order_twice_or_frees_a_live_attempt(
-    tried: list[fact.Fact],
+    tried: list[events.OrderEvent],
 ) -> None:
-    order, ends, signatures = lives.born().order, 0, 0
+    order, ends, signatures = order_factory.born().order, 0, 0
     for one in tried:
         try:
-            after = evolve(order, one, lives.START)
-        except IllegalFact:
+            after = evolve(order, one, order_factory.START)
+        except IllegalTransition:
             continue
         if order.in_flight is not None and after.status is not Status.SUBMITTED:
             assert after.status is Status.CONFIRMED
-        signatures += isinstance(one, fact.Signed)
+        signatures += isinstance(one, events.Signed)
         ends += after.is_closed and not order.is_closed
         assert not (order.is_closed and not after.is_closed)
         order = after
     assert ends <= 1
-    assert order.attempts_made == 0 or signatures
+    assert order.attempt_count == 0 or signatures
 
 
 def test_the_fold_keeps_what_each_fact_says() -> None:
-    tried = lives.attempt()
-    order = lives.standing(Status.SUBMITTED, fact.Seen(77))
-    assert order.route == lives.route()
+    tried = order_factory.attempt()
+    order = order_factory.standing(Status.SUBMITTED, events.Seen(77))
+    assert order.route == order_factory.route()
     assert order.route_seq == 3
-    assert order.attempts_made == 1
+    assert order.attempt_count == 1
     assert order.attempt is not None
-    assert (order.attempt.signature, order.attempt.sighted_slot) == (tried.signature, 77)
-    assert order.attempt.sent_at == lives.START
-    landed = lives.standing(Status.CONFIRMED)
-    assert landed.fill == lives.fill(tried)
+    assert (order.attempt.signature, order.attempt.first_seen_slot) == (tried.signature, 77)
+    assert order.attempt.sent_at == order_factory.START
+    landed = order_factory.standing(Status.CONFIRMED)
+    assert landed.fill == order_factory.fill(tried)
     assert not landed.is_final
-    assert landed.rests_with_chain
-    final = lives.standing(Status.CONFIRMED, fact.Finalized(9))
+    assert landed.awaits_chain
+    final = order_factory.standing(Status.CONFIRMED, events.Finalized(9))
     assert final.is_final
-    assert not final.rests_with_chain
+    assert not final.awaits_chain
 
 
 def test_a_retry_forgets_the_route_and_keeps_the_setback() -> None:
-    again = fact.RetryScheduled(lives.PASSING, 2, lives.START)
-    order = lives.standing(Status.SUBMITTED, SPENT, again)
+    again = events.RetryScheduled(order_factory.PASSING, 2, order_factory.START)
+    order = order_factory.standing(Status.SUBMITTED, SPENT, again)
     assert (order.route, order.route_seq, order.attempt) == (None, None, None)
-    assert (order.tries, order.attempts_made) == (2, 1)
-    assert order.setbacks == (fact.Setback(1, lives.PASSING, lives.attempt().signature),)
-    assert order.fault == lives.PASSING
+    assert (order.try_number, order.attempt_count) == (2, 1)
+    assert order.setbacks == (
+        events.FailedTry(1, order_factory.PASSING, order_factory.attempt().signature),
+    )
+    assert order.fault == order_factory.PASSING
 
 
 def test_an_amendment_changes_the_terms_and_never_the_intent() -> None:
-    terms = lives.Terms(slippage_bps=lives.Bps(7))
-    order = lives.standing(Status.ROUTING, fact.Amended(terms))
+    terms = order_factory.Terms(slippage_bps=order_factory.Bps(7))
+    order = order_factory.standing(Status.ROUTING, events.Amended(terms))
     assert order.terms == terms
-    assert order.intent.terms == lives.Terms()
+    assert order.intent.terms == order_factory.Terms()
 
 
 def test_the_first_wish_to_cancel_is_the_one_that_counts() -> None:
-    order = lives.born().order
-    first = evolve(order, fact.CancelRequested(), lives.START)
-    second = evolve(first, fact.CancelRequested(), lives.Moment(lives.START + 5))
-    assert second.cancel_requested_at == lives.START
+    order = order_factory.born().order
+    first = evolve(order, events.CancelRequested(), order_factory.START)
+    second = evolve(
+        first, events.CancelRequested(), order_factory.Timestamp(order_factory.START + 5)
+    )
+    assert second.cancel_requested_at == order_factory.START
 
 
 def test_the_picture_has_every_arrow_of_the_table() -> None:
@@ -221,30 +232,30 @@ def test_the_picture_has_every_arrow_of_the_table() -> None:
 
 
 def test_a_life_told_again_is_the_life_that_was() -> None:
-    told = lives.born()
-    lines = (told, *append(told.order, lives.path(Status.CONFIRMED), lives.START))
-    assert retell([line.entry for line in lines]) == lines
+    told = order_factory.born()
+    lines = (told, *append(told.order, order_factory.path(Status.CONFIRMED), order_factory.START))
+    assert replay([line.entry for line in lines]) == lines
 
 
 def test_no_fate_is_told_of_a_transaction_that_is_not_the_one_in_flight() -> None:
-    order = lives.standing(Status.SUBMITTED)
-    other = lives.attempt(2).signature
+    order = order_factory.standing(Status.SUBMITTED)
+    other = order_factory.attempt(2).signature
     for one in (
-        fact.Landed(lives.fill(lives.attempt(2))),
-        fact.Reverted(other, lives.STALE_PRICE, 5),
-        fact.Lapsed(other, (lives.witness(),)),
+        events.Landed(order_factory.fill(order_factory.attempt(2))),
+        events.Reverted(other, order_factory.STALE_PRICE, 5),
+        events.Lapsed(other, (order_factory.witness(),)),
     ):
-        with pytest.raises(IllegalFact, match="another transaction"):
-            evolve(order, one, lives.START)
+        with pytest.raises(IllegalTransition, match="another transaction"):
+            evolve(order, one, order_factory.START)
 
 
 @pytest.mark.parametrize("status", Status)
 def test_only_what_was_sent_or_is_not_yet_final_rests_with_the_chain(status: Status) -> None:
-    order = lives.standing(status)
-    assert order.rests_with_chain == (status in (Status.SUBMITTED, Status.CONFIRMED))
+    order = order_factory.standing(status)
+    assert order.awaits_chain == (status in (Status.SUBMITTED, Status.CONFIRMED))
 
 
 def test_what_was_not_sent_yet_does_not_rest_with_the_chain() -> None:
-    order = lives.standing(Status.BUILDING, lives.signed(lives.attempt()))
+    order = order_factory.standing(Status.BUILDING, order_factory.signed(order_factory.attempt()))
     assert order.in_flight is not None
-    assert not order.rests_with_chain
+    assert not order.awaits_chain

@@ -7,42 +7,41 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cambist.faults import Code, fault
-from cambist.orders import event as fact
-from cambist.orders import steps
-from cambist.orders.attempt import Sighting, Witness
+from cambist.orders import events, steps
+from cambist.orders.attempt import NodeObservation, SignatureStatus
 from cambist.orders.decide import Policy, decide
-from cambist.orders.journal import append, retell
+from cambist.orders.journal import append, replay
 from cambist.orders.order import Order, Status
 from cambist.orders.steps import (
-    Ask,
-    Begin,
-    Begun,
-    Build,
-    Built,
-    Faulted,
+    AwaitChain,
+    BuildTransaction,
+    CloseConfirmed,
+    CloseUnwanted,
     FindRoute,
-    Handed,
+    OrderStarted,
     Outcome,
-    Rest,
     RouteFound,
-    Send,
-    Withdraw,
-    Withdrawn,
+    SendTransaction,
+    StartOrder,
+    StepFailed,
+    TransactionBuilt,
+    TransactionSent,
+    Wait,
     next_step,
 )
-from cambist.values.moment import Moment
-from tests import lives
+from cambist.values.time_units import Timestamp
+from tests import order_factory
 
 faults = st.sampled_from([*Code]).map(fault)
-policies = st.sampled_from([Policy(lives.RULES), Policy(lives.PAIR_RULES)])
+policies = st.sampled_from([Policy(order_factory.RULES), Policy(order_factory.PAIR_RULES)])
 sightings = st.builds(
-    Sighting,
+    SignatureStatus,
     st.sampled_from(["processed", "confirmed", "finalized"]),
     st.integers(2_000, 2_400),
     st.none() | faults,
 )
 witnesses = st.builds(
-    Witness,
+    NodeObservation,
     st.sampled_from(["one", "two"]),
     st.sampled_from([2_005, 2_400, 2_900]),
     st.sampled_from([1_005, 1_151, 1_301]),
@@ -51,34 +50,34 @@ witnesses = st.builds(
     st.booleans(),
     st.none() | st.none() | sightings,
 )
-dead = st.just((lives.witness("one"), lives.witness("two")))
+dead = st.just((order_factory.witness("one"), order_factory.witness("two")))
 testimonies = dead | st.lists(witnesses, max_size=3).map(tuple)
 
 
-def outcome(order: Order, now: Moment, draw: st.DataObject) -> Outcome:
+def outcome(order: Order, now: Timestamp, draw: st.DataObject) -> Outcome:
     """Draw what the world may answer to the step the order needs."""
     step = next_step(order, now)
     trouble = draw.draw(st.none() | faults)
-    if isinstance(step, FindRoute | Build) and trouble is not None:
-        return Faulted(trouble)
+    if isinstance(step, FindRoute | BuildTransaction) and trouble is not None:
+        return StepFailed(trouble)
     match step:
-        case Begin():
-            return Begun()
+        case StartOrder():
+            return OrderStarted()
         case FindRoute():
-            return RouteFound(lives.route())
-        case Build():
-            return Built(lives.attempt(order.attempts_made + 1, order.id))
-        case Send(attempt):
+            return RouteFound(order_factory.route())
+        case BuildTransaction():
+            return TransactionBuilt(order_factory.attempt(order.attempt_count + 1, order.id))
+        case SendTransaction(attempt):
             assert attempt is order.in_flight, "only what the order records is ever sent"
-            return Handed(trouble)
-        case Ask(attempt):
-            landed = draw.draw(st.none() | st.just(lives.fill(attempt)))
-            return steps.Testimony(attempt.signature, draw.draw(testimonies), landed)
-        case Withdraw():
-            return Withdrawn()
+            return TransactionSent(trouble)
+        case AwaitChain(attempt):
+            landed = draw.draw(st.none() | st.just(order_factory.fill(attempt)))
+            return steps.AttemptReport(attempt.signature, draw.draw(testimonies), landed)
+        case CloseUnwanted():
+            return CloseConfirmed()
         case _:
-            assert isinstance(step, Rest)
-            return steps.Testimony(lives.attempt().signature, draw.draw(testimonies))
+            assert isinstance(step, Wait)
+            return steps.AttemptReport(order_factory.attempt().signature, draw.draw(testimonies))
 
 
 @settings(max_examples=300)
@@ -86,42 +85,42 @@ def outcome(order: Order, now: Moment, draw: st.DataObject) -> Outcome:
 def test_no_life_breaks_the_table(
     draw: st.DataObject, policy: Policy, deadline: int | None
 ) -> None:
-    terms = lives.Terms(
-        deadline=None if deadline is None else Moment(lives.START + deadline),
+    terms = order_factory.Terms(
+        deadline=None if deadline is None else Timestamp(order_factory.START + deadline),
         tries_max=draw.draw(st.integers(1, 4)),
     )
-    told = [lives.born(terms=terms)]
-    order, now, ends = told[0].order, lives.START, 0
+    told = [order_factory.born(terms=terms)]
+    order, now, ends = told[0].order, order_factory.START, 0
     for _ in range(draw.draw(st.integers(1, 30))):
-        now = Moment(now + draw.draw(st.sampled_from([0, 10, 1_000, 30_000])))
+        now = Timestamp(now + draw.draw(st.sampled_from([0, 10, 1_000, 30_000])))
         if draw.draw(st.integers(0, 9)) == 0 and not order.is_closed:
-            lines = append(order, (fact.CancelRequested(),), now)
+            lines = append(order, (events.CancelRequested(),), now)
         else:
             change = decide(order, outcome(order, now, draw), now, policy)
-            lines = append(order, change.facts, now)
+            lines = append(order, change.events, now)
             assert (change.signed is not None) == any(
-                isinstance(one, fact.Signed) for one in change.facts
+                isinstance(event, events.Signed) for event in change.events
             )
             if lines:
                 order = replace(lines[-1].order, wake_at=change.wake_at)
                 lines = (*lines[:-1], replace(lines[-1], order=order))
         for line in lines:
-            ends += line.fact.kind in ("landed", "failed", "cancelled", "expired")
+            ends += line.event.kind in ("landed", "failed", "cancelled", "expired")
             live = [one for one in (line.order.attempt,) if one and one.state == "in_flight"]
             assert len(live) <= 1
             assert not live or line.order.status is Status.SUBMITTED
         told += lines
         order = lines[-1].order if lines else order
         assert ends == order.is_closed
-        assert order.tries <= terms.tries_max
-    again = retell([line.entry for line in told])[-1].order
+        assert order.try_number <= terms.tries_max
+    again = replay([line.entry for line in told])[-1].order
     assert replace(again, wake_at=order.wake_at) == order
 
 
 @given(st.data(), st.sampled_from(Status))
 def test_the_same_question_has_the_same_answer(draw: st.DataObject, status: Status) -> None:
-    order = lives.standing(status)
-    answer = outcome(order, lives.START, draw)
-    assert decide(order, answer, lives.START, lives.POLICY) == decide(
-        order, answer, lives.START, lives.POLICY
+    order = order_factory.standing(status)
+    answer = outcome(order, order_factory.START, draw)
+    assert decide(order, answer, order_factory.START, order_factory.POLICY) == decide(
+        order, answer, order_factory.START, order_factory.POLICY
     )

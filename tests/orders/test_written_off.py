@@ -5,13 +5,13 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from cambist.faults import Code
-from cambist.orders import event as fact
+from cambist.orders import events
 from cambist.orders.order import Status
-from tests import lives
-from tests.lives import witness
+from tests import order_factory
+from tests.order_factory import witness
 from tests.orders.test_decide import SIGNATURE, heard, kinds, standing, told
 
-VOUCHED = fact.WrittenOff("me", "the endpoint forgot it")
+VOUCHED = events.WrittenOff("me", "the endpoint forgot it")
 
 
 def test_an_operators_word_stands_in_for_a_proof_nobody_can_give() -> None:
@@ -19,21 +19,21 @@ def test_an_operators_word_stands_in_for_a_proof_nobody_can_give() -> None:
     doubtful = replace(witness(), blockhash_valid=True)
     change = told(order, heard(doubtful))
     assert kinds(change) == ["lapsed", "failed"]
-    assert change.facts[0] == fact.Lapsed(SIGNATURE, (doubtful,))
-    assert change.facts[1].fault.code is Code.WRITTEN_OFF  # type: ignore[attr-defined]
-    unwanted = standing(Status.SUBMITTED, VOUCHED, fact.CancelRequested())
+    assert change.events[0] == events.Lapsed(SIGNATURE, (doubtful,))
+    assert change.events[1].fault.code is Code.WRITTEN_OFF  # type: ignore[attr-defined]
+    unwanted = standing(Status.SUBMITTED, VOUCHED, events.CancelRequested())
     assert kinds(told(unwanted, heard(doubtful))) == ["lapsed", "cancelled"]
 
 
 def test_an_operators_word_is_nothing_against_a_witness() -> None:
     order = standing(Status.SUBMITTED, VOUCHED)
-    assert not told(order, heard()).facts
-    assert not told(order, heard(lives.quiet())).facts
-    assert not told(order, heard(replace(witness(), height=10**9))).facts, "not plausible"
+    assert not told(order, heard()).events
+    assert not told(order, heard(order_factory.quiet())).events
+    assert not told(order, heard(replace(witness(), height=10**9))).events, "not plausible"
     doubtful = replace(witness(), blockhash_valid=True)
-    assert kinds(told(order, heard(doubtful, lives.seen("processed")))) == ["seen"]
-    moved = lives.fill(lives.attempt())
-    landed = told(order, heard(doubtful, lives.seen("confirmed"), fill=moved))
+    assert kinds(told(order, heard(doubtful, order_factory.seen("processed")))) == ["seen"]
+    moved = order_factory.fill(order_factory.attempt())
+    landed = told(order, heard(doubtful, order_factory.seen("confirmed"), fill=moved))
     assert kinds(landed) == ["landed"]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.paper.worlds import InProcess
+from tests.paper.paper_networks import InProcess
 
 
 @pytest.fixture

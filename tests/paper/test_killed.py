@@ -11,15 +11,15 @@ import pytest
 
 from cambist.paper.ledger import executions, sums
 from tests.contracts.chain import ask, seen, sign
-from tests.paper.worlds import InProcess
+from tests.paper.paper_networks import InProcess
 
 SWAPS = 3
 LIFE = """
 import asyncio, sys
 from pathlib import Path
-from cambist import faultpoints
+from cambist import failpoints
 from tests.contracts.chain import sign
-from tests.paper.worlds import InProcess
+from tests.paper.paper_networks import InProcess
 
 async def live():
     network = InProcess(Path(sys.argv[1]))
@@ -30,7 +30,7 @@ async def live():
             await network.chain.send(attempt.transaction)
         await network.pass_slots(1)
 
-faultpoints.arm(sys.argv[2])
+failpoints.arm(sys.argv[2])
 asyncio.run(live())
 """
 
@@ -54,7 +54,7 @@ async def test_a_killed_chain_keeps_every_slot_it_committed_and_no_part_of_anoth
     network = InProcess(path)
     await network.start()
     attempt = await sign(network, "later")
-    assert attempt.built_slot > max(one.slot for one in done)
+    assert attempt.built_slot > max(execution.slot for execution in done)
     await network.chain.send(attempt.transaction)
     await network.pass_slots(1)
     assert seen(await ask(network, attempt)) == ["confirmed"]

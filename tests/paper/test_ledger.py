@@ -11,18 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cambist import faultpoints
+from cambist import failpoints
 from cambist.clock import ManualClock
-from cambist.paper.blocks import Block
-from cambist.paper.ledger import Ledger, LedgerLost, WrongSeed, executions, sums
-from cambist.paper.mishaps import INSTANT
-from cambist.paper.world import HEIGHT_RESERVE_SLOTS, World
-from cambist.ports.failures import PortDown
-from cambist.values.moment import Height
+from cambist.paper.fault_model import INSTANT
+from cambist.paper.ledger import Block, Ledger, LedgerTakenOver, WrongSeed, executions, sums
+from cambist.paper.network import HEIGHT_RESERVE_SLOTS, PaperNetwork
+from cambist.ports.errors import PortUnavailable
+from cambist.values.time_units import Height
 from cambist.values.token import SOL, USDC, Pair
 from tests.contracts.chain import ask, seen, sign
-from tests.paper.test_prices import APART_MAX, furthest_apart
-from tests.paper.worlds import SEED, InProcess, running
+from tests.paper.paper_networks import SEED, InProcess, running
+from tests.paper.test_price_paths import APART_MAX, furthest_apart
 
 
 @settings(max_examples=15, deadline=None)
@@ -35,10 +34,10 @@ def test_heights_never_go_back_and_never_jump_by_downtime(moves: list[tuple[int,
                 await clock.push(slots * INSTANT.slot_ms)
                 continue
             async with running(clock, path) as world:
-                heights.append((await world.tell(), passed))
+                heights.append((await world.durable_height(), passed))
                 await clock.push(slots * INSTANT.slot_ms)
                 passed += slots
-                heights.append((await world.tell(), passed))
+                heights.append((await world.durable_height(), passed))
         return heights
 
     with TemporaryDirectory() as home:
@@ -55,12 +54,12 @@ async def test_a_crash_around_a_commit_keeps_all_of_the_slot_or_nothing(
     attempts = [await sign(network, f"order {n}") for n in range(3)]
     for attempt in attempts:
         await network.chain.send(attempt.transaction)
-    faultpoints.arm(f"chain.{point}_commit:1:raise")
+    failpoints.arm(f"chain.{point}_commit:1:raise")
     await network.pass_slots(1)
-    faultpoints.arm(None)
-    assert isinstance(network.crashes.pop(), faultpoints.FaultInjected)
-    with pytest.raises(PortDown):
-        await network.chain.ask(attempts)
+    failpoints.arm(None)
+    assert isinstance(network.crashes.pop(), failpoints.FailpointTriggered)
+    with pytest.raises(PortUnavailable):
+        await network.chain.observe(attempts)
     await network.restart()
     assert (None not in seen(await ask(network, *attempts))) is executed
     for attempt in attempts:
@@ -76,7 +75,7 @@ async def test_a_commit_on_its_own_thread_is_seen_when_it_is_durable(tmp_path: P
     attempt = await sign(network, "one")
     await network.chain.send(attempt.transaction)
     await network.pass_slots(1)
-    await network.world.caught_up()
+    await network.network.wait_idle()
     assert seen(await ask(network, attempt)) == ["confirmed"]
     await network.stop()
     assert len(executions(network.path)) == 1
@@ -86,17 +85,17 @@ async def test_a_ledger_of_another_seed_is_refused(tmp_path: Path):
     async with running(ManualClock(), tmp_path / "chain.db"):
         pass
     with pytest.raises(WrongSeed, match="of the world of seed 7"):
-        World(ManualClock(), tmp_path / "chain.db", SEED + 1, inline=True).open()
+        PaperNetwork(ManualClock(), tmp_path / "chain.db", SEED + 1, inline=True).open()
 
 
 async def test_a_process_that_never_closed_its_file_has_kept_what_it_told(network: InProcess):
     attempt = await sign(network, "one")
     await network.chain.send(attempt.transaction)
     await network.pass_slots(1)
-    told, fill = await ask(network, attempt), await network.chain.receipt(attempt.signature)
+    told, fill = await ask(network, attempt), await network.chain.fetch_fill(attempt.signature)
     async with running(network.clock, network.path) as second:
-        after = await second.witnesses([(attempt.signature, attempt.blockhash)])
-        assert second.receipt(attempt.signature) == fill
+        after = await second.observations([(attempt.signature, attempt.blockhash)])
+        assert second.fetch_fill(attempt.signature) == fill
         assert after[0].sighting is not None
         assert after[0].height >= told[0].height
 
@@ -104,17 +103,17 @@ async def test_a_process_that_never_closed_its_file_has_kept_what_it_told(networ
 async def test_who_opened_a_ledger_first_may_write_no_more_once_another_did(network: InProcess):
     async with running(network.clock, network.path) as second:
         await network.pass_slots(1)
-        await second.tell()
-        with pytest.raises(PortDown):
-            await network.world.tell()
+        await second.durable_height()
+        with pytest.raises(PortUnavailable):
+            await network.network.durable_height()
         await network.clock.settle()
-        assert isinstance(network.crashes.pop(), LedgerLost)
+        assert isinstance(network.crashes.pop(), LedgerTakenOver)
 
 
 async def test_an_execution_too_old_to_be_remembered_is_read_from_the_ledger(
     network: InProcess, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("cambist.paper.landed.EXECUTIONS_IN_MEMORY_MAX", 2)
+    monkeypatch.setattr("cambist.paper.ledger.EXECUTIONS_IN_MEMORY_MAX", 2)
     attempts = []
     for number in range(6):
         attempts.append(await sign(network, f"order {number}"))
@@ -134,7 +133,7 @@ async def test_nobody_sees_a_slot_before_it_is_durable(
     network: InProcess, monkeypatch: pytest.MonkeyPatch
 ):
     pair, wallet = Pair(SOL, USDC), network.signer.address
-    gate, commits = asyncio.Event(), network.world._commits
+    gate, commits = asyncio.Event(), network.network._commits
     commit = commits.commit
 
     async def commit_slowly(block: Block) -> None:
@@ -147,23 +146,23 @@ async def test_nobody_sees_a_slot_before_it_is_durable(
     monkeypatch.setattr(commits, "commit", commit_slowly)
     venues = network.market.venues
     before = [await network.market.pools(venue, pair, "tester") for venue in venues]
-    held = network.world.balance(wallet, USDC.mint)
+    held = network.network.balance(wallet, USDC.mint)
     await network.pass_slots(30)
     witness = (await ask(network, attempt))[0]
     assert witness.sighting is None
-    assert await network.chain.receipt(attempt.signature) is None
-    assert network.world.balance(wallet, USDC.mint) == held
+    assert await network.chain.fetch_fill(attempt.signature) is None
+    assert network.network.balance(wallet, USDC.mint) == held
     for venue, pools in zip(venues, before, strict=True):
         now = await network.market.pools(venue, pair, "tester")
-        assert [one.amount_out(SOL.mint, 10**9) for one in now] == [
-            one.amount_out(SOL.mint, 10**9) for one in pools
+        assert [pool.amount_out(SOL.mint, 10**9) for pool in now] == [
+            pool.amount_out(SOL.mint, 10**9) for pool in pools
         ]
     gate.set()
-    await network.world.caught_up()
+    await network.network.wait_idle()
     sighting = (await ask(network, attempt))[0].sighting
     assert sighting is not None
     assert sighting.slot > witness.height, "nothing lands at or below a height told as final"
-    assert network.world.balance(wallet, USDC.mint) > held
+    assert network.network.balance(wallet, USDC.mint) > held
 
 
 def test_the_mark_never_falls(tmp_path: Path):
@@ -211,8 +210,8 @@ async def test_a_ledger_of_before_pairs_agreed_keeps_its_balances_and_begins_at_
     attempt = await sign(network, "one")
     await network.chain.send(attempt.transaction)
     await network.pass_slots(1)
-    fill, wallet = await network.chain.receipt(attempt.signature), network.signer.address
-    held = network.world.balance(wallet, USDC.mint)
+    fill, wallet = await network.chain.fetch_fill(attempt.signature), network.signer.address
+    held = network.network.balance(wallet, USDC.mint)
     await network.stop()
     with sqlite3.connect(network.path) as link:
         rows = link.execute("SELECT * FROM pool_states").fetchall()
@@ -224,11 +223,14 @@ async def test_a_ledger_of_before_pairs_agreed_keeps_its_balances_and_begins_at_
     link.close()
     await network.start()
     assert rows
-    assert await network.chain.receipt(attempt.signature) == fill
-    assert network.world.balance(wallet, USDC.mint) == held
+    assert await network.chain.fetch_fill(attempt.signature) == fill
+    assert network.network.balance(wallet, USDC.mint) == held
     assert seen(await ask(network, attempt)) == ["finalized"]
     assert set(sums(network.path).values()) == {0}
-    assert furthest_apart(network.world._runtime.pools, await network.world.tell()) <= APART_MAX
+    assert (
+        furthest_apart(network.network._runtime.pools, await network.network.durable_height())
+        <= APART_MAX
+    )
     # The next swap begins its pool anew, and the books still balance.
     await network.chain.send((await sign(network, "two")).transaction)
     await network.pass_slots(1)
@@ -241,8 +243,8 @@ async def test_what_orders_left_in_a_tokens_price_outlives_a_restart(network: In
     for number in range(3):
         await network.chain.send((await sign(network, f"order {number}")).transaction)
     await network.pass_slots(1)
-    before = network.world._runtime.pools.pushes.seen(SOL.mint)
+    before = network.network._runtime.pools.pushes.seen(SOL.mint)
     assert before is not None
     assert before.slow_ppb != 0
     await network.restart()
-    assert network.world._runtime.pools.pushes.seen(SOL.mint) == before
+    assert network.network._runtime.pools.pushes.seen(SOL.mint) == before

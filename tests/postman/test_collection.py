@@ -13,7 +13,7 @@ import pytest
 
 from scripts import make_postman
 from scripts.postman_steps import FOLDERS
-from tests.server.house import on_a_port
+from tests.server.app_harness import on_a_port
 from tests.server.openapi.document import operations
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -44,14 +44,18 @@ def test_every_request_holds_its_answer_to_something() -> None:
 
     asked = requests(make_postman.collection())
     assert len(asked) == len(STEPS)
-    for one in asked:
-        script = "\n".join(one["event"][0]["script"]["exec"])
-        assert script.count("pm.test(") >= 2, one["name"]
+    for request in asked:
+        script = "\n".join(request["event"][0]["script"]["exec"])
+        assert script.count("pm.test(") >= 2, request["name"]
 
 
 def test_whatever_trades_reads_or_cancels_is_asked_once_at_least() -> None:
     asked = {step.operation for step in STEPS}
-    keyed = {one.name for one in operations() if one.told["x-scope"] in ("read", "trade", "cancel")}
+    keyed = {
+        operation.name
+        for operation in operations()
+        if operation.told["x-scope"] in ("read", "trade", "cancel")
+    }
     sockets = {one.name for one in operations() if "x-websocket" in one.told}
     # placeOrder is executeOrder under another path, the stream of all orders never ends, and a
     # ticket is for sockets, which a collection cannot open.

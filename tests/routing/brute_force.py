@@ -11,9 +11,9 @@ from itertools import combinations, pairwise, permutations
 from typing import NamedTuple
 
 from cambist.values.ids import Address
-from cambist.values.route import Mode
-from cambist.venues.accounts import Unquotable
-from cambist.venues.pool import Pool, Swapped
+from cambist.values.route import SwapMode
+from cambist.venues.pool import Pool, SwapResult
+from cambist.venues.snapshot import PoolRejected
 
 SUBSET_MAX = 3
 BPS, HOP_BPS = 10_000, 5
@@ -29,7 +29,9 @@ class Best(NamedTuple):
     parts: tuple[tuple[int, int], ...]
 
 
-def best_sharing(pools: Sequence[Pool], mint_in: Address, mode: Mode, amount: int) -> Best | None:
+def best_sharing(
+    pools: Sequence[Pool], mint_in: Address, mode: SwapMode, amount: int
+) -> Best | None:
     """Return the best sharing within the impact limit, or None where no three pools carry it."""
     found: Best | None = None
     asks = [_ask(pool, mint_in, mode) for pool in pools]
@@ -47,7 +49,7 @@ def best_sharing(pools: Sequence[Pool], mint_in: Address, mode: Mode, amount: in
     return found
 
 
-def best_alone(pools: Sequence[Pool], mint_in: Address, mode: Mode, amount: int) -> int | None:
+def best_alone(pools: Sequence[Pool], mint_in: Address, mode: SwapMode, amount: int) -> int | None:
     """Return what the best single pool within the impact limit brings or costs."""
     told = [
         other
@@ -61,7 +63,7 @@ def _moved(pool: Pool) -> tuple[Address, ...]:
     return pool.moved if isinstance(pool, ChainedPools) else (pool.address,)
 
 
-def capacity(pool: Pool, mint_in: Address, mode: Mode) -> int:
+def capacity(pool: Pool, mint_in: Address, mode: SwapMode) -> int:
     """Return about the greatest amount that a pool carries within the impact limit; 0: none."""
     powers = [1 << bit for bit in range(63) if _is_within(pool, mint_in, mode, 1 << bit)]
     low = max(powers, default=0)
@@ -75,7 +77,7 @@ def capacity(pool: Pool, mint_in: Address, mode: Mode) -> int:
     return low
 
 
-def _ask(pool: Pool, mint_in: Address, mode: Mode) -> Callable[[int], int]:
+def _ask(pool: Pool, mint_in: Address, mode: SwapMode) -> Callable[[int], int]:
     known: dict[int, int] = {}
     ask = pool.amount_out if mode == "exact_in" else pool.amount_in
 
@@ -87,20 +89,20 @@ def _ask(pool: Pool, mint_in: Address, mode: Mode) -> Callable[[int], int]:
     return asked
 
 
-def _is_within(pool: Pool, mint_in: Address, mode: Mode, amount: int) -> bool:
+def _is_within(pool: Pool, mint_in: Address, mode: SwapMode, amount: int) -> bool:
     try:
         impact = pool.swap(mint_in, mode, amount).impact_hundredths
-    except Unquotable:
+    except PoolRejected:
         return False
     return impact is None or impact <= IMPACT_MAX_HUNDREDTHS
 
 
-def _is_better(one: int, other: int, mode: Mode) -> bool:
+def _is_better(one: int, other: int, mode: SwapMode) -> bool:
     return one > other if mode == "exact_in" else one < other
 
 
 def _best_of(
-    asks: Sequence[Callable[[int], int]], mode: Mode, amount: int
+    asks: Sequence[Callable[[int], int]], mode: SwapMode, amount: int
 ) -> tuple[int, tuple[int, ...]] | None:
     grid = GRID[len(asks)]
     starts = []
@@ -108,7 +110,7 @@ def _best_of(
         other = _value(asks, parts)
         if other:
             starts.append((other, parts))
-    starts.sort(key=lambda one: -one[0] if mode == "exact_in" else one[0])
+    starts.sort(key=lambda start: -start[0] if mode == "exact_in" else start[0])
     best: tuple[int, tuple[int, ...]] | None = None
     for other, parts in starts[:STARTS]:
         refined = _refined(asks, mode, (other, parts), max(amount // grid, 1))
@@ -136,7 +138,7 @@ def _value(asks: Sequence[Callable[[int], int]], parts: Sequence[int]) -> int:
 
 def _refined(
     asks: Sequence[Callable[[int], int]],
-    mode: Mode,
+    mode: SwapMode,
     start: tuple[int, tuple[int, ...]],
     step: int,
 ) -> tuple[int, tuple[int, ...]]:
@@ -172,7 +174,7 @@ class ChainedPools:
         middle = -(-self._second.amount_in(self._mints[1], amount) * (BPS + HOP_BPS) // BPS)
         return self._first.amount_in(mint_in, middle) if middle else 0
 
-    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
+    def swap(self, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult:
         """Return the swap of the pool that is moved most."""
         if mode == "exact_in":
             one = self._first.swap(mint_in, mode, amount)

@@ -6,17 +6,17 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from bench.pools import NOW, named
-from cambist.paper.shapes import SHAPES, Site
+from bench.sample_pools import NOW, named
+from cambist.paper.pool_models import POOL_MODELS, PoolSpec
 from cambist.values.ids import Address
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
 from cambist.values.token import RAY, SOL, USDC
 from cambist.venues.pool import Pool
 from tests.routing.brute_force import capacity
 
 RESERVES = ("amm_v4", "cpmm")
 BOUNDED = ("clmm", "dlmm", "damm_v2")
-ALL = tuple(sorted(SHAPES))
+ALL = tuple(sorted(POOL_MODELS))
 FEES_PPM = (400, 1_000, 2_500, 10_000)
 FAMILIES = (
     "reserves, all carry",
@@ -35,7 +35,7 @@ class PoolSet(NamedTuple):
 
     pools: list[Pool]
     mint_in: Address
-    mode: Mode
+    mode: SwapMode
     amount: int
 
 
@@ -65,7 +65,7 @@ def _drawn(family: str, chance: random.Random, attempt: int) -> PoolSet:
         for n in range(chance.randint(2, 7))
     ]
     sells = chance.random() < 0.5
-    mode: Mode = "exact_in" if chance.random() < 0.5 else "exact_out"
+    mode: SwapMode = "exact_in" if chance.random() < 0.5 else "exact_out"
     mint_in = pools[0].mint_a if sells else pools[0].mint_b
     if family == "only together":
         return PoolSet(pools, mint_in, mode, _beyond_each(chance, pools, mint_in, mode))
@@ -76,7 +76,9 @@ def _drawn(family: str, chance: random.Random, attempt: int) -> PoolSet:
     return PoolSet(pools, mint_in, mode, max(int(whole * unit), 2))
 
 
-def _beyond_each(chance: random.Random, pools: Sequence[Pool], mint_in: Address, mode: Mode) -> int:
+def _beyond_each(
+    chance: random.Random, pools: Sequence[Pool], mint_in: Address, mode: SwapMode
+) -> int:
     """Return an amount that no pool carries within its limits, and the three largest do."""
     rooms = sorted((capacity(pool, mint_in, mode) for pool in pools), reverse=True)[:3]
     return int(chance.uniform(rooms[0] * 1.02, max(sum(rooms) * 0.97, rooms[0] * 1.03)))
@@ -89,10 +91,10 @@ def _pool(
     off = chance.uniform(0.998, 1.002)
     depth_a = max(int(usd * 10 ** decimals[0] / (price * off)), 10)
     depth_b = max(int(usd * 10 ** decimals[1]), 10)
-    site = Site(
+    site = PoolSpec(
         named(name[-30:]), SOL.mint, USDC.mint, *decimals, depth_a, depth_b, chance.choice(FEES_PPM)
     )
-    return SHAPES[kind].made(site, NOW)
+    return POOL_MODELS[kind].create(site, NOW)
 
 
 def _carrying(drawn: PoolSet) -> int:
@@ -109,7 +111,9 @@ def _some_carry(drawn: PoolSet) -> bool:
 
 
 def _together(drawn: PoolSet) -> bool:
-    rooms = sorted((capacity(one, drawn.mint_in, drawn.mode) for one in drawn.pools), reverse=True)
+    rooms = sorted(
+        (capacity(pool, drawn.mint_in, drawn.mode) for pool in drawn.pools), reverse=True
+    )
     return rooms[0] * 1.01 < drawn.amount < sum(rooms[:3]) * 0.98
 
 
@@ -134,14 +138,14 @@ class HubSet(NamedTuple):
     firsts: list[Pool]
     seconds: list[Pool]
     mints: tuple[Address, Address, Address]
-    mode: Mode
+    mode: SwapMode
     amount: int
 
 
 def draw_hub_set(seed: int) -> HubSet:
     """Return a set whose direct pools pay 0.4 to 0.99 of what the way through the hub pays."""
     chance = random.Random(f"hub/{seed}")
-    mode: Mode = "exact_in" if chance.random() < 0.5 else "exact_out"
+    mode: SwapMode = "exact_in" if chance.random() < 0.5 else "exact_out"
     off = chance.uniform(0.4, 0.99)
 
     def pools(one: Address, two: Address, price: float, count: int, name: str) -> list[Pool]:
@@ -152,8 +156,8 @@ def draw_hub_set(seed: int) -> HubSet:
             kind, fee = chance.choice(ALL), chance.choice(FEES_PPM)
             if kind == "damm_v1" and (mode == "exact_out" or name == "first"):
                 kind = "cpmm"  # what is given to a hub is asked for as an exact amount out
-            place = Site(named(f"{name} {number}"), one, two, 6, 6, depth_a, depth_b, fee)
-            made.append(SHAPES[kind].made(place, NOW))
+            place = PoolSpec(named(f"{name} {number}"), one, two, 6, 6, depth_a, depth_b, fee)
+            made.append(POOL_MODELS[kind].create(place, NOW))
         return made
 
     mints = (SOL.mint, RAY.mint, USDC.mint)

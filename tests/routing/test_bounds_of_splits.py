@@ -12,17 +12,17 @@ from cambist.optimizer.clearing import SplitRequest, bound, solve
 from cambist.optimizer.outliers import promising
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.routing import find as router
-from cambist.routing.find import Offered, find
+from cambist.routing import router
 from cambist.routing.leg_costs import LegPrice, leg_costs
 from cambist.routing.paths import LegCosts, Way, straight
-from cambist.values.amount import Bps, Raw
+from cambist.routing.router import MarketSnapshot, find_route
+from cambist.values.amount import Bps, RawAmount
 from cambist.values.ids import LOCAL, Address
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
 from cambist.values.token import Pair, Token
 from cambist.venues.pool import Pool
 from tests.routing.pool_sets import FAMILIES, PoolSet, draw_set
-from tests.routing.test_find import PROGRAMS, found, pool, wish
+from tests.routing.test_router import PROGRAMS, found, pool, wish
 
 SETS = 12
 EXACT = 1 + 1e-7
@@ -65,7 +65,7 @@ def test_no_sharing_of_two_pools_or_more_beats_the_bound_at_any_rate(family: str
 @pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
 @pytest.mark.parametrize("amount", [10**5, 10**7, 10**8])
 def test_an_order_that_one_pool_serves_best_has_no_split_worth_a_look(
-    mode: Mode, amount: int
+    mode: SwapMode, amount: int
 ) -> None:
     pools = [pool(str(n), 10**12, 10**12 - n * 10**8) for n in range(6)]
     for unit_price in (0, 50_000, 5_000_000):
@@ -73,9 +73,9 @@ def test_an_order_that_one_pool_serves_best_has_no_split_worth_a_look(
         ways = straight(pools, pools[0].mint_a, mode, costs)
         request = SplitRequest(mode, amount, 6)
         best = ways[0]
-        other = best.path.carries(mode, amount)
+        other = best.path.swap_amount(mode, amount)
         alone = (amount, other - best.cost) if mode == "exact_in" else (other + best.cost, amount)
-        assert promising(ways, request, (best, *alone), Offered([]).gain_min) == ()
+        assert promising(ways, request, (best, *alone), MarketSnapshot([]).gain_min) == ()
 
 
 def test_a_small_order_never_reaches_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_a_small_order_never_reaches_the_search(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(router, "split", fail)
     pools = [pool(str(n), 10**12, 10**12 - n * 10**8) for n in range(6)]
     costs = leg_costs(LegPrice(), 0.15)
-    assert len(found(find(wish(10**6), Offered(pools, leg_costs=costs))).legs) == 1
+    assert len(found(find_route(wish(10**6), MarketSnapshot(pools, leg_costs=costs))).legs) == 1
 
 
 @pytest.mark.parametrize("family", ["reserves, all carry", "six kinds, all carry"])
@@ -96,10 +96,12 @@ def test_swaps_that_cost_less_do_not_make_up_for_a_worse_price(family: str) -> N
         small = drawn._replace(amount=max(drawn.amount // 1_000, 1_000))
         costs = dict.fromkeys(PROGRAMS, 0) | {drawn.pools[0].program: small.amount}
         ways = ways_of(small, costs)
-        alone = [one for way in ways if (one := way.path.carries(small.mode, small.amount))]
+        alone = [one for way in ways if (one := way.path.swap_amount(small.mode, small.amount))]
         pair = pair_of(small.pools[0], small.mint_in)
-        intent = Intent("market", LOCAL, pair, small.mode, Raw(small.amount), Terms(Bps(50)))
-        route = find(intent, Offered(small.pools, leg_costs=costs, gain_min_hundredths=0))
+        intent = Intent("market", LOCAL, pair, small.mode, RawAmount(small.amount), Terms(Bps(50)))
+        route = find_route(
+            intent, MarketSnapshot(small.pools, leg_costs=costs, gain_min_hundredths=0)
+        )
         if isinstance(route, Fault):
             continue
         if small.mode == "exact_in":

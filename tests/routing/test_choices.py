@@ -8,24 +8,24 @@ import pytest
 
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.paper.pools import VENUES, PoolBook, pool_keys
+from cambist.paper.pool_states import VENUES, PoolStates, pool_keys
 from cambist.paper.tokens import HUBS
-from cambist.routing.find import Offered, find
-from cambist.values.amount import Bps, Raw
+from cambist.routing.router import MarketSnapshot, find_route
+from cambist.values.amount import Bps, RawAmount
 from cambist.values.ids import LOCAL
-from cambist.values.moment import Slot
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
+from cambist.values.time_units import Slot
 from cambist.values.token import BONK, ETH, JUP, RAY, SOL, USDC, Pair, Token
 from cambist.venues.pool import Pool
-from cambist.venues.programs import PROGRAMS
-from tests.routing.test_find import found
+from cambist.venues.registry import PROGRAMS
+from tests.routing.test_router import found
 
-BOOK = PoolBook(1, lambda _: None)
+BOOK = PoolStates(1, lambda _: None)
 
 
-def pools(one: Token, other: Token) -> Sequence[Pool]:
+def pools(token: Token, other: Token) -> Sequence[Pool]:
     """Return the paper world's pools of two tokens."""
-    keys = [key for venue in VENUES for key in pool_keys(venue, one.mint, other.mint)]
+    keys = [key for venue in VENUES for key in pool_keys(venue, token.mint, other.mint)]
     return [BOOK.seen(key, Slot(500)) for key in keys]
 
 
@@ -41,10 +41,10 @@ def pools(one: Token, other: Token) -> Sequence[Pool]:
     ],
 )
 def test_a_hub_never_crowds_out_a_better_split_that_fits(
-    given: Token, taken: Token, whole: int, mode: Mode
+    given: Token, taken: Token, whole: int, mode: SwapMode
 ) -> None:
     sized = given if mode == "exact_in" else taken
-    amount = Raw(whole * 10**sized.decimals)
+    amount = RawAmount(whole * 10**sized.decimals)
     intent = Intent("market", LOCAL, Pair(given, taken), mode, amount, Terms(Bps(50)))
     hubs = {
         hub.mint: (pools(given, hub), pools(hub, taken))
@@ -52,8 +52,8 @@ def test_a_hub_never_crowds_out_a_better_split_that_fits(
         if hub not in (given, taken)
     }
     straight = pools(given, taken)
-    without = found(find(intent, Offered(straight, programs=PROGRAMS)))
-    routed = found(find(intent, Offered(straight, hubs, programs=PROGRAMS)))
+    without = found(find_route(intent, MarketSnapshot(straight, programs=PROGRAMS)))
+    routed = found(find_route(intent, MarketSnapshot(straight, hubs, programs=PROGRAMS)))
     if mode == "exact_in":
         assert routed.amount_out >= without.amount_out
     else:

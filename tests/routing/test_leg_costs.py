@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cambist.faults import Fault
-from cambist.routing.find import Offered, find
 from cambist.routing.leg_costs import BASE_FEE_LAMPORTS, LegPrice, leg_costs
+from cambist.routing.router import MarketSnapshot, find_route
 from cambist.routing.transaction_limits import COMPUTE_UNITS
-from tests.routing.test_find import PROGRAMS, found, pool, wish
+from tests.routing.test_router import PROGRAMS, found, pool, wish
 
 programs = st.sampled_from(sorted(COMPUTE_UNITS))
 
@@ -38,15 +38,15 @@ def test_a_split_is_taken_where_it_gains_more_than_its_swaps_cost(mode: str) -> 
     amount = 10**10
 
     def legs(cost: int, gain: int) -> int:
-        offered = Offered(
+        offered = MarketSnapshot(
             pools, programs=PROGRAMS, leg_costs={"cpmm": cost}, gain_min_hundredths=gain
         )
-        route = find(wish(amount, mode), offered)  # type: ignore[arg-type]
+        route = find_route(wish(amount, mode), offered)  # type: ignore[arg-type]
         assert not isinstance(route, Fault)
         return len(route.legs)
 
-    free = found(find(wish(amount, mode), Offered(pools, programs=PROGRAMS)))  # type: ignore[arg-type]
-    one = found(find(wish(amount, mode), Offered(pools[:1], programs=PROGRAMS)))  # type: ignore[arg-type]
+    free = found(find_route(wish(amount, mode), MarketSnapshot(pools, programs=PROGRAMS)))  # type: ignore[arg-type]
+    one = found(find_route(wish(amount, mode), MarketSnapshot(pools[:1], programs=PROGRAMS)))  # type: ignore[arg-type]
     gained = abs(free.amount_out - one.amount_out) + abs(free.amount_in - one.amount_in)
     assert legs(0, 0) == 2
     assert legs(gained - 10, 0) == 2

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bench.pools import made, many_ticks, site
+from bench.sample_pools import made, many_ticks, site
 from cambist.optimizer.rate_curve import RateCurve, curve
 from cambist.routing import paths
 from cambist.routing.paths import curve_of as kept_curve_of
 from cambist.routing.paths import straight as ways_of
 from cambist.routing.paths import through
 from cambist.venues.pool import Pool
-from cambist.venues.programs import PROGRAMS
+from cambist.venues.registry import PROGRAMS
 
 POOLS = [made(name, site(f"curve of {name}")) for name in sorted(PROGRAMS)]
 POOLS.append(many_ticks(site("curve of many ticks")))
@@ -99,7 +99,7 @@ def test_a_way_through_a_hub_is_a_curve_too(first: Pool, second: Pool, part: flo
     for way in through((near, far), (first.mint_a, second.mint_b), "exact_in", 10**9):
         room, _ = way.curve.until(way.curve.rate * 1e-12)
         amount = max(int(room * part), 10**6)
-        brought = way.path.carries("exact_in", amount)
+        brought = way.path.swap_amount("exact_in", amount)
         assert (
             abs(way.curve.paid(float(amount)) - brought)
             <= 20 * (1 + way.curve.rate) + brought * NEAR * 20

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.process import Process, engine
-from tests.walls.tree import ROOT
+from tests.architecture.tree import ROOT
 
 WAIT_S = 60
 Ended = subprocess.CompletedProcess[str]

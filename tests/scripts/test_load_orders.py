@@ -27,7 +27,7 @@ async def test_every_order_is_placed_once_and_counted(house: Process, script: Sc
     assert "40/40" in done.stdout
     name, *shares = numbers(done.stdout, "Milliseconds")
     assert name == "accepted"
-    assert sorted(map(float, shares)) == [float(one) for one in shares]
+    assert sorted(map(float, shares)) == [float(share) for share in shares]
     assert await total(house) == before + 40
 
 
@@ -62,4 +62,4 @@ def test_what_cannot_be_done_is_said_in_a_line(
 def test_a_percentile_is_a_value_that_was_measured() -> None:
     assert percentile([], 50) == "-"
     assert [percentile([3.0, 1.0, 2.0], share) for share in (50, 99, 100)] == ["2.0", "3.0", "3.0"]
-    assert percentile([float(one) for one in range(1, 101)], 90) == "90.0"
+    assert percentile([float(number) for number in range(1, 101)], 90) == "90.0"

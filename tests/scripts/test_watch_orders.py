@@ -6,8 +6,8 @@ import sys
 
 from cambist.client import Client, Placed
 from tests.acceptance.process import Process
+from tests.architecture.tree import ROOT
 from tests.scripts.conftest import WAIT_S, Script, environment
-from tests.walls.tree import ROOT
 
 LINES = ["pending", "routing", "building", "submitted", "sent", "confirmed"]
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cambist.wire.vocabulary import FIELDS, LATER_FIELDS
+from cambist.wire.order_fields import FIELDS, LATER_FIELDS
 
 
 class Hostile(NamedTuple):

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from cambist import logs
 from cambist.engine.engine import Engine
-from cambist.server.quotas import Quota
-from tests.server.house import ORDER, in_process, on_a_port, wire
-from tests.server.keyed import FREE, UNLIMITED, locked
+from cambist.server.rate_limit_headers import RateLimitStatus
+from tests.server.app_harness import ORDER, in_process, on_a_port, wire
+from tests.server.authenticated_app import FREE, UNLIMITED, locked
 
 MADE = re.compile(r"[0-9a-f]{24}")
 
@@ -51,7 +51,7 @@ async def test_a_log_line_carries_the_name_of_its_request(
     async def broken(_engine: Engine, _query: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Engine, "find", broken)
+    monkeypatch.setattr(Engine, "list_orders", broken)
     out, kept = io.StringIO(), structlog.get_config()
     async with in_process(tmp_path) as rooms:
         logs.set_up("info", "json", out)
@@ -89,4 +89,4 @@ async def test_who_is_not_counted_is_told_of_no_rate(tmp_path: Path) -> None:
 
 
 def test_the_time_until_a_bucket_is_full_is_rounded_up() -> None:
-    assert [Quota("a", 100, left).full_in_seconds for left in (100, 99, 0)] == [0, 1, 60]
+    assert [RateLimitStatus("a", 100, left).full_in_seconds for left in (100, 99, 0)] == [0, 1, 60]

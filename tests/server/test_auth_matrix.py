@@ -10,18 +10,18 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from cambist.ports.keys import Scope
-from cambist.server.openapi.parts import PUBLIC
-from cambist.values.moment import Moment
-from tests.server.house import ORDER, wire
-from tests.server.keyed import BORN, OTHER, Locked, locked_on_a_port
+from cambist.ports.api_keys import Permission
+from cambist.server.openapi.builder import PUBLIC
+from cambist.values.time_units import Timestamp
+from tests.server.app_harness import ORDER, wire
+from tests.server.authenticated_app import BORN, OTHER, Locked, locked_on_a_port
 from tests.server.openapi.document import Described, operations
 
 NO_KEY = ("none", "bad", "revoked", "expired")
-SCOPES = tuple(str(scope) for scope in Scope)
+SCOPES = tuple(str(scope) for scope in Permission)
 HELD = (*NO_KEY, *SCOPES, "another's")
-SOCKETS = [one for one in operations() if "x-websocket" in one.told]
-PLAIN = [one for one in operations() if "x-websocket" not in one.told]
+SOCKETS = [operation for operation in operations() if "x-websocket" in operation.told]
+PLAIN = [operation for operation in operations() if "x-websocket" not in operation.told]
 NOT_BY_THIS_KEY = (401, 403)
 UPGRADE = (
     "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
@@ -47,10 +47,10 @@ async def matrix(tmp_path: Path) -> AsyncIterator[Matrix]:
         shown = {
             "none": {},
             "bad": {"authorization": "Bearer cmb_11111111_" + "1" * 44},
-            "revoked": await rooms.key(*Scope, revoked_at=BORN),
-            "expired": await rooms.key(*Scope, expires_at=Moment(BORN + 1)),
-            "another's": await rooms.key(*Scope, principal=OTHER),
-            **{str(scope): await rooms.key(scope) for scope in Scope},
+            "revoked": await rooms.key(*Permission, revoked_at=BORN),
+            "expired": await rooms.key(*Permission, expires_at=Timestamp(BORN + 1)),
+            "another's": await rooms.key(*Permission, principal=OTHER),
+            **{str(scope): await rooms.key(scope) for scope in Permission},
         }
         placed = await rooms.client.post("/api/orders", json=ORDER, headers=owner)
         yield Matrix(rooms, placed.json()["orderId"], shown)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cambist.faults import Code
-from cambist.server.chunked_body import BadBody, ChunkedBody
+from cambist.server.protocol.chunked_body import ChunkedBody, InvalidChunkedBody
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 MAX = 4_096
@@ -63,7 +63,7 @@ def test_what_is_taken_for_a_whole_body_is_one_for_h11_too(pieces: list[bytes]) 
     decoder = ChunkedBody(MAX)
     try:
         came = decoder.feed(wire)
-    except BadBody:
+    except InvalidChunkedBody:
         return  # to be stricter than h11 is fine
     if came is not None:
         assert by_h11(wire[: len(wire) - len(came)]) == (decoder.body, True)
@@ -80,6 +80,6 @@ def test_what_is_taken_for_a_whole_body_is_one_for_h11_too(pieces: list[bytes]) 
     ids=["size", "digits", "extension", "wire"],
 )
 def test_limits_hold(wire: bytes, code: Code) -> None:
-    with pytest.raises(BadBody) as bad:
+    with pytest.raises(InvalidChunkedBody) as bad:
         ChunkedBody(MAX).feed(wire)
     assert bad.value.code is code

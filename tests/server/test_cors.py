@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.config import BadSettings, load
-from tests.server.house import DEFAULTS, ORDER, in_process
-from tests.server.keyed import FREE, locked
+from tests.server.app_harness import DEFAULTS, ORDER, in_process
+from tests.server.authenticated_app import FREE, locked
 
 PAGE = "https://app.example"
 NAMED = (PAGE, "http://localhost:5173")
@@ -60,9 +60,9 @@ async def test_a_page_of_another_origin_may_nothing(
             await rooms.client.get("/api/orders", headers=shown),
             await rooms.client.post("/api/orders", json=ORDER, headers=shown),
         ]
-        for one in answers:
-            assert one.status_code == 403
-            assert not cors(one.headers)
+        for answer in answers:
+            assert answer.status_code == 403
+            assert not cors(answer.headers)
         assert (await rooms.client.get("/api/orders")).json()["total"] == 0
 
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from cambist.values.ids import LOCAL
-from tests.server.house import ORDER, in_process, until_closed
+from tests.server.app_harness import ORDER, in_process, until_closed
 
 FAR = "9999-12-31T23:59:59-23:59"
 KEPT = 253_402_387_140_000
@@ -18,7 +18,7 @@ async def place(home: Path, many: int) -> list[str]:
     """Let some orders come to their ends."""
     async with in_process(home) as (_, _, client):
         taken = [(await client.post("/api/orders", json=ORDER)).json() for _ in range(many)]
-        return [(await until_closed(client, one["orderId"]))["orderId"] for one in taken]
+        return [(await until_closed(client, record["orderId"]))["orderId"] for record in taken]
 
 
 def change(home: Path, sql: str, values: Sequence[object]) -> None:
@@ -102,9 +102,9 @@ async def test_a_damaged_journal_is_left_out_of_a_feed_and_named(tmp_path: Path)
             answer = await client.get(f"/api/orders/{damaged}{path}")
             assert (answer.status_code, answer.json()["code"]) == (409, "order_unreadable")
         told, unreadable = set(), set()
-        async for heard in engine.follow_all(LOCAL, 0, 1):
-            told |= {one.told.order.id for one in heard.lines}
+        async for heard in engine.follow_principal(LOCAL, 0, 1):
+            told |= {event.event.order.id for event in heard.events}
             unreadable |= set(heard.unreadable)
-            if not heard.lines and told:
+            if not heard.events and told:
                 break
         assert (told, unreadable) == ({first, third}, {damaged})

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from starlette.requests import Request
 
-from cambist.faults import Refused
-from cambist.server.docs_page import CARRIER, PARTS, DocsPage
-from tests.server.house import in_process
+from cambist.faults import RequestRejected
+from cambist.server.handlers.docs import CARRIER, PARTS, DocsPage
+from tests.server.app_harness import in_process
 
 ADDRESS = re.compile(r"""(?:src|href)=["']?([^"' >]+)""")
 
@@ -23,7 +23,7 @@ async def test_without_its_files_the_page_says_what_to_install() -> None:
     assert "pip install 'cambist[docs]'" in told
     assert set(ADDRESS.findall(told)) == {"data:,", "openapi.json", "docs/faults"}
     for name in PARTS:
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRejected):
             await page.part(request(name))
 
 

@@ -4,7 +4,7 @@ from html import escape
 from pathlib import Path
 
 from cambist.faults import CATALOGUE, Code
-from tests.server.house import in_process
+from tests.server.app_harness import in_process
 
 
 async def test_the_type_of_a_problem_leads_to_its_code(tmp_path: Path) -> None:

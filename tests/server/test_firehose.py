@@ -12,11 +12,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from cambist.engine import feed
-from cambist.server import stories
-from cambist.signals import memory
+from cambist.coordination import memory
+from cambist.engine import subscriptions
+from cambist.server.streaming import event_streams
 from cambist.values.ids import LOCAL
-from tests.server.house import DEFAULTS, ORDER, WAIT_S, Rooms, on_a_port, until_closed
+from tests.server.app_harness import DEFAULTS, ORDER, WAIT_S, Rooms, on_a_port, until_closed
 
 SSE = {"accept": "text/event-stream"}
 ORDERS = 12
@@ -53,7 +53,7 @@ async def place_all(rooms: Rooms, number: int = ORDERS) -> list[str]:
     answers = await asyncio.gather(
         *(rooms.client.post("/api/orders", json=ORDER) for _ in range(number))
     )
-    return [one.json()["orderId"] for one in answers]
+    return [answer.json()["orderId"] for answer in answers]
 
 
 async def journals(rooms: Rooms, ids: list[str]) -> dict[str, list[dict[str, Any]]]:
@@ -65,8 +65,8 @@ async def journals(rooms: Rooms, ids: list[str]) -> dict[str, list[dict[str, Any
 
 def by_order(told: list[Frame]) -> dict[str, list[Frame]]:
     found: dict[str, list[Frame]] = {}
-    for one in told:
-        found.setdefault(one["orderId"], []).append(one)
+    for event in told:
+        found.setdefault(event["orderId"], []).append(event)
     return found
 
 
@@ -109,7 +109,7 @@ async def test_a_reader_that_lags_is_told_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "SUBSCRIPTION_FACTS_MAX", 2)
-    monkeypatch.setattr(feed, "FEED_PAGE", 5)
+    monkeypatch.setattr(subscriptions, "FEED_PAGE", 5)
     async with on_a_port(tmp_path) as (rooms, _), asyncio.timeout(WAIT_S):
         async with following(rooms) as lines:
             ids = await place_all(rooms)
@@ -159,22 +159,22 @@ async def test_a_cursor_of_nobodys_is_refused(tmp_path: Path, query: str) -> Non
 async def test_the_past_is_told_in_pages_and_little_of_it_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "FEED_PAGE", 7)
-    monkeypatch.setattr(stories, "MESSAGES_KEPT_BYTES_MAX", 10_000)
+    monkeypatch.setattr(subscriptions, "FEED_PAGE", 7)
+    monkeypatch.setattr(event_streams, "MESSAGES_KEPT_BYTES_MAX", 10_000)
     async with on_a_port(tmp_path) as (rooms, _):
         orders = await place_all(rooms)
         for order_id in orders:
             await until_closed(rooms.client, order_id)
-        voice = stories.Voice(rooms.engine, DEFAULTS)
+        messages = event_streams.MessageCache(rooms.engine, DEFAULTS)
         told: list[tuple[str, int]] = []
-        async for heard in rooms.engine.follow_all(LOCAL, 0, 1):
-            assert len(heard.lines) <= ORDERS  # what happens meanwhile comes at once
-            for one in heard.lines:
-                assert voice.say(one.told)
-                told.append((one.told.order.id, one.told.entry.seq))
-            kept = sum(len(text) for text in voice._kept.values())
-            assert voice._kept_bytes == kept <= 10_000
-            if told and not heard.lines:
+        async for heard in rooms.engine.follow_principal(LOCAL, 0, 1):
+            assert len(heard.events) <= ORDERS  # what happens meanwhile comes at once
+            for event in heard.events:
+                assert messages.render(event.event)
+                told.append((event.event.order.id, event.event.entry.seq))
+            kept = sum(len(text) for text in messages._kept.values())
+            assert messages._kept_bytes == kept <= 10_000
+            if told and not heard.events:
                 break
         histories = [await rooms.engine.history(order_id) for order_id in orders]
         wanted = {(one.order.id, one.entry.seq) for history in histories for one in history}

@@ -11,11 +11,11 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.engine import engine as engine_module
-from cambist.engine.engine import Engine, Health
-from cambist.ports.keys import Scope
-from cambist.server.settings import Rates
-from tests.server.house import in_process
-from tests.server.keyed import FREE, locked
+from cambist.engine.engine import Engine, EngineHealth
+from cambist.ports.api_keys import Permission
+from cambist.server.settings import CallerRates
+from tests.server.app_harness import in_process
+from tests.server.authenticated_app import FREE, locked
 
 WHY = {"reason": "maintenance of the secret vault"}
 PATHS = ("/health", "/health/ready")
@@ -41,7 +41,7 @@ async def test_nobody_without_a_key_learns_why_trading_is_halted_or_who_did_it(
 ) -> None:
     async with locked(tmp_path) as rooms:
         client = rooms.client
-        admin, reader = await rooms.key(Scope.ADMIN), await rooms.key(Scope.READ)
+        admin, reader = await rooms.key(Permission.ADMIN), await rooms.key(Permission.READ)
         halted = (await client.post("/api/halt", json=WHY, headers=admin)).json()["halt"]
         for path in PATHS:
             for stranger in ({}, {"authorization": "Bearer hello"}):
@@ -54,7 +54,7 @@ async def test_nobody_without_a_key_learns_why_trading_is_halted_or_who_did_it(
 
 
 async def test_probes_are_counted_against_no_address(tmp_path: Path) -> None:
-    rates = Rates(0, 0, 0, 1, 0, 0)
+    rates = CallerRates(0, 0, 0, 1, 0, 0)
     async with locked(tmp_path, replace(FREE, rates=rates, address_requests_max=1)) as rooms:
         await rooms.key()
         for path in (*PATHS, "/health/live"):
@@ -68,7 +68,7 @@ async def test_all_who_ask_share_one_probe_and_liveness_makes_none(
 ) -> None:
     probes, health = 0, Engine.health
 
-    async def counted(engine: Engine) -> Health:
+    async def counted(engine: Engine) -> EngineHealth:
         nonlocal probes
         probes += 1
         return await health(engine)
@@ -76,8 +76,8 @@ async def test_all_who_ask_share_one_probe_and_liveness_makes_none(
     async with in_process(tmp_path) as rooms:
         await rooms.client.get("/health/live")
         monkeypatch.setattr(Engine, "health", counted)
-        now = rooms.engine.clock.elapsed()
-        monkeypatch.setattr(rooms.engine.clock, "elapsed", lambda: now)
+        now = rooms.engine.clock.monotonic_ms()
+        monkeypatch.setattr(rooms.engine.clock, "monotonic_ms", lambda: now)
         async with asyncio.TaskGroup() as tasks:
             for path in (*PATHS, "/health/live") * 20:
                 tasks.create_task(rooms.client.get(path))
@@ -96,9 +96,9 @@ async def test_a_part_that_does_not_answer_in_time_is_down(
     monkeypatch.setattr(engine_module, "HEALTH_WITHIN_MS", 1)
     async with in_process(tmp_path) as rooms:
         parts: tuple[tuple[object, str], ...] = (
-            (rooms.engine._means.store, "ping"),
-            (rooms.engine._means.store, "halted"),
-            (rooms.engine._means.world.chain, "blockhash"),
+            (rooms.engine._dependencies.store, "ping"),
+            (rooms.engine._dependencies.store, "halted"),
+            (rooms.engine._dependencies.world.chain, "blockhash"),
         )
         asked: Callable[..., Awaitable[None]] = never
         for part, name in parts:

@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 from websockets.asyncio.client import connect
 
+from tests.server.app_harness import in_process, on_a_port, with_edge
+from tests.server.authenticated_app import locked_on_a_port
 from tests.server.hostile import Hostile, corpus
-from tests.server.house import in_process, on_a_port, with_edge
-from tests.server.keyed import locked_on_a_port
 
 JSON = {"content-type": "application/json"}
 
@@ -58,7 +58,7 @@ async def test_in_a_batch_every_hostile_body_is_refused_in_its_place(tmp_path: P
             answer = await rooms.client.post("/api/orders/batch", content=body, headers=JSON)
             if answer.status_code == 200:
                 results = answer.json()["results"]
-                wrong += [fault_of(case, one["status"], one["body"]) for one in results]
+                wrong += [fault_of(case, result["status"], result["body"]) for result in results]
             else:
                 wrong.append(None if answer.status_code in (400, 422) else case.name)
         total = (await rooms.client.get("/api/orders")).json()["total"]

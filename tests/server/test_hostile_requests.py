@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from cambist.ports.keys import Scope
-from tests.server.house import ORDER, WAIT_S, on_a_port, wire
-from tests.server.keyed import locked_on_a_port
+from cambist.ports.api_keys import Permission
+from tests.server.app_harness import ORDER, WAIT_S, on_a_port, wire
+from tests.server.authenticated_app import locked_on_a_port
 
 REQUESTS = 2_400
 AT_ONCE = 6
@@ -219,7 +219,7 @@ async def test_hostile_requests_without_keys(tmp_path: Path) -> None:
 @pytest.mark.timeout(180)
 async def test_hostile_requests_against_keys(tmp_path: Path) -> None:
     async with locked_on_a_port(tmp_path) as locked:
-        text = await locked.key_text(Scope.READ, Scope.TRADE, Scope.CANCEL)
+        text = await locked.key_text(Permission.READ, Permission.TRADE, Permission.CANCEL)
         key = {"authorization": f"Bearer {text}"}
         placed = await locked.client.post("/api/orders", json=ORDER, headers=key)
         statuses = await hold(locked.port, placed.json()["orderId"], text)

@@ -11,46 +11,48 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cambist.clock import ManualClock
-from cambist.engine.perform import quote_budget
-from cambist.faults import Refused
-from cambist.server.addresses import Address, Proxies, group_of, read_hop
-from cambist.server.census import House
-from cambist.server.passports import Passport
-from cambist.server.settings import EdgeLimits, Rates
-from cambist.server.tolls import Limited, Tolls
-from cambist.signals.buckets import MemoryBuckets
+from cambist.coordination.rate_limits import InMemoryRateLimiter
+from cambist.engine import quote_budget
+from cambist.faults import RequestRejected
+from cambist.server.auth.caller import Caller
+from cambist.server.auth.caller_limits import CallerRateLimits, RateLimitExceeded
+from cambist.server.client_address import Address, TrustedProxies, read_hop, subnet_of
+from cambist.server.protocol.connections import ConnectionRegistry
+from cambist.server.settings import CallerRates, ConnectionLimits
 from cambist.values.ids import LOCAL
-from tests.server.house import ORDER, until
-from tests.server.keyed import FREE, UNLIMITED, locked, locked_on_a_port
+from tests.server.app_harness import ORDER, until
+from tests.server.authenticated_app import FREE, UNLIMITED, locked, locked_on_a_port
 
 BAD = {"authorization": "Bearer hello"}
-KEY = Passport(LOCAL, "key")
+KEY = Caller(LOCAL, "key")
 
 
-def with_rates(**rates: int) -> Rates:
+def with_rates(**rates: int) -> CallerRates:
     return replace(UNLIMITED, **rates)
 
 
 async def test_the_wait_that_is_told_is_enough_and_a_second_less_is_not() -> None:
     clock = ManualClock()
-    tolls = Tolls(MemoryBuckets(clock), with_rates(key_orders_per_minute=7))
+    tolls = CallerRateLimits(InMemoryRateLimiter(clock), with_rates(key_orders_per_minute=7))
     await tolls.orders(KEY, 7)
-    with pytest.raises(Limited) as limited:
+    with pytest.raises(RateLimitExceeded) as limited:
         await tolls.orders(KEY, 1)
     seconds = limited.value.retry_after_seconds
     assert seconds == 9  # a token comes every 8.57 s
     await clock.push((seconds - 1) * 1_000)
-    with pytest.raises(Limited):
+    with pytest.raises(RateLimitExceeded):
         await tolls.orders(KEY, 1)
     await clock.push(1_000)
     await tolls.orders(KEY, 1)
 
 
 async def test_more_than_ever_fit_are_not_told_to_wait() -> None:
-    tolls = Tolls(MemoryBuckets(ManualClock()), with_rates(key_orders_per_minute=7))
-    with pytest.raises(Refused) as refused:
+    tolls = CallerRateLimits(
+        InMemoryRateLimiter(ManualClock()), with_rates(key_orders_per_minute=7)
+    )
+    with pytest.raises(RequestRejected) as refused:
         await tolls.orders(KEY, 8)
-    assert not isinstance(refused.value, Limited)
+    assert not isinstance(refused.value, RateLimitExceeded)
     await tolls.orders(KEY, 7)
 
 
@@ -110,7 +112,7 @@ async def test_a_key_has_so_many_streams_and_gets_them_back(tmp_path: Path) -> N
                 assert (crowded.status_code, crowded.headers["retry-after"]) == (429, "1")
                 async with rooms.client.stream("GET", "/api/events", headers=other) as theirs:
                     assert theirs.status_code == 200
-            await until(lambda: not rooms.app.seats._by_key)
+            await until(lambda: not rooms.app.concurrency._by_key)
 
 
 async def test_bad_keys_are_counted_by_address_and_good_ones_never_suffer(tmp_path: Path) -> None:
@@ -118,7 +120,7 @@ async def test_bad_keys_are_counted_by_address_and_good_ones_never_suffer(tmp_pa
     async with locked(tmp_path, settings) as rooms:
         key = await rooms.key()
         asked = [await rooms.client.get("/api/orders", headers=BAD) for _ in range(5)]
-        assert [one.status_code for one in asked] == [401, 401, 401, 429, 429]
+        assert [request.status_code for request in asked] == [401, 401, 401, 429, 429]
         assert (await rooms.client.get("/api/orders", headers=key)).status_code == 200
         assert (await rooms.client.get("/api/orders")).status_code == 401
 
@@ -130,15 +132,15 @@ async def test_strangers_are_counted_by_address_once_there_are_keys(tmp_path: Pa
         asked = [(await rooms.client.get(path)).status_code for path in ("/", "/api/orders", "/")]
         assert asked == [200, 401, 429]
         assert (await rooms.client.get("/api/orders", headers=key)).status_code == 200
-    assert Rates().address_requests_per_minute is None
-    assert Rates().strangers_per_minute > 0
+    assert CallerRates().address_requests_per_minute is None
+    assert CallerRates().strangers_per_minute > 0
 
 
 async def test_a_loopback_without_keys_is_counted_only_if_asked_for(tmp_path: Path) -> None:
-    async with locked(tmp_path, replace(FREE, rates=Rates())) as rooms:
+    async with locked(tmp_path, replace(FREE, rates=CallerRates())) as rooms:
         asked = [(await rooms.client.get("/")).status_code for _ in range(700)]
         assert set(asked) == {200}
-    settings = replace(FREE, rates=Rates(address_requests_per_minute=1))
+    settings = replace(FREE, rates=CallerRates(address_requests_per_minute=1))
     async with locked(tmp_path, settings) as rooms:
         asked = [(await rooms.client.get("/")).status_code for _ in range(2)]
         assert asked == [200, 429]
@@ -155,15 +157,15 @@ async def test_only_a_trusted_proxy_is_believed_and_only_its_last_word(tmp_path:
             await rooms.key()
             told = ("203.0.113.7", "203.0.113.8", "9.9.9.9, 203.0.113.7")
             asked = [
-                await rooms.client.get("/api/orders", headers={**BAD, "x-forwarded-for": one})
-                for one in told
+                await rooms.client.get("/api/orders", headers={**BAD, "x-forwarded-for": event})
+                for event in told
             ]
-            assert [one.status_code for one in asked] == statuses
+            assert [request.status_code for request in asked] == statuses
 
 
 def source(peer: str, forwarded: str, *trusted: str) -> str:
     headers = [(b"x-forwarded-for", forwarded.encode("latin-1"))]
-    return Proxies(trusted).source_of({"client": (peer, 1), "headers": headers})
+    return TrustedProxies(trusted).source_of({"client": (peer, 1), "headers": headers})
 
 
 def test_a_source_is_the_last_hop_that_is_not_ours() -> None:
@@ -178,7 +180,7 @@ def test_a_source_is_the_last_hop_that_is_not_ours() -> None:
     assert source("::ffff:10.0.0.1", "2.2.2.2", proxy) == "2.2.2.2"
     assert source("10.0.0.1", "2001:db8:1:2:3::4", proxy) == "2001:db8:1:2::/64"
     assert source("fe80::1%eth0", "2.2.2.2", proxy) == "fe80::/64"
-    assert Proxies(()).source_of({"client": None, "headers": []}) == "unknown"
+    assert TrustedProxies(()).source_of({"client": None, "headers": []}) == "unknown"
 
 
 V4 = "203.0.113.7"
@@ -207,7 +209,7 @@ V6 = "2001:db8:1:2::3"
 def test_an_address_is_found_in_whatever_form_a_proxy_writes_it(written: str, told: str) -> None:
     assert str(read_hop(written)) == told
     sent = f"198.51.100.9, {written}"
-    assert source("10.0.0.1", sent, "10.0.0.0/8") == group_of(told)
+    assert source("10.0.0.1", sent, "10.0.0.0/8") == subnet_of(told)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +252,7 @@ def test_only_a_trusted_proxy_says_which_scheme_its_client_used(
 ) -> None:
     headers = [(b"x-forwarded-proto", proto.encode())] if proto else []
     call = {"client": (peer, 1), "headers": headers, "scheme": "http"}
-    assert Proxies(("10.0.0.0/8",)).scheme_of(call) == scheme
+    assert TrustedProxies(("10.0.0.0/8",)).scheme_of(call) == scheme
 
 
 @given(st.text(max_size=200))
@@ -260,17 +262,19 @@ def test_no_header_breaks_the_reading_of_a_source(text: str) -> None:
 
 
 def test_connections_are_counted_by_subscriber_and_not_behind_a_proxy() -> None:
-    house = House(EdgeLimits(address_connections_max=1), Proxies(("10.0.0.1",)))
-    assert house.enter("2001:db8::1") is not None
-    assert house.enter("2001:db8::2") is None
-    assert house.enter("2001:db8:0:1::2") is not None
-    assert all(house.enter("10.0.0.1") is not None for _ in range(100))
-    guest = house.enter("1.2.3.4")
+    connections = ConnectionRegistry(
+        ConnectionLimits(address_connections_max=1), TrustedProxies(("10.0.0.1",))
+    )
+    assert connections.enter("2001:db8::1") is not None
+    assert connections.enter("2001:db8::2") is None
+    assert connections.enter("2001:db8:0:1::2") is not None
+    assert all(connections.enter("10.0.0.1") is not None for _ in range(100))
+    guest = connections.enter("1.2.3.4")
     assert guest is not None
-    assert house.enter("1.2.3.4") is None
+    assert connections.enter("1.2.3.4") is None
     guest.leave()
-    assert house.enter("1.2.3.4") is not None
-    assert group_of("/run/socket") == "/run/socket"
+    assert connections.enter("1.2.3.4") is not None
+    assert subnet_of("/run/socket") == "/run/socket"
 
 
 async def test_quotes_and_pools_have_a_rate_of_their_own(tmp_path: Path) -> None:
@@ -284,7 +288,7 @@ async def test_quotes_and_pools_have_a_rate_of_their_own(tmp_path: Path) -> None
             await rooms.client.post("/api/quotes", json=ORDER, headers=key),
             await rooms.client.get(pools, headers=key),
         ]
-        assert [one.status_code for one in asked] == [200, 200, 429, 429]
+        assert [request.status_code for request in asked] == [200, 200, 429, 429]
         assert "quotes a minute" in asked[2].json()["detail"]
         assert (await rooms.client.post("/api/orders", json=ORDER, headers=key)).status_code == 202
         assert (await rooms.client.get(pools, headers=other)).status_code == 200
@@ -296,7 +300,7 @@ async def test_a_quote_that_waited_too_long_is_rejected_with_a_time(
     monkeypatch.setattr(quote_budget, "QUEUE_MS", 1)
     async with locked(tmp_path) as rooms, AsyncExitStack() as stack:
         for _ in range(quote_budget.PERMITS):
-            await stack.enter_async_context(rooms.engine.quote_budget.turn(None))
+            await stack.enter_async_context(rooms.engine.quote_budget.permit(None))
         for refused in (
             await rooms.client.post("/api/quotes", json=ORDER),
             await rooms.client.get("/api/pools?tokenIn=SOL&tokenOut=USDC"),

@@ -12,32 +12,30 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cambist.app import open_keys, running
+from cambist.bootstrap import open_keys, run_engine
 from cambist.clock import Entropy, SystemClock, draw_secret
 from cambist.config import Settings
-from cambist.engine.engine import Engine, Limits
-from cambist.engine.intake import Taken, Wish
-from cambist.engine.means import Means, World
-from cambist.engine.relay import Relay
-from cambist.faults import Code, Refused
-from cambist.paper.chain import PaperChain
-from cambist.paper.market import PaperMarket
-from cambist.paper.mishaps import INSTANT
-from cambist.paper.signer import PaperSigner
-from cambist.paper.world import World as PaperWorld
-from cambist.ports.keys import Scope
+from cambist.coordination.memory import InMemoryEventBus, InMemoryWakeupQueue
+from cambist.engine.dependencies import ChainPorts, EngineDependencies
+from cambist.engine.engine import Engine, EngineLimits
+from cambist.engine.intake import SubmitOrder, SubmitResult
+from cambist.engine.publisher import EventPublisher
+from cambist.faults import Code, RequestRejected
+from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
+from cambist.paper.fault_model import INSTANT
+from cambist.paper.network import PaperNetwork as PaperWorld
+from cambist.ports.api_keys import Permission
 from cambist.ports.store import Store
-from cambist.server.app import build
-from cambist.server.doorman import Locks
-from cambist.server.settings import Rates, ServerSettings
-from cambist.signals.memory import MemoryBus, MemoryWakeups
-from cambist.stores.pepper import Pepper, make_pepper
+from cambist.server.app import create_app
+from cambist.server.auth.authenticator import AuthDependencies
+from cambist.server.settings import CallerRates, ServerSettings
+from cambist.stores.api_key_pepper import Pepper, make_pepper
 from cambist.stores.postgres import Target, open_postgres
 from cambist.stores.sqlite.store import SqliteStore
-from tests import lives
-from tests.server.house import ORDER, client_of, until
-from tests.server.keyed import made_key
-from tests.stores.postgres_shelves import database
+from tests import order_factory
+from tests.server.app_harness import ORDER, client_of, until
+from tests.server.authenticated_app import made_key
+from tests.stores.postgres_stores import database
 
 SEED = 5
 ROOM = 100
@@ -54,7 +52,7 @@ TAKEN_ANEW = 60 / PER_MINUTE
 @asynccontextmanager
 async def stored(folder: Path, url: str | None) -> AsyncIterator[Store]:
     """Open a store in a file or a database."""
-    relay, clock = Relay(MemoryBus()), SystemClock()
+    relay, clock = EventPublisher(InMemoryEventBus()), SystemClock()
     if url is not None:
         async with open_postgres(Target(url), relay, clock, owner="door") as shared:
             yield shared
@@ -71,13 +69,15 @@ def door(store: Store, folder: Path, room: int) -> Engine:
     """Return an engine that takes orders and moves none, with so much room in all."""
     clock = SystemClock()
     world = PaperWorld(clock, folder / "paper-chain.db", SEED, INSTANT)
-    ports = World(PaperMarket(world, clock), PaperChain(world), PaperSigner(SEED))
-    means = Means(store, MemoryWakeups(clock), MemoryBus(), ports, clock, Entropy())
-    return Engine(means, Limits(backlog_max=room))
+    ports = ChainPorts(PaperMarket(world, clock), PaperChain(world), PaperSigner(SEED))
+    dependencies = EngineDependencies(
+        store, InMemoryWakeupQueue(clock), InMemoryEventBus(), ports, clock, Entropy()
+    )
+    return Engine(dependencies, EngineLimits(backlog_max=room))
 
 
-def wish(key: str | None = None) -> Wish:
-    return Wish(lives.intent(), lambda order: order.id.encode(), key)
+def wish(key: str | None = None) -> SubmitOrder:
+    return SubmitOrder(order_factory.intent(), lambda order: order.id.encode(), key)
 
 
 async def crowd(engine: Engine, within_s: float) -> Counter[str]:
@@ -87,7 +87,7 @@ async def crowd(engine: Engine, within_s: float) -> Counter[str]:
         await asyncio.sleep(within_s * number / CROWD)
         try:
             await engine.submit(wish())
-        except Refused as refused:
+        except RequestRejected as refused:
             return Counter([refused.faults[0].code.value])
         return Counter(["taken"])
 
@@ -95,9 +95,9 @@ async def crowd(engine: Engine, within_s: float) -> Counter[str]:
         await asyncio.sleep(within_s * number / CROWD)
         try:
             answers = await engine.submit_all([wish() for _ in range(BATCH)])
-        except Refused as refused:
+        except RequestRejected as refused:
             return Counter([refused.faults[0].code.value])
-        assert all(isinstance(answer, Taken) for answer in answers)
+        assert all(isinstance(answer, SubmitResult) for answer in answers)
         return Counter({"taken": len(answers)})
 
     sent = [batch(number) if number % 20 == 0 else one(number) for number in range(CROWD)]
@@ -140,19 +140,19 @@ async def key_race(folder: Path, url: str, redis: str, turns: int) -> None:
     given = Settings(
         home=str(folder), database_url=url, redis_url=redis, paper_chain="socket", role="api"
     )
-    settings = ServerSettings(rates=Rates(PER_MINUTE, 0, 0, 0, 0))
+    settings = ServerSettings(rates=CallerRates(PER_MINUTE, 0, 0, 0, 0))
     pepper = make_pepper(folder / "pepper", draw_secret)
     async with AsyncExitStack() as opened:
         keys = await opened.enter_async_context(open_keys(given))
         clients: list[httpx.AsyncClient] = []
         for _ in range(2):
-            part = await opened.enter_async_context(running(given))
-            await until(lambda part=part: part.engine._means.redis() == "ok")
-            locks = Locks(keys, Pepper(folder / "pepper"), part.rates, draw_secret)
-            app = build(part.engine, settings, locks)
+            part = await opened.enter_async_context(run_engine(given))
+            await until(lambda part=part: part.engine._dependencies.redis() == "ok")
+            locks = AuthDependencies(keys, Pepper(folder / "pepper"), part.rates, draw_secret)
+            app = create_app(part.engine, settings, locks)
             clients.append(await opened.enter_async_context(client_of(app)))
         for _ in range(turns):
-            text, key = made_key(pepper, Scope.TRADE)
+            text, key = made_key(pepper, Permission.TRADE)
             await keys.add(key)
             shown = {"authorization": f"Bearer {text}"}
             began = time.monotonic()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.house import ORDER, in_process, until_closed
+from tests.server.app_harness import ORDER, in_process, until_closed
 
 
 async def test_listed_tokens_and_venues_can_be_traded(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ async def test_listed_tokens_and_venues_can_be_traded(tmp_path: Path) -> None:
                 count = 6 if token["decimals"] else 5
                 path = f"/api/pools?tokenIn={token['mint']}&tokenOut=USDC&amountIn={amount}"
                 pools = (await client.get(path)).json()["pools"]
-                assert {one["dex"] for one in pools} == set(venues)
+                assert {pool["dex"] for pool in pools} == set(venues)
                 assert len({(one["dex"], one["program"]) for one in pools}) == len(pools) == count
                 assert all(one["amountIn"] == amount and one["price"] > 0 for one in pools)
 
@@ -52,7 +52,7 @@ async def test_pools_are_asked_for_an_amount_out_too(tmp_path: Path) -> None:
         told = (await client.get(path)).json()
         assert told["amountOut"] == "145"
         assert "amountIn" not in told
-        assert {one["amountOut"] for one in told["pools"]} == {"145"}
+        assert {event["amountOut"] for event in told["pools"]} == {"145"}
         (gone,) = told["absent"]
         assert gone["program"] == "damm_v1"
         assert gone["reason"] == "The program cannot be asked for an exact amount out."
@@ -62,7 +62,7 @@ async def test_a_pool_that_cannot_carry_the_amount_is_told_by_name(tmp_path: Pat
     async with in_process(tmp_path) as (_, _, client):
         path = "/api/pools?tokenIn=SOL&tokenOut=USDC&amountIn=1000000"
         told = (await client.get(path)).json()
-        gone = {(one["dex"], one["program"], one["code"]) for one in told["absent"]}
+        gone = {(event["dex"], event["program"], event["code"]) for event in told["absent"]}
         assert ("meteora", "dlmm", "pool_refused") in gone
         assert len(gone) + len(told["pools"]) == 6
 
@@ -105,7 +105,7 @@ async def test_a_report_adds_up_to_the_orders_it_is_of(tmp_path: Path) -> None:
         lines = {(one["tokenIn"], one["tokenOut"]): one for one in report["days"]}
         sold = lines["SOL", "USDC"]
         assert (sold["fills"], sold["amountIn"], sold["feeLamports"]) == (2, "2", "10000")
-        got = sum(Decimal(one["amountOut"]) for one in orders[:2])
+        got = sum(Decimal(order["amountOut"]) for order in orders[:2])
         assert Decimal(sold["amountOut"]) == got
         assert lines["USDC", "AAPL"]["amountOut"] == "2"
         later = await client.get("/api/report?since=2200-01-01T00:00:00Z")

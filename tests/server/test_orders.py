@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from cambist.faults import Code, Refused, fault
-from cambist.ports.failures import PortDown
-from cambist.values.moment import Moment
-from tests.server.house import DEFAULTS, ORDER, in_process, on_a_port, until_closed
+from cambist.faults import Code, RequestRejected, fault
+from cambist.ports.errors import PortUnavailable
+from cambist.values.time_units import Timestamp
+from tests.server.app_harness import DEFAULTS, ORDER, in_process, on_a_port, until_closed
 
 MISSING = "01890000-0000-7000-8000-000000000000"
 
@@ -52,7 +52,7 @@ async def test_one_key_is_one_order_even_when_asked_at_once(tmp_path: Path) -> N
                 tasks.create_task(rooms.client.post("/api/orders", json=body)) for _ in range(20)
             ]
         answers = [task.result() for task in asked]
-        assert sorted(one.status_code for one in answers) == [200] * 19 + [202]
+        assert sorted(answer.status_code for answer in answers) == [200] * 19 + [202]
         assert len({one.content for one in answers}) == 1
 
 
@@ -62,7 +62,7 @@ async def test_a_repeat_keeps_its_answer_when_its_time_is_over(
     body = {**ORDER, "expiresAt": "2090-01-01T00:00:00Z", "clientOrderId": "mine"}
     async with in_process(tmp_path) as rooms:
         first = await rooms.client.post("/api/orders", json=body)
-        monkeypatch.setattr(rooms.engine.clock, "now", lambda: Moment(4_000_000_000_000))
+        monkeypatch.setattr(rooms.engine.clock, "now", lambda: Timestamp(4_000_000_000_000))
         again = await rooms.client.post("/api/orders", json=body)
         assert (again.status_code, again.content) == (200, first.content)
         keyless = {name: value for name, value in body.items() if name != "clientOrderId"}
@@ -252,7 +252,9 @@ async def test_a_bug_keeps_its_words_to_itself(
         assert b"secret" not in answer.content
 
 
-@pytest.mark.parametrize("error", [PortDown(), Refused(fault(Code.STORE_UNAVAILABLE))])
+@pytest.mark.parametrize(
+    "error", [PortUnavailable(), RequestRejected(fault(Code.STORE_UNAVAILABLE))]
+)
 async def test_a_store_that_is_down_is_503(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -261,7 +263,7 @@ async def test_a_store_that_is_down_is_503(
         async def down(*_: object) -> None:
             raise error
 
-        monkeypatch.setattr(rooms.engine, "find", down)
+        monkeypatch.setattr(rooms.engine, "list_orders", down)
         answer = await rooms.client.get("/api/orders")
         assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
 

@@ -9,13 +9,13 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from cambist.app import open_paper_chain, running, serving
+from cambist.bootstrap import open_paper_chain, run_engine, serve_http
 from cambist.config import BadSettings, Settings, load
-from cambist.server.app import build
+from cambist.server.app import create_app
 from cambist.server.settings import ServerSettings
-from tests.server.house import ORDER, client_of, in_process, until_closed
+from tests.server.app_harness import ORDER, client_of, in_process, until_closed
 from tests.servers.machine import free_port
-from tests.stores.postgres_shelves import database
+from tests.stores.postgres_stores import database
 
 SHARED = {"CAMBIST_DATABASE_URL": "postgresql://me@127.0.0.1/orders"}
 ANY = "0.0.0.0"  # noqa: S104 -- to see it refused
@@ -36,8 +36,8 @@ async def test_what_an_api_takes_a_worker_executes(postgres_url: str, tmp_path: 
         ports = []
         for role in ("api", "worker"):
             settings = replace(given, role=role)
-            part = await opened.enter_async_context(running(settings))
-            ports.append((await opened.enter_async_context(serving(part, settings))).port)
+            part = await opened.enter_async_context(run_engine(settings))
+            ports.append((await opened.enter_async_context(serve_http(part, settings))).port)
         api, worker = (f"http://127.0.0.1:{port}" for port in ports)
         async with httpx.AsyncClient(base_url=api, trust_env=False) as client:
             placed = await client.post("/api/orders/execute", json=ORDER)
@@ -54,8 +54,8 @@ async def test_parts_on_several_machines_meet_the_chain_over_tcp(tmp_path: Path)
     engine = replace(chain, home=str(tmp_path / "b"), port=0)
     async with (
         open_paper_chain(chain) as listening,
-        running(engine) as part,
-        serving(part, engine) as (port, _),
+        run_engine(engine) as part,
+        serve_http(part, engine) as (port, _),
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
     ):
         assert listening == ("127.0.0.1", int(place.rpartition(":")[2]))
@@ -91,8 +91,8 @@ async def test_an_api_alone_moves_nothing(postgres_url: str, tmp_path: Path) -> 
     async with database(postgres_url) as url:
         settings = Settings(role="api", home=str(tmp_path), database_url=url, paper_chain="socket")
         async with (
-            running(settings) as part,
-            client_of(build(part.engine, ServerSettings())) as api,
+            run_engine(settings) as part,
+            client_of(create_app(part.engine, ServerSettings())) as api,
         ):
             placed = (await api.post("/api/orders/execute", json=ORDER)).json()
             await part.engine.clock.sleep(1_500)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from cambist.server.openapi import document
-from tests.server.house import on_a_port
+from cambist.server.openapi.document import document
+from tests.server.app_harness import on_a_port
 
 schemathesis = pytest.importorskip("schemathesis")
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cambist.app import open_engine, open_keys
+from cambist.bootstrap import open_engine, open_keys
 from cambist.config import BadSettings, Settings
-from cambist.server.app import build
-from tests.server.house import DEFAULTS, ORDER, client_of, until_closed
+from cambist.server.app import create_app
+from tests.server.app_harness import DEFAULTS, ORDER, client_of, until_closed
 from tests.servers.postgres import Postgres
-from tests.stores.postgres_shelves import database, talk
+from tests.stores.postgres_stores import database, talk
 
 # A connection that is broken off while it is being made leaves a socket for the collector.
 pytestmark = [
@@ -28,7 +28,7 @@ pytestmark = [
 @asynccontextmanager
 async def house_on(url: str, home: Path) -> AsyncIterator[httpx.AsyncClient]:
     settings = Settings(home=str(home), paper_profile="instant", database_url=url)
-    async with open_engine(settings) as engine, client_of(build(engine, DEFAULTS)) as client:
+    async with open_engine(settings) as engine, client_of(create_app(engine, DEFAULTS)) as client:
         yield client
 
 
@@ -73,7 +73,7 @@ async def test_keys_are_where_the_orders_are(postgres_url: str, tmp_path: Path) 
     async with database(postgres_url) as url:
         settings = Settings(home=str(tmp_path), database_url=url)
         async with open_keys(settings) as keys:
-            assert not await keys.exist()
+            assert not await keys.has_ever_issued()
     assert not (tmp_path / "cambist.db").exists()
 
 
@@ -83,7 +83,7 @@ async def test_a_driver_that_is_missing_is_named_with_the_way_to_get_it(
     def import_module(_: str) -> None:
         raise ModuleNotFoundError(name="asyncpg")
 
-    monkeypatch.setattr("cambist.app.stores.import_module", import_module)
+    monkeypatch.setattr("cambist.bootstrap.stores.import_module", import_module)
     with pytest.raises(BadSettings, match=r"pip install 'cambist\[postgres\]'"):
         async with house_on("postgresql://127.0.0.1:1/x", tmp_path):
             pass

@@ -4,10 +4,11 @@ import asyncio
 
 from uvicorn.server import ServerState
 
-from cambist.server.census import NEVER, House
-from cambist.server.edge import EdgeConfig, EdgeHttp
-from cambist.server.edge_socket import CLOSE_STALLED, EdgeSocket
-from cambist.server.settings import EdgeLimits
+from cambist.server.protocol.close_codes import CLOSE_STALLED
+from cambist.server.protocol.connections import NEVER, ConnectionRegistry
+from cambist.server.protocol.http1 import LimitedHttpProtocol, ProtocolConfig
+from cambist.server.protocol.websocket import LimitedWebSocketProtocol
+from cambist.server.settings import ConnectionLimits
 
 
 class Pipe(asyncio.Transport):
@@ -39,16 +40,16 @@ class Pipe(asyncio.Transport):
 
 
 async def test_a_socket_whose_reader_stalls_is_told_and_then_dropped() -> None:
-    house = House(EdgeLimits(stall_ms=0, connections_max=1))
-    config = EdgeConfig(asyncio.sleep, ws=EdgeSocket, log_config=None)
+    connections = ConnectionRegistry(ConnectionLimits(stall_ms=0, connections_max=1))
+    config = ProtocolConfig(asyncio.sleep, ws=LimitedWebSocketProtocol, log_config=None)
     config.load()
-    socket = EdgeSocket(config, ServerState(), {})
-    socket.guest = house.enter("peer")
+    socket = LimitedWebSocketProtocol(config, ServerState(), {})
+    socket.slot = connections.enter("peer")
     pipe = Pipe()
     socket.connection_made(pipe)
     socket.handshake_complete = True
     socket.pause_writing()
-    assert socket in house.timed
+    assert socket in connections.timed
     assert socket.deadline < NEVER
     socket.conn.state = socket.conn.state.OPEN
     socket.expire()
@@ -57,14 +58,14 @@ async def test_a_socket_whose_reader_stalls_is_told_and_then_dropped() -> None:
     socket.expire()
     assert pipe.aborted
     socket.connection_lost(None)
-    assert not house.timed
-    assert not house.is_full
+    assert not connections.timed
+    assert not connections.is_full
 
 
 async def test_a_response_whose_reader_stalls_is_cut() -> None:
-    config = EdgeConfig(asyncio.sleep, ws=EdgeSocket, log_config=None)
-    config.house = House(EdgeLimits(stall_ms=0))
-    line = EdgeHttp(config, ServerState(), {})
+    config = ProtocolConfig(asyncio.sleep, ws=LimitedWebSocketProtocol, log_config=None)
+    config.connections = ConnectionRegistry(ConnectionLimits(stall_ms=0))
+    line = LimitedHttpProtocol(config, ServerState(), {})
     pipe = Pipe()
     line.connection_made(pipe)
     line.pause_writing()
@@ -72,13 +73,13 @@ async def test_a_response_whose_reader_stalls_is_cut() -> None:
     line.expire()
     assert pipe.aborted
     line.connection_lost(None)
-    assert not config.house.timed
+    assert not config.connections.timed
 
 
 async def test_a_slow_reader_who_takes_something_may_stay() -> None:
-    config = EdgeConfig(asyncio.sleep, ws=EdgeSocket, log_config=None)
-    config.house = House(EdgeLimits(stall_ms=0))
-    line = EdgeHttp(config, ServerState(), {})
+    config = ProtocolConfig(asyncio.sleep, ws=LimitedWebSocketProtocol, log_config=None)
+    config.connections = ConnectionRegistry(ConnectionLimits(stall_ms=0))
+    line = LimitedHttpProtocol(config, ServerState(), {})
     pipe = Pipe()
     line.connection_made(pipe)
     line.pause_writing()

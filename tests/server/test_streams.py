@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.server.house import (
+from tests.server.app_harness import (
     DEFAULTS,
     ORDER,
     WAIT_S,
@@ -126,7 +126,7 @@ async def test_server_sent_events_carry_their_seq_and_end(tmp_path: Path) -> Non
 
 
 async def test_a_quiet_stream_still_beats(tmp_path: Path) -> None:
-    settings = replace(DEFAULTS, beat_ms=5)
+    settings = replace(DEFAULTS, heartbeat_ms=5)
     async with on_a_port(tmp_path, settings) as (rooms, _), asyncio.timeout(WAIT_S):
         order_id = await place(rooms)
         path = f"/api/orders/{order_id}/events"
@@ -206,7 +206,7 @@ async def test_a_socket_that_talks_too_much_is_closed(
 ) -> None:
     async with on_a_port(tmp_path) as (rooms, port), asyncio.timeout(WAIT_S):
         order_id = await place(rooms)
-        monkeypatch.setattr(rooms.engine, "follow", Stuck().follow)
+        monkeypatch.setattr(rooms.engine, "follow_order", Stuck().follow)
         async with connect(url(port, f"?orderId={order_id}")) as socket:
             for _ in range(DEFAULTS.frames_in_max * 3):
                 await socket.send("hello")
@@ -221,7 +221,7 @@ async def test_a_frame_that_is_too_large_is_refused(
 ) -> None:
     async with on_a_port(tmp_path) as (rooms, port), asyncio.timeout(WAIT_S):
         order_id = await place(rooms)
-        monkeypatch.setattr(rooms.engine, "follow", Stuck().follow)
+        monkeypatch.setattr(rooms.engine, "follow_order", Stuck().follow)
         async with connect(url(port, f"?orderId={order_id}")) as socket:
             await socket.send("x" * (DEFAULTS.frame_bytes_max + 1))
             with pytest.raises(ConnectionClosed) as closed:
@@ -236,17 +236,17 @@ async def test_a_client_that_leaves_frees_its_seat(
     async with on_a_port(tmp_path) as (rooms, port), asyncio.timeout(WAIT_S):
         order_id = await place(rooms)
         stuck = Stuck()
-        monkeypatch.setattr(rooms.engine, "follow", stuck.follow)
+        monkeypatch.setattr(rooms.engine, "follow_order", stuck.follow)
         async with connect(url(port, f"?orderId={order_id}")):
             pass
         await stuck.closed.wait()
-        await until(lambda: not rooms.app.seats.streams)
+        await until(lambda: not rooms.app.concurrency.streams)
         events = f"/api/orders/{order_id}/events"
         stuck.closed.clear()
         async with rooms.client.stream("GET", events, headers=SSE):
-            assert (rooms.app.seats.streams, rooms.app.seats.requests) == (1, 0)
+            assert (rooms.app.concurrency.streams, rooms.app.concurrency.requests) == (1, 0)
         await stuck.closed.wait()
-        await until(lambda: not rooms.app.seats.streams)
+        await until(lambda: not rooms.app.concurrency.streams)
 
 
 async def test_a_broken_journal_closes_the_stream_and_nothing_else(
@@ -261,7 +261,7 @@ async def test_a_broken_journal_closes_the_stream_and_nothing_else(
             raise RuntimeError(msg)
             yield ()
 
-        monkeypatch.setattr(rooms.engine, "follow", broken)
+        monkeypatch.setattr(rooms.engine, "follow_order", broken)
         assert await listen(port, f"?orderId={order_id}") == ([], 1011)
         assert (await rooms.client.get("/health/live")).status_code == 200
 
@@ -271,7 +271,7 @@ async def test_draining_ends_every_stream_and_takes_no_more(
 ) -> None:
     async with on_a_port(tmp_path) as (rooms, port), asyncio.timeout(WAIT_S):
         order_id = await place(rooms)
-        monkeypatch.setattr(rooms.engine, "follow", Stuck().follow)
+        monkeypatch.setattr(rooms.engine, "follow_order", Stuck().follow)
         events = f"/api/orders/{order_id}/events"
         async with (
             rooms.client.stream("GET", events, headers=SSE) as told,

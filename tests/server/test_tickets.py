@@ -14,23 +14,23 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from cambist.clock import ManualClock
-from cambist.faults import Refused
-from cambist.ports.keys import Scope
-from cambist.server.passports import Passport, stamp
-from cambist.server.tickets import KEY_TICKETS_MAX, TICKET_MS, TICKETS_MAX, Tickets
-from cambist.server.tolls import Limited
+from cambist.faults import RequestRejected
+from cambist.ports.api_keys import Permission
+from cambist.server.auth.caller import Caller, attach_caller
+from cambist.server.auth.caller_limits import RateLimitExceeded
+from cambist.server.auth.tickets import KEY_TICKETS_MAX, TICKET_MS, TICKETS_MAX, Tickets
 from cambist.values.api_key import read_key_id
 from cambist.values.ids import Principal
-from cambist.wire.moments import read_moment
-from tests.server.house import ORDER, in_process
-from tests.server.keyed import BORN, FREE, OTHER, Locked, locked_on_a_port
+from cambist.wire.rfc3339 import read_moment
+from tests.server.app_harness import ORDER, in_process
+from tests.server.authenticated_app import BORN, FREE, OTHER, Locked, locked_on_a_port
 
-MINE = Passport(Principal("mine"), "key")
+MINE = Caller(Principal("mine"), "key")
 
 
 def a_call(key_id: str = "key") -> Request:
     call: dict[str, Any] = {"type": "http", "headers": []}
-    stamp(call, replace(MINE, key_id=key_id))
+    attach_caller(call, replace(MINE, key_id=key_id))
     return Request(call)
 
 
@@ -47,7 +47,7 @@ class Draws:
 
 async def issued(tickets: Tickets) -> str:
     await tickets.issue(a_call())
-    return "ticket." + next(reversed(tickets._out))
+    return "ticket." + next(reversed(tickets._unused))
 
 
 async def test_a_ticket_is_good_once_and_in_time() -> None:
@@ -71,7 +71,7 @@ async def test_tickets_are_bounded_and_those_that_ended_make_room() -> None:
     tickets = Tickets(clock, Draws())
     for number in range(TICKETS_MAX):
         await tickets.issue(a_call(str(number)))
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await tickets.issue(a_call())
     assert len(tickets) == TICKETS_MAX
     await clock.push(TICKET_MS)
@@ -83,14 +83,14 @@ async def test_a_key_takes_no_tickets_from_others() -> None:
     clock = ManualClock()
     tickets = Tickets(clock, Draws())
     issued = [await tickets.issue(a_call("chatty")) for _ in range(KEY_TICKETS_MAX)]
-    with pytest.raises(Limited) as limited:
+    with pytest.raises(RateLimitExceeded) as limited:
         await tickets.issue(a_call("chatty"))
     assert limited.value.retry_after_seconds * 1_000 == TICKET_MS
     await tickets.issue(a_call("other"))
     used = json.loads(issued[0].body)["ticket"]
     assert tickets.redeem([f"ticket.{used}"]) is not None
     await tickets.issue(a_call("chatty"))
-    with pytest.raises(Limited):
+    with pytest.raises(RateLimitExceeded):
         await tickets.issue(a_call("chatty"))
     await clock.push(TICKET_MS)
     for _ in range(KEY_TICKETS_MAX):
@@ -138,7 +138,7 @@ async def heard(socket: ClientConnection) -> str:
 
 async def test_a_ticket_sees_and_does_what_its_key_may(tmp_path: Path) -> None:
     async with locked_on_a_port(tmp_path) as rooms:
-        reader, trader = await rooms.key(Scope.READ), await rooms.key()
+        reader, trader = await rooms.key(Permission.READ), await rooms.key()
         theirs = await rooms.key(principal=OTHER)
         placed = (await rooms.client.post("/api/orders", json=ORDER, headers=trader)).json()
         path = f"/ws?orderId={placed['orderId']}"
@@ -177,12 +177,12 @@ async def test_without_keys_a_ticket_is_given_and_needed_by_nobody(tmp_path: Pat
         shown = await ticket(open_rooms, {})
         assert await status(open_rooms, "/ws", shown) == 101
         await open_rooms.key()
-        open_rooms.app._doorman._look_at = 0
+        open_rooms.app._authenticator._look_at = 0
         assert await status(open_rooms, "/ws", shown) == 401
 
 
 async def test_open_streams_end_with_their_key(tmp_path: Path) -> None:
-    settings = replace(FREE, recheck_ms=20)
+    settings = replace(FREE, key_recheck_ms=20)
     async with locked_on_a_port(tmp_path, settings) as rooms:
         text, other = await rooms.key_text(), await rooms.key_text()
         url = f"ws://127.0.0.1:{rooms.port}/ws"
@@ -200,7 +200,7 @@ async def test_open_streams_end_with_their_key(tmp_path: Path) -> None:
             assert closed.value.rcvd.code == 4401
             async for _ in told.aiter_lines():
                 pass
-            assert rooms.app.seats.streams == 1
+            assert rooms.app.concurrency.streams == 1
             await (await stays.ping())
 
 

@@ -9,14 +9,14 @@ from typing import Never, TypeVar
 
 import pytest
 
-from tests.servers.machine import NoServer
+from tests.servers.machine import ServerNotAvailable
 from tests.servers.postgres import Postgres, own_postgres, some_postgres
 from tests.servers.valkey import Valkey, own_valkey, some_redis
 
 T = TypeVar("T")
 
 
-def _do_without(missing: NoServer) -> Never:
+def _do_without(missing: ServerNotAvailable) -> Never:
     """Skip, all from this one line, so that the summary has one line for it."""
     said = f"NOT TESTED, for want of a real server: {missing}"
     if os.environ.get("CI", "").lower() in ("1", "true"):
@@ -28,7 +28,7 @@ def lend(server: AbstractContextManager[T]) -> Iterator[T]:
     """Lend a server out, or end the test with what is missing."""
     try:
         held = server.__enter__()
-    except NoServer as missing:
+    except ServerNotAvailable as missing:
         _do_without(missing)
     try:
         yield held

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cambist.cli.cluster.machine import NoServer, free_port, nobody
+from cambist.cli.local_cluster.host import ServerNotAvailable, free_port, unprivileged_user
 
-__all__ = ["NoServer", "box", "free_port", "nobody"]
+__all__ = ["ServerNotAvailable", "box", "free_port", "unprivileged_user"]
 
 
 @contextmanager

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from cambist.cli.cluster import postgres
-from cambist.cli.cluster.postgres import Programs
-from tests.servers.machine import NoServer, box, free_port, nobody
+from cambist.cli.local_cluster import server_programs
+from cambist.cli.local_cluster.server_programs import PostgresPrograms
+from tests.servers.machine import ServerNotAvailable, box, free_port, unprivileged_user
 
 URL_VARIABLE = "CAMBIST_TEST_POSTGRES_URL"
 START_WITHIN_S = 20
 STOP_WITHIN_S = 10
-SETTINGS = postgres.DURABLE | {
+SETTINGS = server_programs.POSTGRES_DURABLE | {
     "max_connections": "80",
     "shared_buffers": "64MB",
     "log_min_messages": "warning",
@@ -28,14 +28,16 @@ SETTINGS = postgres.DURABLE | {
 class Postgres:
     """A server of our own, in a folder of its own. `settings` are added to the usual ones."""
 
-    def __init__(self, folder: Path, programs: Programs, settings: dict[str, str] | None = None):
+    def __init__(
+        self, folder: Path, programs: PostgresPrograms, settings: dict[str, str] | None = None
+    ):
         self._data, self._place = folder / "d", folder / "s"
         self._settings = SETTINGS | (settings or {})
         self._child: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         for one in (self._data, self._place):
             one.mkdir(mode=0o700)
-            if user := nobody():
+            if user := unprivileged_user():
                 os.chown(one, user["user"], user["group"])
         self._programs = programs.within_reach(folder / "pg")
 
@@ -57,9 +59,9 @@ class Postgres:
     def make(self) -> None:
         """Make the folder a database."""
         command = self._programs.initdb(str(self._data), "postgres", "-A", "trust")
-        done = subprocess.run(command, capture_output=True, cwd="/", **nobody())
+        done = subprocess.run(command, capture_output=True, cwd="/", **unprivileged_user())
         if done.returncode:
-            raise NoServer(f"initdb failed: {done.stderr.decode()[-500:]}")
+            raise ServerNotAvailable(f"initdb failed: {done.stderr.decode()[-500:]}")
 
     def start(self, **settings: str) -> None:
         """Start, and return when it takes connections; settings count until the next start."""
@@ -67,9 +69,9 @@ class Postgres:
         command = self._programs.command(str(self._data), self.port, told)
         until = time.monotonic() + START_WITHIN_S
         self._child = self._spawn(command)
-        while not postgres.is_ready(self._data, self._child.pid):
+        while not server_programs.is_ready(self._data, self._child.pid):
             if time.monotonic() > until:
-                raise NoServer((self._place / "server.log").read_text()[-1_000:])
+                raise ServerNotAvailable((self._place / "server.log").read_text()[-1_000:])
             time.sleep(0.01)
             if self._child.poll() is not None:
                 # What a killed server's children still hold is free in a moment.
@@ -78,7 +80,12 @@ class Postgres:
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
         with (self._place / "server.log").open("ab") as log:
             return subprocess.Popen(
-                command, stdout=log, stderr=log, cwd="/", start_new_session=True, **nobody()
+                command,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+                **unprivileged_user(),
             )
 
     @property
@@ -110,8 +117,8 @@ class Postgres:
 
 @contextmanager
 def own_postgres(settings: dict[str, str] | None = None) -> Iterator[Postgres]:
-    """Run a server that a test may break. Raises NoServer."""
-    programs = postgres.find()
+    """Run a server that a test may break. Raises ServerNotAvailable."""
+    programs = server_programs.find_postgres()
     with box("pg") as folder:
         server = Postgres(folder, programs, settings)
         server.make()
@@ -124,7 +131,7 @@ def own_postgres(settings: dict[str, str] | None = None) -> Iterator[Postgres]:
 
 @contextmanager
 def some_postgres() -> Iterator[str]:
-    """Yield the URL of a server that takes new databases. Raises NoServer."""
+    """Yield the URL of a server that takes new databases. Raises ServerNotAvailable."""
     named = os.environ.get(URL_VARIABLE)
     if named:
         yield named

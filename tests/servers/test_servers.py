@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from tests.servers import fixtures
-from tests.servers.machine import NoServer
+from tests.servers.machine import ServerNotAvailable
 from tests.servers.postgres import Postgres
 from tests.servers.valkey import Valkey
 
@@ -65,4 +65,4 @@ def test_a_server_that_is_missing_is_told_loudly(
 ) -> None:
     monkeypatch.setenv("CI", ci)
     with pytest.raises(ends, match="NOT TESTED"):
-        fixtures._do_without(NoServer("none here"))
+        fixtures._do_without(ServerNotAvailable("none here"))

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cambist.cli.cluster import valkey
-from tests.servers.machine import NoServer, box, free_port
+from cambist.cli.local_cluster import server_programs
+from tests.servers.machine import ServerNotAvailable, box, free_port
 
 URL_VARIABLE = "CAMBIST_TEST_REDIS_URL"
 START_WITHIN_S = 10
@@ -26,7 +26,7 @@ class Valkey:
     def __init__(self, folder: Path, executable: Path, settings: dict[str, str] | None = None):
         self._folder = folder
         self._executable = executable
-        self._settings = valkey.DURABLE | (settings or {})
+        self._settings = server_programs.VALKEY_DURABLE | (settings or {})
         self._child: subprocess.Popen[bytes] | None = None
         self.port = free_port()
 
@@ -43,18 +43,18 @@ class Valkey:
     def start(self) -> None:
         """Start, and return when it answers."""
         where = {"port": str(self.port), "bind": "127.0.0.1"}
-        command = valkey.command(self._executable, self._folder, where | self._settings)
+        command = server_programs.command(self._executable, self._folder, where | self._settings)
         with (self._folder / "server.log").open("ab") as log:
             self._child = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         until = time.monotonic() + START_WITHIN_S
         while not self._answers(self._child):
             if time.monotonic() > until:
-                raise NoServer("Valkey did not start in time")
+                raise ServerNotAvailable("Valkey did not start in time")
             time.sleep(0.005)
 
     def _answers(self, child: subprocess.Popen[bytes]) -> bool:
         if child.poll() is not None:
-            raise NoServer((self._folder / "server.log").read_text()[-1_000:])
+            raise ServerNotAvailable((self._folder / "server.log").read_text()[-1_000:])
         try:
             with socket.create_connection(("127.0.0.1", self.port), ANSWER_WITHIN_S) as line:
                 line.sendall(b"PING\r\n")
@@ -97,8 +97,8 @@ class Valkey:
 
 @contextmanager
 def own_valkey(settings: dict[str, str] | None = None) -> Iterator[Valkey]:
-    """Run a server that a test may break. Raises NoServer."""
-    executable = valkey.find()
+    """Run a server that a test may break. Raises ServerNotAvailable."""
+    executable = server_programs.find_valkey()
     with box("vk") as folder:
         server = Valkey(folder, executable, settings)
         try:
@@ -110,7 +110,7 @@ def own_valkey(settings: dict[str, str] | None = None) -> Iterator[Valkey]:
 
 @contextmanager
 def some_redis() -> Iterator[str]:
-    """Yield the URL of a server whose keys a test may use. Raises NoServer."""
+    """Yield the URL of a server whose keys a test may use. Raises ServerNotAvailable."""
     named = os.environ.get(URL_VARIABLE)
     if named:
         yield named

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.simulation.embedded import scratch
 from tests.simulation.report import Tally, add, lines, tally
 from tests.simulation.run import Outcome, quiet, run
+from tests.simulation.sqlite_process import scratch
 
 CHUNK_SEEDS: Final = 100
 TELL_EVERY_S: Final = 15

@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from cambist.faults import Code, Fault, fault
-from cambist.orders.attempt import Attempt, ChainRules, Fill, Sighting, Witness
-from cambist.paper import message as paper
-from cambist.ports.chain import Blockhash, Swap
-from cambist.ports.failures import PortDown
+from cambist.orders.attempt import Attempt, ChainParameters, Fill, NodeObservation, SignatureStatus
+from cambist.paper import transaction as paper
+from cambist.ports.chain import Blockhash, SwapRequest
+from cambist.ports.errors import PortUnavailable
 from cambist.values.costs import Costs
 from cambist.values.ids import Signature
-from cambist.values.moment import Height, Slot
 from cambist.values.route import Route
+from cambist.values.time_units import Height, Slot
 from tests.simulation.endpoints import Endpoint
+from tests.simulation.fault_dice import Dice
 from tests.simulation.ledger import Ledger, rules
-from tests.simulation.weather import Dice
 
 SLOW_MS: Final = (200, 4_000)
 
@@ -36,20 +36,20 @@ class SimChain:
         self.calls = 0
 
     @property
-    def rules(self) -> ChainRules:
+    def rules(self) -> ChainParameters:
         return self._rules
 
     def costs(self, _route: Route, /) -> Costs:
         return paper.costs()
 
     async def _call(self) -> None:
-        """Go over the wire. Raises PortDown."""
+        """Go over the wire. Raises PortUnavailable."""
         self.calls += 1
         dice = self._dice
         slow = dice.hit("endpoint is slow")
         await asyncio.sleep(dice.between(*(SLOW_MS if slow else (2, 60))) / 1_000)
         if self.is_cut_off() or dice.hit("endpoint refuses"):
-            raise PortDown("429 Too Many Requests, or something that is not JSON")
+            raise PortUnavailable("429 Too Many Requests, or something that is not JSON")
 
     def _any(self) -> Endpoint:
         return self._endpoints[self._dice.chance.randrange(len(self._endpoints))]
@@ -58,7 +58,7 @@ class SimChain:
         await self._call()
         return self._any().blockhash()
 
-    def compose(self, swap: Swap, blockhash: Blockhash) -> bytes:
+    def build_message(self, swap: SwapRequest, blockhash: Blockhash) -> bytes:
         return paper.compose(swap, blockhash)
 
     async def simulate(self, message: bytes) -> Fault | None:
@@ -75,19 +75,19 @@ class SimChain:
             self._ledger.receive(transaction)
         if self._dice.hit("endpoint takes a send and times out"):
             await self._call()
-            raise PortDown("no answer in time")
+            raise PortUnavailable("no answer in time")
 
-    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
-        answers: list[list[Witness]] = [[] for _ in attempts]
+    async def observe(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
+        answers: list[list[NodeObservation]] = [[] for _ in attempts]
         async with asyncio.TaskGroup() as group:
             for endpoint in self._endpoints:
                 group.create_task(self._ask(endpoint, attempts, answers))
         if attempts and not any(answers):
-            raise PortDown("no endpoint answered")
-        return tuple(tuple(sorted(one, key=lambda said: said.endpoint)) for one in answers)
+            raise PortUnavailable("no endpoint answered")
+        return tuple(tuple(sorted(answer, key=lambda said: said.endpoint)) for answer in answers)
 
     async def _ask(
-        self, endpoint: Endpoint, attempts: Sequence[Attempt], answers: list[list[Witness]]
+        self, endpoint: Endpoint, attempts: Sequence[Attempt], answers: list[list[NodeObservation]]
     ) -> None:
         """Ask one endpoint for its height, the blockhashes of what is late, and the statuses."""
         try:
@@ -103,9 +103,10 @@ class SimChain:
             first = endpoint.first_slot
             for said, (valid, checked), sighting in zip(answers, looked, seen, strict=True):
                 said.append(
-                    Witness(endpoint.name, slot, height, context, first, valid, sighting, checked)
+                    NodeObservation(endpoint.name, slot, height, context, first, valid, sighting,
+                    checked)
                 )  # fmt: skip
-        except PortDown:
+        except PortUnavailable:
             return
 
     async def _looked(
@@ -130,10 +131,10 @@ class SimChain:
 
     async def _statuses(
         self, endpoint: Endpoint, attempts: Sequence[Attempt]
-    ) -> tuple[Slot, list[Sighting | None]]:
+    ) -> tuple[Slot, list[SignatureStatus | None]]:
         await self._call()
-        return endpoint.statuses([one.signature for one in attempts])
+        return endpoint.statuses([attempt.signature for attempt in attempts])
 
-    async def receipt(self, signature: Signature) -> Fill | None:
+    async def fetch_fill(self, signature: Signature) -> Fill | None:
         await self._call()
         return self._any().receipt(signature, processed=self.reads_processed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 from tests.simulation.loop import VirtualLoop
 
 START: Final = 1_700_000_000_000
@@ -18,10 +18,10 @@ class SimClock:
         self._loop = loop
         self.stepped_ms = 0
 
-    def now(self) -> Moment:
-        return Moment(START + self._loop.ms + self.stepped_ms)
+    def now(self) -> Timestamp:
+        return Timestamp(START + self._loop.ms + self.stepped_ms)
 
-    def elapsed(self) -> int:
+    def monotonic_ms(self) -> int:
         return self._loop.ms
 
     async def sleep(self, milliseconds: int) -> None:

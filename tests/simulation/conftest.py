@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests.simulation.embedded import scratch
 from tests.simulation.run import quiet
+from tests.simulation.sqlite_process import scratch
 
 
 @pytest.fixture

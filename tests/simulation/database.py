@@ -12,15 +12,15 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
-from cambist.orders.journal import Entry, Told, append
-from cambist.orders.lifecycle import IllegalFact
+from cambist.orders import events
+from cambist.orders.journal import JournalEntry, RecordedEvent, append
+from cambist.orders.lifecycle import IllegalTransition
 from cambist.orders.order import Order
 from cambist.orders.retry import BACKOFF_MAX_MS
-from cambist.ports.failures import Halted, KeyTaken, PortFailure, StaleClaim
-from cambist.ports.store import Birth, Halt, Keyed, Line
+from cambist.ports.errors import DuplicateIdempotencyKey, PortError, TradingHalted, VersionConflict
+from cambist.ports.store import FeedEntry, Halt, IdempotencyRecord, NewOrder
 from cambist.values.ids import OrderId, Principal, Signature
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 from tests.simulation.writes import (
     Births,
     Cancel,
@@ -48,12 +48,12 @@ class Database:
         self.rows: dict[OrderId, Order] = {}
         self.leases: dict[OrderId, int] = {}
         self.granted: dict[OrderId, tuple[str, int]] = {}
-        self.journals: dict[OrderId, list[Entry]] = {}
-        self.lines: list[Line] = []
+        self.journals: dict[OrderId, list[JournalEntry]] = {}
+        self.lines: list[FeedEntry] = []
         self.attempts: dict[OrderId, dict[int, Kept]] = {}
         self.signatures: set[Signature] = set()
         self.halt: Halt | None = None
-        self.keys: dict[tuple[Principal, str], Keyed] = {}
+        self.keys: dict[tuple[Principal, str], IdempotencyRecord] = {}
         self.on_commit: Callable[[Write, Written, str], None] = lambda *_: None
 
     # ------------------------------------------------------------------------------ writes
@@ -73,11 +73,11 @@ class Database:
                 continue
             try:
                 written = self._apply(write, owner)
-            except (PortFailure, IllegalFact) as error:
+            except (PortError, IllegalTransition) as error:
                 results.append(error)
                 continue
             results.append(written)
-            if written.told:
+            if written.events:
                 self.on_commit(write, written, owner)
         return results
 
@@ -90,30 +90,32 @@ class Database:
                 ours = moved and row.head_hash == after.head_hash
                 return Written(told, self._place(told)) if ours else None
             case Births(births, _):
-                told = tuple(one.told for one in births if one.told.order.id in self.rows)
+                told = tuple(
+                    new_order.event for new_order in births if new_order.event.order.id in self.rows
+                )
                 if not told:
                     return None
                 # They were born together: what is not here had its key taken.
-                keys = [self._taken(one) for one in births]
+                keys = [self._taken(birth) for birth in births]
                 return Written(told, self._place(told), tuple(keys))
             case _:
                 return None
 
-    def _taken(self, birth: Birth) -> Keyed | None:
-        order = birth.told.order
-        if birth.key is None or order.id in self.rows:
+    def _taken(self, new_order: NewOrder) -> IdempotencyRecord | None:
+        order = new_order.event.order
+        if new_order.key is None or order.id in self.rows:
             return None
-        return self.keys.get((order.intent.principal, birth.key))
+        return self.keys.get((order.intent.principal, new_order.key))
 
-    def _place(self, told: Sequence[Told]) -> int:
+    def _place(self, told: Sequence[RecordedEvent]) -> int:
         first = told[0].entry
         at = (first.order_id, first.seq)
-        return next(one.place for one in self.lines if (one.order_id, one.seq) == at)
+        return next(line.position for line in self.lines if (line.order_id, line.seq) == at)
 
     def _apply(self, write: Write, owner: str) -> Written:
         begins = isinstance(write, Births) or (isinstance(write, Move) and write.change.signed)
         if begins and self.halt is not None:
-            raise Halted(self.halt)
+            raise TradingHalted(self.halt)
         match write:
             case Births():
                 return self._bear(write)
@@ -126,36 +128,38 @@ class Database:
                 return Written((), 0)
 
     def _bear(self, write: Births) -> Written:
-        told: list[Told] = []
-        taken: list[Keyed | None] = []
+        told: list[RecordedEvent] = []
+        taken: list[IdempotencyRecord | None] = []
         for birth in write.births:
-            order = birth.told.order
+            order = birth.event.order
             key = None if birth.key is None else (order.intent.principal, birth.key)
             known = None if key is None else self.keys.get(key)
             if known is not None and write.strict:
-                raise KeyTaken(known)
+                raise DuplicateIdempotencyKey(known)
             taken.append(known)
             if known is not None:
                 continue
             if key is not None:
-                self.keys[key] = Keyed(order.id, birth.fingerprint, birth.reply)
+                self.keys[key] = IdempotencyRecord(order.id, birth.fingerprint, birth.reply)
             self.rows[order.id] = order
             self.journals[order.id] = []
-            told.append(birth.told)
+            told.append(birth.event)
         return self._tell(tuple(told), tuple(taken))
 
-    def _tell(self, told: tuple[Told, ...], taken: tuple[Keyed | None, ...] = ()) -> Written:
+    def _tell(
+        self, told: tuple[RecordedEvent, ...], taken: tuple[IdempotencyRecord | None, ...] = ()
+    ) -> Written:
         """Add lines to the journals; the index refuses a number that is there."""
         place = len(self.lines) + 1
-        ends = {one.entry.order_id: len(self.journals[one.entry.order_id]) for one in told}
-        for one in told:
-            ends[one.entry.order_id] += 1
-            if one.entry.seq != ends[one.entry.order_id]:
-                raise IllegalFact("journal", f"numbered {one.entry.seq}")
-        for one in told:
-            self.journals[one.entry.order_id].append(one.entry)
-            who = one.order.intent.principal
-            line = Line(len(self.lines) + 1, one.entry.order_id, one.entry.seq, who)
+        ends = {event.entry.order_id: len(self.journals[event.entry.order_id]) for event in told}
+        for event in told:
+            ends[event.entry.order_id] += 1
+            if event.entry.seq != ends[event.entry.order_id]:
+                raise IllegalTransition("journal", f"numbered {event.entry.seq}")
+        for event in told:
+            self.journals[event.entry.order_id].append(event.entry)
+            who = event.order.intent.principal
+            line = FeedEntry(len(self.lines) + 1, event.entry.order_id, event.entry.seq, who)
             self.lines.append(line)
         return Written(told, place, taken)
 
@@ -167,11 +171,11 @@ class Database:
             fits = fits and row.head_hash == before.head_hash
         mine = row.lease_owner == owner and row.lease_epoch == before.lease_epoch
         if self.checks_claims and not (fits and mine):
-            raise StaleClaim(row if mine else None)
+            raise VersionConflict(row if mine else None)
         if not self.checks_claims:
             write = rebased(write, row)
         changed = self._attempts_after(write)
-        written = self._tell(write.told)
+        written = self._tell(write.events)
         self.attempts[row.id] = changed
         if write.change.signed is not None:
             self.signatures.add(write.change.signed.signature)
@@ -181,18 +185,18 @@ class Database:
     def _attempts_after(self, write: Move) -> dict[int, Kept]:
         """Return the order's attempts as the change leaves them. The indexes refuse."""
         kept = dict(self.attempts.get(write.before.id, {}))
-        for one in write.told:
-            state = fate(one.fact)
+        for event in write.events:
+            state = fate(event.event)
             number = write.before.attempt.number if write.before.attempt is not None else 0
             if state is not None and number in kept:
                 kept[number] = Kept(kept[number].attempt, state)
         signed = write.change.signed
         if signed is not None:
             if signed.last_valid_height > INTEGER_MAX:
-                raise IllegalFact("a height", "no column holds")
-            alive = any(one.state in ALIVE for one in kept.values())
+                raise IllegalTransition("a height", "no column holds")
+            alive = any(path.state in ALIVE for path in kept.values())
             if alive or signed.number in kept or signed.signature in self.signatures:
-                raise IllegalFact(write.before.status, "signed again: an index refuses it")
+                raise IllegalTransition(write.before.status, "signed again: an index refuses it")
             kept[signed.number] = Kept(signed, "in_flight")
         return kept
 
@@ -200,7 +204,7 @@ class Database:
         order = self.rows.get(write.order_id)
         if order is None or order.is_closed or order.cancel_requested_at is not None:
             return Written((), 0)
-        told = append(order, (fact.CancelRequested(),), write.now)
+        told = append(order, (events.CancelRequested(),), write.now)
         wake_at = order.wake_at if order.in_flight is not None else write.now
         after = replace(told[-1].order, version=order.version + 1, wake_at=wake_at)
         written = self._tell((replace(told[-1], order=after),))
@@ -225,14 +229,14 @@ class Database:
         self.granted[order_id] = (owner, row.lease_epoch)
         return row
 
-    def claim_due(self, now: Moment, limit: int, owner: str) -> tuple[Order, ...]:
+    def claim_due(self, now: Timestamp, limit: int, owner: str) -> tuple[Order, ...]:
         """Give a process what is due, oldest first, passing over what others hold."""
         due = [
-            one
-            for one in self.rows.values()
-            if one.wake_at is not None
-            and (one.wake_at <= now or one.wake_at > now + BACKOFF_MAX_MS)
-            and self._is_free(one.id)
+            row
+            for row in self.rows.values()
+            if row.wake_at is not None
+            and (row.wake_at <= now or row.wake_at > now + BACKOFF_MAX_MS)
+            and self._is_free(row.id)
         ]
         due.sort(key=lambda one: (one.wake_at or 0, one.id))
         claimed = (self.claim(one.id, owner) for one in due[:limit])

@@ -10,14 +10,14 @@ from __future__ import annotations
 import random
 from typing import Final
 
-from cambist.orders.attempt import Fill, Sighting
+from cambist.orders.attempt import Fill, SignatureStatus
 from cambist.ports.chain import Blockhash
-from cambist.ports.failures import PortDown
-from cambist.values.amount import Raw
+from cambist.ports.errors import PortUnavailable
+from cambist.values.amount import RawAmount
 from cambist.values.ids import Signature
-from cambist.values.moment import Height, Slot
+from cambist.values.time_units import Height, Slot
+from tests.simulation.fault_dice import Dice
 from tests.simulation.ledger import CACHED_SLOTS, FIRST_SLOT, SLACK, WINDOW, Ledger, View
-from tests.simulation.weather import Dice
 
 LIES: Final = ("slot as height", "amnesia", "frozen", "wrong last height")
 LAG_SLOTS_MAX: Final = 30
@@ -70,27 +70,29 @@ class Endpoint:
         slot, height = self._ledger.height(self._view().finalized)
         return slot, Height(slot) if self.lie == "slot as height" else height
 
-    def statuses(self, asked: list[Signature]) -> tuple[Slot, list[Sighting | None]]:
+    def statuses(self, asked: list[Signature]) -> tuple[Slot, list[SignatureStatus | None]]:
         """Tell where the signatures stand, and the slot they were looked up at."""
         view = self._view()
-        return Slot(view.tip.slot), [self._sighting(one, view) for one in asked]
+        return Slot(view.tip.slot), [self._sighting(request, view) for request in asked]
 
-    def _sighting(self, signature: Signature, view: View) -> Sighting | None:
+    def _sighting(self, signature: Signature, view: View) -> SignatureStatus | None:
         landing = self._ledger.landing(signature, view.tip)
         if landing is None or self.lie == "amnesia":
             return None
         if self.prunes and landing.slot < view.tip.slot - CACHED_SLOTS:
             return None
-        return Sighting(self._ledger.commitment(landing, view), Slot(landing.slot), landing.error)
+        return SignatureStatus(
+            self._ledger.commitment(landing, view), Slot(landing.slot), landing.error
+        )
 
     def is_valid(self, blockhash: str, min_slot: Slot) -> tuple[bool, Slot]:
         """Tell whether a blockhash is good at finalized, and at which slot that is.
 
-        Raises PortDown when it is behind.
+        Raises PortUnavailable when it is behind.
         """
         final = self._view().finalized
         if self.lie != "frozen" and final.slot < min_slot:
-            raise PortDown("the node has not reached the slot asked for")
+            raise PortUnavailable("the node has not reached the slot asked for")
         block = self._ledger.block_of(blockhash)
         good = block is not None and final.holds(block) and final.height <= block.height + WINDOW
         return good, Slot(final.slot)
@@ -113,5 +115,9 @@ class Endpoint:
         if landing is None or landing.error is not None or self.lie == "amnesia":
             return None
         return Fill(
-            signature, Raw(landing.amount_in), Raw(landing.amount_out), Raw(FEE), Slot(landing.slot)
+            signature,
+            RawAmount(landing.amount_in),
+            RawAmount(landing.amount_out),
+            RawAmount(FEE),
+            Slot(landing.slot),
         )

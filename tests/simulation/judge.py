@@ -11,16 +11,16 @@ from hashlib import sha256
 
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events
 from cambist.orders.attempt import Fill
-from cambist.orders.journal import Entry, entry_hash, read_fact
-from cambist.orders.lifecycle import IllegalFact, begin, evolve
+from cambist.orders.journal import JournalEntry, decode_event, entry_hash
+from cambist.orders.lifecycle import IllegalTransition, create_order, evolve
 from cambist.orders.order import GENESIS, Order, Status
 from cambist.values.ids import OrderId, Signature
-from cambist.values.moment import Moment
-from tests.simulation.diary import Diary
+from cambist.values.time_units import Timestamp
 from tests.simulation.evidence import is_proof
 from tests.simulation.ledger import Block, Landing, Ledger
+from tests.simulation.trace_log import Diary
 
 UNSPENT = (Status.FAILED, Status.CANCELLED, Status.EXPIRED)
 OPEN = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTED)
@@ -32,15 +32,15 @@ class Life:
 
     def __init__(self, order: Order) -> None:
         self.order = order
-        self.entries: list[Entry] = []
+        self.entries: list[JournalEntry] = []
         self.cancelled_after: int | None = None
-        self.signed: dict[Signature, fact.Signed] = {}
+        self.signed: dict[Signature, events.Signed] = {}
         self.fates: dict[Signature, str] = {}
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more can come."""
-        return self.order.is_closed and not self.order.rests_with_chain
+        return self.order.is_closed and not self.order.awaits_chain
 
 
 class Judge:
@@ -52,7 +52,7 @@ class Judge:
         self.is_halted: Callable[[], bool] = lambda: False
         self.most_open: Callable[[], int | None] = lambda: None
         self.lives: dict[OrderId, Life] = {}
-        self.lines: list[Entry] = []
+        self.lines: list[JournalEntry] = []
         self._dead: dict[Signature, OrderId] = {}
         self._landed: dict[OrderId, list[Landing]] = {}
         self._tip: Block | None = None
@@ -61,11 +61,11 @@ class Judge:
 
     # ----------------------------------------------------------------------------- journal
 
-    def durable(self, entries: Iterable[Entry]) -> None:
+    def durable(self, entries: Iterable[JournalEntry]) -> None:
         """Judge lines that became durable, in the order of their places."""
         for entry in entries:
             self.lines.append(entry)
-            one = read_fact(entry.payload)
+            one = decode_event(entry.payload)
             life = self._life(entry, one)
             if life is None:
                 continue
@@ -83,23 +83,23 @@ class Judge:
             if most is not None and entry.kind == "accepted" and self.open_orders > most:
                 self._diary.blame("I8", f"more than {most} orders are open", who)
 
-    def _life(self, entry: Entry, one: fact.Fact) -> Life | None:
+    def _life(self, entry: JournalEntry, event: events.OrderEvent) -> Life | None:
         """Fold a line into its order (I4, I5)."""
         life = self.lives.get(entry.order_id)
         before = GENESIS if life is None else life.order.head_hash
         expected = 1 if life is None else life.order.last_seq + 1
-        if life is None and isinstance(one, fact.Accepted):
-            order = begin(entry.order_id, one, entry.at)
+        if life is None and isinstance(event, events.Accepted):
+            order = create_order(entry.order_id, event, entry.at)
             life = self.lives[entry.order_id] = Life(order)
-            self._diary.names[entry.order_id] = one.intent.user_id or entry.order_id
+            self._diary.names[entry.order_id] = event.intent.user_id or entry.order_id
             self._diary.note(f"accepted as {entry.order_id}", entry.order_id)
         elif life is None:
-            self._diary.blame("I5", f"a journal begins with {one.kind}", entry.order_id)
+            self._diary.blame("I5", f"a journal begins with {event.kind}", entry.order_id)
             return None
         else:
             try:
-                order = evolve(life.order, one, entry.at)
-            except IllegalFact as illegal:
+                order = evolve(life.order, event, entry.at)
+            except IllegalTransition as illegal:
                 self._diary.blame("I4", f"{illegal}", entry.order_id)
                 return None
         whole = entry_hash(before, entry.order_id, entry.seq, entry.at, entry.payload)
@@ -113,45 +113,45 @@ class Judge:
         life.entries.append(entry)
         return life
 
-    def _judge(self, life: Life, one: fact.Fact) -> None:
+    def _judge(self, life: Life, event: events.OrderEvent) -> None:
         """Judge what a fact says of the chain (I2, I3, I7)."""
-        match one:
-            case fact.Signed():
-                self._judge_signed(life, one)
-            case fact.Lapsed():
-                self._judge_lapsed(life, one)
-            case fact.Reverted(signature, _, _):
+        match event:
+            case events.Signed():
+                self._judge_signed(life, event)
+            case events.Lapsed():
+                self._judge_lapsed(life, event)
+            case events.Reverted(signature, _, _):
                 life.fates[signature] = "reverted"
                 landing = self._ledger.landing(signature, self._ledger.now.finalized)
                 if landing is None or landing.error is None:
                     self._diary.blame("I7", "reverted, and it is not so", life.order.id)
-            case fact.Landed(fill):
+            case events.Landed(fill):
                 self._judge_landed(life, fill)
-            case fact.RolledBack():
+            case events.RolledBack():
                 self._diary.blame("I3", "what had landed was called rolled back", life.order.id)
-            case fact.Failed() | fact.Cancelled() | fact.Expired():
+            case events.Failed() | events.Cancelled() | events.Expired():
                 if self.successes(life.order.id, self._ledger.now.tip):
-                    self._diary.blame("I2", f"{one.kind}, and it was executed", life.order.id)
+                    self._diary.blame("I2", f"{event.kind}, and it was executed", life.order.id)
             case _:
                 return
 
-    def _judge_signed(self, life: Life, one: fact.Signed) -> None:
+    def _judge_signed(self, life: Life, event: events.Signed) -> None:
         alive = [name for name in life.signed if name not in life.fates]
         if alive:
             self._diary.blame("I7", "signed while an attempt could land", life.order.id)
-        if any(one.signature in other.signed for other in self.lives.values()):
+        if any(event.signature in other.signed for other in self.lives.values()):
             self._diary.blame("I7", "signed the same twice", life.order.id)
-        life.signed[one.signature] = one
+        life.signed[event.signature] = event
 
-    def _judge_lapsed(self, life: Life, one: fact.Lapsed) -> None:
-        life.fates[one.signature] = "lapsed"
-        self._dead[one.signature] = life.order.id
+    def _judge_lapsed(self, life: Life, event: events.Lapsed) -> None:
+        life.fates[event.signature] = "lapsed"
+        self._dead[event.signature] = life.order.id
         attempt = life.order.attempt
-        if self._ledger.landing(one.signature, self._ledger.now.tip) is not None:
+        if self._ledger.landing(event.signature, self._ledger.now.tip) is not None:
             self._diary.blame("I7", "called dead, and it has landed", life.order.id)
         if not self.reads_evidence:
             return
-        if attempt is None or not is_proof(attempt, one.evidence, self._endpoints):
+        if attempt is None or not is_proof(attempt, event.evidence, self._endpoints):
             self._diary.blame("I7", "called dead without proof", life.order.id)
 
     def _judge_landed(self, life: Life, fill: Fill) -> None:
@@ -194,11 +194,13 @@ class Judge:
         """Return the order whose recorded attempt these bytes are."""
         digest = sha256(transaction).hexdigest()
         for life in self.lives.values():
-            if any(one.transaction_sha256 == digest for one in life.signed.values()):
+            if any(
+                transaction.transaction_sha256 == digest for transaction in life.signed.values()
+            ):
                 return life.order.id
         return None
 
-    def sending(self, order_id: OrderId | None, read: tuple[int, Moment] | None) -> None:
+    def sending(self, order_id: OrderId | None, read: tuple[int, Timestamp] | None) -> None:
         """Judge that a process begins to send, and what it could know when it last looked (I19)."""
         life = None if order_id is None else self.lives.get(order_id)
         if life is None or order_id is None:

@@ -16,12 +16,12 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from cambist.faults import Code, Fault, fault
-from cambist.orders.attempt import ChainRules, Commitment
-from cambist.paper import message as paper
+from cambist.orders.attempt import ChainParameters, Commitment
+from cambist.paper.transaction import PaperMessage, read, split_transaction
 from cambist.values.ids import OrderId, Signature
-from cambist.values.moment import Height, Millis, Slot
+from cambist.values.time_units import Height, Millis, Slot
+from tests.simulation.fault_dice import Dice
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.weather import Dice
 
 WINDOW: Final = 15
 FINALITY: Final = 3
@@ -33,9 +33,9 @@ FIRST_SLOT: Final = 10_000
 FIRST_HEIGHT: Final = 9_000
 
 
-def rules(witnesses: int) -> ChainRules:
+def rules(witnesses: int) -> ChainParameters:
     """Return what the engine is told of this chain."""
-    return ChainRules(
+    return ChainParameters(
         Millis(SLOT_MS), WINDOW, FINALITY, WINDOW, witnesses, CACHED_SLOTS, SLACK
     )  # fmt: skip
 
@@ -87,7 +87,7 @@ class View(NamedTuple):
 
 
 class _Pending(NamedTuple):
-    message: paper.Message
+    message: PaperMessage
     signature: Signature
     blockhash: Block
     lands_at: int
@@ -197,8 +197,8 @@ class Ledger:
 
     def receive(self, transaction: bytes) -> None:
         """Take a transaction from the network; identical bytes are one transaction."""
-        apart = paper.take_apart(transaction)
-        told = None if apart is None else paper.read(apart[1])
+        apart = split_transaction(transaction)
+        told = None if apart is None else read(apart[1])
         block = None if told is None else self._blocks.get(told.blockhash)
         if apart is None or told is None:
             raise AssertionError("the engine sent what no signer signed")

@@ -7,10 +7,10 @@ import random
 from collections.abc import Callable
 from contextlib import aclosing
 
-from cambist.orders.journal import BrokenJournal, Entry
-from cambist.ports.failures import PortDown
+from cambist.orders.journal import CorruptJournal, JournalEntry
+from cambist.ports.errors import PortUnavailable
 from cambist.values.ids import OrderId, Principal
-from tests.simulation.place import Place
+from tests.simulation.environment import Place
 from tests.simulation.process import Gone, Process
 
 BEAT_MS = 15_000
@@ -35,8 +35,8 @@ class Listener:
                 try:
                     async with asyncio.timeout(patience):
                         await process.call(self.listen(process))
-                except (TimeoutError, Gone, PortDown, BrokenJournal) as error:
-                    if isinstance(error, BrokenJournal):
+                except (TimeoutError, Gone, PortUnavailable, CorruptJournal) as error:
+                    if isinstance(error, CorruptJournal):
                         self._place.diary.blame("I10", f"a broken journal was read: {error}")
             await asyncio.sleep(self._chance.uniform(0.01, 1.5))
 
@@ -62,18 +62,18 @@ class OrderListener(Listener):
     ) -> None:
         super().__init__(place, reach, seed)
         self._order_id = order_id
-        self.heard: list[Entry] = []
+        self.heard: list[JournalEntry] = []
 
     async def listen(self, process: Process) -> None:
         assert process.engine is not None
         seen = self.heard[-1].seq if self.heard else 0
-        async with aclosing(process.engine.follow(self._order_id, seen, BEAT_MS)) as lines:  # type: ignore[type-var]
+        async with aclosing(process.engine.follow_order(self._order_id, seen, BEAT_MS)) as lines:  # type: ignore[type-var]
             async for some in lines:
-                for told in some.lines:
-                    self._hear(told.entry)
+                for event in some.events:
+                    self._hear(event.entry)
         self.is_done = True
 
-    def _hear(self, entry: Entry) -> None:
+    def _hear(self, entry: JournalEntry) -> None:
         known = self._place.judge.lives[self._order_id].entries
         expected = len(self.heard) + 1
         if entry.seq != expected or len(known) < expected or known[expected - 1] != entry:
@@ -102,18 +102,18 @@ class FeedListener(Listener):
 
     async def listen(self, process: Process) -> None:
         assert process.engine is not None
-        follow = process.engine.follow_all(self._who, self._after, BEAT_MS)
+        follow = process.engine.follow_principal(self._who, self._after, BEAT_MS)
         async with aclosing(follow) as heard:  # type: ignore[type-var]
             async for some in heard:
                 if self._after is None:
                     # Whatever becomes durable after this is promised to be heard.
                     self._after = some.seen
                     await asyncio.sleep(self._chance.choice((0.0, 0.0, 0.5, 2.0)))
-                for one in some.lines:
-                    self._hear(one.place, one.told.entry)
+                for event in some.events:
+                    self._hear(event.position, event.event.entry)
                 self._pass(some.seen)
 
-    def _hear(self, place: int, entry: Entry) -> None:
+    def _hear(self, place: int, entry: JournalEntry) -> None:
         """Hear one line: the next one of this principal, at its place, and no other."""
         expected = self._next()
         if place != expected or self._place.judge.lines[place - 1] != entry:

@@ -149,7 +149,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self.ready.extend(body.parked)
             body.parked.clear()
         for _ in range(UNWINDINGS_MAX):
-            left = sorted(asyncio.all_tasks(self), key=lambda one: one.get_name())
+            left = sorted(asyncio.all_tasks(self), key=lambda task: task.get_name())
             if not left:
                 break
             for task in left:

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
+from cambist.values.time_units import Slot
 from cambist.values.token import KNOWN, SOL, Pair, Token
 from cambist.venues.constant_product import ConstantProductPool
 from cambist.venues.pool import Pool
-from tests.simulation.weather import Dice
+from tests.simulation.fault_dice import Dice
 
 VENUES: Final = {"raydium": 2_500, "meteora": 2_000}
 HANG_S: Final = (0.5, 3.0)
@@ -39,14 +39,14 @@ class SimMarket:
     def token(self, name: str) -> Token | None:
         return next((one for one in KNOWN if name in (one.symbol, one.mint)), None)
 
-    def at_hand(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
+    def cached_pools(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
         return None
 
-    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
+    async def pools(self, venue: str, pair: Pair, reference: str) -> Sequence[Pool]:
         hangs = self._dice.hit("venue hangs")
         await asyncio.sleep(self._dice.between(*(HANG_S if hangs else (0.0, 0.05))))
         if self._dice.hit("venue gives no answer"):
-            raise PortDown(f"{venue} gave no answer")
+            raise PortUnavailable(f"{venue} gave no answer")
         deep = 10**15 + self._dice.chance.randrange(10**12)
         return (
             ConstantProductPool(

@@ -9,25 +9,25 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from cambist.orders.decide import Change
-from cambist.orders.journal import Entry, append
+from cambist.orders.decide import Decision
+from cambist.orders.journal import JournalEntry, append
 from cambist.orders.order import Order, Status
 from cambist.ports.daily_fills import FillSums
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.ports.store import (
-    Birth,
-    Census,
-    Commit,
+    CommitListener,
     CurrentTerms,
+    FeedEntry,
     Halt,
-    Keyed,
-    Line,
-    News,
+    IdempotencyRecord,
+    NewOrder,
+    OrderCounts,
     OrderPage,
     OrderQuery,
+    PendingCommit,
 )
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 from tests.simulation.database import Database
 from tests.simulation.writes import Births, Cancel, Move, Switch, Write, Written
 
@@ -46,7 +46,7 @@ class Wire:
     """The way to the server and back. This one never fails and takes no time."""
 
     async def there(self) -> None:
-        """Carry a call. Raises PortDown when it certainly did not arrive."""
+        """Carry a call. Raises PortUnavailable when it certainly did not arrive."""
 
     async def back(self) -> None:
         """Carry an answer. Raises LostReply."""
@@ -60,7 +60,7 @@ class _Queued(NamedTuple):
 class ModelStore:
     """The Store port over `Database`."""
 
-    def __init__(self, database: Database, news: News, *, owner: str, wire: Wire) -> None:
+    def __init__(self, database: Database, news: CommitListener, *, owner: str, wire: Wire) -> None:
         self._db, self._news, self._owner, self._wire = database, news, owner, wire
         self._queue: deque[_Queued] = deque()
         self._come = asyncio.Event()
@@ -84,7 +84,7 @@ class ModelStore:
         try:
             await self._wire.back()
         except LostReply as lost:
-            raise PortDown("the connection broke") from lost
+            raise PortUnavailable("the connection broke") from lost
         return found
 
     # ------------------------------------------------------------------------------ writes
@@ -124,33 +124,33 @@ class ModelStore:
             except LostReply:
                 again = True
                 continue
-            except PortDown as down:
+            except PortUnavailable as down:
                 if again:
                     continue
                 return [down for _ in writes]
             return results
-        return [PortDown("whether it was written is unknown") for _ in writes]
+        return [PortUnavailable("whether it was written is unknown") for _ in writes]
 
     def _tell(self, results: Sequence[Written | Exception]) -> None:
-        for one in results:
-            if isinstance(one, Written) and one.told:
-                self._news(one.told, range(one.place, one.place + len(one.told)))
+        for result in results:
+            if isinstance(result, Written) and result.events:
+                self._news(result.events, range(result.place, result.place + len(result.events)))
 
-    async def add(self, birth: Birth) -> None:
-        await self._send(Births((birth,), strict=True))
+    async def add(self, new_order: NewOrder) -> None:
+        await self._send(Births((new_order,), strict=True))
 
-    async def add_all(self, births: Sequence[Birth]) -> tuple[Keyed | None, ...]:
-        return (await self._send(Births(tuple(births), strict=False))).taken
+    async def add_all(self, new_orders: Sequence[NewOrder]) -> tuple[IdempotencyRecord | None, ...]:
+        return (await self._send(Births(tuple(new_orders), strict=False))).taken
 
-    async def commit(self, order: Order, change: Change, now: Moment) -> Order:
-        begun = self.begin(order, change, now)
+    async def commit(self, order: Order, change: Decision, now: Timestamp) -> Order:
+        begun = self.begin_commit(order, change, now)
         await begun.durable
         return begun.order
 
-    def begin(self, order: Order, change: Change, now: Moment) -> Commit:
-        told = append(order, change.facts, now)
+    def begin_commit(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
+        events = append(order, change.events, now)
         after = replace(
-            told[-1].order if told else order,
+            events[-1].order if events else order,
             version=order.version + 1,
             lease_owner=self._owner,
             wake_at=change.wake_at,
@@ -158,17 +158,17 @@ class ModelStore:
         if change.signed is not None and after.attempt is not None:
             kept = replace(after.attempt, transaction=change.signed.transaction)
             after = replace(after, attempt=kept)
-        told = (*told[:-1], replace(told[-1], order=after)) if told else ()
-        return Commit(after, self._send(Move(order, after, told, change)))
+        events = (*events[:-1], replace(events[-1], order=after)) if events else ()
+        return PendingCommit(after, self._send(Move(order, after, events, change)))
 
-    async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
+    async def request_cancel(self, order_id: OrderId, now: Timestamp) -> Order | None:
         await self._send(Cancel(order_id, now))
         return await self.get(order_id)
 
     async def halt(self, halt: Halt) -> None:
         await self._send(Switch(halt))
 
-    async def resume(self, by: str, reason: str, now: Moment) -> None:
+    async def resume(self, by: str, reason: str, now: Timestamp) -> None:
         await self._send(Switch(None))
 
     async def halted(self) -> Halt | None:
@@ -179,7 +179,7 @@ class ModelStore:
     async def claim(self, order_id: OrderId) -> Order | None:
         return await self._ask(lambda: self._db.claim(order_id, self._owner))
 
-    async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
+    async def claim_due(self, now: Timestamp, limit: int) -> tuple[Order, ...]:
         return await self._ask(lambda: self._db.claim_due(now, limit, self._owner))
 
     async def renew(self, orders: Sequence[Order]) -> None:
@@ -194,25 +194,29 @@ class ModelStore:
     async def ping(self) -> None:
         await self._ask(lambda: None)
 
-    async def keyed(self, principal: Principal, key: str) -> Keyed | None:
+    async def find_by_key(self, principal: Principal, key: str) -> IdempotencyRecord | None:
         return await self._ask(lambda: self._db.keys.get((principal, key)))
 
     async def get(self, order_id: OrderId) -> Order | None:
         return await self._ask(lambda: self._db.rows.get(order_id))
 
-    async def look_again(self, order_id: OrderId) -> Order | None:
+    async def reload(self, order_id: OrderId) -> Order | None:
         return await self.get(order_id)
 
     async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
         def read() -> dict[OrderId, CurrentTerms]:
-            rows = {one: self._db.rows[one] for one in order_ids if one in self._db.rows}
+            rows = {
+                order_id: self._db.rows[order_id]
+                for order_id in order_ids
+                if order_id in self._db.rows
+            }
             return {
                 one: CurrentTerms(row.cancel_requested_at, row.terms) for one, row in rows.items()
             }
 
         return await self._ask(read)
 
-    async def find(self, query: OrderQuery) -> OrderPage:
+    async def list_orders(self, query: OrderQuery) -> OrderPage:
         found = await self._ask(lambda: _page(self._db.rows.values(), query))
         return OrderPage(found, (), found[-1].id if found else None)
 
@@ -225,53 +229,55 @@ class ModelStore:
     async def fill_sums(self, principal: Principal, since_day: int, limit: int) -> FillSums:
         return FillSums(())
 
-    async def census(self, principal: Principal, now: Moment) -> Census:
-        def count() -> Census:
-            mine = [one for one in self._db.rows.values() if one.intent.principal == principal]
-            standing = [one.status for one in mine]
-            late = [one for one in mine if one.wake_at is not None and one.wake_at > now]
+    async def count_orders(self, principal: Principal, now: Timestamp) -> OrderCounts:
+        def count() -> OrderCounts:
+            mine = [row for row in self._db.rows.values() if row.intent.principal == principal]
+            standing = [row.status for row in mine]
+            late = [row for row in mine if row.wake_at is not None and row.wake_at > now]
             resting = (Status.CONFIRMED, Status.SUBMITTED)
             delayed = sum(one.status not in resting for one in late)
-            return Census({status: standing.count(status) for status in Status}, delayed)
+            return OrderCounts({status: standing.count(status) for status in Status}, delayed)
 
         return await self._ask(count)
 
     async def backlog(self) -> int:
-        return await self._ask(lambda: sum(one.status in OPEN for one in self._db.rows.values()))
+        return await self._ask(lambda: sum(row.status in OPEN for row in self._db.rows.values()))
 
-    async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
-        def read() -> tuple[Entry, ...]:
+    async def read_journal(
+        self, order_id: OrderId, after_seq: int, limit: int
+    ) -> tuple[JournalEntry, ...]:
+        def read() -> tuple[JournalEntry, ...]:
             return tuple(self._db.journals.get(order_id, ())[after_seq : after_seq + limit])
 
         return await self._ask(read)
 
-    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
-        def read() -> tuple[Entry, ...]:
+    async def read_journals(self, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
+        def read() -> tuple[JournalEntry, ...]:
             known = self._db.journals
-            return tuple(line for one in sorted(order_ids) for line in known.get(one, ()))
+            return tuple(line for order_id in sorted(order_ids) for line in known.get(order_id, ()))
 
         return await self._ask(read)
 
-    async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
-        def read() -> tuple[Line, ...]:
-            mine = (one for one in self._db.lines[after:] if one.principal == principal)
+    async def feed(self, principal: Principal, after: int, limit: int) -> tuple[FeedEntry, ...]:
+        def read() -> tuple[FeedEntry, ...]:
+            mine = (line for line in self._db.lines[after:] if line.principal == principal)
             return tuple(mine)[:limit]
 
         return await self._ask(read)
 
-    async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
+    async def feed_all(self, after: int, limit: int) -> tuple[FeedEntry, ...]:
         return await self._ask(lambda: tuple(self._db.lines[after : after + limit]))
 
-    async def pruned_to(self) -> int:
+    async def pruned_position(self) -> int:
         return 0
 
-    async def feed_end(self) -> int:
-        return await self._ask(lambda: self._db.lines[-1].place if self._db.lines else 0)
+    async def last_position(self) -> int:
+        return await self._ask(lambda: self._db.lines[-1].position if self._db.lines else 0)
 
 
 def _page(rows: Any, query: OrderQuery) -> tuple[Order, ...]:
-    def fits(one: Order) -> bool:
-        pair = one.intent.pair
+    def fits(order: Order) -> bool:
+        pair = order.intent.pair
         named = (
             pair.token_in.symbol,
             pair.token_out.symbol,
@@ -279,13 +285,13 @@ def _page(rows: Any, query: OrderQuery) -> tuple[Order, ...]:
             pair.token_out.mint,
         )
         return (
-            one.intent.principal == query.principal
-            and (query.before is None or one.id < query.before)
-            and (not query.statuses or one.status in query.statuses)
-            and (query.wallet is None or one.intent.wallet == query.wallet)
+            order.intent.principal == query.principal
+            and (query.before is None or order.id < query.before)
+            and (not query.statuses or order.status in query.statuses)
+            and (query.wallet is None or order.intent.wallet == query.wallet)
             and (query.token is None or query.token in named)
-            and (query.since is None or one.created_at >= query.since)
+            and (query.since is None or order.created_at >= query.since)
         )
 
-    found = sorted((one for one in rows if fits(one)), key=lambda one: one.id, reverse=True)
+    found = sorted((row for row in rows if fits(row)), key=lambda row: row.id, reverse=True)
     return tuple(found[query.offset : query.offset + query.limit])

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.simulation import wrong_decisions, wrong_records
-from tests.simulation.diary import Violation
-from tests.simulation.embedded import scratch
 from tests.simulation.run import Run, quiet, run
+from tests.simulation.sqlite_process import scratch
+from tests.simulation.trace_log import Violation
 
 SEEDS_MAX: Final = 8_000
 Mutation = Callable[[ExitStack], None]
 MUTANTS: Final[dict[str, Mutation]] = {
-    one.__name__: one for one in (*wrong_decisions.ALL, *wrong_records.ALL)
+    mutation.__name__: mutation for mutation in (*wrong_decisions.ALL, *wrong_records.ALL)
 }
 
 
@@ -35,16 +35,16 @@ HONEST: Final = frozenset(("asks_two_and_couples_nothing",))
 """Mutants that must be caught although every endpoint tells the truth, only late."""
 
 
-def blind(one: Run) -> None:
+def blind(run: Run) -> None:
     """Let nobody read the recorded evidence: a mutant must do harm that the chain shows."""
-    one.place.judge.reads_evidence = False
+    run.place.judge.reads_evidence = False
 
 
-def honest(one: Run) -> None:
+def honest(run: Run) -> None:
     """Let no endpoint lie."""
-    blind(one)
-    one.nemesis.makes_liars = False
-    for endpoint in one.place.endpoints:
+    blind(run)
+    run.nemesis.makes_liars = False
+    for endpoint in run.place.endpoints:
         endpoint.lie = None
 
 

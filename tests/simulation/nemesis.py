@@ -7,10 +7,10 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from cambist import faultpoints
+from cambist import failpoints
 from tests.simulation.endpoints import LIES
+from tests.simulation.environment import LEASE_MS, Place
 from tests.simulation.loop import BODY
-from tests.simulation.place import LEASE_MS, Place
 from tests.simulation.process import Killed, Process
 
 HOUR_MS: Final = 3_600_000
@@ -198,7 +198,7 @@ class FaultPoints:
         """Break here, or not."""
         drawn = self._chance.randrange(1_000_000)
         body = BODY.get()
-        process = next((one for one in self._processes if one.body is body), None)
+        process = next((process for process in self._processes if process.body is body), None)
         if process is None or not process.is_up:
             return
         if drawn < self._nemesis.point_ppm:
@@ -206,4 +206,4 @@ class FaultPoints:
             raise Killed(self._point)
         if self._point.startswith("worker.") and drawn > 1_000_000 - self._nemesis.raise_ppm:
             self._place.dice.struck["a turn raised"] += 1
-            raise faultpoints.FaultInjected(self._point)
+            raise failpoints.FailpointTriggered(self._point)

@@ -6,28 +6,28 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
-from cambist.engine.engine import Engine, Limits
-from cambist.engine.means import Means
-from cambist.engine.means import World as Ports
-from cambist.engine.relay import Relay
+from cambist.coordination.memory import InMemoryEventBus
+from cambist.coordination.multi_process import MultiProcessEventBus
+from cambist.engine.dependencies import ChainPorts as Ports
+from cambist.engine.dependencies import EngineDependencies
+from cambist.engine.engine import Engine, EngineLimits
+from cambist.engine.publisher import EventPublisher
 from cambist.orders.retry import Backoff
-from cambist.paper.signer import PaperSigner
-from cambist.ports.bus import Bus
-from cambist.ports.failures import PortDown
+from cambist.paper.adapters import PaperSigner
+from cambist.ports.errors import PortUnavailable
+from cambist.ports.event_bus import EventBus
 from cambist.ports.store import CurrentTerms, Store
-from cambist.signals.hub import Hub
-from cambist.signals.memory import MemoryBus
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import OrderId
-from cambist.values.moment import Millis, Moment
+from cambist.values.time_units import Millis, Timestamp
 from tests.simulation.chain import SimChain
 from tests.simulation.clock import SimClock
-from tests.simulation.embedded import drop, open_sqlite
+from tests.simulation.coordination import SimWakeups
+from tests.simulation.environment import Place
 from tests.simulation.loop import Body
 from tests.simulation.market import SimMarket
 from tests.simulation.model_store import ModelStore
-from tests.simulation.place import Place
-from tests.simulation.signals import SimWakeups
+from tests.simulation.sqlite_process import drop, open_sqlite
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ class Permissions:
 
     def __init__(self, place: Place, clock: SimClock) -> None:
         self._place, self._clock = place, clock
-        self._read: dict[OrderId, tuple[int, Moment]] = {}
+        self._read: dict[OrderId, tuple[int, Timestamp]] = {}
 
     def watch(self, store: Store) -> None:
         """Note each read of current terms, with when it began."""
@@ -106,25 +106,29 @@ class Process:
         ports = Ports(SimMarket(place.dice), self.chain, SIGNER)
         assert self.store is not None
         self._permissions.watch(self.store)
-        means = Means(self.store, self._wakeups, bus, ports, self.clock, place.entropy)
-        self.engine = Engine(means, Limits(place.hands, place.backlog_max, 0, FIRST_WAIT))
+        dependencies = EngineDependencies(
+            self.store, self._wakeups, bus, ports, self.clock, place.entropy
+        )
+        self.engine = Engine(
+            dependencies, EngineLimits(place.hands, place.backlog_max, 0, FIRST_WAIT)
+        )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.engine.run())
             tasks.create_task(self._measure(self.engine))
             if hub is not None:
                 tasks.create_task(hub.run())
 
-    async def _open(self) -> tuple[Bus, Hub | None]:
+    async def _open(self) -> tuple[EventBus, MultiProcessEventBus | None]:
         """Open the store and the bus of this kind of run."""
         place = self.place
         if place.file is not None:
-            bus = MemoryBus()
-            self.store = await open_sqlite(place.file, Relay(bus), place.loop)
+            bus = InMemoryEventBus()
+            self.store = await open_sqlite(place.file, EventPublisher(bus), place.loop)
             return bus, None
         wire, owner = place.wire(), self.body.name
-        store = ModelStore(place.database, lambda *told: relay(*told), owner=owner, wire=wire)
-        hub = Hub(store, self.clock, place.post.tell(self.body))
-        relay = Relay(hub)
+        store = ModelStore(place.database, lambda *told: publisher(*told), owner=owner, wire=wire)
+        hub = MultiProcessEventBus(store, self.clock, place.post.tell(self.body))
+        publisher = EventPublisher(hub)
         await store.open()
         self.store = store
         return hub, hub
@@ -135,7 +139,7 @@ class Process:
             await self.clock.sleep(MEASURE_EVERY_MS)
             try:
                 await engine.measure()
-            except PortDown:
+            except PortUnavailable:
                 continue
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -151,8 +155,8 @@ class Process:
         """Tell what it holds on to; nothing, once every order has ended."""
         if not self.is_up or self.engine is None:
             return ""
-        crew, held = self.engine._crew, []
-        held += [f"{len(crew._busy)} turns"] if crew._busy else []
+        crew, held = self.engine._dispatcher, []
+        held += [f"{len(crew._active)} turns"] if crew._active else []
         held += [f"{len(crew._tracker)} flights"] if len(crew._tracker) else []
         claimed = getattr(self.store, "_claimed", ())
         held += [f"{len(claimed)} claims"] if claimed else []
@@ -216,7 +220,7 @@ class Process:
 
 def _is_killed(error: BaseException | None) -> bool:
     if isinstance(error, BaseExceptionGroup):
-        return any(_is_killed(one) for one in error.exceptions)
+        return any(_is_killed(exception) for exception in error.exceptions)
     return isinstance(error, Killed)
 
 

@@ -33,19 +33,19 @@ def tally(outcomes: Iterable[Outcome]) -> Tally:
     struck, orders, bad = Counter[str](), Counter[str](), list[Bad]()
     seeds = steps = 0
     seconds = 0.0
-    for one in outcomes:
-        seeds, steps, seconds = seeds + 1, steps + one.steps, seconds + one.seconds
-        struck += one.struck
-        orders += one.orders
-        if one.violations:
-            bad.append(tell(one))
+    for outcome in outcomes:
+        seeds, steps, seconds = seeds + 1, steps + outcome.steps, seconds + outcome.seconds
+        struck += outcome.struck
+        orders += outcome.orders
+        if outcome.violations:
+            bad.append(tell(outcome))
     return Tally(seeds, struck, orders, steps, seconds, tuple(bad))
 
 
 def tell(outcome: Outcome) -> Bad:
     """Tell what a bad run did, as people read it."""
     first = outcome.violations[0]
-    said = tuple(str(one) for one in outcome.violations)
+    said = tuple(str(violation) for violation in outcome.violations)
     return Bad(outcome.seed, said, outcome.diary.story(first.order))
 
 

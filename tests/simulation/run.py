@@ -12,24 +12,24 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from cambist import faultpoints
-from cambist.engine import crew
-from cambist.signals import memory
+from cambist import failpoints
+from cambist.coordination import memory
+from cambist.engine import dispatcher
 from cambist.values.ids import ENTROPY_BITS
 from tests.simulation.clock import SimClock
+from tests.simulation.coordination import Post
 from tests.simulation.database import Database
-from tests.simulation.diary import Diary, Violation
-from tests.simulation.embedded import File
 from tests.simulation.endpoints import LAG_SLOTS_MAX, LIES, Endpoint
+from tests.simulation.environment import LEASE_MS, STALL_S, Place
+from tests.simulation.fault_dice import Dice
 from tests.simulation.judge import Judge
 from tests.simulation.ledger import SLOT_MS, Ledger
 from tests.simulation.loop import Deadlock, VirtualLoop
 from tests.simulation.nemesis import FaultPoints, Nemesis
-from tests.simulation.place import LEASE_MS, STALL_S, Place
 from tests.simulation.process import Killed, Process
-from tests.simulation.script import Script
-from tests.simulation.signals import Post
-from tests.simulation.weather import Dice
+from tests.simulation.sqlite_process import File
+from tests.simulation.trace_log import Diary, Violation
+from tests.simulation.workload import Script
 from tests.simulation.writes import Move, Write, Written
 
 STRIKES_S: Final = 25.0
@@ -39,7 +39,7 @@ IDLE_S: Final = 6.0
 CALLS_IDLE_MAX: Final = 5.0
 """Questions to the store that a process with nothing to do may ask in a second."""
 # Scaled as the chain is: the lease is 3 s here, and renewed each second.
-SCALED: Final = ((crew, "RENEW_EVERY_MS", LEASE_MS // 3), (memory, "ALARM_TICK_MS", 250))
+SCALED: Final = ((dispatcher, "RENEW_EVERY_MS", LEASE_MS // 3), (memory, "ALARM_TICK_MS", 250))
 LOOK_EVERY_S: Final = 0.5
 UNCOUNTED: Final = (
     "store refuses before the commit",
@@ -140,7 +140,7 @@ class Run:
 
     def _reach(self) -> Process | None:
         """Return a process that seems to be there, as a balancer would."""
-        up = [one for one in self.processes if one.is_up]
+        up = [process for process in self.processes if process.is_up]
         return self._chance.choice(up) if up else None
 
     def _committed(self, write: Write, written: Written, owner: str) -> None:
@@ -150,7 +150,7 @@ class Run:
             before = write.before
             if place.database.granted[before.id] != (owner, before.lease_epoch):
                 place.diary.blame("I11", "moved by one whose claim is not the newest", before.id)
-        place.judge.durable([one.entry for one in written.told])
+        place.judge.durable([event.entry for event in written.events])
 
     # ------------------------------------------------------------------------------ phases
 
@@ -161,10 +161,10 @@ class Run:
         for process in self.processes:
             process.start()
         loop.spawn(self.nemesis.run(STRIKES_S))
-        users = [loop.spawn(one) for one in self.script.works()]
+        users = [loop.spawn(work) for work in self.script.works()]
         await asyncio.sleep(STRIKES_S)
         self._heal()
-        if not await self._until(lambda: all(one.done() for one in users), SETTLED_WITHIN_S):
+        if not await self._until(lambda: all(user.done() for user in users), SETTLED_WITHIN_S):
             place.diary.blame("L1", "a user waits for an answer for ever")
         self._tell_errors(users)
         if not await self._until(lambda: place.judge.is_over, SETTLED_WITHIN_S):
@@ -172,7 +172,8 @@ class Run:
                 if not life.is_over:
                     place.diary.blame("L1", f"still {life.order.status}", life.order.id)
         await self._until(
-            lambda: all(one.is_up_to_date for one in self.script.listeners), HEARD_WITHIN_S
+            lambda: all(listener.is_up_to_date for listener in self.script.listeners),
+            HEARD_WITHIN_S,
         )
         await self._idle()
         self._judge_end()
@@ -210,7 +211,7 @@ class Run:
         """See what the processes do when there is nothing to do (L2)."""
         place = self.place
         await asyncio.sleep(STALL_S[1])
-        up = [one for one in self.processes if one.is_up]
+        up = [process for process in self.processes if process.is_up]
         before = [(one, _calls(one), one.chain.calls) for one in up]
         await asyncio.sleep(IDLE_S)
         for process, calls, asked in before:
@@ -258,14 +259,14 @@ def _calls(process: Process) -> int:
 def scaled(run: Run) -> Iterator[None]:
     """Scale the waits that are constants as the chain is scaled, and break at fault points."""
     kept = [getattr(room, name) for room, name, _ in SCALED]
-    fuse = faultpoints._fuse
+    fuse = failpoints._fuse
     for room, name, value in SCALED:
         setattr(room, name, value)
-    faultpoints._fuse = FaultPoints(run.place, run.nemesis, run.processes)  # type: ignore[assignment]
+    failpoints._fuse = FaultPoints(run.place, run.nemesis, run.processes)  # type: ignore[assignment]
     try:
         yield
     finally:
-        faultpoints._fuse = fuse
+        failpoints._fuse = fuse
         for (room, name, _), value in zip(SCALED, kept, strict=True):
             setattr(room, name, value)
 

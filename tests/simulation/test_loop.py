@@ -43,7 +43,7 @@ def test_an_hour_takes_no_time_and_ends_where_it_should() -> None:
     async def main(loop: VirtualLoop) -> int:
         clock = SimClock(loop)
         await clock.sleep(3_600_000)
-        return clock.elapsed()
+        return clock.monotonic_ms()
 
     assert play(main) == 3_600_000
 
@@ -54,7 +54,7 @@ def test_a_wall_clock_steps_and_the_other_one_does_not() -> None:
         before = clock.now()
         clock.stepped_ms = -3_600_000
         await clock.sleep(5)
-        return clock.now() - before, clock.elapsed()
+        return clock.now() - before, clock.monotonic_ms()
 
     assert play(main) == (-3_599_995, 5)
 
@@ -127,7 +127,7 @@ def test_a_stopped_process_goes_on_where_it_stopped() -> None:
         async def work() -> None:
             while True:
                 await clock.sleep(10)
-                seen.append(clock.elapsed())
+                seen.append(clock.monotonic_ms())
 
         loop.spawn(work(), body)
         await clock.sleep(25)

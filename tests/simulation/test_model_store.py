@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 import pytest
 from hypothesis import settings
 
-from cambist.ports.failures import StaleClaim
-from cambist.ports.store import News
-from tests import lives
-from tests.contracts.shelf import Opening, Shelf, same
+from cambist.ports.errors import VersionConflict
+from cambist.ports.store import CommitListener
+from tests import order_factory
 from tests.contracts.store import StoreContract
+from tests.contracts.store_harness import Opening, Shelf, same
 from tests.contracts.store_machine import StoreMachine
 from tests.simulation.database import Database
 from tests.simulation.model_store import ModelStore, Wire
@@ -33,7 +33,7 @@ def model_of(database: Database) -> Opening:
     """Return how a process comes to a database."""
 
     @asynccontextmanager
-    async def opening(news: News) -> AsyncIterator[ModelStore]:
+    async def opening(news: CommitListener) -> AsyncIterator[ModelStore]:
         store = ModelStore(database, news, owner="me", wire=Wire())
         await store.open()
         try:
@@ -76,9 +76,9 @@ async def test_a_lease_runs_out_by_the_servers_clock_and_fences_its_owner() -> N
         hands.at += LEASE_MS
         got = await other.claim(held.id)
         assert same(got, held)
-        with pytest.raises(StaleClaim) as stale:
-            await shelf.bring(held, lives.Status.ROUTING)
-        assert stale.value.fresh is None
+        with pytest.raises(VersionConflict) as stale:
+            await shelf.bring(held, order_factory.Status.ROUTING)
+        assert stale.value.current is None
         await shelf.store.release(held)
         assert await shelf.store.claim(held.id) is None, "a fenced owner releases nothing"
         await other.close()

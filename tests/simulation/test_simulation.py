@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cambist.faultpoints import POINTS
+from cambist.failpoints import FAILPOINTS
+from tests.simulation.fault_dice import THEMES, WORST
 from tests.simulation.report import Tally, lines, tally
 from tests.simulation.run import run
-from tests.simulation.weather import THEMES, WORST
 
 SEEDS = int(os.environ.get("SEEDS", "500"))
 CHUNK_SEEDS = 50
@@ -25,7 +25,9 @@ HASHED_SEEDS = 6
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK_SEEDS))
 def test_no_seed_breaks_a_promise(folder: Path, first: int) -> None:
     total = tally(run(seed, folder) for seed in range(first, first + CHUNK_SEEDS))
-    told = "\n\n".join(f"seed {one.seed}\n{one.violations}\n{one.story}" for one in total.bad)
+    told = "\n\n".join(
+        f"seed {result.seed}\n{result.violations}\n{result.story}" for result in total.bad
+    )
     assert not total.bad, told
 
 
@@ -55,7 +57,7 @@ def test_a_run_does_not_depend_on_how_strings_hash(folder: Path, hash_seed: str)
 def test_every_mishap_and_every_fault_point_strikes(folder: Path) -> None:
     """What never happens proves nothing."""
     struck, themes, kinds = Counter[str](), set[str](), set[str]()
-    here = (one for one in POINTS if not one.startswith(ELSEWHERE))
+    here = (one for one in FAILPOINTS if not one.startswith(ELSEWHERE))
     wanted = {*WORST, *(f"process killed at {one}" for one in here)}
     for seed in range(1_800, 3_000):
         outcome = run(seed, folder, lambda one: kinds.add(one.kind) or themes.add(one.theme))

@@ -13,17 +13,17 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from cambist.engine.engine import Engine
-from cambist.engine.intake import Taken, Wish
-from cambist.faults import Code, Fault, Refused
+from cambist.engine.intake import SubmitOrder, SubmitResult
+from cambist.faults import Code, Fault, RequestRejected
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import Terms
-from cambist.ports.failures import PortDown
-from cambist.values.amount import Raw
+from cambist.ports.errors import PortUnavailable
+from cambist.values.amount import RawAmount
 from cambist.values.ids import LOCAL, OrderId, Principal
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 from cambist.values.token import SOL, USDC, Pair
-from tests.simulation.place import Place
+from tests.simulation.environment import Place
 from tests.simulation.process import Gone, Process
 
 ANN: Final = Principal("ann")
@@ -45,8 +45,8 @@ def answer(order: Order) -> bytes:
 class Asked:
     """One wish of a user, and all that was said of it."""
 
-    def __init__(self, name: str, wish: Wish) -> None:
-        self.name, self.wish = name, wish
+    def __init__(self, name: str, command: SubmitOrder) -> None:
+        self.name, self.wish = name, command
         self.ids: set[OrderId] = set()
         self.replies: set[bytes] = set()
         self.was_cancelled = False
@@ -74,18 +74,18 @@ class User:
         deadline = None
         if chance.random() < 0.2:
             now = 1_700_000_000_000 + self._place.loop.ms
-            deadline = Moment(now + chance.choice((500, 2_000, 8_000, 20_000)))
+            deadline = Timestamp(now + chance.choice((500, 2_000, 8_000, 20_000)))
         intent = Intent(
             "market",
             ANN if chance.random() < 0.2 else LOCAL,
             Pair(SOL, USDC),
             "exact_out" if chance.random() < 0.2 else "exact_in",
-            Raw(chance.randint(1, 9) * 10**9),
+            RawAmount(chance.randint(1, 9) * 10**9),
             Terms(tries_max=chance.choice((1, 2, 3, 3, 4)), deadline=deadline),
             user_id=name,
         )
         key = f"key of {name}" if chance.random() < 0.8 else None
-        asked = Asked(name, Wish(intent, answer, key, name.encode()))
+        asked = Asked(name, SubmitOrder(intent, answer, key, name.encode()))
         self.asked.append(asked)
         return asked
 
@@ -95,7 +95,7 @@ class User:
         """Ask until there is an answer; without a key, ask once."""
         for _ in range(TRIES_MAX):
             said = await self._once(asked.wish)
-            if isinstance(said, Taken):
+            if isinstance(said, SubmitResult):
                 self._take(asked, said)
                 break
             if isinstance(said, Fault) and said.code not in LATER:
@@ -107,20 +107,20 @@ class User:
             await self._pause(*AGAIN_S)
         asked.settled.set()
 
-    async def _once(self, wish: Wish) -> Taken | Fault | None:
+    async def _once(self, command: SubmitOrder) -> SubmitResult | Fault | None:
         """Ask one process once; None when there is no answer, and nobody knows."""
         process = self._reach()
         if process is None or process.engine is None:
             return Fault(Code.TOO_BUSY, "nobody is there")
         try:
             async with asyncio.timeout(PATIENCE_S):
-                return await process.call(process.engine.submit(wish))
-        except Refused as refused:
+                return await process.call(process.engine.submit(command))
+        except RequestRejected as refused:
             return refused.faults[0]
         except (Gone, TimeoutError):
             return None
 
-    def _take(self, asked: Asked, taken: Taken) -> None:
+    def _take(self, asked: Asked, taken: SubmitResult) -> None:
         """Remember an answer, and hold it against all that was said and stored (I9)."""
         diary = self._place.diary
         diary.note(f"is told {'again ' if taken.replayed else ''}{taken.order_id[-6:]}", asked.name)
@@ -136,26 +136,26 @@ class User:
 
     async def submit_together(self, several: Sequence[Asked]) -> None:
         """Ask for several orders in one request, again and again where all have keys."""
-        again = all(one.wish.key is not None for one in several)
+        again = all(request.wish.key is not None for request in several)
         for _ in range(TRIES_MAX):
             process, said = self._reach(), None
             if process is not None and process.engine is not None:
                 try:
-                    wishes = [one.wish for one in several]
+                    wishes = [request.wish for request in several]
                     async with asyncio.timeout(PATIENCE_S):
                         said = await process.call(process.engine.submit_all(wishes))
-                except (Gone, TimeoutError, Refused):
+                except (Gone, TimeoutError, RequestRejected):
                     said = None
                 if said is None and not again:
                     break
             if said is not None:
-                for one, got in zip(several, said, strict=True):
-                    if isinstance(got, Taken):
-                        self._take(one, got)
+                for request, got in zip(several, said, strict=True):
+                    if isinstance(got, SubmitResult):
+                        self._take(request, got)
                 break
             await self._pause(*AGAIN_S)
-        for one in several:
-            one.settled.set()
+        for request in several:
+            request.settled.set()
 
     async def repeat(self, asked: Asked) -> None:
         """Ask for the same again, or for something else under the same key."""
@@ -164,17 +164,17 @@ class User:
         if wish.key is None:
             return
         if other:
-            intent = replace(wish.intent, amount=Raw(wish.intent.amount + 1))
-            wish = Wish(intent, answer, wish.key, b"another request")
+            intent = replace(wish.intent, amount=RawAmount(wish.intent.amount + 1))
+            wish = SubmitOrder(intent, answer, wish.key, b"another request")
         known = bool(asked.ids)
         said = await self._once(wish)
-        if isinstance(said, Taken) and other:
+        if isinstance(said, SubmitResult) and other:
             # Whoever comes first has the key: this may be the first to arrive.
             if known or said.replayed:
                 self._place.diary.blame("I9", "a key answered another request", asked.name)
             asked.wish = wish
             self._take(asked, said)
-        elif isinstance(said, Taken):
+        elif isinstance(said, SubmitResult):
             self._take(asked, said)
         elif said is not None and said.code is Code.KEY_REUSED and not other:
             life = self._place.judge.lives.get(asked.order_id or OrderId(""))
@@ -193,7 +193,7 @@ class User:
             async with asyncio.timeout(PATIENCE_S):
                 principal = asked.wish.intent.principal
                 said = await process.call(process.engine.cancel(order_id, principal))
-        except (Gone, TimeoutError, Refused):
+        except (Gone, TimeoutError, RequestRejected):
             return
         self._judge_cancel(asked, order_id, "lost" if said is None else said[0])
 
@@ -232,7 +232,7 @@ class User:
                 try:
                     async with asyncio.timeout(PATIENCE_S):
                         return await process.call(order(process.engine))
-                except (Gone, TimeoutError, PortDown):
+                except (Gone, TimeoutError, PortUnavailable):
                     pass
             await self._pause(*AGAIN_S)
 
@@ -245,13 +245,13 @@ class User:
         """Judge the end: every answer has its order, and no wish has two (I9)."""
         diary, lives = self._place.diary, self._place.judge.lives
         for asked in self.asked:
-            mine = [one for one in lives.values() if one.order.intent.user_id == asked.name]
+            mine = [live for live in lives.values() if live.order.intent.user_id == asked.name]
             if len(mine) > 1:
                 diary.blame("I9", "one wish became two orders", asked.name)
             if any(name not in lives for name in asked.ids):
                 diary.blame("I9", "an order that was confirmed is lost", asked.name)
 
 
-def _is_certain(said: Fault | Taken | None) -> bool:
+def _is_certain(said: Fault | SubmitResult | None) -> bool:
     """Whether it is known that nothing was stored."""
     return isinstance(said, Fault) and said.code is not Code.STORE_UNAVAILABLE

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
+from cambist.orders import events
 from cambist.orders.attempt import Attempt, AttemptState
-from cambist.orders.decide import Change
-from cambist.orders.journal import Told, append
+from cambist.orders.decide import Decision
+from cambist.orders.journal import RecordedEvent, append
 from cambist.orders.order import Order
-from cambist.ports.store import Birth, Halt, Keyed
+from cambist.ports.store import Halt, IdempotencyRecord, NewOrder
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 
 
 class Move(NamedTuple):
@@ -21,14 +21,14 @@ class Move(NamedTuple):
 
     before: Order
     after: Order
-    told: tuple[Told, ...]
-    change: Change
+    events: tuple[RecordedEvent, ...]
+    change: Decision
 
 
 class Births(NamedTuple):
     """Orders that are born together."""
 
-    births: tuple[Birth, ...]
+    births: tuple[NewOrder, ...]
     strict: bool
 
 
@@ -36,7 +36,7 @@ class Cancel(NamedTuple):
     """A user's wish to end an order."""
 
     order_id: OrderId
-    now: Moment
+    now: Timestamp
 
 
 class Switch(NamedTuple):
@@ -51,9 +51,9 @@ Write = Move | Births | Cancel | Switch
 class Written(NamedTuple):
     """Lines that became durable; `place` is the first one's."""
 
-    told: tuple[Told, ...]
+    events: tuple[RecordedEvent, ...]
     place: int
-    taken: tuple[Keyed | None, ...] = ()
+    taken: tuple[IdempotencyRecord | None, ...] = ()
 
 
 class Kept(NamedTuple):
@@ -63,14 +63,14 @@ class Kept(NamedTuple):
     state: AttemptState
 
 
-def fate(one: fact.Fact) -> AttemptState | None:
+def fate(event: events.OrderEvent) -> AttemptState | None:
     """Return the state a fact leaves its attempt in."""
-    match one:
-        case fact.Landed():
+    match event:
+        case events.Landed():
             return "landed"
-        case fact.Reverted():
+        case events.Reverted():
             return "reverted"
-        case fact.Lapsed():
+        case events.Lapsed():
             return "lapsed"
         case _:
             return None
@@ -78,7 +78,7 @@ def fate(one: fact.Fact) -> AttemptState | None:
 
 def rebased(write: Move, row: Order) -> Move:
     """Build a change on the row as it is, whoever may own it: what no fencing comes to."""
-    told = append(row, [one.fact for one in write.told], row.last_at)
+    told = append(row, [event.event for event in write.events], row.last_at)
     after = told[-1].order if told else row
     if after.attempt is not None and write.after.attempt is not None:
         kept = replace(after.attempt, transaction=write.after.attempt.transaction)

@@ -8,25 +8,22 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from cambist.engine import worker
-from cambist.engine.perform import track
+from cambist.engine import executor, inflight_tracker
 from cambist.engine.send_permission import SendPermission
 from cambist.faults import Code, fault
-from cambist.orders import death
-from cambist.orders import decide as deciding
-from cambist.orders import event as fact
-from cambist.orders.attempt import Attempt, ChainRules, Witness
-from cambist.orders.decide import Change, Policy
+from cambist.orders import decide, events, lapse
+from cambist.orders.attempt import Attempt, ChainParameters, NodeObservation
+from cambist.orders.decide import Decision, Policy
 from cambist.orders.order import Order
-from cambist.orders.steps import Built, Handed, Outcome, Testimony
+from cambist.orders.steps import AttemptReport, Outcome, TransactionBuilt, TransactionSent
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 from tests.simulation.chain import SimChain
 from tests.simulation.ledger import SLOT_MS, WINDOW
 
-_decide = deciding.decide
-_counts = death._counts
-_proof = death.proof_of_death
+_decide = decide.decide
+_proves_lapse = lapse._proves_lapse
+_proof = lapse.prove_lapsed
 
 
 def swap(stack: ExitStack, room: Any, name: str, value: Any) -> None:
@@ -37,23 +34,23 @@ def swap(stack: ExitStack, room: Any, name: str, value: Any) -> None:
 
 
 def _decides(stack: ExitStack, wrong: Any, *, always: bool = False) -> None:
-    swap(stack, worker, "decide", wrong)
-    swap(stack, track, "decide", wrong)
+    swap(stack, executor, "decide", wrong)
+    swap(stack, inflight_tracker, "decide", wrong)
     if always:
-        swap(stack, track, "_is_silent", lambda *_: False)
+        swap(stack, inflight_tracker, "_is_undecided", lambda *_: False)
 
 
-def _lapse(order: Order, now: Moment, policy: Policy) -> Change:
+def _lapse(order: Order, now: Timestamp, policy: Policy) -> Decision:
     """Call the attempt in flight dead, with nothing to show for it."""
     attempt = order.in_flight
     assert attempt is not None
-    gone = fact.Lapsed(attempt.signature, ())
-    return deciding._set_back(order, (gone,), fault(Code.ATTEMPT_LAPSED), now, policy)
+    gone = events.Lapsed(attempt.signature, ())
+    return decide._retry_or_fail(order, (gone,), fault(Code.ATTEMPT_LAPSED), now, policy)
 
 
 def signs_again_when_a_send_fails(stack: ExitStack) -> None:
-    def wrong(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
-        if isinstance(outcome, Handed) and outcome.fault is not None:
+    def wrong(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
+        if isinstance(outcome, TransactionSent) and outcome.fault is not None:
             return _lapse(order, now, policy)
         return _decide(order, outcome, now, policy)
 
@@ -61,9 +58,9 @@ def signs_again_when_a_send_fails(stack: ExitStack) -> None:
 
 
 def expires_by_the_wall_clock(stack: ExitStack) -> None:
-    def wrong(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
+    def wrong(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
         attempt = order.in_flight
-        silent = isinstance(outcome, Testimony) and not _seen(outcome)
+        silent = isinstance(outcome, AttemptReport) and not _seen(outcome)
         sent_at = None if attempt is None else attempt.sent_at
         if silent and sent_at is not None and now - sent_at > WINDOW * SLOT_MS:
             return _lapse(order, now, policy)
@@ -72,49 +69,49 @@ def expires_by_the_wall_clock(stack: ExitStack) -> None:
     _decides(stack, wrong, always=True)
 
 
-def _seen(heard: Testimony) -> bool:
-    return any(one.sighting is not None for one in heard.witnesses)
+def _seen(heard: AttemptReport) -> bool:
+    return any(observation.sighting is not None for observation in heard.witnesses)
 
 
 def believes_the_first_who_says_expired(stack: ExitStack) -> None:
     def wrong(
-        attempt: Attempt, said: Sequence[Witness], _rules: ChainRules
-    ) -> tuple[Witness, ...] | None:
-        late = [one for one in said if one.height > attempt.last_valid_height]
+        attempt: Attempt, said: Sequence[NodeObservation], _rules: ChainParameters
+    ) -> tuple[NodeObservation, ...] | None:
+        late = [answer for answer in said if answer.height > attempt.last_valid_height]
         return tuple(late[:1]) or None
 
-    swap(stack, deciding, "proof_of_death", wrong)
+    swap(stack, decide, "prove_lapsed", wrong)
 
 
 def _needs_one(
-    attempt: Attempt, said: Sequence[Witness], rules: ChainRules
-) -> tuple[Witness, ...] | None:
-    if _seen(Testimony(attempt.signature, tuple(said))):
+    attempt: Attempt, said: Sequence[NodeObservation], rules: ChainParameters
+) -> tuple[NodeObservation, ...] | None:
+    if _seen(AttemptReport(attempt.signature, tuple(said))):
         return None
-    return tuple(one for one in said if death._counts(attempt, one, rules)) or None
+    return tuple(answer for answer in said if lapse._proves_lapse(attempt, answer, rules)) or None
 
 
-def _uncoupled(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
-    late = max(one.context_slot, one.slot)
-    return _counts(attempt, replace(one, context_slot=late), rules)
+def _uncoupled(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
+    late = max(observation.context_slot, observation.slot)
+    return _proves_lapse(attempt, replace(observation, context_slot=late), rules)
 
 
 def takes_height_and_silence_from_different_machines(stack: ExitStack) -> None:
-    swap(stack, death, "_counts", _uncoupled)
-    swap(stack, deciding, "proof_of_death", _needs_one)
+    swap(stack, lapse, "_proves_lapse", _uncoupled)
+    swap(stack, decide, "prove_lapsed", _needs_one)
 
 
 def asks_two_and_couples_nothing(stack: ExitStack) -> None:
     """What the pair is worth by itself: neither the slot of the silence nor the second clock."""
 
-    def wrong(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
-        return _uncoupled(attempt, replace(one, blockhash_valid=False), rules)
+    def wrong(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
+        return _uncoupled(attempt, replace(observation, blockhash_valid=False), rules)
 
-    swap(stack, death, "_counts", wrong)
+    swap(stack, lapse, "_proves_lapse", wrong)
 
 
 def believes_one_where_one_may_lie(stack: ExitStack) -> None:
-    swap(stack, deciding, "proof_of_death", _needs_one)
+    swap(stack, decide, "prove_lapsed", _needs_one)
 
 
 def reads_silence_before_the_height(stack: ExitStack) -> None:
@@ -122,36 +119,40 @@ def reads_silence_before_the_height(stack: ExitStack) -> None:
 
 
 def forgets_the_second_clock(stack: ExitStack) -> None:
-    def wrong(attempt: Attempt, one: Witness, rules: ChainRules) -> bool:
-        return _counts(attempt, replace(one, blockhash_valid=False), rules)
+    def wrong(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
+        return _proves_lapse(attempt, replace(observation, blockhash_valid=False), rules)
 
-    swap(stack, death, "_counts", wrong)
+    swap(stack, lapse, "_proves_lapse", wrong)
 
 
 def takes_processed_for_settled(stack: ExitStack) -> None:
-    def firm(one: Witness) -> Witness:
-        seen = one.sighting
+    def firm(observation: NodeObservation) -> NodeObservation:
+        seen = observation.sighting
         if seen is None or seen.commitment != "processed":
-            return one
-        return replace(one, sighting=replace(seen, commitment="confirmed"))
+            return observation
+        return replace(observation, sighting=replace(seen, commitment="confirmed"))
 
-    def wrong(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
-        if isinstance(outcome, Testimony):
-            outcome = replace(outcome, witnesses=tuple(firm(one) for one in outcome.witnesses))
+    def wrong(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
+        if isinstance(outcome, AttemptReport):
+            outcome = replace(
+                outcome, witnesses=tuple(firm(observation) for observation in outcome.witnesses)
+            )
         return _decide(order, outcome, now, policy)
 
     _decides(stack, wrong)
     swap(stack, SimChain, "reads_processed", True)
     swap(
-        stack, track, "_may_have_landed",
-        lambda said: any(one.sighting is not None and one.sighting.fault is None for one in said),
+        stack, inflight_tracker, "_may_have_landed",
+        lambda said: any(
+            answer.sighting is not None and answer.sighting.fault is None for answer in said
+        ),
     )  # fmt: skip
 
 
 def lets_a_cancel_win_over_an_attempt(stack: ExitStack) -> None:
-    def wrong(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
+    def wrong(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
         unwanted = order.cancel_requested_at is not None and order.in_flight is not None
-        if isinstance(outcome, Testimony) and unwanted and not _seen(outcome):
+        if isinstance(outcome, AttemptReport) and unwanted and not _seen(outcome):
             return _lapse(order, now, policy)
         return _decide(order, outcome, now, policy)
 
@@ -159,26 +160,26 @@ def lets_a_cancel_win_over_an_attempt(stack: ExitStack) -> None:
 
 
 def takes_a_note_for_whatever_is_in_flight(stack: ExitStack) -> None:
-    def wrong(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
-        if isinstance(outcome, Testimony) and order.attempt is not None:
+    def wrong(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
+        if isinstance(outcome, AttemptReport) and order.attempt is not None:
             name = order.attempt.signature
             fill = None if outcome.fill is None else replace(outcome.fill, signature=name)
-            outcome = Testimony(name, outcome.witnesses, fill)
+            outcome = AttemptReport(name, outcome.witnesses, fill)
         return _decide(order, outcome, now, policy)
 
     _decides(stack, wrong)
 
 
 def throws_unsent_bytes_away(stack: ExitStack) -> None:
-    real = worker.Worker._go
+    real = executor.OrderExecutor._run_steps
 
-    async def wrong(self: Any, turn: Any, note: Testimony | None) -> Order | None:
+    async def wrong(self: Any, turn: Any, note: AttemptReport | None) -> Order | None:
         attempt, now = turn.order.in_flight, self._clock.now()
         if attempt is not None and attempt.sent_at is None:
-            turn.begin(_lapse(turn.order, now, self._policy), now)
+            turn.begin_commit(_lapse(turn.order, now, self._policy), now)
         return await real(self, turn, note)
 
-    swap(stack, worker.Worker, "_go", wrong)
+    swap(stack, executor.OrderExecutor, "_run_steps", wrong)
 
 
 def sends_again_after_a_cancel(stack: ExitStack) -> None:
@@ -198,15 +199,15 @@ def sends_first_by_what_it_remembers(stack: ExitStack) -> None:
 
 
 def sends_before_it_records(stack: ExitStack) -> None:
-    real = worker.Worker._perform
+    real = executor.OrderExecutor._perform
 
     async def wrong(self: Any, step: Any, order: Order) -> Outcome:
         outcome = await real(self, step, order)
-        if isinstance(outcome, Built):
+        if isinstance(outcome, TransactionBuilt):
             await self._tracker.send(outcome.attempt)
         return outcome
 
-    swap(stack, worker.Worker, "_perform", wrong)
+    swap(stack, executor.OrderExecutor, "_perform", wrong)
 
 
 ALL: Final = (

@@ -7,19 +7,19 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from typing import Any, Final
 
-from cambist.engine import crew, engine, feed, follow, intake
-from cambist.engine.feed import HeardAll
-from cambist.faults import Code, Refused
+from cambist.engine import dispatcher, engine, intake, subscriptions
+from cambist.engine.subscriptions import FeedBatch
+from cambist.faults import Code, RequestRejected
 from cambist.orders import steps
-from cambist.orders.event import Accepted
-from cambist.orders.journal import open_journal
-from cambist.ports.bus import Bus
-from cambist.ports.store import Keyed, Line, Store
-from cambist.stores.sqlite import sheet, untold
+from cambist.orders.events import Accepted
+from cambist.orders.journal import start_journal
+from cambist.ports.event_bus import EventBus
+from cambist.ports.store import FeedEntry, IdempotencyRecord, Store
 from cambist.stores.sqlite import store as embedded
-from cambist.stores.sqlite.many import write_many
+from cambist.stores.sqlite import writer
+from cambist.stores.sqlite.connection import write_many
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 from tests.simulation import database
 from tests.simulation.database import Database
 from tests.simulation.model_store import ModelStore
@@ -38,7 +38,7 @@ def compares_the_version_alone(stack: ExitStack) -> None:
 
 
 def writes_the_journal_in_a_second_transaction(stack: ExitStack) -> None:
-    real = sheet.SqliteSheet.write
+    real = writer.SqliteWriteBatch.write
 
     def wrong(self: Any, db: sqlite3.Connection) -> None:
         entries, self.entries = self.entries, []
@@ -47,38 +47,38 @@ def writes_the_journal_in_a_second_transaction(stack: ExitStack) -> None:
         db.execute("BEGIN IMMEDIATE")
         write_many(db, "add_entries", entries)
 
-    swap(stack, sheet.SqliteSheet, "write", wrong)
+    swap(stack, writer.SqliteWriteBatch, "write", wrong)
 
 
 def asks_again_under_a_new_id(stack: ExitStack) -> None:
     real = intake.Intake.submit
 
-    async def wrong(self: Any, wish: intake.Wish) -> intake.Taken:
+    async def wrong(self: Any, command: intake.SubmitOrder) -> intake.SubmitResult:
         try:
-            return await real(self, wish)
-        except Refused as refused:
+            return await real(self, command)
+        except RequestRejected as refused:
             if refused.faults[0].code is not Code.STORE_UNAVAILABLE:
                 raise
-            return await real(self, wish)
+            return await real(self, command)
 
     swap(stack, intake.Intake, "submit", wrong)
 
 
 def counts_the_backlog_without_those_who_enter(stack: ExitStack) -> None:
     blind = property(lambda _: 0, lambda *_: None)
-    intake.Intake._entering = blind  # type: ignore[assignment]
-    stack.callback(delattr, intake.Intake, "_entering")
+    intake.Intake._pending_inserts = blind  # type: ignore[assignment]
+    stack.callback(delattr, intake.Intake, "_pending_inserts")
 
 
 def renders_a_reply_anew(stack: ExitStack) -> None:
     real = intake._replay
 
-    def wrong(wish: intake.Wish, known: Keyed) -> intake.Answered:
-        answered = real(wish, known)
-        if not isinstance(answered, intake.Taken):
+    def wrong(command: intake.SubmitOrder, known: IdempotencyRecord) -> intake.BatchResult:
+        answered = real(command, known)
+        if not isinstance(answered, intake.SubmitResult):
             return answered
-        told = open_journal(known.order_id, Accepted(wish.intent), Moment(1))
-        return intake.Taken(known.order_id, wish.reply(told.order), replayed=True)
+        events = start_journal(known.order_id, Accepted(command.intent), Timestamp(1))
+        return intake.SubmitResult(known.order_id, command.reply(events.order), replayed=True)
 
     swap(stack, intake, "_replay", wrong)
 
@@ -87,62 +87,64 @@ def resumes_by_numbers_drawn_before_the_commit(stack: ExitStack) -> None:
     """A number is drawn early, and its line is seen later than one with a greater number."""
     seen: dict[tuple[int, int], int] = {}
 
-    def visible(self: Any, line: Line) -> bool:
+    def visible(self: Any, line: FeedEntry) -> bool:
         now = self._wire._place.loop.ms
-        late = UNSEEN_MS if line.place % 3 == 0 else 0
-        return now >= seen.setdefault((id(self._db), line.place), now + late)
+        late = UNSEEN_MS if line.position % 3 == 0 else 0
+        return now >= seen.setdefault((id(self._db), line.position), now + late)
 
-    def lines(self: Any) -> list[Line]:
-        return [one for one in self._db.lines if visible(self, one)]
+    def lines(self: Any) -> list[FeedEntry]:
+        return [line for line in self._db.lines if visible(self, line)]
 
-    async def wrong(self: Any, who: Principal, after: int, limit: int) -> tuple[Line, ...]:
+    async def wrong(self: Any, who: Principal, after: int, limit: int) -> tuple[FeedEntry, ...]:
         rows = self._db.rows
-        mine = (one for one in lines(self) if rows[one.order_id].intent.principal == who)
-        return await self._ask(lambda: tuple(one for one in mine if one.place > after)[:limit])
+        mine = (line for line in lines(self) if rows[line.order_id].intent.principal == who)
+        return await self._ask(
+            lambda: tuple(entry for entry in mine if entry.position > after)[:limit]
+        )
 
     async def end(self: Any) -> int:
-        return await self._ask(lambda: max((one.place for one in lines(self)), default=0))
+        return await self._ask(lambda: max((line.position for line in lines(self)), default=0))
 
     swap(stack, ModelStore, "feed", wrong)
-    swap(stack, ModelStore, "feed_end", end)
+    swap(stack, ModelStore, "last_position", end)
 
 
 def announces_a_feed_before_it_listens(stack: ExitStack) -> None:
-    real = feed.Feed.follow
+    real = subscriptions.PrincipalSubscription.follow
 
     async def wrong(
-        self: Any, after: int | None, beat_ms: int = feed.HEARTBEAT_MS
-    ) -> AsyncIterator[HeardAll]:
+        self: Any, after: int | None, beat_ms: int = subscriptions.HEARTBEAT_MS
+    ) -> AsyncIterator[FeedBatch]:
         if after is None:
-            yield HeardAll((), await self._store.feed_end())
+            yield FeedBatch((), await self._store.last_position())
         first = after is None
         async for heard in real(self, after, beat_ms):
             if not first:
                 yield heard
             first = False
 
-    swap(stack, feed.Feed, "follow", wrong)
+    swap(stack, subscriptions.PrincipalSubscription, "follow", wrong)
 
 
 def lets_a_follower_go_between_two_looks(stack: ExitStack) -> None:
     """Take an order that ended since its journal was read for one of which all was told."""
-    real = follow.follow
+    real = subscriptions.follow_order
 
     async def wrong(
-        store: Store, bus: Bus, order_id: OrderId, after_seq: int = 0, beat_ms: int = 1
-    ) -> AsyncIterator[follow.Heard]:
-        if after_seq and not await follow.history(store, order_id, after_seq):
+        store: Store, bus: EventBus, order_id: OrderId, after_seq: int = 0, beat_ms: int = 1
+    ) -> AsyncIterator[subscriptions.EventBatch]:
+        if after_seq and not await subscriptions.replay_events(store, order_id, after_seq):
             order = await store.get(order_id)
-            if order is None or follow._is_over(order):
+            if order is None or subscriptions._is_over(order):
                 return
         async for heard in real(store, bus, order_id, after_seq, beat_ms):
             yield heard
 
-    swap(stack, engine, "follow", wrong)
+    swap(stack, engine, "follow_order", wrong)
 
 
 def ends_when_a_claim_cannot_be_given_up(stack: ExitStack) -> None:
-    swap(stack, crew.Crew, "_let_go", lambda self, order: self._store.release(order))
+    swap(stack, dispatcher.Dispatcher, "_release", lambda self, order: self._store.release(order))
 
 
 def waits_for_a_clock_that_stepped_back(stack: ExitStack) -> None:
@@ -152,7 +154,7 @@ def waits_for_a_clock_that_stepped_back(stack: ExitStack) -> None:
 
 
 def never_tells_what_a_failed_commit_wrote(stack: ExitStack) -> None:
-    swap(stack, untold, "untold_after", lambda *_: ())
+    swap(stack, writer, "untold_after", lambda *_: ())
 
 
 ALL: Final = (

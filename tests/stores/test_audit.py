@@ -11,11 +11,11 @@ import pytest
 
 from cambist.orders.order import Status
 from cambist.stores import audit as room
-from cambist.stores.sqlite.audit import audit
+from cambist.stores.sqlite.maintenance import audit
 from cambist.stores.sqlite.store import SqliteStore
-from tests import lives
-from tests.contracts.shelf import Shelf
-from tests.stores.shelves import sqlite_at
+from tests import order_factory
+from tests.contracts.store_harness import Shelf
+from tests.stores.sqlite_stores import sqlite_at
 
 ORDERS = 23
 
@@ -74,7 +74,7 @@ async def test_an_audit_beside_a_writer_sees_one_moment(path: Path) -> None:
     await store.open()
     try:
         for number in range(100, 110):
-            await store.add(lives.birth(number))
+            await store.add(order_factory.birth(number))
             assert audit(path).broken == 0
     finally:
         await store.close()

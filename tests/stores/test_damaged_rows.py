@@ -10,21 +10,21 @@ from typing import NamedTuple
 
 import pytest
 
-from cambist.engine.follow import history
+from cambist.engine.subscriptions import replay_events
 from cambist.orders.order import Order, Status
-from cambist.ports.failures import Unreadable
-from cambist.stores.sqlite.prune import prune_file
+from cambist.ports.errors import Unreadable
+from cambist.stores.sqlite.maintenance import prune_file
 from cambist.values.ids import LOCAL
-from cambist.values.moment import Moment
-from cambist.wire.messages import message
+from cambist.values.time_units import Timestamp
+from cambist.wire.event_messages import message
+from cambist.wire.order_responses import Page, write_list, write_order
 from cambist.wire.receipts import write_receipt
-from cambist.wire.replies import Page, write_list, write_order
-from tests import lives
-from tests.contracts.shelf import Shelf
-from tests.stores.postgres_shelves import postgres_at, still_database, talk
-from tests.stores.shelves import sqlite_at
+from tests import order_factory
+from tests.contracts.store_harness import Shelf
+from tests.stores.postgres_stores import postgres_at, still_database, talk
+from tests.stores.sqlite_stores import sqlite_at
 
-LATE = Moment(lives.START + 400 * 86_400_000)
+LATE = Timestamp(order_factory.START + 400 * 86_400_000)
 FAR_DEADLINE = 253_402_387_140_000
 """9999-12-31T23:59:59-23:59, which stores made before may hold."""
 FAR = (
@@ -96,16 +96,16 @@ async def ground(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 )
 async def test_a_damaged_row_hides_no_other_and_is_told_of(ground: Ground, damage: str) -> None:
     shelf, spoil = ground
-    orders = [await shelf.claimed(Status.CONFIRMED, at=lives.START + n) for n in range(3)]
+    orders = [await shelf.claimed(Status.CONFIRMED, at=order_factory.START + n) for n in range(3)]
     bad = orders[1]
     await spoil(damage, bad)
     store = shelf.store
-    page = await store.find(lives.newest(10))
-    assert [one.id for one in page.orders] == [orders[2].id, orders[0].id]
+    page = await store.list_orders(order_factory.newest(10))
+    assert [order.id for order in page.orders] == [orders[2].id, orders[0].id]
     assert page.unreadable == (bad.id,)
-    first = await store.find(lives.newest(2))
+    first = await store.list_orders(order_factory.newest(2))
     assert (first.last, first.unreadable) == (bad.id, (bad.id,))
-    rest = await store.find(lives.newest(2, before=first.last))
+    rest = await store.list_orders(order_factory.newest(2, before=first.last))
     assert [one.id for one in rest.orders] == [orders[0].id]
     with pytest.raises(Unreadable) as told:
         await store.get(bad.id)
@@ -130,8 +130,8 @@ async def test_a_damaged_journal_is_told_as_such(ground: Ground, damage: str) ->
     good, bad = [await shelf.claimed(Status.CONFIRMED) for _ in range(2)]
     await spoil(damage, bad)
     with pytest.raises(Unreadable):
-        await history(shelf.store, bad.id)
-    assert len(await history(shelf.store, good.id)) == good.last_seq
+        await replay_events(shelf.store, bad.id)
+    assert len(await replay_events(shelf.store, good.id)) == good.last_seq
 
 
 async def test_an_instant_beyond_the_calendar_is_read_and_written(ground: Ground) -> None:
@@ -139,27 +139,29 @@ async def test_an_instant_beyond_the_calendar_is_read_and_written(ground: Ground
     shelf, spoil = ground
     order = await shelf.claimed(Status.CONFIRMED)
     await spoil(FAR, order)
-    page = await shelf.store.find(lives.newest(10))
+    page = await shelf.store.list_orders(order_factory.newest(10))
     (kept,) = page.orders
     assert kept.terms.deadline == FAR_DEADLINE
     assert b'"expiresAt":"9999-12-31T23:59:59.999Z"' in write_order(kept)
     assert b'"orders":[{' in write_list(Page(page.orders, 10), {}, 0)
-    told = await history(shelf.store, order.id)
+    told = await replay_events(shelf.store, order.id)
     assert write_receipt(kept, told)
-    assert all(message(one) for one in told)
+    assert all(message(event) for event in told)
 
 
 async def test_bytes_that_are_no_text_hide_no_other_row(tmp_path: Path) -> None:
     async with on_sqlite(tmp_path / "orders.db") as (shelf, spoil):
-        orders = [await shelf.claimed(Status.CONFIRMED, at=lives.START + n) for n in range(4)]
+        orders = [
+            await shelf.claimed(Status.CONFIRMED, at=order_factory.START + n) for n in range(4)
+        ]
         for damage, order in zip(NO_TEXT, orders, strict=False):
             await spoil(damage, order)
-        page = await shelf.store.find(lives.newest(10))
+        page = await shelf.store.list_orders(order_factory.newest(10))
         assert [one.id for one in page.orders] == [orders[3].id]
         assert len(page.unreadable) == 3
         assert b'"unreadable":3' in write_list(Page(page.orders, 10, 0, page.unreadable), {}, 0)
         with pytest.raises(Unreadable):
-            await history(shelf.store, orders[1].id)
+            await replay_events(shelf.store, orders[1].id)
 
 
 async def test_a_cancel_of_a_damaged_order_fails_alone(ground: Ground) -> None:
@@ -167,10 +169,10 @@ async def test_a_cancel_of_a_damaged_order_fails_alone(ground: Ground) -> None:
     good, bad = await shelf.add(), await shelf.add()
     await spoil("UPDATE engine_orders SET state = '{{' WHERE id = {}", bad)
     with pytest.raises(Unreadable):
-        await shelf.store.note_cancel(bad.id, lives.START)
-    noted = await shelf.store.note_cancel(good.id, lives.START)
+        await shelf.store.request_cancel(bad.id, order_factory.START)
+    noted = await shelf.store.request_cancel(good.id, order_factory.START)
     assert noted is not None
-    assert noted.cancel_requested_at == lives.START
+    assert noted.cancel_requested_at == order_factory.START
     await shelf.store.ping()
 
 
@@ -179,10 +181,10 @@ async def test_fills_are_added_up_once_and_those_that_cannot_be_read_are_counted
 ) -> None:
     shelf, spoil = ground
     orders = [await shelf.claimed(Status.CONFIRMED) for _ in range(5)]
-    await shelf.claimed(Status.CONFIRMED, principal=lives.other("ann"))
+    await shelf.claimed(Status.CONFIRMED, principal=order_factory.other("ann"))
     await spoil("UPDATE engine_orders SET state = '{{' WHERE id = {}", orders[0])
     store = shelf.store
-    day = lives.START // 86_400_000
+    day = order_factory.START // 86_400_000
     before = await store.fill_sums(LOCAL, day, 10)
     assert not await store.add_up_fills()
     assert not await store.add_up_fills()
@@ -204,7 +206,7 @@ async def test_sums_outlive_the_orders_they_are_of(tmp_path: Path) -> None:
     async with Shelf(sqlite_at(path, inline=True)) as shelf:
         for _ in range(3):
             await shelf.store.release(await shelf.claimed(Status.CONFIRMED))
-        day = lives.START // 86_400_000
+        day = order_factory.START // 86_400_000
         before = await shelf.store.fill_sums(LOCAL, day, 10)
         with closing(sqlite3.connect(path)) as stranger, stranger:
             stranger.execute("UPDATE engine_orders SET wake_at = NULL")

@@ -13,16 +13,20 @@ from pathlib import Path
 import pytest
 import structlog
 
-from cambist.app import HomeInUse, StoreDamaged, StoreSick, audit_store, open_engine
-from cambist.app.homes import made
+from cambist.bootstrap import HomeInUse, StoreDamaged, StoreUnusable, audit_store, open_engine
+from cambist.bootstrap.home import ensure_home
 from cambist.clock import SystemClock
 from cambist.config import Settings
 from cambist.ports.store import Halt
-from cambist.stores.sqlite import checkup
+from cambist.stores.sqlite import health
 from cambist.stores.sqlite.connection import LOG_BYTES_MAX, connect
-from cambist.stores.sqlite.integrity import ended_uncleanly, looked_over, quick_check
-from tests.contracts.shelf import Shelf
-from tests.stores.shelves import sqlite_at
+from cambist.stores.sqlite.integrity import (
+    checked_after_crash,
+    quick_check,
+    was_shut_down_uncleanly,
+)
+from tests.contracts.store_harness import Shelf
+from tests.stores.sqlite_stores import sqlite_at
 
 ORDERS = 40
 FILES = ("cambist.db", "paper-chain.db")
@@ -59,7 +63,7 @@ async def test_a_damaged_file_ends_a_start_with_a_sentence(
     error: BaseException = raised.value
     while isinstance(error, BaseExceptionGroup):
         (error,) = error.exceptions
-    assert isinstance(error, StoreSick if spoil is scribble else StoreDamaged)
+    assert isinstance(error, StoreUnusable if spoil is scribble else StoreDamaged)
     assert name in str(error)
     assert "Move it away" in str(error)
 
@@ -70,12 +74,12 @@ async def test_an_audit_of_a_damaged_file_says_so(
 ) -> None:
     await start(tmp_path)
     spoil(tmp_path / FILES[0])
-    with pytest.raises(StoreSick if spoil is scribble else StoreDamaged, match=r"cambist\.db"):
+    with pytest.raises(StoreUnusable if spoil is scribble else StoreDamaged, match=r"cambist\.db"):
         audit_store(Settings(home=str(tmp_path)), lambda _: None)
 
 
 def test_an_audit_of_nothing_says_so(tmp_path: Path) -> None:
-    with pytest.raises(StoreSick, match="is not there"):
+    with pytest.raises(StoreUnusable, match="is not there"):
         audit_store(Settings(home=str(tmp_path)), lambda _: None)
 
 
@@ -85,7 +89,7 @@ async def test_a_file_that_another_process_writes_to_for_long_is_in_use(
 ) -> None:
     monkeypatch.setattr("cambist.stores.sqlite.connection.BUSY_TIMEOUT_MS", 50)
     monkeypatch.setattr("cambist.paper.ledger.BUSY_TIMEOUT_MS", 50)
-    monkeypatch.setattr(checkup, "LOCK_WITHIN_S", 0.05)
+    monkeypatch.setattr(health, "LOCK_WITHIN_S", 0.05)
     await start(tmp_path)
     with closing(sqlite3.connect(tmp_path / name, isolation_level=None)) as stranger:
         stranger.execute("BEGIN IMMEDIATE")
@@ -97,10 +101,10 @@ async def test_a_file_that_another_process_writes_to_for_long_is_in_use(
         assert isinstance(error, HomeInUse)
         assert f"fuser {tmp_path / name}" in str(error)
         if name == FILES[0]:
-            assert checkup.look(tmp_path / name, SystemClock().elapsed).is_locked
+            assert health.inspect_file(tmp_path / name, SystemClock().monotonic_ms).is_locked
         stranger.execute("ROLLBACK")
     await start(tmp_path)
-    assert not checkup.look(tmp_path / FILES[0], SystemClock().elapsed).is_locked
+    assert not health.inspect_file(tmp_path / FILES[0], SystemClock().monotonic_ms).is_locked
 
 
 class Stop:
@@ -135,7 +139,7 @@ async def test_damage_that_no_start_meets_halts_trading(tmp_path: Path) -> None:
     assert await quick_check(path) == ()
     spoil_a_page(path)
     stop = Stop()
-    async with looked_over(stop, path, SystemClock(), is_needed=True):
+    async with checked_after_crash(stop, path, SystemClock(), is_needed=True):
         await asyncio.wait_for(stop.told.wait(), 10)
     assert "cambist restore" in stop.halts[0].reason
     assert stop.halts[0].by == "cambist"
@@ -144,12 +148,12 @@ async def test_damage_that_no_start_meets_halts_trading(tmp_path: Path) -> None:
 async def test_a_file_that_is_well_or_was_closed_cleanly_halts_nothing(tmp_path: Path) -> None:
     path = tmp_path / "orders.db"
     await filled(path)
-    assert not ended_uncleanly(path)
+    assert not was_shut_down_uncleanly(path)
     stop = Stop()
-    async with looked_over(stop, path, SystemClock(), is_needed=True):
+    async with checked_after_crash(stop, path, SystemClock(), is_needed=True):
         assert await quick_check(path) == ()
     spoil_a_page(path)
-    async with looked_over(stop, path, SystemClock(), is_needed=False):
+    async with checked_after_crash(stop, path, SystemClock(), is_needed=False):
         assert await quick_check(path) != ()
     assert not stop.halts
 
@@ -161,8 +165,8 @@ async def test_a_log_that_is_left_tells_of_an_end_that_was_not_clean(tmp_path: P
         await shelf.add()
         kept.write_bytes(path.read_bytes())  # what a kill leaves: the file, and its log
         (tmp_path / "copy.db-wal").write_bytes((tmp_path / "orders.db-wal").read_bytes())
-    assert not ended_uncleanly(path)
-    assert ended_uncleanly(kept)
+    assert not was_shut_down_uncleanly(path)
+    assert was_shut_down_uncleanly(kept)
 
 
 async def test_the_log_is_cut_once_a_long_reader_has_gone(tmp_path: Path) -> None:
@@ -175,8 +179,8 @@ async def test_the_log_is_cut_once_a_long_reader_has_gone(tmp_path: Path) -> Non
         for _ in range(LOG_BYTES_MAX // 2**22 + 4):
             writer.execute("INSERT INTO room VALUES (zeroblob(4194304))")
         assert log.stat().st_size > LOG_BYTES_MAX
-        with suppress(checkup.Sick):
-            assert checkup.look(path, SystemClock().elapsed).log_bytes > LOG_BYTES_MAX
+        with suppress(health.StoreFileUnusable):
+            assert health.inspect_file(path, SystemClock().monotonic_ms).log_bytes > LOG_BYTES_MAX
         reader.execute("COMMIT")
         for _ in range(3):
             writer.execute("INSERT INTO room VALUES (zeroblob(33554432))")
@@ -188,8 +192,8 @@ def test_a_home_that_others_can_look_into_is_told_of_once(tmp_path: Path) -> Non
     shared.mkdir(mode=0o755)
     shared.chmod(0o755)
     with structlog.testing.capture_logs() as told:
-        assert made(shared) == made(shared)
-        made(fresh)
-    assert [one["event"] for one in told] == ["home_open_to_others"]
+        assert ensure_home(shared) == ensure_home(shared)
+        ensure_home(fresh)
+    assert [one["event"] for one in told] == ["home_readable_by_others"]
     assert told[0]["todo"] == f"chmod 700 {shared}"
     assert stat.S_IMODE(fresh.stat().st_mode) == 0o700

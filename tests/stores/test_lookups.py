@@ -11,22 +11,22 @@ import pytest
 
 from cambist.clock import SystemClock
 from cambist.orders.order import Status
-from cambist.ports.failures import PortDown, ReadInterrupted
-from cambist.stores import migrate
+from cambist.ports.errors import PortUnavailable, ReadInterrupted
 from cambist.stores.postgres import Target, open_postgres, pool
-from cambist.stores.postgres import migrate as room
-from cambist.stores.postgres.pool import Pool
+from cambist.stores.postgres import migrations as room
+from cambist.stores.postgres.pool import ConnectionPool
 from cambist.stores.sql import halves, migrations
-from cambist.stores.sqlite import readers
-from cambist.stores.sqlite.audit import audit
+from cambist.stores.sqlite import migrations as migrate
+from cambist.stores.sqlite import reader
 from cambist.stores.sqlite.connection import connect
-from cambist.stores.sqlite.readers import Readers
+from cambist.stores.sqlite.maintenance import audit
+from cambist.stores.sqlite.reader import Readers
 from cambist.values.ids import LOCAL, Address
 from cambist.values.token import BONK, RAY, SOL, Pair
-from tests import lives
-from tests.contracts.shelf import Opening, Shelf
-from tests.stores.postgres_shelves import database, still_database, talk
-from tests.stores.shelves import sqlite_at
+from tests import order_factory
+from tests.contracts.store_harness import Opening, Shelf
+from tests.stores.postgres_stores import database, still_database, talk
+from tests.stores.sqlite_stores import sqlite_at
 
 BEFORE_SQLITE, BEFORE_POSTGRES = 5, 3
 WALLET = Address("4k3Dyjzvzp8eMZWUXbBCjEvwSkkk59S5iCNLY3QrkX6R")
@@ -39,10 +39,10 @@ async def fill_as_before(opening: Opening) -> list[str]:
     """Write some orders by the schema of the version before."""
     async with Shelf(opening) as shelf:
         orders = [
-            await shelf.claimed(Status.CONFIRMED, at=lives.START, wallet=WALLET),
-            await shelf.claimed(Status.FAILED, at=lives.START + 1, pair=Pair(RAY, SOL)),
-            await shelf.claimed(at=lives.START + 2, pair=Pair(RAY, BONK)),
-            await shelf.add(at=lives.START + 3, principal=lives.other("ann")),
+            await shelf.claimed(Status.CONFIRMED, at=order_factory.START, wallet=WALLET),
+            await shelf.claimed(Status.FAILED, at=order_factory.START + 1, pair=Pair(RAY, SOL)),
+            await shelf.claimed(at=order_factory.START + 2, pair=Pair(RAY, BONK)),
+            await shelf.add(at=order_factory.START + 3, principal=order_factory.other("ann")),
         ]
     return [order.id for order in orders]
 
@@ -58,15 +58,17 @@ async def lists_as_it_should(opening: Opening, ids: list[str]) -> None:
             ({"wallet": WALLET}, [ids[0]]),
             ({"principal": "ann", "token": "USDC"}, [ids[3]]),
         ):
-            page = await store.find(lives.newest(10, **where))
-            assert [one.id for one in page.orders] == wanted, where
+            page = await store.list_orders(order_factory.newest(10, **where))
+            assert [order.id for order in page.orders] == wanted, where
         assert {one.order_id for one in await store.feed(LOCAL, 0, 100)} == set(ids[:3])
-        assert [one.order_id for one in await store.feed(lives.other("ann"), 0, 9)] == [ids[3]]
+        assert [one.order_id for one in await store.feed(order_factory.other("ann"), 0, 9)] == [
+            ids[3]
+        ]
         assert not await store.add_up_fills()
         (sums,) = (await store.fill_sums(LOCAL, 0, 10)).days
         assert (sums.fills, sums.amount_in) == (1, 10**9)
-        newer = await shelf.add(at=lives.START + 9, pair=Pair(RAY, SOL))
-        page = await store.find(lives.newest(1, **RAY_ONLY))
+        newer = await shelf.add(at=order_factory.START + 9, pair=Pair(RAY, SOL))
+        page = await store.list_orders(order_factory.newest(1, **RAY_ONLY))
         assert [one.id for one in page.orders] == [newer.id]
 
 
@@ -94,7 +96,7 @@ async def test_an_embedded_store_with_a_damaged_row_is_brought_up_to_date(
         spoil = "UPDATE journal SET payload = substr(payload, 1, 50) WHERE order_id = ?"
         stranger.execute(spoil, (ids[0],))
     async with Shelf(sqlite_at(path, inline=True)) as shelf:
-        page = await shelf.store.find(lives.newest(10))
+        page = await shelf.store.list_orders(order_factory.newest(10))
         assert (len(page.orders), page.unreadable) == (2, (ids[0],))
         assert not await shelf.store.add_up_fills()
         sums = await shelf.store.fill_sums(LOCAL, 0, 10)
@@ -118,11 +120,13 @@ async def test_a_shared_store_made_before_opens_and_lists_beside_the_version_bef
         # One process of the version before still runs, and knows nothing of the new tables.
         monkeypatch.setattr(room, "halves", lambda _: before)
         async with Shelf(opening) as shelf:
-            late = await shelf.add(at=lives.START + 20, wallet=WALLET, pair=Pair(BONK, SOL))
+            late = await shelf.add(at=order_factory.START + 20, wallet=WALLET, pair=Pair(BONK, SOL))
         monkeypatch.undo()
         async with Shelf(opening) as shelf:
-            page = await shelf.store.find(lives.newest(1, wallet=WALLET, **BONK_ONLY))
-            assert [one.id for one in page.orders] == [late.id]
+            page = await shelf.store.list_orders(
+                order_factory.newest(1, wallet=WALLET, **BONK_ONLY)
+            )
+            assert [order.id for order in page.orders] == [late.id]
 
 
 def postgres_at_now(url: str) -> Opening:
@@ -133,7 +137,7 @@ def postgres_at_now(url: str) -> Opening:
 async def test_a_read_of_the_embedded_store_ends_after_its_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "READ_WITHIN_S", 0.05)
+    monkeypatch.setattr(reader, "READ_WITHIN_S", 0.05)
     connect(tmp_path / "orders.db").close()
     found = Readers(tmp_path / "orders.db")
     for _ in range(5):
@@ -182,7 +186,7 @@ async def test_a_read_of_the_shared_store_ends_on_the_server_too(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with still_database(postgres_url) as url, talk(url) as stranger:
-        asked = Pool(Target(url), 1, only_reads=True)
+        asked = ConnectionPool(Target(url), 1, only_reads=True)
         await asked.open()
         (ours,) = await asked.ask(lambda line: line.fetchrow("SELECT pg_backend_pid()"))
         waiting = asyncio.ensure_future(asked.ask(lambda line: line.fetch(LONG)))
@@ -214,14 +218,14 @@ async def test_an_error_while_a_connection_is_given_back_changes_no_result(
 
     monkeypatch.setattr(pool, "_leave_as_it_is", gone)
     async with still_database(postgres_url) as url:
-        used = Pool(Target(url), 1)
+        used = ConnectionPool(Target(url), 1)
         await used.open()
         cut.append(True)
         for number in range(3):  # each needs a connection of its own
             assert (
                 await used.run(lambda line, n=number: line.fetchval("SELECT $1::int", n)) == number
             )
-        with pytest.raises(PortDown, match="division"):
+        with pytest.raises(PortUnavailable, match="division"):
             await used.read(lambda line: line.fetchval("SELECT 1 / 0"))
         cut.clear()
         assert await used.ask(lambda line: line.fetchval("SELECT 7")) == 7

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cambist.stores.migrate import NewerDatabase, migrate_sqlite
+from cambist.stores.errors import SchemaTooNew
 from cambist.stores.sql import migrations, queries
-from cambist.stores.sqlite.connection import connect
-from cambist.stores.sqlite.many import _statement
+from cambist.stores.sqlite.connection import _statement, connect
+from cambist.stores.sqlite.migrations import migrate_sqlite
 from cambist.stores.sqlite.store import SqliteStore
 
 NEWEST = migrations("sqlite")[-1][0]
@@ -42,10 +42,10 @@ def test_a_newer_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
         migrate_sqlite(db)
         db.execute(f"PRAGMA user_version = {NEWEST + 1}")
         before = db.execute(NAMES).fetchall()
-        with pytest.raises(NewerDatabase, match="upgrade cambist"):
+        with pytest.raises(SchemaTooNew, match="upgrade cambist"):
             migrate_sqlite(db)
         assert db.execute(NAMES).fetchall() == before
-    with pytest.raises(NewerDatabase):
+    with pytest.raises(SchemaTooNew):
         SqliteStore(path, print, owner="me")
 
 
@@ -53,7 +53,7 @@ def test_a_migration_that_breaks_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = ((1, "CREATE TABLE one (n INTEGER); CREATE TABLE one (n INTEGER);"),)
-    monkeypatch.setattr("cambist.stores.migrate.migrations", lambda _: broken)
+    monkeypatch.setattr("cambist.stores.sqlite.migrations.migrations", lambda _: broken)
     path = tmp_path / "orders.db"
     with closing(connect(path)) as db, pytest.raises(sqlite3.OperationalError):
         migrate_sqlite(db)

@@ -10,14 +10,14 @@ from typer.testing import CliRunner
 
 from cambist.cli.main import app
 from cambist.orders.order import Status
-from cambist.ports.failures import PortDown
-from cambist.stores.audit import Report
-from cambist.stores.migrate import UnfitDatabase
+from cambist.ports.errors import PortUnavailable
+from cambist.stores.audit import AuditReport
+from cambist.stores.errors import DatabaseUnusable
 from cambist.stores.postgres import Target
-from cambist.stores.postgres.audit import audit
-from tests import lives
-from tests.contracts.shelf import Shelf
-from tests.stores.postgres_shelves import database, postgres_at, still_database, talk
+from cambist.stores.postgres.maintenance import audit
+from tests import order_factory
+from tests.contracts.store_harness import Shelf
+from tests.stores.postgres_stores import database, postgres_at, still_database, talk
 
 pytestmark = pytest.mark.postgres
 
@@ -72,8 +72,10 @@ async def url(postgres_url: str) -> AsyncIterator[str]:
             for status in Status:
                 await shelf.claimed(status)
             order = await shelf.claimed(Status.SUBMITTED)
-            tried = lives.attempt(1, order.id)
-            await shelf.commit(order, lives.fact.Lapsed(tried.signature, (lives.witness(),)))
+            tried = order_factory.attempt(1, order.id)
+            await shelf.commit(
+                order, order_factory.events.Lapsed(tried.signature, (order_factory.witness(),))
+            )
         yield made
 
 
@@ -85,7 +87,7 @@ async def spoil(url: str, sql: str) -> None:
         assert not (await line.execute(sql)).endswith(" 0")
 
 
-async def look(url: str) -> Report:
+async def look(url: str) -> AuditReport:
     return await audit(Target(url), lambda _: None)
 
 
@@ -120,9 +122,9 @@ async def test_a_line_of_nobody_is_noticed_as_an_empty_place_is_told(url: str) -
 
 async def test_a_database_without_a_store_is_called_so(postgres_url: str) -> None:
     async with database(postgres_url) as empty:
-        with pytest.raises(UnfitDatabase, match="no store"):
+        with pytest.raises(DatabaseUnusable, match="no store"):
             await look(empty)
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await look(empty)
 
 

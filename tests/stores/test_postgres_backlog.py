@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from cambist.clock import SystemClock
-from cambist.stores.postgres import Target, open_postgres, reads
-from tests import lives
-from tests.stores.postgres_shelves import database
+from cambist.stores.postgres import Target, open_postgres, reader
+from tests import order_factory
+from tests.stores.postgres_stores import database
 
 pytestmark = pytest.mark.postgres
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.postgres
 async def test_a_count_asked_for_earlier_does_not_replace_a_later_one(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, gate, asked = reads.fetch, asyncio.Event(), asyncio.Event()
+    real, gate, asked = reader.fetch, asyncio.Event(), asyncio.Event()
 
     async def late(pool: Any, name: str, *values: Any) -> Sequence[Any]:
         rows = await real(pool, name, *values)
@@ -28,14 +28,14 @@ async def test_a_count_asked_for_earlier_does_not_replace_a_later_one(
             await gate.wait()
         return rows
 
-    monkeypatch.setattr(reads, "fetch", late)
+    monkeypatch.setattr(reader, "fetch", late)
     async with (
         database(postgres_url) as url,
         open_postgres(Target(url), lambda *_: None, SystemClock(), owner="me") as store,
     ):
         asking = asyncio.ensure_future(store.backlog())
         await asked.wait()
-        await store.add(lives.birth(1))
+        await store.add(order_factory.birth(1))
         assert await store.backlog() == 1
         gate.set()
         assert await asking == 1

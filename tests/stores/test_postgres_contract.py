@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.contracts.shelf import Shelf
 from tests.contracts.store import StoreContract
-from tests.stores.postgres_shelves import postgres_at, still_database
+from tests.contracts.store_harness import Shelf
+from tests.stores.postgres_stores import postgres_at, still_database
 
 pytestmark = pytest.mark.postgres
 

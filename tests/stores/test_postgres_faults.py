@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from cambist.clock import Entropy, SystemClock
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.stores.postgres.pool import Target
 from cambist.stores.postgres.store import PostgresStore, open_postgres
-from tests import lives
+from tests import order_factory
 from tests.servers.postgres import Postgres, with_database
 from tests.servers.proxy import Loss, Proxy
-from tests.stores.careful import Carer, Witness, judge
-from tests.stores.postgres_shelves import database, talk, through
+from tests.stores.postgres_stores import database, talk, through
+from tests.stores.retrying_driver import Carer, Witness, judge
 
 # A connection that is broken off while it is being made leaves a socket for the collector.
 pytestmark = [
@@ -58,13 +58,13 @@ async def live(stores: list[PostgresStore], orders: int, at_once_: int = 32) -> 
     room = asyncio.Semaphore(at_once_)
 
     async def one(number: int) -> None:
-        birth = lives.birth(entropy(), f"key {number}", clock.now())
+        birth = order_factory.birth(entropy(), f"key {number}", clock.now())
         async with room:
             first = carers[number % len(carers)]
             # Every tenth order is cared for twice: leases keep the two apart.
             both = carers if number % 10 == 0 else [first]
             await first.add(birth)
-            await asyncio.gather(*(carer.care_for(birth.told.order.id) for carer in both))
+            await asyncio.gather(*(carer.care_for(birth.event.order.id) for carer in both))
 
     await asyncio.gather(*(one(next(numbers)) for _ in range(orders)))
     return carers
@@ -72,7 +72,7 @@ async def live(stores: list[PostgresStore], orders: int, at_once_: int = 32) -> 
 
 def tell(what: str, carers: list[Carer], lines: int) -> None:
     """Print what a run went through."""
-    print(f"\n{what}: {lines} lines, setbacks {[dict(one.setbacks) for one in carers]}")
+    print(f"\n{what}: {lines} lines, setbacks {[dict(carer.setbacks) for carer in carers]}")
 
 
 async def test_two_processes_leave_no_gap_and_count_right(postgres_url: str) -> None:
@@ -159,7 +159,7 @@ async def until_up(store: PostgresStore) -> None:
     for _ in range(500):
         try:
             return await store.ping()
-        except PortDown:
+        except PortUnavailable:
             await asyncio.sleep(0.02)
     raise AssertionError("the store never came back")
 

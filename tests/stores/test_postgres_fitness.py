@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from cambist.clock import SystemClock
-from cambist.ports.failures import PortDown
-from cambist.stores.migrate import UnfitDatabase
+from cambist.ports.errors import PortUnavailable
+from cambist.stores.errors import DatabaseUnusable
 from cambist.stores.postgres import Target, open_postgres
 from tests.servers.postgres import Postgres
 from tests.servers.tls import Identity, TlsFront, make_identity
-from tests.stores.postgres_shelves import database, talk
+from tests.stores.postgres_stores import database, talk
 
 pytestmark = pytest.mark.postgres
 
@@ -39,7 +39,7 @@ async def test_a_server_that_forgets_is_refused_unless_the_risk_is_named(
     breakable_postgres.stop()
     breakable_postgres.start(**{off: "off"})
     url = breakable_postgres.url
-    with pytest.raises(UnfitDatabase, match=f"{off} off.*MAY_LOSE_ACKNOWLEDGED_ORDERS"):
+    with pytest.raises(DatabaseUnusable, match=f"{off} off.*MAY_LOSE_ACKNOWLEDGED_ORDERS"):
         async with opened(url):
             pass
     async with open_postgres(
@@ -52,13 +52,13 @@ async def test_a_database_that_takes_no_writes_is_refused(url: str) -> None:
     async with talk(url) as line:
         name = await line.fetchval("SELECT current_database()")
         await line.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    with pytest.raises(UnfitDatabase, match="name the primary"):
+    with pytest.raises(DatabaseUnusable, match="name the primary"):
         async with opened(url):
             pass
 
 
 async def test_nobody_there_is_told_without_the_password() -> None:
-    with pytest.raises(PortDown) as down:
+    with pytest.raises(PortUnavailable) as down:
         async with opened("postgresql://me:sesame@127.0.0.1:1/x"):
             pass
     assert "sesame" not in str(down.value)
@@ -97,12 +97,12 @@ async def test_tls_is_spoken_and_checked(url: str, identities: list[Identity]) -
             address("127.0.0.1", "verify-full", ours.certificate),
             address("localhost", "verify-full", strange.certificate),
         ):
-            with pytest.raises(PortDown):
+            with pytest.raises(PortUnavailable):
                 async with opened(bad):
                     pass
 
 
 async def test_tls_that_is_asked_for_and_not_to_be_had_is_no_plain_text(url: str) -> None:
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         async with opened(f"{url}?sslmode=require"):
             pass

@@ -6,10 +6,10 @@ import pytest
 
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.stores.postgres.store import LEASE_MS
-from cambist.values.moment import Moment
-from tests import lives
-from tests.contracts.shelf import Shelf
-from tests.stores.postgres_shelves import postgres_at, still_database
+from cambist.values.time_units import Timestamp
+from tests import order_factory
+from tests.contracts.store_harness import Shelf
+from tests.stores.postgres_stores import postgres_at, still_database
 
 pytestmark = pytest.mark.postgres
 
@@ -25,8 +25,8 @@ async def test_a_step_back_that_is_shorter_than_a_lease_takes_none(
         Shelf(postgres_at(url, owner="other", lease_ms=lease_ms)) as other,
     ):
         order = await mine.add()
-        assert await mine.store.claim_due(lives.START, 1)
-        back = Moment(lives.START - step_ms)
+        assert await mine.store.claim_due(order_factory.START, 1)
+        back = Timestamp(order_factory.START - step_ms)
         assert await other.store.claim_due(back, 1) == ()
         assert await other.store.claim(order.id) is None
 
@@ -38,5 +38,5 @@ async def test_after_a_long_step_back_the_order_is_due(postgres_url: str) -> Non
         Shelf(postgres_at(url, owner="other", lease_ms=LEASE_MS)) as other,
     ):
         await mine.add()
-        assert await mine.store.claim_due(lives.START, 1)
-        assert await other.store.claim_due(Moment(lives.START - BACKOFF_MAX_MS), 1)
+        assert await mine.store.claim_due(order_factory.START, 1)
+        assert await other.store.claim_due(Timestamp(order_factory.START - BACKOFF_MAX_MS), 1)

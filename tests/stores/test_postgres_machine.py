@@ -7,9 +7,9 @@ from typing import ClassVar
 import pytest
 from hypothesis import settings
 
-from tests.contracts.shelf import Opening
+from tests.contracts.store_harness import Opening
 from tests.contracts.store_machine import StoreMachine
-from tests.stores.postgres_shelves import postgres_at, still_database
+from tests.stores.postgres_stores import postgres_at, still_database
 
 pytestmark = pytest.mark.postgres
 

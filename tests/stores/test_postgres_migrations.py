@@ -10,23 +10,22 @@ import asyncpg
 import pytest
 
 from cambist.clock import SystemClock
-from cambist.stores.migrate import NewerDatabase
-from cambist.stores.postgres import Target, open_postgres
-from cambist.stores.postgres import migrate as room
-from cambist.stores.postgres.migrate import Standing, migrate
-from cambist.stores.postgres.pool import Pool
-from cambist.stores.sql import Halves, halves, queries
-from tests import lives
-from tests.stores.postgres_shelves import database, talk
+from cambist.stores.errors import SchemaTooNew
+from cambist.stores.postgres import Target, migrations, open_postgres
+from cambist.stores.postgres.migrations import SchemaVersion, migrate
+from cambist.stores.postgres.pool import ConnectionPool
+from cambist.stores.sql import TwoPhaseMigration, halves, queries
+from tests import order_factory
+from tests.stores.postgres_stores import database, talk
 
 pytestmark = pytest.mark.postgres
 KNOWN = halves("postgres")
-SECOND = Halves(
+SECOND = TwoPhaseMigration(
     len(KNOWN) + 1,
     "ALTER TABLE engine_orders ADD COLUMN extra bigint NOT NULL DEFAULT 7;",
     "ALTER TABLE engine_orders ADD COLUMN done bigint;",
 )
-THIRD = Halves(len(KNOWN) + 2, "CREATE TABLE third (n int);", "DROP TABLE third;")
+THIRD = TwoPhaseMigration(len(KNOWN) + 2, "CREATE TABLE third (n int);", "DROP TABLE third;")
 
 
 @pytest.fixture
@@ -35,9 +34,9 @@ async def url(postgres_url: str) -> AsyncIterator[str]:
         yield made
 
 
-async def bring(url: str) -> Standing:
+async def bring(url: str) -> SchemaVersion:
     """Bring a database up to date, as a process that starts does."""
-    pool = Pool(Target(url), 1)
+    pool = ConnectionPool(Target(url), 1)
     await pool.open()
     try:
         return await migrate(pool)
@@ -45,9 +44,9 @@ async def bring(url: str) -> Standing:
         await pool.close()
 
 
-def knows(monkeypatch: pytest.MonkeyPatch, *more: Halves) -> None:
+def knows(monkeypatch: pytest.MonkeyPatch, *more: TwoPhaseMigration) -> None:
     """Let the program know these migrations besides its own."""
-    monkeypatch.setattr(room, "halves", lambda _: (*KNOWN, *more))
+    monkeypatch.setattr(migrations, "halves", lambda _: (*KNOWN, *more))
 
 
 async def columns(url: str) -> set[str]:
@@ -61,23 +60,23 @@ async def columns(url: str) -> set[str]:
 
 async def an_order(url: str) -> Any:
     """Write an order and read it back."""
-    birth = lives.birth()
+    birth = order_factory.birth()
     async with open_postgres(Target(url), lambda *_: None, SystemClock(), owner="me") as store:
         await store.add(birth)
-        return birth.told.order.id
+        return birth.event.order.id
 
 
 async def test_an_empty_database_becomes_the_newest_and_a_second_time_changes_nothing(
     url: str,
 ) -> None:
     newest = KNOWN[-1].number
-    assert await bring(url) == Standing(newest, newest)
-    assert await bring(url) == Standing(newest, newest)
+    assert await bring(url) == SchemaVersion(newest, newest)
+    assert await bring(url) == SchemaVersion(newest, newest)
 
 
 async def test_those_who_start_at_once_wait_for_the_first(url: str) -> None:
     standings = await asyncio.gather(*(bring(url) for _ in range(6)))
-    assert set(standings) == {Standing(KNOWN[-1].number, KNOWN[-1].number)}
+    assert set(standings) == {SchemaVersion(KNOWN[-1].number, KNOWN[-1].number)}
 
 
 async def test_a_first_half_runs_at_the_start_and_its_second_with_the_migration_after(
@@ -85,12 +84,12 @@ async def test_a_first_half_runs_at_the_start_and_its_second_with_the_migration_
 ) -> None:
     order_id = await an_order(url)
     knows(monkeypatch, SECOND)
-    assert await bring(url) == Standing(SECOND.number, KNOWN[-1].number)
-    assert await bring(url) == Standing(SECOND.number, KNOWN[-1].number)
+    assert await bring(url) == SchemaVersion(SECOND.number, KNOWN[-1].number)
+    assert await bring(url) == SchemaVersion(SECOND.number, KNOWN[-1].number)
     assert "extra" in await columns(url)
     assert "done" not in await columns(url)
     knows(monkeypatch, SECOND, THIRD)
-    assert await bring(url) == Standing(THIRD.number, SECOND.number)
+    assert await bring(url) == SchemaVersion(THIRD.number, SECOND.number)
     assert "done" in await columns(url)
     async with talk(url) as line:
         row = await line.fetchrow("SELECT extra FROM engine_orders WHERE id = $1", order_id)
@@ -108,9 +107,9 @@ async def test_the_version_before_runs_on_until_the_second_half(
     knows(monkeypatch, SECOND, THIRD)
     await bring(url)
     monkeypatch.undo()
-    with pytest.raises(NewerDatabase, match="upgrade cambist"):
+    with pytest.raises(SchemaTooNew, match="upgrade cambist"):
         await bring(url)
-    with pytest.raises(NewerDatabase):
+    with pytest.raises(SchemaTooNew):
         await an_order(url)
 
 

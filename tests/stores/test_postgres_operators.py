@@ -11,18 +11,18 @@ from typer.testing import CliRunner
 
 from cambist.cli.main import app
 from cambist.clock import SystemClock
-from cambist.orders import event as fact
+from cambist.orders import events
 from cambist.orders.order import Status
-from cambist.ports.failures import StaleClaim
+from cambist.ports.errors import VersionConflict
 from cambist.stores.postgres import Target, open_postgres
-from cambist.values.moment import Moment
-from tests import lives
-from tests.contracts.shelf import change
-from tests.stores.postgres_shelves import database
+from cambist.values.time_units import Timestamp
+from tests import order_factory
+from tests.contracts.store_harness import change
+from tests.stores.postgres_stores import database
 
 pytestmark = pytest.mark.postgres
-NOW = Moment(lives.START)
-WORD = fact.WrittenOff("me", "the explorer has nothing of it")
+NOW = Timestamp(order_factory.START)
+WORD = events.WrittenOff("me", "the explorer has nothing of it")
 
 
 @pytest.fixture
@@ -33,11 +33,11 @@ async def url(postgres_url: str) -> AsyncIterator[str]:
 
 async def test_a_word_is_noted_beside_the_holder_who_then_decides_anew(url: str) -> None:
     async def flown(store) -> object:  # type: ignore[no-untyped-def]
-        await store.add(lives.birth(1))
-        order = await store.claim(lives.birth(1).told.order.id)
+        await store.add(order_factory.birth(1))
+        order = await store.claim(order_factory.birth(1).event.order.id)
         assert (await store.write_off(order.id, WORD, NOW)).written_off_at is None
-        for one in lives.path(Status.SUBMITTED):
-            order = await store.commit(order, change(one, lives.attempt()), NOW)
+        for one in order_factory.path(Status.SUBMITTED):
+            order = await store.commit(order, change(one, order_factory.attempt()), NOW)
         return order
 
     def opened(owner: str):  # type: ignore[no-untyped-def]
@@ -45,8 +45,8 @@ async def test_a_word_is_noted_beside_the_holder_who_then_decides_anew(url: str)
 
     async with opened("holder") as holder, opened("operator") as operator:
         order = await flown(holder)
-        still = await operator.still(NOW, 10)
-        assert [one.id for one in still.orders] == [order.id]  # type: ignore[attr-defined]
+        still = await operator.list_stuck(NOW, 10)
+        assert [order.id for order in still.orders] == [order.id]  # type: ignore[attr-defined]
         assert (still.open, still.in_flight) == (1, 1)
         noted = await operator.write_off(order.id, WORD, NOW)  # type: ignore[attr-defined]
         assert noted is not None
@@ -54,10 +54,10 @@ async def test_a_word_is_noted_beside_the_holder_who_then_decides_anew(url: str)
         again = await operator.write_off(noted.id, WORD, NOW)
         assert again is not None
         assert again.last_seq == noted.last_seq
-        with pytest.raises(StaleClaim) as stale:
-            await holder.commit(order, change(fact.Seen(2_010)), NOW)  # type: ignore[arg-type]
-        assert stale.value.fresh is not None
-        assert stale.value.fresh.written_off_at == noted.written_off_at
+        with pytest.raises(VersionConflict) as stale:
+            await holder.commit(order, change(events.Seen(2_010)), NOW)  # type: ignore[arg-type]
+        assert stale.value.current is not None
+        assert stale.value.current.written_off_at == noted.written_off_at
 
 
 async def test_the_commands_look_at_the_database(url: str, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from cambist.stores.postgres.pool import Pool, Target
+from cambist.stores.postgres.pool import ConnectionPool, Target
 from cambist.stores.sql import queries
-from tests.stores.postgres_shelves import bring_up_to_date, database, talk
+from tests.stores.postgres_stores import bring_up_to_date, database, talk
 
 pytestmark = pytest.mark.postgres
 SQL = queries("postgres")
@@ -113,7 +113,7 @@ async def test_a_connection_keeps_to_indexes_before_there_are_statistics(
 ) -> None:
     async with database(postgres_url) as url:
         await bring_up_to_date(url)
-        pool = Pool(Target(url), 1)
+        pool = ConnectionPool(Target(url), 1)
         await pool.open()
         wanted = ("plan_cache_mode", "enable_seqscan", "enable_hashjoin", "enable_mergejoin")
         for name in wanted:

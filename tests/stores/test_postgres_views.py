@@ -10,29 +10,29 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.clock import SystemClock
-from cambist.orders import event as fact
+from cambist.orders.events import Landed, OrderEvent, Routed, Signed
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order, Status
 from cambist.stores.postgres import Target, open_postgres
 from cambist.stores.postgres.store import PostgresStore
-from cambist.values.amount import RAW_MAX, Bps, Raw
+from cambist.values.amount import RAW_MAX, Bps, RawAmount
 from cambist.values.token import SOL, Pair, Token
-from tests import lives
-from tests.contracts.shelf import change
-from tests.stores.postgres_shelves import database, talk
+from tests import order_factory
+from tests.contracts.store_harness import change
+from tests.stores.postgres_stores import database, talk
 from tests.stores.test_sqlite_views import SEEDS_EVENTS, SEEDS_ORDERS, Book
 
 pytestmark = pytest.mark.postgres
 
-DUST = Token("DUST", lives.POOL, 18)
-WHOLE = Token("WHOLE", lives.POOL, 0)
+DUST = Token("DUST", order_factory.POOL, 18)
+WHOLE = Token("WHOLE", order_factory.POOL, 0)
 WISHES: list[dict[str, Any]] = [
     {},
-    {"mode": "exact_out", "amount": Raw(1_500_000)},
-    {"quoted": "buy", "user_id": "ann", "wallet": lives.POOL},
+    {"mode": "exact_out", "amount": RawAmount(1_500_000)},
+    {"quoted": "buy", "user_id": "ann", "wallet": order_factory.POOL},
     {"pair": Pair(DUST, WHOLE), "amount": RAW_MAX},
-    {"pair": Pair(WHOLE, DUST), "amount": Raw(1), "quoted": "buy"},
-    {"terms": lives.Terms(Bps(125), 7)},
+    {"pair": Pair(WHOLE, DUST), "amount": RawAmount(1), "quoted": "buy"},
+    {"terms": order_factory.Terms(Bps(125), 7)},
     {"pair": Pair(replace(SOL, symbol="\u00e9'\"\\"), SOL)},
 ]
 
@@ -45,31 +45,33 @@ async def both(postgres_url: str) -> AsyncIterator[tuple[PostgresStore, Any]]:
             yield store, line
 
 
-def facts_of(status: Status, intent: Intent) -> list[fact.Fact]:
+def facts_of(status: Status, intent: Intent) -> list[OrderEvent]:
     """Lead to a status by a route and a fill of the intent's own size."""
-    tried = lives.attempt(1, "x")
-    big = replace(lives.route(), amount_in=intent.amount, amount_out=RAW_MAX, bound=Raw(10))
-    moved = replace(lives.fill(tried), amount_in=intent.amount, amount_out=Raw(999))
-    path: list[fact.Fact] = []
-    for one in lives.path(status, tried):
+    tried = order_factory.attempt(1, "x")
+    big = replace(
+        order_factory.route(), amount_in=intent.amount, amount_out=RAW_MAX, bound=RawAmount(10)
+    )
+    moved = replace(order_factory.fill(tried), amount_in=intent.amount, amount_out=RawAmount(999))
+    path: list[OrderEvent] = []
+    for one in order_factory.path(status, tried):
         match one:
-            case fact.Routed():
-                path.append(fact.Routed(big))
-            case fact.Landed():
-                path.append(fact.Landed(moved))
+            case Routed():
+                path.append(Routed(big))
+            case Landed():
+                path.append(Landed(moved))
             case _:
                 path.append(one)
     return path
 
 
-async def write(store: PostgresStore, order: Order, facts: list[fact.Fact]) -> None:
+async def write(store: PostgresStore, order: Order, facts: list[OrderEvent]) -> None:
     """Write the same to PostgreSQL, at the same instants."""
     held = await store.claim(order.id)
     assert held is not None
-    tried = lives.attempt(1, order.id)
-    for one in facts:
-        signed = replace(one, signature=tried.signature) if isinstance(one, fact.Signed) else one
-        held = await store.commit(held, change(signed, tried), lives.START)
+    tried = order_factory.attempt(1, order.id)
+    for event in facts:
+        signed = replace(event, signature=tried.signature) if isinstance(event, Signed) else event
+        held = await store.commit(held, change(signed, tried), order_factory.START)
     await store.release(held)
 
 
@@ -95,21 +97,21 @@ async def test_an_order_reads_the_same_in_both(
     store, line = both
     book = Book()
     for number, status in enumerate(Status):
-        intent = lives.intent(**wish)
+        intent = order_factory.intent(**wish)
         facts = facts_of(status, intent)
-        birth = lives.birth(number, **wish)
+        birth = order_factory.birth(number, **wish)
         await store.add(birth)
-        tried = lives.attempt(1, birth.told.order.id)
+        tried = order_factory.attempt(1, birth.event.order.id)
         own = [
-            replace(one, signature=tried.signature)
-            if isinstance(one, fact.Signed)
-            else fact.Landed(replace(one.fill, signature=tried.signature))
-            if isinstance(one, fact.Landed)
-            else one
-            for one in facts
+            replace(event, signature=tried.signature)
+            if isinstance(event, Signed)
+            else Landed(replace(event.fill, signature=tried.signature))
+            if isinstance(event, Landed)
+            else event
+            for event in facts
         ]
         order = book.write(intent, *own, number=number)
-        await write(store, birth.told.order, own)
+        await write(store, birth.event.order, own)
         ours = dict(await line.fetchrow("SELECT * FROM orders WHERE id = $1", order.id))
         assert plain(ours) == plain(book.row(order))
         events = await line.fetch(

@@ -21,10 +21,10 @@ from typing import NamedTuple
 
 import pytest
 
-from cambist.stores.sqlite.audit import audit
 from cambist.stores.sqlite.connection import connect
+from cambist.stores.sqlite.maintenance import audit
+from tests.architecture.tree import ROOT
 from tests.compiling import preload
-from tests.walls.tree import ROOT
 
 MEMORY = Path("/dev/shm")  # noqa: S108 -- each run has a folder of its own in it
 FIRST_ACK_S_MAX = 60
@@ -65,7 +65,7 @@ class Machine:
     def live(self, draw: random.Random) -> list[str]:
         """Add orders for a moment, cut the power, and return what was acknowledged."""
         adder = subprocess.Popen(
-            [sys.executable, "-m", "tests.stores.adder", str(self.disk / FILES[0])],
+            [sys.executable, "-m", "tests.stores.insert_until_killed", str(self.disk / FILES[0])],
             env=self._env,
             cwd=ROOT,
             stdout=subprocess.PIPE,

@@ -13,15 +13,14 @@ from cambist.cli.main import app
 from cambist.clock import SystemClock
 from cambist.stores.archive import Archive
 from cambist.stores.postgres import Target, prune
-from cambist.stores.sqlite.audit import audit
-from cambist.stores.sqlite.prune import prune_file
-from cambist.values.moment import Moment
+from cambist.stores.sqlite.maintenance import audit, prune_file
+from cambist.values.time_units import Timestamp
 from cambist.wire.cursors import write_cursor
-from tests.contracts.shelf import Shelf
-from tests.server.house import ORDER, in_process, until_closed
-from tests.stores.postgres_shelves import postgres_at, still_database
+from tests.contracts.store_harness import Shelf
+from tests.server.app_harness import ORDER, in_process, until_closed
+from tests.stores.postgres_stores import postgres_at, still_database
 from tests.stores.pruning import DAY, Prune, prune_beside_writers, put_away
-from tests.stores.shelves import sqlite_at
+from tests.stores.sqlite_stores import sqlite_at
 
 
 @pytest.fixture
@@ -31,14 +30,14 @@ async def url(postgres_url: str) -> AsyncIterator[str]:
 
 
 def from_file(path: Path) -> Prune:
-    async def act(before: Moment, archive: Archive | None) -> int:
+    async def act(before: Timestamp, archive: Archive | None) -> int:
         return await asyncio.to_thread(prune_file, path, before, archive, lambda _: None)
 
     return act
 
 
 def from_database(url: str) -> Prune:
-    async def act(before: Moment, archive: Archive | None) -> int:
+    async def act(before: Timestamp, archive: Archive | None) -> int:
         return await prune(Target(url), before, archive, lambda _: None)
 
     return act
@@ -101,7 +100,7 @@ async def test_a_stream_that_cannot_be_whole_is_refused(tmp_path: Path) -> None:
 
 async def in_future(path: Path) -> None:
     """Prune as if a year had gone by, once everything is at rest."""
-    later = Moment(SystemClock().now() + 365 * DAY)
+    later = Timestamp(SystemClock().now() + 365 * DAY)
     for _ in range(100):
         if await from_file(path)(later, None):
             return

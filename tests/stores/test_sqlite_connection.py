@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cambist.stores.sqlite import connection
-from cambist.stores.sqlite.connection import OldSqlite, connect
+from cambist.stores.sqlite.connection import SqliteTooOld, connect
 
 FULL = 2
 
@@ -31,5 +31,5 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
 
 def test_an_old_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection.sqlite3, "sqlite_version_info", (3, 36, 9))
-    with pytest.raises(OldSqlite, match=r"3\.37"):
+    with pytest.raises(SqliteTooOld, match=r"3\.37"):
         connect(tmp_path / "orders.db")

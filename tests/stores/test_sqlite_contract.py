@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.shelf import Shelf
 from tests.contracts.store import StoreContract
-from tests.stores.shelves import sqlite_at
+from tests.contracts.store_harness import Shelf
+from tests.stores.sqlite_stores import sqlite_at
 
 
 @pytest.fixture(params=["threaded", "inline"])

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from cambist.orders import event as fact
-from cambist.orders.journal import Told
+from cambist.orders import events
+from cambist.orders.journal import RecordedEvent
 from cambist.orders.order import Status
-from cambist.ports.failures import KeyTaken, PortDown, StaleClaim
-from cambist.stores.sqlite.audit import audit
+from cambist.ports.errors import DuplicateIdempotencyKey, PortUnavailable, VersionConflict
+from cambist.stores.sqlite.maintenance import audit
 from cambist.stores.sqlite.store import SqliteStore
 from cambist.values.ids import LOCAL
-from tests import lives
-from tests.contracts.shelf import Shelf, at_once, same
-from tests.stores.shelves import sqlite_at
-from tests.stores.sickness import Disk
+from tests import order_factory
+from tests.contracts.store_harness import Shelf, at_once, same
+from tests.stores.disk_faults import Disk
+from tests.stores.sqlite_stores import sqlite_at
 
 ROUNDS = 5
 ACKNOWLEDGED_BEFORE_THE_KILL = 200
@@ -52,15 +52,15 @@ async def shelf(request: pytest.FixtureRequest, tmp_path: Path, disk: Disk) -> A
 
 async def counts_are_right(shelf: Shelf) -> None:
     """Compare the store's counts with a count of its rows."""
-    rows = (await shelf.store.find(lives.newest(10_000))).orders
-    standing = [one.status for one in rows]
+    rows = (await shelf.store.list_orders(order_factory.newest(10_000))).orders
+    standing = [row.status for row in rows]
     assert await shelf.store.backlog() == sum(not one.is_closed for one in rows)
-    census = await shelf.store.census(LOCAL, lives.START)
+    census = await shelf.store.count_orders(LOCAL, order_factory.START)
     assert census.by_status == {status: standing.count(status) for status in Status}
 
 
 async def probe_of(shelf: Shelf) -> None:
-    """Wait for what the store tries to write after a failure. Raises PortDown."""
+    """Wait for what the store tries to write after a failure. Raises PortUnavailable."""
     assert isinstance(shelf.store, SqliteStore)
     assert shelf.store._probing is not None
     await shelf.store._probing
@@ -68,7 +68,7 @@ async def probe_of(shelf: Shelf) -> None:
 
 async def answers_again(shelf: Shelf) -> None:
     """See that a store whose last write failed is well once something was written."""
-    with suppress(PortDown):
+    with suppress(PortUnavailable):
         await shelf.store.ping()
         return
     await probe_of(shelf)
@@ -80,27 +80,31 @@ async def test_a_disk_that_breaks_loses_nothing_acknowledged(
     shelf: Shelf, disk: Disk, fails_at: str, after: bool
 ) -> None:
     before = [await shelf.add(f"key {n}") for n in range(3)]
-    told = len(shelf.told)
+    told = len(shelf.events)
     disk.breaks(fails_at, after=after)
     births = [shelf.birth(f"late {n}") for n in range(WAITING)]
     results = await at_once(*(shelf.store.add(birth) for birth in births))
-    down = [birth for birth, got in zip(births, results, strict=True) if isinstance(got, PortDown)]
+    down = [
+        birth
+        for birth, got in zip(births, results, strict=True)
+        if isinstance(got, PortUnavailable)
+    ]
     assert down, "every sender of the batch is told that the outcome is unknown"
-    assert len(shelf.told) == told + WAITING - len(down)
+    assert len(shelf.events) == told + WAITING - len(down)
     for birth, got in zip(births, results, strict=True):
-        kept = await shelf.store.get(birth.told.order.id)
-        assert isinstance(got, PortDown) or same(kept, birth.told.order)
+        kept = await shelf.store.get(birth.event.order.id)
+        assert isinstance(got, PortUnavailable) or same(kept, birth.event.order)
         assert (kept is None) or after or birth not in down
     for order in before:
         assert same(await shelf.store.get(order.id), order)
     await counts_are_right(shelf)
     again = await at_once(*(shelf.store.add(birth) for birth in down))
-    assert all(isinstance(got, KeyTaken) if after else got is None for got in again)
+    assert all(isinstance(got, DuplicateIdempotencyKey) if after else got is None for got in again)
     await answers_again(shelf)
     await counts_are_right(shelf)
     await shelf.reopen()
     await counts_are_right(shelf)
-    assert len((await shelf.store.find(lives.newest(100))).orders) == WAITING + 3
+    assert len((await shelf.store.list_orders(order_factory.newest(100))).orders) == WAITING + 3
 
 
 @pytest.mark.parametrize(("fails_at", "after"), BREAKS)
@@ -108,19 +112,19 @@ async def test_a_move_whose_outcome_is_unknown_may_be_made_again(
     shelf: Shelf, disk: Disk, fails_at: str, after: bool
 ) -> None:
     order = await shelf.claimed(Status.BUILDING)
-    tried = lives.attempt(1, order.id)
+    tried = order_factory.attempt(1, order.id)
     disk.breaks(fails_at, after=after)
-    with pytest.raises(PortDown):
-        await shelf.commit(order, lives.signed(tried), tried)
+    with pytest.raises(PortUnavailable):
+        await shelf.commit(order, order_factory.signed(tried), tried)
     if after:
-        with pytest.raises(StaleClaim) as stale:
-            await shelf.commit(order, lives.signed(tried), tried)
-        assert stale.value.fresh is not None
-        assert stale.value.fresh.attempt == tried, "what we signed is what stands there"
-        fresh = stale.value.fresh
+        with pytest.raises(VersionConflict) as stale:
+            await shelf.commit(order, order_factory.signed(tried), tried)
+        assert stale.value.current is not None
+        assert stale.value.current.attempt == tried, "what we signed is what stands there"
+        fresh = stale.value.current
     else:
-        fresh = await shelf.commit(order, lives.signed(tried), tried)
-    await shelf.commit(fresh, fact.Sent())
+        fresh = await shelf.commit(order, order_factory.signed(tried), tried)
+    await shelf.commit(fresh, events.Sent())
     await counts_are_right(shelf)
     kinds = [line.kind for line in await shelf.journal(order)]
     assert kinds == ["accepted", "started", "routed", "signed", "sent"]
@@ -131,18 +135,20 @@ async def test_a_disk_that_breaks_while_a_bad_item_is_set_apart_keeps_nothing(
     shelf: Shelf, disk: Disk, fails_at: str
 ) -> None:
     old = await shelf.claimed()
-    moved = await shelf.commit(old, fact.Started())
+    moved = await shelf.commit(old, events.Started())
     births = [shelf.birth() for _ in range(10)]
     disk.breaks(fails_at)
     results = await at_once(
         *(shelf.store.add(birth) for birth in births[:5]),
-        shelf.commit(old, fact.Started()),
+        shelf.commit(old, events.Started()),
         *(shelf.store.add(birth) for birth in births[5:]),
     )
-    assert all(got is None or isinstance(got, PortDown | StaleClaim) for got in results)
-    assert any(isinstance(got, PortDown) for got in results)
+    assert all(got is None or isinstance(got, PortUnavailable | VersionConflict) for got in results)
+    assert any(isinstance(got, PortUnavailable) for got in results)
     for birth, got in zip(births, [*results[:5], *results[6:]], strict=True):
-        assert (await shelf.store.get(birth.told.order.id) is None) == isinstance(got, PortDown)
+        assert (await shelf.store.get(birth.event.order.id) is None) == isinstance(
+            got, PortUnavailable
+        )
     assert same(await shelf.store.get(old.id), moved)
     await counts_are_right(shelf)
     await shelf.add()
@@ -153,7 +159,7 @@ async def test_a_full_disk_refuses_and_recovers(shelf: Shelf, disk: Disk) -> Non
     disk.full = True
     fat = {"user_id": "x" * 100_000}
     refused = await at_once(*(shelf.add(**fat) for _ in range(5)))
-    assert all(isinstance(got, PortDown) for got in refused)
+    assert all(isinstance(got, PortUnavailable) for got in refused)
     assert same(await shelf.store.get(kept.id), kept)
     disk.full = False
     await shelf.add(**fat)
@@ -163,12 +169,12 @@ async def test_a_full_disk_refuses_and_recovers(shelf: Shelf, disk: Disk) -> Non
 async def test_a_disk_still_broken_is_told_and_asked_again(shelf: Shelf, disk: Disk) -> None:
     for _ in range(3):
         disk.breaks("COMMIT")
-        with pytest.raises(PortDown):
+        with pytest.raises(PortUnavailable):
             await shelf.add()
         disk.breaks("COMMIT")
-        with pytest.raises(PortDown):
+        with pytest.raises(PortUnavailable):
             await shelf.store.ping()
-        with pytest.raises(PortDown):
+        with pytest.raises(PortUnavailable):
             await probe_of(shelf)
     await answers_again(shelf)
     await shelf.add()
@@ -180,13 +186,13 @@ async def test_what_only_asks_or_is_refused_does_not_say_that_the_disk_takes_wri
 ) -> None:
     await shelf.add("taken")
     disk.breaks("COMMIT")
-    with pytest.raises(PortDown):
+    with pytest.raises(PortUnavailable):
         await shelf.add()
-    with pytest.raises(KeyTaken):
+    with pytest.raises(DuplicateIdempotencyKey):
         await shelf.add("taken")
     assert not await shelf.store.add_up_fills()
-    await shelf.store.resume("nobody", "there is no halt", lives.START)
-    with pytest.raises(PortDown):
+    await shelf.store.resume("nobody", "there is no halt", order_factory.START)
+    with pytest.raises(PortUnavailable):
         await shelf.store.ping()
     await answers_again(shelf)
 
@@ -201,11 +207,11 @@ async def test_a_write_that_another_process_keeps_from_the_file_holds_no_reader_
         with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
             stranger.execute("BEGIN IMMEDIATE")
             await shelf.store.ping()
-            with pytest.raises(PortDown):
+            with pytest.raises(PortUnavailable):
                 await shelf.add()
             await counts_are_right(shelf)
             assert same(await shelf.store.get(order.id), order)
-            with pytest.raises(PortDown):
+            with pytest.raises(PortUnavailable):
                 await shelf.store.ping()
             stranger.execute("ROLLBACK")
         await answers_again(shelf)
@@ -216,7 +222,7 @@ async def test_counts_stay_right_while_orders_pour_in(shelf: Shelf, disk: Disk) 
         disk.breaks("COMMIT", after=bool(round_ % 2))
         await at_once(
             *(shelf.add() for _ in range(20)),
-            *(shelf.store.census(LOCAL, lives.START) for _ in range(3)),
+            *(shelf.store.count_orders(LOCAL, order_factory.START) for _ in range(3)),
             *(shelf.add() for _ in range(20)),
             shelf.store.backlog(),
         )
@@ -227,14 +233,14 @@ async def test_news_is_durable_before_it_is_told(tmp_path: Path) -> None:
     path = tmp_path / "orders.db"
     found: list[bool] = []
 
-    def look(news: list[Told], _: object) -> None:
+    def look(news: list[RecordedEvent], _: object) -> None:
         with closing(sqlite3.connect(path)) as stranger:
             rows = stranger.execute("SELECT order_id, seq FROM journal").fetchall()
-        found.extend((one.entry.order_id, one.entry.seq) in rows for one in news)
+        found.extend((event.entry.order_id, event.entry.seq) in rows for event in news)
 
     store = SqliteStore(path, look, owner="me")  # type: ignore[arg-type]
     await store.open()
-    await at_once(*(store.add(lives.birth(n)) for n in range(20)))
+    await at_once(*(store.add(order_factory.birth(n)) for n in range(20)))
     await store.close()
     assert found == [True] * 20
 
@@ -248,7 +254,7 @@ async def test_news_that_breaks_leaves_no_sender_waiting(tmp_path: Path) -> None
     await store.open()
     loop_told: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, what: loop_told.append(what))
-    await asyncio.wait_for(store.add(lives.birth()), 5)
+    await asyncio.wait_for(store.add(order_factory.birth()), 5)
     assert loop_told
     await store.close()
 
@@ -260,7 +266,7 @@ async def test_a_row_that_cannot_be_read_holds_nobody_else_up(tmp_path: Path) ->
     with closing(sqlite3.connect(path)) as stranger, stranger:
         stranger.execute("UPDATE engine_orders SET state = '{' WHERE id = ?", (spoilt.id,))
     async with Shelf(sqlite_at(path, inline=True)) as shelf:
-        due = await shelf.store.claim_due(lives.START, 1)
+        due = await shelf.store.claim_due(order_factory.START, 1)
         assert [one.id for one in due] == [sound.id]
         assert await shelf.store.claim(spoilt.id) is None
         assert shelf.store.unreadable() == 1
@@ -272,7 +278,7 @@ def test_what_was_acknowledged_before_a_kill_is_there(tmp_path: Path) -> None:
     acknowledged: list[str] = []
     for _ in range(ROUNDS):
         with subprocess.Popen(
-            [sys.executable, "-m", "tests.stores.adder", str(path)],
+            [sys.executable, "-m", "tests.stores.insert_until_killed", str(path)],
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},

@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import settings
 
-from tests.contracts.shelf import Opening
+from tests.contracts.store_harness import Opening
 from tests.contracts.store_machine import StoreMachine
-from tests.stores.shelves import sqlite_at
+from tests.stores.sqlite_stores import sqlite_at
 
 
 class SqliteMachine(StoreMachine):

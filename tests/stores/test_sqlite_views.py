@@ -13,22 +13,31 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cambist.orders import event as fact
-from cambist.orders.decide import Change
+from cambist.orders.decide import Decision
+from cambist.orders.events import (
+    Accepted,
+    Amended,
+    Landed,
+    OrderEvent,
+    Routed,
+    Sent,
+    Signed,
+    Started,
+)
 from cambist.orders.intent import Intent
-from cambist.orders.journal import append, open_journal
+from cambist.orders.journal import append, start_journal
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import SLIPPAGE_DEFAULT_BPS, TRIES_DEFAULT
-from cambist.ports.store import Birth
-from cambist.stores.sqlite.items import Add, Facts, Move
-from cambist.stores.sqlite.many import _statement
-from cambist.stores.sqlite.writes import SQL, BatchWriter
-from cambist.values.amount import RAW_MAX, Raw, write_amount
+from cambist.ports.store import NewOrder
+from cambist.stores.commands import ApplyDecision, CommittedEvents, InsertOrder
+from cambist.stores.sqlite.connection import _statement
+from cambist.stores.sqlite.writer import SQL, SqliteBatchWriter
+from cambist.values.amount import RAW_MAX, RawAmount, write_amount
 from cambist.values.ids import order_id
-from cambist.values.moment import Moment
 from cambist.values.route import Route
+from cambist.values.time_units import Timestamp
 from cambist.values.token import SOL, Pair, Token
-from tests import lives
+from tests import order_factory
 from tests.strategies import decimals, some_raws
 
 SEEDS_ORDERS = {
@@ -46,7 +55,7 @@ class Book:
     """A store in memory, written without a loop."""
 
     def __init__(self) -> None:
-        self.writer = BatchWriter(Path(":memory:"))
+        self.writer = SqliteBatchWriter(Path(":memory:"))
         assert self.writer._connection is not None
         self.db = self.writer._connection
         self.db.row_factory = None
@@ -54,23 +63,27 @@ class Book:
     def __del__(self) -> None:
         self.writer.close()
 
-    def write(self, intent: Intent, *facts: fact.Fact, number: int = 0) -> Order:
+    def write(self, intent: Intent, *facts: OrderEvent, number: int = 0) -> Order:
         """Write an order and what became of it."""
-        told = open_journal(
-            order_id(lives.START, number), fact.Accepted(intent), Moment(lives.START)
+        events = start_journal(
+            order_id(order_factory.START, number),
+            Accepted(intent),
+            Timestamp(order_factory.START),
         )
-        (written,) = self.writer.apply([Add(Birth(told))])
-        assert isinstance(written, Facts)
-        assert written.told == (told,)
-        order = told.order
-        for one in facts:
-            lines = append(order, (one,), lives.START)
+        (written,) = self.writer.apply([InsertOrder(NewOrder(events))])
+        assert isinstance(written, CommittedEvents)
+        assert written.events == (events,)
+        order = events.order
+        for event in facts:
+            lines = append(order, (event,), order_factory.START)
             after = replace(lines[-1].order, version=order.version + 1)
-            signed = isinstance(one, fact.Signed)
-            change = Change((one,), None, lives.attempt(1, order.id) if signed else None)
-            (result,) = self.writer.apply([Move(order, after, lines, change)])
-            assert isinstance(result, Facts)
-            assert result.told == lines
+            signed = isinstance(event, Signed)
+            decision = Decision(
+                (event,), None, order_factory.attempt(1, order.id) if signed else None
+            )
+            (result,) = self.writer.apply([ApplyDecision(order, after, lines, decision)])
+            assert isinstance(result, CommittedEvents)
+            assert result.events == lines
             order = after
         return order
 
@@ -81,16 +94,19 @@ class Book:
         return dict(zip(names, found.fetchone(), strict=True))
 
 
-def taken(route: Route, order: str) -> tuple[fact.Fact, ...]:
+def taken(route: Route, order: str) -> tuple[OrderEvent, ...]:
     """Go by a route and land."""
-    tried = lives.attempt(1, order)
-    moved = replace(lives.fill(tried), amount_in=route.amount_in, amount_out=route.amount_out)
+    tried = order_factory.attempt(1, order)
+    moved = replace(
+        order_factory.fill(tried), amount_in=route.amount_in, amount_out=route.amount_out
+    )
     return (
-        fact.Started(), fact.Routed(route), lives.signed(tried), fact.Sent(), fact.Landed(moved),
+        Started(), Routed(route), order_factory.signed(tried), Sent(),
+        Landed(moved),
     )  # fmt: skip
 
 
-ID = order_id(lives.START, 0)
+ID = order_id(order_factory.START, 0)
 
 
 def columns(view: str) -> set[str]:
@@ -114,18 +130,18 @@ def test_the_view_of_events_has_the_words_of_every_client() -> None:
     st.tuples(decimals, decimals),
     st.sampled_from(["pair", "buy"]),
 )
-@example((RAW_MAX, Raw(1), RAW_MAX), (18, 0), "pair")
-@example((Raw(1), RAW_MAX, Raw(1)), (0, 18), "buy")
-@example((Raw(1), Raw(10), Raw(100)), (0, 0), "pair")
+@example((RAW_MAX, RawAmount(1), RAW_MAX), (18, 0), "pair")
+@example((RawAmount(1), RAW_MAX, RawAmount(1)), (0, 18), "buy")
+@example((RawAmount(1), RawAmount(10), RawAmount(100)), (0, 0), "pair")
 def test_whole_tokens_are_exact(
-    amounts: tuple[Raw, Raw, Raw], places: tuple[int, int], quoted: str
+    amounts: tuple[RawAmount, RawAmount, RawAmount], places: tuple[int, int], quoted: str
 ) -> None:
     given_, got, bound = amounts
     decimals_in, decimals_out = places
     book = Book()
-    pair = Pair(Token("ONE", SOL.mint, decimals_in), Token("TWO", lives.POOL, decimals_out))
-    wish = lives.intent(pair=pair, amount=given_, quoted=quoted)
-    route = replace(lives.route(given_, got), bound=bound)
+    pair = Pair(Token("ONE", SOL.mint, decimals_in), Token("TWO", order_factory.POOL, decimals_out))
+    wish = order_factory.intent(pair=pair, amount=given_, quoted=quoted)
+    route = replace(order_factory.route(given_, got), bound=bound)
     row = book.row(book.write(wish, *taken(route, ID)))
     assert row["amount"] == row["amount_in"] == write_amount(given_, decimals_in)
     assert row["amount_out"] == write_amount(got, decimals_out)
@@ -138,7 +154,7 @@ def test_whole_tokens_are_exact(
 
 def test_an_order_that_takes_an_exact_amount_is_sized_in_what_it_takes() -> None:
     book = Book()
-    wish = lives.intent(mode="exact_out", amount=Raw(1_500_000))
+    wish = order_factory.intent(mode="exact_out", amount=RawAmount(1_500_000))
     row = book.row(book.write(wish))
     assert (row["amount"], row["amount_out"], row["min_amount_out"]) == ("1.5", "1.5", "1.5")
     assert row["amount_in"] is None
@@ -146,14 +162,14 @@ def test_an_order_that_takes_an_exact_amount_is_sized_in_what_it_takes() -> None
 
 def test_a_fee_of_nothing_is_nothing() -> None:
     book = Book()
-    route = replace(lives.route(), bound=Raw(0))
-    row = book.row(book.write(lives.intent(), fact.Started(), fact.Routed(route)))
+    route = replace(order_factory.route(), bound=RawAmount(0))
+    row = book.row(book.write(order_factory.intent(), Started(), Routed(route)))
     assert row["min_amount_out"] == "0"
 
 
 def test_what_an_order_did_not_say_reads_as_its_default() -> None:
     book = Book()
-    row = book.row(book.write(lives.intent()))
+    row = book.row(book.write(order_factory.intent()))
     assert row["max_retries"] == TRIES_DEFAULT
     assert row["slippage"] == SLIPPAGE_DEFAULT_BPS / 100
     for name in ("tx_hash", "error", "executed_price", "raydium_price", "confirmed_at"):
@@ -162,22 +178,27 @@ def test_what_an_order_did_not_say_reads_as_its_default() -> None:
 
 def test_what_an_order_amended_is_what_counts() -> None:
     book = Book()
-    first, second = lives.Terms(lives.Bps(100), 5), lives.Terms(lives.Bps(25), 7)
-    row = book.row(book.write(lives.intent(terms=first)))
+    first, second = (
+        order_factory.Terms(order_factory.Bps(100), 5),
+        order_factory.Terms(order_factory.Bps(25), 7),
+    )
+    row = book.row(book.write(order_factory.intent(terms=first)))
     assert (row["slippage"], row["max_retries"]) == (1.0, 5)
     book = Book()
-    row = book.row(book.write(lives.intent(terms=first), fact.Amended(second)))
+    row = book.row(book.write(order_factory.intent(terms=first), Amended(second)))
     assert (row["slippage"], row["max_retries"]) == (0.25, 7)
 
 
 def test_an_order_reads_as_it_went() -> None:
     book = Book()
-    row = book.row(book.write(lives.intent(user_id="ann"), *taken(lives.route(), ID)))
+    row = book.row(
+        book.write(order_factory.intent(user_id="ann"), *taken(order_factory.route(), ID))
+    )
     at = "2023-11-14T22:13:20.000Z"
     wanted = {
         "user_id": "ann", "type": "market", "token_in": "SOL", "token_out": "USDC",
         "chosen_dex": "raydium", "status": "confirmed", "retries": 0, "retry_count": 0,
-        "tx_hash": lives.attempt(1, ID).signature, "error": None, "meteora_price": None,
+        "tx_hash": order_factory.attempt(1, ID).signature, "error": None, "meteora_price": None,
         "created_at": at, "updated_at": at, "confirmed_at": at,
     }  # fmt: skip
     assert row | wanted == row
@@ -189,8 +210,8 @@ def test_an_order_reads_as_it_went() -> None:
 
 def test_a_failure_reads_in_both_spellings() -> None:
     book = Book()
-    row = book.row(book.write(lives.intent(), *lives.path(Status.FAILED)))
-    assert row["error"] == row["error_message"] == lives.LASTING.message
+    row = book.row(book.write(order_factory.intent(), *order_factory.path(Status.FAILED)))
+    assert row["error"] == row["error_message"] == order_factory.LASTING.message
 
 
 @given(st.integers(0, 4_102_444_800_000))

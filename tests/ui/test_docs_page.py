@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cambist.server.docs_page import CARRIER
-from tests.server.house import on_a_port
+from cambist.server.handlers.docs import CARRIER
+from tests.server.app_harness import on_a_port
 from tests.server.openapi.document import operations
 from tests.ui.browser import browser
 

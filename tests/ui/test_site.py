@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from scripts.print_docs import DOCS
+from scripts.generate_docs import DOCS
 from tests.docs.test_site import BUILD_S_MAX, BUILDER, ROOT
 from tests.ui.browser import browser
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cambist.values.amount import (
     RAW_MAX,
     OutOfRange,
-    Raw,
+    RawAmount,
     TooManyDigits,
     check_raw,
     mul_div_ceil,
@@ -33,12 +33,12 @@ BAD_FORMS = [
 
 
 @given(some_raws, decimals)
-def test_what_is_written_is_read_back_exactly(raw: Raw, places: int) -> None:
+def test_what_is_written_is_read_back_exactly(raw: RawAmount, places: int) -> None:
     assert parse_amount(write_amount(raw, places), places) == raw
 
 
 @given(some_raws, decimals)
-def test_the_text_is_the_exact_quotient(raw: Raw, places: int) -> None:
+def test_the_text_is_the_exact_quotient(raw: RawAmount, places: int) -> None:
     assert Fraction(Decimal(write_amount(raw, places))) == Fraction(raw, 10**places)
 
 
@@ -50,7 +50,7 @@ def test_a_written_amount_has_no_trailing_zeros_and_keeps_its_sign(raw: int, pla
 
 
 @given(some_raws, st.integers(0, 17), st.integers(1, 18))
-def test_trailing_zeros_lose_nothing(raw: Raw, places: int, more: int) -> None:
+def test_trailing_zeros_lose_nothing(raw: RawAmount, places: int, more: int) -> None:
     text = write_amount(raw, places)
     padded = (text if "." in text else text + ".") + "0" * more
     if len(padded.partition(".")[2]) <= 18:

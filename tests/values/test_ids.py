@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cambist.values.ids import ENTROPY_BITS, order_id, read_order_id
-from cambist.values.moment import Moment, after
+from cambist.values.time_units import Timestamp, add_ms
 
 times = st.integers(0, 2**48 - 1)
 chances = st.integers(0, 2**ENTROPY_BITS - 1)
@@ -71,4 +71,4 @@ def test_another_spelling_of_an_id_is_not_read(spoil: object) -> None:
 
 @given(times, st.integers(0, 10**9))
 def test_an_instant_later_is_later_by_so_much(at: int, by: int) -> None:
-    assert after(Moment(at), by) - at == by
+    assert add_ms(Timestamp(at), by) - at == by

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from cambist.curves.paths import Place, Rates
+from cambist.curves.tick_walk_state import FeeRates, TickState
 from cambist.curves.ticks import TICK_MAX, sqrt_at_tick
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
-from cambist.venues.accounts import ChainTime
 from cambist.venues.raydium.clmm import ClmmPool
-from cambist.venues.raydium.clmm.shelf import stocked
+from cambist.venues.raydium.clmm.loaded_tick_arrays import load
+from cambist.venues.snapshot import ChainTime
 from cambist.venues.tokens import Mint
 
 NOW = ChainTime(Slot(9), 1_790_000_000, 900)
@@ -51,16 +51,16 @@ def clmm_pools(draw: st.DrawFn, *, fees: bool = True) -> ClmmPool:
     price = draw(st.one_of(st.just(low), st.integers(low, high - 1)))
     fee = draw(taken) if fees else NO_FEE, draw(taken) if fees else NO_FEE
     return pool_of(
-        spacing, nets, Place(price, tick, sum(net for n, net in nets.items() if n <= tick)),
-        Rates(draw(st.sampled_from([0, 100, 2_500, 10_000])), 120_000, 40_000), fee,
+        spacing, nets, TickState(price, tick, sum(net for n, net in nets.items() if n <= tick)),
+        FeeRates(draw(st.sampled_from([0, 100, 2_500, 10_000])), 120_000, 40_000), fee,
     )  # fmt: skip
 
 
 def pool_of(
     spacing: int,
     nets: dict[int, int],
-    place: Place,
-    rates: Rates,
+    tick_state: TickState,
+    rates: FeeRates,
     fees: tuple[TransferFee, TransferFee] = (NO_FEE, NO_FEE),
 ) -> ClmmPool:
     """Return a pool with these ticks, all arrays at hand."""
@@ -78,8 +78,8 @@ def pool_of(
         KEYS[3],
         rates,
         KEYS[4],
-        place,
-        stocked(spacing, nets),
+        tick_state,
+        load(spacing, nets),
         0,
         0,
         NOW,

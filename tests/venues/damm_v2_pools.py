@@ -8,24 +8,24 @@ from typing import Final
 from hypothesis import strategies as st
 
 from cambist.curves import single_range
-from cambist.curves.price_volatility import STEP
+from cambist.curves.damm_v2_dynamic_fee import STEP
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
-from cambist.venues.accounts import ChainTime
 from cambist.venues.meteora.damm_v2 import DammV2Pool
-from cambist.venues.meteora.damm_v2.pool import pool_at
-from cambist.venues.meteora.damm_v2.state import (
+from cambist.venues.meteora.damm_v2.accounts import (
     COMPOUNDING,
     LIMITER,
     ONLY_B,
     PRICE_EXPONENTIAL,
     TIME_EXPONENTIAL,
-    State,
+    DammV2PoolAccount,
 )
+from cambist.venues.meteora.damm_v2.pool import pool_at
+from cambist.venues.snapshot import ChainTime
 from cambist.venues.tokens import Mint
 
 NOW: Final = ChainTime(Slot(400_000_000), 1_790_000_000, 900)
@@ -59,7 +59,7 @@ def base_fees(draw: st.DrawFn, mode: int) -> tuple[int, int, int, int]:
 
 
 @st.composite
-def states(draw: st.DrawFn, collects: tuple[int, ...], modes: tuple[int, ...]) -> State:
+def states(draw: st.DrawFn, collects: tuple[int, ...], modes: tuple[int, ...]) -> DammV2PoolAccount:
     """Draw the fields of a pool."""
     mode = draw(st.sampled_from(modes))
     collect = ONLY_B if mode == LIMITER else draw(st.sampled_from(collects))
@@ -77,7 +77,7 @@ def states(draw: st.DrawFn, collects: tuple[int, ...], modes: tuple[int, ...]) -
         reserve_b = min(single_range.amount_b_ceil(liquidity, low, price), 2**63)
     volatile = draw(st.booleans())
     first = draw(st.sampled_from([max(price * 9 // 10, 1), price, price * 2]))
-    return State(
+    return DammV2PoolAccount(
         cliff, mode, count, pace, change, draw(st.sampled_from([0, 20, 50])),
         draw(st.integers(0, 10_000)) if collect == COMPOUNDING else 0,
         int(volatile), 14_460_000, draw(st.integers(0, 2**24 - 1)), 1, 10, 120, 5_000,
@@ -96,11 +96,13 @@ def pools(
 ) -> st.SearchStrategy[DammV2Pool]:
     """Draw pools of these collect modes and base fee modes."""
 
-    def made(state: State, a: TransferFee, b: TransferFee) -> DammV2Pool:
+    def made(state: DammV2PoolAccount, a: TransferFee, b: TransferFee) -> DammV2Pool:
         mints = (_mint(A, a), _mint(B, b))
-        flags = [int(one.token_program == TOKEN_2022_PROGRAM) for one in mints]
+        flags = [int(mint.token_program == TOKEN_2022_PROGRAM) for mint in mints]
         flagged = {"flag_a": flags[0], "flag_b": flags[1]}
-        whole = State(**{name: getattr(state, name) for name in state.__struct_fields__} | flagged)
+        whole = DammV2PoolAccount(
+            **{name: getattr(state, name) for name in state.__struct_fields__} | flagged
+        )
         return pool_at(KEYS[0], whole, mints, NOW)
 
     return st.builds(made, states(collects, modes), taxes, taxes)

@@ -9,12 +9,12 @@ from cambist.curves.bins import price_at
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
-from cambist.venues.accounts import ChainTime
 from cambist.venues.meteora.dlmm import DlmmPool
-from cambist.venues.meteora.dlmm.state import Bin, Pair
+from cambist.venues.meteora.dlmm.accounts import Bin, DlmmPairAccount
+from cambist.venues.snapshot import ChainTime
 from cambist.venues.tokens import Mint
 
 NOW = ChainTime(Slot(9), 1_790_000_000, 900)
@@ -32,7 +32,7 @@ def mint(address: Address, fee: TransferFee = NO_FEE) -> Mint:
     return Mint(address, TOKEN_2022_PROGRAM if fee.bps else TOKEN_PROGRAM, 6, fee)
 
 
-PLAIN = Pair(
+PLAIN = DlmmPairAccount(
     base_factor=10_000,
     filter_s=30,
     decay_s=600,
@@ -72,15 +72,15 @@ PLAIN = Pair(
 def plain_pool(*bins: Bin, **changes: int) -> DlmmPool:
     """Return a pair of these bins of array 0 and below; it costs 1 in 1,000 and volatility."""
     found: dict[int, list[Bin]] = {}
-    for one in sorted(bins):
-        found.setdefault(one.id // 70, []).append(one)
+    for bin_ in sorted(bins):
+        found.setdefault(bin_.id // 70, []).append(bin_)
     arrays = tuple((index, tuple(held)) for index, held in found.items())
     pair = replace(PLAIN, **changes)
     return DlmmPool(KEYS[0], pair, mint(X), mint(Y), arrays, tuple(found), False, NOW)
 
 
 @st.composite
-def pairs(draw: st.DrawFn, active: int, *, fixed_fee: bool = False) -> Pair:
+def pairs(draw: st.DrawFn, active: int, *, fixed_fee: bool = False) -> DlmmPairAccount:
     """Draw the numbers of a pair."""
     volatility = draw(st.integers(0, 400_000))
     return replace(
@@ -125,6 +125,6 @@ def pools(draw: st.DrawFn, *, fees: bool = True, fixed_fee: bool = False) -> Dlm
             bins.setdefault(bin_id // 70, []).append(one)
     arrays = tuple((index, tuple(held)) for index, held in sorted(bins.items()))
     marked = tuple(sorted(bins))
-    extended = any(not -512 <= one < 512 for one in marked) or draw(st.booleans())
+    extended = any(not -512 <= index < 512 for index in marked) or draw(st.booleans())
     pair = replace(pair, flag_x=int(x.fee.bps > 0), flag_y=int(y.fee.bps > 0))
     return DlmmPool(KEYS[0], pair, x, y, arrays, marked, extended, NOW)

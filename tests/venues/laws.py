@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
-from cambist.values.route import Mode
-from cambist.venues.accounts import ChainTime, Snapshot, Unquotable
-from cambist.venues.pool import Pool, Swapped
+from cambist.values.route import SwapMode
+from cambist.venues.pool import Pool, SwapResult
 from cambist.venues.program import P, Program
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import ChainTime, PoolRejected, Snapshot
 
 
 def other(pool: Pool, mint: Address) -> Address:
@@ -16,11 +16,11 @@ def other(pool: Pool, mint: Address) -> Address:
     return pool.mint_b if mint == pool.mint_a else pool.mint_a
 
 
-def tried(pool: Pool, mint_in: Address, mode: Mode, amount: int) -> Swapped | None:
+def tried(pool: Pool, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult | None:
     """Return what a swap does, or None where the pool refuses it."""
     try:
         return pool.swap(mint_in, mode, amount)
-    except Unquotable:
+    except PoolRejected:
         return None
 
 
@@ -41,9 +41,9 @@ def what_is_quoted_fits(pool: Pool, mint_in: Address, amount: int) -> None:
             continue
         fees = swap.fees
         sent = swap.amount_in, swap.amount_out, swap.amount_out + fees.transfer_out
-        assert all(0 < one <= RAW_MAX for one in sent)
+        assert all(0 < amount_sent <= RAW_MAX for amount_sent in sent)
         moved = fees.trade, fees.protocol, fees.transfer_in, fees.transfer_out, fees.creator_out
-        assert all(0 <= one <= RAW_MAX for one in moved)
+        assert all(0 <= amount_moved <= RAW_MAX for amount_moved in moved)
 
 
 def more_in_is_no_less_out(pool: Pool, mint_in: Address, amount: int, more: int) -> None:
@@ -81,17 +81,17 @@ def what_was_asked_for_comes(pool: Pool, mint_in: Address, amount: int, slack: i
     assert bought.amount_out == amount
     try:
         again = pool.swap(mint_in, "exact_in", bought.amount_in)
-    except Unquotable as refused:
-        assert refused.refusal is Refusal.DUST  # noqa: PT017
+    except PoolRejected as refused:
+        assert refused.refusal is RejectReason.DUST  # noqa: PT017
     else:
         assert again.amount_out + slack >= amount
 
 
 def accounts_hold_the_pool(program: Program[P], pool: P, snapshot: Snapshot) -> None:
     """What is written is read as the same pool, and nothing more is wanted."""
-    accounts = {one.address: one for one in program.encode(pool)}
+    accounts = {account.address: account for account in program.encode(pool)}
     seen = Snapshot(accounts, snapshot.time)
-    assert program.wants(pool.address, seen) == ()
+    assert program.required_accounts(pool.address, seen) == ()
     assert program.decode(pool.address, seen) == pool
 
 
@@ -100,15 +100,15 @@ def any_bytes_are_decoded_or_refused(program: Program[P], pool: P, at: int, byte
     for changed in program.encode(pool):
         data = bytearray(changed.data)
         data[at % len(data)] ^= byte
-        accounts = {one.address: one for one in program.encode(pool)}
+        accounts = {account.address: account for account in program.encode(pool)}
         accounts[changed.address] = type(changed)(changed.address, changed.owner, bytes(data))
         seen = Snapshot(accounts, _time(pool))
         try:
-            program.wants(pool.address, seen)
+            program.required_accounts(pool.address, seen)
             decoded = program.decode(pool.address, seen)
             decoded.amount_out(decoded.mint_a, 10**6)
             decoded.amount_in(decoded.mint_b, 10**3)
-        except Unquotable:
+        except PoolRejected:
             continue
 
 

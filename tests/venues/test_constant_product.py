@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from cambist.faults import Code, Fault
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.route import Quote
+from cambist.values.time_units import Slot
 from cambist.venues.constant_product import ConstantProductPool
 
 A, B = Address("mint a"), Address("mint b")

@@ -9,14 +9,20 @@ from msgspec.structs import replace
 
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
-from cambist.venues.accounts import Account, ChainTime, Snapshot, Unquotable
 from cambist.venues.meteora.damm_v1 import DAMM_V1, DammV1Pool
+from cambist.venues.meteora.damm_v1.accounts import (
+    LAYOUT,
+    PROGRAM,
+    DammV1PoolAccount,
+    Vault,
+    VaultAccount,
+)
 from cambist.venues.meteora.damm_v1.pool import pool_at
-from cambist.venues.meteora.damm_v1.state import LAYOUT, PROGRAM, State, Vault, VaultState
-from cambist.venues.program import Instruction, Meta, Trade
-from cambist.venues.refusals import Refusal
+from cambist.venues.program import AccountMeta, Instruction, SwapParams
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, ChainTime, PoolRejected, Snapshot
 from tests.venues import laws
 
 NOW = ChainTime(Slot(400_000_000), 1_790_000_000, 900)
@@ -33,7 +39,7 @@ def vaults(draw: st.DrawFn, mint: Address, keys: tuple[Address, ...]) -> Vault:
     supply = max(total * draw(st.integers(20, 100)) // 100, 1)
     reported_s = NOW.unix_s - draw(st.integers(0, 10_000))
     degradation = draw(st.sampled_from([0, 46_296_296, 10**9]))
-    state = VaultState(1, total, keys[0], mint, keys[1], locked, reported_s, degradation)
+    state = VaultAccount(1, total, keys[0], mint, keys[1], locked, reported_s, degradation)
     at_hand = draw(st.sampled_from([total, total // 2, total + 5]))
     return Vault(keys[2], state, at_hand, supply, draw(st.integers(supply // 3, supply)))
 
@@ -42,7 +48,7 @@ def vaults(draw: st.DrawFn, mint: Address, keys: tuple[Address, ...]) -> Vault:
 def pools(draw: st.DrawFn) -> DammV1Pool:
     a, b = draw(vaults(A, tuple(KEYS[1:4]))), draw(vaults(B, tuple(KEYS[4:7])))
     fees = draw(st.sampled_from([(250, 100_000, 0, 100_000), (1_500, 100_000, 20_000, 100_000)]))
-    state = State(
+    state = DammV1PoolAccount(
         A, B, a.address, b.address, KEYS[7], KEYS[8], 254, 1, KEYS[9], KEYS[10], *fees,
         NOW.unix_s - draw(st.integers(0, 9)), 1, 0,
     )  # fmt: skip
@@ -107,14 +113,17 @@ def test_the_product_of_the_reserves_never_falls(pool: DammV1Pool, mint: Address
 @given(pools(), mints, st.integers(1, 2**60))
 def test_an_exact_amount_out_does_not_exist(pool: DammV1Pool, mint: Address, amount: int):
     assert pool.amount_in(mint, amount) == 0
-    trade = Trade(KEYS[0], KEYS[1], KEYS[2], mint, "exact_out", amount, amount)
+    trade = SwapParams(KEYS[0], KEYS[1], KEYS[2], mint, "exact_out", amount, amount)
     for asked in (
         lambda: pool.swap(mint, "exact_out", amount),
         lambda: DAMM_V1.instruction(pool, trade),
     ):
-        with pytest.raises(Unquotable) as refused:
+        with pytest.raises(PoolRejected) as refused:
             asked()
-        assert refused.value.refusal in {Refusal.NO_EXACT_OUT, Refusal.NOT_ENOUGH_LIQUIDITY}
+        assert refused.value.refusal in {
+            RejectReason.NO_EXACT_OUT,
+            RejectReason.NOT_ENOUGH_LIQUIDITY,
+        }
 
 
 @given(pools())
@@ -135,7 +144,7 @@ def test_any_bytes_of_the_pool_are_decoded_or_refused(pool: DammV1Pool, at: int,
 @given(st.binary(min_size=944, max_size=944))
 def test_any_account_of_its_size_is_decoded_or_refused(body: bytes):
     account = Account(KEYS[0], PROGRAM, LAYOUT.magic + body)
-    with pytest.raises(Unquotable):
+    with pytest.raises(PoolRejected):
         DAMM_V1.decode(KEYS[0], Snapshot({KEYS[0]: account}, NOW))
 
 
@@ -176,34 +185,34 @@ def test_any_bytes_of_a_stable_pool_are_decoded_or_refused(pool: DammV1Pool, at:
 @given(pools())
 def test_a_curve_that_nobody_knows_is_refused_with_its_reason(pool: DammV1Pool):
     for changes, refusal in (
-        ({"curve": 2}, Refusal.UNKNOWN_CURVE),
-        ({"curve": 1}, Refusal.OUT_OF_BOUNDS),
+        ({"curve": 2}, RejectReason.UNKNOWN_CURVE),
+        ({"curve": 1}, RejectReason.OUT_OF_BOUNDS),
     ):
         other = replace(pool, state=replace(pool.state, **changes))
-        accounts = {one.address: one for one in DAMM_V1.encode(other)}
-        with pytest.raises(Unquotable) as refused:
+        accounts = {account.address: account for account in DAMM_V1.encode(other)}
+        with pytest.raises(PoolRejected) as refused:
             DAMM_V1.decode(pool.address, Snapshot(accounts, NOW))
         assert refused.value.refusal is refusal
 
 
 def test_an_old_price_of_a_stake_that_is_not_at_hand_closes_the_pool():
-    state = State(
+    state = DammV1PoolAccount(
         A, B, *KEYS[1:3], *KEYS[7:9], 254, 1, *KEYS[9:11], 250, 100_000, 0, 100_000, 0, 1, 1,
         KEYS[13], 100, 1, 1, 9, 1_100_000, NOW.unix_s, 3,
     )  # fmt: skip
     vaults = []
     for n, mint in enumerate((A, B)):
-        held = VaultState(1, 10**12, KEYS[3 + n], mint, KEYS[5 + n], 0, NOW.unix_s, 0)
+        held = VaultAccount(1, 10**12, KEYS[3 + n], mint, KEYS[5 + n], 0, NOW.unix_s, 0)
         vaults.append(Vault(KEYS[1 + n], held, 10**12, 10**12, 10**12))
     pool = pool_at(KEYS[0], state, (vaults[0], vaults[1]), NOW)
-    assert pool.clocked
+    assert pool.is_time_dependent
     # b is worth 1.1 of a.
     assert 900_000 < pool.amount_out(A, 10**6) < 10**6 < pool.amount_out(B, 10**6)
     old = pool.at(NOW.later(601))
     assert old.amount_out(A, 10**6) == 0
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         old.swap(A, "exact_in", 10**6)
-    assert refused.value.refusal is Refusal.ACCOUNT_MISSING
+    assert refused.value.refusal is RejectReason.ACCOUNT_MISSING
     known = pool_at(KEYS[0], state, (vaults[0], vaults[1]), NOW, 1_500_000).at(NOW.later(601))
     swap = known.swap(A, "exact_in", 10**6)
     assert swap.amount_out < 700_000
@@ -213,10 +222,12 @@ def test_an_old_price_of_a_stake_that_is_not_at_hand_closes_the_pool():
 
 
 def test_pools_are_seen_when_they_open():
-    metas = tuple(Meta(Address(f"account {n}")) for n in range(9))
+    metas = tuple(AccountMeta(Address(f"account {n}")) for n in range(9))
     for magic, at in (("76ad299dad486167", 2), ("9118acc2db7d03be", 2), ("3095dc823d0b09b2", 3)):
-        told = DAMM_V1.opened(Instruction(PROGRAM, metas, bytes.fromhex(magic) + bytes(120)))
+        told = DAMM_V1.parse_pool_created(
+            Instruction(PROGRAM, metas, bytes.fromhex(magic) + bytes(120))
+        )
         assert told is not None
         names = ("account 0", f"account {at}", f"account {at + 1}")
         assert (told.pool, told.mint_a, told.mint_b, told.opens_s) == (*names, None)
-    assert DAMM_V1.opened(Instruction(PROGRAM, metas, bytes(200))) is None
+    assert DAMM_V1.parse_pool_created(Instruction(PROGRAM, metas, bytes(200))) is None

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 
 from cambist.curves.transfer_fee import NO_FEE
 from cambist.values.ids import Address
-from cambist.venues.accounts import Account, Snapshot, Unquotable
 from cambist.venues.meteora.damm_v2 import DAMM_V2, DammV2Pool
+from cambist.venues.meteora.damm_v2.accounts import LAYOUT, PROGRAM
 from cambist.venues.meteora.damm_v2.pool import pool_at
-from cambist.venues.meteora.damm_v2.side import Side, give
-from cambist.venues.meteora.damm_v2.state import LAYOUT, PROGRAM
-from cambist.venues.program import Instruction, Meta, Trade
-from cambist.venues.refusals import Refusal
+from cambist.venues.meteora.damm_v2.swap_math import DammV2Side, give
+from cambist.venues.program import AccountMeta, Instruction, SwapParams
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, PoolRejected, Snapshot
 from tests.venues import laws
 from tests.venues.damm_v2_pools import KEYS, NOW, A, B, pools
 
@@ -77,9 +77,9 @@ def test_what_was_asked_for_comes(pool: DammV2Pool, mint: Address, amount: int):
     assert bought.amount_out == amount
     try:
         again = pool.swap(mint, "exact_in", bought.amount_in)
-    except Unquotable as refused:
+    except PoolRejected as refused:
         # What is asked for is rounded up, which may be over the last unit of the pool.
-        assert refused.refusal in {Refusal.PRICE_LIMIT, Refusal.NOT_ENOUGH_LIQUIDITY}  # noqa: PT017
+        assert refused.refusal in {RejectReason.PRICE_LIMIT, RejectReason.NOT_ENOUGH_LIQUIDITY}  # noqa: PT017
     else:
         assert again.amount_out >= amount
 
@@ -89,12 +89,12 @@ def test_no_more_comes_out_than_the_curve_holds(pool: DammV2Pool, mint: Address,
     side = pool.giving_a if mint == A else pool.giving_b
     try:
         _, into, _, paid, _ = give(side, amount)
-    except Unquotable:
+    except PoolRejected:
         return
     assert _is_on_or_below_the_curve(side, into, paid)
 
 
-def _is_on_or_below_the_curve(side: Side, into: int, paid: int) -> bool:
+def _is_on_or_below_the_curve(side: DammV2Side, into: int, paid: int) -> bool:
     liquidity, price = side.liquidity, side.price
     if side.compounding:
         return (side.there + into) * (side.held - paid) >= side.there * side.held
@@ -111,7 +111,7 @@ def test_a_partial_fill_is_the_whole_where_the_range_holds_it(
     whole = laws.tried(pool, mint, "exact_in", amount)
     try:
         part = pool.fill(mint, amount)
-    except Unquotable:
+    except PoolRejected:
         assert whole is None
         return
     if whole is not None and part.amount_in == amount:
@@ -158,7 +158,7 @@ def test_any_bytes_are_decoded_or_refused(pool: DammV2Pool, at: int, byte: int):
 def test_any_account_of_its_size_is_decoded_or_refused(body: bytes, mint: Address, amount: int):
     account = Account(KEYS[0], PROGRAM, LAYOUT.magic + body)
     seen = Snapshot({KEYS[0]: account}, NOW)
-    with pytest.raises(Unquotable):
+    with pytest.raises(PoolRejected):
         DAMM_V2.decode(KEYS[0], seen).amount_out(mint, amount)
 
 
@@ -167,9 +167,9 @@ def test_a_closed_pool_gives_the_reason(pool: DammV2Pool, mint: Address, amount:
     both = (pool.a, pool.b)
     off = pool_at(pool.address, replace(pool.state, status=1), both, NOW)
     early = pool.at(replace(NOW, unix_s=pool.state.opens_at - 1))
-    for one, refusal in ((off, Refusal.DISABLED), (early, Refusal.NOT_OPEN_YET)):
+    for one, refusal in ((off, RejectReason.DISABLED), (early, RejectReason.NOT_OPEN_YET)):
         assert one.amount_out(mint, amount) == one.amount_in(mint, amount) == 0
-        with pytest.raises(Unquotable) as refused:
+        with pytest.raises(PoolRejected) as refused:
             one.swap(mint, "exact_in", amount)
         assert refused.value.refusal is refusal
 
@@ -178,26 +178,28 @@ def test_a_closed_pool_gives_the_reason(pool: DammV2Pool, mint: Address, amount:
 def test_a_call_names_fourteen_accounts_and_one_more_under_a_limiter(
     pool: DammV2Pool, mint: Address
 ):
-    call = DAMM_V2.instruction(pool, Trade(KEYS[0], KEYS[1], KEYS[2], mint, "exact_out", 5, 9))
+    call = DAMM_V2.instruction(pool, SwapParams(KEYS[0], KEYS[1], KEYS[2], mint, "exact_out", 5, 9))
     assert len(call.accounts) == 14 + (pool.state.mode == 2)
     assert call.data[8:] == (5).to_bytes(8, "little") + (9).to_bytes(8, "little") + b"\x02"
 
 
 def test_a_pool_with_a_config_is_seen_when_it_opens():
-    metas = tuple(Meta(Address(f"account {n}")) for n in range(20))
+    metas = tuple(AccountMeta(Address(f"account {n}")) for n in range(20))
     for magic, at in (("5fb40aac54aee828", 6), ("955248c5fdfc440f", 7), ("14a1f118bdddb402", 5)):
-        told = DAMM_V2.opened(Instruction(PROGRAM, metas, bytes.fromhex(magic) + bytes(200)))
+        told = DAMM_V2.parse_pool_created(
+            Instruction(PROGRAM, metas, bytes.fromhex(magic) + bytes(200))
+        )
         assert told is not None
         names = (f"account {at}", f"account {at + 2}", f"account {at + 3}")
         assert (told.pool, told.mint_a, told.mint_b, told.opens_s) == (*names, None)
-    assert DAMM_V2.opened(Instruction(PROGRAM, metas, bytes(200))) is None
-    assert DAMM_V2.opened(Instruction(KEYS[0], metas, bytes.fromhex(magic))) is None
+    assert DAMM_V2.parse_pool_created(Instruction(PROGRAM, metas, bytes(200))) is None
+    assert DAMM_V2.parse_pool_created(Instruction(KEYS[0], metas, bytes.fromhex(magic))) is None
 
 
 def test_a_swap_of_an_old_release_is_read_but_not_taken_for_exact():
     tag, event = bytes.fromhex("e445a52e51cb9a1d"), bytes.fromhex("1b3c15d58aaabb93")
     body = bytes([1]) * 32 + struct.pack("<BBQQQ16x4QQQ", 0, 0, 900, 1, 777, 3, 2, 0, 0, 899, 5)
-    (told,) = DAMM_V2.traded((), (Instruction(PROGRAM, (), tag + event + body),))
+    (told,) = DAMM_V2.parse_swaps((), (Instruction(PROGRAM, (), tag + event + body),))
     assert (told.pool, told.amount_in, told.amount_out, told.exact) == (KEYS[0], 899, 777, False)
     cut = Instruction(PROGRAM, (), tag + event + body[:40])
-    assert DAMM_V2.traded((), (cut, Instruction(KEYS[1], (), tag + event + body))) == ()
+    assert DAMM_V2.parse_swaps((), (cut, Instruction(KEYS[1], (), tag + event + body))) == ()

@@ -14,19 +14,19 @@ from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.values.program_address import key_bytes
 from cambist.values.token import RAY
-from cambist.venues.accounts import Snapshot, Unquotable
-from cambist.venues.logs import Line
+from cambist.venues.logs import ProgramLogLine
 from cambist.venues.meteora.dlmm import DLMM, Dlmm, DlmmPool
-from cambist.venues.meteora.dlmm.ahead import (
+from cambist.venues.meteora.dlmm.accounts import Bin
+from cambist.venues.meteora.dlmm.bin_arrays import (
     ARRAY_UNITS,
     BIN_UNITS,
     UNITS_MAX,
     array_address,
     extension_address,
 )
-from cambist.venues.meteora.dlmm.state import Bin
-from cambist.venues.program import Instruction, Known, Trade
-from cambist.venues.refusals import Refusal
+from cambist.venues.program import Instruction, KnownError, SwapParams
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected, Snapshot
 from tests.venues import laws
 from tests.venues.dlmm_pools import KEYS, NOW, X, Y, plain_pool, pools
 
@@ -43,10 +43,10 @@ def test_the_fast_path_is_the_whole_swap(pool: DlmmPool, mint_in: Address, amoun
 
 @given(pools(), mints, st.lists(amounts, min_size=2, max_size=6))
 def test_asking_before_changes_no_answer(pool: DlmmPool, mint_in: Address, asked: list[int]):
-    fresh = [replace(pool).amount_out(mint_in, one) for one in asked]
-    assert [pool.amount_out(mint_in, one) for one in asked] == fresh
-    fresh = [replace(pool).amount_in(mint_in, one) for one in asked]
-    assert [pool.amount_in(mint_in, one) for one in asked] == fresh
+    fresh = [replace(pool).amount_out(mint_in, request) for request in asked]
+    assert [pool.amount_out(mint_in, question) for question in asked] == fresh
+    fresh = [replace(pool).amount_in(mint_in, question) for question in asked]
+    assert [pool.amount_in(mint_in, question) for question in asked] == fresh
 
 
 @given(pools(), mints, amounts, st.integers(1, 10**9))
@@ -77,7 +77,7 @@ def test_no_bin_pays_above_its_price(pool: DlmmPool, mint_in: Address, amount: i
     swap = laws.tried(pool, mint_in, "exact_in", amount)
     assume(swap is not None)
     assert swap is not None
-    prices = [one.price for _, bins in pool.arrays for one in bins]
+    prices = [bin_.price for _, bins in pool.arrays for bin_ in bins]
     if mint_in == X:
         assert swap.amount_out << 64 <= swap.amount_in * max(prices)
     else:
@@ -103,9 +103,9 @@ def test_what_leaves_the_bins_and_what_comes_in_adds_up(
 
 def _held(pool: DlmmPool, *, down: bool) -> int:
     """Return all that bins hold of the token taken, limit orders counted."""
-    bins = [one for _, bins in pool.arrays for one in bins]
-    makers = sum(one.y if down else one.x for one in bins)
-    return makers + sum(one.begun_orders + one.open_orders for one in bins if one.asks != down)
+    bins = [bin_ for _, bins in pool.arrays for bin_ in bins]
+    makers = sum(bin_.y if down else bin_.x for bin_ in bins)
+    return makers + sum(bin_.begun_orders + bin_.open_orders for bin_ in bins if bin_.asks != down)
 
 
 @given(pools())
@@ -171,27 +171,27 @@ def test_bins_and_arrays_are_gone_through_as_far_as_a_transaction_pays(apart: in
         most += 1
     assert 0 < pool.amount_in(X, 1_000 * most) == pool.swap(X, "exact_out", 1_000 * most).amount_in
     assert pool.amount_in(X, 1_000 * most + 1) == 0
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         pool.swap(X, "exact_out", 1_000 * most + 1)
-    assert refused.value.refusal is Refusal.TOO_FAR
+    assert refused.value.refusal is RejectReason.TOO_FAR
 
 
 @pytest.mark.parametrize(
     ("pool", "refusal"),
     [
-        (_pool(status=1), Refusal.DISABLED),
+        (_pool(status=1), RejectReason.DISABLED),
         (
             _pool(pair_type=2, activation_type=1, activation_point=LATER_S),
-            Refusal.NOT_OPEN_YET,
+            RejectReason.NOT_OPEN_YET,
         ),
-        (_pool(pair_type=1, activation_point=NOW.slot + 1), Refusal.NOT_OPEN_YET),
-        (_pool(updated_s=-(2**63)), Refusal.OUT_OF_BOUNDS),
-        (replace(_pool(), arrays=()), Refusal.ACCOUNT_MISSING),
-        (replace(_pool(), arrays=(), marked=()), Refusal.NOT_ENOUGH_LIQUIDITY),
+        (_pool(pair_type=1, activation_point=NOW.slot + 1), RejectReason.NOT_OPEN_YET),
+        (_pool(updated_s=-(2**63)), RejectReason.OUT_OF_BOUNDS),
+        (replace(_pool(), arrays=()), RejectReason.ACCOUNT_MISSING),
+        (replace(_pool(), arrays=(), marked=()), RejectReason.NOT_ENOUGH_LIQUIDITY),
     ],
 )
-def test_a_pair_is_refused_for_its_reason(pool: DlmmPool, refusal: Refusal):
-    with pytest.raises(Unquotable) as refused:
+def test_a_pair_is_refused_for_its_reason(pool: DlmmPool, refusal: RejectReason):
+    with pytest.raises(PoolRejected) as refused:
         pool.swap(X, "exact_in", 10**6)
     assert refused.value.refusal is refusal
     assert pool.amount_out(X, 10**6) == pool.amount_in(X, 10**6) == 0
@@ -200,75 +200,81 @@ def test_a_pair_is_refused_for_its_reason(pool: DlmmPool, refusal: Refusal):
 @pytest.mark.parametrize(
     ("mint_in", "amount", "refusal"),
     [
-        (RAY.mint, 5, Refusal.WRONG_TOKEN),
-        (X, 0, Refusal.AMOUNT_ZERO),
-        (X, 1, Refusal.PAYS_NOTHING),
-        (X, 2**64, Refusal.AMOUNT_OVERFLOWS),
-        (X, 10**12, Refusal.NOT_ENOUGH_LIQUIDITY),
+        (RAY.mint, 5, RejectReason.WRONG_TOKEN),
+        (X, 0, RejectReason.AMOUNT_ZERO),
+        (X, 1, RejectReason.PAYS_NOTHING),
+        (X, 2**64, RejectReason.AMOUNT_OVERFLOWS),
+        (X, 10**12, RejectReason.NOT_ENOUGH_LIQUIDITY),
     ],
 )
-def test_an_amount_is_refused_for_its_reason(mint_in: Address, amount: int, refusal: Refusal):
-    with pytest.raises(Unquotable) as refused:
+def test_an_amount_is_refused_for_its_reason(mint_in: Address, amount: int, refusal: RejectReason):
+    with pytest.raises(PoolRejected) as refused:
         _pool().swap(mint_in, "exact_in", amount)
     assert refused.value.refusal is refusal
 
 
 def test_bytes_of_another_release_are_refused():
-    accounts = {one.address: one for one in DLMM.encode(_pool(collect_fee_mode=1))}
-    with pytest.raises(Unquotable) as refused:
+    accounts = {account.address: account for account in DLMM.encode(_pool(collect_fee_mode=1))}
+    with pytest.raises(PoolRejected) as refused:
         Dlmm(orders=False).decode(KEYS[0], Snapshot(accounts, NOW))
-    assert refused.value.refusal is Refusal.RELEASE_NOT_CHECKED
+    assert refused.value.refusal is RejectReason.RELEASE_NOT_CHECKED
     at = array_address(KEYS[0], 0)
     counted = bytearray(accounts[at].data)
     struct.pack_into("<QQQ", counted, 56 + 112, 7, 0, 9)  # what went in, as 0.11 counted it
     accounts[at] = replace(accounts[at], data=bytes(counted))
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         DLMM.decode(KEYS[0], Snapshot(accounts, NOW))
-    assert refused.value.refusal is Refusal.RELEASE_NOT_CHECKED
+    assert refused.value.refusal is RejectReason.RELEASE_NOT_CHECKED
 
 
 def test_a_swap_names_its_accounts_in_order():
     pool = _pool()
     swap = pool.swap(X, "exact_in", 75 * 10**9)
-    arrays = [array_address(KEYS[0], one) for one in (0, -1, -2)]
+    arrays = [array_address(KEYS[0], index) for index in (0, -1, -2)]
     assert list(swap.touched) == arrays
-    trade = Trade(ME, KEYS[4], KEYS[5], X, "exact_in", 75 * 10**9, swap.amount_out, swap.touched)
+    trade = SwapParams(
+        ME, KEYS[4], KEYS[5], X, "exact_in", 75 * 10**9, swap.amount_out, swap.touched
+    )
     call = DLMM.instruction(pool, trade)
-    named = [one.address for one in call.accounts]
+    named = [account.address for account in call.accounts]
     assert named[:10] == [
         KEYS[0], DLMM.id, KEYS[1], KEYS[2], KEYS[4], KEYS[5], X, Y, KEYS[3], DLMM.id,
     ]  # fmt: skip
     assert named[-3:] == arrays
-    assert [one.address for one in call.accounts if one.signer] == [ME]
+    assert [account.address for account in call.accounts if account.signer] == [ME]
     assert call.data[8:] == struct.pack("<QQ", 75 * 10**9, swap.amount_out)
     wide = DLMM.instruction(replace(pool, extended=True), replace(trade, arrays=()))
     assert wide.accounts[1].address == extension_address(KEYS[0])
-    assert [one.address for one in wide.accounts][-3:] == arrays
+    assert [account.address for account in wide.accounts][-3:] == arrays
 
 
 def test_what_a_swap_tells_is_read_from_its_inner_instructions():
     head = bytes.fromhex("e445a52e51cb9a1d516ce3becdd00ac4")
     body = key_bytes(KEYS[0]) + key_bytes(ME) + struct.pack("<iiQQ", 0, -3, 1_000, 998)
     told = Instruction(DLMM.id, (), head + body + bytes(57))
-    (swap,) = DLMM.traded((), [told, Instruction(KEYS[5], (), head + body)])
+    (swap,) = DLMM.parse_swaps((), [told, Instruction(KEYS[5], (), head + body)])
     assert (swap.pool, swap.amount_in, swap.amount_out, swap.exact) == (KEYS[0], 1_000, 998, True)
-    assert DLMM.traded((), [Instruction(DLMM.id, (), head + body[:70])]) == ()
+    assert DLMM.parse_swaps((), [Instruction(DLMM.id, (), head + body[:70])]) == ()
 
 
 def test_an_error_is_known_by_name_and_by_number():
-    logged = Line(DLMM.id, "AnchorError occurred. Error Code: PoolDisabled. Error Number: 6042.")
-    assert DLMM.error([logged], 6042) == Known("PoolDisabled", Code.POOL_REFUSED)
-    assert DLMM.error([], 6042) == Known("PoolDisabled", Code.POOL_REFUSED)
-    assert DLMM.error([], 6003) == Known("ExceededAmountSlippageTolerance", Code.SLIPPAGE_EXCEEDED)
+    logged = ProgramLogLine(
+        DLMM.id, "AnchorError occurred. Error Code: PoolDisabled. Error Number: 6042."
+    )
+    assert DLMM.error([logged], 6042) == KnownError("PoolDisabled", Code.POOL_REFUSED)
+    assert DLMM.error([], 6042) == KnownError("PoolDisabled", Code.POOL_REFUSED)
+    assert DLMM.error([], 6003) == KnownError(
+        "ExceededAmountSlippageTolerance", Code.SLIPPAGE_EXCEEDED
+    )
     assert DLMM.error([], 12_345) is None
 
 
 def test_what_a_pair_wants_is_asked_for_once():
-    whole = {one.address: one for one in DLMM.encode(_pool())}
+    whole = {account.address: account for account in DLMM.encode(_pool())}
     seen = Snapshot({}, NOW)
-    assert DLMM.wants(KEYS[0], seen) == (KEYS[0],)
+    assert DLMM.required_accounts(KEYS[0], seen) == (KEYS[0],)
     seen = Snapshot({KEYS[0]: whole[KEYS[0]]}, NOW)
-    arrays = {array_address(KEYS[0], one) for one in (-2, -1, 0, 1)}
-    assert set(DLMM.wants(KEYS[0], seen)) == {X, Y, extension_address(KEYS[0])} | arrays
+    arrays = {array_address(KEYS[0], index) for index in (-2, -1, 0, 1)}
+    assert set(DLMM.required_accounts(KEYS[0], seen)) == {X, Y, extension_address(KEYS[0])} | arrays
     # The second half of the bitmap does not exist, and is not asked for again.
-    assert DLMM.wants(KEYS[0], Snapshot(whole, NOW)) == ()
+    assert DLMM.required_accounts(KEYS[0], Snapshot(whole, NOW)) == ()

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.venues.accounts import Unquotable
 from cambist.venues.layout import Layout
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -63,8 +63,8 @@ def _is_field(at: int) -> bool:
 def test_of_any_bytes_only_the_declared_error_comes(data: bytes):
     try:
         LAYOUT.read(data)
-    except Unquotable as refused:
-        assert refused.refusal in {Refusal.WRONG_SIZE, Refusal.WRONG_KIND}  # noqa: PT017
+    except PoolRejected as refused:
+        assert refused.refusal in {RejectReason.WRONG_SIZE, RejectReason.WRONG_KIND}  # noqa: PT017
 
 
 def test_fields_that_overlap_are_a_mistake():

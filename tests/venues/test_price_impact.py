@@ -11,26 +11,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bench.pools import made, site
+from bench.sample_pools import made, site
 from cambist.curves.bins import price_at
-from cambist.curves.paths import Orders, Place, Rates, Renewal
 from cambist.curves.price_impact import DUST_MAX, impact_hundredths, unless_dust
+from cambist.curves.tick_walk_state import FeeRates, Release2026Features, TickOrders, TickState
 from cambist.curves.ticks import sqrt_at_tick
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.routing.bounds import objection_to_impact
-from cambist.routing.choose import choose
 from cambist.routing.depth import depth
-from cambist.values.amount import RAW_MAX, Raw
-from cambist.values.codec import decoder, encode
+from cambist.routing.quote_checks import reject_reason_for_impact
+from cambist.routing.selection import choose
+from cambist.values.amount import RAW_MAX, RawAmount
 from cambist.values.ids import Principal
-from cambist.values.route import Mode, Quote, Route
+from cambist.values.json_codec import decoder, encode
+from cambist.values.route import Quote, Route, SwapMode
 from cambist.values.token import SOL, USDC, Pair
 from cambist.venues.meteora.dlmm import DlmmPool
-from cambist.venues.meteora.dlmm.state import Bin
+from cambist.venues.meteora.dlmm.accounts import Bin
 from cambist.venues.pool import Pool
-from cambist.venues.programs import PROGRAMS
-from cambist.wire.figures import view_quote
+from cambist.venues.registry import PROGRAMS
+from cambist.wire.order_state import view_quote
 from tests.venues import laws
 from tests.venues.clmm_pools import pool_of
 from tests.venues.dlmm_pools import plain_pool
@@ -41,14 +41,14 @@ INTENT = Intent(
     Principal(""),
     Pair(SOL, USDC),
     "exact_in",
-    Raw(10**7),
+    RawAmount(10**7),
     Terms(slippage_bps=50),
 )
 
 
 def _gap(*held: int) -> DlmmPool:
     """Return a pair whose active bin holds orders of the wrong side, and others Y."""
-    bins = [Bin(one, price_at(one, 25), 0, 10**12) for one in held]
+    bins = [Bin(bin_, price_at(bin_, 25), 0, 10**12) for bin_ in held]
     wrong = Bin(0, price_at(0, 25), 0, 0, 0, 10**12, asks=True)
     return plain_pool(
         wrong, *bins, bin_step=25, variable_fee_control=0, base_factor=8_000, bin_min=-443_636
@@ -57,7 +57,7 @@ def _gap(*held: int) -> DlmmPool:
 
 @pytest.mark.parametrize("held", [(-10, -11, -12), (-281, -282, -283)])
 @pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
-def test_bins_that_hold_nothing_for_a_swap_do_not_count(held: tuple[int, ...], mode: Mode):
+def test_bins_that_hold_nothing_for_a_swap_do_not_count(held: tuple[int, ...], mode: SwapMode):
     pool = _gap(*held)
     swap = pool.swap(A, mode, 10**7)
     assert swap.impact_hundredths == 0
@@ -70,11 +70,11 @@ def test_bins_that_hold_nothing_for_a_swap_do_not_count(held: tuple[int, ...], m
 
 
 @pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
-@pytest.mark.parametrize("renewal", [None, Renewal(1), Renewal(2)])
-def test_ticks_without_liquidity_do_not_count(mode: Mode, renewal: Renewal | None):
-    place = Place(sqrt_at_tick(0), 0, 0)
+@pytest.mark.parametrize("renewal", [None, Release2026Features(1), Release2026Features(2)])
+def test_ticks_without_liquidity_do_not_count(mode: SwapMode, renewal: Release2026Features | None):
+    tick_state = TickState(sqrt_at_tick(0), 0, 0)
     nets = {-9_000: 10**12, -8_000: -(10**12)}
-    pool = replace(pool_of(60, nets, place, Rates(2_500, 0, 0)), renewal=renewal)
+    pool = replace(pool_of(60, nets, tick_state, FeeRates(2_500, 0, 0)), renewal=renewal)
     assert pool.swap(A, mode, 10**7).impact_hundredths <= 20  # type: ignore[operator]
     last = depth(pool, A)[-1]
     swap = pool.swap(A, "exact_in", last.amount_in)
@@ -82,10 +82,11 @@ def test_ticks_without_liquidity_do_not_count(mode: Mode, renewal: Renewal | Non
 
 
 def test_limit_orders_on_a_tick_are_had_at_its_price():
-    place = Place(sqrt_at_tick(0), 0, 0)
-    orders = ((-9_000, Orders(10**9, 0, True)),)
+    tick_state = TickState(sqrt_at_tick(0), 0, 0)
+    orders = ((-9_000, TickOrders(10**9, 0, True)),)
     pool = replace(
-        pool_of(60, {-9_000: 0}, place, Rates(2_500, 0, 0)), renewal=Renewal(0, None, orders)
+        pool_of(60, {-9_000: 0}, tick_state, FeeRates(2_500, 0, 0)),
+        renewal=Release2026Features(0, None, orders),
     )
     assert pool.swap(A, "exact_in", 10**7).impact_hundredths == 0
 
@@ -131,9 +132,9 @@ def _made(name: str) -> Pool:
 
 
 def test_the_limit_does_not_refuse_dust():
-    assert objection_to_impact(None) is None
-    assert objection_to_impact(500_000) is None
-    assert objection_to_impact(500_001) is not None
+    assert reject_reason_for_impact(None) is None
+    assert reject_reason_for_impact(500_000) is None
+    assert reject_reason_for_impact(500_001) is not None
     quote = _quote(None)
     assert isinstance(choose(INTENT, [quote, _quote(10)], ()), Route)
 

@@ -7,25 +7,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bench.pools import made, site
+from bench.sample_pools import made, site
 from cambist.curves.bins import price_at
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from cambist.values.route import Mode, Quote
-from cambist.venues.accounts import SLOTS_PER_EPOCH, ChainTime, Snapshot, Unquotable
+from cambist.values.route import Quote, SwapMode
+from cambist.values.time_units import Slot
 from cambist.venues.constant_product import ConstantProductPool
 from cambist.venues.meteora.damm_v2.pool import pool_at
 from cambist.venues.meteora.dlmm import Dlmm
-from cambist.venues.meteora.dlmm.state import Bin
+from cambist.venues.meteora.dlmm.accounts import Bin
 from cambist.venues.pool import Pool
-from cambist.venues.programs import PROGRAMS
-from cambist.venues.quoting import worst
+from cambist.venues.quoting import worst_case
 from cambist.venues.raydium.amm_v4 import AmmV4Pool
-from cambist.venues.raydium.cpmm import Cpmm, CpmmPool, Rates, Release
-from cambist.venues.refusals import Refusal
+from cambist.venues.raydium.cpmm import CpmmFeeRates, CpmmPool, Release, cpmm_program
+from cambist.venues.registry import PROGRAMS
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import SLOTS_PER_EPOCH, ChainTime, PoolRejected, Snapshot
 from cambist.venues.tokens import FeeChange, Mint, Power, read_mint, write_mint
 from tests.venues import laws
 from tests.venues.dlmm_pools import KEYS, NOW, X, Y, plain_pool
@@ -47,7 +47,7 @@ def _amm_v4(x: int, y: int, fee: tuple[int, int] = (25, 10_000)) -> AmmV4Pool:
 
 
 def _cpmm(
-    x: int, y: int, rates: Rates, fees: tuple[TransferFee, TransferFee] = (NO_FEE, NO_FEE)
+    x: int, y: int, rates: CpmmFeeRates, fees: tuple[TransferFee, TransferFee] = (NO_FEE, NO_FEE)
 ) -> CpmmPool:
     a, b = _mint(A, fees[0]), _mint(B, fees[1])
     keys = KEYS[3:5]
@@ -59,8 +59,8 @@ def _two_reserves(x: int, y: int) -> list[Pool]:
     return [
         _amm_v4(x, y),
         _amm_v4(x, y, (0, 1)),
-        _cpmm(x, y, Rates(2_500, 120_000, 40_000)),
-        _cpmm(x, y, Rates(2_500, 0, 0, 500, "mint_b")),
+        _cpmm(x, y, CpmmFeeRates(2_500, 120_000, 40_000)),
+        _cpmm(x, y, CpmmFeeRates(2_500, 0, 0, 500, "mint_b")),
         plain,
         replace(plain, fee_ppm=0),
         replace(plain, fee_ppm=1_000_000),
@@ -91,14 +91,14 @@ def test_no_pool_of_two_reserves_pays_a_whole_one(x: int, y: int, amount: int, m
 
 def test_no_amount_past_64_bits_leaves_a_pool_with_the_mints_fees_counted():
     fees = TransferFee(9_999, RAW_MAX), NO_FEE
-    pool = _cpmm(10**12, 10**12, Rates(2_500, 120_000, 40_000), fees)
+    pool = _cpmm(10**12, 10**12, CpmmFeeRates(2_500, 120_000, 40_000), fees)
     for amount in (999_000_000_000, 999_900_000_000):
         laws.fast_is_full(pool, A, amount)
         laws.what_is_quoted_fits(pool, A, amount)
     assert pool.amount_in(A, 999_900_000_000) == 0
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         pool.swap(A, "exact_out", 999_900_000_000)
-    assert refused.value.refusal is Refusal.AMOUNT_OVERFLOWS
+    assert refused.value.refusal is RejectReason.AMOUNT_OVERFLOWS
     # As an exact amount in: what would arrive fits, what is sent does not.
     assert pool.amount_out(A, 2**64) == 0
     assert laws.tried(pool, A, "exact_in", 2**64) is None
@@ -136,22 +136,22 @@ def _with_fees(name: str, fee: TransferFee, change: FeeChange | None = None) -> 
 
 
 @pytest.mark.parametrize("mode", ["exact_in", "exact_out"])
-def test_cpmm_without_any_fee_is_what_its_release_makes_of_it(mode: Mode):
-    pool = _cpmm(10**12, 10**12, Rates(0, 0, 0))
-    accounts = Snapshot({one.address: one for one in Cpmm().encode(pool)}, NOW)
+def test_cpmm_without_any_fee_is_what_its_release_makes_of_it(mode: SwapMode):
+    pool = _cpmm(10**12, 10**12, CpmmFeeRates(0, 0, 0))
+    accounts = Snapshot({account.address: account for account in cpmm_program().encode(pool)}, NOW)
     releases: dict[Release, int] = {"2025-02": 1_000_000, "2026-04": 0}
     for release, amount in releases.items():
-        told = Cpmm(release).decode(pool.address, accounts)
+        told = cpmm_program(release).decode(pool.address, accounts)
         laws.fast_is_full(told, A, 1_000_000)
         swap = laws.tried(told, A, mode, 1_000_000)
         assert (swap is not None) == bool(amount)
-    refused = Cpmm("2026-04").decode(pool.address, accounts)
-    with pytest.raises(Unquotable) as why:
+    refused = cpmm_program("2026-04").decode(pool.address, accounts)
+    with pytest.raises(PoolRejected) as why:
         refused.swap(A, mode, 1_000_000)
-    assert why.value.refusal is Refusal.NO_FEE_AT_ALL
+    assert why.value.refusal is RejectReason.NO_FEE_AT_ALL
     # A creator's fee alone is enough, and one that is taken of the other side is not divided.
-    assert _cpmm(10**12, 10**12, Rates(0, 0, 0, 500)).amount_out(A, 10**6)
-    assert _cpmm(10**12, 10**12, Rates(0, 0, 0, 500, "mint_b")).amount_out(A, 10**6)
+    assert _cpmm(10**12, 10**12, CpmmFeeRates(0, 0, 0, 500)).amount_out(A, 10**6)
+    assert _cpmm(10**12, 10**12, CpmmFeeRates(0, 0, 0, 500, "mint_b")).amount_out(A, 10**6)
 
 
 # ---------------------------------------------------------------------- fees of mints by the epoch
@@ -179,7 +179,7 @@ def test_a_pool_under_the_clock_of_another_epoch_takes_that_epochs_fee(
     name: str, change: FeeChange
 ):
     pool = _with_fees(name, change.at(900), change)
-    assert pool.clocked
+    assert pool.is_time_dependent
     later = pool.at(replace(NOW, epoch=901))
     for mint in (pool.mint_a, pool.mint_b):
         known = _with_fees(name, change.newer)
@@ -199,13 +199,13 @@ def test_a_bound_near_the_end_of_an_epoch_rests_on_the_worse_of_both_fees(
     pool = _with_fees(name, change.at(900), change).at(time)
     then = pool.at(replace(time, epoch=901))
     for mode in ("exact_in", "exact_out"):
-        held = worst(pool, pool.mint_a, mode, 10**7)
-        now, next_ = (one.swap(pool.mint_a, mode, 10**7) for one in (pool, then))
+        held = worst_case(pool, pool.mint_a, mode, 10**7)
+        now, next_ = (state.swap(pool.mint_a, mode, 10**7) for state in (pool, then))
         near = [now, next_] if left < 8 else [now]
         if mode == "exact_in":
-            assert held.amount_out == min(one.amount_out for one in near)
+            assert held.amount_out == min(address.amount_out for address in near)
         else:
-            assert held.amount_in == max(one.amount_in for one in near)
+            assert held.amount_in == max(address.amount_in for address in near)
 
 
 def test_nobody_knows_when_an_epoch_ends_that_is_not_the_main_chains():
@@ -219,7 +219,7 @@ def test_nobody_knows_when_an_epoch_ends_that_is_not_the_main_chains():
 
 def _release(pool: Pool, *, orders: bool) -> Pool:
     program = Dlmm(orders=orders)
-    accounts = {one.address: one for one in program.encode(pool)}  # type: ignore[arg-type]
+    accounts = {account.address: account for account in program.encode(pool)}  # type: ignore[arg-type]
     return program.decode(pool.address, Snapshot(accounts, NOW))
 
 
@@ -234,8 +234,11 @@ def test_before_0_12_a_drained_bin_takes_its_price_and_the_swap_goes_on():
     assert laws.tried(older, A, "exact_in", 561) is None
     assert older.amount_out(A, 560) == newer.amount_out(A, 560) == 559
     behind = plain_pool(drained, Bin(1, price_at(1, 125), 0, 10**6), **terms)
-    ends = [_release(behind, orders=one).swap(A, "exact_in", 561).end for one in (True, False)]
-    assert [one.pair.active_id for one in ends] == [2, 1]  # type: ignore[attr-defined]
+    ends = [
+        _release(behind, orders=has_orders).swap(A, "exact_in", 561).end
+        for has_orders in (True, False)
+    ]
+    assert [end.pair.active_id for end in ends] == [2, 1]  # type: ignore[attr-defined]
 
 
 @given(
@@ -246,7 +249,7 @@ def test_before_0_12_a_drained_bin_takes_its_price_and_the_swap_goes_on():
 def test_before_0_12_the_fast_way_is_the_whole_swap(held: list[int], amount: int, step: int):
     bins = [Bin(-n, price_at(-n, step), 0, y) for n, y in enumerate(held)]
     pool = _release(plain_pool(*bins, bin_step=step), orders=False)
-    edges = [one[4] for one in pool.segments(A)]
+    edges = [segment[4] for segment in pool.segments(A)]
     for given_ in (amount, sum(edges), sum(edges) + 1, edges[0] + 1, edges[0] + 2):
         laws.fast_is_full(pool, A, given_)
 
@@ -271,7 +274,7 @@ def test_a_pool_of_a_mint_with_a_power_is_quoted_as_without_and_warns(name: str)
     field = {"cpmm": "token_a", "clmm": "token_a", "dlmm": "x", "damm_v2": "a"}[name]
     mint = replace(getattr(pool, field), powers=(Power.PERMANENT_DELEGATE,))
     held = replace(pool, **{field: mint})  # type: ignore[type-var]
-    quotes = [one.quote(one.mint_a, "exact_in", 10**7) for one in (pool, held)]
-    assert all(isinstance(one, Quote) for one in quotes)
-    assert [len(one.warnings) for one in quotes] == [0, 1]  # type: ignore[union-attr]
+    quotes = [state.quote(state.mint_a, "exact_in", 10**7) for state in (pool, held)]
+    assert all(isinstance(quote, Quote) for quote in quotes)
+    assert [len(quote.warnings) for quote in quotes] == [0, 1]  # type: ignore[union-attr]
     assert quotes[0].amount_out == quotes[1].amount_out  # type: ignore[union-attr]

@@ -12,17 +12,17 @@ from msgspec.structs import replace
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.base58 import encode
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
+from cambist.values.time_units import Slot
 from cambist.values.token import RAY, SOL, USDC
-from cambist.venues.accounts import ChainTime, Snapshot, Unquotable
 from cambist.venues.pool import Pool
-from cambist.venues.program import Trade
+from cambist.venues.program import SwapParams
 from cambist.venues.raydium.amm_v4 import AMM_V4, AmmV4, AmmV4Pool, Release
-from cambist.venues.raydium.cpmm import CPMM, Cpmm, CpmmPool, Rates
+from cambist.venues.raydium.cpmm import CPMM, CpmmFeeRates, CpmmPool, cpmm_program
 from cambist.venues.raydium.cpmm import Release as CpmmRelease
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import ChainTime, PoolRejected, Snapshot
 from cambist.venues.tokens import Mint
 from tests.venues import laws
 
@@ -41,7 +41,7 @@ def _mint(address: Address, fee: TransferFee) -> Mint:
 
 @st.composite
 def cpmm_pools(draw: st.DrawFn, release: CpmmRelease = "any") -> CpmmPool:
-    rates = Rates(
+    rates = CpmmFeeRates(
         draw(st.sampled_from([0, 100, 2_500, 10_000])),
         draw(st.integers(0, 500_000)),
         draw(st.integers(0, 500_000)),
@@ -68,12 +68,12 @@ def amm_v4_pools(draw: st.DrawFn, release: Release = "any") -> AmmV4Pool:
 
 
 pools = st.one_of(
-    *(cpmm_pools(one) for one in get_args(CpmmRelease)),
-    *(amm_v4_pools(one) for one in get_args(Release)),
+    *(cpmm_pools(release) for release in get_args(CpmmRelease)),
+    *(amm_v4_pools(release) for release in get_args(Release)),
 )
 plain = pools.filter(lambda one: not (one.token_a.fee.bps or one.token_b.fee.bps))
 mints = st.sampled_from([A, B])
-MODES: tuple[Mode, ...] = ("exact_in", "exact_out")
+MODES: tuple[SwapMode, ...] = ("exact_in", "exact_out")
 
 
 @given(pools, mints, amounts)
@@ -130,11 +130,11 @@ def test_any_amm_v4_bytes_are_decoded_or_refused(pool: AmmV4Pool, at: int, byte:
 
 @given(cpmm_pools().filter(lambda one: one.rates.creator > 0))
 def test_a_creator_fee_is_refused_where_a_self_check_fails_and_by_releases_before(pool: CpmmPool):
-    accounts = {one.address: one for one in CPMM.encode(pool)}
-    for program in (Cpmm(creators=False), Cpmm("2025-02")):
-        with pytest.raises(Unquotable) as refused:
+    accounts = {account.address: account for account in CPMM.encode(pool)}
+    for program in (cpmm_program(creators=False), cpmm_program("2025-02")):
+        with pytest.raises(PoolRejected) as refused:
             program.decode(pool.address, Snapshot(accounts, NOW))
-        assert refused.value.refusal is Refusal.RELEASE_NOT_CHECKED
+        assert refused.value.refusal is RejectReason.RELEASE_NOT_CHECKED
 
 
 @given(
@@ -144,7 +144,7 @@ def test_a_creator_fee_is_refused_where_a_self_check_fails_and_by_releases_befor
     amounts,
 )
 def test_a_creators_fee_is_taken_where_the_pool_says(
-    pool: CpmmPool, mint: Address, mode: Mode, amount: int
+    pool: CpmmPool, mint: Address, mode: SwapMode, amount: int
 ):
     """Its parts follow `split_creator_fee` and `creator_fee`, and all parts sum up to the whole."""
     swap = laws.tried(pool, mint, mode, amount)
@@ -155,7 +155,7 @@ def test_a_creators_fee_is_taken_where_the_pool_says(
     inside = rates.creator_side in {"input", "mint_a" if mint == A else "mint_b"}
     assert (fees.creator_out > 0) <= (not inside)
     creator = fees.trade * rates.creator // (rates.trade + rates.creator) if inside else 0
-    shares = [(fees.trade - creator) * one // 10**6 for one in (rates.protocol, rates.fund)]
+    shares = [(fees.trade - creator) * rate // 10**6 for rate in (rates.protocol, rates.fund)]
     assert fees.protocol == sum(shares) + creator
     given_, taken_ = (0, 1) if mint == A else (1, 0)
     grown = [after - before for before, after in zip(pool.owed, end.owed, strict=True)]
@@ -181,7 +181,9 @@ def test_nothing_is_made_of_nothing(pool: CpmmPool | AmmV4Pool, mint: Address, a
     assert isinstance(end, CpmmPool | AmmV4Pool)
     before = pool.reserve_a * pool.reserve_b
     assert end.reserve_a * end.reserve_b >= before
-    held = [(one.reserve_a + one.owed[0], one.reserve_b + one.owed[1]) for one in (pool, end)]
+    held = [
+        (state.reserve_a + state.owed[0], state.reserve_b + state.owed[1]) for state in (pool, end)
+    ]
     moved = (held[1][0] - held[0][0], held[1][1] - held[0][1])
     given_, got = moved if mint == A else moved[::-1]
     assert given_ == swap.amount_in - swap.fees.transfer_in
@@ -194,11 +196,15 @@ def test_an_amm_v4_pool_of_any_other_status_is_refused(status: int):
     pool = AmmV4Pool(
         KEYS[0], a, b, KEYS[1], KEYS[2], 10**9, 10**9, (0, 0), (25, 10_000), *KEYS[3:6], 6, 0, NOW
     )
-    accounts = {one.address: one for one in AMM_V4.encode(replace(pool, status=status))}
-    with pytest.raises(Unquotable) as refused:
+    accounts = {account.address: account for account in AMM_V4.encode(replace(pool, status=status))}
+    with pytest.raises(PoolRejected) as refused:
         AMM_V4.decode(pool.address, Snapshot(accounts, NOW))
-    expected = {0: Refusal.NOT_INITIALISED, 1: Refusal.ORDER_BOOK, 5: Refusal.ORDER_BOOK}
-    assert refused.value.refusal is expected.get(status, Refusal.DISABLED)
+    expected = {
+        0: RejectReason.NOT_INITIALISED,
+        1: RejectReason.ORDER_BOOK,
+        5: RejectReason.ORDER_BOOK,
+    }
+    assert refused.value.refusal is expected.get(status, RejectReason.DISABLED)
 
 
 @pytest.mark.parametrize("status", [1, 2, 3, 4, 5])
@@ -206,15 +212,15 @@ def test_without_an_order_book_status_1_trades_on_and_stays(status: int):
     program, a, b = AmmV4("2026-07"), _mint(A, NO_FEE), _mint(B, NO_FEE)
     fixed = (10**9, 10**9, (0, 0), (25, 10_000), *KEYS[3:6], status, 0, NOW)
     pool = AmmV4Pool(KEYS[0], a, b, KEYS[1], KEYS[2], *fixed)
-    accounts = Snapshot({one.address: one for one in program.encode(pool)}, NOW)
+    accounts = Snapshot({account.address: account for account in program.encode(pool)}, NOW)
     if status == 1:
         end = program.decode(pool.address, accounts).swap(A, "exact_in", 10**6).end
         assert isinstance(end, AmmV4Pool)
         assert end.status == 1
         return
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         program.decode(pool.address, accounts)
-    assert refused.value.refusal is Refusal.DISABLED
+    assert refused.value.refusal is RejectReason.DISABLED
 
 
 @pytest.mark.parametrize(
@@ -235,12 +241,12 @@ def test_the_smallest_amounts_at_amm_v4_follow_the_release(release: Release, out
 
 @pytest.mark.parametrize(
     ("release", "why"),
-    [("any", Refusal.DUST), ("2025-02", Refusal.PAYS_NOTHING), ("2026-04", None)],
+    [("any", RejectReason.DUST), ("2025-02", RejectReason.PAYS_NOTHING), ("2026-04", None)],
 )
 def test_what_costs_less_than_half_a_unit_at_cpmm_follows_the_release(
-    release: CpmmRelease, why: Refusal | None
+    release: CpmmRelease, why: RejectReason | None
 ):
-    a, b, rates = _mint(A, NO_FEE), _mint(B, NO_FEE), Rates(2_500, 0, 0)
+    a, b, rates = _mint(A, NO_FEE), _mint(B, NO_FEE), CpmmFeeRates(2_500, 0, 0)
     fixed = (10**9, 10**10, (0, 0), rates, *KEYS[3:5], 0, 0, NOW)
     pool = CpmmPool(KEYS[0], a, b, KEYS[1], KEYS[2], *fixed, release)
     assert pool.amount_in(A, 5) == 2
@@ -248,7 +254,7 @@ def test_what_costs_less_than_half_a_unit_at_cpmm_follows_the_release(
         assert pool.amount_in(A, 4) == pool.swap(A, "exact_out", 4).amount_in == 2
         return
     assert pool.amount_in(A, 4) == 0
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         pool.swap(A, "exact_out", 4)
     assert refused.value.refusal is why
 
@@ -258,8 +264,8 @@ def test_the_newer_amm_v4_call_names_eight_accounts():
     pool = AmmV4Pool(
         KEYS[0], a, b, KEYS[1], KEYS[2], 10**9, 10**9, (0, 0), (25, 10_000), *KEYS[3:6], 6, 0, NOW
     )
-    trade = Trade(KEYS[6], KEYS[7], KEYS[5], A, "exact_out", 5, 9)
+    trade = SwapParams(KEYS[6], KEYS[7], KEYS[5], A, "exact_out", 5, 9)
     call = AmmV4("2025-09").instruction(pool, trade)
     assert (len(call.accounts), call.data[0], call.data[1]) == (8, 17, 9)
-    with pytest.raises(Unquotable):
+    with pytest.raises(PoolRejected):
         AMM_V4.instruction(pool, replace(trade, mint_in=RAY.mint))

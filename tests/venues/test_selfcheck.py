@@ -6,30 +6,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cambist.values.token import SOL
-from cambist.venues.program import Trade
+from cambist.venues.program import SwapParams
 from cambist.venues.raydium.cpmm import CPMM, CpmmPool
-from cambist.venues.selfcheck import Came, judge, trial, trial_amount
-from tests.routing.test_find import key, pool
+from cambist.venues.selfcheck import SwapProbeResult, judge, make_probe, trial_amount
+from tests.routing.test_router import key, pool
 
 POOL: CpmmPool = pool("trial", 10**12, 3 * 10**11)
 
 
-def _trade() -> Trade:
+def _trade() -> SwapParams:
     amount = trial_amount(POOL, SOL.mint)
-    return Trade(key("me"), key("in"), key("out"), SOL.mint, "exact_in", amount, 0)
+    return SwapParams(key("me"), key("in"), key("out"), SOL.mint, "exact_in", amount, 0)
 
 
 @given(st.integers(-2, 2), st.integers(-2, 2))
 def test_only_the_very_units_pass(more_in: int, more_out: int):
-    tried = trial(CPMM, POOL, _trade())
+    tried = make_probe(CPMM, POOL, _trade())
     moved = (tried.expected.amount_in + more_in, tried.expected.amount_out + more_out)
-    assert (judge(tried, Came(*moved)) is None) == (more_in == more_out == 0)
+    assert (judge(tried, SwapProbeResult(*moved)) is None) == (more_in == more_out == 0)
 
 
 def test_a_refusal_is_told_by_its_name():
-    tried = trial(CPMM, POOL, _trade())
-    assert judge(tried, Came(0, 0, failed=6005)) == "cpmm refused the trial: ExceededSlippage"
-    assert judge(tried, Came(0, 0, failed=-1)) == "cpmm refused the trial: -1"
+    tried = make_probe(CPMM, POOL, _trade())
+    assert (
+        judge(tried, SwapProbeResult(0, 0, failed=6005))
+        == "cpmm refused the trial: ExceededSlippage"
+    )
+    assert judge(tried, SwapProbeResult(0, 0, failed=-1)) == "cpmm refused the trial: -1"
 
 
 def test_a_trial_hardly_moves_the_pool():

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC
-from cambist.venues.accounts import Account, ChainTime, Snapshot, Unquotable
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, ChainTime, PoolRejected, Snapshot
 from cambist.venues.tokens import Mint, Power, read_balance, read_mint, write_balance, write_mint
 
 NOW = ChainTime(Slot(1), 1, 900)
@@ -20,7 +20,7 @@ fees = st.builds(TransferFee, st.integers(0, 10_000), st.integers(0, 2**64 - 1))
 
 
 def _seen(*accounts: Account) -> Snapshot:
-    return Snapshot({one.address: one for one in accounts}, NOW)
+    return Snapshot({account.address: account for account in accounts}, NOW)
 
 
 @given(fees, st.integers(0, 255))
@@ -34,7 +34,7 @@ def test_a_balance_is_read_as_it_was_written(amount: int):
     mint = Mint(USDC.mint, TOKEN_PROGRAM, 6)
     account = write_balance(SOL.mint, mint, USDC.mint, amount)
     assert read_balance(_seen(account), SOL.mint, mint) == amount
-    with pytest.raises(Unquotable):
+    with pytest.raises(PoolRejected):
         read_balance(_seen(account), SOL.mint, Mint(SOL.mint, TOKEN_PROGRAM, 9))
 
 
@@ -63,16 +63,16 @@ def test_a_newer_fee_counts_from_its_epoch_on():
 
 @pytest.mark.parametrize(
     ("kind", "refusal"),
-    [(14, Refusal.TRANSFER_HOOK), (9, Refusal.UNKNOWN_MINT_EXTENSION), (3, None)],
+    [(14, RejectReason.TRANSFER_HOOK), (9, RejectReason.UNKNOWN_MINT_EXTENSION), (3, None)],
 )
-def test_extensions_that_are_not_understood_are_refused(kind: int, refusal: Refusal | None):
+def test_extensions_that_are_not_understood_are_refused(kind: int, refusal: RejectReason | None):
     head = write_mint(Mint(USDC.mint, TOKEN_2022_PROGRAM, 6, TransferFee(1, 1))).data
     data = head + kind.to_bytes(2, "little") + (64).to_bytes(2, "little") + b"\x07" * 64
     seen = _seen(Account(USDC.mint, TOKEN_2022_PROGRAM, data))
     if refusal is None:
         assert read_mint(seen, USDC.mint).fee == TransferFee(1, 1)
         return
-    with pytest.raises(Unquotable) as refused:
+    with pytest.raises(PoolRejected) as refused:
         read_mint(seen, USDC.mint)
     assert refused.value.refusal is refusal
 
@@ -83,8 +83,8 @@ def test_of_any_bytes_only_the_declared_error_comes(data: bytes, owner: Address)
     for read in (lambda seen: read_mint(seen, SOL.mint), lambda s: read_balance(s, SOL.mint, mint)):
         try:
             read(_seen(Account(SOL.mint, owner, data)))
-        except Unquotable as refused:
-            assert refused.refusal in Refusal  # noqa: PT017
+        except PoolRejected as refused:
+            assert refused.refusal in RejectReason  # noqa: PT017
 
 
 def _with(*extensions: tuple[int, bytes]) -> Snapshot:
@@ -101,7 +101,7 @@ def test_powers_that_move_no_amount_are_warned_of():
     ))  # fmt: skip
     assert mint.fee == TransferFee(1, 1)
     assert len(mint.warnings) == 3
-    assert all(one.startswith(USDC.mint) for one in mint.warnings)
+    assert all(warning.startswith(USDC.mint) for warning in mint.warnings)
     assert read_mint(_seen(write_mint(mint)), USDC.mint) == mint
     bare = Mint(USDC.mint, TOKEN_2022_PROGRAM, 6, powers=(Power.PAUSABLE,))
     assert read_mint(_seen(write_mint(bare)), USDC.mint) == bare
@@ -110,13 +110,13 @@ def test_powers_that_move_no_amount_are_warned_of():
 @pytest.mark.parametrize(
     ("kind", "body", "refusal"),
     [
-        (26, bytes(32) + b"\1", Refusal.MINT_PAUSED),
-        (26, bytes(10), Refusal.MINT_PAUSED),
-        (6, b"\2", Refusal.FROZEN_BY_DEFAULT),
-        (6, b"", Refusal.FROZEN_BY_DEFAULT),
+        (26, bytes(32) + b"\1", RejectReason.MINT_PAUSED),
+        (26, bytes(10), RejectReason.MINT_PAUSED),
+        (6, b"\2", RejectReason.FROZEN_BY_DEFAULT),
+        (6, b"", RejectReason.FROZEN_BY_DEFAULT),
     ],
 )
-def test_what_stops_a_transfer_is_refused_by_name(kind: int, body: bytes, refusal: Refusal):
-    with pytest.raises(Unquotable) as refused:
+def test_what_stops_a_transfer_is_refused_by_name(kind: int, body: bytes, refusal: RejectReason):
+    with pytest.raises(PoolRejected) as refused:
         read_mint(_with((kind, body)), USDC.mint)
     assert refused.value.refusal is refusal

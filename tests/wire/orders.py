@@ -3,34 +3,37 @@
 from collections.abc import Mapping
 
 from cambist.faults import Code, Fault, fault
-from cambist.orders import event as fact
+from cambist.orders import events
 from cambist.orders.attempt import Fill
 from cambist.orders.intent import Intent
-from cambist.orders.journal import Told, append, open_journal
-from cambist.values.amount import Bps, Raw
+from cambist.orders.journal import RecordedEvent, append, start_journal
+from cambist.values.amount import Bps, RawAmount
 from cambist.values.ids import Address, Signature, order_id
-from cambist.values.moment import Height, Moment, Slot
-from cambist.values.route import Absent, Leg, Quote, Route
+from cambist.values.route import Leg, Quote, QuoteFailure, Route
+from cambist.values.time_units import Height, Slot, Timestamp
 from cambist.values.token import KNOWN, Token
-from cambist.wire.body import read_order
-from cambist.wire.intents import Caller, Limits, to_intent
+from cambist.wire.intent_builder import RequestLimits, SubmissionContext, to_intent
+from cambist.wire.order_request import read_order
 
 BOOK: Mapping[str, Token] = {t.symbol: t for t in KNOWN} | {t.mint: t for t in KNOWN}
-AT = Moment(1_700_000_000_123)
+AT = Timestamp(1_700_000_000_123)
 ORDER_ID = order_id(AT, 5)
 SIGNATURE = Signature("5igna7ure")
-LIMITS = Limits()
-ANYONE = Caller()
+LIMITS = RequestLimits()
+ANYONE = SubmissionContext()
 BODY = b'{"tokenIn":"SOL","tokenOut":"USDC","amountIn":"1.5","slippageBps":50}'
 
 
-def intent_of(body: bytes, limits: Limits = LIMITS, caller: Caller = ANYONE) -> Intent:
+def intent_of(
+    body: bytes, limits: RequestLimits = LIMITS, caller: SubmissionContext = ANYONE
+) -> Intent:
     return to_intent(read_order(body), BOOK.get, limits, caller)
 
 
 def quote(venue: str, amount_in: int, amount_out: int) -> Quote:
     return Quote(
-        venue, Address(f"pool-{venue}"), Raw(amount_in), Raw(amount_out), Raw(4_500_000),
+        venue, Address(f"pool-{venue}"), RawAmount(amount_in), RawAmount(amount_out),
+        RawAmount(4_500_000),
         Bps(30), 8_000, Slot(1),
     )  # fmt: skip
 
@@ -41,40 +44,41 @@ def route(intent: Intent) -> Route:
     if intent.mode == "exact_out":
         sizes = (225_000_000, 1_500_000_000)
     return Route(
-        intent.mode, (leg,), Raw(sizes[0]), Raw(sizes[1]), Raw(223_875_000), "Raydium pays more.",
+        intent.mode, (leg,), RawAmount(sizes[0]), RawAmount(sizes[1]), RawAmount(223_875_000),
+        "Raydium pays more.",
         (quote("raydium", *sizes), quote("meteora", *sizes)),
-        (Absent("orca", "quote_timed_out", "It did not answer."),),
+        (QuoteFailure("orca", "quote_timed_out", "It did not answer."),),
     )  # fmt: skip
 
 
-def signed() -> fact.Signed:
-    return fact.Signed(1, SIGNATURE, "hash", Height(10), Slot(1), "00")
+def signed() -> events.Signed:
+    return events.Signed(1, SIGNATURE, "hash", Height(10), Slot(1), "00")
 
 
-def life(body: bytes = BODY) -> tuple[Told, ...]:
+def life(body: bytes = BODY) -> tuple[RecordedEvent, ...]:
     """Return the journal of an order that lands at the second try."""
     intent = intent_of(body)
-    told = open_journal(ORDER_ID, fact.Accepted(intent), AT)
+    told = start_journal(ORDER_ID, events.Accepted(intent), AT)
     moved = (1_500_000_000, 224_900_000)
     if intent.mode == "exact_out":
         moved = (224_900_000, 1_500_000_000)
-    fill = Fill(SIGNATURE, Raw(moved[0]), Raw(moved[1]), Raw(5_000), Slot(9))
+    fill = Fill(SIGNATURE, RawAmount(moved[0]), RawAmount(moved[1]), RawAmount(5_000), Slot(9))
     busy: Fault = fault(Code.NETWORK_CONGESTED)
     facts = (
-        fact.Started(),
-        fact.RetryScheduled(busy, 2, Moment(AT + 1_000)),
-        fact.Routed(route(intent)),
+        events.Started(),
+        events.RetryScheduled(busy, 2, Timestamp(AT + 1_000)),
+        events.Routed(route(intent)),
         signed(),
-        fact.Sent(),
-        fact.Landed(fill),
-        fact.Finalized(Slot(20)),
+        events.Sent(),
+        events.Landed(fill),
+        events.Finalized(Slot(20)),
     )
     return (told, *append(told.order, facts, AT))
 
 
-def failure() -> tuple[Told, ...]:
+def failure() -> tuple[RecordedEvent, ...]:
     """Return the journal of an order that fails."""
-    told = open_journal(ORDER_ID, fact.Accepted(intent_of(BODY)), AT)
+    told = start_journal(ORDER_ID, events.Accepted(intent_of(BODY)), AT)
     why = fault(Code.NO_ROUTE)
-    facts = (fact.Started(), fact.Failed(why, (fact.Setback(1, why),)))
+    facts = (events.Started(), events.Failed(why, (events.FailedTry(1, why),)))
     return (told, *append(told.order, facts, AT))

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cambist.cli import output
-from cambist.cli.failures import explain
+from cambist.cli.exit_on_error import explain_and_exit
 from cambist.values.version import VERSION
 
 
@@ -24,97 +24,105 @@ class Entry(NamedTuple):
 
 COMMANDS: Final[dict[str, Entry]] = {
     "serve": Entry(
-        "serve",
+        "commands.serve",
         "serve",
         "Run the engine: takes orders over HTTP, executes them, streams every step.",
     ),
     "paper-chain": Entry(
-        "serve",
+        "commands.serve",
         "paper_chain",
         "Run the paper chain alone, on a Unix socket in the home, for engines beside it.",
     ),
     "up": Entry(
-        "cluster.up",
+        "local_cluster.command",
         "up",
         "Run a whole small installation: PostgreSQL, Valkey, the paper chain, an API, two workers.",
     ),
     "demo": Entry(
-        "demo",
+        "commands.demo",
         "demo",
         "Start an engine of its own, send it five market orders at once, and show their lives.",
     ),
-    "order": Entry("orders", "order", "Place a market order, and watch it until it is closed."),
+    "order": Entry(
+        "commands.orders", "order", "Place a market order, and watch it until it is closed."
+    ),
     "quote": Entry(
-        "quotes", "quote", "Ask what an order would do now, pool by pool; nothing is placed."
+        "commands.quote",
+        "quote",
+        "Ask what an order would do now, pool by pool; nothing is placed.",
     ),
     "pools": Entry(
-        "pools", "pools", "Show every pool of two tokens: price, fee, impact and depth."
+        "commands.pools", "pools", "Show every pool of two tokens: price, fee, impact and depth."
     ),
-    "show": Entry("orders", "show", "Show an order and every line of its journal."),
-    "list": Entry("orders", "list_orders", "List orders, newest first."),
+    "show": Entry("commands.orders", "show", "Show an order and every line of its journal."),
+    "list": Entry("commands.orders", "list_orders", "List orders, newest first."),
     "watch": Entry(
-        "orders",
+        "commands.orders",
         "watch",
         "Watch an order until it is closed, or all orders; exits 0 when it is confirmed, else 1.",
     ),
     "cancel": Entry(
-        "orders",
+        "commands.orders",
         "cancel",
         "Ask to end an order: cancelled, cancel_pending (it may still land) or too_late.",
     ),
-    "report": Entry("report", "report", "Show what the orders of a time came to."),
+    "report": Entry("commands.report", "report", "Show what the orders of a time came to."),
     "halt": Entry(
-        "halts",
+        "commands.operator_commands",
         "halt",
         "Stop all trading now: no order is taken or signed; what is in flight is watched to its "
         "end.",
     ),
     "resume": Entry(
-        "halts",
+        "commands.operator_commands",
         "resume",
         "Let trading go on; orders that were waiting go on, each within its own tolerance.",
     ),
     "drain": Entry(
-        "operators",
+        "commands.operator_commands",
         "drain",
         "Halt, and wait until no transaction is in flight: for maintenance of all processes at "
         "once.",
     ),
-    "orders": Entry("operators", "app", "Look after orders that stand still."),
+    "orders": Entry("commands.operator_commands", "app", "Look after orders that stand still."),
     "balances": Entry(
-        "balances", "balances", "Show what the wallets of the paper world hold, in whole tokens."
+        "commands.balances",
+        "balances",
+        "Show what the wallets of the paper world hold, in whole tokens.",
     ),
     "verify": Entry(
-        "verify",
+        "commands.maintenance",
         "verify",
         "Check every order's journal against its rows, and the counts; exits 1 at any difference.",
     ),
     "backup": Entry(
-        "backup",
+        "commands.maintenance",
         "backup",
         "Write all orders, journals and keys into one file, from one moment, while engines run.",
     ),
     "restore": Entry(
-        "backup",
+        "commands.maintenance",
         "restore",
         "Put a backup into an empty home or database, and have it compared with the chain.",
     ),
     "prune": Entry(
-        "prune",
+        "commands.maintenance",
         "prune",
         "Put long closed orders away: out of the store, into an archive that proves itself.",
     ),
     "prove": Entry(
-        "prove",
+        "crash_test.command",
         "prove",
         "Kill a real engine again and again under load; exit 0 if no order was lost or doubled.",
     ),
-    "keys": Entry("keys", "app", "Make, list and revoke the API keys of a home."),
-    "chaos": Entry("chaos", "app", "Break the running paper world on purpose, and mend it."),
+    "keys": Entry("commands.api_keys", "app", "Make, list and revoke the API keys of a home."),
+    "chaos": Entry(
+        "commands.chaos", "app", "Break the running paper world on purpose, and mend it."
+    ),
     "doctor": Entry(
+        "doctor.command",
         "doctor",
-        "doctor",
-        "Examine settings, home, disk, database, chain and server; exits 1 when one is sick.",
+        "Examine settings, home, disk, database, chain and server; exits 1 when one has an error.",
     ),
 }
 """All commands. Their help stands here as well, so that a list of them loads none."""
@@ -161,7 +169,7 @@ class Tree(TyperGroup):
         try:
             return super().invoke(ctx)
         except Exception as error:  # noqa: BLE001 -- what nobody knows is raised again
-            explain(error)
+            explain_and_exit(error)
 
 
 OWNER_ALONE: Final = 0o077
@@ -198,8 +206,8 @@ def _options(
 def main() -> None:
     """Run the command line: what it makes is for its owner alone, and no failed write fails it."""
     os.umask(OWNER_ALONE)
-    output.guard()
+    output.guard_streams()
     try:
         app()
     finally:
-        output.close()
+        output.close_streams()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from cambist.cli.complete import order_ids
-from cambist.cli.exits import USAGE, leave
+from cambist.cli.completion import order_ids
+from cambist.cli.exit_codes import USAGE, exit_with
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -45,7 +45,7 @@ async def found_id(cambist: Client, text: str) -> str:
     if text.lower() == LAST:
         newest = (await cambist.page(limit=1)).orders
         if not newest:
-            leave(USAGE, "there is no order yet")
+            exit_with(USAGE, "there is no order yet")
         return newest[0].order_id
     if not is_ending(text):
         return text
@@ -64,13 +64,13 @@ async def found_id(cambist: Client, text: str) -> str:
 def chosen(text: str, matches: list[tuple[str, str]]) -> str:
     """Return the one id of the matches; else end the command, and list the candidates."""
     if not matches:
-        leave(USAGE, f"no order ends in {text} (the newest {SEARCHED_MAX} were searched)")
+        exit_with(USAGE, f"no order ends in {text} (the newest {SEARCHED_MAX} were searched)")
     if len(matches) > 1:
         listed = [f"  {order_id}  {words}" for order_id, words in matches[:CANDIDATES_MAX]]
         if len(matches) > CANDIDATES_MAX:
             listed.append(f"  and {len(matches) - CANDIDATES_MAX} more")
-        told = "\n".join(listed)
-        leave(USAGE, f"{len(matches)} orders end in {text}; say more of it:\n{told}")
+        choices = "\n".join(listed)
+        exit_with(USAGE, f"{len(matches)} orders end in {text}; say more of it:\n{choices}")
     return matches[0][0]
 
 

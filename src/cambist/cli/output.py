@@ -92,7 +92,7 @@ class GuardedStream(io.TextIOBase):
             self._inner.flush()
 
 
-def guard() -> None:
+def guard_streams() -> None:
     """Put a guard before standard output and error; one that is closed is opened to nowhere.
 
     Without that a file that is opened later would have the number of the closed stream.
@@ -113,7 +113,7 @@ def is_lost() -> bool:
     return isinstance(sys.stdout, GuardedStream) and sys.stdout.lost is not None
 
 
-def close() -> None:
+def close_streams() -> None:
     """Write out what is held, and say on standard error what did not reach standard output."""
     out = sys.stdout
     if not isinstance(out, GuardedStream):

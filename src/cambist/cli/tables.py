@@ -38,7 +38,7 @@ class Column(NamedTuple):
     """Long text, which may be broken between words."""
 
 
-class Layout(NamedTuple):
+class TableLayout(NamedTuple):
     """Which columns stand, how wide each is, and whether rows are blocks of lines instead."""
 
     kept: tuple[int, ...]
@@ -46,7 +46,7 @@ class Layout(NamedTuple):
     is_stacked: bool = False
 
 
-def arrange(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int) -> Layout:
+def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int) -> TableLayout:
     """Return what fits into so many cells."""
     natural = [
         max(_cells(column.name), *(_cells(row[place]) for row in rows), 0)
@@ -56,7 +56,7 @@ def arrange(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: in
     while True:
         room = width - GAP * (len(kept) - 1) - sum(natural[place] for place in kept)
         if room >= 0:
-            return Layout(tuple(kept), tuple(natural[place] for place in kept))
+            return TableLayout(tuple(kept), tuple(natural[place] for place in kept))
         least = {
             place: min(
                 natural[place],
@@ -66,10 +66,10 @@ def arrange(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: in
             if columns[place].folds
         }
         if room + sum(natural[place] - cells for place, cells in least.items()) >= 0:
-            return Layout(tuple(kept), _folded(kept, natural, least, -room))
+            return TableLayout(tuple(kept), _folded(kept, natural, least, -room))
         ranks = [columns[place].rank for place in kept]
         if not max(ranks):
-            return Layout(tuple(range(len(columns))), tuple(natural), is_stacked=True)
+            return TableLayout(tuple(range(len(columns))), tuple(natural), is_stacked=True)
         del kept[len(ranks) - 1 - ranks[::-1].index(max(ranks))]
 
 
@@ -103,7 +103,7 @@ def tabulate(
 ) -> RenderableType:
     """Return a table for a screen of so many cells; `how` is what shows all of it."""
     lines = [tuple(row) for row in rows]
-    layout = arrange(columns, lines, width)
+    layout = lay_out(columns, lines, width)
     if layout.is_stacked:
         return _blocks(columns, lines)
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=heads)
@@ -132,19 +132,19 @@ def _plain(cell: Cell) -> Text:
 def _blocks(columns: Sequence[Column], lines: Sequence[Sequence[Cell]]) -> RenderableType:
     """Return each row as a block: a name and its value on a line."""
     indent = max(_cells(column.name) for column in columns) + GAP
-    told: list[RenderableType] = []
+    blocks: list[RenderableType] = []
     for number, line in enumerate(lines):
         if number:
-            told.append(Text(""))
+            blocks.append(Text(""))
         for column, cell in zip(columns, line, strict=True):
             if str(cell):
                 name = Text(str(column.name), style="bold")
                 name.pad_right(indent - name.cell_len)
-                told.append(Text.assemble(name, cell, overflow="fold"))
-    return Group(*told)
+                blocks.append(Text.assemble(name, cell, overflow="fold"))
+    return Group(*blocks)
 
 
-def draw(
+def print_table(
     screen: Console,
     columns: Sequence[Column],
     rows: Iterable[Sequence[Cell]],
@@ -157,6 +157,6 @@ def draw(
     screen.print(tabulate(columns, rows, width, heads=heads, how=how))
 
 
-def say(screen: Console, sentence: str) -> None:
+def print_sentence(screen: Console, sentence: str) -> None:
     """Print a sentence: folded at words on a screen, on one line elsewhere."""
     screen.print(Text(sentence), soft_wrap=not screen.is_terminal)

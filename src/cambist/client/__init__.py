@@ -7,23 +7,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from cambist.client.calls import Patience
     from cambist.client.client import DEFAULT_URL, Client
     from cambist.client.drafts import Amount, Draft, buy, sell, swap
     from cambist.client.errors import (
         CambistError,
+        ConnectionFailed,
         FieldFault,
         Forbidden,
+        InvalidResponse,
         NotFound,
         OrderFailed,
         RateLimited,
-        Refused,
+        RequestRejected,
         Unauthorized,
         Unavailable,
-        Unreachable,
-        Unreadable,
     )
-    from cambist.client.replies import (
+    from cambist.client.http_client import RetryPolicy
+    from cambist.client.models import (
         Absent,
         Cancel,
         Costs,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     )
 
 _MODULES: Final = {
-    "cambist.client.calls": ("Patience",),
+    "cambist.client.http_client": ("RetryPolicy",),
     "cambist.client.client": (
         "DEFAULT_URL",
         "Client",
@@ -65,13 +65,13 @@ _MODULES: Final = {
         "NotFound",
         "OrderFailed",
         "RateLimited",
-        "Refused",
+        "RequestRejected",
         "Unauthorized",
         "Unavailable",
-        "Unreachable",
-        "Unreadable",
+        "ConnectionFailed",
+        "InvalidResponse",
     ),
-    "cambist.client.replies": (
+    "cambist.client.models": (
         "Absent",
         "Cancel",
         "Costs",
@@ -102,6 +102,7 @@ __all__ = [
     "CambistError",
     "Cancel",
     "Client",
+    "ConnectionFailed",
     "Costs",
     "Depth",
     "Draft",
@@ -110,26 +111,25 @@ __all__ = [
     "Forbidden",
     "Halted",
     "Health",
+    "InvalidResponse",
     "Leg",
     "NotFound",
     "Order",
     "OrderFailed",
     "OrderPage",
-    "Patience",
     "Placed",
     "Pool",
     "PoolChoice",
     "Pools",
     "Quote",
     "RateLimited",
-    "Refused",
     "Report",
     "ReportDay",
+    "RequestRejected",
+    "RetryPolicy",
     "Ticket",
     "Unauthorized",
     "Unavailable",
-    "Unreachable",
-    "Unreadable",
     "VenueQuote",
     "buy",
     "sell",

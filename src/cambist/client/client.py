@@ -1,4 +1,4 @@
-"""Places, watches and ends orders at one server: the door of the SDK."""
+"""Places, watches and cancels orders at one server: the client class of the SDK."""
 
 from __future__ import annotations
 
@@ -12,11 +12,20 @@ import httpx
 import msgspec
 from msgspec.structs import replace
 
-from cambist.client.calls import Calls, Clock, Patience, connect, read
-from cambist.client.drafts import Amount, Draft, Terms, buy, exact, sell, swap
-from cambist.client.errors import OrderFailed, Refused, refusal
-from cambist.client.follow import Cuts, Mark, Over, Story, follow_all, hear_socket, hear_stream
-from cambist.client.replies import (
+from cambist.client.drafts import Amount, Draft, DraftTerms, buy, exact, sell, swap
+from cambist.client.errors import OrderFailed, RequestRejected, refusal
+from cambist.client.event_streams import (
+    OrderStream,
+    Over,
+    ReconnectBackoff,
+    StreamCursor,
+    follow_all,
+    stream_sse,
+    stream_websocket,
+)
+from cambist.client.http_client import HttpClient, RetryClock, RetryPolicy, connect, read
+from cambist.client.models import (
+    ApiModel,
     Cancel,
     Event,
     Health,
@@ -25,7 +34,6 @@ from cambist.client.replies import (
     Placed,
     Pools,
     Quote,
-    Reply,
     Report,
     Ticket,
 )
@@ -48,7 +56,7 @@ class Filters(TypedDict, total=False):
     cursor: str
 
 
-class _Journal(Reply, frozen=True, kw_only=True):
+class _Journal(ApiModel, frozen=True, kw_only=True):
     events: tuple[Event, ...]
 
 
@@ -82,13 +90,13 @@ class Client:
         url: str = DEFAULT_URL,
         api_key: str | None = None,
         *,
-        patience: Patience = Patience(),  # noqa: B008 -- frozen
+        patience: RetryPolicy = RetryPolicy(),  # noqa: B008 -- frozen
         transport: httpx.AsyncBaseTransport | None = None,
-        clock: Clock | None = None,
+        clock: RetryClock | None = None,
     ) -> None:
         self._lines = connect(url, api_key, patience, transport)
         self._clock = clock if clock is not None else SystemClock()
-        self._calls = Calls(self._lines, patience, self._clock)
+        self._calls = HttpClient(self._lines, patience, self._clock)
         self._entropy = Entropy()
 
     def __repr__(self) -> str:
@@ -116,11 +124,11 @@ class Client:
 
     # -------------------------------------------------------------------------------- placing
 
-    async def buy(self, symbol: str, quantity: Amount, **more: Unpack[Terms]) -> Placed:
+    async def buy(self, symbol: str, quantity: Amount, **more: Unpack[DraftTerms]) -> Placed:
         """Place an order that gets so many of a token."""
         return await self.place(buy(symbol, quantity, **more))
 
-    async def sell(self, symbol: str, quantity: Amount, **more: Unpack[Terms]) -> Placed:
+    async def sell(self, symbol: str, quantity: Amount, **more: Unpack[DraftTerms]) -> Placed:
         """Place an order that gives so many of a token."""
         return await self.place(sell(symbol, quantity, **more))
 
@@ -131,7 +139,7 @@ class Client:
         *,
         amount_in: Amount | None = None,
         amount_out: Amount | None = None,
-        **more: Unpack[Terms],
+        **more: Unpack[DraftTerms],
     ) -> Placed:
         """Place an order between two tokens, sized by one of its amounts."""
         draft = swap(token_in, token_out, amount_in=amount_in, amount_out=amount_out, **more)
@@ -145,16 +153,16 @@ class Client:
         body = msgspec.json.encode(self._keyed(draft))
         return read((await self._calls.ask("POST", "/api/orders", body=body)).body, Placed)
 
-    async def batch(self, drafts: Sequence[Draft]) -> tuple[Placed | Refused, ...]:
+    async def batch(self, drafts: Sequence[Draft]) -> tuple[Placed | RequestRejected, ...]:
         """Place up to 100 orders at once; each is answered in its place, placed or refused."""
-        body = msgspec.json.encode({"orders": [self._keyed(one) for one in drafts]})
+        body = msgspec.json.encode({"orders": [self._keyed(draft) for draft in drafts]})
         answer = await self._calls.ask("POST", "/api/orders/batch", body=body)
-        return tuple(self._judge(one) for one in read(answer.body, _Results).results)
+        return tuple(self._judge(result) for result in read(answer.body, _Results).results)
 
-    def _judge(self, one: _One) -> Placed | Refused:
-        if one.status < httpx.codes.BAD_REQUEST:
-            return read(bytes(one.body), Placed)
-        return refusal(one.status, {}, bytes(one.body), self._clock.now())
+    def _judge(self, answer: _One) -> Placed | RequestRejected:
+        if answer.status < httpx.codes.BAD_REQUEST:
+            return read(bytes(answer.body), Placed)
+        return refusal(answer.status, {}, bytes(answer.body), self._clock.now())
 
     def _keyed(self, draft: Draft) -> Draft:
         if draft.client_order_id is not None:
@@ -236,10 +244,12 @@ class Client:
 
         def open_at(seen: int) -> AsyncGenerator[Event | None, None]:
             if over == "websocket":
-                return hear_socket(self._calls, f"{socket}&fromSeq={seen}")
-            return hear_stream(self._calls, path, Mark(str(seen)))
+                return stream_websocket(self._calls, f"{socket}&fromSeq={seen}")
+            return stream_sse(self._calls, path, StreamCursor(str(seen)))
 
-        story = Story(open_at, lambda: self.get(order_id), Cuts(self._calls), after_seq)
+        story = OrderStream(
+            open_at, lambda: self.get(order_id), ReconnectBackoff(self._calls), after_seq
+        )
         async with aclosing(story.events(to_finality=to_finality)) as events:
             async for event in events:
                 yield event
@@ -252,14 +262,14 @@ class Client:
         Over `sse` a cut is resumed after the last event; a socket has no cursors, and goes on
         with what happens then.
         """
-        mark = Mark(cursor)
+        mark = StreamCursor(cursor)
 
         def open_again() -> AsyncGenerator[Event | None, None]:
             if over == "websocket":
-                return hear_socket(self._calls, "/ws?notes=1")
-            return hear_stream(self._calls, "/api/events", mark)
+                return stream_websocket(self._calls, "/ws?notes=1")
+            return stream_sse(self._calls, "/api/events", mark)
 
-        async with aclosing(follow_all(open_again, Cuts(self._calls))) as events:
+        async with aclosing(follow_all(open_again, ReconnectBackoff(self._calls))) as events:
             async for event in events:
                 yield event
 

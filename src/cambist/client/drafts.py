@@ -30,7 +30,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     expires_at: datetime | None = None
 
 
-class Terms(TypedDict, total=False):
+class DraftTerms(TypedDict, total=False):
     """What else an order may say. An order with a `client_order_id` it had before is that order."""
 
     slippage_bps: int
@@ -41,12 +41,12 @@ class Terms(TypedDict, total=False):
     expires_at: datetime
 
 
-def buy(symbol: str, quantity: Amount, **more: Unpack[Terms]) -> Draft:
+def buy(symbol: str, quantity: Amount, **more: Unpack[DraftTerms]) -> Draft:
     """Get so many of a token, paid in USDC, or in what stands after the slash."""
     return Draft(symbol=symbol, side="buy", quantity=exact(quantity), **more)
 
 
-def sell(symbol: str, quantity: Amount, **more: Unpack[Terms]) -> Draft:
+def sell(symbol: str, quantity: Amount, **more: Unpack[DraftTerms]) -> Draft:
     """Give so many of a token, for USDC, or for what stands after the slash."""
     return Draft(symbol=symbol, side="sell", quantity=exact(quantity), **more)
 
@@ -57,7 +57,7 @@ def swap(
     *,
     amount_in: Amount | None = None,
     amount_out: Amount | None = None,
-    **more: Unpack[Terms],
+    **more: Unpack[DraftTerms],
 ) -> Draft:
     """Give `amount_in` of one token, or get `amount_out` of the other.
 

@@ -23,10 +23,10 @@ from typing import Final
 
 import msgspec
 
-from cambist.client.replies import Order
-from cambist.faults import CATALOGUE, Blame, Code, Entry, Remedy
-from cambist.values.moment import SECOND, Moment
-from cambist.wire.moments import read_moment
+from cambist.client.models import Order
+from cambist.faults import CATALOGUE, Code, FaultSpec, Origin, Remedy
+from cambist.values.time_units import SECOND, Timestamp
+from cambist.wire.rfc3339 import read_moment
 
 _DIGITS_MAX: Final = 9
 _KNOWN: Final = frozenset(map(str, Code))
@@ -44,13 +44,13 @@ class CambistError(Exception):
     """Anything this client raises about an engine or an order."""
 
 
-class Refused(CambistError):
+class RequestRejected(CambistError):
     """The server answered, and the answer is no."""
 
     def __init__(
         self, status: int, faults: tuple[FieldFault, ...], retry_after_ms: int | None = None
     ) -> None:
-        super().__init__("; ".join(_told(one) for one in faults))
+        super().__init__("; ".join(_told(fault) for fault in faults))
         self.status = status
         self.faults = faults
         self.retry_after_ms = retry_after_ms
@@ -66,27 +66,27 @@ class Refused(CambistError):
         return self.faults[0].field
 
 
-class NotFound(Refused):
+class NotFound(RequestRejected):
     """There is no such order, or it is somebody else's."""
 
 
-class Unauthorized(Refused):
+class Unauthorized(RequestRejected):
     """The server wants a key, or does not know this one."""
 
 
-class Forbidden(Refused):
+class Forbidden(RequestRejected):
     """The key is known, and may not do this."""
 
 
-class RateLimited(Refused):
+class RateLimited(RequestRejected):
     """Too many requests; `retry_after_ms` says when the next one may pass."""
 
 
-class Unavailable(Refused):
+class Unavailable(RequestRejected):
     """The server cannot serve this now; sending the same again is safe."""
 
 
-class Unreachable(CambistError):
+class ConnectionFailed(CambistError):
     """Nobody answered at `url`, or the answer was cut off. `reason` names the kind of error."""
 
     def __init__(self, url: str, reason: str) -> None:
@@ -95,7 +95,7 @@ class Unreachable(CambistError):
         self.reason = reason
 
 
-class Unreadable(CambistError):
+class InvalidResponse(CambistError):
     """The answer is not one of cambist's, or a stream that leaves out lines."""
 
 
@@ -113,7 +113,7 @@ class OrderFailed(CambistError):
         return self.order.code
 
     @property
-    def blame(self) -> Blame | None:
+    def blame(self) -> Origin | None:
         """Whose fault it is, where this version knows the code."""
         entry = _entry(self.code)
         return entry.blame if entry is not None else None
@@ -125,7 +125,7 @@ class OrderFailed(CambistError):
         return entry.remedy if entry is not None else None
 
 
-def _entry(code: str | None) -> Entry | None:
+def _entry(code: str | None) -> FaultSpec | None:
     return CATALOGUE.get(Code(code)) if code in _KNOWN else None
 
 
@@ -133,7 +133,7 @@ def _told(fault: FieldFault) -> str:
     return f"{fault.field}: {fault.message}" if fault.field else fault.message
 
 
-KINDS: Final[dict[int, type[Refused]]] = {
+KINDS: Final[dict[int, type[RequestRejected]]] = {
     401: Unauthorized,
     403: Forbidden,
     404: NotFound,
@@ -155,21 +155,23 @@ class _Problem(msgspec.Struct, frozen=True):
 _read: Final = msgspec.json.Decoder(_Problem).decode
 
 
-def refusal(status: int, headers: Mapping[str, str], body: bytes, now: Moment) -> Refused:
+def refusal(
+    status: int, headers: Mapping[str, str], body: bytes, now: Timestamp
+) -> RequestRejected:
     """Return a refusal as an error; a body that is no problem document is told by its status."""
     try:
         problem = _read(body)
     except msgspec.DecodeError:
         problem = _Problem()
-    faults = tuple(one for one in problem.errors if one.message)
+    faults = tuple(error for error in problem.errors if error.message)
     if not faults:
         message = problem.detail or problem.error or f"the server answered {status}"
         faults = (FieldFault(problem.code or f"http_{status}", message, problem.field),)
-    kind = KINDS.get(status, Refused)
+    kind = KINDS.get(status, RequestRejected)
     return kind(status, faults, read_retry_after(headers.get("retry-after"), now))
 
 
-def read_retry_after(text: str | None, now: Moment) -> int | None:
+def read_retry_after(text: str | None, now: Timestamp) -> int | None:
     """Read a Retry-After as milliseconds from now: seconds, or an instant; None when neither."""
     if text is None:
         return None
@@ -180,7 +182,7 @@ def read_retry_after(text: str | None, now: Moment) -> int | None:
     return max(at - now, 0) if at is not None else None
 
 
-def _read_date(text: str) -> Moment | None:
+def _read_date(text: str) -> Timestamp | None:
     try:
         date: datetime = parsedate_to_datetime(text)
     except ValueError:

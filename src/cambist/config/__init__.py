@@ -1,5 +1,6 @@
 """Holds the settings of a process, read once."""
 
+from cambist.config.accepted_values import literal_values
 from cambist.config.loading import (
     FILE,
     NOT_SETTINGS,
@@ -10,7 +11,6 @@ from cambist.config.loading import (
     load,
 )
 from cambist.config.settings import Settings
-from cambist.config.takes import literals
 
 __all__ = [
     "FILE",
@@ -20,6 +20,6 @@ __all__ = [
     "BadSettings",
     "Loaded",
     "Settings",
-    "literals",
+    "literal_values",
     "load",
 ]

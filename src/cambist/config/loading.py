@@ -14,8 +14,8 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
+from cambist.config.accepted_values import accepted_values
 from cambist.config.settings import Settings
-from cambist.config.takes import takes
 from cambist.values.server_url import (
     PORT_MAX,
     BadAddress,
@@ -90,8 +90,8 @@ def _check_addresses(settings: Settings, names: Mapping[str, str]) -> None:
         if url is not None:
             _try(key, names, check, url)
     _try("host", names, _check_listening_host, settings.host)
-    for one in settings.trusted_proxies:
-        _try("trusted_proxies", names, _check_network, one)
+    for proxy in settings.trusted_proxies:
+        _try("trusted_proxies", names, _check_network, proxy)
     _try("paper_chain", names, _check_port, settings.paper_chain.rpartition(":")[2])
 
 
@@ -146,7 +146,7 @@ def _check_network(text: str) -> None:
 def _plain(message: str, names: Mapping[str, str]) -> str:
     """Name the setting as its user wrote it, and never the value."""
     name = message.partition(" - at `$.")[2].partition("[")[0].rstrip("`")
-    return f"{names.get(name, name)}: {takes(name)}" if name else message
+    return f"{names.get(name, name)}: {accepted_values(name)}" if name else message
 
 
 def _unknown(name: str, written: str) -> BadSettings:

@@ -1,10 +1,28 @@
 """Computes swaps in bins of constant price, with a fee that grows with the bins crossed.
 
-A bin holds raw units of X and of Y at one price, y per x in Q64.64. Who takes from it empties
-layers one after another (what market makers hold, then limit orders); each layer rounds for itself,
-and against the trader. (The same arithmetic as the `commons` crate of Meteora's DLMM SDK, which was
-compared with the compiled program.)
+A bin holds raw units of X and of Y at one price, y per x in Q64.64. A swap empties its layers one
+after another, and each layer rounds for itself and against the trader.
 """
+
+# Formulas and their source, the `commons` crate of MeteoraAg/dlmm-sdk. Its `quote.rs` was compared
+# with the compiled program, unit by unit, and so is this module (tests/onchain/test_dlmm.py):
+#
+# - price of a bin: `get_price_from_id`, a power by repeated squaring with a floor after each step.
+#   A price that is stored in the bin wins over the computed one.
+# - what a bin pays, and what a layer costs: `Bin::get_amount_out` rounds down and
+#   `Bin::get_amount_in` rounds up, both with a price of 64 fractional bits.
+# - fee inside an amount: `compute_fee_from_amount`, ceil(gross * rate / 1e9)
+# - fee on top of an amount: `compute_fee`, ceil(net * rate / (1e9 - rate))
+# - rate: `get_total_fee`, the base plus `compute_variable_fee`, at most MAX_FEE_RATE
+# - volatility: `update_volatility_accumulator`, before each bin that holds something
+#
+# The two fee formulas are not inverse to each other to the unit, and the program uses both: the
+# first for an amount that a bin takes whole, the second for a bin that is emptied. Fees are rounded
+# in every bin, so no formula over several bins at once gives the program's numbers.
+#
+# Since release 0.12 a bin has up to three layers: what market makers hold, what is left of limit
+# orders that were started, and open orders. A swap takes them in that order, each layer with a
+# rounding of its own.
 
 from __future__ import annotations
 
@@ -34,6 +52,7 @@ def price_at(bin_id: int, step: int) -> int:
     Rounded as the program rounds: 19 squarings, each floored, of the inverse where the base is
     above one. Returns 0 where the program finds no price.
     """
+    # `get_price_from_id` of the commons crate, with the 19 bits of its `pow`.
     if bin_id == 0:
         return ONE
     power = abs(bin_id)
@@ -51,7 +70,7 @@ def price_at(bin_id: int, step: int) -> int:
     return result
 
 
-class Fee(NamedTuple):
+class BinFee(NamedTuple):
     """What decides the fee of each bin of one swap: rates in 1e-9, the rest as the pair has it.
 
     `variable` is the pair's control times the square of its bin step.
@@ -66,40 +85,46 @@ class Fee(NamedTuple):
 
     def volatility_at(self, bin_id: int) -> int:
         """Return the volatility when a swap is in this bin."""
+        # `update_volatility_accumulator`: the distance counts all bins, also those that are empty.
         grown = self.volatility + abs(self.reference - bin_id) * VOLATILITY_ONE
         return min(grown, self.volatility_max)
 
     def rate_at(self, bin_id: int) -> int:
         """Return the fee of this bin, in 1e-9. The variable part is rounded up."""
+        # `compute_variable_fee` rounds up; `get_total_fee` adds the base and caps the sum.
         volatility = self.volatility_at(bin_id)
         return min(self.base - (-self.variable * volatility**2) // VARIABLE_ONE, FEE_MAX)
 
 
 def fee_within(gross: int, rate: int) -> int:
     """Return the fee contained in raw units, rounded up."""
+    # `compute_fee_from_amount`
     return mul_div_ceil(gross, rate, FEE_ONE)
 
 
 def fee_upon(net: int, rate: int) -> int:
     """Return the fee to be added to raw units, rounded up."""
+    # `compute_fee`
     return mul_div_ceil(net, rate, FEE_ONE - rate)
 
 
-def cost_of(taken: int, price: int, *, down: bool) -> int:
+def input_for(taken: int, price: int, *, down: bool) -> int:
     """Return what so many raw units of a layer cost, rounded up: X for Y (down) or Y for X."""
+    # `Bin::get_amount_in` with Rounding::Up
     if down:
         return -(-(taken << SCALE_BITS) // price)
     return -(-taken * price >> SCALE_BITS)
 
 
-def worth_of(given: int, price: int, *, down: bool) -> int:
+def output_for(given: int, price: int, *, down: bool) -> int:
     """Return what raw units buy at a price, rounded down: Y for X (down) or X for Y."""
+    # `Bin::get_amount_out` with Rounding::Down
     if down:
         return given * price >> SCALE_BITS
     return (given << SCALE_BITS) // price
 
 
-class Filled(NamedTuple):
+class BinFill(NamedTuple):
     """What each layer was given and paid, and what is left over."""
 
     given: tuple[int, ...]
@@ -111,7 +136,7 @@ class DoesNotFit(ValueError):
     """A number on the way is more than the program's 64 bits hold."""
 
 
-def fill(layers: Sequence[int], price: int, net: int, *, down: bool) -> Filled:
+def fill(layers: Sequence[int], price: int, net: int, *, down: bool) -> BinFill:
     """Give raw units, fee apart, to layers one after another until nothing is left of either.
 
     Raises DoesNotFit where a layer that is reached costs too much, even if only part is taken.
@@ -120,7 +145,7 @@ def fill(layers: Sequence[int], price: int, net: int, *, down: bool) -> Filled:
     paid: list[int] = []
     for held in layers:
         # The first layer is reached whatever is left, the others only by what is left over.
-        whole = cost_of(held, price, down=down) if held and (net or not given) else 0
+        whole = input_for(held, price, down=down) if held and (net or not given) else 0
         if whole > RAW_MAX:
             raise DoesNotFit
         if net >= whole:
@@ -129,6 +154,6 @@ def fill(layers: Sequence[int], price: int, net: int, *, down: bool) -> Filled:
             net -= whole
         else:
             given.append(net)
-            paid.append(worth_of(net, price, down=down))
+            paid.append(output_for(net, price, down=down))
             net = 0
-    return Filled(tuple(given), tuple(paid), net)
+    return BinFill(tuple(given), tuple(paid), net)

@@ -17,7 +17,7 @@ PPM_ONE: Final = 1_000_000
 """A fee of the whole, in parts per million."""
 
 
-class Swapped(NamedTuple):
+class CurveSwap(NamedTuple):
     """One swap in raw units: what is given (fee inside), what is paid out, and the fee."""
 
     amount_in: int
@@ -37,14 +37,16 @@ class PoolTooSmall(ValueError):
     """The pool does not hold what is asked of it."""
 
 
-def amount_out(reserve_in: int, reserve_out: int, amount_in: int, fee_ppm: int) -> Swapped:
+def amount_out(reserve_in: int, reserve_out: int, amount_in: int, fee_ppm: int) -> CurveSwap:
     """Return the swap of exactly `amount_in` raw units; `amount_out` may be 0 for dust."""
+    # `CurveCalculator::swap_base_input` of raydium-cp-swap: the fee by ceil_div, then
+    # `ConstantProductCurve::swap_base_input_without_fees`, rounded down.
     fee = mul_div_ceil(amount_in, fee_ppm, PPM_ONE)
     net = amount_in - fee
-    return Swapped(amount_in, mul_div_floor(reserve_out, net, reserve_in + net), fee)
+    return CurveSwap(amount_in, mul_div_floor(reserve_out, net, reserve_in + net), fee)
 
 
-def amount_in(reserve_in: int, reserve_out: int, amount_out: int, fee_ppm: int) -> Swapped:
+def amount_in(reserve_in: int, reserve_out: int, amount_out: int, fee_ppm: int) -> CurveSwap:
     """Return the swap that pays exactly `amount_out` raw units, for the least that buys it.
 
     Raises PoolTooSmall when the pool holds no more than that.
@@ -52,12 +54,14 @@ def amount_in(reserve_in: int, reserve_out: int, amount_out: int, fee_ppm: int) 
     if amount_out >= reserve_out:
         msg = "a pool cannot pay out all it holds"
         raise PoolTooSmall(msg)
+    # `ConstantProductCurve::swap_base_output_without_fees`, rounded up; then
+    # `Fees::calculate_pre_fee_amount`, rounded up again.
     net = mul_div_ceil(reserve_in, amount_out, reserve_out - amount_out)
     given = mul_div_ceil(net, PPM_ONE, PPM_ONE - fee_ppm)
-    return Swapped(given, amount_out, given - net)
+    return CurveSwap(given, amount_out, given - net)
 
 
-def impact_hundredths(reserve_in: int, swap: Swapped) -> int:
+def impact_hundredths(reserve_in: int, swap: CurveSwap) -> int:
     """Return how far the swap's own price is below the pool's, fee apart.
 
     In hundredths of a basis point (1,000,000 is the whole), rounded down: net / (x + net).

@@ -57,6 +57,7 @@ def periods_of_time(point: int, since: int, frequency: int, count: int) -> int:
 
     Before that point all are gone: who may trade then pays the lowest fee.
     """
+    # Only the whitelisted vault trades before activation.
     return count if point < since else min(count, (point - since) // frequency)
 
 

@@ -22,6 +22,7 @@ def impact_hundredths(given: int, paid: int, first: tuple[int, int]) -> int:
     In hundredths of a basis point. `given` and `paid` are raw units without fees, `first` is a
     fraction: raw units paid for one given.
     """
+    # Compared crosswise: a quotient would have to be rounded before it is subtracted.
     numerator, denominator = first
     fair, got = given * numerator, paid * denominator
     return max(fair - got, 0) * WHOLE_HUNDREDTHS // fair if fair > 0 else 0

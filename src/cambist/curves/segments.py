@@ -42,10 +42,11 @@ def limited(
 ) -> Iterator[Segment]:
     """Yield segments up to what vaults can take and pay, counted with the mints' own fees."""
     room, held = most
-    into, out = (BPS_ONE - one.bps for one in fees) if fees else (BPS_ONE, BPS_ONE)
+    into, out = (BPS_ONE - fee.bps for fee in fees) if fees else (BPS_ONE, BPS_ONE)
     for rate, rate_of, fall, fall_of, whole in segments:
         length = min(whole, room)
         brought = rate * length * fall_of // (rate_of * (fall_of + fall * length))
+        # The vault runs out within the segment: solve a*d / (1 + b*d) = held for d.
         if brought > held:
             length = held * rate_of * fall_of // (rate * fall_of - held * fall * rate_of)
         if length > 0 < into:
@@ -64,7 +65,7 @@ def limited(
 def chords(ask: Callable[[int], int], first: int = _FIRST_CHORD) -> Iterator[Segment]:
     """Yield straight segments between amounts that grow, for a curve that has no formula here.
 
-    `ask` tells what an amount brings, 0 where it is refused; `first` is where the first one ends.
+    `ask` returns what an amount brings, 0 where it is refused; `first` is where the first one ends.
     """
     given = paid = 0
     amount = max(first, _FIRST_CHORD)

@@ -24,6 +24,7 @@ class NoSwap(ValueError):
 
 def paid(amp: int, given: int, x: int, y: int) -> int:
     """Return what so much given pays, out of reserves, all in the common unit. Raises NoSwap."""
+    # One unit less than the curve says: the program keeps it against its own rounding.
     left = _other(amp, _fit(x + given, _U128), invariant(amp, x, y))
     brought = y - left - 1
     if brought < 0:
@@ -33,6 +34,7 @@ def paid(amp: int, given: int, x: int, y: int) -> int:
 
 def invariant(amp: int, x: int, y: int) -> int:
     """Return D of these reserves. Raises NoSwap."""
+    # `compute_d`. Newton's method from the sum; it ends when two rounds differ by at most one.
     total, ann = _fit(x + y, _U128), _fit(2 * amp, _U64)
     if x <= 0 or y <= 0 or ann <= 0:
         raise NoSwap
@@ -62,6 +64,7 @@ def first_rate(amp: int, x: int, y: int) -> tuple[int, int]:
 def _other(amp: int, x: int, d: int) -> int:
     """Return the other reserve beside x. Raises NoSwap."""
     ann = _fit(2 * amp, _U64)
+    # `compute_y`. The order of the divisions is the program's; another order rounds differently.
     c = _fit(d * d, _U192) // _fit(2 * x, _U128)
     c = _fit(c * d, _U192) // _fit(2 * ann, _U64)
     b = _fit(d // ann + x, _U192)

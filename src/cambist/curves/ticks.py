@@ -54,6 +54,7 @@ def sqrt_at_tick(tick: int) -> int:
     if size > TICK_MAX:
         msg = f"tick {tick} is out of bounds"
         raise ValueError(msg)
+    # `tick_math::get_sqrt_price_at_tick`: one multiplication per set bit, each shifted down.
     ratio, bits = 1 << 64, size
     for power in _POWERS:
         if bits & 1:
@@ -69,6 +70,8 @@ def tick_at_sqrt(sqrt_price: int) -> int:
     if not SQRT_MIN <= sqrt_price < SQRT_MAX:
         msg = f"sqrt price {sqrt_price} is out of bounds"
         raise ValueError(msg)
+    # `tick_math::get_tick_at_sqrt_price`: a logarithm of 16 fractional bits, with an error bound
+    # on either side. Where the bounds fall into two ticks, the upper one is tried.
     msb = sqrt_price.bit_length() - 1
     log = msb - 64 << 32
     r = sqrt_price >> msb - 63 if msb > 63 else sqrt_price << 63 - msb  # noqa: PLR2004

@@ -33,6 +33,7 @@ class TransferFee(NamedTuple):
             return 0
         if self.bps == BPS_ONE:
             return self.maximum
+        # `calculate_pre_fee_amount`, then the fee of that; where the maximum applies, no rounding.
         sent = mul_div_ceil(received, BPS_ONE, BPS_ONE - self.bps)
         if sent - received >= self.maximum:
             return self.maximum

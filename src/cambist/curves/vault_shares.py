@@ -16,6 +16,7 @@ def locked_profit(locked: int, since_report_s: int, degradation: int) -> int:
 
     `degradation` is the share let go each second, over 10^12.
     """
+    # `LockedProfitTracker::calculate_locked_profit`
     let_go = since_report_s * degradation
     if let_go > DEGRADATION_ONE:
         return 0
@@ -24,9 +25,11 @@ def locked_profit(locked: int, since_report_s: int, degradation: int) -> int:
 
 def worth(shares: int, unlocked: int, supply: int) -> int:
     """Return the raw units that so many shares are worth, rounded down."""
+    # `Vault::get_amount_by_share`
     return shares * unlocked // supply
 
 
 def shares_for(amount: int, unlocked: int, supply: int) -> int:
     """Return the shares that so many raw units are worth, rounded down."""
+    # `Vault::get_unmint_amount`
     return amount * supply // unlocked

@@ -1,1 +1,1 @@
-"""Moves orders: step, perform, decide, commit."""
+"""Executes orders: step, perform, decide, commit."""

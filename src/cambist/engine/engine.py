@@ -1,4 +1,4 @@
-"""Is the engine as its users see it: run, submit, cancel, read and follow."""
+"""Offers the engine to its users: run, submit, cancel, read and follow."""
 
 from __future__ import annotations
 
@@ -11,45 +11,59 @@ import msgspec
 import structlog
 
 from cambist import metrics
-from cambist.engine.crew import RENEW_EVERY_MS, Crew, Pace
-from cambist.engine.feed import Feed, HeardAll
-from cambist.engine.follow import HEARTBEAT_MS, Heard, follow, get_of, history
-from cambist.engine.intake import BACKLOG_MAX, Answered, CancelAnswer, Intake, Taken, Wish
-from cambist.engine.means import Means, RedisWord
-from cambist.engine.perform.quote import Quoter, RoutingOptions
-from cambist.engine.perform.quote_budget import QuoteBudget, QuoteTurn
-from cambist.engine.perform.track import Tracker
+from cambist.engine.dependencies import EngineDependencies, RedisStatus
+from cambist.engine.dispatcher import RENEW_EVERY_MS, Dispatcher, DispatchLimits
+from cambist.engine.executor import OrderExecutor
+from cambist.engine.inflight_tracker import InFlightTracker
+from cambist.engine.intake import (
+    BACKLOG_MAX,
+    BatchResult,
+    CancelAnswer,
+    Intake,
+    SubmitOrder,
+    SubmitResult,
+)
+from cambist.engine.quote_budget import QuoteBudget, QuotePermit
+from cambist.engine.quoting import Quoter, RoutingOptions
 from cambist.engine.send_permission import SendPermission
-from cambist.engine.worker import Worker
+from cambist.engine.subscriptions import (
+    HEARTBEAT_MS,
+    EventBatch,
+    FeedBatch,
+    PrincipalSubscription,
+    follow_order,
+    get_of,
+    replay_events,
+)
 from cambist.faults import Fault
 from cambist.orders.decide import Policy
 from cambist.orders.intent import Intent
-from cambist.orders.journal import Told
+from cambist.orders.journal import RecordedEvent
 from cambist.orders.order import Order
 from cambist.orders.retry import Backoff
 from cambist.ports.daily_fills import FillSums
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.ports.market import Market
-from cambist.ports.store import Census, Halt, OrderPage, OrderQuery
+from cambist.ports.store import Halt, OrderCounts, OrderPage, OrderQuery
 from cambist.values.costs import Costs
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment
-from cambist.values.route import Absent, Route
+from cambist.values.route import QuoteFailure, Route
+from cambist.values.time_units import Timestamp
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool
 
 log = structlog.get_logger("cambist.engine")
 
 DRAIN_MS: Final = 10_000
-HANDS: Final = 10
+CONCURRENCY_DEFAULT: Final = 10
 HEALTH_WITHIN_MS: Final = 1_000
-"""How long a part has to answer before health calls it down."""
+"""How long a dependency has to answer before health reports it down."""
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """What a user may set: steps at once, open orders, orders a minute, waits, renewals, routes."""
+class EngineLimits(msgspec.Struct, frozen=True):
+    """Settings of the engine: concurrency, backlog, pace, retries, lease renewal, routes."""
 
-    hands: int = HANDS
+    concurrency: int = CONCURRENCY_DEFAULT
     backlog_max: int = BACKLOG_MAX
     orders_per_minute: int = 0
     backoff: Backoff = Backoff()
@@ -57,185 +71,207 @@ class Limits(msgspec.Struct, frozen=True):
     routing: RoutingOptions = RoutingOptions()
 
 
-class Health(msgspec.Struct, frozen=True):
-    """Which parts answer. `unreadable` counts the orders that were met and cannot be read."""
+class EngineHealth(msgspec.Struct, frozen=True):
+    """Which dependencies answer. `unreadable` counts the orders that could not be read."""
 
     store: Literal["ok", "down"]
     chain: Literal["ok", "down"]
     draining: bool
     halt: Halt | None = None
-    redis: RedisWord = "not_configured"
+    redis: RedisStatus = "not_configured"
     unreadable: int = 0
 
 
-class Quoted(msgspec.Struct, frozen=True):
-    """What an order would do now."""
+class QuoteResult(msgspec.Struct, frozen=True):
+    """The route an order would take now, and its costs."""
 
     route: Route
     costs: Costs
-    at: Moment
+    at: Timestamp
 
 
 class Engine:
     """One process's engine."""
 
-    def __init__(self, means: Means, limits: Limits = Limits()) -> None:  # noqa: B008 -- frozen
-        policy = Policy(means.world.chain.rules, limits.backoff)
-        self.clock = means.clock
-        self._means = means
-        permission = SendPermission(means.store, means.clock)
-        self._tracker = Tracker(means.world.chain, means.wakeups, permission, means.clock, policy)
-        self._quoter = Quoter(means.world.market, means.clock, limits.routing)
-        worker = Worker(means, self._tracker, permission, self._quoter, policy, limits.hands)
-        pace = Pace(limits.orders_per_minute, limits.renew_every_ms)
-        self._crew = Crew(means, worker, self._tracker, permission, pace)
-        self._intake = Intake(means, limits.backlog_max)
+    def __init__(
+        self,
+        dependencies: EngineDependencies,
+        limits: EngineLimits = EngineLimits(),  # noqa: B008 -- frozen
+    ) -> None:
+        policy = Policy(dependencies.world.chain.rules, limits.backoff)
+        self.clock = dependencies.clock
+        self._dependencies = dependencies
+        permission = SendPermission(dependencies.store, dependencies.clock)
+        self._tracker = InFlightTracker(
+            dependencies.world.chain, dependencies.wakeups, permission, dependencies.clock, policy
+        )
+        self._quoter = Quoter(dependencies.world.market, dependencies.clock, limits.routing)
+        executor = OrderExecutor(
+            dependencies, self._tracker, permission, self._quoter, policy, limits.concurrency
+        )
+        dispatch = DispatchLimits(limits.orders_per_minute, limits.renew_every_ms)
+        self._dispatcher = Dispatcher(dependencies, executor, self._tracker, permission, dispatch)
+        self._intake = Intake(dependencies, limits.backlog_max)
         self.quote_budget = QuoteBudget()
 
     @property
     def market(self) -> Market:
-        """Tokens and venues, for those who read requests."""
-        return self._means.world.market
+        """The market: tokens, venues and pools."""
+        return self._dependencies.world.market
 
     async def run(self) -> None:
         """Move orders until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._means.wakeups.run())
+            tasks.create_task(self._dependencies.wakeups.run())
             tasks.create_task(self._tracker.run())
-            tasks.create_task(self._crew.run())
+            tasks.create_task(self._dispatcher.run())
 
     async def drain(self) -> None:
-        """Take no more orders and finish the turns being performed; what is open stays stored."""
+        """Accept no more orders and finish running executions; open orders stay stored."""
         self._intake.draining = True
         try:
             async with asyncio.timeout(DRAIN_MS / 1_000):
-                await self._crew.drain()
+                await self._dispatcher.drain()
         except TimeoutError:
             return
 
-    async def submit(self, wish: Wish) -> Taken:
-        """Store an order and answer. Raises Refused."""
-        return await self._intake.submit(wish)
+    async def submit(self, command: SubmitOrder) -> SubmitResult:
+        """Store an order and return the answer. Raises RequestRejected."""
+        return await self._intake.submit(command)
 
-    async def submit_all(self, wishes: Sequence[Wish]) -> tuple[Answered, ...]:
-        """Store several orders in one commit, and answer each. Raises Refused."""
-        return await self._intake.submit_all(wishes)
+    async def submit_all(self, commands: Sequence[SubmitOrder]) -> tuple[BatchResult, ...]:
+        """Store several orders in one commit, each with its answer. Raises RequestRejected."""
+        return await self._intake.submit_all(commands)
 
-    async def quote(self, intent: Intent, caller: str | None = None) -> Quoted | Fault:
+    async def quote(self, intent: Intent, caller: str | None = None) -> QuoteResult | Fault:
         """Return the route an order would take now, and what it costs; stores nothing.
 
-        A `caller` has one quote computed at a time. Raises Refused when too many are asked for.
+        A `caller` computes one quote at a time. Raises RequestRejected when there are too many.
         """
-        async with self.quote_budget.turn(caller) as turn:
-            found = await self._quoter.quote_intent(intent, turn)
+        async with self.quote_budget.permit(caller) as permit:
+            found = await self._quoter.quote_intent(intent, permit)
         if isinstance(found, Fault):
             return found
-        return Quoted(found, self._means.world.chain.costs(found), self.clock.now())
+        return QuoteResult(found, self._dependencies.world.chain.costs(found), self.clock.now())
 
-    async def pools(self, pair: Pair, turn: QuoteTurn) -> dict[str, Sequence[Pool] | Absent]:
-        """Return each venue's pools of a pair, or why it did not name them.
+    async def pools(
+        self, pair: Pair, permit: QuotePermit
+    ) -> dict[str, Sequence[Pool] | QuoteFailure]:
+        """Return each venue's pools of a pair, or the reason why there are none.
 
-        Within a turn of `quote_budget`. Raises Refused when too many are asked for.
+        Needs a permit of `quote_budget`. Raises RequestRejected when there are too many quotes.
         """
-        return await self._quoter.fetch_pools(pair, turn)
+        return await self._quoter.fetch_pools(pair, permit)
 
     async def cancel(
         self, order_id: OrderId, principal: Principal
     ) -> tuple[CancelAnswer, Order] | None:
-        """Note that an order is unwanted; None when the principal has none such."""
+        """Record a cancel request; None when the principal has no such order."""
         return await self._intake.cancel(order_id, principal)
 
     async def get(self, order_id: OrderId, principal: Principal) -> Order | None:
-        """Return a principal's order, or None, also when it is someone else's.
+        """Return a principal's order; None when there is none, or it is another principal's.
 
-        Raises PortDown, and Unreadable for one of this principal's.
+        Raises PortUnavailable, and Unreadable for an order of this principal.
         """
-        order = await get_of(self._means.store, order_id, principal)
+        order = await get_of(self._dependencies.store, order_id, principal)
         return order if order is not None and order.intent.principal == principal else None
 
-    async def find(self, query: OrderQuery) -> OrderPage:
-        """Return a principal's orders, newest first. Raises PortDown."""
-        return await self._means.store.find(query)
+    async def list_orders(self, query: OrderQuery) -> OrderPage:
+        """Return a principal's orders, newest first. Raises PortUnavailable."""
+        return await self._dependencies.store.list_orders(query)
 
     async def fill_sums(self, principal: Principal, since_day: int, limit: int) -> FillSums:
-        """Return what a principal's orders filled, by day and pair. Raises PortDown."""
-        return await self._means.store.fill_sums(principal, since_day, limit)
+        """Return what a principal's orders filled, by day and pair. Raises PortUnavailable."""
+        return await self._dependencies.store.fill_sums(principal, since_day, limit)
 
     async def add_up_fills(self) -> bool:
-        """Put some fills into the sums of their days; True when more may wait. Raises PortDown."""
-        return await self._means.store.add_up_fills()
+        """Add some fills to the sums of their days; True when more may wait.
 
-    async def census(self, principal: Principal) -> Census:
-        """Count a principal's orders by status. Raises PortDown."""
-        return await self._means.store.census(principal, self.clock.now())
+        Raises PortUnavailable.
+        """
+        return await self._dependencies.store.add_up_fills()
 
-    async def history(self, order_id: OrderId, after_seq: int = 0) -> tuple[Told, ...]:
-        """Return an order's journal after `after_seq`. Raises PortDown."""
-        return await history(self._means.store, order_id, after_seq)
+    async def count_orders(self, principal: Principal) -> OrderCounts:
+        """Count a principal's orders by status. Raises PortUnavailable."""
+        return await self._dependencies.store.count_orders(principal, self.clock.now())
 
-    def follow(
+    async def history(self, order_id: OrderId, after_seq: int = 0) -> tuple[RecordedEvent, ...]:
+        """Return an order's events after `after_seq`. Raises PortUnavailable."""
+        return await replay_events(self._dependencies.store, order_id, after_seq)
+
+    def follow_order(
         self, order_id: OrderId, after_seq: int = 0, beat_ms: int = HEARTBEAT_MS
-    ) -> AsyncIterator[Heard]:
-        """Yield an order's journal lines as they become durable; none as heartbeats."""
-        return follow(self._means.store, self._means.bus, order_id, after_seq, beat_ms)
+    ) -> AsyncIterator[EventBatch]:
+        """Yield an order's events as they become durable; an empty batch is a heartbeat."""
+        return follow_order(
+            self._dependencies.store, self._dependencies.bus, order_id, after_seq, beat_ms
+        )
 
-    def follow_all(
+    def follow_principal(
         self, principal: Principal, after: int | None = None, beat_ms: int = HEARTBEAT_MS
-    ) -> AsyncIterator[HeardAll]:
-        """Yield the journal lines of all orders of a principal as they become durable."""
-        return Feed(self._means.store, self._means.bus, principal).follow(after, beat_ms)
+    ) -> AsyncIterator[FeedBatch]:
+        """Yield the events of all orders of a principal as they become durable."""
+        return PrincipalSubscription(
+            self._dependencies.store, self._dependencies.bus, principal
+        ).follow(after, beat_ms)
 
     async def halt(self, by: str, reason: str) -> None:
-        """Stop trading; what is in flight is watched to its end. Raises PortDown."""
+        """Halt trading; orders in flight are tracked to their end. Raises PortUnavailable."""
         log.warning("halted", by=by, reason=reason)
-        await self._means.store.halt(Halt(reason, by, self.clock.now()))
+        await self._dependencies.store.halt(Halt(reason, by, self.clock.now()))
 
     async def resume(self, by: str, reason: str) -> None:
-        """Let trading go on. Raises PortDown."""
+        """Resume trading. Raises PortUnavailable."""
         log.warning("resumed", by=by, reason=reason)
-        await self._means.store.resume(by, reason, self.clock.now())
+        await self._dependencies.store.resume(by, reason, self.clock.now())
 
     async def halted(self) -> Halt | None:
-        """Return the halt in force. Raises PortDown."""
-        return await self._means.store.halted()
+        """Return the halt in force. Raises PortUnavailable."""
+        return await self._dependencies.store.halted()
 
     async def measure(self) -> None:
-        """Set the gauges: what is open, what is in flight, and for how long. Raises PortDown."""
+        """Set the gauges: open orders, orders in flight, and the age of the oldest.
+
+        Raises PortUnavailable.
+        """
         sent = [
-            one.attempt.sent_at for one in self._tracker.orders if one.in_flight and one.attempt
+            order.attempt.sent_at
+            for order in self._tracker.orders
+            if order.in_flight and order.attempt
         ]
         oldest = min((at for at in sent if at is not None), default=None)
         metrics.IN_FLIGHT.set(len(sent))
         age_ms = 0 if oldest is None else max(self.clock.now() - oldest, 0)
         metrics.OLDEST_IN_FLIGHT.set(age_ms / 1_000)
-        metrics.OPEN.set(await self._means.store.backlog())
+        metrics.OPEN.set(await self._dependencies.store.backlog())
 
-    async def health(self) -> Health:
-        """Ask the store and the chain whether they answer."""
+    async def health(self) -> EngineHealth:
+        """Return whether the store and the chain answer, and what is known besides."""
         async with asyncio.TaskGroup() as tasks:
             halted = tasks.create_task(self._find_halt())
-            store = tasks.create_task(_answers(self._means.store.ping()))
-            chain = tasks.create_task(_answers(self._means.world.chain.blockhash()))
-        return Health(
+            store = tasks.create_task(_ping(self._dependencies.store.ping()))
+            chain = tasks.create_task(_ping(self._dependencies.world.chain.blockhash()))
+        return EngineHealth(
             store.result(),
             chain.result(),
             self._intake.draining,
             halted.result(),
-            self._means.redis(),
-            self._means.store.unreadable(),
+            self._dependencies.redis(),
+            self._dependencies.store.unreadable(),
         )
 
     async def _find_halt(self) -> Halt | None:
-        with suppress(PortDown, TimeoutError):
+        with suppress(PortUnavailable, TimeoutError):
             async with asyncio.timeout(HEALTH_WITHIN_MS / 1_000):
-                return await self._means.store.halted()
+                return await self._dependencies.store.halted()
         return None
 
 
-async def _answers(question: Awaitable[object]) -> Literal["ok", "down"]:
+async def _ping(call: Awaitable[object]) -> Literal["ok", "down"]:
     try:
         async with asyncio.timeout(HEALTH_WITHIN_MS / 1_000):
-            await question
-    except (PortDown, TimeoutError):
+            await call
+    except (PortUnavailable, TimeoutError):
         return "down"
     return "ok"

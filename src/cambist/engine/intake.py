@@ -1,4 +1,30 @@
-"""Takes orders in: admits, stores, rings, and notes wishes to cancel."""
+"""Takes orders in: checks capacity, stores, notifies, and records cancel requests."""
+
+# Theory of operation
+#
+# An answer to a submitted order is a promise: the order is on disk, and it will be executed or end
+# with a reason. Hence the sequence: check, commit, answer. A process that is killed before the
+# commit has promised nothing; one that is killed after it leaves an order that the next sweep
+# finds. The wake-up after the commit only makes it faster.
+#
+# Idempotency. The store keeps the key of an order with a fingerprint of the request and the bytes
+# of the answer. The same key and request get the same bytes again, and the same key with another
+# request is rejected. The unique index of the store decides between two requests that arrive
+# together; the lookup before the insert is only for requests that would be rejected anyway.
+#
+# A request that would be rejected (a passed deadline, a full backlog, a halt) is first looked up by
+# its key. Otherwise a client that repeats a request because it never got the answer would read
+# "rejected" for an order that was accepted, and would submit it once more under another key.
+#
+# STORE_UNAVAILABLE is the one rejection that does not say that nothing was stored. The commit may
+# have happened although its answer was lost. Only a repetition with the same key can tell.
+#
+# Backlog. Orders that wait for their insert count as open (`_pending_inserts`). Without them a
+# burst of concurrent requests would pass the check together and exceed the limit.
+#
+# A cancel request is stored, never carried out here: the executor decides, in the order's own
+# sequence of events. The intake then waits a moment for the outcome, since most cancelled orders
+# end within it.
 
 from __future__ import annotations
 
@@ -8,17 +34,23 @@ from typing import Final, Literal
 
 import msgspec
 
-from cambist.engine.follow import get_of
-from cambist.engine.means import Means
-from cambist.faultpoints import faultpoint
-from cambist.faults import Code, Fault, Refused, fault
-from cambist.orders.event import Accepted
+from cambist.engine.dependencies import EngineDependencies
+from cambist.engine.subscriptions import get_of
+from cambist.failpoints import failpoint
+from cambist.faults import Code, Fault, RequestRejected, fault
+from cambist.orders.events import Accepted
 from cambist.orders.intent import Intent
-from cambist.orders.journal import open_journal
+from cambist.orders.journal import start_journal
 from cambist.orders.order import Order, Status
-from cambist.ports.failures import Halted, KeyTaken, PortDown, PortFull, Unreadable
-from cambist.ports.store import Birth, Keyed
-from cambist.ports.wakeups import Bell
+from cambist.ports.errors import (
+    DuplicateIdempotencyKey,
+    PortOverloaded,
+    PortUnavailable,
+    TradingHalted,
+    Unreadable,
+)
+from cambist.ports.store import IdempotencyRecord, NewOrder
+from cambist.ports.wakeups import Wakeup
 from cambist.values import ids
 from cambist.values.ids import OrderId, Principal
 
@@ -28,11 +60,11 @@ CANCEL_WAIT_MS: Final = 1_000
 CancelAnswer = Literal["cancelled", "cancel_pending", "too_late"]
 
 
-class Wish(msgspec.Struct, frozen=True):
-    """An order as a client asks for it.
+class SubmitOrder(msgspec.Struct, frozen=True):
+    """An order as a client submits it.
 
-    `key` makes asking again harmless; `fingerprint` tells whether it is the same request;
-    `reply` renders the answer, which is stored and repeated to the byte for the same key.
+    With a `key` a repeated request is harmless; `fingerprint` identifies the request; `reply`
+    renders the answer, which is stored and repeated byte for byte for the same key.
     """
 
     intent: Intent
@@ -41,139 +73,139 @@ class Wish(msgspec.Struct, frozen=True):
     fingerprint: bytes = b""
 
 
-class Taken(msgspec.Struct, frozen=True):
-    """The engine's word that an order is stored."""
+class SubmitResult(msgspec.Struct, frozen=True):
+    """The confirmation that an order is stored."""
 
     order_id: OrderId
     reply: bytes
     replayed: bool
 
 
-Answered = Taken | Fault
-"""What became of one wish of several: it was taken, or why it was not."""
+BatchResult = SubmitResult | Fault
+"""The result of one order of a batch."""
 
 
 class Intake:
-    """The one way in. Inserts orders and leaves notes; never moves an order."""
+    """Inserts orders and cancel requests; never moves an order."""
 
-    def __init__(self, means: Means, backlog_max: int = BACKLOG_MAX) -> None:
-        self._store = means.store
-        self._wakeups = means.wakeups
-        self._bus = means.bus
-        self._clock = means.clock
-        self._entropy = means.entropy
-        self._entering = 0
+    def __init__(self, dependencies: EngineDependencies, backlog_max: int = BACKLOG_MAX) -> None:
+        self._store = dependencies.store
+        self._wakeups = dependencies.wakeups
+        self._bus = dependencies.bus
+        self._clock = dependencies.clock
+        self._entropy = dependencies.entropy
+        self._pending_inserts = 0
         self._backlog_max = backlog_max
         self.draining = False
 
-    async def submit(self, wish: Wish) -> Taken:
-        """Store an order and answer; the answer is true whatever is killed afterwards.
+    async def submit(self, command: SubmitOrder) -> SubmitResult:
+        """Store an order and return the answer, which stays true whatever is killed afterwards.
 
-        Raises Refused: then nothing was stored, save for STORE_UNAVAILABLE, where only the same
-        key can tell.
+        Raises RequestRejected: then nothing was stored, except for STORE_UNAVAILABLE, where only
+        the same key can tell.
         """
         try:
-            known = await self._admit(wish)
-        except PortDown as down:
-            raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
+            known = await self._admit(command)
+        except PortUnavailable as error:
+            raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from error
         if known is not None:
-            return _judged(wish, known)
-        birth = self._birth(wish)
-        faultpoint("intake.before_commit")
-        self._entering += 1
+            return _replayed_or_rejected(command, known)
+        new_order = self._new_order(command)
+        failpoint("intake.before_commit")
+        self._pending_inserts += 1
         try:
-            await self._store.add(birth)
-        except KeyTaken as taken:
-            return _judged(wish, taken.existing)
-        except PortFull:
-            raise Refused(fault(Code.BACKLOG_FULL)) from None
-        except Halted as halted:
-            return await self._while_halted(wish, halted)
-        except PortDown as down:
-            raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
+            await self._store.add(new_order)
+        except DuplicateIdempotencyKey as duplicate:
+            return _replayed_or_rejected(command, duplicate.existing)
+        except PortOverloaded:
+            raise RequestRejected(fault(Code.BACKLOG_FULL)) from None
+        except TradingHalted as halted:
+            return await self._while_halted(command, halted)
+        except PortUnavailable as error:
+            raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from error
         finally:
-            self._entering -= 1
-        faultpoint("intake.after_commit")
-        self._wakeups.ring(Bell(birth.told.order.id))
-        return Taken(birth.told.order.id, birth.reply, replayed=False)
+            self._pending_inserts -= 1
+        failpoint("intake.after_commit")
+        self._wakeups.notify(Wakeup(new_order.event.order.id))
+        return SubmitResult(new_order.event.order.id, new_order.reply, replayed=False)
 
-    async def _while_halted(self, wish: Wish, halted: Halted) -> Taken:
-        """Answer for an order that is here already; refuse a new one."""
-        if wish.key is not None:
-            with suppress(PortDown):
-                known = await self._store.keyed(wish.intent.principal, wish.key)
+    async def _while_halted(self, command: SubmitOrder, halted: TradingHalted) -> SubmitResult:
+        """Answer for an order that is stored already; reject a new one."""
+        if command.key is not None:
+            with suppress(PortUnavailable):
+                known = await self._store.find_by_key(command.intent.principal, command.key)
                 if known is not None:
-                    return _judged(wish, known)
-        raise Refused(_halted(halted)) from None
+                    return _replayed_or_rejected(command, known)
+        raise RequestRejected(_halted(halted)) from None
 
-    def _birth(self, wish: Wish) -> Birth:
+    def _new_order(self, command: SubmitOrder) -> NewOrder:
         now = self._clock.now()
-        told = open_journal(ids.order_id(now, self._entropy()), Accepted(wish.intent), now)
-        return Birth(told, wish.key, wish.fingerprint, wish.reply(told.order))
+        events = start_journal(ids.order_id(now, self._entropy()), Accepted(command.intent), now)
+        return NewOrder(events, command.key, command.fingerprint, command.reply(events.order))
 
-    async def submit_all(self, wishes: Sequence[Wish]) -> tuple[Answered, ...]:
-        """Store several orders in one commit, and answer each.
+    async def submit_all(self, commands: Sequence[SubmitOrder]) -> tuple[BatchResult, ...]:
+        """Store several orders in one commit, and return an answer for each.
 
-        There is room for all of them or for none. Raises Refused: then nothing was stored, save
-        for STORE_UNAVAILABLE, where only the same keys can tell.
+        The backlog takes all of them or none. Raises RequestRejected: then nothing was stored,
+        except for STORE_UNAVAILABLE, where only the same keys can tell.
         """
-        births = [self._birth(wish) for wish in wishes]
-        self._entering += len(births)
+        new_orders = [self._new_order(command) for command in commands]
+        self._pending_inserts += len(new_orders)
         try:
-            await self._make_room(len(births))
-            faultpoint("intake.before_commit")
-            taken = await self._store.add_all(births)
-        except PortFull:
-            raise Refused(fault(Code.BACKLOG_FULL)) from None
-        except Halted as halted:
-            raise Refused(_halted(halted)) from None
-        except PortDown as down:
-            raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
+            await self._check_capacity(len(new_orders))
+            failpoint("intake.before_commit")
+            existing = await self._store.add_all(new_orders)
+        except PortOverloaded:
+            raise RequestRejected(fault(Code.BACKLOG_FULL)) from None
+        except TradingHalted as halted:
+            raise RequestRejected(_halted(halted)) from None
+        except PortUnavailable as error:
+            raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from error
         finally:
-            self._entering -= len(births)
-        faultpoint("intake.after_commit")
-        answers: list[Answered] = []
-        for wish, birth, known in zip(wishes, births, taken, strict=True):
+            self._pending_inserts -= len(new_orders)
+        failpoint("intake.after_commit")
+        answers: list[BatchResult] = []
+        for command, new_order, known in zip(commands, new_orders, existing, strict=True):
             if known is not None:
-                answers.append(_replay(wish, known))
+                answers.append(_replay(command, known))
                 continue
-            self._wakeups.ring(Bell(birth.told.order.id))
-            answers.append(Taken(birth.told.order.id, birth.reply, replayed=False))
+            self._wakeups.notify(Wakeup(new_order.event.order.id))
+            answers.append(SubmitResult(new_order.event.order.id, new_order.reply, replayed=False))
         return tuple(answers)
 
-    async def _make_room(self, many: int) -> None:
-        """Refuse when there is no room for so many; they count as entering already."""
+    async def _check_capacity(self, count: int) -> None:
+        """Reject when the backlog has no room; the new orders are in `_pending_inserts` already."""
         if self.draining:
-            raise Refused(fault(Code.SHUTTING_DOWN))
-        if await self._store.backlog() + self._entering > self._backlog_max:
-            message = f"There is no room for {many} more orders; try again soon."
-            raise Refused(fault(Code.BACKLOG_FULL, message))
+            raise RequestRejected(fault(Code.SHUTTING_DOWN))
+        if await self._store.backlog() + self._pending_inserts > self._backlog_max:
+            message = f"There is no room for {count} more orders; try again soon."
+            raise RequestRejected(fault(Code.BACKLOG_FULL, message))
 
-    async def _admit(self, wish: Wish) -> Keyed | None:
-        """Refuse what there is no room or time for; return the order that is here already."""
+    async def _admit(self, command: SubmitOrder) -> IdempotencyRecord | None:
+        """Reject an order without room or time; return the record of one that is stored already."""
         code: Code | None = None
-        deadline = wish.intent.terms.deadline
+        deadline = command.intent.terms.deadline
         if self.draining:
             code = Code.SHUTTING_DOWN
         elif deadline is not None and deadline <= self._clock.now():
             code = Code.DEADLINE_PASSED
-        elif await self._store.backlog() + self._entering >= self._backlog_max:
+        elif await self._store.backlog() + self._pending_inserts >= self._backlog_max:
             code = Code.BACKLOG_FULL
         if code is None:
             return None
-        if wish.key is not None:
-            known = await self._store.keyed(wish.intent.principal, wish.key)
+        if command.key is not None:
+            known = await self._store.find_by_key(command.intent.principal, command.key)
             if known is not None:
                 return known
-        raise Refused(fault(code))
+        raise RequestRejected(fault(code))
 
     async def cancel(
         self, order_id: OrderId, principal: Principal
     ) -> tuple[CancelAnswer, Order] | None:
-        """Note that an order is unwanted, and wait a moment to see who won.
+        """Record a cancel request, and wait a moment for its outcome.
 
-        None when the principal has no such order. Raises Refused when the store is down, or when
-        what it has of the order cannot be read.
+        None when the principal has no such order. Raises RequestRejected when the store is
+        unavailable, or its data of the order cannot be read.
         """
         try:
             order = await get_of(self._store, order_id, principal)
@@ -181,43 +213,44 @@ class Intake:
                 return None
             return await self._cancel(order)
         except Unreadable as unreadable:
-            raise Refused(fault(Code.ORDER_UNREADABLE)) from unreadable
-        except PortDown as down:
-            raise Refused(fault(Code.STORE_UNAVAILABLE)) from down
+            raise RequestRejected(fault(Code.ORDER_UNREADABLE)) from unreadable
+        except PortUnavailable as error:
+            raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from error
 
     async def _cancel(self, order: Order) -> tuple[CancelAnswer, Order]:
-        listener = self._bus.listen(order.id)
+        listener = self._bus.subscribe(order.id)
         try:
-            noted = await self._store.note_cancel(order.id, self._clock.now()) or order
-            faultpoint("intake.cancel_noted")
-            if not noted.is_closed:
-                self._wakeups.ring(Bell(order.id))
-                until = self._clock.elapsed() + CANCEL_WAIT_MS
-                while (left := until - self._clock.elapsed()) > 0 and not noted.is_closed:
+            # Subscribed before the request is stored: the outcome must not come in between.
+            current = await self._store.request_cancel(order.id, self._clock.now()) or order
+            failpoint("intake.cancel_noted")
+            if not current.is_closed:
+                self._wakeups.notify(Wakeup(order.id))
+                until = self._clock.monotonic_ms() + CANCEL_WAIT_MS
+                while (left := until - self._clock.monotonic_ms()) > 0 and not current.is_closed:
                     await listener.next(left)
-                    noted = await self._store.get(order.id) or noted
-                    if noted.in_flight is not None:
+                    current = await self._store.get(order.id) or current
+                    if current.in_flight is not None:
                         break
         finally:
             listener.close()
-        return _cancel_answer(noted), noted
+        return _cancel_answer(current), current
 
 
-def _replay(wish: Wish, known: Keyed) -> Answered:
-    if known.fingerprint == wish.fingerprint:
-        return Taken(known.order_id, known.reply, replayed=True)
+def _replay(command: SubmitOrder, known: IdempotencyRecord) -> BatchResult:
+    if known.fingerprint == command.fingerprint:
+        return SubmitResult(known.order_id, known.reply, replayed=True)
     message = f"This key belongs to order {known.order_id}, which asked for something else."
     return fault(Code.KEY_REUSED, message, "clientOrderId")
 
 
-def _halted(halted: Halted) -> Fault:
+def _halted(halted: TradingHalted) -> Fault:
     return fault(Code.HALTED, f"Trading is halted: {halted.halt.reason}")
 
 
-def _judged(wish: Wish, known: Keyed) -> Taken:
-    answer = _replay(wish, known)
+def _replayed_or_rejected(command: SubmitOrder, known: IdempotencyRecord) -> SubmitResult:
+    answer = _replay(command, known)
     if isinstance(answer, Fault):
-        raise Refused(answer)
+        raise RequestRejected(answer)
     return answer
 
 

@@ -1,9 +1,13 @@
-"""Says whether an order's signed transaction may be handed to the network now.
+"""Decides whether an order's signed transaction may be sent now."""
 
-From a cancel or the deadline on, the engine only asks the chain: what is out already may land,
-and nothing is sent again. The store is read each time, since the wakeup for a cancel may be lost,
-and another process may have taken the cancel in. If the store cannot be read, nothing is sent.
-"""
+# After a cancel request or the deadline the engine only asks the chain: a transaction that was sent
+# may still land, and nothing is sent again. The store is read before each send, since the wake-up
+# for a cancel request may be lost, and another process may have stored it. If the store cannot be
+# read, nothing is sent.
+#
+# Reads are shared. Hundreds of orders may ask at the same moment, and one query answers for all
+# that ask while the one before is under way. An order never joins a query that has begun, because
+# a cancel request stored after its start would be missed.
 
 from __future__ import annotations
 
@@ -14,34 +18,34 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from cambist.orders.order import Order
-from cambist.orders.steps import is_unwanted
+from cambist.orders.steps import is_cancelled_or_past_deadline
 from cambist.ports.clock import Clock
-from cambist.ports.failures import PortDown
+from cambist.ports.errors import PortUnavailable
 from cambist.ports.store import CurrentTerms, Store
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 
 PASSED_DEADLINES_MAX: Final = 10_000
-"""How many passed deadlines a process remembers, oldest forgotten first."""
+"""How many passed deadlines a process remembers; the oldest is forgotten first."""
 
 Answer = Literal["allowed", "changed", "halted"]
 _Reading = asyncio.Future[CurrentTerms | None]
 
 
 class SendPermission:
-    """Reads cancels and deadlines from the store before each send."""
+    """Reads cancel requests and deadlines from the store before each send."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._passed: dict[OrderId, Moment] = {}
+        self._passed: dict[OrderId, Timestamp] = {}
         self._reading = asyncio.Lock()
         self._waiting: dict[OrderId, _Reading] = {}
 
-    def time_of(self, order: Order) -> Moment:
-        """Return the time as this order sees it: a deadline that passed stays passed.
+    def time_of(self, order: Order) -> Timestamp:
+        """Return the current time, never before a deadline of this order that has passed.
 
-        The clock may step back. Milliseconds since 1970.
+        The clock may step back; a deadline that has passed stays passed.
         """
         now, deadline = self._clock.now(), order.terms.deadline
         if deadline is None:
@@ -54,7 +58,7 @@ class SendPermission:
         return max(now, self._passed.get(order.id, now))
 
     def forget(self, order_id: OrderId) -> None:
-        """Remember no more of an order: it is closed."""
+        """Forget a closed order."""
         self._passed.pop(order_id, None)
 
     async def check(self, order: Order, *, was_just_signed: bool) -> Answer:
@@ -62,27 +66,29 @@ class SendPermission:
 
         "changed": a cancel or other terms were stored since, or the deadline has passed.
         "halted": trading is halted, and the attempt was recorded some time ago; what
-        `was_just_signed` was recorded in a transaction that saw no halt. Raises PortDown: then
-        nothing may be sent.
+        `was_just_signed` was recorded by a commit that would have failed under a halt. Raises
+        PortUnavailable: then nothing may be sent.
         """
-        if not await self._is_current(order) or is_unwanted(order, self.time_of(order)):
+        if not await self._is_current(order) or is_cancelled_or_past_deadline(
+            order, self.time_of(order)
+        ):
             return "changed"
         if not was_just_signed and await self._store.halted() is not None:
             return "halted"
         return "allowed"
 
     async def _is_current(self, order: Order) -> bool:
-        """Whether the stored cancel note and terms are those of the order.
+        """Whether the stored cancel request and terms are those of the order.
 
         Orders that ask while a read is under way share the next one.
         """
-        asked = self._waiting.get(order.id)
-        if asked is None:
-            asked = self._waiting[order.id] = asyncio.get_running_loop().create_future()
+        waiter = self._waiting.get(order.id)
+        if waiter is None:
+            waiter = self._waiting[order.id] = asyncio.get_running_loop().create_future()
         async with self._reading:
-            if not asked.done():
+            if not waiter.done():
                 await self._read_waiting()
-        stored = await asked
+        stored = await waiter
         if stored is None:
             return False
         current = _updated(order, stored)
@@ -97,18 +103,20 @@ class SendPermission:
         try:
             found = await self._store.current_terms(tuple(waiting))
         finally:
-            for order_id, asked in waiting.items():
+            for order_id, waiter in waiting.items():
                 if found is not None:
-                    asked.set_result(found.get(order_id))
+                    waiter.set_result(found.get(order_id))
                 else:
-                    asked.set_exception(PortDown("the store could not be read before a send"))
-                    asked.exception()  # not every asker is still there to take it
+                    waiter.set_exception(
+                        PortUnavailable("the store could not be read before a send")
+                    )
+                    waiter.exception()  # retrieved here: the waiter may have been cancelled
 
     async def may_resend(self, orders: Sequence[Order]) -> frozenset[OrderId]:
         """Return those orders whose transaction may be sent again.
 
-        None under a halt: what was sent before it may land, and is not pushed any further.
-        Raises PortDown: then nothing may be sent.
+        None under a halt: a transaction that was sent before may land, and is not sent again.
+        Raises PortUnavailable: then nothing may be sent.
         """
         if await self._store.halted() is not None:
             return frozenset()
@@ -119,7 +127,7 @@ class SendPermission:
             if terms is None:
                 continue
             current = _updated(order, terms)
-            if not is_unwanted(current, self.time_of(current)):
+            if not is_cancelled_or_past_deadline(current, self.time_of(current)):
                 allowed.add(order.id)
         return frozenset(allowed)
 

@@ -9,6 +9,36 @@ is no less than what any sharing over these ways brings: a bound, and a proof wh
 For exact amounts out the same holds of what is saved.
 """
 
+# The problem: give the amount Q to n concave curves f_i so that the sum of f_i(q_i) is greatest. By
+# convex duality, at any rate p > 0
+#
+#     max sum f_i(q_i)  <=  p * Q + sum max_q (f_i(q) - p * q)
+#
+# The terms of the last sum are the surpluses. The right side is a bound for every p, and equality
+# holds at the clearing rate, at which the q_i that maximise the surpluses add up to Q. The same
+# idea routes over many pools in Angeris, Evans, Chitra and Boyd, "Optimal Routing for Constant
+# Function Market Makers" (2022); here one market has one pair, so p is a single number and a search
+# along a line is enough.
+#
+# What follows from it:
+#
+# - One number describes a whole split. `find_clearing_rate` looks for it by regula falsi with the
+#   Illinois weights (a side that is kept twice has its weight halved), and halves the interval when
+#   one side is kept too often.
+# - Over 1 / sqrt(p) the amount taken by a constant-product curve is a straight line, so the first
+#   guesses are close. Over p itself they would not be.
+# - The bound is also a proof. The search for a rate ends when parts are within _PROVEN of it, not
+#   only when the rate stops moving.
+# - Curves have jumps where a bin of one price is reached: all amounts within the bin have one rate.
+#   Then no rate gives exactly Q. The parts just before and just after are mixed, which is exact
+#   because each unit in between has the same rate.
+#
+# Fixed costs make the problem non-convex: a way costs its swaps as soon as it takes one unit. They
+# are counted in the surplus of a way, and optimizer/subsets.py decides which ways are used at all.
+#
+# Floats only propose here, and the pools answer in integers. Only + - * / and sqrt are used, which
+# IEEE 754 defines to the last bit, so every machine proposes the same split for the same pools.
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +49,7 @@ import msgspec
 
 from cambist.optimizer.rate_curve import RateCurve
 from cambist.values.ids import Address
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
 
 LIKELY_MAX: Final = 24
 """Ways among which the best few are sought, once the rate is known from one side."""
@@ -47,7 +77,7 @@ class Candidate(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is told by from another of the same rate."""
+        """What distinguishes it from another of the same rate."""
 
     @property
     def swaps(self) -> int:
@@ -80,7 +110,7 @@ class SplitRequest(msgspec.Struct, frozen=True):
     `rounding` is what each swap loses to whole units, in raw units of the token that is not sized.
     """
 
-    mode: Mode
+    mode: SwapMode
     amount: int
     ways_max: int
     rounding: float = 0
@@ -114,15 +144,15 @@ def bound(
     worth less than this rate.
     """
     taken = allocations_at(ways, request, rate)
-    gross = sum(sorted(-_gross(one, request) for one in taken)[: request.ways_max])
+    gross = sum(sorted(-_gross(record, request) for record in taken)[: request.ways_max])
     most = base(request, rate) + min(_net(ways, taken, request), -gross - cost_min)
-    likely = [one.way for one in taken[:LIKELY_MAX]]
+    likely = [record.way for record in taken[:LIKELY_MAX]]
     likely += ways[len(taken) :][: LIKELY_MAX - len(likely)]
     return most, by_rate(likely)
 
 
-def _gross(one: Allocation[L], request: SplitRequest) -> float:
-    return one.surplus + _cost_of(one.way, request)
+def _gross(allocation: Allocation[L], request: SplitRequest) -> float:
+    return allocation.surplus + _cost_of(allocation.way, request)
 
 
 def _net(ways: Sequence[L], taken: Sequence[Allocation[L]], request: SplitRequest) -> float:
@@ -131,32 +161,32 @@ def _net(ways: Sequence[L], taken: Sequence[Allocation[L]], request: SplitReques
     It has two ways, of which each costs its swaps even where it has no surplus, or one way of two
     swaps. Further ways are used only where they have a surplus.
     """
-    surpluses = [one.surplus for one in taken]
-    chained = [one.surplus for one in taken if one.way.swaps > 1]
+    surpluses = [record.surplus for record in taken]
+    chained = [record.surplus for record in taken if record.way.swaps > 1]
     if len(surpluses) < _FEWEST or surpluses[_FEWEST - 1] < 0:
         # A way whose rate is lower from the start has no surplus, and costs its swaps all the same.
         idle = ways[len(taken) :]
         surpluses = sorted((*surpluses, *(-_cost_of(way, request) for way in idle)), reverse=True)
         chained += [-_cost_of(way, request) for way in idle if way.swaps > 1]
     if len(surpluses) >= _FEWEST:
-        more = sum(one for one in surpluses[_FEWEST : request.ways_max] if one > 0)
+        more = sum(surpluse for surpluse in surpluses[_FEWEST : request.ways_max] if surpluse > 0)
         chained.append(sum(surpluses[:_FEWEST]) + more)
     return max(chained, default=-inf)
 
 
 def solve(ways: Sequence[L], request: SplitRequest) -> Found[L] | None:
     """Share the amount over all these ways; None where they cannot carry it."""
-    curves = [one.curve for one in ways]
+    curves = [path.curve for path in ways]
 
     def all_of(rate: float) -> list[tuple[float, float]]:
-        return [one.until(rate) for one in curves]
+        return [curve.until(rate) for curve in curves]
 
-    best = max(one.rate for one in curves)
+    best = max(each.rate for each in curves)
     found = find_clearing_rate(all_of, best, request, _FLAT)
     if found is None:
         return None
     parts = found[0]
-    given, paid = [one for one, _ in parts], [one for _, one in parts]
+    given, paid = [size for size, _ in parts], [size for _, size in parts]
     cost = sum(_cost_of(way, request) for way in ways)
     if request.mode == "exact_in":
         return Found(sum(paid) - cost, tuple(ways), given)
@@ -176,10 +206,15 @@ def rate_of(ways: Sequence[L], request: SplitRequest) -> float:
         nonlocal some
         taken = allocations_at(some, request, rate)
         best = disjoint(taken, request.ways_max)
-        if len(some) > LIKELY_MAX and sum(sized(one, exact_in) for one in best) >= request.amount:
+        if (
+            len(some) > LIKELY_MAX
+            and sum(sized(allocation, exact_in) for allocation in best) >= request.amount
+        ):
             # From here on the rate only rises: who is far behind now will not come in.
-            some = by_rate(one.way for one in taken[:LIKELY_MAX])
-        return [(one.given, one.paid) for one in best if one.surplus > 0]
+            some = by_rate(record.way for record in taken[:LIKELY_MAX])
+        return [
+            (allocation.given, allocation.paid) for allocation in best if allocation.surplus > 0
+        ]
 
     ahead = _AHEAD if len(ways) <= LIKELY_MAX else _AHEAD_OF_MANY
     found = find_clearing_rate(best_of, ways[0].curve.rate, request, _FLAT_ENOUGH, ahead)
@@ -211,10 +246,10 @@ def disjoint(taken: Sequence[Allocation[L]], count: int) -> list[Allocation[L]]:
     """Return the first few of those taken that share no pool."""
     found: list[Allocation[L]] = []
     used: set[Address] = set()
-    for one in taken:
-        if used.isdisjoint(one.way.pools):
-            found.append(one)
-            used.update(one.way.pools)
+    for record in taken:
+        if used.isdisjoint(record.way.pools):
+            found.append(record)
+            used.update(record.way.pools)
             if len(found) == count:
                 break
     return found
@@ -264,7 +299,7 @@ def find_clearing_rate(
     def point(at: float) -> _Point:
         rate = 1 / (at * at) if exact_in else at * at
         parts = allocations_at(rate)
-        given, paid = sum(one for one, _ in parts), sum(one for _, one in parts)
+        given, paid = sum(size for size, _ in parts), sum(size for _, size in parts)
         return (
             _Point(at, rate, given, paid, parts)
             if exact_in
@@ -324,6 +359,6 @@ def _between(low: _Point, high: _Point, amount: float) -> list[tuple[float, floa
     if len(low.parts) != len(high.parts):
         return [(share * given, share * paid) for given, paid in high.parts]
     return [
-        (one[0] + share * (two[0] - one[0]), one[1] + share * (two[1] - one[1]))
-        for one, two in zip(low.parts, high.parts, strict=True)
+        (part[0] + share * (two[0] - part[0]), part[1] + share * (two[1] - part[1]))
+        for part, two in zip(low.parts, high.parts, strict=True)
     ]

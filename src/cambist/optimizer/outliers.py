@@ -21,7 +21,7 @@ def find_outliers(ways: Sequence[L], request: SplitRequest, more: Fraction) -> l
     """
     if len(ways) < ENOUGH_TO_COMPARE:
         return []
-    rates = sorted(one.curve.rate for one in ways)
+    rates = sorted(path.curve.rate for path in ways)
     middle = rates[len(rates) // 2]
     most = middle * float(1 + more)
     if rates[-1] <= most:
@@ -29,7 +29,7 @@ def find_outliers(ways: Sequence[L], request: SplitRequest, more: Fraction) -> l
     probe = (
         request.amount if request.mode == "exact_in" else request.amount / middle
     ) / _PROBE_SHARE
-    return [one for one in ways if one.curve.rate > most and one.curve.mean(probe) > most]
+    return [way for way in ways if way.curve.rate > most and way.curve.mean(probe) > most]
 
 
 def promising(

@@ -49,19 +49,19 @@ def _reach(piece: Piece, ahead: float, least: float) -> float:
 
 def chained(first: Iterator[Piece], second: Iterator[Piece], kept: Fraction) -> Iterator[Piece]:
     """Yield the pieces of two swaps one after another, of which the second gets the part `kept`."""
-    one, two, share = next(first, None), next(second, None), float(kept)
-    while one is not None and two is not None:
-        (a, b, length), (c, d, room) = one, two
+    near, far, share = next(first, None), next(second, None), float(kept)
+    while near is not None and far is not None:
+        (a, b, length), (c, d, room) = near, far
         a *= share
         brought = a * length / (1 + b * length)
         if brought <= room:
             yield a * c, b + a * d, length
-            one = next(first, None)
-            two = _beyond(two, brought) if brought < room else next(second, None)
+            near = next(first, None)
+            far = _beyond(far, brought) if brought < room else next(second, None)
         else:
             part = room / (a - b * room)
             yield a * c, b + a * d, part
-            one, two = _beyond(one, part), next(second, None)
+            near, far = _beyond(near, part), next(second, None)
 
 
 def _beyond(piece: Piece, by: float) -> Piece | None:
@@ -142,7 +142,7 @@ class RateCurve(msgspec.Struct, gc=False):
 
     @property
     def depth(self) -> float:
-        """About how much there is to be had, as far as the first piece tells."""
+        """About how much there is to be had, by its first piece."""
         a, b, length = self._first
         return min(a / b, 1e3 * a * length) if b else 1e3 * a * length
 
@@ -213,8 +213,8 @@ def curve(segments: Iterator[Segment] | Iterator[Piece]) -> RateCurve | None:
     return RateCurve(first[0], first, segments, first[0] * RATE_LEFT_MIN, *_NOT_YET)
 
 
-def _divided(one: Segment | Piece | None) -> Piece | None:
-    if one is None or len(one) == _PIECE:
-        return one
-    rate, rate_of, fall, fall_of, length = one
+def _divided(segment: Segment | Piece | None) -> Piece | None:
+    if segment is None or len(segment) == _PIECE:
+        return segment
+    rate, rate_of, fall, fall_of, length = segment
     return rate / rate_of, fall / fall_of, float(length)

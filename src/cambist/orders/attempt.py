@@ -1,4 +1,4 @@
-"""Describes one signed transaction, what became of it, and what the chain's witnesses say."""
+"""Describes a signed transaction, its outcome, and what the nodes of the chain say about it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Literal
 import msgspec
 
 from cambist.faults import Fault
-from cambist.values.amount import Raw
+from cambist.values.amount import RawAmount
 from cambist.values.ids import Signature
-from cambist.values.moment import Height, Millis, Moment, Slot
+from cambist.values.time_units import Height, Millis, Slot, Timestamp
 
 AttemptState = Literal["in_flight", "landed", "reverted", "lapsed"]
 Commitment = Literal["processed", "confirmed", "finalized"]
@@ -18,9 +18,8 @@ Commitment = Literal["processed", "confirmed", "finalized"]
 class Attempt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One signed transaction of an order.
 
-    `transaction` is the exact bytes that may be sent, again and again; an order folded from its
-    journal alone carries none. `sighted_slot` is set for ever once any witness showed the
-    signature.
+    `transaction` is the exact bytes, which may be sent again and again; an order replayed from its
+    journal alone has none. `first_seen_slot` is set once any node has shown the signature.
     """
 
     number: int
@@ -29,8 +28,8 @@ class Attempt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     last_valid_height: Height
     built_slot: Slot
     state: AttemptState = "in_flight"
-    sent_at: Moment | None = None
-    sighted_slot: Slot | None = None
+    sent_at: Timestamp | None = None
+    first_seen_slot: Slot | None = msgspec.field(default=None, name="sighted_slot")
     transaction: bytes = b""
 
 
@@ -38,13 +37,13 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
     """What a landed transaction really moved, in raw units; the fee in lamports."""
 
     signature: Signature
-    amount_in: Raw
-    amount_out: Raw
-    fee_lamports: Raw
+    amount_in: RawAmount
+    amount_out: RawAmount
+    fee_lamports: RawAmount
     slot: Slot
 
 
-class Sighting(msgspec.Struct, frozen=True, gc=False):
+class SignatureStatus(msgspec.Struct, frozen=True, gc=False):
     """A signature seen on chain: how firmly, in which slot, and the error it ended with."""
 
     commitment: Commitment
@@ -52,7 +51,7 @@ class Sighting(msgspec.Struct, frozen=True, gc=False):
     fault: Fault | None = None
 
 
-class Witness(msgspec.Struct, frozen=True, gc=False):
+class NodeObservation(msgspec.Struct, frozen=True, gc=False):
     """One endpoint's answer about one signature: height, blockhash and status, asked in this order.
 
     `slot` and `height` are the finalized ones of a single call; `context_slot` is where the
@@ -66,21 +65,21 @@ class Witness(msgspec.Struct, frozen=True, gc=False):
     context_slot: Slot
     first_slot: Slot
     blockhash_valid: bool
-    sighting: Sighting | None = None
+    sighting: SignatureStatus | None = None
     checked_slot: Slot = Slot(0)
 
 
-class ChainRules(msgspec.Struct, frozen=True, gc=False):
-    """The chain's own numbers, on which waiting and the proof of death rest.
+class ChainParameters(msgspec.Struct, frozen=True, gc=False):
+    """Parameters of the chain for waiting and for the proof of lapse.
 
-    `window` is how many blocks a blockhash stays good, `margin` how many more a lone witness
-    must see go by, `witnesses` how many must agree.
+    `blockhash_window` is how many blocks a blockhash is valid, `lapse_margin` how many more a
+    single node must be past, `observers_required` how many nodes must agree.
     """
 
     slot_ms: Millis
-    window: int
-    finality: int
-    margin: int
-    witnesses: int
+    blockhash_window: int
+    finality_slots: int
+    lapse_margin: int
+    observers_required: int
     status_history: int = 280
     height_slack: int = 64

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 from cambist.values.token import Pair
 
 DAY_MS: Final = 86_400_000
@@ -31,11 +31,11 @@ class DailyFills(msgspec.Struct, frozen=True, kw_only=True):
     worse: int
 
 
-def day_of(at: Moment) -> int:
+def day_of(at: Timestamp) -> int:
     """Return the day (UTC) of an instant, counted from 1970."""
     return at // DAY_MS
 
 
-def start_of(day: int) -> Moment:
+def start_of(day: int) -> Timestamp:
     """Return the instant at which a day begins."""
-    return Moment(day * DAY_MS)
+    return Timestamp(day * DAY_MS)

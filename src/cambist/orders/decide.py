@@ -1,8 +1,31 @@
-"""Decides what just became true of an order, from the outcome of the step it needed.
+"""Decides which events follow from the outcome of a step."""
 
-Pure: the same order, outcome, instant and policy give the same change. What the change says is
-committed in one transaction before anything else is done for the order.
-"""
+# This module is the functional core of the engine (the Decider pattern). It is pure: the same
+# order, outcome, time and policy give the same decision. The executor performs a step, hands the
+# outcome to `decide`, and commits the decision. Only after that commit does it perform the next
+# step.
+#
+# A decision is a tuple of events, the time at which the order deserves the next look, and, where
+# a transaction was signed, its bytes. One database transaction writes all of it. `evolve`
+# (lifecycle.py) checks every event against the transition table and against the attempt in
+# flight, so this module cannot break the rule that an order has at most one transaction that may
+# still land. It can only be too slow or too eager to try again.
+#
+# What follows from an outcome depends on the remedy of its fault (faults.py):
+#
+# - RETRY and REQUOTE: nothing happened on the chain. The order is retried after a backoff, as
+#   long as its policy allows.
+#
+# - ASK_CHAIN: the outcome is unknown. Nothing is decided; the in-flight tracker asks the chain
+#   until it knows.
+#
+# - GIVE_UP: the order ends.
+#
+# A cancel request or a passed deadline ends an order only if no attempt is in flight. While one
+# is in flight, the chain decides: a transaction that lands wins over both.
+#
+# A report of the chain applies only to the attempt whose signature it carries. A report about an
+# earlier attempt can still be on its way when the next attempt is in flight (docs/adr/0004).
 
 from __future__ import annotations
 
@@ -12,75 +35,75 @@ from typing import assert_never
 import msgspec
 
 from cambist.faults import Code, Fault, fault
-from cambist.orders import event as fact
-from cambist.orders.attempt import Attempt, ChainRules, Sighting
-from cambist.orders.death import is_overdue, proof_of_death
-from cambist.orders.lifecycle import setback
+from cambist.orders import events
+from cambist.orders.attempt import Attempt, ChainParameters, SignatureStatus
+from cambist.orders.lapse import is_past_validity, prove_lapsed
+from cambist.orders.lifecycle import failed_try
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import Backoff, may_retry
 from cambist.orders.steps import (
-    Begun,
-    Built,
-    Faulted,
-    Handed,
+    AttemptReport,
+    CloseConfirmed,
+    OrderStarted,
     Outcome,
     RouteFound,
-    Testimony,
-    Withdrawn,
-    is_unwanted,
+    StepFailed,
+    TransactionBuilt,
+    TransactionSent,
+    is_cancelled_or_past_deadline,
 )
-from cambist.values.moment import Moment, after
+from cambist.values.time_units import Timestamp, add_ms
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """What the engine was told about waiting: the chain's rules and the backoff."""
+    """Parameters for waiting: those of the chain, and the backoff."""
 
-    rules: ChainRules
+    rules: ChainParameters
     backoff: Backoff = Backoff()
 
 
-class Change(msgspec.Struct, frozen=True):
-    """What just became true: facts for the journal and the rows they imply.
+class Decision(msgspec.Struct, frozen=True):
+    """Events for the journal, and what the rows need besides.
 
-    `signed` is the attempt to record with its bytes; `wake_at` when the order next deserves a
-    look. No facts means nothing is to be written.
+    `signed` is the attempt to record with its bytes. `wake_at` is when the order is due next. No
+    events means that nothing is written.
     """
 
-    facts: tuple[fact.Fact, ...]
-    wake_at: Moment | None
+    events: tuple[events.OrderEvent, ...]
+    wake_at: Timestamp | None
     signed: Attempt | None = None
 
 
-def decide(order: Order, outcome: Outcome, now: Moment, policy: Policy) -> Change:
-    """Return the change that an outcome makes to an order."""
-    if isinstance(outcome, Testimony):
-        return _hear(order, outcome, now, policy)
-    if isinstance(outcome, Handed):
-        return Change((fact.Sent(outcome.fault),), now)
-    if is_unwanted(order, now):
-        return Change((_ending(order),), None)
+def decide(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
+    """Return the decision that follows from an outcome."""
+    if isinstance(outcome, AttemptReport):
+        return _on_report(order, outcome, now, policy)
+    if isinstance(outcome, TransactionSent):
+        return Decision((events.Sent(outcome.fault),), now)
+    if is_cancelled_or_past_deadline(order, now):
+        return Decision((_close(order),), None)
     match outcome:
-        case Begun():
-            return Change((fact.Started(),), now)
+        case OrderStarted():
+            return Decision((events.Started(),), now)
         case RouteFound(route):
-            return Change((fact.Routed(route),), now)
-        case Built(attempt):
-            return Change((_signed(attempt),), now, attempt)
-        case Withdrawn():
-            return Change((), order.wake_at)
-        case Faulted(why):
-            return _set_back(order, (), why, now, policy)
+            return Decision((events.Routed(route),), now)
+        case TransactionBuilt(attempt):
+            return Decision((_signed(attempt),), now, attempt)
+        case CloseConfirmed():
+            return Decision((), order.wake_at)
+        case StepFailed(why):
+            return _retry_or_fail(order, (), why, now, policy)
         case _:
             assert_never(outcome)
 
 
-def give_up(order: Order, why: Fault) -> Change:
-    """Return the change that parks an order as failed; nothing may be in flight."""
-    return Change((fact.Failed(why, (*order.setbacks, setback(order, why))),), None)
+def fail_order(order: Order, why: Fault) -> Decision:
+    """Return the decision that fails an order; nothing may be in flight."""
+    return Decision((events.Failed(why, (*order.setbacks, failed_try(order, why))),), None)
 
 
-def _signed(attempt: Attempt) -> fact.Signed:
-    return fact.Signed(
+def _signed(attempt: Attempt) -> events.Signed:
+    return events.Signed(
         attempt.number,
         attempt.signature,
         attempt.blockhash,
@@ -90,86 +113,94 @@ def _signed(attempt: Attempt) -> fact.Signed:
     )
 
 
-def _ending(order: Order) -> fact.Fact:
-    return fact.Cancelled() if order.cancel_requested_at is not None else fact.Expired()
+def _close(order: Order) -> events.OrderEvent:
+    return events.Cancelled() if order.cancel_requested_at is not None else events.Expired()
 
 
-def _hear(order: Order, heard: Testimony, now: Moment, policy: Policy) -> Change:
-    """Judge the attempt by what the witnesses say; silence and doubt change nothing."""
+def _on_report(order: Order, report: AttemptReport, now: Timestamp, policy: Policy) -> Decision:
+    """Decide about the attempt from the answers of the nodes; no answer changes nothing."""
     attempt = order.attempt
-    if attempt is None or attempt.signature != heard.signature or order.is_final:
-        return Change((), order.wake_at)
-    sighting = _firmest(heard)
+    if attempt is None or attempt.signature != report.signature or order.is_final:
+        return Decision((), order.wake_at)
+    status = _strongest(report)
     if order.status is Status.CONFIRMED:
-        return _hear_after_landing(attempt, heard, sighting, now, policy)
+        return _on_report_after_landing(attempt, report, status, now, policy)
     if order.in_flight is None:
-        return Change((), order.wake_at)
-    if sighting is None:
-        evidence = proof_of_death(attempt, heard.witnesses, policy.rules)
-        if evidence is None and _is_given_up(order, attempt, heard, policy.rules):
-            evidence = heard.witnesses
+        return Decision((), order.wake_at)
+    if status is None:
+        evidence = prove_lapsed(attempt, report.witnesses, policy.rules)
+        if evidence is None and _is_given_up(order, attempt, report, policy.rules):
+            evidence = report.witnesses
         if evidence is None:
-            return Change((), now)
-        lapsed = fact.Lapsed(attempt.signature, evidence)
-        return _set_back(order, (lapsed,), fault(Code.ATTEMPT_LAPSED), now, policy)
-    return _hear_sighting(order, heard, sighting, now, policy)
+            return Decision((), now)
+        lapsed = events.Lapsed(attempt.signature, evidence)
+        return _retry_or_fail(order, (lapsed,), fault(Code.ATTEMPT_LAPSED), now, policy)
+    return _on_status(order, report, status, now, policy)
 
 
-def _is_given_up(order: Order, attempt: Attempt, heard: Testimony, rules: ChainRules) -> bool:
-    """Whether an operator's word may stand in for the proof: never against what a witness saw."""
-    return order.written_off_at is not None and is_overdue(attempt, heard.witnesses, rules)
+def _is_given_up(
+    order: Order, attempt: Attempt, report: AttemptReport, rules: ChainParameters
+) -> bool:
+    """Whether an operator's confirmation replaces the proof: never against what a node saw."""
+    return order.written_off_at is not None and is_past_validity(attempt, report.witnesses, rules)
 
 
-def _hear_sighting(
-    order: Order, heard: Testimony, sighting: Sighting, now: Moment, policy: Policy
-) -> Change:
-    final = sighting.commitment == "finalized"
-    if sighting.fault is not None and final:
-        reverted = fact.Reverted(heard.signature, sighting.fault, sighting.slot)
-        return _set_back(order, (reverted,), sighting.fault, now, policy)
-    if sighting.fault is None and heard.fill is not None and sighting.commitment != "processed":
-        landed = fact.Landed(heard.fill)
+def _on_status(
+    order: Order, report: AttemptReport, status: SignatureStatus, now: Timestamp, policy: Policy
+) -> Decision:
+    final = status.commitment == "finalized"
+    if status.fault is not None and final:
+        reverted = events.Reverted(report.signature, status.fault, status.slot)
+        return _retry_or_fail(order, (reverted,), status.fault, now, policy)
+    if status.fault is None and report.fill is not None and status.commitment != "processed":
+        landed = events.Landed(report.fill)
         if final:
-            return Change((landed, fact.Finalized(sighting.slot)), None)
-        return Change((landed,), now)
+            return Decision((landed, events.Finalized(status.slot)), None)
+        return Decision((landed,), now)
     attempt = order.attempt
-    if attempt is not None and attempt.sighted_slot is None:
-        return Change((fact.Seen(sighting.slot),), now)
-    return Change((), now)
+    if attempt is not None and attempt.first_seen_slot is None:
+        return Decision((events.Seen(status.slot),), now)
+    return Decision((), now)
 
 
-def _hear_after_landing(
-    attempt: Attempt, heard: Testimony, sighting: Sighting | None, now: Moment, policy: Policy
-) -> Change:
-    if sighting is not None:
-        if sighting.commitment != "finalized":
-            return Change((), now)
-        if sighting.fault is None:
-            return Change((fact.Finalized(sighting.slot),), None)
-        return Change((fact.RolledBack(heard.witnesses),), None)
-    evidence = proof_of_death(attempt, heard.witnesses, policy.rules)
-    return Change((), now) if evidence is None else Change((fact.RolledBack(evidence),), None)
+def _on_report_after_landing(
+    attempt: Attempt,
+    report: AttemptReport,
+    status: SignatureStatus | None,
+    now: Timestamp,
+    policy: Policy,
+) -> Decision:
+    if status is not None:
+        if status.commitment != "finalized":
+            return Decision((), now)
+        if status.fault is None:
+            return Decision((events.Finalized(status.slot),), None)
+        return Decision((events.RolledBack(report.witnesses),), None)
+    evidence = prove_lapsed(attempt, report.witnesses, policy.rules)
+    return Decision((), now) if evidence is None else Decision((events.RolledBack(evidence),), None)
 
 
-def _firmest(heard: Testimony) -> Sighting | None:
-    """Return the firmest sighting of all witnesses."""
+def _strongest(report: AttemptReport) -> SignatureStatus | None:
+    """Return the status with the highest commitment of all nodes."""
     ranks = {"processed": 0, "confirmed": 1, "finalized": 2}
-    seen = [one.sighting for one in heard.witnesses if one.sighting is not None]
-    return max(seen, key=lambda one: ranks[one.commitment], default=None)
+    seen = [
+        observation.sighting for observation in report.witnesses if observation.sighting is not None
+    ]
+    return max(seen, key=lambda status: ranks[status.commitment], default=None)
 
 
-def _set_back(
-    order: Order, before: tuple[fact.Fact, ...], why: Fault, now: Moment, policy: Policy
-) -> Change:
-    """End the try: withdraw if unwanted, else try again or give up."""
-    if is_unwanted(order, now):
-        return Change((*before, _ending(order)), None)
+def _retry_or_fail(
+    order: Order, before: tuple[events.OrderEvent, ...], why: Fault, now: Timestamp, policy: Policy
+) -> Decision:
+    """End the try: close the order if it was cancelled, else retry or fail."""
+    if is_cancelled_or_past_deadline(order, now):
+        return Decision((*before, _close(order)), None)
     if order.written_off_at is not None:
-        # Nobody signs again on a person's word.
+        # A person's confirmation is no proof, so the order is not signed again.
         why = fault(Code.WRITTEN_OFF)
     elif may_retry(order, why):
-        wake_at = after(now, policy.backoff.after(order.tries))
-        again = fact.RetryScheduled(why, order.tries + 1, wake_at)
-        return Change((*before, again), wake_at)
-    end = fact.Failed(why, (*order.setbacks, setback(order, why)))
-    return Change((*before, end), None)
+        wake_at = add_ms(now, policy.backoff.after(order.try_number))
+        again = events.RetryScheduled(why, order.try_number + 1, wake_at)
+        return Decision((*before, again), wake_at)
+    end = events.Failed(why, (*order.setbacks, failed_try(order, why)))
+    return Decision((*before, end), None)

@@ -7,13 +7,13 @@ from typing import Literal
 import msgspec
 
 from cambist.orders.terms import Terms
-from cambist.values.amount import Raw
+from cambist.values.amount import RawAmount
 from cambist.values.ids import Address, Principal
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
 from cambist.values.token import Pair, Token
 
-Kind = Literal["market"]
-Quoted = Literal["pair", "buy", "sell"]
+OrderKind = Literal["market"]
+PriceBasis = Literal["pair", "buy", "sell"]
 
 
 class Intent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -23,13 +23,13 @@ class Intent(msgspec.Struct, frozen=True, omit_defaults=True):
     the user named the pair, since buyers and sellers of a symbol read prices per symbol.
     """
 
-    kind: Kind
+    kind: OrderKind
     principal: Principal
     pair: Pair
-    mode: Mode
-    amount: Raw
+    mode: SwapMode
+    amount: RawAmount
     terms: Terms
-    quoted: Quoted = "pair"
+    quoted: PriceBasis = "pair"
     client_order_id: str | None = None
     wallet: Address | None = None
     user_id: str | None = None

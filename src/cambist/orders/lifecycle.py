@@ -1,32 +1,32 @@
-"""Holds the transition table of an order, and applies one event to an order.
+"""Holds the transition table of an order, and applies one event to an order."""
 
-Theory of operation
--------------------
-An order is its journal: a list of events, numbered 1, 2, 3, that only grows. Everything else that
-is known of an order follows from that list by `evolve(order, event, at)`, which is pure. A row of
-a store is a cache of the fold of these events, and `cambist verify` recomputes it.
-
-`decide` (orders/decide.py) turns an outcome, such as an answer of the chain, into events. It
-proposes; this module has the last word. `evolve` accepts an event only if
-
-1. `TABLE` or `NOTES` has it for the status of the order. Events in `TABLE` move the status.
-   Events in `NOTES` are written to the journal and leave the status as it is.
-2. the attempt allows it. An attempt is *in flight* from `Signed` on, until `Landed`, `Reverted`
-   or `Lapsed` says what became of its transaction. While it is in flight the transaction may
-   still execute, so no event may end or retry the order (`_NEEDS_NONE`): a second transaction
-   could then be signed, and both could execute. Events about a transaction need one in flight
-   (`_NEEDS_ATTEMPT`).
-3. the fate of a transaction names the transaction that is in flight. A report about an earlier
-   one proves nothing about this one.
-
-Anything else raises and changes nothing. A mistake in `decide`, in a worker or in a store
-therefore ends as an error, and not as a second execution. The model check in tests/model explores
-this table together with crashes, stolen leases and lagging nodes.
-
-The table is keyed by event class, as h11 keys its own by event class, so that a misspelt event is
-a type error. The stored name of an event is `Fact.kind`. The diagram in docs/lifecycle.md is
-drawn from the table.
-"""
+# An order is its journal: a list of events, numbered 1, 2, 3, that only grows. Everything else
+# that is known of an order follows from that list by `evolve(order, event, at)`, which is pure. A
+# row of a store is a cache of the fold of these events, and `cambist verify` recomputes it.
+#
+# `decide` (orders/decide.py) turns an outcome, such as an answer of the chain, into events. It
+# proposes; this module has the last word. `evolve` accepts an event only if
+#
+# 1. `TRANSITIONS` or `STATUS_NEUTRAL_EVENTS` has it for the status of the order. Events in
+#    `TRANSITIONS` move the status. Events in `STATUS_NEUTRAL_EVENTS` are written to the journal and
+#    leave the status as it is.
+#
+# 2. the attempt allows it. An attempt is *in flight* from `Signed` on, until `Landed`, `Reverted`
+#    or `Lapsed` says what became of its transaction. While it is in flight the transaction may
+#    still execute, so no event may end or retry the order (`_FORBIDDEN_IN_FLIGHT`): a second
+#    transaction could then be signed, and both could execute. Events about a transaction need one
+#    in flight (`_REQUIRES_IN_FLIGHT`).
+#
+# 3. the fate of a transaction names the transaction that is in flight. A report about an earlier
+#    one proves nothing about this one.
+#
+# Anything else raises and changes nothing. A mistake in `decide`, in a worker or in a store
+# therefore ends as an error, and not as a second execution. The model check in tests/model
+# explores this table together with crashes, stolen leases and lagging nodes.
+#
+# The table is keyed by event class, as h11 keys its own by event class, so that a misspelt event
+# is a type error. The stored name of an event is `OrderEvent.kind`. The diagram in
+# docs/lifecycle.md is drawn from the table.
 
 from __future__ import annotations
 
@@ -36,44 +36,44 @@ from typing import Any, Final, cast
 from msgspec.structs import replace
 
 from cambist.faults import Fault
-from cambist.orders import event as fact
+from cambist.orders import events
 from cambist.orders.attempt import Attempt
 from cambist.orders.order import Order, Status
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 
 PENDING, ROUTING, BUILDING = Status.PENDING, Status.ROUTING, Status.BUILDING
 SUBMITTED, CONFIRMED, FAILED = Status.SUBMITTED, Status.CONFIRMED, Status.FAILED
 CANCELLED, EXPIRED = Status.CANCELLED, Status.EXPIRED
 
-START: Final = fact.Accepted
+INITIAL_EVENT: Final = events.Accepted
 
-TABLE: Final[dict[Status, dict[type[fact.Fact], Status]]] = {
+TRANSITIONS: Final[dict[Status, dict[type[events.OrderEvent], Status]]] = {
     PENDING: {
-        fact.Started: ROUTING,
-        fact.Cancelled: CANCELLED,
-        fact.Expired: EXPIRED,
+        events.Started: ROUTING,
+        events.Cancelled: CANCELLED,
+        events.Expired: EXPIRED,
     },
     ROUTING: {
-        fact.Routed: BUILDING,
-        fact.RetryScheduled: ROUTING,
-        fact.Cancelled: CANCELLED,
-        fact.Expired: EXPIRED,
-        fact.Failed: FAILED,
+        events.Routed: BUILDING,
+        events.RetryScheduled: ROUTING,
+        events.Cancelled: CANCELLED,
+        events.Expired: EXPIRED,
+        events.Failed: FAILED,
     },
     BUILDING: {
-        fact.Signed: SUBMITTED,
-        fact.RetryScheduled: ROUTING,
-        fact.Cancelled: CANCELLED,
-        fact.Expired: EXPIRED,
-        fact.Failed: FAILED,
+        events.Signed: SUBMITTED,
+        events.RetryScheduled: ROUTING,
+        events.Cancelled: CANCELLED,
+        events.Expired: EXPIRED,
+        events.Failed: FAILED,
     },
     SUBMITTED: {
-        fact.Landed: CONFIRMED,
-        fact.RetryScheduled: ROUTING,
-        fact.Cancelled: CANCELLED,
-        fact.Expired: EXPIRED,
-        fact.Failed: FAILED,
+        events.Landed: CONFIRMED,
+        events.RetryScheduled: ROUTING,
+        events.Cancelled: CANCELLED,
+        events.Expired: EXPIRED,
+        events.Failed: FAILED,
     },
     CONFIRMED: {},
     FAILED: {},
@@ -81,124 +81,130 @@ TABLE: Final[dict[Status, dict[type[fact.Fact], Status]]] = {
     EXPIRED: {},
 }
 
-NOTES: Final[dict[Status, frozenset[type[fact.Fact]]]] = {
-    PENDING: frozenset((fact.Amended, fact.CancelRequested)),
-    ROUTING: frozenset((fact.Amended, fact.CancelRequested)),
-    BUILDING: frozenset((fact.Amended, fact.CancelRequested)),
+STATUS_NEUTRAL_EVENTS: Final[dict[Status, frozenset[type[events.OrderEvent]]]] = {
+    PENDING: frozenset((events.Amended, events.CancelRequested)),
+    ROUTING: frozenset((events.Amended, events.CancelRequested)),
+    BUILDING: frozenset((events.Amended, events.CancelRequested)),
     SUBMITTED: frozenset(
         (
-            fact.Amended,
-            fact.CancelRequested,
-            fact.Sent,
-            fact.Seen,
-            fact.WrittenOff,
-            fact.Reverted,
-            fact.Lapsed,
+            events.Amended,
+            events.CancelRequested,
+            events.Sent,
+            events.Seen,
+            events.WrittenOff,
+            events.Reverted,
+            events.Lapsed,
         )
     ),
-    CONFIRMED: frozenset((fact.Finalized, fact.RolledBack)),
+    CONFIRMED: frozenset((events.Finalized, events.RolledBack)),
     FAILED: frozenset(),
     CANCELLED: frozenset(),
     EXPIRED: frozenset(),
 }
-"""Facts that are noted in the journal and move no status."""
+"""Events that are written to the journal and do not move the status."""
 
-_NEEDS_ATTEMPT: Final[frozenset[type[fact.Fact]]] = frozenset(
-    (fact.Landed, fact.Sent, fact.Seen, fact.WrittenOff, fact.Reverted, fact.Lapsed)
+_REQUIRES_IN_FLIGHT: Final[frozenset[type[events.OrderEvent]]] = frozenset(
+    (events.Landed, events.Sent, events.Seen, events.WrittenOff, events.Reverted, events.Lapsed)
 )
-_NEEDS_NONE: Final[frozenset[type[fact.Fact]]] = frozenset(
-    (fact.RetryScheduled, fact.Cancelled, fact.Expired, fact.Failed)
+_FORBIDDEN_IN_FLIGHT: Final[frozenset[type[events.OrderEvent]]] = frozenset(
+    (events.RetryScheduled, events.Cancelled, events.Expired, events.Failed)
 )
 
 
-class IllegalFact(RuntimeError):
-    """The table has no such transition from where the order stands."""
+class IllegalTransition(RuntimeError):
+    """The table has no such transition for the status of the order."""
 
     def __init__(self, status: str, kind: str) -> None:
         super().__init__(f"an order that is {status} cannot be {kind}")
 
 
-def begin(order_id: OrderId, accepted: fact.Accepted, at: Moment) -> Order:
-    """Return the order that an `accepted` fact begins."""
+def create_order(order_id: OrderId, accepted: events.Accepted, at: Timestamp) -> Order:
+    """Return the order that an `Accepted` event creates."""
     intent = accepted.intent
     return Order(order_id, intent, intent.terms, PENDING, created_at=at, wake_at=at)
 
 
-def evolve(order: Order, one: fact.Fact, at: Moment) -> Order:
-    """Return the order after one more fact.
+def evolve(order: Order, event: events.OrderEvent, at: Timestamp) -> Order:
+    """Return the order after one more event.
 
-    Raises IllegalFact when the table does not allow it, or when it would leave `submitted`
+    Raises IllegalTransition when the table does not allow it, or when it would leave `submitted`
     while the attempt may still land.
     """
-    of = type(one)
-    status = TABLE[order.status].get(of)
+    kind = type(event)
+    status = TRANSITIONS[order.status].get(kind)
     if status is None:
-        if of not in NOTES[order.status]:
-            raise IllegalFact(order.status, one.kind)
+        if kind not in STATUS_NEUTRAL_EVENTS[order.status]:
+            raise IllegalTransition(order.status, event.kind)
         status = order.status
-    flying = order.in_flight is not None
-    if (flying and of in _NEEDS_NONE) or (not flying and of in _NEEDS_ATTEMPT):
-        where = f"{order.status}, attempt {'in flight' if flying else 'at rest'},"
-        raise IllegalFact(where, one.kind)
-    if isinstance(one, fact.Landed | fact.Reverted | fact.Lapsed) and not _is_of(
-        one, order.attempt
+    in_flight = order.in_flight is not None
+    if (in_flight and kind in _FORBIDDEN_IN_FLIGHT) or (
+        not in_flight and kind in _REQUIRES_IN_FLIGHT
     ):
-        raise IllegalFact(f"{order.status} by another transaction", one.kind)
-    grown = _FOLD[of](order, one, status, at)
+        where = f"{order.status}, attempt {'in flight' if in_flight else 'at rest'},"
+        raise IllegalTransition(where, event.kind)
+    if isinstance(event, events.Landed | events.Reverted | events.Lapsed) and not _is_of(
+        event, order.attempt
+    ):
+        raise IllegalTransition(f"{order.status} by another transaction", event.kind)
+    grown = _FOLD[kind](order, event, status, at)
     ends = grown.is_closed and not order.is_closed
     return replace(grown, closed_at=at) if ends else grown
 
 
-def _is_of(one: fact.Landed | fact.Reverted | fact.Lapsed, attempt: Attempt | None) -> bool:
-    """Whether the fate of a transaction is told of the one that is in flight."""
-    told = one.fill.signature if isinstance(one, fact.Landed) else one.signature
-    return attempt is not None and attempt.signature == told
+def _is_of(event: events.Landed | events.Reverted | events.Lapsed, attempt: Attempt | None) -> bool:
+    """Whether the outcome of a transaction is about the one in flight."""
+    signature = event.fill.signature if isinstance(event, events.Landed) else event.signature
+    return attempt is not None and attempt.signature == signature
 
 
-def _move(order: Order, _one: fact.Fact, status: Status, _at: Moment) -> Order:
+def _move(order: Order, _event: events.OrderEvent, status: Status, _at: Timestamp) -> Order:
     return replace(order, status=status)
 
 
-def _amended(order: Order, one: fact.Amended, status: Status, _at: Moment) -> Order:
-    return replace(order, status=status, terms=one.terms)
+def _amended(order: Order, event: events.Amended, status: Status, _at: Timestamp) -> Order:
+    return replace(order, status=status, terms=event.terms)
 
 
-def _cancel_requested(order: Order, _one: fact.Fact, status: Status, at: Moment) -> Order:
+def _cancel_requested(
+    order: Order, _event: events.OrderEvent, status: Status, at: Timestamp
+) -> Order:
     first = order.cancel_requested_at
     return replace(order, status=status, cancel_requested_at=at if first is None else first)
 
 
-def _written_off(order: Order, _one: fact.Fact, status: Status, at: Moment) -> Order:
+def _written_off(order: Order, _event: events.OrderEvent, status: Status, at: Timestamp) -> Order:
     first = order.written_off_at
     return replace(order, status=status, written_off_at=at if first is None else first)
 
 
-def _routed(order: Order, one: fact.Routed, status: Status, _at: Moment) -> Order:
-    return replace(order, status=status, route=one.route, route_seq=order.last_seq + 1)
+def _routed(order: Order, event: events.Routed, status: Status, _at: Timestamp) -> Order:
+    return replace(order, status=status, route=event.route, route_seq=order.last_seq + 1)
 
 
-def _signed(order: Order, one: fact.Signed, status: Status, _at: Moment) -> Order:
-    attempt = Attempt(one.attempt, one.signature, one.blockhash, one.last_valid_height, one.slot)
-    return replace(order, status=status, attempt=attempt, attempts_made=one.attempt)
+def _signed(order: Order, event: events.Signed, status: Status, _at: Timestamp) -> Order:
+    attempt = Attempt(
+        event.attempt, event.signature, event.blockhash, event.last_valid_height, event.slot
+    )
+    return replace(order, status=status, attempt=attempt, attempt_count=event.attempt)
 
 
-def _sent(order: Order, _one: fact.Sent, status: Status, at: Moment) -> Order:
+def _sent(order: Order, _event: events.Sent, status: Status, at: Timestamp) -> Order:
     return _with_attempt(order, status, sent_at=at)
 
 
-def _seen(order: Order, one: fact.Seen, status: Status, _at: Moment) -> Order:
-    return _with_attempt(order, status, sighted_slot=one.slot)
+def _seen(order: Order, event: events.Seen, status: Status, _at: Timestamp) -> Order:
+    return _with_attempt(order, status, first_seen_slot=event.slot)
 
 
-def _landed(order: Order, one: fact.Landed, status: Status, _at: Moment) -> Order:
-    return replace(_with_attempt(order, status, state="landed"), fill=one.fill, fault=None)
+def _landed(order: Order, event: events.Landed, status: Status, _at: Timestamp) -> Order:
+    return replace(_with_attempt(order, status, state="landed"), fill=event.fill, fault=None)
 
 
-def _reverted(order: Order, one: fact.Reverted, status: Status, _at: Moment) -> Order:
-    return replace(_with_attempt(order, status, state="reverted"), fault=one.fault)
+def _reverted(order: Order, event: events.Reverted, status: Status, _at: Timestamp) -> Order:
+    return replace(_with_attempt(order, status, state="reverted"), fault=event.fault)
 
 
-def _lapsed(order: Order, _one: fact.Lapsed, status: Status, _at: Moment) -> Order:
+def _lapsed(order: Order, _event: events.Lapsed, status: Status, _at: Timestamp) -> Order:
     return _with_attempt(order, status, state="lapsed")
 
 
@@ -206,59 +212,59 @@ def _with_attempt(order: Order, status: Status, **changes: Any) -> Order:
     return replace(order, status=status, attempt=replace(cast("Attempt", order.attempt), **changes))
 
 
-def _retried(order: Order, one: fact.RetryScheduled, status: Status, _at: Moment) -> Order:
+def _retried(order: Order, event: events.RetryScheduled, status: Status, _at: Timestamp) -> Order:
     return replace(
         order,
         status=status,
-        fault=one.fault,
-        tries=one.attempt,
-        setbacks=(*order.setbacks, setback(order, one.fault)),
+        fault=event.fault,
+        try_number=event.attempt,
+        setbacks=(*order.setbacks, failed_try(order, event.fault)),
         route=None,
         route_seq=None,
         attempt=None,
     )
 
 
-def _failed(order: Order, one: fact.Failed, status: Status, _at: Moment) -> Order:
-    return replace(order, status=status, fault=one.fault, setbacks=one.setbacks)
+def _failed(order: Order, event: events.Failed, status: Status, _at: Timestamp) -> Order:
+    return replace(order, status=status, fault=event.fault, setbacks=event.setbacks)
 
 
-def _finalized(order: Order, _one: fact.Fact, status: Status, _at: Moment) -> Order:
+def _finalized(order: Order, _event: events.OrderEvent, status: Status, _at: Timestamp) -> Order:
     return replace(order, status=status, is_final=True)
 
 
-def setback(order: Order, why: Fault) -> fact.Setback:
+def failed_try(order: Order, why: Fault) -> events.FailedTry:
     """Return the record of the try that is ending now."""
     tried = order.attempt
-    return fact.Setback(order.tries, why, tried.signature if tried is not None else None)
+    return events.FailedTry(order.try_number, why, tried.signature if tried is not None else None)
 
 
-_Fold = Callable[[Order, Any, Status, Moment], Order]
-_FOLD: Final[dict[type[fact.Fact], _Fold]] = {
-    fact.Amended: _amended,
-    fact.CancelRequested: _cancel_requested,
-    fact.WrittenOff: _written_off,
-    fact.Started: _move,
-    fact.Routed: _routed,
-    fact.Signed: _signed,
-    fact.Sent: _sent,
-    fact.Seen: _seen,
-    fact.Landed: _landed,
-    fact.Reverted: _reverted,
-    fact.Lapsed: _lapsed,
-    fact.RetryScheduled: _retried,
-    fact.Cancelled: _move,
-    fact.Expired: _move,
-    fact.Failed: _failed,
-    fact.Finalized: _finalized,
-    fact.RolledBack: _finalized,
+_Fold = Callable[[Order, Any, Status, Timestamp], Order]
+_FOLD: Final[dict[type[events.OrderEvent], _Fold]] = {
+    events.Amended: _amended,
+    events.CancelRequested: _cancel_requested,
+    events.WrittenOff: _written_off,
+    events.Started: _move,
+    events.Routed: _routed,
+    events.Signed: _signed,
+    events.Sent: _sent,
+    events.Seen: _seen,
+    events.Landed: _landed,
+    events.Reverted: _reverted,
+    events.Lapsed: _lapsed,
+    events.RetryScheduled: _retried,
+    events.Cancelled: _move,
+    events.Expired: _move,
+    events.Failed: _failed,
+    events.Finalized: _finalized,
+    events.RolledBack: _finalized,
 }
 
 
 def diagram() -> str:
     """Draw the table as a Mermaid state diagram."""
-    lines = ["stateDiagram-v2", f"    [*] --> {PENDING} : {START.kind}"]
-    for status, moves in TABLE.items():
+    lines = ["stateDiagram-v2", f"    [*] --> {PENDING} : {INITIAL_EVENT.kind}"]
+    for status, moves in TRANSITIONS.items():
         lines += [f"    {status} --> {target} : {of.kind}" for of, target in moves.items()]
-    lines += [f"    {status} --> [*]" for status, moves in TABLE.items() if not moves]
+    lines += [f"    {status} --> [*]" for status, moves in TRANSITIONS.items() if not moves]
     return "\n".join(lines) + "\n"

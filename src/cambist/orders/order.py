@@ -9,12 +9,12 @@ import msgspec
 
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, Fill
-from cambist.orders.event import Setback
+from cambist.orders.events import FailedTry
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
 from cambist.values.route import Route
+from cambist.values.time_units import Timestamp
 
 
 class Status(StrEnum):
@@ -47,25 +47,25 @@ class Order(msgspec.Struct, frozen=True):
     intent: Intent
     terms: Terms
     status: Status
-    created_at: Moment
+    created_at: Timestamp
     version: int = 0
     lease_owner: str | None = None
     lease_epoch: int = 0
     last_seq: int = 0
-    last_at: Moment = Moment(0)
+    last_at: Timestamp = Timestamp(0)
     head_hash: bytes = GENESIS
-    wake_at: Moment | None = None
-    tries: int = 1
-    attempts_made: int = 0
+    wake_at: Timestamp | None = None
+    try_number: int = msgspec.field(default=1, name="tries")
+    attempt_count: int = msgspec.field(default=0, name="attempts_made")
     route: Route | None = None
     route_seq: int | None = None
     attempt: Attempt | None = None
     fill: Fill | None = None
     fault: Fault | None = None
-    setbacks: tuple[Setback, ...] = ()
-    cancel_requested_at: Moment | None = None
-    written_off_at: Moment | None = None
-    closed_at: Moment | None = None
+    setbacks: tuple[FailedTry, ...] = ()
+    cancel_requested_at: Timestamp | None = None
+    written_off_at: Timestamp | None = None
+    closed_at: Timestamp | None = None
     is_final: bool = False
 
     @property
@@ -80,7 +80,7 @@ class Order(msgspec.Struct, frozen=True):
         return attempt if attempt is not None and attempt.state == "in_flight" else None
 
     @property
-    def rests_with_chain(self) -> bool:
+    def awaits_chain(self) -> bool:
         """Whether only the chain can say what comes next: sent, or landed and not yet final."""
         attempt = self.attempt
         if attempt is None:

@@ -8,7 +8,7 @@ import msgspec
 
 from cambist.faults import Fault, Remedy
 from cambist.orders.order import Order
-from cambist.values.moment import Millis
+from cambist.values.time_units import Millis
 
 BACKOFF_FIRST_MS: Final = Millis(1_000)
 BACKOFF_MAX_MS: Final = Millis(60_000)
@@ -28,4 +28,4 @@ class Backoff(msgspec.Struct, frozen=True, gc=False):
 
 def may_retry(order: Order, fault: Fault) -> bool:
     """Whether the fault passes by itself and the order has a try left."""
-    return fault.remedy in _AGAIN and order.tries < order.terms.tries_max
+    return fault.remedy in _AGAIN and order.try_number < order.terms.tries_max

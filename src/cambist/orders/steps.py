@@ -7,59 +7,59 @@ from typing import ClassVar
 import msgspec
 
 from cambist.faults import Fault
-from cambist.orders.attempt import Attempt, Fill, Witness
+from cambist.orders.attempt import Attempt, Fill, NodeObservation
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.values.ids import Signature
-from cambist.values.moment import Moment, after
 from cambist.values.route import Route
+from cambist.values.time_units import Timestamp, add_ms
 
 
 class Step(msgspec.Struct, frozen=True):
     """One thing to do. A consequential step happens only after the commit that records it."""
 
-    consequential: ClassVar[bool] = False
+    requires_durable_commit: ClassVar[bool] = False
 
 
-class Begin(Step, frozen=True):
-    """Take the order up."""
+class StartOrder(Step, frozen=True):
+    """Start the order."""
 
 
 class FindRoute(Step, frozen=True):
-    """Ask every venue and choose."""
+    """Quote every venue and choose a route."""
 
 
-class Build(Step, frozen=True):
-    """Turn the route into a signed transaction, kept in memory."""
+class BuildTransaction(Step, frozen=True):
+    """Build and sign a transaction of the route, in memory."""
 
     route: Route
 
 
-class Send(Step, frozen=True):
-    """Hand the recorded bytes to the network."""
+class SendTransaction(Step, frozen=True):
+    """Send the recorded bytes to the network."""
 
-    consequential: ClassVar[bool] = True
+    requires_durable_commit: ClassVar[bool] = True
     attempt: Attempt
 
 
-class Ask(Step, frozen=True):
-    """Learn from the chain what became of the attempt."""
+class AwaitChain(Step, frozen=True):
+    """Learn the outcome of the attempt from the chain."""
 
     attempt: Attempt
 
 
-class Withdraw(Step, frozen=True):
-    """End an order whose user wants it no more, or whose time is over."""
+class CloseUnwanted(Step, frozen=True):
+    """End an order that was cancelled or is past its deadline."""
 
 
-class Rest(Step, frozen=True):
+class Wait(Step, frozen=True):
     """Nothing to do until an instant, or for ever."""
 
-    until: Moment | None
+    until: Timestamp | None
 
 
-class Begun(msgspec.Struct, frozen=True):
-    """The order was taken up."""
+class OrderStarted(msgspec.Struct, frozen=True):
+    """The order was started."""
 
 
 class RouteFound(msgspec.Struct, frozen=True):
@@ -68,68 +68,77 @@ class RouteFound(msgspec.Struct, frozen=True):
     route: Route
 
 
-class Built(msgspec.Struct, frozen=True):
+class TransactionBuilt(msgspec.Struct, frozen=True):
     """A transaction was signed, in memory only."""
 
     attempt: Attempt
 
 
-class Handed(msgspec.Struct, frozen=True):
+class TransactionSent(msgspec.Struct, frozen=True):
     """The bytes were given to the network, with a fault if its answer was unclear."""
 
     fault: Fault | None = None
 
 
-class Testimony(msgspec.Struct, frozen=True):
-    """What the chain's witnesses say of one attempt, and the fill if it landed.
+class AttemptReport(msgspec.Struct, frozen=True):
+    """What the nodes of the chain say about one attempt, and the fill if it landed.
 
-    It names the attempt's signature: said of an earlier attempt, it proves nothing of this one.
+    It names the signature of the attempt: a report about an earlier attempt proves nothing about
+    this one.
     """
 
     signature: Signature
-    witnesses: tuple[Witness, ...]
+    witnesses: tuple[NodeObservation, ...]
     fill: Fill | None = None
 
 
-class Withdrawn(msgspec.Struct, frozen=True):
+class CloseConfirmed(msgspec.Struct, frozen=True):
     """The order may end."""
 
 
-class Faulted(msgspec.Struct, frozen=True):
+class StepFailed(msgspec.Struct, frozen=True):
     """The step could not be done."""
 
     fault: Fault
 
 
-Outcome = Begun | RouteFound | Built | Handed | Testimony | Withdrawn | Faulted
+Outcome = (
+    OrderStarted
+    | RouteFound
+    | TransactionBuilt
+    | TransactionSent
+    | AttemptReport
+    | CloseConfirmed
+    | StepFailed
+)
 
 
-def next_step(order: Order, now: Moment) -> Step:
+def next_step(order: Order, now: Timestamp) -> Step:
     """Return the one thing the order needs now."""
     attempt = order.attempt
     if order.status is Status.CONFIRMED and not order.is_final and attempt is not None:
-        return Ask(attempt)
+        return AwaitChain(attempt)
     if order.is_closed:
-        return Rest(None)
-    flying = order.in_flight
-    if flying is not None:
-        # Bytes that were recorded and not sent yet stay here once the order is unwanted. They may
-        # be out all the same, sent by a process that died: only the chain ends the attempt.
-        is_out = flying.sent_at is not None or is_unwanted(order, now)
-        return Ask(flying) if is_out else Send(flying)
-    if is_unwanted(order, now):
-        return Withdraw()
-    if order.wake_at is not None and now < order.wake_at <= after(now, BACKOFF_MAX_MS):
+        return Wait(None)
+    in_flight = order.in_flight
+    if in_flight is not None:
+        # Recorded bytes are not sent any more once the order is cancelled or past its deadline.
+        # A process that died may have sent them, so only the chain can end the attempt.
+        is_sent = in_flight.sent_at is not None or is_cancelled_or_past_deadline(order, now)
+        return AwaitChain(in_flight) if is_sent else SendTransaction(in_flight)
+    if is_cancelled_or_past_deadline(order, now):
+        return CloseUnwanted()
+    if order.wake_at is not None and now < order.wake_at <= add_ms(now, BACKOFF_MAX_MS):
         # Further off than any wait, it was set before the clock stepped back: then it is due.
-        return Rest(order.wake_at)
+        return Wait(order.wake_at)
     if order.status is Status.PENDING:
-        return Begin()
+        return StartOrder()
     if order.status is Status.BUILDING and order.route is not None:
-        return Build(order.route)
+        return BuildTransaction(order.route)
     return FindRoute()
 
 
-def is_unwanted(order: Order, now: Moment) -> bool:
+def is_cancelled_or_past_deadline(order: Order, now: Timestamp) -> bool:
     """Whether the user asked for a cancel, or the deadline passed.
 
     The journal's last time counts too: it never goes back, and the clock may.

@@ -1,1 +1,1 @@
-"""Keeps a small, honest, durable world: a market and a chain with Solana's rules and no money."""
+"""Simulates a market and a chain with Solana's rules, durable and without money."""

@@ -1,4 +1,6 @@
-"""Keeps the paper chain's truth in an SQLite file, one durable commit for each slot.
+"""Keeps the ledger of the paper network: blocks, executions and balances.
+
+Keeps the paper chain's truth in an SQLite file, one durable commit for each slot.
 
 The table `executions` is what judges the engine: a signature stands in it at most once, and an
 order that stands in it twice without an error was executed twice.
@@ -19,15 +21,17 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from cambist.faultpoints import faultpoint
+import msgspec
+
+from cambist.failpoints import failpoint
 from cambist.faults import Code, Fault
 from cambist.paper.arbitrage import TokenPush
-from cambist.paper.blocks import Block, Execution, Holding
-from cambist.paper.pools import PoolKey, PoolState, pool_address
-from cambist.values.ids import Address, Signature
-from cambist.values.moment import Height, Slot
+from cambist.paper.pool_states import PoolKey, PoolState, pool_address
+from cambist.ports.chain import ExecutedTransaction
+from cambist.values.ids import Address, OrderId, Signature
+from cambist.values.time_units import Height, Slot
 
 BUSY_TIMEOUT_MS: Final = 5_000
 FIRST_HEIGHT: Final = Height(1_000)
@@ -68,11 +72,11 @@ _SET_POOL: Final = "INSERT OR REPLACE INTO pool_states VALUES (?, ?, ?, ?, ?, ?,
 _SET_PUSH: Final = "INSERT OR REPLACE INTO token_pushes VALUES (?, ?, ?, ?)"
 
 
-class LedgerLost(RuntimeError):
+class LedgerTakenOver(RuntimeError):
     """Another process opened the ledger after us."""
 
 
-class NoRoom(RuntimeError):
+class DiskFull(RuntimeError):
     """The disk is full; nothing was written, and the same may be written later."""
 
 
@@ -114,10 +118,10 @@ class Ledger:
         return str(meta["generation"])
 
     def mark(self) -> Height:
-        """Return the height up to which heights may have been told."""
+        """Return the height up to which heights may have been reported."""
         return Height(int(_one(self._in, "SELECT value FROM meta WHERE key = 'mark'")))
 
-    def balance(self, holding: Holding) -> int | None:
+    def balance(self, holding: BalanceKey) -> int | None:
         """Return a balance in raw units; None when the account never held the mint."""
         sql = "SELECT raw FROM balances WHERE account = ? AND mint = ?"
         row = self._in.execute(sql, holding).fetchone()
@@ -132,7 +136,7 @@ class Ledger:
         row = self._in.execute(sql, key).fetchone()
         if row is None:
             return None
-        saved = tuple(int(one) for one in row[3].split())
+        saved = tuple(int(number) for number in row[3].split())
         return PoolState(int(row[0]), int(row[1]), Slot(row[2]), saved, row[4])
 
     def push(self, mint: Address) -> TokenPush | None:
@@ -167,19 +171,19 @@ class Ledger:
         try:
             self._put(block)
             if block.executions:
-                faultpoint("chain.before_commit")
+                failpoint("chain.before_commit")
             self._out.execute("COMMIT")
         except sqlite3.OperationalError as error:
             self._undo()
             if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
                 raise
             msg = "the disk of the paper chain is full"
-            raise NoRoom(msg) from error
+            raise DiskFull(msg) from error
         except BaseException:
             self._undo()
             raise
         if block.executions:
-            faultpoint("chain.after_commit")
+            failpoint("chain.after_commit")
 
     def _undo(self) -> None:
         if self._out.in_transaction:
@@ -189,7 +193,7 @@ class Ledger:
         owner = _one(self._out, "SELECT value FROM meta WHERE key = 'generation'")
         if owner != self._generation:
             msg = "another process opened the ledger"
-            raise LedgerLost(msg)
+            raise LedgerTakenOver(msg)
         self._out.execute(_RAISE_MARK, (block.mark,))
         self._out.executemany(_ADD_EXECUTION, map(_row, block.executions))
         self._out.executemany(
@@ -235,12 +239,12 @@ def executions(path: Path) -> list[Execution]:
         return [_execution(row) for row in link.execute("SELECT * FROM executions ORDER BY rowid")]
 
 
-def balances(path: Path, account: str | None, limit: int) -> list[tuple[Holding, int]]:
+def balances(path: Path, account: str | None, limit: int) -> list[tuple[BalanceKey, int]]:
     """Return what accounts hold in raw units, or one account does, without touching the file."""
     sql = "SELECT account, mint, raw FROM balances WHERE ?1 IS NULL OR account = ?1 LIMIT ?2"
     with _looked_at(path) as link:
         rows = link.execute(sql, (account, limit)).fetchall()
-    return [(Holding(row[0], row[1]), int(row[2])) for row in rows]
+    return [(BalanceKey(row[0], row[1]), int(row[2])) for row in rows]
 
 
 def sums(path: Path) -> dict[Address, int]:
@@ -296,12 +300,13 @@ def _one(link: sqlite3.Connection, sql: str) -> str:
     return str(value)
 
 
-def _row(one: Execution) -> tuple[Any, ...]:
-    why = one.fault
+def _row(done: Execution) -> tuple[Any, ...]:
+    why = done.fault
     error, sentence = (None, None) if why is None else (why.code.value, why.message)
     return (
-        one.signature, one.order_id, one.attempt, one.slot, error, sentence, one.wallet,
-        one.mint_in, one.mint_out, str(one.amount_in), str(one.amount_out), str(one.fee_lamports),
+        done.signature, done.order_id, done.attempt, done.slot, error, sentence, done.wallet,
+        done.mint_in, done.mint_out, str(done.amount_in), str(done.amount_out),
+        str(done.fee_lamports),
     )  # fmt: skip
 
 
@@ -312,3 +317,82 @@ def _execution(row: tuple[Any, ...]) -> Execution:
     return Execution(
         signature, order_id, attempt, slot, why, wallet, mint_in, mint_out, moved_in, moved_out, fee
     )
+
+
+EXECUTIONS_IN_MEMORY_MAX: Final = 20_000
+
+
+class ExecutionCache:
+    """Every execution that is durable."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._complete_from = Slot(0)
+        latest = ledger.latest(EXECUTIONS_IN_MEMORY_MAX)
+        self._recent = {execution.signature: execution for execution in latest}
+        if len(latest) == EXECUTIONS_IN_MEMORY_MAX:
+            self._complete_from = Slot(latest[0].slot + 1)
+
+    def find(self, signature: Signature, made: Height) -> Execution | None:
+        """Return what became of a signature that cannot have landed before height `made`."""
+        done = self._recent.get(signature)
+        if done is None and made < self._complete_from:
+            return self._ledger.execution(signature)
+        return done
+
+    def traces(
+        self, since: Slot, before: Signature | None, limit: int
+    ) -> tuple[ExecutedTransaction, ...]:
+        """Return what was executed at a slot or later, newest first."""
+        return tuple(
+            ExecutedTransaction(
+                execution.signature,
+                execution.slot,
+                execution.order_id,
+                execution.attempt,
+                execution.fault is not None,
+            )
+            for execution in self._ledger.newest(since, before, limit)
+        )
+
+    def add(self, executions: tuple[Execution, ...]) -> None:
+        """Take note of a slot that became durable."""
+        recent = self._recent
+        for execution in executions:
+            recent[execution.signature] = execution
+        while len(recent) > EXECUTIONS_IN_MEMORY_MAX:
+            oldest = recent.pop(next(iter(recent)))
+            self._complete_from = Slot(oldest.slot + 1)
+
+
+class BalanceKey(NamedTuple):
+    """Whose balance of which mint."""
+
+    account: str
+    mint: Address
+
+
+class Execution(msgspec.Struct, frozen=True, gc=False):
+    """A transaction that was executed, for ever. Amounts are raw units; a fault moved nothing."""
+
+    signature: Signature
+    order_id: OrderId
+    attempt: int
+    slot: Slot
+    fault: Fault | None
+    wallet: Address
+    mint_in: Address
+    mint_out: Address
+    amount_in: int
+    amount_out: int
+    fee_lamports: int
+
+
+class Block(msgspec.Struct, frozen=True):
+    """What one commit makes durable: the mark, a slot's executions, what they changed."""
+
+    mark: Height
+    executions: tuple[Execution, ...] = ()
+    balances: dict[BalanceKey, int] = {}
+    pools: dict[PoolKey, PoolState] = {}
+    pushes: dict[Address, TokenPush] = {}

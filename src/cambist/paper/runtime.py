@@ -1,4 +1,4 @@
-"""Executes swaps in their slot: fee, luck, pools, bounds and funds, in that order."""
+"""Executes swaps in their slot: fee, random faults, pools, bounds and funds, in that order."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from cambist.faults import Code, Fault, fault
-from cambist.paper.blocks import Block, Execution, Holding
-from cambist.paper.ledger import Ledger
-from cambist.paper.message import Message, OneSwap
-from cambist.paper.mishaps import Profile, strikes
-from cambist.paper.pools import PoolBook, PoolKey, PoolState, pool_address, pool_key
-from cambist.paper.shapes import SHAPES
-from cambist.paper.staging import Staged
+from cambist.paper.fault_model import Profile, occurs
+from cambist.paper.ledger import BalanceKey, Block, Execution, Ledger
+from cambist.paper.overlay import SlotOverlay
+from cambist.paper.pool_models import POOL_MODELS
+from cambist.paper.pool_states import PoolKey, PoolState, PoolStates, pool_address, pool_key
 from cambist.paper.tokens import token_of_mint
+from cambist.paper.transaction import OneSwap, PaperMessage
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address, Signature
-from cambist.values.moment import Height, Slot
+from cambist.values.time_units import Height, Slot
 from cambist.values.token import SOL
-from cambist.venues.accounts import Unquotable
-from cambist.venues.pool import Pool, Swapped
+from cambist.venues.pool import Pool, SwapResult
+from cambist.venues.snapshot import PoolRejected
 
 ENDOWMENT, ARBITRAGE, FEES = "endowment", "arbitrage", "fees"
-"""The accounts that balance what comes into the world, moves pools, and is burned."""
+"""The accounts that balance what enters the network, moves pools, and is burned."""
 
 ENDOWMENT_MAX: Final = RAW_MAX // 4
 BALANCES_IN_MEMORY_MAX: Final = 100_000
@@ -34,16 +33,18 @@ class Runtime:
     def __init__(self, ledger: Ledger, seed: int, profile: Profile) -> None:
         self._seed = seed
         self._profile = profile
-        self._balances: Staged[Holding, int] = Staged(ledger.balance, BALANCES_IN_MEMORY_MAX)
-        self.pools = PoolBook(seed, ledger.pool, ledger.push)
+        self._balances: SlotOverlay[BalanceKey, int] = SlotOverlay(
+            ledger.balance, BALANCES_IN_MEMORY_MAX
+        )
+        self.pools = PoolStates(seed, ledger.pool, ledger.push)
 
     def balance(self, wallet: Address, mint: Address) -> int:
         """Return what everyone sees in a wallet, in raw units; an unused one will be funded."""
-        held = self._balances.seen(Holding(wallet, mint))
+        held = self._balances.seen(BalanceKey(wallet, mint))
         return self._endowment(mint) if held is None else held
 
-    def objection(self, message: Message, slot: Slot) -> Fault | None:
-        """Return why a message would fail if it were executed now, luck apart."""
+    def reject_reason(self, message: PaperMessage, slot: Slot) -> Fault | None:
+        """Return why a message would fail if it were executed now, random faults apart."""
         lamports = self.balance(message.wallet, SOL.mint)
         if lamports < message.fee_lamports:
             return fault(Code.INSUFFICIENT_FUNDS, "The wallet cannot pay the network's fee.")
@@ -55,7 +56,7 @@ class Runtime:
         done = _trade(message, lambda key: self.pools.seen(key, slot), held)
         return done if isinstance(done, Fault) else None
 
-    def execute(self, message: Message, signature: Signature, slot: Slot) -> Execution | None:
+    def execute(self, message: PaperMessage, signature: Signature, slot: Slot) -> Execution | None:
         """Execute a message on the running slot; None when it cannot even pay its fee."""
         wallet = message.wallet
         if self._held(wallet, SOL.mint) < message.fee_lamports:
@@ -92,25 +93,25 @@ class Runtime:
         self._balances.publish()
         self.pools.publish()
 
-    def _swap(self, message: Message, slot: Slot) -> Done | Fault:
+    def _swap(self, message: PaperMessage, slot: Slot) -> ExecutionEffects | Fault:
         profile = self._profile
-        if strikes(self._seed, "reverted", message.draw, profile.reverted_ppm):
+        if occurs(self._seed, "reverted", message.reference, profile.reverted_ppm):
             return fault(Code.NETWORK_CONGESTED)
         wallet = message.wallet
         find, held = self.pools.current, self._held
         done = _trade(message, lambda key: find(key, slot), lambda mint: held(wallet, mint))
         if isinstance(done, Fault):
             return done
-        for one in done.swaps:
-            self._book_arbitrage(one.key, one.pool)
-            self._book_swap(one, slot)
+        for swap in done.swaps:
+            self._book_arbitrage(swap.key, swap.pool)
+            self._book_swap(swap, slot)
         for mint, change in done.changes.items():
             self._add(message.wallet, mint, change)
         return done
 
     def _book_arbitrage(self, key: PoolKey, pool: Pool) -> None:
         """Book what moved a pool since its last swap, or what it began with."""
-        before, shape = self.pools.states.current(key), SHAPES[key.program]
+        before, shape = self.pools.states.current(key), POOL_MODELS[key.program]
         now = shape.holdings(pool)
         if before is None:
             source, change, held = ENDOWMENT, now, now
@@ -122,24 +123,24 @@ class Runtime:
             return
         self._add(source, key.mint_a, -change[0])
         self._add(source, key.mint_b, -change[1])
-        self.pools.states.stage(key, PoolState(*held, pool.slot, shape.saved(pool)))
+        self.pools.states.stage(key, PoolState(*held, pool.slot, shape.dump(pool)))
 
-    def _book_swap(self, one: _Swap, slot: Slot) -> None:
+    def _book_swap(self, booked: _Swap, slot: Slot) -> None:
         """Book what a swap brought its pool and took from it."""
-        before = self.pools.states.current(one.key)
+        before = self.pools.states.current(booked.key)
         if before is None:
             raise AssertionError  # arbitrage was booked just before
-        a, b = one.swap.amount_in, -one.swap.amount_out
-        if one.mint_in == one.key.mint_b:
+        a, b = booked.swap.amount_in, -booked.swap.amount_out
+        if booked.mint_in == booked.key.mint_b:
             a, b = b, a
-        saved = SHAPES[one.key.program].saved(one.swap.end)
-        pushed = self.pools.push(one.key, one.pool, one.swap.end, slot)
+        saved = POOL_MODELS[booked.key.program].dump(booked.swap.end)
+        pushed = self.pools.push(booked.key, booked.pool, booked.swap.end, slot)
         state = PoolState(before.held_a + a, before.held_b + b, slot, saved, pushed)
-        self.pools.states.stage(one.key, state)
+        self.pools.states.stage(booked.key, state)
 
     def _held(self, wallet: Address, mint: Address) -> int:
         """Return a wallet's balance on the running slot, funding it on first use."""
-        holding = Holding(wallet, mint)
+        holding = BalanceKey(wallet, mint)
         held = self._balances.current(holding)
         if held is None:
             held = self._endowment(mint)
@@ -148,15 +149,15 @@ class Runtime:
         return held
 
     def _endowment(self, mint: Address) -> int:
-        one: int = 10 ** token_of_mint(mint).decimals
-        return min(self._profile.endowment_whole * one, ENDOWMENT_MAX)
+        whole: int = 10 ** token_of_mint(mint).decimals
+        return min(self._profile.endowment_whole * whole, ENDOWMENT_MAX)
 
     def _move(self, source: Address, target: str, mint: Address, raw: int) -> None:
         self._add(source, mint, -raw)
         self._add(target, mint, raw)
 
     def _add(self, account: str, mint: Address, raw: int) -> None:
-        holding = Holding(account, mint)
+        holding = BalanceKey(account, mint)
         held = self._balances.current(holding)
         if held is None:
             held = (
@@ -171,10 +172,10 @@ class _Swap(NamedTuple):
     key: PoolKey
     pool: Pool
     mint_in: Address
-    swap: Swapped
+    swap: SwapResult
 
 
-class Done(NamedTuple):
+class ExecutionEffects(NamedTuple):
     """What a message does: its swaps, and what the wallet has more in the end, by mint."""
 
     swaps: tuple[_Swap, ...]
@@ -187,45 +188,45 @@ class Done(NamedTuple):
 
 def _pool_key(swap: OneSwap) -> PoolKey | None:
     """Return the key of the pool a swap names; None when there is no such pool."""
-    if swap.program not in SHAPES or swap.mint_in == swap.mint_out:
+    if swap.program not in POOL_MODELS or swap.mint_in == swap.mint_out:
         return None
     key = pool_key(swap.program, swap.mint_in, swap.mint_out)
     return key if pool_address(key) == swap.pool else None
 
 
 def _trade(
-    message: Message, find: Callable[[PoolKey], Pool], held: Callable[[Address], int]
-) -> Done | Fault:
+    message: PaperMessage, find: Callable[[PoolKey], Pool], held: Callable[[Address], int]
+) -> ExecutionEffects | Fault:
     """Return what a message's swaps do in turn, or why one of them fails, and so all."""
     moved: dict[PoolKey, Pool] = {}
     changes: dict[Address, int] = {}
     swaps: list[_Swap] = []
-    for one in message.swaps:
-        key = _pool_key(one)
+    for instruction in message.swaps:
+        key = _pool_key(instruction)
         if key is None:
             return fault(Code.TRANSACTION_REFUSED, "The message names a pool that does not exist.")
         pool = moved.get(key) or find(key)
-        left = held(one.mint_in) + changes.get(one.mint_in, 0)
-        swap = _swap(one, pool, left)
+        left = held(instruction.mint_in) + changes.get(instruction.mint_in, 0)
+        swap = _swap(instruction, pool, left)
         if isinstance(swap, Fault):
             return swap
-        changes[one.mint_in] = changes.get(one.mint_in, 0) - swap.amount_in
-        changes[one.mint_out] = changes.get(one.mint_out, 0) + swap.amount_out
+        changes[instruction.mint_in] = changes.get(instruction.mint_in, 0) - swap.amount_in
+        changes[instruction.mint_out] = changes.get(instruction.mint_out, 0) + swap.amount_out
         moved[key] = swap.end
-        swaps.append(_Swap(key, pool, one.mint_in, swap))
-    return Done(tuple(swaps), changes)
+        swaps.append(_Swap(key, pool, instruction.mint_in, swap))
+    return ExecutionEffects(tuple(swaps), changes)
 
 
-def _swap(one: OneSwap, pool: Pool, left: int) -> Swapped | Fault:
+def _swap(instruction: OneSwap, pool: Pool, left: int) -> SwapResult | Fault:
     """Return what one swap does for a wallet with so much left, or why it fails."""
-    exact_in = one.mode == "exact_in"
-    if exact_in and one.amount > left:
+    exact_in = instruction.mode == "exact_in"
+    if exact_in and instruction.amount > left:
         return fault(Code.INSUFFICIENT_FUNDS)
     try:
-        swap = pool.swap(one.mint_in, one.mode, one.amount)
-    except Unquotable as refused:
+        swap = pool.swap(instruction.mint_in, instruction.mode, instruction.amount)
+    except PoolRejected as refused:
         return refused.fault
     if swap.amount_in > left:
         return fault(Code.INSUFFICIENT_FUNDS)
-    kept = swap.amount_out >= one.bound if exact_in else swap.amount_in <= one.bound
+    kept = swap.amount_out >= instruction.bound if exact_in else swap.amount_in <= instruction.bound
     return swap if kept else fault(Code.SLIPPAGE_EXCEEDED)

@@ -1,4 +1,4 @@
-"""Knows every token of the paper world: the real ones by name, and any other one on demand."""
+"""Knows every token of the paper network: the real ones by name, and any other one on demand."""
 
 from __future__ import annotations
 

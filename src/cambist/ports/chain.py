@@ -8,11 +8,11 @@ from typing import Protocol
 import msgspec
 
 from cambist.faults import Fault
-from cambist.orders.attempt import Attempt, ChainRules, Fill, Witness
+from cambist.orders.attempt import Attempt, ChainParameters, Fill, NodeObservation
 from cambist.values.costs import Costs
 from cambist.values.ids import Address, OrderId, Signature
-from cambist.values.moment import Height, Slot
 from cambist.values.route import Route
+from cambist.values.time_units import Height, Slot
 
 
 class Blockhash(msgspec.Struct, frozen=True, gc=False):
@@ -23,21 +23,21 @@ class Blockhash(msgspec.Struct, frozen=True, gc=False):
     slot: Slot
 
 
-class Swap(msgspec.Struct, frozen=True):
+class SwapRequest(msgspec.Struct, frozen=True):
     """What a transaction is to do: a route for a wallet, on behalf of one attempt.
 
-    `draw` names the order and try, so that a pretend chain may draw its mishaps repeatably.
+    `reference` names the order and the try. It lets a simulated chain repeat its faults.
     """
 
     order_id: OrderId
     attempt: int
     wallet: Address
     route: Route
-    draw: str
+    reference: str
 
 
-class Trace(msgspec.Struct, frozen=True, gc=False):
-    """A transaction of ours that the chain executed, as its own record tells.
+class ExecutedTransaction(msgspec.Struct, frozen=True, gc=False):
+    """A transaction of ours that the chain executed, from the record of the chain.
 
     `order_id` and `attempt` are read from its memo, where it has one; one that `failed` moved
     nothing but its fee.
@@ -51,10 +51,10 @@ class Trace(msgspec.Struct, frozen=True, gc=False):
 
 
 class Chain(Protocol):
-    """The network. Every method that asks may raise PortDown."""
+    """The network. Every method that asks may raise PortUnavailable."""
 
     @property
-    def rules(self) -> ChainRules:
+    def rules(self) -> ChainParameters:
         """The chain's own numbers."""
 
     def costs(self, route: Route, /) -> Costs:
@@ -63,19 +63,19 @@ class Chain(Protocol):
     async def blockhash(self) -> Blockhash:
         """Return a recent blockhash."""
 
-    def compose(self, swap: Swap, blockhash: Blockhash) -> bytes:
+    def build_message(self, swap: SwapRequest, blockhash: Blockhash) -> bytes:
         """Return the message to sign."""
 
     async def simulate(self, message: bytes) -> Fault | None:
-        """Return what the chain would refuse the message for now, or None."""
+        """Return why the chain would reject the message now, or None."""
 
     async def send(self, transaction: bytes) -> None:
-        """Hand bytes to the network, once. Sending them again is harmless.
+        """Send bytes to the network, once. Sending them again is harmless.
 
         Whatever it raises, the transaction may have been taken.
         """
 
-    async def ask(self, attempts: Sequence[Attempt]) -> tuple[tuple[Witness, ...], ...]:
+    async def observe(self, attempts: Sequence[Attempt]) -> tuple[tuple[NodeObservation, ...], ...]:
         """Return what every endpoint says of each attempt, in the order given, in one call.
 
         Each endpoint is asked for its height first, then, of an attempt whose last height is past,
@@ -83,11 +83,13 @@ class Chain(Protocol):
         would know nothing of what landed until the blockhash expired.
         """
 
-    async def traces(self, since: Slot, before: Signature | None, limit: int) -> tuple[Trace, ...]:
+    async def executed_since(
+        self, since: Slot, before: Signature | None, limit: int
+    ) -> tuple[ExecutedTransaction, ...]:
         """Return our transactions that were executed at a slot or later, newest first.
 
         With `before` those that came before that one; fewer than `limit` are the last.
         """
 
-    async def receipt(self, signature: Signature) -> Fill | None:
+    async def fetch_fill(self, signature: Signature) -> Fill | None:
         """Return what a landed transaction moved, or None when it is not known yet."""

@@ -17,8 +17,8 @@ class FillSums(msgspec.Struct, frozen=True):
     unreadable: int = 0
 
 
-class SummingStore(Protocol):
-    """A store that keeps such sums. All may raise PortDown."""
+class DailyFillsStore(Protocol):
+    """A store that keeps such sums. All may raise PortUnavailable."""
 
     async def add_up_fills(self) -> bool:
         """Put some fills into the sums of their days; True when more of them are waiting."""

@@ -27,11 +27,11 @@ class Market(Protocol):
     def token(self, name: str) -> Token | None:
         """Return the token of a symbol or a mint; None when it cannot be traded here."""
 
-    def at_hand(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
+    def cached_pools(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
         """Return a venue's pools when they are known without asking; None when one must ask."""
 
-    async def pools(self, venue: str, pair: Pair, asker: str) -> Sequence[Pool]:
-        """Ask a venue for its pools of a pair. Raises PortDown.
+    async def pools(self, venue: str, pair: Pair, reference: str) -> Sequence[Pool]:
+        """Ask a venue for its pools of a pair. Raises PortUnavailable.
 
-        `asker` names the order and try, so that a pretend market may draw its mishaps repeatably.
+        `reference` names the order and the try. It lets a simulated market repeat its faults.
         """

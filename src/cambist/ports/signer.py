@@ -24,4 +24,4 @@ class Signer(Protocol):
         """The wallet that orders without one trade for."""
 
     async def sign(self, message: bytes) -> SignedTransaction:
-        """Sign a message. Raises PortDown when the signer does not answer."""
+        """Sign a message. Raises PortUnavailable when the signer does not answer."""

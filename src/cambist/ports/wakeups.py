@@ -1,4 +1,4 @@
-"""States what the engine needs of a doorbell: who deserves a look, and when."""
+"""States the port of wake-ups: hints that an order is due."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from typing import Protocol
 
 import msgspec
 
-from cambist.orders.steps import Testimony
+from cambist.orders.steps import AttemptReport
 from cambist.values.ids import OrderId
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 
 
-class Bell(msgspec.Struct, frozen=True):
-    """A ring for one order; `note` may carry what a worker would have had to ask for."""
+class Wakeup(msgspec.Struct, frozen=True):
+    """A hint that an order is due; `report` may carry what the executor would have to ask for."""
 
     order_id: OrderId
-    note: Testimony | None = None
+    report: AttemptReport | None = None
 
 
-class Wakeups(Protocol):
-    """The doorbell. It makes a look come sooner, and may lose a ring: the poll still comes."""
+class WakeupQueue(Protocol):
+    """A queue of wake-ups. It may lose some, because due orders are found by polling too."""
 
-    def ring(self, bell: Bell) -> None:
-        """Ask for a look at an order now."""
+    def notify(self, wakeup: Wakeup) -> None:
+        """Wake an order now."""
 
-    def ring_at(self, order_id: OrderId, at: Moment) -> None:
-        """Ask for a look at an order at an instant."""
+    def notify_at(self, order_id: OrderId, at: Timestamp) -> None:
+        """Wake an order at a time."""
 
-    async def next(self) -> Bell:
-        """Wait for the next ring."""
+    async def get(self) -> Wakeup:
+        """Wait for the next wake-up."""
 
     async def run(self) -> None:
-        """Ring what is due, until cancelled."""
+        """Deliver wake-ups when their time has come, until cancelled."""

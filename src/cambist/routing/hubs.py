@@ -10,13 +10,13 @@ from cambist.faults import Code, Fault
 from cambist.optimizer.clearing import SplitRequest, by_rate
 from cambist.optimizer.outliers import ENOUGH_TO_COMPARE, beats
 from cambist.optimizer.rate_curve import Rate
-from cambist.routing.bounds import screen_outliers
+from cambist.routing.exclusion_codes import STALE
 from cambist.routing.paths import HOP_ALLOWANCE_BPS, LegCosts, Pools, Way, straight, through
-from cambist.routing.pool_words import STALE
+from cambist.routing.quote_checks import screen_outliers
 from cambist.values.amount import BPS_ONE
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
-from cambist.values.route import Absent, Route
+from cambist.values.route import QuoteFailure, Route
+from cambist.values.time_units import Slot
 from cambist.venues.pool import Pool
 
 FRESH_SLOTS_MAX: Final = 150
@@ -39,12 +39,12 @@ def should_try_hubs(
     if isinstance(route, Fault):
         return True
     used = {leg.pool for leg in route.legs}
-    impacts = [one.impact_hundredths or 0 for one in route.quotes if one.pool in used]
+    impacts = [quote.impact_hundredths or 0 for quote in route.quotes if quote.pool in used]
     moved = max(impacts, default=0)
     # The last unit brings less than the average, by about as much as that is below the first.
     last = (route.amount_in * _WHOLE, route.amount_out * (_WHOLE - moved))
     gain = (1 + gain_min) * _INVERSE_ALLOWANCE - 1
-    return any(one is None or beats(one, last, gain) for one in rates)
+    return any(rate is None or beats(rate, last, gain) for rate in rates)
 
 
 def best_rate(pools: Sequence[Pool], mint_in: Address) -> Rate | None:
@@ -82,21 +82,21 @@ def with_hubs(
         else:
             unsure += hops
     kept, _ = screen_outliers(by_rate([*ways, *sure, *unsure]), request)
-    known = {id(one) for one in (*ways, *sure)}
-    return by_rate([*ways, *sure, *(one for one in kept if id(one) not in known)])
+    known = {id(path) for path in (*ways, *sure)}
+    return by_rate([*ways, *sure, *(path for path in kept if id(path) not in known)])
 
 
-def newest(pools: Sequence[Pool]) -> tuple[list[Pool], list[Absent]]:
+def newest(pools: Sequence[Pool]) -> tuple[list[Pool], list[QuoteFailure]]:
     """Return the pools that were seen not long before the newest one, and the others."""
-    slots = [one.slot for one in pools]
+    slots = [pool.slot for pool in pools]
     latest = max(slots, default=Slot(0))
     if latest - min(slots, default=Slot(0)) <= FRESH_SLOTS_MAX:
         return list(pools), []
     fresh, stale = [], []
-    for one, slot in zip(pools, slots, strict=True):
+    for found, slot in zip(pools, slots, strict=True):
         if latest - slot <= FRESH_SLOTS_MAX:
-            fresh.append(one)
+            fresh.append(found)
         else:
-            why = f"{one.address} was last seen {latest - slot} slots ago"
-            stale.append(Absent(one.venue, Code.QUOTE_TIMED_OUT, why, one.program, STALE))
+            why = f"{found.address} was last seen {latest - slot} slots ago"
+            stale.append(QuoteFailure(found.venue, Code.QUOTE_TIMED_OUT, why, found.program, STALE))
     return fresh, stale

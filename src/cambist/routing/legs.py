@@ -7,18 +7,18 @@ from msgspec.structs import replace
 
 from cambist.faults import Code, Fault, fault
 from cambist.orders.intent import Intent
-from cambist.routing.bounds import objection_to_impact
+from cambist.routing.quote_checks import reject_reason_for_impact
 from cambist.routing.rounding import PathShare
 from cambist.routing.split import Split
-from cambist.values.amount import RAW_MAX, Raw
+from cambist.values.amount import RAW_MAX, RawAmount
 from cambist.values.ids import Address
-from cambist.values.route import Leg, Mode
-from cambist.venues.accounts import Unquotable
-from cambist.venues.pool import Pool, Swapped
-from cambist.venues.quoting import worst
+from cambist.values.route import Leg, SwapMode
+from cambist.venues.pool import Pool, SwapResult
+from cambist.venues.quoting import worst_case
+from cambist.venues.snapshot import PoolRejected
 
 
-class Drawn(msgspec.Struct, frozen=True):
+class RouteLegs(msgspec.Struct, frozen=True):
     """Legs, and what they give, take and are bound to together; raw units.
 
     `touched` has the arrays that each leg's instruction carries.
@@ -31,7 +31,7 @@ class Drawn(msgspec.Struct, frozen=True):
     touched: tuple[tuple[Address, ...], ...] = ()
 
 
-def draw(intent: Intent, found: Split) -> Drawn | Fault:
+def build_legs(intent: Intent, found: Split) -> RouteLegs | Fault:
     """Return the legs of a split, or why it may not be traded."""
     legs: list[Leg] = []
     touched: list[tuple[Address, ...]] = []
@@ -39,7 +39,7 @@ def draw(intent: Intent, found: Split) -> Drawn | Fault:
     for number, share in enumerate(found.shares):
         try:
             drawn = _draw(intent, share, number)
-        except Unquotable as refused:
+        except PoolRejected as refused:
             return refused.fault
         if isinstance(drawn, Fault):
             return drawn
@@ -50,37 +50,44 @@ def draw(intent: Intent, found: Split) -> Drawn | Fault:
         bound += drawn.bound
     if bound < 1 or bound > RAW_MAX:
         return fault(Code.NO_ROUTE, "The tolerance would accept any price.")
-    return Drawn(tuple(legs), given, taken, bound, tuple(touched))
+    return RouteLegs(tuple(legs), given, taken, bound, tuple(touched))
 
 
-def _draw(intent: Intent, share: PathShare, number: int) -> Drawn | Fault:
+def _draw(intent: Intent, share: PathShare, number: int) -> RouteLegs | Fault:
     mode, pools, mints = intent.mode, share.path.pools, share.path.mints
     end = intent.pair.token_out.mint
     if len(pools) == 1:
         swap = pools[0].swap(mints[0], mode, share.amount)
-        least = worst(pools[0], mints[0], mode, share.amount) if pools[0].clocked else swap
+        least = (
+            worst_case(pools[0], mints[0], mode, share.amount)
+            if pools[0].is_time_dependent
+            else swap
+        )
         bound = intent.terms.bound(mode, least.amount_in, least.amount_out)
         leg = _leg((pools[0], mints[0], end), mode, swap, (bound, number))
-        return _checked([swap], Drawn((leg,), swap.amount_in, swap.amount_out, bound))
-    middle = share.path.middle(mode, share.amount)
+        return _checked([swap], RouteLegs((leg,), swap.amount_in, swap.amount_out, bound))
+    middle = share.path.hub_amount(mode, share.amount)
     first = pools[0].swap(mints[0], "exact_out", middle)
     second = pools[1].swap(mints[1], "exact_in", middle)
     if mode == "exact_in":
         # What the first half costs at most is the share itself, and what is not needed stays.
-        then = worst(pools[1], mints[1], "exact_in", middle)
+        then = worst_case(pools[1], mints[1], "exact_in", middle)
         most = share.amount
         floor = bound = intent.terms.bound("exact_in", share.amount, then.amount_out)
     else:
-        then = worst(pools[0], mints[0], "exact_out", middle)
-        floor = Raw(share.amount)
+        then = worst_case(pools[0], mints[0], "exact_out", middle)
+        floor = RawAmount(share.amount)
         most = bound = intent.terms.bound("exact_out", then.amount_in, share.amount)
-    one = _leg((pools[0], mints[0], mints[1]), "exact_out", first, (most, number))
-    two = _leg((pools[1], mints[1], end), "exact_in", second, (floor, number))
-    return _checked([first, second], Drawn((one, two), first.amount_in, second.amount_out, bound))
+    first_leg = _leg((pools[0], mints[0], mints[1]), "exact_out", first, (most, number))
+    second_leg = _leg((pools[1], mints[1], end), "exact_in", second, (floor, number))
+    return _checked(
+        [first, second],
+        RouteLegs((first_leg, second_leg), first.amount_in, second.amount_out, bound),
+    )
 
 
 def _leg(
-    way: tuple[Pool, Address, Address], mode: Mode, swap: Swapped, held: tuple[int, int]
+    way: tuple[Pool, Address, Address], mode: SwapMode, swap: SwapResult, held: tuple[int, int]
 ) -> Leg:
     pool, mint_in, mint_out = way
     bound, path = held
@@ -91,17 +98,17 @@ def _leg(
         mint_out,
         pool.program,
         mode,
-        Raw(swap.amount_in),
-        Raw(swap.amount_out),
-        Raw(bound),
+        RawAmount(swap.amount_in),
+        RawAmount(swap.amount_out),
+        RawAmount(bound),
         path,
         pool.warnings,
     )
 
 
-def _checked(swaps: list[Swapped], drawn: Drawn) -> Drawn | Fault:
+def _checked(swaps: list[SwapResult], drawn: RouteLegs) -> RouteLegs | Fault:
     for swap in swaps:
-        refused = objection_to_impact(swap.impact_hundredths)
+        refused = reject_reason_for_impact(swap.impact_hundredths)
         if refused is not None:
             return refused
-    return replace(drawn, touched=tuple(one.touched for one in swaps))
+    return replace(drawn, touched=tuple(swap.touched for swap in swaps))

@@ -13,7 +13,7 @@ from cambist.optimizer.clearing import by_rate
 from cambist.optimizer.rate_curve import RateCurve, chained, curve
 from cambist.values.amount import BPS_ONE, mul_div_ceil, mul_div_floor
 from cambist.values.ids import Address
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
 from cambist.venues.pool import Pool
 
 HOP_POOLS_MAX: Final = 3
@@ -37,7 +37,7 @@ KNOWN_MAX: Final = 4_096
 _known: dict[tuple[Address, Address], tuple[object, RateCurve | None]] = {}
 
 
-class Path(msgspec.Struct, frozen=True, gc=False):
+class PoolPath(msgspec.Struct, frozen=True, gc=False):
     """Pools in the order of the swap, each with the mint that is given to it.
 
     `cost` is what the swaps cost beside their pools' fees, in raw units of the token that is not
@@ -48,7 +48,7 @@ class Path(msgspec.Struct, frozen=True, gc=False):
     mints: tuple[Address, ...]
     cost: int = 0
 
-    def carries(self, mode: Mode, amount: int) -> int:
+    def swap_amount(self, mode: SwapMode, amount: int) -> int:
         """Return what an exact amount in brings, or an exact amount out costs; 0: it cannot."""
         if len(self.pools) == 1:
             pool, mint = self.pools[0], self.mints[0]
@@ -57,14 +57,14 @@ class Path(msgspec.Struct, frozen=True, gc=False):
                 if mode == "exact_in"
                 else pool.amount_in(mint, amount)
             )
-        middle = self.middle(mode, amount)
+        middle = self.hub_amount(mode, amount)
         if mode == "exact_in":
             return self.pools[1].amount_out(self.mints[1], middle)
         if not self.pools[1].amount_out(self.mints[1], middle):
             return 0  # the allowance leads beyond what the second half can take
         return self.pools[0].amount_in(self.mints[0], middle)
 
-    def middle(self, mode: Mode, amount: int) -> int:
+    def hub_amount(self, mode: SwapMode, amount: int) -> int:
         """Return the raw units of the hub that change hands, allowance counted; 0: it cannot."""
         if mode == "exact_in":
             most = self.pools[0].amount_out(self.mints[0], amount)
@@ -76,7 +76,7 @@ class Path(msgspec.Struct, frozen=True, gc=False):
 class Way(msgspec.Struct, frozen=True, gc=False):
     """A path, and the curve of what it brings as far as no pool on it moves too far."""
 
-    path: Path
+    path: PoolPath
     curve: RateCurve
     name: Address
 
@@ -93,10 +93,10 @@ class Way(msgspec.Struct, frozen=True, gc=False):
     @property
     def pools(self) -> tuple[Address, ...]:
         """Which pools it moves."""
-        return tuple(one.address for one in self.path.pools)
+        return tuple(pool.address for pool in self.path.pools)
 
 
-class Carried(NamedTuple):
+class PathQuote(NamedTuple):
     """A way that carries the whole amount alone, and what that brings or costs in raw units."""
 
     way: Way
@@ -104,7 +104,7 @@ class Carried(NamedTuple):
 
 
 def straight(
-    pools: Iterable[Pool], mint_in: Address, mode: Mode, costs: LegCosts = FREE
+    pools: Iterable[Pool], mint_in: Address, mode: SwapMode, costs: LegCosts = FREE
 ) -> list[Way]:
     """Return each pool that is open, the best rate at the start first."""
     mints, found = (mint_in,), []
@@ -112,7 +112,7 @@ def straight(
         if mode == "exact_in" or pool.exact_out:
             known = curve_of(pool, mint_in)
             if known is not None:
-                path = Path((pool,), mints, costs.get(pool.program, 0))
+                path = PoolPath((pool,), mints, costs.get(pool.program, 0))
                 found.append(Way(path, known, pool.address))
     return by_rate(found)
 
@@ -136,7 +136,7 @@ def curve_of(pool: Pool, mint_in: Address) -> RateCurve | None:
 def through(
     halves: tuple[Sequence[Way], Sequence[Way]],
     mints: tuple[Address, Address],
-    mode: Mode,
+    mode: SwapMode,
     amount: int,
 ) -> list[Way]:
     """Return ways of two swaps, of each half over the pools that do most for the amount.
@@ -144,7 +144,7 @@ def through(
     `mints` are the token given and the hub. A pool that knows no exact amount out cannot be the
     first half: what is left in the hub would be dust.
     """
-    near = [one for one in halves[0] if one.path.pools[0].exact_out]
+    near = [halve for halve in halves[0] if halve.path.pools[0].exact_out]
     far = halves[1]
     if not near or not far:
         return []
@@ -155,13 +155,13 @@ def through(
     near = _most(near, given)
     far = _most(far, near[0].curve.most(given))
     found: list[Way] = []
-    for one in near:
-        for two in far:
-            cost = one.cost + two.cost
-            pools = (one.path.pools[0], two.path.pools[0])
-            both = curve(chained(one.curve.pieces(), two.curve.pieces(), kept))
+    for first in near:
+        for second in far:
+            cost = first.cost + second.cost
+            pools = (first.path.pools[0], second.path.pools[0])
+            both = curve(chained(first.curve.pieces(), second.curve.pieces(), kept))
             if both is not None:
-                found.append(Way(Path(pools, mints, cost), both, pools[0].address))
+                found.append(Way(PoolPath(pools, mints, cost), both, pools[0].address))
     return found
 
 
@@ -169,7 +169,7 @@ def _most(ways: Sequence[Way], given: int) -> list[Way]:
     """Return the few ways that bring most for the amount, or for a share of it."""
     if len(ways) <= HOP_POOLS_MAX:
         return list(ways)
-    found = sorted(ways, key=lambda one: -one.curve.most(given))[:HOP_POOLS_MAX]
-    small = sorted(ways, key=lambda one: -one.curve.most(given >> _SHARE_BITS))[:HOP_POOLS_MAX]
-    known = {id(one) for one in found}
-    return found + [one for one in small if id(one) not in known]
+    found = sorted(ways, key=lambda path: -path.curve.most(given))[:HOP_POOLS_MAX]
+    small = sorted(ways, key=lambda way: -way.curve.most(given >> _SHARE_BITS))[:HOP_POOLS_MAX]
+    known = {id(way) for way in found}
+    return found + [way for way in small if id(way) not in known]

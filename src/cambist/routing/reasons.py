@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cambist.orders.intent import Intent
-from cambist.routing.legs import Drawn
+from cambist.routing.legs import RouteLegs
 from cambist.routing.rounding import PathShare
 from cambist.routing.split import Split
 from cambist.routing.transaction_limits import Envelope
@@ -30,7 +30,7 @@ def name_pool(venue: str, program: str) -> str:
     return f"{venue.capitalize()} {known}" if known else venue.capitalize()
 
 
-def say_found(intent: Intent, found: Split, drawn: Drawn, single: Route | None) -> str:
+def describe_route(intent: Intent, found: Split, drawn: RouteLegs, single: Route | None) -> str:
     """Say which ways share the amount, what they pay or ask, and what that gains over one pool."""
     exact_in = intent.mode == "exact_in"
     token = intent.pair.token_out if exact_in else intent.pair.token_in
@@ -39,10 +39,10 @@ def say_found(intent: Intent, found: Split, drawn: Drawn, single: Route | None) 
     if len(found.shares) == 1:
         ways = _way(found.shares[0])
     else:
-        tenths = proportions([one.amount for one in found.shares], _TENTHS_OF_PERCENT)
+        tenths = proportions([share.amount for share in found.shares], _TENTHS_OF_PERCENT)
         ways = ", ".join(
-            f"{_percent(part)} % {_way(one)}"
-            for one, part in zip(found.shares, tenths, strict=True)
+            f"{_percent(part)} % {_way(share)}"
+            for share, part in zip(found.shares, tenths, strict=True)
         )
     said = f"{ways} {verb} {write_amount(raw, token.decimals)} {token.symbol}"
     if single is None:
@@ -50,7 +50,7 @@ def say_found(intent: Intent, found: Split, drawn: Drawn, single: Route | None) 
     other = single.amount_out if exact_in else single.amount_in
     ahead = (raw - other if exact_in else other - raw) * _TENTHS_OF_BPS // max(other, 1)
     leg = single.legs[0]
-    best = next((one for one in single.quotes if one.pool == leg.pool), None)
+    best = next((quote for quote in single.quotes if quote.pool == leg.pool), None)
     alone = name_pool(leg.venue, best.program if best else "")
     better = "more" if exact_in else "less"
     return f"{said}, {ahead // 10}.{ahead % 10} bps {better} than {alone} alone."
@@ -79,7 +79,7 @@ def say_too_large_together(wider: Split, why: str, envelope: Envelope) -> str:
 
 
 def _way(share: PathShare) -> str:
-    return ", then ".join(name_pool(one.venue, one.program) for one in share.path.pools)
+    return ", then ".join(name_pool(pool.venue, pool.program) for pool in share.path.pools)
 
 
 def _percent(tenths: int) -> str:

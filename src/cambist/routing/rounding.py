@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
-from cambist.routing.paths import Path
-from cambist.values.route import Mode
+from cambist.routing.paths import PoolPath
+from cambist.values.route import SwapMode
 
 FEW_UNITS: Final = 1 << 20
 """Below so many raw units of a token single units are worth moving: a millionth each."""
@@ -19,16 +19,16 @@ _STEPS_MAX: Final = 24
 class PathShare(msgspec.Struct, frozen=True):
     """A way with its part: `amount` in the sized token, `other` in the other; raw units."""
 
-    path: Path
+    path: PoolPath
     amount: int
     other: int
 
 
-def trade_units(shares: list[PathShare], mode: Mode, amount: int) -> list[PathShare]:
+def trade_units(shares: list[PathShare], mode: SwapMode, amount: int) -> list[PathShare]:
     """Move whole units of the sized token from share to share, as long as that gains."""
     sign = 1 if mode == "exact_in" else -1
-    parts, others = [one.amount for one in shares], [one.other for one in shares]
-    asks = [one.path.carries for one in shares]
+    parts, others = [share.amount for share in shares], [share.other for share in shares]
+    asks = [share.path.swap_amount for share in shares]
     step = max(amount // _FIRST_STEP, 1)
     for _ in range(_STEPS_MAX):
         moves = []
@@ -50,12 +50,12 @@ def trade_units(shares: list[PathShare], mode: Mode, amount: int) -> list[PathSh
             step //= 4
             step = max(step, 1)
     return [
-        PathShare(one.path, part, other)
-        for one, part, other in zip(shares, parts, others, strict=True)
+        PathShare(share.path, part, other)
+        for share, part, other in zip(shares, parts, others, strict=True)
     ]
 
 
-def reclaim_rounding(shares: list[PathShare], mode: Mode) -> list[PathShare]:
+def reclaim_rounding(shares: list[PathShare], mode: SwapMode) -> list[PathShare]:
     """Lose nothing to rounding where the other token has few units.
 
     Each share gives back what its whole units do not need; together that pays for a unit more
@@ -63,17 +63,17 @@ def reclaim_rounding(shares: list[PathShare], mode: Mode) -> list[PathShare]:
     the same is done with the units that are to be paid.
     """
     sign = 1 if mode == "exact_in" else -1
-    others, tight = [one.other for one in shares], [one.amount for one in shares]
-    for at, one in enumerate(shares):
-        least = _needed(one.path, mode, one.other)
-        if least is not None and sign * (one.amount - least) > 0:
+    others, tight = [share.other for share in shares], [share.amount for share in shares]
+    for at, share in enumerate(shares):
+        least = _needed(share.path, mode, share.other)
+        if least is not None and sign * (share.amount - least) > 0:
             tight[at] = least
-    slack = sign * (sum(one.amount for one in shares) - sum(tight))
+    slack = sign * (sum(share.amount for share in shares) - sum(tight))
     for _ in range(_STEPS_MAX):
         ups, downs = [], [(0, -1, 0)]
-        for at, one in enumerate(shares):
-            up = _needed(one.path, mode, others[at] + sign)
-            down = _needed(one.path, mode, others[at] - sign)
+        for at, share in enumerate(shares):
+            up = _needed(share.path, mode, others[at] + sign)
+            down = _needed(share.path, mode, others[at] - sign)
             ups += [] if up is None else [(sign * (up - tight[at]), at, up)]
             downs += [] if down is None else [(sign * (tight[at] - down), at, down)]
         (cost, to, up_to), (spared, source, down_to) = min(ups, default=(0, -1, 0)), max(downs)
@@ -87,29 +87,31 @@ def reclaim_rounding(shares: list[PathShare], mode: Mode) -> list[PathShare]:
     return _with_the_rest(shares, mode, (tight, others), slack)
 
 
-def _needed(path: Path, mode: Mode, other: int) -> int | None:
+def _needed(path: PoolPath, mode: SwapMode, other: int) -> int | None:
     """Return the least in for so much out, or the most out for so much in; None: none is known."""
-    back: Mode = "exact_out" if mode == "exact_in" else "exact_in"
+    back: SwapMode = "exact_out" if mode == "exact_in" else "exact_in"
     if len(path.pools) > 1 or other <= 0:
         return None
-    found, sign = path.carries(back, other), 1 if mode == "exact_in" else -1
-    return found if found and sign * (path.carries(mode, found) - other) >= 0 else None
+    found, sign = path.swap_amount(back, other), 1 if mode == "exact_in" else -1
+    return found if found and sign * (path.swap_amount(mode, found) - other) >= 0 else None
 
 
 def _with_the_rest(
-    shares: list[PathShare], mode: Mode, now: tuple[list[int], list[int]], slack: int
+    shares: list[PathShare], mode: SwapMode, now: tuple[list[int], list[int]], slack: int
 ) -> list[PathShare]:
     """Put what is left over where nothing is lost by it; keep the shares if they were better."""
     sign, (tight, others) = 1 if mode == "exact_in" else -1, now
-    for at in sorted(range(len(shares)), key=lambda one: -tight[one]):
+    for at in sorted(range(len(shares)), key=lambda number: -tight[number]):
         amount = tight[at] + sign * slack
-        if amount <= 0 or sign * (shares[at].path.carries(mode, amount) - others[at]) < 0:
+        if amount <= 0 or sign * (shares[at].path.swap_amount(mode, amount) - others[at]) < 0:
             continue
         tight[at] = amount
         moved = [
-            PathShare(one.path, part, one.path.carries(mode, part))
-            for one, part in zip(shares, tight, strict=True)
+            PathShare(share.path, part, share.path.swap_amount(mode, part))
+            for share, part in zip(shares, tight, strict=True)
         ]
-        gained = sign * sum(one.other - was.other for one, was in zip(moved, shares, strict=True))
-        return moved if gained > 0 and all(one.other for one in moved) else shares
+        gained = sign * sum(
+            after.other - before.other for after, before in zip(moved, shares, strict=True)
+        )
+        return moved if gained > 0 and all(share.other for share in moved) else shares
     return shares

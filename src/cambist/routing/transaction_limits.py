@@ -57,7 +57,7 @@ class Envelope(msgspec.Struct, frozen=True):
 
 V0: Final = Envelope("v0", 1_232, 3)
 V1: Final = Envelope("v1", 4_096, 6)
-ENVELOPES: Final = {one.name: one for one in (V0, V1)}
+ENVELOPES: Final = {envelope.name: envelope for envelope in (V0, V1)}
 
 
 class Load(NamedTuple):
@@ -74,21 +74,23 @@ def load(calls: Sequence[Instruction], programs: Sequence[str], envelope: Envelo
     keys = {call.program for call in calls}
     body = 0
     for call in calls:
-        keys.update(one.address for one in call.accounts)
+        keys.update(account.address for account in call.accounts)
         accounts, data = len(call.accounts), len(call.data)
         if envelope.name == "v0":
             body += 1 + _length_bytes(accounts) + accounts + _length_bytes(data) + data
         else:
             body += _V1_CALL + accounts + data
-    return Load(frozenset(keys), body, len(calls), sum(COMPUTE_UNITS[one] for one in programs))
+    return Load(
+        frozenset(keys), body, len(calls), sum(COMPUTE_UNITS[program] for program in programs)
+    )
 
 
 def combine(loads: Iterable[Load]) -> Load:
     """Return what several loads add together: an account that two name is written once."""
     loads = tuple(loads)
-    keys = frozenset[Address]().union(*(one.keys for one in loads))
-    calls, units = sum(one.calls for one in loads), sum(one.units for one in loads)
-    return Load(keys, sum(one.body for one in loads), calls, units)
+    keys = frozenset[Address]().union(*(each.keys for each in loads))
+    calls, units = sum(each.calls for each in loads), sum(each.units for each in loads)
+    return Load(keys, sum(each.body for each in loads), calls, units)
 
 
 def transaction_bytes(total: Load, envelope: Envelope) -> int:

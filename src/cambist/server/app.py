@@ -10,17 +10,21 @@ from starlette.types import Receive, Scope, Send
 
 from cambist.clock import draw_secret
 from cambist.engine.engine import Engine
-from cambist.faults import Code, Refused, fault
+from cambist.faults import Code, RequestRejected, fault
 from cambist.ports.clock import Clock
-from cambist.ports.failures import PortDown
-from cambist.server.answers import Answer, send_answer
-from cambist.server.doorman import KeyDoor, Locks, OpenDoor
-from cambist.server.doors import Doorman
-from cambist.server.gate import Gate
-from cambist.server.routes import Entrance, Routes
-from cambist.server.seats import Seats
+from cambist.ports.errors import PortUnavailable
+from cambist.server.auth.authenticator import (
+    AllowAll,
+    ApiKeyAuthenticator,
+    AuthDependencies,
+    Authenticator,
+)
+from cambist.server.auth.tickets import Tickets
+from cambist.server.concurrency import ConcurrencyLimits
+from cambist.server.middleware import RequestGuard
+from cambist.server.responses import Response, send_answer
+from cambist.server.routes import Routes
 from cambist.server.settings import ServerSettings
-from cambist.server.tickets import Tickets
 
 PAGES: Final = frozenset(("/docs", "/docs/faults"))
 
@@ -29,48 +33,57 @@ class App:
     """The ASGI application of one engine."""
 
     def __init__(
-        self, engine: Engine, settings: ServerSettings, locks: Locks | None = None
+        self, engine: Engine, settings: ServerSettings, locks: AuthDependencies | None = None
     ) -> None:
         self.settings = settings
         self.clock: Clock = engine.clock
-        self.seats = Seats(settings)
+        self.concurrency = ConcurrencyLimits(settings)
         draw = draw_secret if locks is None else locks.draw
         tickets = Tickets(engine.clock, draw)
-        self._doorman: Doorman = (
-            OpenDoor() if locks is None else KeyDoor(engine.clock, locks, settings, tickets)
+        self._authenticator: Authenticator = (
+            AllowAll()
+            if locks is None
+            else ApiKeyAuthenticator(engine.clock, locks, settings, tickets)
         )
-        entrance = Entrance(self._doorman, tickets)
-        self.routes = Routes(engine, settings, self.seats, entrance).all()
-        router = Router(self.routes, redirect_slashes=False, default=_nowhere)
-        self._gate = Gate(router, settings, self.seats, draw)
+        self.routes = Routes(
+            engine,
+            settings,
+            self.concurrency,
+            authenticator=self._authenticator,
+            tickets=tickets,
+        ).all()
+        router = Router(self.routes, redirect_slashes=False, default=_not_found)
+        self._gate = RequestGuard(router, settings, self.concurrency, draw)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or serve one socket."""
         await self._gate(scope, receive, send)
 
-    async def watch(self) -> None:
+    async def revoke_loop(self) -> None:
         """End the streams of keys that are no longer in force, until cancelled."""
         while True:
-            await self.clock.sleep(self.settings.recheck_ms)
-            with suppress(PortDown):
-                await self.seats.dismiss(self._doorman.still_admits)
+            await self.clock.sleep(self.settings.key_recheck_ms)
+            with suppress(PortUnavailable):
+                await self.concurrency.close_unauthorized(self._authenticator.is_still_valid)
 
     def drain(self) -> None:
         """End all streams and take no more; requests are still answered."""
-        self.seats.drain()
+        self.concurrency.drain()
 
 
-def build(engine: Engine, settings: ServerSettings, locks: Locks | None = None) -> App:
+def create_app(
+    engine: Engine, settings: ServerSettings, locks: AuthDependencies | None = None
+) -> App:
     """Return the application that serves an engine; without locks it lets everyone in."""
     return App(engine, settings, locks)
 
 
-async def _nowhere(scope: Scope, _receive: Receive, send: Send) -> None:
+async def _not_found(scope: Scope, _receive: Receive, send: Send) -> None:
     """Lead to a page that was asked for with a slash too many, and refuse the rest."""
     path = scope["path"]
     if scope["type"] == "http" and path.endswith("/") and path[:-1] in PAGES:
         name = path[:-1].rpartition("/")[2]
         location = (b"location", f"../{name}".encode())
-        await send_answer(send, Answer(308, b"", headers=(location,)))
+        await send_answer(send, Response(308, b"", headers=(location,)))
         return
-    raise Refused(fault(Code.NOT_FOUND))
+    raise RequestRejected(fault(Code.NOT_FOUND))

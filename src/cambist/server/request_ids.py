@@ -9,7 +9,7 @@ from typing import Final
 from starlette.types import Message, Send
 from structlog.contextvars import bind_contextvars
 
-from cambist.server.answers import Header
+from cambist.server.responses import Header
 
 REQUEST_ID: Final = b"x-request-id"
 LENGTH_MAX: Final = 128

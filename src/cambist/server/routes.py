@@ -1,191 +1,251 @@
-"""Lists every path, what lies behind it, and what a caller needs to go there."""
+"""Lists every path with its handler and the permission a caller needs."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final, NamedTuple
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import Scope as Call
+from starlette.types import Scope
 
 from cambist.engine.engine import Engine
-from cambist.faults import Code, Refused, fault
-from cambist.ports.keys import Scope
-from cambist.server.about import About
-from cambist.server.answers import JSON, Answer
-from cambist.server.docs_page import DocsPage
-from cambist.server.doorman import OpenDoor
-from cambist.server.doors import ByMethod, Door, Doorman, SocketDoor, plain, reading
-from cambist.server.edge_socket import POSTED
-from cambist.server.faults_page import show_faults
-from cambist.server.halting import Halting
-from cambist.server.markets import Markets
-from cambist.server.openapi import document
-from cambist.server.ordering import OrderingSocket, PostedSocket
-from cambist.server.orders import Orders
-from cambist.server.pages import page
-from cambist.server.placing import AskQuote, PlaceBatch, PlaceOrder
-from cambist.server.queries import Want
-from cambist.server.seats import Seats
+from cambist.faults import Code, RequestRejected, fault
+from cambist.ports.api_keys import Permission
+from cambist.server.auth.authenticator import AllowAll, Authenticator
+from cambist.server.auth.tickets import Tickets
+from cambist.server.concurrency import ConcurrencyLimits
+from cambist.server.endpoints import (
+    Endpoint,
+    MethodDispatcher,
+    SelectEndpoint,
+    WebSocketDispatcher,
+    as_asgi,
+    reading,
+)
+from cambist.server.handlers.docs import DocsPage, show_faults
+from cambist.server.handlers.markets import GetQuote, MarketHandlers
+from cambist.server.handlers.order_entry import OrderEntrySocket, UpgradedPostSocket
+from cambist.server.handlers.orders import OrderHandlers, PlaceBatch, PlaceOrder
+from cambist.server.handlers.service import HaltHandler, ServiceHandlers
+from cambist.server.html_pages import prepare_page
+from cambist.server.openapi.document import document
+from cambist.server.protocol.websocket import UPGRADE_BODY
+from cambist.server.requests import StreamOptions
+from cambist.server.responses import JSON, Response
 from cambist.server.settings import ServerSettings
-from cambist.server.sockets import AllOrdersSocket, OrderSocket
-from cambist.server.stories import Voice
-from cambist.server.streams import AllEvents, Events
-from cambist.server.taking import OrderTaker
-from cambist.server.tickets import Tickets
+from cambist.server.streaming.event_streams import MessageCache
+from cambist.server.streaming.sse import OrderEventsHandler, PrincipalEventsHandler
+from cambist.server.streaming.websocket import OrderSocket, PrincipalEventsSocket
+from cambist.server.submission import OrderSubmitter
 
 PUBLIC: Final = None
-READ, TRADE, CANCEL, ADMIN = Scope.READ, Scope.TRADE, Scope.CANCEL, Scope.ADMIN
+READ, TRADE, CANCEL, ADMIN = Permission.READ, Permission.TRADE, Permission.CANCEL, Permission.ADMIN
 
 
-class Entrance(NamedTuple):
-    """Who lets callers in, and the tickets that let them in again."""
+class _Method(NamedTuple):
+    method: str
+    path: str
+    endpoint: Endpoint
 
-    doorman: Doorman
-    tickets: Tickets
+
+class _Socket(NamedTuple):
+    path: str
+    select: SelectEndpoint
+    queries: tuple[str, ...]
+    """The query strings under which the service info names it; none where it is not named."""
 
 
 class Routes:
     """The paths of one engine's server."""
 
+    # One list of methods and one of sockets. Starlette's routes and the names in the service info
+    # are both derived from them, so neither can miss a path that the other has. The order of the
+    # lists is the order of the names. It also decides which route matches first:
+    # `/api/orders/execute` and `/api/orders/batch` stand before `/api/orders/{order_id}`.
+
     def __init__(
-        self, engine: Engine, settings: ServerSettings, seats: Seats, entrance: Entrance
+        self,
+        engine: Engine,
+        settings: ServerSettings,
+        concurrency: ConcurrencyLimits,
+        *,
+        authenticator: Authenticator,
+        tickets: Tickets,
     ) -> None:
         self._engine = engine
         self._settings = settings
-        self._seats = seats
-        self._doorman = entrance.doorman
-        self._tickets = entrance.tickets
-        self._voice = Voice(engine, settings)
-        self._taker = OrderTaker(engine, settings)
-        self._about = About(engine, seats, entrance.doorman)
+        self._concurrency = concurrency
+        self._authenticator = authenticator
+        self._tickets = tickets
+        self._messages = MessageCache(engine, settings)
+        self._submitter = OrderSubmitter(engine, settings)
+        self._service_handlers = ServiceHandlers(engine, concurrency, authenticator)
 
     def all(self) -> list[BaseRoute]:
-        """Return every route; of a worker, those that tell of its health."""
+        """Return every route; of a worker, those for its health and metrics alone."""
+        probes = self._probes()
+        metrics = _Method(
+            "GET", "/metrics", Endpoint(ADMIN, as_asgi(self._service_handlers.metrics))
+        )
         if not self._settings.takes_orders:
-            return self._health()
-        placing, sockets = self._placing(), self._sockets()
-        http = (*placing, *sockets, *self._orders(), *self._markets())
-        return [*http, *self._service(), *self._health()]
-
-    def _at(self, path: str, **doors: Door) -> Route:
-        return Route(path, ByMethod(self._doorman, doors, self._seats.callers))
-
-    def _placing(self) -> list[BaseRoute]:
-        engine, taker, edge = self._engine, self._taker, self._settings.edge
-        place = Door(TRADE, PlaceOrder(taker, self._voice, self._seats))
-        orders = Orders(engine)
-        return [
-            self._at(
-                "/api/orders/batch",
-                POST=Door(TRADE, PlaceBatch(engine, taker, self._seats, edge.batch_bytes_max)),
+            return [*probes, *self._routes([metrics], [])]
+        orders, sockets = [*self._orders(), *self._markets()], self._sockets()
+        halts, docs = self._halts(), [metrics, *self._documents()]
+        names = (
+            *map(_name, orders),
+            *(
+                f"WebSocket {_shown(socket.path)}{query}"
+                for socket in sockets
+                for query in socket.queries
             ),
-            self._at("/api/orders", POST=place, GET=Door(READ, reading(orders.list))),
-            self._at(
-                "/api/quotes",
-                POST=Door(READ, AskQuote(engine, taker, self._seats, edge.body_bytes_max)),
+            *map(_name, halts),
+            *(f"GET {probe.path}" for probe in probes),
+            *map(_name, docs),
+        )
+        info = as_asgi(partial(self._service_handlers.info, names))
+        root = _Method("GET", "/", Endpoint(PUBLIC, info))
+        return [*self._routes([*orders, *halts, *docs, root], sockets), *probes]
+
+    def _routes(self, methods: list[_Method], sockets: list[_Socket]) -> list[BaseRoute]:
+        by_path: dict[str, dict[str, Endpoint]] = {}
+        for method, path, endpoint in methods:
+            by_path.setdefault(path, {})[method] = endpoint
+        for socket in sockets:
+            by_path.setdefault(socket.path, {})
+        # A plain GET of a socket's path is answered that it needs an upgrade; `/api/orders` has a
+        # GET of its own.
+        selects = {path: select for path, select, _ in sockets if "GET" not in by_path[path]}
+        callers = self._concurrency.callers
+        return [
+            *(
+                WebSocketRoute(path, WebSocketDispatcher(self._authenticator, select))
+                for path, select, _ in sockets
+            ),
+            *(
+                Route(
+                    path,
+                    MethodDispatcher(self._authenticator, endpoints, callers, selects.get(path)),
+                )
+                for path, endpoints in by_path.items()
             ),
         ]
 
-    def _orders(self) -> list[BaseRoute]:
-        orders, one = Orders(self._engine), "/api/orders/{order_id}"
-        cancel = Door(CANCEL, plain(orders.cancel))
-        amend = Door(TRADE, plain(orders.amend))
-        events = Door(READ, Events(self._voice, self._seats))
+    def _orders(self) -> list[_Method]:
+        engine, submitter, edge = self._engine, self._submitter, self._settings.edge
+        concurrency, orders, one_order = (
+            self._concurrency,
+            OrderHandlers(engine),
+            "/api/orders/{order_id}",
+        )
+        place = Endpoint(TRADE, PlaceOrder(submitter, self._messages, concurrency))
+        batch = PlaceBatch(engine, submitter, concurrency, edge.batch_bytes_max)
+        quote = GetQuote(engine, submitter, concurrency, edge.body_bytes_max)
+        order_events = OrderEventsHandler(self._messages, concurrency)
+        cancel = Endpoint(CANCEL, as_asgi(orders.cancel))
+        all_events = PrincipalEventsHandler(self._messages, concurrency)
         return [
-            self._at(one, GET=Door(READ, reading(orders.read)), DELETE=cancel, PATCH=amend),
-            self._at(f"{one}/events", GET=events),
-            self._at(f"{one}/receipt", GET=Door(READ, reading(orders.receipt))),
-            self._at(f"{one}/cancel", POST=cancel),
-            self._at("/api/stream-tickets", POST=Door(READ, plain(self._tickets.issue))),
-            self._at("/api/events", GET=Door(READ, AllEvents(self._voice, self._seats))),
+            _Method("POST", "/api/orders/execute", place),
+            _Method("POST", "/api/orders", place),
+            _Method("POST", "/api/orders/batch", Endpoint(TRADE, batch)),
+            _Method("POST", "/api/quotes", Endpoint(READ, quote)),
+            _Method("GET", "/api/orders", Endpoint(READ, reading(orders.list))),
+            _Method("GET", one_order, Endpoint(READ, reading(orders.read))),
+            _Method("GET", f"{one_order}/events", Endpoint(READ, order_events)),
+            _Method("GET", f"{one_order}/receipt", Endpoint(READ, reading(orders.receipt))),
+            _Method("PATCH", one_order, Endpoint(TRADE, as_asgi(orders.amend))),
+            _Method("DELETE", one_order, cancel),
+            _Method("POST", f"{one_order}/cancel", cancel),
+            _Method("GET", "/api/events", Endpoint(READ, all_events)),
         ]
 
-    def _markets(self) -> list[BaseRoute]:
-        markets = Markets(self._engine)
+    def _markets(self) -> list[_Method]:
+        markets = MarketHandlers(self._engine)
         return [
-            self._at("/api/tokens", GET=Door(READ, plain(markets.tokens))),
-            self._at("/api/venues", GET=Door(READ, plain(markets.venues))),
-            self._at("/api/pools", GET=Door(READ, reading(markets.pools))),
-            self._at("/api/report", GET=Door(READ, reading(markets.report))),
+            _Method("GET", "/api/tokens", Endpoint(READ, as_asgi(markets.tokens))),
+            _Method("GET", "/api/venues", Endpoint(READ, as_asgi(markets.venues))),
+            _Method("GET", "/api/pools", Endpoint(READ, reading(markets.pools))),
+            _Method("GET", "/api/report", Endpoint(READ, reading(markets.report))),
+            _Method("POST", "/api/stream-tickets", Endpoint(READ, as_asgi(self._tickets.issue))),
         ]
 
-    def _sockets(self) -> list[BaseRoute]:
-        voice, seats, taker = self._voice, self._seats, self._taker
-        history = Door(READ, OrderSocket(voice, seats, Want()))
-        greeted = Door(READ, OrderSocket(voice, seats, Want(greets=True, nested=True)))
-        latest = Door(READ, OrderSocket(voice, seats, Want(latest_only=True)))
-        posted = Door(TRADE, PostedSocket(voice, seats, taker))
-        ordering = Door(TRADE, OrderingSocket(voice, seats, taker))
-        everything = Door(READ, AllOrdersSocket(voice, seats))
+    def _sockets(self) -> list[_Socket]:
+        messages, concurrency, submitter = self._messages, self._concurrency, self._submitter
 
-        def execute(call: Call) -> Door:
-            if POSTED in call.get("extensions", ()):
+        def order_socket(**options: bool) -> Endpoint:
+            return Endpoint(READ, OrderSocket(messages, concurrency, StreamOptions(**options)))
+
+        history, latest = order_socket(), order_socket(latest_only=True)
+        greeted = order_socket(send_greeting=True, nested=True)
+        posted = Endpoint(TRADE, UpgradedPostSocket(messages, concurrency, submitter))
+        order_entry = Endpoint(TRADE, OrderEntrySocket(messages, concurrency, submitter))
+        all_events = Endpoint(READ, PrincipalEventsSocket(messages, concurrency))
+
+        def execute(scope: Scope) -> Endpoint:
+            if UPGRADE_BODY in scope.get("extensions", ()):
                 return posted
-            return history if _names_an_order(call) else ordering
+            return history if _names_an_order(scope) else order_entry
 
-        def firehose(call: Call) -> Door:
-            return greeted if _names_an_order(call) else everything
+        def order_or_all(scope: Scope) -> Endpoint:
+            return greeted if _names_an_order(scope) else all_events
 
-        def post_only(call: Call) -> Door:
-            if POSTED in call.get("extensions", ()):
+        def post_only(scope: Scope) -> Endpoint:
+            if UPGRADE_BODY in scope.get("extensions", ()):
                 return posted
-            raise Refused(fault(Code.NOT_FOUND))
+            raise RequestRejected(fault(Code.NOT_FOUND))
 
-        choices = {
-            "/api/orders/execute": execute,
-            "/api/orders": post_only,
-            "/ws": firehose,
-            "/ws/orders": lambda _: latest,
-            "/api/orders/{order_id}/status": lambda _: history,
-        }
-        place = Door(TRADE, PlaceOrder(taker, voice, seats))
-        doors = {"/api/orders/execute": {"POST": place}}
-        sockets: list[BaseRoute] = [
-            WebSocketRoute(path, SocketDoor(self._doorman, choose))
-            for path, choose in choices.items()
-        ]
-        return sockets + [
-            Route(path, ByMethod(self._doorman, doors.get(path, {}), seats.callers, choose))
-            for path, choose in choices.items()
-            if path != "/api/orders"  # where a plain GET is a list
+        return [
+            _Socket("/api/orders/execute", execute, ("", "?orderId=")),
+            _Socket("/api/orders/{order_id}/status", lambda _: history, ("",)),
+            _Socket("/ws", order_or_all, ("", "?orderId=")),
+            _Socket("/ws/orders", lambda _: latest, ("?orderId=",)),
+            _Socket("/api/orders", post_only, ()),
         ]
 
-    def _service(self) -> list[BaseRoute]:
-        openapi, docs = page(document(), JSON), DocsPage()
+    def _halts(self) -> list[_Method]:
+        forget = self._service_handlers.forget
+        halt = HaltHandler(self._engine, self._settings, forget, halts=True)
+        resume = HaltHandler(self._engine, self._settings, forget, halts=False)
+        return [
+            _Method("POST", "/api/halt", Endpoint(ADMIN, halt)),
+            _Method("POST", "/api/resume", Endpoint(ADMIN, resume)),
+        ]
 
-        async def describe(request: Request) -> Answer:
+    def _documents(self) -> list[_Method]:
+        openapi, docs = prepare_page(document(), JSON), DocsPage()
+
+        async def describe(request: Request) -> Response:
             return openapi.choose(request)
 
-        halt = Halting(self._engine, self._settings, self._about.forget, halts=True)
-        resume = Halting(self._engine, self._settings, self._about.forget, halts=False)
         return [
-            self._at("/api/halt", POST=Door(ADMIN, halt)),
-            self._at("/api/resume", POST=Door(ADMIN, resume)),
-            self._at("/openapi.json", GET=Door(PUBLIC, plain(describe))),
-            self._at("/docs", GET=Door(PUBLIC, plain(docs.show))),
-            self._at("/docs/ui/{name}", GET=Door(PUBLIC, plain(docs.part))),
-            self._at("/docs/faults", GET=Door(PUBLIC, plain(show_faults))),
-            self._at("/", GET=Door(PUBLIC, plain(self._about.info))),
+            _Method("GET", "/openapi.json", Endpoint(PUBLIC, as_asgi(describe))),
+            _Method("GET", "/docs", Endpoint(PUBLIC, as_asgi(docs.show))),
+            _Method("GET", "/docs/faults", Endpoint(PUBLIC, as_asgi(show_faults))),
+            _Method("GET", "/docs/ui/{name}", Endpoint(PUBLIC, as_asgi(docs.part))),
         ]
 
-    def _health(self) -> list[BaseRoute]:
-        about, everyone = self._about, OpenDoor()
+    def _probes(self) -> list[Route]:
+        # Probes need no key and count against no limit: they must answer when nothing else does.
+        handlers, allow_all = self._service_handlers, AllowAll()
         probes = {
-            "/health": about.health,
-            "/health/live": about.live,
-            "/health/ready": about.ready,
+            "/health": handlers.health,
+            "/health/live": handlers.live,
+            "/health/ready": handlers.ready,
         }
         return [
-            # Probes are counted nowhere, and need no key: they answer whatever others do.
-            *(
-                Route(path, ByMethod(everyone, {"GET": Door(PUBLIC, plain(probe))}))
-                for path, probe in probes.items()
-            ),
-            self._at("/metrics", GET=Door(ADMIN, plain(about.metrics))),
+            Route(path, MethodDispatcher(allow_all, {"GET": Endpoint(PUBLIC, as_asgi(probe))}))
+            for path, probe in probes.items()
         ]
 
 
-def _names_an_order(call: Call) -> bool:
-    return "orderId" in QueryParams(call["query_string"])
+def _name(method: _Method) -> str:
+    return f"{method.method} {_shown(method.path)}"
+
+
+def _shown(path: str) -> str:
+    return path.replace("{order_id}", "{orderId}")
+
+
+def _names_an_order(scope: Scope) -> bool:
+    return "orderId" in QueryParams(scope["query_string"])

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from cambist.wire.intents import Limits
+from cambist.wire.intent_builder import RequestLimits
 from cambist.wire.slippage import SlippageUnit
 
 BATCH_PATH: Final = b"/api/orders/batch"
@@ -14,7 +14,7 @@ STRANGERS_PER_MINUTE: Final = 600
 LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
-class EdgeLimits(msgspec.Struct, frozen=True):
+class ConnectionLimits(msgspec.Struct, frozen=True):
     """What one connection may send, how slowly, and how many there may be.
 
     A socket may send `frames_per_second_max` frames of any kind, pings and parts of messages
@@ -44,7 +44,7 @@ class EdgeLimits(msgspec.Struct, frozen=True):
         return self.batch_bytes_max if path == BATCH_PATH else self.body_bytes_max
 
 
-class Rates(msgspec.Struct, frozen=True):
+class CallerRates(msgspec.Struct, frozen=True):
     """How often callers may do something; 0 is no limit.
 
     Strangers are calls without a key, counted by address: while there are no keys only if
@@ -74,13 +74,13 @@ class ServerSettings(msgspec.Struct, frozen=True):
     an address without one; None counts no address.
     """
 
-    edge: EdgeLimits = EdgeLimits()
-    limits: Limits = Limits()
-    bare_slippage: SlippageUnit = "percent"
+    edge: ConnectionLimits = ConnectionLimits()
+    limits: RequestLimits = RequestLimits()
+    default_slippage_unit: SlippageUnit = "percent"
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
-    rates: Rates = Rates()
+    rates: CallerRates = CallerRates()
     takes_orders: bool = True
     requests_max: int = 256
     key_requests_max: int = 32
@@ -88,9 +88,9 @@ class ServerSettings(msgspec.Struct, frozen=True):
     bodies_max: int = 4_000
     streams_max: int = 12_000
     key_streams_max: int = 20
-    recheck_ms: int = 10_000
-    beat_ms: int = 15_000
-    notes_after_end_ms: int = 30_000
+    key_recheck_ms: int = 10_000
+    heartbeat_ms: int = 15_000
+    notes_after_close_ms: int = 30_000
     frames_in_max: int = 10
     orders_in_max: int = 100
     socket_orders_max: int = 200

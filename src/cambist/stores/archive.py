@@ -12,10 +12,10 @@ from typing import Final
 
 import msgspec
 
-from cambist.orders.journal import Entry
-from cambist.stores.settling import OWNER_ONLY
+from cambist.orders.journal import JournalEntry
+from cambist.stores.atomic_file import OWNER_ONLY
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 
 ORDERS_AT_ONCE: Final = 200
 """Orders put away in one transaction: writers wait for it."""
@@ -24,7 +24,7 @@ _encode: Final = msgspec.json.Encoder().encode
 Progress = Callable[[int], None]
 
 
-class Name(msgspec.Struct, frozen=True):
+class PrunableOrder(msgspec.Struct, frozen=True):
     """An order that may be put away, whose it was, and the key it was placed with."""
 
     id: OrderId
@@ -32,11 +32,11 @@ class Name(msgspec.Struct, frozen=True):
     client_key: str | None
 
 
-class ArchivedLine(msgspec.Struct, frozen=True):
+class ArchivedEntry(msgspec.Struct, frozen=True):
     """One line of a journal; `hash` is in hex."""
 
     seq: int
-    at: Moment
+    at: Timestamp
     kind: str
     payload: msgspec.Raw
     hash: str
@@ -48,7 +48,7 @@ class ArchivedOrder(msgspec.Struct, frozen=True, rename="camel"):
     id: OrderId
     principal: Principal
     client_key: str | None
-    journal: tuple[ArchivedLine, ...]
+    journal: tuple[ArchivedEntry, ...]
     transactions: tuple[bytes, ...]
 
 
@@ -60,7 +60,7 @@ class Archive:
 
     def add(self, orders: Iterable[ArchivedOrder]) -> None:
         """Add orders, and return once they are on the disk. Raises OSError."""
-        packed = gzip.compress(b"".join(_encode(one) + b"\n" for one in orders))
+        packed = gzip.compress(b"".join(_encode(order) + b"\n" for order in orders))
         handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, OWNER_ONLY)
         with os.fdopen(handle, "ab") as file:
             file.write(packed)
@@ -68,37 +68,39 @@ class Archive:
             os.fsync(file.fileno())
 
 
-def archived(
-    names: Sequence[Name],
-    entries: Iterable[Entry],
+def build_archive(
+    names: Sequence[PrunableOrder],
+    entries: Iterable[JournalEntry],
     transactions: Iterable[tuple[str, bytes]],
 ) -> tuple[ArchivedOrder, ...]:
     """Put orders together from their lines and attempts, both sorted by order."""
-    told = {one: tuple(lines) for one, lines in groupby(entries, attrgetter("order_id"))}
+    entries_of = {one: tuple(lines) for one, lines in groupby(entries, attrgetter("order_id"))}
     sent: dict[str, list[bytes]] = {}
     for order_id, signed in transactions:
         sent.setdefault(order_id, []).append(signed)
     return tuple(
         ArchivedOrder(
-            one.id,
-            one.principal,
-            one.client_key,
-            tuple(_line(entry) for entry in told[one.id]),
-            tuple(sent.get(one.id, ())),
+            name.id,
+            name.principal,
+            name.client_key,
+            tuple(_line(entry) for entry in entries_of[name.id]),
+            tuple(sent.get(name.id, ())),
         )
-        for one in names
+        for name in names
     )
 
 
-def _line(entry: Entry) -> ArchivedLine:
+def _line(entry: JournalEntry) -> ArchivedEntry:
     payload = msgspec.Raw(entry.payload)
-    return ArchivedLine(entry.seq, entry.at, entry.kind, payload, entry.hash.hex())
+    return ArchivedEntry(entry.seq, entry.at, entry.kind, payload, entry.hash.hex())
 
 
-def read_archived(text: bytes) -> tuple[Entry, ...]:
+def read_archived(text: bytes) -> tuple[JournalEntry, ...]:
     """Return the journal of an archived order, for `retell` to prove. Raises DecodeError."""
     one = msgspec.json.decode(text, type=ArchivedOrder)
     return tuple(
-        Entry(one.id, line.seq, line.at, line.kind, bytes(line.payload), bytes.fromhex(line.hash))
+        JournalEntry(
+            one.id, line.seq, line.at, line.kind, bytes(line.payload), bytes.fromhex(line.hash)
+        )
         for line in one.journal
     )

@@ -9,12 +9,12 @@ import msgspec
 
 from cambist.orders.daily_fills import DailyFills, day_of
 from cambist.ports.daily_fills import FillSums
-from cambist.ports.failures import ReadInterrupted
-from cambist.values import codec
-from cambist.values.amount import Raw, mul_div_ceil
+from cambist.ports.errors import ReadInterrupted
+from cambist.values import json_codec
+from cambist.values.amount import RawAmount, mul_div_ceil
 from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment
-from cambist.values.route import Mode
+from cambist.values.route import SwapMode
+from cambist.values.time_units import Timestamp
 from cambist.values.token import Pair
 
 FILLS_AT_ONCE: Final = 200
@@ -43,9 +43,9 @@ class _Accepted(msgspec.Struct, frozen=True):
 
 
 class _Route(msgspec.Struct, frozen=True):
-    mode: Mode
-    amount_in: Raw
-    amount_out: Raw
+    mode: SwapMode
+    amount_in: RawAmount
+    amount_out: RawAmount
 
 
 class _Routed(msgspec.Struct, frozen=True):
@@ -55,17 +55,17 @@ class _Routed(msgspec.Struct, frozen=True):
 
 
 class _State(msgspec.Struct, frozen=True):
-    closed_at: Moment
+    closed_at: Timestamp
     attempts_made: int = 0
 
 
-_ACCEPTED: Final = codec.decoder(_Accepted).decode
-_ROUTED: Final = codec.decoder(_Routed).decode
-_STATE: Final = codec.decoder(_State).decode
-_PAIR: Final = codec.decoder(Pair).decode
+_ACCEPTED: Final = json_codec.decoder(_Accepted).decode
+_ROUTED: Final = json_codec.decoder(_Routed).decode
+_STATE: Final = json_codec.decoder(_State).decode
+_PAIR: Final = json_codec.decoder(Pair).decode
 
 
-class Added(NamedTuple):
+class FillTotals(NamedTuple):
     """The sums of some rows, and what is to be noted of each row's order."""
 
     sums: dict[Key, list[int]]
@@ -77,7 +77,7 @@ class Added(NamedTuple):
         return sum(mark == IS_UNREADABLE for mark in self.marks.values())
 
 
-class Asked(NamedTuple):
+class FillQuery(NamedTuple):
     """Whose sums, from which day on, and how many at most."""
 
     principal: Principal
@@ -85,7 +85,7 @@ class Asked(NamedTuple):
     limit: int
 
 
-def add_up(rows: Iterable[Sequence[Any]]) -> Added:
+def add_up(rows: Iterable[Sequence[Any]]) -> FillTotals:
     """Add up rows of `fills_not_summed`; one that cannot be read is marked so."""
     sums: dict[Key, list[int]] = {}
     marks: dict[OrderId, int] = {}
@@ -101,13 +101,13 @@ def add_up(rows: Iterable[Sequence[Any]]) -> Added:
             continue
         kept = sums.setdefault(key, [0] * len(FIELDS))
         sums[key] = [one + other for one, other in zip(kept, figures, strict=True)]
-    return Added(sums, marks)
+    return FillTotals(sums, marks)
 
 
 def _read(principal: str, row: Sequence[Any]) -> tuple[Key, list[int]]:
     state, route = _STATE(row[3]), _ROUTED(row[5]).route
-    pair = codec.encode(_ACCEPTED(row[4]).intent.pair).decode()
-    amount_in, amount_out, fee = (int(Raw(text)) for text in row[6:9])
+    pair = json_codec.encode(_ACCEPTED(row[4]).intent.pair).decode()
+    amount_in, amount_out, fee = (int(RawAmount(text)) for text in row[6:9])
     if route.mode == "exact_in":
         worse, quoted = route.amount_out - amount_out, route.amount_out
     else:
@@ -118,14 +118,16 @@ def _read(principal: str, row: Sequence[Any]) -> tuple[Key, list[int]]:
     return (principal, day_of(state.closed_at), pair), figures
 
 
-def read_sums(rows: Iterable[Sequence[Any]], more: Added, principal: str, since: int) -> Added:
+def read_sums(
+    rows: Iterable[Sequence[Any]], more: FillTotals, principal: str, since: int
+) -> FillTotals:
     """Return kept sums of a principal with those of fills that are in none yet."""
     sums = {(principal, row[0], row[1]): [int(one) for one in row[2:]] for row in rows}
     for key, figures in more.sums.items():
         if key[1] >= since:
             kept = sums.get(key, [0] * len(FIELDS))
             sums[key] = [one + other for one, other in zip(kept, figures, strict=True)]
-    return Added(sums, more.marks)
+    return FillTotals(sums, more.marks)
 
 
 def as_days(sums: dict[Key, list[int]], limit: int) -> tuple[DailyFills, ...]:
@@ -137,7 +139,7 @@ def as_days(sums: dict[Key, list[int]], limit: int) -> tuple[DailyFills, ...]:
     )
 
 
-def sums_of(kept: Rows, waiting: Rows, unreadable: int, asked: Asked) -> FillSums:
+def sums_of(kept: Rows, waiting: Rows, unreadable: int, asked: FillQuery) -> FillSums:
     """Put kept sums together with fills that are in none. Raises ReadInterrupted."""
     if len(waiting) > FILLS_WAITING_MAX:
         msg = "earlier fills are still being added up; ask again in a minute"

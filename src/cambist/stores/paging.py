@@ -6,19 +6,19 @@ from typing import Final, NamedTuple
 
 from cambist.orders.order import Order
 from cambist.ports.store import OrderPage, OrderQuery
-from cambist.stores.unreadable import Loaded, UnreadableOrders, shown_id
+from cambist.stores.unreadable_orders import ReadRows, UnreadableOrders, shown_id
 from cambist.values.ids import OrderId, order_id, read_order_id
-from cambist.values.moment import Moment
+from cambist.values.time_units import Timestamp
 
 _BEYOND_ALL_IDS: Final = "~"
-_ID_TIME_MAX: Final = Moment(2**48 - 1)
+_ID_TIME_MAX: Final = Timestamp(2**48 - 1)
 
 
-class Paged(NamedTuple):
+class PageRows(NamedTuple):
     """The ids of a page in its order, and their rows as they were read."""
 
     ids: tuple[OrderId, ...]
-    loaded: Loaded
+    loaded: ReadRows
 
 
 def id_range(query: OrderQuery) -> tuple[str, str]:
@@ -30,7 +30,7 @@ def id_range(query: OrderQuery) -> tuple[str, str]:
     return query.before or _BEYOND_ALL_IDS, since
 
 
-def page_of(paged: Paged, known: UnreadableOrders) -> OrderPage:
+def page_of(paged: PageRows, known: UnreadableOrders) -> OrderPage:
     """Return a page, and note what of it could not be read."""
     by_id: dict[OrderId, Order] = {order.id: order for order in known.note_all(paged.loaded)}
     orders = tuple(by_id[one] for one in paged.ids if one in by_id)

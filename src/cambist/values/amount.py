@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NewType
 
 
-class Raw(int):
+class RawAmount(int):
     """An amount in a token's smallest unit: 0 to 2**64 - 1, as the chain stores it.
 
     A class and not only a name, because amounts travel as text in JSON: 64 unsigned bits fit
@@ -20,7 +20,7 @@ class Raw(int):
 Bps = NewType("Bps", int)
 """A share in basis points: 10,000 is the whole."""
 
-RAW_MAX: Final = Raw(2**64 - 1)
+RAW_MAX: Final = RawAmount(2**64 - 1)
 BPS_ONE: Final = 10_000
 DECIMALS_MAX: Final = 18
 TEXT_MAX: Final = 40
@@ -61,7 +61,7 @@ def proportions(parts: Sequence[int], whole: int) -> list[int]:
     return shares
 
 
-def parse_amount(text: str, decimals: int) -> Raw:
+def parse_amount(text: str, decimals: int) -> RawAmount:
     """Read whole tokens ("1.5") as raw units, exactly.
 
     Raises ValueError for any other form, TooManyDigits when a digit would be lost (trailing
@@ -79,12 +79,12 @@ def parse_amount(text: str, decimals: int) -> Raw:
     return check_raw(raw)
 
 
-def check_raw(raw: int) -> Raw:
+def check_raw(raw: int) -> RawAmount:
     """Return the number as an amount, or raise OutOfRange."""
     if not 0 < raw <= RAW_MAX:
         msg = f"an amount is between 1 and {RAW_MAX} raw units"
         raise OutOfRange(msg)
-    return Raw(raw)
+    return RawAmount(raw)
 
 
 def write_amount(raw: int, decimals: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cambist.values.amount import Raw
+from cambist.values.amount import RawAmount
 
 
 class Costs(msgspec.Struct, frozen=True, gc=False):
@@ -13,9 +13,9 @@ class Costs(msgspec.Struct, frozen=True, gc=False):
     `rent` is for token accounts it has to open, and comes back when they are closed.
     """
 
-    network_fee: Raw
-    tip: Raw
-    rent: Raw
+    network_fee: RawAmount
+    tip: RawAmount
+    rent: RawAmount
 
     @property
     def total(self) -> int:

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from cambist.values.amount import Bps, Raw
+from cambist.values.amount import Bps, RawAmount
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
+from cambist.values.time_units import Slot
 
-Mode = Literal["exact_in", "exact_out"]
+SwapMode = Literal["exact_in", "exact_out"]
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False):
@@ -23,9 +23,9 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
 
     venue: str
     pool: Address
-    amount_in: Raw
-    amount_out: Raw
-    fee: Raw
+    amount_in: RawAmount
+    amount_out: RawAmount
+    fee: RawAmount
     fee_bps: Bps
     impact_hundredths: int | None
     slot: Slot
@@ -33,7 +33,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     warnings: tuple[str, ...] = ()
 
 
-class Absent(msgspec.Struct, frozen=True, gc=False):
+class QuoteFailure(msgspec.Struct, frozen=True, gc=False):
     """A venue or a pool that gave no quote, and the code and sentence of why.
 
     `program` is what runs the pool; of a venue that did not answer at all it is empty. `why` is
@@ -61,10 +61,10 @@ class Leg(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     mint_in: Address
     mint_out: Address
     program: str = ""
-    mode: Mode = "exact_in"
-    amount_in: Raw = Raw(0)
-    amount_out: Raw = Raw(0)
-    bound: Raw = Raw(0)
+    mode: SwapMode = "exact_in"
+    amount_in: RawAmount = RawAmount(0)
+    amount_out: RawAmount = RawAmount(0)
+    bound: RawAmount = RawAmount(0)
     path: int = 0
     warnings: tuple[str, ...] = ()
 
@@ -77,20 +77,20 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     pools of the pair were looked at and stand neither in `quotes` nor in `absent`.
     """
 
-    mode: Mode
+    mode: SwapMode
     legs: Annotated[tuple[Leg, ...], msgspec.Meta(min_length=1)]
-    amount_in: Raw
-    amount_out: Raw
-    bound: Raw
+    amount_in: RawAmount
+    amount_out: RawAmount
+    bound: RawAmount
     reason: str
     quotes: tuple[Quote, ...]
-    absent: tuple[Absent, ...] = ()
+    absent: tuple[QuoteFailure, ...] = ()
     unlisted: int = 0
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is to be known of the tokens of the pools it goes through, each sentence once."""
         used = {leg.pool for leg in self.legs}
-        quoted = (one.warnings for one in self.quotes if one.pool in used)
-        told = (*(leg.warnings for leg in self.legs), *quoted)
-        return tuple(dict.fromkeys(sentence for some in told for sentence in some))
+        quoted = (quote.warnings for quote in self.quotes if quote.pool in used)
+        groups = (*(leg.warnings for leg in self.legs), *quoted)
+        return tuple(dict.fromkeys(sentence for some in groups for sentence in some))

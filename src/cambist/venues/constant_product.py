@@ -7,18 +7,18 @@ from collections.abc import Iterator
 import msgspec
 from msgspec.structs import replace
 
-from cambist.curves import constant_product as curve
+from cambist.curves import constant_product
 from cambist.curves.price_impact import unless_dust
 from cambist.curves.segments import Segment
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
-from cambist.values.route import Mode, Quote
-from cambist.venues.accounts import ChainTime, Unquotable
-from cambist.venues.pool import Fees, Swapped
+from cambist.values.route import Quote, SwapMode
+from cambist.values.time_units import Slot
+from cambist.venues.pool import Fees, SwapResult
 from cambist.venues.quoting import quote
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import ChainTime, PoolRejected
 
 
 class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
@@ -49,7 +49,7 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
         return ChainTime(self.slot, 0, 0)
 
     @property
-    def clocked(self) -> bool:
+    def is_time_dependent(self) -> bool:
         """No clock moves its fee."""
         return False
 
@@ -61,14 +61,14 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
         """Return what exactly `amount` raw units would bring; 0 when refused."""
         try:
             return self.swap(mint_in, "exact_in", amount).amount_out
-        except Unquotable:
+        except PoolRejected:
             return 0
 
     def amount_in(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units out would cost; 0 when refused."""
         try:
             return self.swap(mint_in, "exact_out", amount).amount_in
-        except Unquotable:
+        except PoolRejected:
             return 0
 
     @property
@@ -89,46 +89,50 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
         x, y = self.reserve_a, self.reserve_b
         if mint_in != self.mint_a:
             x, y = y, x
-        into, x_of = curve.PPM_ONE - self.fee_ppm, curve.PPM_ONE * x
-        if x > 0 and y > 0 and 0 < into <= curve.PPM_ONE:
+        into, x_of = constant_product.PPM_ONE - self.fee_ppm, constant_product.PPM_ONE * x
+        if x > 0 and y > 0 and 0 < into <= constant_product.PPM_ONE:
             yield into * y, x_of, into, x_of, RAW_MAX - x
 
-    def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
+    def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
         """Return what a swap of `amount` raw units would do, or why the pool refuses it."""
         return quote(self, mint_in, mode, amount)
 
-    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
-        """Return what a swap of `amount` raw units does. Raises Unquotable."""
+    def swap(self, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult:
+        """Return what a swap of `amount` raw units does. Raises PoolRejected."""
         reserve_in, reserve_out = self._reserves(mint_in)
         if amount <= 0:
-            raise Unquotable(Refusal.AMOUNT_ZERO)
+            raise PoolRejected(RejectReason.AMOUNT_ZERO)
         if mode == "exact_in":
-            swap = curve.amount_out(reserve_in, reserve_out, amount, self.fee_ppm)
+            swap = constant_product.amount_out(reserve_in, reserve_out, amount, self.fee_ppm)
             if not swap.amount_out:
-                raise Unquotable(Refusal.PAYS_NOTHING)
+                raise PoolRejected(RejectReason.PAYS_NOTHING)
         elif amount >= reserve_out:
-            raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+            raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
         else:
-            swap = curve.amount_in(reserve_in, reserve_out, amount, self.fee_ppm)
+            swap = constant_product.amount_in(reserve_in, reserve_out, amount, self.fee_ppm)
         if reserve_in + swap.amount_in > RAW_MAX:
-            raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
-        return Swapped(
+            raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
+        return SwapResult(
             swap.amount_in,
             swap.amount_out,
             Fees(swap.fee),
-            unless_dust(swap.amount_in, swap.amount_out, curve.impact_hundredths(reserve_in, swap)),
+            unless_dust(
+                swap.amount_in,
+                swap.amount_out,
+                constant_product.impact_hundredths(reserve_in, swap),
+            ),
             self.swapped(mint_in, swap.amount_in, swap.amount_out),
         )
 
     def _reserves(self, mint_in: Address) -> tuple[int, int]:
-        """Return what it holds of the token given and of the one taken. Raises Unquotable."""
+        """Return what it holds of the token given and of the one taken. Raises PoolRejected."""
         if mint_in not in {self.mint_a, self.mint_b}:
-            raise Unquotable(Refusal.WRONG_TOKEN)
+            raise PoolRejected(RejectReason.WRONG_TOKEN)
         if min(self.reserve_a, self.reserve_b) <= 0:
             # Out of nothing any amount would buy the whole other reserve.
-            raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
-        if not 0 <= self.fee_ppm < curve.PPM_ONE:
-            raise Unquotable(Refusal.OUT_OF_BOUNDS, f"a fee of {self.fee_ppm} ppm")
+            raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
+        if not 0 <= self.fee_ppm < constant_product.PPM_ONE:
+            raise PoolRejected(RejectReason.OUT_OF_BOUNDS, f"a fee of {self.fee_ppm} ppm")
         if mint_in == self.mint_a:
             return self.reserve_a, self.reserve_b
         return self.reserve_b, self.reserve_a

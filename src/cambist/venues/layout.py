@@ -11,8 +11,8 @@ from msgspec.structs import asdict
 
 from cambist.values.base58 import encode
 from cambist.values.program_address import key_bytes
-from cambist.venues.accounts import Unquotable
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import PoolRejected
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -47,7 +47,7 @@ class Layout(Generic[T]):
         self._shape = shape
         self._parts: list[tuple[str, str, int, int]] = []
         code, end, taken = "<", 0, 0
-        for name, (offset, kind) in sorted(fields.items(), key=lambda one: one[1][0]):
+        for name, (offset, kind) in sorted(fields.items(), key=lambda field: field[1][0]):
             if offset < end:
                 msg = f"{name} at {offset} overlaps what ends at {end}"
                 raise ValueError(msg)
@@ -67,11 +67,11 @@ class Layout(Generic[T]):
         return len(data) >= self.size and data.startswith(self.magic)
 
     def read(self, data: bytes) -> T:
-        """Return the fields. Raises Unquotable for too few bytes, or another account's magic."""
+        """Return the fields. Raises PoolRejected for too few bytes, or another account's magic."""
         if len(data) < self.size:
-            raise Unquotable(Refusal.WRONG_SIZE, f"{len(data)} bytes, not {self.size}")
+            raise PoolRejected(RejectReason.WRONG_SIZE, f"{len(data)} bytes, not {self.size}")
         if not data.startswith(self.magic):
-            raise Unquotable(Refusal.WRONG_KIND, data[: len(self.magic)].hex())
+            raise PoolRejected(RejectReason.WRONG_KIND, data[: len(self.magic)].hex())
         raw = self._struct.unpack_from(data)
         return self._shape(
             **{
@@ -117,7 +117,7 @@ def _value(kind: str, raw: tuple[Any, ...]) -> Any:
 def _raw(kind: str, value: Any) -> tuple[Any, ...]:
     count, _, each = kind.rpartition("*")
     if count:
-        return tuple(part for one in value for part in _raw(each, one))
+        return tuple(part for element in value for part in _raw(each, element))
     if each in _WIDE:
         return value & _U64, value >> 64
     return (key_bytes(value) if each == "key" else value,)

@@ -17,7 +17,7 @@ _DATA: Final = "Program data: "
 _ERROR: Final = re.compile(r"Error Code: (\w+)")
 
 
-class Line(NamedTuple):
+class ProgramLogLine(NamedTuple):
     """What a program wrote: text, or the bytes of an event."""
 
     program: Address
@@ -25,17 +25,17 @@ class Line(NamedTuple):
     data: bytes = b""
 
 
-def read_lines(logs: Iterable[str]) -> Iterator[Line]:
+def read_lines(logs: Iterable[str]) -> Iterator[ProgramLogLine]:
     """Yield what programs wrote themselves; the runtime's remarks are left out."""
     running: list[Address] = []
     for log in logs:
         if log.startswith(_LOG) and running:
-            yield Line(running[-1], text=log[len(_LOG) :])
+            yield ProgramLogLine(running[-1], text=log[len(_LOG) :])
         elif log.startswith(_DATA) and running:
             for part in log[len(_DATA) :].split(" "):
                 data = read_base64(part)
                 if data is not None:
-                    yield Line(running[-1], data=data)
+                    yield ProgramLogLine(running[-1], data=data)
         elif invoked := _INVOKED.match(log):
             running.append(Address(invoked[1]))
         elif running and _ENDED.match(log):
@@ -50,9 +50,11 @@ def read_base64(text: str) -> bytes | None:
         return None
 
 
-def error_name(lines: Iterable[Line], program: Address) -> str | None:
+def error_name(lines: Iterable[ProgramLogLine], program: Address) -> str | None:
     """Return the last error that a program of Anchor's names in its logs."""
     found = [
-        match[1] for one in lines if one.program == program and (match := _ERROR.search(one.text))
+        match[1]
+        for line in lines
+        if line.program == program and (match := _ERROR.search(line.text))
     ]
     return found[-1] if found else None

@@ -1,18 +1,44 @@
-"""States what every kind of pool can do, so that routing needs to know none of them."""
+"""Defines what every kind of pool can do, so that routing depends on none of them."""
+
+# A pool is a value: the accounts of one slot, decoded, and the chain's clock that goes with them.
+# No method asks a node, and no method changes the pool. `swap` returns the pool afterwards as
+# `end`, and `at` returns the same accounts under another clock. Routing can therefore try thousands
+# of amounts on one snapshot, and a test can replay a chain of swaps.
+#
+# Three rules hold for all kinds:
+#
+# 1. Amounts are exact. `swap` returns what the on-chain program would move, to the raw unit. The
+#    bound of a transaction rests on that number, so "about" is of no use here. tests/onchain runs
+#    the compiled programs and compares every unit.
+# 2. A pool refuses what it does not know for certain. Releases of a program differ, and the pool's
+#    bytes do not say which release runs. Where releases would round differently and the release is
+#    not known, `swap` raises PoolRejected. A wrong quote costs money; a refused one costs a route.
+# 3. `amount_out` and `amount_in` agree with `swap` in every case. They exist for speed: routing
+#    asks for an amount far more often than for fees, impact and the state afterwards. They return 0
+#    wherever `swap` raises, since an exception for each of many refusals would be slow.
+#
+# `segments` is the one method that may be off by rounding. It describes the curve for the search,
+# which works with floats and only proposes shares; the shares are then asked of `amount_out`.
+# `curve_key` identifies what a curve follows from. routing.paths keeps curves by that object, and
+# compares it by identity, so a pool returns the same object under all clocks that leave it alike.
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from cambist.curves.segments import Segment
+from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
+from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
-from cambist.values.route import Mode, Quote
-from cambist.venues.accounts import ChainTime
+from cambist.values.route import Quote, SwapMode
+from cambist.values.time_units import Slot
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import ChainTime, PoolRejected
+from cambist.venues.tokens import Mint
 
 
 class Fees(msgspec.Struct, frozen=True, gc=False):
@@ -33,7 +59,7 @@ class Fees(msgspec.Struct, frozen=True, gc=False):
     creator_out: int = 0
 
 
-class Swapped(msgspec.Struct, frozen=True, gc=False):
+class SwapResult(msgspec.Struct, frozen=True, gc=False):
     """What one swap does, to the unit.
 
     `amount_in` leaves the trader's account and `amount_out` arrives in it, transfer fees counted.
@@ -87,7 +113,7 @@ class Pool(Protocol):
         """The chain's clock then."""
 
     @property
-    def clocked(self) -> bool:
+    def is_time_dependent(self) -> bool:
         """Whether the clock alone moves what a swap does."""
 
     @property
@@ -118,11 +144,98 @@ class Pool(Protocol):
         As far as it is known and its vaults go: an amount within may be refused for dust alone.
         """
 
-    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
+    def swap(self, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult:
         """Return what a swap of this amount does: raw units given (exact_in) or taken (exact_out).
 
-        Raises Unquotable when the program would refuse it, or when it is not sure what it would do.
+        Raises PoolRejected when the program would refuse it, or when its result is not certain.
         """
 
-    def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
+    def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
         """Return what a swap of this amount would do, or why the pool refuses it."""
+
+
+class HasReason(Protocol):
+    """A direction of a pool that may be closed."""
+
+    @property
+    def closed(self) -> RejectReason | None:
+        """Why no swap is possible in this direction now, if so."""
+
+
+S_co = TypeVar("S_co", bound=HasReason, covariant=True)
+
+
+class TwoSided(Protocol[S_co]):
+    """A pool that worked out both directions when it was made."""
+
+    @property
+    def mint_a(self) -> Address:
+        """The first mint."""
+
+    @property
+    def mint_b(self) -> Address:
+        """The second mint."""
+
+    @property
+    def giving_a(self) -> S_co:
+        """What a swap depends on that gives the first mint."""
+
+    @property
+    def giving_b(self) -> S_co:
+        """What a swap depends on that gives the second mint."""
+
+
+def side_given(pool: TwoSided[S_co], mint_in: Address, amount: int) -> S_co:
+    """Return the side that an amount is given to. Raises PoolRejected where no swap can be."""
+    if mint_in == pool.mint_a:
+        side = pool.giving_a
+    elif mint_in == pool.mint_b:
+        side = pool.giving_b
+    else:
+        raise PoolRejected(RejectReason.WRONG_TOKEN, mint_in)
+    if not 0 < amount <= RAW_MAX:
+        raise PoolRejected(
+            RejectReason.AMOUNT_ZERO if amount <= 0 else RejectReason.AMOUNT_OVERFLOWS
+        )
+    if side.closed is not None:
+        raise PoolRejected(side.closed)
+    return side
+
+
+class HasVaults(Protocol):
+    """A pool with a vault for each of two mints."""
+
+    @property
+    def token_a(self) -> Mint:
+        """The first mint."""
+
+    @property
+    def token_b(self) -> Mint:
+        """The second mint."""
+
+    @property
+    def vault_a(self) -> Address:
+        """Where the pool keeps the first token."""
+
+    @property
+    def vault_b(self) -> Address:
+        """Where the pool keeps the second token."""
+
+
+def in_order_of_swap(pool: HasVaults, mint_in: Address) -> tuple[Mint, Mint, Address, Address]:
+    """Return the mint given, the mint taken, and their vaults. Raises PoolRejected."""
+    if mint_in == pool.token_a.address:
+        return pool.token_a, pool.token_b, pool.vault_a, pool.vault_b
+    if mint_in == pool.token_b.address:
+        return pool.token_b, pool.token_a, pool.vault_b, pool.vault_a
+    raise PoolRejected(RejectReason.WRONG_TOKEN)
+
+
+def inverse_transfer_fee(fee: TransferFee, received: int) -> int:
+    """Return the transfer fee for so much to arrive. Raises PoolRejected where none fits."""
+    # The programs compute the fee backwards, then forwards, and fail where the two differ. Some
+    # amounts cannot be delivered exactly, whatever is sent.
+    kept = fee.on(received)
+    if kept != fee.of(received + kept):
+        raise PoolRejected(RejectReason.NOT_DELIVERABLE)
+    return kept

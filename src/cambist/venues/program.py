@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from cambist.faults import Code
 from cambist.values.ids import Address
-from cambist.values.route import Mode
-from cambist.venues.accounts import Account, Snapshot
-from cambist.venues.logs import Line, error_name
+from cambist.values.route import SwapMode
+from cambist.venues.logs import ProgramLogLine, error_name
 from cambist.venues.pool import Pool
+from cambist.venues.snapshot import Account, Snapshot
 
 P = TypeVar("P", bound=Pool)
 
 
-class Meta(NamedTuple):
+class AccountMeta(NamedTuple):
     """An account that an instruction names, and what the instruction may do with it."""
 
     address: Address
@@ -29,34 +29,34 @@ class Instruction(msgspec.Struct, frozen=True):
     """One call of a program."""
 
     program: Address
-    accounts: tuple[Meta, ...]
+    accounts: tuple[AccountMeta, ...]
     data: bytes
 
 
-class Trade(msgspec.Struct, frozen=True):
+class SwapParams(msgspec.Struct, frozen=True):
     """What a trader wants of a pool, and where the tokens are.
 
     In raw units: for exact_in `amount` goes in and at least `bound` comes out; for exact_out
     `amount` comes out and at most `bound` goes in. `source` and `destination` are the trader's
-    token accounts; `arrays` are the tick or bin arrays to carry, as `Swapped.touched` names them,
-    with spares behind.
+    token accounts; `arrays` are the tick or bin arrays to carry, as `SwapResult.touched` names
+    them, with spares behind.
     """
 
     owner: Address
     source: Address
     destination: Address
     mint_in: Address
-    mode: Mode
+    mode: SwapMode
     amount: int
     bound: int
     arrays: tuple[Address, ...] = ()
 
 
-class Traded(msgspec.Struct, frozen=True, gc=False):
+class SwapEvent(msgspec.Struct, frozen=True, gc=False):
     """What the program itself says that a swap moved, in raw units.
 
     `pool` is None where its event does not name it. `amount_in` left the trader's account and
-    `amount_out` arrived, transfer fees counted, as far as the event tells (`exact` says whether it
+    `amount_out` arrived, transfer fees counted, as far as the event says (`exact` says whether it
     does).
     """
 
@@ -66,7 +66,7 @@ class Traded(msgspec.Struct, frozen=True, gc=False):
     exact: bool = True
 
 
-class Opened(msgspec.Struct, frozen=True, gc=False):
+class PoolCreated(msgspec.Struct, frozen=True, gc=False):
     """A pool that an instruction has just made. It may hold nothing yet."""
 
     program: str
@@ -77,38 +77,11 @@ class Opened(msgspec.Struct, frozen=True, gc=False):
     """From when it trades, in seconds since the Unix epoch, where the instruction says so."""
 
 
-class Known(NamedTuple):
+class KnownError(NamedTuple):
     """What is known of an error: the program's own name for it, and what it means to an order."""
 
     name: str
     code: Code
-
-
-class Named(Protocol):
-    """What `known` needs of a program."""
-
-    @property
-    def id(self) -> Address:
-        """Its account."""
-
-    @property
-    def errors(self) -> Mapping[str, Code]:
-        """What its errors mean, by the names it logs."""
-
-
-def known(
-    program: Named, lines: Sequence[Line], number: int | None, numbers: Mapping[int, str]
-) -> Known | None:
-    """Return what an error means: by its name in the logs, else by number where that is sure.
-
-    Numbers move between releases and names do not, so a name outweighs a number.
-    """
-    name = error_name(lines, program.id)
-    if name is None and number is not None:
-        name = numbers.get(number)
-    if name is None:
-        return None
-    return Known(name, program.errors.get(name, Code.TRANSACTION_REFUSED))
 
 
 class Program(Protocol[P]):
@@ -130,27 +103,59 @@ class Program(Protocol[P]):
     def errors(self) -> Mapping[str, Code]:
         """What its errors mean, by the names it logs."""
 
-    def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
+    def required_accounts(self, address: Address, snapshot: Snapshot, /) -> tuple[Address, ...]:
         """Return the accounts that a pool needs beside those in the snapshot; none when complete.
 
         To be asked again after each answer: a pool names its config, and a bitmap its arrays.
-        Raises Unquotable.
+        Raises PoolRejected.
         """
 
-    def decode(self, address: Address, snapshot: Snapshot) -> P:
-        """Return the pool. Raises Unquotable for a state that is not fully understood."""
+    def decode(self, address: Address, snapshot: Snapshot, /) -> P:
+        """Return the pool. Raises PoolRejected for a state that is not fully understood."""
 
-    def encode(self, pool: P) -> tuple[Account, ...]:
+    def encode(self, pool: P, /) -> tuple[Account, ...]:
         """Return accounts that decode to this pool; what plays no part in swaps is zero."""
 
-    def instruction(self, pool: P, trade: Trade) -> Instruction:
-        """Return the call that does a trade. Raises Unquotable."""
+    def instruction(self, pool: P, trade: SwapParams, /) -> Instruction:
+        """Return the call that does a trade. Raises PoolRejected."""
 
-    def traded(self, lines: Sequence[Line], inner: Sequence[Instruction]) -> tuple[Traded, ...]:
-        """Return the swaps that a transaction's logs and inner instructions tell of, in order."""
+    def parse_swaps(
+        self, lines: Sequence[ProgramLogLine], inner: Sequence[Instruction], /
+    ) -> tuple[SwapEvent, ...]:
+        """Return the swaps that a transaction's logs and inner instructions report, in order."""
 
-    def opened(self, instruction: Instruction) -> Opened | None:
+    def parse_pool_created(self, instruction: Instruction, /) -> PoolCreated | None:
         """Return the pool that an instruction makes, or None when it makes none."""
 
-    def error(self, lines: Sequence[Line], number: int | None) -> Known | None:
+    def error(self, lines: Sequence[ProgramLogLine], number: int | None, /) -> KnownError | None:
         """Return what a failed transaction says of itself: by name, or by number as a fallback."""
+
+
+class AnchorProgram(msgspec.Struct, Generic[P], frozen=True):
+    """A program built with Anchor: a record of the functions that know its layouts and calls.
+
+    `numbers` are the names of its errors by number, in the release that runs.
+    """
+
+    venue: str
+    name: str
+    id: Address
+    errors: Mapping[str, Code]
+    numbers: Mapping[int, str]
+    required_accounts: Callable[[Address, Snapshot], tuple[Address, ...]]
+    decode: Callable[[Address, Snapshot], P]
+    encode: Callable[[P], tuple[Account, ...]]
+    instruction: Callable[[P, SwapParams], Instruction]
+    parse_swaps: Callable[[Sequence[ProgramLogLine], Sequence[Instruction]], tuple[SwapEvent, ...]]
+    parse_pool_created: Callable[[Instruction], PoolCreated | None]
+
+    def error(self, lines: Sequence[ProgramLogLine], number: int | None, /) -> KnownError | None:
+        """Return what a failed transaction says of itself: by name, or by number as a fallback."""
+        # Anchor logs the name of an error beside its number. Numbers move between releases and
+        # names do not, so a name outweighs a number.
+        name = error_name(lines, self.id)
+        if name is None and number is not None:
+            name = self.numbers.get(number)
+        if name is None:
+            return None
+        return KnownError(name, self.errors.get(name, Code.TRANSACTION_REFUSED))

@@ -13,8 +13,8 @@ from cambist.curves.transfer_fee import NO_FEE, TransferFee
 from cambist.values.amount import BPS_ONE
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, key_bytes
-from cambist.venues.accounts import Account, Snapshot, Unquotable
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, PoolRejected, Snapshot
 
 MINT_BYTES: Final = 82
 ACCOUNT_BYTES: Final = 165
@@ -95,7 +95,7 @@ class Mint(msgspec.Struct, frozen=True, gc=False):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What whoever trades it should know, a sentence for each power."""
-        return tuple(f"{self.address}: {one.sentence}." for one in self.powers)
+        return tuple(f"{self.address}: {power.sentence}." for power in self.powers)
 
     def at(self, epoch: int) -> Mint:
         """Return the mint with the transfer fee of another epoch."""
@@ -109,17 +109,17 @@ class Mint(msgspec.Struct, frozen=True, gc=False):
 
 
 def read_mint(snapshot: Snapshot, address: Address) -> Mint:
-    """Return a mint. Raises Unquotable, also for extensions whose effect is not known."""
+    """Return a mint. Raises PoolRejected, also for extensions whose effect is not known."""
     account = snapshot.get(address)
     if account is None:
-        raise Unquotable(Refusal.ACCOUNT_MISSING, address)
+        raise PoolRejected(RejectReason.ACCOUNT_MISSING, address)
     if account.owner not in {TOKEN_PROGRAM, TOKEN_2022_PROGRAM}:
-        raise Unquotable(Refusal.WRONG_OWNER, address)
+        raise PoolRejected(RejectReason.WRONG_OWNER, address)
     data = account.data
     if len(data) < MINT_BYTES:
-        raise Unquotable(Refusal.WRONG_SIZE, address)
+        raise PoolRejected(RejectReason.WRONG_SIZE, address)
     if not data[_INITIALISED_AT]:
-        raise Unquotable(Refusal.NOT_INITIALISED, address)
+        raise PoolRejected(RejectReason.NOT_INITIALISED, address)
     plain = Mint(address, account.owner, data[_DECIMALS_AT])
     if account.owner != TOKEN_2022_PROGRAM or len(data) == MINT_BYTES:
         return plain
@@ -132,14 +132,14 @@ def read_mint(snapshot: Snapshot, address: Address) -> Mint:
 
 
 def read_balance(snapshot: Snapshot, address: Address, mint: Mint) -> int:
-    """Return the raw units in a token account of a mint. Raises Unquotable."""
+    """Return the raw units in a token account of a mint. Raises PoolRejected."""
     data = snapshot.owned(address, mint.token_program).data
     if len(data) < ACCOUNT_BYTES:
-        raise Unquotable(Refusal.WRONG_SIZE, address)
+        raise PoolRejected(RejectReason.WRONG_SIZE, address)
     if data[:32] != key_bytes(mint.address):
-        raise Unquotable(Refusal.WRONG_KIND, address)
+        raise PoolRejected(RejectReason.WRONG_KIND, address)
     if data[108] != 1:
-        raise Unquotable(Refusal.NOT_INITIALISED, address)
+        raise PoolRejected(RejectReason.NOT_INITIALISED, address)
     return int.from_bytes(data[64:72], "little")
 
 
@@ -182,7 +182,7 @@ def _fee_bytes(since_epoch: int, fee: TransferFee) -> bytes:
 
 
 def _read_extensions(account: Account) -> tuple[FeeChange | None, tuple[Power, ...]]:
-    """Return a mint's transfer fees, if it has any, and its powers. Raises Unquotable."""
+    """Return a mint's transfer fees, if it has any, and its powers. Raises PoolRejected."""
     change: FeeChange | None = None
     found: set[Power] = set()
     for kind, body in _extensions(account):
@@ -191,14 +191,14 @@ def _read_extensions(account: Account) -> tuple[FeeChange | None, tuple[Power, .
         elif kind in _POWERS:
             found.add(_POWERS[kind])
         _check_extension(kind, body, account.address)
-    return change, tuple(one for one in _POWERS.values() if one in found)
+    return change, tuple(power for power in _POWERS.values() if power in found)
 
 
 def _extensions(account: Account) -> Iterator[tuple[int, bytes]]:
-    """Yield the kind and the body of each extension. Raises Unquotable."""
+    """Yield the kind and the body of each extension. Raises PoolRejected."""
     data, at = account.data, _EXTENSIONS_AT
     if len(data) < _EXTENSIONS_AT or data[_KIND_AT] != _MINT_KIND:
-        raise Unquotable(Refusal.WRONG_KIND, account.address)
+        raise PoolRejected(RejectReason.WRONG_KIND, account.address)
     while at + 4 <= len(data):
         kind = int.from_bytes(data[at : at + 2], "little")
         length = int.from_bytes(data[at + 2 : at + 4], "little")
@@ -207,7 +207,7 @@ def _extensions(account: Account) -> Iterator[tuple[int, bytes]]:
             break
         body = data[at : at + length]
         if len(body) < length:
-            raise Unquotable(Refusal.WRONG_SIZE, account.address)
+            raise PoolRejected(RejectReason.WRONG_SIZE, account.address)
         yield kind, body
         at += length
 
@@ -216,21 +216,21 @@ def _check_extension(kind: int, body: bytes, address: Address) -> None:
     """Raise Unquotable for an extension that stops a swap, or whose effect is not known."""
     if kind == _TRANSFER_HOOK:
         if any(body[32:64]):
-            raise Unquotable(Refusal.TRANSFER_HOOK, address)
+            raise PoolRejected(RejectReason.TRANSFER_HOOK, address)
     elif kind == _DEFAULT_STATE:
         if body[:1] != _THAWED:
             # The account that the swap pays into may have to be made, and would be frozen.
-            raise Unquotable(Refusal.FROZEN_BY_DEFAULT, address)
+            raise PoolRejected(RejectReason.FROZEN_BY_DEFAULT, address)
     elif kind == _PAUSABLE:
         if len(body) <= _PAUSED_AT or body[_PAUSED_AT]:
-            raise Unquotable(Refusal.MINT_PAUSED, address)
+            raise PoolRejected(RejectReason.MINT_PAUSED, address)
     elif kind != _TRANSFER_FEE and kind not in _HARMLESS and kind not in _POWERS:
-        raise Unquotable(Refusal.UNKNOWN_MINT_EXTENSION, f"{kind} of {address}")
+        raise PoolRejected(RejectReason.UNKNOWN_MINT_EXTENSION, f"{kind} of {address}")
 
 
 def _change_in(body: bytes, address: Address) -> FeeChange:
     if len(body) < _FEE_BYTES:
-        raise Unquotable(Refusal.WRONG_SIZE, address)
+        raise PoolRejected(RejectReason.WRONG_SIZE, address)
     since = int.from_bytes(body[_NEWER_FEE_AT : _NEWER_FEE_AT + 8], "little")
     return FeeChange(_fee_in(body, _OLDER_FEE_AT), _fee_in(body, _NEWER_FEE_AT), since)
 
@@ -239,5 +239,5 @@ def _fee_in(body: bytes, at: int) -> TransferFee:
     maximum = int.from_bytes(body[at + 8 : at + 16], "little")
     bps = int.from_bytes(body[at + 16 : at + 18], "little")
     if bps > BPS_ONE:
-        raise Unquotable(Refusal.OUT_OF_BOUNDS, f"a transfer fee of {bps} bps")
+        raise PoolRejected(RejectReason.OUT_OF_BOUNDS, f"a transfer fee of {bps} bps")
     return TransferFee(bps, maximum)

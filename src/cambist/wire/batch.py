@@ -7,18 +7,18 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from cambist.faults import Code, Refused, fault
-from cambist.wire.text import Fields, only, read_object
+from cambist.faults import Code, RequestRejected, fault
+from cambist.wire.json_body import JsonFields, only, read_object
 
 BATCH_ORDERS_MAX: Final = 100
 _FIELD: Final = "orders"
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def read_batch(body: bytes) -> list[Fields | None]:
+def read_batch(body: bytes) -> list[JsonFields | None]:
     """Return the orders of `{"orders": [...]}`, and None for one that is no object.
 
-    Raises Refused when the body itself cannot be read.
+    Raises RequestRejected when the body itself cannot be read.
     """
     fields = read_object(body)
     faults = only(fields, _FIELD)
@@ -29,8 +29,8 @@ def read_batch(body: bytes) -> list[Fields | None]:
         message = f"A batch holds 1 to {BATCH_ORDERS_MAX} orders, not {len(orders)}."
         faults.append(fault(Code.INVALID_VALUE, message, _FIELD))
     if faults or not isinstance(orders, list):
-        raise Refused(*faults)
-    return [one if isinstance(one, Fields) else None for one in orders]
+        raise RequestRejected(*faults)
+    return [order if isinstance(order, JsonFields) else None for order in orders]
 
 
 class Result(NamedTuple):
@@ -55,5 +55,5 @@ class BatchReply(msgspec.Struct, frozen=True):
 
 def write_batch(results: Sequence[Result]) -> bytes:
     """Write the answers of a batch."""
-    views = tuple(ResultView(one.status, msgspec.Raw(one.body)) for one in results)
+    views = tuple(ResultView(result.status, msgspec.Raw(result.body)) for result in results)
     return _encode(BatchReply(views))

@@ -6,27 +6,27 @@ from typing import Final
 
 import msgspec
 
-from cambist.faults import Code, Refused, fault
-from cambist.values.moment import Moment
-from cambist.wire.moments import write_moment
-from cambist.wire.text import Literal, only, read_object
+from cambist.faults import Code, RequestRejected, fault
+from cambist.values.time_units import Timestamp
+from cambist.wire.json_body import NumberLiteral, only, read_object
+from cambist.wire.rfc3339 import write_moment
 
 REASON_LETTERS_MAX: Final = 200
 _FIELD: Final = "reason"
 
 
 def read_reason(body: bytes) -> str:
-    """Return the reason of `{"reason": "..."}`. Raises Refused."""
+    """Return the reason of `{"reason": "..."}`. Raises RequestRejected."""
     fields = read_object(body)
     faults = only(fields, _FIELD)
     reason = fields.get(_FIELD, "-")
-    if not isinstance(reason, str) or isinstance(reason, Literal):
+    if not isinstance(reason, str) or isinstance(reason, NumberLiteral):
         faults.append(fault(Code.WRONG_TYPE, "reason is a string.", _FIELD))
     elif not is_reason(reason):
         message = f"A reason has 1 to {REASON_LETTERS_MAX} letters."
         faults.append(fault(Code.INVALID_VALUE, message, _FIELD))
     if faults or not isinstance(reason, str):
-        raise Refused(*faults)
+        raise RequestRejected(*faults)
     return reason.strip()
 
 
@@ -35,7 +35,7 @@ def is_reason(text: str) -> bool:
     return text.isprintable() and 0 < len(text.strip()) <= REASON_LETTERS_MAX
 
 
-class Stop(msgspec.Struct, frozen=True):
+class HaltView(msgspec.Struct, frozen=True):
     """A stop of all trading in wait for somebody to end it."""
 
     reason: str
@@ -51,7 +51,7 @@ class HealthHalt(msgspec.Struct, frozen=True, omit_defaults=True):
     by: str | msgspec.UnsetType = msgspec.UNSET
 
 
-def health_halt(reason: str, by: str, at: Moment, *, with_reason: bool) -> HealthHalt:
+def health_halt(reason: str, by: str, at: Timestamp, *, with_reason: bool) -> HealthHalt:
     """Return a halt as health tells it."""
     since = write_moment(at)
     return HealthHalt(since, reason, by) if with_reason else HealthHalt(since)
@@ -61,14 +61,14 @@ class TradingView(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether orders are taken and signed; `halt` says why not."""
 
     halted: bool | msgspec.UnsetType = msgspec.UNSET
-    halt: Stop | None = None
+    halt: HaltView | None = None
 
 
-def stop(reason: str, by: str, at: Moment) -> Stop:
+def view_halt(reason: str, by: str, at: Timestamp) -> HaltView:
     """Return a stop as clients see it."""
-    return Stop(reason, by, write_moment(at))
+    return HaltView(reason, by, write_moment(at))
 
 
-def write_trading(standing: Stop | None) -> bytes:
+def write_trading(standing: HaltView | None) -> bytes:
     """Write whether trading has stopped."""
     return msgspec.json.encode(TradingView(standing is not None, standing))

@@ -11,14 +11,14 @@ from cambist.faults import Fault
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
 from cambist.routing.depth import depth
-from cambist.values.amount import Raw, write_amount
+from cambist.values.amount import RawAmount, write_amount
 from cambist.values.ids import LOCAL
-from cambist.values.moment import Moment
-from cambist.values.route import Absent, Mode
+from cambist.values.route import QuoteFailure, SwapMode
+from cambist.values.time_units import Timestamp
 from cambist.values.token import Pair, Token
 from cambist.venues.pool import Pool
-from cambist.wire.figures import AbsentView, Amount, QuoteView, view_quote
-from cambist.wire.moments import write_moment
+from cambist.wire.order_state import Amount, QuoteFailureView, QuoteView, view_quote
+from cambist.wire.rfc3339 import write_moment
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -65,13 +65,15 @@ class PoolList(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     amount_in: Amount | None = None
     amount_out: Amount | None = None
     pools: tuple[PoolView, ...]
-    absent: tuple[AbsentView, ...]
+    absent: tuple[QuoteFailureView, ...]
     timestamp: str
 
 
 def write_tokens(tokens: Sequence[Token]) -> bytes:
     """Write the tokens that are listed."""
-    views = (TokenView(one.symbol, one.mint, one.decimals, one.synthetic) for one in tokens)
+    views = (
+        TokenView(token.symbol, token.mint, token.decimals, token.synthetic) for token in tokens
+    )
     return _encode(TokenList(tuple(views)))
 
 
@@ -80,29 +82,31 @@ def write_venues(venues: Sequence[str]) -> bytes:
     return _encode(VenueList(tuple(venues)))
 
 
-class Listed(NamedTuple):
+class PoolRequest(NamedTuple):
     """What was asked for: the pools of a pair, with quotes for so many raw units in or out."""
 
     pair: Pair
-    mode: Mode
-    amount: Raw
+    mode: SwapMode
+    amount: RawAmount
 
 
-def write_pools(asked: Listed, found: Mapping[str, Sequence[Pool] | Absent], at: Moment) -> bytes:
+def write_pools(
+    asked: PoolRequest, found: Mapping[str, Sequence[Pool] | QuoteFailure], at: Timestamp
+) -> bytes:
     """Write the pools of a pair, each with what it pays for the amount, and its depth."""
     pair, mode, amount = asked
     intent = Intent("market", LOCAL, pair, mode, amount, Terms())
     whole = write_amount(amount, intent.sized_token.decimals)
     views: list[PoolView] = []
-    absent: list[AbsentView] = []
+    absent: list[QuoteFailureView] = []
     for venue, answer in found.items():
-        if isinstance(answer, Absent):
-            absent.append(AbsentView(venue, answer.code, answer.reason))
+        if isinstance(answer, QuoteFailure):
+            absent.append(QuoteFailureView(venue, answer.code, answer.reason))
             continue
         for pool in answer:
             quote = pool.quote(pair.token_in.mint, mode, amount)
             if isinstance(quote, Fault):
-                absent.append(AbsentView(venue, quote.code, quote.message, pool.program))
+                absent.append(QuoteFailureView(venue, quote.code, quote.message, pool.program))
             else:
                 views.append(_pool(view_quote(intent, quote), pool, pair.token_in))
     return _encode(
@@ -119,9 +123,9 @@ def write_pools(asked: Listed, found: Mapping[str, Sequence[Pool] | Absent], at:
 
 
 def _pool(quote: QuoteView, pool: Pool, given: Token) -> PoolView:
-    told = {name: getattr(quote, name) for name in QuoteView.__struct_fields__}
+    fields = {name: getattr(quote, name) for name in QuoteView.__struct_fields__}
     deep = (
-        DepthView(one.bps, write_amount(one.amount_in, given.decimals))
-        for one in depth(pool, given.mint)
+        DepthView(level.bps, write_amount(level.amount_in, given.decimals))
+        for level in depth(pool, given.mint)
     )
-    return PoolView(**told, depth=tuple(deep))
+    return PoolView(**fields, depth=tuple(deep))

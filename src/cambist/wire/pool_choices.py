@@ -9,8 +9,8 @@ import msgspec
 from cambist.values.amount import BPS_ONE, proportions, write_amount
 from cambist.values.ids import Address
 from cambist.values.route import Leg, Quote, Route
-from cambist.wire.figures import Number
-from cambist.wire.numbers import number
+from cambist.wire.decimals import number
+from cambist.wire.order_state import Number
 
 POOLS_TOLD_MAX: Final = 24
 """Pools that one answer names; `morePools` says how many more there were."""
@@ -40,7 +40,7 @@ class PoolChoice(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 def pool_choices(route: Route) -> tuple[tuple[PoolChoice, ...], int]:
     """Return the pools of a route, those taken first, and how many more were looked at."""
     shares = _shares(route)
-    told = [
+    choices = [
         PoolChoice(
             dex=leg.venue,
             program=leg.program or _program(route, leg.pool),
@@ -51,17 +51,22 @@ def pool_choices(route: Route) -> tuple[tuple[PoolChoice, ...], int]:
         for leg in route.legs
     ]
     taken = {leg.pool for leg in route.legs}
-    told += [_worse(route, one) for one in route.quotes if one.pool not in taken]
-    told += [
-        PoolChoice(dex=one.venue, program=one.program, word=one.why or NO_WORD, reason=one.reason)
-        for one in route.absent
+    choices += [_worse(route, quote) for quote in route.quotes if quote.pool not in taken]
+    choices += [
+        PoolChoice(
+            dex=failure.venue,
+            program=failure.program,
+            word=failure.why or NO_WORD,
+            reason=failure.reason,
+        )
+        for failure in route.absent
     ]
-    more = max(len(told) - POOLS_TOLD_MAX, 0) + route.unlisted
-    return tuple(told[:POOLS_TOLD_MAX]), more
+    more = max(len(choices) - POOLS_TOLD_MAX, 0) + route.unlisted
+    return tuple(choices[:POOLS_TOLD_MAX]), more
 
 
 def _program(route: Route, pool: Address) -> str:
-    return next((one.program for one in route.quotes if one.pool == pool), "")
+    return next((quote.program for quote in route.quotes if quote.pool == pool), "")
 
 
 def _worse(route: Route, quote: Quote) -> PoolChoice:

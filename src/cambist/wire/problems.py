@@ -51,12 +51,12 @@ class Failure(msgspec.Struct, frozen=True, rename="camel"):
 
 def lead(faults: tuple[Fault, ...]) -> Fault:
     """Return the fault that gives the answer its status: what is malformed comes first."""
-    return min(faults, key=lambda one: one.status)
+    return min(faults, key=lambda fault: fault.status)
 
 
 def write_problem(faults: tuple[Fault, ...]) -> bytes:
     """Return the problem document of one or more faults."""
-    ordered = sorted(faults, key=lambda one: one.status)
+    ordered = sorted(faults, key=lambda fault: fault.status)
     first = ordered[0]
     problem = Problem(
         type=f"{FAULTS_PAGE}#{first.code}",
@@ -73,7 +73,7 @@ def write_problem(faults: tuple[Fault, ...]) -> bytes:
 
 def write_failure(faults: tuple[Fault, ...]) -> bytes:
     """Return what a socket says to a message that is no order it takes."""
-    ordered = sorted(faults, key=lambda one: one.status)
+    ordered = sorted(faults, key=lambda fault: fault.status)
     first = ordered[0]
     where = first.field if first.field is not None else msgspec.UNSET
     failure = Failure(first.message, first.code, _details(ordered), field=where)
@@ -81,4 +81,4 @@ def write_failure(faults: tuple[Fault, ...]) -> bytes:
 
 
 def _details(faults: list[Fault]) -> tuple[Detail, ...]:
-    return tuple(Detail(one.code, one.message, one.field) for one in faults)
+    return tuple(Detail(fault.code, fault.message, fault.field) for fault in faults)

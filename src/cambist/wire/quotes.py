@@ -10,23 +10,23 @@ import msgspec
 from cambist.orders.intent import Intent
 from cambist.values.amount import write_amount
 from cambist.values.costs import Costs
-from cambist.values.moment import Moment
 from cambist.values.route import Route
+from cambist.values.time_units import Timestamp
 from cambist.values.token import SOL
-from cambist.wire.figures import (
-    AbsentView,
+from cambist.wire.order_responses import summary
+from cambist.wire.order_state import (
     Amount,
     LegView,
     Number,
+    QuoteFailureView,
     QuoteView,
     view_absent,
     view_legs,
     view_quote,
     write_price,
 )
-from cambist.wire.moments import write_moment
 from cambist.wire.pool_choices import PoolChoice, pool_choices
-from cambist.wire.replies import summary
+from cambist.wire.rfc3339 import write_moment
 
 _encode = msgspec.json.Encoder().encode
 
@@ -71,7 +71,7 @@ class QuoteReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     worst_case: str
     quote: QuoteView | None = None
     quotes: tuple[QuoteView, ...]
-    absent: tuple[AbsentView, ...]
+    absent: tuple[QuoteFailureView, ...]
     legs: tuple[LegView, ...] = ()
     pools: tuple[PoolChoice, ...] = ()
     more_pools: int = 0
@@ -80,7 +80,7 @@ class QuoteReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     timestamp: str
 
 
-class Asked(NamedTuple):
+class QuoteRequest(NamedTuple):
     """What was asked for, and what the caller should be told of how it was read."""
 
     intent: Intent
@@ -88,14 +88,14 @@ class Asked(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def write_quote(asked: Asked, route: Route, costs: Costs, at: Moment) -> bytes:
+def write_quote(asked: QuoteRequest, route: Route, costs: Costs, at: Timestamp) -> bytes:
     """Write what an order would do, at the instant it was found out."""
     intent, leg = asked.intent, route.legs[0]
     given, taken = intent.pair.token_in, intent.pair.token_out
     exact_in = route.mode == "exact_in"
     pools, more = pool_choices(route)
     bound = write_amount(route.bound, (taken if exact_in else given).decimals)
-    quotes = tuple(view_quote(intent, one) for one in route.quotes)
+    quotes = tuple(view_quote(intent, quote) for quote in route.quotes)
     named = intent.quoted != "pair"
     base = taken if intent.quoted == "buy" else given
     return _encode(
@@ -120,7 +120,7 @@ def write_quote(asked: Asked, route: Route, costs: Costs, at: Moment) -> bytes:
             reason=route.reason,
             summary=summary(intent, asked.venues, route),
             worst_case=_worst_case(intent, route, costs),
-            quote=next((one for one in quotes if one.pool == leg.pool), None),
+            quote=next((quote for quote in quotes if quote.pool == leg.pool), None),
             quotes=quotes,
             absent=view_absent(route),
             legs=view_legs(intent, route),

@@ -8,17 +8,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from cambist.orders import event as fact
+from cambist.orders import events
 from cambist.orders.intent import Intent
-from cambist.orders.journal import Told
+from cambist.orders.journal import RecordedEvent
 from cambist.orders.order import Order, Status
 from cambist.values.amount import write_amount
 from cambist.values.route import Quote, Route
-from cambist.wire.figures import (
-    AbsentView,
+from cambist.wire.order_state import (
     Amount,
     LegView,
     Number,
+    QuoteFailureView,
     QuoteView,
     realised_slippage,
     view_absent,
@@ -26,8 +26,8 @@ from cambist.wire.figures import (
     view_quote,
     write_price,
 )
-from cambist.wire.moments import write_moment
 from cambist.wire.pool_choices import PoolChoice, pool_choices
+from cambist.wire.rfc3339 import write_moment
 
 _encode = msgspec.json.Encoder().encode
 
@@ -54,7 +54,7 @@ class QuoteRecord(QuoteView, frozen=True, rename="camel", omit_defaults=True):
     age_slots: int | None = None
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class RouteDecision(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One choice of a route: all that was quoted, what was chosen, and why."""
 
     seq: int
@@ -68,7 +68,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     min_amount_out: Amount | None = None
     max_amount_in: Amount | None = None
     quotes: tuple[QuoteRecord, ...]
-    absent: tuple[AbsentView, ...] = ()
+    absent: tuple[QuoteFailureView, ...] = ()
     legs: tuple[LegView, ...] = ()
     pools: tuple[PoolChoice, ...] = ()
     more_pools: int = 0
@@ -127,7 +127,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     status: Status
     is_final: bool
     asked: Asked
-    decisions: tuple[Decision, ...]
+    decisions: tuple[RouteDecision, ...]
     attempts: tuple[AttemptRecord, ...]
     fill: FillRecord | None = None
     error: str | None = None
@@ -136,9 +136,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     head_hash: str
 
 
-def write_receipt(order: Order, told: Sequence[Told]) -> bytes:
+def write_receipt(order: Order, history: Sequence[RecordedEvent]) -> bytes:
     """Write the receipt of an order from its whole journal, whose hashes were checked."""
-    last = told[-1].order
+    last = history[-1].order
     gone = last.fault if last.status is Status.FAILED else None
     return _encode(
         Receipt(
@@ -147,14 +147,14 @@ def write_receipt(order: Order, told: Sequence[Told]) -> bytes:
             status=last.status,
             is_final=last.is_final,
             asked=_asked(last),
-            decisions=_decisions(told),
-            attempts=_attempts(order, told),
+            decisions=_decisions(history),
+            attempts=_attempts(order, history),
             fill=_fill(last),
             error=None if gone is None else gone.message,
             code=None if gone is None else gone.code,
             journal=tuple(
                 ChainLink(e.seq, write_moment(e.at), e.kind, e.hash.hex())
-                for e in (one.entry for one in told)
+                for e in (event.entry for event in history)
             ),
             head_hash=last.head_hash.hex(),
         )
@@ -178,27 +178,27 @@ def _asked(order: Order) -> Asked:
     )
 
 
-def _decisions(told: Sequence[Told]) -> tuple[Decision, ...]:
-    decisions: list[Decision] = []
-    for place, one in enumerate(told):
-        if not isinstance(one.fact, fact.Routed):
+def _decisions(history: Sequence[RecordedEvent]) -> tuple[RouteDecision, ...]:
+    decisions: list[RouteDecision] = []
+    for place, recorded in enumerate(history):
+        if not isinstance(recorded.event, events.Routed):
             continue
-        after = told[place + 1].fact if place + 1 < len(told) else None
-        signed_at = after.slot if isinstance(after, fact.Signed) else None
-        decisions.append(_decision(one, one.fact.route, signed_at))
+        after = history[place + 1].event if place + 1 < len(history) else None
+        signed_at = after.slot if isinstance(after, events.Signed) else None
+        decisions.append(_decision(recorded, recorded.event.route, signed_at))
     return tuple(decisions)
 
 
-def _decision(told: Told, route: Route, signed_at: int | None) -> Decision:
-    intent, leg = told.order.intent, route.legs[0]
+def _decision(recorded: RecordedEvent, route: Route, signed_at: int | None) -> RouteDecision:
+    intent, leg = recorded.order.intent, route.legs[0]
     given, taken = intent.pair.token_in.decimals, intent.pair.token_out.decimals
     exact_in = route.mode == "exact_in"
     pools, more = pool_choices(route)
     bound = write_amount(route.bound, taken if exact_in else given)
-    return Decision(
-        seq=told.entry.seq,
-        at=write_moment(told.entry.at),
-        attempt=told.order.tries,
+    return RouteDecision(
+        seq=recorded.entry.seq,
+        at=write_moment(recorded.entry.at),
+        attempt=recorded.order.try_number,
         chosen=leg.venue,
         pool=leg.pool,
         reason=route.reason,
@@ -206,7 +206,7 @@ def _decision(told: Told, route: Route, signed_at: int | None) -> Decision:
         amount_out=write_amount(route.amount_out, taken),
         min_amount_out=bound if exact_in else None,
         max_amount_in=None if exact_in else bound,
-        quotes=tuple(_quote(intent, one, signed_at) for one in route.quotes),
+        quotes=tuple(_quote(intent, quote, signed_at) for quote in route.quotes),
         absent=view_absent(route),
         legs=view_legs(intent, route),
         pools=pools,
@@ -217,35 +217,35 @@ def _decision(told: Told, route: Route, signed_at: int | None) -> Decision:
 
 def _quote(intent: Intent, quote: Quote, signed_at: int | None) -> QuoteRecord:
     view = view_quote(intent, quote)
-    told = {name: getattr(view, name) for name in QuoteView.__struct_fields__}
+    fields = {name: getattr(view, name) for name in QuoteView.__struct_fields__}
     age = None if signed_at is None else max(signed_at - quote.slot, 0)
-    return QuoteRecord(**told, slot=quote.slot, age_slots=age)
+    return QuoteRecord(**fields, slot=quote.slot, age_slots=age)
 
 
-def _attempts(order: Order, told: Sequence[Told]) -> tuple[AttemptRecord, ...]:
+def _attempts(order: Order, history: Sequence[RecordedEvent]) -> tuple[AttemptRecord, ...]:
     """Tell each attempt from its signing to its end; only one is alive at a time."""
     ended: list[AttemptRecord] = []
-    facts: list[Told] = []
-    for one in told:
-        if isinstance(one.fact, fact.Signed) and facts:
+    facts: list[RecordedEvent] = []
+    for event in history:
+        if isinstance(event.event, events.Signed) and facts:
             ended.append(_attempt(order, facts))
             facts = []
-        if facts or isinstance(one.fact, fact.Signed):
-            facts.append(one)
+        if facts or isinstance(event.event, events.Signed):
+            facts.append(event)
     return (*ended, _attempt(order, facts)) if facts else tuple(ended)
 
 
-def _attempt(order: Order, told: Sequence[Told]) -> AttemptRecord:
-    first = told[0]
-    signed = first.fact
-    assert isinstance(signed, fact.Signed)  # noqa: S101 -- the caller begins with one
-    sent = [one for one in told if isinstance(one.fact, fact.Sent)]
-    ends = (fact.Landed, fact.Reverted, fact.Lapsed)
-    end = next((one for one in told if isinstance(one.fact, ends)), None)
+def _attempt(order: Order, history: Sequence[RecordedEvent]) -> AttemptRecord:
+    first = history[0]
+    signed = first.event
+    assert isinstance(signed, events.Signed)  # noqa: S101 -- the caller begins with one
+    sent = [event for event in history if isinstance(event.event, events.Sent)]
+    ends = (events.Landed, events.Reverted, events.Lapsed)
+    end = next((recorded for recorded in history if isinstance(recorded.event, ends)), None)
     held = order.attempt
     is_held = held is not None and held.number == signed.attempt
     data = held.transaction if held is not None and is_held else b""
-    fate = _fate(None if end is None else end.fact)
+    fate = _fate(None if end is None else end.event)
     return AttemptRecord(
         attempt=signed.attempt,
         tx_hash=signed.signature,
@@ -269,11 +269,11 @@ class _Fate(NamedTuple):
     error: str | None = None
 
 
-def _fate(end: fact.Fact | None) -> _Fate:
+def _fate(end: events.OrderEvent | None) -> _Fate:
     match end:
-        case fact.Landed(fill):
+        case events.Landed(fill):
             return _Fate(fill.slot)
-        case fact.Reverted(_, why, slot):
+        case events.Reverted(_, why, slot):
             return _Fate(slot, why.message)
         case _:
             return _Fate()

@@ -9,10 +9,10 @@ import msgspec
 
 from cambist.orders.daily_fills import DailyFills, start_of
 from cambist.values.amount import mul_div_ceil, write_amount, write_percent
-from cambist.values.moment import Moment
-from cambist.wire.figures import Amount, Number
-from cambist.wire.moments import write_moment
-from cambist.wire.numbers import number
+from cambist.values.time_units import Timestamp
+from cambist.wire.decimals import number
+from cambist.wire.order_state import Amount, Number
+from cambist.wire.rfc3339 import write_moment
 
 _DATE_LETTERS: Final = len("2030-01-31")
 _encode: Final = msgspec.json.Encoder().encode
@@ -53,34 +53,34 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
 
 
 def write_report(
-    days: Sequence[DailyFills], since: Moment, *, truncated: bool, unreadable: int = 0
+    days: Sequence[DailyFills], since: Timestamp, *, truncated: bool, unreadable: int = 0
 ) -> bytes:
     """Write what confirmed orders moved and cost."""
-    by_pair = sorted(days, key=lambda one: (one.pair.token_in.symbol, one.pair.token_out.symbol))
-    newest = sorted(by_pair, key=lambda one: one.day, reverse=True)
+    by_pair = sorted(days, key=lambda day: (day.pair.token_in.symbol, day.pair.token_out.symbol))
+    newest = sorted(by_pair, key=lambda fills: fills.day, reverse=True)
     return _encode(
         Report(
             since=write_moment(since),
-            orders=sum(one.fills for one in days),
+            orders=sum(fills.fills for fills in days),
             truncated=truncated,
-            days=tuple(_line(one) for one in newest),
+            days=tuple(_line(fills) for fills in newest),
             unreadable=unreadable,
         )
     )
 
 
-def _line(one: DailyFills) -> ReportLine:
-    given, taken = one.pair.token_in, one.pair.token_out
+def _line(fills: DailyFills) -> ReportLine:
+    given, taken = fills.pair.token_in, fills.pair.token_out
     return ReportLine(
-        day=write_moment(start_of(one.day))[:_DATE_LETTERS],
+        day=write_moment(start_of(fills.day))[:_DATE_LETTERS],
         token_in=given.symbol,
         token_out=taken.symbol,
-        fills=one.fills,
-        amount_in=write_amount(one.amount_in, given.decimals),
-        amount_out=write_amount(one.amount_out, taken.decimals),
-        quoted_amount_in=write_amount(one.quoted_in, given.decimals),
-        quoted_amount_out=write_amount(one.quoted_out, taken.decimals),
-        slippage=number(write_percent(mul_div_ceil(one.worse, 1, max(one.fills, 1)))),
-        fee_lamports=str(one.fee_lamports),
-        attempts=one.attempts,
+        fills=fills.fills,
+        amount_in=write_amount(fills.amount_in, given.decimals),
+        amount_out=write_amount(fills.amount_out, taken.decimals),
+        quoted_amount_in=write_amount(fills.quoted_in, given.decimals),
+        quoted_amount_out=write_amount(fills.quoted_out, taken.decimals),
+        slippage=number(write_percent(mul_div_ceil(fills.worse, 1, max(fills.fills, 1)))),
+        fee_lamports=str(fills.fee_lamports),
+        attempts=fills.attempts,
     )

@@ -11,8 +11,8 @@ from typing import Final, Literal, NamedTuple
 
 from cambist.faults import Code
 from cambist.values.amount import BPS_ONE, write_percent
-from cambist.wire.fields import Unfit
-from cambist.wire.numbers import scale
+from cambist.wire.decimals import scale
+from cambist.wire.order_fields import InvalidField
 
 SlippageUnit = Literal["percent", "fraction", "bps"]
 
@@ -33,13 +33,15 @@ class Tolerance(NamedTuple):
 
 
 def read_tolerance(share: str, unit: str, name: str) -> Tolerance:
-    """Return a decimal in its unit as basis points, rounded down. Raises Unfit."""
+    """Return a decimal in its unit as basis points, rounded down. Raises InvalidField."""
     bps, exact = scale(share, _PLACES[unit])
     if share == "0" or bps > BPS_ONE or (bps == BPS_ONE and not exact):
-        raise Unfit(Code.INVALID_SLIPPAGE, f"{name} is {_RANGE[unit]}.")
+        raise InvalidField(Code.INVALID_SLIPPAGE, f"{name} is {_RANGE[unit]}.")
     if (unit == "bps" and not exact) or bps < 1:
         hint = "; a fraction goes into slippageTolerance" if unit == "percent" else ""
-        raise Unfit(Code.INVALID_SLIPPAGE, f"{name} is at least one whole basis point{hint}.")
+        raise InvalidField(
+            Code.INVALID_SLIPPAGE, f"{name} is at least one whole basis point{hint}."
+        )
     read_as = f"{name} {share} was read as {write_percent(bps * 100)} percent"
     if unit == "percent" and bps < _SUSPICIOUS_BPS:
         advice = "if it was meant as a fraction, send slippageTolerance"

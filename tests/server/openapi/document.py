@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from cambist.server.openapi import document
+from cambist.server.openapi.document import document
 
 Json = dict[str, Any]
 DOCUMENT: Json = json.loads(document())
@@ -55,12 +55,12 @@ def resolved(part: Json) -> Json:
 
 def examples() -> Iterator[Shown]:
     """Yield every example of a body, with its schema."""
-    for one in operations():
-        bodies = {"body": one.told.get("requestBody", {}), **one.told["responses"]}
+    for operation in operations():
+        bodies = {"body": operation.told.get("requestBody", {}), **operation.told["responses"]}
         for status, response in bodies.items():
             for kind, content in resolved(response).get("content", {}).items():
                 for name, shown in content.get("examples", {}).items():
-                    where = f"{one.name} {status} {kind} {name}"
+                    where = f"{operation.name} {status} {kind} {name}"
                     yield Shown(where, content["schema"], resolved(shown)["value"])
 
 

@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 from starlette.routing import BaseRoute, WebSocketRoute
 
-from cambist.faults import CATALOGUE, Blame, Code, Refused
-from cambist.ports.keys import Scope
-from cambist.server.about import ENDPOINTS
-from cambist.server.openapi.order_body import VARIANTS
-from cambist.server.openapi.parts import PUBLIC, RECORDED
-from cambist.server.openapi.words import PROPERTIES, SPECIAL
-from cambist.wire.vocabulary import FIELDS
-from tests.server.house import in_process
+from cambist.faults import CATALOGUE, Code, Origin, RequestRejected
+from cambist.ports.api_keys import Permission
+from cambist.server.openapi.builder import PUBLIC, RECORDED
+from cambist.server.openapi.descriptions import PROPERTIES, SPECIAL
+from cambist.server.openapi.request_bodies import VARIANTS
+from cambist.wire.order_fields import FIELDS
+from tests.server.app_harness import in_process
 from tests.server.openapi.document import DOCUMENT, codes, examples, operations
 
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
@@ -63,8 +62,8 @@ def test_every_field_an_order_may_have_is_described() -> None:
 def test_the_events_of_every_stream_have_a_schema() -> None:
     streams = [
         content["text/event-stream"]
-        for one in operations()
-        for told in one.told["responses"].values()
+        for operation in operations()
+        for told in operation.told["responses"].values()
         if "text/event-stream" in (content := told.get("content", {}))
     ]
     assert len(streams) == 4
@@ -76,12 +75,12 @@ def test_the_events_of_every_stream_have_a_schema() -> None:
 
 
 def test_a_path_of_sockets_says_so_and_what_a_plain_request_gets() -> None:
-    sockets = [one for one in operations() if "x-websocket" in one.told]
+    sockets = [operation for operation in operations() if "x-websocket" in operation.told]
     assert len(sockets) == 4
-    for one in sockets:
-        assert one.method == "get"
-        assert {"101", "400", "426"} <= one.told["responses"].keys()
-        assert {"Upgrade", "Allow"} <= one.told["responses"]["426"]["headers"].keys()
+    for socket in sockets:
+        assert socket.method == "get"
+        assert {"101", "400", "426"} <= socket.told["responses"].keys()
+        assert {"Upgrade", "Allow"} <= socket.told["responses"]["426"]["headers"].keys()
 
 
 def test_no_property_is_without_a_description() -> None:
@@ -106,34 +105,36 @@ def test_every_operation_says_what_it_does_and_what_a_key_must_be_allowed() -> N
     names = [one.name for one in operations()]
     assert len(names) == len(set(names))
     tags = {tag["name"] for tag in DOCUMENT["tags"]}
-    for one in operations():
-        assert one.told["summary"], one.name
-        assert one.told["description"], one.name
-        assert set(one.told["tags"]) <= tags, one.name
-        scope = one.told["x-scope"]
-        assert scope == PUBLIC or scope in set(Scope)
-        assert one.told["security"] == ([] if scope == PUBLIC else [{"key": [scope]}, {}])
-        for parameter in one.told.get("parameters", ()):
-            assert parameter["description"], one.name
+    for operation in operations():
+        assert operation.told["summary"], operation.name
+        assert operation.told["description"], operation.name
+        assert set(operation.told["tags"]) <= tags, operation.name
+        scope = operation.told["x-scope"]
+        assert scope == PUBLIC or scope in set(Permission)
+        assert operation.told["security"] == ([] if scope == PUBLIC else [{"key": [scope]}, {}])
+        for parameter in operation.told.get("parameters", ()):
+            assert parameter["description"], operation.name
 
 
 def test_what_asks_for_no_key_tells_nothing_of_anybody() -> None:
-    for one in operations():
-        about_all = one.path == "/" or one.path.startswith(("/health", "/openapi", "/docs"))
-        assert (one.told["x-scope"] == PUBLIC) == about_all, one.path
+    for operation in operations():
+        about_all = operation.path == "/" or operation.path.startswith(
+            ("/health", "/openapi", "/docs")
+        )
+        assert (operation.told["x-scope"] == PUBLIC) == about_all, operation.path
 
 
 def test_every_refusal_of_a_request_stands_somewhere() -> None:
-    told = {code for one in operations() for of in codes(one).values() for code in of}
-    at_once = {code for code in Code if CATALOGUE[code].blame is Blame.USER}
+    told = {code for operation in operations() for of in codes(operation).values() for code in of}
+    at_once = {code for code in Code if CATALOGUE[code].blame is Origin.USER}
     # What is described takes its method, and no wallet is asked before an order is stored.
     assert at_once - told - {Code.INSUFFICIENT_FUNDS, Code.METHOD_NOT_ALLOWED} == set()
 
 
 def test_a_code_stands_under_its_own_status() -> None:
-    for one in operations():
-        for status, found in codes(one).items():
-            assert {str(CATALOGUE[Code(code)].status) for code in found} <= {status}, one.name
+    for operation in operations():
+        for status, found in codes(operation).items():
+            assert {str(CATALOGUE[Code(code)].status) for code in found} <= {status}, operation.name
 
 
 async def test_every_route_is_described_with_its_scope_and_nothing_else(tmp_path: Path) -> None:
@@ -141,11 +142,11 @@ async def test_every_route_is_described_with_its_scope_and_nothing_else(tmp_path
         served = set(_served(rooms.app.routes))
     described = {
         (
-            "socket" if "x-websocket" in one.told else one.method,
-            _bare(one.path),
-            one.told["x-scope"],
+            "socket" if "x-websocket" in operation.told else operation.method,
+            _bare(operation.path),
+            operation.told["x-scope"],
         )
-        for one in operations()
+        for operation in operations()
     }
     assert described == served
 
@@ -154,28 +155,32 @@ def _served(routes: list[BaseRoute]) -> Iterator[tuple[str, str, str]]:
     for route in routes:
         path = _bare(route.path)
         if isinstance(route, WebSocketRoute):
-            with suppress(Refused):  # a path that takes only a POST with an upgrade is told there
+            with suppress(
+                RequestRejected
+            ):  # a path that takes only a POST with an upgrade is told there
                 yield "socket", path, _right(route, b"orderId=x")
         else:
-            for method, door in route.app._doors.items():
+            for method, endpoint in route.app._endpoints.items():
                 if method != "HEAD":
-                    yield method.lower(), path, door.right or PUBLIC
+                    yield method.lower(), path, endpoint.permission or PUBLIC
 
 
 def _right(route: WebSocketRoute, query: bytes) -> str:
     """Return what a key must be allowed to do to open a socket with this query."""
-    return route.app._choose({"extensions": {}, "query_string": query}).right
+    return route.app._select({"extensions": {}, "query_string": query}).permission
 
 
 async def test_a_socket_says_what_it_takes_without_an_order(tmp_path: Path) -> None:
     async with in_process(tmp_path) as rooms:
         sockets = {
-            _bare(one.path): one for one in rooms.app.routes if isinstance(one, WebSocketRoute)
+            _bare(route.path): route
+            for route in rooms.app.routes
+            if isinstance(route, WebSocketRoute)
         }
-    for one in operations():
-        if "x-websocket" in one.told:
-            told = one.told["x-websocket"]["scopeWithoutOrderId"]
-            assert told == _right(sockets[_bare(one.path)], b""), one.path
+    for operation in operations():
+        if "x-websocket" in operation.told:
+            told = operation.told["x-websocket"]["scopeWithoutOrderId"]
+            assert told == _right(sockets[_bare(operation.path)], b""), operation.path
 
 
 def _bare(path: str) -> str:
@@ -184,10 +189,10 @@ def _bare(path: str) -> str:
 
 
 def test_the_service_names_every_operation() -> None:
-    named = {name.partition("?")[0] for name in ENDPOINTS}
-    for one in operations():
-        method = "WebSocket" if "x-websocket" in one.told else one.method.upper()
-        assert one.path == "/" or f"{method} {one.path}" in named, one.path
+    named = {name.partition("?")[0] for name in RECORDED["service"]["endpoints"]}
+    for operation in operations():
+        method = "WebSocket" if "x-websocket" in operation.told else operation.method.upper()
+        assert operation.path == "/" or f"{method} {operation.path}" in named, operation.path
 
 
 async def test_a_recorded_answer_has_the_shape_of_a_real_one(tmp_path: Path) -> None:
@@ -202,7 +207,7 @@ async def test_a_recorded_answer_has_the_shape_of_a_real_one(tmp_path: Path) -> 
         }
     for name, answer in real.items():
         assert list(answer) == list(RECORDED[name]), name
-    told = next(one.told for one in operations() if one.name == "readService")
+    told = next(operation.told for operation in operations() if operation.name == "readService")
     shown = told["responses"]["200"]["content"]["application/json"]["examples"]["service"]
     assert real["service"] == shown["value"]
 

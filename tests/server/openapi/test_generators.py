@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from cambist.server.openapi import document
-from cambist.server.openapi.order_body import VARIANTS
+from cambist.server.openapi.document import document
+from cambist.server.openapi.request_bodies import VARIANTS
 
 WITHIN_S = 120
 

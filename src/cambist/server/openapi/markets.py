@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cambist.faults import Code, fault
-from cambist.ports.keys import Scope
-from cambist.server.markets import REPORT_DAYS_DEFAULT, REPORT_DAYS_MAX, REPORT_LINES_MAX
-from cambist.server.openapi.parts import Operation, answer, query, recorded
-from cambist.wire.moments import MOMENT_FORM
+from cambist.ports.api_keys import Permission
+from cambist.server.handlers.markets import REPORT_DAYS_DEFAULT, REPORT_DAYS_MAX, REPORT_LINES_MAX
+from cambist.server.openapi.builder import Operation, answer, query, recorded
+from cambist.wire.rfc3339 import MOMENT_FORM
 
 TAG: Final = "market"
 Json = dict[str, Any]
@@ -37,13 +37,13 @@ def venues() -> Operation:
 
 def pools() -> Operation:
     """Return the operation that lists the pools of a pair."""
-    told = answer("The pools, and what each pays.", "PoolList", recorded(pools="SOL for USDC"))
+    response = answer("The pools, and what each pays.", "PoolList", recorded(pools="SOL for USDC"))
     return _read(
         "listPools",
         "List the pools of a pair",
         "Each with its quote for an amount in or out, and how much it takes before its rate is "
         "0.1 %, 0.5 %, 1 % and 2 % worse. What an order would do: /api/quotes.",
-        {"200": told},
+        {"200": response},
         parameters=(
             query("tokenIn", _TEXT, "The token given: a symbol or a mint.", required=True),
             query("tokenOut", _TEXT, "The token taken: a symbol or a mint.", required=True),
@@ -53,21 +53,21 @@ def pools() -> Operation:
         codes=(
             fault(Code.INVALID_QUERY, "tokenIn is missing.", "tokenIn"),
             fault(Code.SAME_TOKEN, "", "tokenOut"),
-            fault(Code.UNKNOWN_TOKEN, "The token NOPE is not known here.", "tokenIn"),
+            fault(Code.UNKNOWN_TOKEN, "The token NOPE is unknown.", "tokenIn"),
         ),
     )
 
 
 def report() -> Operation:
     """Return the operation that sums up fills."""
-    told = answer("Fills, newest day first.", "Report", recorded(report="A day's trading"))
+    response = answer("Fills, newest day first.", "Report", recorded(report="A day's trading"))
     return _read(
         "readReport",
         "Sum up what trading brought and cost",
         "The caller's confirmed orders by day (UTC) and pair: amounts beside what was quoted, "
         f"slippage, network fees. It covers {REPORT_DAYS_DEFAULT} days unless `since` says "
         f"otherwise, and has at most {REPORT_LINES_MAX:,} lines.",
-        {"200": told},
+        {"200": response},
         parameters=(
             query(
                 "since",
@@ -86,7 +86,7 @@ def _read(name: str, summary: str, description: str, answers: Json, **more: Any)
     return Operation(
         id=name,
         tag=TAG,
-        scope=Scope.READ,
+        scope=Permission.READ,
         summary=summary,
         description=description,
         answers=answers,

@@ -6,14 +6,14 @@ from typing import Any, Final
 
 from cambist.faults import Code, fault
 from cambist.orders.order import Status
-from cambist.ports.keys import Scope
-from cambist.server.openapi.parts import (
+from cambist.ports.api_keys import Permission
+from cambist.server.openapi.builder import (
     Operation,
     answer,
     query,
     recorded,
 )
-from cambist.server.queries import INCLUDE_QUOTES, LIMIT_DEFAULT, LIMIT_MAX, OFFSET_MAX
+from cambist.server.requests import INCLUDE_QUOTES, LIMIT_DEFAULT, LIMIT_MAX, OFFSET_MAX
 
 Json = dict[str, Any]
 
@@ -33,7 +33,7 @@ def cancel(operation: str, summary: str) -> Operation:
     return Operation(
         id=operation,
         tag=TAG,
-        scope=Scope.CANCEL,
+        scope=Permission.CANCEL,
         summary=summary,
         description=(
             "An order that has no transaction in flight ends at once. One that has may still be "
@@ -67,7 +67,7 @@ def read() -> Operation:
     return Operation(
         id="readOrder",
         tag=TAG,
-        scope=Scope.READ,
+        scope=Permission.READ,
         summary="Read an order",
         description=(
             "Fields come as they become known. Several names stand for one thing, for clients "
@@ -98,7 +98,7 @@ def list_all() -> Operation:
     return Operation(
         id="listOrders",
         tag=TAG,
-        scope=Scope.READ,
+        scope=Permission.READ,
         summary="List orders, newest first, with counts of all",
         description=(
             "The counts are of all the caller's orders, whatever the filters. Pages by `cursor` "
@@ -136,7 +136,7 @@ def amend() -> Operation:
     return Operation(
         id="amendOrder",
         tag=TAG,
-        scope=Scope.TRADE,
+        scope=Permission.TRADE,
         summary="Change an order that rests",
         description=(
             "No kind of order that rests is there yet, so every order is refused: a market order "
@@ -155,7 +155,7 @@ def receipt() -> Operation:
     return Operation(
         id="readReceipt",
         tag=TAG,
-        scope=Scope.READ,
+        scope=Permission.READ,
         summary="Read an order's receipt",
         description=(
             "What was asked, every quote with its age, why the venue was chosen, each transaction "

@@ -7,25 +7,19 @@ from typing import Any, Final
 import msgspec
 
 from cambist.faults import CATALOGUE
-from cambist.server.about import Alive, ServiceInfo
-from cambist.server.openapi.order_body import order_schemas
-from cambist.server.openapi.words import INSTANTS, PROPERTIES, SPECIAL
-from cambist.server.tickets import Ticket
+from cambist.server.auth.tickets import Ticket
+from cambist.server.handlers.service import Alive, ServiceInfo
+from cambist.server.openapi.descriptions import INSTANTS, PROPERTIES, SPECIAL
+from cambist.server.openapi.request_bodies import order_schemas
 from cambist.wire.batch import BATCH_ORDERS_MAX, BatchReply
+from cambist.wire.event_messages import Message, NestedMessage, Notice
 from cambist.wire.halts import REASON_LETTERS_MAX, TradingView
+from cambist.wire.health import HealthView
 from cambist.wire.markets import PoolList, TokenList, VenueList
-from cambist.wire.messages import Message, NestedMessage, Notice
+from cambist.wire.order_responses import Acceptance, CancelReply, EventList, OrderList, OrderView
 from cambist.wire.problems import Failure, Problem
 from cambist.wire.quotes import QuoteReply
 from cambist.wire.receipts import Receipt
-from cambist.wire.replies import (
-    Acceptance,
-    CancelReply,
-    EventList,
-    HealthView,
-    OrderList,
-    OrderView,
-)
 from cambist.wire.reports import Report
 
 Json = dict[str, Any]
@@ -46,8 +40,8 @@ def schemas() -> Json:
         drawn[name]["properties"]["code"] = {"enum": sorted(CATALOGUE)}
     for name, schema in drawn.items():
         schema["description"] = " ".join(schema.get("description", "").split())
-        for field, one in schema.get("properties", {}).items():
-            _describe(one, name, field)
+        for field, prop in schema.get("properties", {}).items():
+            _describe(prop, name, field)
     drawn |= order_schemas()
     drawn["ServerSentEvent"] = _event_schema()
     drawn["BatchRequest"] = _batch_schema()
@@ -120,13 +114,13 @@ def _batch_schema() -> Json:
     }
 
 
-def _describe(one: Json, schema: str, field: str) -> None:
+def _describe(prop: Json, schema: str, field: str) -> None:
     said = SPECIAL.get((schema, field)) or PROPERTIES.get(field)
     if said is not None:
-        one["description"] = said
+        prop["description"] = said
     if field in INSTANTS:
-        for form in (one, *one.get("anyOf", ())):
+        for form in (prop, *prop.get("anyOf", ())):
             if form.get("type") == "string":
                 form["format"] = "date-time"
-    if one.get("default", 0) is None:
-        del one["default"]  # what is not known is left out, never null
+    if prop.get("default", 0) is None:
+        del prop["default"]  # what is not known is left out, never null

@@ -1,20 +1,20 @@
-"""Describes what the service tells of itself: health, counters and its own documentation."""
+"""Describes the operations of the service: info, health, metrics, halt, resume."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from cambist.faults import Code
-from cambist.ports.keys import Scope
-from cambist.server.about import ENDPOINTS
-from cambist.server.docs_page import PARTS
-from cambist.server.openapi.parts import (
+from cambist.ports.api_keys import Permission
+from cambist.server.handlers.docs import PARTS
+from cambist.server.openapi.builder import (
     JSON,
     RECORDED,
     Operation,
     answer,
     example,
     recorded,
+    ref,
     text_answer,
 )
 
@@ -35,17 +35,18 @@ def _open(name: str, summary: str, description: str, answers: Json) -> Operation
 
 def info() -> Operation:
     """Return the operation that says what this is."""
-    running = {**RECORDED["service"], "endpoints": ENDPOINTS}
-    told = answer(
-        "What this service is.", "ServiceInfo", {"service": example(running, "While it runs")}
+    response = answer(
+        "What this service is.",
+        "ServiceInfo",
+        {"service": example(RECORDED["service"], "While it runs")},
     )
     page = text_answer("The page.", "text/html", "<!doctype html>\n")
-    told["content"] |= page["content"]
+    response["content"] |= page["content"]
     return _open(
         "readService",
         "Say what this service is",
         "And what it answers to; to a browser, a page that leads on.",
-        {"200": told},
+        {"200": response},
     )
 
 
@@ -89,12 +90,14 @@ def ready() -> Operation:
 
 def live() -> Operation:
     """Return the operation that says that the process answers."""
-    told = answer("It answers.", "Alive", recorded(alive="Always the same, but for the instant"))
+    response = answer(
+        "It answers.", "Alive", recorded(alive="Always the same, but for the instant")
+    )
     return _open(
         "readLiveness",
         "Say that the process answers",
         "Whatever else does not: for supervisors that restart what hangs.",
-        {"200": told},
+        {"200": response},
     )
 
 
@@ -104,7 +107,7 @@ def metrics() -> Operation:
     return Operation(
         id="readMetrics",
         tag=TAG,
-        scope=Scope.ADMIN,
+        scope=Permission.ADMIN,
         summary="Read the counters",
         description="In the text format of Prometheus.",
         answers={"200": text_answer("The counters.", "text/plain", begins)},
@@ -113,7 +116,7 @@ def metrics() -> Operation:
 
 def openapi() -> Operation:
     """Return the operation that answers with this document."""
-    told = {
+    response = {
         "description": "This document.",
         "content": {
             JSON: {
@@ -123,27 +126,27 @@ def openapi() -> Operation:
         },
     }
     return _open(
-        "readOpenapi", "Read this document", "OpenAPI 3.1, whole, in one file.", {"200": told}
+        "readOpenapi", "Read this document", "OpenAPI 3.1, whole, in one file.", {"200": response}
     )
 
 
 def docs() -> Operation:
     """Return the operation that shows the API to people."""
-    told = text_answer("The page.", "text/html", "<!doctype html>\n")
+    response = text_answer("The page.", "text/html", "<!doctype html>\n")
     return _open(
         "readDocs",
         "Read and try the API",
         "Swagger UI, if the extra `cambist[docs]` is installed; without it, where else to look. "
         "Nothing on the page comes from another server.",
-        {"200": told},
+        {"200": response},
     )
 
 
 def docs_part() -> Operation:
     """Return the operation that answers with a file of that page."""
-    told = text_answer("The file.", "text/javascript", "SwaggerUIBundle({")
+    response = text_answer("The file.", "text/javascript", "SwaggerUIBundle({")
     style = text_answer("The file.", "text/css", ".swagger-ui{")
-    told["content"] |= style["content"]
+    response["content"] |= style["content"]
     return Operation(
         id="readDocsPart",
         tag=TAG,
@@ -159,17 +162,63 @@ def docs_part() -> Operation:
                 "schema": {"enum": list(PARTS)},
             },
         ),
-        answers={"200": told},
+        answers={"200": response},
         codes=(Code.NOT_FOUND,),
     )
 
 
 def faults() -> Operation:
     """Return the operation that explains every code."""
-    told = text_answer("Every code, as an anchor.", "text/html", "<!doctype html>\n")
+    response = text_answer("Every code, as an anchor.", "text/html", "<!doctype html>\n")
     return _open(
         "readFaults",
         "Read what each fault means",
         "`type` of a problem document leads here.",
-        {"200": told},
+        {"200": response},
+    )
+
+
+_CODES: Final = (
+    Code.MALFORMED_JSON, Code.NOT_AN_OBJECT, Code.TOO_DEEP, Code.DUPLICATE_FIELD,
+    Code.MISSING_FIELD, Code.UNKNOWN_FIELD, Code.WRONG_TYPE, Code.INVALID_VALUE,
+    Code.UNSUPPORTED_MEDIA_TYPE, Code.STORE_UNAVAILABLE,
+)  # fmt: skip
+
+
+def halt() -> Operation:
+    """Return the operation that stops trading."""
+    response = answer("Trading has stopped.", "TradingView", recorded(halted="With its reason"))
+    return _switch(
+        "haltTrading",
+        "Stop all trading",
+        "From this answer on no order is taken and no transaction is signed, by any process; it "
+        "is checked inside the transactions that would. What is in flight is watched to its end.",
+        {"200": response},
+        "The market is on fire.",
+    )
+
+
+def resume() -> Operation:
+    """Return the operation that lets trading go on."""
+    response = answer("Trading goes on.", "TradingView", recorded(resumed="No halt is in force"))
+    return _switch(
+        "resumeTrading",
+        "Let trading go on",
+        "Orders that were waiting go on, each within its own tolerance and deadline.",
+        {"200": response},
+        "It is out.",
+    )
+
+
+def _switch(name: str, summary: str, description: str, answers: Json, reason: str) -> Operation:
+    content = {"schema": ref("ReasonBody"), "examples": {"why": example({"reason": reason}, "Why")}}
+    return Operation(
+        id=name,
+        tag=TAG,
+        scope=Permission.ADMIN,
+        summary=summary,
+        description=description,
+        body={"required": True, "description": "Why.", "content": {JSON: content}},
+        answers=answers,
+        codes=_CODES,
     )

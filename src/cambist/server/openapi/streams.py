@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cambist.faults import Code, Fault, fault
-from cambist.ports.keys import Scope
-from cambist.server.openapi.orders import AN_ID, ORDER_ID
-from cambist.server.openapi.parts import (
+from cambist.ports.api_keys import Permission
+from cambist.server.openapi.builder import (
     EVENT_STREAM,
     RECORDED,
     Operation,
@@ -19,7 +18,8 @@ from cambist.server.openapi.parts import (
     recorded,
     ref,
 )
-from cambist.server.queries import SEQ_MAX
+from cambist.server.openapi.orders import AN_ID, ORDER_ID
+from cambist.server.requests import SEQ_MAX
 
 Json = dict[str, Any]
 
@@ -107,22 +107,22 @@ The order as it stands, then what is new. Without `orderId` it says so, and clos
 
 def journal() -> Operation:
     """Return the operation that reads or streams an order's journal."""
-    told = answer(
+    response = answer(
         "The journal: whole as JSON, or live as events.",
         "EventList",
         recorded(journal="An order that was executed"),
     )
     events = as_events(RECORDED["journal"]["events"])
-    told["content"][EVENT_STREAM] = _events("Each `id:` is a `seq`.", events)
+    response["content"][EVENT_STREAM] = _events("Each `id:` is a `seq`.", events)
     over = {"description": "A stream that was asked for from its end, of an order that is over."}
     return Operation(
         id="readEvents",
         tag=TAG,
-        scope=Scope.READ,
+        scope=Permission.READ,
         summary="Read an order's journal, or stream it",
         description=_JOURNAL,
         parameters=(ORDER_ID, _FROM_SEQ, _LAST_SEQ),
-        answers={"200": told, "204": over},
+        answers={"200": response, "204": over},
         codes=(
             _BAD_SEQ, Code.ORDER_NOT_FOUND, Code.SHUTTING_DOWN, Code.STORE_UNAVAILABLE,
         ),
@@ -133,32 +133,32 @@ def all_events() -> Operation:
     """Return the operation that streams the events of all orders."""
     messages = RECORDED["journal"]["events"]
     events = as_events(messages, (f"c{40 + place:x}" for place in range(len(messages))))
-    told = {
+    response = {
         "description": "Events, without end.",
         "content": {EVENT_STREAM: _events("Each `id:` is a cursor.", events)},
     }
     return Operation(
         id="streamAllEvents",
         tag=TAG,
-        scope=Scope.READ,
+        scope=Permission.READ,
         summary="Stream the events of all orders",
         description=_ALL,
         parameters=(_CURSOR, _LAST_CURSOR),
-        answers={"200": told},
+        answers={"200": response},
         codes=(_BAD_CURSOR, Code.CURSOR_TOO_OLD, Code.SHUTTING_DOWN, Code.STORE_UNAVAILABLE),
     )
 
 
 def ticket() -> Operation:
     """Return the operation that trades a key for a ticket."""
-    told = answer("The ticket.", "Ticket", recorded(ticket="A ticket, good once"))
+    response = answer("The ticket.", "Ticket", recorded(ticket="A ticket, good once"))
     return Operation(
         id="issueStreamTicket",
         tag=TAG,
-        scope=Scope.READ,
+        scope=Permission.READ,
         summary="Get a ticket that opens a WebSocket",
         description=_TICKET,
-        answers={"201": told},
+        answers={"201": response},
     )
 
 
@@ -179,30 +179,30 @@ class _Socket:
         self.summary = summary
         self.said = said
 
-    def operation(self, told: Json, parameters: tuple[Json, ...], wrong: Fault) -> Operation:
+    def operation(self, frames: Json, parameters: tuple[Json, ...], wrong: Fault) -> Operation:
         """Return the description of the socket; `told` says what its frames are."""
         return Operation(
             id=self.name,
             tag=TAG,
-            scope=Scope.READ,
+            scope=Permission.READ,
             summary=f"{self.summary} (WebSocket)",
             description=self.said,
             parameters=parameters,
             answers={"101": {"description": "The connection is a WebSocket now."}},
             codes=(Code.UPGRADE_REQUIRED, Code.INVALID_HANDSHAKE, wrong, Code.SHUTTING_DOWN),
-            extra={"x-websocket": {"subprotocols": ["cambist.v1"], **told}},
+            extra={"x-websocket": {"subprotocols": ["cambist.v1"], **frames}},
         )
 
 
 def execute_socket() -> Operation:
     """Return the description of the socket of one order, or for placing orders."""
     socket = _Socket("executeSocket", "Follow an order, or place orders", _EXECUTE)
-    told = {
+    frames = {
         "messages": _either("Message", "Acceptance", "Failure", "Notice"),
         "sends": ref("OrderRequest"),
-        "scopeWithoutOrderId": Scope.TRADE,
+        "scopeWithoutOrderId": Permission.TRADE,
     }
-    return socket.operation(told, (_NAME, _FROM_SEQ, _NOTES), _BAD_SEQ)
+    return socket.operation(frames, (_NAME, _FROM_SEQ, _NOTES), _BAD_SEQ)
 
 
 def status_socket() -> Operation:
@@ -212,25 +212,25 @@ def status_socket() -> Operation:
         "Follow an order: /api/orders/execute?orderId= under another path",
         _STATUS,
     )
-    told = {"messages": _either("Message", "Notice"), "scopeWithoutOrderId": Scope.READ}
-    return socket.operation(told, (ORDER_ID, _FROM_SEQ, _NOTES), _BAD_SEQ)
+    frames = {"messages": _either("Message", "Notice"), "scopeWithoutOrderId": Permission.READ}
+    return socket.operation(frames, (ORDER_ID, _FROM_SEQ, _NOTES), _BAD_SEQ)
 
 
 def ws_socket() -> Operation:
     """Return the description of the socket of one order, or of all."""
     socket = _Socket("wsSocket", "Follow an order, or all orders", _WS)
-    told = {
+    frames = {
         "messages": _either("NestedMessage", "Message", "Notice"),
-        "scopeWithoutOrderId": Scope.READ,
+        "scopeWithoutOrderId": Permission.READ,
     }
-    return socket.operation(told, (_NAME, _FROM_SEQ, _NOTES, _CURSOR), _BAD_CURSOR)
+    return socket.operation(frames, (_NAME, _FROM_SEQ, _NOTES, _CURSOR), _BAD_CURSOR)
 
 
 def latest_socket() -> Operation:
     """Return the description of the socket that begins with how an order stands."""
     socket = _Socket("latestSocket", "Follow an order from now on", _LATEST)
-    told = {"messages": _either("Message", "Notice"), "scopeWithoutOrderId": Scope.READ}
-    return socket.operation(told, (_NAME, _FROM_SEQ, _NOTES), _BAD_SEQ)
+    frames = {"messages": _either("Message", "Notice"), "scopeWithoutOrderId": Permission.READ}
+    return socket.operation(frames, (_NAME, _FROM_SEQ, _NOTES), _BAD_SEQ)
 
 
 def _either(*names: str) -> Json:

@@ -16,13 +16,12 @@ import asyncpg
 import msgspec
 
 from cambist.ports.store import Halt
-from cambist.stores.audit import Report
-from cambist.stores.migrate import UnfitDatabase
-from cambist.stores.postgres.audit import audit_within
-from cambist.stores.postgres.migrate import migrate, migrate_to
-from cambist.stores.postgres.pool import Pool, Target
-from cambist.stores.postgres.reads import SQL
-from cambist.stores.settling import UnfitBackup
+from cambist.stores.audit import AuditReport
+from cambist.stores.errors import DatabaseUnusable, InvalidBackup
+from cambist.stores.postgres.maintenance import audit_within
+from cambist.stores.postgres.migrations import migrate, migrate_to
+from cambist.stores.postgres.pool import ConnectionPool, Target
+from cambist.stores.postgres.reader import SQL
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -49,12 +48,12 @@ class Manifest(msgspec.Struct, frozen=True):
     tables: dict[str, int]
 
 
-async def back_up(target: Target, path: Path, progress: Callable[[int], None]) -> Report:
+async def back_up(target: Target, path: Path, progress: Callable[[int], None]) -> AuditReport:
     """Write the store of a database into an archive, and audit it, in one snapshot.
 
-    Raises UnfitDatabase where no store is, PortDown, and OSError.
+    Raises DatabaseUnusable where no store is, PortUnavailable, and OSError.
     """
-    pool = Pool(target, 1)
+    pool = ConnectionPool(target, 1)
     try:
         await pool.open()
         return await pool.read(lambda line: _back_up(line, path, progress))
@@ -62,7 +61,7 @@ async def back_up(target: Target, path: Path, progress: Callable[[int], None]) -
         await pool.close()
 
 
-async def _back_up(line: Any, path: Path, progress: Callable[[int], None]) -> Report:
+async def _back_up(line: Any, path: Path, progress: Callable[[int], None]) -> AuditReport:
     async with line.transaction(isolation="repeatable_read", readonly=True):
         report = await audit_within(line, progress)
         await line.execute("SET LOCAL statement_timeout = 0")
@@ -82,31 +81,32 @@ async def _back_up(line: Any, path: Path, progress: Callable[[int], None]) -> Re
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Return what an archive says it holds. Raises UnfitBackup and OSError."""
+    """Return what an archive says it holds. Raises InvalidBackup and OSError."""
     try:
         with zipfile.ZipFile(path) as archive, archive.open(MANIFEST) as text:
             manifest = msgspec.json.decode(text.read(MANIFEST_BYTES_MAX), type=Manifest)
             names = set(archive.namelist())
     except (zipfile.BadZipFile, KeyError, msgspec.DecodeError) as error:
         msg = f"{path} is no whole archive of a store: {error}"
-        raise UnfitBackup(msg) from None
+        raise InvalidBackup(msg) from None
     if manifest.format != FORMAT or names != {
         MANIFEST,
         *(f"{name}.csv" for name in manifest.tables),
     }:
         msg = f"{path} is no archive of a store that this version knows"
-        raise UnfitBackup(msg)
+        raise InvalidBackup(msg)
     return manifest
 
 
 async def restore(target: Target, path: Path, halt: Halt) -> None:
     """Fill an empty database from an archive, all of it or nothing, and halt it.
 
-    One that was halted when it was written stays so. Raises UnfitBackup, UnfitDatabase where the
-    database is not empty, NewerDatabase for an archive of a newer version, and PortDown.
+    One that was halted when it was written stays so. Raises InvalidBackup, DatabaseUnusable where
+    the
+    database is not empty, SchemaTooNew for an archive of a newer version, and PortUnavailable.
     """
     manifest = read_manifest(path)
-    pool = Pool(target, 1)
+    pool = ConnectionPool(target, 1)
     try:
         await pool.open()
         await pool.read(lambda line: _restore(line, path, manifest))
@@ -120,13 +120,13 @@ async def _restore(line: Any, path: Path, manifest: Manifest) -> None:
     async with line.transaction():
         if await line.fetchval("SELECT to_regclass('engine_orders')") is not None:
             msg = "the database holds a store already, and is not written over: name an empty one"
-            raise UnfitDatabase(msg)
+            raise DatabaseUnusable(msg)
         await migrate_to(line, manifest.migration)
         await line.execute("SET LOCAL statement_timeout = 0")
         known = {row[0] for row in await line.fetch(_TABLES)}
         if not manifest.tables.keys() <= known:
             msg = f"{path} holds tables that migration {manifest.migration} does not have"
-            raise UnfitBackup(msg)
+            raise InvalidBackup(msg)
         await line.execute(f"TRUNCATE {', '.join(sorted(known))}")
         # What triggers add stands in tables of its own, which are in the archive too.
         await line.execute("ALTER TABLE journal DISABLE TRIGGER USER")
@@ -136,7 +136,7 @@ async def _restore(line: Any, path: Path, manifest: Manifest) -> None:
                     done = await _fill(line, name, text)
                 if done != rows:
                     msg = f"{path} has {done} rows of {name}, and should have {rows}"
-                    raise UnfitBackup(msg)
+                    raise InvalidBackup(msg)
         await line.execute("ALTER TABLE journal ENABLE TRIGGER USER")
         for table, column in await line.fetch(_IDENTITIES):
             await line.execute(
@@ -154,7 +154,7 @@ async def _fill(line: Any, name: str, text: IO[bytes]) -> int:
         )
     except (zipfile.BadZipFile, asyncpg.DataError, asyncpg.UndefinedColumnError) as error:
         msg = f"the archive's {name} cannot be read: {error}"
-        raise UnfitBackup(msg) from None
+        raise InvalidBackup(msg) from None
     return int(done.rpartition(" ")[2])
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from cambist.ports.daily_fills import FillSums
 from cambist.stores import daily_fills
-from cambist.stores.daily_fills import FILLS_AT_ONCE, FILLS_WAITING_MAX, Asked
+from cambist.stores.daily_fills import FILLS_AT_ONCE, FILLS_WAITING_MAX, FillQuery
 from cambist.stores.sql import queries
 
 SQL: Final = queries("postgres")
@@ -33,7 +33,7 @@ async def add_up(connection: Any) -> bool:
         return len(rows) == FILLS_AT_ONCE
 
 
-async def fill_sums(connection: Any, asked: Asked) -> FillSums:
+async def fill_sums(connection: Any, asked: FillQuery) -> FillSums:
     """Return a principal's sums, with the fills that are in none yet. Raises ReadInterrupted."""
     # One snapshot: a fill is in its sum, or among those that are in none.
     async with connection.transaction(isolation="repeatable_read", readonly=True):

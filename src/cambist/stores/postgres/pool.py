@@ -16,9 +16,9 @@ import asyncpg
 import msgspec
 import structlog
 
-from cambist.ports.failures import PortDown, ReadInterrupted
-from cambist.stores.migrate import UnfitDatabase
-from cambist.stores.postgres.trouble import BROKEN, Unsure, is_unsure
+from cambist.ports.errors import PortUnavailable, ReadInterrupted
+from cambist.stores.errors import DatabaseUnusable
+from cambist.stores.postgres.errors import CONNECTION_LOST, OutcomeUnknown, is_outcome_unknown
 
 T = TypeVar("T")
 Connection = Any
@@ -74,7 +74,7 @@ async def _leave_as_it_is(_: Connection) -> None:
     """Send nothing before a connection is used again: our queries change no session."""
 
 
-class Pool:
+class ConnectionPool:
     """A few connections. A broken one is thrown away, and the next query opens another."""
 
     def __init__(self, target: Target, most: int, *, only_reads: bool = False) -> None:
@@ -86,7 +86,7 @@ class Pool:
         self._away_until = 0.0
 
     async def open(self) -> None:
-        """Open the first connection. Raises UnfitDatabase, and PortDown."""
+        """Open the first connection. Raises DatabaseUnusable, and PortUnavailable."""
         self._pool = asyncpg.create_pool(
             self._target.dsn,
             min_size=0,
@@ -108,7 +108,7 @@ class Pool:
         try:
             await self._pool
             connection = await self._pool.acquire(timeout=ACQUIRE_WITHIN_S)
-        except (*BROKEN, asyncpg.PostgresError) as error:
+        except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
             raise _away(error) from error
         await self._pool.release(connection)
 
@@ -117,17 +117,17 @@ class Pool:
         row = await connection.fetchrow(_LOOK)
         if row[0] or row[1]:
             msg = "the database takes no writes (a replica, or read-only): name the primary"
-            raise UnfitDatabase(msg)
+            raise DatabaseUnusable(msg)
         if row[2] < SERVER_MIN:
             msg = f"PostgreSQL {row[2] // 10_000} is too old; cambist needs 13 or newer"
-            raise UnfitDatabase(msg)
+            raise DatabaseUnusable(msg)
         off = [name for name, value in zip(_LOSING, row[3:], strict=True) if value == "off"]
         if off and not self._target.may_lose:
             msg = (
                 f"the database runs with {', '.join(off)} off: it would forget orders it "
                 "acknowledged. Switch it on, or set CAMBIST_MAY_LOSE_ACKNOWLEDGED_ORDERS=true"
             )
-            raise UnfitDatabase(msg)
+            raise DatabaseUnusable(msg)
 
     async def close(self) -> None:
         """Let every connection go."""
@@ -137,20 +137,21 @@ class Pool:
     async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Run statements on a connection.
 
-        Raises PortDown when there is none: then nothing was sent. Raises Unsure when the answer
+        Raises PortUnavailable when there is none: then nothing was sent. Raises OutcomeUnknown when
+        the answer
         did not come, and asyncpg.PostgresError when the server refused: nothing was done.
         """
         connection = await self._acquire()
         try:
             return await work(connection)
         except asyncpg.PostgresError as error:
-            if not is_unsure(error):
+            if not is_outcome_unknown(error):
                 raise
             _drop(connection)
-            raise Unsure(str(error)) from error
-        except BROKEN as error:
+            raise OutcomeUnknown(str(error)) from error
+        except CONNECTION_LOST as error:
             _drop(connection)
-            raise Unsure(_told(error)) from error
+            raise OutcomeUnknown(_told(error)) from error
         except BaseException:
             if not self._only_reads:
                 _drop(connection)
@@ -165,7 +166,7 @@ class Pool:
         """
         try:
             await self._pool.release(connection, timeout=CLOSE_WITHIN_S)
-        except (*BROKEN, asyncpg.PostgresError) as error:
+        except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
             log.warning("connection_lost", error=_told(error))
             _drop(connection)
 
@@ -180,7 +181,7 @@ class Pool:
             raise _away(self._away)
         try:
             connection = await self._pool.acquire(timeout=ACQUIRE_WITHIN_S)
-        except (*BROKEN, asyncpg.PostgresError, UnfitDatabase) as error:
+        except (*CONNECTION_LOST, asyncpg.PostgresError, DatabaseUnusable) as error:
             self._away = error
             self._away_until = asyncio.get_running_loop().time() + REFUSE_FOR_S
             raise _away(error) from error
@@ -188,17 +189,17 @@ class Pool:
         return connection
 
     async def read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Run statements that may be made again. Raises PortDown."""
+        """Run statements that may be made again. Raises PortUnavailable."""
         try:
             return await self.run(work)
-        except (Unsure, asyncpg.PostgresError) as error:
+        except (OutcomeUnknown, asyncpg.PostgresError) as error:
             raise _away(error) from error
 
     async def ask(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Run a client's read.
 
         The server is told to end it when the task that waits for it is cancelled, and after
-        `READ_WITHIN_S`: then it raises ReadInterrupted. Raises PortDown as `read` does.
+        `READ_WITHIN_S`: then it raises ReadInterrupted. Raises PortUnavailable as `read` does.
         """
         try:
             async with asyncio.timeout(READ_WITHIN_S):
@@ -218,5 +219,5 @@ def _told(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _away(error: BaseException) -> PortDown:
-    return PortDown(f"the database failed: {_told(error)}")
+def _away(error: BaseException) -> PortUnavailable:
+    return PortUnavailable(f"the database failed: {_told(error)}")

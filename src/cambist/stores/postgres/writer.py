@@ -1,10 +1,26 @@
-"""Writes batches to PostgreSQL, a statement each, and finds out what became of every item.
+"""Writes batches to PostgreSQL and finds out the outcome of every write."""
 
-A statement is its own transaction. What is refused for a row of it is written again item by
-item, so that the bad one fails alone. When the answer does not come, the same statement is sent
-again until one does: what was carried out the first time loses to itself then, and is known by
-its line in the journal. Nothing is told, and nobody answered, before that.
-"""
+# One batch is one statement, and one statement is its own transaction (docs/adr/0008). It inserts
+# new orders and updates known ones by compare-and-set on version, last hash and lease. What
+# follows from those that succeeded comes next, then the row `feed_end`, and the journal last.
+# `feed_end` is locked for the insert of the entries and the flush, and never during a round trip,
+# so that positions have the order of commits in the whole cluster.
+#
+# Three things can go wrong, and each has its own answer:
+#
+# - A row is rejected for what it holds: a constraint, a number that does not fit. The whole
+#   statement fails with it. Its writes are sent again one by one, so that only the bad one fails.
+#
+# - The statement loses to a deadlock or waits too long for a lock. Nothing was written. It is
+#   sent again, a few times.
+#
+# - No answer comes: the connection broke between COMMIT and its answer. The outcome is unknown,
+#   and an error would be a lie either way. The same statement is sent again until an answer
+#   comes. If it had succeeded the first time, its compare-and-set fails now, and its entries are
+#   found in the journal by number and hash, with their positions.
+#
+# Nothing is published and nobody is answered before the outcome is known. After five seconds
+# callers are told that it is unknown, and they may send the same idempotency key again.
 
 from __future__ import annotations
 
@@ -13,24 +29,24 @@ from typing import Final
 
 import asyncpg
 
-from cambist.faultpoints import faultpoint
-from cambist.orders.journal import Told
-from cambist.orders.lifecycle import IllegalFact
-from cambist.ports.failures import PortDown
+from cambist.failpoints import failpoint
+from cambist.orders.journal import RecordedEvent
+from cambist.orders.lifecycle import IllegalTransition
+from cambist.ports.errors import PortUnavailable
 from cambist.ports.store import Halt
-from cambist.stores.postgres.pool import Pool
-from cambist.stores.postgres.round import Round, Write, rounds
-from cambist.stores.postgres.trouble import Unsure, is_own_fault, is_passing
-from cambist.stores.postgres.verdict import Result, Settled, Undone, judge
+from cambist.stores.commands import ApplyDecision, CommittedEvents
+from cambist.stores.postgres.batch import Statement, Write, partition
+from cambist.stores.postgres.errors import OutcomeUnknown, is_row_error, is_transient
+from cambist.stores.postgres.outcome import Result, RetryAlone, StatementResult, resolve_outcomes
+from cambist.stores.postgres.pool import ConnectionPool
 from cambist.stores.sql import queries
-from cambist.stores.writes import Facts, Move
 from cambist.values.ids import OrderId
 
 SQL: Final = queries("postgres")
 PASSING_TRIES_MAX: Final = 5
 """How often a statement that lost to a deadlock, or waited too long for a lock, is sent again."""
 
-Tell = Callable[[Sequence[Told], Sequence[int]], None]
+Tell = Callable[[Sequence[RecordedEvent], Sequence[int]], None]
 Again = Callable[[BaseException], Awaitable[None]]
 """Called before a statement of unknown outcome is sent again: waits, or raises to give up."""
 
@@ -44,10 +60,10 @@ class _OwnFault(Exception):
         self.unsure = unsure
 
 
-class BatchWriter:
+class PostgresBatchWriter:
     """Applies batches, one statement after the other. `tell` hears what became true in each."""
 
-    def __init__(self, pool: Pool, tell: Tell, again: Again, lease_ms: int) -> None:
+    def __init__(self, pool: ConnectionPool, tell: Tell, again: Again, lease_ms: int) -> None:
         self._pool = pool
         self._tell = tell
         self._again = again
@@ -57,13 +73,18 @@ class BatchWriter:
 
     async def apply(self, writes: Sequence[Write]) -> list[Result]:
         """Write a batch; each result is what became true, or why its item was refused."""
-        results: list[Result] = [PortDown("the write was not tried")] * len(writes)
-        for one in rounds(writes, range(len(writes))):
+        results: list[Result] = [PortUnavailable("the write was not tried")] * len(writes)
+        for one in partition(writes, range(len(writes))):
             await self._write(one, writes, results)
         return results
 
     async def _write(
-        self, one: Round, writes: Sequence[Write], results: list[Result], *, unsure: bool = False
+        self,
+        one: Statement,
+        writes: Sequence[Write],
+        results: list[Result],
+        *,
+        unsure: bool = False,
     ) -> None:
         """Write a round, or its items one by one when some row of it is refused.
 
@@ -76,14 +97,16 @@ class BatchWriter:
                 await self._one_by_one(one.parts, writes, results, unsure=fault.unsure)
                 return
             done = {index: _refused(writes[index], fault.error) for index in one.parts}
-        except PortDown as down:
+        except PortUnavailable as down:
             done = dict.fromkeys(one.parts, down)
-        self.failed = any(isinstance(result, PortDown) for result in done.values())
-        told = [one for one in done.values() if isinstance(one, Facts) and one.told]
+        self.failed = any(isinstance(result, PortUnavailable) for result in done.values())
+        committed = [
+            one for one in done.values() if isinstance(one, CommittedEvents) and one.events
+        ]
         for index, result in done.items():
             results[index] = result
-        self._tell_all(told)
-        undone = [index for index, result in done.items() if isinstance(result, Undone)]
+        self._tell_all(committed)
+        undone = [index for index, result in done.items() if isinstance(result, RetryAlone)]
         await self._one_by_one(undone, writes, results, unsure=False)
 
     async def _one_by_one(
@@ -95,68 +118,70 @@ class BatchWriter:
         unsure: bool,
     ) -> None:
         for index in indexes:
-            for alone in rounds(writes, [index]):
+            for alone in partition(writes, [index]):
                 await self._write(alone, writes, results, unsure=unsure)
 
-    def _tell_all(self, facts: list[Facts]) -> None:
+    def _tell_all(self, facts: list[CommittedEvents]) -> None:
         """Tell what became true, in the order of the places."""
         facts.sort(key=_first_place)
         if facts:
             self._tell(
-                [line for one in facts for line in one.told],
-                [one.place + nth for one in facts for nth in range(len(one.told))],
+                [line for event in facts for line in event.events],
+                [one.position + nth for one in facts for nth in range(len(one.events))],
             )
 
     async def _until_known(
-        self, one: Round, writes: Sequence[Write], *, unsure: bool
+        self, one: Statement, writes: Sequence[Write], *, unsure: bool
     ) -> dict[int, Result]:
         """Send a round until it is known what became of it.
 
-        Raises PortDown when nothing was written, and _OwnFault when a row was refused.
+        Raises PortUnavailable when nothing was written, and _OwnFault when a row was refused.
         """
         passing = 0
         while True:
             try:
-                return await judge(self._pool, one, writes, await self._send(one), unsure=unsure)
-            except Unsure as error:
+                return await resolve_outcomes(
+                    self._pool, one, writes, await self._send(one), unsure=unsure
+                )
+            except OutcomeUnknown as error:
                 unsure = True
                 await self._again(error)
-            except PortDown as down:
+            except PortUnavailable as down:
                 if not unsure:
                     raise
                 await self._again(down)
             except asyncpg.PostgresError as error:
-                if is_own_fault(error):
+                if is_row_error(error):
                     raise _OwnFault(error, unsure=unsure) from error
-                passing += is_passing(error)
+                passing += is_transient(error)
                 if unsure:
                     await self._again(error)
-                elif not is_passing(error) or passing == PASSING_TRIES_MAX:
-                    raise PortDown(f"the database refused: {error}") from error
+                elif not is_transient(error) or passing == PASSING_TRIES_MAX:
+                    raise PortUnavailable(f"the database refused: {error}") from error
 
-    async def _send(self, one: Round) -> Settled:
+    async def _send(self, one: Statement) -> StatementResult:
         columns, begins = one.sheet.columns(), one.sheet.begins()
         may_be_halted = bool(one.sheet.births) or any(begins)
-        faultpoint("store.before_commit")
+        failpoint("store.before_commit")
         rows = await self._pool.run(
             lambda line: line.fetch(
                 SQL["write_batch"], *columns, self._lease_ms, may_be_halted, begins
             )
         )
-        faultpoint("store.after_commit")
+        failpoint("store.after_commit")
         _, place, backlog, *stop = rows[0]
         if backlog is not None:
             self.backlog = int(backlog)
         won = frozenset(OrderId(row[0]) for row in rows if row[0] is not None)
-        return Settled(won, place or 0, None if stop[0] is None else Halt(*stop))
+        return StatementResult(won, place or 0, None if stop[0] is None else Halt(*stop))
 
 
-def _first_place(facts: Facts) -> int:
-    return facts.place
+def _first_place(facts: CommittedEvents) -> int:
+    return facts.position
 
 
 def _refused(write: Write, error: asyncpg.PostgresError) -> BaseException:
     """Say what a refused item ran into, in the port's own words."""
-    if isinstance(write, Move) and is_own_fault(error):
-        return IllegalFact(write.before.status, f"written so: {error}")
-    return PortDown(f"the database refused: {error}")
+    if isinstance(write, ApplyDecision) and is_row_error(error):
+        return IllegalTransition(write.before.status, f"written so: {error}")
+    return PortUnavailable(f"the database refused: {error}")

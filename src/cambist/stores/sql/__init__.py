@@ -11,7 +11,7 @@ _NUMBERED: Final = re.compile(r"(\d{4})_[a-z_]+\.sql")
 _HALF: Final = re.compile(r"(\d{4})_[a-z_]+\.(pre|post)\.sql")
 
 
-class Halves(NamedTuple):
+class TwoPhaseMigration(NamedTuple):
     """A migration in two halves: what it adds, and what it takes away."""
 
     number: int
@@ -34,11 +34,11 @@ def migrations(dialect: str) -> tuple[tuple[int, str], ...]:
     return tuple(sorted(numbered))
 
 
-def halves(dialect: str) -> tuple[Halves, ...]:
+def halves(dialect: str) -> tuple[TwoPhaseMigration, ...]:
     """Return the dialect's migrations that come in two halves, in order."""
     folder = files(__name__).joinpath("schema").joinpath(dialect)
     found: dict[int, dict[str, str]] = {}
     for file in folder.iterdir():
         if name := _HALF.fullmatch(file.name):
             found.setdefault(int(name[1]), {})[name[2]] = file.read_text("utf-8")
-    return tuple(Halves(number, **found[number]) for number in sorted(found))
+    return tuple(TwoPhaseMigration(number, **found[number]) for number in sorted(found))

@@ -7,27 +7,29 @@ from contextlib import closing
 from pathlib import Path
 
 from cambist.ports.store import Halt
-from cambist.stores.migrate import migrate_sqlite
-from cambist.stores.settling import NameTaken, part_of, remove, settle
+from cambist.stores.atomic_file import publish, remove, temp_file_for
+from cambist.stores.errors import TargetExists
 from cambist.stores.sqlite import halts
-from cambist.stores.sqlite.connection import NotAStore, Sick, connect
+from cambist.stores.sqlite.connection import NotACambistStore, StoreFileUnusable, connect
+from cambist.stores.sqlite.migrations import migrate_sqlite
 
 
 def back_up(source: Path, target: Path) -> None:
     """Copy a store as it is at one moment, whoever writes to it, and look the copy over.
 
-    Nothing is at `target` before the copy is whole and on the disk. Raises NameTaken and Sick.
+    Nothing is at `target` before the copy is whole and on the disk. Raises TargetExists
+    and StoreFileUnusable.
     """
     part = None
     try:
-        part = part_of(target)
+        part = temp_file_for(target)
         _copy(source, part)
-        settle(part, target)
-    except NameTaken:
+        publish(part, target)
+    except TargetExists:
         raise
-    except (NotAStore, OSError, sqlite3.Error) as error:
+    except (NotACambistStore, OSError, sqlite3.Error) as error:
         msg = f"the backup was not made: {error}"
-        raise Sick(msg) from None
+        raise StoreFileUnusable(msg) from None
     finally:
         if part is not None:
             remove(part)
@@ -36,11 +38,11 @@ def back_up(source: Path, target: Path) -> None:
 def restore(source: Path, target: Path, halt: Halt) -> None:
     """Put a copy where a store belongs and none is, halted unless it was when it was made.
 
-    Raises NameTaken, Sick, and NewerDatabase for a copy of a newer version.
+    Raises TargetExists, StoreFileUnusable, and SchemaTooNew for a copy of a newer version.
     """
     part = None
     try:
-        part = part_of(target)
+        part = temp_file_for(target)
         _copy(source, part)
         with closing(connect(part)) as store:
             migrate_sqlite(store)
@@ -49,12 +51,12 @@ def restore(source: Path, target: Path, halt: Halt) -> None:
                 halts.halt(store, halt)
                 store.execute("COMMIT")
             store.execute("PRAGMA journal_mode = DELETE")
-        settle(part, target)
-    except NameTaken:
+        publish(part, target)
+    except TargetExists:
         raise
-    except (NotAStore, OSError, sqlite3.Error) as error:
+    except (NotACambistStore, OSError, sqlite3.Error) as error:
         msg = f"nothing was restored: {error}"
-        raise Sick(msg) from None
+        raise StoreFileUnusable(msg) from None
     finally:
         if part is not None:
             remove(part)
@@ -71,7 +73,7 @@ def _copy(source: Path, part: Path) -> None:
     ):
         if not store.execute("PRAGMA user_version").fetchone()[0]:
             msg = f"{source} is no store of cambist"
-            raise NotAStore(msg)
+            raise NotACambistStore(msg)
         store.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
         found = [str(row[0]) for row in copy.execute("PRAGMA integrity_check(5)")]

@@ -1,12 +1,24 @@
-"""Opens connections to the SQLite file with the settings durability rests on."""
+"""Opens connections to SQLite, and runs statements of many rows.
+
+Writes many rows in few statements, since each one gives the interpreter away.
+
+While the event loop is busy, a thread that gave it away gets it back a switch interval later.
+A batch therefore binds all its rows to a handful of statements: few rows to one of just their
+number, many rows in chunks whose sizes are powers of two, so that each size is prepared once.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Final
+
+from cambist.stores.rows import Row
+from cambist.stores.sql import queries
 
 SQLITE_MIN: Final = (3, 37, 0)
 BUSY_TIMEOUT_MS: Final = 5_000
@@ -34,34 +46,34 @@ _FREE_IT: Final = (
 )
 
 
-class Sick(RuntimeError):
+class StoreFileUnusable(RuntimeError):
     """What keeps a store from being used."""
 
 
-class DamagedFile(Sick):
+class DamagedFile(StoreFileUnusable):
     """A file of ours that cannot be read any more as it was written."""
 
 
-class LockedFile(Sick):
+class LockedFile(StoreFileUnusable):
     """A file that another process keeps from being written."""
 
 
-class OldSqlite(RuntimeError):
+class SqliteTooOld(RuntimeError):
     """The machine's SQLite lacks what the schema needs."""
 
 
-class NotAStore(ValueError):
+class NotACambistStore(ValueError):
     """A file that is there, and is none of ours."""
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open the file. A writer is durable at each COMMIT (WAL, synchronous=FULL).
 
-    Raises OldSqlite, NotAStore and sqlite3.Error.
+    Raises SqliteTooOld, NotACambistStore and sqlite3.Error.
     """
     if sqlite3.sqlite_version_info < SQLITE_MIN:
         msg = f"SQLite {sqlite3.sqlite_version} is too old; cambist needs 3.37 or newer"
-        raise OldSqlite(msg)
+        raise SqliteTooOld(msg)
     connection = sqlite3.connect(
         path,
         isolation_level=None,
@@ -76,7 +88,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
             raise
         msg = f"{path} is no store of cambist"
-        raise NotAStore(msg) from None
+        raise NotACambistStore(msg) from None
     cache_kib = READ_CACHE_KIB if read_only else CACHE_KIB
     connection.execute(f"PRAGMA cache_size = -{cache_kib:d}")
     connection.execute("PRAGMA temp_store = MEMORY")
@@ -100,12 +112,12 @@ def _read_text(data: bytes) -> str:
 def opening(path: Path, todo: str = PUT_BACKUP) -> Iterator[None]:
     """Say in a sentence what keeps a file from being opened, and what to do: `todo` of damage.
 
-    Raises DamagedFile, LockedFile and Sick in place of what the driver raises.
+    Raises DamagedFile, LockedFile and StoreFileUnusable in place of what the driver raises.
     """
     try:
         yield
-    except NotAStore as error:
-        raise Sick(f"{error}. {todo}") from error
+    except NotACambistStore as error:
+        raise StoreFileUnusable(f"{error}. {todo}") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
         if code in _LOCKED:
@@ -114,4 +126,29 @@ def opening(path: Path, todo: str = PUT_BACKUP) -> Iterator[None]:
             why = f"{path} is {'a folder' if path.is_dir() else f'damaged ({error})'}"
             raise DamagedFile(f"{why}. {todo}") from error
         msg = f"{path} cannot be used: {error}"
-        raise Sick(msg) from error
+        raise StoreFileUnusable(msg) from error
+
+
+CHUNK_ROWS_MAX: Final = 128
+EXACT_ROWS_MAX: Final = 32
+SQL: Final = queries("sqlite")
+
+
+@cache
+def _statement(name: str, rows: int, columns: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return SQL[name].replace("{rows}", ", ".join([row] * rows))
+
+
+def write_many(db: sqlite3.Connection, name: str, rows: Sequence[Row]) -> int:
+    """Run a named query over all rows in place of its `{rows}`; return how many it changed."""
+    changed = start = 0
+    while start < len(rows):
+        left = len(rows) - start
+        few = left <= EXACT_ROWS_MAX
+        size = left if few else min(1 << (left.bit_length() - 1), CHUNK_ROWS_MAX)
+        chunk = rows[start : start + size]
+        statement = _statement(name, size, len(chunk[0]))
+        changed += db.execute(statement, tuple(chain.from_iterable(chunk))).rowcount
+        start += size
+    return changed

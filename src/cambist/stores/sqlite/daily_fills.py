@@ -6,8 +6,8 @@ import sqlite3
 
 from cambist.ports.daily_fills import FillSums
 from cambist.stores import daily_fills
-from cambist.stores.daily_fills import FILLS_AT_ONCE, FILLS_WAITING_MAX, Asked
-from cambist.stores.sqlite.many import SQL, write_many
+from cambist.stores.daily_fills import FILLS_AT_ONCE, FILLS_WAITING_MAX, FillQuery
+from cambist.stores.sqlite.connection import SQL, write_many
 
 
 def is_any_waiting(db: sqlite3.Connection, _: None = None) -> bool:
@@ -31,7 +31,7 @@ def add_up(db: sqlite3.Connection, limit: int = FILLS_AT_ONCE) -> bool:
     return len(rows) == limit
 
 
-def fill_sums(db: sqlite3.Connection, asked: Asked) -> FillSums:
+def fill_sums(db: sqlite3.Connection, asked: FillQuery) -> FillSums:
     """Return a principal's sums, with the fills that are in none yet. Raises ReadInterrupted."""
     who = asked.principal
     db.execute("BEGIN")  # one snapshot: a fill is in its sum, or among those that are in none

@@ -7,10 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 from cambist.ports.store import Halt
-from cambist.stores.sqlite.connection import connect
-from cambist.stores.sqlite.items import Compared
-from cambist.stores.sqlite.many import SQL
-from cambist.values.moment import Moment
+from cambist.stores.commands import RecordReconciliation
+from cambist.stores.sqlite.connection import SQL, connect
+from cambist.values.time_units import Timestamp
 
 
 def halted(db: sqlite3.Connection, _: None = None) -> Halt | None:
@@ -25,13 +24,13 @@ def halt(db: sqlite3.Connection, one: Halt) -> None:
     db.execute(SQL["log_halt"], (one.at, one.by, "halt", one.reason))
 
 
-def resume(db: sqlite3.Connection, by: str, reason: str, now: Moment) -> None:
+def resume(db: sqlite3.Connection, by: str, reason: str, now: Timestamp) -> None:
     """Let trading go on, within the transaction at hand; without a halt nothing is written."""
     if db.execute(SQL["resume_now"]).rowcount:
         db.execute(SQL["log_halt"], (now, by, "resume", reason))
 
 
-def note_comparison(db: sqlite3.Connection, one: Compared) -> None:
+def note_comparison(db: sqlite3.Connection, one: RecordReconciliation) -> None:
     """Note how the chain compares with the store, within the transaction at hand."""
     if one.halt is not None:
         halt(db, one.halt)
@@ -50,7 +49,7 @@ def halt_file(path: Path, one: Halt) -> None:
         db.execute("COMMIT")
 
 
-def resume_file(path: Path, by: str, reason: str, now: Moment) -> None:
+def resume_file(path: Path, by: str, reason: str, now: Timestamp) -> None:
     """Let trading go on from beside the engine. Raises sqlite3.Error."""
     with closing(connect(path)) as db:
         db.execute("BEGIN IMMEDIATE")

@@ -13,10 +13,10 @@ from typing import Final, Protocol
 import structlog
 
 from cambist.ports.clock import Clock
-from cambist.ports.failures import PortDown, PortFull, ReadInterrupted
+from cambist.ports.errors import PortOverloaded, PortUnavailable, ReadInterrupted
 from cambist.ports.store import Halt
 from cambist.stores.sqlite.connection import connect
-from cambist.stores.sqlite.readers import AskedRead
+from cambist.stores.sqlite.reader import AskedRead
 
 FINDINGS_MAX: Final = 5
 CHECKED_BY: Final = "cambist"
@@ -34,14 +34,14 @@ class Haltable(Protocol):
         """Stop trading."""
 
 
-def ended_uncleanly(path: Path) -> bool:
+def was_shut_down_uncleanly(path: Path) -> bool:
     """Whether the last process that wrote to a file left its log: a clean end folds it in."""
     written = path.with_name(f"{path.name}-wal")
     return written.exists() and written.stat().st_size > 0
 
 
 @asynccontextmanager
-async def looked_over(
+async def checked_after_crash(
     store: Haltable, path: Path, clock: Clock, *, is_needed: bool
 ) -> AsyncIterator[None]:
     """Look a file over while the context lasts, where that is needed; damage halts trading."""
@@ -55,17 +55,17 @@ async def looked_over(
 
 
 async def _look_over(store: Haltable, path: Path, clock: Clock) -> None:
-    began = clock.elapsed()
+    began = clock.monotonic_ms()
     found = await quick_check(path)
     if not found:
-        log.info("store_looked_over", took_ms=clock.elapsed() - began)
+        log.info("store_checked", took_ms=clock.monotonic_ms() - began)
         return
     reason = _FOUND.format("; ".join(found))
     log.critical("store_damaged", reason=reason)
     try:
         await store.halt(Halt(reason, CHECKED_BY, clock.now()))
-    except (PortDown, PortFull) as down:
-        log.critical("halt_not_written", error=str(down))
+    except (PortUnavailable, PortOverloaded) as down:
+        log.critical("halt_not_recorded", error=str(down))
 
 
 async def quick_check(path: Path) -> tuple[str, ...]:

@@ -1,63 +1,77 @@
-"""Is the Store of one process: every order it may move is its own, so claims write nothing.
+"""Keeps orders in a SQLite file, for one process."""
 
-The process holds the lock on its home, so at boot no lease but its own can be alive. A claim is
-a mark in memory, and rides with the first commit of its turn. Orders that move are kept in
-memory as last committed, so that a turn begins without a read.
-"""
+# One process holds the lock on its home, so no other process can move an order, and no lease but
+# its own can be alive when it starts. A lease is therefore an entry in memory (leases.py). It costs
+# no write; the row gets its owner and epoch with the first commit of the execution.
+#
+# Orders that move are kept in memory as last committed, so that an execution begins without a read.
+# A write whose outcome is unknown removes the order from memory, and the next one reads the file.
 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
-from cambist.orders.decide import Change
-from cambist.orders.journal import Entry, Told
+from cambist.orders.decide import Decision
+from cambist.orders.journal import JournalEntry, RecordedEvent
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
+from cambist.ports.chain import ExecutedTransaction
 from cambist.ports.daily_fills import FillSums
-from cambist.ports.failures import Halted, KeyTaken, PortDown, StaleClaim, Unreadable
+from cambist.ports.errors import (
+    DuplicateIdempotencyKey,
+    PortUnavailable,
+    TradingHalted,
+    Unreadable,
+    VersionConflict,
+)
 from cambist.ports.store import (
-    Birth,
-    Census,
-    Commit,
+    CommitListener,
     CurrentTerms,
+    FeedEntry,
     Halt,
-    Keyed,
-    Line,
-    News,
+    IdempotencyRecord,
+    NewOrder,
+    OrderCounts,
     OrderPage,
     OrderQuery,
+    PendingCommit,
+    UnrecordedTransactions,
 )
-from cambist.stores.daily_fills import Asked
-from cambist.stores.paging import page_of
-from cambist.stores.sqlite import daily_fills, halts, reads
-from cambist.stores.sqlite.claims import Claims
-from cambist.stores.sqlite.counts import Counts
-from cambist.stores.sqlite.items import (
-    Add,
-    AddAll,
-    AddUp,
-    Cancel,
-    Facts,
-    Move,
-    Probe,
-    Summed,
-    Switch,
+from cambist.stores.commands import (
+    ApplyDecision,
+    CommittedEvents,
+    FillsSummed,
+    InsertOrder,
+    InsertOrders,
+    RecordReconciliation,
+    RequestCancel,
+    SetHalt,
+    SumFills,
     Write,
+    WriteProbe,
     Written,
+    apply_decision,
 )
-from cambist.stores.sqlite.moves import LEASED, write_out
-from cambist.stores.sqlite.readers import Readers
-from cambist.stores.sqlite.writes import BatchWriter
-from cambist.stores.unreadable import UnreadableOrders
-from cambist.stores.writer import Writer
-from cambist.values.ids import OrderId, Principal
-from cambist.values.moment import Moment, after
+from cambist.stores.daily_fills import FillQuery
+from cambist.stores.paging import page_of
+from cambist.stores.sqlite import daily_fills, halts, reader
+from cambist.stores.sqlite.connection import SQL
+from cambist.stores.sqlite.counters import StatusCounters
+from cambist.stores.sqlite.leases import LEASED, SqliteLeases
+from cambist.stores.sqlite.reader import Readers
+from cambist.stores.sqlite.write_loop import SqliteWriteLoop
+from cambist.stores.sqlite.writer import SqliteBatchWriter
+from cambist.stores.unreadable_orders import UnreadableOrders
+from cambist.values.ids import OrderId, Principal, Signature
+from cambist.values.time_units import Slot, Timestamp, add_ms
 
 WARM_ORDERS_MAX: Final = 20_000
 
@@ -65,17 +79,19 @@ WARM_ORDERS_MAX: Final = 20_000
 class SqliteStore:
     """The embedded store. `owner` is written on the orders it moves, for people to see."""
 
-    def __init__(self, path: Path, news: News, *, owner: str, inline: bool = False) -> None:
+    def __init__(
+        self, path: Path, news: CommitListener, *, owner: str, inline: bool = False
+    ) -> None:
         self._news = news
         self._owner = owner
-        self._batches = BatchWriter(path)
-        self._writer: Writer[Write, Written] = Writer(
+        self._batches = SqliteBatchWriter(path)
+        self._writer: SqliteWriteLoop[Write, Written] = SqliteWriteLoop(
             self._batches.apply, self._done, inline=inline
         )
         self._readers = Readers(path, inline=inline)
-        self._warm: dict[OrderId, Order] = {}
-        self._claimed = Claims()
-        self._counts = Counts()
+        self._cache: dict[OrderId, Order] = {}
+        self._claimed = SqliteLeases()
+        self._counts = StatusCounters()
         self._unreadable = UnreadableOrders()
         self._probing: asyncio.Future[Written] | None = None
 
@@ -84,6 +100,8 @@ class SqliteStore:
         self._batches.void_leases(LEASED)
         self._writer.start()
         await self._recount()
+        # Only the chain knows the outcome of these orders, so nobody may move them.
+        self._claimed.exclude(await self._readers.run(_excluded))
 
     async def _recount(self) -> None:
         """Count anew, by a reader: one that writes may have to wait for another process.
@@ -95,11 +113,11 @@ class SqliteStore:
             self._probe()
         doubts = self._counts.begin()
         try:
-            found = await self._readers.run(reads.count)
+            found = await self._readers.run(reader.count)
         except BaseException:
             self._counts.give_up()
             raise
-        self._counts.learn(found, doubts)
+        self._counts.load(found, doubts)
 
     async def close(self) -> None:
         """Write what waits, then close the file."""
@@ -110,53 +128,56 @@ class SqliteStore:
     async def ping(self) -> None:
         """Return when the file can be read, and nothing is known against writing to it.
 
-        It never waits for a write. After one that failed it raises PortDown until something was
+        It never waits for a write. After one that failed it raises PortUnavailable until something
+        was
         written again, and has that tried.
         """
-        await self._readers.run(reads.ping)
+        await self._readers.run(reader.ping)
         if self._batches.failed:
             self._probe()
             msg = "the last write failed, and none has succeeded since"
-            raise PortDown(msg)
+            raise PortUnavailable(msg)
 
     def _probe(self) -> None:
         """Try to write something, beside whoever asks."""
         if self._probing is None or self._probing.done():
-            self._probing = self._writer.lanes.settle(Probe())
+            self._probing = self._writer.lanes.put_settlement(WriteProbe())
             self._probing.add_done_callback(_look_at)
 
-    async def add(self, birth: Birth) -> None:
+    async def add(self, new_order: NewOrder) -> None:
         """Write a new order."""
-        await self._writer.lanes.take_in(Add(birth))
+        await self._writer.lanes.put_intake(InsertOrder(new_order))
 
-    async def add_all(self, births: Sequence[Birth]) -> tuple[Keyed | None, ...]:
+    async def add_all(self, new_orders: Sequence[NewOrder]) -> tuple[IdempotencyRecord | None, ...]:
         """Write new orders in one transaction."""
-        written = await self._writer.lanes.take_in(AddAll(tuple(births)), len(births))
-        return written.taken if isinstance(written, Facts) else ()
+        written = await self._writer.lanes.put_intake(
+            InsertOrders(tuple(new_orders)), len(new_orders)
+        )
+        return written.taken if isinstance(written, CommittedEvents) else ()
 
-    async def commit(self, order: Order, change: Change, now: Moment) -> Order:
+    async def commit(self, order: Order, change: Decision, now: Timestamp) -> Order:
         """Write a change of a claimed order."""
-        begun = self.begin(order, change, now)
+        begun = self.begin_commit(order, change, now)
         await begun.durable
         return begun.order
 
-    def begin(self, order: Order, change: Change, now: Moment) -> Commit:
+    def begin_commit(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
         """Begin to write a change of a claimed order."""
-        move = write_out(order, change, now, self._owner)
-        return Commit(move.after, self._writer.lanes.settle(move))
+        move = apply_decision(order, change, now, owner=self._owner, leased=LEASED)
+        return PendingCommit(move.after, self._writer.lanes.put_settlement(move))
 
-    async def note_cancel(self, order_id: OrderId, now: Moment) -> Order | None:
+    async def request_cancel(self, order_id: OrderId, now: Timestamp) -> Order | None:
         """Note that the user wants the order no more."""
-        await self._writer.lanes.settle(Cancel(order_id, now))
+        await self._writer.lanes.put_settlement(RequestCancel(order_id, now))
         return await self.get(order_id)
 
     async def halt(self, halt: Halt) -> None:
         """Stop trading."""
-        await self._writer.lanes.settle(Switch(halt, halt.by, halt.reason, halt.at))
+        await self._writer.lanes.put_settlement(SetHalt(halt, halt.by, halt.reason, halt.at))
 
-    async def resume(self, by: str, reason: str, now: Moment) -> None:
+    async def resume(self, by: str, reason: str, now: Timestamp) -> None:
         """Let trading go on."""
-        await self._writer.lanes.settle(Switch(None, by, reason, now))
+        await self._writer.lanes.put_settlement(SetHalt(None, by, reason, now))
 
     async def halted(self) -> Halt | None:
         """Return the halt in force."""
@@ -164,108 +185,108 @@ class SqliteStore:
 
     def _done(self, batch: Sequence[Write], results: Sequence[Written | BaseException]) -> None:
         """Keep what became true at hand, then tell it."""
-        news: list[Told] = []
+        news: list[RecordedEvent] = []
         first = 0
         for write, result in zip(batch, results, strict=True):
             if isinstance(result, BaseException):
-                self._forget(write, result)
+                self._evict(write, result)
                 continue
             if result.untold is not None:
-                first = result.untold.place
-                news += result.untold.told
-            if isinstance(result, Facts) and result.told:
-                first = first or result.place
-                news += result.told
+                first = result.untold.position
+                news += result.untold.events
+            if isinstance(result, CommittedEvents) and result.events:
+                first = first or result.position
+                news += result.events
                 self._keep_all(write, result)
         if news:
             self._news(news, range(first, first + len(news)))
 
-    def _keep_all(self, write: Write, facts: Facts) -> None:
-        told, last = facts.told, facts.place + len(facts.told) - 1
+    def _keep_all(self, write: Write, facts: CommittedEvents) -> None:
+        recorded, last = facts.events, facts.position + len(facts.events) - 1
         match write:
-            case Move(before, after):
-                self._keep(after, before.status, last)
-            case Add() | AddAll():
-                for position, one in enumerate(told, facts.place):
-                    self._keep(one.order, None, position)
+            case ApplyDecision(before, after):
+                self._cache_order(after, before.status, last)
+            case InsertOrder() | InsertOrders():
+                for position, one in enumerate(recorded, facts.position):
+                    self._cache_order(one.order, None, position)
             case _:
-                self._keep(told[-1].order, told[-1].order.status, last)
+                self._cache_order(recorded[-1].order, recorded[-1].order.status, last)
 
-    def _keep(self, order: Order, before: Status | None, position: int) -> None:
+    def _cache_order(self, order: Order, before: Status | None, position: int) -> None:
         # Where it stood was not counted if that commit seemed to fail: all is counted anew.
         self._counts.move(order.intent.principal, before, order.status, position)
         if order.wake_at is None:
-            self._warm.pop(order.id, None)
-        elif order.id in self._warm or len(self._warm) < WARM_ORDERS_MAX:
-            self._warm[order.id] = order
+            self._cache.pop(order.id, None)
+        elif order.id in self._cache or len(self._cache) < WARM_ORDERS_MAX:
+            self._cache[order.id] = order
         self._claimed.learn(order)
 
-    def _forget(self, write: Write, error: BaseException) -> None:
+    def _evict(self, write: Write, error: BaseException) -> None:
         """Drop what memory says of an order whose write failed: the file knows better."""
-        if isinstance(error, KeyTaken | Halted):
+        if isinstance(error, DuplicateIdempotencyKey | TradingHalted):
             return
         if isinstance(error, Unreadable):
             self._unreadable.note(((error.order_id, str(error)),))
-        elif isinstance(error, PortDown):
+        elif isinstance(error, PortUnavailable):
             self._counts.doubt()
-        if isinstance(write, Move):
-            self._warm.pop(write.before.id, None)
-            if isinstance(error, PortDown):
-                self._claimed.doubt(write.before.id)
-        elif isinstance(write, Cancel):
-            self._warm.pop(write.order_id, None)
-        fresh = error.fresh if isinstance(error, StaleClaim) else None
+        if isinstance(write, ApplyDecision):
+            self._cache.pop(write.before.id, None)
+            if isinstance(error, PortUnavailable):
+                self._claimed.mark_unknown(write.before.id)
+        elif isinstance(write, RequestCancel):
+            self._cache.pop(write.order_id, None)
+        fresh = error.current if isinstance(error, VersionConflict) else None
         if fresh is not None and fresh.wake_at is not None:
-            self._warm[fresh.id] = fresh
+            self._cache[fresh.id] = fresh
             self._claimed.learn(fresh)
 
     async def claim(self, order_id: OrderId) -> Order | None:
         """Take the right to move an order."""
         if order_id in self._claimed:
             return None
-        self._claimed.hold(order_id)
-        order = self._warm.get(order_id)
+        self._claimed.acquire(order_id)
+        order = self._cache.get(order_id)
         if order is None:
             try:
                 with suppress(Unreadable):  # it is not to be had
                     order = await self._read(order_id)
-            except PortDown:
-                self._claimed.let_go(order_id)
+            except PortUnavailable:
+                self._claimed.release(order_id)
                 raise
         if order is None or order.wake_at is None:
-            self._claimed.let_go(order_id)
+            self._claimed.release(order_id)
             return None
-        self._claimed.hold(order_id, order)
+        self._claimed.acquire(order_id, order)
         return replace(order, lease_epoch=order.lease_epoch + 1)
 
-    async def claim_due(self, now: Moment, limit: int) -> tuple[Order, ...]:
+    async def claim_due(self, now: Timestamp, limit: int) -> tuple[Order, ...]:
         """Take the orders whose wake-up is due, oldest first."""
         taken: list[Order] = []
         try:
             await self._take_due(now, limit, taken)
-        except PortDown:
+        except PortUnavailable:
             if not taken:  # what is taken already must not be lost with the answer
                 raise
         return tuple(taken)
 
-    async def _take_due(self, now: Moment, limit: int, taken: list[Order]) -> None:
+    async def _take_due(self, now: Timestamp, limit: int, taken: list[Order]) -> None:
         # Due orders that are being moved stand first: only the others are worth loading.
-        due = await self._readers.run(reads.due, (now, 2 * limit + len(self._claimed)))
+        due = await self._readers.run(reader.due, (now, 2 * limit + len(self._claimed)))
         free = [one for one in due if one not in self._claimed]
         while free and len(taken) < limit:  # one that cannot be read holds nobody else up
-            loaded = await self._readers.run(reads.by_ids, free[:limit])
+            loaded = await self._readers.run(reader.by_ids, free[:limit])
             taken += self._take(self._unreadable.note_all(loaded), limit - len(taken))
             free = free[limit:]
         await self._take_adrift(limit, taken)
         if len(taken) < limit:  # further off than any wait: set before the clock stepped back
-            key = (after(now, BACKOFF_MAX_MS), LEASED, limit)
-            loaded = await self._readers.run(reads.ahead, key)
+            key = (add_ms(now, BACKOFF_MAX_MS), LEASED, limit)
+            loaded = await self._readers.run(reader.ahead, key)
             taken += self._take(self._unreadable.note_all(loaded), limit - len(taken))
 
     async def _read(self, order_id: OrderId) -> Order | None:
         """Read an order from the file. Raises Unreadable."""
         with self._unreadable.noted():
-            return await self._readers.run(reads.order, order_id)
+            return await self._readers.run(reader.order, order_id)
 
     def _take(self, rows: Sequence[Order], most: int) -> list[Order]:
         """Claim those of some orders that nobody moves."""
@@ -273,18 +294,18 @@ class SqliteStore:
         for order in rows:
             if order.id in self._claimed or len(taken) == most:
                 continue
-            current = self._warm.get(order.id, order)
-            self._claimed.hold(order.id, current)
+            current = self._cache.get(order.id, order)
+            self._claimed.acquire(order.id, current)
             taken.append(replace(current, lease_epoch=current.lease_epoch + 1))
         return taken
 
     async def _take_adrift(self, limit: int, taken: list[Order]) -> None:
-        for order_id in self._claimed.adrift()[: limit - len(taken)]:
-            order = self._warm.get(order_id)
+        for order_id in self._claimed.orphaned()[: limit - len(taken)]:
+            order = self._cache.get(order_id)
             if order is None:
                 with suppress(Unreadable):
                     order = await self._read(order_id)
-            self._claimed.looked_at(order_id)
+            self._claimed.resolved(order_id)
             if order is not None and order.wake_at is not None:
                 taken += self._take((order,), 1)
 
@@ -293,19 +314,19 @@ class SqliteStore:
 
     async def release(self, order: Order) -> None:
         """Give up the right to move an order."""
-        self._claimed.let_go(order.id)
+        self._claimed.release(order.id)
 
-    async def keyed(self, principal: Principal, key: str) -> Keyed | None:
+    async def find_by_key(self, principal: Principal, key: str) -> IdempotencyRecord | None:
         """Return what a key remembers."""
-        return await self._readers.run(reads.keyed, (principal, key))
+        return await self._readers.run(reader.keyed, (principal, key))
 
     async def get(self, order_id: OrderId) -> Order | None:
         """Return an order as it stands."""
-        return self._warm.get(order_id) or await self._read(order_id)
+        return self._cache.get(order_id) or await self._read(order_id)
 
-    async def look_again(self, order_id: OrderId) -> Order | None:
+    async def reload(self, order_id: OrderId) -> Order | None:
         """Return an order as the file has it; memory does not know who else wrote there."""
-        self._warm.pop(order_id, None)
+        self._cache.pop(order_id, None)
         return await self._read(order_id)
 
     async def current_terms(self, order_ids: Sequence[OrderId]) -> dict[OrderId, CurrentTerms]:
@@ -315,17 +336,17 @@ class SqliteStore:
         """
         found: dict[OrderId, CurrentTerms] = {}
         for order_id in order_ids:
-            order = self._warm.get(order_id)
+            order = self._cache.get(order_id)
             if order is not None:
                 found[order_id] = CurrentTerms(order.cancel_requested_at, order.terms)
         missing = [order_id for order_id in order_ids if order_id not in found]
         if missing:
-            found |= await self._readers.run(reads.current_terms, missing)
+            found |= await self._readers.run(reader.current_terms, missing)
         return found
 
-    async def find(self, query: OrderQuery) -> OrderPage:
+    async def list_orders(self, query: OrderQuery) -> OrderPage:
         """Return orders newest first."""
-        return page_of(await self._readers.ask(reads.page, query), self._unreadable)
+        return page_of(await self._readers.ask(reader.page, query), self._unreadable)
 
     def unreadable(self) -> int:
         """Return how many orders were found unreadable."""
@@ -335,55 +356,106 @@ class SqliteStore:
         """Put some fills into the sums of their days; where none wait, nothing is written."""
         if not await self._readers.run(daily_fills.is_any_waiting):
             return False
-        summed = await self._writer.lanes.settle(AddUp())
-        return isinstance(summed, Summed) and summed.is_more
+        summed = await self._writer.lanes.put_settlement(SumFills())
+        return isinstance(summed, FillsSummed) and summed.is_more
 
     async def fill_sums(self, principal: Principal, since_day: int, limit: int) -> FillSums:
         """Return a principal's sums from a day on."""
-        asked = Asked(principal, since_day, limit)
+        asked = FillQuery(principal, since_day, limit)
         return await self._readers.ask(daily_fills.fill_sums, asked)
 
-    async def census(self, principal: Principal, now: Moment) -> Census:
+    async def count_orders(self, principal: Principal, now: Timestamp) -> OrderCounts:
         """Count orders by status."""
-        _, pruned = await self._readers.run(reads.pruned)
+        _, pruned = await self._readers.run(reader.pruned)
         if self._counts.is_doubtful or self._counts.pruned != pruned:
             await self._recount()
-        delayed = await self._readers.ask(reads.delayed, (now, principal))
-        return Census(self._counts.of(principal), delayed)
+        delayed = await self._readers.ask(reader.delayed, (now, principal))
+        return OrderCounts(self._counts.of(principal), delayed)
 
     async def backlog(self) -> int:
         """Return how many orders are open, as far as is known while the store is down."""
         if self._counts.is_doubtful:
-            with suppress(PortDown):
+            with suppress(PortUnavailable):
                 await self._recount()
         return self._counts.open() + self._writer.lanes.abandoned.orders
 
-    async def journal(self, order_id: OrderId, after_seq: int, limit: int) -> tuple[Entry, ...]:
+    async def read_journal(
+        self, order_id: OrderId, after_seq: int, limit: int
+    ) -> tuple[JournalEntry, ...]:
         """Return journal entries in order."""
-        return await self._readers.ask(reads.entries, (order_id, after_seq, limit))
+        return await self._readers.ask(reader.entries, (order_id, after_seq, limit))
 
-    async def journals(self, order_ids: Sequence[OrderId]) -> tuple[Entry, ...]:
+    async def read_journals(self, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
         """Return all journal entries of a few orders."""
-        return await self._readers.ask(reads.journals, order_ids)
+        return await self._readers.ask(reader.journals, order_ids)
 
-    async def feed(self, principal: Principal, after: int, limit: int) -> tuple[Line, ...]:
+    async def feed(self, principal: Principal, after: int, limit: int) -> tuple[FeedEntry, ...]:
         """Return where the lines of a principal's orders stand."""
-        return await self._readers.ask(reads.feed, (after, principal, limit))
+        return await self._readers.ask(reader.feed, (after, principal, limit))
 
-    async def feed_all(self, after: int, limit: int) -> tuple[Line, ...]:
+    async def feed_all(self, after: int, limit: int) -> tuple[FeedEntry, ...]:
         """Return where the lines of everyone's orders stand."""
-        return await self._readers.run(reads.feed_all, (after, limit))
+        return await self._readers.run(reader.feed_all, (after, limit))
 
-    async def pruned_to(self) -> int:
+    async def pruned_position(self) -> int:
         """Return the place up to which lines may be gone."""
-        return (await self._readers.run(reads.pruned))[0]
+        return (await self._readers.run(reader.pruned))[0]
 
-    async def feed_end(self) -> int:
+    async def last_position(self) -> int:
         """Return the place of the newest line of all."""
-        return await self._readers.run(reads.feed_end)
+        return await self._readers.run(reader.feed_end)
+
+    async def reconciled_to(self) -> Slot | None:
+        """Return the slot up to which the chain was held against the attempts."""
+        return await self._readers.run(_compared)
+
+    async def mark_reconciled(self, slot: Slot) -> None:
+        """Remember how far the comparison went."""
+        await self._writer.lanes.put_settlement(RecordReconciliation(slot))
+
+    async def unrecorded(self, signatures: Sequence[Signature]) -> frozenset[Signature]:
+        """Return those that neither an attempt has nor a note of what is missing."""
+        return frozenset(signatures) - await self._readers.run(_recorded, signatures)
+
+    async def halt_for_unrecorded(
+        self, missing: Sequence[ExecutedTransaction], halt: Halt, now: Timestamp
+    ) -> None:
+        """Halt, and note what is missing."""
+        await self._writer.lanes.put_settlement(
+            RecordReconciliation(None, tuple(missing), halt, now)
+        )
+        self._claimed.exclude(await self._readers.run(_excluded))
+
+    async def list_unrecorded(self, limit: int) -> UnrecordedTransactions:
+        """Return what was noted as missing, newest first."""
+        return await self._readers.run(unrecorded_transactions, limit)
 
 
 def _look_at(probing: asyncio.Future[Written]) -> None:
     """Take an outcome that nobody waits for; a failed write is known by the writer."""
     if not probing.cancelled():
         probing.exception()
+
+
+def _compared(db: sqlite3.Connection, _: None) -> Slot | None:
+    row = db.execute(SQL["compared"]).fetchone()
+    return None if row is None else Slot(row[0])
+
+
+def _recorded(db: sqlite3.Connection, signatures: Sequence[Signature]) -> frozenset[Signature]:
+    asked = msgspec.json.encode(list(signatures)).decode()
+    return frozenset(Signature(row[0]) for row in db.execute(SQL["recorded"], (asked,)))
+
+
+def _excluded(db: sqlite3.Connection, _: None) -> frozenset[OrderId]:
+    return frozenset(OrderId(row[0]) for row in db.execute(SQL["barred"]))
+
+
+def unrecorded_transactions(db: sqlite3.Connection, limit: int) -> UnrecordedTransactions:
+    """Return what the chain executed and the store lacks, newest first."""
+    (total,) = db.execute(SQL["count_missing"]).fetchone()
+    rows = db.execute(SQL["missing"], (limit,))
+    return UnrecordedTransactions(
+        total,
+        tuple(ExecutedTransaction(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows),
+    )

@@ -1,6 +1,6 @@
 """Knows Meteora's DAMM v1: pools of constant product over vaults that lend."""
 
-from cambist.venues.meteora.damm_v1.adapter import DAMM_V1, DammV1
 from cambist.venues.meteora.damm_v1.pool import DammV1Pool
+from cambist.venues.meteora.damm_v1.program import DAMM_V1
 
-__all__ = ["DAMM_V1", "DammV1", "DammV1Pool"]
+__all__ = ["DAMM_V1", "DammV1Pool"]

@@ -18,20 +18,27 @@ from cambist.curves.segments import Segment, chords, limited
 from cambist.curves.vault_shares import locked_profit, shares_for, worth
 from cambist.faults import Fault
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
-from cambist.values.route import Mode, Quote
+from cambist.values.route import Quote, SwapMode
+from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.accounts import ChainTime, Unquotable
-from cambist.venues.meteora.damm_v1.state import BY_TIME, CACHED_S, PRICE_ONE, STABLE, State, Vault
-from cambist.venues.pool import Fees, Swapped
-from cambist.venues.refusals import Refusal
+from cambist.venues.meteora.damm_v1.accounts import (
+    BY_TIME,
+    CACHED_S,
+    PRICE_ONE,
+    STABLE,
+    DammV1PoolAccount,
+    Vault,
+)
+from cambist.venues.pool import Fees, SwapResult, side_given
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import ChainTime, PoolRejected
 
 RAW_MAX: Final = (1 << 64) - 1
 _CHORD_BITS: Final = 14
 """The first chord of a stable curve ends at this small a share of the reserve."""
 
 
-class Side(msgspec.Struct, frozen=True, gc=False):
+class DammV1Side(msgspec.Struct, frozen=True, gc=False):
     """What a swap depends on at one time, for one of the two tokens given.
 
     `reserve_in` and `reserve_out` are what the pool's shares are worth; `most_in` is the greater
@@ -39,7 +46,7 @@ class Side(msgspec.Struct, frozen=True, gc=False):
     unlocked amounts, supplies of shares, the pool's own shares, and what the other has at hand.
     """
 
-    closed: Refusal | None
+    closed: RejectReason | None
     trade_fee: tuple[int, int]
     protocol_fee: tuple[int, int]
     reserve_in: int
@@ -62,12 +69,12 @@ class Stable(msgspec.Struct, frozen=True, gc=False):
     scale_out: int
 
     def paid(self, given: int, reserve_in: int, reserve_out: int) -> int:
-        """Return the raw units that so many bring. Raises Unquotable."""
+        """Return the raw units that so many bring. Raises PoolRejected."""
         x, y = reserve_in * self.scale_in, reserve_out * self.scale_out
         try:
             return stable_swap.paid(self.amp, given * self.scale_in, x, y) // self.scale_out
         except stable_swap.NoSwap:
-            raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY) from None
+            raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY) from None
 
     def first_rate(self, reserve_in: int, reserve_out: int) -> tuple[int, int]:
         """Return what the first raw unit pays, as a fraction."""
@@ -91,19 +98,19 @@ class Moved(msgspec.Struct, frozen=True, gc=False):
 class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
     """A pool as it stood at one slot, at a time of the chain; made by `pool_at`.
 
-    Both sides follow from the state, the vaults and the time. `stake_price` is what the stake told
+    Both sides follow from the state, the vaults and the time. `stake_price` is what the stake said
     of the token that a stable curve counts with, where it is at hand.
     """
 
     address: Address
-    state: State
+    state: DammV1PoolAccount
     vault_a: Vault
     vault_b: Vault
     time: ChainTime
     mint_a: Address
     mint_b: Address
-    giving_a: Side
-    giving_b: Side
+    giving_a: DammV1Side
+    giving_b: DammV1Side
     stake_price: int | None = None
 
     @property
@@ -132,7 +139,7 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         return False
 
     @property
-    def clocked(self) -> bool:
+    def is_time_dependent(self) -> bool:
         """Whether a vault still holds back a profit, or a price of a stake grows old."""
         locked = self.vault_a.state.locked or self.vault_b.state.locked
         return bool(locked or self.state.stakes)
@@ -145,8 +152,8 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
     def amount_out(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
         try:
-            return _move(self._side(mint_in, amount), amount).paid
-        except Unquotable:
+            return _move(side_given(self, mint_in, amount), amount).paid
+        except PoolRejected:
             return 0
 
     def amount_in(self, _mint_in: Address, _amount: int) -> int:
@@ -171,17 +178,17 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         if side.stable is not None:
             return chords(lambda amount: self.amount_out(mint_in, amount), x >> _CHORD_BITS)
         into, x_of, room = denominator - numerator, denominator * x, RAW_MAX - side.most_in
-        one = (into * y, x_of, into, x_of, room)
-        return limited(iter((one,)), (room, side.at_hand_out))
+        segment = (into * y, x_of, into, x_of, room)
+        return limited(iter((segment,)), (room, side.at_hand_out))
 
-    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
+    def swap(self, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult:
         """Return what a swap of so many raw units given does.
 
-        Raises Unquotable when the program would refuse it, would pay nothing, or for exact_out.
+        Raises PoolRejected when the program would refuse it, would pay nothing, or for exact_out.
         """
-        side = self._side(mint_in, amount)
+        side = side_given(self, mint_in, amount)
         if mode == "exact_out":
-            raise Unquotable(Refusal.NO_EXACT_OUT)
+            raise PoolRejected(RejectReason.NO_EXACT_OUT)
         moved = _move(side, amount)
         into, paid = self.vault_a, self.vault_b
         if mint_in == self.mint_b:
@@ -195,30 +202,16 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         impact = impact_hundredths(moved.net, moved.paid, first)
         state = priced(self.state, self.time, self.stake_price) or self.state
         end = pool_at(self.address, state, vaults, self.time, self.stake_price)
-        return Swapped(amount, moved.paid, fees, unless_dust(amount, moved.paid, impact), end)
+        return SwapResult(amount, moved.paid, fees, unless_dust(amount, moved.paid, impact), end)
 
-    def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
+    def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
         """Return what a swap of `amount` raw units would do, or why the pool refuses it."""
         return quoting.quote(self, mint_in, mode, amount)
-
-    def _side(self, mint_in: Address, amount: int) -> Side:
-        """Return the side that a token is given to. Raises Unquotable where no swap can be."""
-        if mint_in == self.mint_a:
-            side = self.giving_a
-        elif mint_in == self.mint_b:
-            side = self.giving_b
-        else:
-            raise Unquotable(Refusal.WRONG_TOKEN, mint_in)
-        if not 0 < amount <= RAW_MAX:
-            raise Unquotable(Refusal.AMOUNT_ZERO if amount <= 0 else Refusal.AMOUNT_OVERFLOWS)
-        if side.closed is not None:
-            raise Unquotable(side.closed)
-        return side
 
 
 def pool_at(
     address: Address,
-    state: State,
+    state: DammV1PoolAccount,
     vaults: tuple[Vault, Vault],
     time: ChainTime,
     stake_price: int | None = None,
@@ -228,7 +221,7 @@ def pool_at(
     now = priced(state, time, stake_price)
     sides = _side(now or state, a, b, time), _side(now or state, b, a, time)
     if now is None:
-        missing = Refusal.ACCOUNT_MISSING
+        missing = RejectReason.ACCOUNT_MISSING
         sides = replace(sides[0], closed=missing), replace(sides[1], closed=missing)
     elif state.curve == STABLE:
         a_in, b_in = _scales(now)
@@ -240,7 +233,9 @@ def pool_at(
     return DammV1Pool(address, state, a, b, time, *mints, *sides, stake_price)
 
 
-def priced(state: State, time: ChainTime, stake_price: int | None) -> State | None:
+def priced(
+    state: DammV1PoolAccount, time: ChainTime, stake_price: int | None
+) -> DammV1PoolAccount | None:
     """Return the state as a swap at this time begins with, or None where its price is not known."""
     if not state.stakes or time.unix_s <= state.priced_s + CACHED_S:
         return state
@@ -249,33 +244,33 @@ def priced(state: State, time: ChainTime, stake_price: int | None) -> State | No
     return replace(state, stake_price=stake_price, priced_s=time.unix_s)
 
 
-def _scales(state: State) -> tuple[int, int]:
+def _scales(state: DammV1PoolAccount) -> tuple[int, int]:
     """Return by what a and b come to the common unit."""
     if not state.stakes:
         return state.scale_a, state.scale_b
     return state.scale_a * PRICE_ONE, state.scale_b * state.stake_price
 
 
-def _side(state: State, into: Vault, paid: Vault, time: ChainTime) -> Side:
+def _side(state: DammV1PoolAccount, into: Vault, paid: Vault, time: ChainTime) -> DammV1Side:
     point = time.unix_s if state.clock == BY_TIME else time.slot
-    unlocked = [_unlocked(one, time.unix_s) for one in (into, paid)]
+    unlocked = [_unlocked(vault, time.unix_s) for vault in (into, paid)]
     closed = None
     if not state.enabled or into.state.enabled != 1:
         # A vault that is switched off takes nothing; it still pays.
-        closed = Refusal.DISABLED
+        closed = RejectReason.DISABLED
     elif point < state.opens_at:
-        closed = Refusal.NOT_OPEN_YET
-    elif max(one.state.reported_s for one in (into, paid)) > time.unix_s or min(unlocked) < 0:
-        closed = Refusal.OUT_OF_BOUNDS
+        closed = RejectReason.NOT_OPEN_YET
+    elif max(vault.state.reported_s for vault in (into, paid)) > time.unix_s or min(unlocked) < 0:
+        closed = RejectReason.OUT_OF_BOUNDS
     elif not all((*unlocked, into.supply, paid.supply)):
-        closed = Refusal.NOT_ENOUGH_LIQUIDITY
+        closed = RejectReason.NOT_ENOUGH_LIQUIDITY
     reserves = [
-        0 if closed else worth(one.shares, whole, one.supply)
-        for one, whole in zip((into, paid), unlocked, strict=True)
+        0 if closed else worth(vault.shares, whole, vault.supply)
+        for vault, whole in zip((into, paid), unlocked, strict=True)
     ]
     if max(reserves) > RAW_MAX:
-        closed = Refusal.OUT_OF_BOUNDS
-    return Side(
+        closed = RejectReason.OUT_OF_BOUNDS
+    return DammV1Side(
         closed=closed,
         trade_fee=(state.trade_numerator, state.trade_denominator),
         protocol_fee=(state.protocol_numerator, state.protocol_denominator),
@@ -311,37 +306,43 @@ def _with(vault: Vault, amount: int, shares: int) -> Vault:
 def _fee(amount: int, fraction: tuple[int, int]) -> int:
     """Return a fee in raw units: rounded down, but never less than one of them."""
     numerator, denominator = fraction
+    # `trading_fee` and `protocol_trading_fee`: at least one unit.
     if not amount or not numerator:
         return 0
     return amount * numerator // denominator or 1
 
 
-def _move(side: Side, amount: int) -> Moved:
-    """Return what exactly so much given moves. Raises Unquotable."""
+def _move(side: DammV1Side, amount: int) -> Moved:
+    """Return what exactly so much given moves. Raises PoolRejected."""
+    # `compute_quote` of dynamic-amm-quote: fees first, then the deposit, then the curve, then the
+    # withdrawal. The protocol's part never enters the vault.
     fee = _fee(amount, side.trade_fee)
     protocol = _fee(fee, side.protocol_fee)
     fee -= protocol
     into = amount - protocol
     minted = shares_for(into, side.unlocked_in, side.supply_in)
     if side.most_in + into > RAW_MAX or side.supply_in + minted > RAW_MAX:
-        raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
+    # What the deposit adds is read back from the shares, rounded down twice. The curve sees less
+    # than was paid in, by a unit or two.
     held = worth(side.shares_in + minted, side.unlocked_in + into, side.supply_in + minted)
     net = held - side.reserve_in - fee
     reserves = side.reserve_in * side.reserve_out
     if net <= 0:
-        raise Unquotable(Refusal.PAYS_NOTHING)
+        raise PoolRejected(RejectReason.PAYS_NOTHING)
     if side.stable is not None:
         brought = side.stable.paid(net, side.reserve_in, side.reserve_out)
     elif reserves < side.reserve_in + net:
         # The program takes less than one unit left for no answer.
-        raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+        raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
     else:
+        # spl-token-swap computes the new reserve rounded up, and pays the difference.
         brought = side.reserve_out + -reserves // (side.reserve_in + net)  # what is left: ceil
     burned = shares_for(brought, side.unlocked_out, side.supply_out)
     paid = worth(burned, side.unlocked_out, side.supply_out)
     if not paid:
-        raise Unquotable(Refusal.PAYS_NOTHING)
+        raise PoolRejected(RejectReason.PAYS_NOTHING)
     if paid > side.at_hand_out:
         # The vault has lent out the rest.
-        raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+        raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
     return Moved(into, minted, net, paid, burned, fee, protocol)

@@ -1,40 +1,37 @@
-"""Quotes a pool of Meteora's DAMM v2 exactly, and tells its state after a swap."""
+"""Quotes a pool of Meteora's DAMM v2 exactly, and computes its state after a swap."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from math import isqrt
-from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
-from cambist.curves import price_volatility
+from cambist.curves import damm_v2_dynamic_fee
 from cambist.curves.price_impact import impact_hundredths, unless_dust
 from cambist.curves.segments import Segment, chords, limited
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
 from cambist.values.amount import BPS_ONE, RAW_MAX
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
-from cambist.values.route import Mode, Quote
+from cambist.values.route import Quote, SwapMode
+from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.accounts import ChainTime, Unquotable
-from cambist.venues.meteora.damm_v2.side import (
+from cambist.venues.meteora.damm_v2.accounts import DammV2PoolAccount
+from cambist.venues.meteora.damm_v2.swap_math import (
+    DammV2Side,
     Moved,
-    Side,
     fill,
     give,
     segments,
     sides_at,
     take,
 )
-from cambist.venues.meteora.damm_v2.state import State
-from cambist.venues.pool import Fees, Swapped
-from cambist.venues.refusals import Refusal
+from cambist.venues.pool import Fees, SwapResult, inverse_transfer_fee, side_given
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import ChainTime, PoolRejected
 from cambist.venues.tokens import Mint
-
-_LARGEST: Final = int(RAW_MAX)
 
 
 class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
@@ -44,14 +41,14 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
     """
 
     address: Address
-    state: State
+    state: DammV2PoolAccount
     a: Mint
     b: Mint
     time: ChainTime
     mint_a: Address
     mint_b: Address
-    giving_a: Side
-    giving_b: Side
+    giving_a: DammV2Side
+    giving_b: DammV2Side
 
     @property
     def venue(self) -> str:
@@ -79,7 +76,7 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
         return True
 
     @property
-    def clocked(self) -> bool:
+    def is_time_dependent(self) -> bool:
         """Whether its fee follows a schedule, a limiter or its volatility, or a mint's moves."""
         epoch = self.time.epoch
         moves = self.a.fee_changes(epoch) or self.b.fee_changes(epoch)
@@ -93,24 +90,24 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
     def amount_out(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units would bring; 0 wherever `swap` raises."""
         try:
-            side = self._side(mint_in, amount)
+            side = side_given(self, mint_in, amount)
             if side.taxed:
                 return _left(side, give(side, _arrived(side, amount)))
             _, _, fee, paid, _ = give(side, amount)
-        except Unquotable:
+        except PoolRejected:
             return 0
         return paid if side.fee_on_given else paid - fee
 
     def amount_in(self, mint_in: Address, amount: int) -> int:
         """Return what exactly `amount` raw units out would cost; 0 wherever `swap` raises."""
         try:
-            side = self._side(mint_in, amount)
+            side = side_given(self, mint_in, amount)
             if side.taxed:
                 return _grossed(
                     side.transfer_in, take(side, _grossed(side.transfer_out, amount))[0]
                 )
             return take(side, amount)[0]
-        except Unquotable:
+        except PoolRejected:
             return 0
 
     def most_out(self, mint_in: Address) -> int:
@@ -132,49 +129,35 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
         fees = (side.transfer_in, side.transfer_out) if side.taxed else None
         return limited(segments(side), (RAW_MAX - side.there, side.held), fees)
 
-    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
+    def swap(self, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult:
         """Return what a swap of this amount does: raw units given (exact_in) or taken (exact_out).
 
-        Raises Unquotable when the program would refuse it, or would pay nothing.
+        Raises PoolRejected when the program would refuse it, or would pay nothing.
         """
-        side = self._side(mint_in, amount)
+        side = side_given(self, mint_in, amount)
         if mode == "exact_out":
             moved = take(side, _grossed(side.transfer_out, amount))
             return _swapped(self, side, moved, (_grossed(side.transfer_in, moved[0]), amount))
         moved = give(side, _arrived(side, amount))
         return _swapped(self, side, moved, (amount, _left(side, moved)))
 
-    def fill(self, mint_in: Address, amount: int) -> Swapped:
+    def fill(self, mint_in: Address, amount: int) -> SwapResult:
         """Return what a swap of at most this much does: it stops where the pool's range ends.
 
-        Raises Unquotable when the program would refuse it, or would pay nothing.
+        Raises PoolRejected when the program would refuse it, or would pay nothing.
         """
-        side = self._side(mint_in, amount)
+        side = side_given(self, mint_in, amount)
         moved = fill(side, _arrived(side, amount))
         sent = _grossed(side.transfer_in, moved[0])
         return _swapped(self, side, moved, (sent, _left(side, moved)))
 
-    def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
+    def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
         """Return what a swap of `amount` raw units would do, or why the pool refuses it."""
         return quoting.quote(self, mint_in, mode, amount)
 
-    def _side(self, mint_in: Address, amount: int) -> Side:
-        """Return the side that a token is given to. Raises Unquotable where no swap can be."""
-        if mint_in == self.mint_a:
-            side = self.giving_a
-        elif mint_in == self.mint_b:
-            side = self.giving_b
-        else:
-            raise Unquotable(Refusal.WRONG_TOKEN, mint_in)
-        if not 0 < amount <= _LARGEST:
-            raise Unquotable(Refusal.AMOUNT_ZERO if amount <= 0 else Refusal.AMOUNT_OVERFLOWS)
-        if side.closed is not None:
-            raise Unquotable(side.closed)
-        return side
-
 
 def pool_at(
-    address: Address, state: State, mints: tuple[Mint, Mint], time: ChainTime
+    address: Address, state: DammV2PoolAccount, mints: tuple[Mint, Mint], time: ChainTime
 ) -> DammV2Pool:
     """Return a pool of this state, at a time."""
     a, b = mints
@@ -182,15 +165,15 @@ def pool_at(
     return DammV2Pool(address, state, a, b, time, state.mint_a, state.mint_b, *sides)
 
 
-def _arrived(side: Side, amount: int) -> int:
-    """Return what the pool receives of what is sent. Raises Unquotable when it is nothing."""
+def _arrived(side: DammV2Side, amount: int) -> int:
+    """Return what the pool receives of what is sent. Raises PoolRejected when it is nothing."""
     amount -= side.transfer_in.of(amount)
     if not amount:
-        raise Unquotable(Refusal.AMOUNT_ZERO)
+        raise PoolRejected(RejectReason.AMOUNT_ZERO)
     return amount
 
 
-def _left(side: Side, moved: Moved) -> int:
+def _left(side: DammV2Side, moved: Moved) -> int:
     """Return what the trader receives of what the curve pays."""
     _, _, fee, paid, _ = moved
     if not side.fee_on_given:
@@ -199,34 +182,37 @@ def _left(side: Side, moved: Moved) -> int:
 
 
 def _grossed(transfer: TransferFee, net: int) -> int:
-    """Return what is to be sent for this to arrive. Raises Unquotable when nothing does that."""
-    fee = transfer.on(net)
-    if transfer.of(net + fee) != fee:
-        raise Unquotable(Refusal.NOT_DELIVERABLE)
-    if net + fee > _LARGEST:
-        raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
-    return net + fee
+    """Return what is to be sent for this to arrive. Raises PoolRejected when nothing does that."""
+    sent = net + inverse_transfer_fee(transfer, net)
+    if sent > RAW_MAX:
+        raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
+    return sent
 
 
-def _swapped(pool: DammV2Pool, side: Side, moved: Moved, users: tuple[int, int]) -> Swapped:
+def _swapped(
+    pool: DammV2Pool, side: DammV2Side, moved: Moved, users: tuple[int, int]
+) -> SwapResult:
     """Return all the figures of a swap; `users` are what leaves and reaches the trader."""
     given, _, fee, paid, _ = moved
     sent, received = users
     if not received:
-        raise Unquotable(Refusal.PAYS_NOTHING)
+        raise PoolRejected(RejectReason.PAYS_NOTHING)
+    # A referral is paid out of the protocol's part, and moves no amount of the trader.
     protocol = fee * pool.state.protocol_percent // 100
     on_output = not side.fee_on_given
     transfer_out = (paid - fee if on_output else paid) - received
     fees = Fees(fee, protocol, on_output, sent - given, transfer_out)
     end = pool_at(pool.address, _after(pool, side, moved), (pool.a, pool.b), pool.time)
     impact = unless_dust(sent, received, _impact_hundredths(side, moved))
-    return Swapped(sent, received, fees, impact, end)
+    return SwapResult(sent, received, fees, impact, end)
 
 
-def _after(pool: DammV2Pool, side: Side, moved: Moved) -> State:
+def _after(pool: DammV2Pool, side: DammV2Side, moved: Moved) -> DammV2PoolAccount:
     state = pool.state
     _, into, fee, paid, price = moved
     protocol = fee * state.protocol_percent // 100
+    # Compounding adds to the reserve of b what the protocol leaves of the fee, in the pool's
+    # share. The price afterwards is isqrt((b << 128) // a).
     compounded = (fee - protocol) * state.compounding_bps // BPS_ONE
     reserve_a, reserve_b = state.reserve_a, state.reserve_b
     if side.a_given:
@@ -247,7 +233,7 @@ def _after(pool: DammV2Pool, side: Side, moved: Moved) -> State:
     )
     if not state.volatile:
         return after
-    now = price_volatility.after(
+    now = damm_v2_dynamic_fee.after(
         state.volatility, state.rules, (state.price, price), pool.time.unix_s
     )
     return replace(
@@ -255,7 +241,7 @@ def _after(pool: DammV2Pool, side: Side, moved: Moved) -> State:
     )
 
 
-def _impact_hundredths(side: Side, moved: Moved) -> int:
+def _impact_hundredths(side: DammV2Side, moved: Moved) -> int:
     """Return how far the curve's own price for a swap is from its price before, rounded down."""
     _, into, _, paid, _ = moved
     squared = side.price * side.price

@@ -10,18 +10,25 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from cambist.curves.bin_ladder import BEYOND, Ladder
-from cambist.curves.bins import ONE, Fee
+from cambist.curves.bins import ONE, BinFee
+from cambist.curves.cumulative_bins import BEYOND, CumulativeBins
 from cambist.curves.price_impact import impact_hundredths, unless_dust
 from cambist.curves.segments import Segment, limited
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
 from cambist.values.amount import BPS_ONE, RAW_MAX, mul_div_floor
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
-from cambist.values.route import Mode, Quote
-from cambist.venues.accounts import ChainTime, Unquotable
-from cambist.venues.meteora.dlmm.ahead import (
+from cambist.values.route import Quote, SwapMode
+from cambist.values.time_units import Slot
+from cambist.venues.meteora.dlmm.accounts import (
+    BINS_PER_ARRAY,
+    PERMISSIONED,
+    Bin,
+    Bins,
+    DlmmPairAccount,
+    Release,
+)
+from cambist.venues.meteora.dlmm.bin_arrays import (
     array_address,
     bins_ahead,
     changed,
@@ -29,11 +36,11 @@ from cambist.venues.meteora.dlmm.ahead import (
     rungs,
     within_reach,
 )
-from cambist.venues.meteora.dlmm.state import BINS_PER_ARRAY, PERMISSIONED, Bin, Bins, Pair, Release
-from cambist.venues.meteora.dlmm.walk import Walked, Way, kept, walk_in, walk_out
-from cambist.venues.pool import Fees, Swapped
+from cambist.venues.meteora.dlmm.bin_walk import BinSwap, Walked, kept, walk_in, walk_out
+from cambist.venues.pool import Fees, SwapResult
 from cambist.venues.quoting import quote
-from cambist.venues.refusals import Refusal
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import ChainTime, PoolRejected
 from cambist.venues.tokens import Mint
 
 _ONLY_Y: Final = 1
@@ -44,7 +51,7 @@ _U32_MAX, _I64_MAX = 2**32 - 1, 2**63 - 1
 class _Side(NamedTuple):
     """What a swap that gives one of the tokens needs, the mints' fees as they are now."""
 
-    ladder: Ladder
+    ladder: CumulativeBins
     fee_in: TransferFee
     fee_out: TransferFee
 
@@ -53,11 +60,11 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     """A pair, those of its bins that are known, and the clock it is quoted at.
 
     `marked` are the arrays that hold something, by index, and `arrays` those of them whose bins are
-    known; `extended` tells whether the second half of the bitmap exists.
+    known; `extended` says whether the second half of the bitmap exists.
     """
 
     address: Address
-    pair: Pair
+    pair: DlmmPairAccount
     x: Mint
     y: Mint
     arrays: tuple[Bins, ...]
@@ -81,7 +88,7 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         return self.time.slot
 
     @property
-    def clocked(self) -> bool:
+    def is_time_dependent(self) -> bool:
         """Whether its fee fades with time, or a later epoch brings another transfer fee."""
         epoch = self.time.epoch
         moves = self.x.fee_changes(epoch) or self.y.fee_changes(epoch)
@@ -140,7 +147,7 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         try:
             kept(fee_out, amount)
             return given + kept(fee_in, given)
-        except Unquotable:
+        except PoolRejected:
             return 0
 
     def most_out(self, mint_in: Address) -> int:
@@ -163,31 +170,31 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         known = ladder.segments()
         return limited(known, (RAW_MAX, RAW_MAX), (fees[0], fees[1])) if taxed else known
 
-    def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
+    def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
         """Return what a swap of this amount would do, or why the pair refuses it."""
         return quote(self, mint_in, mode, amount)
 
-    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
-        """Return what a swap of this amount does. Raises Unquotable."""
+    def swap(self, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult:
+        """Return what a swap of this amount does. Raises PoolRejected."""
         down = self._way_of(mint_in)
         if amount <= 0:
-            raise Unquotable(Refusal.AMOUNT_ZERO)
+            raise PoolRejected(RejectReason.AMOUNT_ZERO)
         if amount > RAW_MAX:
-            raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+            raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
         fee_in, fee_out = (self.x.fee, self.y.fee) if down else (self.y.fee, self.x.fee)
-        way = Way(down, self._fee(down=down), self.pair.protocol_share_bps, self.release)
+        way = BinSwap(down, self._fee(down=down), self.pair.protocol_share_bps, self.release)
         if mode == "exact_in":
             kept_in = fee_in.of(amount)
             done = walk_in(self._ahead(down=down), way, amount - kept_in)
             kept_out = fee_out.of(done.paid)
             if done.paid <= kept_out:
-                raise Unquotable(Refusal.PAYS_NOTHING)
+                raise PoolRejected(RejectReason.PAYS_NOTHING)
         else:
             kept_out = kept(fee_out, amount)
             done = walk_out(self._ahead(down=down), way, amount + kept_out)
             kept_in = kept(fee_in, done.given)
         fees = Fees(done.fee, done.protocol, not way.fee.on_input, kept_in, kept_out)
-        return Swapped(
+        return SwapResult(
             done.given + kept_in,
             done.paid - kept_out,
             fees,
@@ -203,19 +210,19 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     # ------------------------------------------------------------------------ worked out once
 
     @cached_property
-    def _refusal(self) -> Refusal | None:
+    def _refusal(self) -> RejectReason | None:
         """Why no swap is possible now, if so."""
         pair = self.pair
         if pair.status:
-            return Refusal.DISABLED
+            return RejectReason.DISABLED
         now = self.time.unix_s if pair.activation_type else self.time.slot
         if pair.pair_type in PERMISSIONED and now < pair.activation_point:
-            return Refusal.NOT_OPEN_YET
+            return RejectReason.NOT_OPEN_YET
         # The program multiplies before it divides, in 32 bits, and takes times apart in 64.
         elapsed = self.time.unix_s - pair.updated_s
         fades = pair.filter_s <= elapsed < pair.decay_s
         if elapsed > _I64_MAX or (fades and pair.volatility * pair.reduction_bps > _U32_MAX):
-            return Refusal.OUT_OF_BOUNDS
+            return RejectReason.OUT_OF_BOUNDS
         return None
 
     @cached_property
@@ -240,7 +247,7 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         fees = (self.x.fee, self.y.fee) if down else (self.y.fee, self.x.fee)
         marked = self.marked_ahead(down=down)
         bins = within_reach(bins_ahead(self.arrays, marked, self.pair, down=down), marked)
-        ladder = Ladder(
+        ladder = CumulativeBins(
             rungs(bins, down=down), self._fee(down=down), down=down, go_on=self.release == "0.11"
         )
         return _Side(ladder, *fees)
@@ -250,6 +257,8 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         """The volatility and the bin that a swap at this time starts from."""
         pair = self.pair
         elapsed = self.time.unix_s - pair.updated_s
+        # `update_references`. Swaps within the filter period share one reference, so a swap cut
+        # into many pays the fee of one.
         if elapsed < pair.filter_s:
             return pair.volatility_reference, pair.index_reference
         if elapsed >= pair.decay_s:
@@ -257,10 +266,12 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         decayed = mul_div_floor(pair.volatility, pair.reduction_bps, BPS_ONE)
         return decayed, pair.active_id
 
-    def _fee(self, *, down: bool) -> Fee:
+    def _fee(self, *, down: bool) -> BinFee:
         pair = self.pair
         volatility, index = self._references
-        return Fee(
+        # `get_base_fee`: factor * step * 10 * 10^power, over 1e9. On a pair that collects fees in Y
+        # alone the fee is on the output when X is given.
+        return BinFee(
             pair.base_factor * pair.bin_step * 10 ** (1 + pair.base_fee_power),
             pair.variable_fee_control * pair.bin_step**2,
             volatility,
@@ -272,30 +283,30 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     # --------------------------------------------------------------------------------- swaps
 
     def _way_of(self, mint_in: Address) -> bool:
-        """Return whether a swap goes down the prices. Raises Unquotable."""
+        """Return whether a swap goes down the prices. Raises PoolRejected."""
         if self._refusal:
-            raise Unquotable(self._refusal)
+            raise PoolRejected(self._refusal)
         if mint_in not in {self.pair.mint_x, self.pair.mint_y}:
-            raise Unquotable(Refusal.WRONG_TOKEN, mint_in)
+            raise PoolRejected(RejectReason.WRONG_TOKEN, mint_in)
         return mint_in == self.pair.mint_x
 
-    def _slowly(self, mint_in: Address, mode: Mode, amount: int) -> int:
+    def _slowly(self, mint_in: Address, mode: SwapMode, amount: int) -> int:
         try:
             swap = self.swap(mint_in, mode, amount)
-        except Unquotable:
+        except PoolRejected:
             return 0
         return swap.amount_out if mode == "exact_in" else swap.amount_in
 
     def _ahead(self, *, down: bool) -> Iterator[Bin]:
-        """Yield the bins a swap may take from. Raises Unquotable where they are not known."""
+        """Yield the bins a swap may take from. Raises PoolRejected where they are not known."""
         marked = self.marked_ahead(down=down)
         bins = bins_ahead(self.arrays, marked, self.pair, down=down)
         if (yield from within_reach(bins, marked)):
-            raise Unquotable(Refusal.TOO_FAR)
+            raise PoolRejected(RejectReason.TOO_FAR)
         known = {index for index, _ in self.arrays}
-        unknown = next((one for one in marked if one not in known), None)
+        unknown = next((index for index in marked if index not in known), None)
         if unknown is not None:
-            raise Unquotable(Refusal.ACCOUNT_MISSING, array_address(self.address, unknown))
+            raise PoolRejected(RejectReason.ACCOUNT_MISSING, array_address(self.address, unknown))
 
     @staticmethod
     def _impact(done: Walked, fees: Fees, *, down: bool) -> int | None:
@@ -305,7 +316,7 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
         sent, received = done.given + fees.transfer_in, done.paid - fees.transfer_out
         return unless_dust(sent, received, impact_hundredths(net, gross, first))
 
-    def _end(self, done: Walked, way: Way) -> DlmmPool:
+    def _end(self, done: Walked, way: BinSwap) -> DlmmPool:
         """Return the pair after a swap."""
         pair, last = self.pair, done.bins[-1].id
         volatility, index = self._references
@@ -326,9 +337,9 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
     def _touched(self, last: int, *, down: bool) -> tuple[Address, ...]:
         end = last // BINS_PER_ARRAY
         return tuple(
-            array_address(self.address, one)
-            for one in self.marked_ahead(down=down)
-            if (one >= end if down else one <= end)
+            array_address(self.address, index)
+            for index in self.marked_ahead(down=down)
+            if (index >= end if down else index <= end)
         )
 
 

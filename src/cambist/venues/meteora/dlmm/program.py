@@ -8,17 +8,13 @@ from typing import Final
 from cambist.faults import Code
 from cambist.values.ids import Address
 from cambist.values.program_address import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from cambist.venues.accounts import Account, Snapshot, Unquotable
-from cambist.venues.logs import Line
-from cambist.venues.meteora.dlmm import tells
-from cambist.venues.meteora.dlmm.ahead import PROGRAM, array_address, extension_address
-from cambist.venues.meteora.dlmm.calls import swap_call
-from cambist.venues.meteora.dlmm.pool import DlmmPool
-from cambist.venues.meteora.dlmm.state import (
+from cambist.venues.logs import ProgramLogLine
+from cambist.venues.meteora.dlmm import events
+from cambist.venues.meteora.dlmm.accounts import (
     BINS_PER_ARRAY,
     PAIR,
     Bins,
-    Pair,
+    DlmmPairAccount,
     Release,
     check_pair,
     read_bins,
@@ -27,8 +23,12 @@ from cambist.venues.meteora.dlmm.state import (
     write_extension,
     write_marks,
 )
-from cambist.venues.program import Instruction, Known, Opened, Trade, Traded
-from cambist.venues.refusals import Refusal
+from cambist.venues.meteora.dlmm.bin_arrays import PROGRAM, array_address, extension_address
+from cambist.venues.meteora.dlmm.instructions import swap_call
+from cambist.venues.meteora.dlmm.pool import DlmmPool
+from cambist.venues.program import Instruction, KnownError, PoolCreated, SwapEvent, SwapParams
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import Account, PoolRejected, Snapshot
 from cambist.venues.tokens import read_mint, write_mint
 
 ARRAYS_EACH_WAY: Final = 16
@@ -37,7 +37,7 @@ transaction of 64 accounts carries them beside those of two other swaps."""
 
 
 class Dlmm:
-    """Meteora's DLMM. `orders` tells whether its release knows limit orders (0.12) or not (0.11).
+    """Meteora's DLMM. `orders` says whether its release knows limit orders (0.12) or not (0.11).
 
     Where older releases, to that of 2026-03, know no limit orders, they know no fee on Y only
     either, and they go on with what the rounding leaves of an amount that drains a bin.
@@ -46,14 +46,14 @@ class Dlmm:
     venue = "meteora"
     name = "dlmm"
     id = PROGRAM
-    errors: Mapping[str, Code] = tells.ERRORS
+    errors: Mapping[str, Code] = events.ERRORS
 
     def __init__(self, *, orders: bool = True) -> None:
         self._orders = orders
         self._release: Release = "0.12" if orders else "0.11"
 
-    def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
-        """Return the accounts a pair needs beside those in the snapshot. Raises Unquotable.
+    def required_accounts(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
+        """Return the accounts a pair needs beside those in the snapshot. Raises PoolRejected.
 
         The second half of the bitmap may not exist: it is asked for once, with the mints.
         """
@@ -61,7 +61,7 @@ class Dlmm:
         if held is None:
             return (address,)
         pair = _read_pair(address, snapshot)
-        wanted = [one for one in (pair.mint_x, pair.mint_y) if snapshot.get(one) is None]
+        wanted = [mint for mint in (pair.mint_x, pair.mint_y) if snapshot.get(mint) is None]
         if wanted:
             wanted.append(extension_address(address))
         wanted += [
@@ -72,14 +72,14 @@ class Dlmm:
         return tuple(wanted)
 
     def decode(self, address: Address, snapshot: Snapshot) -> DlmmPool:
-        """Return the pair, with the arrays that the snapshot holds. Raises Unquotable."""
+        """Return the pair, with the arrays that the snapshot holds. Raises PoolRejected."""
         pair = _read_pair(address, snapshot)
         if pair.collect_fee_mode and not self._orders:
-            raise Unquotable(Refusal.RELEASE_NOT_CHECKED, "a fee on Y only")
+            raise PoolRejected(RejectReason.RELEASE_NOT_CHECKED, "a fee on Y only")
         x, y = read_mint(snapshot, pair.mint_x), read_mint(snapshot, pair.mint_y)
         for mint, flag in ((x, pair.flag_x), (y, pair.flag_y)):
             if mint.token_program != (TOKEN_2022_PROGRAM if flag else TOKEN_PROGRAM):
-                raise Unquotable(Refusal.WRONG_OWNER, mint.address)
+                raise PoolRejected(RejectReason.WRONG_OWNER, mint.address)
         marked = _marks(address, snapshot)
         arrays: list[Bins] = []
         for index in _near(marked, pair.active_id):
@@ -114,26 +114,28 @@ class Dlmm:
         ]
         return tuple(accounts)
 
-    def instruction(self, pool: DlmmPool, trade: Trade) -> Instruction:
-        """Return the call that does a trade. Raises Unquotable."""
+    def instruction(self, pool: DlmmPool, trade: SwapParams) -> Instruction:
+        """Return the call that does a trade. Raises PoolRejected."""
         if trade.mint_in not in {pool.mint_a, pool.mint_b}:
-            raise Unquotable(Refusal.WRONG_TOKEN, trade.mint_in)
+            raise PoolRejected(RejectReason.WRONG_TOKEN, trade.mint_in)
         return swap_call(pool, trade)
 
-    def traded(self, _lines: Sequence[Line], inner: Sequence[Instruction]) -> tuple[Traded, ...]:
-        """Return the swaps that a transaction tells of: in inner instructions, not in logs."""
-        return tells.traded(inner)
+    def parse_swaps(
+        self, _lines: Sequence[ProgramLogLine], inner: Sequence[Instruction]
+    ) -> tuple[SwapEvent, ...]:
+        """Return the swaps that a transaction reports: in inner instructions, not in logs."""
+        return events.traded(inner)
 
-    def opened(self, instruction: Instruction) -> Opened | None:
+    def parse_pool_created(self, instruction: Instruction) -> PoolCreated | None:
         """Return the pair that an instruction makes, or None when it makes none."""
-        return tells.opened(instruction)
+        return events.opened(instruction)
 
-    def error(self, lines: Sequence[Line], number: int | None) -> Known | None:
+    def error(self, lines: Sequence[ProgramLogLine], number: int | None) -> KnownError | None:
         """Return what a failed transaction says of itself."""
-        return tells.error(lines, number)
+        return events.error(lines, number)
 
 
-def _read_pair(address: Address, snapshot: Snapshot) -> Pair:
+def _read_pair(address: Address, snapshot: Snapshot) -> DlmmPairAccount:
     pair = PAIR.read(snapshot.owned(address, PROGRAM).data)
     check_pair(pair)
     return pair
@@ -148,8 +150,8 @@ def _marks(address: Address, snapshot: Snapshot) -> tuple[int, ...]:
 def _near(marked: Sequence[int], active_id: int) -> tuple[int, ...]:
     """Return the marked arrays about the active bin, by index."""
     first = active_id // BINS_PER_ARRAY
-    below = [one for one in marked if one <= first][-ARRAYS_EACH_WAY:]
-    above = [one for one in marked if one >= first]
+    below = [index for index in marked if index <= first][-ARRAYS_EACH_WAY:]
+    above = [index for index in marked if index >= first]
     return tuple(sorted({*below, *above[:ARRAYS_EACH_WAY]}))
 
 

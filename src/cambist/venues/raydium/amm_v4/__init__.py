@@ -1,62 +1,6 @@
-"""Knows Raydium's AMM v4 program: decodes, swaps, calls, and reads what it tells."""
+"""Knows Raydium's AMM v4 program: decodes, swaps, calls, and reads its logs."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-
-from cambist.faults import Code
-from cambist.values.ids import Address
-from cambist.venues.accounts import Account, Snapshot
-from cambist.venues.logs import Line
-from cambist.venues.program import Instruction, Known, Opened, Trade, Traded
-from cambist.venues.raydium.amm_v4 import calls, state
 from cambist.venues.raydium.amm_v4.pool import AmmV4Pool, Release
+from cambist.venues.raydium.amm_v4.program import AMM_V4, AmmV4
 
 __all__ = ["AMM_V4", "AmmV4", "AmmV4Pool", "Release"]
-
-
-class AmmV4:
-    """The program, of a release where it is known: its calls, its roundings, and its order book.
-
-    Of "any" release there are the calls that every release knows, and nothing in which they differ.
-    """
-
-    venue = "raydium"
-    name = "amm_v4"
-    id = state.ID
-    errors: Mapping[str, Code] = calls.ERRORS
-
-    def __init__(self, release: Release = "any") -> None:
-        self._release: Release = release
-
-    def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
-        """Return the accounts that are still missing. Raises Unquotable."""
-        return state.wants(address, snapshot)
-
-    def decode(self, address: Address, snapshot: Snapshot) -> AmmV4Pool:
-        """Return the pool. Raises Unquotable."""
-        return state.decode(address, snapshot, self._release)
-
-    def encode(self, pool: AmmV4Pool) -> tuple[Account, ...]:
-        """Return accounts that decode to this pool."""
-        return state.encode(pool)
-
-    def instruction(self, pool: AmmV4Pool, trade: Trade) -> Instruction:
-        """Return the call that does a trade. Raises Unquotable."""
-        return calls.instruction(pool, trade, self._release)
-
-    def traded(self, lines: Sequence[Line], _inner: Sequence[Instruction]) -> tuple[Traded, ...]:
-        """Return the swaps that a transaction's logs tell of; they do not name their pools."""
-        return calls.traded(lines)
-
-    def opened(self, instruction: Instruction) -> Opened | None:
-        """Return the pool that an instruction makes, or None."""
-        return calls.opened(instruction)
-
-    def error(self, _lines: Sequence[Line], number: int | None) -> Known | None:
-        """Return what a failed transaction's number means."""
-        return calls.error(number)
-
-
-AMM_V4 = AmmV4()
-"""Of any release."""

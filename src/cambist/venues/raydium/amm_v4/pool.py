@@ -18,12 +18,12 @@ from cambist.curves.segments import Segment
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX, mul_div_ceil, mul_div_floor
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
-from cambist.values.route import Mode, Quote
+from cambist.values.route import Quote, SwapMode
+from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.accounts import ChainTime, Unquotable
-from cambist.venues.pool import Fees, Swapped
-from cambist.venues.refusals import Refusal
+from cambist.venues.pool import Fees, SwapResult
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import ChainTime, PoolRejected
 from cambist.venues.tokens import Mint
 
 Release = Literal["any", "2025-06", "2025-09", "2026-07"]
@@ -82,7 +82,7 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
 
     venue = "raydium"
     program = "amm_v4"
-    clocked = False
+    is_time_dependent = False
     exact_out = True
 
     def __post_init__(self) -> None:
@@ -95,13 +95,13 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         force_setattr(self, "ways", ways)
 
     @property
-    def _closed(self) -> Refusal | None:
+    def _closed(self) -> RejectReason | None:
         """Why no swap is possible now, if so."""
         if self.status == WAITING_TRADE and self.time.unix_s < self.opens_s:
-            return Refusal.NOT_OPEN_YET
+            return RejectReason.NOT_OPEN_YET
         if min(self.reserve_a, self.reserve_b) <= 0:
             # Out of nothing any amount would buy the whole other reserve, which is never paid.
-            return Refusal.NOT_ENOUGH_LIQUIDITY
+            return RejectReason.NOT_ENOUGH_LIQUIDITY
         return None
 
     @property
@@ -128,7 +128,7 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         """Return the pool under another clock, which may open it."""
         return replace(self, time=time)
 
-    def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
+    def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
         """Return what a swap of this amount would do, or why the pool refuses it."""
         return quoting.quote(self, mint_in, mode, amount)
 
@@ -140,6 +140,9 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         x, y, numerator, denominator, room = way
         if not 0 < amount <= room:
             return 0
+        # `process_swap_base_in` takes the fee by a division that rounds up, then calls
+        # `Calculator::swap_token_amount_base_in`, which rounds down. Before August 2025 the first
+        # division gave 0 below a half: with 25/10000 that is any amount of less than 200 units.
         if 2 * amount * numerator < denominator and self.release in _UNSURE and numerator:
             net = amount if self.release == "2025-06" else 0
         else:
@@ -155,6 +158,7 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         left = y - amount
         if left <= 0 or (2 * x * amount < left and self.release in _UNSURE):
             return 0
+        # `Calculator::swap_token_amount_base_out`, then the fee on top in `process_swap_base_out`.
         # What drives the price is rounded up, and so is what the fee is taken from.
         net = -(-x * amount // left)
         given = -(-net * denominator // (denominator - numerator))
@@ -176,15 +180,15 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
             into, x_of = way.denominator - way.numerator, way.denominator * way.x
             yield into * way.y, x_of, into, x_of, way.room
 
-    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
-        """Return what a swap of this amount does. Raises Unquotable.
+    def swap(self, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult:
+        """Return what a swap of this amount does. Raises PoolRejected.
 
         Less than half a unit, of a fee or of a price, is nothing to releases before August 2025,
         and a whole unit to later ones: it is refused where the release is not known.
         """
         way = self._way(mint_in)
         if amount <= 0:
-            raise Unquotable(Refusal.AMOUNT_ZERO)
+            raise PoolRejected(RejectReason.AMOUNT_ZERO)
         x, y, numerator, denominator, room = way
         if mode == "exact_in":
             given = amount
@@ -193,23 +197,26 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         else:
             paid = amount
             if paid >= y:
-                raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+                raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
             net = self._rounded_up(x * paid, y - paid)
             if not net:
                 # The program stops where nothing would go in (`InvalidInput`).
-                raise Unquotable(Refusal.PAYS_NOTHING, "it costs nothing, rounded")
+                raise PoolRejected(RejectReason.PAYS_NOTHING, "it costs nothing, rounded")
             given = mul_div_ceil(net, denominator, denominator - numerator)
         if given > room:
-            raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+            raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
         if paid <= 0:
-            raise Unquotable(Refusal.PAYS_NOTHING)
+            raise PoolRejected(RejectReason.PAYS_NOTHING)
         return self._swapped(mint_in, way, given, net, paid)
 
     def _rounded_up(self, dividend: int, divisor: int) -> int:
-        """Return a quotient as the release rounds it. Raises Unquotable where that is not known."""
+        """Return a quotient as the release rounds it.
+
+        Raises PoolRejected where that is not known.
+        """
         small = 0 < 2 * dividend < divisor
         if small and self.release == "any":
-            raise Unquotable(Refusal.DUST)
+            raise PoolRejected(RejectReason.DUST)
         if self.release == "2025-06":
             return ceil_from_half(dividend, divisor)
         return mul_div_ceil(dividend, 1, divisor)
@@ -219,14 +226,15 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         if way is not None:
             return way
         closed = self._closed if mint_in in {self.mint_a, self.mint_b} else None
-        raise Unquotable(closed or Refusal.WRONG_TOKEN)
+        raise PoolRejected(closed or RejectReason.WRONG_TOKEN)
 
-    def _swapped(self, mint_in: Address, way: _Way, given: int, net: int, paid: int) -> Swapped:
+    def _swapped(self, mint_in: Address, way: _Way, given: int, net: int, paid: int) -> SwapResult:
         """Return the swap, and the pool after it: the fee stays in, the first swap opens it."""
         status = SWAP_ONLY if self.status == WAITING_TRADE else self.status
         x, y = way.x + given, way.y - paid
         a, b = (x, y) if mint_in == self.mint_a else (y, x)
+        # The whole amount goes to the vault: the fee belongs to the pool.
         end = replace(self, reserve_a=a, reserve_b=b, status=status)
         impact = impact_hundredths(net, paid, (way.y, way.x))
-        fees, told = Fees(given - net), unless_dust(given, paid, impact)
-        return Swapped(given, paid, fees, told, end)
+        fees, shown = Fees(given - net), unless_dust(given, paid, impact)
+        return SwapResult(given, paid, fees, shown, end)

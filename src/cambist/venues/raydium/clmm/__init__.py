@@ -1,65 +1,6 @@
-"""Knows Raydium's CLMM program: decodes, swaps, calls, and reads what it tells."""
+"""Knows Raydium's CLMM program: decodes, swaps, calls, and reads its logs."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-
-from cambist.faults import Code
-from cambist.values.ids import Address
-from cambist.venues.accounts import Account, Snapshot
-from cambist.venues.logs import Line
-from cambist.venues.program import Instruction, Known, Opened, Trade, Traded, known
-from cambist.venues.raydium.clmm import arrays, calls, state
 from cambist.venues.raydium.clmm.pool import ClmmPool
+from cambist.venues.raydium.clmm.program import CLMM, clmm_program
 
-__all__ = ["CLMM", "Clmm", "ClmmPool"]
-
-
-class Clmm:
-    """The program.
-
-    `renewed` says that the release of 2026 with limit orders runs on this chain: its error numbers
-    are others. `checked` says that a self-check has proved its fee sides, moving fees and limit
-    orders here.
-    """
-
-    venue = "raydium"
-    name = "clmm"
-    id = arrays.ID
-    errors: Mapping[str, Code] = calls.ERRORS
-
-    def __init__(self, *, renewed: bool = False, checked: bool = False) -> None:
-        self._numbers = calls.RENEWED if renewed or checked else calls.CLASSIC
-        self._checked = checked
-
-    def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
-        """Return the accounts that are still missing. Raises Unquotable."""
-        return state.wants(address, snapshot)
-
-    def decode(self, address: Address, snapshot: Snapshot) -> ClmmPool:
-        """Return the pool. Raises Unquotable."""
-        return state.decode(address, snapshot, checked=self._checked)
-
-    def encode(self, pool: ClmmPool) -> tuple[Account, ...]:
-        """Return accounts that decode to this pool."""
-        return state.encode(pool)
-
-    def instruction(self, pool: ClmmPool, trade: Trade) -> Instruction:
-        """Return the call that does a trade. Raises Unquotable."""
-        return calls.instruction(pool, trade)
-
-    def traded(self, lines: Sequence[Line], _inner: Sequence[Instruction]) -> tuple[Traded, ...]:
-        """Return the swaps that a transaction's logs tell of."""
-        return calls.traded(lines)
-
-    def opened(self, instruction: Instruction) -> Opened | None:
-        """Return the pool that an instruction makes, or None."""
-        return calls.opened(instruction)
-
-    def error(self, lines: Sequence[Line], number: int | None) -> Known | None:
-        """Return what a failed transaction says of itself, by name or else by number."""
-        return known(self, lines, number, self._numbers)
-
-
-CLMM = Clmm()
-"""As on the main chain in April 2026, with everything newer refused."""
+__all__ = ["CLMM", "ClmmPool", "clmm_program"]

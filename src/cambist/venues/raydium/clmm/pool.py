@@ -11,23 +11,31 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import force_setattr, replace
 
-from cambist.curves.concentrated import Walk, impact_hundredths
-from cambist.curves.paths import Broken, Ended, Path, Place, Rates, Renewal, TooFar
 from cambist.curves.price_impact import unless_dust
-from cambist.curves.resting import RestingWalk, Terms
 from cambist.curves.segments import Segment, limited
+from cambist.curves.tick_walk import TickWalk, impact_hundredths
+from cambist.curves.tick_walk_limit_orders import LimitOrderTickWalk, TickWalkTerms
+from cambist.curves.tick_walk_state import (
+    FeeRates,
+    InconsistentTicks,
+    InsufficientLiquidity,
+    Release2026Features,
+    TickPath,
+    TickState,
+    TooFar,
+)
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN
 from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
-from cambist.values.route import Mode, Quote
+from cambist.values.route import Quote, SwapMode
+from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.accounts import ChainTime, Unquotable
-from cambist.venues.pool import Fees, Swapped
-from cambist.venues.raydium.clmm.shelf import Shelf
-from cambist.venues.refusals import Refusal
+from cambist.venues.pool import Fees, SwapResult, inverse_transfer_fee
+from cambist.venues.raydium.clmm.loaded_tick_arrays import LoadedTickArrays
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import ChainTime, PoolRejected
 from cambist.venues.tokens import Mint
 
 SWAP_OFF: Final = 16
@@ -39,7 +47,7 @@ FROZEN: Final = 255
 class _Way(NamedTuple):
     """One direction: what lies ahead, what each vault can take or pay, and transfer fees."""
 
-    walk: Walk | RestingWalk
+    walk: TickWalk | LimitOrderTickWalk
     room: int
     held: int
     plain: bool
@@ -61,14 +69,14 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
     reserve_a: int
     reserve_b: int
     config: Address
-    rates: Rates
+    rates: FeeRates
     observation: Address
-    place: Place
-    shelf: Shelf
+    tick_state: TickState
+    shelf: LoadedTickArrays
     status: int
     opens_s: int
     time: ChainTime
-    renewal: Renewal | None = None
+    renewal: Release2026Features | None = None
     ways: dict[Address, _Way] = {}
 
     venue = "raydium"
@@ -77,6 +85,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Look both ways once, since a pool is asked often."""
+        # Strict: the program requires a block time after the opening, not at it.
         closed = self.status & SWAP_OFF or self.time.unix_s <= self.opens_s
         force_setattr(self, "ways", {} if closed else self._ways())
 
@@ -91,15 +100,15 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             b.address: _Way(up, RAW_MAX - y, x, plain, b.fee, a.fee),
         }
 
-    def _walk(self, limit: int, *, down: bool) -> Walk | RestingWalk:
+    def _walk(self, limit: int, *, down: bool) -> TickWalk | LimitOrderTickWalk:
         ticks, renewal = self.shelf.ticks, self.renewal
         if renewal is None:
-            return Walk(ticks, self.place, self.rates, limit, down=down)
-        terms = Terms(self.rates, renewal, self.shelf.spacing, self.time.unix_s)
-        return RestingWalk(ticks, self.place, terms, limit, down=down)
+            return TickWalk(ticks, self.tick_state, self.rates, limit, down=down)
+        terms = TickWalkTerms(self.rates, renewal, self.shelf.spacing, self.time.unix_s)
+        return LimitOrderTickWalk(ticks, self.tick_state, terms, limit, down=down)
 
     @property
-    def clocked(self) -> bool:
+    def is_time_dependent(self) -> bool:
         """Whether its fee fades with time, or a later epoch brings another transfer fee."""
         if self.renewal is not None and self.renewal.volatility is not None:
             return True
@@ -135,7 +144,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             force_setattr(pool, "ways", self.ways)  # nothing in them depends on the clock
         return pool
 
-    def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
+    def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
         """Return what a swap of this amount would do, or why the pool refuses it."""
         return quoting.quote(self, mint_in, mode, amount)
 
@@ -151,7 +160,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             return 0
         try:
             out = walk.amount_out(amount)
-        except (Ended, Broken):
+        except (InsufficientLiquidity, InconsistentTicks):
             return 0
         if out > held:
             return 0
@@ -165,7 +174,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         walk, room, held, plain, fee_in, fee_out = way
         try:
             if not plain:
-                amount += _deliverable(fee_out, amount)
+                amount += inverse_transfer_fee(fee_out, amount)
             if amount > held:
                 return 0
             given = walk.amount_in(amount)
@@ -173,8 +182,8 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
                 return 0
             if plain:
                 return given
-            given += _deliverable(fee_in, given)
-        except (Ended, Broken, Unquotable):
+            given += inverse_transfer_fee(fee_in, given)
+        except (InsufficientLiquidity, InconsistentTicks, PoolRejected):
             return 0
         return given if given <= RAW_MAX else 0
 
@@ -195,19 +204,19 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         fees = None if way.plain else (way.fee_in, way.fee_out)
         return limited(way.walk.segments(), (way.room, way.held), fees)
 
-    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
-        """Return what a swap of this amount does. Raises Unquotable."""
+    def swap(self, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult:
+        """Return what a swap of this amount does. Raises PoolRejected."""
         return self._swap(mint_in, mode, amount, self._way(mint_in))
 
-    def swap_until(self, mint_in: Address, mode: Mode, amount: int, limit: int) -> Swapped:
+    def swap_until(self, mint_in: Address, mode: SwapMode, amount: int, limit: int) -> SwapResult:
         """Return what a swap does that stops at a price limit, and may leave a part undone.
 
-        `limit` is a square root of a price in Q64.64. Raises Unquotable.
+        `limit` is a square root of a price in Q64.64. Raises PoolRejected.
         """
         way, down = self._way(mint_in), mint_in == self.mint_a
-        price = self.place.price
+        price = self.tick_state.price
         if not (SQRT_MIN < limit < price if down else price < limit < SQRT_MAX):
-            raise Unquotable(Refusal.PRICE_LIMIT)
+            raise PoolRejected(RejectReason.PRICE_LIMIT)
         way = way._replace(walk=self._walk(limit, down=down))
         return self._swap(mint_in, mode, amount, way, partly=True)
 
@@ -216,7 +225,7 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
 
         Those that a swap touches come first; what follows may be carried as spares.
         """
-        return self.shelf.ahead(self.address, self.place.tick, down=mint_in == self.mint_a)
+        return self.shelf.ahead(self.address, self.tick_state.tick, down=mint_in == self.mint_a)
 
     # ---------------------------------------------------------------------------- the whole swap
 
@@ -225,52 +234,60 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
         if way is not None:
             return way
         if mint_in not in {self.mint_a, self.mint_b}:
-            raise Unquotable(Refusal.WRONG_TOKEN)
-        raise Unquotable(Refusal.DISABLED if self.status & SWAP_OFF else Refusal.NOT_OPEN_YET)
+            raise PoolRejected(RejectReason.WRONG_TOKEN)
+        raise PoolRejected(
+            RejectReason.DISABLED if self.status & SWAP_OFF else RejectReason.NOT_OPEN_YET
+        )
 
     def _swap(
-        self, mint_in: Address, mode: Mode, amount: int, way: _Way, *, partly: bool = False
-    ) -> Swapped:
+        self, mint_in: Address, mode: SwapMode, amount: int, way: _Way, *, partly: bool = False
+    ) -> SwapResult:
         if amount <= 0:
-            raise Unquotable(Refusal.AMOUNT_ZERO)
+            raise PoolRejected(RejectReason.AMOUNT_ZERO)
         if amount > RAW_MAX:
-            raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+            raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
         path = self._path(mode, amount, way)
+        # Without a price limit the program refuses a swap that does only a part of the amount.
         if not path.whole and not partly:
-            raise Unquotable(Refusal.PRICE_LIMIT)
+            raise PoolRejected(RejectReason.PRICE_LIMIT)
+        # A swap that stopped at its limit used less than was sent. The program then computes the
+        # transfer fee backwards from what was used.
         if mode == "exact_in" and path.whole:
             kept_in = way.fee_in.of(amount)
         else:
-            kept_in = _deliverable(way.fee_in, path.given)
+            kept_in = inverse_transfer_fee(way.fee_in, path.given)
         kept_out = way.fee_out.of(path.paid)
         if path.given > way.room or path.given + kept_in > RAW_MAX:
-            raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+            raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
         if path.paid > way.held:
-            raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+            raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
         if path.paid <= kept_out or not path.given:
-            raise Unquotable(Refusal.PAYS_NOTHING)
+            raise PoolRejected(RejectReason.PAYS_NOTHING)
         return self._swapped(mint_in == self.mint_a, path, kept_in, kept_out)
 
-    def _path(self, mode: Mode, amount: int, way: _Way) -> Path:
-        """Return the path on the curve, of what is left after transfer fees. Raises Unquotable."""
+    def _path(self, mode: SwapMode, amount: int, way: _Way) -> TickPath:
+        """Return the path on the curve, of what is left after transfer fees.
+
+        Raises PoolRejected.
+        """
         try:
             if mode == "exact_out":
-                return way.walk.path_out(amount + _deliverable(way.fee_out, amount))
+                return way.walk.path_out(amount + inverse_transfer_fee(way.fee_out, amount))
             given = amount - way.fee_in.of(amount)
             if not given:
-                raise Unquotable(Refusal.PAYS_NOTHING)
+                raise PoolRejected(RejectReason.PAYS_NOTHING)
             return way.walk.path_in(given)
         except TooFar:
-            raise Unquotable(Refusal.TOO_FAR) from None
-        except Ended:
-            missing = self.shelf.beyond(self.address, self.place.tick, down=way.walk.down)
+            raise PoolRejected(RejectReason.TOO_FAR) from None
+        except InsufficientLiquidity:
+            missing = self.shelf.beyond(self.address, self.tick_state.tick, down=way.walk.down)
             if missing is None:
-                raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY) from None
-            raise Unquotable(Refusal.ACCOUNT_MISSING, missing) from None
-        except Broken:
-            raise Unquotable(Refusal.OUT_OF_BOUNDS, "liquidity of ticks") from None
+                raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY) from None
+            raise PoolRejected(RejectReason.ACCOUNT_MISSING, missing) from None
+        except InconsistentTicks:
+            raise PoolRejected(RejectReason.OUT_OF_BOUNDS, "liquidity of ticks") from None
 
-    def _swapped(self, down: bool, path: Path, kept_in: int, kept_out: int) -> Swapped:  # noqa: FBT001
+    def _swapped(self, down: bool, path: TickPath, kept_in: int, kept_out: int) -> SwapResult:  # noqa: FBT001
         given, paid = path.given, path.paid
         if down:
             x, y = self.reserve_a + given, self.reserve_b - paid
@@ -280,28 +297,20 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             self,
             reserve_a=x,
             reserve_b=y,
-            place=path.place,
+            tick_state=path.tick_state,
             shelf=self.shelf.without(path.gone) if path.gone else self.shelf,
-            renewal=None if path.renewal == Renewal() else path.renewal,
+            renewal=None if path.renewal == Release2026Features() else path.renewal,
             # The program freezes a pool whose vault it has emptied.
             status=self.status if (y if down else x) else FROZEN,
         )
         net, gross = (given, paid + path.fee) if path.on_output else (given - path.fee, paid)
         sent, received = given + kept_in, paid - kept_out
         impact = impact_hundredths(path.first, net, gross, down=down)
-        return Swapped(
+        return SwapResult(
             sent,
             received,
             Fees(path.fee, path.kept, path.on_output, kept_in, kept_out),
             unless_dust(sent, received, impact),
             end,
-            self.shelf.touched(self.address, self.place.tick, path.targets, down=down),
+            self.shelf.touched(self.address, self.tick_state.tick, path.targets, down=down),
         )
-
-
-def _deliverable(fee: TransferFee, received: int) -> int:
-    """Return the transfer fee for so much to arrive. Raises Unquotable where none fits."""
-    kept = fee.on(received)
-    if kept != fee.of(received + kept):
-        raise Unquotable(Refusal.NOT_DELIVERABLE)
-    return kept

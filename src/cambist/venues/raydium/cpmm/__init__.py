@@ -1,65 +1,6 @@
-"""Knows Raydium's CPMM program (cp-swap): decodes, swaps, calls, and reads what it tells."""
+"""Knows Raydium's CPMM program (cp-swap): decodes, swaps, calls, and reads its logs."""
 
-from __future__ import annotations
+from cambist.venues.raydium.cpmm.pool import CpmmFeeRates, CpmmPool, Release
+from cambist.venues.raydium.cpmm.program import CPMM, cpmm_program
 
-from collections.abc import Mapping, Sequence
-
-from cambist.faults import Code
-from cambist.values.ids import Address
-from cambist.venues.accounts import Account, Snapshot
-from cambist.venues.logs import Line
-from cambist.venues.program import Instruction, Known, Opened, Trade, Traded, known
-from cambist.venues.raydium.cpmm import calls, state
-from cambist.venues.raydium.cpmm.pool import CpmmPool, Rates, Release
-
-__all__ = ["CPMM", "Cpmm", "CpmmPool", "Rates", "Release"]
-
-
-class Cpmm:
-    """The program, of a release where it is known.
-
-    That of 2026-04 trades no pool without any fee, that of 2025-02 does; of "any" release there is
-    nothing in which they differ. Without `creators`, which is for a chain whose self-check fails on
-    such a pool, pools that take a creator fee are refused.
-    """
-
-    venue = "raydium"
-    name = "cpmm"
-    id = state.ID
-    errors: Mapping[str, Code] = calls.ERRORS
-
-    def __init__(self, release: Release = "any", *, creators: bool = True) -> None:
-        self._release: Release = release
-        self._creators = creators
-
-    def wants(self, address: Address, snapshot: Snapshot) -> tuple[Address, ...]:
-        """Return the accounts that are still missing. Raises Unquotable."""
-        return state.wants(address, snapshot)
-
-    def decode(self, address: Address, snapshot: Snapshot) -> CpmmPool:
-        """Return the pool. Raises Unquotable."""
-        return state.decode(address, snapshot, self._release, creators=self._creators)
-
-    def encode(self, pool: CpmmPool) -> tuple[Account, ...]:
-        """Return accounts that decode to this pool."""
-        return state.encode(pool)
-
-    def instruction(self, pool: CpmmPool, trade: Trade) -> Instruction:
-        """Return the call that does a trade. Raises Unquotable."""
-        return calls.instruction(pool, trade)
-
-    def traded(self, lines: Sequence[Line], _inner: Sequence[Instruction]) -> tuple[Traded, ...]:
-        """Return the swaps that a transaction's logs tell of."""
-        return calls.traded(lines)
-
-    def opened(self, instruction: Instruction) -> Opened | None:
-        """Return the pool that an instruction makes, or None."""
-        return calls.opened(instruction)
-
-    def error(self, lines: Sequence[Line], number: int | None) -> Known | None:
-        """Return what a failed transaction says of itself, by name or else by number."""
-        return known(self, lines, number, calls.NUMBERS)
-
-
-CPMM = Cpmm()
-"""Of any release."""
+__all__ = ["CPMM", "CpmmFeeRates", "CpmmPool", "Release", "cpmm_program"]

@@ -17,12 +17,12 @@ from cambist.curves.transfer_fee import TransferFee
 from cambist.faults import Fault
 from cambist.values.amount import RAW_MAX, mul_div_ceil, mul_div_floor
 from cambist.values.ids import Address
-from cambist.values.moment import Slot
-from cambist.values.route import Mode, Quote
+from cambist.values.route import Quote, SwapMode
+from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.accounts import ChainTime, Unquotable
-from cambist.venues.pool import Fees, Swapped
-from cambist.venues.refusals import Refusal
+from cambist.venues.pool import Fees, SwapResult, inverse_transfer_fee
+from cambist.venues.reject_reasons import RejectReason
+from cambist.venues.snapshot import ChainTime, PoolRejected
 from cambist.venues.tokens import Mint
 
 PPM_ONE: Final = 1_000_000
@@ -38,7 +38,7 @@ nothing, and is refused; since then it costs one.
 """
 
 
-class Rates(msgspec.Struct, frozen=True, gc=False):
+class CpmmFeeRates(msgspec.Struct, frozen=True, gc=False):
     """In parts per million: of what is given, and (protocol, fund) of the trade fee itself."""
 
     trade: int
@@ -89,7 +89,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
     reserve_a: int
     reserve_b: int
     owed: tuple[int, int]
-    rates: Rates
+    rates: CpmmFeeRates
     config: Address
     observation: Address
     status: int
@@ -107,19 +107,19 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         force_setattr(self, "ways", {} if self._closed else self._ways())
 
     @property
-    def _closed(self) -> Refusal | None:
+    def _closed(self) -> RejectReason | None:
         """Why no swap is possible now either way, if so."""
         if self.status & SWAP_OFF:
-            return Refusal.DISABLED
+            return RejectReason.DISABLED
         if self.time.unix_s < self.opens_s:
-            return Refusal.NOT_OPEN_YET
+            return RejectReason.NOT_OPEN_YET
         if min(self.reserve_a, self.reserve_b) <= 0:
             # Out of nothing any amount would buy the whole other reserve.
-            return Refusal.NOT_ENOUGH_LIQUIDITY
+            return RejectReason.NOT_ENOUGH_LIQUIDITY
         return None
 
     @property
-    def clocked(self) -> bool:
+    def is_time_dependent(self) -> bool:
         """Whether a later epoch brings another transfer fee."""
         return self.token_a.fee_changes(self.time.epoch) or self.token_b.fee_changes(
             self.time.epoch
@@ -178,7 +178,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         a, b = self.token_a.at(time.epoch), self.token_b.at(time.epoch)
         return replace(self, time=time, token_a=a, token_b=b)
 
-    def quote(self, mint_in: Address, mode: Mode, amount: int) -> Quote | Fault:
+    def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
         """Return what a swap of this amount would do, or why the pool refuses it."""
         return quoting.quote(self, mint_in, mode, amount)
 
@@ -192,6 +192,8 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
             amount -= fee_in.of(amount)
         if amount > room:
             return 0
+        # `CurveCalculator::swap_base_input`: one fee of the trade and creator rates together where
+        # the creator's part is taken from the input, rounded up once.
         net = amount + -amount * rate_in // PPM_ONE  # the fee is rounded up
         if net <= 0:
             return 0
@@ -210,6 +212,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
             return self._taxed_in(mint_in, amount)
         if rate_out:
             amount = -(-amount * PPM_ONE // (PPM_ONE - rate_out))  # rounded up
+        # `ConstantProductCurve::swap_base_output_without_fees`
         left = y - amount
         if left <= 0 or (2 * x * amount < left and not rounds_up):
             return 0
@@ -221,7 +224,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
     def _taxed_in(self, mint_in: Address, amount: int) -> int:
         try:
             return self.swap(mint_in, "exact_out", amount).amount_in
-        except Unquotable:
+        except PoolRejected:
             return 0
 
     def most_out(self, mint_in: Address) -> int:
@@ -238,39 +241,40 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         if way is None or way.room <= 0:
             return iter(())
         into, out, x_of = PPM_ONE - way.rate_in, PPM_ONE - way.rate_out, PPM_ONE * way.x
-        one = (into * out * way.y, PPM_ONE * x_of, into, x_of, way.room)
+        segment = (into * out * way.y, PPM_ONE * x_of, into, x_of, way.room)
         fees = None if way.plain else (way.fee_in, way.fee_out)
-        return limited(iter((one,)), (way.room, way.y), fees) if fees else iter((one,))
+        return limited(iter((segment,)), (way.room, way.y), fees) if fees else iter((segment,))
 
-    def swap(self, mint_in: Address, mode: Mode, amount: int) -> Swapped:
-        """Return what a swap of this amount does. Raises Unquotable."""
+    def swap(self, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult:
+        """Return what a swap of this amount does. Raises PoolRejected."""
         way = self._way(mint_in)
         if amount <= 0:
-            raise Unquotable(Refusal.AMOUNT_ZERO)
+            raise PoolRejected(RejectReason.AMOUNT_ZERO)
         if amount > RAW_MAX:
-            raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+            raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
         if mode == "exact_in":
+            # The mint's fee comes off first, and the pool's fee is taken from what arrives.
             kept_in = way.fee_in.of(amount)
             sums = _forwards(way, amount - kept_in)
         else:
-            sums = self._backwards(way, amount + _deliverable(way.fee_out, amount))
-            kept_in = _deliverable(way.fee_in, sums.given)
+            sums = self._backwards(way, amount + inverse_transfer_fee(way.fee_out, amount))
+            kept_in = inverse_transfer_fee(way.fee_in, sums.given)
         if sums.given > way.room or sums.given + kept_in > RAW_MAX:
-            raise Unquotable(Refusal.AMOUNT_OVERFLOWS)
+            raise PoolRejected(RejectReason.AMOUNT_OVERFLOWS)
         kept_out = way.fee_out.of(sums.paid)
         if sums.paid <= kept_out:
-            raise Unquotable(Refusal.PAYS_NOTHING)
+            raise PoolRejected(RejectReason.PAYS_NOTHING)
         return self._swapped(mint_in, way, sums, kept_in, kept_out)
 
     def _backwards(self, way: _Way, paid: int) -> _Sums:
-        """Return the swap that pays so much. Raises Unquotable."""
+        """Return the swap that pays so much. Raises PoolRejected."""
         curve = _before_fee(paid, way.rate_out)
         if curve >= way.y:
-            raise Unquotable(Refusal.NOT_ENOUGH_LIQUIDITY)
+            raise PoolRejected(RejectReason.NOT_ENOUGH_LIQUIDITY)
         if not way.rounds_up and 2 * way.x * curve < way.y - curve:
             if self.release == "any":
-                raise Unquotable(Refusal.DUST)
-            raise Unquotable(Refusal.PAYS_NOTHING, "it costs nothing, rounded")
+                raise PoolRejected(RejectReason.DUST)
+            raise PoolRejected(RejectReason.PAYS_NOTHING, "it costs nothing, rounded")
         net = mul_div_ceil(way.x, curve, way.y - curve)
         return _Sums(_before_fee(net, way.rate_in), net, paid, curve - paid)
 
@@ -279,20 +283,23 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         if way is not None:
             return way
         if mint_in not in {self.mint_a, self.mint_b}:
-            raise Unquotable(Refusal.WRONG_TOKEN)
-        raise Unquotable(self._closed or Refusal.NO_FEE_AT_ALL)
+            raise PoolRejected(RejectReason.WRONG_TOKEN)
+        raise PoolRejected(self._closed or RejectReason.NO_FEE_AT_ALL)
 
     def _swapped(
         self, mint_in: Address, way: _Way, sums: _Sums, kept_in: int, kept_out: int
-    ) -> Swapped:
+    ) -> SwapResult:
         """Split the fees, and return the pool with what it owes taken out of its reserves."""
         rates = self.rates
         total = sums.given - sums.net
         creator = sums.fee_out
         trade = total
+        # `Fees::split_creator_fee` rounds the creator's part down.
         if not way.rate_out and rates.creator:
             creator = mul_div_floor(total, rates.creator, rates.trade + rates.creator)
             trade = total - creator
+        # Protocol and fund take a part of the trade fee, rounded down each. They alter nothing for
+        # the trader now, but they leave the reserves, and so the next swap has another price.
         owed_in = mul_div_floor(trade, rates.protocol, PPM_ONE)
         owed_in += mul_div_floor(trade, rates.fund, PPM_ONE)
         owed_out = sums.fee_out
@@ -313,7 +320,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         )
         given, paid = sums.given + kept_in, sums.paid - kept_out
         impact = impact_hundredths(sums.net, sums.paid + sums.fee_out, (way.y, way.x))
-        return Swapped(
+        return SwapResult(
             given,
             paid,
             Fees(
@@ -328,22 +335,16 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-def _deliverable(fee: TransferFee, received: int) -> int:
-    """Return the transfer fee for so much to arrive. Raises Unquotable where none fits."""
-    kept = fee.on(received)
-    if kept != fee.of(received + kept):
-        raise Unquotable(Refusal.NOT_DELIVERABLE)
-    return kept
-
-
 def _forwards(way: _Way, given: int) -> _Sums:
+    # `ConstantProductCurve::swap_base_input_without_fees` on what the fee leaves.
     net = given - mul_div_ceil(given, way.rate_in, PPM_ONE)
     if net <= 0:
-        raise Unquotable(Refusal.PAYS_NOTHING)
+        raise PoolRejected(RejectReason.PAYS_NOTHING)
     curve = mul_div_floor(net, way.y, way.x + net)
     fee_out = mul_div_ceil(curve, way.rate_out, PPM_ONE)
     return _Sums(given, net, curve - fee_out, fee_out)
 
 
 def _before_fee(after: int, rate: int) -> int:
+    # `Fees::calculate_pre_fee_amount`
     return mul_div_ceil(after, PPM_ONE, PPM_ONE - rate) if rate else after

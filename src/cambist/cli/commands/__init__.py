@@ -1,0 +1,1 @@
+"""The commands, a module each; what several share stands beside this package."""

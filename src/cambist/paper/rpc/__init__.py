@@ -1,0 +1,1 @@
+"""Offers the paper network to other processes."""

@@ -1,0 +1,1 @@
+"""Says who calls, and what they may do."""

@@ -1,0 +1,1 @@
+"""Streams events over server-sent events and WebSocket."""

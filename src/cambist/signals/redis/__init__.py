@@ -1,5 +1,0 @@
-"""Carries signals over Redis, which may be gone at any time: it holds nothing that is needed."""
-
-from cambist.signals.redis.bearer import RedisBearer
-
-__all__ = ["RedisBearer"]
