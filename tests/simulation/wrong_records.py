@@ -154,7 +154,7 @@ def waits_for_a_clock_that_stepped_back(stack: ExitStack) -> None:
 
 
 def never_tells_what_a_failed_commit_wrote(stack: ExitStack) -> None:
-    swap(stack, writer, "untold_after", lambda *_: ())
+    swap(stack, writer, "unpublished_after", lambda *_: ())
 
 
 ALL: Final = (

@@ -30,7 +30,7 @@ class InMemoryWakeupQueue:
         self._ready: deque[Wakeup] = deque()
         self._timers: list[tuple[Timestamp, OrderId]] = []
         self._next: dict[OrderId, Timestamp] = {}
-        self._bell = asyncio.Event()
+        self._wake_event = asyncio.Event()
         self._alarm_set = asyncio.Event()
 
     @property
@@ -41,7 +41,7 @@ class InMemoryWakeupQueue:
     def notify(self, wakeup: Wakeup) -> None:
         """Ask for a look at an order now."""
         self._ready.append(wakeup)
-        self._bell.set()
+        self._wake_event.set()
 
     def notify_at(self, order_id: OrderId, at: Timestamp) -> None:
         """Ask for a look at an order at an instant, unless one comes sooner anyway.
@@ -59,8 +59,8 @@ class InMemoryWakeupQueue:
     async def get(self) -> Wakeup:
         """Wait for the next ring."""
         while not self._ready:
-            self._bell.clear()
-            await self._bell.wait()
+            self._wake_event.clear()
+            await self._wake_event.wait()
         return self._ready.popleft()
 
     async def run(self) -> None:

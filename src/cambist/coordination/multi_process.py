@@ -66,7 +66,7 @@ class MultiProcessEventBus:
         self._announce = tell
         self._of_orders: SubscriberRegistry[RecordedEvent] = SubscriberRegistry()
         self._of_principals: SubscriberRegistry[PositionedEvent] = SubscriberRegistry()
-        self._bell = asyncio.Event()
+        self._wake_event = asyncio.Event()
         self._published: dict[OrderId, int] = {}
 
     def publish(self, events: Sequence[RecordedEvent], places: Sequence[int]) -> None:
@@ -94,7 +94,7 @@ class MultiProcessEventBus:
 
     def notify(self) -> None:
         """Look for news now."""
-        self._bell.set()
+        self._wake_event.set()
 
     def subscribe(self, order_id: OrderId) -> InMemorySubscription[RecordedEvent]:
         """Listen to one order."""
@@ -108,7 +108,7 @@ class MultiProcessEventBus:
         """Pass news on until cancelled."""
         seen: int | None = None
         while True:
-            self._bell.clear()
+            self._wake_event.clear()
             try:
                 seen = await self._poll(seen)
             except PortUnavailable as down:
@@ -117,7 +117,7 @@ class MultiProcessEventBus:
                 continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_MS / 1_000):
-                    await self._bell.wait()
+                    await self._wake_event.wait()
 
     async def _poll(self, seen: int | None) -> int:
         """Send listeners to the journal for what is new; return the place up to which they are."""

@@ -71,7 +71,7 @@ class CommittedEvents(msgspec.Struct, frozen=True, gc=False):
     events: tuple[RecordedEvent, ...]
     position: int = 0
     taken: tuple[IdempotencyRecord | None, ...] = ()
-    untold: RecoveredEvents | None = None
+    recovered: RecoveredEvents | None = None
 
 
 class RequestCancel(msgspec.Struct, frozen=True):
@@ -111,7 +111,7 @@ class FillsSummed(msgspec.Struct, frozen=True, kw_only=True):
     """The result of SumFills: whether more fills are waiting."""
 
     is_more: bool
-    untold: RecoveredEvents | None = None
+    recovered: RecoveredEvents | None = None
 
 
 Write = (

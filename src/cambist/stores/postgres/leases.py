@@ -74,8 +74,8 @@ class PostgresLeases:
         # A wake-up or a lease that ends later than this was set before the database's clock stepped
         # back. Twice the lease: a step that is shorter than a lease takes no lease that is alive.
         self._ahead_ms = max(BACKOFF_MAX_MS, 2 * lease_ms)
-        self._bell = asyncio.Event()
-        self._lanes: WriteQueue[Ask, Order | None] = WriteQueue(self._bell.set)
+        self._wake_event = asyncio.Event()
+        self._lanes: WriteQueue[Ask, Order | None] = WriteQueue(self._wake_event.set)
         self._held: dict[OrderId, int] = {}
         self._pending_releases: dict[OrderId, int] = {}
         self.clock_skew_ms = 0
@@ -84,8 +84,8 @@ class PostgresLeases:
     async def run(self) -> None:
         """Write claims and releases until closed."""
         while not self._lanes.drained:
-            await self._bell.wait()
-            self._bell.clear()
+            await self._wake_event.wait()
+            self._wake_event.clear()
             while batch := self._lanes.batch():
                 asked = [waiting.item for waiting in batch]
                 try:

@@ -41,13 +41,13 @@ class PostgresWriteLoop:
     ) -> None:
         self._news = news
         self._clock = clock
-        self._bell = asyncio.Event()
+        self._wake_event = asyncio.Event()
         self._gone = asyncio.Event()
         self._writer = PostgresBatchWriter(pool, self._publish, self._again, lease_ms)
         self._batch: Sequence[PendingWrite[Write, CommittedEvents]] = ()
         self._unknown_since: int | None = None
         self._closing_since: int | None = None
-        self.lanes: WriteQueue[Write, CommittedEvents] = WriteQueue(self._bell.set)
+        self.lanes: WriteQueue[Write, CommittedEvents] = WriteQueue(self._wake_event.set)
 
     @property
     def failed(self) -> bool:
@@ -63,8 +63,8 @@ class PostgresWriteLoop:
         """Write until closed."""
         try:
             while not self.lanes.drained:
-                await self._bell.wait()
-                self._bell.clear()
+                await self._wake_event.wait()
+                self._wake_event.clear()
                 while batch := self.lanes.batch():
                     self._batch, self._unknown_since = batch, None
                     resolve(batch, await self._write([waiting.item for waiting in batch]))

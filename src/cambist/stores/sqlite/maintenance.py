@@ -81,9 +81,9 @@ def write_off_in_file(
         if order is not None and order.in_flight is not None and order.written_off_at is None:
             recorded = append(order, (word,), now)
             noted = replace(recorded[-1].order, version=order.version + 1)
-            sheet = SqliteWriteBatch()
-            sheet.add_decision(order, noted, recorded, Decision((word,), order.wake_at))
-            sheet.write(db)
+            batch = SqliteWriteBatch()
+            batch.add_decision(order, noted, recorded, Decision((word,), order.wake_at))
+            batch.write(db)
             order = noted
         db.execute("COMMIT")
         return order

@@ -191,9 +191,9 @@ class SqliteStore:
             if isinstance(result, BaseException):
                 self._evict(write, result)
                 continue
-            if result.untold is not None:
-                first = result.untold.position
-                news += result.untold.events
+            if result.recovered is not None:
+                first = result.recovered.position
+                news += result.recovered.events
             if isinstance(result, CommittedEvents) and result.events:
                 first = first or result.position
                 news += result.events

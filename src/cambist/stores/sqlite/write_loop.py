@@ -43,7 +43,7 @@ class SqliteWriteLoop(Generic[T, R]):
         self._done = done
         self._inline = inline
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._bell = threading.Event()
+        self._wake_event = threading.Event()
         self._thread: threading.Thread | None = None
         self._scheduled = False
 
@@ -70,11 +70,11 @@ class SqliteWriteLoop(Generic[T, R]):
         if self._inline:
             self._loop.call_soon(self._drain)
         else:
-            self._loop.call_later(BATCH_WINDOW_S, self._ring)
+            self._loop.call_later(BATCH_WINDOW_S, self._wake_thread)
 
-    def _ring(self) -> None:
+    def _wake_thread(self) -> None:
         self._scheduled = False
-        self._bell.set()
+        self._wake_event.set()
 
     def _drain(self) -> None:
         self._scheduled = False
@@ -83,8 +83,8 @@ class SqliteWriteLoop(Generic[T, R]):
 
     def _run(self) -> None:
         while not self.lanes.drained:
-            self._bell.wait()
-            self._bell.clear()
+            self._wake_event.wait()
+            self._wake_event.clear()
             while batch := self.lanes.batch():
                 results = self._apply([waiting.item for waiting in batch])
                 if self._loop is not None:

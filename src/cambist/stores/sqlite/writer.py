@@ -1,12 +1,25 @@
-"""Applies a batch of write commands in one transaction.
+"""Applies a batch of write commands to the SQLite file in one durable transaction."""
 
-Applies a batch of writes to the SQLite file in one durable transaction.
-
-A batch is written straight; if an item is refused, all is undone and written again with a
-savepoint around each, so that the bad one fails alone and good batches pay for none. What fails
-the disk or the COMMIT fails the whole batch: the connection is closed and opened afresh, and
-each sender is told that the outcome is unknown.
-"""
+# One transaction per batch, and one connection that writes. Three things can go wrong, and each
+# has its own answer:
+#
+# - An item is rejected for what it holds: a key that is taken, an order of another version, a
+#   number that no column holds, a halt. A batch is written table by table without savepoints,
+#   since nearly every batch is good. If an item is rejected, all is rolled back and each item is
+#   written again within a savepoint of its own, so that the bad one fails alone.
+#
+# - The disk fails, before the COMMIT or in it. SQLite does not say whether such a COMMIT became
+#   durable: the bytes may stand in the log and come back with the next recovery. Every sender
+#   gets PortUnavailable, which says that the outcome is unknown. The connection is closed, and
+#   the next batch opens another, which reads what really is there.
+#
+# - The failed batch turns out to be durable. Its events have positions, and nobody has published
+#   them. FeedPositions knows the last position that was published. The next batch that succeeds
+#   looks behind it first, and its first result carries the events that were found, so that they
+#   are published before its own and subscribers see every position once and in order.
+#
+# Positions are assigned by the database, in the order in which the journal is written. The
+# journal is written last in a transaction, after all rows that its events changed.
 
 from __future__ import annotations
 
@@ -338,10 +351,10 @@ Results = list[Written | BaseException]
 
 
 class FeedPositions:
-    """Knows up to which place all lines were told."""
+    """The last position up to which all events were published."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
-        self._told_to = _end(db)
+        self._published_to = _end(db)
         self._reached: int | None = None
         self._unsure = False
 
@@ -351,54 +364,54 @@ class FeedPositions:
 
     def unpublished(self, db: sqlite3.Connection) -> tuple[RecordedEvent, ...]:
         """Return what a failed batch made durable; ask before anything else is written."""
-        return untold_after(db, self._told_to) if self._unsure else ()
+        return unpublished_after(db, self._published_to) if self._unsure else ()
 
     def assign(
         self, db: sqlite3.Connection, results: Results, found: tuple[RecordedEvent, ...]
     ) -> Results:
-        """Place the lines of a batch: they were written last, and in this order.
+        """Give the events of a batch their positions: they were written last, in this order.
 
-        What was found goes to the first who is answered.
+        What was found goes with the first result that is no error.
         """
         end, self._reached = _end(db), None
-        place = (
+        position = (
             end
             - sum(len(result.events) for result in results if isinstance(result, CommittedEvents))
             + 1
         )
-        placed = list(results)
-        for number, one in enumerate(results):
-            if isinstance(one, BaseException):
+        numbered = list(results)
+        for number, result in enumerate(results):
+            if isinstance(result, BaseException):
                 continue
-            untold = (
-                RecoveredEvents(found, self._told_to + 1)
+            recovered = (
+                RecoveredEvents(found, self._published_to + 1)
                 if found and self._reached is None
                 else None
             )
             self._reached = end
-            if isinstance(one, CommittedEvents):
-                placed[number] = CommittedEvents(one.events, place, one.taken, untold)
-                place += len(one.events)
+            if isinstance(result, CommittedEvents):
+                numbered[number] = CommittedEvents(result.events, position, result.taken, recovered)
+                position += len(result.events)
             else:
-                placed[number] = replace(one, untold=untold)
-        return placed
+                numbered[number] = replace(result, recovered=recovered)
+        return numbered
 
     def confirm(self) -> None:
         """Take note that the batch is durable."""
         if self._reached is not None:
-            self._told_to, self._unsure = self._reached, False
+            self._published_to, self._unsure = self._reached, False
 
 
 def _end(db: sqlite3.Connection) -> int:
     return int(db.execute(SQL["feed_end"]).fetchone()[0])
 
 
-def untold_after(db: sqlite3.Connection, place: int) -> tuple[RecordedEvent, ...]:
-    """Return all lines after a place, each with the order as it stood then.
+def unpublished_after(db: sqlite3.Connection, position: int) -> tuple[RecordedEvent, ...]:
+    """Return all events after a position, each with the order as it was then.
 
     Raises CorruptJournal when a journal is not what was written.
     """
-    lines = db.execute(SQL["lines_after"], (place,)).fetchall()
+    lines = db.execute(SQL["lines_after"], (position,)).fetchall()
     recorded: dict[str, tuple[RecordedEvent, ...]] = {}
     for order_id, _ in lines:
         if order_id not in recorded:
