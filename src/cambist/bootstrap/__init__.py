@@ -1,6 +1,6 @@
 """Wires ports to their implementations: the one place where both are known.
 
-A name loads the room it comes from when it is first used: a command that reads a file of the home
+A name loads the module it comes from when it is first used: a command that reads a file of the home
 needs no server.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
     from cambist.bootstrap.operator_actions import list_stuck, set_halt, write_off
     from cambist.bootstrap.paper import open_paper_chain, paper_chain_address
-    from cambist.bootstrap.server import LOOPBACK, ListenAddress, UnsafeBind, serve_http
+    from cambist.bootstrap.server import ListenAddress, UnsafeBind, serve_http
     from cambist.bootstrap.stores import (
         Checkup,
         StoreDamaged,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from cambist.engine.reconciler import RESTORED_BY
     from cambist.stores.audit import AuditReport
 
-_ROOMS: Final = {
+_MODULES: Final = {
     "cambist.bootstrap.engine": (
         "RunningEngine",
         "open_engine",
@@ -81,7 +81,6 @@ _ROOMS: Final = {
         "open_paper_chain",
     ),
     "cambist.bootstrap.server": (
-        "LOOPBACK",
         "ListenAddress",
         "UnsafeBind",
         "serve_http",
@@ -101,14 +100,13 @@ _ROOMS: Final = {
     "cambist.engine.reconciler": ("RESTORED_BY",),
     "cambist.stores.audit": ("AuditReport",),
 }
-_ROOM_OF: Final = {name: room for room, names in _ROOMS.items() for name in names}
+_MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "CHAIN_FILE",
     "CHAIN_SOCKET",
     "CHAOS_FILE",
     "LOCK_FILE",
-    "LOOPBACK",
     "PRUNED_AFTER_DAYS_MIN",
     "PUT_BACK",
     "RESTORED_BY",
@@ -147,10 +145,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load the room of a name."""
-    room = _ROOM_OF.get(name)
-    if room is None:
+    """Load the module of a name."""
+    module = _MODULE_OF.get(name)
+    if module is None:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    found = globals()[name] = getattr(import_module(room), name)
+    found = globals()[name] = getattr(import_module(module), name)
     return found

@@ -16,6 +16,7 @@ import structlog
 from cambist.config import Settings
 from cambist.stores import api_key_pepper
 from cambist.stores.sqlite.connection import PUT_BACKUP, LockedFile, opening
+from cambist.values.file_modes import OWNER_ONLY_FOLDER
 
 STORE_FILE: Final = "cambist.db"
 CHAIN_FILE: Final = "paper-chain.db"
@@ -38,7 +39,7 @@ def ensure_home(home: Path) -> Path:
 
     The permissions of an existing home stay; if others can read it, a warning is logged.
     """
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
     mode = stat.S_IMODE(home.stat().st_mode)
     if mode & OTHERS and home not in _warned:
         _warned.add(home)

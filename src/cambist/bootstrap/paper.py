@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +29,7 @@ from cambist.paper.network import PaperNetwork
 from cambist.paper.rpc.client import RemoteChain, RemoteMarket, RpcConnection
 from cambist.paper.rpc.protocol import RpcAddress
 from cambist.paper.rpc.server import serve
+from cambist.values.loopback import is_loopback
 
 _BEGIN_ANEW: Final = (
     "Move it away and keep it: the next start begins a paper chain that knows of no execution, and "
@@ -105,7 +105,7 @@ async def open_paper_chain(
     home, clock = Path(settings.home), SystemClock()
     failpoints.arm(settings.fault)
     place = paper_chain_address(settings) or home / CHAIN_SOCKET
-    if not isinstance(place, Path) and not to_anyone and not _is_loopback(place[0]):
+    if not isinstance(place, Path) and not to_anyone and not is_loopback(place[0]):
         raise BadSettings(_OPEN.format(host=place[0]))
     with home_lock(home, CHAIN_LOCK):
         async with (
@@ -113,13 +113,6 @@ async def open_paper_chain(
             _with_task(serve(world, clock, place)),
         ):
             yield place
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @asynccontextmanager

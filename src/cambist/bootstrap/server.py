@@ -33,9 +33,9 @@ from cambist.server.runner import ServerRunner
 from cambist.server.settings import CallerRates, ConnectionLimits, ServerSettings
 from cambist.stores.api_key_pepper import Pepper, read_pepper
 from cambist.values.amount import Bps
+from cambist.values.loopback import is_loopback
 from cambist.wire.intent_builder import RequestLimits as RequestLimits
 
-LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
 ANY_HOST: Final = frozenset(("0.0.0.0", "::", ""))  # noqa: S104 -- to know it, not to listen on it
 ADDRESS_CONNECTIONS_MAX: Final = 64
 ADDRESS_REQUESTS_MAX: Final = 8
@@ -62,7 +62,7 @@ async def serve_http(running: RunningEngine, settings: Settings) -> AsyncIterato
 
     Raises UnsafeBind, InvalidPepper, BadSettings, PortInUse and what opening the keys raises.
     """
-    pepper, is_local = pepper_file(settings), settings.host in LOOPBACK
+    pepper, is_local = pepper_file(settings), is_loopback(settings.host)
     async with open_keys(settings) as keys:
         has_keys = await keys.has_ever_issued()
         if has_keys:

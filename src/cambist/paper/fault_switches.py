@@ -16,11 +16,11 @@ import structlog
 
 from cambist import failpoints
 from cambist.ports.clock import Clock
+from cambist.values.file_modes import OWNER_ONLY
 from cambist.values.time_units import Timestamp
 
 READ_EVERY_MS: Final = 100
 FILE_BYTES_MAX: Final = 64 * 1_024
-OWNER_ONLY: Final = 0o600
 
 log = structlog.get_logger("cambist.faults")
 

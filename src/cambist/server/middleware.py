@@ -33,7 +33,8 @@ from cambist.server.responses import (
     reject_websocket,
     send_answer,
 )
-from cambist.server.settings import LOOPBACK_HOSTS, ServerSettings
+from cambist.server.settings import ServerSettings
+from cambist.values.loopback import LOOPBACK_HOSTS
 
 _ANY: Final = "*"
 _TOO_LONG: Final = "Reading took too long; ask for less, or try again soon."

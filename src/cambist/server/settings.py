@@ -11,7 +11,6 @@ from cambist.wire.slippage import SlippageUnit
 
 BATCH_PATH: Final = b"/api/orders/batch"
 STRANGERS_PER_MINUTE: Final = 600
-LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
 class ConnectionLimits(msgspec.Struct, frozen=True):

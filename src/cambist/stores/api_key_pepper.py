@@ -12,12 +12,12 @@ import structlog
 
 from cambist.ports.errors import PortUnavailable
 from cambist.values.api_key import PEPPER_BYTES
+from cambist.values.file_modes import OWNER_ONLY
 
 FILE: Final = "pepper"
 log = structlog.get_logger("cambist.store")
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _STRANGERS: Final = stat.S_IWGRP | stat.S_IRWXO
-_OWNER_ONLY: Final = stat.S_IRUSR | stat.S_IWUSR
 
 
 class InvalidPepper(ValueError):
@@ -78,7 +78,7 @@ def make_pepper(path: Path, draw: Callable[[int], bytes]) -> bytes:
         return read_pepper(path)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(draw(PEPPER_BYTES).hex().encode() + b"\n")

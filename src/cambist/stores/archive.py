@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from cambist.orders.journal import JournalEntry
-from cambist.stores.atomic_file import OWNER_ONLY
+from cambist.values.file_modes import OWNER_ONLY
 from cambist.values.ids import OrderId, Principal
 from cambist.values.time_units import Timestamp
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from cambist.stores.errors import TargetExists
+from cambist.values.file_modes import OWNER_ONLY
 
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
-OWNER_ONLY: Final = 0o600
 
 
 def temp_file_for(target: Path) -> Path:

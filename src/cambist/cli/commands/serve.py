@@ -14,6 +14,7 @@ from cambist import bootstrap
 from cambist.cli.exit_codes import INTERRUPTED, errors, program
 from cambist.cli.settings import load_settings, run_loop
 from cambist.config import Settings
+from cambist.values.loopback import is_loopback
 from cambist.values.server_url import DEFAULT_URL
 
 _EXAMPLE: Final = """\
@@ -115,7 +116,7 @@ async def _serve(settings: Settings) -> None:
         errors.print(text, markup=False, soft_wrap=True)
         if not has_keys:
             errors.print(NO_KEYS, markup=False, soft_wrap=True)
-        elif settings.host not in bootstrap.LOOPBACK:
+        elif not is_loopback(settings.host):
             errors.print(NOT_ENCRYPTED, markup=False, soft_wrap=True)
         await told_to_end.wait()
         errors.print("cambist: stopping; open orders are kept and go on at the next start")

@@ -14,10 +14,11 @@ from cambist.bootstrap import CHAIN_SOCKET
 from cambist.cli import readiness
 from cambist.cli.cleanup import CleanupProcess
 from cambist.cli.crash_test.verdict import ReportedOrder
-from cambist.cli.local_cluster.host import LOOPBACK, free_port
+from cambist.cli.local_cluster.host import free_port
 from cambist.cli.managed_process import ManagedProcess, ProcessSpec
 from cambist.client import CambistError, Client, Draft, Order, RetryPolicy, buy, sell, swap
 from cambist.clock import SystemClock
+from cambist.values.loopback import LOOPBACK
 
 KILL_MS: Final = (300, 1_500)
 CHAIN_SHARE: Final = 0.1

@@ -10,7 +10,8 @@ import subprocess
 from pathlib import Path
 from typing import Any, Final
 
-LOOPBACK: Final = "127.0.0.1"
+from cambist.values.loopback import LOOPBACK
+
 RUN_S_MAX: Final = 20
 
 

@@ -9,10 +9,11 @@ from typing import Final, NamedTuple
 
 from cambist import bootstrap
 from cambist.cli import readiness
-from cambist.cli.local_cluster.host import LOOPBACK, ServerNotAvailable
+from cambist.cli.local_cluster.host import ServerNotAvailable
 from cambist.cli.local_cluster.servers import own_postgres, own_valkey
 from cambist.cli.managed_process import ProcessSpec
 from cambist.config import Settings
+from cambist.values.loopback import LOOPBACK
 
 DRAIN_MS_MAX: Final = 20_000
 """An engine drains for 10 s at most."""

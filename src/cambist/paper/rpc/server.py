@@ -32,8 +32,8 @@ from cambist.paper.rpc.protocol import (
 from cambist.ports.clock import Clock
 from cambist.ports.errors import PortUnavailable
 from cambist.values import json_codec
+from cambist.values.file_modes import OWNER_ONLY
 
-SOCKET_MODE: Final = 0o600
 log = structlog.get_logger("cambist.paper")
 
 _read_request: Final = json_codec.decoder(RpcRequest).decode
@@ -53,7 +53,7 @@ async def serve(network: PaperNetwork, clock: Clock, address: RpcAddress) -> Non
 
         if isinstance(address, Path):
             server = await asyncio.start_unix_server(accept, address, limit=LINE_BYTES_MAX)
-            address.chmod(SOCKET_MODE)
+            address.chmod(OWNER_ONLY)
         else:
             server = await asyncio.start_server(accept, *address, limit=LINE_BYTES_MAX)
         try:
