@@ -10,11 +10,11 @@ import pytest
 from cambist.clock import SystemClock
 from cambist.coordination.multi_process import MultiProcessWakeupQueue
 from cambist.coordination.outbox import Outbox
-from cambist.coordination.postgres import BELLS_CHANNEL, NEWS_CHANNEL, PostgresTransport
+from cambist.coordination.postgres import POSITIONS_CHANNEL, WAKEUPS_CHANNEL, PostgresTransport
 from cambist.coordination.redis.client import RedisAddress
 from cambist.coordination.redis.consumers import PositionSubscriber, WakeupConsumer
-from cambist.coordination.redis.publisher import BELLS_STREAM
-from cambist.coordination.redis.publisher import NEWS_CHANNEL as REDIS_NEWS
+from cambist.coordination.redis.publisher import POSITIONS_CHANNEL as REDIS_NEWS
+from cambist.coordination.redis.publisher import WAKEUPS_STREAM
 from cambist.coordination.transport import TransportCallbacks
 from cambist.ports.wakeups import Wakeup
 from tests import order_factory
@@ -57,10 +57,10 @@ async def test_redis_may_say_anything(redis_url: str) -> None:
             piece = broken[start : start + PIECE]
             await line.ask_all(*(("PUBLISH", REDIS_NEWS, one) for one in piece), within_ms=9_000)
             await line.ask_all(
-                *(("XADD", BELLS_STREAM, "*", "order", one) for one in piece), within_ms=9_000
+                *(("XADD", WAKEUPS_STREAM, "*", "order", one) for one in piece), within_ms=9_000
             )
-        await line.ask("XADD", BELLS_STREAM, "*", "name", "x", "order", "\0")
-        await line.ask("XADD", BELLS_STREAM, "*", "order", good)
+        await line.ask("XADD", WAKEUPS_STREAM, "*", "name", "x", "order", "\0")
+        await line.ask("XADD", WAKEUPS_STREAM, "*", "order", good)
         assert (await first_bell(doorbell)).order_id == good
         assert rung.is_set()
         assert all(ear.line.is_up for ear in ears)
@@ -85,11 +85,11 @@ async def test_notices_of_postgresql_may_say_anything(postgres_url: str) -> None
         texts = [
             message.decode("utf-8", "replace").replace("\0", " ")[:7_000] for message in messages()
         ]
-        for channel in (NEWS_CHANNEL, BELLS_CHANNEL):
+        for channel in (POSITIONS_CHANNEL, WAKEUPS_CHANNEL):
             await other.execute(
                 "SELECT pg_notify($1, w) FROM unnest($2::text[]) AS w", channel, texts
             )
-        await other.execute("SELECT pg_notify($1, $2)", BELLS_CHANNEL, good)
+        await other.execute("SELECT pg_notify($1, $2)", WAKEUPS_CHANNEL, good)
         assert (await first_bell(doorbell)).order_id == good
         await other.close()
         assert rung.is_set()

@@ -14,11 +14,11 @@ from cambist.bootstrap.coordination import ProcessRole, build_coordination
 from cambist.clock import SystemClock
 from cambist.config import Settings
 from cambist.coordination.multi_process import MultiProcessWakeupQueue
-from cambist.coordination.outbox import TOLD_HELD_MAX, Outbox
+from cambist.coordination.outbox import EVENTS_HELD_MAX, Outbox
 from cambist.coordination.redis.client import RedisAddress, RedisConnection
 from cambist.coordination.redis.consumers import ENTRY_IDLE_MS, GROUP, WakeupConsumer
 from cambist.coordination.redis.lua_scripts import PUBLISH_EVENTS
-from cambist.coordination.redis.publisher import BELLS_STREAM, STATE_KEPT_MS
+from cambist.coordination.redis.publisher import STATE_KEPT_MS, WAKEUPS_STREAM
 from cambist.orders import events
 from cambist.orders.journal import append
 from cambist.values.ids import OrderId
@@ -64,7 +64,7 @@ async def test_an_older_word_never_takes_the_place_of_a_newer(breakable_valkey: 
 async def test_a_flood_for_outsiders_drops_the_oldest() -> None:
     outbox, told = Outbox(), order_factory.birth(1).event
     lines = append(
-        told.order, [events.CancelRequested()] * (TOLD_HELD_MAX + 7), order_factory.START
+        told.order, [events.CancelRequested()] * (EVENTS_HELD_MAX + 7), order_factory.START
     )
     outbox.add_events(lines)
     parcel = outbox.take()
@@ -93,7 +93,7 @@ LEFT = OrderId("018bcfe5-6800-7000-8000-000000000001")
 
 
 async def pending(line: RedisConnection) -> int:
-    return int((await line.ask("XPENDING", BELLS_STREAM, GROUP))[0])
+    return int((await line.ask("XPENDING", WAKEUPS_STREAM, GROUP))[0])
 
 
 async def test_what_a_dead_worker_had_read_is_taken_over_and_nothing_stays_behind(
@@ -104,17 +104,17 @@ async def test_what_a_dead_worker_had_read_is_taken_over_and_nothing_stays_behin
     ear = WakeupConsumer(clock, address, doorbell, "living")
     async with address.dial() as line:
         await ear._join(line)
-        await line.ask("XADD", BELLS_STREAM, "*", "order", LEFT)
-        await line.ask("XADD", BELLS_STREAM, "*", "what", "is this")
-        await line.ask(*f"XREADGROUP GROUP {GROUP} dead STREAMS {BELLS_STREAM} >".split())
+        await line.ask("XADD", WAKEUPS_STREAM, "*", "order", LEFT)
+        await line.ask("XADD", WAKEUPS_STREAM, "*", "what", "is this")
+        await line.ask(*f"XREADGROUP GROUP {GROUP} dead STREAMS {WAKEUPS_STREAM} >".split())
         assert await pending(line) == 2
-        ids = [one[0] for one in await line.ask("XRANGE", BELLS_STREAM, "-", "+")]
-        await line.ask("XCLAIM", BELLS_STREAM, GROUP, "dead", 0, *ids, "IDLE", ENTRY_IDLE_MS + 1)
+        ids = [one[0] for one in await line.ask("XRANGE", WAKEUPS_STREAM, "-", "+")]
+        await line.ask("XCLAIM", WAKEUPS_STREAM, GROUP, "dead", 0, *ids, "IDLE", ENTRY_IDLE_MS + 1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(ear._reclaim(line))
             assert (await doorbell.get()).order_id == LEFT
         assert await pending(line) == 0
-        assert await line.ask("XLEN", BELLS_STREAM) == 0
+        assert await line.ask("XLEN", WAKEUPS_STREAM) == 0
 
 
 async def test_no_log_and_no_warning_shows_a_password() -> None:

@@ -1,1 +1,1 @@
-"""Rings the doorbell and carries the news."""
+"""Delivers wake-ups to workers and events to subscribers, within and between processes."""

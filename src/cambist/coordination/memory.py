@@ -1,4 +1,4 @@
-"""Is the doorbell and the bus inside one process: nothing here outlives it, nothing needs to."""
+"""Wake-ups and the event bus inside one process; neither outlives it, and neither needs to."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class InMemoryWakeupQueue:
 
     @property
     def waiting(self) -> int:
-        """How many rings nobody has come for yet."""
+        """How many wake-ups wait to be taken."""
         return len(self._ready)
 
     def notify(self, wakeup: Wakeup) -> None:
@@ -57,7 +57,7 @@ class InMemoryWakeupQueue:
         self._alarm_set.set()
 
     async def get(self) -> Wakeup:
-        """Wait for the next ring."""
+        """Wait for the next wake-up."""
         while not self._ready:
             self._wake_event.clear()
             await self._wake_event.wait()
@@ -104,7 +104,7 @@ class InMemorySubscription(Generic[T]):
         self._came.set()
 
     def mark_stale(self) -> None:
-        """Say that something happened which the journal tells."""
+        """Note that the journal has something new."""
         self._poked = True
         self._came.set()
 
@@ -139,7 +139,7 @@ class SubscriberRegistry(Generic[T]):
     """Those who listen, by what they listen to."""
 
     def __init__(self) -> None:
-        # Not sets: who joined first is told first, so that a run can be repeated exactly.
+        # Not sets: the first subscriber is served first, so that a run can be repeated exactly.
         self._by_topic: dict[str, dict[InMemorySubscription[T], None]] = {}
 
     def __bool__(self) -> bool:

@@ -51,19 +51,19 @@ class FeedReader(Protocol):
     """What a hub reads of the store. All may raise PortUnavailable."""
 
     async def feed_all(self, after: int, limit: int) -> tuple[FeedEntry, ...]:
-        """Return where lines stand, in order of their places."""
+        """Return the positions of events, in ascending order."""
 
     async def last_position(self) -> int:
         """Return the place of the newest line."""
 
 
 class MultiProcessEventBus:
-    """A bus over several processes. `tell` rings at the other processes."""
+    """A bus over several processes. `notify` sends a new position to the other processes."""
 
-    def __init__(self, places: FeedReader, clock: Clock, tell: Callable[[int], None]) -> None:
+    def __init__(self, places: FeedReader, clock: Clock, notify: Callable[[int], None]) -> None:
         self._feed_reader = places
         self._clock = clock
-        self._announce = tell
+        self._announce = notify
         self._of_orders: SubscriberRegistry[RecordedEvent] = SubscriberRegistry()
         self._of_principals: SubscriberRegistry[PositionedEvent] = SubscriberRegistry()
         self._wake_event = asyncio.Event()
@@ -86,14 +86,14 @@ class MultiProcessEventBus:
         self._announce(places[-1])
 
     def _note(self, order_id: OrderId, seq: int) -> None:
-        """Remember what was told here, so that nobody is sent to read it again."""
+        """Remember what was published here, so that it is not read from the journal again."""
         self._published.pop(order_id, None)
         self._published[order_id] = seq
         if len(self._published) > ORDERS_REMEMBERED_MAX:
             del self._published[next(iter(self._published))]
 
     def notify(self) -> None:
-        """Look for news now."""
+        """Look for new events now."""
         self._wake_event.set()
 
     def subscribe(self, order_id: OrderId) -> InMemorySubscription[RecordedEvent]:
@@ -105,7 +105,7 @@ class MultiProcessEventBus:
         return self._of_principals.join(principal)
 
     async def run(self) -> None:
-        """Pass news on until cancelled."""
+        """Publish new events until cancelled."""
         seen: int | None = None
         while True:
             self._wake_event.clear()
@@ -143,7 +143,7 @@ class MultiProcessEventBus:
         return seen
 
 
-BELLS_WAITING_MAX: Final = 10_000
+WAKEUPS_WAITING_MAX: Final = 10_000
 """Wake-ups from other processes that wait for the dispatcher; past this many they are left
 to the sweep."""
 
@@ -169,8 +169,8 @@ class MultiProcessWakeupQueue(InMemoryWakeupQueue):
         super().notify(wakeup)
 
     def receive(self, order_id: OrderId) -> None:
-        """Ring for an order because another process asks for it."""
-        if self.waiting < BELLS_WAITING_MAX:
+        """Wake an order because another process asks for it."""
+        if self.waiting < WAKEUPS_WAITING_MAX:
             self._offered.clear()
             super().notify(Wakeup(order_id))
         else:
@@ -184,5 +184,5 @@ class MultiProcessWakeupQueue(InMemoryWakeupQueue):
         return wakeup
 
     async def wait_drained(self) -> None:
-        """Return when all that was rung has been handed over."""
+        """Return when all wake-ups have been handed over."""
         await self._offered.wait()

@@ -1,7 +1,7 @@
 """Carries wake-ups and events over PostgreSQL's LISTEN and NOTIFY, where there is no Redis.
 
-One connection of its own hears and tells; it holds nothing, and may break at any time. Every worker
-receives every wake-up, and the leases decide whose order it is.
+One connection of its own listens and notifies. It stores nothing, and may break at any time.
+Every worker receives every wake-up, and the leases decide whose order it is.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from cambist.failpoints import failpoint
 from cambist.ports.clock import Clock
 from cambist.values.ids import read_order_id
 
-NEWS_CHANNEL: Final = "cambist_news"
-BELLS_CHANNEL: Final = "cambist_bells"
+POSITIONS_CHANNEL: Final = "cambist_news"
+WAKEUPS_CHANNEL: Final = "cambist_bells"
 ANSWER_WITHIN_MS: Final = 2_000
 CLOSE_WITHIN_MS: Final = 200
 IDLE_MS: Final = 1_000
 NEWS_GAP_MS: Final = 5
-"""However many say that there is news, nobody looks more often than this."""
+"""The journal is read for new events no more often than this, however many messages come."""
 BROKEN: Final = (
     OSError,
     TimeoutError,
@@ -40,29 +40,29 @@ _NOTIFY: Final = (
 
 
 class PostgresTransport:
-    """What one process hears and tells."""
+    """What one process receives and sends."""
 
     def __init__(self, clock: Clock, dsn: str, ends: TransportCallbacks) -> None:
         self._clock = clock
         self._dsn = dsn
         self._outbox = ends.outbox
-        self._ring = ends.on_new_position
+        self._on_new_position = ends.on_new_position
         self._wakeups = ends.wakeups
         self._news = asyncio.Event()
         self.line = ReconnectingConnection(clock, "postgres_notices", self._dial, self._talk)
 
     async def run(self) -> None:
-        """Hear and tell until cancelled."""
+        """Listen and notify until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.line.run())
-            if self._ring is not None:
-                tasks.create_task(self._look(self._ring))
+            if self._on_new_position is not None:
+                tasks.create_task(self._look(self._on_new_position))
 
-    async def _look(self, ring: Callable[[], None]) -> None:
+    async def _look(self, on_new_position: Callable[[], None]) -> None:
         while True:
             await self._news.wait()
             self._news.clear()
-            ring()
+            on_new_position()
             await self._clock.sleep(NEWS_GAP_MS)
 
     @asynccontextmanager
@@ -86,10 +86,10 @@ class PostgresTransport:
 
     async def _listen(self, line: Any) -> None:
         try:
-            if self._ring is not None:
-                await line.add_listener(NEWS_CHANNEL, self._hear_news)
+            if self._on_new_position is not None:
+                await line.add_listener(POSITIONS_CHANNEL, self._hear_news)
             if self._wakeups is not None:
-                await line.add_listener(BELLS_CHANNEL, self._hear_bells)
+                await line.add_listener(WAKEUPS_CHANNEL, self._hear_bells)
         except BROKEN as error:
             raise TransportDown(type(error).__name__) from error
 
@@ -99,29 +99,29 @@ class PostgresTransport:
         try:
             while True:
                 await self._outbox.wait(IDLE_MS)
-                parcel = self._outbox.take()
-                if parcel is None:
+                outgoing = self._outbox.take()
+                if outgoing is None:
                     await line.execute("SELECT 1")
                 else:
-                    await self._tell(line, parcel)
+                    await self._notify(line, outgoing)
         except BROKEN as error:
             raise TransportDown(type(error).__name__) from error
 
-    async def _tell(self, line: Any, parcel: OutboxBatch) -> None:
+    async def _notify(self, line: Any, outgoing: OutboxBatch) -> None:
         words = []
-        if parcel.wakeups:
-            words.append((BELLS_CHANNEL, " ".join(parcel.wakeups)))
-        if parcel.position is not None:
-            words.append((NEWS_CHANNEL, str(parcel.position)))
+        if outgoing.wakeups:
+            words.append((WAKEUPS_CHANNEL, " ".join(outgoing.wakeups)))
+        if outgoing.position is not None:
+            words.append((POSITIONS_CHANNEL, str(outgoing.position)))
         failpoint("signals.before_send")
         try:
             if words:
                 await line.execute(_NOTIFY, [one for one, _ in words], [word for _, word in words])
         except BROKEN:
-            self._outbox.put_back(parcel)
+            self._outbox.put_back(outgoing)
             raise
         failpoint("signals.after_send")
-        self._outbox.sent(parcel)
+        self._outbox.sent(outgoing)
 
     def _hear_news(self, line: Any, pid: int, _channel: str, _word: str) -> None:
         if pid != line.get_server_pid():

@@ -1,7 +1,7 @@
 """Opens connections to a Redis, and is the one file that knows its driver.
 
 Of the driver the connections alone are used: what its clients add, a pool, retries and answers made
-into objects, would only stand between a line and its one connection.
+into objects, would be of no use to a class that has one connection.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class RedisConnection:
 
 
 class RedisListener:
-    """A connection that hears one channel."""
+    """A connection that is subscribed to one channel."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -127,7 +127,7 @@ class RedisAddress:
 
     @asynccontextmanager
     async def listen(self, channel: str) -> AsyncIterator[RedisListener]:
-        """Open a connection that hears a channel from now on. Raises RedisUnavailable."""
+        """Open a connection that is subscribed to a channel. Raises RedisUnavailable."""
         async with self._open() as raw:
             await RedisConnection(raw).ask("SUBSCRIBE", channel)
             yield RedisListener(raw)

@@ -1,4 +1,4 @@
-"""Hears over Redis: news for listeners of this process, and bells for its workers."""
+"""Receives new feed positions and wake-ups over Redis, for subscribers and workers."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from cambist.coordination.redis.client import (
     RedisConnection,
     RedisListener,
 )
-from cambist.coordination.redis.publisher import BELLS_STREAM, NEWS_CHANNEL
+from cambist.coordination.redis.publisher import POSITIONS_CHANNEL, WAKEUPS_STREAM
 from cambist.coordination.transport import ReconnectingConnection
 from cambist.ports.clock import Clock
 from cambist.values.ids import read_order_id
 
 SILENCE_MS: Final = 1_000
 NEWS_GAP_MS: Final = 5
-"""However many say that there is news, nobody looks more often than this."""
+"""The journal is read for new events no more often than this, however many messages come."""
 NEWS_AT_ONCE_MAX: Final = 1_000
 GROUP: Final = "workers"
 BELLS_AT_ONCE: Final = 64
 LISTEN_MS: Final = 1_000
 RECLAIM_EVERY_MS: Final = 5_000
 ENTRY_IDLE_MS: Final = 10_000
-"""An entry nobody acknowledged for so long was read by a worker that is gone."""
+"""An entry that was not acknowledged for so long was read by a worker that is gone."""
 GONE_AFTER_MS: Final = 60_000
 _GROUP_GONE: Final = ("NOGROUP", "UNBLOCKED")
 
@@ -40,19 +40,19 @@ class PositionSubscriber:
         self,
         clock: Clock,
         address: RedisAddress,
-        ring: Callable[[], None],
+        on_new_position: Callable[[], None],
         is_mine: Callable[[bytes], bool],
     ) -> None:
         self._clock = clock
-        self._ring = ring
+        self._on_new_position = on_new_position
         self._is_mine = is_mine
         self.line = ReconnectingConnection(
-            clock, "redis_news", partial(address.listen, NEWS_CHANNEL), self._hear
+            clock, "redis_news", partial(address.listen, POSITIONS_CHANNEL), self._hear
         )
 
     async def _hear(self, listener: RedisListener) -> None:
         # Nobody knows what was said while there was no connection.
-        self._ring()
+        self._on_new_position()
         while True:
             came = await listener.next(SILENCE_MS)
             is_new = False
@@ -62,16 +62,16 @@ class PositionSubscriber:
                 is_new = is_new or not self._is_mine(came)
                 came = await listener.next(0)
             if is_new:
-                self._ring()
+                self._on_new_position()
                 await self._clock.sleep(NEWS_GAP_MS)
 
 
 class WakeupConsumer:
-    """Reads bells for the workers of this process from the stream; one worker gets each.
+    """Reads wake-ups for the workers of this process from the stream; one worker gets each.
 
     An entry is acknowledged once the dispatcher has it. From then on the order's lease says that
     somebody is at work on it, so no entry has to be kept alive for as long as a turn lasts: it
-    would tell nobody more than the lease does, and the sweep looks there every second.
+    would add nothing to what the lease says, and the sweep looks there every second.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class WakeupConsumer:
 
     async def _join(self, connection: RedisConnection) -> None:
         try:
-            await connection.ask("XGROUP", "CREATE", BELLS_STREAM, GROUP, "0", "MKSTREAM")
+            await connection.ask("XGROUP", "CREATE", WAKEUPS_STREAM, GROUP, "0", "MKSTREAM")
         except RedisCommandError as refused:
             if refused.word != "BUSYGROUP":
                 raise
@@ -104,7 +104,7 @@ class WakeupConsumer:
         while True:
             read = await connection.ask(
                 *("XREADGROUP", "GROUP", GROUP, self._consumer, "COUNT", BELLS_AT_ONCE),
-                *("BLOCK", LISTEN_MS, "STREAMS", BELLS_STREAM, ">"),
+                *("BLOCK", LISTEN_MS, "STREAMS", WAKEUPS_STREAM, ">"),
                 within_ms=LISTEN_MS + ANSWER_WITHIN_MS,
             )
             for _, entries in read or ():
@@ -124,17 +124,17 @@ class WakeupConsumer:
         ids = [entry_id for entry_id, _ in entries]
         if ids:
             await connection.ask_all(
-                ("XACK", BELLS_STREAM, GROUP, *ids), ("XDEL", BELLS_STREAM, *ids)
+                ("XACK", WAKEUPS_STREAM, GROUP, *ids), ("XDEL", WAKEUPS_STREAM, *ids)
             )
 
     async def _reclaim(self, connection: RedisConnection) -> None:
         """Take over what workers that are gone had read, and forget those workers."""
         _, entries, *_ = await connection.ask(
-            *("XAUTOCLAIM", BELLS_STREAM, GROUP, self._consumer, ENTRY_IDLE_MS, "0-0"),
+            *("XAUTOCLAIM", WAKEUPS_STREAM, GROUP, self._consumer, ENTRY_IDLE_MS, "0-0"),
             *("COUNT", BELLS_AT_ONCE),
         )
         await self._offer(connection, entries)
-        for one in await connection.ask("XINFO", "CONSUMERS", BELLS_STREAM, GROUP):
+        for one in await connection.ask("XINFO", "CONSUMERS", WAKEUPS_STREAM, GROUP):
             about = dict(zip(one[::2], one[1::2], strict=True))
             if not about[b"pending"] and about[b"idle"] > GONE_AFTER_MS:
-                await connection.ask("XGROUP", "DELCONSUMER", BELLS_STREAM, GROUP, about[b"name"])
+                await connection.ask("XGROUP", "DELCONSUMER", WAKEUPS_STREAM, GROUP, about[b"name"])

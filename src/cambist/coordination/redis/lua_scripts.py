@@ -29,7 +29,7 @@ for i = 2, #ARGV do
 end
 return 1
 """
-"""Add bells to the stream KEYS[1]; ARGV is how many it may hold, then the order of each."""
+"""Add wake-ups to the stream KEYS[1]; ARGV is how many it may hold, then the order of each."""
 
 ACQUIRE_TOKENS: Final = """
 local PARTS = 60000
@@ -65,7 +65,7 @@ end
 return waits
 """
 """Take tokens from buckets, all of a cost or none, by the clock of Redis; return the waits in ms.
-What was taken has no wait: it stands below or at 0, as minus what is left of the bucket.
+What was taken has no wait: the reply is 0 or less, minus what is left of the bucket.
 
 KEYS are the buckets; ARGV has cost, rate a minute and burst of each. A level is kept in parts of a
 token, 60,000 to one, as in `coordination/rate_limits.py`. A bucket that is full again is forgotten.

@@ -18,10 +18,10 @@ from cambist.values.ids import OrderId, Principal
 from cambist.values.time_units import MINUTE
 from cambist.wire.event_messages import message
 
-NEWS_CHANNEL: Final = "cambist:news"
-BELLS_STREAM: Final = "orders"
+POSITIONS_CHANNEL: Final = "cambist:news"
+WAKEUPS_STREAM: Final = "orders"
 ORDER_PREFIX: Final = "order:"
-BELLS_STREAM_MAX: Final = 20_000
+WAKEUPS_STREAM_MAX: Final = 20_000
 """Bells kept for workers that are away; the sweep finds the orders of those dropped."""
 STATE_KEPT_MS: Final = 60 * int(MINUTE)
 IDLE_MS: Final = 1_000
@@ -37,39 +37,39 @@ class RedisPublisher:
         self.line = ReconnectingConnection(clock, "redis_send", address.dial, self._send)
 
     def is_mine(self, place: bytes) -> bool:
-        """Whether it was this process that told of a place."""
+        """Whether this process published a position itself."""
         return place.isdigit() and int(place) in self._places
 
     async def _send(self, connection: RedisConnection) -> None:
         while True:
             await self._outbox.wait(IDLE_MS)
-            parcel = self._outbox.take()
-            if parcel is None:
+            outgoing = self._outbox.take()
+            if outgoing is None:
                 await connection.ask("PING")
                 continue
             failpoint("signals.before_send")
             try:
-                await connection.ask_all(*self._commands(parcel))
+                await connection.ask_all(*self._commands(outgoing))
             except RedisUnavailable:
-                # Whether it arrived is not known; two bells for one order do no harm.
-                self._outbox.put_back(parcel)
+                # Whether it arrived is not known; two wake-ups of one order do no harm.
+                self._outbox.put_back(outgoing)
                 raise
             failpoint("signals.after_send")
-            self._outbox.sent(parcel)
+            self._outbox.sent(outgoing)
 
-    def _commands(self, parcel: OutboxBatch) -> list[tuple[Any, ...]]:
+    def _commands(self, outgoing: OutboxBatch) -> list[tuple[Any, ...]]:
         commands: list[tuple[Any, ...]] = []
-        if parcel.wakeups:
+        if outgoing.wakeups:
             commands.append(
-                ("EVAL", ADD_WAKEUPS, 1, BELLS_STREAM, BELLS_STREAM_MAX, *parcel.wakeups)
+                ("EVAL", ADD_WAKEUPS, 1, WAKEUPS_STREAM, WAKEUPS_STREAM_MAX, *outgoing.wakeups)
             )
-        if parcel.position is not None:
-            self._places.append(parcel.position)
-            commands.append(("PUBLISH", NEWS_CHANNEL, parcel.position))
-        if parcel.events:
-            keys = [ORDER_PREFIX + one.order.id for one in parcel.events]
+        if outgoing.position is not None:
+            self._places.append(outgoing.position)
+            commands.append(("PUBLISH", POSITIONS_CHANNEL, outgoing.position))
+        if outgoing.events:
+            keys = [ORDER_PREFIX + one.order.id for one in outgoing.events]
             words: list[Any] = [STATE_KEPT_MS]
-            for event in parcel.events:
+            for event in outgoing.events:
                 words += (event.entry.seq, message(event))
             commands.append(("EVAL", PUBLISH_EVENTS, len(keys), *keys, *words))
         return commands

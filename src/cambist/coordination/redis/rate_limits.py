@@ -16,7 +16,7 @@ from cambist.ports.rate_limits import RateLimit, RateLimiter, TokenWait
 ANSWER_WITHIN_MS: Final = 80
 """How long a call waits for Redis before it is judged without it; a request makes up to three."""
 APART_MS: Final = 2_000
-"""How long nobody asks a Redis that once did not answer in time."""
+"""How long Redis is not asked after it did not answer in time."""
 ASKED_AT_ONCE_MAX: Final = 64
 WAITING_MAX: Final = 1_000
 PING_EVERY_MS: Final = 500
@@ -31,7 +31,7 @@ class _Asked(NamedTuple):
 
 
 class RedisRateLimiter:
-    """Token buckets that all processes share. Who cannot ask in time takes from `alone`."""
+    """Token buckets that all processes share; without an answer in time `alone` decides."""
 
     def __init__(self, clock: Clock, address: RedisAddress, alone: RateLimiter) -> None:
         self._clock = clock
