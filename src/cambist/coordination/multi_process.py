@@ -54,7 +54,7 @@ class FeedReader(Protocol):
         """Return the positions of events, in ascending order."""
 
     async def last_position(self) -> int:
-        """Return the place of the newest line."""
+        """Return the position of the newest event."""
 
 
 class MultiProcessEventBus:

@@ -1,1 +1,1 @@
-"""Keeps the truth: orders, journals, attempts and fills, durable before anyone is told."""
+"""Stores orders, journals, attempts and fills, durable before anything is published."""

@@ -1,4 +1,4 @@
-"""Keeps closed orders that are put away in a file: a journal a line, which proves itself."""
+"""Keeps pruned orders in a file: a journal per line, with the hashes that prove it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from cambist.values.ids import OrderId, Principal
 from cambist.values.time_units import Timestamp
 
 ORDERS_AT_ONCE: Final = 200
-"""Orders put away in one transaction: writers wait for it."""
+"""Orders pruned in one transaction: writers wait for it."""
 _encode: Final = msgspec.json.Encoder().encode
 
 Progress = Callable[[int], None]
 
 
 class PrunableOrder(msgspec.Struct, frozen=True):
-    """An order that may be put away, whose it was, and the key it was placed with."""
+    """An order that may be pruned, its principal, and the key it was placed with."""
 
     id: OrderId
     principal: Principal
@@ -33,7 +33,7 @@ class PrunableOrder(msgspec.Struct, frozen=True):
 
 
 class ArchivedEntry(msgspec.Struct, frozen=True):
-    """One line of a journal; `hash` is in hex."""
+    """One entry of a journal; `hash` is in hex."""
 
     seq: int
     at: Timestamp
@@ -73,7 +73,7 @@ def build_archive(
     entries: Iterable[JournalEntry],
     transactions: Iterable[tuple[str, bytes]],
 ) -> tuple[ArchivedOrder, ...]:
-    """Put orders together from their lines and attempts, both sorted by order."""
+    """Assemble orders from their entries and attempts, both sorted by order."""
     entries_of = {one: tuple(lines) for one, lines in groupby(entries, attrgetter("order_id"))}
     sent: dict[str, list[bytes]] = {}
     for order_id, signed in transactions:

@@ -195,7 +195,7 @@ def _compare(row: Order, history: tuple[RecordedEvent, ...]) -> str:
 
 
 def _check_lines(kept: StoredOrder, history: tuple[RecordedEvent, ...]) -> str:
-    """Look at what stands beside the facts: owner, places, instants and the next look."""
+    """Check what the events do not determine: owner, positions, instants and the wake-up."""
     order = history[-1].order
     owner = order.intent.principal
     if kept.row is not None and kept.row[1] != owner:
@@ -214,7 +214,7 @@ def _check_lines(kept: StoredOrder, history: tuple[RecordedEvent, ...]) -> str:
 
 
 def _check_attempts(kept: StoredOrder, history: tuple[RecordedEvent, ...]) -> str:
-    """Compare attempts with what was signed, and what became of them with what was heard."""
+    """Compare attempts with what was signed, and their outcomes with what was reported."""
     signed = {
         event.event.signature: event.event
         for event in history
@@ -245,7 +245,7 @@ def _check_attempts(kept: StoredOrder, history: tuple[RecordedEvent, ...]) -> st
 def _end(
     one: events.OrderEvent,
 ) -> tuple[str | None, tuple[str, tuple[NodeObservation, ...] | None]]:
-    """Return the signature whose fate a fact tells, the state it ends in, and the proof."""
+    """Return the signature whose outcome an event records, its final state, and the proof."""
     match one:
         case events.Landed(fill):
             return fill.signature, ("landed", None)

@@ -28,7 +28,7 @@ class UnreadableRow(NamedTuple):
 
 
 def shown_id(order_id: str) -> OrderId:
-    """Return an id as it can be written, whatever bytes stand in its place."""
+    """Return an id as it can be printed, whatever bytes the row has for it."""
     return OrderId(order_id.encode("ascii", "backslashreplace").decode())
 
 

@@ -146,7 +146,7 @@ async def _restore(line: Any, path: Path, manifest: Manifest) -> None:
 
 
 async def _fill(line: Any, name: str, text: IO[bytes]) -> int:
-    """Copy rows into a table, by the names that stand in their first line."""
+    """Copy rows into a table, by the names in their first line."""
     try:
         columns = text.readline().decode().strip().split(",")
         done = await line.copy_to_table(

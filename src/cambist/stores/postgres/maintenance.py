@@ -18,11 +18,11 @@ from cambist.values.ids import OrderId, Principal, order_id
 from cambist.values.time_units import Timestamp
 
 ANSWER_WITHIN_S: Final = 600
-"""How long one query of an audit may take: the counts read every line there is."""
+"""How long one query of an audit may take: the counts read every journal entry."""
 
 
 async def audit(target: Target, progress: Callable[[int], None]) -> AuditReport:
-    """Check every order of a database; `progress` hears how many were read.
+    """Check every order of a database; `progress` is called with how many were read.
 
     Raises DatabaseUnusable where no store is, and PortUnavailable.
     """
@@ -63,7 +63,7 @@ async def prune(
 ) -> int:
     """Put away the orders that came to rest before an instant; return how many.
 
-    Raises DatabaseUnusable, PortUnavailable and OSError; what was put away until then is archived
+    Raises DatabaseUnusable, PortUnavailable and OSError; what was pruned until then is archived
     whole.
     """
     pool, total = ConnectionPool(target, 1), 0

@@ -30,7 +30,7 @@ Result = CommittedEvents | BaseException
 
 
 class StatementResult(NamedTuple):
-    """Who won, the place before the first line of those, and the halt that kept others out."""
+    """Which writes succeeded, the position before their first event, and a halt that was set."""
 
     applied: frozenset[OrderId]
     position: int
@@ -42,7 +42,7 @@ class RetryAlone(Exception):
 
 
 class _Known(NamedTuple):
-    """What was looked up for those who lost: places of lines that are there, keys, orders."""
+    """What was looked up for writes that failed: positions of events that exist, keys, orders."""
 
     places: dict[int, int]
     keyed: dict[KeyName, IdempotencyRecord]

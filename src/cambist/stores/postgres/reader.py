@@ -85,7 +85,7 @@ def _keyed(row: Sequence[Any]) -> IdempotencyRecord:
 
 
 async def places(pool: ConnectionPool, parts: Sequence[WriteUnit]) -> dict[int, int]:
-    """Return where the lines of parts stand that were written: the place of each one's first."""
+    """Return the position of the first event of each part that was written."""
     last = [part.events[-1].entry for part in parts]
     rows = await fetch(
         pool,
@@ -140,13 +140,13 @@ async def census(pool: ConnectionPool, principal: Principal) -> OrderCounts:
 async def entries(
     pool: ConnectionPool, order_id: OrderId, after_seq: int, limit: int
 ) -> tuple[JournalEntry, ...]:
-    """Return journal lines in order."""
+    """Return journal entries in order."""
     rows = await ask(pool, "entries", order_id, after_seq, limit)
     return tuple(read_entry(tuple(row)) for row in rows)
 
 
 async def journals(pool: ConnectionPool, order_ids: Sequence[OrderId]) -> tuple[JournalEntry, ...]:
-    """Return all journal lines of some orders, order by order."""
+    """Return all journal entries of some orders, order by order."""
     rows = await ask(pool, "journals", list(order_ids))
     return tuple(read_entry(tuple(row)) for row in rows)
 
@@ -154,13 +154,13 @@ async def journals(pool: ConnectionPool, order_ids: Sequence[OrderId]) -> tuple[
 async def feed(
     pool: ConnectionPool, principal: Principal, after: int, limit: int
 ) -> tuple[FeedEntry, ...]:
-    """Return where the lines of a principal's orders stand."""
+    """Return the positions of the events of a principal's orders."""
     rows = await ask(pool, "feed", after, principal, limit)
     return _lines(rows)
 
 
 async def feed_all(pool: ConnectionPool, after: int, limit: int) -> tuple[FeedEntry, ...]:
-    """Return where the lines of everyone's orders stand."""
+    """Return the positions of the events of all orders."""
     return _lines(await fetch(pool, "feed_all", after, limit))
 
 

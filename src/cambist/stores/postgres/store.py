@@ -334,19 +334,19 @@ class PostgresStore:
         return await reader.journals(self._asked, order_ids)
 
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[FeedEntry, ...]:
-        """Return where the lines of a principal's orders stand."""
+        """Return the positions of the events of a principal's orders."""
         return await reader.feed(self._asked, principal, after, limit)
 
     async def feed_all(self, after: int, limit: int) -> tuple[FeedEntry, ...]:
-        """Return where the lines of everyone's orders stand."""
+        """Return the positions of the events of all orders."""
         return await reader.feed_all(self._readers, after, limit)
 
     async def pruned_position(self) -> int:
-        """Return the place up to which lines may be gone."""
+        """Return the position up to which events may be pruned."""
         return await reader.fetch_number(self._readers, "pruned")
 
     async def last_position(self) -> int:
-        """Return the place of the newest line of all."""
+        """Return the position of the newest event."""
         return await reader.fetch_number(self._readers, "feed_end")
 
 

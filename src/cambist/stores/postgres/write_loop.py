@@ -27,14 +27,14 @@ log = structlog.get_logger("cambist.store")
 RETRY_EVERY_MS: Final = 50
 SENDERS_WAIT_MS: Final = 5_000
 """How long a sender waits while the outcome of its write is unknown. Then it is told so; the
-write is still sent again until it is known, since the order of the news hangs on it."""
+write is still sent again until it is known, since the order of publication depends on it."""
 BEHIND_WAIT_MS: Final = 500
 """How long others wait behind such a write; nothing of theirs was begun."""
 CLOSE_WITHIN_MS: Final = 10_000
 
 
 class PostgresWriteLoop:
-    """The one writer of a process: what is written first is told first."""
+    """The one writer of a process: what is written first is published first."""
 
     def __init__(
         self, pool: ConnectionPool, news: CommitListener, clock: Clock, lease_ms: int

@@ -46,7 +46,7 @@ SQL: Final = queries("postgres")
 PASSING_TRIES_MAX: Final = 5
 """How often a statement that lost to a deadlock, or waited too long for a lock, is sent again."""
 
-Tell = Callable[[Sequence[RecordedEvent], Sequence[int]], None]
+Publish = Callable[[Sequence[RecordedEvent], Sequence[int]], None]
 Again = Callable[[BaseException], Awaitable[None]]
 """Called before a statement of unknown outcome is sent again: waits, or raises to give up."""
 
@@ -61,11 +61,11 @@ class _OwnFault(Exception):
 
 
 class PostgresBatchWriter:
-    """Applies batches, one statement after the other. `tell` hears what became true in each."""
+    """Applies batches, one statement after the other. `publish` gets the events of each."""
 
-    def __init__(self, pool: ConnectionPool, tell: Tell, again: Again, lease_ms: int) -> None:
+    def __init__(self, pool: ConnectionPool, publish: Publish, again: Again, lease_ms: int) -> None:
         self._pool = pool
-        self._tell = tell
+        self._publish = publish
         self._again = again
         self._lease_ms = lease_ms
         self.backlog: int | None = None
@@ -105,7 +105,7 @@ class PostgresBatchWriter:
         ]
         for index, result in done.items():
             results[index] = result
-        self._tell_all(committed)
+        self._publish_all(committed)
         undone = [index for index, result in done.items() if isinstance(result, RetryAlone)]
         await self._one_by_one(undone, writes, results, unsure=False)
 
@@ -121,11 +121,11 @@ class PostgresBatchWriter:
             for alone in partition(writes, [index]):
                 await self._write(alone, writes, results, unsure=unsure)
 
-    def _tell_all(self, facts: list[CommittedEvents]) -> None:
-        """Tell what became true, in the order of the places."""
+    def _publish_all(self, facts: list[CommittedEvents]) -> None:
+        """Publish what was committed, in the order of positions."""
         facts.sort(key=_first_place)
         if facts:
-            self._tell(
+            self._publish(
                 [line for event in facts for line in event.events],
                 [one.position + nth for one in facts for nth in range(len(one.events))],
             )

@@ -13,7 +13,7 @@ _OPEN: Final = (Status.PENDING, Status.ROUTING, Status.BUILDING, Status.SUBMITTE
 class OrderTotals(NamedTuple):
     """What a reader counted at one moment, by principal and status.
 
-    With it go how many orders had been put away, and the position of the newest event.
+    With it go how many orders had been pruned, and the position of the newest event.
     """
 
     rows: tuple[tuple[str, str, int], ...]

@@ -35,7 +35,7 @@ __all__ = [
 
 
 def _say_nothing(orders: int) -> None:
-    """Hear how many orders were read, and tell nobody."""
+    """Take how many orders were read, and do nothing with it."""
 
 
 def audit(path: Path, progress: Callable[[int], None] = _say_nothing) -> AuditReport:
@@ -98,7 +98,7 @@ def prune_file(path: Path, before: Timestamp, archive: Archive | None, progress:
     """Put away the orders that came to rest before an instant; return how many.
 
     What has come to rest never changes, so it is read and archived without a lock. Raises
-    sqlite3.Error and OSError; what was put away until then is archived whole.
+    sqlite3.Error and OSError; what was pruned until then is archived whole.
     """
     total = 0
     with closing(connect(path)) as db:

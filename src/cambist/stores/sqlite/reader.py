@@ -101,23 +101,23 @@ def keyed(db: sqlite3.Connection, key: tuple[str, str]) -> IdempotencyRecord | N
 
 
 def entries(db: sqlite3.Connection, key: tuple[str, int, int]) -> tuple[JournalEntry, ...]:
-    """Return journal lines in order."""
+    """Return journal entries in order."""
     return tuple(read_entry(row) for row in db.execute(SQL["entries"], key))
 
 
 def journals(db: sqlite3.Connection, order_ids: Sequence[str]) -> tuple[JournalEntry, ...]:
-    """Return all journal lines of some orders, order by order."""
+    """Return all journal entries of some orders, order by order."""
     rows = db.execute(SQL["journals"], (_listed(order_ids),))
     return tuple(read_entry(row) for row in rows)
 
 
 def feed(db: sqlite3.Connection, key: tuple[int, Principal, int]) -> tuple[FeedEntry, ...]:
-    """Return where the lines of a principal's orders stand."""
+    """Return the positions of the events of a principal's orders."""
     return tuple(FeedEntry(*row) for row in db.execute(SQL["feed"], key))
 
 
 def feed_all(db: sqlite3.Connection, key: tuple[int, int]) -> tuple[FeedEntry, ...]:
-    """Return where the lines of everyone's orders stand."""
+    """Return the positions of the events of all orders."""
     return tuple(FeedEntry(*row) for row in db.execute(SQL["feed_all"], key))
 
 
@@ -132,13 +132,13 @@ def count(db: sqlite3.Connection, _: None = None) -> OrderTotals:
 
 
 def pruned(db: sqlite3.Connection, _: None = None) -> tuple[int, int]:
-    """Return the place up to which lines may be gone, and how many orders were put away."""
+    """Return the position up to which events may be pruned, and how many orders were pruned."""
     place, orders = db.execute(SQL["pruned"]).fetchone()
     return place, orders
 
 
 def feed_end(db: sqlite3.Connection, _: None = None) -> int:
-    """Return the place of the newest line."""
+    """Return the position of the newest event."""
     return int(db.execute(SQL["feed_end"]).fetchone()[0])
 
 

@@ -184,7 +184,7 @@ class SqliteStore:
         return await self._readers.run(halts.halted)
 
     def _done(self, batch: Sequence[Write], results: Sequence[Written | BaseException]) -> None:
-        """Keep what became true at hand, then tell it."""
+        """Cache what was committed, then publish it."""
         news: list[RecordedEvent] = []
         first = 0
         for write, result in zip(batch, results, strict=True):
@@ -390,19 +390,19 @@ class SqliteStore:
         return await self._readers.ask(reader.journals, order_ids)
 
     async def feed(self, principal: Principal, after: int, limit: int) -> tuple[FeedEntry, ...]:
-        """Return where the lines of a principal's orders stand."""
+        """Return the positions of the events of a principal's orders."""
         return await self._readers.ask(reader.feed, (after, principal, limit))
 
     async def feed_all(self, after: int, limit: int) -> tuple[FeedEntry, ...]:
-        """Return where the lines of everyone's orders stand."""
+        """Return the positions of the events of all orders."""
         return await self._readers.run(reader.feed_all, (after, limit))
 
     async def pruned_position(self) -> int:
-        """Return the place up to which lines may be gone."""
+        """Return the position up to which events may be pruned."""
         return (await self._readers.run(reader.pruned))[0]
 
     async def last_position(self) -> int:
-        """Return the place of the newest line of all."""
+        """Return the position of the newest event."""
         return await self._readers.run(reader.feed_end)
 
     async def reconciled_to(self) -> Slot | None:
