@@ -34,6 +34,7 @@ def shown(readings: list[Reading]) -> dict[str, float]:
 
 
 @pytest.mark.acceptance
+@pytest.mark.timeout(300)  # about 70 s on two idle cores, and more beside other tests
 async def test_streams_cut_at_random_miss_nothing_while_their_server_dies(tmp_path: Path) -> None:
     await storm(tmp_path, clients=15, cuts=80, every_s=0.4, profile="instant")
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,11 +36,18 @@ def is_alive(pid: int) -> bool:
     return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Yield a folder with a path so short that the name of a Unix socket in it fits 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="c-") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_proof_that_is_ended_leaves_no_process_and_no_folder(
-    tmp_path: Path, number: signal.Signals
+    short_folder: Path, number: signal.Signals
 ) -> None:
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "COLUMNS": "80"}
+    environment = {**os.environ, "TMPDIR": str(short_folder), "COLUMNS": "80"}
     proof = subprocess.Popen(
         [sys.executable, "-m", "cambist", "prove", "--seconds", "60", "--profile", "instant"],
         env=environment,
@@ -49,7 +57,7 @@ def test_a_proof_that_is_ended_leaves_no_process_and_no_folder(
     pids: set[int] = set()
 
     def both_work() -> bool:
-        locks = list(tmp_path.glob("cambist-prove-*/*.lock"))
+        locks = list(short_folder.glob("cambist-prove-*/*.lock"))
         pids.update(int(text) for lock in locks if re.fullmatch(r"\d+\n", text := lock.read_text()))
         return len(locks) == 2 and len(pids) >= 2
 
@@ -57,7 +65,7 @@ def test_a_proof_that_is_ended_leaves_no_process_and_no_folder(
         until(both_work)
         proof.send_signal(number)
         proof.wait(WAIT_S)
-        until(lambda: not any(tmp_path.glob("cambist-prove-*")))
+        until(lambda: not any(short_folder.glob("cambist-prove-*")))
         until(lambda: not any(is_alive(pid) for pid in pids))
     finally:
         proof.kill()
