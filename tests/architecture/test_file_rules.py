@@ -1,4 +1,4 @@
-"""Hold every file to the rules of the house that no linter knows."""
+"""Hold every file to the rules of this project that no linter has."""
 
 import ast
 import re
@@ -6,14 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.tree import ROOT, parsed, place, sources
+from tests.architecture.tree import PYTHON, ROOT, parsed, place
 
 LINES_MAX = 500
-LINES_WANTED = 300
 DRAWERS = {"utils", "util", "helpers", "helper", "manager", "core", "common", "base", "misc"}
-PYTHON = [
-    path for room in ("src", "tests", "bench", "scripts") for path in sources(under=ROOT / room)
-]
 
 # Split, so that this file does not convict itself.
 MACHINE_PATH = re.compile(
@@ -45,15 +41,6 @@ def test_a_file_says_what_it_is_for(path: Path) -> None:
 @pytest.mark.parametrize("path", PYTHON, ids=place)
 def test_a_file_is_short_enough_to_read(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LINES_MAX
-
-
-def test_long_files_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    """Print the files over 300 lines: a warning for the reviewer, not a fault."""
-    counts = {place(path): len(path.read_text(encoding="utf-8").splitlines()) for path in PYTHON}
-    long = {name: lines for name, lines in sorted(counts.items()) if lines > LINES_WANTED}
-    with capsys.disabled():
-        for name, lines in long.items():
-            print(f"\n{name}: {lines} lines (warning over {LINES_WANTED})", end="")
 
 
 def test_no_drawer_for_odds_and_ends() -> None:

@@ -1,4 +1,4 @@
-"""Find the files of the house, and read them."""
+"""Find the files of the project, and read them."""
 
 import ast
 from collections.abc import Iterator
@@ -21,13 +21,18 @@ def sources(*, under: Path = PACKAGE) -> list[Path]:
     return sorted(under.rglob("*.py")) if under.is_dir() else [under] * under.exists()
 
 
+PYTHON = [
+    path for folder in ("src", "tests", "bench", "scripts") for path in sources(under=ROOT / folder)
+]
+
+
 def money_files() -> Iterator[Path]:
     """List the files in which every number may be money."""
     for name in EXACT:
         yield from sources(under=PACKAGE / name)
-    for room, names in (("paper", EXACT_IN_PAPER), ("solana", EXACT_IN_SOLANA)):
+    for folder, names in (("paper", EXACT_IN_PAPER), ("solana", EXACT_IN_SOLANA)):
         for name in names:
-            yield from sources(under=PACKAGE / room / name)
+            yield from sources(under=PACKAGE / folder / name)
 
 
 def parsed(path: Path) -> ast.Module:

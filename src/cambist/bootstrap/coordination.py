@@ -1,4 +1,4 @@
-"""Chooses who carries signals: memory in one process, Redis or PostgreSQL between several."""
+"""Chooses the transport: memory in one process, Redis or PostgreSQL between several."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens the paper world: inside this process, as a process of its own, or from afar."""
+"""Opens the paper network: inside this process, as a process of its own, or over a socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens what is kept: orders, and keys beside an engine; takes a look at the store itself."""
+"""Opens the store and the API keys, and checks a store without opening an engine."""
 
 from __future__ import annotations
 

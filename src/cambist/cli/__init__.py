@@ -1,1 +1,1 @@
-"""Is the command line."""
+"""The command line."""

@@ -1,4 +1,4 @@
-"""Writes what a command has to tell as JSON: one document, or one line an event."""
+"""Writes the answer of a command as JSON: one document, or one line for each event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells an order in words: what was asked, where it stands, what it gave, got and cost."""
+"""Describes an order in words: what was asked, its status, and what it gave, got and cost."""
 
 from __future__ import annotations
 

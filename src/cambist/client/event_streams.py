@@ -1,4 +1,4 @@
-"""Follows orders over any number of cuts: every line once, in order, and none left out."""
+"""Follows orders across reconnects: every event once, in order, and none left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hears events over a WebSocket: the messages of the event streams, on another way."""
+"""Receives events over a WebSocket, with the same messages as the other event streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes orders in: checks capacity, stores, notifies, and records cancel requests."""
+"""Accepts orders: checks capacity, stores, notifies, and records cancel requests."""
 
 # Theory of operation
 #

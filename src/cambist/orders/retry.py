@@ -1,4 +1,4 @@
-"""Says whether a setback may be tried again, and how long to wait first."""
+"""Decides whether a failed attempt may be tried again, and how long to wait first."""
 
 from __future__ import annotations
 

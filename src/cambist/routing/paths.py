@@ -1,4 +1,4 @@
-"""Finds the ways from one token to another: straight through a pool, or by way of a hub."""
+"""Finds the paths from one token to another: straight through a pool, or through a hub."""
 
 from __future__ import annotations
 

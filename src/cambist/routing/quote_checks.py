@@ -1,4 +1,4 @@
-"""Looks at quotes for the last time: whom to believe, and what may be signed."""
+"""Rejects pools that are outliers, and quotes whose impact or bound must not be signed."""
 
 from __future__ import annotations
 

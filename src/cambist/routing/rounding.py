@@ -1,4 +1,4 @@
-"""Makes the most of whole units, of a token that has few of them."""
+"""Moves single raw units between the parts of a split, where a token has few of them."""
 
 from __future__ import annotations
 

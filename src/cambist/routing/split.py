@@ -107,7 +107,7 @@ def loss(found: Split, request: SplitRequest) -> int:
 def _finish(found: Found[Way], request: SplitRequest) -> Split | None:
     """Return whole raw units that add up, and what the pools themselves say they bring or cost."""
     mode, amount = request.mode, request.amount
-    parts = [int(siz) for siz in found.sizes]
+    parts = [int(size) for size in found.sizes]
     paths, rest = [path.path for path in found.ways], amount - sum(parts)
     # What is left goes to the greatest part that has room for it: one may be at its pool's end.
     order = sorted(range(len(parts)), key=lambda number: -parts[number])

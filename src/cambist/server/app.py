@@ -1,4 +1,4 @@
-"""Puts the routes together, and the gate before them."""
+"""Assembles the ASGI application: the routes, and the middleware before them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells where a call comes from, as far as limits by address are concerned."""
+"""Determines the address of a client, also behind trusted proxies, for the limits by address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells callers what is left of their rates (draft-ietf-httpapi-ratelimit-headers-10).
+"""Writes the headers that say what is left of a rate (draft-ietf-httpapi-ratelimit-headers-10).
 
 A rate is a token bucket, so `r` is what may be done at once and `t` the seconds until the bucket
 is full again.

@@ -1,4 +1,4 @@
-"""Names every request, so that a client's words, an answer and a log line can be laid together."""
+"""Gives every request an id, which its answer and its log lines carry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adds fills up by principal, day and pair: what both stores do with the rows of theirs."""
+"""Adds up fills by principal, day and pair, for both stores."""
 
 from __future__ import annotations
 

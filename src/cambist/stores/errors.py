@@ -1,4 +1,4 @@
-"""Names what may be wrong with any store, its rows and its backups."""
+"""Names the errors of stores, their rows and their backups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Remembers which orders could not be read, and says so once of each."""
+"""Remembers which orders could not be read, and logs each of them once."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Names the smallest nouns: ids, amounts, prices, tokens, instants and routes."""
+"""Defines the basic values: ids, amounts, prices, tokens, instants and routes."""

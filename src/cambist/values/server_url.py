@@ -1,4 +1,4 @@
-"""Reads and writes the URLs of the servers an engine leans on."""
+"""Reads and writes the URLs of PostgreSQL and Redis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps apart the four times of the house: instants, durations, slots and block heights."""
+"""Distinguishes instants, durations, slots and block heights by type."""
 
 from __future__ import annotations
 

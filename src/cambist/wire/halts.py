@@ -1,4 +1,4 @@
-"""Reads why trading is to stop or to go on, and writes whether it has stopped."""
+"""Reads the reason of a halt or a resume, and writes whether trading is halted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Works out what clients are told of an order: prices, quotes, fees, slippage and errors."""
+"""Computes what clients see of an order: prices, quotes, fees, slippage and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells of every pool that a route was found over: taken with its share, or why not."""
+"""Describes every pool that was considered for a route: its share, or why it has none."""
 
 from __future__ import annotations
 

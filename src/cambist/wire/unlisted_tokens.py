@@ -1,4 +1,4 @@
-"""Warns of tokens that nobody lists and the paper market makes up: most are a slip of the pen."""
+"""Warns of unlisted tokens that the paper market makes up, since most of them are typing errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waits until a pipe closes, then ends the processes it was told of and removes a folder.
+"""Waits until a pipe closes, then ends the processes named on it and removes a folder.
 
 Started as `python -m cambist.cli.cleanup [FOLDER]`. A line `+ID` names a process that leads a group
 of its own, `-ID` one that has ended and was waited for. Loads nothing but the standard library.

@@ -1,1 +1,1 @@
-"""The commands, a module each; what several share stands beside this package."""
+"""The commands, a module for each group; what they share is in `cambist.cli`."""

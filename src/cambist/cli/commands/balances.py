@@ -1,4 +1,4 @@
-"""Shows what the wallets of a paper world hold, from the chain's own file."""
+"""Shows what the wallets of a paper network hold, from the ledger's file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets what goes wrong in a running paper world, for those who write bots against it."""
+"""Switches faults of a running paper network on and off, for authors of bots."""
 
 from __future__ import annotations
 

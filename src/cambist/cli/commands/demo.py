@@ -1,4 +1,4 @@
-"""Shows the engine at work: its own server, five orders at once, their lives and their outcome."""
+"""Runs a demonstration: its own server, five orders at once, and a table of their outcomes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts the engine, or the paper chain alone, and runs it until told to stop."""
+"""Starts the engine, or the paper chain alone, and runs it until it is asked to stop."""
 
 from __future__ import annotations
 

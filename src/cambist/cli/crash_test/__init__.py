@@ -1,1 +1,1 @@
-"""Proves the promise on the user's own machine: kills real processes, and lets the chain judge."""
+"""Kills real processes under load, and checks by the ledger that no order was lost or doubled."""

@@ -1,4 +1,4 @@
-"""Shows the promise kept: kills the engine under load, and lets the chain's own file judge."""
+"""Command prove: kills the engine under load, and prints the verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judges a home after a storm, by the paper chain's own file and by every journal."""
+"""Judges a crash test by the paper chain's ledger and by every journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examines everything an engine leans on, and says what to do where something is amiss."""
+"""Command doctor: checks everything an engine depends on, and says how to mend what is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says how a part of the house is, and what to do about it."""
+"""Describes the result of one check, and prints results as a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a whole small installation with one command, until told to stop."""
+"""Command up: runs a whole small installation until it is asked to stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds what servers need of the machine: programs, a port, someone to run as."""
+"""Finds what servers need of the host: programs, a free port, an unprivileged user."""
 
 from __future__ import annotations
 

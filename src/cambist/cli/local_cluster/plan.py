@@ -1,4 +1,4 @@
-"""Plans an installation: which processes it has, in which order they start, what they are told."""
+"""Plans an installation: its processes, the order in which they start, and their settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Carries signals over Redis, which may be gone at any time: it holds nothing that is needed."""
+"""Carries wake-ups and events over Redis, which may fail at any time: it stores nothing needed."""
 
 from cambist.coordination.redis.transport import RedisTransport
 

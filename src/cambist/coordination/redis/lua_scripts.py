@@ -1,4 +1,4 @@
-"""Holds what Redis runs by itself: each a step that must not be parted, over many keys at once."""
+"""Holds the scripts that Redis runs, each of which changes several keys atomically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Describes the journal of an order, and the ways of hearing orders live."""
+"""Describes the journal of an order, and the streams of events over SSE and WebSocket."""
 
 from __future__ import annotations
 

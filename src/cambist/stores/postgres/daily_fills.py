@@ -1,4 +1,4 @@
-"""Keeps, in the shared store, the sums of what was filled each day."""
+"""Adds up the fills of each day in PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells apart what a driver's errors mean: refused, passing, away, or perhaps done all the same."""
+"""Classifies driver errors: rejected row, transient, unavailable, or outcome unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at a shared database without changing it."""
+"""Checks a PostgreSQL database without changing it."""
 
 from __future__ import annotations
 

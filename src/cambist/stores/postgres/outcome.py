@@ -1,4 +1,4 @@
-"""Finds out what became of each item of a round: who won, and what those who lost ran into."""
+"""Finds out the outcome of each write of a batch, and why a write was rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds connections to the server: each query has its time, and none outlives its connection.
+"""Holds connections to the server: every query has a time limit, and ends with its connection.
 
 The pool is the driver's own, with its hooks: `init` looks at each server, and `reset` leaves out
 what it would send after every query. What this module adds is what the outcome of a query means:

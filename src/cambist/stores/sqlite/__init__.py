@@ -1,1 +1,1 @@
-"""Keeps the truth in one SQLite file: one writer thread, readers of their own."""
+"""Stores orders in one SQLite file, with one writer thread and separate readers."""

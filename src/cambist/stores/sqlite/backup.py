@@ -1,4 +1,4 @@
-"""Copies a store into one file beside its writer, and puts such a copy where a store belongs."""
+"""Copies a store into one file while it is written to, and restores such a copy."""
 
 from __future__ import annotations
 

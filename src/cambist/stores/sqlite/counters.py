@@ -1,4 +1,4 @@
-"""Counts orders where they stand, so that nobody who asks has to read them all."""
+"""Counts orders by principal and status in memory, so that a list need not read them all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps, in the embedded store, the sums of what was filled each day."""
+"""Adds up the fills of each day in SQLite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moves the switch that stops all trading, and reads it."""
+"""Sets and reads the halt of all trading."""
 
 from __future__ import annotations
 

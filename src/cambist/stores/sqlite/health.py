@@ -1,4 +1,4 @@
-"""Looks at a store without changing it, and measures how long its disk takes to keep a promise."""
+"""Checks a store without changing it, and measures how long its disk takes for a commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks a file over beside its use, after a process did not end as it should."""
+"""Checks a SQLite file in the background, after a process did not end as it should."""
 
 from __future__ import annotations
 

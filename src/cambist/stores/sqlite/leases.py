@@ -1,4 +1,4 @@
-"""Remembers which orders are being moved, and which nobody moves though somebody should."""
+"""Remembers which orders this process has leased, and which of them lost their executor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the calls of the AMM v4 program, reads its logs and errors, and sees pools begin."""
+"""Writes the swap instructions of Raydium's AMM v4, with their accounts in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the calls of the CLMM program, reads its events and errors, and sees pools begin."""
+"""Writes the swap instructions of Raydium's CLMM, with their accounts in order."""
 
 from __future__ import annotations
 

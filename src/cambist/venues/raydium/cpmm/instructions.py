@@ -1,4 +1,4 @@
-"""Writes the calls of the CPMM program, reads its events and errors, and sees pools begin."""
+"""Writes the swap instructions of Raydium's CPMM, with their accounts in order."""
 
 from __future__ import annotations
 
