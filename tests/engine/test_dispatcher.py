@@ -97,6 +97,25 @@ async def test_a_stop_at_any_moment_loses_no_order(tmp_path: Path) -> None:
                 assert kinds.count("landed") == 1
 
 
+async def test_a_drain_ends_running_executions_and_starts_no_other(tmp_path: Path) -> None:
+    async with rig(tmp_path) as r:
+        first = await r.send(sell())
+        await r.push(50)
+        assert (await r.order(first)).status is Status.ROUTING
+        async with asyncio.TaskGroup() as tasks:
+            drain = tasks.create_task(r.engine.drain())
+            await asyncio.sleep(0)
+            assert not drain.done()
+            await r.push(1_000)
+            assert drain.done()
+        assert (await r.order(first)).status is Status.SUBMITTED
+        # It lands now. Recording that would be another execution.
+        await r.push(20_000)
+        assert (await r.order(first)).status is Status.SUBMITTED
+    async with rig(tmp_path) as r:
+        assert (await r.until_closed(first)).status is Status.CONFIRMED
+
+
 async def test_an_order_the_engine_cannot_get_on_with_is_parked_as_our_fault(
     tmp_path: Path,
 ) -> None:
