@@ -121,12 +121,13 @@ class Follower:
         return ear.is_whole
 
     async def _connect(self, request: bytes, budget: _Budget) -> Ear:
-        """Connect as soon as there is a server again."""
-        while True:
-            try:
-                return await listen(self._port, request, budget.hear)
-            except OSError:
-                await asyncio.sleep(RESTART_PAUSE_S)
+        """Connect as soon as there is a server again. Raises TimeoutError when none comes."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    return await listen(self._port, request, budget.hear)
+                except OSError:
+                    await asyncio.sleep(RESTART_PAUSE_S)
 
 
 class _Budget:
@@ -167,10 +168,9 @@ class Storm:
                 async with asyncio.TaskGroup() as crowd:
                     for _ in range(clients):
                         crowd.create_task(self._crowd(cuts))
-                killer.cancel()
                 self._over.set()
-                for sender in (*senders, listening):
-                    await sender
+                for task in (*senders, listening, killer):
+                    await task
                 await self._compare(http, everyone)
         finally:
             if self._engine.is_running:
@@ -182,8 +182,14 @@ class Storm:
         self.load.url = self._engine.url
 
     async def _kill(self, every_s: float) -> None:
-        while True:
-            await asyncio.sleep(every_s)
+        """Kill the server again and again; end with one that runs, at the address all know.
+
+        A cancelled start would go on in its thread, and nobody would learn the new port.
+        """
+        while not self._over.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), every_s)
+                return
             self._engine.kill()
             self.score.kills += 1
             await self._start()
