@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Final, TextIO, cast
 
 import msgspec
@@ -20,8 +20,11 @@ _LEVELS: Final = {
 }
 
 
+_encode: Final = msgspec.json.Encoder(enc_hook=str).encode
+
+
 def _json(value: object, **_: object) -> str:
-    return msgspec.json.encode(value, enc_hook=str).decode()
+    return _encode(value).decode()
 
 
 _STEPS: Final = frozenset(("routed", "retry_scheduled"))
@@ -44,6 +47,41 @@ def sentence(event: Mapping[str, Any]) -> str:
 
 def _amount(amount: str | None, token: str) -> str:
     return token if amount is None else f"{amount} {token}"
+
+
+class _JsonEntries:
+    """Writes many entries at once, as the configured processors would write each."""
+
+    # structlog runs its processors and a flush for each entry. That was a thirtieth of an order's
+    # CPU time. The entries of a batch share one time and one flush.
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._stamp = structlog.processors.TimeStamper("iso", utc=True)
+
+    def write(self, entries: Sequence[dict[str, Any]]) -> None:
+        stamped = self._stamp(None, "info", {"level": "info"})
+        lines = [_encode({**entry, **stamped}).decode() for entry in entries]
+        self._out.write("\n".join((*lines, "")))
+        self._out.flush()
+
+
+class Batches:
+    """Where batches of entries go; None: structlog writes them one by one, or drops them."""
+
+    output: _JsonEntries | None = None
+
+
+def write_entries(entries: Sequence[dict[str, Any]]) -> None:
+    """Log entries of the level `info` that became known together; `event` is the name of each."""
+    if not entries:
+        return
+    if Batches.output is not None:
+        Batches.output.write(entries)
+        return
+    log = structlog.get_logger("cambist.orders")
+    for entry in entries:
+        log.info(**entry)
 
 
 class _StandardError:
@@ -103,6 +141,8 @@ def set_up(level: str, style: str, out: TextIO | None = None) -> None:
             ),
             structlog.processors.JSONRenderer(serializer=_json),
         ]
+    is_batched = not text and _LEVELS[level] <= logging.INFO
+    Batches.output = _JsonEntries(out) if is_batched else None
     structlog.configure(
         processors=[*shared, *ends],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),

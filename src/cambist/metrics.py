@@ -35,6 +35,11 @@ OPEN: Final = Gauge("cambist_orders_open", "Orders that can still move.", regist
 LOOP_LAG: Final = Gauge(
     "cambist_loop_lag_seconds", "How late the event loop ran its last tick.", registry=REGISTRY
 )
+LOOP_LAG_WORST: Final = Gauge(
+    "cambist_loop_lag_worst_seconds",
+    "How long the event loop was held at most, in the last half second.",
+    registry=REGISTRY,
+)
 LINES_UP: Final = Gauge(
     "cambist_signal_line_up",
     "Whether a connection that carries signals is up, by what it carries.",

@@ -143,7 +143,8 @@ async def test_orders_past_the_rate_wait_and_none_is_lost(tmp_path: Path) -> Non
         for order_id in ids:
             await r.until_closed(order_id)
         started = [(await r.times(order_id, "started"))[0] for order_id in ids]
-    assert all(0 <= one - 1_000 * n <= 100 for n, one in enumerate(started))
+    # The sweep at the start may claim the first order before its own wake-up: then it is second.
+    assert all(0 <= one - 1_000 * n <= 100 for n, one in enumerate(sorted(started)))
 
 
 async def test_a_cancel_does_not_wait_for_the_rate(tmp_path: Path) -> None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from cambist.stores.write_queue import WriteQueue, resolve
+from cambist.stores.write_queue import (
+    BATCH_INTAKE_MIN,
+    BATCH_ITEMS_MAX,
+    WriteQueue,
+    resolve,
+)
 
 
 async def test_orders_count_from_when_their_sender_goes_away_until_they_are_answered() -> None:
@@ -47,3 +52,16 @@ async def test_who_goes_away_in_the_moment_of_the_answer_is_never_counted() -> N
     resolve(batch, [1])
     await asyncio.sleep(0)
     assert queue.abandoned.orders == 0
+
+
+async def test_new_orders_have_a_part_of_every_batch_however_much_else_waits() -> None:
+    queue: WriteQueue[str, int] = WriteQueue(lambda: None)
+    for _ in range(3 * BATCH_ITEMS_MAX):
+        queue.put_settlement("move")
+    for _ in range(2 * BATCH_INTAKE_MIN):
+        queue.put_intake("new")
+    batches = [[waiting.item for waiting in queue.batch()] for _ in range(5)]
+    assert [batch.count("new") for batch in batches[:3]] == [BATCH_INTAKE_MIN] * 2 + [0]
+    assert all(len(batch) == BATCH_ITEMS_MAX for batch in batches[:3])
+    assert sum(map(len, batches)) == 3 * BATCH_ITEMS_MAX + 2 * BATCH_INTAKE_MIN
+    assert batches[0].index("new") == BATCH_ITEMS_MAX - BATCH_INTAKE_MIN, "moves come first"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from cambist.bootstrap.engine import RunningEngine, open_engine, run_engine
+    from cambist.bootstrap.garbage_collection import collecting_when_idle
     from cambist.bootstrap.home import (
         CHAIN_FILE,
         CHAIN_SOCKET,
@@ -52,6 +53,7 @@ _MODULES: Final = {
         "open_engine",
         "run_engine",
     ),
+    "cambist.bootstrap.garbage_collection": ("collecting_when_idle",),
     "cambist.bootstrap.home": (
         "CHAIN_FILE",
         "CHAIN_SOCKET",
@@ -122,6 +124,7 @@ __all__ = [
     "UnsafeBind",
     "audit_store",
     "back_up",
+    "collecting_when_idle",
     "home_lock",
     "inspect_database",
     "inspect_halt",

@@ -148,6 +148,11 @@ class Dispatcher:
             tasks.create_task(self._dispatch(self._execution_queue, tasks))
             tasks.create_task(self._dispatch(self._settlement_queue, tasks))
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no order is queued or being executed."""
+        return not self._active
+
     async def drain(self) -> None:
         """Start no more items, and wait for those that run."""
         self._draining = True

@@ -119,6 +119,11 @@ class Engine:
         """The market: tokens, venues and pools."""
         return self._dependencies.world.market
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no order is being executed or waits for the chain in this process."""
+        return self._dispatcher.is_idle and not len(self._tracker)
+
     async def run(self) -> None:
         """Move orders until cancelled."""
         async with asyncio.TaskGroup() as tasks:

@@ -49,6 +49,8 @@ POLL_EVERY_MS_MAX: Final = 400
 RESEND_EVERY_MS: Final = 2_000
 REREAD_EVERY_MS: Final = 5_000
 POLLED_AT_ONCE_MAX: Final = 256
+REPORTS_IN_A_ROW_MAX: Final = 32
+"""How many answers are handled before other tasks of the event loop get their turn."""
 CHAIN_RETRY_MS: Final = 250
 
 log = structlog.get_logger("cambist.tracker")
@@ -150,8 +152,10 @@ class InFlightTracker:
         await self._resend(
             [entry for entry, observations in reports if self._is_unseen(entry, observations)]
         )
-        for entry, observations in reports:
+        for number, (entry, observations) in enumerate(reports, 1):
             await self._on_observations(entry, observations)
+            if number % REPORTS_IN_A_ROW_MAX == 0:
+                await self._clock.sleep(0)
 
     async def _on_observations(
         self, entry: _TrackedAttempt, observations: tuple[NodeObservation, ...]

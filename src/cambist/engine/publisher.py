@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
-from cambist import metrics
+from cambist import logs, metrics
 from cambist.failpoints import failpoint
 from cambist.orders import events
 from cambist.orders.journal import RecordedEvent
@@ -32,41 +32,43 @@ class EventPublisher:
         failpoint("relay.before_publish")
         self._bus.publish(recorded, positions)
         metrics.count_events(recorded)
+        entries: list[dict[str, Any]] = []
         for event in recorded:
             kind = event.entry.kind
             if isinstance(event.event, events.Routed):
-                _log_route(event, event.event)
+                entries.append(_route_entry(event, event.event))
             elif kind in _ENDS:
                 metrics.count_end(event)
-                _log_outcome(event)
+                entries.append(_outcome_entry(event))
             elif kind == "retry_scheduled":
-                _log_outcome(event)
+                entries.append(_outcome_entry(event))
             elif isinstance(event.event, events.RolledBack):
                 log.error("rolled_back", order_id=event.order.id)
+        logs.write_entries(entries)
 
 
-def _log_route(event: RecordedEvent, routed: events.Routed) -> None:
-    """Log the routing decision as one entry: all quotes, the chosen one, and the reason."""
+def _route_entry(event: RecordedEvent, routed: events.Routed) -> dict[str, Any]:
+    """Return the log entry of a routing decision: all quotes, the chosen one, and the reason."""
     route, pair = routed.route, event.order.intent.pair
     exact_in = route.mode == "exact_in"
     decimals = pair.token_out.decimals if exact_in else pair.token_in.decimals
-    log.info(
-        "routed",
-        order_id=event.order.id,
-        chosen=route.legs[0].venue,
-        reason=route.reason,
-        quotes={
+    return {
+        "order_id": event.order.id,
+        "chosen": route.legs[0].venue,
+        "reason": route.reason,
+        "quotes": {
             f"{quote.venue} {quote.program}".rstrip(): write_amount(
                 quote.amount_out if exact_in else quote.amount_in, decimals
             )
             for quote in route.quotes
         },
-        absent=[f"{failure.venue} {failure.program}".strip() for failure in route.absent],
-        attempt=event.order.try_number,
-    )
+        "absent": [f"{failure.venue} {failure.program}".strip() for failure in route.absent],
+        "attempt": event.order.try_number,
+        "event": "routed",
+    }
 
 
-def _log_outcome(event: RecordedEvent) -> None:
+def _outcome_entry(event: RecordedEvent) -> dict[str, Any]:
     order, intent = event.order, event.order.intent
     why, fill = order.fault, order.fill
     given, taken = intent.pair.token_in, intent.pair.token_out
@@ -74,18 +76,18 @@ def _log_outcome(event: RecordedEvent) -> None:
     raw_in = fill.amount_in if fill is not None else intent.amount if exact_in else None
     raw_out = fill.amount_out if fill is not None else None if exact_in else intent.amount
     setback = order.setbacks[-1].fault if order.setbacks else None
-    log.info(
-        event.entry.kind,
-        order_id=order.id,
-        status=order.status.value,
-        attempt=order.try_number,
-        code=None if why is None else why.code.value,
-        signature=None if order.attempt is None else order.attempt.signature,
-        token_in=given.symbol,
-        token_out=taken.symbol,
-        amount_in=None if raw_in is None else write_amount(raw_in, given.decimals),
-        amount_out=None if raw_out is None else write_amount(raw_out, taken.decimals),
-        reason=None if order.route is None else order.route.reason,
-        error=None if why is None else why.message,
-        setback=None if setback is None else setback.message,
-    )
+    return {
+        "order_id": order.id,
+        "status": order.status.value,
+        "attempt": order.try_number,
+        "code": None if why is None else why.code.value,
+        "signature": None if order.attempt is None else order.attempt.signature,
+        "token_in": given.symbol,
+        "token_out": taken.symbol,
+        "amount_in": None if raw_in is None else write_amount(raw_in, given.decimals),
+        "amount_out": None if raw_out is None else write_amount(raw_out, taken.decimals),
+        "reason": None if order.route is None else order.route.reason,
+        "error": None if why is None else why.message,
+        "setback": None if setback is None else setback.message,
+        "event": event.entry.kind,
+    }

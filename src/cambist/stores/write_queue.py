@@ -7,9 +7,10 @@
 # There are two queues because they have different owners. *Settlement* holds writes about known
 # orders: decisions, cancels, halts. *Intake* holds new orders. A batch takes settlement first,
 # because a decision about a transaction that has landed must not wait behind a thousand new
-# orders. Intake has a limit: beyond it a new order is rejected at once, which is better for its
-# client than a slow answer. Settlement has none, because each order in it was accepted already,
-# and the number of executions at once bounds it.
+# orders. A part of each batch is kept for intake, so that executions cannot starve it. Intake has
+# a limit: beyond it a new order is rejected at once, which is better for its client than a slow
+# answer. Settlement has none, because each order in it was accepted already, and the number of
+# executions at once bounds it.
 #
 # A caller may be cancelled while its write waits, when a client disconnects. A write that nobody
 # waits for any more may still become durable. It is counted as abandoned until its outcome is
@@ -27,7 +28,11 @@ from cambist.ports.errors import PortOverloaded, PortUnavailable
 T = TypeVar("T")
 R = TypeVar("R")
 
-BATCH_ITEMS_MAX: Final = 256
+BATCH_ITEMS_MAX: Final = 64
+"""Also how many events are published in a row, which holds the event loop for about a
+millisecond."""
+BATCH_INTAKE_MIN: Final = 16
+"""How many items of a batch new orders may have at least, whatever else waits."""
 INTAKE_WAITING_MAX: Final = 4_096
 SETTLEMENT_WAITING_MAX: Final = 65_536
 
@@ -120,10 +125,14 @@ class WriteQueue(Generic[T, R]):
         return self._closed and not self._settlement and not self._intake
 
     def batch(self) -> list[PendingWrite[T, R]]:
-        """Take the next batch; safe to call from one other thread."""
+        """Take the next batch."""
         taken: list[PendingWrite[T, R]] = []
-        for lane in (self._settlement, self._intake):
-            while lane and len(taken) < BATCH_ITEMS_MAX:
+        kept = min(len(self._intake), BATCH_INTAKE_MIN)
+        for lane, most in (
+            (self._settlement, BATCH_ITEMS_MAX - kept),
+            (self._intake, BATCH_ITEMS_MAX),
+        ):
+            while lane and len(taken) < most:
                 taken.append(lane.popleft())
         return taken
 

@@ -101,6 +101,7 @@ async def _serve(settings: Settings) -> None:
     async with (
         bootstrap.run_engine(settings) as opened,
         bootstrap.serve_http(opened, settings) as (port, has_keys),
+        bootstrap.collecting_when_idle(opened.engine),
     ):
         if settings.role == "worker":
             errors.print(_WORKER.format(place=place_of(settings.host, port)), markup=False)
