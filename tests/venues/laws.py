@@ -5,6 +5,7 @@ from __future__ import annotations
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address
 from cambist.values.route import SwapMode
+from cambist.values.time_units import Slot
 from cambist.venues.pool import Pool, SwapResult
 from cambist.venues.program import P, Program
 from cambist.venues.reject_reasons import RejectReason
@@ -88,11 +89,16 @@ def what_was_asked_for_comes(pool: Pool, mint_in: Address, amount: int, slack: i
 
 
 def accounts_hold_the_pool(program: Program[P], pool: P, snapshot: Snapshot) -> None:
-    """What is written is read as the same pool, and nothing more is wanted."""
+    """What is written is read as the same pool, at any time, and nothing more is wanted."""
     accounts = {account.address: account for account in program.encode(pool)}
     seen = Snapshot(accounts, snapshot.time)
     assert program.required_accounts(pool.address, seen) == ()
     assert program.decode(pool.address, seen) == pool
+    now = snapshot.time
+    for later in (-(10**6), -1, 1, 10**6):
+        for epoch in (now.epoch, now.epoch + (1 if later > 0 else -1)):
+            time = ChainTime(Slot(max(now.slot + later, 0)), now.unix_s + later, epoch)
+            assert pool.at(time) == program.decode(pool.address, Snapshot(accounts, time))
 
 
 def any_bytes_are_decoded_or_refused(program: Program[P], pool: P, at: int, byte: int) -> None:

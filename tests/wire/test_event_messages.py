@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -10,9 +11,12 @@ from cambist.faults import Code, fault
 from cambist.orders.journal import replay
 from cambist.orders.lifecycle import STATUS_NEUTRAL_EVENTS
 from cambist.orders.order import Status
+from cambist.values import json_codec
 from cambist.values.amount import RawAmount
+from cambist.values.route import Quote
 from cambist.wire.event_messages import MOVES, is_status_change, message
 from cambist.wire.order_responses import Page, acceptance_renderer, summary, write_list, write_order
+from cambist.wire.order_state import view_quote
 from cambist.wire.problems import write_problem
 from tests.wire.orders import BODY, ORDER_ID, SIGNATURE, failure, intent_of, life, route
 
@@ -163,3 +167,31 @@ def test_a_problem_leads_with_what_is_malformed() -> None:
     assert problem["success"] is False
     assert problem["error"] == problem["detail"]
     assert [one["field"] for one in problem["errors"]] == ["amount", "tokenOut"]
+
+
+def test_a_pool_of_which_only_the_amounts_were_asked_shows_no_fee_and_no_impact() -> None:
+    intent = intent_of(BODY)
+    best, other = route(intent).quotes
+    amounts_alone = replace(other, fee=None, fee_bps=None, impact_hundredths=None, program="dlmm")
+    whole, amounts = (view_quote(intent, quote) for quote in (best, amounts_alone))
+    shown = json.loads(msgspec.json.encode(amounts))
+    assert {"dex", "pool", "program", "amountIn", "amountOut", "price"} <= shown.keys()
+    absent = {"fee", "feeBps", "priceImpact"}
+    assert not absent & shown.keys()
+    assert absent <= json.loads(msgspec.json.encode(whole)).keys()
+
+
+def test_dust_has_no_impact_and_says_so() -> None:
+    dust = replace(route(intent_of(BODY)).quotes[0], impact_hundredths=None)
+    assert json.loads(msgspec.json.encode(view_quote(intent_of(BODY), dust)))["priceImpact"] is None
+
+
+def test_quotes_that_were_stored_with_all_figures_are_shown_as_they_were() -> None:
+    stored = {
+        "venue": "raydium", "pool": "P", "amount_in": "1500000000", "amount_out": "225000000",
+        "fee": "4500000", "fee_bps": 30, "impact_hundredths": None, "slot": 1, "program": "",
+        "warnings": [],
+    }  # fmt: skip
+    quote = json_codec.decoder(Quote).decode(msgspec.json.encode(stored))
+    shown = msgspec.json.decode(msgspec.json.encode(view_quote(intent_of(BODY), quote)))
+    assert (shown["fee"], shown["feeBps"], shown["priceImpact"]) == ("0.0045", 30, None)

@@ -64,8 +64,10 @@ def route_label(shown: Order | Event | Quote) -> str:
     return text
 
 
-def format_bps(bps: int) -> str:
-    """Write basis points as percent, in as few digits as it takes."""
+def format_bps(bps: int | None) -> str:
+    """Write basis points as percent, in as few digits as it takes; a dash for none."""
+    if bps is None:
+        return "-"
     whole, part = divmod(bps, 100)
     return f"{whole}.{part:02}".rstrip("0").rstrip(".") + " %"
 

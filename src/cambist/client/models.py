@@ -32,8 +32,9 @@ class Placed(ApiModel, frozen=True, kw_only=True):
 class VenueQuote(ApiModel, frozen=True, kw_only=True):
     """A pool's quote. `fee` is in whole tokens of the token given, `price_impact` in percent.
 
-    The impact is None for amounts so small that rounding is too much of them. `program` is what
-    runs the pool: amm_v4, cpmm, clmm, dlmm, damm_v1 or damm_v2.
+    A route asks both only of each venue's best pool and of the pools it uses: of the others they
+    are None. The impact is None as well for amounts so small that rounding is too much of them.
+    `program` is what runs the pool: amm_v4, cpmm, clmm, dlmm, damm_v1 or damm_v2.
     """
 
     dex: str
@@ -41,8 +42,8 @@ class VenueQuote(ApiModel, frozen=True, kw_only=True):
     amount_in: Decimal
     amount_out: Decimal
     price_impact: Decimal | None = None
-    fee: Decimal = Decimal(0)
-    fee_bps: int = 0
+    fee: Decimal | None = None
+    fee_bps: int | None = None
     route: tuple[str, ...] = ()
     route_mints: tuple[str, ...] = ()
     price: Decimal | None = None

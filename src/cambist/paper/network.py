@@ -42,7 +42,6 @@ from cambist.paper.fault_model import BLOCKHASH_WINDOW, REALISTIC, Profile, dela
 from cambist.paper.fault_switches import ActiveFaults
 from cambist.paper.ledger import Block, Execution, ExecutionCache, Ledger
 from cambist.paper.mempool import Mempool, PendingTransaction
-from cambist.paper.pool_states import pool_keys
 from cambist.paper.runtime import Runtime
 from cambist.ports.chain import Blockhash, ExecutedTransaction
 from cambist.ports.clock import Clock
@@ -294,8 +293,7 @@ class PaperNetwork:
         given, taken = pair.token_in.mint, pair.token_out.mint
         if given == taken:
             return ()
-        book, slot = self._runtime.pools, Slot(self._heights.now())
-        return tuple(book.seen(key, slot) for key in pool_keys(venue, given, taken))
+        return self._runtime.pools.pair(venue, given, taken, Slot(self._heights.now()))
 
     @property
     def has_durable_height(self) -> bool:

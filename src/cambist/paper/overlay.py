@@ -39,6 +39,10 @@ class SlotOverlay(Generic[K, V]):
         """Change a value within the running slot."""
         self._staged[key] = value
 
+    def is_staged(self, key: K) -> bool:
+        """Whether the running slot changed a value."""
+        return key in self._staged
+
     @property
     def changes(self) -> dict[K, V]:
         """What the running slot changed."""

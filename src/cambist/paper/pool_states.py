@@ -28,15 +28,17 @@ nothing is computed before somebody looks.
 # Two views of each pool exist. `seen` knows the swaps of committed slots only. `current` is within
 # the slot that is executing, in which a transaction sees what the ones before it did.
 #
-# Caches are keyed by identity and slot. `_still` holds a pool at a price: prices change every few
-# slots only, and rebuilding a pool of ticks is the most expensive step here.
+# A pool is moved when somebody looks at it, and only where its price is another one. `_still` holds
+# pools at their last price, by identity of the state: prices change every few slots only, and
+# rebuilding a pool of ticks is the most expensive step here. Until the first round after a swap a
+# pool stands as the swap left it (`_left`).
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -195,24 +197,47 @@ class PoolStates:
         self.states: SlotOverlay[PoolKey, PoolState] = SlotOverlay(load, POOLS_IN_MEMORY_MAX)
         self.pushes: SlotOverlay[Address, TokenPush] = SlotOverlay(load_push, POOLS_IN_MEMORY_MAX)
         self._views: dict[PoolKey, Pool] = {}
-        self._still: dict[PoolKey, tuple[PoolState | None, PriceRatio, Pool]] = {}
+        self._pairs: dict[tuple[str, Address, Address], tuple[Slot, tuple[Pool, ...]]] = {}
+        self._still: dict[PoolKey, _StillPool] = {}
+        self._left: dict[PoolKey, tuple[PoolState, Pool]] = {}
+        self._left_in_slot: dict[PoolKey, tuple[PoolState, Pool]] = {}
+        self._costs: dict[tuple[str, Address], tuple[Slot, TokenPush | None, int]] = {}
+
+    def pair(self, venue: str, mint: Address, other: Address, slot: Slot) -> tuple[Pool, ...]:
+        """Return a venue's pools of two mints as everyone sees them: one tuple until they move."""
+        kept = self._pairs.get((venue, mint, other))
+        if kept is None or kept[0] != slot:
+            pools = tuple([self.seen(key, slot) for key in pool_keys(venue, mint, other)])
+            kept = self._pairs[venue, mint, other] = slot, pools
+            _forget(self._pairs)
+        return kept[1]
 
     def seen(self, key: PoolKey, slot: Slot) -> Pool:
         """Return a pool as everyone sees it at a slot."""
         view = self._views.get(key)
         if view is None or view.slot != slot:
             view = self._views[key] = self._at(key, self.states.seen(key), slot, self.pushes.seen)
-            if len(self._views) > POOLS_IN_MEMORY_MAX:
-                self._views.clear()
+            _forget(self._views)
         return view
 
     def current(self, key: PoolKey, slot: Slot) -> Pool:
         """Return a pool within the slot that is executing."""
-        return self._at(key, self.states.current(key), slot, self.pushes.current)
+        pushes = self.pushes
+        moved = (pushes.is_staged(key.mint_a), pushes.is_staged(key.mint_b))
+        if not (self.states.is_staged(key) or any(moved)):
+            return self.seen(key, slot)
+        return self._at(key, self.states.current(key), slot, pushes.current)
 
     def left(self, key: PoolKey, state: PoolState) -> Pool:
         """Return a pool as its last swap left it."""
-        return POOL_MODELS[key.program].load(first_pool(key), state.saved)
+        is_seen = state is self.states.seen(key)
+        left = self._left if is_seen else self._left_in_slot
+        kept = left.get(key)
+        if kept is None or kept[0] is not state:
+            pool = POOL_MODELS[key.program].load(first_pool(key), state.saved)
+            kept = left[key] = state, pool
+            _forget(left)
+        return kept[1]
 
     def push(self, key: PoolKey, before: Pool, after: Pool, slot: Slot) -> int:
         """Note that a swap moved a pool; return how far it now is above its rest, in ppb."""
@@ -238,14 +263,22 @@ class PoolStates:
 
     def _cost(self, venue: str, mint: Address, slot: Slot, push: TokenPush | None) -> int:
         """Return what a token costs at a venue: its path, a shock, and what orders left."""
-        off = offset_ppb(push, slot)
-        off += price_paths.shock_ppm(self._seed, VENUES, venue, mint, slot) * _PPB_OF_PPM
-        return price_paths.price_pico(self._seed, mint, price_paths.step_of(slot)) * (PPB_ONE + off)
+        kept = self._costs.get((venue, mint))
+        if kept is not None and kept[0] == slot and kept[1] is push:
+            return kept[2]
+        off = offset_ppb(push, slot) + self._shock_ppm(venue, mint, slot) * _PPB_OF_PPM
+        cost = price_paths.price_pico(self._seed, mint, price_paths.step_of(slot)) * (PPB_ONE + off)
+        self._costs[venue, mint] = slot, push, cost
+        _forget(self._costs)
+        return cost
 
     def publish(self) -> None:
         """Let everyone see the slot's swaps."""
+        self._pairs.clear()
         for key in self.states.changes:
             self._views.pop(key, None)
+        self._left |= self._left_in_slot
+        self._left_in_slot = {}
         if self.pushes.changes:
             self._views.clear()  # what a token costs is seen in all of its pools
         self.states.publish()
@@ -258,18 +291,48 @@ class PoolStates:
         slot: Slot,
         push_of: Callable[[Address], TokenPush | None],
     ) -> Pool:
-        if state is not None and slot <= state.slot:
-            return self.left(key, state).at(time_of(state.slot))
+        if state is not None and self._is_as_left(key, state, slot):
+            return self.left(key, state).at(time_of(max(slot, state.slot)))
         price = self.rest_price(key, slot, push_of)
         if state is not None and state.pushed_ppb:
             price = _pushed(price, state, slot)
         kept = self._still.get(key)
-        if kept is None or kept[0] is not state or kept[1] != price:
+        if kept is None or kept.state is not state or kept.price != price:
             left = first_pool(key) if state is None else self.left(key, state)
-            kept = self._still[key] = (state, price, POOL_MODELS[key.program].at_price(left, price))
-            if len(self._still) > POOLS_IN_MEMORY_MAX:
-                self._still.clear()
-        return kept[2].at(time_of(slot))
+            pool = POOL_MODELS[key.program].at_price(left, price)
+            kept = self._still[key] = _StillPool(state, price, pool.at(time_of(slot)))
+            _forget(self._still)
+        elif kept.pool.slot != slot:
+            kept = self._still[key] = kept._replace(pool=kept.pool.at(time_of(slot)))
+        return kept.pool
+
+    def _is_as_left(self, key: PoolKey, state: PoolState, slot: Slot) -> bool:
+        """Whether neither arbitrage nor a price has moved a pool since its last swap."""
+        if slot <= state.slot:
+            return True
+        if slots_of_rounds(state.slot, slot):
+            return False
+        # Paths go on at rounds only, so that within one a shock alone moves a price.
+        return all(
+            self._shock_ppm(key.venue, mint, state.slot) == self._shock_ppm(key.venue, mint, slot)
+            for mint in (key.mint_a, key.mint_b)
+        )
+
+    def _shock_ppm(self, venue: str, mint: Address, slot: Slot) -> int:
+        return price_paths.shock_ppm(self._seed, VENUES, venue, mint, slot)
+
+
+class _StillPool(NamedTuple):
+    """A pool at a price, at the last slot it was looked at; `state` is what its last swap left."""
+
+    state: PoolState | None
+    price: PriceRatio
+    pool: Pool
+
+
+def _forget(kept: dict[Any, Any]) -> None:
+    if len(kept) > POOLS_IN_MEMORY_MAX:
+        kept.clear()
 
 
 def _above_ppb(price: PriceRatio, rest: PriceRatio) -> int:

@@ -112,18 +112,19 @@ class Runtime:
     def _book_arbitrage(self, key: PoolKey, pool: Pool) -> None:
         """Book what moved a pool since its last swap, or what it began with."""
         before, shape = self.pools.states.current(key), POOL_MODELS[key.program]
+        saved = shape.dump(pool)
+        if before is not None and before.saved == saved:
+            return
         now = shape.holdings(pool)
         if before is None:
             source, change, held = ENDOWMENT, now, now
-        elif before.slot != pool.slot:
+        else:
             then = shape.holdings(self.pools.left(key, before))
             source, change = ARBITRAGE, (now[0] - then[0], now[1] - then[1])
             held = (before.held_a + change[0], before.held_b + change[1])
-        else:
-            return
         self._add(source, key.mint_a, -change[0])
         self._add(source, key.mint_b, -change[1])
-        self.pools.states.stage(key, PoolState(*held, pool.slot, shape.dump(pool)))
+        self.pools.states.stage(key, PoolState(*held, pool.slot, saved))
 
     def _book_swap(self, booked: _Swap, slot: Slot) -> None:
         """Book what a swap brought its pool and took from it."""
@@ -198,21 +199,21 @@ def _trade(
     message: PaperMessage, find: Callable[[PoolKey], Pool], held: Callable[[Address], int]
 ) -> ExecutionEffects | Fault:
     """Return what a message's swaps do in turn, or why one of them fails, and so all."""
-    moved: dict[PoolKey, Pool] = {}
+    earlier: dict[PoolKey, SwapResult] = {}
     changes: dict[Address, int] = {}
     swaps: list[_Swap] = []
     for instruction in message.swaps:
         key = _pool_key(instruction)
         if key is None:
             return fault(Code.TRANSACTION_REFUSED, "The message names a pool that does not exist.")
-        pool = moved.get(key) or find(key)
+        pool = earlier[key].end if key in earlier else find(key)
         left = held(instruction.mint_in) + changes.get(instruction.mint_in, 0)
         swap = _swap(instruction, pool, left)
         if isinstance(swap, Fault):
             return swap
         changes[instruction.mint_in] = changes.get(instruction.mint_in, 0) - swap.amount_in
         changes[instruction.mint_out] = changes.get(instruction.mint_out, 0) + swap.amount_out
-        moved[key] = swap.end
+        earlier[key] = swap
         swaps.append(_Swap(key, pool, instruction.mint_in, swap))
     return ExecutionEffects(tuple(swaps), changes)
 

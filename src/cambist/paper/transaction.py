@@ -25,6 +25,7 @@ SIGNATURE_BYTES: Final = 64
 HEIGHT_BYTES: Final = 8
 SWAPS_MAX: Final = 12
 TEXTS_REMEMBERED_MAX: Final = 8_192
+MESSAGES_REMEMBERED_MAX: Final = 1_024
 _KEY_ID: Final = b"cambist paper key\n"
 _NAME_LETTERS_MAX: Final = 128
 _ATTEMPTS_MAX: Final = 2**31 - 1
@@ -112,8 +113,12 @@ def _one(leg: Leg, mode: SwapMode, amount: int, bound: int) -> OneSwap:
     return OneSwap(leg.program, leg.pool, leg.mint_in, leg.mint_out, mode, amount, bound)
 
 
+@lru_cache(maxsize=MESSAGES_REMEMBERED_MAX)
 def read(message: bytes) -> PaperMessage | None:
-    """Return what a message says; None when it is none, or names what is no address or amount."""
+    """Return what a message says; None when it is none, or names what is no address or amount.
+
+    It is simulated and sent in turn, so it is remembered.
+    """
     try:
         found = _decoder.decode(message)
     except (ValueError, RecursionError):

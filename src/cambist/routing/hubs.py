@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from operator import is_
 from typing import Final
 
 from cambist.faults import Code, Fault
@@ -11,7 +12,15 @@ from cambist.optimizer.clearing import SplitRequest, by_rate
 from cambist.optimizer.outliers import ENOUGH_TO_COMPARE, beats
 from cambist.optimizer.rate_curve import Rate
 from cambist.routing.exclusion_codes import STALE
-from cambist.routing.paths import HOP_ALLOWANCE_BPS, LegCosts, Pools, Way, straight, through
+from cambist.routing.paths import (
+    HOP_ALLOWANCE_BPS,
+    KNOWN_MAX,
+    LegCosts,
+    Pools,
+    Way,
+    straight,
+    through,
+)
 from cambist.routing.quote_checks import screen_outliers
 from cambist.values.amount import BPS_ONE
 from cambist.values.ids import Address
@@ -23,6 +32,7 @@ FRESH_SLOTS_MAX: Final = 150
 """How much older than the newest pool one may be; about a minute."""
 _HUNDREDTHS: Final = 100
 _WHOLE: Final = _HUNDREDTHS * BPS_ONE
+_rates: dict[tuple[Address, Address], tuple[tuple[Pool, ...], Rate | None]] = {}
 _INVERSE_ALLOWANCE: Final = Fraction(BPS_ONE, BPS_ONE - HOP_ALLOWANCE_BPS)
 
 
@@ -48,10 +58,23 @@ def should_try_hubs(
 
 
 def best_rate(pools: Sequence[Pool], mint_in: Address) -> Rate | None:
-    """Return the best rate at the start that is no outlier, fees counted; None: there is none."""
+    """Return the best rate at the start that is no outlier, fees counted; None: there is none.
+
+    Orders of one slot ask it of the same pools, so it is remembered.
+    """
+    if not pools:
+        return None
+    key = pools[0].address, mint_in
+    known = _rates.get(key)
+    if known is not None and len(known[0]) == len(pools) and all(map(is_, known[0], pools)):
+        return known[1]
     fresh, _ = newest(pools)
     ways, _ = screen_outliers(straight(fresh, mint_in, "exact_in"), SplitRequest("exact_in", 1, 1))
-    return ways[0].curve.rate if ways else None
+    rate = ways[0].curve.rate if ways else None
+    if len(_rates) >= KNOWN_MAX:
+        _rates.clear()
+    _rates[key] = tuple(pools), rate
+    return rate
 
 
 def with_hubs(

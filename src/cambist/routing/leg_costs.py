@@ -6,7 +6,8 @@ bound of the transaction and no price (`transaction_limits`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -17,6 +18,7 @@ from cambist.routing.transaction_limits import COMPUTE_UNITS
 
 MICRO: Final = 1_000_000
 BASE_FEE_LAMPORTS: Final = 5_000
+_REMEMBERED_MAX: Final = 256
 
 
 class LegPrice(msgspec.Struct, frozen=True):
@@ -42,6 +44,7 @@ class LegPrice(msgspec.Struct, frozen=True):
         return priority + lost
 
 
+@lru_cache(maxsize=_REMEMBERED_MAX)
 def leg_costs(price: LegPrice, units_per_lamport: Rate | None) -> LegCosts:
     """Return what a swap costs by program, in raw units of the token that is not sized.
 
@@ -50,7 +53,9 @@ def leg_costs(price: LegPrice, units_per_lamport: Rate | None) -> LegCosts:
     """
     if units_per_lamport is None:
         return FREE
-    costs: Mapping[str, int] = {
-        program: converted(price.lamports(program), units_per_lamport) for program in COMPUTE_UNITS
-    }
-    return costs
+    return MappingProxyType(
+        {
+            program: converted(price.lamports(program), units_per_lamport)
+            for program in COMPUTE_UNITS
+        }
+    )

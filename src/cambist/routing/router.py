@@ -5,10 +5,10 @@
 # 1. Stale pools are left out (routing/hubs.py, `newest`), then outliers (routing/quote_checks.py).
 #    A pool that promises far more than the pool in the middle is broken, frozen or bait. With fewer
 #    than three pools there is no middle, and nothing is left out.
-# 2. `_alone` asks the pools for the whole amount, to the unit. The best pool that may be traded is
-#    `single`, the route to beat. It comes first because it is the floor: whatever the search below
-#    finds is used only where it gains enough over this route. Nobody gets less than the best pool
-#    alone pays.
+# 2. `_alone` asks the pools for the whole amount, to the unit, and `_quotes` the best of each venue
+#    for fee and impact too. The best pool that may be traded is `single`, the route to beat. It
+#    comes first because it is the floor: whatever the search below finds is used only where it
+#    gains enough over this route. Nobody gets less than the best pool alone pays.
 # 3. Paths through hubs join the direct ones. A path of two swaps has a curve as well, so the search
 #    does not distinguish them.
 # 4. `promising` compares a bound with `single`. The bound says what no split over these ways can
@@ -49,14 +49,14 @@ from cambist.routing.paths import LegCosts, PathQuote, Pools, Way, straight
 from cambist.routing.quote_checks import screen_outliers
 from cambist.routing.reasons import describe_route, say_did_not_fit, say_too_large_together
 from cambist.routing.route_sizer import Programs, RouteSizer
-from cambist.routing.selection import choose
+from cambist.routing.selection import choose, may_be_traded
 from cambist.routing.split import Split, loss, split
 from cambist.routing.transaction_limits import V1, Envelope
 from cambist.values.amount import BPS_ONE, RawAmount
 from cambist.values.ids import Address
 from cambist.values.route import Quote, QuoteFailure, Route, SwapMode
 from cambist.venues.pool import Pool
-from cambist.venues.quoting import worst_case
+from cambist.venues.quoting import amounts_alone, worst_case
 from cambist.venues.snapshot import PoolRejected
 
 QUOTES_MAX: Final = 8
@@ -289,9 +289,20 @@ def _route(
         RawAmount(drawn.amount_out),
         RawAmount(drawn.bound),
         describe_route(intent, found, drawn, alone),
-        tuple(quotes),
+        tuple(_with_used_whole(intent, found, quotes)),
         tuple(absent),
     )
+
+
+def _with_used_whole(intent: Intent, found: Split, quotes: Sequence[Quote]) -> list[Quote]:
+    """Return the quotes, those of the pools that a split uses whole."""
+    used = {share.path.pools[0].address: share.path.pools[0] for share in found.shares}
+    mint, whole = intent.pair.token_in.mint, list(quotes)
+    for at, quote in enumerate(quotes):
+        if not quote.is_whole and quote.pool in used:
+            asked = used[quote.pool].quote(mint, intent.mode, intent.amount)
+            whole[at] = quote if isinstance(asked, Fault) else asked
+    return whole
 
 
 def _quotes(
@@ -299,21 +310,31 @@ def _quotes(
 ) -> tuple[list[Quote], list[QuoteFailure]]:
     """Return the quotes of the pools that do most, and who refused.
 
+    A whole quote costs a whole swap. It is asked of a venue's pools in the order of what they do,
+    until one may be traded; pools that do the same as that one are asked too, since the lower fee
+    decides between them. Of the others the amounts are known, which is what they lost by.
+
     A venue is not left out because one of its pools refuses: where others of it trade the amount,
     why one does not is not asked. To ask costs a whole swap, most of all where it goes furthest.
     """
-    mint = intent.pair.token_in.mint
+    mint, mode, amount = intent.pair.token_in.mint, intent.mode, intent.amount
     quotes: list[Quote] = []
     unwilling: list[Pool] = []
-    venues: set[str] = set()
-    for path_quote in alone:
-        pool = path_quote.way.path.pools[0]
-        venues.add(pool.venue)
-        found = pool.quote(mint, intent.mode, intent.amount)
+    best: dict[str, int] = {}  # by venue, what its best pool brings or costs that may be traded
+    for way, other in alone:
+        pool = way.path.pools[0]
+        if best.get(pool.venue, other) != other:
+            amounts = (amount, other) if mode == "exact_in" else (other, amount)
+            quotes.append(amounts_alone(pool, *amounts))
+            continue
+        found = pool.quote(mint, mode, amount)
         if isinstance(found, Fault):
             unwilling.append(pool)
-        else:
-            quotes.append(found)
+            continue
+        quotes.append(found)
+        if may_be_traded(intent, found):
+            best[pool.venue] = other
+    venues = {path_quote.way.path.pools[0].venue for path_quote in alone}
     unwilling += [pool for pool in pools if pool.venue not in venues]
     absent: list[QuoteFailure] = []
     for pool in unwilling:

@@ -9,7 +9,7 @@ from cambist.faults import Code, Fault, fault
 from cambist.orders.intent import Intent
 from cambist.routing.quote_checks import reject_reason
 from cambist.routing.reasons import name_pool
-from cambist.values.amount import write_amount
+from cambist.values.amount import RawAmount, write_amount
 from cambist.values.route import Leg, Quote, QuoteFailure, Route
 
 _TENTHS_OF_BPS: Final = 100_000
@@ -20,17 +20,16 @@ def choose(
 ) -> Route | Fault:
     """Return the route that pays most (exact_in) or costs least (exact_out), or why none does.
 
-    Equal amounts go to the lower fee, then the lower impact, then by name, so that the same
-    quotes give the same route in whatever order they came. Without a quote the fault is final
-    only when every venue refused the amount: a venue that did not answer may still trade it.
+    Only whole quotes are chosen from. Equal amounts go to the lower fee, then the lower impact,
+    then by name, so that the same quotes give the same route in whatever order they came. Without
+    a quote the fault is final only when every venue refused the amount: a venue that did not
+    answer may still trade it.
     """
-    if not quotes:
+    whole = [quote for quote in quotes if quote.is_whole]
+    if not whole:
         return _without_quotes(absent)
-    exact_in = intent.mode == "exact_in"
-    ranked = sorted(quotes, key=_most_out if exact_in else _least_in)
-    bounds = [
-        intent.terms.bound(intent.mode, quote.amount_in, quote.amount_out) for quote in ranked
-    ]
+    ranked = sorted(whole, key=_most_out if intent.mode == "exact_in" else _least_in)
+    bounds = [_bound(intent, quote) for quote in ranked]
     faults = [reject_reason(intent.mode, *quoted) for quoted in zip(ranked, bounds, strict=True)]
     tradable = [at for at, why in enumerate(faults) if why is None]
     if not tradable:
@@ -58,12 +57,25 @@ def choose(
     )
 
 
+def may_be_traded(intent: Intent, quote: Quote) -> bool:
+    """Whether an order may be routed to a pool of this whole quote."""
+    return reject_reason(intent.mode, quote, _bound(intent, quote)) is None
+
+
+def _bound(intent: Intent, quote: Quote) -> RawAmount:
+    return intent.terms.bound(intent.mode, quote.amount_in, quote.amount_out)
+
+
 def _most_out(quote: Quote) -> tuple[int, int, int, str, str]:
-    return (-quote.amount_out, quote.fee, quote.impact_hundredths or 0, quote.venue, quote.pool)
+    return (-quote.amount_out, *_tie_break(quote))
 
 
 def _least_in(quote: Quote) -> tuple[int, int, int, str, str]:
-    return (quote.amount_in, quote.fee, quote.impact_hundredths or 0, quote.venue, quote.pool)
+    return (quote.amount_in, *_tie_break(quote))
+
+
+def _tie_break(quote: Quote) -> tuple[int, int, str, str]:
+    return (quote.fee or 0, quote.impact_hundredths or 0, quote.venue, quote.pool)
 
 
 def _without_quotes(absent: Sequence[QuoteFailure]) -> Fault:

@@ -13,24 +13,31 @@ from cambist.values.time_units import Slot
 SwapMode = Literal["exact_in", "exact_out"]
 
 
-class Quote(msgspec.Struct, frozen=True, gc=False):
+class Quote(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What one pool would do with the order's amount, fees and impact already inside.
 
     `fee` is in raw units of the token given. `impact_hundredths` is the price impact in
     hundredths of a basis point, None for dust. `program` is the short name of what runs the pool,
-    `warnings` are sentences about its tokens.
+    `warnings` are sentences about its tokens. Fee, impact and warnings take a whole swap to
+    compute, so routing asks them of few pools (`is_whole`) and knows only the amounts of the
+    others; quotes stored before that are all whole.
     """
 
     venue: str
     pool: Address
     amount_in: RawAmount
     amount_out: RawAmount
-    fee: RawAmount
-    fee_bps: Bps
-    impact_hundredths: int | None
-    slot: Slot
+    fee: RawAmount | None = None
+    fee_bps: Bps | None = None
+    impact_hundredths: int | None = None
+    slot: Slot = Slot(0)
     program: str = ""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether fee and impact were computed, and not the amounts alone."""
+        return self.fee is not None
 
 
 class QuoteFailure(msgspec.Struct, frozen=True, gc=False):

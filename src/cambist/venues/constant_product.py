@@ -121,7 +121,7 @@ class ConstantProductPool(msgspec.Struct, frozen=True, gc=False):
                 swap.amount_out,
                 constant_product.impact_hundredths(reserve_in, swap),
             ),
-            self.swapped(mint_in, swap.amount_in, swap.amount_out),
+            lambda: self.swapped(mint_in, swap.amount_in, swap.amount_out),
         )
 
     def _reserves(self, mint_in: Address) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Defines what every kind of pool can do, so that routing depends on none of them."""
 
 # A pool is a value: the accounts of one slot, decoded, and the chain's clock that goes with them.
-# No method asks a node, and no method changes the pool. `swap` returns the pool afterwards as
+# No method asks a node, and no method changes the pool. `swap` can tell the pool afterwards as
 # `end`, and `at` returns the same accounts under another clock. Routing can therefore try thousands
 # of amounts on one snapshot, and a test can replay a chain of swaps.
 #
@@ -24,10 +24,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterator
+from copy import copy
+from functools import cached_property
+from typing import Final, Protocol, TypeVar
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from cambist.curves.segments import Segment
 from cambist.curves.transfer_fee import TransferFee
@@ -59,22 +62,41 @@ class Fees(msgspec.Struct, frozen=True, gc=False):
     creator_out: int = 0
 
 
-class SwapResult(msgspec.Struct, frozen=True, gc=False):
+class SwapResult(msgspec.Struct, frozen=True, dict=True, eq=False):
     """What one swap does, to the unit.
 
     `amount_in` leaves the trader's account and `amount_out` arrives in it, transfer fees counted.
     `impact_hundredths` is how far the swap's own price, fees apart, is from the first at which the
     pool had anything to pay, in hundredths of a basis point (rounded down); None for dust, of which
-    rounding is too much (`curves.price_impact`). `touched` names the tick or bin arrays that the
-    instruction has to carry, in the order of the swap. `end` is the pool afterwards.
+    rounding is too much (`curves.price_impact`). `end` and `touched` are computed at their first
+    use, by `compute_end` and `compute_touched`: most swaps only compare prices and use neither.
     """
 
     amount_in: int
     amount_out: int
     fees: Fees
     impact_hundredths: int | None
-    end: Pool
-    touched: tuple[Address, ...] = ()
+    compute_end: Callable[[], Pool]
+    compute_touched: Callable[[], tuple[Address, ...]] = tuple
+
+    @cached_property
+    def end(self) -> Pool:
+        """The pool afterwards."""
+        return self.compute_end()
+
+    @cached_property
+    def touched(self) -> tuple[Address, ...]:
+        """The tick or bin arrays that the instruction has to carry, in the order of the swap."""
+        return self.compute_touched()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SwapResult):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in _COMPARED)
+
+
+_COMPARED: Final = ("amount_in", "amount_out", "fees", "impact_hundredths", "touched", "end")
+"""What two results are equal by: not the functions that compute a part of it."""
 
 
 class Pool(Protocol):
@@ -154,6 +176,19 @@ class Pool(Protocol):
         """Return what a swap of this amount would do, or why the pool refuses it."""
 
 
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def with_time(pool: T, time: ChainTime) -> T:
+    """Return a pool with another time and all else as it is, derived fields included.
+
+    Only for a time at which all that the pool derived from its own time is the same.
+    """
+    other = copy(pool)
+    force_setattr(other, "time", time)
+    return other
+
+
 class HasReason(Protocol):
     """A direction of a pool that may be closed."""
 
@@ -183,6 +218,21 @@ class TwoSided(Protocol[S_co]):
     @property
     def giving_b(self) -> S_co:
         """What a swap depends on that gives the second mint."""
+
+    @property
+    def time(self) -> ChainTime:
+        """The chain's clock for which it did so."""
+
+
+def stays_open(pool: TwoSided[HasReason], time: ChainTime) -> bool:
+    """Whether a time is no earlier than a pool's own, at which it is open both ways."""
+    return (
+        pool.giving_a.closed is None
+        and pool.giving_b.closed is None
+        and time.slot >= pool.time.slot
+        and time.unix_s >= pool.time.unix_s
+        and time.epoch >= pool.time.epoch
+    )
 
 
 def side_given(pool: TwoSided[S_co], mint_in: Address, amount: int) -> S_co:

@@ -35,6 +35,18 @@ def quote(pool: Pool, mint_in: Address, mode: SwapMode, amount: int) -> Quote | 
     )
 
 
+def amounts_alone(pool: Pool, amount_in: int, amount_out: int) -> Quote:
+    """Return a quote of raw amounts that are known already, without fee and impact."""
+    return Quote(
+        pool.venue,
+        pool.address,
+        RawAmount(amount_in),
+        RawAmount(amount_out),
+        slot=pool.slot,
+        program=pool.program,
+    )
+
+
 def worst_case(pool: Pool, mint_in: Address, mode: SwapMode, amount: int) -> SwapResult:
     """Return the least favourable of what a swap does now and when it may land.
 

@@ -51,7 +51,7 @@ class DepthView(msgspec.Struct, frozen=True, rename="camel"):
     amount_in: Amount
 
 
-class PoolView(QuoteView, frozen=True, rename="camel", omit_defaults=True):
+class PoolView(QuoteView, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A pool: its quote for the amount asked about, and how deep it is."""
 
     depth: tuple[DepthView, ...] = ()

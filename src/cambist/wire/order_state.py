@@ -24,19 +24,21 @@ Number = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "number"
 Amount = Annotated[str, msgspec.Meta(description="whole tokens, exact", examples=["1.5"])]
 
 
-class QuoteView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A venue's quote. `fee` is in whole tokens of the token given, `priceImpact` in percent.
+class QuoteView(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A pool's quote. `fee` is in whole tokens of the token given, `priceImpact` in percent.
 
-    The impact is null for amounts so small that rounding is too much of them.
+    Both stand in the quote of each venue's best pool, and of the pools of the route; of other
+    pools only the amounts were asked. The impact is null for amounts so small that rounding is too
+    much of them.
     """
 
     dex: str
     pool: str
     amount_in: Amount
     amount_out: Amount
-    price_impact: Number | None
-    fee: Amount
-    fee_bps: int
+    price_impact: Number | msgspec.UnsetType | None = msgspec.UNSET
+    fee: Amount | msgspec.UnsetType = msgspec.UNSET
+    fee_bps: int | msgspec.UnsetType = msgspec.UNSET
     route: tuple[str, ...]
     route_mints: tuple[str, ...]
     price: Number | None = None
@@ -191,9 +193,11 @@ def _add_venue(known: dict[str, Any], view: QuoteView) -> None:
     name = f"{view.dex}_price"
     if view.price is None or view.dex not in ("raydium", "meteora") or name in known:
         return
+    known[name] = view.price
+    if isinstance(view.fee_bps, msgspec.UnsetType):
+        return
     rate = RateView(view.price, number(write_amount(view.fee_bps, _BPS_PLACES)))
     known[f"{view.dex[0]}_quote"] = rate
-    known[name] = view.price
 
 
 def _add_faults(known: dict[str, Any], order: Order) -> None:
@@ -247,18 +251,28 @@ def view_quote(intent: Intent, quote: Quote) -> QuoteView:
     """Return a quote as clients see it."""
     token_in, token_out = intent.pair.token_in, intent.pair.token_out
     return QuoteView(
-        quote.venue,
-        quote.pool,
-        write_amount(quote.amount_in, token_in.decimals),
-        write_amount(quote.amount_out, token_out.decimals),
-        None if quote.impact_hundredths is None else number(write_percent(quote.impact_hundredths)),
-        write_amount(quote.fee, token_in.decimals),
-        quote.fee_bps,
-        (token_in.symbol, token_out.symbol),
-        (token_in.mint, token_out.mint),
-        write_price(intent, quote.amount_in, quote.amount_out),
-        quote.program,
+        dex=quote.venue,
+        pool=quote.pool,
+        amount_in=write_amount(quote.amount_in, token_in.decimals),
+        amount_out=write_amount(quote.amount_out, token_out.decimals),
+        **_figures(quote, token_in),
+        route=(token_in.symbol, token_out.symbol),
+        route_mints=(token_in.mint, token_out.mint),
+        price=write_price(intent, quote.amount_in, quote.amount_out),
+        program=quote.program,
     )
+
+
+def _figures(quote: Quote, token_in: Token) -> dict[str, Any]:
+    """Return fee and impact of a whole quote; nothing of one that has the amounts alone."""
+    if quote.fee is None:
+        return {}
+    impact = quote.impact_hundredths
+    return {
+        "price_impact": None if impact is None else number(write_percent(impact)),
+        "fee": write_amount(quote.fee, token_in.decimals),
+        "fee_bps": quote.fee_bps,
+    }
 
 
 def write_price(intent: Intent, amount_in: int, amount_out: int) -> msgspec.Raw | None:

@@ -47,7 +47,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     expires_at: str | None = None
 
 
-class QuoteRecord(QuoteView, frozen=True, rename="camel", omit_defaults=True):
+class QuoteRecord(QuoteView, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A quote with the slot it was read at. `ageSlots` counts to the slot of the signing."""
 
     slot: int = 0

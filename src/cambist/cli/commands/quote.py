@@ -113,13 +113,14 @@ def _venues(quote: Quote) -> None:
 
 
 def _row(quote: Quote, venue_quote: VenueQuote) -> tuple[str, ...]:
+    fee = venue_quote.fee
     return (
         dex_name(venue_quote.dex, venue_quote.program),
         f"{format_amount(venue_quote.amount_in)} {quote.token_in}",
         f"{format_amount(venue_quote.amount_out)} {quote.token_out}",
         format_price(venue_quote.price),
         format_percent(venue_quote.price_impact),
-        f"{format_amount(venue_quote.fee)} {quote.token_in}",
+        "-" if fee is None else f"{format_amount(fee)} {quote.token_in}",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from cambist.curves.tick_walk_state import FeeRates, TickState
+from cambist.curves.tick_walk_state import FeeRates, Ticks, TickState
 from cambist.curves.ticks import SQRT_MAX, SQRT_MIN, tick_at_sqrt
 from cambist.paper.pool_models.model import PoolSpec, PriceRatio, encode_decode, key
 from cambist.values.program_address import TOKEN_PROGRAM
@@ -40,24 +40,25 @@ class ClmmModel:
             _rounded(here + WIDE_TICKS): -wide,
         }
         own = [key(site.address, name) for name in ("vault a", "vault b", "config", "observation")]
+        arrays = load(SPACING, nets)
+        held = _holdings_at(arrays.ticks, price)
         pool = ClmmPool(
             site.address,
             Mint(site.mint_a, TOKEN_PROGRAM, site.decimals_a),
             Mint(site.mint_b, TOKEN_PROGRAM, site.decimals_b),
             own[0],
             own[1],
-            0,
-            0,
+            *held,
             own[2],
             FeeRates(site.fee_ppm, 0, 0),
             own[3],
             TickState(price, here, liquidity),
-            load(SPACING, nets),
+            arrays,
             0,
             0,
             time,
         )
-        return encode_decode(CLMM, self._filled(pool), time)
+        return encode_decode(CLMM, pool, time)
 
     def price(self, pool: ClmmPool) -> PriceRatio:
         """Return the square of the root."""
@@ -69,17 +70,7 @@ class ClmmModel:
 
     def holdings(self, pool: ClmmPool) -> tuple[int, int]:
         """Return what the positions hold at the price, rounded up: what can be taken out."""
-        price = pool.tick_state.price
-        a = b = 0
-        liquidity = 0
-        ticks = pool.shelf.ticks
-        for at, net in enumerate(ticks.nets[:-1]):
-            liquidity += net
-            low, high = ticks.prices[at], ticks.prices[at + 1]
-            here = min(max(price, low), high)
-            a += -(-(liquidity << _Q64) * (high - here) // (here * high))  # rounded up
-            b += -(-liquidity * (here - low) >> _Q64)  # rounded up
-        return a, b
+        return _holdings_at(pool.shelf.ticks, pool.tick_state.price)
 
     def dump(self, pool: ClmmPool) -> tuple[int, ...]:
         """Return the root and the tick, which differ by a place at a tick's own price."""
@@ -97,12 +88,21 @@ class ClmmModel:
         liquidity = sum(
             net for number, net in zip(ticks.numbers, ticks.nets, strict=True) if number <= tick
         )
-        return self._filled(replace(pool, tick_state=TickState(price, tick, liquidity)))
+        a, b = _holdings_at(ticks, price)  # the vaults hold what its positions do
+        state = TickState(price, tick, liquidity)
+        return replace(pool, tick_state=state, reserve_a=a, reserve_b=b)
 
-    def _filled(self, pool: ClmmPool) -> ClmmPool:
-        """Return the pool with vaults that hold what its positions do."""
-        a, b = self.holdings(pool)
-        return replace(pool, reserve_a=a, reserve_b=b)
+
+def _holdings_at(ticks: Ticks, price: int) -> tuple[int, int]:
+    """Return what the positions hold at a price, rounded up."""
+    a = b = liquidity = 0
+    for at, net in enumerate(ticks.nets[:-1]):
+        liquidity += net
+        low, high = ticks.prices[at], ticks.prices[at + 1]
+        here = min(max(price, low), high)
+        a += -(-(liquidity << _Q64) * (high - here) // (here * high))
+        b += -(-liquidity * (here - low) >> _Q64)
+    return a, b
 
 
 def _rounded(tick: int) -> int:

@@ -42,9 +42,8 @@ class DammV2Model:
             Mint(site.mint_b, TOKEN_PROGRAM, site.decimals_b),
         )
         vaults = (key(site.address, "vault a"), key(site.address, "vault b"))
-        state = _state(site, (low, price, high), liquidity, vaults)
-        pool = self._filled(pool_at(site.address, state, mints, time))
-        return encode_decode(DAMM_V2, pool, time)
+        state = _filled(_state(site, (low, price, high), liquidity, vaults))
+        return encode_decode(DAMM_V2, pool_at(site.address, state, mints, time), time)
 
     def price(self, pool: DammV2Pool) -> PriceRatio:
         """Return the square of the root."""
@@ -56,11 +55,7 @@ class DammV2Model:
 
     def holdings(self, pool: DammV2Pool) -> tuple[int, int]:
         """Return what the range holds at the price, rounded up: what can be taken out."""
-        state = pool.state
-        return (
-            single_range.amount_a_ceil(state.liquidity, state.price, state.price_max),
-            single_range.amount_b_ceil(state.liquidity, state.price_min, state.price),
-        )
+        return _holdings_of(pool.state)
 
     def dump(self, pool: DammV2Pool) -> tuple[int, ...]:
         """Return the root."""
@@ -72,14 +67,21 @@ class DammV2Model:
 
     def _at(self, pool: DammV2Pool, price: int) -> DammV2Pool:
         low, high = pool.state.price_min, pool.state.price_max
-        state = replace(pool.state, price=min(max(price, low), high))
-        return self._filled(pool_at(pool.address, state, (pool.a, pool.b), pool.time))
-
-    def _filled(self, pool: DammV2Pool) -> DammV2Pool:
-        """Return the pool with reserves that hold what its range does."""
-        a, b = self.holdings(pool)
-        state = replace(pool.state, reserve_a=a, reserve_b=b)
+        state = _filled(replace(pool.state, price=min(max(price, low), high)))
         return pool_at(pool.address, state, (pool.a, pool.b), pool.time)
+
+
+def _filled(state: DammV2PoolAccount) -> DammV2PoolAccount:
+    """Return the state with reserves that hold what its range does."""
+    a, b = _holdings_of(state)
+    return replace(state, reserve_a=a, reserve_b=b)
+
+
+def _holdings_of(state: DammV2PoolAccount) -> tuple[int, int]:
+    return (
+        single_range.amount_a_ceil(state.liquidity, state.price, state.price_max),
+        single_range.amount_b_ceil(state.liquidity, state.price_min, state.price),
+    )
 
 
 def _state(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import lru_cache
 from math import isqrt
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -35,6 +36,7 @@ _NOBODY: Final = Address("11111111111111111111111111111111")
 _PARTS: Final = 1 << 32
 """How finely the position within a bin is stored."""
 _ARRAYS_REMEMBERED_MAX: Final = 1_024
+_BINS_REMEMBERED_MAX: Final = 16_384
 
 
 class DlmmModel:
@@ -76,14 +78,27 @@ class DlmmModel:
 
     def holdings(self, pool: DlmmPool) -> tuple[int, int]:
         """Return what the bins hold."""
-        bins = [bin_ for _, held in pool.arrays for bin_ in held]
-        return sum(bin_.x for bin_ in bins), sum(bin_.y for bin_ in bins)
+        liquidity, x, y = _liquidity(pool), 0, 0
+        for index, bins in pool.arrays:
+            sided = _sided(liquidity, index)
+            if bins is sided.below:
+                y += sided.y
+            elif bins is sided.above:
+                x += sided.x
+            else:
+                x += sum(bin_.x for bin_ in bins)
+                y += sum(bin_.y for bin_ in bins)
+        return x, y
 
     def dump(self, pool: DlmmPool) -> tuple[int, ...]:
         """Return the active bin and what it holds of each."""
         here = pool.pair.active_id
-        active = next((bin_ for _, held in pool.arrays for bin_ in held if bin_.id == here), None)
-        return (here, active.x, active.y) if active else (here, 0, 0)
+        middle = here // BINS_PER_ARRAY
+        bins = next((bins for index, bins in pool.arrays if index == middle), ())
+        at = bisect_left(bins, (here,))  # a bin is found by its id alone: it stands first
+        if at == len(bins) or bins[at].id != here:
+            return here, 0, 0
+        return here, bins[at].x, bins[at].y
 
     def load(self, made: DlmmPool, saved: tuple[int, ...]) -> DlmmPool:
         """Return the pair with this active bin, and all others as they are made."""
@@ -110,6 +125,7 @@ def _is_extended(marked: tuple[int, ...]) -> bool:
     return marked[0] < -INLINE_ARRAYS or marked[-1] >= INLINE_ARRAYS
 
 
+@lru_cache(maxsize=_BINS_REMEMBERED_MAX)
 def _whole(liquidity: int, bin_id: int) -> tuple[int, int]:
     """Return what a bin holds when it is all X, and when it is all Y.
 
@@ -126,26 +142,36 @@ def _whole(liquidity: int, bin_id: int) -> tuple[int, int]:
 def _arrays(liquidity: int, here: int, held: tuple[int, int]) -> tuple[Bins, ...]:
     """Return the arrays around a bin that holds these amounts, all Y below it and all X above."""
     middle, place = divmod(here, BINS_PER_ARRAY)
-    below, above = _sided(liquidity, middle)
-    active = above[place]._replace(x=held[0], y=held[1])
-    mixed = (*below[:place], active, *above[place + 1 :])
+    around = _sided(liquidity, middle)
+    active = around.above[place]._replace(x=held[0], y=held[1])
+    mixed = (*around.below[:place], active, *around.above[place + 1 :])
     return (
-        *((at, _sided(liquidity, at)[0]) for at in range(middle - REACH_ARRAYS, middle)),
+        *((at, _sided(liquidity, at).below) for at in range(middle - REACH_ARRAYS, middle)),
         (middle, mixed),
-        *((at, _sided(liquidity, at)[1]) for at in range(middle + 1, middle + REACH_ARRAYS + 1)),
+        *((at, _sided(liquidity, at).above) for at in range(middle + 1, middle + REACH_ARRAYS + 1)),
     )
 
 
+class _SidedArray(NamedTuple):
+    """The whole bins of an array: when they are all Y, when they are all X, and the sums."""
+
+    below: tuple[Bin, ...]
+    above: tuple[Bin, ...]
+    x: int
+    y: int
+
+
 @lru_cache(maxsize=_ARRAYS_REMEMBERED_MAX)
-def _sided(liquidity: int, index: int) -> tuple[tuple[Bin, ...], tuple[Bin, ...]]:
-    """Return the bins of an array when they are all Y, and when they are all X."""
+def _sided(liquidity: int, index: int) -> _SidedArray:
+    """Return an array on either side of the active bin: all pools of this liquidity share it."""
     below, above = [], []
     for number in range(index * BINS_PER_ARRAY, (index + 1) * BINS_PER_ARRAY):
         x, y = _whole(liquidity, number)
         price = price_at(number, STEP_BPS)
         below.append(Bin(number, price, 0, y))
         above.append(Bin(number, price, x, 0))
-    return tuple(below), tuple(above)
+    held_x, held_y = sum(bin_.x for bin_ in above), sum(bin_.y for bin_ in below)
+    return _SidedArray(tuple(below), tuple(above), held_x, held_y)
 
 
 def _liquidity(pool: DlmmPool) -> int:
@@ -166,6 +192,7 @@ def _liquidity_of(whole: Bin, worth: int) -> int:
     return worth // max(isqrt(high << SCALE_BITS) - isqrt(low << SCALE_BITS), 1)
 
 
+@lru_cache(maxsize=_BINS_REMEMBERED_MAX)
 def _edges(bin_id: int) -> tuple[int, int]:
     """Return twice the prices half a step below and above a bin's own."""
     below, here, above = (price_at(bin_id + step, STEP_BPS) for step in (-1, 0, 1))

@@ -57,7 +57,8 @@ PROPERTIES: Final[dict[str, str]] = {
     "raydiumPrice": "Raydium's price.",
     "meteoraPrice": "Meteora's price.",
     "pool": "The pool's address.",
-    "priceImpact": "How far the swap pushes the pool's price, in percent. Null for dust.",
+    "priceImpact": "How far the swap pushes the pool's price, in percent. Null for dust. "
+    "Absent where only the amounts were asked, as are `fee` and `feeBps`.",
     "fee": "The pool's fee, in whole tokens of the token given.",
     "feeBps": "The pool's fee in basis points.",
     "program": "What runs the pool: amm_v4, cpmm, clmm, dlmm, damm_v1 or damm_v2.",

@@ -29,7 +29,7 @@ from cambist.venues.meteora.damm_v1.accounts import (
     DammV1PoolAccount,
     Vault,
 )
-from cambist.venues.pool import Fees, SwapResult, side_given
+from cambist.venues.pool import Fees, SwapResult, side_given, stays_open, with_time
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import ChainTime, PoolRejected
 
@@ -146,6 +146,8 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
 
     def at(self, time: ChainTime) -> DammV1Pool:
         """Return the same pool under another clock: profits unlock with it, and pools open."""
+        if not self.is_time_dependent and stays_open(self, time):
+            return with_time(self, time)
         vaults = self.vault_a, self.vault_b
         return pool_at(self.address, self.state, vaults, time, self.stake_price)
 
@@ -165,9 +167,9 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         side = self.giving_a if mint_in == self.mint_a else self.giving_b
         return side.reserve_out
 
-    def curve_key(self, _mint_in: Address) -> object:
+    def curve_key(self, mint_in: Address) -> object:
         """Return what its curve follows from: one object under all clocks that leave it so."""
-        return self
+        return self.giving_a if mint_in == self.mint_a else self.giving_b
 
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve: one segment, and no more than its vault has at hand."""
@@ -190,19 +192,23 @@ class DammV1Pool(msgspec.Struct, frozen=True, gc=False):
         if mode == "exact_out":
             raise PoolRejected(RejectReason.NO_EXACT_OUT)
         moved = _move(side, amount)
-        into, paid = self.vault_a, self.vault_b
-        if mint_in == self.mint_b:
-            into, paid = paid, into
-        into, paid = _with(into, moved.into, moved.minted), _with(paid, -moved.paid, -moved.burned)
-        vaults = (into, paid) if mint_in == self.mint_a else (paid, into)
         fees = Fees(moved.trade_fee + moved.protocol_fee, moved.protocol_fee)
         first = side.reserve_out, side.reserve_in
         if side.stable is not None:
             first = side.stable.first_rate(side.reserve_in, side.reserve_out)
         impact = impact_hundredths(moved.net, moved.paid, first)
+        shown = unless_dust(amount, moved.paid, impact)
+        return SwapResult(amount, moved.paid, fees, shown, lambda: self._after(mint_in, moved))
+
+    def _after(self, mint_in: Address, moved: Moved) -> DammV1Pool:
+        """Return the pool over the vaults as a swap leaves them, and at the price it used."""
+        into, paid = self.vault_a, self.vault_b
+        if mint_in == self.mint_b:
+            into, paid = paid, into
+        into, paid = _with(into, moved.into, moved.minted), _with(paid, -moved.paid, -moved.burned)
+        vaults = (into, paid) if mint_in == self.mint_a else (paid, into)
         state = priced(self.state, self.time, self.stake_price) or self.state
-        end = pool_at(self.address, state, vaults, self.time, self.stake_price)
-        return SwapResult(amount, moved.paid, fees, unless_dust(amount, moved.paid, impact), end)
+        return pool_at(self.address, state, vaults, self.time, self.stake_price)
 
     def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
         """Return what a swap of `amount` raw units would do, or why the pool refuses it."""

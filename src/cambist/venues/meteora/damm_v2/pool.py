@@ -18,7 +18,7 @@ from cambist.values.ids import Address
 from cambist.values.route import Quote, SwapMode
 from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.meteora.damm_v2.accounts import DammV2PoolAccount
+from cambist.venues.meteora.damm_v2.accounts import LIMITER, DammV2PoolAccount
 from cambist.venues.meteora.damm_v2.swap_math import (
     DammV2Side,
     Moved,
@@ -28,7 +28,14 @@ from cambist.venues.meteora.damm_v2.swap_math import (
     sides_at,
     take,
 )
-from cambist.venues.pool import Fees, SwapResult, inverse_transfer_fee, side_given
+from cambist.venues.pool import (
+    Fees,
+    SwapResult,
+    inverse_transfer_fee,
+    side_given,
+    stays_open,
+    with_time,
+)
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import ChainTime, PoolRejected
 from cambist.venues.tokens import Mint
@@ -84,6 +91,8 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
 
     def at(self, time: ChainTime) -> DammV2Pool:
         """Return the same pool under another clock: periods, limits and opening follow it."""
+        if not self.is_time_dependent and self.state.mode != LIMITER and stays_open(self, time):
+            return with_time(self, time)
         mints = self.a.at(time.epoch), self.b.at(time.epoch)
         return pool_at(self.address, self.state, mints, time)
 
@@ -115,9 +124,9 @@ class DammV2Pool(msgspec.Struct, frozen=True, gc=False):
         side = self.giving_a if mint_in == self.mint_a else self.giving_b
         return side.held
 
-    def curve_key(self, _mint_in: Address) -> object:
+    def curve_key(self, mint_in: Address) -> object:
         """Return what its curve follows from: one object under all clocks that leave it so."""
-        return self
+        return self.giving_a if mint_in == self.mint_a else self.giving_b
 
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve: one segment, to the end of its range."""
@@ -202,12 +211,17 @@ def _swapped(
     on_output = not side.fee_on_given
     transfer_out = (paid - fee if on_output else paid) - received
     fees = Fees(fee, protocol, on_output, sent - given, transfer_out)
-    end = pool_at(pool.address, _after(pool, side, moved), (pool.a, pool.b), pool.time)
     impact = unless_dust(sent, received, _impact_hundredths(side, moved))
-    return SwapResult(sent, received, fees, impact, end)
+    return SwapResult(sent, received, fees, impact, lambda: _after(pool, side, moved))
 
 
-def _after(pool: DammV2Pool, side: DammV2Side, moved: Moved) -> DammV2PoolAccount:
+def _after(pool: DammV2Pool, side: DammV2Side, moved: Moved) -> DammV2Pool:
+    """Return the pool after a swap."""
+    state = _state_after(pool, side, moved)
+    return pool_at(pool.address, state, (pool.a, pool.b), pool.time)
+
+
+def _state_after(pool: DammV2Pool, side: DammV2Side, moved: Moved) -> DammV2PoolAccount:
     state = pool.state
     _, into, fee, paid, price = moved
     protocol = fee * state.protocol_percent // 100

@@ -199,8 +199,8 @@ class DlmmPool(msgspec.Struct, frozen=True, dict=True):
             done.paid - kept_out,
             fees,
             self._impact(done, fees, down=down),
-            self._end(done, way),
-            self._touched(done.bins[-1].id, down=down),
+            lambda: self._end(done, way),
+            lambda: self._touched(done.bins[-1].id, down=down),
         )
 
     def marked_ahead(self, *, down: bool) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from cambist.values.ids import Address
 from cambist.values.route import Quote, SwapMode
 from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.pool import Fees, SwapResult
+from cambist.venues.pool import Fees, SwapResult, with_time
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import ChainTime, PoolRejected
 from cambist.venues.tokens import Mint
@@ -126,7 +126,8 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
 
     def at(self, time: ChainTime) -> AmmV4Pool:
         """Return the pool under another clock, which may open it."""
-        return replace(self, time=time)
+        opens = self.status != WAITING_TRADE or time.unix_s >= self.opens_s
+        return with_time(self, time) if self.ways and opens else replace(self, time=time)
 
     def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
         """Return what a swap of this amount would do, or why the pool refuses it."""
@@ -171,7 +172,7 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
 
     def curve_key(self, _mint_in: Address) -> object:
         """Return what its curve follows from: one object under all clocks that leave it so."""
-        return self
+        return self.ways
 
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve: one segment."""
@@ -229,12 +230,15 @@ class AmmV4Pool(msgspec.Struct, frozen=True, gc=False):
         raise PoolRejected(closed or RejectReason.WRONG_TOKEN)
 
     def _swapped(self, mint_in: Address, way: _Way, given: int, net: int, paid: int) -> SwapResult:
-        """Return the swap, and the pool after it: the fee stays in, the first swap opens it."""
-        status = SWAP_ONLY if self.status == WAITING_TRADE else self.status
-        x, y = way.x + given, way.y - paid
-        a, b = (x, y) if mint_in == self.mint_a else (y, x)
-        # The whole amount goes to the vault: the fee belongs to the pool.
-        end = replace(self, reserve_a=a, reserve_b=b, status=status)
         impact = impact_hundredths(net, paid, (way.y, way.x))
         fees, shown = Fees(given - net), unless_dust(given, paid, impact)
-        return SwapResult(given, paid, fees, shown, end)
+        return SwapResult(
+            given, paid, fees, shown, lambda: self._after(mint_in, way.x + given, way.y - paid)
+        )
+
+    def _after(self, mint_in: Address, x: int, y: int) -> AmmV4Pool:
+        """Return the pool after a swap: the fee stays in, the first swap opens it."""
+        status = SWAP_ONLY if self.status == WAITING_TRADE else self.status
+        a, b = (x, y) if mint_in == self.mint_a else (y, x)
+        # The whole amount goes to the vault: the fee belongs to the pool.
+        return replace(self, reserve_a=a, reserve_b=b, status=status)

@@ -32,7 +32,7 @@ from cambist.values.ids import Address
 from cambist.values.route import Quote, SwapMode
 from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.pool import Fees, SwapResult, inverse_transfer_fee
+from cambist.venues.pool import Fees, SwapResult, inverse_transfer_fee, with_time
 from cambist.venues.raydium.clmm.loaded_tick_arrays import LoadedTickArrays
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import ChainTime, PoolRejected
@@ -138,11 +138,10 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
     def at(self, time: ChainTime) -> ClmmPool:
         """Return the pool under another clock, which may open it, and move transfer fees."""
         a, b = self.token_a.at(time.epoch), self.token_b.at(time.epoch)
-        pool = replace(self, time=time, token_a=a, token_b=b)
         same = a is self.token_a and b is self.token_b and self.renewal is None
-        if self.ways and pool.ways and same:
-            force_setattr(pool, "ways", self.ways)  # nothing in them depends on the clock
-        return pool
+        if same and self.ways and time.unix_s > self.opens_s:
+            return with_time(self, time)
+        return replace(self, time=time, token_a=a, token_b=b)
 
     def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
         """Return what a swap of this amount would do, or why the pool refuses it."""
@@ -289,20 +288,6 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
 
     def _swapped(self, down: bool, path: TickPath, kept_in: int, kept_out: int) -> SwapResult:  # noqa: FBT001
         given, paid = path.given, path.paid
-        if down:
-            x, y = self.reserve_a + given, self.reserve_b - paid
-        else:
-            x, y = self.reserve_a - paid, self.reserve_b + given
-        end = replace(
-            self,
-            reserve_a=x,
-            reserve_b=y,
-            tick_state=path.tick_state,
-            shelf=self.shelf.without(path.gone) if path.gone else self.shelf,
-            renewal=None if path.renewal == Release2026Features() else path.renewal,
-            # The program freezes a pool whose vault it has emptied.
-            status=self.status if (y if down else x) else FROZEN,
-        )
         net, gross = (given, paid + path.fee) if path.on_output else (given - path.fee, paid)
         sent, received = given + kept_in, paid - kept_out
         impact = impact_hundredths(path.first, net, gross, down=down)
@@ -311,6 +296,23 @@ class ClmmPool(msgspec.Struct, frozen=True, gc=False):
             received,
             Fees(path.fee, path.kept, path.on_output, kept_in, kept_out),
             unless_dust(sent, received, impact),
-            end,
-            self.shelf.touched(self.address, self.tick_state.tick, path.targets, down=down),
+            lambda: self._after(path, down=down),
+            lambda: self.shelf.touched(self.address, self.tick_state.tick, path.targets, down=down),
+        )
+
+    def _after(self, path: TickPath, *, down: bool) -> ClmmPool:
+        """Return the pool at the end of a path."""
+        if down:
+            x, y = self.reserve_a + path.given, self.reserve_b - path.paid
+        else:
+            x, y = self.reserve_a - path.paid, self.reserve_b + path.given
+        return replace(
+            self,
+            reserve_a=x,
+            reserve_b=y,
+            tick_state=path.tick_state,
+            shelf=self.shelf.without(path.gone) if path.gone else self.shelf,
+            renewal=None if path.renewal == Release2026Features() else path.renewal,
+            # The program freezes a pool whose vault it has emptied.
+            status=self.status if (y if down else x) else FROZEN,
         )

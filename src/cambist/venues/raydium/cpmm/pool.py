@@ -20,7 +20,7 @@ from cambist.values.ids import Address
 from cambist.values.route import Quote, SwapMode
 from cambist.values.time_units import Slot
 from cambist.venues import quoting
-from cambist.venues.pool import Fees, SwapResult, inverse_transfer_fee
+from cambist.venues.pool import Fees, SwapResult, inverse_transfer_fee, with_time
 from cambist.venues.reject_reasons import RejectReason
 from cambist.venues.snapshot import ChainTime, PoolRejected
 from cambist.venues.tokens import Mint
@@ -176,6 +176,9 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
     def at(self, time: ChainTime) -> CpmmPool:
         """Return the pool under another clock, which may open it, and move transfer fees."""
         a, b = self.token_a.at(time.epoch), self.token_b.at(time.epoch)
+        same = a is self.token_a and b is self.token_b
+        if same and self.ways and time.unix_s >= self.opens_s:
+            return with_time(self, time)
         return replace(self, time=time, token_a=a, token_b=b)
 
     def quote(self, mint_in: Address, mode: SwapMode, amount: int) -> Quote | Fault:
@@ -233,7 +236,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
 
     def curve_key(self, _mint_in: Address) -> object:
         """Return what its curve follows from: one object under all clocks that leave it so."""
-        return self
+        return self.ways
 
     def segments(self, mint_in: Address) -> Iterator[Segment]:
         """Yield its curve: one segment."""
@@ -289,7 +292,7 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
     def _swapped(
         self, mint_in: Address, way: _Way, sums: _Sums, kept_in: int, kept_out: int
     ) -> SwapResult:
-        """Split the fees, and return the pool with what it owes taken out of its reserves."""
+        """Return the swap, its fees split."""
         rates = self.rates
         total = sums.given - sums.net
         creator = sums.fee_out
@@ -305,19 +308,6 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
         owed_out = sums.fee_out
         if not owed_out:
             owed_in += creator
-        x, y = way.x + sums.given - owed_in, way.y - sums.paid - owed_out
-        a_given = mint_in == self.mint_a
-        owed_a, owed_b = self.owed
-        end = replace(
-            self,
-            reserve_a=x if a_given else y,
-            reserve_b=y if a_given else x,
-            owed=(
-                (owed_a + owed_in, owed_b + owed_out)
-                if a_given
-                else (owed_a + owed_out, owed_b + owed_in)
-            ),
-        )
         given, paid = sums.given + kept_in, sums.paid - kept_out
         impact = impact_hundredths(sums.net, sums.paid + sums.fee_out, (way.y, way.x))
         return SwapResult(
@@ -331,8 +321,22 @@ class CpmmPool(msgspec.Struct, frozen=True, gc=False):
                 creator_out=owed_out,
             ),
             unless_dust(given, paid, impact),
-            end,
+            lambda: self._after(mint_in, way, sums, (owed_in, owed_out)),
         )
+
+    def _after(
+        self, mint_in: Address, way: _Way, sums: _Sums, owed_more: tuple[int, int]
+    ) -> CpmmPool:
+        """Return the pool with what it owes more, of both tokens, taken out of its reserves."""
+        owed_in, owed_out = owed_more
+        x, y = way.x + sums.given - owed_in, way.y - sums.paid - owed_out
+        owed_a, owed_b = self.owed
+        if mint_in == self.mint_a:
+            owed = owed_a + owed_in, owed_b + owed_out
+        else:
+            x, y = y, x
+            owed = owed_a + owed_out, owed_b + owed_in
+        return replace(self, reserve_a=x, reserve_b=y, owed=owed)
 
 
 def _forwards(way: _Way, given: int) -> _Sums:
