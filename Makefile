@@ -17,7 +17,7 @@ LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
           --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run up demo test check test-routing test-newest test-onchain fix ui postman newman oracles bench bench-cluster bench-find bench-quotes bench-reads bench-stream proofs fuzz storm simulate model docs site \
+.PHONY: help run up demo test check test-routing test-newest test-onchain fix ui postman newman oracles bench bench-cluster bench-compare bench-find bench-quotes bench-reads bench-stream proofs fuzz storm simulate model docs site \
         lock clean
 
 help: ## show these targets
@@ -80,6 +80,9 @@ bench: $(V)/.run ## measure
 
 bench-cluster: $(V)/.test ## measure one process beside several over PostgreSQL and Redis
 	@$(PY) -m bench.cluster
+
+bench-compare: $(V)/.run ## compare the CPU time of an order with another version (BASE=revision or checkout)
+	@$(PY) -m bench.compare "$(BASE)"
 
 bench-find: $(V)/.run ## measure routes over many pools, and decoding (BASE=another checkout, to compare with)
 	@$(PY) -m bench.find $(if $(BASE),--base "$(BASE)")

@@ -27,10 +27,11 @@ from bench.report import CannotMeasure, write_number
 from bench.virtual_time import RATES
 
 ROOT: Final = Path(__file__).parents[1]
-SECONDS: Final = 40.0
+ROUNDS: Final = 7
 ORDERS: Final = 500
 """Orders of a round, beside those that warm it up."""
-_ROUNDS_MIN: Final = 2
+LOOK_EVERY_S: Final = 0.2
+WITHIN_S: Final = 600.0
 
 
 class Ratio(NamedTuple):
@@ -51,7 +52,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.compare", description=__doc__)
     parser.add_argument("base", help="a revision, or a folder with a checkout")
     parser.add_argument("--rate", type=int, action="append", help="orders a second (5000, 400)")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="at each (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="at each (%(default)s)")
     given = parser.parse_args(words)
     with ExitStack() as stack:
         base = stack.enter_context(checkout(given.base))
@@ -60,7 +61,7 @@ def main(words: Sequence[str] | None = None) -> None:
             "| orders/s | raw us an order, before | now | ratio | rounds |\n|---|---|---|---|---|"
         )
         for rate in given.rate or RATES:
-            found = compare(base, rate, given.seconds)
+            found = compare(base, rate, given.rounds)
             before, now = write_number(found.base_us), write_number(found.now_us)
             print(f"| {rate:,} | {before} | {now} | {found.ratio:.3f} | {found.rounds} |")
 
@@ -86,23 +87,41 @@ def checkout(base: str) -> Iterator[Path]:
         yield Path(folder)
 
 
-def compare(base: Path, rate: int, seconds: float) -> Ratio:
-    """Run both versions side by side for a time. Raises CannotMeasure when it is too short."""
+def compare(base: Path, rate: int, rounds: int) -> Ratio:
+    """Run both versions side by side until each made so many rounds.
+
+    Raises CannotMeasure when one of them ends or takes too long.
+    """
+    until = time.monotonic() + WITHIN_S
     with ExitStack() as stack:
         runs = [stack.enter_context(_running(sources, rate)) for sources in (base, ROOT)]
-        time.sleep(seconds)
-        rounds = [[float(line) for line in run.read_text("utf-8").split()] for run in runs]
-    # Of both the same number of rounds: what ran alone at the end had a quieter core.
-    count = min(map(len, rounds))
-    if count < _ROUNDS_MIN:
-        raise CannotMeasure(f"{seconds:.0f} s are too few: {count} rounds")
-    before, now = (median(of[:count]) for of in rounds)
-    return Ratio(before, now, count)
+        while True:
+            figures = [run.figures() for run in runs]
+            # Of both the same number: what runs alone at the end would have a quieter core.
+            if min(map(len, figures)) >= rounds:
+                break
+            if time.monotonic() > until:
+                raise CannotMeasure(f"{rounds} rounds took more than {WITHIN_S:.0f} s")
+            time.sleep(LOOK_EVERY_S)
+    before, now = (median(of[:rounds]) for of in figures)
+    return Ratio(before, now, rounds)
+
+
+class _Rounds(NamedTuple):
+    process: subprocess.Popen[bytes]
+    out: Path
+
+    def figures(self) -> list[float]:
+        """Return the microseconds an order of each round so far."""
+        *lines, _ = self.out.read_text("utf-8").split("\n")
+        if self.process.poll() is not None:
+            raise CannotMeasure("a version ended: run it alone with `python -m bench.virtual_time`")
+        return [float(line) for line in lines]
 
 
 @contextmanager
-def _running(sources: Path, rate: int) -> Iterator[Path]:
-    """Run rounds of one version on the last core; yield the file that its figures go to."""
+def _running(sources: Path, rate: int) -> Iterator[_Rounds]:
+    """Run rounds of one version on the last core."""
     words = ["--rounds", "--rate", str(rate), "--orders", str(ORDERS)]
     env = {**os.environ, "PYTHONPATH": f"{sources / 'src'}:{ROOT}"}
     core = max(os.sched_getaffinity(0))
@@ -119,7 +138,7 @@ def _running(sources: Path, rate: int) -> Iterator[Path]:
             ) as process,
         ):
             try:
-                yield out
+                yield _Rounds(process, out)
             finally:
                 process.kill()
 

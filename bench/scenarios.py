@@ -19,6 +19,7 @@ from bench.http_load import Asker, Crowd, Tally, get, orders
 from bench.open_loop_load import Pace, lags_ms
 from bench.report import CannotMeasure, Reading, percentile
 from bench.server import PROFILE, Server, serving
+from bench.virtual_time import RATES, measure_rates
 from cambist.bootstrap import CHAIN_FILE, STORE_FILE
 
 LOOK_EVERY_S: Final = 0.05
@@ -173,6 +174,20 @@ async def measure_push(plan: Plan) -> list[Reading]:
         ]
 
 
+async def measure_engine(plan: Plan) -> list[Reading]:
+    """Measure the engine without HTTP, at rates that do not depend on the machine."""
+    found = await asyncio.to_thread(measure_rates, RATES, plan.orders)
+    return [
+        reading
+        for rate, of in found.items()
+        for reading in (
+            Reading(f"CPU per order without HTTP, {rate:,} orders/s, norm us", of.norm_us),
+            Reading(f"of which the paper market, {rate:,} orders/s, norm us", of.paper_norm_us),
+            Reading(f"CPU per order without HTTP, {rate:,} orders/s, us", of.cost.us_per_order),
+        )
+    ]
+
+
 Measure = Callable[[Plan], Coroutine[Any, Any, list[Reading]]]
 MEASURES: Final[dict[str, Measure]] = {
     "disk": measure_disk,
@@ -181,6 +196,7 @@ MEASURES: Final[dict[str, Measure]] = {
     "keyed": measure_keyed,
     "complete": measure_complete,
     "push": measure_push,
+    "engine": measure_engine,
 }
 
 

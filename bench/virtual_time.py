@@ -19,11 +19,14 @@ import selectors
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.calibrator import Inflation, calibrating
 from bench.http_load import SWAPS
+from bench.paper_share import Meter, metering
 from bench.report import CannotMeasure, write_number
 from cambist import logs
 from cambist.clock import Entropy
@@ -101,11 +104,15 @@ class VirtualClock:
 
 
 class Cost(NamedTuple):
-    """The CPU time of a run, in microseconds, and when it was, on the machine's monotonic clock."""
+    """The CPU time of a run, in microseconds, and when it was, on the machine's monotonic clock.
+
+    `paper_us` is the part of the paper network, where it was metered.
+    """
 
     orders: int
     cpu_us: float
     during: tuple[float, float]
+    paper_us: float = 0.0
 
     @property
     def us_per_order(self) -> float:
@@ -129,7 +136,7 @@ class _Finals:
                 self.failed = event.order.fault
 
 
-async def run(folder: Path, rate: int, orders: int) -> Cost:
+async def run(folder: Path, rate: int, orders: int, meter: Meter) -> Cost:
     """Bring orders that arrive at a rate (per second) to their finality.
 
     Raises CannotMeasure when they are not final in time.
@@ -153,10 +160,11 @@ async def run(folder: Path, rate: int, orders: int) -> Cost:
             await _arrive(engine, rate, WARM_UP)
             await _until(finals, WARM_UP)
             gc.collect()
-            since, used = time.monotonic(), time.process_time()
+            since, used, paper_us = time.monotonic(), time.process_time(), meter.cpu_us
             await _arrive(engine, rate, orders)
             await _until(finals, WARM_UP + orders)
-            cost = Cost(orders, (time.process_time() - used) * 1e6, (since, time.monotonic()))
+            used, paper_us = time.process_time() - used, meter.cpu_us - paper_us
+            cost = Cost(orders, used * 1e6, (since, time.monotonic()), paper_us)
             for task in running:
                 task.cancel()
         return cost
@@ -206,22 +214,63 @@ async def _until(finals: _Finals, count: int) -> None:
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
-def measure(rate: int, orders: int) -> Cost:
-    """Run once in a fresh folder. Raises CannotMeasure."""
+@cache
+def _log_to_nowhere() -> None:
+    # A logger keeps its first stream for ever, so there is one for all runs.
+    logs.set_up("info", "json", Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+
+
+def measure(rate: int, orders: int, *, metered: bool = False) -> Cost:
+    """Run once in a fresh folder, with the paper network metered or not. Raises CannotMeasure."""
+    _log_to_nowhere()
     with (
         tempfile.TemporaryDirectory(prefix="cambist-bench-") as home,
+        metering() if metered else nullcontext(Meter()) as meter,
         asyncio.Runner(loop_factory=VirtualTimeLoop) as runner,
     ):
-        return runner.run(run(Path(home), rate, orders))
+        return runner.run(run(Path(home), rate, orders, meter))
 
 
-def write_costs(costs: Mapping[int, Cost], inflations: Mapping[int, Inflation]) -> str:
+class Measured(NamedTuple):
+    """A run, the same with the paper network metered, and the machine's inflation meanwhile."""
+
+    cost: Cost
+    metered: Cost
+    inflation: Inflation
+
+    @property
+    def norm_us(self) -> float:
+        """CPU microseconds an order on the machine left alone."""
+        return self.inflation.norm(self.cost.us_per_order)
+
+    @property
+    def paper_norm_us(self) -> float:
+        """The part of the paper network. Metering costs time too, so only its share is used."""
+        return self.norm_us * self.metered.paper_us / self.metered.cpu_us
+
+
+def measure_rates(rates: Sequence[int], orders: int) -> dict[int, Measured]:
+    """Run at each rate, with a calibrator beside. Raises CannotMeasure."""
+    with calibrating() as calibrator:
+        runs = {
+            rate: (measure(rate, orders), measure(rate, orders, metered=True)) for rate in rates
+        }
+    return {
+        rate: Measured(cost, metered, calibrator.between(*cost.during))
+        for rate, (cost, metered) in runs.items()
+    }
+
+
+def write_costs(found: Mapping[int, Measured]) -> str:
     """Write the CPU time per order at each rate, raw and by norm, as Markdown."""
-    lines = ["| orders/s | norm us an order | raw us | inflation |", "|---|---|---|---|"]
-    for rate, cost in costs.items():
-        norm = write_number(inflations[rate].norm(cost.us_per_order))
-        raw = write_number(cost.us_per_order)
-        lines.append(f"| {rate:,} | {norm} | {raw} | x{inflations[rate].factor:.2f} |")
+    lines = [
+        "| orders/s | norm us an order | of which the paper market | raw us | inflation |",
+        "|---|---|---|---|---|",
+    ]
+    for rate, of in found.items():
+        norm, paper = write_number(of.norm_us), write_number(of.paper_norm_us)
+        raw = write_number(of.cost.us_per_order)
+        lines.append(f"| {rate:,} | {norm} | {paper} | {raw} | x{of.inflation.factor:.2f} |")
     return "\n".join(lines)
 
 
@@ -234,14 +283,10 @@ def main() -> None:
         "--rounds", action="store_true", help="print raw microseconds, until killed"
     )
     given = parser.parse_args()
-    # A logger keeps its first stream for ever, so there is one for all runs.
-    logs.set_up("info", "json", Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     if given.rounds:
         while True:
             print(f"{measure((given.rate or RATES)[0], given.orders).us_per_order:.1f}", flush=True)
-    with calibrating() as calibrator:
-        costs = {rate: measure(rate, given.orders) for rate in given.rate or RATES}
-    print(write_costs(costs, {rate: calibrator.between(*costs[rate].during) for rate in costs}))
+    print(write_costs(measure_rates(given.rate or RATES, given.orders)))
 
 
 if __name__ == "__main__":
