@@ -112,6 +112,12 @@ class Code(StrEnum):
     ATTEMPT_LAPSED = "attempt_lapsed"
     TURN_FAILED = "turn_failed"
     WRITTEN_OFF = "written_off"
+    LIMIT_NOT_MET = "limit_not_met"
+    NOT_FILLED_AT_ONCE = "not_filled_at_once"
+    TRIGGER_ALREADY_MET = "trigger_already_met"
+    PRICE_INVERTED = "price_inverted"
+    INVALID_PRICE = "invalid_price"
+    RESTING_FULL = "resting_full"
 
 
 class FaultSpec(NamedTuple):
@@ -226,6 +232,24 @@ CATALOGUE: Final[dict[Code, FaultSpec]] = {
     ),
     Code.ATTEMPT_LAPSED: FaultSpec(
         _CHAIN, _REQUOTE, 503, "The transaction did not land while it was valid."
+    ),
+    Code.LIMIT_NOT_MET: FaultSpec(
+        _VENUE, _REQUOTE, 422, "The best route is worse than the limit price."
+    ),
+    Code.NOT_FILLED_AT_ONCE: FaultSpec(
+        _VENUE, _END, 422, "The order was to be filled at once, and was not."
+    ),
+    Code.TRIGGER_ALREADY_MET: FaultSpec(
+        _USER, _END, 422, "The price that would start the order is met already."
+    ),
+    Code.PRICE_INVERTED: FaultSpec(
+        _USER, _END, 422, "A price is far from the market, and its inverse is near."
+    ),
+    Code.INVALID_PRICE: FaultSpec(
+        _USER, _END, 400, "A price is a positive decimal number of at most 40 digits."
+    ),
+    Code.RESTING_FULL: FaultSpec(
+        _ENGINE, _RETRY, 503, "Too many orders wait for a price; try again later."
     ),
     Code.TURN_FAILED: FaultSpec(_ENGINE, _END, 500, "The engine failed three times on this order."),
     Code.WRITTEN_OFF: FaultSpec(

@@ -34,9 +34,10 @@ from typing import assert_never
 
 import msgspec
 
-from cambist.faults import Code, Fault, fault
-from cambist.orders import events
+from cambist.faults import Code, Fault, Origin, fault
+from cambist.orders import events, resting
 from cambist.orders.attempt import Attempt, ChainParameters, SignatureStatus
+from cambist.orders.decision import Decision as Decision
 from cambist.orders.lapse import is_past_validity, prove_lapsed
 from cambist.orders.lifecycle import failed_try
 from cambist.orders.order import Order, Status
@@ -50,8 +51,11 @@ from cambist.orders.steps import (
     StepFailed,
     TransactionBuilt,
     TransactionSent,
+    TriggerArmed,
     is_cancelled_or_past_deadline,
 )
+from cambist.orders.trigger import PriceObservation
+from cambist.values.route import Route
 from cambist.values.time_units import Timestamp, add_ms
 
 
@@ -60,18 +64,6 @@ class Policy(msgspec.Struct, frozen=True):
 
     rules: ChainParameters
     backoff: Backoff = Backoff()
-
-
-class Decision(msgspec.Struct, frozen=True):
-    """Events for the journal, and what the rows need besides.
-
-    `signed` is the attempt to record with its bytes. `wake_at` is when the order is due next. No
-    events means that nothing is written.
-    """
-
-    events: tuple[events.OrderEvent, ...]
-    wake_at: Timestamp | None
-    signed: Attempt | None = None
 
 
 def decide(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> Decision:
@@ -85,8 +77,10 @@ def decide(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> De
     match outcome:
         case OrderStarted():
             return Decision((events.Started(),), now)
+        case TriggerArmed() | PriceObservation():
+            return resting.observe(order, outcome, now)
         case RouteFound(route):
-            return Decision((events.Routed(route),), now)
+            return _routed(order, route, now)
         case TransactionBuilt(attempt):
             return Decision((_signed(attempt),), now, attempt)
         case CloseConfirmed():
@@ -95,6 +89,16 @@ def decide(order: Order, outcome: Outcome, now: Timestamp, policy: Policy) -> De
             return _retry_or_fail(order, (), why, now, policy)
         case _:
             assert_never(outcome)
+
+
+def _routed(order: Order, route: Route, now: Timestamp) -> Decision:
+    if not order.terms.is_within_limit(route.amount_in, route.amount_out):
+        why = fault(Code.LIMIT_NOT_MET)
+        if order.terms.time_in_force == "fok":
+            return resting.not_filled_at_once(why)
+        return resting.rearm_after_miss(order, why, now)
+    tolerance = order.slippage_bps if order.terms.slippage_ladder_bps else None
+    return Decision((events.Routed(route, tolerance),), now)
 
 
 def fail_order(order: Order, why: Fault) -> Decision:
@@ -198,6 +202,12 @@ def _retry_or_fail(
     if order.written_off_at is not None:
         # A person's confirmation is no proof, so the order is not signed again.
         why = fault(Code.WRITTEN_OFF)
+    elif order.terms.time_in_force == "fok" and why.blame is not Origin.USER:
+        return resting.not_filled_at_once(why, before)
+    elif order.intent.waits_for_price and order.terms.time_in_force != "fok":
+        decision = resting.after_failed_try(order, before, why, now)
+        if decision is not None:
+            return decision
     elif may_retry(order, why):
         wake_at = add_ms(now, policy.backoff.after(order.try_number))
         again = events.RetryScheduled(why, order.try_number + 1, wake_at)

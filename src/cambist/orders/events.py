@@ -10,7 +10,10 @@ from cambist.faults import Fault
 from cambist.orders.attempt import Fill, NodeObservation
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
+from cambist.orders.trigger import Phase, PriceObservation
+from cambist.values.amount import Bps
 from cambist.values.ids import Signature
+from cambist.values.price import PriceLevel
 from cambist.values.route import Route
 from cambist.values.time_units import Height, Slot, Timestamp
 
@@ -52,14 +55,56 @@ class WrittenOff(OrderEvent, frozen=True, tag="written_off"):
     reason: str
 
 
+class Armed(OrderEvent, frozen=True, tag="armed"):
+    """The order rests until its price is met: the level, and the prices at that moment.
+
+    `observation` is None where no venue answered in time; `starts_at` is set where nothing is
+    observed before an instant.
+    """
+
+    level: PriceLevel | None = None
+    observation: PriceObservation | None = None
+    starts_at: Timestamp | None = None
+
+
+class Triggered(OrderEvent, frozen=True, tag="triggered"):
+    """The price was met and confirmed, or the time to start came; the order trades now."""
+
+    level: PriceLevel | None = None
+    observation: PriceObservation | None = None
+
+
+class Touched(OrderEvent, frozen=True, tag="touched"):
+    """A small part of the order would have met the level, and the whole of it did not."""
+
+    level: PriceLevel
+    observation: PriceObservation
+
+
+class Rearmed(OrderEvent, frozen=True, tag="rearmed"):
+    """The order could not trade at its price and rests again, for nothing was spent.
+
+    It is not checked before `not_before`. In the phase `limit` its limit price is the level.
+    """
+
+    fault: Fault
+    attempt: int
+    not_before: Timestamp
+    phase: Phase = "trigger"
+
+
 class Started(OrderEvent, frozen=True, tag="started"):
     """A worker started the order."""
 
 
 class Routed(OrderEvent, frozen=True, tag="routed"):
-    """A route was chosen, with its quotes, reason and bound."""
+    """A route was chosen, with its quotes, reason and bound.
+
+    `slippage_bps` is the tolerance of this try where a slippage ladder decides it.
+    """
 
     route: Route
+    slippage_bps: Bps | None = None
 
 
 class Signed(OrderEvent, frozen=True, tag="signed"):
@@ -119,7 +164,12 @@ class Cancelled(OrderEvent, frozen=True, tag="cancelled"):
 
 
 class Expired(OrderEvent, frozen=True, tag="expired"):
-    """The order's deadline passed, with nothing spent."""
+    """The order's deadline passed, or it was to be filled at once and was not; nothing is spent.
+
+    `fault` says why one that was to be filled at once was not.
+    """
+
+    fault: Fault | None = None
 
 
 class Failed(OrderEvent, frozen=True, tag="failed"):
@@ -146,6 +196,10 @@ AnyOrderEvent = (
     | Amended
     | CancelRequested
     | WrittenOff
+    | Armed
+    | Triggered
+    | Touched
+    | Rearmed
     | Started
     | Routed
     | Signed

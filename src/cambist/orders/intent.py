@@ -12,7 +12,7 @@ from cambist.values.ids import Address, Principal
 from cambist.values.route import SwapMode
 from cambist.values.token import Pair, Token
 
-OrderKind = Literal["market"]
+OrderKind = Literal["market", "limit", "take_profit", "stop"]
 PriceBasis = Literal["pair", "buy", "sell"]
 
 
@@ -33,6 +33,11 @@ class Intent(msgspec.Struct, frozen=True, omit_defaults=True):
     client_order_id: str | None = None
     wallet: Address | None = None
     user_id: str | None = None
+
+    @property
+    def waits_for_price(self) -> bool:
+        """Whether the order rests until a price is met."""
+        return self.kind != "market"
 
     @property
     def sized_token(self) -> Token:

@@ -35,28 +35,40 @@ from typing import Any, Final, cast
 
 from msgspec.structs import replace
 
-from cambist.faults import Fault
+from cambist.faults import Code, Fault
 from cambist.orders import events
 from cambist.orders.attempt import Attempt
 from cambist.orders.order import Order, Status
+from cambist.orders.trigger import TriggerState
 from cambist.values.ids import OrderId
 from cambist.values.time_units import Timestamp
 
-PENDING, ROUTING, BUILDING = Status.PENDING, Status.ROUTING, Status.BUILDING
+PENDING, WAITING = Status.PENDING, Status.WAITING
+ROUTING, BUILDING = Status.ROUTING, Status.BUILDING
 SUBMITTED, CONFIRMED, FAILED = Status.SUBMITTED, Status.CONFIRMED, Status.FAILED
 CANCELLED, EXPIRED = Status.CANCELLED, Status.EXPIRED
 
 INITIAL_EVENT: Final = events.Accepted
+SETBACKS_KEPT_MAX: Final = 16
+"""How many failed tries the row of an order keeps that may be tried without end."""
 
 TRANSITIONS: Final[dict[Status, dict[type[events.OrderEvent], Status]]] = {
     PENDING: {
         events.Started: ROUTING,
+        events.Armed: WAITING,
         events.Cancelled: CANCELLED,
         events.Expired: EXPIRED,
+    },
+    WAITING: {
+        events.Triggered: ROUTING,
+        events.Cancelled: CANCELLED,
+        events.Expired: EXPIRED,
+        events.Failed: FAILED,
     },
     ROUTING: {
         events.Routed: BUILDING,
         events.RetryScheduled: ROUTING,
+        events.Rearmed: WAITING,
         events.Cancelled: CANCELLED,
         events.Expired: EXPIRED,
         events.Failed: FAILED,
@@ -64,6 +76,7 @@ TRANSITIONS: Final[dict[Status, dict[type[events.OrderEvent], Status]]] = {
     BUILDING: {
         events.Signed: SUBMITTED,
         events.RetryScheduled: ROUTING,
+        events.Rearmed: WAITING,
         events.Cancelled: CANCELLED,
         events.Expired: EXPIRED,
         events.Failed: FAILED,
@@ -71,6 +84,7 @@ TRANSITIONS: Final[dict[Status, dict[type[events.OrderEvent], Status]]] = {
     SUBMITTED: {
         events.Landed: CONFIRMED,
         events.RetryScheduled: ROUTING,
+        events.Rearmed: WAITING,
         events.Cancelled: CANCELLED,
         events.Expired: EXPIRED,
         events.Failed: FAILED,
@@ -83,6 +97,7 @@ TRANSITIONS: Final[dict[Status, dict[type[events.OrderEvent], Status]]] = {
 
 STATUS_NEUTRAL_EVENTS: Final[dict[Status, frozenset[type[events.OrderEvent]]]] = {
     PENDING: frozenset((events.Amended, events.CancelRequested)),
+    WAITING: frozenset((events.Amended, events.CancelRequested, events.Touched)),
     ROUTING: frozenset((events.Amended, events.CancelRequested)),
     BUILDING: frozenset((events.Amended, events.CancelRequested)),
     SUBMITTED: frozenset(
@@ -107,7 +122,7 @@ _REQUIRES_IN_FLIGHT: Final[frozenset[type[events.OrderEvent]]] = frozenset(
     (events.Landed, events.Sent, events.Seen, events.WrittenOff, events.Reverted, events.Lapsed)
 )
 _FORBIDDEN_IN_FLIGHT: Final[frozenset[type[events.OrderEvent]]] = frozenset(
-    (events.RetryScheduled, events.Cancelled, events.Expired, events.Failed)
+    (events.RetryScheduled, events.Rearmed, events.Cancelled, events.Expired, events.Failed)
 )
 
 
@@ -213,15 +228,47 @@ def _with_attempt(order: Order, status: Status, **changes: Any) -> Order:
 
 
 def _retried(order: Order, event: events.RetryScheduled, status: Status, _at: Timestamp) -> Order:
+    trigger = order.trigger
+    if trigger is not None and event.fault.code is Code.SLIPPAGE_EXCEEDED:
+        trigger = replace(trigger, ladder_step=trigger.ladder_step + 1)
+    return _without_attempt(order, event, status, trigger)
+
+
+def _armed(order: Order, _event: events.Armed, status: Status, _at: Timestamp) -> Order:
+    return replace(order, status=status, trigger=TriggerState())
+
+
+def _touched(order: Order, _event: events.Touched, status: Status, _at: Timestamp) -> Order:
+    state = replace(order.trigger or TriggerState(), was_touched=True)
+    return replace(order, status=status, trigger=state)
+
+
+def _rearmed(order: Order, event: events.Rearmed, status: Status, at: Timestamp) -> Order:
+    before = order.trigger or TriggerState()
+    # A try that was signed was within the limit: only checks that miss it are counted.
+    misses = before.misses + 1 if event.not_before > at else 0
+    state = TriggerState(event.phase, misses, event.not_before)
+    return _without_attempt(order, event, status, state)
+
+
+def _without_attempt(
+    order: Order,
+    event: events.RetryScheduled | events.Rearmed,
+    status: Status,
+    trigger: TriggerState | None,
+) -> Order:
+    """Return the order after a try that came to nothing, ready for the next one."""
+    setbacks = (*order.setbacks, failed_try(order, event.fault))
     return replace(
         order,
         status=status,
         fault=event.fault,
         try_number=event.attempt,
-        setbacks=(*order.setbacks, failed_try(order, event.fault)),
+        setbacks=setbacks if trigger is None else setbacks[-SETBACKS_KEPT_MAX:],
         route=None,
         route_seq=None,
         attempt=None,
+        trigger=trigger,
     )
 
 
@@ -244,6 +291,10 @@ _FOLD: Final[dict[type[events.OrderEvent], _Fold]] = {
     events.Amended: _amended,
     events.CancelRequested: _cancel_requested,
     events.WrittenOff: _written_off,
+    events.Armed: _armed,
+    events.Triggered: _move,
+    events.Touched: _touched,
+    events.Rearmed: _rearmed,
     events.Started: _move,
     events.Routed: _routed,
     events.Signed: _signed,

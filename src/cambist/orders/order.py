@@ -12,6 +12,8 @@ from cambist.orders.attempt import Attempt, Fill
 from cambist.orders.events import FailedTry
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
+from cambist.orders.trigger import Condition, TriggerState, condition_of
+from cambist.values.amount import Bps
 from cambist.values.ids import OrderId
 from cambist.values.route import Route
 from cambist.values.time_units import Timestamp
@@ -21,6 +23,7 @@ class Status(StrEnum):
     """Where an order stands, in the words clients see."""
 
     PENDING = "pending"
+    WAITING = "waiting"
     ROUTING = "routing"
     BUILDING = "building"
     SUBMITTED = "submitted"
@@ -40,7 +43,8 @@ class Order(msgspec.Struct, frozen=True):
     `version` is the compare-and-set counter and may jump; `last_seq`, `last_at` and `head_hash`
     are the journal's end; `route_seq` is the line that tells the route. `lease_owner` and
     `lease_epoch` say whose turn it is. `tries` counts from 1. `wake_at` is when the order next
-    deserves a look, None when nothing is left to do.
+    deserves a look, None when nothing is left to do. `trigger` is what an order remembers that
+    waits for a price; no other has it.
     """
 
     id: OrderId
@@ -67,6 +71,21 @@ class Order(msgspec.Struct, frozen=True):
     written_off_at: Timestamp | None = None
     closed_at: Timestamp | None = None
     is_final: bool = False
+    trigger: TriggerState | None = None
+
+    @property
+    def condition(self) -> Condition | None:
+        """The price that a resting order waits for; None for one that waits for no price."""
+        return condition_of(self.intent, self.terms, self.trigger or TriggerState())
+
+    @property
+    def slippage_bps(self) -> Bps:
+        """The tolerance of this try: after reverts the step of the slippage ladder."""
+        ladder = self.terms.slippage_ladder_bps
+        if not ladder:
+            return self.terms.slippage_bps
+        step = 0 if self.trigger is None else self.trigger.ladder_step
+        return ladder[min(step, len(ladder) - 1)]
 
     @property
     def is_closed(self) -> bool:

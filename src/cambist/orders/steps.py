@@ -10,6 +10,7 @@ from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, Fill, NodeObservation
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
+from cambist.orders.trigger import PriceObservation, TriggerState
 from cambist.values.ids import Signature
 from cambist.values.route import Route
 from cambist.values.time_units import Timestamp, add_ms
@@ -23,6 +24,14 @@ class Step(msgspec.Struct, frozen=True):
 
 class StartOrder(Step, frozen=True):
     """Start the order."""
+
+
+class ArmTrigger(Step, frozen=True):
+    """Look at the prices, and let the order rest until its own is met."""
+
+
+class CheckTrigger(Step, frozen=True):
+    """Look at the prices, slot after slot until the order's own is confirmed or not met."""
 
 
 class FindRoute(Step, frozen=True):
@@ -60,6 +69,12 @@ class Wait(Step, frozen=True):
 
 class OrderStarted(msgspec.Struct, frozen=True):
     """The order was started."""
+
+
+class TriggerArmed(msgspec.Struct, frozen=True):
+    """The prices when an order began to rest; None where nothing was observed."""
+
+    observation: PriceObservation | None = None
 
 
 class RouteFound(msgspec.Struct, frozen=True):
@@ -104,6 +119,8 @@ class StepFailed(msgspec.Struct, frozen=True):
 
 Outcome = (
     OrderStarted
+    | TriggerArmed
+    | PriceObservation
     | RouteFound
     | TransactionBuilt
     | TransactionSent
@@ -128,11 +145,14 @@ def next_step(order: Order, now: Timestamp) -> Step:
         return AwaitChain(in_flight) if is_sent else SendTransaction(in_flight)
     if is_cancelled_or_past_deadline(order, now):
         return CloseUnwanted()
+    if order.status is Status.WAITING:
+        checked_from = _checked_from(order)
+        return Wait(checked_from) if now < checked_from else CheckTrigger()
     if order.wake_at is not None and now < order.wake_at <= add_ms(now, BACKOFF_MAX_MS):
         # Further off than any wait, it was set before the clock stepped back: then it is due.
         return Wait(order.wake_at)
     if order.status is Status.PENDING:
-        return StartOrder()
+        return ArmTrigger() if _must_rest(order, now) else StartOrder()
     if order.status is Status.BUILDING and order.route is not None:
         return BuildTransaction(order.route)
     return FindRoute()
@@ -147,3 +167,17 @@ def is_cancelled_or_past_deadline(order: Order, now: Timestamp) -> bool:
     if order.cancel_requested_at is not None:
         return True
     return deadline is not None and max(now, order.last_at) >= deadline
+
+
+def _must_rest(order: Order, now: Timestamp) -> bool:
+    """Whether a new order waits for a price or a time; one to be filled at once does not."""
+    starts_at = order.terms.start_at
+    if order.terms.time_in_force == "fok":
+        return False
+    return order.intent.waits_for_price or (starts_at is not None and now < starts_at)
+
+
+def _checked_from(order: Order) -> Timestamp:
+    """Return when a resting order may be checked: after a missed limit not at once."""
+    state = order.trigger or TriggerState()
+    return max(order.terms.start_at or Timestamp(0), state.not_before or Timestamp(0))

@@ -17,9 +17,17 @@ class RawAmount(int):
     __slots__ = ()
 
 
+class BigInt(int):
+    """A number of any size that is written as text in JSON, as amounts are."""
+
+    __slots__ = ()
+
+
 Bps = NewType("Bps", int)
 """A share in basis points: 10,000 is the whole."""
 
+BIG_DIGITS_MAX: Final = 100
+"""How many digits a stored `BigInt` may have: twice those of the longest price."""
 RAW_MAX: Final = RawAmount(2**64 - 1)
 BPS_ONE: Final = 10_000
 DECIMALS_MAX: Final = 18

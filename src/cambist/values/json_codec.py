@@ -7,14 +7,15 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from cambist.values.amount import RAW_MAX, RawAmount
+from cambist.values.amount import BIG_DIGITS_MAX, RAW_MAX, BigInt, RawAmount
 
 T = TypeVar("T")
 _RAW: Final = re.compile(r"0|[1-9][0-9]{0,19}", re.ASCII)
+_BIG: Final = re.compile(rf"0|[1-9][0-9]{{0,{BIG_DIGITS_MAX - 1}}}", re.ASCII)
 
 
 def _write_amount(value: object) -> str:
-    if isinstance(value, RawAmount):
+    if isinstance(value, RawAmount | BigInt):
         return int.__repr__(value)
     msg = f"{type(value).__name__} has no JSON form"
     raise NotImplementedError(msg)
@@ -25,6 +26,8 @@ def _read_amount(kind: type, value: object) -> object:
         raw = RawAmount(value)
         if raw <= RAW_MAX:
             return raw
+    if kind is BigInt and isinstance(value, str) and _BIG.fullmatch(value):
+        return BigInt(value)
     # Of all exceptions only ValueError and TypeError leave msgspec as a DecodeError.
     msg = f"this is no {kind.__name__}"
     raise ValueError(msg)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import Final
 
 import msgspec
 
-from cambist.values.amount import write_amount
+from cambist.values.amount import BPS_ONE, BigInt, mul_div_ceil, mul_div_floor, write_amount
+from cambist.values.token import Pair
 
 SIGNIFICANT_DIGITS: Final = 12
 _FRACTION_MAX: Final = 30
@@ -43,3 +45,45 @@ def price_of(paid: int, paid_decimals: int, got: int, got_decimals: int) -> Pric
     if paid <= 0:
         return None
     return Price(got * 10**paid_decimals, paid * 10**got_decimals)
+
+
+class PriceLevel(msgspec.Struct, frozen=True, gc=False):
+    """A price that an exchange is held against: `taken` for `given`, in raw units, exactly.
+
+    "At least" is meant from the side of whoever gives: more taken for what is given is better.
+    """
+
+    taken: BigInt
+    given: BigInt
+
+    def is_reached_by(self, amount_in: int, amount_out: int) -> bool:
+        """Whether an exchange of raw amounts brings at least this price; equality is enough."""
+        return amount_out * self.given >= self.taken * amount_in
+
+    def is_above_or_at(self, amount_in: int, amount_out: int) -> bool:
+        """Whether an exchange of raw amounts brings at most this price; equality is enough."""
+        return amount_out * self.given <= self.taken * amount_in
+
+    def least_out(self, amount_in: int) -> int:
+        """Return the least raw amount out that is this price or better (rounded up)."""
+        return mul_div_ceil(amount_in, self.taken, self.given)
+
+    def most_in(self, amount_out: int) -> int:
+        """Return the greatest raw amount in that is this price or better (rounded down)."""
+        return mul_div_floor(amount_out, self.given, self.taken)
+
+    def less(self, bps: int) -> PriceLevel:
+        """Return the price that is so many basis points lower."""
+        return price_level(self.taken * (BPS_ONE - bps), self.given * BPS_ONE)
+
+    def price(self, pair: Pair) -> Price:
+        """Return the price in whole tokens: how much is taken for one whole token given."""
+        return Price(
+            self.taken * 10**pair.token_in.decimals, self.given * 10**pair.token_out.decimals
+        )
+
+
+def price_level(taken: int, given: int) -> PriceLevel:
+    """Return the level of two raw amounts, both positive, in lowest terms."""
+    common = gcd(taken, given)
+    return PriceLevel(BigInt(taken // common), BigInt(given // common))
