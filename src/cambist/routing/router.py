@@ -104,7 +104,7 @@ def find_route(intent: Intent, offered: MarketSnapshot) -> Route | Fault:
     It says how many of the pair's pools it looked at and does not name.
     """
     route = _find(intent, offered)
-    if isinstance(route, Fault):
+    if isinstance(route, Fault) or len(route.quotes) == len(offered.pools):
         return route
     named = {quote.pool for quote in route.quotes} | {leg.pool for leg in route.legs}
     listed = sum(1 for failure in route.absent if failure.program)
