@@ -10,8 +10,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from itertools import chain
 from typing import Final, NamedTuple
 
 import msgspec
@@ -42,6 +43,7 @@ from cambist.venues.registry import PROGRAMS
 QUOTE_TIMEOUT_MS: Final = Millis(1_000)
 
 _Answer = Sequence[Pool] | QuoteFailure
+_Answers = Mapping[tuple[str, Pair], _Answer]
 
 
 class RoutingOptions(msgspec.Struct, frozen=True):
@@ -91,18 +93,17 @@ class Quoter:
         Raises RequestRejected when too many quotes wait for venues.
         """
         options = _FetchOptions(f"survey/{self._clock.now()}", QUOTE_TIMEOUT_MS, permit)
-        answers = await _fetch_all(self._market, self._clock, options, (pair,))
+        answers = await _fetch_all(_CachedPools(self._market), self._clock, options, (pair,))
         return {venue: answers[venue, pair] for venue in self._market.venues}
 
     async def _best(self, intent: Intent, options: _FetchOptions) -> Route | Fault:
         """Return the best route over the pools of the pair and through hubs, or the fault."""
         pair, market = intent.pair, self._market
-        halves = _halves(market, pair)
+        cached, halves = _CachedPools(market), _halves(market, pair)
         every = [half for both in halves.values() for half in both]
-        first = (pair, *(half for half in every if self._rates.is_unknown(market, half)))
-        answers = await _fetch_all(market, self._clock, options, first)
-        for half in first:
-            self._rates.note(market, half, _pools(answers, half))
+        first = (pair, *(half for half in every if self._is_unknown(half, cached)))
+        answers = await _fetch_all(cached, self._clock, options, first)
+        self._note(first, cached, answers)
         own_answers = (answers[venue, pair] for venue in market.venues)
         absent = [found for found in own_answers if isinstance(found, QuoteFailure)]
         pools = _pools(answers, pair)
@@ -110,20 +111,19 @@ class Quoter:
             pools,
             {},
             absent,
-            leg_costs(self._options.leg_price, self._units_per_lamport(intent)),
+            leg_costs(self._options.leg_price, self._units_per_lamport(intent, cached)),
             self._options.gain_min_hundredths,
             PROGRAMS,
             self._options.envelope,
         )
         is_carried = options.permit is None or could_carry(pools, intent)
         route = find_route(intent, offered) if is_carried or not pools else _too_much(intent)
-        rates = [self._both_rates(both) for both in halves.values()]
+        rates = [self._both_rates(both, cached) for both in halves.values()]
         if not halves or not should_try_hubs(route, rates, offered.gain_min):
             return route
         rest = [half for half in every if half not in first]
-        answers |= await _fetch_all(market, self._clock, options, rest)
-        for half in rest:
-            self._rates.note(market, half, _pools(answers, half))
+        answers |= await _fetch_all(cached, self._clock, options, rest)
+        self._note(rest, cached, answers)
         hubs = {
             hub: (_pools(answers, near), _pools(answers, far))
             for hub, (near, far) in halves.items()
@@ -134,20 +134,61 @@ class Quoter:
                 return route
         return find_route(intent, replace(offered, hubs=hubs))
 
-    def _both_rates(self, both: tuple[Pair, Pair]) -> tuple[Rate, Rate] | None:
-        near, far = (self._rates.rate(self._market, half) for half in both)
+    def _is_unknown(self, half: Pair, cached: _CachedPools) -> bool:
+        return cached.of_all(half) is None and self._rates.is_unknown(half)
+
+    def _note(self, pairs: Iterable[Pair], cached: _CachedPools, answers: _Answers) -> None:
+        """Remember the rates of what venues were asked for; those of cached pools are at hand."""
+        for pair in pairs:
+            if cached.of_all(pair) is None:
+                self._rates.note(pair, _pools(answers, pair))
+
+    def _both_rates(
+        self, both: tuple[Pair, Pair], cached: _CachedPools
+    ) -> tuple[Rate, Rate] | None:
+        near, far = (self._rates.rate(half, cached.of_all(half)) for half in both)
         return None if near is None or far is None else (near, far)
 
-    def _units_per_lamport(self, intent: Intent) -> Rate | None:
+    def _units_per_lamport(self, intent: Intent, cached: _CachedPools) -> Rate | None:
         """Return the value of a lamport in the token whose amount is open; None if unknown."""
         sells = intent.mode == "exact_in"
         token = intent.pair.token_out if sells else intent.pair.token_in
         if token == SOL:
             return 1
-        rate = self._rates.rate(self._market, Pair(SOL, token) if sells else Pair(token, SOL))
+        pair = Pair(SOL, token) if sells else Pair(token, SOL)
+        rate = self._rates.rate(pair, cached.of_all(pair))
         if not rate:
             return None
         return rate if sells else 1 / rate
+
+
+class _CachedPools:
+    """The pools that a market knows without asking, each looked up once for one route."""
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self._of_venue: dict[tuple[str, Pair], Sequence[Pool] | None] = {}
+        self._of_all: dict[Pair, Sequence[Pool] | None] = {}
+
+    def of_venue(self, venue: str, pair: Pair) -> Sequence[Pool] | None:
+        """Return a venue's pools of a pair; None when one must ask."""
+        key = venue, pair
+        try:
+            return self._of_venue[key]
+        except KeyError:
+            pools = self._of_venue[key] = self.market.cached_pools(venue, pair)
+            return pools
+
+    def of_all(self, pair: Pair) -> Sequence[Pool] | None:
+        """Return all venues' pools of a pair; None when one of them must be asked."""
+        try:
+            return self._of_all[pair]
+        except KeyError:
+            found = [self.of_venue(venue, pair) for venue in self.market.venues]
+            known = [pools for pools in found if pools is not None]
+            is_whole = len(known) == len(found)
+            pools = self._of_all[pair] = [*chain(*known)] if is_whole else None
+            return pools
 
 
 def _halves(market: Market, pair: Pair) -> dict[Address, tuple[Pair, Pair]]:
@@ -195,7 +236,7 @@ def _too_much(intent: Intent) -> Fault:
     return fault(Code.NO_ROUTE, message)
 
 
-def _pools(answers: Mapping[tuple[str, Pair], _Answer], pair: Pair) -> list[Pool]:
+def _pools(answers: _Answers, pair: Pair) -> list[Pool]:
     return [
         pool
         for (_, asked), found in answers.items()
@@ -205,16 +246,16 @@ def _pools(answers: Mapping[tuple[str, Pair], _Answer], pair: Pair) -> list[Pool
 
 
 async def _fetch_all(
-    market: Market, clock: Clock, options: _FetchOptions, pairs: Sequence[Pair]
+    cached: _CachedPools, clock: Clock, options: _FetchOptions, pairs: Sequence[Pair]
 ) -> dict[tuple[str, Pair], _Answer]:
     """Return the cached pools, and ask the other venues concurrently."""
     answers: dict[tuple[str, Pair], _Answer] = {}
     asked: list[tuple[str, Pair]] = []
-    for venue in market.venues:
+    for venue in cached.market.venues:
         for pair in pairs:
-            cached = market.cached_pools(venue, pair)
-            if cached is not None:
-                answers[venue, pair] = cached
+            known = cached.of_venue(venue, pair)
+            if known is not None:
+                answers[venue, pair] = known
             else:
                 asked.append((venue, pair))
             if options.permit is not None:
@@ -222,7 +263,7 @@ async def _fetch_all(
     if not asked:
         return answers
     async with nullcontext() if options.permit is None else options.permit.waiting_for_venues():
-        return answers | await _ask_all(market, clock, options, asked)
+        return answers | await _ask_all(cached.market, clock, options, asked)
 
 
 async def _ask_all(

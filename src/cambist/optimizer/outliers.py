@@ -10,6 +10,7 @@ from cambist.optimizer.clearing import LIKELY_MAX, L, SplitRequest, bound
 
 ENOUGH_TO_COMPARE: Final = 3
 _PROBE_SHARE: Final = 1_000
+_FEWEST_SWAPS: Final = 2
 
 
 def find_outliers(ways: Sequence[L], request: SplitRequest, more: Fraction) -> list[L]:
@@ -23,7 +24,7 @@ def find_outliers(ways: Sequence[L], request: SplitRequest, more: Fraction) -> l
         return []
     rates = sorted(path.curve.rate for path in ways)
     middle = rates[len(rates) // 2]
-    most = middle * float(1 + more)
+    most = middle * (1 + float(more))
     if rates[-1] <= most:
         return []
     probe = (
@@ -44,8 +45,10 @@ def promising(
     """
     pool, given, paid = alone
     exact_in, best = request.mode == "exact_in", ways[0].curve.rate
-    least = paid * float(1 + gain) if exact_in else -given * float(1 - gain)
-    if (best * given if exact_in else -paid / best) <= least:
+    least = paid * (1 + float(gain)) if exact_in else -given * (1 - float(gain))
+    # Whatever is shared takes two swaps or more, at the best rate there is.
+    swaps_cost = _FEWEST_SWAPS * min(way.cost / way.swaps for way in ways)
+    if (best * given if exact_in else -paid / best) - swaps_cost <= least:
         return ()
     rate = pool.curve.rate_after(given) if exact_in else pool.curve.rate_after_paid(paid)
     if len(ways) > LIKELY_MAX and ways[LIKELY_MAX].curve.rate > rate > 0:
@@ -54,7 +57,7 @@ def promising(
     return likely if most > least else ()
 
 
-def beats(rates: tuple[float, float], alone: tuple[int, int], gain: Fraction) -> bool:
+def beats(rates: tuple[float, float], alone: tuple[int, int], gain: float) -> bool:
     """Whether two rates, one after the other, are so much better than what a route brings."""
     given, paid = alone
-    return rates[0] * rates[1] * given > paid * float(1 + gain)
+    return rates[0] * rates[1] * given > paid * (1 + gain)

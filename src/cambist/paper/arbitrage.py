@@ -75,8 +75,15 @@ class TokenPush(msgspec.Struct, frozen=True, gc=False):
         grains = abs(off) // GRAIN_PPB * GRAIN_PPB
         return grains if off > 0 else -grains
 
+    @property
+    def is_at_limit(self) -> bool:
+        """Whether a part of what orders did is left out: the offset then changes at once."""
+        return max(abs(self.slow_ppb), abs(self.fast_ppb)) == OFFSET_MAX_PPB // 2
+
     def _left(self, slot: Slot) -> tuple[int, int]:
         gone = slots_of_rounds(self.slot, slot)
+        if not gone:
+            return self.slow_ppb, self.fast_ppb
         slow = _part(self.slow_ppb, left_ppb(gone, OUTSIDE_HALF_LIFE_SLOTS))
         return slow, _part(self.fast_ppb, left_ppb(gone, CYCLES_HALF_LIFE_SLOTS))
 

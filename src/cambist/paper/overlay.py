@@ -39,9 +39,9 @@ class SlotOverlay(Generic[K, V]):
         """Change a value within the running slot."""
         self._staged[key] = value
 
-    def is_staged(self, key: K) -> bool:
-        """Whether the running slot changed a value."""
-        return key in self._staged
+    def staged(self, key: K) -> V | None:
+        """Return what the running slot changed a value to; None where it did not."""
+        return self._staged.get(key)
 
     @property
     def changes(self) -> dict[K, V]:

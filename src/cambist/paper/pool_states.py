@@ -28,10 +28,10 @@ nothing is computed before somebody looks.
 # Two views of each pool exist. `seen` knows the swaps of committed slots only. `current` is within
 # the slot that is executing, in which a transaction sees what the ones before it did.
 #
-# A pool is moved when somebody looks at it, and only where its price is another one. `_still` holds
-# pools at their last price, by identity of the state: prices change every few slots only, and
-# rebuilding a pool of ticks is the most expensive step here. Until the first round after a swap a
-# pool stands as the swap left it (`_left`).
+# A pool is moved when somebody looks at it, and only where its price may be another one: prices
+# change at rounds and at the ticks of a shock, and rebuilding a pool of ticks is the most expensive
+# step here. `_still` holds pools with the span of slots in which they stand still. A swap moves its
+# own pool only; until the next round after it the pool stands as the swap left it (`_left`).
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from cambist.paper import price_paths
-from cambist.paper.arbitrage import TokenPush, offset_ppb, slots_of_rounds
+from cambist.paper.arbitrage import ROUND_SLOTS, TokenPush, offset_ppb, slots_of_rounds
 from cambist.paper.decay import PPB_ONE, left_ppb
 from cambist.paper.overlay import SlotOverlay
 from cambist.paper.pool_models import POOL_MODELS, PoolSpec, PriceRatio
@@ -115,6 +115,7 @@ class PoolState(msgspec.Struct, frozen=True, gc=False):
     pushed_ppb: int = 0
 
 
+@lru_cache(maxsize=_REMEMBERED_MAX)
 def pool_keys(venue: str, mint: Address, other: Address) -> tuple[PoolKey, ...]:
     """Return the keys of a venue's pools of two mints, whichever is named first."""
     return tuple(pool_key(program, mint, other) for program in PROGRAMS_OF.get(venue, ()))
@@ -201,7 +202,7 @@ class PoolStates:
         self._still: dict[PoolKey, _StillPool] = {}
         self._left: dict[PoolKey, tuple[PoolState, Pool]] = {}
         self._left_in_slot: dict[PoolKey, tuple[PoolState, Pool]] = {}
-        self._costs: dict[tuple[str, Address], tuple[Slot, TokenPush | None, int]] = {}
+        self._is_at_limit = False
 
     def pair(self, venue: str, mint: Address, other: Address, slot: Slot) -> tuple[Pool, ...]:
         """Return a venue's pools of two mints as everyone sees them: one tuple until they move."""
@@ -216,17 +217,23 @@ class PoolStates:
         """Return a pool as everyone sees it at a slot."""
         view = self._views.get(key)
         if view is None or view.slot != slot:
-            view = self._views[key] = self._at(key, self.states.seen(key), slot, self.pushes.seen)
+            view = self._views[key] = self._still_at(key, self.states.seen(key), slot)
             _forget(self._views)
         return view
 
     def current(self, key: PoolKey, slot: Slot) -> Pool:
         """Return a pool within the slot that is executing."""
-        pushes = self.pushes
-        moved = (pushes.is_staged(key.mint_a), pushes.is_staged(key.mint_b))
-        if not (self.states.is_staged(key) or any(moved)):
+        state = self.states.current(key)
+        if state is self.states.seen(key) and not any(
+            self._has_spread(mint, slot) for mint in (key.mint_a, key.mint_b)
+        ):
             return self.seen(key, slot)
-        return self._at(key, self.states.current(key), slot, pushes.current)
+        return self._at(key, state, slot, self.pushes.current).pool
+
+    def _has_spread(self, mint: Address, slot: Slot) -> bool:
+        """Whether a push of the running slot has reached other pools by a slot."""
+        push = self.pushes.staged(mint)
+        return push is not None and slots_of_rounds(push.slot, slot) > 0
 
     def left(self, key: PoolKey, state: PoolState) -> Pool:
         """Return a pool as its last swap left it."""
@@ -249,7 +256,9 @@ class PoolStates:
         ):
             part = moved * share_ppb(mint, other) // PPB_ONE
             push = self.pushes.current(mint) or TokenPush(0, 0, slot)
-            self.pushes.stage(mint, push.with_more(part, slot))
+            more = push.with_more(part, slot)
+            self.pushes.stage(mint, more)
+            self._is_at_limit = self._is_at_limit or more.is_at_limit
         return stands
 
     def rest_price(
@@ -263,14 +272,9 @@ class PoolStates:
 
     def _cost(self, venue: str, mint: Address, slot: Slot, push: TokenPush | None) -> int:
         """Return what a token costs at a venue: its path, a shock, and what orders left."""
-        kept = self._costs.get((venue, mint))
-        if kept is not None and kept[0] == slot and kept[1] is push:
-            return kept[2]
-        off = offset_ppb(push, slot) + self._shock_ppm(venue, mint, slot) * _PPB_OF_PPM
-        cost = price_paths.price_pico(self._seed, mint, price_paths.step_of(slot)) * (PPB_ONE + off)
-        self._costs[venue, mint] = slot, push, cost
-        _forget(self._costs)
-        return cost
+        off = offset_ppb(push, slot)
+        off += price_paths.shock_ppm(self._seed, VENUES, venue, mint, slot) * _PPB_OF_PPM
+        return price_paths.price_pico(self._seed, mint, price_paths.step_of(slot)) * (PPB_ONE + off)
 
     def publish(self) -> None:
         """Let everyone see the slot's swaps."""
@@ -279,10 +283,21 @@ class PoolStates:
             self._views.pop(key, None)
         self._left |= self._left_in_slot
         self._left_in_slot = {}
-        if self.pushes.changes:
-            self._views.clear()  # what a token costs is seen in all of its pools
+        if self._is_at_limit:  # a push at its limit moves the token's pools at once
+            self._views.clear()
+            self._still.clear()
+            self._is_at_limit = False
         self.states.publish()
         self.pushes.publish()
+
+    def _still_at(self, key: PoolKey, state: PoolState | None, slot: Slot) -> Pool:
+        """Return a pool as everyone sees it, moved only where it may have to be."""
+        kept = self._still.get(key)
+        if kept is None or kept.state is not state or not kept.since <= slot < kept.until:
+            kept = self._still[key] = self._at(key, state, slot, self.pushes.seen, kept)
+            _forget(self._still)
+        at = slot if state is None else max(slot, state.slot)
+        return kept.pool if kept.pool.slot == at else kept.pool.at(time_of(at))
 
     def _at(
         self,
@@ -290,43 +305,44 @@ class PoolStates:
         state: PoolState | None,
         slot: Slot,
         push_of: Callable[[Address], TokenPush | None],
-    ) -> Pool:
-        if state is not None and self._is_as_left(key, state, slot):
-            return self.left(key, state).at(time_of(max(slot, state.slot)))
+        before: _StillPool | None = None,
+    ) -> _StillPool:
+        """Return a pool at a slot; `before` is the same pool at another, which is moved no more."""
+        slot = slot if state is None else max(slot, state.slot)
+        since, until = self._span(key, slot)
+        if state is not None and state.slot >= since:
+            pool = self.left(key, state).at(time_of(slot))
+            return _StillPool(state, None, since, until, pool)
         price = self.rest_price(key, slot, push_of)
         if state is not None and state.pushed_ppb:
             price = _pushed(price, state, slot)
-        kept = self._still.get(key)
-        if kept is None or kept.state is not state or kept.price != price:
+        if before is not None and before.state is state and before.price == price:
+            pool = before.pool
+        else:
             left = first_pool(key) if state is None else self.left(key, state)
             pool = POOL_MODELS[key.program].at_price(left, price)
-            kept = self._still[key] = _StillPool(state, price, pool.at(time_of(slot)))
-            _forget(self._still)
-        elif kept.pool.slot != slot:
-            kept = self._still[key] = kept._replace(pool=kept.pool.at(time_of(slot)))
-        return kept.pool
+        return _StillPool(state, price, since, until, pool.at(time_of(slot)))
 
-    def _is_as_left(self, key: PoolKey, state: PoolState, slot: Slot) -> bool:
-        """Whether neither arbitrage nor a price has moved a pool since its last swap."""
-        if slot <= state.slot:
-            return True
-        if slots_of_rounds(state.slot, slot):
-            return False
-        # Paths go on at rounds only, so that within one a shock alone moves a price.
-        return all(
-            self._shock_ppm(key.venue, mint, state.slot) == self._shock_ppm(key.venue, mint, slot)
-            for mint in (key.mint_a, key.mint_b)
-        )
-
-    def _shock_ppm(self, venue: str, mint: Address, slot: Slot) -> int:
-        return price_paths.shock_ppm(self._seed, VENUES, venue, mint, slot)
+    def _span(self, key: PoolKey, slot: Slot) -> tuple[Slot, Slot]:
+        """Return from which slot on and until which one (excluded) a pool's price is the same."""
+        since = slot // ROUND_SLOTS * ROUND_SLOTS
+        until = since + ROUND_SLOTS
+        for mint in (key.mint_a, key.mint_b):
+            begins, ends = price_paths.shock_span(self._seed, VENUES, key.venue, mint, slot)
+            since, until = max(since, begins), min(until, ends)
+        return Slot(since), Slot(until)
 
 
 class _StillPool(NamedTuple):
-    """A pool at a price, at the last slot it was looked at; `state` is what its last swap left."""
+    """A pool that stands still from a slot on until another one (excluded).
+
+    `state` is what its last swap left, and `price` where it stands; None as the swap left it.
+    """
 
     state: PoolState | None
-    price: PriceRatio
+    price: PriceRatio | None
+    since: Slot
+    until: Slot
     pool: Pool
 
 

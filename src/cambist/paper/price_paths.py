@@ -111,6 +111,25 @@ def shock_ppm(seed: int, venues: tuple[str, ...], venue: str, mint: Address, slo
     return left if shock.ppm > 0 else -left
 
 
+def shock_span(
+    seed: int, venues: tuple[str, ...], venue: str, mint: Address, slot: Slot
+) -> tuple[int, int]:
+    """Return from which slot on and until which one (excluded) `shock_ppm` is what it is at one."""
+    window = slot // SHOCK_WINDOW_SLOTS
+    begins, ends = window * SHOCK_WINDOW_SLOTS, (window + 1) * SHOCK_WINDOW_SLOTS
+    shock = shock_of(seed, venues, mint, window)
+    if shock is None or shock.venue != venue:
+        return begins, ends
+    over = shock.slot + SHOCK_SLOTS
+    if slot < shock.slot:
+        return begins, shock.slot
+    if slot >= over:
+        return over, ends
+    ticks = (slot - shock.slot) // _SHOCK_TICK_SLOTS
+    begins = shock.slot + ticks * _SHOCK_TICK_SLOTS
+    return begins, min(begins + _SHOCK_TICK_SLOTS, over)
+
+
 def step_of(slot: Slot) -> int:
     """Return the step a slot lies in."""
     return slot // STEP_SLOTS

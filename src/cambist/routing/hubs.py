@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from operator import is_
 from typing import Final
 
 from cambist.faults import Code, Fault
@@ -18,6 +17,7 @@ from cambist.routing.paths import (
     LegCosts,
     Pools,
     Way,
+    same_pools,
     straight,
     through,
 )
@@ -33,7 +33,7 @@ FRESH_SLOTS_MAX: Final = 150
 _HUNDREDTHS: Final = 100
 _WHOLE: Final = _HUNDREDTHS * BPS_ONE
 _rates: dict[tuple[Address, Address], tuple[tuple[Pool, ...], Rate | None]] = {}
-_INVERSE_ALLOWANCE: Final = Fraction(BPS_ONE, BPS_ONE - HOP_ALLOWANCE_BPS)
+_INVERSE_ALLOWANCE: Final = BPS_ONE / (BPS_ONE - HOP_ALLOWANCE_BPS)
 
 
 def should_try_hubs(
@@ -53,7 +53,7 @@ def should_try_hubs(
     moved = max(impacts, default=0)
     # The last unit brings less than the average, by about as much as that is below the first.
     last = (route.amount_in * _WHOLE, route.amount_out * (_WHOLE - moved))
-    gain = (1 + gain_min) * _INVERSE_ALLOWANCE - 1
+    gain = (1 + float(gain_min)) * _INVERSE_ALLOWANCE - 1
     return any(rate is None or beats(rate, last, gain) for rate in rates)
 
 
@@ -66,7 +66,7 @@ def best_rate(pools: Sequence[Pool], mint_in: Address) -> Rate | None:
         return None
     key = pools[0].address, mint_in
     known = _rates.get(key)
-    if known is not None and len(known[0]) == len(pools) and all(map(is_, known[0], pools)):
+    if known is not None and same_pools(known[0], pools):
         return known[1]
     fresh, _ = newest(pools)
     ways, _ = screen_outliers(straight(fresh, mint_in, "exact_in"), SplitRequest("exact_in", 1, 1))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from operator import is_
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -96,6 +97,11 @@ class Way(msgspec.Struct, frozen=True, gc=False):
         return tuple(pool.address for pool in self.path.pools)
 
 
+_Key = tuple[Address, Address, SwapMode]
+_ways: dict[_Key, tuple[tuple[Pool, ...], LegCosts, tuple[Way, ...]]] = {}
+"""Ways by their first pool, the mint given and the mode, with the pools and costs they are of."""
+
+
 class PathQuote(NamedTuple):
     """A way that carries the whole amount alone, and what that brings or costs in raw units."""
 
@@ -104,17 +110,35 @@ class PathQuote(NamedTuple):
 
 
 def straight(
-    pools: Iterable[Pool], mint_in: Address, mode: SwapMode, costs: LegCosts = FREE
-) -> list[Way]:
-    """Return each pool that is open, the best rate at the start first."""
+    pools: Sequence[Pool], mint_in: Address, mode: SwapMode, costs: LegCosts = FREE
+) -> Sequence[Way]:
+    """Return each pool that is open, the best rate at the start first.
+
+    Orders of one slot ask it of the same pools, so it is remembered.
+    """
+    if not pools:
+        return ()
+    key = pools[0].address, mint_in, mode
+    known = _ways.get(key)
+    if known is not None and known[1] is costs and same_pools(known[0], pools):
+        return known[2]
     mints, found = (mint_in,), []
     for pool in pools:
         if mode == "exact_in" or pool.exact_out:
-            known = curve_of(pool, mint_in)
-            if known is not None:
+            followed = curve_of(pool, mint_in)
+            if followed is not None:
                 path = PoolPath((pool,), mints, costs.get(pool.program, 0))
-                found.append(Way(path, known, pool.address))
-    return by_rate(found)
+                found.append(Way(path, followed, pool.address))
+    if len(_ways) >= KNOWN_MAX:
+        _ways.clear()
+    ways = tuple(by_rate(found))
+    _ways[key] = tuple(pools), costs, ways
+    return ways
+
+
+def same_pools(some: Sequence[Pool], others: Sequence[Pool]) -> bool:
+    """Whether two sequences have the same objects: pools that did not move are the same."""
+    return len(some) == len(others) and all(map(is_, some, others))
 
 
 def curve_of(pool: Pool, mint_in: Address) -> RateCurve | None:

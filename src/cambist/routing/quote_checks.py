@@ -20,6 +20,7 @@ IMPACT_MAX_BPS: Final = Bps(5_000)
 DEVIATION_MAX_BPS: Final = Bps(2_500)
 """How much better than the one in the middle a pool may be, of three or more. What promises more
 than that is broken, frozen or bait."""
+_DEVIATION_MAX: Final = Fraction(DEVIATION_MAX_BPS, BPS_ONE)
 _HUNDREDTHS: Final = 100
 
 
@@ -27,7 +28,7 @@ def screen_outliers(
     ways: Sequence[Way], request: SplitRequest
 ) -> tuple[list[Way], tuple[QuoteFailure, ...]]:
     """Return the ways that are not too good to be true, in the order given, and the others."""
-    out = find_outliers(ways, request, Fraction(DEVIATION_MAX_BPS, BPS_ONE))
+    out = find_outliers(ways, request, _DEVIATION_MAX)
     if not out:
         return list(ways), ()
     left = {id(outlier) for outlier in out}

@@ -33,6 +33,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -89,7 +90,12 @@ class MarketSnapshot(msgspec.Struct, frozen=True):
     @property
     def gain_min(self) -> Fraction:
         """The least gain as a fraction."""
-        return Fraction(self.gain_min_hundredths, _HUNDREDTHS_OF_BPS_ONE)
+        return _gain_min(self.gain_min_hundredths)
+
+
+@lru_cache(maxsize=16)
+def _gain_min(hundredths: int) -> Fraction:
+    return Fraction(hundredths, _HUNDREDTHS_OF_BPS_ONE)
 
 
 def find_route(intent: Intent, offered: MarketSnapshot) -> Route | Fault:
@@ -98,7 +104,7 @@ def find_route(intent: Intent, offered: MarketSnapshot) -> Route | Fault:
     It says how many of the pair's pools it looked at and does not name.
     """
     route = _find(intent, offered)
-    if isinstance(route, Fault):
+    if isinstance(route, Fault) or len(route.quotes) == len(offered.pools):
         return route
     named = {quote.pool for quote in route.quotes} | {leg.pool for leg in route.legs}
     listed = sum(1 for failure in route.absent if failure.program)
@@ -210,6 +216,15 @@ def _alone(ways: Sequence[Way], mode: SwapMode, amount: int) -> list[PathQuote]:
 
     Few pools are all asked. Of many, a curve is followed only as long as it may still be better.
     """
+    if len(ways) <= QUOTES_MAX:
+        asked = [PathQuote(way, way.path.swap_amount(mode, amount)) for way in ways]
+        sign = -1 if mode == "exact_in" else 1
+        able = [path_quote for path_quote in asked if path_quote.amount]
+        return sorted(able, key=lambda quote: (sign * quote.amount, quote.way.name))
+    return _best_of_many(ways, mode, amount)
+
+
+def _best_of_many(ways: Sequence[Way], mode: SwapMode, amount: int) -> list[PathQuote]:
     sign = -1 if mode == "exact_in" else 1
     found: list[tuple[int, Address, Way]] = []
     best: dict[str, tuple[int, Address, Way]] = {}
