@@ -46,6 +46,7 @@ from cambist.engine.dependencies import EngineDependencies
 from cambist.engine.executor import OrderExecutor
 from cambist.engine.halted_orders import HaltedOrders
 from cambist.engine.inflight_tracker import InFlightTracker
+from cambist.engine.price_watcher import PriceWatcher
 from cambist.engine.send_permission import SendPermission
 from cambist.faults import Code, fault
 from cambist.orders.order import Order, Status
@@ -112,6 +113,7 @@ class Dispatcher:
         dependencies: EngineDependencies,
         executor: OrderExecutor,
         tracker: InFlightTracker,
+        watcher: PriceWatcher,
         permission: SendPermission,
         limits: DispatchLimits = DispatchLimits(),  # noqa: B008
     ) -> None:
@@ -120,6 +122,7 @@ class Dispatcher:
         self._clock = dependencies.clock
         self._executor = executor
         self._tracker = tracker
+        self._watcher = watcher
         self._permission = permission
         self._pacer = StartPacer(limits.orders_per_minute)
         self._renew_every_ms = limits.renew_every_ms
@@ -278,7 +281,11 @@ class Dispatcher:
             return
         self._permission.forget(order.id)
         await self._release(order)
-        if result is not None and result.wake_at is not None:
+        if result is None:
+            return
+        self._watcher.note(result)
+        # A resting order may be due in a year: the sweep finds it, and it needs no timer.
+        if result.wake_at is not None and result.status is not Status.WAITING:
             self._wakeups.notify_at(result.id, result.wake_at)
 
     async def _after_failure(self, order: Order, error: Exception) -> None:
@@ -298,6 +305,8 @@ class Dispatcher:
                 current is not None
                 and current.in_flight is None
                 and current.status is not Status.PENDING
+                # A defect of ours never ends an order that waits for a price.
+                and not current.intent.waits_for_price
             ):
                 reason = fault(
                     Code.TURN_FAILED, f"The engine failed {failures} times: {type(error).__name__}."

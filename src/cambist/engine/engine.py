@@ -23,6 +23,7 @@ from cambist.engine.intake import (
     SubmitOrder,
     SubmitResult,
 )
+from cambist.engine.price_watcher import PriceWatcher
 from cambist.engine.quote_budget import QuoteBudget, QuotePermit
 from cambist.engine.quoting import Quoter, RoutingOptions
 from cambist.engine.send_permission import SendPermission
@@ -110,7 +111,12 @@ class Engine:
             dependencies, self._tracker, permission, self._quoter, policy, limits.concurrency
         )
         dispatch = DispatchLimits(limits.orders_per_minute, limits.renew_every_ms)
-        self._dispatcher = Dispatcher(dependencies, executor, self._tracker, permission, dispatch)
+        self._watcher = PriceWatcher(
+            dependencies.store, self._quoter, dependencies.wakeups, dependencies.clock
+        )
+        self._dispatcher = Dispatcher(
+            dependencies, executor, self._tracker, self._watcher, permission, dispatch
+        )
         self._intake = Intake(dependencies, limits.backlog_max)
         self.quote_budget = QuoteBudget()
 
@@ -129,6 +135,7 @@ class Engine:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._dependencies.wakeups.run())
             tasks.create_task(self._tracker.run())
+            tasks.create_task(self._watcher.run())
             tasks.create_task(self._dispatcher.run())
 
     async def drain(self) -> None:

@@ -37,7 +37,7 @@ from msgspec.structs import replace
 
 from cambist.engine.dependencies import EngineDependencies
 from cambist.engine.inflight_tracker import InFlightTracker
-from cambist.engine.quoting import Quoter, try_reference
+from cambist.engine.quoting import PricedAmount, Quoter, try_reference
 from cambist.engine.send_permission import SendPermission
 from cambist.failpoints import failpoint
 from cambist.faults import Code, Fault, fault
@@ -45,9 +45,11 @@ from cambist.orders.attempt import Attempt
 from cambist.orders.decide import Decision, Policy, decide, fail_order
 from cambist.orders.order import Order
 from cambist.orders.steps import (
+    ArmTrigger,
     AttemptReport,
     AwaitChain,
     BuildTransaction,
+    CheckTrigger,
     CloseConfirmed,
     CloseUnwanted,
     FindRoute,
@@ -58,17 +60,21 @@ from cambist.orders.steps import (
     Step,
     StepFailed,
     TransactionBuilt,
+    TriggerArmed,
     Wait,
     next_step,
 )
+from cambist.orders.trigger import PriceObservation
 from cambist.ports.chain import Chain, SwapRequest
 from cambist.ports.errors import PortUnavailable, VersionConflict
 from cambist.ports.signer import Signer
 from cambist.ports.store import Store
 from cambist.values.route import Route
-from cambist.values.time_units import Timestamp
+from cambist.values.time_units import Millis, Slot, Timestamp
 
 STEPS_MAX: Final = 64
+OBSERVED_WITHIN_MS: Final = Millis(10_000)
+"""How long the next slot may take in which a price is looked at again."""
 
 
 class StepLimitExceeded(RuntimeError):
@@ -164,11 +170,17 @@ class OrderExecutor:
             execution.abandon()
 
     async def _run_steps(self, execution: _Execution, report: AttemptReport | None) -> Order | None:
+        was_checked = False
         for _ in range(STEPS_MAX):
             step = next_step(execution.order, self._permission.time_of(execution.order))
             awaits_chain = isinstance(step, AwaitChain)
-            # A wait, or an order in flight without news from the chain: nothing to do for now.
-            rests = isinstance(step, Wait) or (awaits_chain and report is None)
+            # A wait, an order in flight without news from the chain, or a price that was looked at
+            # and is not met: nothing to do for now.
+            rests = (
+                isinstance(step, Wait)
+                or (awaits_chain and report is None)
+                or (was_checked and isinstance(step, CheckTrigger))
+            )
             if (step.requires_durable_commit or rests) and not await execution.flush():
                 if execution.is_lost:
                     return None
@@ -193,6 +205,7 @@ class OrderExecutor:
                 failpoint("worker.heard")
             else:
                 outcome = await self._with_permit(step, execution.order)
+                was_checked = isinstance(step, CheckTrigger)
             now = self._permission.time_of(execution.order)
             execution.begin_commit(decide(execution.order, outcome, now, self._policy), now)
         raise StepLimitExceeded(execution.order.id)
@@ -214,11 +227,47 @@ class OrderExecutor:
             return OrderStarted()
         if isinstance(step, CloseUnwanted):
             return CloseConfirmed()
+        if isinstance(step, CheckTrigger):
+            return await self._confirm(order)
         async with self._permits:
             return await self._perform(step, order)
 
+    async def _confirm(self, order: Order) -> PriceObservation:
+        """Look at the prices of an order, slot after slot as long as they confirm its level.
+
+        What another process or the watcher saw is a hint alone: this market view decides.
+        """
+        condition = order.condition
+        seen = PriceObservation(Slot(0))
+        for number in range(1, order.terms.confirm_slots + 1):
+            async with self._permits:
+                seen = await self._observe_after(order, seen.slot)
+            if condition is None or not condition.is_met(seen.effective):
+                break
+            seen = replace(seen, observations=number)
+        failpoint("worker.trigger_checked")
+        return seen
+
+    async def _observe_after(self, order: Order, slot: Slot) -> PriceObservation:
+        """Return the prices at a later slot than the one given. Raises PortUnavailable."""
+        chain = self._ports.chain
+        until = self._clock.monotonic_ms() + OBSERVED_WITHIN_MS
+        while (head := (await chain.blockhash()).slot) <= slot:
+            if self._clock.monotonic_ms() >= until:
+                return PriceObservation(slot)
+            await self._clock.sleep(chain.rules.slot_ms)
+        return await self._observe(order, head)
+
+    async def _observe(self, order: Order, slot: Slot) -> PriceObservation:
+        intent = order.intent
+        asked = PricedAmount(intent.pair, intent.mode, intent.amount)
+        return await self._quoter.observe(asked, try_reference(order), slot)
+
     async def _perform(self, step: Step, order: Order) -> Outcome:
         match step:
+            case ArmTrigger():
+                head = await self._ports.chain.blockhash()
+                return TriggerArmed(await self._observe(order, head.slot))
             case FindRoute():
                 outcome = await self._quoter.route_order(order)
                 failpoint("worker.routed")

@@ -25,6 +25,8 @@ from cambist.optimizer.rate_curve import Rate
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order
 from cambist.orders.steps import RouteFound, StepFailed
+from cambist.orders.terms import Terms
+from cambist.orders.trigger import Exchange, PriceObservation, touch_amount
 from cambist.ports.clock import Clock
 from cambist.ports.errors import PortUnavailable
 from cambist.ports.market import Market
@@ -32,10 +34,10 @@ from cambist.routing.hubs import should_try_hubs
 from cambist.routing.leg_costs import LegPrice, leg_costs
 from cambist.routing.router import GAIN_MIN_HUNDREDTHS, MarketSnapshot, find_route
 from cambist.routing.transaction_limits import V1, Envelope
-from cambist.values.amount import write_amount
-from cambist.values.ids import Address
-from cambist.values.route import QuoteFailure, Route
-from cambist.values.time_units import Millis
+from cambist.values.amount import RawAmount, write_amount
+from cambist.values.ids import LOCAL, Address
+from cambist.values.route import QuoteFailure, Route, SwapMode
+from cambist.values.time_units import Millis, Slot
 from cambist.values.token import SOL, Pair
 from cambist.venues.pool import Pool
 from cambist.venues.registry import PROGRAMS
@@ -52,6 +54,14 @@ class RoutingOptions(msgspec.Struct, frozen=True):
     envelope: Envelope = V1
     gain_min_hundredths: int = GAIN_MIN_HUNDREDTHS
     leg_price: LegPrice = LegPrice()
+
+
+class PricedAmount(NamedTuple):
+    """An amount whose price is asked: raw units of the token that the mode sizes."""
+
+    pair: Pair
+    mode: SwapMode
+    amount: RawAmount
 
 
 class Quoter:
@@ -73,9 +83,46 @@ class Quoter:
     ) -> RouteFound | StepFailed:
         """Return the best route over all venues that answer in time, or the fault of all."""
         # The terms may have been amended since the order was accepted.
-        intent = replace(order.intent, terms=order.terms)
+        terms = order.terms
+        if terms.slippage_ladder_bps:
+            terms = replace(terms, slippage_bps=order.slippage_bps)
+        intent = replace(order.intent, terms=terms)
         route = await self._best(intent, _FetchOptions(try_reference(order), timeout_ms))
         return StepFailed(route) if isinstance(route, Fault) else RouteFound(route)
+
+    async def observe(self, asked: PricedAmount, reference: str, slot: Slot) -> PriceObservation:
+        """Return what an amount would bring now in full, and what a small part of it would.
+
+        `slot` is the chain's newest. Tolerance and limit price do not count: they bound what is
+        signed, not what is seen.
+        """
+        intent = Intent("market", LOCAL, asked.pair, asked.mode, asked.amount, Terms())
+        options = _FetchOptions(f"watch/{reference}/{slot}", QUOTE_TIMEOUT_MS)
+        small = whole = await self._best(intent, options)
+        part = touch_amount(intent.amount)
+        if part != intent.amount:
+            small = await self._best(replace(intent, amount=RawAmount(part)), options)
+        routes = [route for route in (whole, small) if isinstance(route, Route)]
+        # A venue that did not answer has no program in its failure: a part of the depth is missing.
+        is_incomplete = any(not failure.program for route in routes for failure in route.absent)
+        return PriceObservation(
+            slot, _exchange(whole), _exchange(small), is_incomplete=is_incomplete or not routes
+        )
+
+    async def watched_pools(self, pair: Pair) -> list[Pool]:
+        """Return the pools of a pair for a tick of the price watcher; of all venues that answer."""
+        options = _FetchOptions(f"tick/{self._clock.now()}", QUOTE_TIMEOUT_MS)
+        answers = await _fetch_all(_CachedPools(self._market), self._clock, options, (pair,))
+        pools = _pools(answers, pair)
+        self._rates.note(pair, pools)
+        return pools
+
+    def best_rate(self, pair: Pair, pools: Sequence[Pool]) -> float:
+        """Return the best rate of the next unit, paths through hubs counted as far as known."""
+        cached = _CachedPools(self._market)
+        direct = self._rates.rate(pair, pools) or 0.0
+        hubs = (self._both_rates(both, cached) for both in _halves(self._market, pair).values())
+        return max(direct, *(near * far for near, far in filter(None, hubs)), 0.0)
 
     async def quote_intent(self, intent: Intent, permit: QuotePermit) -> Route | Fault:
         """Return the route an order with this intent would take now.
@@ -189,6 +236,10 @@ class _CachedPools:
             is_whole = len(known) == len(found)
             pools = self._of_all[pair] = [*chain(*known)] if is_whole else None
             return pools
+
+
+def _exchange(route: Route | Fault) -> Exchange | None:
+    return None if isinstance(route, Fault) else Exchange(route.amount_in, route.amount_out)
 
 
 def _halves(market: Market, pair: Pair) -> dict[Address, tuple[Pair, Pair]]:

@@ -16,7 +16,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -28,6 +28,16 @@ from cambist.values.time_units import Slot, Timestamp
 
 Phase = Literal["trigger", "limit"]
 Side = Literal["at_or_above", "at_or_below"]
+
+
+TOUCH_PARTS: Final = 1_000
+TOUCH_MIN: Final = 10_000
+"""The touch is the price of a thousandth of an order, of 10,000 raw units at least."""
+
+
+def touch_amount(amount: int) -> int:
+    """Return the raw amount at which the touch of an order is taken."""
+    return min(amount, max(amount // TOUCH_PARTS, TOUCH_MIN))
 
 
 class Exchange(msgspec.Struct, frozen=True, gc=False):

@@ -198,6 +198,9 @@ class Store(DailyFillsStore, Protocol):
         stepped back, and is due too.
         """
 
+    async def resting_orders(self, after: OrderId | None, limit: int) -> Sequence[Order]:
+        """Return orders that wait for a price, by id; None begins with the first."""
+
     def begin_commit(self, order: Order, change: Decision, now: Timestamp) -> PendingCommit:
         """Begin to write a decision about a leased order; decisions are written in this order.
 

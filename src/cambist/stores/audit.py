@@ -139,7 +139,7 @@ Row = Sequence[Any]
 _FOLDED: Final = (
     "intent", "created_at", "status", "terms", "try_number", "attempt_count", "route", "route_seq",
     "attempt", "fill", "fault", "setbacks", "cancel_requested_at", "written_off_at", "closed_at",
-    "is_final", "last_seq", "last_at", "head_hash",
+    "is_final", "trigger", "last_seq", "last_at", "head_hash",
 )  # fmt: skip
 _ALIVE: Final = ("in_flight", "landed")
 _ROUTE_SEQ, _ATTEMPT, _WAKE_AT = 12, 13, 6

@@ -16,6 +16,7 @@ from cambist.orders.events import Accepted, FailedTry, Routed
 from cambist.orders.journal import JournalEntry, RecordedEvent, decode_event
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import Terms
+from cambist.orders.trigger import TriggerState
 from cambist.ports.api_keys import ApiKey, Permission
 from cambist.ports.errors import PortUnavailable
 from cambist.ports.store import CurrentTerms, NewOrder
@@ -107,6 +108,7 @@ class OrderStateColumn(msgspec.Struct, frozen=True, omit_defaults=True):
     closed_at: Timestamp | None = None
     is_final: bool = False
     written_off_at: Timestamp | None = None
+    trigger: TriggerState | None = None
 
 
 _STATE: Final = json_codec.decoder(OrderStateColumn)
@@ -126,6 +128,7 @@ def _state(order: Order) -> str:
         order.closed_at,
         order.is_final,
         order.written_off_at,
+        order.trigger,
     )
     return json_codec.encode(state).decode()
 
@@ -239,6 +242,7 @@ def read_order(columns: Row) -> Order:
         written_off_at=state.written_off_at,
         closed_at=state.closed_at,
         is_final=state.is_final,
+        trigger=state.trigger,
     )
 
 

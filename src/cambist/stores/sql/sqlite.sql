@@ -48,16 +48,22 @@ WHERE id IN (SELECT value FROM json_each(?))
 ORDER BY wake_at
 
 -- name: orders_due
-SELECT id FROM engine_orders
-WHERE wake_at <= ?
+SELECT id FROM (
+    SELECT id, wake_at FROM engine_orders WHERE wake_at <= ?1 AND status <> 'waiting'
+    UNION ALL
+    SELECT id, wake_at FROM engine_orders WHERE wake_at <= ?1 AND status = 'waiting'
+)
 ORDER BY wake_at
-LIMIT ?
+LIMIT ?2
 
 -- name: orders_ahead
 SELECT id FROM engine_orders
-WHERE wake_at > ? AND wake_at < ?
+WHERE wake_at > ? AND wake_at < ? AND status <> 'waiting'
 ORDER BY wake_at
 LIMIT ?
+
+-- name: resting_orders
+SELECT * FROM loaded_orders WHERE status = 'waiting' AND id > ? ORDER BY id LIMIT ?
 
 -- Ids alone, so that rows that are passed over are never read: an id is never older than its order.
 -- name: page_ids
@@ -92,7 +98,7 @@ LIMIT ?6 OFFSET ?7
 
 -- name: orders_still
 SELECT * FROM loaded_orders
-WHERE wake_at IS NOT NULL AND last_at <= ?
+WHERE wake_at IS NOT NULL AND status <> 'waiting' AND last_at <= ?
 ORDER BY last_at
 LIMIT ?
 
@@ -111,7 +117,7 @@ SELECT principal, status, count(*) FROM engine_orders GROUP BY principal, status
 
 -- name: delayed
 SELECT count(*) FROM engine_orders INDEXED BY engine_orders_due
-WHERE wake_at > ? AND principal = ? AND status NOT IN ('confirmed', 'submitted')
+WHERE wake_at > ? AND principal = ? AND status NOT IN ('confirmed', 'submitted', 'waiting')
 
 -- name: entries
 SELECT order_id, seq, at, kind, payload, hash FROM journal

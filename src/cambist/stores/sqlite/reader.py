@@ -88,6 +88,11 @@ def ahead(db: sqlite3.Connection, key: tuple[Timestamp, Timestamp, int]) -> Read
     return by_ids(db, [row[0] for row in db.execute(SQL["orders_ahead"], key)])
 
 
+def resting_orders(db: sqlite3.Connection, key: tuple[str, int]) -> ReadRows:
+    """Return orders that wait for a price, by id."""
+    return read_rows(db.execute(SQL["resting_orders"], key))
+
+
 def current_terms(db: sqlite3.Connection, order_ids: Sequence[str]) -> dict[OrderId, CurrentTerms]:
     """Return the cancel notes and amended terms of orders; what cannot be read is left out."""
     asked = msgspec.json.encode(list(order_ids)).decode()

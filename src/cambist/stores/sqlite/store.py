@@ -215,7 +215,8 @@ class SqliteStore:
     def _cache_order(self, order: Order, before: Status | None, position: int) -> None:
         # Where it stood was not counted if that commit seemed to fail: all is counted anew.
         self._counts.move(order.intent.principal, before, order.status, position)
-        if order.wake_at is None:
+        if order.wake_at is None or order.status is Status.WAITING:
+            # Resting orders may be very many, and most will not move for a long time.
             self._cache.pop(order.id, None)
         elif order.id in self._cache or len(self._cache) < WARM_ORDERS_MAX:
             self._cache[order.id] = order
@@ -237,7 +238,8 @@ class SqliteStore:
             self._cache.pop(write.order_id, None)
         fresh = error.current if isinstance(error, VersionConflict) else None
         if fresh is not None and fresh.wake_at is not None:
-            self._cache[fresh.id] = fresh
+            if fresh.status is not Status.WAITING:
+                self._cache[fresh.id] = fresh
             self._claimed.learn(fresh)
 
     async def claim(self, order_id: OrderId) -> Order | None:
@@ -282,6 +284,11 @@ class SqliteStore:
             key = (add_ms(now, BACKOFF_MAX_MS), LEASED, limit)
             loaded = await self._readers.run(reader.ahead, key)
             taken += self._take(self._unreadable.note_all(loaded), limit - len(taken))
+
+    async def resting_orders(self, after: OrderId | None, limit: int) -> tuple[Order, ...]:
+        """Return orders that wait for a price, by id."""
+        found = await self._readers.run(reader.resting_orders, (after or "", limit))
+        return tuple(self._unreadable.note_all(found))
 
     async def _read(self, order_id: OrderId) -> Order | None:
         """Read an order from the file. Raises Unreadable."""
@@ -370,7 +377,8 @@ class SqliteStore:
         if self._counts.is_doubtful or self._counts.pruned != pruned:
             await self._recount()
         delayed = await self._readers.ask(reader.delayed, (now, principal))
-        return OrderCounts(self._counts.of(principal), delayed)
+        counts = self._counts.of(principal)
+        return OrderCounts(counts, delayed + counts[Status.WAITING])
 
     async def backlog(self) -> int:
         """Return how many orders are open, as far as is known while the store is down."""

@@ -187,12 +187,14 @@ def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
 
 
 def _begins(write: Write) -> bool:
-    """Whether a write begins something that a halt forbids: an order, or an attempt of one."""
+    """Whether a write begins something that a halt forbids: an order, an attempt, a trigger."""
     match write:
         case InsertOrder() | InsertOrders():
             return True
         case ApplyDecision():
-            return write.decision.signed is not None
+            return write.decision.signed is not None or any(
+                isinstance(event, events.Triggered) for event in write.decision.events
+            )
         case _:
             return False
 
