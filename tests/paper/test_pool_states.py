@@ -200,3 +200,45 @@ def test_a_pushed_pool_stands_still_until_the_arbitrageur_comes(
     if round_begins // STEP_SLOTS == START // STEP_SLOTS:
         prices = {POOL_MODELS[key.program].price(book.seen(key, Slot(slot))) for slot in inside}
         assert len(prices) == 1
+
+
+looks = st.lists(
+    st.tuples(st.integers(0, 45), keys, st.booleans(), st.integers(1, 30)), max_size=12
+)
+
+
+@given(st.sampled_from([4_990, 18_500]), looks)
+def test_pools_follow_from_what_is_stored_whenever_they_were_looked_at(
+    first: int, moves: list[tuple[int, PoolKey, bool, int]]
+):
+    book, slot = _book(), Slot(first)
+    for later, key, up, per_mille in moves:
+        slot = Slot(slot + later)
+        for looked in {key for _, key, _, _ in moves}:
+            book.seen(looked, slot)
+        before = book.current(key, slot)
+        mint, held = (key.mint_a, key.mint_b)[up], POOL_MODELS[key.program].holdings(before)[up]
+        try:
+            end = before.swap(mint, "exact_in", max(held * per_mille // 1_000, 1)).end
+        except PoolRejected:
+            continue
+        pushed = book.push(key, before, end, slot)
+        saved = POOL_MODELS[key.program].dump(end)
+        book.states.stage(key, PoolState(0, 0, slot, saved, pushed))
+        book.publish()
+    stored = PoolStates(SEED, book.states.seen, book.pushes.seen)
+    for later in (0, 1, 9, 20):
+        for _, key, _, _ in moves:
+            assert book.seen(key, Slot(slot + later)) == stored.seen(key, Slot(slot + later))
+
+
+@every_program
+def test_a_pool_that_nothing_moved_is_one_object_within_its_slot(program: str):
+    book, key = _book(), _key(program)
+    pools = book.pair(key.venue, key.mint_a, key.mint_b, START)
+    assert book.pair(key.venue, key.mint_a, key.mint_b, START) is pools
+    assert book.current(key, START) is book.seen(key, START)
+    _push(book, key, SOL.mint, 10**12)
+    assert book.pair(key.venue, key.mint_a, key.mint_b, START) is pools
+    book.publish()
+    assert book.pair(key.venue, key.mint_a, key.mint_b, START) != pools
