@@ -202,7 +202,9 @@ def test_a_pushed_pool_stands_still_until_the_arbitrageur_comes(
         assert len(prices) == 1
 
 
-looks = st.lists(st.tuples(st.integers(0, 45), keys, st.booleans(), st.integers(1, 30)), max_size=12)
+looks = st.lists(
+    st.tuples(st.integers(0, 45), keys, st.booleans(), st.integers(1, 30)), max_size=12
+)
 
 
 @given(st.sampled_from([4_990, 18_500]), looks)

@@ -17,6 +17,7 @@ from cambist.paper.price_paths import (
     Shock,
     shock_of,
     shock_ppm,
+    shock_span,
     step_of,
 )
 from cambist.paper.tokens import HUBS, LISTED, token
@@ -192,3 +193,19 @@ def test_tokens_of_no_and_two_decimals_trade_in_every_pool(given: Token, taken: 
         for key in pool_keys(venue, given.mint, taken.mint):
             pool = book.seen(key, Slot(5_000))
             assert pool.amount_out(given.mint, 200 * 10**given.decimals) > 0
+
+
+@given(SEEDS, MINTS, st.sampled_from(VENUES), st.integers(0, 5 * SHOCK_WINDOW_SLOTS))
+def test_a_shock_leaves_the_price_alone_within_its_span(
+    seed: int, mint: Address, venue: str, drawn: int
+):
+    shock = shock_of(seed, VENUES, mint, drawn // SHOCK_WINDOW_SLOTS)
+    edges = () if shock is None else (shock.slot, shock.slot + SHOCK_SLOTS)
+    for slot in (drawn, *(edge + off for edge in edges for off in (-1, 0, 1))):
+        since, until = shock_span(seed, VENUES, venue, mint, Slot(slot))
+        assert since <= slot < until
+        same = {
+            shock_ppm(seed, VENUES, venue, mint, Slot(at))
+            for at in (since, slot, (since + until) // 2, until - 1)
+        }
+        assert len(same) == 1

@@ -15,7 +15,6 @@ from cambist.venues.pool import Pool
 from cambist.venues.registry import PROGRAMS
 from tests.routing.test_router import found, pool, wish
 
-
 DOUBLE = 10**6
 """A least gain that no split of this market has."""
 

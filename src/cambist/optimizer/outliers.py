@@ -57,7 +57,7 @@ def promising(
     return likely if most > least else ()
 
 
-def beats(rates: tuple[float, float], alone: tuple[int, int], gain: float) -> bool:
+def beats(rates: tuple[float, float], alone: tuple[int, int], gain: Fraction) -> bool:
     """Whether two rates, one after the other, are so much better than what a route brings."""
     given, paid = alone
-    return rates[0] * rates[1] * given > paid * (1 + gain)
+    return rates[0] * rates[1] * given > paid * (1 + float(gain))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from cambist.faults import Code, Fault
@@ -33,7 +34,8 @@ FRESH_SLOTS_MAX: Final = 150
 _HUNDREDTHS: Final = 100
 _WHOLE: Final = _HUNDREDTHS * BPS_ONE
 _rates: dict[tuple[Address, Address], tuple[tuple[Pool, ...], Rate | None]] = {}
-_INVERSE_ALLOWANCE: Final = BPS_ONE / (BPS_ONE - HOP_ALLOWANCE_BPS)
+_INVERSE_ALLOWANCE: Final = Fraction(BPS_ONE, BPS_ONE - HOP_ALLOWANCE_BPS)
+_GAINS_REMEMBERED_MAX: Final = 16
 
 
 def should_try_hubs(
@@ -53,8 +55,13 @@ def should_try_hubs(
     moved = max(impacts, default=0)
     # The last unit brings less than the average, by about as much as that is below the first.
     last = (route.amount_in * _WHOLE, route.amount_out * (_WHOLE - moved))
-    gain = (1 + float(gain_min)) * _INVERSE_ALLOWANCE - 1
+    gain = _gain_with_allowance(gain_min)
     return any(rate is None or beats(rate, last, gain) for rate in rates)
+
+
+@lru_cache(maxsize=_GAINS_REMEMBERED_MAX)
+def _gain_with_allowance(gain_min: Fraction) -> Fraction:
+    return (1 + gain_min) * _INVERSE_ALLOWANCE - 1
 
 
 def best_rate(pools: Sequence[Pool], mint_in: Address) -> Rate | None:

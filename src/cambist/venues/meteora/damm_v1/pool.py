@@ -6,7 +6,7 @@ pool's reserves are what its shares are worth, and each way through a vault roun
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -225,7 +225,8 @@ def pool_at(
     """Return a pool of this state and these vaults, at a time."""
     a, b = vaults
     now = priced(state, time, stake_price)
-    sides = _side(now or state, a, b, time), _side(now or state, b, a, time)
+    both = (a, _unlocked(a, time.unix_s)), (b, _unlocked(b, time.unix_s))
+    sides = _side(now or state, both, time), _side(now or state, both[::-1], time)
     if now is None:
         missing = RejectReason.ACCOUNT_MISSING
         sides = replace(sides[0], closed=missing), replace(sides[1], closed=missing)
@@ -257,36 +258,39 @@ def _scales(state: DammV1PoolAccount) -> tuple[int, int]:
     return state.scale_a * PRICE_ONE, state.scale_b * state.stake_price
 
 
-def _side(state: DammV1PoolAccount, into: Vault, paid: Vault, time: ChainTime) -> DammV1Side:
+def _side(
+    state: DammV1PoolAccount, both: Sequence[tuple[Vault, int]], time: ChainTime
+) -> DammV1Side:
+    """Return a side over the vault that takes and the one that pays, each with what is unlocked."""
     point = time.unix_s if state.clock == BY_TIME else time.slot
-    unlocked = [_unlocked(vault, time.unix_s) for vault in (into, paid)]
+    (into, unlocked_in), (paid, unlocked_out) = both
     closed = None
     if not state.enabled or into.state.enabled != 1:
         # A vault that is switched off takes nothing; it still pays.
         closed = RejectReason.DISABLED
     elif point < state.opens_at:
         closed = RejectReason.NOT_OPEN_YET
-    elif max(vault.state.reported_s for vault in (into, paid)) > time.unix_s or min(unlocked) < 0:
+    elif max(into.state.reported_s, paid.state.reported_s) > time.unix_s or (
+        min(unlocked_in, unlocked_out) < 0
+    ):
         closed = RejectReason.OUT_OF_BOUNDS
-    elif not all((*unlocked, into.supply, paid.supply)):
+    elif not (unlocked_in and unlocked_out and into.supply and paid.supply):
         closed = RejectReason.NOT_ENOUGH_LIQUIDITY
-    reserves = [
-        0 if closed else worth(vault.shares, whole, vault.supply)
-        for vault, whole in zip((into, paid), unlocked, strict=True)
-    ]
-    if max(reserves) > RAW_MAX:
+    reserve_in = 0 if closed else worth(into.shares, unlocked_in, into.supply)
+    reserve_out = 0 if closed else worth(paid.shares, unlocked_out, paid.supply)
+    if max(reserve_in, reserve_out) > RAW_MAX:
         closed = RejectReason.OUT_OF_BOUNDS
     return DammV1Side(
         closed=closed,
         trade_fee=(state.trade_numerator, state.trade_denominator),
         protocol_fee=(state.protocol_numerator, state.protocol_denominator),
-        reserve_in=reserves[0],
-        reserve_out=reserves[1],
+        reserve_in=reserve_in,
+        reserve_out=reserve_out,
         most_in=max(into.state.total, into.at_hand),
-        unlocked_in=unlocked[0],
+        unlocked_in=unlocked_in,
         supply_in=into.supply,
         shares_in=into.shares,
-        unlocked_out=unlocked[1],
+        unlocked_out=unlocked_out,
         supply_out=paid.supply,
         at_hand_out=paid.at_hand,
     )
