@@ -118,6 +118,7 @@ class Code(StrEnum):
     PRICE_INVERTED = "price_inverted"
     INVALID_PRICE = "invalid_price"
     RESTING_FULL = "resting_full"
+    VALUE_OUT_OF_RANGE = "value_out_of_range"
 
 
 class FaultSpec(NamedTuple):
@@ -247,6 +248,9 @@ CATALOGUE: Final[dict[Code, FaultSpec]] = {
     ),
     Code.INVALID_PRICE: FaultSpec(
         _USER, _END, 400, "A price is a positive decimal number of at most 40 digits."
+    ),
+    Code.VALUE_OUT_OF_RANGE: FaultSpec(
+        _USER, _END, 422, "A value is outside the range of its field."
     ),
     Code.RESTING_FULL: FaultSpec(
         _ENGINE, _RETRY, 503, "Too many orders wait for a price; try again later."

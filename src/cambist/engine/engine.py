@@ -25,7 +25,7 @@ from cambist.engine.intake import (
 )
 from cambist.engine.price_watcher import PriceWatcher
 from cambist.engine.quote_budget import QuoteBudget, QuotePermit
-from cambist.engine.quoting import Quoter, RoutingOptions
+from cambist.engine.quoting import PricedAmount, Quoter, RoutingOptions
 from cambist.engine.send_permission import SendPermission
 from cambist.engine.subscriptions import (
     HEARTBEAT_MS,
@@ -42,6 +42,7 @@ from cambist.orders.intent import Intent
 from cambist.orders.journal import RecordedEvent
 from cambist.orders.order import Order
 from cambist.orders.retry import Backoff
+from cambist.orders.trigger import PriceObservation
 from cambist.ports.daily_fills import FillSums
 from cambist.ports.errors import PortUnavailable
 from cambist.ports.market import Market
@@ -49,7 +50,7 @@ from cambist.ports.store import Halt, OrderCounts, OrderPage, OrderQuery
 from cambist.values.costs import Costs
 from cambist.values.ids import OrderId, Principal
 from cambist.values.route import QuoteFailure, Route
-from cambist.values.time_units import Timestamp
+from cambist.values.time_units import Slot, Timestamp
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool
 
@@ -154,6 +155,20 @@ class Engine:
     async def submit_all(self, commands: Sequence[SubmitOrder]) -> tuple[BatchResult, ...]:
         """Store several orders in one commit, each with its answer. Raises RequestRejected."""
         return await self._intake.submit_all(commands)
+
+    async def has_key(self, principal: Principal, key: str | None) -> bool:
+        """Whether an order is stored under an idempotency key; False while the store is down."""
+        if key is None:
+            return False
+        with suppress(PortUnavailable):
+            return await self._dependencies.store.find_by_key(principal, key) is not None
+        return False
+
+    async def observe(self, intent: Intent) -> PriceObservation:
+        """Return what an intent's amount would bring now; empty where no venue answers in time."""
+        asked = PricedAmount(intent.pair, intent.mode, intent.amount)
+        reference = f"observe/{intent.client_order_id or self.clock.now()}"
+        return await self._quoter.observe(asked, reference, Slot(0))
 
     async def quote(self, intent: Intent, caller: str | None = None) -> QuoteResult | Fault:
         """Return the route an order would take now, and what it costs; stores nothing.

@@ -272,6 +272,10 @@ def _without_attempt(
     )
 
 
+def _expired(order: Order, event: events.Expired, status: Status, _at: Timestamp) -> Order:
+    return replace(order, status=status, fault=event.fault or order.fault)
+
+
 def _failed(order: Order, event: events.Failed, status: Status, _at: Timestamp) -> Order:
     return replace(order, status=status, fault=event.fault, setbacks=event.setbacks)
 
@@ -305,7 +309,7 @@ _FOLD: Final[dict[type[events.OrderEvent], _Fold]] = {
     events.Lapsed: _lapsed,
     events.RetryScheduled: _retried,
     events.Cancelled: _move,
-    events.Expired: _move,
+    events.Expired: _expired,
     events.Failed: _failed,
     events.Finalized: _finalized,
     events.RolledBack: _finalized,

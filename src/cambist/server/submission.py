@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from cambist.engine.engine import Engine
 from cambist.engine.intake import SubmitOrder, SubmitResult
 from cambist.faults import Code, RequestRejected, fault
@@ -16,6 +18,8 @@ from cambist.wire.json_body import JsonFields
 from cambist.wire.order_fields import is_key
 from cambist.wire.order_request import ParsedOrder, read_fields, read_order
 from cambist.wire.order_responses import acceptance_renderer
+from cambist.wire.price_fields import PriceRequest
+from cambist.wire.resting_orders import check_prices
 from cambist.wire.unlisted_tokens import unlisted_token_warnings
 
 KEY_HEADER: Final = "Idempotency-Key"
@@ -32,7 +36,31 @@ class OrderSubmitter:
         """Return the engine's word that an order is stored. Raises RequestRejected."""
         await charge(caller, 1)
         parsed = read_order(body, self._settings.default_slippage_unit)
-        return await self._engine.submit(self._wish(parsed, header_key, caller))
+        command = self._wish(parsed, header_key, caller)
+        if command.intent.waits_for_price:
+            command = await self._held_to_prices(parsed, command)
+        return await self._engine.submit(command)
+
+    async def _held_to_prices(self, parsed: ParsedOrder, command: SubmitOrder) -> SubmitOrder:
+        """Hold an order that waits for a price against the price now. Raises RequestRejected.
+
+        A repeated request gets its first answer, whatever the price is by now.
+        """
+        intent, asked = command.intent, parsed.request.prices or PriceRequest()
+        if await self._engine.has_key(intent.principal, command.key):
+            return command
+        seen = await self._engine.observe(intent)
+        faults, warnings = check_prices(
+            intent,
+            seen,
+            fires_when_met=asked.fires_when_met,
+            accepts_far_price=asked.accepts_far_price,
+        )
+        if faults:
+            raise RequestRejected(*faults)
+        told = (*self._warnings(parsed, intent), *warnings)
+        reply = acceptance_renderer(self._engine.market.venues, told, seen)
+        return msgspec.structs.replace(command, reply=reply)
 
     def command(self, fields: JsonFields, caller: Caller) -> SubmitOrder:
         """Return what one order of several asks for. Raises RequestRejected."""

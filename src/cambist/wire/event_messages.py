@@ -6,10 +6,11 @@ give the same bytes.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from cambist.orders import events
 from cambist.orders.events import RetryScheduled
 from cambist.orders.journal import RecordedEvent
 from cambist.orders.lifecycle import INITIAL_EVENT, TRANSITIONS
@@ -18,6 +19,7 @@ from cambist.values.ids import OrderId
 from cambist.values.time_units import Timestamp
 from cambist.wire.decimals import number
 from cambist.wire.order_state import Number, OrderState, order_state, realised_slippage
+from cambist.wire.resting_orders import write_exchange, write_level
 from cambist.wire.rfc3339 import write_moment
 
 MOVES: Final = frozenset(
@@ -30,7 +32,10 @@ class Message(OrderState, frozen=True, kw_only=True, rename="camel", omit_defaul
     """One event of an order, with everything known of the order by then.
 
     `event` is the status where the status changed, and the name of the note elsewhere.
-    `slippage` is the realised one in percent, from `confirmed` on.
+    `slippage` is the realised one in percent, from `confirmed` on. Events of an order that waits
+    for a price have the name of the event in `transition`, and what the decision was based on: the
+    level, the effective price of the whole amount, the touch, the slot, and by how many slots it
+    was confirmed.
     """
 
     seq: int
@@ -38,6 +43,12 @@ class Message(OrderState, frozen=True, kw_only=True, rename="camel", omit_defaul
     timestamp: str
     slippage: Number | None = None
     next_attempt_at: str | None = None
+    transition: str | None = None
+    level: Number | None = None
+    effective_price: Number | None = None
+    touch_price: Number | None = None
+    observed_slot: int | None = None
+    confirmed_by: int | None = None
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -128,9 +139,30 @@ def is_status_change(recorded: RecordedEvent) -> bool:
 
 def _is_setback(recorded: RecordedEvent) -> bool:
     """Whether the line itself tells that a try came to nothing, or that the order failed."""
-    if isinstance(recorded.event, RetryScheduled):
+    if isinstance(recorded.event, RetryScheduled | events.Rearmed):
         return True
     return recorded.order.status is Status.FAILED and recorded.entry.kind in MOVES
+
+
+def _add_trigger(known: dict[str, Any], recorded: RecordedEvent) -> None:
+    """Add what an event of an order that waits for a price was based on."""
+    event, intent = recorded.event, recorded.order.intent
+    if isinstance(event, events.Rearmed):
+        known["transition"] = event.kind
+        known["next_attempt_at"] = write_moment(event.not_before)
+        return
+    if not isinstance(event, events.Armed | events.Triggered | events.Touched):
+        return
+    known["transition"] = event.kind
+    if event.level is not None:
+        known["level"] = number(write_level(intent, event.level))
+    seen = event.observation
+    if seen is not None:
+        known["effective_price"] = write_exchange(intent, seen.effective)
+        known["touch_price"] = write_exchange(intent, seen.touch)
+        known["observed_slot"] = seen.slot
+    if seen is not None and isinstance(event, events.Triggered):
+        known["confirmed_by"] = seen.observations
 
 
 def message(recorded: RecordedEvent, *, nested: bool = False) -> bytes:
@@ -145,6 +177,7 @@ def message(recorded: RecordedEvent, *, nested: bool = False) -> bytes:
         known.pop("last_code", None)
     if isinstance(recorded.event, RetryScheduled):
         known["next_attempt_at"] = write_moment(recorded.event.wake_at)
+    _add_trigger(known, recorded)
     known["seq"] = entry.seq
     known["event"] = order.status if entry.kind in MOVES else entry.kind
     known["timestamp"] = write_moment(entry.at)

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from cambist.faults import Code, Fault, RequestRejected, fault
-from cambist.orders.intent import Intent
+from cambist.orders.intent import Intent, PriceBasis
 from cambist.orders.terms import SLIPPAGE_DEFAULT_BPS, TRIES_DEFAULT, Terms
 from cambist.values.amount import (
     Bps,
@@ -21,13 +21,19 @@ from cambist.values.amount import (
     write_percent,
 )
 from cambist.values.ids import LOCAL, Address, Principal
-from cambist.values.time_units import Timestamp
+from cambist.values.price import PriceLevel, price_level
+from cambist.values.time_units import Timestamp, add_ms
 from cambist.values.token import KNOWN, Pair, Token
 from cambist.wire.order_request import OrderRequest, ParsedOrder
+from cambist.wire.price_fields import PriceRequest
 from cambist.wire.unlisted_tokens import hint
 
 _FOREIGN_WALLET: Final = "Name a wallet that this key may trade for."
 SLIPPAGE_MAX_BPS: Final = Bps(5_000)
+STOP_CONFIRM_SLOTS: Final = 2
+"""A price that one slot showed and the next took back starts no stop."""
+AHEAD_MAX_DAYS: Final = 366
+AHEAD_MAX_MS: Final = AHEAD_MAX_DAYS * 24 * 3_600 * 1_000
 FindToken = Callable[[str], Token | None]
 
 
@@ -65,8 +71,7 @@ def to_intent(
     sized = token_in if request.mode == "exact_in" else token_out
     amount = _count(request, spelling.size, sized, faults) if sized is not None else None
     slippage = _slippage(request, spelling.slippage, limits, faults)
-    if request.deadline is not None and caller.now is not None and request.deadline <= caller.now:
-        faults.append(fault(Code.DEADLINE_PASSED, "", "expiresAt"))
+    _check_times(request, limits, caller.now, faults)
     if caller.wallets and request.wallet not in caller.wallets:
         faults.append(fault(Code.FORBIDDEN, _FOREIGN_WALLET, "walletAddress"))
     if faults or token_in is None or token_out is None or amount is None:
@@ -77,12 +82,61 @@ def to_intent(
         pair=Pair(token_in, token_out),
         mode=request.mode,
         amount=amount,
-        terms=Terms(slippage, limits.tries_max, request.deadline),
+        terms=read_terms(request, Pair(token_in, token_out), limits, slippage),
         quoted=request.quoted,
         client_order_id=caller.key if caller.key is not None else parsed.client_order_id,
         wallet=Address(request.wallet) if request.wallet is not None else None,
         user_id=request.user_id,
     )
+
+
+def _check_times(
+    request: OrderRequest, limits: RequestLimits, now: Timestamp | None, faults: list[Fault]
+) -> None:
+    """Check deadline and start against now, and the slippage ladder against the ceiling."""
+    if request.deadline is not None and now is not None and request.deadline <= now:
+        faults.append(fault(Code.DEADLINE_PASSED, "", "expiresAt"))
+    prices = request.prices
+    if prices is None:
+        return
+    for at, field in ((request.deadline, "expiresAt"), (prices.start_at, "startAt")):
+        if at is not None and now is not None and at > add_ms(now, AHEAD_MAX_MS):
+            message = f"{field} is more than {AHEAD_MAX_DAYS} days ahead."
+            faults.append(fault(Code.VALUE_OUT_OF_RANGE, message, field))
+    if prices.ladder_bps and prices.ladder_bps[-1] > limits.slippage_max_bps:
+        ceiling = write_percent(limits.slippage_max_bps * 100)
+        message = f"A step is above this server's maximum of {ceiling} percent."
+        faults.append(fault(Code.SLIPPAGE_OVER_CAP, message, "slippageLadderBps"))
+
+
+def read_terms(request: OrderRequest, pair: Pair, limits: RequestLimits, slippage: Bps) -> Terms:
+    """Return the terms of a request, prices as exact ratios of raw units."""
+    prices = request.prices or PriceRequest()
+    confirm_slots = STOP_CONFIRM_SLOTS if request.kind == "stop" else 1
+    return Terms(
+        slippage,
+        limits.tries_max,
+        request.deadline,
+        _level(prices.limit, pair, request.quoted),
+        _level(prices.trigger, pair, request.quoted),
+        tuple(Bps(step) for step in prices.ladder_bps),
+        "fok" if prices.fills_at_once else "gtc",
+        prices.confirm_slots or confirm_slots,
+        prices.start_at,
+    )
+
+
+def _level(price: str | None, pair: Pair, quoted: PriceBasis) -> PriceLevel | None:
+    """Return a price in whole tokens as raw units taken for raw units given.
+
+    It is what one whole token given brings; of a buy by symbol, what one whole token taken costs.
+    """
+    if price is None:
+        return None
+    whole, _, fraction = price.partition(".")
+    digits, unit = int(whole + fraction), 10 ** len(fraction)
+    taken, given = (unit, digits) if quoted == "buy" else (digits, unit)
+    return price_level(taken * 10**pair.token_out.decimals, given * 10**pair.token_in.decimals)
 
 
 def _find(name: str, field: str, find: FindToken, faults: list[Fault]) -> Token | None:

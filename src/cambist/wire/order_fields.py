@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from cambist.faults import Code
@@ -20,6 +21,8 @@ KEY_MAX: Final = 255
 QUOTE_DEFAULT: Final = "USDC"
 ADDRESSES_KEPT: Final = 4_096
 ADDRESS_TEXT_MAX: Final = 44
+CONFIRM_SLOTS_MAX: Final = 20
+LADDER_STEPS_MAX: Final = 8
 _PRINTABLE: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?", re.ASCII)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
@@ -153,6 +156,50 @@ def read_instant(value: JsonValue) -> str:
     return str(at)
 
 
+def read_price(value: JsonValue) -> str:
+    """Return a price as a canonical decimal greater than zero. Raises InvalidField."""
+    if not isinstance(value, str):
+        raise InvalidField(Code.WRONG_TYPE, "A price is a number, or a string of one.")
+    price = read_decimal(value)
+    if price == "0" or (price is None and is_negative(value)):
+        raise InvalidField(Code.NOT_POSITIVE, "A price must be greater than zero.")
+    if price is None:
+        raise InvalidField(Code.INVALID_PRICE)
+    return price
+
+
+def read_slots(value: JsonValue) -> str:
+    """Return a number of slots, 1 to 20. Raises InvalidField."""
+    slots = read_whole(value)
+    if slots is None:
+        raise InvalidField(Code.WRONG_TYPE, "A number of slots is a whole number.")
+    if not 1 <= int(slots) <= CONFIRM_SLOTS_MAX:
+        limits = f"A price is confirmed by 1 to {CONFIRM_SLOTS_MAX} slots."
+        raise InvalidField(Code.VALUE_OUT_OF_RANGE, limits)
+    return slots
+
+
+def read_ladder(value: JsonValue) -> str:
+    """Return rising basis points, separated by commas. Raises InvalidField."""
+    if not isinstance(value, list):
+        raise InvalidField(Code.WRONG_TYPE, "A slippage ladder is a list of basis points.")
+    steps = [read_whole(step) for step in value]
+    if None in steps or not steps or len(steps) > LADDER_STEPS_MAX:
+        form = f"A slippage ladder has 1 to {LADDER_STEPS_MAX} steps, whole basis points each."
+        raise InvalidField(Code.INVALID_SLIPPAGE, form)
+    numbers = [int(step) for step in steps if step is not None]
+    if numbers[0] < 1 or any(later <= step for step, later in pairwise(numbers)):
+        raise InvalidField(Code.VALUE_OUT_OF_RANGE, "The steps of a slippage ladder must rise.")
+    return ",".join(map(str, numbers))
+
+
+def read_flag(value: JsonValue) -> str:
+    """Return `true`, or an empty text for false. Raises InvalidField."""
+    if not isinstance(value, bool):
+        raise InvalidField(Code.WRONG_TYPE, "This field is true or false.")
+    return "true" if value else ""
+
+
 class Field(NamedTuple):
     """What a field's name stands for, and how its value is read."""
 
@@ -190,17 +237,25 @@ FIELDS: Final[dict[str, Field]] = {
     "timeInForce": Field("time_in_force", one_of("gtc", "gtd", "ioc", "fok")),
     "expiresAt": Field("deadline", read_instant),
     "urgency": Field("urgency", one_of("normal", "fast")),
+    "limitPrice": Field("limit_price", read_price),
+    "triggerPrice": Field("trigger_price", read_price),
+    "targetPrice": Field("target_price", read_price),
+    "confirmSlots": Field("confirm_slots", read_slots),
+    "slippageLadderBps": Field("ladder", read_ladder),
+    "startAt": Field("start_at", read_instant),
+    "onMet": Field("on_met", one_of("fire")),
+    "acceptFarPrice": Field("accept_far_price", read_flag),
 }
 
 LATER_FIELDS: Final = frozenset(
     (
-        "limitPrice", "triggerPrice", "targetPrice", "trailBps", "slices", "intervalSeconds",
+        "trailBps", "activationPrice", "minFill", "fill", "replaces", "slices", "intervalSeconds",
         "amountPerSlice", "until", "minLiquidity", "maxPoolAgeSeconds", "venues", "excludeVenues",
         "priorityFee", "group", "onFill",
     )
 )  # fmt: skip
 LATER_VALUES: Final = {
-    "kind": frozenset(("limit", "stop", "take_profit", "trailing_stop", "sniper", "twap", "dca")),
-    "time_in_force": frozenset(("ioc", "fok")),
+    "kind": frozenset(("trailing_stop", "sniper", "twap", "dca")),
+    "time_in_force": frozenset(("ioc",)),
     "urgency": frozenset(("fast",)),
 }

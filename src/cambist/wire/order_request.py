@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from hashlib import sha256
 from typing import Final, Literal
 
 import msgspec
 
-from cambist.faults import Code, Fault, RequestRejected, fault
+from cambist.faults import Code, RequestRejected
 from cambist.orders.intent import OrderKind, PriceBasis
 from cambist.values.route import SwapMode
 from cambist.values.time_units import Timestamp
-from cambist.wire.json_body import JsonFields, JsonValue, read_object, shown
-from cambist.wire.order_fields import FIELDS, LATER_FIELDS, LATER_VALUES, InvalidField
+from cambist.wire.json_body import JsonFields, read_object
+from cambist.wire.order_draft import FAULTS_MAX, FieldValue, OrderDraft
+from cambist.wire.order_fields import InvalidField
+from cambist.wire.price_fields import PriceRequest, read_kind, read_prices
 from cambist.wire.slippage import SlippageUnit, Tolerance, read_tolerance
 
-FAULTS_MAX: Final = 16
-_HINTS_MAX: Final = 4
 _SHARE_NAMES: Final = ("slippage", "slippageTolerance", "slippageBps")
 _SLIPPAGE_NAMES: Final = (*_SHARE_NAMES, "slippageUnit")
 
@@ -40,6 +39,7 @@ class OrderRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     deadline: Timestamp | None = None
     wallet: str | None = None
     user_id: str | None = None
+    prices: PriceRequest | None = None
 
     def fingerprint(self) -> bytes:
         """Return a digest that is equal for equal requests, however they were spelled."""
@@ -62,68 +62,6 @@ class ParsedOrder(msgspec.Struct, frozen=True):
     spelling: FieldNames
     client_order_id: str | None = None
     warnings: tuple[str, ...] = ()
-
-
-class FieldValue(msgspec.Struct, frozen=True, gc=False):
-    """A value that was read, and the name it came under."""
-
-    value: str
-    name: str
-
-
-class _Draft:
-    """Gathers what a body holds and what is wrong with it."""
-
-    def __init__(self, body: JsonFields) -> None:
-        self.faults: list[Fault] = list(body.faults)
-        self.given: dict[str, FieldValue] = {}
-        self.unfit: set[str] = set()
-        for name, value in body.items():
-            self._take(name, value)
-
-    def _take(self, name: str, value: JsonValue) -> None:
-        field = FIELDS.get(name)
-        if field is None:
-            self._refuse_name(name)
-            return
-        try:
-            read = field.read(value)
-        except InvalidField as unfit:
-            self.unfit.add(field.thing)
-            self.blame(unfit.code, unfit.message, name)
-            return
-        before = self.given.get(field.thing)
-        if before is not None and before.value != read:
-            self.conflict(before.name, name)
-        elif read in LATER_VALUES.get(field.thing, ()):
-            self.blame(Code.NOT_YET_SUPPORTED, f"{name} {read} is not supported yet.", name)
-        else:
-            self.given[field.thing] = FieldValue(read, name)
-
-    def _refuse_name(self, name: str) -> None:
-        if name in LATER_FIELDS:
-            self.blame(Code.NOT_YET_SUPPORTED, f"{name} is not supported yet.", name)
-            return
-        hint = ""
-        if len(self.faults) < _HINTS_MAX and len(name) <= len(shown(name)):
-            near = get_close_matches(name, (*FIELDS, *LATER_FIELDS), n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-        self.blame(Code.UNKNOWN_FIELD, f"Orders have no field {shown(name)}.{hint}", name)
-
-    def blame(self, code: Code, message: str, name: str) -> None:
-        self.faults.append(fault(code, message, shown(name)))
-
-    def conflict(self, first: str, other: str) -> None:
-        message = f"{first} and {other} contradict each other."
-        self.blame(Code.CONFLICTING_FIELDS, message, other)
-
-    def miss(self, name: str, thing: str) -> None:
-        if thing not in self.unfit:
-            self.blame(Code.MISSING_FIELD, f"{name} is missing.", name)
-
-    def text(self, thing: str) -> str | None:
-        found = self.given.get(thing)
-        return found.value if found is not None else None
 
 
 class _Pair(msgspec.Struct, frozen=True, gc=False):
@@ -149,15 +87,17 @@ def read_order(body: bytes, bare_slippage: SlippageUnit = "percent") -> ParsedOr
 
 def read_fields(fields: JsonFields, bare_slippage: SlippageUnit = "percent") -> ParsedOrder:
     """Read an order that is a JSON object already. Raises RequestRejected as `read_order` does."""
-    draft = _Draft(fields)
+    draft = OrderDraft(fields)
     pair = _read_pair(draft)
     size = _read_size(draft, pair)
     tolerance = _read_slippage(draft, bare_slippage)
     deadline = _read_deadline(draft)
+    kind = read_kind(draft)
+    prices = read_prices(draft, kind, deadline)
     if draft.faults or pair is None or size is None:
         raise RequestRejected(*draft.faults[:FAULTS_MAX])
     request = OrderRequest(
-        kind="market",
+        kind=kind,
         token_in=pair.token_in.value,
         token_out=pair.token_out.value,
         mode=size.mode,
@@ -168,6 +108,7 @@ def read_fields(fields: JsonFields, bare_slippage: SlippageUnit = "percent") -> 
         deadline=deadline,
         wallet=draft.text("wallet"),
         user_id=draft.text("user_id"),
+        prices=prices,
     )
     slippage = next((name for name in _SHARE_NAMES if name in draft.given), "slippageBps")
     spelling = FieldNames(pair.token_in.name, pair.token_out.name, size.name, slippage)
@@ -176,7 +117,7 @@ def read_fields(fields: JsonFields, bare_slippage: SlippageUnit = "percent") -> 
     return ParsedOrder(request, spelling, draft.text("client_order_id"), warnings)
 
 
-def _read_pair(draft: _Draft) -> _Pair | None:
+def _read_pair(draft: OrderDraft) -> _Pair | None:
     token_in, token_out = draft.given.get("token_in"), draft.given.get("token_out")
     symbol, side = draft.given.get("symbol"), draft.text("side")
     if symbol is None and side is None and "symbol" not in draft.unfit:
@@ -197,7 +138,7 @@ def _read_pair(draft: _Draft) -> _Pair | None:
     return _Pair(FieldValue(ends[0], symbol.name), FieldValue(ends[1], symbol.name), quoted)
 
 
-def _read_size(draft: _Draft, pair: _Pair | None) -> _Size | None:
+def _read_size(draft: OrderDraft, pair: _Pair | None) -> _Size | None:
     bare: SwapMode = "exact_out" if draft.text("side") == "buy" else "exact_in"
     sizes: list[_Size] = []
     for size, raw_size, mode in (
@@ -221,7 +162,7 @@ def _read_size(draft: _Draft, pair: _Pair | None) -> _Size | None:
     return first
 
 
-def _join(draft: _Draft, first: _Size, other: _Size) -> _Size:
+def _join(draft: OrderDraft, first: _Size, other: _Size) -> _Size:
     """Lay two ways of giving the size together; they must agree."""
     alike = first.mode == other.mode
     alike &= None in (first.whole, other.whole) or first.whole == other.whole
@@ -231,7 +172,7 @@ def _join(draft: _Draft, first: _Size, other: _Size) -> _Size:
     return _Size(first.mode, first.whole or other.whole, first.raw or other.raw, first.name)
 
 
-def _read_slippage(draft: _Draft, bare: SlippageUnit) -> Tolerance | None:
+def _read_slippage(draft: OrderDraft, bare: SlippageUnit) -> Tolerance | None:
     if draft.given.keys().isdisjoint(_SLIPPAGE_NAMES):
         return None
     unit = draft.given.get("slippageUnit")
@@ -260,7 +201,7 @@ def _read_slippage(draft: _Draft, bare: SlippageUnit) -> Tolerance | None:
     return first[1] if first is not None else None
 
 
-def _read_deadline(draft: _Draft) -> Timestamp | None:
+def _read_deadline(draft: OrderDraft) -> Timestamp | None:
     until, force = draft.given.get("deadline"), draft.given.get("time_in_force")
     if force is not None and force.value == "gtd" and until is None:
         draft.miss("expiresAt", "deadline")

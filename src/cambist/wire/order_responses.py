@@ -9,12 +9,14 @@ import msgspec
 
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order, Status
+from cambist.orders.trigger import PriceObservation
 from cambist.values.amount import write_amount, write_percent
 from cambist.values.ids import OrderId
 from cambist.values.route import Route
 from cambist.values.time_units import Timestamp
 from cambist.wire.decimals import number
 from cambist.wire.order_state import Number, OrderState, order_state, realised_slippage
+from cambist.wire.resting_orders import describe_resting, resting_terms
 from cambist.wire.rfc3339 import write_moment
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -37,7 +39,7 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 
 
 def acceptance_renderer(
-    venues: Sequence[str], warnings: tuple[str, ...]
+    venues: Sequence[str], warnings: tuple[str, ...], observed: PriceObservation | None = None
 ) -> Callable[[Order], bytes]:
     """Return what writes the answer for an order, once it has its id and instant."""
 
@@ -53,7 +55,7 @@ def acceptance_renderer(
                 websocket=f"/api/orders/execute?orderId={order.id}",
                 stream=f"/api/orders/{order.id}/events",
                 slippage_bps=order.terms.slippage_bps,
-                summary=summary(order.intent, venues),
+                summary=summary(order.intent, venues, now=observed),
                 warnings=warnings,
             )
         )
@@ -61,12 +63,19 @@ def acceptance_renderer(
     return write
 
 
-def summary(intent: Intent, venues: Sequence[str], route: Route | None = None) -> str:
+def summary(
+    intent: Intent,
+    venues: Sequence[str],
+    route: Route | None = None,
+    now: PriceObservation | None = None,
+) -> str:
     """Say in one plain sentence what the order will do, on a route where one is known.
 
     A way through a hub gives a little less than its part, or takes a little more: without a route
-    the sentence promises neither.
+    the sentence promises neither. Of an order that waits for a price it says the price `now`.
     """
+    if intent.waits_for_price:
+        return describe_resting(intent, now)
     given, taken = intent.pair.token_in, intent.pair.token_out
     amount = write_amount(intent.amount, intent.sized_token.decimals)
     tolerance = write_percent(intent.terms.slippage_bps * 100)
@@ -117,6 +126,13 @@ class OrderView(OrderState, frozen=True, kw_only=True, rename="camel", omit_defa
     closed_at: str | None = None
     expires_at: str | None = None
     cancel_requested_at: str | None = None
+    limit_price: Number | None = None
+    trigger_price: Number | None = None
+    confirm_slots: int | None = None
+    slippage_ladder_bps: tuple[int, ...] = ()
+    time_in_force: str | None = None
+    start_at: str | None = None
+    summary: str | None = None
 
 
 _QUOTES: Final = ("quotes", "r_quote", "m_quote")
@@ -159,6 +175,7 @@ def view_order(order: Order, *, with_quotes: bool = True) -> OrderView:
         closed_at=_moment(order.closed_at),
         expires_at=_moment(order.terms.deadline),
         cancel_requested_at=_moment(order.cancel_requested_at),
+        **resting_terms(order),
     )
 
 

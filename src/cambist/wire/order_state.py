@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from cambist.faults import Code
 from cambist.orders.attempt import Fill
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order, Status
@@ -201,7 +202,9 @@ def _add_venue(known: dict[str, Any], view: QuoteView) -> None:
 
 
 def _add_faults(known: dict[str, Any], order: Order) -> None:
-    if order.status is Status.FAILED and order.fault is not None:
+    why = order.fault
+    is_unfilled = why is not None and why.code is Code.NOT_FILLED_AT_ONCE
+    if order.fault is not None and (order.status is Status.FAILED or is_unfilled):
         known["error"] = known["reason"] = order.fault.message
         known["code"] = order.fault.code
     last = order.fault if order.fault is not None else order.setbacks[-1].fault

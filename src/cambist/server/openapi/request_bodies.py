@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cambist.wire.order_fields import CLIENT_ORDER_ID_MAX, FIELDS, LATER_FIELDS
+from cambist.wire.order_fields import (
+    CLIENT_ORDER_ID_MAX,
+    CONFIRM_SLOTS_MAX,
+    FIELDS,
+    LADDER_STEPS_MAX,
+    LATER_FIELDS,
+)
 
 SOL_MINT: Final = "So11111111111111111111111111111111111111112"
 USDC_MINT: Final = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
@@ -120,7 +126,9 @@ def _text(pattern: str, description: str, example: str) -> Json:
 
 
 _BY_THING: Final[dict[str, Json]] = {
-    "kind": _words("The kind of the order; `market` by default.", "market"),
+    "kind": _words(
+        "The kind of the order; `market` by default.", "market", "limit", "take_profit", "stop"
+    ),
     "token_in": _text(f"^{_TOKEN}$", "The token given: a symbol or a mint.", "SOL"),
     "token_out": _text(f"^{_TOKEN}$", "The token taken: a symbol or a mint.", "USDC"),
     "symbol": _text(
@@ -157,12 +165,58 @@ _BY_THING: Final[dict[str, Json]] = {
         "The client's own name for the order, and its idempotency key.",
         "my-order-1",
     ),
-    "time_in_force": _words("`GTC` by default; `GTD` needs `expiresAt`.", "GTC", "GTD"),
+    "time_in_force": _words(
+        "`GTC` by default; `GTD` needs `expiresAt`; `FOK` trades all of it at once, or nothing.",
+        "GTC",
+        "GTD",
+        "FOK",
+    ),
     "deadline": {
         "type": "string",
         "format": "date-time",
         "description": "Past this the order is not signed any more.",
         "examples": ["2030-01-31T12:00:00Z"],
+    },
+    "limit_price": _amount(
+        "The worst price that is ever traded: `tokenOut` for one whole `tokenIn`, or with `symbol` "
+        "the quote token for one whole base token.",
+        "150",
+    ),
+    "trigger_price": _amount(
+        "The price that starts a stop or a take-profit; written as `limitPrice`.", "140"
+    ),
+    "target_price": _amount(
+        "`limitPrice` of a limit order, `triggerPrice` of a stop or a take-profit.", "150"
+    ),
+    "confirm_slots": {
+        "description": "How many slots in a row a price has to be met; 2 for a stop, else 1.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": CONFIRM_SLOTS_MAX,
+        "examples": [2],
+    },
+    "ladder": {
+        "description": (
+            "The tolerances of a stop in basis points, rising: each revert because of the bound "
+            "moves it one step on."
+        ),
+        "type": "array",
+        "items": {"type": "integer", "minimum": 1, "maximum": 10_000},
+        "minItems": 1,
+        "maxItems": LADDER_STEPS_MAX,
+        "examples": [[50, 100, 300]],
+    },
+    "start_at": {
+        "type": "string",
+        "format": "date-time",
+        "description": "Before this nothing is observed, and nothing is traded.",
+        "examples": ["2030-01-31T12:00:00Z"],
+    },
+    "on_met": _words("Take a stop or a take-profit whose price is met already.", "fire"),
+    "accept_far_price": {
+        "description": "Take a price that is far from the market as it is.",
+        "type": "boolean",
+        "examples": [True],
     },
     "urgency": _words("How fast it should land.", "normal"),
 }

@@ -117,7 +117,8 @@ SELECT principal, status, count(*) FROM engine_orders GROUP BY principal, status
 
 -- name: delayed
 SELECT count(*) FROM engine_orders INDEXED BY engine_orders_due
-WHERE wake_at > ? AND principal = ? AND status NOT IN ('confirmed', 'submitted', 'waiting')
+WHERE wake_at > ? AND principal = ? AND status <> 'waiting'
+  AND status NOT IN ('confirmed', 'submitted')
 
 -- name: entries
 SELECT order_id, seq, at, kind, payload, hash FROM journal
