@@ -125,6 +125,7 @@ def path(status: Status, one: Attempt | None = None) -> tuple[events.OrderEvent,
     to_submitted = (*to_building, signed(tried), events.Sent())
     paths: dict[Status, tuple[events.OrderEvent, ...]] = {
         Status.PENDING: (),
+        Status.WAITING: (events.Armed(),),
         Status.ROUTING: (events.Started(),),
         Status.BUILDING: to_building,
         Status.SUBMITTED: to_submitted,

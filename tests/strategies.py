@@ -9,9 +9,11 @@ from cambist.orders import events
 from cambist.orders.attempt import Attempt, Fill, NodeObservation, SignatureStatus
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
+from cambist.orders.trigger import Exchange, PriceObservation
 from cambist.values import base58
 from cambist.values.amount import RAW_MAX, RawAmount
 from cambist.values.ids import LOCAL, Address, Signature, order_id
+from cambist.values.price import price_level
 from cambist.values.route import Leg, Quote, QuoteFailure, Route
 from cambist.values.token import Pair, Token
 
@@ -33,11 +35,23 @@ order_ids = st.builds(order_id, st.integers(0, 2**48 - 1), st.integers(0, 2**74 
 faults = st.builds(Fault, st.sampled_from(Code), words, st.none() | words)
 tokens = st.builds(Token, symbols, addresses, decimals, st.booleans())
 pairs = st.builds(Pair, tokens, tokens)
-terms = st.builds(Terms, st.integers(1, 5_000), st.integers(1, 10), st.none() | moments)
+levels = st.builds(price_level, st.integers(1, 10**60), st.integers(1, 10**60))
+terms = st.builds(
+    Terms,
+    st.integers(1, 5_000),
+    st.integers(1, 10),
+    st.none() | moments,
+    st.none() | levels,
+    st.none() | levels,
+    st.lists(st.integers(1, 5_000), max_size=3).map(tuple),
+    st.sampled_from(["gtc", "fok"]),
+    st.integers(1, 20),
+    st.none() | moments,
+)
 modes = st.sampled_from(["exact_in", "exact_out"])
 intents = st.builds(
     Intent,
-    kind=st.just("market"),
+    kind=st.sampled_from(["market", "limit", "take_profit", "stop"]),
     principal=st.just(LOCAL),
     pair=pairs,
     mode=modes,
@@ -101,13 +115,31 @@ attempts = st.builds(
 )
 setbacks = st.builds(events.FailedTry, st.integers(1, 10), faults, st.none() | signatures)
 
+exchanges = st.builds(Exchange, some_raws, some_raws)
+observations = st.builds(
+    PriceObservation,
+    slots,
+    st.none() | exchanges,
+    st.none() | exchanges,
+    st.integers(1, 20),
+    st.booleans(),
+)
+
 FACTS: dict[type[events.OrderEvent], st.SearchStrategy] = {
     events.Accepted: st.builds(events.Accepted, intents),
     events.Amended: st.builds(events.Amended, terms),
     events.CancelRequested: st.builds(events.CancelRequested),
     events.WrittenOff: st.builds(events.WrittenOff, words, words),
     events.Started: st.builds(events.Started),
-    events.Routed: st.builds(events.Routed, routes),
+    events.Armed: st.builds(
+        events.Armed, st.none() | levels, st.none() | observations, st.none() | moments
+    ),
+    events.Triggered: st.builds(events.Triggered, st.none() | levels, st.none() | observations),
+    events.Touched: st.builds(events.Touched, levels, observations),
+    events.Rearmed: st.builds(
+        events.Rearmed, faults, st.integers(2, 10), moments, st.sampled_from(["trigger", "limit"])
+    ),
+    events.Routed: st.builds(events.Routed, routes, st.none() | st.integers(1, 5_000)),
     events.Signed: st.builds(
         events.Signed,
         st.integers(1, 10),
@@ -124,7 +156,7 @@ FACTS: dict[type[events.OrderEvent], st.SearchStrategy] = {
     events.Lapsed: st.builds(events.Lapsed, flown, few(witnesses)),
     events.RetryScheduled: st.builds(events.RetryScheduled, faults, st.integers(2, 10), moments),
     events.Cancelled: st.builds(events.Cancelled),
-    events.Expired: st.builds(events.Expired),
+    events.Expired: st.builds(events.Expired, st.none() | faults),
     events.Failed: st.builds(events.Failed, faults, few(setbacks)),
     events.Finalized: st.builds(events.Finalized, slots),
     events.RolledBack: st.builds(events.RolledBack, few(witnesses)),

@@ -22,26 +22,35 @@ from tests.strategies import FACTS, facts
 # Written out once more, so that whoever changes the table has to say so twice.
 MOVES = [
     ("pending", "started", "routing"),
+    ("pending", "armed", "waiting"),
     ("pending", "cancelled", "cancelled"),
     ("pending", "expired", "expired"),
+    ("waiting", "triggered", "routing"),
+    ("waiting", "cancelled", "cancelled"),
+    ("waiting", "expired", "expired"),
+    ("waiting", "failed", "failed"),
     ("routing", "routed", "building"),
     ("routing", "retry_scheduled", "routing"),
+    ("routing", "rearmed", "waiting"),
     ("routing", "cancelled", "cancelled"),
     ("routing", "expired", "expired"),
     ("routing", "failed", "failed"),
     ("building", "signed", "submitted"),
     ("building", "retry_scheduled", "routing"),
+    ("building", "rearmed", "waiting"),
     ("building", "cancelled", "cancelled"),
     ("building", "expired", "expired"),
     ("building", "failed", "failed"),
     ("submitted", "landed", "confirmed"),
     ("submitted", "retry_scheduled", "routing"),
+    ("submitted", "rearmed", "waiting"),
     ("submitted", "cancelled", "cancelled"),
     ("submitted", "expired", "expired"),
     ("submitted", "failed", "failed"),
 ]
 NOTED = {
     "pending": {"amended", "cancel_requested"},
+    "waiting": {"amended", "cancel_requested", "touched"},
     "routing": {"amended", "cancel_requested"},
     "building": {"amended", "cancel_requested"},
     "submitted": {
@@ -58,7 +67,7 @@ NOTED = {
     "cancelled": set[str](),
     "expired": set[str](),
 }
-LEAVES_SUBMITTED_AT_REST = {"retry_scheduled", "cancelled", "expired", "failed"}
+LEAVES_SUBMITTED_AT_REST = {"retry_scheduled", "rearmed", "cancelled", "expired", "failed"}
 NEEDS_AN_ATTEMPT = {"landed", "sent", "seen", "written_off", "reverted", "lapsed"}
 BY_NAME = {kind.__struct_config__.tag: drawn for kind, drawn in FACTS.items()}
 SPENT = events.Lapsed(order_factory.attempt().signature, (order_factory.witness(),))

@@ -13,8 +13,10 @@ from cambist.orders.decide import Policy, decide
 from cambist.orders.journal import append, replay
 from cambist.orders.order import Order, Status
 from cambist.orders.steps import (
+    ArmTrigger,
     AwaitChain,
     BuildTransaction,
+    CheckTrigger,
     CloseConfirmed,
     CloseUnwanted,
     FindRoute,
@@ -26,9 +28,13 @@ from cambist.orders.steps import (
     StepFailed,
     TransactionBuilt,
     TransactionSent,
+    TriggerArmed,
     Wait,
     next_step,
 )
+from cambist.orders.trigger import Exchange, PriceObservation
+from cambist.values.amount import RawAmount
+from cambist.values.price import price_level
 from cambist.values.time_units import Timestamp
 from tests import order_factory
 
@@ -54,6 +60,23 @@ dead = st.just((order_factory.witness("one"), order_factory.witness("two")))
 testimonies = dead | st.lists(witnesses, max_size=3).map(tuple)
 
 
+SOL, LEVEL = 10**9, price_level(150 * 10**6, 10**9)
+brought = st.sampled_from([149_000_000, 150_000_000, 151_000_000])
+exchanges = st.none() | brought.map(lambda out: Exchange(RawAmount(SOL), RawAmount(out)))
+observations = st.builds(PriceObservation, st.integers(1, 100), exchanges, exchanges, st.just(3))
+kinds = st.sampled_from(
+    [
+        ("market", {}),
+        ("limit", {"limit_price": LEVEL}),
+        ("limit", {"limit_price": LEVEL, "time_in_force": "fok"}),
+        ("take_profit", {"trigger_price": LEVEL}),
+        ("stop", {"trigger_price": LEVEL, "slippage_ladder_bps": (50, 100)}),
+        ("stop", {"trigger_price": LEVEL, "limit_price": LEVEL}),
+        ("market", {"start_at": Timestamp(order_factory.START + 5_000)}),
+    ]
+)
+
+
 def outcome(order: Order, now: Timestamp, draw: st.DataObject) -> Outcome:
     """Draw what the world may answer to the step the order needs."""
     step = next_step(order, now)
@@ -64,7 +87,7 @@ def outcome(order: Order, now: Timestamp, draw: st.DataObject) -> Outcome:
         case StartOrder():
             return OrderStarted()
         case FindRoute():
-            return RouteFound(order_factory.route())
+            return RouteFound(order_factory.route(amount_out=draw.draw(brought)))
         case BuildTransaction():
             return TransactionBuilt(order_factory.attempt(order.attempt_count + 1, order.id))
         case SendTransaction(attempt):
@@ -75,6 +98,10 @@ def outcome(order: Order, now: Timestamp, draw: st.DataObject) -> Outcome:
             return steps.AttemptReport(attempt.signature, draw.draw(testimonies), landed)
         case CloseUnwanted():
             return CloseConfirmed()
+        case ArmTrigger():
+            return TriggerArmed(draw.draw(st.none() | observations))
+        case CheckTrigger():
+            return draw.draw(observations)
         case _:
             assert isinstance(step, Wait)
             return steps.AttemptReport(order_factory.attempt().signature, draw.draw(testimonies))
@@ -85,11 +112,13 @@ def outcome(order: Order, now: Timestamp, draw: st.DataObject) -> Outcome:
 def test_no_life_breaks_the_table(
     draw: st.DataObject, policy: Policy, deadline: int | None
 ) -> None:
+    kind, prices = draw.draw(kinds)
     terms = order_factory.Terms(
+        **prices,
         deadline=None if deadline is None else Timestamp(order_factory.START + deadline),
         tries_max=draw.draw(st.integers(1, 4)),
     )
-    told = [order_factory.born(terms=terms)]
+    told = [order_factory.born(kind=kind, terms=terms)]
     order, now, ends = told[0].order, order_factory.START, 0
     for _ in range(draw.draw(st.integers(1, 30))):
         now = Timestamp(now + draw.draw(st.sampled_from([0, 10, 1_000, 30_000])))
@@ -112,7 +141,13 @@ def test_no_life_breaks_the_table(
         told += lines
         order = lines[-1].order if lines else order
         assert ends == order.is_closed
-        assert order.try_number <= terms.tries_max
+        assert kind != "market" or order.try_number <= terms.tries_max
+        for line in lines:
+            if isinstance(line.event, events.Routed):
+                route = line.event.route
+                assert terms.is_within_limit(route.amount_in, route.amount_out)
+            if isinstance(line.event, events.Signed) and kind in ("take_profit", "stop"):
+                assert any(isinstance(one.event, events.Triggered) for one in told), "unasked"
     again = replay([line.entry for line in told])[-1].order
     assert replace(again, wake_at=order.wake_at) == order
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any, Final
 
 from cambist.faults import Code, Fault, fault
@@ -16,7 +15,7 @@ from cambist.orders.trigger import (
     condition_of,
 )
 from cambist.values.amount import BPS_ONE, write_amount, write_percent
-from cambist.values.price import Price, PriceLevel, price_of
+from cambist.values.price import Price, PriceLevel, price_level, price_of
 from cambist.wire.decimals import number
 from cambist.wire.order_state import Number
 from cambist.wire.rfc3339 import write_moment
@@ -121,7 +120,7 @@ def check_prices(
     """Hold the prices of a request against the price now; return the faults, and warnings."""
     condition = condition_of(intent, intent.terms, TriggerState())
     effective = seen.effective
-    if condition is None or effective is None:
+    if condition is None or effective is None or not effective.amount_out:
         return [], ["No price is available now; the order waits until there is one."]
     field = "limitPrice" if intent.kind == "limit" else "triggerPrice"
     if not accepts_far_price and _is_inverted(intent, condition.level, effective):
@@ -154,9 +153,13 @@ def _base(intent: Intent) -> str:
 
 def _is_inverted(intent: Intent, level: PriceLevel, effective: Exchange) -> bool:
     """Whether a level is far from an exchange in whole tokens, and its inverse is near."""
-    scale = Fraction(10**intent.pair.token_in.decimals, 10**intent.pair.token_out.decimals)
-    asked = Fraction(level.taken, level.given) * scale
-    now = Fraction(effective.amount_out, effective.amount_in) * scale
-    if not now or now / FAR_TIMES <= asked <= now * FAR_TIMES:
+    asked = level.price(intent.pair)
+    now = price_level(effective.amount_out, effective.amount_in).price(intent.pair)
+    asked_by_now = asked.numerator * now.denominator, asked.denominator * now.numerator
+    low, high = sorted(asked_by_now)
+    if high <= FAR_TIMES * low:
         return False
-    return abs(1 / asked - now) * BPS_ONE <= now * NEAR_BPS
+    # The inverse of what was asked beside the price now, both over the same denominator.
+    inverse = asked.denominator * now.denominator
+    market = now.numerator * asked.numerator
+    return abs(inverse - market) * BPS_ONE <= market * NEAR_BPS
