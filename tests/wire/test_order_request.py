@@ -188,7 +188,12 @@ def test_a_field_of_a_later_kind_is_refused_by_name(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("type", "trailing_stop"), ("orderType", "SNIPER"), ("timeInForce", "IOC"), ("urgency", "fast")],
+    [
+        ("type", "trailing_stop"),
+        ("orderType", "SNIPER"),
+        ("timeInForce", "IOC"),
+        ("urgency", "fast"),
+    ],
 )
 def test_a_value_of_a_later_kind_is_refused_by_name(name: str, value: str) -> None:
     assert refused_fields(**PAIR, amount=1, **{name: value})[name] is Code.NOT_YET_SUPPORTED

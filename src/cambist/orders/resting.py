@@ -4,9 +4,9 @@
 # transaction in flight.
 #
 # A limit and a take-profit are about a price, so they rest again (`Rearmed`). After a revert or a
-# lapse they are checked at once, since their price was met a moment ago. After a check that missed
-# the limit the next one comes after 1, 2, 4 ... 60 s, so that a price that flickers around the
-# level costs no endless work.
+# lapse they are checked at once, since their price was met a moment ago. After a try that was never
+# signed, because its route missed the limit or the chain rejected it in simulation, the next check
+# comes after 1, 2, 4 ... 60 s, so that a price that flickers around the level costs no endless work.
 #
 # A stop is about getting out, so it does not give up. It is quoted again at once, then after 1, 2,
 # 4 s and every 5 s from then on, and these tries do not count against `tries_max`. Its tolerance
@@ -38,7 +38,6 @@ CURABLE_WAIT_MS: Final = Millis(60_000)
 """How long an order rests that has no route or no funds: both may come."""
 
 _CURABLE: Final = frozenset((Code.NO_ROUTE, Code.INSUFFICIENT_FUNDS))
-_AT_ONCE: Final = frozenset((Remedy.REQUOTE,))
 
 
 def rest_until(order: Order) -> Timestamp:
@@ -94,7 +93,8 @@ def after_failed_try(
         return _retry_stop(order, before, why, now)
     if why.code in _CURABLE:
         return _rearm(order, before, why, add_ms(now, CURABLE_WAIT_MS))
-    wait_ms = 0 if why.remedy in _AT_ONCE else _miss_ms(order)
+    # What was signed was within the limit a moment ago. What was not may never be.
+    wait_ms = 0 if before else _miss_ms(order)
     return _rearm(order, before, why, add_ms(now, wait_ms))
 
 
@@ -125,7 +125,7 @@ def _retry_stop(
     tries = order.try_number
     if why.code is Code.INSUFFICIENT_FUNDS:
         wait_ms = int(CURABLE_WAIT_MS)
-    elif tries == 1 and why.remedy in _AT_ONCE:
+    elif tries == 1 and before:
         wait_ms = 0
     else:
         wait_ms = min(MISS_FIRST_MS << min(max(tries - 2, 0), 32), STOP_RETRY_MAX_MS)
