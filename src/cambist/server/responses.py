@@ -95,7 +95,7 @@ def _heads(answer: Response) -> list[Header]:
         (b"content-type", answer.media_type),
         (b"content-length", b"%d" % len(answer.body)),
         *answer.headers,
-        *(() if any(name == b"cache-control" for name, _ in answer.headers) else (_NO_STORE,)),
+        *(() if b"cache-control" in dict(answer.headers) else (_NO_STORE,)),
     ]
 
 

@@ -17,6 +17,7 @@ from cambist.faults import Code, Fault, RequestRejected, fault
 DEPTH_MAX: Final = 16
 FIELD_NAME_MAX: Final = 64
 _NESTING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_WHITE_SPACE: Final = " \t\n\r"
 _OPENING: Final = (b"[", b"{")
 _CLOSING: Final = (b"]", b"}")
 
@@ -79,12 +80,13 @@ def _reject_constant(name: str) -> JsonValue:
     raise ValueError(msg)
 
 
+# Not `decode`: it looks for the white space around a value by two expressions.
 _read: Final = json.JSONDecoder(
     object_pairs_hook=JsonFields,
     parse_int=NumberLiteral,
     parse_float=NumberLiteral,
     parse_constant=_reject_constant,
-).decode
+).raw_decode
 
 
 def read_object(body: bytes) -> JsonFields:
@@ -94,9 +96,12 @@ def read_object(body: bytes) -> JsonFields:
             fault(Code.TOO_DEEP, f"The body is nested more than {DEPTH_MAX} deep.")
         )
     try:
-        value = _read(body.decode())
+        text = body.decode().strip(_WHITE_SPACE)
+        value, end = _read(text)
     except ValueError:
         raise RequestRejected(fault(Code.MALFORMED_JSON)) from None
+    if end != len(text):
+        raise RequestRejected(fault(Code.MALFORMED_JSON))
     if not isinstance(value, JsonFields):
         raise RequestRejected(fault(Code.NOT_AN_OBJECT))
     return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from hashlib import sha256
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import msgspec
 
@@ -19,6 +19,7 @@ from cambist.wire.slippage import SlippageUnit, Tolerance, read_tolerance
 FAULTS_MAX: Final = 16
 _HINTS_MAX: Final = 4
 _SHARE_NAMES: Final = ("slippage", "slippageTolerance", "slippageBps")
+_SLIPPAGE_NAMES: Final = (*_SHARE_NAMES, "slippageUnit")
 
 
 class OrderRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -63,7 +64,7 @@ class ParsedOrder(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-class FieldValue(NamedTuple):
+class FieldValue(msgspec.Struct, frozen=True, gc=False):
     """A value that was read, and the name it came under."""
 
     value: str
@@ -125,13 +126,13 @@ class _Draft:
         return found.value if found is not None else None
 
 
-class _Pair(NamedTuple):
+class _Pair(msgspec.Struct, frozen=True, gc=False):
     token_in: FieldValue
     token_out: FieldValue
     quoted: PriceBasis
 
 
-class _Size(NamedTuple):
+class _Size(msgspec.Struct, frozen=True, gc=False):
     mode: SwapMode
     whole: str | None
     raw: str | None
@@ -199,8 +200,12 @@ def _read_pair(draft: _Draft) -> _Pair | None:
 def _read_size(draft: _Draft, pair: _Pair | None) -> _Size | None:
     bare: SwapMode = "exact_out" if draft.text("side") == "buy" else "exact_in"
     sizes: list[_Size] = []
-    for suffix, mode in ("", bare), ("_in", "exact_in"), ("_out", "exact_out"):
-        whole, raw = draft.given.get("size" + suffix), draft.given.get("raw" + suffix)
+    for size, raw_size, mode in (
+        ("size", "raw", bare),
+        ("size_in", "raw_in", "exact_in"),
+        ("size_out", "raw_out", "exact_out"),
+    ):
+        whole, raw = draft.given.get(size), draft.given.get(raw_size)
         if whole is not None:
             sizes.append(_Size(mode, whole.value, None, whole.name))
         if raw is not None:
@@ -227,6 +232,8 @@ def _join(draft: _Draft, first: _Size, other: _Size) -> _Size:
 
 
 def _read_slippage(draft: _Draft, bare: SlippageUnit) -> Tolerance | None:
+    if draft.given.keys().isdisjoint(_SLIPPAGE_NAMES):
+        return None
     unit = draft.given.get("slippageUnit")
     if unit is not None and "slippage" not in draft.given and "slippage" not in draft.unfit:
         message = "slippageUnit says the unit of slippage, which is not there."

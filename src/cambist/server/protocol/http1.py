@@ -34,6 +34,7 @@ from __future__ import annotations
 import asyncio
 from enum import Enum
 from typing import Any, Final, cast
+from urllib.parse import unquote
 
 import httptools
 import uvicorn
@@ -44,6 +45,7 @@ from cambist.server.protocol.chunked_body import WIRE_BYTES_PER_BYTE_MAX, Invali
 from cambist.server.protocol.connections import NEVER, ConnectionRegistry, ConnectionSlot
 from cambist.server.protocol.handshake import SCOPE_KEY, HandshakeDefect, find_defect
 from cambist.server.protocol.request_head import RequestHead, UpgradePost, plain_head, upgrade_head
+from cambist.server.protocol.response_cycle import ResponseCycle
 from cambist.server.protocol.websocket import LimitedWebSocketProtocol
 from cambist.server.responses import error_response, render_raw
 
@@ -173,11 +175,41 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if error is not None:
             self._reject(error)
         elif not self.parser.should_upgrade():  # else `data_received` decides
-            if self._defect is not None:
-                cast("dict[str, Any]", self.scope)[SCOPE_KEY], self._defect = self._defect, None
-            super().on_headers_complete()
+            self._start_request()
             self._phase = Phase.BODY
             self._set_deadline(self.limits.body_ms)
+
+    def _start_request(self) -> None:
+        """Start the request, or queue it behind those that are not answered yet."""
+        # As uvicorn's `on_headers_complete`, with our own cycle.
+        scope, version = cast("dict[str, Any]", self.scope), self.parser.get_http_version()
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = url.path
+        scope["query_string"] = url.query or b""
+        if self._defect is not None:
+            scope[SCOPE_KEY], self._defect = self._defect, None
+        self.cycle = ResponseCycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if self._is_answering:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+        else:
+            self._start_asgi_task(self.cycle, self.app)
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body within its limit."""
@@ -205,7 +237,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._upgrade_post is not None:
             self._collect(self._upgrade_post, data)
             return
-        self._unset_keepalive_if_required()
         if self._phase is not Phase.BODY:
             self._head_bytes += len(data)
         else:
@@ -226,9 +257,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Start the next pipelined request, or wait for one."""
-        super().on_response_complete()
-        self._unset_keepalive_if_required()
-        if self._phase is Phase.IDLE and not self._rejected and not self.pipeline:
+        # As uvicorn's, without its timer for idle connections: they have a deadline here.
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._phase is Phase.IDLE and not self._rejected:
             self._set_deadline(self.limits.idle_ms)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
