@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
+from cambist.server.compression import COMPRESSED_FROM_BYTES
 from cambist.server.openapi.descriptions import PROPERTIES
 from cambist.server.openapi.document import document
 from cambist.wire.order_fields import FIELDS, LATER_FIELDS
@@ -132,4 +133,13 @@ def api() -> str:
         table(*told.aliases()),
         ["## Headers"],
         table(*told.headers()),
+        ["## Compression"],
+        [
+            f"A list or a document of at least {COMPRESSED_FROM_BYTES:,} bytes is sent with gzip",
+            "if `Accept-Encoding` accepts gzip and does not prefer `identity` (RFC 9110, section",
+            "12.5.3), and says `Vary: Accept-Encoding` in either form. These are the answers to",
+            "a `GET` of orders, events, receipts, tokens, pools, reports and counters,",
+            "the OpenAPI document, and the pages. Streams, WebSockets, errors, the answer to a",
+            "`POST` and shorter answers are sent plain.",
+        ],
     )

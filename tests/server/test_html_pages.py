@@ -14,7 +14,7 @@ import pytest
 from starlette.types import Message
 
 from cambist.server.handlers.docs import CARRIER
-from cambist.server.html_pages import STYLE, accepts_gzip, prepare_page
+from cambist.server.html_pages import STYLE, prepare_page
 from cambist.server.protocol.http1 import WRITE_BUFFER_BYTES_MAX, LimitedHttpProtocol
 from cambist.server.responses import CHUNK_BYTES, Response, send_answer
 from cambist.server.runner import ServerRunner
@@ -89,24 +89,6 @@ async def test_pages_are_sent_packed_to_those_who_can_read_that(tmp_path: Path) 
             assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
             assert plain.content == packed.content  # unpacked by the client
             assert int(packed.headers["content-length"]) * 3 < len(plain.content)
-
-
-@pytest.mark.parametrize(
-    ("said", "takes"),
-    [
-        ("gzip", True),
-        ("GZIP;q=1", True),
-        ("br, *", True),
-        ("deflate,gzip;q=0.001", True),
-        ("gzip;q=0", False),
-        ("gzip; q=0.000", False),
-        ("identity", False),
-        ("", False),
-        ("br;q=1.0", False),
-    ],
-)
-def test_what_a_client_takes_is_read_as_it_says(said: str, takes: bool) -> None:
-    assert accepts_gzip(said) is takes
 
 
 def test_a_packed_page_is_the_same_page() -> None:

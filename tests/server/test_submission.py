@@ -13,7 +13,6 @@ import pytest
 from cambist.bootstrap import open_engine
 from cambist.config import Settings
 from cambist.orders.journal import replay
-from cambist.server import html_pages
 from cambist.server.app import create_app
 from cambist.wire.batch import BATCH_ORDERS_MAX
 from tests.server.app_harness import DEFAULTS, ORDER, client_of, in_process, on_a_port, until_closed
@@ -220,10 +219,7 @@ async def test_too_many_digits_are_told_what_to_send_and_that_is_taken(
 FULL = "/api/orders?include=quotes"
 
 
-async def test_a_hundred_rows_of_a_list_are_small_for_who_can_unpack_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(html_pages, "PACKED_LIST_FROM_BYTES", 1_000)
+async def test_a_hundred_rows_of_a_list_are_small_for_who_can_unpack_them(tmp_path: Path) -> None:
     async with in_process(tmp_path) as rooms:
         placed = [(await rooms.client.post("/api/orders", json=ORDER)).json() for _ in range(20)]
         for one in placed:

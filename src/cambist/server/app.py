@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from cambist.clock import draw_secret
@@ -21,6 +20,7 @@ from cambist.server.auth.authenticator import (
 )
 from cambist.server.auth.tickets import Tickets
 from cambist.server.concurrency import ConcurrencyLimits
+from cambist.server.endpoints import PathDispatcher
 from cambist.server.middleware import RequestGuard
 from cambist.server.responses import Response, send_answer
 from cambist.server.routes import Routes
@@ -52,8 +52,8 @@ class App:
             authenticator=self._authenticator,
             tickets=tickets,
         ).all()
-        router = Router(self.routes, redirect_slashes=False, default=_not_found)
-        self._gate = RequestGuard(router, settings, self.concurrency, draw)
+        paths = PathDispatcher(self.routes, default=_not_found)
+        self._gate = RequestGuard(paths, settings, self.concurrency, draw)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or serve one socket."""

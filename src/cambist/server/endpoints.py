@@ -1,11 +1,12 @@
-"""Dispatches a call by its method, after the caller is authenticated and authorized."""
+"""Dispatches a call by its path and method, after the caller is authenticated and authorized."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from starlette.requests import Request
+from starlette.routing import Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cambist.faults import Code, fault
@@ -15,6 +16,7 @@ from cambist.server.auth.caller import attach_caller
 from cambist.server.auth.caller_concurrency import CallerConcurrency
 from cambist.server.auth.request_priority import priority_of
 from cambist.server.cancel_on_disconnect import while_connected
+from cambist.server.compression import compress
 from cambist.server.protocol.handshake import defect_in
 from cambist.server.responses import Response, error_response, send_answer
 
@@ -29,6 +31,40 @@ class Endpoint(NamedTuple):
 
 
 SelectEndpoint = Callable[[Scope], Endpoint]
+AnyRoute = Route | WebSocketRoute
+
+
+class PathDispatcher:
+    """Dispatches a call by its path; calls of unknown paths go to `default`.
+
+    A path without parameters is looked up. Only the few that have some are matched in turn, so a
+    path without parameters always comes before one that has some.
+    """
+
+    def __init__(self, routes: Iterable[AnyRoute], default: ASGIApp) -> None:
+        self._default = default
+        self._exact: dict[tuple[str, str], ASGIApp] = {}
+        self._with_parameters: list[AnyRoute] = []
+        for route in routes:
+            if route.param_convertors:
+                self._with_parameters.append(route)
+            else:
+                kind = "http" if isinstance(route, Route) else "websocket"
+                self._exact[kind, route.path] = route.app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request or serve one socket."""
+        scope["path_params"] = {}
+        app = self._exact.get((scope["type"], scope["path"])) or self._match(scope)
+        await app(scope, receive, send)
+
+    def _match(self, scope: Scope) -> ASGIApp:
+        for route in self._with_parameters:
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                scope.update(found)
+                return route.app
+        return self._default
 
 
 class MethodDispatcher:
@@ -95,6 +131,15 @@ def as_asgi(handler: Handler) -> ASGIApp:
         await send_answer(send, await handler(Request(scope, receive)))
 
     return endpoint
+
+
+def compressed(handler: Handler) -> Handler:
+    """Return a handler whose long answers are compressed for clients that accept gzip."""
+
+    async def handle(request: Request) -> Response:
+        return await compress(request, await handler(request))
+
+    return handle
 
 
 def reading(handler: Handler) -> ASGIApp:

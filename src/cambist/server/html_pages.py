@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 from base64 import b64encode
 from hashlib import sha256
@@ -11,14 +10,12 @@ from typing import Final, NamedTuple
 
 from starlette.requests import Request
 
+from cambist.server.compression import COMPRESSED_FROM_BYTES, ENCODING, VARY, wants_gzip
 from cambist.server.responses import Header, Response
 
 HTML: Final = b"text/html; charset=utf-8"
 GZIP_LEVEL: Final = 6
-FAST_LEVEL: Final = 1
-PACKED_LIST_FROM_BYTES: Final = 32 * 1024
-PACKED_FROM_BYTES: Final = 1_024
-"""Below this size packing gains less than its header costs."""
+"""The level of pages, which are compressed once."""
 
 STYLE: Final = """
 :root { color-scheme: light dark; }
@@ -47,8 +44,6 @@ _FAULTS_PAGE: Final = """\
 {body}
 </html>
 """
-_ENCODING: Final[Header] = (b"content-encoding", b"gzip")
-_VARY: Final[Header] = (b"vary", b"Accept-Encoding")
 
 
 class HtmlPage(NamedTuple):
@@ -59,7 +54,7 @@ class HtmlPage(NamedTuple):
 
     def choose(self, request: Request) -> Response:
         """Return the form that the client can read."""
-        if self.packed is not None and accepts_gzip(request.headers.get("accept-encoding", "")):
+        if self.packed is not None and wants_gzip(request):
             return self.packed
         return self.answer
 
@@ -68,39 +63,18 @@ def prepare_page(
     body: bytes, media_type: bytes = HTML, headers: tuple[Header, ...] = ()
 ) -> HtmlPage:
     """Prepare a page."""
-    if len(body) < PACKED_FROM_BYTES:
+    if len(body) < COMPRESSED_FROM_BYTES:
         return HtmlPage(Response(200, body, media_type, headers), None)
     packed = gzip.compress(body, GZIP_LEVEL, mtime=0)
     return HtmlPage(
-        Response(200, body, media_type, (*headers, _VARY)),
-        Response(200, packed, media_type, (*headers, _VARY, _ENCODING)),
+        Response(200, body, media_type, (*headers, VARY)),
+        Response(200, packed, media_type, (*headers, VARY, ENCODING)),
     )
-
-
-async def compress(request: Request, answer: Response) -> Response:
-    """Return a long answer packed, where the client can read that; packed off the loop."""
-    if len(answer.body) < PACKED_LIST_FROM_BYTES:
-        return answer
-    headers = (*answer.headers, _VARY)
-    if not accepts_gzip(request.headers.get("accept-encoding", "")):
-        return answer._replace(headers=headers)
-    body = await asyncio.to_thread(gzip.compress, answer.body, FAST_LEVEL, mtime=0)
-    return answer._replace(body=body, headers=(*headers, _ENCODING))
 
 
 def render_page(title: str, body: str) -> bytes:
     """Write a page in the style of all; `body` is HTML."""
     return _FAULTS_PAGE.format(title=escape(title), style=STYLE, body=body).encode()
-
-
-def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether a client takes gzip (RFC 9110, 12.5.3)."""
-    for item in accept_encoding.lower().split(","):
-        coding, _, weight = item.partition(";")
-        if coding.strip() in ("gzip", "x-gzip", "*"):
-            quality = weight.strip().removeprefix("q=").strip()
-            return not weight or quality.strip("0.") != ""
-    return False
 
 
 def wants_html(request: Request) -> bool:

@@ -23,6 +23,7 @@ from cambist.server.auth.caller_limits import RateLimitExceeded
 from cambist.server.auth.request_priority import Priority, assign_priority
 from cambist.server.client_address import TrustedProxies
 from cambist.server.concurrency import ConcurrencyLimits
+from cambist.server.header_fields import header_fields
 from cambist.server.rate_limit_headers import rate_limit_headers
 from cambist.server.request_ids import REQUEST_ID, RequestIds, with_headers
 from cambist.server.responses import (
@@ -67,7 +68,7 @@ class RequestGuard:
         is_http = scope["type"] == "http"
         answer = send_answer if is_http else reject_websocket
         concurrency = self._concurrency
-        fields = dict(scope["headers"])
+        fields = header_fields(scope)
         request_id = (REQUEST_ID, self._ids.take(fields))
         send = with_headers(send, lambda: [request_id, *rate_limit_headers(scope)])
         problem = self._check_host_and_origin(scope, fields)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import Scope
 
 from cambist.engine.engine import Engine
@@ -17,11 +17,13 @@ from cambist.server.auth.authenticator import AllowAll, Authenticator
 from cambist.server.auth.tickets import Tickets
 from cambist.server.concurrency import ConcurrencyLimits
 from cambist.server.endpoints import (
+    AnyRoute,
     Endpoint,
     MethodDispatcher,
     SelectEndpoint,
     WebSocketDispatcher,
     as_asgi,
+    compressed,
     reading,
 )
 from cambist.server.handlers.docs import DocsPage, show_faults
@@ -62,8 +64,7 @@ class Routes:
 
     # One list of methods and one of sockets. Starlette's routes and the names in the service info
     # are both derived from them, so neither can miss a path that the other has. The order of the
-    # lists is the order of the names. It also decides which route matches first:
-    # `/api/orders/execute` and `/api/orders/batch` stand before `/api/orders/{order_id}`.
+    # lists is the order of the names.
 
     def __init__(
         self,
@@ -83,12 +84,11 @@ class Routes:
         self._submitter = OrderSubmitter(engine, settings)
         self._service_handlers = ServiceHandlers(engine, concurrency, authenticator)
 
-    def all(self) -> list[BaseRoute]:
+    def all(self) -> list[AnyRoute]:
         """Return every route; of a worker, those for its health and metrics alone."""
         probes = self._probes()
-        metrics = _Method(
-            "GET", "/metrics", Endpoint(ADMIN, as_asgi(self._service_handlers.metrics))
-        )
+        show_metrics = as_asgi(compressed(self._service_handlers.metrics))
+        metrics = _Method("GET", "/metrics", Endpoint(ADMIN, show_metrics))
         if not self._settings.takes_orders:
             return [*probes, *self._routes([metrics], [])]
         orders, sockets = [*self._orders(), *self._markets()], self._sockets()
@@ -108,7 +108,7 @@ class Routes:
         root = _Method("GET", "/", Endpoint(PUBLIC, info))
         return [*self._routes([*orders, *halts, *docs, root], sockets), *probes]
 
-    def _routes(self, methods: list[_Method], sockets: list[_Socket]) -> list[BaseRoute]:
+    def _routes(self, methods: list[_Method], sockets: list[_Socket]) -> list[AnyRoute]:
         by_path: dict[str, dict[str, Endpoint]] = {}
         for method, path, endpoint in methods:
             by_path.setdefault(path, {})[method] = endpoint
@@ -143,6 +143,7 @@ class Routes:
         batch = PlaceBatch(engine, submitter, concurrency, edge.batch_bytes_max)
         quote = GetQuote(engine, submitter, concurrency, edge.body_bytes_max)
         order_events = OrderEventsHandler(self._messages, concurrency)
+        receipt = reading(compressed(orders.receipt))
         cancel = Endpoint(CANCEL, as_asgi(orders.cancel))
         all_events = PrincipalEventsHandler(self._messages, concurrency)
         return [
@@ -150,10 +151,10 @@ class Routes:
             _Method("POST", "/api/orders", place),
             _Method("POST", "/api/orders/batch", Endpoint(TRADE, batch)),
             _Method("POST", "/api/quotes", Endpoint(READ, quote)),
-            _Method("GET", "/api/orders", Endpoint(READ, reading(orders.list))),
-            _Method("GET", one_order, Endpoint(READ, reading(orders.read))),
+            _Method("GET", "/api/orders", Endpoint(READ, reading(compressed(orders.list)))),
+            _Method("GET", one_order, Endpoint(READ, reading(compressed(orders.read)))),
             _Method("GET", f"{one_order}/events", Endpoint(READ, order_events)),
-            _Method("GET", f"{one_order}/receipt", Endpoint(READ, reading(orders.receipt))),
+            _Method("GET", f"{one_order}/receipt", Endpoint(READ, receipt)),
             _Method("PATCH", one_order, Endpoint(TRADE, as_asgi(orders.amend))),
             _Method("DELETE", one_order, cancel),
             _Method("POST", f"{one_order}/cancel", cancel),
@@ -163,10 +164,10 @@ class Routes:
     def _markets(self) -> list[_Method]:
         markets = MarketHandlers(self._engine)
         return [
-            _Method("GET", "/api/tokens", Endpoint(READ, as_asgi(markets.tokens))),
+            _Method("GET", "/api/tokens", Endpoint(READ, as_asgi(compressed(markets.tokens)))),
             _Method("GET", "/api/venues", Endpoint(READ, as_asgi(markets.venues))),
-            _Method("GET", "/api/pools", Endpoint(READ, reading(markets.pools))),
-            _Method("GET", "/api/report", Endpoint(READ, reading(markets.report))),
+            _Method("GET", "/api/pools", Endpoint(READ, reading(compressed(markets.pools)))),
+            _Method("GET", "/api/report", Endpoint(READ, reading(compressed(markets.report)))),
             _Method("POST", "/api/stream-tickets", Endpoint(READ, as_asgi(self._tickets.issue))),
         ]
 

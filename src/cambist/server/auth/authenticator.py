@@ -18,6 +18,7 @@ from cambist.server.auth.caller import Caller
 from cambist.server.auth.caller_limits import CallerRateLimits
 from cambist.server.auth.tickets import Tickets, has_ticket
 from cambist.server.client_address import TrustedProxies
+from cambist.server.header_fields import header_fields
 from cambist.server.rate_limit_headers import open_rate_limits
 from cambist.server.responses import wants_stream
 from cambist.server.settings import CallerRates, ServerSettings
@@ -90,7 +91,7 @@ class ApiKeyAuthenticator:
         if permission not in caller.permissions:
             message = f"This request needs a key with the scope `{permission}`."
             raise RequestRejected(fault(Code.FORBIDDEN, message))
-        is_stream = scope["type"] == "websocket" or wants_stream(dict(scope["headers"]))
+        is_stream = scope["type"] == "websocket" or wants_stream(header_fields(scope))
         await self._rate_limits.request(caller, opens_stream=is_stream)
         return caller
 
@@ -106,7 +107,7 @@ class ApiKeyAuthenticator:
         try:
             if not (self._is_locked or await self._refresh_keys_exist()):
                 return True
-            if b"authorization" not in dict(scope["headers"]):
+            if b"authorization" not in header_fields(scope):
                 return False
             await self._identify(scope)
         except (PortUnavailable, RequestRejected):
@@ -144,7 +145,7 @@ class ApiKeyAuthenticator:
 
     async def _identify(self, scope: Scope) -> Caller:
         """Return the caller of the key or ticket. Raises RequestRejected."""
-        header = dict(scope["headers"]).get(b"authorization")
+        header = header_fields(scope).get(b"authorization")
         if header is not None:
             caller = await self._of_key(scope, header)
         elif scope["type"] == "websocket" and has_ticket(scope["subprotocols"]):

@@ -14,6 +14,7 @@ from cambist.orders.daily_fills import day_of, start_of
 from cambist.server.auth.caller import caller_of, charge_quote
 from cambist.server.cancel_on_disconnect import while_connected
 from cambist.server.concurrency import ConcurrencyLimits
+from cambist.server.header_fields import header_fields
 from cambist.server.requests import json_body, read_since
 from cambist.server.responses import Response, send_answer
 from cambist.server.submission import OrderSubmitter
@@ -130,7 +131,7 @@ class GetQuote:
 
     async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
         """Answer one POST."""
-        body = await json_body(self._concurrency, dict(scope["headers"]), receive, self._body_max)
+        body = await json_body(self._concurrency, header_fields(scope), receive, self._body_max)
         passport = caller_of(scope)
         intent, warnings = self._submitter.intent(body, passport)
         await charge_quote(passport)

@@ -13,6 +13,7 @@ from cambist.faults import Code, Fault, RequestRejected, fault
 from cambist.ports.errors import PortUnavailable
 from cambist.server.auth.caller import Caller, caller_of
 from cambist.server.concurrency import ConcurrencyLimits, StreamLifetime
+from cambist.server.header_fields import header_fields
 from cambist.server.protocol.close_codes import CLOSE_BROKEN, CLOSE_POLICY
 from cambist.server.protocol.websocket import UPGRADE_BODY
 from cambist.server.requests import StreamOptions
@@ -158,7 +159,7 @@ class UpgradedPostSocket:
         """Serve one socket; an invalid order is rejected before the upgrade."""
         posted: bytes = scope["extensions"][UPGRADE_BODY]
         caller = caller_of(scope)
-        key = dict(scope["headers"]).get(b"idempotency-key")
+        key = header_fields(scope).get(b"idempotency-key")
         with self._concurrency.open_socket(caller) as lifetime:
             result = await self._submitter.submit(posted, key, caller)
             order = await self._messages.engine.get(result.order_id, caller.principal)

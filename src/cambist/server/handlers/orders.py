@@ -14,7 +14,7 @@ from cambist.faults import Code, Fault, RequestRejected, fault
 from cambist.ports.api_keys import Permission
 from cambist.server.auth.caller import Caller, caller_of, charge
 from cambist.server.concurrency import ConcurrencyLimits
-from cambist.server.html_pages import compress
+from cambist.server.header_fields import header_fields
 from cambist.server.requests import StreamOptions, find_order, json_body, read_query, wants_quotes
 from cambist.server.responses import Header, Response, send_answer, wants_stream
 from cambist.server.streaming.event_streams import MessageCache, OrderEvents
@@ -56,8 +56,7 @@ class OrderHandlers:
         page = Page(
             found.orders, query.limit, query.offset, found.unreadable, found.last, with_quotes
         )
-        body = write_list(page, census.by_status, census.delayed)
-        return await compress(request, Response(200, body))
+        return Response(200, write_list(page, census.by_status, census.delayed))
 
     async def cancel(self, request: Request) -> Response:
         """Request the cancellation of an order, and answer with the outcome."""
@@ -93,7 +92,7 @@ class PlaceOrder:
 
     async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
         """Answer one POST, or stream the order's events after it."""
-        fields = dict(scope["headers"])
+        fields = header_fields(scope)
         body = await json_body(self._concurrency, fields, receive, self._body_max)
         key = fields.get(b"idempotency-key")
         caller = caller_of(scope)
@@ -135,7 +134,7 @@ class PlaceBatch:
 
     async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
         """Answer one POST."""
-        fields = dict(scope["headers"])
+        fields = header_fields(scope)
         body = await json_body(self._concurrency, fields, receive, self._body_max)
         if b"idempotency-key" in fields:
             message = "A batch has no key of its own; give each order a clientOrderId."

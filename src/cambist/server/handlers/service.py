@@ -16,6 +16,7 @@ from cambist.metrics import REGISTRY
 from cambist.server.auth.authenticator import Authenticator
 from cambist.server.auth.caller import caller_of
 from cambist.server.concurrency import ConcurrencyLimits
+from cambist.server.header_fields import header_fields
 from cambist.server.html_pages import HTML, POLICY, prepare_page, render_page, wants_html
 from cambist.server.requests import NO_WORDS, json_body
 from cambist.server.responses import Header, Response, send_answer
@@ -180,7 +181,7 @@ class HaltHandler:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST."""
-        reason = read_reason(await json_body(None, dict(scope["headers"]), receive, self._body_max))
+        reason = read_reason(await json_body(None, header_fields(scope), receive, self._body_max))
         passport = caller_of(scope)
         by = passport.key_id if passport.key_id is not None else passport.principal
         if self._halts:

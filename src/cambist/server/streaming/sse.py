@@ -14,7 +14,9 @@ from starlette.types import Receive, Scope, Send
 from cambist.ports.errors import PortUnavailable
 from cambist.server.auth.caller import caller_of
 from cambist.server.cancel_on_disconnect import while_connected
+from cambist.server.compression import compress
 from cambist.server.concurrency import ConcurrencyLimits, StreamLifetime
+from cambist.server.header_fields import header_fields
 from cambist.server.protocol.close_codes import CLOSE_BROKEN
 from cambist.server.requests import find_order, read_after, read_stream_options
 from cambist.server.responses import (
@@ -127,7 +129,7 @@ class OrderEventsHandler:
         options = read_stream_options(
             request.query_params, request.headers.get("last-event-id"), notes=True
         )
-        if wants_stream(dict(scope["headers"])) and request.method == "GET":
+        if wants_stream(header_fields(scope)) and request.method == "GET":
             is_over = order.is_closed and not order.awaits_chain
             if is_over and options.after_seq >= order.last_seq:
                 await send_nothing(send)
@@ -139,7 +141,7 @@ class OrderEventsHandler:
         history = messages.engine.history(order.id, options.after_seq)
         recorded = await while_connected(receive, history)
         body = write_events(order.id, [messages.render(event) for event in recorded])
-        await send_answer(send, Response(200, body))
+        await send_answer(send, await compress(request, Response(200, body)))
 
 
 class PrincipalEventsHandler:

@@ -14,6 +14,7 @@ from cambist.orders.order import Order
 from cambist.ports.clock import Clock
 from cambist.server.auth.caller import caller_of
 from cambist.server.concurrency import ConcurrencyLimits, StreamLifetime
+from cambist.server.header_fields import header_fields
 from cambist.server.protocol.close_codes import CLOSE_POLICY, CLOSE_UNKNOWN
 from cambist.server.protocol.frames import send_texts
 from cambist.server.requests import StreamOptions, read_after, read_stream_options, wants_notes
@@ -49,7 +50,7 @@ class OrderSocket:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
         params = QueryParams(scope["query_string"])
-        last = dict(scope["headers"]).get(b"last-event-id")
+        last = header_fields(scope).get(b"last-event-id")
         options = read_stream_options(
             params, None if last is None else last.decode("latin-1"), notes=False
         )
