@@ -85,7 +85,7 @@ class InMemorySubscription(Generic[T]):
     def __init__(self, leave: Callable[[InMemorySubscription[T]], None]) -> None:
         self._leave = leave
         self._facts: deque[T] = deque()
-        self._came = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
         self._lagged = False
         self._poked = False
 
@@ -101,29 +101,42 @@ class InMemorySubscription(Generic[T]):
             if len(self._facts) > SUBSCRIPTION_FACTS_MAX:
                 self._facts.clear()
                 self._lagged = True
-        self._came.set()
+        self._wake()
 
     def mark_stale(self) -> None:
         """Note that the journal has something new."""
         self._poked = True
-        self._came.set()
+        self._wake()
 
     async def next(self, timeout_ms: int) -> Sequence[T] | None:
         """Return what came, in order; None when nothing came in time, or something was lost."""
-        if not self._facts and not self._lagged and not self._poked:
-            self._came.clear()
-            try:
-                async with asyncio.timeout(timeout_ms / 1_000):
-                    await self._came.wait()
-            except TimeoutError:
-                return None
-        if self._lagged:
+        if not self._has_come():
+            await self._wait(timeout_ms)
+        if self._lagged or not self._has_come():
             return None
         # Whoever is sent to the journal finds there what waits here, too.
         came = () if self._poked else tuple(self._facts)
         self._facts.clear()
         self._poked = False
         return came
+
+    def _has_come(self) -> bool:
+        return bool(self._facts) or self._lagged or self._poked
+
+    async def _wait(self, timeout_ms: int) -> None:
+        # An `asyncio.Event` within an `asyncio.timeout` costs each listener of a crowd twice this.
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = loop.call_later(timeout_ms / 1_000, self._wake)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def resume(self) -> None:
         """Listen again after a lag."""
@@ -183,9 +196,10 @@ class InMemoryEventBus:
                 for listener in self._of_orders.of(event.order.id):
                     listener.push(event)
         if self._of_principals:
-            for event, place in zip(events, places, strict=True):
-                for one in self._of_principals.of(event.order.intent.principal):
-                    one.push(PositionedEvent(place, event))
+            for event, position in zip(events, places, strict=True):
+                positioned = PositionedEvent(position, event)
+                for subscription in self._of_principals.of(event.order.intent.principal):
+                    subscription.push(positioned)
 
     def subscribe(self, order_id: OrderId) -> InMemorySubscription[RecordedEvent]:
         """Listen to one order."""
