@@ -21,7 +21,7 @@ from cambist.paper.pool_states import (
     pool_key,
 )
 from cambist.paper.price_paths import STEP_SLOTS
-from cambist.paper.rpc.pool_codec import read_pool, write_pool
+from cambist.paper.rpc.pool_codec import PoolWriter, read_pools
 from cambist.values.ids import Address
 from cambist.values.route import Quote
 from cambist.values.time_units import Slot
@@ -156,7 +156,7 @@ def test_orders_never_move_a_token_beyond_its_limit(moves: list[tuple[bool, int]
 @given(keys, st.integers(0, 10**9))
 def test_a_pool_told_in_words_is_the_same_pool(key: PoolKey, slot: int):
     pool = _book().seen(key, Slot(slot))
-    assert read_pool(write_pool(pool)) == pool
+    assert read_pools((PoolWriter().write(pool),), ()) == (pool,)
 
 
 @given(keys, st.integers(1, 300))

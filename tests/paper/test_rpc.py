@@ -17,10 +17,13 @@ from cambist.paper.adapters import PaperChain, PaperSigner
 from cambist.paper.fault_model import INSTANT, REALISTIC, Profile
 from cambist.paper.rpc import client
 from cambist.paper.rpc.client import RECONNECT_MS, RemoteChain, RemoteMarket, RpcConnection
+from cambist.paper.rpc.pool_codec import PoolRecord, PoolWriter
 from cambist.paper.rpc.protocol import RpcAddress
 from cambist.paper.rpc.server import serve
 from cambist.ports.errors import PortUnavailable
+from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC, Pair
+from cambist.venues.pool import Pool
 from tests.contracts.chain import ChainContract, ask, find_route, seen, sign
 from tests.paper.paper_networks import SEED, running
 from tests.server.app_harness import until
@@ -123,6 +126,32 @@ async def test_a_chain_whose_machine_went_silent_is_connected_to_anew(
         await tcp.chain.blockhash()
     while tcp.remote._writer in (line, None):
         await tcp.client_clock.push(RECONNECT_MS)
+
+
+async def test_pools_that_did_not_change_come_without_their_numbers(
+    network: OverSocket, monkeypatch: pytest.MonkeyPatch
+):
+    written: list[PoolRecord | Slot] = []
+    real = PoolWriter.write
+
+    def write(self: PoolWriter, pool: Pool, since: Slot | None = None) -> PoolRecord | Slot:
+        written.append(real(self, pool, since))
+        return written[-1]
+
+    monkeypatch.setattr(PoolWriter, "write", write)
+    whole, short = 0, 0
+    for _ in range(40):
+        known = await network.market.pools("raydium", PAIR, "tester")
+        whole += sum(isinstance(record, PoolRecord) for record in written)
+        short += sum(not isinstance(record, PoolRecord) for record in written)
+        fresh = await RemoteMarket(network.remote).pools("raydium", PAIR, "tester")
+        assert known == fresh
+        written.clear()
+        await network.pass_slots(1)
+    assert 0 < whole < short
+    await network.restart()
+    await network.market.pools("raydium", PAIR, "tester")
+    assert all(isinstance(record, PoolRecord) for record in written)
 
 
 async def test_a_chain_that_is_away_is_down_and_comes_back(network: OverSocket):

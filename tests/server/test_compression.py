@@ -19,6 +19,7 @@ from tests.server.authenticated_app import FREE, locked
 
 GZIP = {"accept-encoding": "gzip"}
 PLAIN = {"accept-encoding": "identity"}
+CURL = shutil.which("curl")
 STREAM = {"accept": "text/event-stream"}
 LONG = (
     "/api/orders",
@@ -206,16 +207,30 @@ async def test_only_long_lists_are_compressed_in_a_thread(
     assert threads == [False, True]
 
 
-async def test_real_clients_read_a_compressed_list(tmp_path: Path) -> None:
-    async with on_a_port(tmp_path) as (rooms, port):
+async def test_httpx_asks_for_gzip_by_itself_and_reads_it(tmp_path: Path) -> None:
+    async with on_a_port(tmp_path) as (rooms, _):
         await _ended_order(rooms)
         listed = await rooms.client.get("/api/orders?include=quotes")
-        assert listed.headers["content-encoding"] == "gzip"  # httpx asks for it by itself
-        found = shutil.which("curl")
-        if found is None:
-            pytest.skip("needs curl")
+        assert listed.headers["content-encoding"] == "gzip"
+        plain = await rooms.client.get("/api/orders?include=quotes", headers=PLAIN)
+        assert listed.json() == plain.json()
+
+
+@pytest.mark.skipif(CURL is None, reason="needs curl")
+async def test_curl_reads_a_compressed_list(tmp_path: Path) -> None:
+    async with on_a_port(tmp_path) as (rooms, port):
+        await _ended_order(rooms)
         url = f"http://127.0.0.1:{port}/api/orders?include=quotes"
-        options = ("--silent", "--compressed", "--max-time", "10")
-        run = await asyncio.create_subprocess_exec(found, *options, url, stdout=PIPE)
+        options = (
+            "--silent",
+            "--compressed",
+            "--max-time",
+            "10",
+            "--write-out",
+            "%{size_download}",
+        )
+        run = await asyncio.create_subprocess_exec(str(CURL), *options, url, stdout=PIPE)
         out, _ = await run.communicate()
-        assert out == listed.content
+        plain = (await rooms.client.get("/api/orders?include=quotes", headers=PLAIN)).content
+        assert out.startswith(plain)
+        assert int(out.removeprefix(plain)) < len(plain)

@@ -43,7 +43,6 @@ ANALYZE;
 """
 PAGES = ("page_ids", "page_ids_of", "page_ids_by", "page_ids_by_and", "day_sums")
 WANTED = {
-    "write_batch": {"engine_orders_id", "attempts_order"},
     "claim": {"engine_orders_id"},
     "claim_due": {"engine_orders_due", "engine_orders_id"},
     "claim_ahead": {"engine_orders_due", "engine_orders_id"},

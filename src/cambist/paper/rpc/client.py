@@ -6,7 +6,7 @@ import asyncio
 from asyncio import Future, StreamReader, StreamWriter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
 import msgspec
 import structlog
@@ -15,7 +15,7 @@ from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, ChainParameters, Fill, NodeObservation
 from cambist.paper import transaction as paper
 from cambist.paper.pool_states import VENUES
-from cambist.paper.rpc.pool_codec import PoolRecord, read_pool
+from cambist.paper.rpc.pool_codec import PoolRecord, read_pools
 from cambist.paper.rpc.protocol import (
     LINE_BYTES_MAX,
     PENDING_MAX,
@@ -37,7 +37,7 @@ from cambist.ports.clock import Clock
 from cambist.ports.errors import PortUnavailable
 from cambist.values import json_codec
 from cambist.values.costs import Costs
-from cambist.values.ids import Signature
+from cambist.values.ids import Address, Signature
 from cambist.values.route import Route
 from cambist.values.time_units import Millis, Slot
 from cambist.values.token import Pair, Token
@@ -47,12 +47,13 @@ RECONNECT_MS: Final = Millis(50)
 UNREADABLE: Final = "the paper chain gave an answer that cannot be read"
 ANSWER_MS_MAX: Final = Millis(5_000)
 """How long a frozen network may block its caller: an execution that waits holds a permit."""
+PAIRS_REMEMBERED_MAX: Final = 1_000
 
 log = structlog.get_logger("cambist.paper")
 T = TypeVar("T")
 
 _read_reply: Final = json_codec.decoder(RpcReply).decode
-_pools: Final = json_codec.decoder(tuple[PoolRecord, ...])
+_pools: Final = json_codec.decoder(tuple[PoolRecord | Slot, ...])
 _blockhash: Final = json_codec.decoder(Blockhash)
 _fault: Final = json_codec.decoder(cast("type[Fault | None]", Fault | None))
 _nothing: Final = json_codec.decoder(type(None))
@@ -70,6 +71,8 @@ class RpcConnection:
         self._writer: StreamWriter | None = None
         self._pending: dict[int, Future[RpcReply]] = {}
         self._asked = 0
+        self.connected = 0
+        """How often a connection was made; an earlier one may have been to another network."""
 
     @property
     def is_up(self) -> bool:
@@ -86,6 +89,7 @@ class RpcConnection:
                 continue
             try:
                 self._writer = writer
+                self.connected += 1
                 await self._listen(reader)
             finally:
                 self._drop(writer)
@@ -156,8 +160,15 @@ class RpcConnection:
             self._writer.transport.abort()
 
 
+class _KnownPools(NamedTuple):
+    """Pools of a venue and a pair as of one slot, and the connection that brought them."""
+
+    pools: tuple[Pool, ...]
+    connection: int
+
+
 class RemoteMarket:
-    """The market in another process."""
+    """The market in another process; it sends only pools that changed since they were last sent."""
 
     venues = VENUES
     tokens = LISTED
@@ -166,6 +177,7 @@ class RemoteMarket:
     def __init__(self, connection: RpcConnection, *, makes_up: bool = True) -> None:
         self._connection = connection
         self._find = token if makes_up else listed_token
+        self._known: dict[tuple[str, frozenset[Address]], _KnownPools] = {}
 
     def token(self, name: str) -> Token | None:
         """Return the token of a symbol or a mint; unlisted ones are made up, or refused."""
@@ -177,13 +189,23 @@ class RemoteMarket:
 
     async def pools(self, venue: str, pair: Pair, reference: str) -> Sequence[Pool]:
         """Ask a venue for its pools of a pair. Raises PortUnavailable."""
-        words = await self._connection.call(GetPools(venue, pair, reference), _pools)
+        key = (venue, frozenset((pair.token_in.mint, pair.token_out.mint)))
+        connection = self._connection.connected
+        known = self._known.get(key)
+        pools = () if known is None or known.connection != connection else known.pools
+        since = min((pool.slot for pool in pools), default=None)
+        question = GetPools(venue, pair, reference, since)
+        records = await self._connection.call(question, _pools)
         try:
-            return tuple(read_pool(word) for word in words)
+            found = read_pools(records, pools)
         except (
             Exception
         ) as error:  # a chain of another version may have pools that cannot be made here
             raise PortUnavailable(UNREADABLE) from error
+        if len(self._known) >= PAIRS_REMEMBERED_MAX:
+            self._known.clear()
+        self._known[key] = _KnownPools(found, connection)
+        return found
 
 
 class RemoteChain:

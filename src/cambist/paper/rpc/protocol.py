@@ -33,11 +33,12 @@ _Signature = Annotated[Signature, msgspec.Meta(max_length=NAME_LETTERS_MAX)]
 
 
 class GetPools(msgspec.Struct, frozen=True, tag="pools", tag_field="method"):
-    """Which pools a venue has."""
+    """Which pools a venue has; of those that did not change after a slot, only their slot."""
 
     venue: str
     pair: Pair
     reference: str = msgspec.field(name="asker")
+    since: Slot | None = None
 
 
 class GetBlockhash(msgspec.Struct, frozen=True, tag="blockhash", tag_field="method"):

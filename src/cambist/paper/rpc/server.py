@@ -13,7 +13,7 @@ import structlog
 from cambist.failpoints import failpoint
 from cambist.paper.adapters import PaperChain, PaperMarket, ask_all
 from cambist.paper.network import PaperNetwork
-from cambist.paper.rpc.pool_codec import write_pool
+from cambist.paper.rpc.pool_codec import PoolWriter
 from cambist.paper.rpc.protocol import (
     LINE_BYTES_MAX,
     PENDING_MAX,
@@ -69,6 +69,7 @@ class _RpcHandler:
         self._network = network
         self._market = PaperMarket(network, clock)
         self._chain = PaperChain(network)
+        self._pool_writer = PoolWriter()
 
     async def handle(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Answer a connection until it ends, or until it says what nobody understands."""
@@ -106,9 +107,9 @@ class _RpcHandler:
 
     async def _answer(self, question: RpcMethod) -> object:
         match question:
-            case GetPools(venue, pair, reference):
+            case GetPools(venue, pair, reference, since):
                 pools = await self._market.pools(venue, pair, reference)
-                return tuple(write_pool(pool) for pool in pools)
+                return tuple(self._pool_writer.write(pool, since) for pool in pools)
             case GetBlockhash():
                 return await self._chain.blockhash()
             case SimulateMessage(message):

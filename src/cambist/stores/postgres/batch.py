@@ -1,9 +1,9 @@
-"""Partitions a batch into statements without conflicts, and builds their columns."""
+"""Partitions a batch into statements without conflicts, and collects their rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 
 from cambist.orders.journal import RecordedEvent
 from cambist.orders.order import Order
@@ -94,16 +94,6 @@ def without_duplicate_keys(new_orders: Sequence[NewOrder]) -> list[NewOrder]:
     return kept
 
 
-_WIDTHS: Final = {
-    "births": 15,
-    "moves": 14,
-    "entries": 6,
-    "closings": 4,
-    "attempts": 8,
-    "fills": 6,
-}
-
-
 class PostgresWriteBatch(WriteBatch):
     """Rows to write together to PostgreSQL."""
 
@@ -111,6 +101,12 @@ class PostgresWriteBatch(WriteBatch):
         super().__init__()
         self._wishes: set[OrderId] = set()
         self._now: dict[OrderId, Timestamp] = {}
+        self._principals: list[Principal] = []
+
+    def add_order(self, new_order: NewOrder) -> None:
+        """Add a new order."""
+        super().add_order(new_order)
+        self._principals.append(new_order.event.order.intent.principal)
 
     def try_add(self, move: ApplyDecision) -> bool:
         """Add a change, unless it must wait until what is here already has been written."""
@@ -122,31 +118,28 @@ class PostgresWriteBatch(WriteBatch):
             self.add_decision(move.before, move.after, move.events, move.decision)
         except RowConflict:
             return False
+        self._principals += [move.before.intent.principal] * len(move.events)
         self._now[order_id] = move.now
         if is_wish:
             self._wishes.add(order_id)
         return True
 
-    def columns(self) -> list[list[Any]]:
-        """Return all columns, table by table, in the order of the statement's parameters."""
-        rows: dict[str, Sequence[Row]] = {
-            "births": self.births,
-            "moves": [self._move_row(since, after) for since, after in self.moves.values()],
-            "entries": self.entries,
-            "closings": self.closings,
-            "attempts": self.attempts,
-            "fills": self.fills,
-        }
-        columns: list[list[Any]] = []
-        for name, width in _WIDTHS.items():
-            some = rows[name]
-            columns += [list(one) for one in zip(*some, strict=True)] if some else [[]] * width
-        return columns
+    def rows(self) -> list[Sequence[Row] | None]:
+        """Return the rows of each table, in the order of the parameters of `write_batch`.
 
-    def begins(self) -> list[bool]:
-        """Return which moves begin an attempt, in the order of the moves."""
+        Where there are none it is None. Moves are sorted by the id of their order, since the rows
+        are locked in this order.
+        """
         trying = self.trying
-        return [order_id in trying for order_id in self.moves]
+        moves = [
+            (*self._move_row(since, after), order_id in trying)
+            for order_id, (since, after) in sorted(self.moves.items())
+        ]
+        entries = [
+            (*row, principal) for row, principal in zip(self.entries, self._principals, strict=True)
+        ]
+        tables = (self.births, moves, entries, self.closings, self.attempts, self.fills)
+        return [table or None for table in (*tables, self._counts())]
 
     @property
     def trying(self) -> set[OrderId]:
@@ -160,4 +153,14 @@ class PostgresWriteBatch(WriteBatch):
         fence = None if is_wish else since.lease_epoch
         wake_at = after.wake_at
         delay = None if wake_at is None else wake_at - self._now[after.id]
-        return (*row[:5], fence, delay, *row[8:], since.status.value)
+        return (*row[:5], fence, delay, *row[8:])
+
+    def _counts(self) -> list[Row]:
+        """Return by how much each order changes the count of which status."""
+        rows: list[Row] = [(row[0], row[1], row[5], 1) for row in self.births]
+        for since, after in self.moves.values():
+            if since.status is not after.status:
+                principal = since.intent.principal
+                rows.append((since.id, principal, since.status.value, -1))
+                rows.append((since.id, principal, after.status.value, 1))
+        return rows

@@ -30,9 +30,9 @@ Result = CommittedEvents | BaseException
 
 
 class StatementResult(NamedTuple):
-    """Which writes succeeded, the position before their first event, and a halt that was set."""
+    """Which writes failed, the position before the others' first event, and a halt in force."""
 
-    applied: frozenset[OrderId]
+    lost: frozenset[OrderId]
     position: int
     halt: Halt | None
 
@@ -68,7 +68,7 @@ async def resolve_outcomes(
     at: dict[int, int] = {}
     lost: list[WriteUnit] = []
     for part in (part for parts in one.parts.values() for part in parts):
-        if part.order_id not in settled.applied:
+        if part.order_id in settled.lost:
             lost.append(part)
             continue
         at[id(part)] = place

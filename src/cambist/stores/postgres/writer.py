@@ -1,10 +1,11 @@
 """Writes batches to PostgreSQL and finds out the outcome of every write."""
 
-# One batch is one statement, and one statement is its own transaction (docs/adr/0008). It inserts
-# new orders and updates known ones by compare-and-set on version, last hash and lease. What
-# follows from those that succeeded comes next, then the row `feed_end`, and the journal last.
-# `feed_end` is locked for the insert of the entries and the flush, and never during a round trip,
-# so that positions have the order of commits in the whole cluster.
+# One batch is one call of the function `write_batch`, and so one statement, which is its own
+# transaction (docs/adr/0008). It updates known orders by compare-and-set on version, last hash and
+# lease, and inserts new ones. What follows from those that succeeded comes next, then the row
+# `feed_end`, and the journal last. `feed_end` is locked for the insert of the entries and the
+# flush, and never during a round trip, so that positions have the order of commits in the whole
+# cluster. The migration that adds the function states all locks and their order.
 #
 # Three things can go wrong, and each has its own answer:
 #
@@ -40,7 +41,6 @@ from cambist.stores.postgres.errors import OutcomeUnknown, is_row_error, is_tran
 from cambist.stores.postgres.outcome import Result, RetryAlone, StatementResult, resolve_outcomes
 from cambist.stores.postgres.pool import ConnectionPool
 from cambist.stores.sql import queries
-from cambist.values.ids import OrderId
 
 SQL: Final = queries("postgres")
 PASSING_TRIES_MAX: Final = 5
@@ -160,20 +160,17 @@ class PostgresBatchWriter:
                     raise PortUnavailable(f"the database refused: {error}") from error
 
     async def _send(self, one: Statement) -> StatementResult:
-        columns, begins = one.sheet.columns(), one.sheet.begins()
-        may_be_halted = bool(one.sheet.births) or any(begins)
+        rows = one.sheet.rows()
         failpoint("store.before_commit")
-        rows = await self._pool.run(
-            lambda line: line.fetch(
-                SQL["write_batch"], *columns, self._lease_ms, may_be_halted, begins
-            )
+        row = await self._pool.run(
+            lambda line: line.fetchrow(SQL["write_batch"], self._lease_ms, *rows)
         )
         failpoint("store.after_commit")
-        _, place, backlog, *stop = rows[0]
+        lost, position, backlog, *stop = row
         if backlog is not None:
             self.backlog = int(backlog)
-        won = frozenset(OrderId(row[0]) for row in rows if row[0] is not None)
-        return StatementResult(won, place or 0, None if stop[0] is None else Halt(*stop))
+        halt = None if stop[0] is None else Halt(*stop)
+        return StatementResult(frozenset(lost or ()), position or 0, halt)
 
 
 def _first_place(facts: CommittedEvents) -> int:

@@ -1,0 +1,2 @@
+-- Nothing of the version before goes away.
+SELECT 1;
