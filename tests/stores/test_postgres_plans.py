@@ -44,8 +44,10 @@ ANALYZE;
 PAGES = ("page_ids", "page_ids_of", "page_ids_by", "page_ids_by_and", "day_sums")
 WANTED = {
     "claim": {"engine_orders_id"},
-    "claim_due": {"engine_orders_due", "engine_orders_id"},
-    "claim_ahead": {"engine_orders_due", "engine_orders_id"},
+    "claim_due": {"engine_orders_active_due", "engine_orders_id"},
+    "claim_resting_due": {"engine_orders_resting_due", "engine_orders_id"},
+    "claim_ahead": {"engine_orders_active_due", "engine_orders_id"},
+    "resting_orders": {"engine_orders_resting", "engine_orders_id", "journal_order"},
     "renew": {"engine_orders_id"},
     "release": {"engine_orders_id"},
     "orders_by_id": {"engine_orders_id", "journal_order", "attempts_order", "fills_pkey"},
@@ -60,7 +62,7 @@ WANTED = {
     "keyed": {"engine_orders_key"},
     "all_keyed": {"engine_orders_key"},
     "places": {"journal_order"},
-    "delayed": {"engine_orders_due"},
+    "delayed": {"engine_orders_active_due"},
     "entries": {"journal_order"},
     "journals": {"journal_order"},
     "feed": {"journal_principal"},
@@ -129,7 +131,7 @@ async def _setting(line: Any, name: str) -> str:
 
 
 async def test_the_newest_orders_are_read_in_turn_and_not_sorted(line: Any) -> None:
-    for name in (*PAGES, "entries", "feed", "feed_all", "claim_due", "claim_ahead"):
+    for name in (*PAGES, "entries", "feed", "feed_all", "claim_due", "claim_resting_due", "claim_ahead"):
         plan = await plan_of(line, name)
         assert not [step for step in plan if "Sort" in step["Node Type"]], name
 

@@ -226,6 +226,9 @@ def test_an_instant_reads_to_the_millisecond(at: int) -> None:
     ("query", "index"),
     [
         ("orders_due", "engine_orders_due"),
+        ("resting_due", "engine_orders_resting_due"),
+        ("orders_ahead", "engine_orders_due"),
+        ("resting_orders", "engine_orders_resting"),
         ("keyed", "engine_orders_key"),
         ("entries", "journal_order"),
         ("order_by_id", "engine_orders_id"),

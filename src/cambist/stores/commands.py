@@ -6,6 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cambist.orders.decide import Decision
+from cambist.orders.events import Triggered
 from cambist.orders.journal import RecordedEvent, append
 from cambist.orders.order import Order
 from cambist.ports.chain import ExecutedTransaction
@@ -29,6 +30,7 @@ __all__ = [
     "WriteProbe",
     "Written",
     "apply_decision",
+    "needs_trading",
 ]
 
 
@@ -125,6 +127,13 @@ Write = (
     | SumFills
 )
 Written = CommittedEvents | FillsSummed
+
+
+def needs_trading(decision: Decision) -> bool:
+    """Whether a halt forbids a decision: an attempt begins, or a resting order is triggered."""
+    return decision.signed is not None or any(
+        isinstance(event, Triggered) for event in decision.events
+    )
 
 
 def apply_decision(

@@ -8,7 +8,13 @@ from typing import NamedTuple
 from cambist.orders.journal import RecordedEvent
 from cambist.orders.order import Order
 from cambist.ports.store import NewOrder
-from cambist.stores.commands import AppendNote, ApplyDecision, InsertOrder, InsertOrders
+from cambist.stores.commands import (
+    AppendNote,
+    ApplyDecision,
+    InsertOrder,
+    InsertOrders,
+    needs_trading,
+)
 from cambist.stores.rows import Row, RowConflict, WriteBatch, row_version, update_row
 from cambist.values.ids import OrderId, Principal
 from cambist.values.time_units import Timestamp
@@ -51,7 +57,7 @@ class Statement:
     def may_be_halted(self, index: int) -> bool:
         """Whether a halt keeps an item out, for its own sake or one written with it."""
         part = self.parts[index][0]
-        return part.new_order is not None or part.order_id in self.sheet.trying
+        return part.new_order is not None or part.order_id in self.sheet.trading
 
     def _bear(self, new_order: NewOrder) -> WriteUnit:
         self.sheet.add_order(new_order)
@@ -102,6 +108,8 @@ class PostgresWriteBatch(WriteBatch):
         self._wishes: set[OrderId] = set()
         self._now: dict[OrderId, Timestamp] = {}
         self._principals: list[Principal] = []
+        self.trading: set[OrderId] = set()
+        """The orders with a move that a halt forbids."""
 
     def add_order(self, new_order: NewOrder) -> None:
         """Add a new order."""
@@ -120,6 +128,8 @@ class PostgresWriteBatch(WriteBatch):
             return False
         self._principals += [move.before.intent.principal] * len(move.events)
         self._now[order_id] = move.now
+        if needs_trading(move.decision):
+            self.trading.add(order_id)
         if is_wish:
             self._wishes.add(order_id)
         return True
@@ -130,9 +140,8 @@ class PostgresWriteBatch(WriteBatch):
         Where there are none it is None. Moves are sorted by the id of their order, since the rows
         are locked in this order.
         """
-        trying = self.trying
         moves = [
-            (*self._move_row(since, after), order_id in trying)
+            (*self._move_row(since, after), order_id in self.trading)
             for order_id, (since, after) in sorted(self.moves.items())
         ]
         entries = [
@@ -140,11 +149,6 @@ class PostgresWriteBatch(WriteBatch):
         ]
         tables = (self.births, moves, entries, self.closings, self.attempts, self.fills)
         return [table or None for table in (*tables, self._counts())]
-
-    @property
-    def trying(self) -> set[OrderId]:
-        """The orders that begin an attempt."""
-        return {row[0] for row in self.attempts}
 
     def _move_row(self, since: Order, after: Order) -> Row:
         """Return a row of the moves: who is not the order's holder fences by its place alone."""

@@ -161,6 +161,8 @@ class PostgresLeases:
             taken = (self._owner, self._lease_ms)
             won = await line.fetch(SQL["claim_due"], limit, *taken)
             if len(won) < limit:
+                won += await line.fetch(SQL["claim_resting_due"], limit - len(won), *taken)
+            if len(won) < limit:
                 late = (limit - len(won), *taken, self._ahead_ms)
                 won += await line.fetch(SQL["claim_ahead"], *late)
             rows = await line.fetch(SQL["orders_by_id"], [row[0] for row in won]) if won else ()

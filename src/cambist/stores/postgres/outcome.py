@@ -13,7 +13,13 @@ from cambist.ports.errors import (
     VersionConflict,
 )
 from cambist.ports.store import Halt, IdempotencyRecord
-from cambist.stores.commands import AppendNote, ApplyDecision, CommittedEvents, InsertOrders
+from cambist.stores.commands import (
+    AppendNote,
+    ApplyDecision,
+    CommittedEvents,
+    InsertOrders,
+    needs_trading,
+)
 from cambist.stores.postgres import reader
 from cambist.stores.postgres.batch import (
     KeyName,
@@ -114,8 +120,8 @@ def _only_by_id(part: WriteUnit, keyed: dict[KeyName, IdempotencyRecord]) -> boo
 
 
 def _begins(write: Write) -> bool:
-    """Whether a write begins something that a halt forbids: an order, or an attempt of one."""
-    return not isinstance(write, ApplyDecision) or write.decision.signed is not None
+    """Whether a write begins something that a halt forbids: an order, an attempt, a trigger."""
+    return not isinstance(write, ApplyDecision) or needs_trading(write.decision)
 
 
 def _conflict(write: Write, known: _Known) -> BaseException:

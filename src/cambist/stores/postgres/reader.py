@@ -58,6 +58,11 @@ async def get(pool: ConnectionPool, order_id: OrderId) -> Order | None:
     return (await by_ids(pool, [order_id])).one()
 
 
+async def resting_orders(pool: ConnectionPool, after: str, limit: int) -> ReadRows:
+    """Return orders that wait for a price, by id. Raises PortUnavailable."""
+    return read_rows(await fetch(pool, "resting_orders", after, limit))
+
+
 async def current_terms(
     pool: ConnectionPool, order_ids: Sequence[OrderId]
 ) -> dict[OrderId, CurrentTerms]:
@@ -134,7 +139,8 @@ async def census(pool: ConnectionPool, principal: Principal) -> OrderCounts:
     for status, many in await ask(pool, "census", principal):
         if status in counts:
             counts[Status(status)] = many
-    return OrderCounts(counts, int((await ask(pool, "delayed", principal))[0][0]))
+    delayed = int((await ask(pool, "delayed", principal))[0][0])
+    return OrderCounts(counts, delayed + counts[Status.WAITING])
 
 
 async def entries(

@@ -280,6 +280,11 @@ class PostgresStore:
         """Return the cancel notes and amended terms of orders."""
         return await reader.current_terms(self._readers, order_ids)
 
+    async def resting_orders(self, after: OrderId | None, limit: int) -> tuple[Order, ...]:
+        """Return orders that wait for a price, by id."""
+        found = await reader.resting_orders(self._readers, after or "", limit)
+        return tuple(self._unreadable.note_all(found))
+
     async def list_orders(self, query: OrderQuery) -> OrderPage:
         """Return orders newest first."""
         page = page_of(await reader.page(self._asked, query), self._unreadable)

@@ -25,7 +25,23 @@ RETURNING o.id, o.lease_epoch
 -- name: claim_due
 WITH due AS (
     SELECT id FROM engine_orders
-    WHERE wake_at <= (SELECT engine_now())
+    WHERE wake_at <= (SELECT engine_now()) AND status <> 'waiting'
+      AND NOT EXISTS (
+          SELECT FROM missing_attempts AS m WHERE m.order_id = engine_orders.id AND NOT m.failed)
+    ORDER BY wake_at
+    LIMIT $1
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE engine_orders AS o
+SET lease_owner = $2, lease_epoch = o.lease_epoch + 1, wake_at = engine_now() + $3::bigint
+WHERE o.id = ANY (ARRAY(SELECT id FROM due))
+RETURNING o.id, o.lease_epoch
+
+-- Orders that wait for a price, past their deadline or left by a process that died.
+-- name: claim_resting_due
+WITH due AS (
+    SELECT id FROM engine_orders
+    WHERE wake_at <= (SELECT engine_now()) AND status = 'waiting'
       AND NOT EXISTS (
           SELECT FROM missing_attempts AS m WHERE m.order_id = engine_orders.id AND NOT m.failed)
     ORDER BY wake_at
@@ -41,7 +57,7 @@ RETURNING o.id, o.lease_epoch
 -- name: claim_ahead
 WITH ahead AS (
     SELECT id FROM engine_orders
-    WHERE wake_at > (SELECT engine_now()) + $4::bigint
+    WHERE wake_at > (SELECT engine_now()) + $4::bigint AND status <> 'waiting'
       AND NOT EXISTS (
           SELECT FROM missing_attempts AS m WHERE m.order_id = engine_orders.id AND NOT m.failed)
     ORDER BY wake_at
@@ -88,11 +104,18 @@ SELECT * FROM loaded_orders WHERE id = ANY ($1::text[])
 SELECT * FROM loaded_orders
 WHERE id = ANY (ARRAY(
     SELECT id FROM engine_orders
-    WHERE wake_at IS NOT NULL AND last_at <= $1
+    WHERE wake_at IS NOT NULL AND status <> 'waiting' AND last_at <= $1
     ORDER BY last_at
     LIMIT $2
 ))
 ORDER BY last_at
+
+-- name: resting_orders
+SELECT * FROM loaded_orders
+WHERE id = ANY (ARRAY(
+    SELECT id FROM engine_orders WHERE status = 'waiting' AND id > $1 ORDER BY id LIMIT $2
+))
+ORDER BY id
 
 -- name: standing
 SELECT count(*), count(a.state)
@@ -162,7 +185,7 @@ SELECT status, n FROM tallies WHERE principal = $1
 -- name: delayed
 SELECT count(*) FROM engine_orders
 WHERE wake_at > (SELECT engine_now()) AND due_at > (SELECT engine_now())
-  AND principal = $1 AND status NOT IN ('confirmed', 'submitted')
+  AND principal = $1 AND status <> 'waiting' AND status NOT IN ('confirmed', 'submitted')
 
 -- name: entries
 SELECT order_id, seq, at, kind, payload, hash FROM journal

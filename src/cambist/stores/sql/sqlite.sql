@@ -17,7 +17,7 @@ WHERE engine_orders.id = m.column1
   AND engine_orders.version = m.column2 AND engine_orders.head_hash = m.column3
 
 -- name: void_leases
-UPDATE engine_orders SET wake_at = last_at WHERE wake_at = ?
+UPDATE engine_orders SET wake_at = last_at WHERE wake_at = ? AND status <> 'waiting'
 
 -- name: add_entries
 INSERT INTO journal (order_id, seq, at, kind, payload, hash) VALUES {rows}
@@ -48,13 +48,16 @@ WHERE id IN (SELECT value FROM json_each(?))
 ORDER BY wake_at
 
 -- name: orders_due
-SELECT id FROM (
-    SELECT id, wake_at FROM engine_orders WHERE wake_at <= ?1 AND status <> 'waiting'
-    UNION ALL
-    SELECT id, wake_at FROM engine_orders WHERE wake_at <= ?1 AND status = 'waiting'
-)
+SELECT id FROM engine_orders
+WHERE wake_at <= ? AND status <> 'waiting'
 ORDER BY wake_at
-LIMIT ?2
+LIMIT ?
+
+-- name: resting_due
+SELECT id FROM engine_orders
+WHERE wake_at <= ? AND status = 'waiting'
+ORDER BY wake_at
+LIMIT ?
 
 -- name: orders_ahead
 SELECT id FROM engine_orders

@@ -45,8 +45,11 @@ def delayed(db: sqlite3.Connection, key: tuple[Timestamp, Principal]) -> int:
 
 
 def due(db: sqlite3.Connection, key: tuple[Timestamp, int]) -> tuple[OrderId, ...]:
-    """Name the orders that are due, longest due first."""
-    return tuple(OrderId(row[0]) for row in db.execute(SQL["orders_due"], key))
+    """Name the orders that are due, longest due first; those that rest come last."""
+    now, limit = key
+    active = [OrderId(row[0]) for row in db.execute(SQL["orders_due"], key)]
+    resting = db.execute(SQL["resting_due"], (now, limit - len(active)))
+    return (*active, *(OrderId(row[0]) for row in resting))
 
 
 def by_ids(db: sqlite3.Connection, order_ids: Sequence[str]) -> ReadRows:

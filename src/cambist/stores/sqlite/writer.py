@@ -58,6 +58,7 @@ from cambist.stores.commands import (
     Write,
     WriteProbe,
     Written,
+    needs_trading,
 )
 from cambist.stores.rows import RowConflict, WriteBatch, read_entry
 from cambist.stores.sqlite import daily_fills, halts, reader
@@ -192,9 +193,7 @@ def _begins(write: Write) -> bool:
         case InsertOrder() | InsertOrders():
             return True
         case ApplyDecision():
-            return write.decision.signed is not None or any(
-                isinstance(event, events.Triggered) for event in write.decision.events
-            )
+            return needs_trading(write.decision)
         case _:
             return False
 

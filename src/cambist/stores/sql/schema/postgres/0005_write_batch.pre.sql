@@ -7,11 +7,12 @@ CREATE TYPE batch_order AS (
 );
 
 -- `was` and `was_hash` are what the row must be before. `epoch` is that of the lease, NULL for who
--- holds none. `delay` is how many milliseconds later the order is due, NULL when it rests.
+-- holds none. `delay` is how many milliseconds later the order is due, NULL when it is closed.
+-- `needs_trading` marks what a halt forbids: an attempt that begins, and a price that is met.
 CREATE TYPE batch_move AS (
     id text, was bigint, was_hash bytea, status text, version bigint, epoch bigint, delay bigint,
     last_seq bigint, last_at bigint, head_hash bytea, route_seq bigint, attempt bigint, state text,
-    begins_attempt boolean
+    needs_trading boolean
 );
 
 CREATE TYPE batch_entry AS (
@@ -38,11 +39,11 @@ CREATE TYPE batch_count AS (order_id text, principal text, status text, step int
 --
 -- Returns the ids of what lost; nothing that follows from it is written. A new order loses to a
 -- halt, and to an order with its id or key; a move loses to any other change of its order or of
--- its lease, and to a halt if it begins an attempt.
+-- its lease, and to a halt if it needs trading.
 --
 -- Locks are taken in this order, and kept until COMMIT:
 --
---   1. halt, shared, if the batch has new orders or attempts: nobody can halt meanwhile.
+--   1. halt, shared, if the batch has what a halt forbids: nobody can halt meanwhile.
 --   2. orders that are moved, by id. Moves come sorted, and the update takes them in turn.
 --   3. keys and ids of new orders, by principal, key and id.
 --   4. attempts and fills. Only who won an order in step 2 touches those of that order.
@@ -77,7 +78,7 @@ DECLARE
     moved text[];
     added text[];
 BEGIN
-    IF new_orders IS NOT NULL OR new_attempts IS NOT NULL THEN
+    IF new_orders IS NOT NULL OR EXISTS (SELECT FROM unnest(moves) AS m WHERE m.needs_trading) THEN
         SELECT h.reason, h.by_whom, h.at INTO halt_reason, halt_by, halt_at
         FROM halt AS h FOR SHARE;
     END IF;
@@ -103,7 +104,7 @@ BEGIN
             FROM unnest(moves) AS m
             WHERE o.id = m.id AND o.version = m.was AND o.head_hash = m.was_hash
               AND (m.epoch IS NULL OR o.lease_epoch = m.epoch)
-              AND NOT (m.begins_attempt AND halt_reason IS NOT NULL)
+              AND NOT (m.needs_trading AND halt_reason IS NOT NULL)
             RETURNING o.id
         )
         SELECT array_agg(id) INTO moved FROM written;

@@ -1,0 +1,2 @@
+-- Only the version before looks for what is due by this index.
+DROP INDEX engine_orders_due;
