@@ -15,10 +15,11 @@ from msgspec.structs import replace
 from cambist.orders import events
 from cambist.orders.journal import JournalEntry, RecordedEvent, append
 from cambist.orders.lifecycle import IllegalTransition
-from cambist.orders.order import Order
+from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.ports.errors import DuplicateIdempotencyKey, PortError, TradingHalted, VersionConflict
 from cambist.ports.store import FeedEntry, Halt, IdempotencyRecord, NewOrder
+from cambist.stores.commands import needs_trading
 from cambist.values.ids import OrderId, Principal, Signature
 from cambist.values.time_units import Timestamp
 from tests.simulation.writes import (
@@ -113,7 +114,9 @@ class Database:
         return next(line.position for line in self.lines if (line.order_id, line.seq) == at)
 
     def _apply(self, write: Write, owner: str) -> Written:
-        begins = isinstance(write, Births) or (isinstance(write, Move) and write.change.signed)
+        begins = isinstance(write, Births) or (
+            isinstance(write, Move) and needs_trading(write.change)
+        )
         if begins and self.halt is not None:
             raise TradingHalted(self.halt)
         match write:
@@ -235,7 +238,7 @@ class Database:
             row
             for row in self.rows.values()
             if row.wake_at is not None
-            and (row.wake_at <= now or row.wake_at > now + BACKOFF_MAX_MS)
+            and (row.wake_at <= now or _is_ahead(row, now))
             and self._is_free(row.id)
         ]
         due.sort(key=lambda one: (one.wake_at or 0, one.id))
@@ -263,3 +266,11 @@ class Database:
         for row in self.rows.values():
             if row.lease_owner == owner:
                 self.leases.pop(row.id, None)
+
+
+def _is_ahead(row: Order, now: Timestamp) -> bool:
+    """Whether a wake-up is further off than any wait: a resting order's deadline may well be."""
+    wake_at = row.wake_at
+    return (
+        wake_at is not None and wake_at > now + BACKOFF_MAX_MS and row.status is not Status.WAITING
+    )

@@ -16,6 +16,7 @@ from cambist.orders.attempt import Fill
 from cambist.orders.journal import JournalEntry, decode_event, entry_hash
 from cambist.orders.lifecycle import IllegalTransition, create_order, evolve
 from cambist.orders.order import GENESIS, Order, Status
+from cambist.orders.trigger import Condition
 from cambist.values.ids import OrderId, Signature
 from cambist.values.time_units import Timestamp
 from tests.simulation.evidence import is_proof
@@ -32,6 +33,8 @@ class Life:
 
     def __init__(self, order: Order) -> None:
         self.order = order
+        self.condition: Condition | None = None
+        """What it waited for before its newest line."""
         self.entries: list[JournalEntry] = []
         self.cancelled_after: int | None = None
         self.signed: dict[Signature, events.Signed] = {}
@@ -77,7 +80,7 @@ class Judge:
             self._judge(life, one)
             if entry.kind == "cancel_requested":
                 life.cancelled_after = len(self.lines) - 1
-            if entry.kind in ("accepted", "signed") and self.is_halted():
+            if entry.kind in ("accepted", "signed", "triggered") and self.is_halted():
                 self._diary.blame("I12", f"{entry.kind} under a halt", who)
             most = self.most_open()
             if most is not None and entry.kind == "accepted" and self.open_orders > most:
@@ -107,6 +110,7 @@ class Judge:
             self._diary.blame(
                 "I5", f"line {entry.seq} does not follow {expected - 1}", entry.order_id
             )
+        life.condition = life.order.condition
         life.order = replace(
             order, last_seq=entry.seq, last_at=entry.at, head_hash=entry.hash
         )  # fmt: skip
@@ -118,6 +122,8 @@ class Judge:
         match event:
             case events.Signed():
                 self._judge_signed(life, event)
+            case events.Triggered():
+                self._judge_triggered(life, event)
             case events.Lapsed():
                 self._judge_lapsed(life, event)
             case events.Reverted(signature, _, _):
@@ -142,6 +148,15 @@ class Judge:
         if any(event.signature in other.signed for other in self.lives.values()):
             self._diary.blame("I7", "signed the same twice", life.order.id)
         life.signed[event.signature] = event
+
+    def _judge_triggered(self, life: Life, event: events.Triggered) -> None:
+        """Judge that a price was met and confirmed as the order asked, by what was seen (I13)."""
+        condition, seen = life.condition, event.observation
+        if condition is None:
+            return
+        confirmed = life.order.terms.confirm_slots
+        if seen is None or not condition.is_met(seen.effective) or seen.observations < confirmed:
+            self._diary.blame("I13", "triggered, and its price was not met", life.order.id)
 
     def _judge_lapsed(self, life: Life, event: events.Lapsed) -> None:
         life.fates[event.signature] = "lapsed"
@@ -171,6 +186,8 @@ class Judge:
             kept = fill.amount_in <= route.bound and fill.amount_out >= intent.amount
         if not kept:
             self._diary.blame("I8", "the fill is worse than the bound", life.order.id)
+        if not life.order.terms.is_within_limit(fill.amount_in, fill.amount_out):
+            self._diary.blame("I14", "the fill is worse than the limit", life.order.id)
 
     # ------------------------------------------------------------------------------- chain
 
@@ -257,8 +274,10 @@ class Judge:
 
     @property
     def open_orders(self) -> int:
-        """How many orders count towards the backlog."""
-        return sum(life.order.status in OPEN for life in self.lives.values())
+        """How many orders count towards the backlog; those that rested keep nobody out."""
+        return sum(
+            life.order.status in OPEN and life.order.trigger is None for life in self.lives.values()
+        )
 
     def close(self, rows: Sequence[Order]) -> None:
         """Judge the end: rows against journals (I5), orders against the chain (I1, I2, I3)."""

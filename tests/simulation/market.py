@@ -16,6 +16,9 @@ from tests.simulation.fault_dice import Dice
 
 VENUES: Final = {"raydium": 2_500, "meteora": 2_000}
 HANG_S: Final = (0.5, 3.0)
+USDC_PER_SOL: Final = 150
+STEP_MILLI: Final = 1_500
+"""How far the price moves at most between two looks: 1.5 USDC for one SOL."""
 
 
 class SimMarket:
@@ -23,6 +26,7 @@ class SimMarket:
 
     def __init__(self, dice: Dice) -> None:
         self._dice = dice
+        self._milli = 1_000 * USDC_PER_SOL
 
     @property
     def venues(self) -> tuple[str, ...]:
@@ -48,9 +52,16 @@ class SimMarket:
         if self._dice.hit("venue gives no answer"):
             raise PortUnavailable(f"{venue} gave no answer")
         deep = 10**15 + self._dice.chance.randrange(10**12)
+        self._wander()
         return (
             ConstantProductPool(
                 venue, Address(f"{venue.capitalize()}{pair.token_out.symbol}"), SOL.mint,
-                pair.token_out.mint, deep, 150 * deep // 1_000, VENUES[venue], Slot(1),
+                pair.token_out.mint, deep, self._milli * deep // 10**6, VENUES[venue], Slot(1),
             ),
         )  # fmt: skip
+
+    def _wander(self) -> None:
+        """Move the price a little, at random, and back towards where it began."""
+        begun = 1_000 * USDC_PER_SOL
+        pull = (begun - self._milli) // 20
+        self._milli += pull + self._dice.chance.randrange(-STEP_MILLI, STEP_MILLI + 1)

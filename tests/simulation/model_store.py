@@ -182,6 +182,14 @@ class ModelStore:
     async def claim_due(self, now: Timestamp, limit: int) -> tuple[Order, ...]:
         return await self._ask(lambda: self._db.claim_due(now, limit, self._owner))
 
+    async def resting_orders(self, after: OrderId | None, limit: int) -> tuple[Order, ...]:
+        def read() -> tuple[Order, ...]:
+            rows = self._db.rows.values()
+            found = [row for row in rows if row.status is Status.WAITING and row.id > (after or "")]
+            return tuple(sorted(found, key=lambda row: row.id)[:limit])
+
+        return await self._ask(read)
+
     async def renew(self, orders: Sequence[Order]) -> None:
         if orders:
             await self._ask(lambda: self._db.renew(orders, self._owner))

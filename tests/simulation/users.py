@@ -15,15 +15,17 @@ from msgspec.structs import replace
 from cambist.engine.engine import Engine
 from cambist.engine.intake import SubmitOrder, SubmitResult
 from cambist.faults import Code, Fault, RequestRejected
-from cambist.orders.intent import Intent
+from cambist.orders.intent import Intent, OrderKind
 from cambist.orders.order import Order, Status
 from cambist.orders.terms import Terms
 from cambist.ports.errors import PortUnavailable
 from cambist.values.amount import RawAmount
 from cambist.values.ids import LOCAL, OrderId, Principal
+from cambist.values.price import price_level
 from cambist.values.time_units import Timestamp
 from cambist.values.token import SOL, USDC, Pair
 from tests.simulation.environment import Place
+from tests.simulation.market import USDC_PER_SOL
 from tests.simulation.process import Gone, Process
 
 ANN: Final = Principal("ann")
@@ -32,6 +34,7 @@ RESUMED_TIMES: Final = 3
 LOOK_AGAIN_S: Final = 15
 AGAIN_S: Final = (0.1, 2.0)
 TRIES_MAX: Final = 200
+END_AFTER_S: Final = 40
 LATER: Final = frozenset(
     (Code.STORE_UNAVAILABLE, Code.BACKLOG_FULL, Code.SHUTTING_DOWN, Code.TOO_BUSY, Code.HALTED)
 )
@@ -75,19 +78,44 @@ class User:
         if chance.random() < 0.2:
             now = 1_700_000_000_000 + self._place.loop.ms
             deadline = Timestamp(now + chance.choice((500, 2_000, 8_000, 20_000)))
+        kind, prices = self._prices()
+        if kind != "market" and deadline is None:
+            # Every order of a run has to end, so those that wait for a price have a deadline.
+            deadline = Timestamp(
+                1_700_000_000_000 + self._place.loop.ms + chance.randint(4, 20) * 1_000
+            )
         intent = Intent(
-            "market",
+            kind,
             ANN if chance.random() < 0.2 else LOCAL,
             Pair(SOL, USDC),
             "exact_out" if chance.random() < 0.2 else "exact_in",
             RawAmount(chance.randint(1, 9) * 10**9),
-            Terms(tries_max=chance.choice((1, 2, 3, 3, 4)), deadline=deadline),
+            Terms(tries_max=chance.choice((1, 2, 3, 3, 4)), deadline=deadline, **prices),
             user_id=name,
         )
         key = f"key of {name}" if chance.random() < 0.8 else None
         asked = Asked(name, SubmitOrder(intent, answer, key, name.encode()))
         self.asked.append(asked)
         return asked
+
+    def _prices(self) -> tuple[OrderKind, dict[str, Any]]:
+        """Make up the kind of an order, and prices around the market's."""
+        chance = self._chance
+        if chance.random() < 0.6:
+            return "market", {}
+        level = price_level(chance.randint(USDC_PER_SOL - 6, USDC_PER_SOL + 6), 1_000)
+        kind = chance.choice(("limit", "limit", "take_profit", "stop", "stop"))
+        if kind == "limit":
+            force = "fok" if chance.random() < 0.2 else "gtc"
+            return "limit", {"limit_price": level, "time_in_force": force}
+        prices: dict[str, Any] = {"trigger_price": level}
+        if kind == "stop":
+            prices["confirm_slots"] = chance.choice((1, 2))
+            if chance.random() < 0.3:
+                prices["slippage_ladder_bps"] = (50, 100, 300)
+        if chance.random() < 0.3:
+            prices["limit_price"] = price_level(level.taken * 99, level.given * 100)
+        return kind, prices
 
     # ---------------------------------------------------------------------------- asking
 
@@ -180,6 +208,17 @@ class User:
             life = self._place.judge.lives.get(asked.order_id or OrderId(""))
             if life is None or life.order.intent == wish.intent:
                 self._place.diary.blame("I9", "the same request was called another", asked.name)
+
+    async def end(self, asked: Asked) -> None:
+        """Cancel an order that waits for its price still, after all faults, until it ends."""
+        await asked.settled.wait()
+        await asyncio.sleep(END_AFTER_S)
+        for _ in range(TRIES_MAX):
+            life = self._place.judge.lives.get(asked.order_id or OrderId(""))
+            if life is None or life.order.is_closed:
+                return
+            await self.cancel(asked)
+            await self._pause(1, 3)
 
     async def cancel(self, asked: Asked) -> None:
         """Change one's mind."""

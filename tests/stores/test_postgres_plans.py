@@ -131,7 +131,15 @@ async def _setting(line: Any, name: str) -> str:
 
 
 async def test_the_newest_orders_are_read_in_turn_and_not_sorted(line: Any) -> None:
-    for name in (*PAGES, "entries", "feed", "feed_all", "claim_due", "claim_resting_due", "claim_ahead"):
+    for name in (
+        *PAGES,
+        "entries",
+        "feed",
+        "feed_all",
+        "claim_due",
+        "claim_resting_due",
+        "claim_ahead",
+    ):
         plan = await plan_of(line, name)
         assert not [step for step in plan if "Sort" in step["Node Type"]], name
 

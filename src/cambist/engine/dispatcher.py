@@ -236,6 +236,8 @@ class Dispatcher:
             self._notify_later(item.order_id, STORE_RETRY_MS)
             return
         if order is None:
+            # It is closed, or another process has it; if it rests, it is read again later.
+            self._watcher.forget(item.order_id)
             return
         wait_ms = self._pacer.wait_ms(order, self._clock.monotonic_ms())
         if wait_ms:
@@ -277,15 +279,19 @@ class Dispatcher:
         return await self._store.claim(item.order_id), False
 
     async def _after_execution(self, order: Order, result: Order | None) -> None:
-        if result is not None and order.id in self._tracker:
-            return
+        if result is not None:
+            # Also when it is in flight: what was triggered must not be woken for its price again.
+            self._watcher.note(result)
+            if order.id in self._tracker:
+                return
         self._permission.forget(order.id)
         await self._release(order)
-        if result is None:
-            return
-        self._watcher.note(result)
         # A resting order may be due in a year: the sweep finds it, and it needs no timer.
-        if result.wake_at is not None and result.status is not Status.WAITING:
+        if (
+            result is not None
+            and result.wake_at is not None
+            and result.status is not Status.WAITING
+        ):
             self._wakeups.notify_at(result.id, result.wake_at)
 
     async def _after_failure(self, order: Order, error: Exception) -> None:

@@ -86,17 +86,22 @@ class PriceWatcher:
             await self._clock.sleep(WATCH_EVERY_MS)
 
     async def _read_resting(self) -> None:
-        """Watch all resting orders of the store, those of other processes too."""
+        """Watch all resting orders of the store, those of other processes too, and no others."""
         after: OrderId | None = None
+        gone = set(self._book)
         try:
             while page := await self._store.resting_orders(after, READ_AT_ONCE_MAX):
                 for order in page:
+                    gone.discard(order.id)
                     if order.id not in self._book:
                         self._book.put(order)
                 after = page[-1].id
                 await self._clock.sleep(0)
         except PortUnavailable as error:
             log.warning("resting_orders_unavailable", error=str(error))
+            return
+        for order_id in gone:
+            self._book.remove(order_id)
 
     async def _tick(self, pair: Pair) -> None:
         """Wake the orders of a pair whose level is met."""

@@ -105,6 +105,9 @@ class TriggerBook:
     def __len__(self) -> int:
         return len(self._orders)
 
+    def __iter__(self) -> Iterator[OrderId]:
+        return iter(self._orders)
+
     def __contains__(self, order_id: OrderId) -> bool:
         return order_id in self._orders
 
