@@ -24,6 +24,7 @@ FAILPOINTS: Final[dict[str, str]] = {
     "claims.released": "a lease is released, and another process may have the order already",
     "claims.before_renew": "a process holds leases, and is about to renew them",
     "worker.claimed": "a worker has claimed an order, and done nothing yet",
+    "worker.trigger_checked": "the price of a resting order was looked at, and nothing is recorded",
     "worker.routed": "a route was chosen, and is not recorded yet",
     "worker.signed": "a transaction was signed, and is not recorded yet",
     "worker.before_send": "an attempt is recorded, and was not sent yet",

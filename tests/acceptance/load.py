@@ -17,7 +17,13 @@ BODIES: tuple[dict[str, Any], ...] = (
     {"tokenIn": "USDC", "tokenOut": "JUP", "amountIn": 25},
     {"tokenIn": "BONK", "tokenOut": "SOL", "amountIn": "700", "slippageBps": 300},
     {"symbol": "TSLA", "side": "sell", "quantity": "1.25"},
-)
+    # Orders that wait for a price, which is met as soon as they rest.
+    {"type": "limit", "tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "0.5", "limitPrice": 1},
+    {
+        "type": "stop", "tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "0.5",
+        "triggerPrice": "100000", "onMet": "fire", "acceptFarPrice": True,
+    },
+)  # fmt: skip
 PAUSE_S = 0.02
 RETRY_S = 0.1
 CLOSED = frozenset(("confirmed", "failed", "cancelled", "expired"))
