@@ -186,7 +186,8 @@ class Judge:
             kept = fill.amount_in <= route.bound and fill.amount_out >= intent.amount
         if not kept:
             self._diary.blame("I8", "the fill is worse than the bound", life.order.id)
-        if not life.order.terms.is_within_limit(fill.amount_in, fill.amount_out):
+        limit = life.order.terms.limit_price
+        if limit is not None and not limit.is_reached_by(fill.amount_in, fill.amount_out):
             self._diary.blame("I14", "the fill is worse than the limit", life.order.id)
 
     # ------------------------------------------------------------------------------- chain

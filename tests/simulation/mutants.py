@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.simulation import wrong_decisions, wrong_records
+from tests.simulation import wrong_decisions, wrong_records, wrong_triggers
 from tests.simulation.run import Run, quiet, run
 from tests.simulation.sqlite_process import scratch
 from tests.simulation.trace_log import Violation
@@ -20,7 +20,8 @@ from tests.simulation.trace_log import Violation
 SEEDS_MAX: Final = 8_000
 Mutation = Callable[[ExitStack], None]
 MUTANTS: Final[dict[str, Mutation]] = {
-    mutation.__name__: mutation for mutation in (*wrong_decisions.ALL, *wrong_records.ALL)
+    mutation.__name__: mutation
+    for mutation in (*wrong_decisions.ALL, *wrong_records.ALL, *wrong_triggers.ALL)
 }
 
 
