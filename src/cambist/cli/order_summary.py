@@ -126,4 +126,7 @@ def _slippage(worse: Decimal | None) -> str:
 def _tries(order: Order) -> str:
     if not order.max_attempts:
         return ""
+    if order.confirm_slots is not None:
+        # An order that waits for a price has no greatest number of tries.
+        return str(order.retry_count + 1)
     return f"{order.retry_count + 1} of {order.max_attempts}"
