@@ -24,7 +24,7 @@ from cambist.faults import CATALOGUE, Code
 from cambist.orders.events import OrderEvent
 from cambist.orders.lifecycle import INITIAL_EVENT, STATUS_NEUTRAL_EVENTS, TRANSITIONS, diagram
 from cambist.server.handlers.docs import BLAMED, REMEDIES
-from scripts import generate_api, generate_refusals
+from scripts import generate_api, generate_cases, generate_refusals
 from scripts.layout import page, table
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
@@ -63,6 +63,12 @@ def lifecycle() -> str:
         [
             "While the transaction may still land, only `landed` leaves `submitted`. A retry, a",
             "cancel, an expiry or a failure needs the attempt to be reverted or lapsed first.",
+        ],
+        [
+            "An order that waits for a price rests in `waiting`: `armed` leads there, `triggered`",
+            "to the trade, and `rearmed` back when the order could not trade at its price",
+            "([orders that wait for a price](resting-orders.md)). A market order with a time to",
+            "start rests there too, and no other order does.",
         ],
         ["## Events without a transition", "", "The journal has them; the status stays."],
         table(("Status", "Events"), neutral),
@@ -252,6 +258,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "lifecycle.md": lifecycle,
     "faults.md": faults,
     "refusals.md": generate_refusals.refusals,
+    "cases.md": generate_cases.cases,
     "faultpoints.md": failpoints,
     "settings.md": settings,
     "metrics.md": metrics,

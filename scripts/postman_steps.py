@@ -71,6 +71,34 @@ FOLDERS: Final = (
         ),
     ),
     Folder(
+        "Orders that wait for a price",
+        "Each rests as `waiting` until its price is met, and says in `summary` what it waits for. "
+        "The last requests cancel two of them; the others rest on.",
+        (
+            _order("Limit: sell once the price is reached", "limit", keeps="limitId"),
+            _order("Limit: buy once it costs little enough", "limit_buy"),
+            _order("Stop: sell once the price has fallen", "stop", keeps="stopId"),
+            _order("Take-profit: sell once the price is reached", "take_profit"),
+            _order("Fill or kill: all of it at once, or nothing", "fok"),
+            Step(name="Read the stop", operation="readOrder", order="{{stopId}}",
+                 equals={"type": "stop", "triggerPrice": 140, "limitPrice": 138,
+                         "confirmSlots": 2}),
+            _bad("A limit without its price", {**PAIR, "type": "limit", "amountIn": "1"},
+                 400, "missing_field", "limitPrice"),
+            _bad("A stop whose price is met already", {
+                **PAIR, "type": "stop", "amountIn": "1", "triggerPrice": "9999",
+            }, 422, "trigger_already_met", "triggerPrice"),
+            _bad("A field that a limit does not have", {
+                **PAIR, "type": "limit", "amountIn": "1", "limitPrice": "150",
+                "triggerPrice": "140",
+            }, 422, "conflicting_fields", "triggerPrice"),
+            Step(name="Cancel the limit", operation="deleteOrder", order="{{limitId}}",
+                 statuses=(200, 202), equals={"orderId": "{{limitId}}"}),
+            Step(name="Cancel the stop", operation="deleteOrder", order="{{stopId}}",
+                 statuses=(200, 202), equals={"orderId": "{{stopId}}"}),
+        ),
+    ),
+    Folder(
         "Bad orders",
         "Each is refused with a problem document that names the field, and nothing is stored.",
         (

@@ -27,7 +27,9 @@ from cambist.server.settings import ServerSettings
 ANSWERS: Final = Path(__file__).parents[1] / "src/cambist/server/openapi/answers.json"
 PAIR: Final = {"tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "1.5"}
 BUY: Final = {"symbol": "AAPL", "side": "buy", "quantity": 5}
+STOP: Final = {**PAIR, "type": "stop", "triggerPrice": "120", "limitPrice": "118"}
 EVENTS: Final = {"accept": "text/event-stream"}
+ARMED: Final = '"transition":"armed"'
 SUBMITTED: Final = '"event":"submitted"'
 PAUSE_S: Final = 0.05
 
@@ -112,6 +114,16 @@ async def cancelled(client: httpx.AsyncClient) -> Json:
     return {"waiting": waiting, "listed": listed, "cancelled": cancel}
 
 
+async def resting(client: httpx.AsyncClient) -> Json:
+    """Record an order that waits for a price, and the journal of one whose price was met."""
+    accepted = await place(client, STOP)
+    await told(client, accepted["orderId"], ARMED)
+    order = (await client.get(f"/api/orders/{accepted['orderId']}")).json()
+    met = await closed(client, {**STOP, "triggerPrice": "200", "onMet": "fire"})
+    journal = (await client.get(f"/api/orders/{met['orderId']}/events")).json()
+    return {"accepted_stop": accepted, "resting": order, "journal_of_a_stop": journal}
+
+
 async def in_flight(client: httpx.AsyncClient) -> Json:
     """Record the cancel of an order whose transaction is on its way."""
     order_id = (await place(client, PAIR))["orderId"]
@@ -145,6 +157,7 @@ async def record() -> Json:
         answers |= await cancelled(client)
     async with house(paper_profile="realistic") as client:
         answers |= await in_flight(client)
+        answers |= await resting(client)
     return answers
 
 

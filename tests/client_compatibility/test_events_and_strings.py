@@ -53,8 +53,11 @@ async def test_events_are_named_and_the_tables_tell_the_same(tmp_path: Path) -> 
         assert "landed" in kinds
 
 
-async def test_a_limit_order_with_strings_is_told_not_yet(tmp_path: Path) -> None:
+async def test_a_limit_order_with_strings_is_taken(tmp_path: Path) -> None:
     async with on_a_port(tmp_path) as (rooms, _):
         body = {**ORDER, "type": "limit", "targetPrice": "15"}
         reply = await rooms.client.post("/api/orders", json=body)
-        assert (reply.status_code, reply.json()["code"]) == (422, "not_yet_supported")
+        assert reply.status_code == 202
+        order = (await rooms.client.get(f"/api/orders/{reply.json()['orderId']}")).json()
+        assert order["orderType"] == "limit"
+        assert order["limitPrice"] == 15

@@ -79,8 +79,13 @@ async def test_its_bad_orders_are_refused(tmp_path: Path) -> None:
         assert (await rooms.client.get("/health")).json().keys() >= {"status", "timestamp"}
 
 
-async def test_a_limit_order_is_told_not_yet(tmp_path: Path) -> None:
+async def test_a_limit_order_rests_and_can_be_cancelled(tmp_path: Path) -> None:
     body = {**ORDER, "orderType": "limit", "limitPrice": 160}
     async with on_a_port(tmp_path) as (rooms, _):
         reply = await rooms.client.post("/api/orders/execute", json=body)
-        assert (reply.status_code, reply.json()["code"]) == (422, "not_yet_supported")
+        assert reply.status_code == 202
+        order = (await rooms.client.get(f"/api/orders/{reply.json()['orderId']}")).json()
+        assert order["orderType"] == "limit"
+        assert order["limitPrice"] == 160
+        cancel = await rooms.client.delete(f"/api/orders/{order['orderId']}")
+        assert (cancel.status_code, cancel.json()["status"]) == (200, "cancelled")

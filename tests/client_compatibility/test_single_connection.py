@@ -94,12 +94,15 @@ async def test_two_steps_give_the_id_before_any_state(tmp_path: Path) -> None:
         assert listed["orders"][0]["orderId"] == taken["orderId"]
 
 
-async def test_a_limit_order_with_its_target_is_told_not_yet(tmp_path: Path) -> None:
+async def test_a_limit_order_with_its_target_is_taken(tmp_path: Path) -> None:
     body = {"tokenIn": "SOL", "tokenOut": "USDC", "amountIn": 1, "orderType": "limit",
             "targetPrice": 150}  # fmt: skip
     async with on_a_port(tmp_path) as (rooms, _):
         reply = await rooms.client.post("/api/orders/execute", json=body)
-        assert (reply.status_code, reply.json()["code"]) == (422, "not_yet_supported")
+        assert reply.status_code == 202
+        order = (await rooms.client.get(f"/api/orders/{reply.json()['orderId']}")).json()
+        assert order["orderType"] == "limit"
+        assert order["limitPrice"] == 150
 
 
 @pytest.mark.skipif(NODE is None, reason="SKIPPED LOUDLY: node is not installed, so no Node client")

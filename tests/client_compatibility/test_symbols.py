@@ -67,9 +67,12 @@ async def test_an_order_with_something_missing_is_400(tmp_path: Path) -> None:
             assert reply.json()["error"]
 
 
-async def test_a_target_price_is_told_not_yet(tmp_path: Path) -> None:
+async def test_a_target_price_is_taken(tmp_path: Path) -> None:
     async with on_a_port(tmp_path) as (rooms, _):
         reply = await rooms.client.post(
             "/api/orders/execute", json={**ORDERS[0], "type": "limit", "targetPrice": 200}
         )
-        assert (reply.status_code, reply.json()["code"]) == (422, "not_yet_supported")
+        assert reply.status_code == 202
+        order = (await rooms.client.get(f"/api/orders/{reply.json()['orderId']}")).json()
+        assert order["orderType"] == "limit"
+        assert order["limitPrice"] == 200

@@ -34,6 +34,11 @@ def order_words(incomplete: str) -> list[str]:
     return sides + token_words(incomplete)
 
 
+def fire_words(incomplete: str) -> list[str]:
+    """Propose what an order may do whose price is met already."""
+    return [word for word in ("fire",) if word.startswith(incomplete.lower())]
+
+
 def token_words(incomplete: str) -> list[str]:
     """Propose the tokens that are known."""
     from cambist.paper.tokens import STOCKS

@@ -46,6 +46,21 @@ COMMANDS: Final[dict[str, Entry]] = {
     "order": Entry(
         "commands.orders", "order", "Place a market order, and watch it until it is closed."
     ),
+    "limit": Entry(
+        "commands.resting_orders",
+        "limit",
+        "Place an order that rests until its price is met, and never trades at a worse one.",
+    ),
+    "stop": Entry(
+        "commands.resting_orders",
+        "stop",
+        "Place an order that trades once the price has fallen to a level, and does not give up.",
+    ),
+    "take-profit": Entry(
+        "commands.resting_orders",
+        "take_profit",
+        "Place an order that trades at the quote once the price has reached a level.",
+    ),
     "quote": Entry(
         "commands.quote",
         "quote",

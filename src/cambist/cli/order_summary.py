@@ -5,7 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from cambist.cli.formatting import format_amount, format_bps, format_instant, route_label
+from cambist.cli.formatting import (
+    format_amount,
+    format_bps,
+    format_instant,
+    format_price,
+    route_label,
+)
 
 if TYPE_CHECKING:
     from cambist.client import Order
@@ -19,7 +25,13 @@ def summary_rows(order: Order) -> list[tuple[str, str]]:
         ("order", order.order_id),
         ("your id", order.client_order_id or ""),
         ("status", status_text(order)),
-        ("asked", request_text(order)),
+        ("asked", order.summary or request_text(order)),
+        ("kind", "" if order.type == "market" else kind_text(order)),
+        ("limit", _extra_limit(order)),
+        ("confirmed by", _confirm_text(order)),
+        ("ladder", ", ".join(format_bps(bps) for bps in order.slippage_ladder_bps)),
+        ("in force", _force_text(order)),
+        ("starts", "" if order.start_at is None else format_instant(order.start_at)),
         (
             "gave" if order.status == "confirmed" else "gives",
             _amount(order.amount_in, order.token_in),
@@ -75,6 +87,30 @@ def request_text(order: Order) -> str:
     return f"sell {amount} for {order.token_out}, at most {tolerance} below the quote"
 
 
+def kind_text(order: Order) -> str:
+    """Write an order's kind, with the price that it waits for."""
+    kind = order.type.replace("_", "-")
+    return kind if order.level is None else f"{kind} {format_price(order.level)}"
+
+
+def _extra_limit(order: Order) -> str:
+    """Write the limit price of an order that waits for another price."""
+    if order.trigger_price is None or order.limit_price is None:
+        return ""
+    return f"never worse than {format_amount(order.limit_price)}"
+
+
+def _confirm_text(order: Order) -> str:
+    count = order.confirm_slots
+    return "" if count is None else f"{count} slot{'' if count == 1 else 's in a row'}"
+
+
+def _force_text(order: Order) -> str:
+    if order.time_in_force != "fok":
+        return ""
+    return "fill or kill: all of it in one transaction, or nothing"
+
+
 def _amount(amount: Decimal | None, token: str) -> str:
     return "" if amount is None else f"{format_amount(amount)} {token}"
 
@@ -90,4 +126,7 @@ def _slippage(worse: Decimal | None) -> str:
 def _tries(order: Order) -> str:
     if not order.max_attempts:
         return ""
+    if order.confirm_slots is not None:
+        # An order that waits for a price has no greatest number of tries.
+        return str(order.retry_count + 1)
     return f"{order.retry_count + 1} of {order.max_attempts}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 REFRESH_PER_SECOND: Final = 8
 COLOURS: Final = {
     "pending": "white",
+    "waiting": "bright_cyan",
     "routing": "cyan",
     "building": "blue",
     "submitted": "yellow",
@@ -141,6 +142,9 @@ def describe(event: Event | None) -> str:
     """Say what is worth knowing of an event, in a few words."""
     if event is None:
         return ""
+    said = describe_transition(event)
+    if said:
+        return said
     match event.event:
         case "routing" if event.last_error:
             return f"try {event.attempt}: {event.last_error}"
@@ -152,6 +156,38 @@ def describe(event: Event | None) -> str:
             return event.error or ""
         case _:
             return ""
+
+
+def describe_transition(event: Event) -> str:
+    """Say why an order that waits for a price took a step: the prices and slots it was based on."""
+    level, price = format_price(event.level), format_price(event.effective_price)
+    then = event.next_attempt_at
+    match event.transition:
+        case "armed":
+            prices = "" if event.level is None else f" level {level}, now {price}"
+            return f"armed:{prices}" + (f" from {format_instant(then)} on" if then else "")
+        case "triggered" if event.level is None:
+            return "triggered: its time has come"
+        case "triggered":
+            return f"triggered: {price} met {level}{_slots(event)}"
+        case "touched":
+            part = format_price(event.touch_price)
+            return f"touched: a part gets {part}, all of it {price}, level {level}"
+        case "rearmed":
+            why = event.last_error or "it could not trade at its price."
+            return f"rearmed: {why}" + (f" Next check {format_instant(then)}" if then else "")
+        case _:
+            return ""
+
+
+def _slots(event: Event) -> str:
+    """Say by how many slots a level was confirmed, and which was the last of them."""
+    if event.observed_slot is None:
+        return ""
+    count = event.confirmed_by or 1
+    if count == 1:
+        return f" in slot {event.observed_slot}"
+    return f" in {count} slots, the last {event.observed_slot}"
 
 
 def outcome(console: Console, lives: Iterable[OrderProgress]) -> None:

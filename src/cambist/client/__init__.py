@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from cambist.client.client import DEFAULT_URL, Client
-    from cambist.client.drafts import Amount, Draft, buy, sell, swap
+    from cambist.client.drafts import (
+        Amount,
+        Draft,
+        Price,
+        buy,
+        limit,
+        sell,
+        stop,
+        swap,
+        take_profit,
+    )
     from cambist.client.errors import (
         CambistError,
         ConnectionFailed,
@@ -54,9 +64,13 @@ _MODULES: Final = {
     "cambist.client.drafts": (
         "Amount",
         "Draft",
+        "Price",
         "buy",
+        "limit",
         "sell",
+        "stop",
         "swap",
+        "take_profit",
     ),
     "cambist.client.errors": (
         "CambistError",
@@ -121,6 +135,7 @@ __all__ = [
     "Pool",
     "PoolChoice",
     "Pools",
+    "Price",
     "Quote",
     "RateLimited",
     "Report",
@@ -132,8 +147,11 @@ __all__ = [
     "Unavailable",
     "VenueQuote",
     "buy",
+    "limit",
     "sell",
+    "stop",
     "swap",
+    "take_profit",
 ]
 
 

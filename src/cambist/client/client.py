@@ -273,8 +273,27 @@ class Client:
             async for event in events:
                 yield event
 
+    async def wait_until_armed(self, order_id: str) -> Event:
+        """Return the event that armed an order: from then on it rests, and its price is watched.
+
+        The event has the level and the price then. Of an order that trades without resting it is
+        the first event past `pending`. Raises OrderFailed when the order ends before.
+        """
+        async with aclosing(self.follow(order_id)) as events:
+            async for event in events:
+                if event.status == "pending":
+                    continue
+                if event.is_closed and event.status != "confirmed":
+                    break
+                return event
+        raise OrderFailed(await self.get(order_id))
+
     async def wait(self, order_id: str) -> Order:
-        """Return the order once it is confirmed. Raises OrderFailed when it ends otherwise."""
+        """Return the order once it is confirmed. Raises OrderFailed when it ends otherwise.
+
+        An order that rests is waited for as long as it rests, which may be months; bound the call
+        by `asyncio.timeout`, or use `wait_until_armed`.
+        """
         async with aclosing(self.follow(order_id)) as events:
             async for _ in events:
                 pass

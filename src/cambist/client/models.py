@@ -144,7 +144,9 @@ class Order(OrderState, frozen=True, kw_only=True):
     """An order as it stands.
 
     `slippage` is the tolerance, and `realised_slippage` how much worse the fill was than the
-    quote, both in percent.
+    quote, both in percent. Prices are written as they were asked: `token_out` for one whole
+    `token_in`, or with a `symbol` its quote token for one of it. `summary` says what an order that
+    waits for a price waits for.
     """
 
     type: str = "market"
@@ -169,6 +171,23 @@ class Order(OrderState, frozen=True, kw_only=True):
     closed_at: datetime | None = None
     expires_at: datetime | None = None
     cancel_requested_at: datetime | None = None
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    confirm_slots: int | None = None
+    slippage_ladder_bps: tuple[int, ...] = ()
+    time_in_force: str | None = None
+    start_at: datetime | None = None
+    summary: str | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the order rests until its price is met, or its time to start comes."""
+        return self.status == "waiting"
+
+    @property
+    def level(self) -> Decimal | None:
+        """The price that the order was placed to wait for; None where it waits for none."""
+        return self.trigger_price if self.trigger_price is not None else self.limit_price
 
 
 class Event(OrderState, frozen=True, kw_only=True):
@@ -176,6 +195,11 @@ class Event(OrderState, frozen=True, kw_only=True):
 
     `event` is the status where it changed, and the name of the note elsewhere. `slippage` is the
     realised one in percent. `cursor` is where a stream of all orders goes on.
+
+    Of an order that waits for a price, `transition` says what happened (`armed`, `triggered`,
+    `touched`, `rearmed`), and the rest on what that was based: the price that is waited for, the
+    prices of the whole amount and of a small part of it, the slot of both, and by how many slots
+    in a row the level was met.
     """
 
     seq: int
@@ -183,6 +207,12 @@ class Event(OrderState, frozen=True, kw_only=True):
     timestamp: datetime
     slippage: Decimal | None = None
     next_attempt_at: datetime | None = None
+    transition: str | None = None
+    level: Decimal | None = None
+    effective_price: Decimal | None = None
+    touch_price: Decimal | None = None
+    observed_slot: int | None = None
+    confirmed_by: int | None = None
     cursor: str | None = None
 
     @property

@@ -35,7 +35,7 @@ class Message(OrderState, frozen=True, kw_only=True, rename="camel", omit_defaul
     `slippage` is the realised one in percent, from `confirmed` on. Events of an order that waits
     for a price have the name of the event in `transition`, and what the decision was based on: the
     level, the effective price of the whole amount, the touch, the slot, and by how many slots it
-    was confirmed.
+    was confirmed. `next_attempt_at` of one that is armed is the time to start, if it has one.
     """
 
     seq: int
@@ -163,6 +163,8 @@ def _add_trigger(known: dict[str, Any], recorded: RecordedEvent) -> None:
         known["observed_slot"] = seen.slot
     if seen is not None and isinstance(event, events.Triggered):
         known["confirmed_by"] = seen.observations
+    if isinstance(event, events.Armed) and event.starts_at is not None:
+        known["next_attempt_at"] = write_moment(event.starts_at)
 
 
 def message(recorded: RecordedEvent, *, nested: bool = False) -> bytes:

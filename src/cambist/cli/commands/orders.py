@@ -16,15 +16,22 @@ from cambist.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE, exit_with
 from cambist.cli.formatting import format_amount, format_instant, route_label
 from cambist.cli.json_output import AsJson, AsJsonLines
 from cambist.cli.order_ids import OrderId, found_id
-from cambist.cli.order_summary import summary_rows
-from cambist.cli.order_view import LiveTable, OrderProgress, console_out, describe, line_of
+from cambist.cli.order_summary import kind_text, summary_rows
+from cambist.cli.order_view import (
+    LiveTable,
+    OrderProgress,
+    console_out,
+    describe,
+    describe_transition,
+    line_of,
+)
 from cambist.cli.output import is_lost
 from cambist.cli.tables import Column, print_sentence, print_table
 from cambist.client.drafts import buy, sell, swap
 from cambist.values.server_url import DEFAULT_URL
 
 if TYPE_CHECKING:
-    from cambist.client import Client, Draft, Event, Order
+    from cambist.client import Client, Draft, Event, Order, Placed
     from cambist.client.drafts import DraftTerms
 
 SIDES: Final = {"buy": buy, "sell": sell}
@@ -40,6 +47,8 @@ _LISTED: Final = (
     Column("tries", rank=1, right=True),
     Column("created", rank=2),
 )
+_KIND: Final = Column("kind", rank=1)
+_KIND_AT: Final = 4
 _FACTS: Final = (Column(""), Column("", folds=True))
 _JOURNAL: Final = (
     Column("seq", rank=1, right=True),
@@ -59,16 +68,21 @@ SlippageBps = Annotated[
     int | None, typer.Option(help="How far below the quote is still fine, in basis points.")
 ]
 Wallet = Annotated[str | None, typer.Option(help="The wallet to trade for.")]
+Key = Annotated[
+    str | None, typer.Option(help="Your own id: sending it again gives the same order.")
+]
+Fok = Annotated[
+    bool, typer.Option("--fok", help="Fill or kill: all of it in one transaction, or nothing.")
+]
 console = console_out()
 
 
 def order(
     words: Words,
     slippage_bps: SlippageBps = None,
-    key: Annotated[
-        str | None, typer.Option(help="Your own id: sending it again gives the same order.")
-    ] = None,
+    key: Key = None,
     wallet: Wallet = None,
+    fok: Fok = False,
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Watch it until it is closed.")
     ] = True,
@@ -76,19 +90,23 @@ def order(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Place a market order, and watch it until it is closed."""
-    terms = terms_of(slippage_bps, wallet)
-    if key is not None:
-        terms["client_order_id"] = key
+    terms = terms_of(slippage_bps, wallet, key, fok=fok)
     run(_order(url, read_words(words, terms), " ".join(words), follow=follow, json=json))
 
 
-def terms_of(slippage_bps: int | None, wallet: str | None) -> DraftTerms:
+def terms_of(
+    slippage_bps: int | None, wallet: str | None, key: str | None = None, *, fok: bool = False
+) -> DraftTerms:
     """Return what was said besides the tokens and the amount."""
     terms: DraftTerms = {}
     if slippage_bps is not None:
         terms["slippage_bps"] = slippage_bps
     if wallet is not None:
         terms["wallet_address"] = wallet
+    if key is not None:
+        terms["client_order_id"] = key
+    if fok:
+        terms["time_in_force"] = "fok"
     return terms
 
 
@@ -105,17 +123,29 @@ def read_words(words: list[str], terms: DraftTerms) -> Draft:
 async def _order(url: str, draft: Draft, title: str, *, follow: bool, json: bool) -> int:
     async with connect(url) as cambist:
         placed = await cambist.place(draft)
-        if json:
-            json_output.write(placed)
-        else:
-            print_sentence(console, f"{placed.order_id}  {placed.summary}")
-            for warning in placed.warnings:
-                print_sentence(console, f"note: {warning}")
+        print_placed(placed, json=json)
         if not follow:
             return DONE
-        if json:
-            return await _print_events(cambist, placed.order_id, 0)
-        return await _watch(cambist, placed.order_id, title, 0)
+        return await follow_to_end(cambist, placed.order_id, title, 0, json=json)
+
+
+def print_placed(placed: Placed, *, json: bool) -> None:
+    """Print the answer to an order: its id, what it will do, and what to look at twice."""
+    if json:
+        json_output.write(placed)
+        return
+    print_sentence(console, f"{placed.order_id}  {placed.summary}")
+    for warning in placed.warnings:
+        print_sentence(console, f"note: {warning}")
+
+
+async def follow_to_end(
+    cambist: Client, order_id: str, title: str, from_seq: int, *, json: bool
+) -> int:
+    """Print an order's events until it is closed; return the exit code of its outcome."""
+    if json:
+        return await _print_events(cambist, order_id, from_seq)
+    return await _watch(cambist, order_id, title, from_seq)
 
 
 def show(order_id: OrderId, json: AsJson = False, url: Url = DEFAULT_URL) -> None:
@@ -138,7 +168,7 @@ async def _show(url: str, order_id: str, *, json: bool) -> int:
 
 
 def _journal_row(event: Event) -> tuple[str, ...]:
-    said = event.error or event.last_error or describe(event)
+    said = event.error or describe_transition(event) or event.last_error or describe(event)
     return (str(event.seq), format_instant(event.timestamp), event.event, event.status, said)
 
 
@@ -166,13 +196,18 @@ async def _list(url: str, limit: int, status: str | None, *, json: bool) -> int:
     if json:
         json_output.write(page)
         return DONE
-    print_table(console, _LISTED, [_row(order) for order in page.orders])
+    columns, rows = list(_LISTED), [_row(order) for order in page.orders]
+    if any(order.type != "market" for order in page.orders):
+        columns.insert(_KIND_AT, _KIND)
+        for row, order in zip(rows, page.orders, strict=True):
+            row.insert(_KIND_AT, kind_text(order))
+    print_table(console, columns, rows)
     print_sentence(console, "  ".join(f"{name} {getattr(page, name)}" for name in _COUNTED))
     return DONE
 
 
-def _row(order: Order) -> tuple[str, ...]:
-    return (
+def _row(order: Order) -> list[str]:
+    return [
         order.order_id,
         order.status,
         f"{format_amount(order.amount_in, '?')} {order.token_in}",
@@ -180,7 +215,7 @@ def _row(order: Order) -> tuple[str, ...]:
         route_label(order),
         str(order.retry_count + 1),
         format_instant(order.created_at),
-    )
+    ]
 
 
 def watch(
@@ -222,10 +257,10 @@ async def _watch_alone(url: str, order_id: str, from_seq: int, *, json: bool) ->
     async with connect(url) as cambist:
         known = await found_id(cambist, order_id)
         found = await cambist.get(known)
-        if json:
-            return await _print_events(cambist, known, from_seq)
         title = f"{found.token_in} → {found.token_out}"
-        return await _watch(cambist, known, title, from_seq)
+        if found.level is not None:
+            title += f", {kind_text(found)}"
+        return await follow_to_end(cambist, known, title, from_seq, json=json)
 
 
 async def _print_events(cambist: Client, order_id: str, from_seq: int) -> int:

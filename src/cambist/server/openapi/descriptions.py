@@ -27,6 +27,20 @@ PROPERTIES: Final[dict[str, str]] = {
     "realisedSlippage": "How much worse the fill was than the quote, in percent; below 0: better.",
     "walletAddress": "The wallet the order trades for.",
     "userId": "The user's UUID, as the client sent it.",
+    # what it waits for
+    "limitPrice": "The worst price it ever trades at, as the order was asked.",
+    "triggerPrice": "The price that starts a stop or a take-profit.",
+    "confirmSlots": "In how many slots in a row the price has to be met.",
+    "slippageLadderBps": "The tolerances of a stop in basis points, each one for a revert more.",
+    "timeInForce": "`fok`: all of it in one transaction, or nothing. Absent for the others.",
+    "startAt": "Before this nothing is observed and nothing traded (RFC 3339).",
+    "transition": "What happened to an order that waits for a price: `armed`, `triggered`, "
+    "`touched` or `rearmed`.",
+    "level": "The price that is waited for, as `price` reads.",
+    "effectivePrice": "What the whole amount would get now, as `price` reads.",
+    "touchPrice": "What a small part of the amount would get now, as `price` reads.",
+    "observedSlot": "The slot of these prices.",
+    "confirmedBy": "In how many slots in a row the level was met.",
     # where it stands
     "status": "Where the order stands.",
     "event": "The new status where it changed; the name of the note elsewhere.",
@@ -43,7 +57,7 @@ PROPERTIES: Final[dict[str, str]] = {
     "expiresAt": "Past this the order is not signed any more (RFC 3339).",
     "ticket": "The ticket: offer it as the subprotocol `ticket.<ticket>`.",
     "cancelRequestedAt": "When its user first asked for a cancel (RFC 3339).",
-    "nextAttemptAt": "When the next try begins (RFC 3339).",
+    "nextAttemptAt": "When the next try begins, or a resting order is checked (RFC 3339).",
     "timestamp": "The instant this tells of (RFC 3339, UTC, milliseconds).",
     # the route
     "quote": "The quote that was chosen.",
@@ -181,6 +195,7 @@ SPECIAL: Final[dict[tuple[str, str], str]] = {
     ("ReportLine", "slippage"): "The mean of the fills' own, in percent; below 0: better.",
     ("ReportLine", "attempts"): "How many transactions were signed.",
     ("Ticket", "expiresAt"): "Until when it opens a socket (RFC 3339).",
+    ("OrderView", "summary"): "What the order waits for and does then, in one plain sentence.",
     ("Message", "slippage"): "The realised slippage in percent, from `confirmed` on.",
     ("Receipt", "attempts"): "Each signed transaction and its fate, oldest first.",
     ("AttemptRecord", "error"): "Why it reverted.",

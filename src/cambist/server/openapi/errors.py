@@ -71,7 +71,19 @@ CASES: Final[dict[Code, tuple[str, str | None]]] = {
     ),
     Code.DEADLINE_PASSED: ("", "expiresAt"),
     Code.UNKNOWN_TOKEN: ("The token NOPE is unknown.", "tokenOut"),
-    Code.NOT_YET_SUPPORTED: ("type limit is not supported yet.", "type"),
+    Code.NOT_YET_SUPPORTED: ("type trailing_stop is not supported yet.", "type"),
+    Code.INVALID_PRICE: ("", "limitPrice"),
+    Code.VALUE_OUT_OF_RANGE: ("A price is confirmed by 1 to 20 slots.", "confirmSlots"),
+    Code.TRIGGER_ALREADY_MET: (
+        "The price is 144.9292483 now, so this stop is met already. Was take_profit meant? "
+        '`onMet: "fire"` takes it as it is.',
+        "triggerPrice",
+    ),
+    Code.PRICE_INVERTED: (
+        "limitPrice 0.0069 is far from the price now (144.9292483), and its inverse "
+        "144.927536231 is near. A price is USDC for one SOL; `acceptFarPrice` takes it as it is.",
+        "limitPrice",
+    ),
     Code.KEY_REUSED: (
         "This key belongs to order 019a9c3e-5f10-7cc2-9f0b-6a4f2f3f8a11, which asked for "
         "something else.",

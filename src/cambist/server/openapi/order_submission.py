@@ -32,8 +32,12 @@ BODY: Final = (
     Code.INVALID_SLIPPAGE, Code.INVALID_KEY, Code.UNSUPPORTED_MEDIA_TYPE,
     Code.CONFLICTING_FIELDS, Code.SAME_TOKEN, Code.TOO_MANY_DIGITS, Code.AMOUNT_OUT_OF_RANGE,
     Code.SLIPPAGE_OVER_CAP, Code.DEADLINE_PASSED, Code.UNKNOWN_TOKEN, Code.NOT_YET_SUPPORTED,
+    Code.INVALID_PRICE, Code.VALUE_OUT_OF_RANGE,
 )  # fmt: skip
 """What the body of an order may be refused for."""
+
+HELD_TO_PRICES: Final = (Code.TRIGGER_ALREADY_MET, Code.PRICE_INVERTED)
+"""What an order that waits for a price is refused for, beside the price now."""
 
 UNROUTED: Final = (Code.NO_ROUTE, Code.QUOTES_UNAVAILABLE)
 """What a question for a route may come to."""
@@ -52,6 +56,9 @@ The order is on disk before this answers. It is executed once or not at all, wha
 - **Who sells what**: a pair (`tokenIn`, `tokenOut`) or a `symbol` with its `side`.
 - **How much**: one size, in whole tokens or in base units. A number is read from its digits.
 - **How far from the quote**: `slippageBps`, `slippage` (percent) or `slippageTolerance` (fraction).
+- **When**: at once (`market`), or once its whole amount gets a price. A `limit` waits for
+  `limitPrice` and never trades at a worse one, a `take_profit` waits for the price to reach
+  `triggerPrice`, and a `stop` for it to fall there. `startAt` delays any of them.
 
 With `Accept: text/event-stream` the order is taken and its events follow on the same connection:
 first the acceptance, without an `id:`, then a Message for each line of the journal.
@@ -83,8 +90,8 @@ def place(operation: str, summary: str) -> Operation:
         },
         answers=responses,
         codes=(
-            *BODY, Code.LENGTH_REQUIRED, Code.KEY_REUSED, Code.BACKLOG_FULL, Code.HALTED,
-            Code.SHUTTING_DOWN, Code.STORE_UNAVAILABLE,
+            *BODY, *HELD_TO_PRICES, Code.LENGTH_REQUIRED, Code.KEY_REUSED, Code.BACKLOG_FULL,
+            Code.HALTED, Code.SHUTTING_DOWN, Code.STORE_UNAVAILABLE,
         ),
     )  # fmt: skip
 
@@ -115,6 +122,7 @@ def _answers() -> dict[str, Json]:
                 accepted="A pair",
                 accepted_with_key="With the client's own key",
                 accepted_with_warning="A tolerance that looks like a slip of the unit",
+                accepted_stop="An order that waits for a price",
             ),
             {"Location": _LOCATION, "X-Order-Id": _X_ORDER_ID},
         ),

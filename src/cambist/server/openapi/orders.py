@@ -82,6 +82,7 @@ def read() -> Operation:
                     confirmed="Executed",
                     bought="Executed, an exact amount bought by symbol",
                     waiting="Not begun yet",
+                    resting="It rests until its price is met",
                     failed="Came to nothing, and why",
                 ),
             )

@@ -33,6 +33,12 @@ _SUMMARIES: Final = {
     "client_order_id": "With a key of the client's own: asking again is harmless",
     "good_till_date": "With an instant past which it is not signed any more",
     "wallet": "For a wallet and a user",
+    "limit": "Limit: sell 10 SOL once all of them bring at least 150 USDC each",
+    "limit_buy": "Limit: buy 5 SOL once they cost at most 140 USDC each",
+    "stop": "Stop: sell 10 SOL once they bring at most 140 USDC each, and not below 138",
+    "take_profit": "Take-profit: sell 10 SOL once they bring at least 160 USDC each",
+    "fok": "Fill or kill: all of it in one transaction, or nothing",
+    "start_at": "Not before an instant",
 }
 
 ORDERS: Final[dict[str, dict[str, Any]]] = {
@@ -64,6 +70,29 @@ ORDERS: Final[dict[str, dict[str, Any]]] = {
     "wallet": {
         "tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "1", "walletAddress": WALLET,
         "userId": "7f7b8a4e-4c1a-4b7e-9c39-0c0f3b7a5f10",
+    },
+    "limit": {
+        "type": "limit", "tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "10",
+        "limitPrice": "150",
+    },
+    "limit_buy": {
+        "type": "limit", "symbol": "SOL", "side": "buy", "quantity": 5, "limitPrice": "140",
+    },
+    "stop": {
+        "type": "stop", "tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "10",
+        "triggerPrice": "140", "limitPrice": "138", "confirmSlots": 2,
+        "slippageLadderBps": [50, 100, 300],
+    },
+    "take_profit": {
+        "type": "take_profit", "tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "10",
+        "triggerPrice": "160",
+    },
+    "fok": {
+        "type": "limit", "tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "10",
+        "limitPrice": "140", "timeInForce": "FOK",
+    },
+    "start_at": {
+        "tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "1", "startAt": "2027-01-31T12:00:00Z",
     },
 }  # fmt: skip
 
@@ -210,7 +239,7 @@ _BY_THING: Final[dict[str, Json]] = {
         "type": "string",
         "format": "date-time",
         "description": "Before this nothing is observed, and nothing is traded.",
-        "examples": ["2030-01-31T12:00:00Z"],
+        "examples": ["2027-01-31T12:00:00Z"],
     },
     "on_met": _words("Take a stop or a take-profit whose price is met already.", "fire"),
     "accept_far_price": {

@@ -110,7 +110,10 @@ def journal() -> Operation:
     response = answer(
         "The journal: whole as JSON, or live as events.",
         "EventList",
-        recorded(journal="An order that was executed"),
+        recorded(
+            journal="An order that was executed",
+            journal_of_a_stop="A stop: armed, triggered by two slots, and executed",
+        ),
     )
     events = as_events(RECORDED["journal"]["events"])
     response["content"][EVENT_STREAM] = _events("Each `id:` is a `seq`.", events)
