@@ -22,7 +22,7 @@ BAD: list[tuple[Any, int, str, str | None]] = [
     (7, 400, "not_an_object", None),
     ({}, 400, "missing_field", "tokenIn"),
     ({**ORDER, "amount": "1.0000000001"}, 422, "too_many_digits", "amount"),
-    ({**ORDER, "limitPrice": 3}, 422, "not_yet_supported", "limitPrice"),
+    ({**ORDER, "limitPrice": 3}, 422, "conflicting_fields", "limitPrice"),
     ({**ORDER, "expiresAt": "2020-01-01T00:00:00Z"}, 422, "deadline_passed", "expiresAt"),
 ]
 

@@ -6,7 +6,8 @@
 # A limit and a take-profit are about a price, so they rest again (`Rearmed`). After a revert or a
 # lapse they are checked at once, since their price was met a moment ago. After a try that was never
 # signed, because its route missed the limit or the chain rejected it in simulation, the next check
-# comes after 1, 2, 4 ... 60 s, so that a price that flickers around the level costs no endless work.
+# comes after 1, 2, 4 ... 60 s, so that a price that flickers around the level does not cost
+# endless work.
 #
 # A stop is about getting out, so it does not give up. It is quoted again at once, then after 1, 2,
 # 4 s and every 5 s from then on, and these tries do not count against `tries_max`. Its tolerance

@@ -38,7 +38,7 @@ ORDERS: dict[Code, Any] = {
     Code.AMOUNT_OUT_OF_RANGE: {**PAIR, "amountInRaw": "18446744073709551616"},
     Code.SLIPPAGE_OVER_CAP: {**ONE, "slippageBps": 6_000},
     Code.DEADLINE_PASSED: {**ONE, "expiresAt": "2020-01-01T00:00:00Z"},
-    Code.NOT_YET_SUPPORTED: {**ONE, "type": "limit"},
+    Code.NOT_YET_SUPPORTED: {**ONE, "type": "trailing_stop"},
 }
 ELSEWHERE: dict[Code, tuple[str, str, dict[str, str]]] = {
     Code.BAD_REQUEST: ("GET", "/health/live", {"host": ""}),

@@ -142,7 +142,7 @@ class PlaceBatch:
         caller = caller_of(scope)
         batch = read_batch(body)
         await charge(caller, len(batch))
-        orders = [self._command(fields_of_order, caller) for fields_of_order in batch]
+        orders = [await self._command(fields_of_order, caller) for fields_of_order in batch]
         commands = [order for order in orders if isinstance(order, SubmitOrder)]
         answers = iter(await self._engine.submit_all(commands) if commands else ())
         results = [
@@ -150,13 +150,13 @@ class PlaceBatch:
         ]
         await send_answer(send, Response(200, write_batch(results)))
 
-    def _command(
+    async def _command(
         self, fields: JsonFields | None, caller: Caller
     ) -> SubmitOrder | tuple[Fault, ...]:
         if fields is None:
             return (fault(Code.NOT_AN_OBJECT, "An order is a JSON object."),)
         try:
-            command = self._submitter.command(fields, caller)
+            command = await self._submitter.command(fields, caller)
         except RequestRejected as rejected:
             return rejected.faults
         deadline = command.intent.terms.deadline

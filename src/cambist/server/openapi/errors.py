@@ -71,7 +71,7 @@ CASES: Final[dict[Code, tuple[str, str | None]]] = {
     ),
     Code.DEADLINE_PASSED: ("", "expiresAt"),
     Code.UNKNOWN_TOKEN: ("The token NOPE is unknown.", "tokenOut"),
-    Code.NOT_YET_SUPPORTED: ("type limit is not supported yet.", "type"),
+    Code.NOT_YET_SUPPORTED: ("type trailing_stop is not supported yet.", "type"),
     Code.KEY_REUSED: (
         "This key belongs to order 019a9c3e-5f10-7cc2-9f0b-6a4f2f3f8a11, which asked for "
         "something else.",
