@@ -98,8 +98,17 @@ async def placed(client: httpx.AsyncClient) -> Json:
         "venues": (await client.get("/api/venues")).json(),
         "pools": (await client.get("/api/pools?tokenIn=SOL&tokenOut=USDC")).json(),
         "report": (await client.get("/api/report")).json(),
+        "watched": await watched(client),
         "too_late": (await client.delete(f"/api/orders/{order_id}")).json(),
     }
+
+
+async def watched(client: httpx.AsyncClient) -> Json:
+    """Record what a stop waits for."""
+    stop = {**PAIR, "type": "stop", "triggerPrice": "100"}
+    order_id = (await place(client, stop))["orderId"]
+    answer: Json = (await client.get(f"/api/orders/{order_id}/watch")).raise_for_status().json()
+    return answer
 
 
 async def cancelled(client: httpx.AsyncClient) -> Json:

@@ -119,6 +119,7 @@ class Code(StrEnum):
     INVALID_PRICE = "invalid_price"
     RESTING_FULL = "resting_full"
     VALUE_OUT_OF_RANGE = "value_out_of_range"
+    NOT_WAITING = "not_waiting"
 
 
 class FaultSpec(NamedTuple):
@@ -252,6 +253,7 @@ CATALOGUE: Final[dict[Code, FaultSpec]] = {
     Code.VALUE_OUT_OF_RANGE: FaultSpec(
         _USER, _END, 422, "A value is outside the range of its field."
     ),
+    Code.NOT_WAITING: FaultSpec(_USER, _END, 409, "The order waits for no price and no time."),
     Code.RESTING_FULL: FaultSpec(
         _ENGINE, _RETRY, 503, "Too many orders wait for a price; try again later."
     ),

@@ -17,6 +17,8 @@ from websockets.asyncio.client import connect
 from cambist.orders.intent import Intent
 from cambist.orders.trigger import PriceObservation
 from cambist.values.amount import RawAmount
+from cambist.values.time_units import add_ms
+from cambist.wire.rfc3339 import write_moment
 from tests.server.app_harness import WAIT_S, Rooms, in_process, on_a_port, until_closed
 
 TEN = {"tokenIn": "SOL", "tokenOut": "USDC", "amount": 10}
@@ -291,6 +293,62 @@ async def test_l7_accept_far_price_takes_what_looks_inverted(rooms: Rooms) -> No
     order_id = await resting(rooms, {**STOP, "triggerPrice": "0.0069", "acceptFarPrice": True})
     order = (await rooms.client.get(f"/api/orders/{order_id}")).json()
     assert (order["status"], order["triggerPrice"]) == ("waiting", 0.0069)
+
+
+# ------------------------------------------------------------------------------ watching
+
+
+async def watch(rooms: Rooms, order_id: str, status: int = 200) -> dict[str, Any]:
+    answer = await rooms.client.get(f"/api/orders/{order_id}/watch")
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def test_watching_shows_price_level_and_distance(rooms: Rooms) -> None:
+    order_id = await resting(rooms, {**STOP, "triggerPrice": 100})
+    seen = await watch(rooms, order_id)
+    assert (seen["orderId"], seen["status"], seen["phase"]) == (order_id, "waiting", "trigger")
+    assert (seen["level"], seen["confirmSlots"], seen["heldBackBy"]) == (100, 2, [])
+    assert 100 < seen["effectivePrice"] <= seen["touchPrice"]
+    expected = (1 - 100 / seen["effectivePrice"]) * 10_000
+    assert seen["distanceBps"] == pytest.approx(expected, abs=1)
+
+
+async def test_watching_a_buy_by_symbol_shows_what_one_token_costs(rooms: Rooms) -> None:
+    body = {"type": "limit", "symbol": "SOL", "side": "buy", "quantity": 5, "limitPrice": 100}
+    seen = await watch(rooms, await resting(rooms, body))
+    assert seen["level"] == 100
+    assert seen["effectivePrice"] >= seen["touchPrice"] > 100
+
+
+async def test_watching_says_that_only_the_size_holds_an_order_back(rooms: Rooms) -> None:
+    large = {**LIMIT, "amount": 5_000, "limitPrice": 400}
+    seen = await watch(rooms, await resting(rooms, large))
+    between = (seen["effectivePrice"] + seen["touchPrice"]) / 2
+    order_id = await resting(rooms, {**large, "limitPrice": f"{between:.6f}"})
+    seen = await watch(rooms, order_id)
+    assert seen["heldBackBy"] == ["size"]
+    assert seen["distanceBps"] > 0
+
+
+async def test_watching_says_until_when_and_that_trading_is_halted(rooms: Rooms) -> None:
+    start = write_moment(add_ms(rooms.engine.clock.now(), 3_600_000))
+    order_id = await resting(rooms, {**LIMIT, "startAt": start})
+    timed = await resting(rooms, {**TEN, "startAt": start})
+    await rooms.client.post("/api/halt", json={"reason": "test"})
+    seen = await watch(rooms, order_id)
+    assert (seen["heldBackBy"], seen["notBefore"]) == (["not_before", "halted"], start)
+    seen = await watch(rooms, timed)
+    assert (seen["heldBackBy"], "level" in seen) == (["not_before", "halted"], False)
+
+
+async def test_only_what_waits_can_be_watched(rooms: Rooms) -> None:
+    order_id = (await place(rooms, TEN)).json()["orderId"]
+    await until_closed(rooms.client, order_id)
+    assert (await watch(rooms, order_id, 409))["code"] == "not_waiting"
+    nobody = "01890000-0000-7000-8000-000000000000"
+    assert (await watch(rooms, nobody, 404))["code"] == "order_not_found"
+    assert (await watch(rooms, "x", 404))["code"] == "order_not_found"
 
 
 # ------------------------------------------------------------------------------ messages

@@ -170,6 +170,15 @@ class Engine:
         reference = f"observe/{intent.client_order_id or self.clock.now()}"
         return await self._quoter.observe(asked, reference, Slot(0))
 
+    async def watch(self, order: Order, caller: str | None = None) -> tuple[PriceObservation, bool]:
+        """Return the prices of a resting order now, and whether trading is halted.
+
+        Counts as a quote. Raises RequestRejected when there are too many, and PortUnavailable.
+        """
+        async with self.quote_budget.permit(caller):
+            seen = await self.observe(order.intent)
+        return seen, await self._dependencies.store.halted() is not None
+
     async def quote(self, intent: Intent, caller: str | None = None) -> QuoteResult | Fault:
         """Return the route an order would take now, and what it costs; stores nothing.
 

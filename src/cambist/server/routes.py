@@ -155,6 +155,7 @@ class Routes:
             _Method("GET", one_order, Endpoint(READ, reading(compressed(orders.read)))),
             _Method("GET", f"{one_order}/events", Endpoint(READ, order_events)),
             _Method("GET", f"{one_order}/receipt", Endpoint(READ, receipt)),
+            _Method("GET", f"{one_order}/watch", Endpoint(READ, reading(orders.watch))),
             _Method("PATCH", one_order, Endpoint(TRADE, as_asgi(orders.amend))),
             _Method("DELETE", one_order, cancel),
             _Method("POST", f"{one_order}/cancel", cancel),

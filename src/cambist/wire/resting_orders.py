@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from cambist.faults import Code, Fault, fault
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order
@@ -104,7 +106,7 @@ def resting_terms(order: Order) -> dict[str, Any]:
             known[name] = number(write_level(intent, level))
     if intent.waits_for_price:
         known["confirm_slots"] = terms.confirm_slots
-        known["summary"] = describe_resting(intent)
+        known["summary"] = describe_resting(msgspec.structs.replace(intent, terms=terms))
     if terms.slippage_ladder_bps:
         known["slippage_ladder_bps"] = terms.slippage_ladder_bps
     if terms.time_in_force != "gtc":

@@ -56,6 +56,11 @@ PROPERTIES: Final[dict[str, str]] = {
     "effectivePrice": "What the whole amount would have brought or cost, as `price` reads.",
     "touchPrice": "The same for a thousandth of the order.",
     "observedSlot": "The slot at which these prices were read.",
+    "phase": "`limit` where a triggered order with a limit price rests again; else `trigger`.",
+    "distanceBps": "How far the price is from the level, in basis points; 0 where it is met.",
+    "notBefore": "Until then the order is not checked (RFC 3339).",
+    "heldBackBy": "What keeps it from trading: `not_before`, `halted`, `no_route`, "
+    "`incomplete_view`, `size` or `confirming`. Empty where only the price does.",
     "confirmedBy": "By how many slots in a row the price was met.",
     "timestamp": "The instant this tells of (RFC 3339, UTC, milliseconds).",
     # the route

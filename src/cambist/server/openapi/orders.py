@@ -150,6 +150,31 @@ def amend() -> Operation:
     )  # fmt: skip
 
 
+def watch() -> Operation:
+    """Return the operation that shows what a resting order waits for."""
+    return Operation(
+        id="watchOrder",
+        tag=TAG,
+        scope=Permission.READ,
+        summary="See what an order waits for, and how far the price is",
+        description=(
+            "The price that the whole order would get now, its level, the distance between them, "
+            "and what else holds it back. It is read from the market for this answer, and counts "
+            "as a quote."
+        ),
+        parameters=(ORDER_ID,),
+        answers={
+            "200": answer(
+                "What the order waits for.", "WatchReply", recorded(watched="A stop")
+            )
+        },
+        codes=(
+            fault(Code.NOT_WAITING, "The order is confirmed: it waits for no price and no time."),
+            Code.ORDER_NOT_FOUND, Code.TOO_BUSY, Code.STORE_UNAVAILABLE,
+        ),
+    )  # fmt: skip
+
+
 def receipt() -> Operation:
     """Return the operation that proves what was done for an order."""
     return Operation(

@@ -21,13 +21,14 @@ from cambist.wire.problems import Failure, Problem
 from cambist.wire.quotes import QuoteReply
 from cambist.wire.receipts import Receipt
 from cambist.wire.reports import Report
+from cambist.wire.watch import WatchReply
 
 Json = dict[str, Any]
 
 ANSWERS: Final = (
     Acceptance, BatchReply, QuoteReply, OrderView, OrderList, EventList, Message, NestedMessage,
     Notice, Receipt, TokenList, VenueList, PoolList, Report, CancelReply, HealthView, Alive,
-    ServiceInfo, Problem, Failure, Ticket, TradingView,
+    ServiceInfo, Problem, Failure, Ticket, TradingView, WatchReply,
 )  # fmt: skip
 
 
