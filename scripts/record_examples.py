@@ -29,6 +29,7 @@ PAIR: Final = {"tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "1.5"}
 BUY: Final = {"symbol": "AAPL", "side": "buy", "quantity": 5}
 EVENTS: Final = {"accept": "text/event-stream"}
 SUBMITTED: Final = '"event":"submitted"'
+WAITING: Final = '"event":"waiting"'
 PAUSE_S: Final = 0.05
 
 Json = dict[str, Any]
@@ -99,6 +100,7 @@ async def placed(client: httpx.AsyncClient) -> Json:
         "pools": (await client.get("/api/pools?tokenIn=SOL&tokenOut=USDC")).json(),
         "report": (await client.get("/api/report")).json(),
         "watched": await watched(client),
+        "amended": await amended(client),
         "too_late": (await client.delete(f"/api/orders/{order_id}")).json(),
     }
 
@@ -108,6 +110,16 @@ async def watched(client: httpx.AsyncClient) -> Json:
     stop = {**PAIR, "type": "stop", "triggerPrice": "100"}
     order_id = (await place(client, stop))["orderId"]
     answer: Json = (await client.get(f"/api/orders/{order_id}/watch")).raise_for_status().json()
+    return answer
+
+
+async def amended(client: httpx.AsyncClient) -> Json:
+    """Record what a change of a stop is answered with."""
+    stop = {**PAIR, "type": "stop", "triggerPrice": "100"}
+    order_id = (await place(client, stop))["orderId"]
+    await told(client, order_id, WAITING)
+    changed = await client.patch(f"/api/orders/{order_id}", json={"triggerPrice": "110"})
+    answer: Json = changed.raise_for_status().json()
     return answer
 
 

@@ -129,8 +129,8 @@ def read_terms(request: OrderRequest, pair: Pair, limits: RequestLimits, slippag
         slippage,
         limits.tries_max,
         request.deadline,
-        _level(prices.limit, pair, request.quoted),
-        _level(prices.trigger, pair, request.quoted),
+        None if prices.limit is None else read_level(prices.limit, pair, request.quoted),
+        None if prices.trigger is None else read_level(prices.trigger, pair, request.quoted),
         tuple(Bps(step) for step in prices.ladder_bps),
         "fok" if prices.fills_at_once else "gtc",
         prices.confirm_slots or confirm_slots,
@@ -138,13 +138,11 @@ def read_terms(request: OrderRequest, pair: Pair, limits: RequestLimits, slippag
     )
 
 
-def _level(price: str | None, pair: Pair, quoted: PriceBasis) -> PriceLevel | None:
+def read_level(price: str, pair: Pair, quoted: PriceBasis) -> PriceLevel:
     """Return a price in whole tokens as raw units taken for raw units given.
 
     It is what one whole token given brings; of a buy by symbol, what one whole token taken costs.
     """
-    if price is None:
-        return None
     whole, _, fraction = price.partition(".")
     digits, unit = int(whole + fraction), 10 ** len(fraction)
     taken, given = (unit, digits) if quoted == "buy" else (digits, unit)
@@ -192,8 +190,15 @@ def too_many_digits(size: str, token: Token) -> str:
 def _slippage(request: OrderRequest, field: str, limits: RequestLimits, faults: list[Fault]) -> Bps:
     if request.slippage_bps is None:
         return limits.slippage_default_bps
-    if request.slippage_bps > limits.slippage_max_bps:
+    check_slippage(request.slippage_bps, field, limits, faults)
+    return Bps(request.slippage_bps)
+
+
+def check_slippage(
+    slippage_bps: int, field: str, limits: RequestLimits, faults: list[Fault]
+) -> None:
+    """Add a fault when a tolerance is above the server's maximum."""
+    if slippage_bps > limits.slippage_max_bps:
         ceiling = write_percent(limits.slippage_max_bps * 100)
         message = f"The slippage is above this server's maximum of {ceiling} percent."
         faults.append(fault(Code.SLIPPAGE_OVER_CAP, message, field))
-    return Bps(request.slippage_bps)

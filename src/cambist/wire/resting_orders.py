@@ -9,6 +9,7 @@ import msgspec
 from cambist.faults import Code, Fault, fault
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order
+from cambist.orders.terms import Terms
 from cambist.orders.trigger import (
     Condition,
     Exchange,
@@ -32,6 +33,11 @@ def price_as_asked(intent: Intent, level: PriceLevel) -> Price:
     """Return a level as the user writes prices: of a buy by symbol what one token costs."""
     price = level.price(intent.pair)
     return price.inverse() if intent.quoted == "buy" else price
+
+
+def with_terms(intent: Intent, terms: Terms) -> Intent:
+    """Return an intent as the amended terms of its order have it."""
+    return msgspec.structs.replace(intent, terms=terms)
 
 
 def write_level(intent: Intent, level: PriceLevel) -> str:
@@ -106,7 +112,7 @@ def resting_terms(order: Order) -> dict[str, Any]:
             known[name] = number(write_level(intent, level))
     if intent.waits_for_price:
         known["confirm_slots"] = terms.confirm_slots
-        known["summary"] = describe_resting(msgspec.structs.replace(intent, terms=terms))
+        known["summary"] = describe_resting(with_terms(intent, terms))
     if terms.slippage_ladder_bps:
         known["slippage_ladder_bps"] = terms.slippage_ladder_bps
     if terms.time_in_force != "gtc":

@@ -14,6 +14,7 @@ from cambist.wire.order_state import Number
 from cambist.wire.resting_orders import (
     describe_resting,
     distance_bps,
+    with_terms,
     write_exchange,
     write_level,
 )
@@ -77,7 +78,7 @@ def write_watch(order: Order, seen: PriceObservation, now: Timestamp, *, is_halt
             confirm_slots=order.terms.confirm_slots,
             not_before=write_moment(not_before) if is_early else None,
             held_back_by=tuple(held),
-            summary=describe_resting(msgspec.structs.replace(intent, terms=order.terms), seen),
+            summary=describe_resting(with_terms(intent, order.terms), seen),
             timestamp=write_moment(now),
         )
     )

@@ -1,4 +1,4 @@
-"""Handles orders: place, batch, get, list, receipt, cancel."""
+"""Handles orders: place, batch, get, watch, list, receipt, cancel."""
 
 from __future__ import annotations
 
@@ -80,12 +80,6 @@ class OrderHandlers:
             raise RequestRejected(fault(Code.ORDER_NOT_FOUND))
         outcome, order = answer
         return Response(_CANCEL_STATUS[outcome], write_cancel(outcome, order))
-
-    async def amend(self, request: Request) -> Response:
-        """Reject every amendment: orders are executed at once, and none rests."""
-        order = await find_order(self._engine, request)
-        message = f"A {order.intent.kind} order cannot be changed; cancel it and place another."
-        raise RequestRejected(fault(Code.NOT_YET_SUPPORTED, message))
 
 
 _REPLAYED: Final = (b"idempotency-replayed", b"true")
