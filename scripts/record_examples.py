@@ -31,6 +31,7 @@ STOP: Final = {**PAIR, "type": "stop", "triggerPrice": "120", "limitPrice": "118
 EVENTS: Final = {"accept": "text/event-stream"}
 ARMED: Final = '"transition":"armed"'
 SUBMITTED: Final = '"event":"submitted"'
+WAITING: Final = '"event":"waiting"'
 PAUSE_S: Final = 0.05
 
 Json = dict[str, Any]
@@ -100,8 +101,28 @@ async def placed(client: httpx.AsyncClient) -> Json:
         "venues": (await client.get("/api/venues")).json(),
         "pools": (await client.get("/api/pools?tokenIn=SOL&tokenOut=USDC")).json(),
         "report": (await client.get("/api/report")).json(),
+        "watched": await watched(client),
+        "amended": await amended(client),
         "too_late": (await client.delete(f"/api/orders/{order_id}")).json(),
     }
+
+
+async def watched(client: httpx.AsyncClient) -> Json:
+    """Record what a stop waits for."""
+    stop = {**PAIR, "type": "stop", "triggerPrice": "100"}
+    order_id = (await place(client, stop))["orderId"]
+    answer: Json = (await client.get(f"/api/orders/{order_id}/watch")).raise_for_status().json()
+    return answer
+
+
+async def amended(client: httpx.AsyncClient) -> Json:
+    """Record what a change of a stop is answered with."""
+    stop = {**PAIR, "type": "stop", "triggerPrice": "100"}
+    order_id = (await place(client, stop))["orderId"]
+    await told(client, order_id, WAITING)
+    changed = await client.patch(f"/api/orders/{order_id}", json={"triggerPrice": "110"})
+    answer: Json = changed.raise_for_status().json()
+    return answer
 
 
 async def cancelled(client: httpx.AsyncClient) -> Json:

@@ -119,6 +119,11 @@ class Code(StrEnum):
     INVALID_PRICE = "invalid_price"
     RESTING_FULL = "resting_full"
     VALUE_OUT_OF_RANGE = "value_out_of_range"
+    NOT_WAITING = "not_waiting"
+    TOO_LATE = "too_late"
+    MOVED_ON = "moved_on"
+    ATTEMPT_IN_FLIGHT = "attempt_in_flight"
+    ALREADY_TRIGGERED = "already_triggered"
 
 
 class FaultSpec(NamedTuple):
@@ -251,6 +256,19 @@ CATALOGUE: Final[dict[Code, FaultSpec]] = {
     ),
     Code.VALUE_OUT_OF_RANGE: FaultSpec(
         _USER, _END, 422, "A value is outside the range of its field."
+    ),
+    Code.NOT_WAITING: FaultSpec(_USER, _END, 409, "The order waits for no price and no time."),
+    Code.TOO_LATE: FaultSpec(
+        _USER, _END, 409, "The order has ended, was cancelled, or is past its deadline."
+    ),
+    Code.MOVED_ON: FaultSpec(
+        _USER, _END, 409, "Something happened to the order after the event in `ifSeq`."
+    ),
+    Code.ATTEMPT_IN_FLIGHT: FaultSpec(
+        _USER, _END, 409, "A transaction is in flight, so the level is past; nothing was changed."
+    ),
+    Code.ALREADY_TRIGGERED: FaultSpec(
+        _USER, _END, 409, "The order was triggered, so the level is past; nothing was changed."
     ),
     Code.RESTING_FULL: FaultSpec(
         _ENGINE, _RETRY, 503, "Too many orders wait for a price; try again later."

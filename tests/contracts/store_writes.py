@@ -167,6 +167,56 @@ class Moving:
         assert same(await shelf.store.request_cancel(closed.id, order_factory.START), closed)
         assert [event.event.kind for event in shelf.events].count("cancel_requested") == 1
 
+    async def test_new_terms_are_recorded_and_make_a_running_commit_stale(
+        self, shelf: Shelf
+    ) -> None:
+        order = await shelf.claimed(Status.BUILDING)
+        terms = replace(order.terms, slippage_bps=77)
+        amended = await shelf.store.amend(order.id, terms, order.last_seq, order_factory.START)
+        assert (amended.terms, amended.status) == (terms, Status.BUILDING)
+        assert (amended.last_seq, amended.wake_at) == (order.last_seq + 1, order.wake_at)
+        assert same(await shelf.store.get(order.id), amended)
+        stored = await shelf.store.current_terms([order.id])
+        assert stored[order.id].terms == terms
+        assert bare(replay(await shelf.journal(order))[-1].order) == folded(amended)
+        tried = order_factory.attempt(1, order.id)
+        with pytest.raises(VersionConflict) as stale:
+            await shelf.commit(order, order_factory.signed(tried), tried)
+        fresh = stale.value.current
+        assert fresh is not None
+        assert (fresh.terms, fresh.attempt) == (terms, None)
+        signed = await shelf.commit(fresh, order_factory.signed(tried), tried)
+        assert (signed.terms, signed.status) == (terms, Status.SUBMITTED)
+
+    async def test_new_terms_need_the_last_event_and_an_open_order(self, shelf: Shelf) -> None:
+        order = await shelf.add()
+        terms = replace(order.terms, slippage_bps=77)
+        for seq in (order.last_seq - 1, order.last_seq + 1):
+            with pytest.raises(VersionConflict):
+                await shelf.store.amend(order.id, terms, seq, order_factory.START)
+        nobody = shelf.birth().event.order.id
+        with pytest.raises(VersionConflict):
+            await shelf.store.amend(nobody, terms, 1, order_factory.START)
+        assert same(await shelf.store.get(order.id), order)
+        closed = await shelf.claimed(Status.FAILED)
+        with pytest.raises(IllegalTransition):
+            await shelf.store.amend(closed.id, terms, closed.last_seq, order_factory.START)
+        assert same(await shelf.store.get(closed.id), closed)
+
+    async def test_of_two_changes_on_the_same_event_one_is_written(self, shelf: Shelf) -> None:
+        order = await shelf.add()
+        changes = [replace(order.terms, slippage_bps=bps) for bps in range(60, 70)]
+        results = await at_once(
+            *(
+                shelf.store.amend(order.id, terms, order.last_seq, order_factory.START)
+                for terms in changes
+            )
+        )
+        assert sum(isinstance(result, VersionConflict) for result in results) == 9
+        (written,) = (result for result in results if not isinstance(result, BaseException))
+        assert same(await shelf.store.get(order.id), written)
+        assert [entry.kind for entry in await shelf.journal(order)] == ["accepted", "amended"]
+
     async def test_what_the_table_forbids_writes_nothing(self, shelf: Shelf) -> None:
         order = await shelf.claimed()
         with pytest.raises(IllegalTransition):

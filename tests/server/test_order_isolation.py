@@ -19,7 +19,7 @@ GUESSES = 10_000
 SOCKETS_OPENED = 500
 WAYS = (
     ("GET", ""), ("DELETE", ""), ("PATCH", ""), ("POST", "/cancel"), ("GET", "/receipt"),
-    ("GET", "/events"), ("HEAD", ""),
+    ("GET", "/events"), ("HEAD", ""), ("GET", "/watch"),
 )  # fmt: skip
 SOCKETS = ("/ws", "/ws/orders", "/api/orders/execute")
 LIVE = {"accept": "text/event-stream"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final, Literal
 
@@ -17,6 +17,7 @@ from cambist.engine.executor import OrderExecutor
 from cambist.engine.inflight_tracker import InFlightTracker
 from cambist.engine.intake import (
     BACKLOG_MAX,
+    AmendResult,
     BatchResult,
     CancelAnswer,
     Intake,
@@ -42,6 +43,7 @@ from cambist.orders.intent import Intent
 from cambist.orders.journal import RecordedEvent
 from cambist.orders.order import Order
 from cambist.orders.retry import Backoff
+from cambist.orders.terms import Terms
 from cambist.orders.trigger import PriceObservation
 from cambist.ports.daily_fills import FillSums
 from cambist.ports.errors import PortUnavailable
@@ -170,6 +172,15 @@ class Engine:
         reference = f"observe/{intent.client_order_id or self.clock.now()}"
         return await self._quoter.observe(asked, reference, Slot(0))
 
+    async def watch(self, order: Order, caller: str | None = None) -> tuple[PriceObservation, bool]:
+        """Return the prices of a resting order now, and whether trading is halted.
+
+        Counts as a quote. Raises RequestRejected when there are too many, and PortUnavailable.
+        """
+        async with self.quote_budget.permit(caller):
+            seen = await self.observe(order.intent)
+        return seen, await self._dependencies.store.halted() is not None
+
     async def quote(self, intent: Intent, caller: str | None = None) -> QuoteResult | Fault:
         """Return the route an order would take now, and what it costs; stores nothing.
 
@@ -195,6 +206,16 @@ class Engine:
     ) -> tuple[CancelAnswer, Order] | None:
         """Record a cancel request; None when the principal has no such order."""
         return await self._intake.cancel(order_id, principal)
+
+    async def amend(
+        self,
+        order_id: OrderId,
+        principal: Principal,
+        change: Callable[[Order], Terms],
+        if_seq: int | None = None,
+    ) -> AmendResult:
+        """Record new terms of an order. Raises RequestRejected."""
+        return await self._intake.amend(order_id, principal, change, if_seq)
 
     async def get(self, order_id: OrderId, principal: Principal) -> Order | None:
         """Return a principal's order; None when there is none, or it is another principal's.

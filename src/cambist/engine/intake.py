@@ -38,16 +38,19 @@ from cambist.engine.dependencies import EngineDependencies
 from cambist.engine.subscriptions import get_of
 from cambist.failpoints import failpoint
 from cambist.faults import Code, Fault, RequestRejected, fault
+from cambist.orders.amend import AppliesFrom, applies_from, find_conflict
 from cambist.orders.events import Accepted
 from cambist.orders.intent import Intent
 from cambist.orders.journal import start_journal
 from cambist.orders.order import Order, Status
+from cambist.orders.terms import Terms
 from cambist.ports.errors import (
     DuplicateIdempotencyKey,
     PortOverloaded,
     PortUnavailable,
     TradingHalted,
     Unreadable,
+    VersionConflict,
 )
 from cambist.ports.store import IdempotencyRecord, NewOrder
 from cambist.ports.wakeups import Wakeup
@@ -56,6 +59,7 @@ from cambist.values.ids import OrderId, Principal
 
 BACKLOG_MAX: Final = 20_000
 CANCEL_WAIT_MS: Final = 1_000
+AMEND_TRIES_MAX: Final = 20
 
 CancelAnswer = Literal["cancelled", "cancel_pending", "too_late"]
 
@@ -79,6 +83,14 @@ class SubmitResult(msgspec.Struct, frozen=True):
     order_id: OrderId
     reply: bytes
     replayed: bool
+
+
+class AmendResult(msgspec.Struct, frozen=True):
+    """An order after a change of its terms, and whether anything changed."""
+
+    order: Order
+    applies_from: AppliesFrom
+    is_new: bool
 
 
 BatchResult = SubmitResult | Fault
@@ -216,6 +228,54 @@ class Intake:
             raise RequestRejected(fault(Code.ORDER_UNREADABLE)) from unreadable
         except PortUnavailable as error:
             raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from error
+
+    async def amend(
+        self,
+        order_id: OrderId,
+        principal: Principal,
+        change: Callable[[Order], Terms],
+        if_seq: int | None = None,
+    ) -> AmendResult:
+        """Record new terms of an order; one that has them already is left as it is.
+
+        `change` returns the terms of the order as it is stored; if any event is recorded meanwhile
+        it is asked again. Raises RequestRejected: then nothing was changed, except for
+        STORE_UNAVAILABLE, where only a repeated request can tell.
+        """
+        try:
+            for _ in range(AMEND_TRIES_MAX):
+                order = await self._store.reload(order_id)
+                if order is None or order.intent.principal != principal:
+                    raise RequestRejected(fault(Code.ORDER_NOT_FOUND))
+                result = await self._amend(order, change(order), if_seq)
+                if result is not None:
+                    return result
+        except Unreadable as unreadable:
+            raise RequestRejected(fault(Code.ORDER_UNREADABLE)) from unreadable
+        except (PortUnavailable, PortOverloaded) as error:
+            raise RequestRejected(fault(Code.STORE_UNAVAILABLE)) from error
+        raise RequestRejected(fault(Code.TOO_BUSY))
+
+    async def _amend(self, order: Order, terms: Terms, if_seq: int | None) -> AmendResult | None:
+        """Record new terms of an order; None when something else was recorded first."""
+        now = self._clock.now()
+        conflict = find_conflict(order, terms, now)
+        if conflict is Code.TOO_LATE:
+            raise RequestRejected(fault(conflict))
+        if terms == order.terms:
+            # A repeated request finds its own change, and must not be told that things moved on.
+            return AmendResult(order, applies_from(order), is_new=False)
+        if if_seq is not None and order.last_seq != if_seq:
+            message = f"The last event of the order is {order.last_seq}, not {if_seq}."
+            raise RequestRejected(fault(Code.MOVED_ON, message, "ifSeq"))
+        if conflict is not None:
+            raise RequestRejected(fault(conflict))
+        try:
+            amended = await self._store.amend(order.id, terms, order.last_seq, now)
+        except VersionConflict:
+            return None
+        self._wakeups.notify(Wakeup(order.id))
+        return AmendResult(amended, applies_from(amended), is_new=True)
 
     async def _cancel(self, order: Order) -> tuple[CancelAnswer, Order]:
         listener = self._bus.subscribe(order.id)

@@ -17,7 +17,7 @@
 #
 # Orders come into the book in three ways: the dispatcher hands over each order that it leaves
 # resting, the start reads all of them from the store, and every REREAD_EVERY_MS they are read
-# again, for those that another process left.
+# again, for those that another process left, and those whose level was amended elsewhere.
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class PriceWatcher:
             while page := await self._store.resting_orders(after, READ_AT_ONCE_MAX):
                 for order in page:
                     gone.discard(order.id)
-                    if order.id not in self._book:
+                    if not self._book.is_known(order):
                         self._book.put(order)
                 after = page[-1].id
                 await self._clock.sleep(0)

@@ -57,6 +57,7 @@ class RestingOrder(msgspec.Struct, gc=False):
     size: SizeClass
     not_before: Timestamp
     was_touched: bool
+    version: int
     notified_at: int = NEVER
     evaluated_at: int = NEVER
 
@@ -111,6 +112,11 @@ class TriggerBook:
     def __contains__(self, order_id: OrderId) -> bool:
         return order_id in self._orders
 
+    def is_known(self, order: Order) -> bool:
+        """Whether an order is in the book as it is, or as it became later."""
+        resting = self._orders.get(order.id)
+        return resting is not None and resting.version >= order.version
+
     def put(self, order: Order) -> None:
         """Add an order that waits for a price, or put it where its terms have it now."""
         self.remove(order.id)
@@ -127,6 +133,7 @@ class TriggerBook:
             SizeClass(condition.side, intent.mode, 1 << intent.amount.bit_length()),
             max(order.terms.start_at or Timestamp(0), state.not_before or Timestamp(0)),
             state.was_touched,
+            order.version,
         )
         self._orders[order.id] = resting
         classes = self._pairs.setdefault(intent.pair, {})

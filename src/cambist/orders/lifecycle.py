@@ -177,7 +177,15 @@ def _move(order: Order, _event: events.OrderEvent, status: Status, _at: Timestam
 
 
 def _amended(order: Order, event: events.Amended, status: Status, _at: Timestamp) -> Order:
-    return replace(order, status=status, terms=event.terms)
+    before, terms, state = order.terms, event.terms, order.trigger
+    if state is not None and terms.trigger_price != before.trigger_price:
+        # A new level begins anew, also of an order that rests for its limit by now.
+        state = TriggerState(ladder_step=state.ladder_step)
+    elif state is not None and terms.limit_price != before.limit_price:
+        state = TriggerState(state.phase, ladder_step=state.ladder_step)
+    if state is not None and terms.slippage_ladder_bps != before.slippage_ladder_bps:
+        state = replace(state, ladder_step=0)
+    return replace(order, status=status, terms=terms, trigger=state)
 
 
 def _cancel_requested(

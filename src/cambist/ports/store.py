@@ -226,6 +226,13 @@ class Store(DailyFillsStore, Protocol):
         Takes no lease and changes no status; on a closed order it writes nothing.
         """
 
+    async def amend(self, order_id: OrderId, terms: Terms, at_seq: int, now: Timestamp) -> Order:
+        """Record new terms of an order whose last event is `at_seq`; returns the order after it.
+
+        Takes no lease and changes no status. Raises VersionConflict when another event was
+        recorded since, and IllegalTransition when the order is closed: then nothing was written.
+        """
+
     async def read_journal(
         self, order_id: OrderId, after_seq: int, limit: int
     ) -> tuple[JournalEntry, ...]:

@@ -13,7 +13,7 @@ from cambist.engine.engine import Engine
 from cambist.faults import Code, RequestRejected, fault
 from cambist.orders.order import Order, Status
 from cambist.ports.store import OrderQuery
-from cambist.server.auth.caller import caller_of
+from cambist.server.auth.caller import Caller, caller_of
 from cambist.server.concurrency import ConcurrencyLimits
 from cambist.server.responses import read_body
 from cambist.values.base58 import read_address
@@ -161,9 +161,13 @@ def read_after(params: Mapping[str, str], last_event_id: str | None) -> int | No
 
 async def find_order(engine: Engine, request: Request) -> Order:
     """Return the order a path names. Raises RequestRejected when the caller has none such."""
-    order_id = read_order_id(request.path_params["order_id"])
-    principal = caller_of(request.scope).principal
-    order = await engine.get(order_id, principal) if order_id is not None else None
+    return await find_order_by_id(engine, request.path_params["order_id"], caller_of(request.scope))
+
+
+async def find_order_by_id(engine: Engine, text: str, caller: Caller) -> Order:
+    """Return the caller's order of an id. Raises RequestRejected when there is none."""
+    order_id = read_order_id(text)
+    order = await engine.get(order_id, caller.principal) if order_id is not None else None
     if order is None:
         raise RequestRejected(fault(Code.ORDER_NOT_FOUND))
     return order

@@ -26,6 +26,7 @@ from cambist.server.endpoints import (
     compressed,
     reading,
 )
+from cambist.server.handlers.amend import AmendHandler
 from cambist.server.handlers.docs import DocsPage, show_faults
 from cambist.server.handlers.markets import GetQuote, MarketHandlers
 from cambist.server.handlers.order_entry import OrderEntrySocket, UpgradedPostSocket
@@ -145,6 +146,7 @@ class Routes:
         order_events = OrderEventsHandler(self._messages, concurrency)
         receipt = reading(compressed(orders.receipt))
         cancel = Endpoint(CANCEL, as_asgi(orders.cancel))
+        amend = AmendHandler(engine, self._settings, concurrency)
         all_events = PrincipalEventsHandler(self._messages, concurrency)
         return [
             _Method("POST", "/api/orders/execute", place),
@@ -155,7 +157,8 @@ class Routes:
             _Method("GET", one_order, Endpoint(READ, reading(compressed(orders.read)))),
             _Method("GET", f"{one_order}/events", Endpoint(READ, order_events)),
             _Method("GET", f"{one_order}/receipt", Endpoint(READ, receipt)),
-            _Method("PATCH", one_order, Endpoint(TRADE, as_asgi(orders.amend))),
+            _Method("GET", f"{one_order}/watch", Endpoint(READ, reading(orders.watch))),
+            _Method("PATCH", one_order, Endpoint(TRADE, amend)),
             _Method("DELETE", one_order, cancel),
             _Method("POST", f"{one_order}/cancel", cancel),
             _Method("GET", "/api/events", Endpoint(READ, all_events)),

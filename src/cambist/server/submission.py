@@ -12,7 +12,6 @@ from cambist.faults import Code, RequestRejected, fault
 from cambist.orders.intent import Intent
 from cambist.server.auth.caller import Caller, charge
 from cambist.server.settings import ServerSettings
-from cambist.values.time_units import Timestamp
 from cambist.wire.intent_builder import SubmissionContext, to_intent
 from cambist.wire.json_body import JsonFields
 from cambist.wire.order_fields import is_key
@@ -36,10 +35,7 @@ class OrderSubmitter:
         """Return the engine's word that an order is stored. Raises RequestRejected."""
         await charge(caller, 1)
         parsed = read_order(body, self._settings.default_slippage_unit)
-        command = self._wish(parsed, header_key, caller)
-        if command.intent.waits_for_price:
-            command = await self._held_to_prices(parsed, command)
-        return await self._engine.submit(command)
+        return await self._engine.submit(await self._command(parsed, header_key, caller))
 
     async def _held_to_prices(self, parsed: ParsedOrder, command: SubmitOrder) -> SubmitOrder:
         """Hold an order that waits for a price against the price now. Raises RequestRejected.
@@ -62,10 +58,10 @@ class OrderSubmitter:
         reply = acceptance_renderer(self._engine.market.venues, told, seen)
         return msgspec.structs.replace(command, reply=reply)
 
-    def command(self, fields: JsonFields, caller: Caller) -> SubmitOrder:
+    async def command(self, fields: JsonFields, caller: Caller) -> SubmitOrder:
         """Return what one order of several asks for. Raises RequestRejected."""
         parsed = read_fields(fields, self._settings.default_slippage_unit)
-        return self._wish(parsed, None, caller)
+        return await self._command(parsed, None, caller)
 
     def intent(self, body: bytes, caller: Caller) -> tuple[Intent, tuple[str, ...]]:
         """Return what a body asks for, and what to warn of; for no order.
@@ -73,15 +69,21 @@ class OrderSubmitter:
         Raises RequestRejected.
         """
         parsed = read_order(body, self._settings.default_slippage_unit)
-        now = self._engine.clock.now()
-        intent = self._intent(parsed, parsed.client_order_id, now, caller)
+        intent = self._intent(parsed, parsed.client_order_id, caller, judges_deadline=True)
         return intent, self._warnings(parsed, intent)
+
+    async def _command(
+        self, parsed: ParsedOrder, header_key: bytes | None, caller: Caller
+    ) -> SubmitOrder:
+        command = self._wish(parsed, header_key, caller)
+        if command.intent.waits_for_price:
+            command = await self._held_to_prices(parsed, command)
+        return command
 
     def _wish(self, parsed: ParsedOrder, header_key: bytes | None, caller: Caller) -> SubmitOrder:
         key = _one_key(header_key, parsed)
         # With a key, the engine judges the deadline after it has looked the key up.
-        now = self._engine.clock.now() if key is None else None
-        intent = self._intent(parsed, key, now, caller)
+        intent = self._intent(parsed, key, caller, judges_deadline=key is None)
         reply = acceptance_renderer(self._engine.market.venues, self._warnings(parsed, intent))
         fingerprint = parsed.request.fingerprint() if key is not None else b""
         return SubmitOrder(intent, reply, key, fingerprint)
@@ -90,9 +92,11 @@ class OrderSubmitter:
         return (*parsed.warnings, *unlisted_token_warnings(intent.pair, self._engine.market.tokens))
 
     def _intent(
-        self, parsed: ParsedOrder, key: str | None, now: Timestamp | None, passport: Caller
+        self, parsed: ParsedOrder, key: str | None, passport: Caller, *, judges_deadline: bool
     ) -> Intent:
-        caller = SubmissionContext(passport.principal, passport.wallets, now, key)
+        caller = SubmissionContext(
+            passport.principal, passport.wallets, self._engine.clock.now(), key, judges_deadline
+        )
         return to_intent(parsed, self._engine.market.token, self._settings.limits, caller)
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
+from cambist.orders.amend import wake_after_amend
 from cambist.orders.decide import Decision
-from cambist.orders.events import Triggered
+from cambist.orders.events import Amended, Triggered
 from cambist.orders.journal import RecordedEvent, append
+from cambist.orders.lifecycle import evolve
 from cambist.orders.order import Order
+from cambist.orders.terms import Terms
 from cambist.ports.chain import ExecutedTransaction
 from cambist.ports.store import Halt, IdempotencyRecord, NewOrder
 from cambist.values.ids import OrderId
 from cambist.values.time_units import Slot, Timestamp
 
 __all__ = [
+    "AmendOrder",
     "AppendNote",
     "ApplyDecision",
     "CommittedEvents",
@@ -30,6 +34,7 @@ __all__ = [
     "WriteProbe",
     "Written",
     "apply_decision",
+    "apply_terms",
     "needs_trading",
 ]
 
@@ -83,6 +88,15 @@ class RequestCancel(msgspec.Struct, frozen=True):
     now: Timestamp
 
 
+class AmendOrder(msgspec.Struct, frozen=True):
+    """A user's change of the terms of an order whose last event is `at_seq`."""
+
+    order_id: OrderId
+    terms: Terms
+    at_seq: int
+    now: Timestamp
+
+
 class SetHalt(msgspec.Struct, frozen=True):
     """The start or the end of a halt of all trading."""
 
@@ -121,6 +135,7 @@ Write = (
     | InsertOrders
     | ApplyDecision
     | RequestCancel
+    | AmendOrder
     | SetHalt
     | RecordReconciliation
     | WriteProbe
@@ -163,6 +178,13 @@ def apply_decision(
         after = _with_bytes(after, decision.signed.transaction)
     events = (*events[:-1], replace(events[-1], order=after)) if events else ()
     return command(order, after, events, decision, now)
+
+
+def apply_terms(order: Order, terms: Terms, now: Timestamp) -> ApplyDecision:
+    """Return the write command of new terms. Raises IllegalTransition for a closed order."""
+    amended = Amended(terms)
+    wake_at = wake_after_amend(evolve(order, amended, now), now)
+    return apply_decision(order, Decision((amended,), wake_at), now, command=AppendNote)
 
 
 def _wake_at(

@@ -48,14 +48,15 @@ class RequestLimits(msgspec.Struct, frozen=True):
 class SubmissionContext(msgspec.Struct, frozen=True):
     """Who asks, for which wallets if not for all, when, and under which key.
 
-    `now` is None when the deadline is not to be judged here: a request that may be a repeat
-    has a right to its old answer, even when its time is over by now.
+    Without `now` no time is judged. Without `judges_deadline` a passed deadline is not: a request
+    that may be a repeat has a right to its old answer, even when its time is over by now.
     """
 
     principal: Principal = LOCAL
     wallets: tuple[Address, ...] = ()
     now: Timestamp | None = None
     key: str | None = None
+    judges_deadline: bool = True
 
 
 def to_intent(
@@ -71,7 +72,10 @@ def to_intent(
     sized = token_in if request.mode == "exact_in" else token_out
     amount = _count(request, spelling.size, sized, faults) if sized is not None else None
     slippage = _slippage(request, spelling.slippage, limits, faults)
-    _check_times(request, limits, caller.now, faults)
+    if caller.now is not None:
+        _check_times(request, caller.now, faults, judges_deadline=caller.judges_deadline)
+    if request.prices is not None:
+        check_ladder(request.prices.ladder_bps, limits, faults)
     if caller.wallets and request.wallet not in caller.wallets:
         faults.append(fault(Code.FORBIDDEN, _FOREIGN_WALLET, "walletAddress"))
     if faults or token_in is None or token_out is None or amount is None:
@@ -91,19 +95,27 @@ def to_intent(
 
 
 def _check_times(
-    request: OrderRequest, limits: RequestLimits, now: Timestamp | None, faults: list[Fault]
+    request: OrderRequest, now: Timestamp, faults: list[Fault], *, judges_deadline: bool
 ) -> None:
-    """Check deadline and start against now, and the slippage ladder against the ceiling."""
-    if request.deadline is not None and now is not None and request.deadline <= now:
+    """Check deadline and start against now; how far ahead, of orders with prices or a start."""
+    deadline, prices = request.deadline, request.prices
+    if judges_deadline and deadline is not None and deadline <= now:
         faults.append(fault(Code.DEADLINE_PASSED, "", "expiresAt"))
-    prices = request.prices
-    if prices is None:
-        return
-    for at, field in ((request.deadline, "expiresAt"), (prices.start_at, "startAt")):
-        if at is not None and now is not None and at > add_ms(now, AHEAD_MAX_MS):
-            message = f"{field} is more than {AHEAD_MAX_DAYS} days ahead."
-            faults.append(fault(Code.VALUE_OUT_OF_RANGE, message, field))
-    if prices.ladder_bps and prices.ladder_bps[-1] > limits.slippage_max_bps:
+    if prices is not None:
+        check_ahead(deadline, "expiresAt", now, faults)
+        check_ahead(prices.start_at, "startAt", now, faults)
+
+
+def check_ahead(at: Timestamp | None, field: str, now: Timestamp, faults: list[Fault]) -> None:
+    """Add a fault when an instant is more than `AHEAD_MAX_DAYS` ahead."""
+    if at is not None and at > add_ms(now, AHEAD_MAX_MS):
+        message = f"{field} is more than {AHEAD_MAX_DAYS} days ahead."
+        faults.append(fault(Code.VALUE_OUT_OF_RANGE, message, field))
+
+
+def check_ladder(ladder_bps: tuple[int, ...], limits: RequestLimits, faults: list[Fault]) -> None:
+    """Add a fault when a step of a slippage ladder is above the server's maximum."""
+    if ladder_bps and ladder_bps[-1] > limits.slippage_max_bps:
         ceiling = write_percent(limits.slippage_max_bps * 100)
         message = f"A step is above this server's maximum of {ceiling} percent."
         faults.append(fault(Code.SLIPPAGE_OVER_CAP, message, "slippageLadderBps"))
@@ -117,8 +129,8 @@ def read_terms(request: OrderRequest, pair: Pair, limits: RequestLimits, slippag
         slippage,
         limits.tries_max,
         request.deadline,
-        _level(prices.limit, pair, request.quoted),
-        _level(prices.trigger, pair, request.quoted),
+        None if prices.limit is None else read_level(prices.limit, pair, request.quoted),
+        None if prices.trigger is None else read_level(prices.trigger, pair, request.quoted),
         tuple(Bps(step) for step in prices.ladder_bps),
         "fok" if prices.fills_at_once else "gtc",
         prices.confirm_slots or confirm_slots,
@@ -126,13 +138,11 @@ def read_terms(request: OrderRequest, pair: Pair, limits: RequestLimits, slippag
     )
 
 
-def _level(price: str | None, pair: Pair, quoted: PriceBasis) -> PriceLevel | None:
+def read_level(price: str, pair: Pair, quoted: PriceBasis) -> PriceLevel:
     """Return a price in whole tokens as raw units taken for raw units given.
 
     It is what one whole token given brings; of a buy by symbol, what one whole token taken costs.
     """
-    if price is None:
-        return None
     whole, _, fraction = price.partition(".")
     digits, unit = int(whole + fraction), 10 ** len(fraction)
     taken, given = (unit, digits) if quoted == "buy" else (digits, unit)
@@ -180,8 +190,15 @@ def too_many_digits(size: str, token: Token) -> str:
 def _slippage(request: OrderRequest, field: str, limits: RequestLimits, faults: list[Fault]) -> Bps:
     if request.slippage_bps is None:
         return limits.slippage_default_bps
-    if request.slippage_bps > limits.slippage_max_bps:
+    check_slippage(request.slippage_bps, field, limits, faults)
+    return Bps(request.slippage_bps)
+
+
+def check_slippage(
+    slippage_bps: int, field: str, limits: RequestLimits, faults: list[Fault]
+) -> None:
+    """Add a fault when a tolerance is above the server's maximum."""
+    if slippage_bps > limits.slippage_max_bps:
         ceiling = write_percent(limits.slippage_max_bps * 100)
         message = f"The slippage is above this server's maximum of {ceiling} percent."
         faults.append(fault(Code.SLIPPAGE_OVER_CAP, message, field))
-    return Bps(request.slippage_bps)

@@ -18,7 +18,7 @@ from cambist.wire.price_fields import PriceRequest, read_kind, read_prices
 from cambist.wire.slippage import SlippageUnit, Tolerance, read_tolerance
 
 _SHARE_NAMES: Final = ("slippage", "slippageTolerance", "slippageBps")
-_SLIPPAGE_NAMES: Final = (*_SHARE_NAMES, "slippageUnit")
+SLIPPAGE_NAMES: Final = (*_SHARE_NAMES, "slippageUnit")
 
 
 class OrderRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -90,7 +90,7 @@ def read_fields(fields: JsonFields, bare_slippage: SlippageUnit = "percent") -> 
     draft = OrderDraft(fields)
     pair = _read_pair(draft)
     size = _read_size(draft, pair)
-    tolerance = _read_slippage(draft, bare_slippage)
+    tolerance = read_slippage(draft, bare_slippage)
     deadline = _read_deadline(draft)
     kind = read_kind(draft)
     prices = read_prices(draft, kind, deadline)
@@ -172,8 +172,9 @@ def _join(draft: OrderDraft, first: _Size, other: _Size) -> _Size:
     return _Size(first.mode, first.whole or other.whole, first.raw or other.raw, first.name)
 
 
-def _read_slippage(draft: OrderDraft, bare: SlippageUnit) -> Tolerance | None:
-    if draft.given.keys().isdisjoint(_SLIPPAGE_NAMES):
+def read_slippage(draft: OrderDraft, bare: SlippageUnit) -> Tolerance | None:
+    """Return the tolerance of a body, under whichever name. Faults go to the draft."""
+    if draft.given.keys().isdisjoint(SLIPPAGE_NAMES):
         return None
     unit = draft.given.get("slippageUnit")
     if unit is not None and "slippage" not in draft.given and "slippage" not in draft.unfit:

@@ -56,11 +56,7 @@ def read_prices(
     draft: OrderDraft, kind: OrderKind, deadline: Timestamp | None
 ) -> PriceRequest | None:
     """Return what a body asks of prices; None where it asks nothing. Faults go to the draft."""
-    for thing in sorted(_EVERY - _ALLOWED[kind]):
-        given = draft.given.get(thing)
-        if given is not None:
-            message = f"A {kind} order has no {given.name}."
-            draft.blame(Code.CONFLICTING_FIELDS, message, given.name)
+    blame_fields_without(draft, kind)
     force = draft.given.get("time_in_force")
     fills_at_once = force is not None and force.value == "fok"
     if force is not None and fills_at_once and kind not in ("market", "limit"):
@@ -77,6 +73,26 @@ def read_prices(
         bool(draft.text("accept_far_price")),
     )
     return None if found == PriceRequest() else found
+
+
+def blame_fields_without(
+    draft: OrderDraft, kind: OrderKind, among: frozenset[str] = _EVERY
+) -> None:
+    """Add a fault to the draft for each field that a kind of order does not have."""
+    for thing in sorted((_EVERY & among) - _ALLOWED[kind]):
+        given = draft.given.get(thing)
+        if given is not None:
+            message = f"A {kind} order has no {given.name}."
+            draft.blame(Code.CONFLICTING_FIELDS, message, given.name)
+
+
+def read_level_names(draft: OrderDraft, kind: OrderKind) -> tuple[str | None, str | None]:
+    """Return limit and trigger price where they are given; none of them is required."""
+    level = "limit_price" if kind == "limit" else "trigger_price"
+    found = {"limit_price": draft.text("limit_price"), "trigger_price": draft.text("trigger_price")}
+    if "target_price" in draft.given:
+        found[level] = _either(draft, level, level)
+    return found["limit_price"], found["trigger_price"]
 
 
 def _limit(draft: OrderDraft, kind: OrderKind) -> str | None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from cambist.faults import Code, Fault, fault
 from cambist.orders.intent import Intent
 from cambist.orders.order import Order
+from cambist.orders.terms import Terms
 from cambist.orders.trigger import (
     Condition,
     Exchange,
@@ -30,6 +33,11 @@ def price_as_asked(intent: Intent, level: PriceLevel) -> Price:
     """Return a level as the user writes prices: of a buy by symbol what one token costs."""
     price = level.price(intent.pair)
     return price.inverse() if intent.quoted == "buy" else price
+
+
+def with_terms(intent: Intent, terms: Terms) -> Intent:
+    """Return an intent as the amended terms of its order have it."""
+    return msgspec.structs.replace(intent, terms=terms)
 
 
 def write_level(intent: Intent, level: PriceLevel) -> str:
@@ -104,7 +112,7 @@ def resting_terms(order: Order) -> dict[str, Any]:
             known[name] = number(write_level(intent, level))
     if intent.waits_for_price:
         known["confirm_slots"] = terms.confirm_slots
-        known["summary"] = describe_resting(intent)
+        known["summary"] = describe_resting(with_terms(intent, terms))
     if terms.slippage_ladder_bps:
         known["slippage_ladder_bps"] = terms.slippage_ladder_bps
     if terms.time_in_force != "gtc":
@@ -122,28 +130,36 @@ def check_prices(
     effective = seen.effective
     if condition is None or effective is None or not effective.amount_out:
         return [], ["No price is available now; the order waits until there is one."]
+    faults = [] if accepts_far_price else _find_inverted(intent, effective)
     field = "limitPrice" if intent.kind == "limit" else "triggerPrice"
-    if not accepts_far_price and _is_inverted(intent, condition.level, effective):
-        meant = price_as_asked(intent, condition.level).inverse().text()
-        price = _price(intent, effective)
-        message = (
-            f"{field} {write_level(intent, condition.level)} is far from the price now"
-            f"{'' if price is None else f' ({price.text()})'}, and its inverse {meant} is near. A "
-            f"price is {_unit(intent)} for one {_base(intent)}; `acceptFarPrice` takes it as it is."
-        )
-        return [fault(Code.PRICE_INVERTED, message, field)], []
-    if not condition.is_met(effective):
-        return [], []
+    if any(found.field == field for found in faults) or not condition.is_met(effective):
+        return faults, []
     if intent.kind == "limit":
-        return [], ["The limit is met already: the order trades at once."]
+        return faults, ["The limit is met already: the order trades at once."]
     if fires_when_met:
-        return [], []
+        return faults, []
     price = _price(intent, effective)
     message = (
         f"The price is {'' if price is None else price.text()} now, so this {intent.kind} is met "
         f'already. Was {_OTHER_KIND[intent.kind]} meant? `onMet: "fire"` takes it as it is.'
     )
-    return [fault(Code.TRIGGER_ALREADY_MET, message, field)], []
+    return [*faults, fault(Code.TRIGGER_ALREADY_MET, message, field)], []
+
+
+def _find_inverted(intent: Intent, effective: Exchange) -> list[Fault]:
+    """Return a fault for each price of a request that was probably meant the other way round."""
+    terms, now, faults = intent.terms, _price(intent, effective), list[Fault]()
+    for field, level in (("limitPrice", terms.limit_price), ("triggerPrice", terms.trigger_price)):
+        if level is None or not _is_inverted(intent, level, effective):
+            continue
+        meant = price_as_asked(intent, level).inverse().text()
+        message = (
+            f"{field} {write_level(intent, level)} is far from the price now"
+            f"{'' if now is None else f' ({now.text()})'}, and its inverse {meant} is near. A "
+            f"price is {_unit(intent)} for one {_base(intent)}; `acceptFarPrice` takes it as it is."
+        )
+        faults.append(fault(Code.PRICE_INVERTED, message, field))
+    return faults
 
 
 def _base(intent: Intent) -> str:

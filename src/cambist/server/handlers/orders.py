@@ -1,4 +1,4 @@
-"""Handles orders: place, batch, get, list, receipt, cancel."""
+"""Handles orders: place, batch, get, watch, list, receipt, cancel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cambist.engine.engine import Engine
 from cambist.engine.intake import SubmitOrder, SubmitResult
 from cambist.faults import Code, Fault, RequestRejected, fault
 from cambist.ports.api_keys import Permission
-from cambist.server.auth.caller import Caller, caller_of, charge
+from cambist.server.auth.caller import Caller, caller_of, charge, charge_quote
 from cambist.server.concurrency import ConcurrencyLimits
 from cambist.server.header_fields import header_fields
 from cambist.server.requests import StreamOptions, find_order, json_body, read_query, wants_quotes
@@ -26,6 +26,7 @@ from cambist.wire.json_body import JsonFields
 from cambist.wire.order_responses import Page, write_cancel, write_list, write_order
 from cambist.wire.problems import lead, write_problem
 from cambist.wire.receipts import write_receipt
+from cambist.wire.watch import is_watchable, write_watch
 
 _CANCEL_STATUS: Final = {"cancelled": 200, "cancel_pending": 202, "too_late": 409}
 
@@ -45,6 +46,18 @@ class OrderHandlers:
         order = await find_order(self._engine, request)
         events = await self._engine.history(order.id)
         return Response(200, write_receipt(order, events))
+
+    async def watch(self, request: Request) -> Response:
+        """Answer with what a resting order waits for, and what the price is now."""
+        caller = caller_of(request.scope)
+        order = await find_order(self._engine, request)
+        if not is_watchable(order):
+            message = f"The order is {order.status}: it waits for no price and no time."
+            raise RequestRejected(fault(Code.NOT_WAITING, message))
+        await charge_quote(caller)
+        seen, is_halted = await self._engine.watch(order, caller.caller)
+        now = self._engine.clock.now()
+        return Response(200, write_watch(order, seen, now, is_halted=is_halted))
 
     async def list(self, request: Request) -> Response:
         """Answer with a page of orders and the counts of all."""
@@ -67,12 +80,6 @@ class OrderHandlers:
             raise RequestRejected(fault(Code.ORDER_NOT_FOUND))
         outcome, order = answer
         return Response(_CANCEL_STATUS[outcome], write_cancel(outcome, order))
-
-    async def amend(self, request: Request) -> Response:
-        """Reject every amendment: orders are executed at once, and none rests."""
-        order = await find_order(self._engine, request)
-        message = f"A {order.intent.kind} order cannot be changed; cancel it and place another."
-        raise RequestRejected(fault(Code.NOT_YET_SUPPORTED, message))
 
 
 _REPLAYED: Final = (b"idempotency-replayed", b"true")
@@ -142,7 +149,7 @@ class PlaceBatch:
         caller = caller_of(scope)
         batch = read_batch(body)
         await charge(caller, len(batch))
-        orders = [self._command(fields_of_order, caller) for fields_of_order in batch]
+        orders = [await self._command(fields_of_order, caller) for fields_of_order in batch]
         commands = [order for order in orders if isinstance(order, SubmitOrder)]
         answers = iter(await self._engine.submit_all(commands) if commands else ())
         results = [
@@ -150,13 +157,13 @@ class PlaceBatch:
         ]
         await send_answer(send, Response(200, write_batch(results)))
 
-    def _command(
+    async def _command(
         self, fields: JsonFields | None, caller: Caller
     ) -> SubmitOrder | tuple[Fault, ...]:
         if fields is None:
             return (fault(Code.NOT_AN_OBJECT, "An order is a JSON object."),)
         try:
-            command = self._submitter.command(fields, caller)
+            command = await self._submitter.command(fields, caller)
         except RequestRejected as rejected:
             return rejected.faults
         deadline = command.intent.terms.deadline

@@ -94,6 +94,7 @@ def _paths() -> Json:
         },
         f"{one}/cancel": {"post": orders.cancel("cancelOrder", f"Ask to cancel an order: {again}")},
         f"{one}/receipt": {"get": orders.receipt()},
+        f"{one}/watch": {"get": orders.watch()},
         f"{one}/events": {"get": streams.journal()},
         f"{one}/status": {"get": streams.status_socket()},
         "/api/events": {"get": streams.all_events()},

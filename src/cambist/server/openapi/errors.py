@@ -22,7 +22,7 @@ SENTENCES: Final = {
     405: "The path does not take this method.",
     408: "The request was sent too slowly.",
     410: "What the cursor points at was put away.",
-    409: "Too late: the order has reached another end.",
+    409: "The order is not where this could be done.",
     411: "An upgrade that carries a body must say its length.",
     413: "The body is too large.",
     415: "The body is not `application/json`.",

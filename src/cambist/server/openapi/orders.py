@@ -10,6 +10,7 @@ from cambist.ports.api_keys import Permission
 from cambist.server.openapi.builder import (
     Operation,
     answer,
+    example,
     query,
     recorded,
 )
@@ -140,13 +141,75 @@ def amend() -> Operation:
         scope=Permission.TRADE,
         summary="Change an order that rests",
         description=(
-            "No kind of order that rests is there yet, so every order is refused: a market order "
-            "is on its way already."
+            "Limit, trigger price, tolerance, ladder, deadline and confirmations of an order that "
+            "waits for a price; what the body does not name stays. New prices are held against the "
+            "price now as those of a new order are. A level can be changed until the order is "
+            "triggered; the rest until it ends. The answer says from when the new terms apply: a "
+            "route that was chosen, and a transaction in flight, keep the terms they were made "
+            "with. An earlier `expiresAt` needs the permission `cancel` too.\n\n"
+            "With `ifSeq` nothing is changed if the order has any later event. A request that asks "
+            "for terms that the order has already changes nothing, so it may be repeated."
         ),
         parameters=(ORDER_ID,),
-        answers={},
+        body={
+            "required": True,
+            "description": "What to change.",
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/AmendRequest"},
+                    "examples": {
+                        "level": example({"triggerPrice": "150", "ifSeq": 2}, "Another level"),
+                        "deadline": example({"expiresAt": None}, "No deadline any more"),
+                    },
+                }
+            },
+        },
+        answers={
+            "200": answer(
+                "The order has these terms, and they apply from now on.",
+                "AmendReply",
+                recorded(amended="A stop with another level"),
+            ),
+            "202": answer(
+                "The order has these terms, and the next attempt is bound by them.",
+                "AmendReply",
+                recorded(amended="A stop with another level"),
+            ),
+        },
         codes=(
-            fault(Code.NOT_YET_SUPPORTED, message), Code.ORDER_NOT_FOUND, Code.STORE_UNAVAILABLE,
+            Code.MALFORMED_JSON, Code.NOT_AN_OBJECT, Code.TOO_DEEP, Code.DUPLICATE_FIELD,
+            Code.MISSING_FIELD, Code.UNKNOWN_FIELD, Code.WRONG_TYPE, Code.INVALID_VALUE,
+            Code.NOT_POSITIVE, Code.INVALID_PRICE, Code.INVALID_SLIPPAGE,
+            Code.UNSUPPORTED_MEDIA_TYPE, Code.CONFLICTING_FIELDS, Code.VALUE_OUT_OF_RANGE,
+            Code.SLIPPAGE_OVER_CAP, Code.DEADLINE_PASSED, Code.PRICE_INVERTED,
+            Code.TRIGGER_ALREADY_MET, fault(Code.NOT_YET_SUPPORTED, message),
+            Code.ORDER_NOT_FOUND, Code.ORDER_UNREADABLE, Code.TOO_LATE, Code.MOVED_ON,
+            Code.ATTEMPT_IN_FLIGHT, Code.ALREADY_TRIGGERED, Code.STORE_UNAVAILABLE,
+        ),
+    )  # fmt: skip
+
+
+def watch() -> Operation:
+    """Return the operation that shows what a resting order waits for."""
+    return Operation(
+        id="watchOrder",
+        tag=TAG,
+        scope=Permission.READ,
+        summary="See what an order waits for, and how far the price is",
+        description=(
+            "The price that the whole order would get now, its level, the distance between them, "
+            "and what else holds it back. It is read from the market for this answer, and counts "
+            "as a quote."
+        ),
+        parameters=(ORDER_ID,),
+        answers={
+            "200": answer(
+                "What the order waits for.", "WatchReply", recorded(watched="A stop")
+            )
+        },
+        codes=(
+            fault(Code.NOT_WAITING, "The order is confirmed: it waits for no price and no time."),
+            Code.ORDER_NOT_FOUND, Code.TOO_BUSY, Code.STORE_UNAVAILABLE,
         ),
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from cambist.wire.amend_request import AMENDABLE, EXPIRES_AT, IF_SEQ
 from cambist.wire.order_fields import (
     CLIENT_ORDER_ID_MAX,
     CONFIRM_SLOTS_MAX,
@@ -283,3 +284,28 @@ def order_schemas() -> dict[str, Json]:
         "examples": list(ORDERS.values()),
     }
     return schemas
+
+
+def amend_schema() -> Json:
+    """Return the schema of a change of an order."""
+    properties: Json = {
+        name: _BY_THING[field.thing] for name, field in FIELDS.items() if field.thing in AMENDABLE
+    }
+    deadline = properties[EXPIRES_AT]
+    properties[EXPIRES_AT] = {
+        **deadline,
+        "type": ["string", "null"],
+        "description": f"{deadline['description']} Null takes the deadline away.",
+    }
+    properties[IF_SEQ] = {
+        "description": "The `seq` of the order's last event that the change was decided on.",
+        "type": "integer",
+        "minimum": 1,
+        "examples": [2],
+    }
+    return {
+        "type": "object",
+        "description": "What to change of an order; what is not named stays as it is.",
+        "properties": properties,
+        "additionalProperties": False,
+    }

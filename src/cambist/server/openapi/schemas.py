@@ -10,7 +10,8 @@ from cambist.faults import CATALOGUE
 from cambist.server.auth.tickets import Ticket
 from cambist.server.handlers.service import Alive, ServiceInfo
 from cambist.server.openapi.descriptions import INSTANTS, PROPERTIES, SPECIAL
-from cambist.server.openapi.request_bodies import order_schemas
+from cambist.server.openapi.request_bodies import amend_schema, order_schemas
+from cambist.wire.amend_request import AmendReply
 from cambist.wire.batch import BATCH_ORDERS_MAX, BatchReply
 from cambist.wire.event_messages import Message, NestedMessage, Notice
 from cambist.wire.halts import REASON_LETTERS_MAX, TradingView
@@ -21,13 +22,14 @@ from cambist.wire.problems import Failure, Problem
 from cambist.wire.quotes import QuoteReply
 from cambist.wire.receipts import Receipt
 from cambist.wire.reports import Report
+from cambist.wire.watch import WatchReply
 
 Json = dict[str, Any]
 
 ANSWERS: Final = (
     Acceptance, BatchReply, QuoteReply, OrderView, OrderList, EventList, Message, NestedMessage,
     Notice, Receipt, TokenList, VenueList, PoolList, Report, CancelReply, HealthView, Alive,
-    ServiceInfo, Problem, Failure, Ticket, TradingView,
+    ServiceInfo, Problem, Failure, Ticket, TradingView, WatchReply, AmendReply,
 )  # fmt: skip
 
 
@@ -45,6 +47,7 @@ def schemas() -> Json:
     drawn |= order_schemas()
     drawn["ServerSentEvent"] = _event_schema()
     drawn["BatchRequest"] = _batch_schema()
+    drawn["AmendRequest"] = amend_schema()
     drawn["ReasonBody"] = _reason_schema()
     return drawn
 

@@ -24,6 +24,7 @@ from cambist.orders import events
 from cambist.orders.decide import Decision
 from cambist.orders.journal import JournalEntry
 from cambist.orders.order import Order
+from cambist.orders.terms import Terms
 from cambist.ports.chain import ExecutedTransaction
 from cambist.ports.clock import Clock
 from cambist.ports.daily_fills import FillSums
@@ -48,6 +49,7 @@ from cambist.stores.commands import (
     InsertOrder,
     InsertOrders,
     apply_decision,
+    apply_terms,
 )
 from cambist.stores.daily_fills import FillQuery
 from cambist.stores.paging import page_of
@@ -157,6 +159,15 @@ class PostgresStore:
     async def request_cancel(self, order_id: OrderId, now: Timestamp) -> Order | None:
         """Note that the user wants the order no more."""
         return await self._note(order_id, events.CancelRequested(), now)
+
+    async def amend(self, order_id: OrderId, terms: Terms, at_seq: int, now: Timestamp) -> Order:
+        """Record new terms of an order."""
+        order = await self.get(order_id)
+        if order is None or order.last_seq != at_seq:
+            raise VersionConflict(order)
+        amended = apply_terms(order, terms, now)
+        await self._runner.lanes.put_settlement(amended)
+        return amended.after
 
     async def write_off(
         self, order_id: OrderId, word: events.WrittenOff, now: Timestamp

@@ -23,6 +23,7 @@ from cambist.orders.decide import Decision
 from cambist.orders.journal import JournalEntry, RecordedEvent
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
+from cambist.orders.terms import Terms
 from cambist.ports.chain import ExecutedTransaction
 from cambist.ports.daily_fills import FillSums
 from cambist.ports.errors import (
@@ -46,6 +47,7 @@ from cambist.ports.store import (
     UnrecordedTransactions,
 )
 from cambist.stores.commands import (
+    AmendOrder,
     ApplyDecision,
     CommittedEvents,
     FillsSummed,
@@ -171,6 +173,13 @@ class SqliteStore:
         await self._writer.lanes.put_settlement(RequestCancel(order_id, now))
         return await self.get(order_id)
 
+    async def amend(self, order_id: OrderId, terms: Terms, at_seq: int, now: Timestamp) -> Order:
+        """Record new terms of an order."""
+        written = await self._writer.lanes.put_settlement(AmendOrder(order_id, terms, at_seq, now))
+        if not isinstance(written, CommittedEvents):
+            raise TypeError(written)
+        return written.events[-1].order
+
     async def halt(self, halt: Halt) -> None:
         """Stop trading."""
         await self._writer.lanes.put_settlement(SetHalt(halt, halt.by, halt.reason, halt.at))
@@ -234,7 +243,7 @@ class SqliteStore:
             self._cache.pop(write.before.id, None)
             if isinstance(error, PortUnavailable):
                 self._claimed.mark_unknown(write.before.id)
-        elif isinstance(write, RequestCancel):
+        elif isinstance(write, RequestCancel | AmendOrder):
             self._cache.pop(write.order_id, None)
         fresh = error.current if isinstance(error, VersionConflict) else None
         if fresh is not None and fresh.wake_at is not None:

@@ -45,6 +45,7 @@ from cambist.ports.errors import (
 from cambist.ports.store import IdempotencyRecord, NewOrder
 from cambist.stores import rows
 from cambist.stores.commands import (
+    AmendOrder,
     ApplyDecision,
     CommittedEvents,
     FillsSummed,
@@ -58,6 +59,7 @@ from cambist.stores.commands import (
     Write,
     WriteProbe,
     Written,
+    apply_terms,
     needs_trading,
 )
 from cambist.stores.rows import RowConflict, WriteBatch, read_entry
@@ -76,6 +78,7 @@ _OWN_FAULTS: Final = (
     RowConflict,
     Unreadable,
     TradingHalted,
+    IllegalTransition,
 )
 
 
@@ -175,6 +178,7 @@ def _together(db: sqlite3.Connection, batch: Sequence[Write]) -> list[Written]:
             case (
                 InsertOrders()
                 | RequestCancel()
+                | AmendOrder()
                 | SetHalt()
                 | RecordReconciliation()
                 | WriteProbe()
@@ -237,6 +241,8 @@ def _write(db: sqlite3.Connection, write: Write) -> Written:
             return CommittedEvents(recorded)
         case RequestCancel():
             return _cancel(db, write)
+        case AmendOrder():
+            return _amend(db, write)
         case _:
             return _write_apart(db, write)
 
@@ -276,6 +282,17 @@ def _cancel(db: sqlite3.Connection, write: RequestCancel) -> Written:
     sheet.add_decision(order, after, recorded, Decision((), wake_at))
     sheet.write(db)
     return CommittedEvents((*recorded[:-1], replace(recorded[-1], order=after)))
+
+
+def _amend(db: sqlite3.Connection, write: AmendOrder) -> Written:
+    order = reader.order(db, write.order_id)
+    if order is None or order.last_seq != write.at_seq:
+        raise VersionConflict(order)
+    move = apply_terms(order, write.terms, write.now)
+    sheet = SqliteWriteBatch()
+    sheet.add_decision(move.before, move.after, move.events, move.decision)
+    sheet.write(db)
+    return CommittedEvents(move.events)
 
 
 def _explain(db: sqlite3.Connection, write: Write, error: BaseException) -> BaseException:
