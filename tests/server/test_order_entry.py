@@ -53,7 +53,7 @@ async def test_orders_sent_over_a_socket_are_answered_and_told(tmp_path: Path) -
         ("hello", "malformed_json"),
         ("[]", "not_an_object"),
         ('{"tokenIn":"SOL","tokenOut":"USDC","amount":-1}', "not_positive"),
-        ('{"tokenIn":"SOL","tokenOut":"USDC","amount":1,"type":"limit"}', "not_yet_supported"),
+        ('{"tokenIn":"SOL","tokenOut":"USDC","amount":1,"type":"twap"}', "not_yet_supported"),
     ],
 )
 async def test_what_is_no_order_is_answered_and_the_socket_stays(
