@@ -214,6 +214,8 @@ FOLDERS: Final = (
                  order="{{cancelId}}", statuses=(200, 202, 409)),
             Step(name="Change it: not for market orders", operation="amendOrder",
                  order="{{cancelId}}", statuses=(422,), equals={"code": "not_yet_supported"}),
+            Step(name="Watch it: it waits for no price", operation="watchOrder",
+                 order="{{cancelId}}", statuses=(409,), equals={"code": "not_waiting"}),
             Step(name="Cancel what is not there", operation="deleteOrder",
                  order=AN_ID, statuses=(404,), equals={"code": "order_not_found"}),
         ),
