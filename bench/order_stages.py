@@ -17,15 +17,15 @@ from cambist.engine.publisher import EventPublisher
 from cambist.orders.events import Accepted
 from cambist.orders.journal import start_journal
 from cambist.orders.steps import RouteFound, TransactionBuilt
-from cambist.paper import transaction
+from cambist.paper import transaction_codec
 from cambist.paper.adapters import wallet_of
+from cambist.paper.chain_ledger import Ledger
 from cambist.paper.fault_model import INSTANT
-from cambist.paper.ledger import Ledger
 from cambist.paper.pool_models import POOL_MODELS
 from cambist.paper.pool_states import VENUES, PoolState, PoolStates, pool_keys
-from cambist.paper.runtime import Runtime
+from cambist.paper.swap_execution import Runtime
 from cambist.ports.chain import SwapRequest
-from cambist.routing.selection import choose
+from cambist.routing.best_quote import choose
 from cambist.stores.commands import InsertOrder, Write
 from cambist.stores.sqlite.writer import SqliteBatchWriter
 from cambist.values.ids import LOCAL, order_id
@@ -199,7 +199,7 @@ def _sending(bench: Bench, lives: Sequence[Life], folder: Path) -> list[Stage]:
             )
             for i in range(BATCH)
         ]
-        return [transaction.sign(text) + text for text in texts]
+        return [transaction_codec.sign(text) + text for text in texts]
 
     def send() -> Work:
         transactions = signed()
@@ -212,10 +212,14 @@ def _sending(bench: Bench, lives: Sequence[Life], folder: Path) -> list[Stage]:
 
     def execute() -> Work:
         apart = [
-            parts for one in signed() if (parts := transaction.split_transaction(one)) is not None
+            parts
+            for one in signed()
+            if (parts := transaction_codec.split_transaction(one)) is not None
         ]
         read = [
-            (name, said) for name, text in apart if (said := transaction.read(text)) is not None
+            (name, said)
+            for name, text in apart
+            if (said := transaction_codec.read(text)) is not None
         ]
 
         def work() -> None:

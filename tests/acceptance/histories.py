@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import httpx
 import msgspec
 
-from cambist.paper.ledger import executions
+from cambist.paper.chain_ledger import executions
 from tests.acceptance.history import Call, Recorder, Truth, check
 from tests.acceptance.installation import KINDS, Installation, Kind, Servers, installed, servers_of
 from tests.acceptance.load import BODIES, RETRY_S, Load, client

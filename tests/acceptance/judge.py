@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from cambist.paper.ledger import executions
+from cambist.paper.chain_ledger import executions
 from tests.acceptance.stored_orders import Books, read_file
 
 

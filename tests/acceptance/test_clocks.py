@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from cambist.orders.retry import BACKOFF_MAX_MS
-from cambist.paper.ledger import executions
+from cambist.paper.chain_ledger import executions
 from cambist.stores.postgres import Target
 from cambist.stores.postgres.maintenance import audit
 from tests.acceptance.judge import judge

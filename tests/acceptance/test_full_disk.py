@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from cambist.cli.local_cluster.server_programs import find_postgres
 from cambist.cli.main import app
-from cambist.paper.ledger import executions
+from cambist.paper.chain_ledger import executions
 from tests.acceptance.process import Process, engine, paper_chain
 from tests.acceptance.small_disks import Filler, small_disk
 from tests.servers.machine import box

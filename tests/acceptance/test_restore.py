@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cambist.cli.main import app
-from cambist.paper.ledger import executions
+from cambist.paper.chain_ledger import executions
 from tests.acceptance.process import Process, engine, paper_chain
 from tests.stores.postgres_stores import database, talk
 

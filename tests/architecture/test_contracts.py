@@ -33,7 +33,7 @@ def test_every_contract_names_only_rooms_of_the_house() -> None:
 def _house(home: Path, sin: str) -> str:
     """Build a house of empty rooms, commit one sin in it and return the linter's verdict."""
     package = home / "src" / "cambist"
-    for room in (*_rooms(), "logs", "metrics", "failpoints", "paper/ledger"):
+    for room in (*_rooms(), "logs", "metrics", "failpoints", "paper/chain_ledger"):
         (package / room).mkdir(parents=True, exist_ok=True)
         (package / room / "__init__.py").touch()
     (package / "__init__.py").touch()
@@ -82,7 +82,7 @@ def test_a_planted_sin_breaks_a_contract(tmp_path: Path, sin: str) -> None:
     [
         "orders: import hashlib, msgspec",
         "wire: import datetime, msgspec",
-        "paper/ledger: import sqlite3",
+        "paper/chain_ledger: import sqlite3",
         "stores: import sqlite3",
         "engine: import cambist.logs, cambist.failpoints",
         "client: import cambist.wire, cambist.clock",

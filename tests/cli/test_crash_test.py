@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cambist.cli.crash_test.command import _prove
+from cambist.cli.crash_test.prove_command import _prove
 from cambist.cli.crash_test.runner import CrashRun, CrashTestPlan
 from cambist.cli.crash_test.verdict import ReportedOrder, executed, judge
 

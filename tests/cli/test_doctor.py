@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cambist.cli.doctor import command
+from cambist.cli.doctor.check_result import write_us
 from cambist.cli.doctor.checks import masked
-from cambist.cli.doctor.finding import write_us
 from tests.acceptance.process import Process
 from tests.cli.conftest import Cambist
 from tests.cli.fake_server import stranger

@@ -8,7 +8,7 @@ from cambist.client.errors import InvalidResponse
 from cambist.client.http_client import read
 from cambist.client.models import Event, Order
 from cambist.client.sse import SseDecoder
-from cambist.client.websocket import is_event
+from cambist.client.websocket_events import is_event
 from tests.malformed_messages import broken_messages
 
 MESSAGES = 10_000

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 from cambist.faults import Code, Fault
 from cambist.orders.attempt import Attempt, NodeObservation
 from cambist.orders.intent import Intent
-from cambist.orders.lapse import prove_lapsed
+from cambist.orders.lapse_proof import prove_lapsed
 from cambist.orders.terms import SLIPPAGE_DEFAULT_BPS, Terms
 from cambist.ports.chain import Blockhash, Chain, SwapRequest
 from cambist.ports.market import Market
 from cambist.ports.signer import Signer
-from cambist.routing.selection import choose
+from cambist.routing.best_quote import choose
 from cambist.values.amount import Bps, RawAmount
 from cambist.values.ids import LOCAL, OrderId
 from cambist.values.route import Quote, Route, SwapMode

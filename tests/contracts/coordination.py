@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
-from cambist.engine.subscriptions import PrincipalSubscription, follow_order
+from cambist.engine.event_following import PrincipalSubscription, follow_order
 from cambist.orders.steps import AttemptReport
 from cambist.ports.wakeups import Wakeup, WakeupQueue
 from cambist.values.ids import LOCAL, OrderId, Signature

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cambist.coordination.multi_process import MultiProcessWakeupQueue
+from cambist.coordination.multi_process_bus import MultiProcessWakeupQueue
 from cambist.engine import inflight_tracker
 from cambist.engine.intake import SubmitOrder
 from cambist.paper.adapters import PaperChain

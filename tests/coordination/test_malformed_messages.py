@@ -8,14 +8,14 @@ import asyncpg
 import pytest
 
 from cambist.clock import SystemClock
-from cambist.coordination.multi_process import MultiProcessWakeupQueue
-from cambist.coordination.outbox import Outbox
+from cambist.coordination.multi_process_bus import MultiProcessWakeupQueue
 from cambist.coordination.postgres import POSITIONS_CHANNEL, WAKEUPS_CHANNEL, PostgresTransport
+from cambist.coordination.reconnecting_connection import TransportCallbacks
 from cambist.coordination.redis.client import RedisAddress
 from cambist.coordination.redis.consumers import PositionSubscriber, WakeupConsumer
 from cambist.coordination.redis.publisher import POSITIONS_CHANNEL as REDIS_NEWS
 from cambist.coordination.redis.publisher import WAKEUPS_STREAM
-from cambist.coordination.transport import TransportCallbacks
+from cambist.coordination.send_buffer import Outbox
 from cambist.ports.wakeups import Wakeup
 from tests import order_factory
 from tests.malformed_messages import broken_messages

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from cambist.clock import ManualClock
-from cambist.coordination import multi_process
-from cambist.coordination.multi_process import MultiProcessEventBus
-from cambist.engine.subscriptions import PrincipalSubscription, follow_order
+from cambist.coordination import multi_process_bus
+from cambist.coordination.multi_process_bus import MultiProcessEventBus
+from cambist.engine.event_following import PrincipalSubscription, follow_order
 from cambist.orders import events
 from cambist.orders.order import Order
 from cambist.stores.sqlite.store import SqliteStore
@@ -102,7 +102,7 @@ async def test_an_order_written_elsewhere_is_followed_to_its_end(tmp_path: Path)
 async def test_without_any_bell_it_takes_a_look_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(multi_process, "LOOK_EVERY_MS", 5)
+    monkeypatch.setattr(multi_process_bus, "LOOK_EVERY_MS", 5)
     async with two(tmp_path, deaf=True) as house:
         order = await house.born(1)
         heard = asyncio.create_task(follow_one(house, house.there, order.id))
@@ -114,7 +114,7 @@ async def test_without_any_bell_it_takes_a_look_and_loses_nothing(
 async def test_all_orders_are_heard_in_the_order_of_their_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(multi_process, "LINES_PAGE", 3)
+    monkeypatch.setattr(multi_process_bus, "LINES_PAGE", 3)
     async with two(tmp_path) as house:
         feeds = [
             PrincipalSubscription(house.store, hub, LOCAL).follow(0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cambist.clock import ManualClock
-from cambist.coordination.rate_limits import InMemoryRateLimiter
+from cambist.coordination.memory_rate_limits import InMemoryRateLimiter
 from cambist.ports.rate_limits import RateLimit, RateLimiter
 
 MINUTE = 60_000

@@ -13,12 +13,12 @@ from structlog.testing import capture_logs
 from cambist.bootstrap.coordination import ProcessRole, build_coordination
 from cambist.clock import SystemClock
 from cambist.config import Settings
-from cambist.coordination.multi_process import MultiProcessWakeupQueue
-from cambist.coordination.outbox import EVENTS_HELD_MAX, Outbox
+from cambist.coordination.multi_process_bus import MultiProcessWakeupQueue
 from cambist.coordination.redis.client import RedisAddress, RedisConnection
 from cambist.coordination.redis.consumers import ENTRY_IDLE_MS, GROUP, WakeupConsumer
 from cambist.coordination.redis.lua_scripts import PUBLISH_EVENTS
 from cambist.coordination.redis.publisher import STATE_KEPT_MS, WAKEUPS_STREAM
+from cambist.coordination.send_buffer import EVENTS_HELD_MAX, Outbox
 from cambist.orders import events
 from cambist.orders.journal import append
 from cambist.values.ids import OrderId

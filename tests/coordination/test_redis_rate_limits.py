@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from cambist.clock import ManualClock, SystemClock
-from cambist.coordination.rate_limits import InMemoryRateLimiter, PartitionedRateLimiter
+from cambist.coordination.memory_rate_limits import InMemoryRateLimiter, PartitionedRateLimiter
 from cambist.coordination.redis import rate_limits
 from cambist.coordination.redis.client import RedisAddress
 from cambist.coordination.redis.rate_limits import RATE_PREFIX, RedisRateLimiter

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from cambist.bootstrap.coordination import Coordination, ProcessRole, build_coordination
 from cambist.clock import ManualClock, SystemClock
 from cambist.config import Settings
-from cambist.coordination.transport import (
+from cambist.coordination.reconnecting_connection import (
     STEADY_MS,
     WAIT_FIRST_MS,
     WAIT_MAX_MS,

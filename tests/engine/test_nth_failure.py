@@ -21,8 +21,8 @@ from cambist.engine.publisher import EventPublisher
 from cambist.faults import RequestRejected
 from cambist.orders.order import Order, Status
 from cambist.paper.adapters import PaperChain, PaperMarket, PaperSigner
+from cambist.paper.chain_ledger import executions
 from cambist.paper.fault_model import INSTANT
-from cambist.paper.ledger import executions
 from cambist.paper.network import PaperNetwork as PaperWorld
 from cambist.ports.event_bus import EventBus
 from cambist.ports.store import Store

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cambist.clock import ManualClock
 from cambist.coordination.memory import SUBSCRIPTION_FACTS_MAX, InMemoryEventBus
-from cambist.engine.subscriptions import follow_order, replay_events
+from cambist.engine.event_following import follow_order, replay_events
 from cambist.orders import events
 from cambist.orders.journal import JournalEntry, RecordedEvent
 from cambist.orders.order import Order, Status

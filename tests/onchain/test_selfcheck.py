@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from cambist.values.ids import Address
 from cambist.venues.program import SwapParams
 from cambist.venues.raydium.cpmm import CPMM, CpmmPool
-from cambist.venues.selfcheck import SwapProbe, SwapProbeResult, judge, make_probe, trial_amount
+from cambist.venues.swap_probe import SwapProbe, SwapProbeResult, judge, make_probe, trial_amount
 from tests.onchain.test_cpmm import FEES, Site, build
 
 Find = Callable[[str], Path]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cambist.orders.attempt import Attempt, NodeObservation, SignatureStatus
-from cambist.orders.lapse import prove_lapsed
+from cambist.orders.lapse_proof import prove_lapsed
 from tests import order_factory
 from tests.order_factory import PAIR_RULES, RULES, witness
 from tests.strategies import slots

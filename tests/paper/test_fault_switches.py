@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from cambist import failpoints
 from cambist.clock import ManualClock
 from cambist.orders.attempt import Attempt, NodeObservation
-from cambist.orders.lapse import prove_lapsed
+from cambist.orders.lapse_proof import prove_lapsed
 from cambist.paper.adapters import SECOND
 from cambist.paper.fault_model import INSTANT, PPM_ONE
 from cambist.paper.fault_switches import (

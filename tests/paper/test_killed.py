@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cambist.paper.ledger import executions, sums
+from cambist.paper.chain_ledger import executions, sums
 from tests.contracts.chain import ask, seen, sign
 from tests.paper.paper_networks import InProcess
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from cambist import failpoints
 from cambist.clock import ManualClock
+from cambist.paper.chain_ledger import Block, Ledger, LedgerTakenOver, WrongSeed, executions, sums
 from cambist.paper.fault_model import INSTANT
-from cambist.paper.ledger import Block, Ledger, LedgerTakenOver, WrongSeed, executions, sums
 from cambist.paper.network import HEIGHT_RESERVE_SLOTS, PaperNetwork
 from cambist.ports.errors import PortUnavailable
 from cambist.values.time_units import Height
@@ -113,7 +113,7 @@ async def test_who_opened_a_ledger_first_may_write_no_more_once_another_did(netw
 async def test_an_execution_too_old_to_be_remembered_is_read_from_the_ledger(
     network: InProcess, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("cambist.paper.ledger.EXECUTIONS_IN_MEMORY_MAX", 2)
+    monkeypatch.setattr("cambist.paper.chain_ledger.EXECUTIONS_IN_MEMORY_MAX", 2)
     attempts = []
     for number in range(6):
         attempts.append(await sign(network, f"order {number}"))

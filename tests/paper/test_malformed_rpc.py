@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from cambist.clock import SystemClock
-from cambist.paper import transaction
+from cambist.paper import transaction_codec
 from cambist.paper.adapters import PaperMarket, PaperSigner
 from cambist.paper.fault_model import INSTANT
 from cambist.paper.rpc.client import RemoteChain, RemoteMarket, RpcConnection
@@ -29,7 +29,7 @@ from cambist.paper.rpc.protocol import (
     SubmitTransaction,
 )
 from cambist.paper.rpc.server import serve
-from cambist.paper.transaction import SIGNATURE_BYTES
+from cambist.paper.transaction_codec import SIGNATURE_BYTES
 from cambist.ports.errors import PortUnavailable
 from cambist.values import json_codec
 from cambist.values.ids import Signature
@@ -102,7 +102,7 @@ async def test_broken_messages_end_their_connection_and_nothing_more(tmp_path: P
         messages = chain_of(
             broken_messages(1, good, MESSAGES),
             (
-                line(9, SubmitTransaction(transaction.sign(spoiled) + spoiled))
+                line(9, SubmitTransaction(transaction_codec.sign(spoiled) + spoiled))
                 for spoiled in broken_messages(3, [message], MESSAGES)
             ),
         )

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cambist.faults import Code
-from cambist.orders.lapse import prove_lapsed
+from cambist.orders.lapse_proof import prove_lapsed
+from cambist.paper.chain_ledger import Execution, executions, sums
 from cambist.paper.fault_model import INSTANT, PPM_ONE, REALISTIC, Profile
-from cambist.paper.ledger import Execution, executions, sums
 from cambist.paper.network import BLOCK_SWAPS_MAX, HEIGHT_RESERVE_SLOTS
 from cambist.ports.chain import SwapRequest
 from cambist.ports.errors import PortUnavailable

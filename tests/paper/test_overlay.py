@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambist.paper.overlay import SlotOverlay
+from cambist.paper.slot_overlay import SlotOverlay
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(["stage", "look", "publish"]), st.integers(0, 9), st.integers(0, 99)),

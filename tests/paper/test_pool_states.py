@@ -4,12 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cambist.paper.arbitrage import (
-    OFFSET_MAX_PPB,
-    OUTSIDE_HALF_LIFE_SLOTS,
-    ROUND_SLOTS,
-    TokenPush,
-)
 from cambist.paper.pool_models import POOL_MODELS, PriceRatio
 from cambist.paper.pool_states import (
     FEES_PPM,
@@ -21,6 +15,12 @@ from cambist.paper.pool_states import (
     pool_key,
 )
 from cambist.paper.price_paths import STEP_SLOTS
+from cambist.paper.price_push import (
+    OFFSET_MAX_PPB,
+    OUTSIDE_HALF_LIFE_SLOTS,
+    ROUND_SLOTS,
+    TokenPush,
+)
 from cambist.paper.rpc.pool_codec import PoolWriter, read_pools
 from cambist.values.ids import Address
 from cambist.values.route import Quote

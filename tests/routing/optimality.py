@@ -28,7 +28,7 @@ from cambist.faults import Fault
 from cambist.optimizer.clearing import SplitRequest
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.routing.hubs import with_hubs
+from cambist.routing.hub_rules import with_hubs
 from cambist.routing.paths import FREE, straight, through
 from cambist.routing.quote_checks import screen_outliers
 from cambist.routing.router import GAIN_MIN_HUNDREDTHS, MarketSnapshot, find_route

@@ -18,7 +18,7 @@ from cambist.faults import Code, Fault
 from cambist.optimizer.clearing import SplitRequest
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.routing.hubs import FRESH_SLOTS_MAX
+from cambist.routing.hub_rules import FRESH_SLOTS_MAX
 from cambist.routing.paths import HOP_ALLOWANCE_BPS, Way, straight
 from cambist.routing.router import MarketSnapshot, find_route
 from cambist.routing.split import Split, split

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cambist.faults import Code, Fault
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
-from cambist.routing.selection import choose
+from cambist.routing.best_quote import choose
 from cambist.values.amount import RAW_MAX, Bps, RawAmount
 from cambist.values.ids import LOCAL, Address
 from cambist.values.route import Quote, QuoteFailure, Route, SwapMode

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from bench.sample_pools import made, site
+from cambist.routing.best_quote import choose
 from cambist.routing.router import MarketSnapshot, find_route
-from cambist.routing.selection import choose
 from cambist.values import json_codec
 from cambist.values.route import Quote, Route, SwapMode
 from cambist.values.token import SOL

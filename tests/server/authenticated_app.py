@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from cambist.bootstrap import open_engine, open_keys
 from cambist.clock import draw_secret
 from cambist.config import Settings
-from cambist.coordination.rate_limits import InMemoryRateLimiter
+from cambist.coordination.memory_rate_limits import InMemoryRateLimiter
 from cambist.engine.engine import Engine
 from cambist.ports.api_keys import ApiKey, ApiKeyStore, Permission
 from cambist.server.app import App, create_app

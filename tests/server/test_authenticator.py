@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from cambist.clock import ManualClock
-from cambist.coordination.rate_limits import InMemoryRateLimiter
+from cambist.coordination.memory_rate_limits import InMemoryRateLimiter
 from cambist.faults import Code, RequestRejected
 from cambist.ports.api_keys import ApiKey, Permission
 from cambist.ports.errors import PortUnavailable

@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from cambist.coordination import memory
-from cambist.engine import subscriptions
+from cambist.engine import event_following
 from cambist.server.streaming import event_streams
 from cambist.values.ids import LOCAL
 from tests.server.app_harness import DEFAULTS, ORDER, WAIT_S, Rooms, on_a_port, until_closed
@@ -109,7 +109,7 @@ async def test_a_reader_that_lags_is_told_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "SUBSCRIPTION_FACTS_MAX", 2)
-    monkeypatch.setattr(subscriptions, "FEED_PAGE", 5)
+    monkeypatch.setattr(event_following, "FEED_PAGE", 5)
     async with on_a_port(tmp_path) as (rooms, _), asyncio.timeout(WAIT_S):
         async with following(rooms) as lines:
             ids = await place_all(rooms)
@@ -159,7 +159,7 @@ async def test_a_cursor_of_nobodys_is_refused(tmp_path: Path, query: str) -> Non
 async def test_the_past_is_told_in_pages_and_little_of_it_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscriptions, "FEED_PAGE", 7)
+    monkeypatch.setattr(event_following, "FEED_PAGE", 7)
     monkeypatch.setattr(event_streams, "MESSAGES_KEPT_BYTES_MAX", 10_000)
     async with on_a_port(tmp_path) as (rooms, _):
         orders = await place_all(rooms)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from cambist.server.protocol.frames import send_texts, text_frame
+from cambist.server.protocol.text_frames import send_texts, text_frame
 
 
 def parse(data: bytes) -> Frame:

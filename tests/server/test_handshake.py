@@ -17,7 +17,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from cambist import logs
-from cambist.server.protocol.handshake import find_defect
+from cambist.server.protocol.handshake_defects import find_defect
 from cambist.server.protocol.request_head import RequestHead, upgrade_head
 from tests.server.app_harness import Wire, on_a_port, wire
 from tests.server.authenticated_app import locked_on_a_port

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cambist.clock import ManualClock
-from cambist.coordination.rate_limits import InMemoryRateLimiter
+from cambist.coordination.memory_rate_limits import InMemoryRateLimiter
 from cambist.engine import quote_budget
 from cambist.faults import RequestRejected
 from cambist.server.auth.caller import Caller

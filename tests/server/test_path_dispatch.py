@@ -8,7 +8,7 @@ import pytest
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cambist.server.endpoints import PathDispatcher
+from cambist.server.dispatch import PathDispatcher
 from tests.server.app_harness import in_process
 
 ORDER_ID = "0190f0f0-0000-7000-8000-000000000000"

@@ -8,7 +8,7 @@ from typing import Final
 
 from cambist.faults import Code, Fault, fault
 from cambist.orders.attempt import Attempt, ChainParameters, Fill, NodeObservation, SignatureStatus
-from cambist.paper import transaction as paper
+from cambist.paper import transaction_codec as paper
 from cambist.ports.chain import Blockhash, SwapRequest
 from cambist.ports.errors import PortUnavailable
 from cambist.values.costs import Costs

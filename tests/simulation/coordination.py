@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from cambist.coordination.memory import InMemoryWakeupQueue
-from cambist.coordination.multi_process import MultiProcessEventBus
+from cambist.coordination.multi_process_bus import MultiProcessEventBus
 from cambist.ports.wakeups import Wakeup
 from tests.simulation.clock import SimClock
 from tests.simulation.fault_dice import Dice

@@ -1,6 +1,6 @@
 """Judges a recorded proof of death by the rules of the paper, written a second time.
 
-Not by `orders/lapse.py`: that is what is under test.
+Not by `orders/lapse_proof.py`: that is what is under test.
 """
 
 from __future__ import annotations

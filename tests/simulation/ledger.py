@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from cambist.faults import Code, Fault, fault
 from cambist.orders.attempt import ChainParameters, Commitment
-from cambist.paper.transaction import PaperMessage, read, split_transaction
+from cambist.paper.transaction_codec import PaperMessage, read, split_transaction
 from cambist.values.ids import OrderId, Signature
 from cambist.values.time_units import Height, Millis, Slot
 from tests.simulation.fault_dice import Dice

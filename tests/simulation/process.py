@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 from cambist.coordination.memory import InMemoryEventBus
-from cambist.coordination.multi_process import MultiProcessEventBus
+from cambist.coordination.multi_process_bus import MultiProcessEventBus
 from cambist.engine.dependencies import ChainPorts as Ports
 from cambist.engine.dependencies import EngineDependencies
 from cambist.engine.engine import Engine, EngineLimits

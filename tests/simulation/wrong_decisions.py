@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from cambist.engine import executor, inflight_tracker
 from cambist.engine.send_permission import SendPermission
 from cambist.faults import Code, fault
-from cambist.orders import decide, events, lapse
+from cambist.orders import decide, events, lapse_proof
 from cambist.orders.attempt import Attempt, ChainParameters, NodeObservation
 from cambist.orders.decide import Decision, Policy
 from cambist.orders.order import Order
@@ -22,8 +22,8 @@ from tests.simulation.chain import SimChain
 from tests.simulation.ledger import SLOT_MS, WINDOW
 
 _decide = decide.decide
-_proves_lapse = lapse._proves_lapse
-_proof = lapse.prove_lapsed
+_proves_lapse = lapse_proof._proves_lapse
+_proof = lapse_proof.prove_lapsed
 
 
 def swap(stack: ExitStack, room: Any, name: str, value: Any) -> None:
@@ -88,7 +88,10 @@ def _needs_one(
 ) -> tuple[NodeObservation, ...] | None:
     if _seen(AttemptReport(attempt.signature, tuple(said))):
         return None
-    return tuple(answer for answer in said if lapse._proves_lapse(attempt, answer, rules)) or None
+    return (
+        tuple(answer for answer in said if lapse_proof._proves_lapse(attempt, answer, rules))
+        or None
+    )
 
 
 def _uncoupled(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
@@ -97,7 +100,7 @@ def _uncoupled(attempt: Attempt, observation: NodeObservation, rules: ChainParam
 
 
 def takes_height_and_silence_from_different_machines(stack: ExitStack) -> None:
-    swap(stack, lapse, "_proves_lapse", _uncoupled)
+    swap(stack, lapse_proof, "_proves_lapse", _uncoupled)
     swap(stack, decide, "prove_lapsed", _needs_one)
 
 
@@ -107,7 +110,7 @@ def asks_two_and_couples_nothing(stack: ExitStack) -> None:
     def wrong(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
         return _uncoupled(attempt, replace(observation, blockhash_valid=False), rules)
 
-    swap(stack, lapse, "_proves_lapse", wrong)
+    swap(stack, lapse_proof, "_proves_lapse", wrong)
 
 
 def believes_one_where_one_may_lie(stack: ExitStack) -> None:
@@ -122,7 +125,7 @@ def forgets_the_second_clock(stack: ExitStack) -> None:
     def wrong(attempt: Attempt, observation: NodeObservation, rules: ChainParameters) -> bool:
         return _proves_lapse(attempt, replace(observation, blockhash_valid=False), rules)
 
-    swap(stack, lapse, "_proves_lapse", wrong)
+    swap(stack, lapse_proof, "_proves_lapse", wrong)
 
 
 def takes_processed_for_settled(stack: ExitStack) -> None:

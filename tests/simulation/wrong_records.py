@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from typing import Any, Final
 
-from cambist.engine import dispatcher, engine, intake, subscriptions
-from cambist.engine.subscriptions import FeedBatch
+from cambist.engine import dispatcher, engine, event_following, intake
+from cambist.engine.event_following import FeedBatch
 from cambist.faults import Code, RequestRejected
 from cambist.orders import steps
 from cambist.orders.events import Accepted
@@ -110,10 +110,10 @@ def resumes_by_numbers_drawn_before_the_commit(stack: ExitStack) -> None:
 
 
 def announces_a_feed_before_it_listens(stack: ExitStack) -> None:
-    real = subscriptions.PrincipalSubscription.follow
+    real = event_following.PrincipalSubscription.follow
 
     async def wrong(
-        self: Any, after: int | None, beat_ms: int = subscriptions.HEARTBEAT_MS
+        self: Any, after: int | None, beat_ms: int = event_following.HEARTBEAT_MS
     ) -> AsyncIterator[FeedBatch]:
         if after is None:
             yield FeedBatch((), await self._store.last_position())
@@ -123,19 +123,19 @@ def announces_a_feed_before_it_listens(stack: ExitStack) -> None:
                 yield heard
             first = False
 
-    swap(stack, subscriptions.PrincipalSubscription, "follow", wrong)
+    swap(stack, event_following.PrincipalSubscription, "follow", wrong)
 
 
 def lets_a_follower_go_between_two_looks(stack: ExitStack) -> None:
     """Take an order that ended since its journal was read for one of which all was told."""
-    real = subscriptions.follow_order
+    real = event_following.follow_order
 
     async def wrong(
         store: Store, bus: EventBus, order_id: OrderId, after_seq: int = 0, beat_ms: int = 1
-    ) -> AsyncIterator[subscriptions.EventBatch]:
-        if after_seq and not await subscriptions.replay_events(store, order_id, after_seq):
+    ) -> AsyncIterator[event_following.EventBatch]:
+        if after_seq and not await event_following.replay_events(store, order_id, after_seq):
             order = await store.get(order_id)
-            if order is None or subscriptions._is_over(order):
+            if order is None or event_following._is_over(order):
                 return
         async for heard in real(store, bus, order_id, after_seq, beat_ms):
             yield heard

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cambist.coordination.memory import InMemoryEventBus
-from cambist.engine.subscriptions import PrincipalSubscription
+from cambist.engine.event_following import PrincipalSubscription
 from cambist.faults import Code, RequestRejected
 from cambist.orders import events
 from cambist.orders.journal import replay

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from cambist.engine.subscriptions import replay_events
+from cambist.engine.event_following import replay_events
 from cambist.orders.order import Order, Status
 from cambist.ports.errors import Unreadable
 from cambist.stores.sqlite.maintenance import prune_file

@@ -13,8 +13,8 @@ from cambist.config import Settings
 from cambist.orders.journal import replay
 from cambist.orders.order import Order, Status
 from cambist.paper import fault_switches
+from cambist.paper.chain_ledger import Ledger
 from cambist.paper.fault_switches import FaultSwitch
-from cambist.paper.ledger import Ledger
 from cambist.ports.store import Halt, OrderQuery, Store
 from cambist.stores.postgres import Target
 from cambist.stores.postgres.backup import restore

@@ -88,7 +88,7 @@ async def test_a_file_that_another_process_writes_to_for_long_is_in_use(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cambist.stores.sqlite.connection.BUSY_TIMEOUT_MS", 50)
-    monkeypatch.setattr("cambist.paper.ledger.BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr("cambist.paper.chain_ledger.BUSY_TIMEOUT_MS", 50)
     monkeypatch.setattr(health, "LOCK_WITHIN_S", 0.05)
     await start(tmp_path)
     with closing(sqlite3.connect(tmp_path / name, isolation_level=None)) as stranger:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cambist.values.server_url import (
+from cambist.values.connection_urls import (
     BadAddress,
     bare_database_url,
     check_database_url,

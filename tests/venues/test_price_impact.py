@@ -18,9 +18,9 @@ from cambist.curves.tick_walk_state import FeeRates, Release2026Features, TickOr
 from cambist.curves.ticks import sqrt_at_tick
 from cambist.orders.intent import Intent
 from cambist.orders.terms import Terms
+from cambist.routing.best_quote import choose
 from cambist.routing.depth import depth
 from cambist.routing.quote_checks import reject_reason_for_impact
-from cambist.routing.selection import choose
 from cambist.values.amount import RAW_MAX, RawAmount
 from cambist.values.ids import Principal
 from cambist.values.json_codec import decoder, encode
@@ -30,7 +30,7 @@ from cambist.venues.meteora.dlmm import DlmmPool
 from cambist.venues.meteora.dlmm.accounts import Bin
 from cambist.venues.pool import Pool
 from cambist.venues.registry import PROGRAMS
-from cambist.wire.order_state import view_quote
+from cambist.wire.public_order_state import view_quote
 from tests.venues import laws
 from tests.venues.clmm_pools import pool_of
 from tests.venues.dlmm_pools import plain_pool

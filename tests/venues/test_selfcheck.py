@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from cambist.values.token import SOL
 from cambist.venues.program import SwapParams
 from cambist.venues.raydium.cpmm import CPMM, CpmmPool
-from cambist.venues.selfcheck import SwapProbeResult, judge, make_probe, trial_amount
+from cambist.venues.swap_probe import SwapProbeResult, judge, make_probe, trial_amount
 from tests.routing.test_router import key, pool
 
 POOL: CpmmPool = pool("trial", 10**12, 3 * 10**11)

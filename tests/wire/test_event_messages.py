@@ -16,8 +16,8 @@ from cambist.values.amount import RawAmount
 from cambist.values.route import Quote
 from cambist.wire.event_messages import MOVES, is_status_change, message
 from cambist.wire.order_responses import Page, acceptance_renderer, summary, write_list, write_order
-from cambist.wire.order_state import view_quote
 from cambist.wire.problems import write_problem
+from cambist.wire.public_order_state import view_quote
 from tests.wire.orders import BODY, ORDER_ID, SIGNATURE, failure, intent_of, life, route
 
 BUY = b'{"symbol":"SOL","side":"buy","quantity":"1.5"}'

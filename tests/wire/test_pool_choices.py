@@ -19,7 +19,7 @@ from cambist.values.time_units import Slot
 from cambist.values.token import SOL, USDC, Pair
 from cambist.venues.reject_reasons import SENTENCES, RejectReason
 from cambist.venues.snapshot import PoolRejected
-from cambist.wire.pool_choices import POOLS_TOLD_MAX, pool_choices
+from cambist.wire.considered_pools import POOLS_TOLD_MAX, pool_choices
 
 GIVEN, TAKEN = Address("given"), Address("taken")
 

@@ -6,7 +6,7 @@ import pytest
 
 from cambist.paper.tokens import LISTED, token
 from cambist.values.token import SOL, Pair
-from cambist.wire.unlisted_tokens import hint, unlisted_token_warnings
+from cambist.wire.unlisted_token_warnings import hint, unlisted_token_warnings
 
 SYMBOLS = [one.symbol for one in LISTED]
 

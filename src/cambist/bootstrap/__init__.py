@@ -8,6 +8,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from cambist.bootstrap.backup_and_prune import (
+        PRUNED_AFTER_DAYS_MIN,
+        PUT_BACK,
+        back_up,
+        prune,
+        restore,
+    )
     from cambist.bootstrap.engine import RunningEngine, open_engine, run_engine
     from cambist.bootstrap.garbage_collection import collecting_when_idle
     from cambist.bootstrap.home import (
@@ -22,16 +29,9 @@ if TYPE_CHECKING:
         lock_holder,
         pepper_file,
     )
-    from cambist.bootstrap.maintenance import (
-        PRUNED_AFTER_DAYS_MIN,
-        PUT_BACK,
-        back_up,
-        prune,
-        restore,
-    )
+    from cambist.bootstrap.http_server import ListenAddress, UnsafeBind, serve_http
     from cambist.bootstrap.operator_actions import list_stuck, set_halt, write_off
     from cambist.bootstrap.paper import open_paper_chain, paper_chain_address
-    from cambist.bootstrap.server import ListenAddress, UnsafeBind, serve_http
     from cambist.bootstrap.stores import (
         Checkup,
         StoreDamaged,
@@ -66,7 +66,7 @@ _MODULES: Final = {
         "lock_holder",
         "pepper_file",
     ),
-    "cambist.bootstrap.maintenance": (
+    "cambist.bootstrap.backup_and_prune": (
         "PRUNED_AFTER_DAYS_MIN",
         "PUT_BACK",
         "back_up",
@@ -82,7 +82,7 @@ _MODULES: Final = {
         "paper_chain_address",
         "open_paper_chain",
     ),
-    "cambist.bootstrap.server": (
+    "cambist.bootstrap.http_server": (
         "ListenAddress",
         "UnsafeBind",
         "serve_http",

@@ -13,21 +13,21 @@ import msgspec
 
 from cambist.config import BadSettings, Settings
 from cambist.coordination.memory import InMemoryEventBus, InMemoryWakeupQueue
-from cambist.coordination.multi_process import (
+from cambist.coordination.memory_rate_limits import InMemoryRateLimiter, PartitionedRateLimiter
+from cambist.coordination.multi_process_bus import (
     FeedReader,
     MultiProcessEventBus,
     MultiProcessWakeupQueue,
 )
-from cambist.coordination.outbox import Outbox
-from cambist.coordination.rate_limits import InMemoryRateLimiter, PartitionedRateLimiter
-from cambist.coordination.transport import ReconnectingConnection, TransportCallbacks
+from cambist.coordination.reconnecting_connection import ReconnectingConnection, TransportCallbacks
+from cambist.coordination.send_buffer import Outbox
 from cambist.engine.dependencies import RedisStatus
 from cambist.ports.clock import Clock
 from cambist.ports.event_bus import EventBus
 from cambist.ports.rate_limits import RateLimiter
 from cambist.ports.store import FeedEntry as StoreLine
 from cambist.ports.wakeups import WakeupQueue
-from cambist.values.server_url import bare_database_url
+from cambist.values.connection_urls import bare_database_url
 
 FLUSH_MS: Final = 500
 

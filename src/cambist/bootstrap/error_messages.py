@@ -6,11 +6,11 @@ import sqlite3
 from typing import Final, Literal, NamedTuple
 
 from cambist.bootstrap.home import HomeInUse
-from cambist.bootstrap.server import UnsafeBind
+from cambist.bootstrap.http_server import UnsafeBind
 from cambist.bootstrap.stores import StoreGone
 from cambist.config import BadSettings
 from cambist.failpoints import InvalidFailpointPlan
-from cambist.paper.ledger import WrongSeed
+from cambist.paper.chain_ledger import WrongSeed
 from cambist.ports.errors import PortUnavailable
 from cambist.server.runner import PortInUse
 from cambist.stores.api_key_pepper import InvalidPepper

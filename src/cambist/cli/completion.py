@@ -10,7 +10,7 @@ import typer
 
 from cambist.cli.connect import KEY_NAME, with_scheme
 from cambist.cli.formatting import format_amount
-from cambist.values.server_url import DEFAULT_URL
+from cambist.values.connection_urls import DEFAULT_URL
 
 if TYPE_CHECKING:
     from cambist.client import Order

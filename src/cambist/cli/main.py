@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from cambist.cli import output
+from cambist.cli import guarded_streams
 from cambist.cli.exit_on_error import explain_and_exit
 from cambist.values.version import VERSION
 
@@ -221,8 +221,8 @@ def _options(
 def main() -> None:
     """Run the command line: what it makes is for its owner alone, and no failed write fails it."""
     os.umask(OWNER_ALONE)
-    output.guard_streams()
+    guarded_streams.guard_streams()
     try:
         app()
     finally:
-        output.close_streams()
+        guarded_streams.close_streams()

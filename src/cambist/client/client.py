@@ -38,8 +38,8 @@ from cambist.client.models import (
     Ticket,
 )
 from cambist.clock import Entropy, SystemClock
+from cambist.values.connection_urls import DEFAULT_URL as DEFAULT_URL
 from cambist.values.ids import order_id as new_id
-from cambist.values.server_url import DEFAULT_URL as DEFAULT_URL
 
 PAGE_ORDERS: Final = 100
 _TOO_LATE: Final = frozenset((409,))

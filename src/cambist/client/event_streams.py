@@ -12,7 +12,7 @@ from cambist.client.errors import CambistError, ConnectionFailed, InvalidRespons
 from cambist.client.http_client import PASSING, HttpClient, read
 from cambist.client.models import Event, Order
 from cambist.client.sse import SseDecoder, SseEvent
-from cambist.client.websocket import is_event, listen
+from cambist.client.websocket_events import is_event, listen
 
 Over = Literal["sse", "websocket"]
 Heard = AsyncGenerator[Event | None, None]

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from cambist.config.accepted_values import accepted_values
 from cambist.config.settings import Settings
-from cambist.values.server_url import (
+from cambist.values.connection_urls import (
     PORT_MAX,
     BadAddress,
     check_database_url,

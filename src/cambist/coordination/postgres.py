@@ -13,8 +13,12 @@ from typing import Any, Final
 
 import asyncpg
 
-from cambist.coordination.outbox import OutboxBatch
-from cambist.coordination.transport import ReconnectingConnection, TransportCallbacks, TransportDown
+from cambist.coordination.reconnecting_connection import (
+    ReconnectingConnection,
+    TransportCallbacks,
+    TransportDown,
+)
+from cambist.coordination.send_buffer import OutboxBatch
 from cambist.failpoints import failpoint
 from cambist.ports.clock import Clock
 from cambist.values.ids import read_order_id

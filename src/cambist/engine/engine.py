@@ -13,6 +13,15 @@ import structlog
 from cambist import metrics
 from cambist.engine.dependencies import EngineDependencies, RedisStatus
 from cambist.engine.dispatcher import RENEW_EVERY_MS, Dispatcher, DispatchLimits
+from cambist.engine.event_following import (
+    HEARTBEAT_MS,
+    EventBatch,
+    FeedBatch,
+    PrincipalSubscription,
+    follow_order,
+    get_of,
+    replay_events,
+)
 from cambist.engine.executor import OrderExecutor
 from cambist.engine.inflight_tracker import InFlightTracker
 from cambist.engine.intake import (
@@ -28,15 +37,6 @@ from cambist.engine.price_watcher import PriceWatcher
 from cambist.engine.quote_budget import QuoteBudget, QuotePermit
 from cambist.engine.quoting import PricedAmount, Quoter, RoutingOptions
 from cambist.engine.send_permission import SendPermission
-from cambist.engine.subscriptions import (
-    HEARTBEAT_MS,
-    EventBatch,
-    FeedBatch,
-    PrincipalSubscription,
-    follow_order,
-    get_of,
-    replay_events,
-)
 from cambist.faults import Fault
 from cambist.orders.decide import Policy
 from cambist.orders.intent import Intent

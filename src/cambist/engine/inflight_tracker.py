@@ -36,7 +36,7 @@ from cambist.engine.send_permission import SendPermission
 from cambist.faults import Code, fault
 from cambist.orders.attempt import Attempt, NodeObservation
 from cambist.orders.decide import Policy, decide
-from cambist.orders.lapse import is_past_validity
+from cambist.orders.lapse_proof import is_past_validity
 from cambist.orders.order import Order, Status
 from cambist.orders.steps import AttemptReport, TransactionSent
 from cambist.ports.chain import Chain

@@ -35,7 +35,7 @@ from typing import Final, Literal
 import msgspec
 
 from cambist.engine.dependencies import EngineDependencies
-from cambist.engine.subscriptions import get_of
+from cambist.engine.event_following import get_of
 from cambist.failpoints import failpoint
 from cambist.faults import Code, Fault, RequestRejected, fault
 from cambist.orders.amend import AppliesFrom, applies_from, find_conflict

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from cambist.engine.marginal_rates import MarginalRates
+from cambist.engine.hub_rates import MarginalRates
 from cambist.engine.quote_budget import QuotePermit
 from cambist.faults import Code, Fault, fault
 from cambist.optimizer.rate_curve import Rate
@@ -30,7 +30,7 @@ from cambist.orders.trigger import Exchange, PriceObservation, touch_amount
 from cambist.ports.clock import Clock
 from cambist.ports.errors import PortUnavailable
 from cambist.ports.market import Market
-from cambist.routing.hubs import should_try_hubs
+from cambist.routing.hub_rules import should_try_hubs
 from cambist.routing.leg_costs import LegPrice, leg_costs
 from cambist.routing.router import GAIN_MIN_HUNDREDTHS, MarketSnapshot, find_route
 from cambist.routing.transaction_limits import V1, Envelope

@@ -38,7 +38,7 @@ from cambist.faults import Code, Fault, Origin, fault
 from cambist.orders import events, resting
 from cambist.orders.attempt import Attempt, ChainParameters, SignatureStatus
 from cambist.orders.decision import Decision as Decision
-from cambist.orders.lapse import is_past_validity, prove_lapsed
+from cambist.orders.lapse_proof import is_past_validity, prove_lapsed
 from cambist.orders.lifecycle import failed_try
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import Backoff, may_retry

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, ChainParameters, Fill, NodeObservation
-from cambist.paper import transaction as paper
+from cambist.paper import transaction_codec as paper
 from cambist.paper.fault_model import BLOCKHASH_WINDOW, delay_ms, occurs, random_bits
 from cambist.paper.network import PaperNetwork
 from cambist.paper.pool_states import VENUES

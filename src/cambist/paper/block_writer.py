@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from cambist.paper.ledger import Block, DiskFull, Ledger
+from cambist.paper.chain_ledger import Block, DiskFull, Ledger
 from cambist.ports.clock import Clock
 from cambist.values.time_units import Height
 

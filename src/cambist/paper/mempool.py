@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import Final, NamedTuple
 
-from cambist.paper.transaction import PaperMessage
+from cambist.paper.transaction_codec import PaperMessage
 from cambist.values.ids import Signature
 from cambist.values.time_units import Height, Slot
 

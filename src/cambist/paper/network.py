@@ -36,13 +36,13 @@ from typing import Final
 
 from cambist.faults import Code, Fault, fault
 from cambist.orders.attempt import ChainParameters, Fill, NodeObservation, SignatureStatus
-from cambist.paper import transaction as paper
+from cambist.paper import transaction_codec as paper
 from cambist.paper.block_writer import BlockWriter
+from cambist.paper.chain_ledger import Block, Execution, ExecutionCache, Ledger
 from cambist.paper.fault_model import BLOCKHASH_WINDOW, REALISTIC, Profile, delay_ms, occurs
 from cambist.paper.fault_switches import ActiveFaults
-from cambist.paper.ledger import Block, Execution, ExecutionCache, Ledger
 from cambist.paper.mempool import Mempool, PendingTransaction
-from cambist.paper.runtime import Runtime
+from cambist.paper.swap_execution import Runtime
 from cambist.ports.chain import Blockhash, ExecutedTransaction
 from cambist.ports.clock import Clock
 from cambist.ports.errors import PortUnavailable

@@ -43,10 +43,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from cambist.paper import price_paths
-from cambist.paper.arbitrage import ROUND_SLOTS, TokenPush, offset_ppb, slots_of_rounds
 from cambist.paper.decay import PPB_ONE, left_ppb
-from cambist.paper.overlay import SlotOverlay
 from cambist.paper.pool_models import POOL_MODELS, PoolSpec, PriceRatio
+from cambist.paper.price_push import ROUND_SLOTS, TokenPush, offset_ppb, slots_of_rounds
+from cambist.paper.slot_overlay import SlotOverlay
 from cambist.paper.tokens import LISTED, STOCKS, token_of_mint
 from cambist.values.base58 import encode
 from cambist.values.ids import Address

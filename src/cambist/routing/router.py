@@ -2,9 +2,9 @@
 
 # How a route is found, and why in this order:
 #
-# 1. Stale pools are left out (routing/hubs.py, `newest`), then outliers (routing/quote_checks.py).
-#    A pool that promises far more than the pool in the middle is broken, frozen or bait. With fewer
-#    than three pools there is no middle, and nothing is left out.
+# 1. Stale pools are left out (routing/hub_rules.py, `newest`), then outliers
+#    (routing/quote_checks.py). A pool that promises far more than the pool in the middle is broken,
+#    frozen or bait. With fewer than three pools there is no middle, and nothing is left out.
 # 2. `_alone` asks the pools for the whole amount, to the unit, and `_quotes` the best of each venue
 #    for fee and impact too. The best pool that may be traded is `single`, the route to beat. It
 #    comes first because it is the floor: whatever the search below finds is used only where it
@@ -43,15 +43,15 @@ from cambist.faults import Code, Fault, fault
 from cambist.optimizer.clearing import SplitRequest
 from cambist.optimizer.outliers import promising
 from cambist.orders.intent import Intent
+from cambist.routing.best_quote import choose, may_be_traded
 from cambist.routing.exclusion_codes import refused, with_exclusion_codes
-from cambist.routing.hubs import newest, with_hubs
+from cambist.routing.hub_rules import newest, with_hubs
 from cambist.routing.legs import RouteLegs, build_legs
 from cambist.routing.paths import LegCosts, PathQuote, Pools, Way, straight
 from cambist.routing.quote_checks import screen_outliers
-from cambist.routing.reasons import describe_route, say_did_not_fit, say_too_large_together
-from cambist.routing.route_sizer import Programs, RouteSizer
-from cambist.routing.selection import choose, may_be_traded
+from cambist.routing.route_sentences import describe_route, say_did_not_fit, say_too_large_together
 from cambist.routing.split import Split, loss, split
+from cambist.routing.transaction_fit import Programs, RouteSizer
 from cambist.routing.transaction_limits import V1, Envelope
 from cambist.values.amount import BPS_ONE, RawAmount
 from cambist.values.ids import Address

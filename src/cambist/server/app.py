@@ -20,8 +20,8 @@ from cambist.server.auth.authenticator import (
 )
 from cambist.server.auth.tickets import Tickets
 from cambist.server.concurrency import ConcurrencyLimits
-from cambist.server.endpoints import PathDispatcher
-from cambist.server.middleware import RequestGuard
+from cambist.server.dispatch import PathDispatcher
+from cambist.server.request_guard import RequestGuard
 from cambist.server.responses import Response, send_answer
 from cambist.server.routes import Routes
 from cambist.server.settings import ServerSettings

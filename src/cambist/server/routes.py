@@ -16,7 +16,7 @@ from cambist.ports.api_keys import Permission
 from cambist.server.auth.authenticator import AllowAll, Authenticator
 from cambist.server.auth.tickets import Tickets
 from cambist.server.concurrency import ConcurrencyLimits
-from cambist.server.endpoints import (
+from cambist.server.dispatch import (
     AnyRoute,
     Endpoint,
     MethodDispatcher,
@@ -29,7 +29,7 @@ from cambist.server.endpoints import (
 from cambist.server.handlers.amend import AmendHandler
 from cambist.server.handlers.docs import DocsPage, show_faults
 from cambist.server.handlers.markets import GetQuote, MarketHandlers
-from cambist.server.handlers.order_entry import OrderEntrySocket, UpgradedPostSocket
+from cambist.server.handlers.order_entry_socket import OrderEntrySocket, UpgradedPostSocket
 from cambist.server.handlers.orders import OrderHandlers, PlaceBatch, PlaceOrder
 from cambist.server.handlers.service import HaltHandler, ServiceHandlers
 from cambist.server.html_pages import prepare_page

@@ -19,7 +19,7 @@ from cambist.wire.order_request import ParsedOrder, read_fields, read_order
 from cambist.wire.order_responses import acceptance_renderer
 from cambist.wire.price_fields import PriceRequest
 from cambist.wire.resting_orders import check_prices
-from cambist.wire.unlisted_tokens import unlisted_token_warnings
+from cambist.wire.unlisted_token_warnings import unlisted_token_warnings
 
 KEY_HEADER: Final = "Idempotency-Key"
 

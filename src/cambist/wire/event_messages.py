@@ -18,7 +18,7 @@ from cambist.orders.order import Order, Status
 from cambist.values.ids import OrderId
 from cambist.values.time_units import Timestamp
 from cambist.wire.decimals import number
-from cambist.wire.order_state import Number, OrderState, order_state, realised_slippage
+from cambist.wire.public_order_state import Number, OrderState, order_state, realised_slippage
 from cambist.wire.resting_orders import write_exchange, write_level
 from cambist.wire.rfc3339 import write_moment
 

@@ -26,7 +26,7 @@ from cambist.values.time_units import Timestamp, add_ms
 from cambist.values.token import KNOWN, Pair, Token
 from cambist.wire.order_request import OrderRequest, ParsedOrder
 from cambist.wire.price_fields import PriceRequest
-from cambist.wire.unlisted_tokens import hint
+from cambist.wire.unlisted_token_warnings import hint
 
 _FOREIGN_WALLET: Final = "Name a wallet that this key may trade for."
 SLIPPAGE_MAX_BPS: Final = Bps(5_000)

@@ -17,7 +17,7 @@ from cambist.values.route import QuoteFailure, SwapMode
 from cambist.values.time_units import Timestamp
 from cambist.values.token import Pair, Token
 from cambist.venues.pool import Pool
-from cambist.wire.order_state import Amount, QuoteFailureView, QuoteView, view_quote
+from cambist.wire.public_order_state import Amount, QuoteFailureView, QuoteView, view_quote
 from cambist.wire.rfc3339 import write_moment
 
 _encode: Final = msgspec.json.Encoder().encode

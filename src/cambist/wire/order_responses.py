@@ -15,7 +15,7 @@ from cambist.values.ids import OrderId
 from cambist.values.route import Route
 from cambist.values.time_units import Timestamp
 from cambist.wire.decimals import number
-from cambist.wire.order_state import Number, OrderState, order_state, realised_slippage
+from cambist.wire.public_order_state import Number, OrderState, order_state, realised_slippage
 from cambist.wire.resting_orders import describe_resting, resting_terms
 from cambist.wire.rfc3339 import write_moment
 

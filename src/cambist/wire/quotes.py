@@ -13,8 +13,9 @@ from cambist.values.costs import Costs
 from cambist.values.route import Route
 from cambist.values.time_units import Timestamp
 from cambist.values.token import SOL
+from cambist.wire.considered_pools import PoolChoice, pool_choices
 from cambist.wire.order_responses import summary
-from cambist.wire.order_state import (
+from cambist.wire.public_order_state import (
     Amount,
     LegView,
     Number,
@@ -25,7 +26,6 @@ from cambist.wire.order_state import (
     view_quote,
     write_price,
 )
-from cambist.wire.pool_choices import PoolChoice, pool_choices
 from cambist.wire.rfc3339 import write_moment
 
 _encode = msgspec.json.Encoder().encode

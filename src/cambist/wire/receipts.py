@@ -14,7 +14,8 @@ from cambist.orders.journal import RecordedEvent
 from cambist.orders.order import Order, Status
 from cambist.values.amount import write_amount
 from cambist.values.route import Quote, Route
-from cambist.wire.order_state import (
+from cambist.wire.considered_pools import PoolChoice, pool_choices
+from cambist.wire.public_order_state import (
     Amount,
     LegView,
     Number,
@@ -26,7 +27,6 @@ from cambist.wire.order_state import (
     view_quote,
     write_price,
 )
-from cambist.wire.pool_choices import PoolChoice, pool_choices
 from cambist.wire.rfc3339 import write_moment
 
 _encode = msgspec.json.Encoder().encode

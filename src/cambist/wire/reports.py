@@ -11,7 +11,7 @@ from cambist.orders.daily_fills import DailyFills, start_of
 from cambist.values.amount import mul_div_ceil, write_amount, write_percent
 from cambist.values.time_units import Timestamp
 from cambist.wire.decimals import number
-from cambist.wire.order_state import Amount, Number
+from cambist.wire.public_order_state import Amount, Number
 from cambist.wire.rfc3339 import write_moment
 
 _DATE_LETTERS: Final = len("2030-01-31")

@@ -20,7 +20,7 @@ from cambist.orders.trigger import (
 from cambist.values.amount import BPS_ONE, write_amount, write_percent
 from cambist.values.price import Price, PriceLevel, price_level, price_of
 from cambist.wire.decimals import number
-from cambist.wire.order_state import Number
+from cambist.wire.public_order_state import Number
 from cambist.wire.rfc3339 import write_moment
 
 FAR_TIMES: Final = 20

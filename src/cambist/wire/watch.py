@@ -10,7 +10,7 @@ from cambist.orders.order import Order, Status
 from cambist.orders.trigger import Condition, Phase, PriceObservation, TriggerState
 from cambist.values.time_units import Timestamp
 from cambist.wire.decimals import number
-from cambist.wire.order_state import Number
+from cambist.wire.public_order_state import Number
 from cambist.wire.resting_orders import (
     describe_resting,
     distance_bps,

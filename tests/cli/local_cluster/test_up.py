@@ -16,7 +16,7 @@ import pytest
 
 from cambist.cli.local_cluster import server_programs
 from cambist.cli.local_cluster.host import ServerNotAvailable, free_port
-from cambist.paper.ledger import executions
+from cambist.paper.chain_ledger import executions
 from tests.acceptance.process import Process
 from tests.server.app_harness import ORDER
 

@@ -12,9 +12,9 @@ from cambist.cli.exit_codes import BAD_SETTINGS, exit_with
 from cambist.cli.json_output import AsJson
 from cambist.cli.order_view import console_out
 from cambist.cli.tables import Column, print_sentence, print_table
+from cambist.paper.chain_ledger import balances as read_balances
 from cambist.paper.fault_model import INITIAL_BALANCE_WHOLE
-from cambist.paper.ledger import balances as read_balances
-from cambist.paper.runtime import ARBITRAGE, ENDOWMENT, FEES
+from cambist.paper.swap_execution import ARBITRAGE, ENDOWMENT, FEES
 from cambist.paper.tokens import token_of_mint
 from cambist.values.amount import write_amount
 

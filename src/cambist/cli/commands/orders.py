@@ -14,6 +14,7 @@ from cambist.cli.completion import order_ids, order_words, statuses
 from cambist.cli.connect import Url, connect
 from cambist.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE, exit_with
 from cambist.cli.formatting import format_amount, format_instant, route_label
+from cambist.cli.guarded_streams import is_lost
 from cambist.cli.json_output import AsJson, AsJsonLines
 from cambist.cli.order_ids import OrderId, found_id
 from cambist.cli.order_summary import kind_text, summary_rows
@@ -25,10 +26,9 @@ from cambist.cli.order_view import (
     describe_transition,
     line_of,
 )
-from cambist.cli.output import is_lost
 from cambist.cli.tables import Column, print_sentence, print_table
 from cambist.client.drafts import buy, sell, swap
-from cambist.values.server_url import DEFAULT_URL
+from cambist.values.connection_urls import DEFAULT_URL
 
 if TYPE_CHECKING:
     from cambist.client import Client, Draft, Event, Order, Placed

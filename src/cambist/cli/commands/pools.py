@@ -25,7 +25,7 @@ from cambist.cli.formatting import (
 )
 from cambist.cli.json_output import AsJson
 from cambist.cli.tables import Column, print_sentence, print_table
-from cambist.values.server_url import DEFAULT_URL
+from cambist.values.connection_urls import DEFAULT_URL
 
 if TYPE_CHECKING:
     from cambist.client import Absent, Depth, Pool, Pools

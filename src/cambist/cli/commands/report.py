@@ -14,7 +14,7 @@ from cambist.cli.formatting import format_amount
 from cambist.cli.json_output import AsJson
 from cambist.cli.tables import Column, print_sentence, print_table
 from cambist.values.amount import write_amount
-from cambist.values.server_url import DEFAULT_URL
+from cambist.values.connection_urls import DEFAULT_URL
 from cambist.values.token import SOL
 
 if TYPE_CHECKING:

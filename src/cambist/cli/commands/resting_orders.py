@@ -29,7 +29,7 @@ from cambist.cli.json_output import AsJsonLines
 from cambist.cli.order_view import line_of
 from cambist.cli.tables import print_sentence
 from cambist.client import drafts
-from cambist.values.server_url import DEFAULT_URL
+from cambist.values.connection_urls import DEFAULT_URL
 
 if TYPE_CHECKING:
     from cambist.client import Client, Draft

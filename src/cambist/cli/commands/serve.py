@@ -14,8 +14,8 @@ from cambist import bootstrap
 from cambist.cli.exit_codes import INTERRUPTED, errors, program
 from cambist.cli.settings import load_settings, run_loop
 from cambist.config import Settings
+from cambist.values.connection_urls import DEFAULT_URL
 from cambist.values.loopback import is_loopback
-from cambist.values.server_url import DEFAULT_URL
 
 _EXAMPLE: Final = """\
 Listening on http://{place}  (paper market, profile {profile}; state in {home})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cambist.bootstrap import CHAIN_SOCKET
-from cambist.cli import readiness
+from cambist.cli import readiness_probes
 from cambist.cli.cleanup import CleanupProcess
 from cambist.cli.crash_test.verdict import ReportedOrder
 from cambist.cli.local_cluster.host import free_port
@@ -148,7 +148,10 @@ class CrashRun:
 
 def _engine(port: int, settings: Mapping[str, str]) -> ProcessSpec:
     async def is_ready(_: int) -> bool:
-        return await readiness.http_status((LOOPBACK, port), "/health/live") == readiness.OK
+        return (
+            await readiness_probes.http_status((LOOPBACK, port), "/health/live")
+            == readiness_probes.OK
+        )
 
     command = (sys.executable, "-m", "cambist", "serve", "--port", str(port))
     url = f"http://{LOOPBACK}:{port}"
@@ -159,7 +162,7 @@ def _chain(home: Path, settings: Mapping[str, str]) -> ProcessSpec:
     path = home / CHAIN_SOCKET
 
     async def is_ready(_: int) -> bool:
-        return await readiness.socket_ready(path)
+        return await readiness_probes.socket_ready(path)
 
     command = (sys.executable, "-m", "cambist", "paper-chain")
     return ProcessSpec("paper-chain", str(path), command, is_ready, settings, _is_not_a_setting)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cambist.bootstrap import CHAIN_FILE, STORE_FILE
-from cambist.paper.ledger import executions
+from cambist.paper.chain_ledger import executions
 from cambist.stores.sqlite.maintenance import audit
 
 OPEN: Final = frozenset(("pending", "routing", "building", "submitted"))

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from cambist import bootstrap
 from cambist.cli.connect import KEY_NAME, refusal, with_scheme
-from cambist.cli.doctor.finding import CheckResult
+from cambist.cli.doctor.check_result import CheckResult
 from cambist.cli.exit_codes import program
 from cambist.client import (
     CambistError,

@@ -17,8 +17,8 @@ import typer
 from cambist import bootstrap
 from cambist.cli import json_output
 from cambist.cli.connect import Url
+from cambist.cli.doctor.check_result import CheckResult, print_results, write_us
 from cambist.cli.doctor.checks import check_halt, engine, paper_chain, redis
-from cambist.cli.doctor.finding import CheckResult, print_results, write_us
 from cambist.cli.exit_codes import FAILED
 from cambist.cli.json_output import AsJson
 from cambist.cli.order_view import console_out
@@ -26,7 +26,7 @@ from cambist.clock import SystemClock
 from cambist.config import FILE, NOT_SETTINGS, PREFIX, SYNONYMS, BadSettings, Settings, load
 from cambist.ports.errors import PortUnavailable
 from cambist.stores.errors import DatabaseUnusable
-from cambist.values.server_url import DEFAULT_URL
+from cambist.values.connection_urls import DEFAULT_URL
 from cambist.values.version import VERSION
 
 DISK_FREE_BYTES_MIN: Final = 512 * 1_024 * 1_024

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cambist import bootstrap
-from cambist.cli import readiness
+from cambist.cli import readiness_probes
 from cambist.cli.local_cluster.host import ServerNotAvailable
 from cambist.cli.local_cluster.servers import own_postgres, own_valkey
 from cambist.cli.managed_process import ProcessSpec
@@ -91,7 +91,7 @@ def _chain(home: Path, environment: dict[str, str]) -> ProcessSpec:
     path = home / bootstrap.CHAIN_SOCKET
 
     async def is_ready(_: int) -> bool:
-        return await readiness.socket_ready(path)
+        return await readiness_probes.socket_ready(path)
 
     command = (sys.executable, "-m", "cambist", "paper-chain")
     return ProcessSpec("paper-chain", str(path), command, is_ready, environment)
@@ -105,7 +105,7 @@ def _engine(
 
     async def is_ready(_: int) -> bool:
         # Live, not ready: while trading is halted an API says it is not ready, and serves.
-        return await readiness.http_status(target, "/health/live") == readiness.OK
+        return await readiness_probes.http_status(target, "/health/live") == readiness_probes.OK
 
     words = ("serve", "--role", role, "--host", host, "--port", str(port))
     command = (sys.executable, "-m", "cambist", *words)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from cambist.cli import readiness
+from cambist.cli import readiness_probes
 from cambist.cli.local_cluster import server_programs
 from cambist.cli.local_cluster.host import (
     ServerNotAvailable,
@@ -98,7 +98,7 @@ def own_valkey(home: Path) -> Server:
     path = folder / "valkey.sock"
 
     async def is_ready(_: int) -> bool:
-        return await readiness.redis_ready(path)
+        return await readiness_probes.redis_ready(path)
 
     settings = {**server_programs.DISPOSABLE, "port": "0", "unixsocket": str(path)}
     command = server_programs.command(program, folder, {**settings, "unixsocketperm": "700"})

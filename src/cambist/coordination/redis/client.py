@@ -17,7 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from cambist.coordination.transport import TransportDown
+from cambist.coordination.reconnecting_connection import TransportDown
 
 ANSWER_WITHIN_MS: Final = 1_000
 CLOSE_WITHIN_MS: Final = 200

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from cambist.coordination.multi_process import MultiProcessWakeupQueue
+from cambist.coordination.multi_process_bus import MultiProcessWakeupQueue
+from cambist.coordination.reconnecting_connection import ReconnectingConnection
 from cambist.coordination.redis.client import (
     ANSWER_WITHIN_MS,
     RedisAddress,
@@ -15,7 +16,6 @@ from cambist.coordination.redis.client import (
     RedisListener,
 )
 from cambist.coordination.redis.publisher import POSITIONS_CHANNEL, WAKEUPS_STREAM
-from cambist.coordination.transport import ReconnectingConnection
 from cambist.ports.clock import Clock
 from cambist.values.ids import read_order_id
 

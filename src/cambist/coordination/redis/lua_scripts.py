@@ -68,5 +68,6 @@ return waits
 What was taken has no wait: the reply is 0 or less, minus what is left of the bucket.
 
 KEYS are the buckets; ARGV has cost, rate a minute and burst of each. A level is kept in parts of a
-token, 60,000 to one, as in `coordination/rate_limits.py`. A bucket that is full again is forgotten.
+token, 60,000 to one, as in `coordination/memory_rate_limits.py`. A bucket that is full again is
+forgotten.
 """

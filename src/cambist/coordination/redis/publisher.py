@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
 
-from cambist.coordination.outbox import Outbox, OutboxBatch
+from cambist.coordination.reconnecting_connection import ReconnectingConnection
 from cambist.coordination.redis.client import RedisAddress, RedisConnection, RedisUnavailable
 from cambist.coordination.redis.lua_scripts import ADD_WAKEUPS, PUBLISH_EVENTS
-from cambist.coordination.transport import ReconnectingConnection
+from cambist.coordination.send_buffer import Outbox, OutboxBatch
 from cambist.failpoints import failpoint
 from cambist.orders.journal import RecordedEvent
 from cambist.ports.clock import Clock

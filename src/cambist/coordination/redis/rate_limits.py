@@ -7,9 +7,9 @@ from collections import deque
 from typing import Any, Final, NamedTuple
 
 from cambist import metrics
+from cambist.coordination.reconnecting_connection import ReconnectingConnection
 from cambist.coordination.redis.client import RedisAddress, RedisConnection
 from cambist.coordination.redis.lua_scripts import ACQUIRE_TOKENS
-from cambist.coordination.transport import ReconnectingConnection
 from cambist.ports.clock import Clock
 from cambist.ports.rate_limits import RateLimit, RateLimiter, TokenWait
 

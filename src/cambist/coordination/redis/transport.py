@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from cambist.coordination.reconnecting_connection import ReconnectingConnection, TransportCallbacks
 from cambist.coordination.redis.client import RedisAddress
 from cambist.coordination.redis.consumers import PositionSubscriber, WakeupConsumer
 from cambist.coordination.redis.publisher import ExternalPublishingBus, RedisPublisher
 from cambist.coordination.redis.rate_limits import RedisRateLimiter
-from cambist.coordination.transport import ReconnectingConnection, TransportCallbacks
 from cambist.ports.clock import Clock
 from cambist.ports.event_bus import EventBus
 from cambist.ports.rate_limits import RateLimiter

@@ -13,7 +13,7 @@ import structlog
 
 from cambist.faults import Fault
 from cambist.orders.attempt import Attempt, ChainParameters, Fill, NodeObservation
-from cambist.paper import transaction as paper
+from cambist.paper import transaction_codec as paper
 from cambist.paper.pool_states import VENUES
 from cambist.paper.rpc.pool_codec import PoolRecord, read_pools
 from cambist.paper.rpc.protocol import (

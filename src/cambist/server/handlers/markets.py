@@ -12,11 +12,11 @@ from cambist.engine.engine import Engine
 from cambist.faults import Code, Fault, RequestRejected, fault
 from cambist.orders.daily_fills import day_of, start_of
 from cambist.server.auth.caller import caller_of, charge_quote
-from cambist.server.cancel_on_disconnect import while_connected
 from cambist.server.concurrency import ConcurrencyLimits
 from cambist.server.header_fields import header_fields
 from cambist.server.requests import json_body, read_since
 from cambist.server.responses import Response, send_answer
+from cambist.server.stop_abandoned_reads import while_connected
 from cambist.server.submission import OrderSubmitter
 from cambist.values.amount import OutOfRange, RawAmount, TooManyDigits, parse_amount
 from cambist.values.token import Pair, Token

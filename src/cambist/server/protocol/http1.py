@@ -43,7 +43,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from cambist.faults import Code, fault
 from cambist.server.protocol.chunked_body import WIRE_BYTES_PER_BYTE_MAX, InvalidChunkedBody
 from cambist.server.protocol.connections import NEVER, ConnectionRegistry, ConnectionSlot
-from cambist.server.protocol.handshake import SCOPE_KEY, HandshakeDefect, find_defect
+from cambist.server.protocol.handshake_defects import SCOPE_KEY, HandshakeDefect, find_defect
 from cambist.server.protocol.request_head import RequestHead, UpgradePost, plain_head, upgrade_head
 from cambist.server.protocol.response_cycle import ResponseCycle
 from cambist.server.protocol.websocket import LimitedWebSocketProtocol

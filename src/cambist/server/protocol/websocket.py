@@ -36,8 +36,8 @@ from websockets.protocol import State
 from cambist.faults import Code, fault
 from cambist.server.protocol.close_codes import CLOSE_POLICY, CLOSE_STALLED
 from cambist.server.protocol.connections import NEVER, ConnectionSlot
-from cambist.server.protocol.frames import RAW_FRAMES
 from cambist.server.protocol.request_head import CLOSE_TIMEOUT_S, UpgradePost
+from cambist.server.protocol.text_frames import RAW_FRAMES
 from cambist.server.responses import error_response, render_raw
 from cambist.server.settings import ConnectionLimits
 

@@ -26,7 +26,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Final, NamedTuple, Protocol, cast
 
 from cambist.engine.engine import Engine
-from cambist.engine.subscriptions import EventBatch, FeedBatch
+from cambist.engine.event_following import EventBatch, FeedBatch
 from cambist.orders.journal import RecordedEvent
 from cambist.orders.order import Order
 from cambist.server.concurrency import StreamLifetime

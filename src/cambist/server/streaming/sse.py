@@ -13,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 
 from cambist.ports.errors import PortUnavailable
 from cambist.server.auth.caller import caller_of
-from cambist.server.cancel_on_disconnect import while_connected
 from cambist.server.compression import compress
 from cambist.server.concurrency import ConcurrencyLimits, StreamLifetime
 from cambist.server.header_fields import header_fields
@@ -27,6 +26,7 @@ from cambist.server.responses import (
     send_nothing,
     wants_stream,
 )
+from cambist.server.stop_abandoned_reads import while_connected
 from cambist.server.streaming.event_streams import (
     EventStream,
     MessageCache,

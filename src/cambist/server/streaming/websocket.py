@@ -16,7 +16,7 @@ from cambist.server.auth.caller import caller_of
 from cambist.server.concurrency import ConcurrencyLimits, StreamLifetime
 from cambist.server.header_fields import header_fields
 from cambist.server.protocol.close_codes import CLOSE_POLICY, CLOSE_UNKNOWN
-from cambist.server.protocol.frames import send_texts
+from cambist.server.protocol.text_frames import send_texts
 from cambist.server.requests import StreamOptions, read_after, read_stream_options, wants_notes
 from cambist.server.responses import Header
 from cambist.server.streaming.event_streams import (

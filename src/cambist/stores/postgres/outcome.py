@@ -21,7 +21,7 @@ from cambist.stores.commands import (
     needs_trading,
 )
 from cambist.stores.postgres import reader
-from cambist.stores.postgres.batch import (
+from cambist.stores.postgres.batch_partition import (
     KeyName,
     Statement,
     Write,

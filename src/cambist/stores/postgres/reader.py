@@ -20,7 +20,7 @@ from cambist.ports.store import (
     UnrecordedTransactions,
 )
 from cambist.stores.paging import PageRows, id_range
-from cambist.stores.postgres.batch import KeyName, WriteUnit
+from cambist.stores.postgres.batch_partition import KeyName, WriteUnit
 from cambist.stores.postgres.pool import ConnectionPool
 from cambist.stores.rows import read_current_terms, read_entry
 from cambist.stores.sql import queries

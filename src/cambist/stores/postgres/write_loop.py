@@ -17,7 +17,7 @@ from cambist.ports.clock import Clock
 from cambist.ports.errors import PortUnavailable
 from cambist.ports.store import CommitListener
 from cambist.stores.commands import CommittedEvents
-from cambist.stores.postgres.batch import Write
+from cambist.stores.postgres.batch_partition import Write
 from cambist.stores.postgres.pool import ConnectionPool
 from cambist.stores.postgres.writer import PostgresBatchWriter
 from cambist.stores.write_queue import PendingWrite, WriteQueue, resolve

@@ -36,7 +36,7 @@ from cambist.orders.lifecycle import IllegalTransition
 from cambist.ports.errors import PortUnavailable
 from cambist.ports.store import Halt
 from cambist.stores.commands import ApplyDecision, CommittedEvents
-from cambist.stores.postgres.batch import Statement, Write, partition
+from cambist.stores.postgres.batch_partition import Statement, Write, partition
 from cambist.stores.postgres.errors import OutcomeUnknown, is_row_error, is_transient
 from cambist.stores.postgres.outcome import Result, RetryAlone, StatementResult, resolve_outcomes
 from cambist.stores.postgres.pool import ConnectionPool

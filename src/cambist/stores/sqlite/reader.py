@@ -26,7 +26,7 @@ from cambist.stores.errors import CorruptRow
 from cambist.stores.paging import PageRows, id_range
 from cambist.stores.rows import read_current_terms, read_entry
 from cambist.stores.sqlite.connection import SQL, connect
-from cambist.stores.sqlite.counters import OrderTotals
+from cambist.stores.sqlite.status_counters import OrderTotals
 from cambist.stores.unreadable_orders import ReadRows, UnreadableRow, read_rows, shown_id
 from cambist.values.ids import OrderId, Principal
 from cambist.values.time_units import Timestamp

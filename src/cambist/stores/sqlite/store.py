@@ -66,9 +66,9 @@ from cambist.stores.daily_fills import FillQuery
 from cambist.stores.paging import page_of
 from cambist.stores.sqlite import daily_fills, halts, reader
 from cambist.stores.sqlite.connection import SQL
-from cambist.stores.sqlite.counters import StatusCounters
 from cambist.stores.sqlite.leases import LEASED, SqliteLeases
 from cambist.stores.sqlite.reader import Readers
+from cambist.stores.sqlite.status_counters import StatusCounters
 from cambist.stores.sqlite.write_loop import SqliteWriteLoop
 from cambist.stores.sqlite.writer import SqliteBatchWriter
 from cambist.stores.unreadable_orders import UnreadableOrders

@@ -27,8 +27,8 @@ import msgspec
 
 from cambist.failpoints import failpoint
 from cambist.faults import Code, Fault
-from cambist.paper.arbitrage import TokenPush
 from cambist.paper.pool_states import PoolKey, PoolState, pool_address
+from cambist.paper.price_push import TokenPush
 from cambist.ports.chain import ExecutedTransaction
 from cambist.values.ids import Address, OrderId, Signature
 from cambist.values.time_units import Height, Slot

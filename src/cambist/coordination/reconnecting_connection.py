@@ -22,8 +22,8 @@ import msgspec
 import structlog
 
 from cambist import metrics
-from cambist.coordination.multi_process import MultiProcessWakeupQueue
-from cambist.coordination.outbox import Outbox
+from cambist.coordination.multi_process_bus import MultiProcessWakeupQueue
+from cambist.coordination.send_buffer import Outbox
 from cambist.ports.clock import Clock
 
 C = TypeVar("C")

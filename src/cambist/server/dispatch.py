@@ -15,10 +15,10 @@ from cambist.server.auth.authenticator import Authenticator
 from cambist.server.auth.caller import attach_caller
 from cambist.server.auth.caller_concurrency import CallerConcurrency
 from cambist.server.auth.request_priority import priority_of
-from cambist.server.cancel_on_disconnect import while_connected
 from cambist.server.compression import compress
-from cambist.server.protocol.handshake import defect_in
+from cambist.server.protocol.handshake_defects import defect_in
 from cambist.server.responses import Response, error_response, send_answer
+from cambist.server.stop_abandoned_reads import while_connected
 
 Handler = Callable[[Request], Awaitable[Response]]
 

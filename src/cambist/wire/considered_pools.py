@@ -10,7 +10,7 @@ from cambist.values.amount import BPS_ONE, proportions, write_amount
 from cambist.values.ids import Address
 from cambist.values.route import Leg, Quote, Route
 from cambist.wire.decimals import number
-from cambist.wire.order_state import Number
+from cambist.wire.public_order_state import Number
 
 POOLS_TOLD_MAX: Final = 24
 """Pools that one answer names; `morePools` says how many more there were."""

@@ -8,7 +8,7 @@ from typing import Final
 from cambist.faults import Code, Fault, fault
 from cambist.orders.intent import Intent
 from cambist.routing.quote_checks import reject_reason
-from cambist.routing.reasons import name_pool
+from cambist.routing.route_sentences import name_pool
 from cambist.values.amount import RawAmount, write_amount
 from cambist.values.route import Leg, Quote, QuoteFailure, Route
 

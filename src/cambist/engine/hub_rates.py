@@ -11,7 +11,7 @@ from typing import Final
 
 from cambist.optimizer.rate_curve import Rate
 from cambist.ports.clock import Clock
-from cambist.routing.hubs import best_rate
+from cambist.routing.hub_rules import best_rate
 from cambist.values.ids import Address
 from cambist.values.token import Pair
 from cambist.venues.pool import Pool

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from cambist.faults import Code, Fault, fault
+from cambist.paper.chain_ledger import BalanceKey, Block, Execution, Ledger
 from cambist.paper.fault_model import Profile, occurs
-from cambist.paper.ledger import BalanceKey, Block, Execution, Ledger
-from cambist.paper.overlay import SlotOverlay
 from cambist.paper.pool_models import POOL_MODELS
 from cambist.paper.pool_states import PoolKey, PoolState, PoolStates, pool_address, pool_key
+from cambist.paper.slot_overlay import SlotOverlay
 from cambist.paper.tokens import token_of_mint
-from cambist.paper.transaction import OneSwap, PaperMessage
+from cambist.paper.transaction_codec import OneSwap, PaperMessage
 from cambist.values.amount import RAW_MAX
 from cambist.values.ids import Address, Signature
 from cambist.values.time_units import Height, Slot

@@ -14,7 +14,7 @@ from typing import Annotated, Final
 import typer
 
 from cambist import bootstrap
-from cambist.cli import readiness
+from cambist.cli import readiness_probes
 from cambist.cli.commands.serve import KEY_LINE, NO_KEYS, place_of
 from cambist.cli.exit_codes import (
     BAD_SETTINGS,
@@ -151,8 +151,10 @@ async def _keep(settings: Settings, shape: Topology, supervisor: Supervisor) -> 
 async def _welcome(settings: Settings, shape: Topology) -> None:
     host, port = settings.host, shape.apis[0]
     url = f"http://{ANY_HOST.get(host, host)}:{port}"
-    answered = await readiness.http_status((ANY_HOST.get(host, host), port), "/api/orders?limit=1")
-    has_keys = answered == readiness.UNKNOWN_CALLER
+    answered = await readiness_probes.http_status(
+        (ANY_HOST.get(host, host), port), "/api/orders?limit=1"
+    )
+    has_keys = answered == readiness_probes.UNKNOWN_CALLER
     text = _READY.format(
         place=place_of(host, port),
         profile=settings.paper_profile,
