@@ -13,8 +13,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from cambist.orders import events
-from cambist.orders.journal import JournalEntry, RecordedEvent, append
-from cambist.orders.lifecycle import IllegalTransition
+from cambist.orders.amend import wake_after_amend
+from cambist.orders.journal import JournalEntry, RecordedEvent, append, replay
+from cambist.orders.lifecycle import IllegalTransition, evolve
 from cambist.orders.order import Order, Status
 from cambist.orders.retry import BACKOFF_MAX_MS
 from cambist.ports.errors import DuplicateIdempotencyKey, PortError, TradingHalted, VersionConflict
@@ -23,6 +24,7 @@ from cambist.stores.commands import needs_trading
 from cambist.values.ids import OrderId, Principal, Signature
 from cambist.values.time_units import Timestamp
 from tests.simulation.writes import (
+    Amend,
     Births,
     Cancel,
     Kept,
@@ -99,6 +101,13 @@ class Database:
                 # They were born together: what is not here had its key taken.
                 keys = [self._taken(birth) for birth in births]
                 return Written(told, self._place(told), tuple(keys))
+            case Amend(order_id, terms, at_seq, _):
+                row = self.rows.get(order_id)
+                if row is None or row.last_seq != at_seq + 1 or row.terms != terms:
+                    return None
+                told = (replace(replay(self.journals[order_id])[-1], order=row),)
+                ours = told[0].entry.kind == "amended"
+                return Written(told, self._place(told)) if ours else None
             case _:
                 return None
 
@@ -126,6 +135,8 @@ class Database:
                 return self._move(write, owner)
             case Cancel():
                 return self._cancel(write)
+            case Amend():
+                return self._amend(write)
             case Switch(halt):
                 self.halt = halt
                 return Written((), 0)
@@ -209,6 +220,18 @@ class Database:
             return Written((), 0)
         told = append(order, (events.CancelRequested(),), write.now)
         wake_at = order.wake_at if order.in_flight is not None else write.now
+        after = replace(told[-1].order, version=order.version + 1, wake_at=wake_at)
+        written = self._tell((replace(told[-1], order=after),))
+        self.rows[order.id] = after
+        return written
+
+    def _amend(self, write: Amend) -> Written:
+        order = self.rows.get(write.order_id)
+        if order is None or order.last_seq != write.at_seq:
+            raise VersionConflict(order)
+        amended = events.Amended(write.terms)
+        told = append(order, (amended,), write.now)
+        wake_at = wake_after_amend(evolve(order, amended, write.now), write.now)
         after = replace(told[-1].order, version=order.version + 1, wake_at=wake_at)
         written = self._tell((replace(told[-1], order=after),))
         self.rows[order.id] = after

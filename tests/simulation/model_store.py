@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from cambist.orders.decide import Decision
 from cambist.orders.journal import JournalEntry, append
 from cambist.orders.order import Order, Status
+from cambist.orders.terms import Terms
 from cambist.ports.daily_fills import FillSums
 from cambist.ports.errors import PortUnavailable
 from cambist.ports.store import (
@@ -29,7 +30,7 @@ from cambist.ports.store import (
 from cambist.values.ids import OrderId, Principal
 from cambist.values.time_units import Timestamp
 from tests.simulation.database import Database
-from tests.simulation.writes import Births, Cancel, Move, Switch, Write, Written
+from tests.simulation.writes import Amend, Births, Cancel, Move, Switch, Write, Written
 
 T = TypeVar("T")
 
@@ -164,6 +165,9 @@ class ModelStore:
     async def request_cancel(self, order_id: OrderId, now: Timestamp) -> Order | None:
         await self._send(Cancel(order_id, now))
         return await self.get(order_id)
+
+    async def amend(self, order_id: OrderId, terms: Terms, at_seq: int, now: Timestamp) -> Order:
+        return (await self._send(Amend(order_id, terms, at_seq, now))).events[-1].order
 
     async def halt(self, halt: Halt) -> None:
         await self._send(Switch(halt))

@@ -37,6 +37,10 @@ KILLS: dict[str, tuple[int, str]] = {
     "ends_when_a_claim_cannot_be_given_up": (9, "L1"),
     "waits_for_a_clock_that_stepped_back": (82, "L1"),
     "never_tells_what_a_failed_commit_wrote": (45, "I10"),
+    "triggers_on_the_word_of_the_watcher": (6, "I13"),
+    "takes_one_slot_for_two": (6, "I13"),
+    "signs_beyond_the_limit": (45, "I14"),
+    "triggers_under_a_halt": (6, "I12"),
 }
 """Where each was noticed last, and which promise it broke. Any change of the engine may move a
 seed; then the search begins anew, which takes longer and changes nothing else."""

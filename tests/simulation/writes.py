@@ -11,6 +11,7 @@ from cambist.orders.attempt import Attempt, AttemptState
 from cambist.orders.decide import Decision
 from cambist.orders.journal import RecordedEvent, append
 from cambist.orders.order import Order
+from cambist.orders.terms import Terms
 from cambist.ports.store import Halt, IdempotencyRecord, NewOrder
 from cambist.values.ids import OrderId
 from cambist.values.time_units import Timestamp
@@ -39,13 +40,22 @@ class Cancel(NamedTuple):
     now: Timestamp
 
 
+class Amend(NamedTuple):
+    """New terms for an order whose last event is `at_seq`."""
+
+    order_id: OrderId
+    terms: Terms
+    at_seq: int
+    now: Timestamp
+
+
 class Switch(NamedTuple):
     """A move of the switch that stops all trading."""
 
     halt: Halt | None
 
 
-Write = Move | Births | Cancel | Switch
+Write = Move | Births | Cancel | Amend | Switch
 
 
 class Written(NamedTuple):

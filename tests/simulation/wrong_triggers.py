@@ -7,10 +7,9 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from cambist.engine import executor, price_watcher, trigger_book
-from cambist.engine.dispatcher import Dispatcher
-from cambist.orders import resting, steps
-from cambist.orders.order import Order, Status
+from cambist.engine import executor
+from cambist.orders import resting
+from cambist.orders.order import Order
 from cambist.orders.terms import Terms
 from cambist.orders.trigger import PriceObservation
 from cambist.stores.sqlite import writer
@@ -62,44 +61,9 @@ def triggers_under_a_halt(stack: ExitStack) -> None:
         swap(stack, module, "needs_trading", lambda decision: decision.signed is not None)
 
 
-def watches_what_has_left(stack: ExitStack) -> None:
-    real = Dispatcher._after_execution
-
-    async def wrong(self: Any, order: Order, result: Order | None) -> None:
-        if result is not None and order.id in self._tracker:
-            return
-        await real(self, order, result)
-
-    swap(stack, Dispatcher, "_after_execution", wrong)
-
-
-def wakes_an_order_once(stack: ExitStack) -> None:
-    real = price_watcher.PriceWatcher._may_notify
-
-    def wrong(self: Any, resting_order: Any) -> bool:
-        never = resting_order.notified_at == trigger_book.NEVER
-        return never and real(self, resting_order)
-
-    swap(stack, price_watcher.PriceWatcher, "_may_notify", wrong)
-
-
-def forgets_the_deadline_of_what_rests(stack: ExitStack) -> None:
-    real = steps.is_cancelled_or_past_deadline
-
-    def wrong(order: Order, now: Timestamp) -> bool:
-        if order.status is Status.WAITING:
-            return order.cancel_requested_at is not None
-        return real(order, now)
-
-    swap(stack, steps, "is_cancelled_or_past_deadline", wrong)
-
-
 ALL: Final = (
     triggers_on_the_word_of_the_watcher,
     takes_one_slot_for_two,
     signs_beyond_the_limit,
     triggers_under_a_halt,
-    watches_what_has_left,
-    wakes_an_order_once,
-    forgets_the_deadline_of_what_rests,
 )

@@ -34,7 +34,7 @@ COMMANDS: Final[dict[str, Entry]] = {
         "Run the paper chain alone, on a Unix socket in the home, for engines beside it.",
     ),
     "up": Entry(
-        "local_cluster.command",
+        "local_cluster.up_command",
         "up",
         "Run a whole small installation: PostgreSQL, Valkey, the paper chain, an API, two workers.",
     ),
@@ -126,7 +126,7 @@ COMMANDS: Final[dict[str, Entry]] = {
         "Put long closed orders away: out of the store, into an archive that proves itself.",
     ),
     "prove": Entry(
-        "crash_test.command",
+        "crash_test.prove_command",
         "prove",
         "Kill a real engine again and again under load; exit 0 if no order was lost or doubled.",
     ),
