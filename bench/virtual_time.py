@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import os
+import io
 import selectors
 import tempfile
 import time
@@ -214,15 +214,22 @@ async def _until(finals: _Finals, count: int) -> None:
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
+class _DiscardedLog(io.TextIOBase):
+    """A stream that drops what is written. A logger keeps it for ever, and it needs no closing."""
+
+    def write(self, text: str) -> int:
+        """Drop a text."""
+        return len(text)
+
+
 @cache
-def _log_to_nowhere() -> None:
-    # A logger keeps its first stream for ever, so there is one for all runs.
-    logs.set_up("info", "json", Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+def _discard_log() -> None:
+    logs.set_up("info", "json", _DiscardedLog())
 
 
 def measure(rate: int, orders: int, *, metered: bool = False) -> Cost:
     """Run once in a fresh folder, with the paper network metered or not. Raises CannotMeasure."""
-    _log_to_nowhere()
+    _discard_log()
     with (
         tempfile.TemporaryDirectory(prefix="cambist-bench-") as home,
         metering() if metered else nullcontext(Meter()) as meter,

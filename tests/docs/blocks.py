@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import time
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,12 +86,25 @@ def unlike(promised: Any, real: Any, where: str = "$") -> list[str]:
     return [] if alike else [f"{where}: promised {promised!r}, got {real!r}"]
 
 
+def masked_lines(text: str) -> list[str]:
+    """Return the masked lines of an output, the pools of a table in the order of their shape.
+
+    Which pool pays more than the next one depends on the market of that moment.
+    """
+    lines = (mask(line) for line in text.splitlines())
+    ordered: list[str] = []
+    for is_pool, group in groupby(lines, lambda line: line.startswith("POOL")):
+        rows = list(group)
+        ordered += sorted(rows) if is_pool else rows
+    return ordered
+
+
 def matches(promised: str, real: str) -> bool:
     """Whether an output is the promised one, where `...` is any number of lines."""
-    lines = [mask(line) for line in promised.splitlines()]
+    lines = masked_lines(promised)
     pattern = "".join(r"(?:.*\n)*?" if line == "..." else re.escape(line) + r"\n" for line in lines)
-    told = "".join(mask(line) + "\n" for line in real.splitlines())
-    return re.fullmatch(pattern, told) is not None
+    output = "".join(line + "\n" for line in masked_lines(real))
+    return re.fullmatch(pattern, output) is not None
 
 
 class Reader:

@@ -73,3 +73,6 @@ def test_a_false_promise_is_noticed() -> None:
     assert not matches("one\n", "one\ntwo\n")
     assert not matches("...\ntwo\n", "one\nthree\n")
     assert matches("...\ntwo 2\n...\n", "one\n\ntwo 34.5\n")
+    table, moved = "raydium cpmm 1 %\nmeteora dlmm -\n", "meteora dlmm -\nraydium cpmm 2 %\n"
+    assert matches(table, moved)
+    assert not matches(table, moved + "raydium clmm -\n")
