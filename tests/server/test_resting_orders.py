@@ -380,3 +380,10 @@ async def test_streams_say_what_an_order_was_armed_and_triggered_by(tmp_path: Pa
                 assert message["observedSlot"] > 0
             assert triggered["confirmedBy"] == 2
             assert "confirmedBy" not in armed
+
+
+async def test_the_summary_of_a_stop_names_the_tolerances_of_its_ladder(rooms: Rooms) -> None:
+    body = {**STOP, "slippageBps": 77, "slippageLadderBps": [50, 100, 300]}
+    summary = (await place(rooms, body)).json()["summary"]
+    assert "at most 0.5 %, after reverts 1 %, 3 % below the quote" in summary
+    assert "0.77" not in summary

@@ -82,9 +82,15 @@ def describe_resting(intent: Intent, now: PriceObservation | None = None) -> str
     if now is not None and now.effective is not None:
         price = _price(intent, now.effective)
         text += "" if price is None else f", now {price.text()}"
-    tolerance = write_percent(intent.terms.slippage_bps * 100)
+    # With a ladder its steps are the tolerances, and the plain one is never used.
+    first, *later = intent.terms.slippage_ladder_bps or (intent.terms.slippage_bps,)
+    tolerance = f"{write_percent(first * 100)} %"
+    if later:
+        tolerance += ", after reverts " + ", ".join(
+            f"{write_percent(bps * 100)} %" for bps in later
+        )
     side = "below" if intent.mode == "exact_in" else "above"
-    text += f"; at most {tolerance} % {side} the quote then"
+    text += f"; at most {tolerance} {side} the quote then"
     limit = intent.terms.limit_price
     if limit is not None:
         text += f", and never worse than {write_level(intent, limit)}"
